@@ -1,0 +1,2 @@
+//! whmeter.
+fn main() {}
