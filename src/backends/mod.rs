@@ -1,0 +1,155 @@
+//! The panels: one folder per kind, each behind the same trait.
+//!
+//! A backend asks its panel and puts what it learned into a [`Harvest`]. It never stores, decides or
+//! sums over time: that is the ground floor's.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Timestamp};
+use crate::http::{Http, HttpError};
+use crate::settings::{Section, SettingsError};
+
+mod minio;
+
+/// Every kind of panel whmeter knows.
+pub const KINDS: &[Kind] = &[
+    //
+    minio::KIND,
+];
+
+/// The kind called `name`.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+/// One configured panel: the MinIO at s3-fra1, not "MinIO".
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// Puts every answer to `ask`, or the reason there is none, into `harvest`. `Err` means the whole
+    /// panel failed; one bad account goes into the harvest and never spoils its neighbours.
+    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError>;
+
+    /// Asks the panel step by step whether the credentials and rights are enough. Changes nothing.
+    async fn check(&self, steps: &mut Vec<CheckStep>);
+
+    /// Reads what a later switch back must restore. The caller stores it before the first switch.
+    async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
+        let _ = account;
+        Err(BackendError::NotOffered("limiting accounts".into()))
+    }
+
+    /// Puts one account under `policy` and reads back that it took; asking twice changes nothing.
+    /// `Standard` restores exactly what `memory` holds.
+    async fn apply(
+        &self,
+        account: &AccountName,
+        policy: Policy,
+        memory: &Memory,
+    ) -> Result<Applied, BackendError> {
+        let _ = (account, policy, memory);
+        Err(BackendError::NotOffered("limiting accounts".into()))
+    }
+}
+
+/// What the house knows about a kind of panel before it opens one.
+pub struct Kind {
+    /// "minio": folder, config value and metric label alike.
+    pub name: &'static str,
+    /// What it can measure.
+    pub meters: &'static [Meter],
+    /// Whether it can put accounts under the limited policy.
+    pub can_limit: bool,
+    /// Its config section, ready to be filled in.
+    pub sample: &'static str,
+    /// Opens one configured panel; asks nothing of it yet.
+    pub open: fn(Section, Http) -> Result<Box<dyn Backend>, SettingsError>,
+}
+
+/// What a poll wants.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The time of asking.
+    pub now: Timestamp,
+    /// The first instant still wanted; panels that keep history fill our gaps from here on.
+    pub since: Option<Timestamp>,
+    /// One account only, when somebody pressed "recalculate".
+    pub only: Option<AccountName>,
+}
+
+/// What an account had before it was limited, in the backend's own words. Opaque to everybody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Memory(pub String);
+
+/// How a switch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Done, and read back.
+    Done,
+    /// It was so already.
+    AlreadySo,
+    /// Somebody else changed it meanwhile; it was left as `found`.
+    LeftAlone {
+        /// What the panel has now.
+        found: String,
+    },
+}
+
+/// One step of a check.
+#[derive(Clone, Debug)]
+pub struct CheckStep {
+    /// What was tried ("credentials", "right admin:ListUsers").
+    pub name: String,
+    /// What was found, or what is wrong and what to do.
+    pub outcome: Result<String, BackendError>,
+    /// Whether a failure here means the backend cannot be used.
+    pub fatal: bool,
+}
+
+/// Why a panel could not be asked, by what the caller does next.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum BackendError {
+    /// No connection or no answer in time: try again at the next poll.
+    #[error("cannot reach the panel: {0}")]
+    Unreachable(String),
+    /// Credentials or rights refused: park it, panels ban those who insist.
+    #[error("the panel refuses: {0}")]
+    Refused(String),
+    /// Asked to come back later.
+    #[error("the panel is busy: {detail}")]
+    Busy {
+        /// How long it asked us to stay away.
+        after: Option<Duration>,
+        /// What it said.
+        detail: String,
+    },
+    /// An answer that is not what the manual promises.
+    #[error("unexpected answer at {at}: {detail}")]
+    Unexpected {
+        /// Which call or field.
+        at: String,
+        /// What came and what was expected.
+        detail: String,
+    },
+    /// The account is not on the panel.
+    #[error("no account {0}")]
+    NoSuchAccount(AccountName),
+    /// This panel, release or configuration has no such thing.
+    #[error("not offered: {0}")]
+    NotOffered(String),
+}
+
+impl BackendError {
+    /// The closed set as a label.
+    pub fn reason(&self) -> Reason {
+        match self {
+            BackendError::Unreachable(_) => Reason::Unreachable,
+            BackendError::Refused(_) => Reason::Refused,
+            BackendError::Busy { .. } => Reason::Busy,
+            BackendError::Unexpected { .. } => Reason::Unexpected,
+            BackendError::NoSuchAccount(_) => Reason::NoSuchAccount,
+            BackendError::NotOffered(_) => Reason::NotOffered,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Who: a configured backend, its accounts, and the counters an account has.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest name the stores index in full.
+const LONGEST_NAME: usize = 255;
+
+/// A name that cannot be a key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} name {came:?} {trouble}")]
+pub struct InvalidName {
+    what: &'static str,
+    came: String,
+    trouble: &'static str,
+}
+
+fn check(what: &'static str, name: &str, may_be_empty: bool) -> Result<Arc<str>, InvalidName> {
+    let trouble = if name.is_empty() && !may_be_empty {
+        "is empty"
+    } else if name.len() > LONGEST_NAME {
+        "is longer than 255 bytes"
+    } else if name.chars().any(char::is_control) {
+        "has a control character"
+    } else {
+        return Ok(name.into());
+    };
+    // What came is shown, but a hostile megabyte of it is not.
+    let came = name.chars().take(80).collect();
+    Err(InvalidName { what, came, trouble })
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $what:literal, $may_be_empty:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(Arc<str>);
+
+        impl $type {
+            /// Checks the length (at most 255 bytes) and refuses control characters.
+            pub fn new(name: &str) -> Result<$type, InvalidName> {
+                check($what, name, $may_be_empty).map($type)
+            }
+
+            /// The name as it came.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $type {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+name!(
+    /// One configured panel, by the name the config gives it: part of every key, for ever.
+    BackendId, "backend", false
+);
+name!(
+    /// An account by the panel's own id, exactly as the panel spells it (`alice` is not `Alice`).
+    AccountName, "account", false
+);
+name!(
+    /// Which of an account's counters: a VM, a network card, a node and bucket. Empty when it has one.
+    Source, "source", true
+);
+
+impl Default for Source {
+    fn default() -> Source {
+        Source(Arc::from(""))
+    }
+}
+
+/// An account of a backend.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountKey {
+    /// The configured panel.
+    pub backend: BackendId,
+    /// The panel's own id of the account.
+    pub name: AccountName,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_cannot_be_keys_are_refused() {
+        assert!(AccountName::new("").is_err());
+        assert!(AccountName::new("a\nb").is_err());
+        assert!(AccountName::new(&"x".repeat(256)).is_err());
+        assert!(Source::new("").is_ok());
+        assert_ne!(AccountName::new("alice"), AccountName::new("Alice"));
+    }
+}

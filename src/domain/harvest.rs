@@ -1,0 +1,182 @@
+//! What one poll of one backend brought home: readings, and what could not be read, with the reason.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::{AccountName, Bytes, Meter, Policy, Reading};
+
+/// Why something could not be read or done: a closed set, so that it can be a metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// No connection, no TLS, no answer in time.
+    Unreachable,
+    /// Credentials or rights refused.
+    Refused,
+    /// The panel asked us to come back later.
+    Busy,
+    /// An answer that is not what the panel's manual promises.
+    Unexpected,
+    /// The account is not there.
+    NoSuchAccount,
+    /// This panel, release or configuration has no such thing.
+    NotOffered,
+}
+
+impl Reason {
+    /// Every reason, so that each can be exported from the first scrape on.
+    pub const ALL: [Reason; 6] = [
+        Reason::Unreachable,
+        Reason::Refused,
+        Reason::Busy,
+        Reason::Unexpected,
+        Reason::NoSuchAccount,
+        Reason::NotOffered,
+    ];
+
+    /// Its name as a label value and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Unreachable => "unreachable",
+            Reason::Refused => "refused",
+            Reason::Busy => "busy",
+            Reason::Unexpected => "unexpected",
+            Reason::NoSuchAccount => "no_such_account",
+            Reason::NotOffered => "not_offered",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A meter of an account that stays unknown this time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The meter, or `None` when nothing of the account could be read.
+    pub meter: Option<Meter>,
+    /// The kind of trouble.
+    pub reason: Reason,
+    /// What came and what was expected, for people.
+    pub detail: String,
+}
+
+/// What a panel tells about an account besides its usage. `None` is "the panel did not say".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Whether the account is switched off.
+    pub suspended: Option<bool>,
+    /// Which of our two policies the panel shows; `None` also for one that is neither.
+    pub policy: Option<Policy>,
+    /// The plan's name on the panel.
+    pub package: Option<String>,
+    /// The account's main domain.
+    pub domain: Option<String>,
+    /// Bytes it may store, as the panel has it; `None` also for unlimited.
+    pub storage_limit: Option<Bytes>,
+}
+
+/// Everything one poll learned about one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Harvested {
+    /// What was read.
+    pub readings: Vec<(Meter, Reading)>,
+    /// What stays unknown.
+    pub unread: Vec<Unread>,
+    /// What else the panel tells.
+    pub facts: Facts,
+}
+
+/// Usage the panel shows that belongs to no account, or to more than one: billed to nobody, and said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unclaimed {
+    /// What it is, by the panel's name (a bucket).
+    pub what: String,
+    /// `orphan` (nobody's) or `ambiguous` (several could be meant).
+    pub why: &'static str,
+    /// Its size, where known.
+    pub level: Option<Bytes>,
+}
+
+/// What one poll of one backend brought home.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Harvest {
+    accounts: BTreeMap<AccountName, Harvested>,
+    unclaimed: Vec<Unclaimed>,
+    warnings: Vec<String>,
+    complete: bool,
+}
+
+impl Harvest {
+    /// An empty basket.
+    pub fn new() -> Harvest {
+        Harvest::default()
+    }
+
+    /// Puts in one reading.
+    pub fn read(&mut self, account: &AccountName, meter: Meter, reading: Reading) {
+        self.entry(account).readings.push((meter, reading));
+    }
+
+    /// Puts in that a meter (or the whole account) could not be read, and why.
+    pub fn unread(
+        &mut self,
+        account: &AccountName,
+        meter: Option<Meter>,
+        reason: Reason,
+        detail: impl Into<String>,
+    ) {
+        self.entry(account).unread.push(Unread { meter, reason, detail: detail.into() });
+    }
+
+    /// The facts of an account, to fill in; also marks the account as seen.
+    pub fn facts(&mut self, account: &AccountName) -> &mut Facts {
+        &mut self.entry(account).facts
+    }
+
+    /// Puts in usage that cannot be charged to one account.
+    pub fn unclaimed(&mut self, unclaimed: Unclaimed) {
+        self.unclaimed.push(unclaimed);
+    }
+
+    /// Puts in something the operator should know that is no failure.
+    pub fn warn(&mut self, warning: impl Into<String>) {
+        self.warnings.push(warning.into());
+    }
+
+    /// Says that every account the panel has was listed: whoever is absent is gone.
+    pub fn listed_everyone(&mut self) {
+        self.complete = true;
+    }
+
+    /// Whether every account was listed.
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The accounts by name.
+    pub fn accounts(&self) -> &BTreeMap<AccountName, Harvested> {
+        &self.accounts
+    }
+
+    /// What belongs to no single account.
+    pub fn unclaimed_usage(&self) -> &[Unclaimed] {
+        &self.unclaimed
+    }
+
+    /// What the operator should know.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Keeps only the accounts `keep` wants: the config's include and exclude lists.
+    pub fn retain(&mut self, keep: impl Fn(&AccountName) -> bool) {
+        self.accounts.retain(|name, _| keep(name));
+    }
+
+    fn entry(&mut self, account: &AccountName) -> &mut Harvested {
+        self.accounts.entry(account.clone()).or_default()
+    }
+}

@@ -1,0 +1,17 @@
+//! The vocabulary of the house: values whose constructors check, so that nobody checks again.
+//!
+//! Everything here is pure: no clock, no I/O, no floating point.
+
+mod account;
+mod amount;
+mod harvest;
+mod meter;
+mod reading;
+mod time;
+
+pub use account::{AccountKey, AccountName, BackendId, InvalidName, Source};
+pub use amount::{ByteMinutes, Bytes, TooManyBytes};
+pub use harvest::{Facts, Harvest, Harvested, Reason, Unclaimed, Unread};
+pub use meter::{Meter, Nature, UnknownMeter};
+pub use reading::{Epoch, Policy, Reading};
+pub use time::{BillingPeriod, BillingZone, InvalidTime, Minutes, Month, Seconds, Span, Timestamp, UsageDay};

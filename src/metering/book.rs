@@ -1,0 +1,113 @@
+//! What we believe of one backend between two polls: its last readings and its running sums.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::settle::Settled;
+use crate::domain::{
+    AccountName, ByteMinutes, Bytes, Epoch, Meter, Minutes, Month, Source, Span, Timestamp, UsageDay,
+};
+
+/// The beliefs about every account of one backend.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Book {
+    /// When we last saw the whole list of accounts: a counter that began later is new in full.
+    pub last_look: Option<Timestamp>,
+    /// Beliefs by account.
+    pub accounts: HashMap<AccountName, AccountBook>,
+}
+
+/// The beliefs about one account.
+pub type AccountBook = BTreeMap<Meter, SeriesBook>;
+
+/// The beliefs about one meter of one account.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SeriesBook {
+    /// When the panel last measured it.
+    pub at: Option<Timestamp>,
+    /// The last level believed.
+    pub level: Option<LevelBelief>,
+    /// The last count believed, for each source.
+    pub baselines: BTreeMap<Source, Baseline>,
+    /// The last total believed, for each source and span.
+    pub periods: BTreeMap<(Source, Span), PeriodBelief>,
+    /// The month the last reading lies in, so far.
+    pub month: Option<MonthToDate>,
+    /// All bytes settled since first sight. A panel that revises a total downwards lowers it.
+    pub total: Bytes,
+    /// The largest `total` ever: what a counter that must never fall shows.
+    pub shown: Bytes,
+}
+
+/// A level and when it was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LevelBelief {
+    /// When the panel measured.
+    pub at: Timestamp,
+    /// Bytes held from then on, until the next reading.
+    pub level: Bytes,
+}
+
+/// The last count believed of one counter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Baseline {
+    /// What the panel told of the counter's beginning.
+    pub epoch: Epoch,
+    /// The count.
+    pub count: Bytes,
+    /// When the panel measured it.
+    pub at: Timestamp,
+    /// A lower count that came after it without a told restart, not believed yet.
+    pub doubt: Option<Doubt>,
+}
+
+/// A count lower than the one believed: a panel that answers with old data, or a restart it hides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// The lower count.
+    pub count: Bytes,
+    /// When the panel measured it.
+    pub at: Timestamp,
+}
+
+/// The last total believed of one span, and the days its bytes were put on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodBelief {
+    /// The total.
+    pub total: Bytes,
+    /// When the panel measured it.
+    pub at: Timestamp,
+    /// Where its bytes went; the amounts sum to `total`.
+    pub placed: BTreeMap<UsageDay, Bytes>,
+}
+
+/// The running month of one series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MonthToDate {
+    /// Which month.
+    pub month: Month,
+    /// Bytes moved in it (flows) or the last level in it (levels).
+    pub amount: Bytes,
+    /// The part of `amount` whose day is an estimate.
+    pub estimated: Bytes,
+    /// Level times time.
+    pub held: ByteMinutes,
+    /// The minutes of the month that readings account for.
+    pub covered: Minutes,
+}
+
+impl Book {
+    /// Takes in what a poll settled: after this the book believes what the store has committed.
+    pub fn apply(&mut self, settled: Settled) {
+        self.last_look = settled.last_look;
+        for change in settled.changes {
+            let series = self.accounts.entry(change.account).or_default().entry(change.meter).or_default();
+            series.at = change.at;
+            series.level = change.level;
+            series.month = change.month;
+            series.total = change.total;
+            series.shown = change.shown;
+            series.baselines.extend(change.baselines);
+            series.periods.extend(change.periods);
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Levels: what is held now, and level times time for daily averages and GB-months.
+
+use super::book::LevelBelief;
+use super::note::Note;
+use super::settle::{Effects, Rules};
+use crate::domain::{Bytes, Source, Span, Timestamp};
+
+/// Settles one gauge reading: the level before held until now, the new one holds from now on.
+pub(super) fn settle_level(
+    before: Option<LevelBelief>,
+    at: Timestamp,
+    level: Bytes,
+    rules: &Rules,
+    effects: &mut Effects,
+) -> LevelBelief {
+    let now = LevelBelief { at, level };
+    let today = rules.zone.day_of(at);
+    let Some(before) = before else {
+        effects.note(&Source::default(), at, Note::FirstSight { count: level });
+        effects.day(today).level = Some(level);
+        return now;
+    };
+    if at < before.at {
+        effects.note(&Source::default(), at, Note::OldAnswer { at });
+        return before;
+    }
+    if let Ok(span) = Span::new(before.at, at) {
+        if span.seconds() > rules.max_gap {
+            // For this long nobody knows what was held: no time is covered, and the days say so.
+            effects.note(&Source::default(), at, Note::Gap { from: before.at, to: at });
+        } else {
+            for (day, part) in rules.zone.cut(span) {
+                let change = effects.day(day);
+                change.level = Some(before.level);
+                change.held += before.level.held_for(part.minutes());
+                change.covered += part.minutes();
+            }
+        }
+    }
+    effects.day(today).level = Some(level);
+    now
+}

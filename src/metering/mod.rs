@@ -1,0 +1,16 @@
+//! Readings + what we believed before = bytes per day + new beliefs.
+//!
+//! [`settle`] is a pure function in whole bytes. It never guesses: what a panel did not prove is not
+//! counted, and a [`Note`] says so.
+
+mod book;
+mod counter;
+mod level;
+mod note;
+mod period;
+mod settle;
+mod share;
+
+pub use book::{AccountBook, Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
+pub use note::{Note, Noted};
+pub use settle::{DayChange, Rules, SeriesChange, Settled, settle};

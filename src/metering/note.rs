@@ -1,0 +1,124 @@
+//! What settling noticed: every place where a number is less than the whole truth says why.
+
+use std::fmt;
+
+use crate::domain::{AccountName, Bytes, Meter, Source, Timestamp};
+
+/// Something worth knowing about how a reading became a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Seen for the first time; what it had counted before is not billed.
+    FirstSight {
+        /// The count or level it came with.
+        count: Bytes,
+    },
+    /// Seen for the first time and proven to have begun after our last look; counted in full.
+    BeganSinceLastLook {
+        /// The count it came with.
+        count: Bytes,
+    },
+    /// The panel told that the counter began anew. What passed between `seen` and that moment is lost.
+    CounterRestarted {
+        /// The last reading of the counter before.
+        seen: Timestamp,
+        /// The count since the restart, billed.
+        count: Bytes,
+    },
+    /// A count lower than believed, with no word of a restart. Not believed yet.
+    WentBackwards {
+        /// The count believed.
+        believed: Bytes,
+        /// The count that came.
+        came: Bytes,
+    },
+    /// The lower count was confirmed by the next reading: the counter began anew unseen. Up to
+    /// `unproven` bytes may have passed and are not billed.
+    RestartUnproven {
+        /// What the counter showed when it was first seen lower.
+        unproven: Bytes,
+    },
+    /// Nothing was known between the two instants for longer than a level may be carried on, or than
+    /// days can be told apart.
+    Gap {
+        /// The last reading before.
+        from: Timestamp,
+        /// The first reading after.
+        to: Timestamp,
+    },
+    /// Measured before the reading already believed; ignored.
+    OldAnswer {
+        /// When the ignored reading was measured.
+        at: Timestamp,
+    },
+    /// Measured in our future: the panel's clock is ahead. Taken as measured when we asked.
+    ClockAhead {
+        /// The time the panel gave.
+        at: Timestamp,
+    },
+    /// Two different answers for the same instant; neither is believed.
+    Contradiction,
+    /// A sum beyond what can be stored; the reading is not believed.
+    TooLarge,
+}
+
+/// A note and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    /// The account.
+    pub account: AccountName,
+    /// The meter.
+    pub meter: Meter,
+    /// The counter, where the account has several.
+    pub source: Source,
+    /// When the panel measured the reading noted.
+    pub at: Timestamp,
+    /// What was noticed.
+    pub note: Note,
+}
+
+impl Note {
+    /// Its name as a label value and in JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Note::FirstSight { .. } => "first_sight",
+            Note::BeganSinceLastLook { .. } => "began_since_last_look",
+            Note::CounterRestarted { .. } => "counter_restarted",
+            Note::WentBackwards { .. } => "went_backwards",
+            Note::RestartUnproven { .. } => "restart_unproven",
+            Note::Gap { .. } => "gap",
+            Note::OldAnswer { .. } => "old_answer",
+            Note::ClockAhead { .. } => "clock_ahead",
+            Note::Contradiction => "contradiction",
+            Note::TooLarge => "too_large",
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Note::FirstSight { count } => {
+                write!(f, "first sight at {count} B; what came before is not billed")
+            }
+            Note::BeganSinceLastLook { count } => {
+                write!(f, "began after our last look; its {count} B count in full")
+            }
+            Note::CounterRestarted { seen, count } => write!(
+                f,
+                "counter restarted; {count} B since then count, what passed after {seen} and before the restart is lost"
+            ),
+            Note::WentBackwards { believed, came } => {
+                write!(f, "went back from {believed} B to {came} B without a restart; not believed yet")
+            }
+            Note::RestartUnproven { unproven } => write!(
+                f,
+                "restart confirmed by a second reading; up to {unproven} B since it could not be proven and are not billed"
+            ),
+            Note::Gap { from, to } => write!(f, "nothing known from {from} to {to}"),
+            Note::OldAnswer { at } => write!(f, "old answer, measured {at}; ignored"),
+            Note::ClockAhead { at } => write!(f, "the panel's clock is ahead: it says {at}"),
+            Note::Contradiction => f.write_str("two different answers for one instant; neither believed"),
+            Note::TooLarge => f.write_str("sum too large to store; reading not believed"),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Period totals: what a panel says a span moved. The newest wins, and differences move the days.
+
+use std::collections::BTreeMap;
+
+use super::book::PeriodBelief;
+use super::note::Note;
+use super::share::share;
+use crate::domain::{BillingZone, Bytes, Span, Timestamp, UsageDay};
+
+/// What one period total means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Revision {
+    /// What to believe from now on; `None` when nothing changed.
+    pub belief: Option<PeriodBelief>,
+    /// Bytes added to (or taken from) each day.
+    pub moved: BTreeMap<UsageDay, i128>,
+    /// What was noticed.
+    pub note: Option<Note>,
+}
+
+impl Revision {
+    fn nothing(note: Option<Note>) -> Revision {
+        Revision { belief: None, moved: BTreeMap::new(), note }
+    }
+}
+
+/// Compares a total with the one believed. Growth while the span runs is placed by the time between
+/// the two readings; what is only known as a whole is shared by overlap; a fall is taken back from
+/// the last days it was put on.
+pub(super) fn revise(
+    before: Option<&PeriodBelief>,
+    span: Span,
+    at: Timestamp,
+    total: Bytes,
+    zone: BillingZone,
+) -> Revision {
+    let (seen, known) = before.map_or((span.start(), Bytes::ZERO), |belief| (belief.at, belief.total));
+    if let Some(before) = before {
+        if at < before.at {
+            return Revision::nothing(Some(Note::OldAnswer { at }));
+        }
+        if total == before.total && (at == before.at || before.at >= span.end()) {
+            return Revision::nothing(None);
+        }
+        if at == before.at {
+            return Revision::nothing(Some(Note::Contradiction));
+        }
+    }
+    let mut placed = before.map(|belief| belief.placed.clone()).unwrap_or_default();
+    let moved = match total.checked_sub(known) {
+        Some(growth) => place(&mut placed, growth, window(span, seen, at), zone),
+        None => take_back(&mut placed, known.wide() - total.wide()),
+    };
+    Revision { belief: Some(PeriodBelief { total, at, placed }), moved, note: None }
+}
+
+/// The time in which growth seen between two readings must have happened.
+fn window(span: Span, seen: Timestamp, at: Timestamp) -> Span {
+    let grown = Span::new(span.start().max(seen), span.end().min(at));
+    // Growth after the end is a late revision: all that is known is the span itself.
+    grown.unwrap_or(span)
+}
+
+fn place(
+    placed: &mut BTreeMap<UsageDay, Bytes>,
+    growth: Bytes,
+    window: Span,
+    zone: BillingZone,
+) -> BTreeMap<UsageDay, i128> {
+    let mut moved = BTreeMap::new();
+    for (day, part) in share(zone, window.start(), window.end(), growth) {
+        let sum = placed.entry(day).or_default();
+        // The days of a span sum to its total, which fits: each of them fits too.
+        *sum = sum.checked_add(part).unwrap_or(Bytes::MAX);
+        moved.insert(day, part.wide());
+    }
+    moved
+}
+
+fn take_back(placed: &mut BTreeMap<UsageDay, Bytes>, mut fall: i128) -> BTreeMap<UsageDay, i128> {
+    let mut moved = BTreeMap::new();
+    for (day, sum) in placed.iter_mut().rev() {
+        let taken = fall.min(sum.wide());
+        if taken == 0 {
+            continue;
+        }
+        *sum = Bytes::from_wide(sum.wide() - taken).unwrap_or(Bytes::ZERO);
+        moved.insert(*day, -taken);
+        fall -= taken;
+    }
+    moved
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone() -> BillingZone {
+        BillingZone::parse("Europe/Warsaw").expect("a zone")
+    }
+
+    fn day(text: &str) -> UsageDay {
+        UsageDay::parse(text).expect("a day")
+    }
+
+    fn bytes(count: u64) -> Bytes {
+        Bytes::new(count).expect("fits")
+    }
+
+    /// A panel that counts days in UTC, two hours behind the billing days of summer.
+    fn utc_day() -> Span {
+        let start = Timestamp::new(1_780_272_000).expect("2026-06-01T00:00:00Z");
+        Span::new(start, start.plus(crate::domain::Seconds::hours(24))).expect("a span")
+    }
+
+    #[test]
+    fn a_day_known_only_as_a_whole_is_shared_by_overlap() {
+        let span = utc_day();
+        let revision = revise(None, span, span.end(), bytes(2400), zone());
+        assert_eq!(revision.moved, BTreeMap::from([(day("2026-06-01"), 2200), (day("2026-06-02"), 200)]));
+    }
+
+    #[test]
+    fn growth_seen_between_two_polls_is_placed_between_them() {
+        let span = utc_day();
+        let noon = span.start().plus(crate::domain::Seconds::hours(12));
+        let first = revise(None, span, noon, bytes(1000), zone()).belief.expect("believed");
+        let late = span.end().minus(crate::domain::Seconds::hours(1));
+        let second = revise(Some(&first), span, late, bytes(2100), zone());
+        // 11 hours, of which the last is already tomorrow in Warsaw.
+        assert_eq!(second.moved, BTreeMap::from([(day("2026-06-01"), 1000), (day("2026-06-02"), 100)]));
+    }
+
+    #[test]
+    fn a_fall_is_taken_back_to_the_byte_and_never_below_zero() {
+        let span = utc_day();
+        let whole = revise(None, span, span.end(), bytes(2400), zone()).belief.expect("believed");
+        let later = span.end().plus(crate::domain::Seconds::hours(5));
+        let fallen = revise(Some(&whole), span, later, bytes(2100), zone());
+        assert_eq!(fallen.moved, BTreeMap::from([(day("2026-06-01"), -100), (day("2026-06-02"), -200)]));
+        let belief = fallen.belief.expect("believed");
+        assert_eq!(belief.placed.values().map(|bytes| bytes.get()).sum::<u64>(), 2100);
+    }
+
+    #[test]
+    fn old_and_contradicting_totals_are_not_believed() {
+        let span = utc_day();
+        let known = revise(None, span, span.end(), bytes(7), zone()).belief.expect("believed");
+        let older = revise(Some(&known), span, span.start(), bytes(9), zone());
+        assert_eq!((older.belief, older.note), (None, Some(Note::OldAnswer { at: span.start() })));
+        let other = revise(Some(&known), span, span.end(), bytes(9), zone());
+        assert_eq!((other.belief, other.note), (None, Some(Note::Contradiction)));
+        assert_eq!(revise(Some(&known), span, span.end(), bytes(7), zone()), Revision::nothing(None));
+    }
+}

@@ -1,0 +1,334 @@
+//! One harvest against the book: the days it moves, the beliefs it changes, and what was noticed.
+
+use std::collections::BTreeMap;
+
+use super::book::{Baseline, Book, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
+use super::counter::{Count, Step};
+use super::level::settle_level;
+use super::note::{Note, Noted};
+use super::period::revise;
+use super::share::share;
+use crate::domain::{
+    AccountName, BillingZone, ByteMinutes, Bytes, Harvest, Meter, Minutes, Nature, Reading, Seconds, Source,
+    Span, Timestamp, UsageDay,
+};
+
+/// The rules that are the same for every account.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// The zone that cuts days and months.
+    pub zone: BillingZone,
+    /// How long a level is carried on, and a counter's growth across a midnight still told apart by
+    /// day. What lies further apart is a gap.
+    pub max_gap: Seconds,
+}
+
+/// What a poll changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settled {
+    /// The series that changed, in order of account and meter.
+    pub changes: Vec<SeriesChange>,
+    /// What was noticed.
+    pub notes: Vec<Noted>,
+    /// When the whole list of accounts was last seen.
+    pub last_look: Option<Timestamp>,
+}
+
+/// What changed of one series: its beliefs after the poll, and what was added to its days.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesChange {
+    /// The account.
+    pub account: AccountName,
+    /// The meter.
+    pub meter: Meter,
+    /// When the panel last measured it.
+    pub at: Option<Timestamp>,
+    /// The level believed from now on.
+    pub level: Option<LevelBelief>,
+    /// The running month.
+    pub month: Option<MonthToDate>,
+    /// All bytes settled since first sight.
+    pub total: Bytes,
+    /// The largest `total` ever.
+    pub shown: Bytes,
+    /// The baselines that changed.
+    pub baselines: Vec<(Source, Baseline)>,
+    /// The period totals that changed.
+    pub periods: Vec<((Source, Span), PeriodBelief)>,
+    /// What was added to each day.
+    pub days: BTreeMap<UsageDay, DayChange>,
+}
+
+/// What a poll added to a day point.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DayChange {
+    /// Flows: bytes added, or taken back by a revision.
+    pub added: i128,
+    /// The part of `added` that is on this day by estimate only.
+    pub estimated: i128,
+    /// Levels: the last level of the day so far.
+    pub level: Option<Bytes>,
+    /// Levels: level times time added.
+    pub held: ByteMinutes,
+    /// Minutes of the day newly accounted for.
+    pub covered: Minutes,
+}
+
+/// The days and notes one series gathers while its readings are settled.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    days: BTreeMap<UsageDay, DayChange>,
+    notes: Vec<(Source, Timestamp, Note)>,
+}
+
+impl Effects {
+    pub(super) fn day(&mut self, day: UsageDay) -> &mut DayChange {
+        self.days.entry(day).or_default()
+    }
+
+    pub(super) fn note(&mut self, source: &Source, at: Timestamp, note: Note) {
+        self.notes.push((source.clone(), at, note));
+    }
+}
+
+/// Settles one harvest, asked for at `now`. Readings of one harvest may come in any order; the same
+/// harvest twice changes nothing the second time.
+pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> Settled {
+    let mut settled = Settled { last_look: book.last_look, ..Settled::default() };
+    for (account, harvested) in harvest.accounts() {
+        let mut by_meter: BTreeMap<Meter, Vec<&Reading>> = BTreeMap::new();
+        for (meter, reading) in &harvested.readings {
+            by_meter.entry(*meter).or_default().push(reading);
+        }
+        for (meter, mut readings) in by_meter {
+            readings.sort_by(|a, b| order(a).cmp(&order(b)));
+            let before = book.accounts.get(account).and_then(|series| series.get(&meter));
+            let mut series = SettlingSeries::new(before, book.last_look, now, rules);
+            series.readings(&readings);
+            series.finish(account, meter, &mut settled);
+        }
+    }
+    if harvest.is_complete() {
+        settled.last_look = settled.last_look.max(Some(now));
+    }
+    settled
+}
+
+/// The order readings are settled in, so that the order they came in does not matter.
+fn order(reading: &Reading) -> (Timestamp, &str, Option<Span>, Bytes) {
+    match reading {
+        Reading::Gauge { at, level } => (*at, "", None, *level),
+        Reading::PeriodTotal { source, at, span, total } => (*at, source.as_str(), Some(*span), *total),
+        Reading::Counter { source, at, count, .. } => (*at, source.as_str(), None, *count),
+    }
+}
+
+struct SettlingSeries<'a> {
+    after: SeriesBook,
+    baselines: BTreeMap<Source, Baseline>,
+    periods: BTreeMap<(Source, Span), PeriodBelief>,
+    effects: Effects,
+    before: Option<&'a SeriesBook>,
+    last_look: Option<Timestamp>,
+    now: Timestamp,
+    rules: &'a Rules,
+}
+
+impl<'a> SettlingSeries<'a> {
+    fn new(
+        before: Option<&'a SeriesBook>,
+        last_look: Option<Timestamp>,
+        now: Timestamp,
+        rules: &'a Rules,
+    ) -> SettlingSeries<'a> {
+        // The maps stay behind: they can be long, and only what changes is written.
+        let after = before.map_or_else(SeriesBook::default, |before| SeriesBook {
+            at: before.at,
+            level: before.level,
+            month: before.month,
+            total: before.total,
+            shown: before.shown,
+            ..SeriesBook::default()
+        });
+        SettlingSeries {
+            after,
+            baselines: BTreeMap::new(),
+            periods: BTreeMap::new(),
+            effects: Effects::default(),
+            before,
+            last_look,
+            now,
+            rules,
+        }
+    }
+
+    /// Settles the readings, already in order; those of one instant belong together.
+    fn readings(&mut self, readings: &[&Reading]) {
+        for together in readings.chunk_by(|a, b| a.at() == b.at()) {
+            let at = self.believable(together[0].at());
+            let mut whole = true;
+            for reading in together {
+                match reading {
+                    Reading::Gauge { level, .. } => {
+                        self.after.level =
+                            Some(settle_level(self.after.level, at, *level, self.rules, &mut self.effects));
+                    }
+                    Reading::Counter { source, epoch, count, .. } => {
+                        whole &= self.counter(source, Count { at, epoch: *epoch, count: *count });
+                    }
+                    Reading::PeriodTotal { source, span, total, .. } => {
+                        self.period(source, *span, at, *total);
+                        whole = false;
+                    }
+                }
+            }
+            if whole && matches!(together[0], Reading::Counter { .. }) {
+                self.cover(self.after.at, at);
+            }
+            self.after.at = self.after.at.max(Some(at));
+        }
+    }
+
+    /// A time in our future is the panel's clock being wrong: it measured when we asked, at the latest.
+    fn believable(&mut self, at: Timestamp) -> Timestamp {
+        if at > self.now {
+            // A few seconds are two clocks being two clocks.
+            if at.since(self.now) > Seconds::new(300) {
+                self.effects.note(&Source::default(), self.now, Note::ClockAhead { at });
+            }
+            return self.now;
+        }
+        at
+    }
+
+    fn counter(&mut self, source: &Source, count: Count) -> bool {
+        let known = self.baselines.get(source).copied();
+        let believed = known.or_else(|| self.before?.baselines.get(source).copied());
+        let step = match believed {
+            Some(baseline) => count.after(baseline),
+            None => count.first(self.last_look),
+        };
+        let Step { baseline, grew, note, whole } = step;
+        if let Some((since, amount)) = grew
+            && !self.add(source, since, count.at, amount)
+        {
+            return false;
+        }
+        if let Some(note) = note {
+            self.effects.note(source, count.at, note);
+        }
+        if believed != Some(baseline) {
+            self.baselines.insert(source.clone(), baseline);
+        }
+        whole
+    }
+
+    /// Adds growth between two instants to the days; refuses what could not be summed.
+    fn add(&mut self, source: &Source, since: Timestamp, at: Timestamp, amount: Bytes) -> bool {
+        let Some(total) = self.after.total.checked_add(amount) else {
+            self.effects.note(source, at, Note::TooLarge);
+            return false;
+        };
+        self.after.total = total;
+        let shares = share(self.rules.zone, since, at, amount);
+        let far = at.since(since) > self.rules.max_gap;
+        if far {
+            self.effects.note(source, at, Note::Gap { from: since, to: at });
+        }
+        let guessed = far && shares.len() > 1;
+        for (day, part) in shares {
+            let change = self.effects.day(day);
+            change.added += part.wide();
+            change.estimated += if guessed { part.wide() } else { 0 };
+        }
+        true
+    }
+
+    fn period(&mut self, source: &Source, span: Span, at: Timestamp, total: Bytes) {
+        let key = (source.clone(), span);
+        let believed = self.periods.get(&key).or_else(|| self.before?.periods.get(&key));
+        let first_time = believed.is_none();
+        let seen = believed.map_or(span.start(), |belief| belief.at);
+        let revision = revise(believed, span, at, total, self.rules.zone);
+        let sum = self.after.total.wide() + revision.moved.values().sum::<i128>();
+        let Ok(sum) = Bytes::from_wide(sum) else {
+            self.effects.note(source, at, Note::TooLarge);
+            return;
+        };
+        self.after.total = sum;
+        for (day, moved) in revision.moved {
+            self.effects.day(day).added += moved;
+        }
+        if let Some(note) = revision.note {
+            self.effects.note(source, at, note);
+        }
+        if let Some(belief) = revision.belief {
+            if first_time || seen < span.end() {
+                self.cover(Some(span.start().max(seen)), at.min(span.end()));
+            }
+            self.periods.insert(key, belief);
+        }
+    }
+
+    /// Marks the time between two instants as accounted for.
+    fn cover(&mut self, from: Option<Timestamp>, to: Timestamp) {
+        let Some(Ok(span)) = from.map(|from| Span::new(from, to)) else { return };
+        for (day, part) in self.rules.zone.cut(span) {
+            self.effects.day(day).covered += part.minutes();
+        }
+    }
+
+    fn finish(mut self, account: &AccountName, meter: Meter, settled: &mut Settled) {
+        self.after.shown = self.after.shown.max(self.after.total);
+        self.after.month = self.month(meter);
+        for (source, at, note) in self.effects.notes {
+            settled.notes.push(Noted { account: account.clone(), meter, source, at, note });
+        }
+        let mut days = self.effects.days;
+        days.retain(|_, change| *change != DayChange::default());
+        let moved = self.before.is_none_or(|before| {
+            (before.at, before.level, before.total) != (self.after.at, self.after.level, self.after.total)
+        });
+        if moved || !days.is_empty() || !self.baselines.is_empty() || !self.periods.is_empty() {
+            settled.changes.push(SeriesChange {
+                account: account.clone(),
+                meter,
+                at: self.after.at,
+                level: self.after.level,
+                month: self.after.month,
+                total: self.after.total,
+                shown: self.after.shown,
+                baselines: self.baselines.into_iter().collect(),
+                periods: self.periods.into_iter().collect(),
+                days,
+            });
+        }
+    }
+
+    /// The running month after this poll: the month of the last reading, with what its days gained.
+    fn month(&self, meter: Meter) -> Option<MonthToDate> {
+        let month = self.rules.zone.day_of(self.after.at?).month();
+        let carried = self.after.month.filter(|before| before.month == month);
+        let mut sum = carried.unwrap_or(MonthToDate {
+            month,
+            amount: Bytes::ZERO,
+            estimated: Bytes::ZERO,
+            held: ByteMinutes::ZERO,
+            covered: Minutes::ZERO,
+        });
+        let (mut added, mut estimated) = (0, 0);
+        for (_, change) in self.effects.days.iter().filter(|(day, _)| day.month() == month) {
+            added += change.added;
+            estimated += change.estimated;
+            sum.held += change.held;
+            sum.covered += change.covered;
+        }
+        // The month is part of `total`, which was checked.
+        sum.amount = match meter.nature() {
+            Nature::Flow => Bytes::from_wide(sum.amount.wide() + added).unwrap_or(sum.amount),
+            Nature::Level => self.after.level.map_or(sum.amount, |belief| belief.level),
+        };
+        sum.estimated = Bytes::from_wide(sum.estimated.wide() + estimated).unwrap_or(sum.estimated);
+        Some(sum)
+    }
+}

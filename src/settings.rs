@@ -1,0 +1,347 @@
+//! Reads one section of the config into the struct of the room that owns it.
+//!
+//! Knows what all sections share: unknown keys are errors that name the nearest known one, a secret
+//! `X` may come from `X_file` or `X_env`, paths are relative to the config file, and times and sizes
+//! always carry their unit. A secret is never part of an error or of any `Debug`.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
+use serde::{Deserialize, forward_to_deserialize_any};
+
+/// A key that is wrong, and what was expected in its place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct SettingsError {
+    /// The key, as a path inside its section.
+    pub key: String,
+    /// What came, what was expected and what to do.
+    pub problem: String,
+}
+
+impl SettingsError {
+    /// An error about `key`.
+    pub fn new(key: impl Into<String>, problem: impl Into<String>) -> SettingsError {
+        SettingsError { key: key.into(), problem: problem.into() }
+    }
+}
+
+/// One section as it stands in the file, not yet understood.
+#[derive(Clone)]
+pub struct Section {
+    table: toml::Table,
+    folder: PathBuf,
+    warnings: Vec<String>,
+}
+
+impl Section {
+    /// A section of a config file that lies in `folder`.
+    pub fn new(table: toml::Table, folder: &Path) -> Section {
+        Section { table, folder: folder.to_path_buf(), warnings: Vec::new() }
+    }
+
+    /// Takes the keys that `T` knows out of the section, leaving the others for somebody else.
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, SettingsError> {
+        let known = fields::<T>();
+        self.resolve_secrets(known)?;
+        let (mine, rest) =
+            std::mem::take(&mut self.table).into_iter().partition(|(key, _)| known.contains(&key.as_str()));
+        self.table = rest;
+        read(mine, known)
+    }
+
+    /// Reads the whole section; a key that `T` does not know is an error.
+    pub fn read<T: DeserializeOwned>(mut self) -> Result<T, SettingsError> {
+        let known = fields::<T>();
+        self.resolve_secrets(known)?;
+        if let Some(unknown) = self.table.keys().find(|key| !known.contains(&key.as_str())) {
+            return Err(unknown_key(unknown, known));
+        }
+        read(self.table, known)
+    }
+
+    /// A path from the config: absolute, or relative to the config file.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+
+    /// What the operator should mend although it works (a secret that everybody may read).
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Replaces `X_file` and `X_env` by the `X` that `known` has.
+    fn resolve_secrets(&mut self, known: &[&str]) -> Result<(), SettingsError> {
+        for name in known {
+            let mut given = Vec::from_iter(self.table.contains_key(*name).then(|| (*name).to_string()));
+            for suffix in ["_file", "_env"] {
+                let key = format!("{name}{suffix}");
+                if known.contains(&key.as_str()) || !self.table.contains_key(&key) {
+                    continue;
+                }
+                let secret = match self.table.remove(&key) {
+                    Some(toml::Value::String(from)) if suffix == "_file" => self.secret_file(&key, &from)?,
+                    Some(toml::Value::String(from)) => secret_env(&key, &from)?,
+                    _ => return Err(SettingsError::new(key, "expected a text in quotes")),
+                };
+                self.table.insert((*name).to_string(), toml::Value::String(secret));
+                given.push(key);
+            }
+            if given.len() > 1 {
+                let problem = format!("given together with {}; give one of them", given[0]);
+                return Err(SettingsError::new(given.swap_remove(1), problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn secret_file(&mut self, key: &str, name: &str) -> Result<String, SettingsError> {
+        let path = self.folder.join(name);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            SettingsError::new(
+                key,
+                format!("cannot read {}: {error}; put the secret into this file", path.display()),
+            )
+        })?;
+        if world_readable(&path) {
+            self.warnings.push(format!(
+                "{key}: {} can be read by every user of this machine; chmod 600 it",
+                path.display()
+            ));
+        }
+        let secret = text.trim_end_matches(['\r', '\n']);
+        if secret.is_empty() {
+            return Err(SettingsError::new(
+                key,
+                format!("{} is empty; put the secret into it", path.display()),
+            ));
+        }
+        Ok(secret.to_string())
+    }
+}
+
+impl fmt::Debug for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be secrets: only the keys are shown.
+        f.debug_list().entries(self.table.keys()).finish()
+    }
+}
+
+#[cfg(unix)]
+fn world_readable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn world_readable(_: &Path) -> bool {
+    false
+}
+
+fn secret_env(key: &str, name: &str) -> Result<String, SettingsError> {
+    std::env::var(name).map_err(|_| {
+        SettingsError::new(key, format!("the environment has no variable {name}; set it to the secret"))
+    })
+}
+
+fn unknown_key(unknown: &str, known: &[&str]) -> SettingsError {
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= name.len().max(4) / 2);
+    let problem = match nearest {
+        Some((_, name)) => format!("unknown key; did you mean {name}?"),
+        None => format!("unknown key; expected one of {}", known.join(", ")),
+    };
+    SettingsError::new(unknown, problem)
+}
+
+fn read<T: DeserializeOwned>(table: toml::Table, known: &[&str]) -> Result<T, SettingsError> {
+    let mut ignored = None;
+    let mut track = serde_path_to_error::Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(toml::Value::Table(table), &mut track);
+    let read = serde_ignored::deserialize(tracked, |path| {
+        ignored.get_or_insert(path.to_string());
+    });
+    match (read, ignored) {
+        (Ok(_), Some(key)) => Err(SettingsError::new(key, "unknown key")),
+        (Ok(settings), None) => Ok(settings),
+        (Err(error), _) => Err(explain(track.path().to_string(), &error, known)),
+    }
+}
+
+fn explain(path: String, error: &toml::de::Error, known: &[&str]) -> SettingsError {
+    let message = error.message();
+    if let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        let key = if known.contains(&key) || path == "." { key.to_string() } else { format!("{path}.{key}") };
+        return SettingsError::new(key, "missing; this section needs it");
+    }
+    SettingsError::new(path, message)
+}
+
+/// The names of the fields of a struct, as serde knows them.
+fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
+    struct Asking<'a>(&'a mut &'static [&'static str]);
+    impl<'de> Deserializer<'de> for Asking<'_> {
+        type Error = de::value::Error;
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(de::Error::custom("only structs have fields"))
+        }
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            self.deserialize_any(visitor)
+        }
+        forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+    let mut names: &'static [&'static str] = &[];
+    // The answer is the error: the names were noted on the way.
+    let _ = T::deserialize(Asking(&mut names));
+    names
+}
+
+/// A password, token or key. Prints as `***`.
+#[derive(Clone, Deserialize)]
+pub struct Secret(SecretString);
+
+impl Secret {
+    /// Takes a secret in.
+    pub fn new(secret: String) -> Secret {
+        Secret(secret.into())
+    }
+
+    /// The secret itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// A length of time with its unit: `"30s"`, `"15m"`, `"26h"`, `"100d"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Period(pub Duration);
+
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
+        let text = String::deserialize(deserializer)
+            .map_err(|_| de::Error::custom("expected a time with its unit in quotes, like \"15m\""))?;
+        humantime::parse_duration(&text).map(Period).map_err(|_| {
+            de::Error::custom(format!("{text:?} is not a time; write a number and its unit, like \"30s\", \"15m\", \"26h\", \"100d\""))
+        })
+    }
+}
+
+/// An amount of bytes with its unit: `B kB MB GB TB PB` (10^3) or `KiB MiB GiB TiB PiB` (2^10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+const UNITS: [(&str, u64); 11] = [
+    ("B", 1),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("PB", 1_000_000_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
+    ("PiB", 1 << 50),
+];
+
+impl std::str::FromStr for Size {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Size, String> {
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let unit = text[digits..].trim();
+        let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| factor);
+        let size =
+            text[..digits].parse::<u64>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(*factor));
+        size.filter(|size| i64::try_from(*size).is_ok()).map(Size).ok_or_else(|| {
+            format!("{text:?} is not a size; write a whole number and its unit: B, kB, MB, GB, TB, PB (10^3) or KiB, MiB, GiB, TiB, PiB (2^10)")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
+        let text = String::deserialize(deserializer)
+            .map_err(|_| de::Error::custom("expected a size with its unit in quotes, like \"100 GiB\""))?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Sample {
+        secret: Secret,
+        #[serde(default)]
+        #[allow(dead_code)]
+        timeout: Option<Period>,
+    }
+
+    fn section(text: &str) -> Section {
+        Section::new(text.parse().expect("toml"), Path::new("."))
+    }
+
+    #[test]
+    fn unknown_keys_name_the_nearest_known_one() {
+        let error = section("secret = 'x'\ntimout = '3s'").read::<Sample>().expect_err("unknown");
+        assert_eq!(error.to_string(), "timout: unknown key; did you mean timeout?");
+    }
+
+    #[test]
+    fn times_need_their_unit() {
+        let error = section("secret = 'x'\ntimeout = '15 parsecs'").read::<Sample>().expect_err("no unit");
+        assert_eq!(error.key, "timeout");
+        assert!(error.problem.contains("15 parsecs"), "{error}");
+    }
+
+    #[test]
+    fn never_9_no_secret_is_printable() {
+        let sample = section("secret = 'hunter2'").read::<Sample>().expect("fine");
+        assert_eq!(sample.secret.expose(), "hunter2");
+        assert!(!format!("{sample:?} {:?}", section("secret = 'hunter2'")).contains("hunter2"));
+        let error = section("secret = ['hunter2']").read::<Sample>().expect_err("a list");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_only_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("s"), "hunter2\n").expect("written");
+        let read = |text: &str| Section::new(text.parse().expect("toml"), folder.path()).read::<Sample>();
+        assert_eq!(read("secret_file = 's'").expect("fine").secret.expose(), "hunter2");
+        assert_eq!(read("secret_file = 's'\nsecret = 'x'").expect_err("twice").key, "secret_file");
+        assert_eq!(read("secret_file = 'none'").expect_err("missing").key, "secret_file");
+        assert_eq!(read("").expect_err("missing").to_string(), "secret: missing; this section needs it");
+    }
+
+    #[test]
+    fn sizes_say_which_base() {
+        assert_eq!("100 GiB".parse(), Ok(Size(100 << 30)));
+        assert_eq!("100GB".parse(), Ok(Size(100_000_000_000)));
+        for wrong in ["100", "100 G", "1.5 GB", "-1 GB", "9999999 PB", "100 gb"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+    }
+}
