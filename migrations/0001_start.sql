@@ -46,7 +46,6 @@ CREATE TABLE account (
     changed BIGINT NOT NULL,
     UNIQUE (backend, name)
 );
-CREATE INDEX account_changed ON account (backend, changed);
 
 -- One meter of one account: its last reading, its running month, its sum since first sight.
 CREATE TABLE series (
@@ -64,6 +63,7 @@ CREATE TABLE series (
     month_covered BIGINT NOT NULL,
     total BIGINT NOT NULL,
     shown BIGINT NOT NULL,
+    changed BIGINT NOT NULL,
     UNIQUE (account, meter)
 );
 

@@ -10,3 +10,6 @@ pub mod metering;
 // The stairwell: tools for every floor above the ground.
 pub mod clock;
 pub mod settings;
+
+// The edges: one outside thing each.
+pub mod store;
