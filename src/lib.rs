@@ -7,8 +7,12 @@
 pub mod domain;
 pub mod metering;
 
+// First floor: one outside thing each.
+pub mod backends;
+
 // The stairwell: tools for every floor above the ground.
 pub mod clock;
+pub mod http;
 pub mod settings;
 
 // The edges: one outside thing each.

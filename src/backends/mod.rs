@@ -8,16 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Timestamp};
-use crate::http::{Http, HttpError};
+use crate::http::{Http, HttpError, ProbeStep};
 use crate::settings::{Section, SettingsError};
 
-mod minio;
-
 /// Every kind of panel whmeter knows.
-pub const KINDS: &[Kind] = &[
-    //
-    minio::KIND,
-];
+pub const KINDS: &[Kind] = &[];
 
 /// The kind called `name`.
 pub fn kind(name: &str) -> Option<&'static Kind> {
@@ -151,5 +146,36 @@ impl BackendError {
             BackendError::NoSuchAccount(_) => Reason::NoSuchAccount,
             BackendError::NotOffered(_) => Reason::NotOffered,
         }
+    }
+}
+
+/// The caller cares what to do next, not which layer of the network it was.
+impl From<HttpError> for BackendError {
+    fn from(error: HttpError) -> BackendError {
+        match error {
+            HttpError::Busy { after, .. } => BackendError::Busy { after, detail: error.to_string() },
+            HttpError::NotUnderstood { at, detail } => BackendError::Unexpected { at, detail },
+            HttpError::TooLong { ref host, .. }
+            | HttpError::BadEncoding { ref host, .. }
+            | HttpError::Redirect { ref host, .. }
+            | HttpError::Protocol { ref host, .. }
+            | HttpError::Malformed { ref host, .. } => {
+                BackendError::Unexpected { at: host.clone(), detail: error.to_string() }
+            }
+            HttpError::Dns { .. }
+            | HttpError::Connect { .. }
+            | HttpError::Tls { .. }
+            | HttpError::Timeout { .. }
+            | HttpError::BrokenOff { .. }
+            | HttpError::Gateway { .. }
+            | HttpError::Closed => BackendError::Unreachable(error.to_string()),
+        }
+    }
+}
+
+/// Without a connection nothing else can work, so these steps are always fatal.
+impl From<ProbeStep> for CheckStep {
+    fn from(step: ProbeStep) -> CheckStep {
+        CheckStep { name: step.name.into(), outcome: step.outcome.map_err(BackendError::from), fatal: true }
     }
 }

@@ -1,0 +1,168 @@
+//! What came back: status, headers, body, and what to say when it is not what was promised.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use bytes::Bytes;
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use serde::de::DeserializeOwned;
+
+use super::HttpError;
+
+/// How much of an unexpected answer is shown.
+const SKETCH: usize = 80;
+/// A run of letters and digits from this length on may be a token and is not shown.
+const TOKEN: usize = 24;
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub(super) host: String,
+    pub(super) status: StatusCode,
+    pub(super) reason: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Answer {
+    /// The status code.
+    pub fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// Whether the status is one of success.
+    pub fn is_success(&self) -> bool {
+        self.status.is_success()
+    }
+
+    /// The reason phrase as the server wrote it (some panels put their error there), or the usual one.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// A header's value, where it came and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// All headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body, decompressed.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The body as text; what is not UTF-8 is replaced.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    /// Whether it is a page for people, by its type or its first characters.
+    pub fn is_html(&self) -> bool {
+        let declared = self.header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.starts_with("text/html"));
+        let start = self.body.trim_ascii_start();
+        let begins = |tag: &[u8]| start.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag));
+        declared || begins(b"<!doctype html") || begins(b"<html")
+    }
+
+    /// The body as JSON; `at` names the call for the error.
+    pub fn json<T: DeserializeOwned>(&self, at: &str) -> Result<T, HttpError> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let detail = match self.is_html() || self.body.is_empty() {
+                true => format!("expected JSON, came {}", self.sketch()),
+                // Position and field, never the value: serde_json shows types only for our structs.
+                false => format!("expected JSON of another shape: {error}"),
+            };
+            HttpError::NotUnderstood { at: at.to_string(), detail }
+        })
+    }
+
+    /// Status, content type and the first printable characters, with anything long enough to be a
+    /// token left out.
+    pub fn sketch(&self) -> String {
+        let mut sketch = format!("{} {}", self.status(), self.reason);
+        match self.header(CONTENT_TYPE.as_str()) {
+            Some(kind) => {
+                let _ = write!(sketch, ", {}", printable(kind.as_bytes()));
+            }
+            None => sketch.push_str(", no content type"),
+        }
+        match self.body.is_empty() {
+            true => sketch.push_str(", empty"),
+            false => {
+                let _ = write!(sketch, ", {:?}", printable(&self.body));
+            }
+        }
+        sketch
+    }
+}
+
+/// The first printable characters, spaces folded, token-like runs replaced.
+pub(super) fn printable(text: &[u8]) -> String {
+    // Four times as much is looked at, so that a token is recognised although it is cut off later.
+    let start = &text[..text.len().min(SKETCH * 4)];
+    let text = String::from_utf8_lossy(start);
+    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = visible.split_whitespace().map(|word| {
+        word.split_inclusive(|c: char| !is_token_char(c))
+            .map(|run| match run.chars().filter(|c| is_token_char(*c)).count() {
+                length if length >= TOKEN => "…",
+                _ => run,
+            })
+            .collect::<String>()
+    });
+    words.collect::<Vec<_>>().join(" ").chars().take(SKETCH).collect()
+}
+
+fn is_token_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '+' | '=' | '%')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(kind: Option<&'static str>, body: &'static str) -> Answer {
+        let mut headers = HeaderMap::new();
+        if let Some(kind) = kind {
+            headers.insert(CONTENT_TYPE, kind.parse().expect("a value"));
+        }
+        let host = String::from("panel:1");
+        Answer {
+            host,
+            status: StatusCode::OK,
+            reason: "OK".into(),
+            headers,
+            body: Bytes::from_static(body.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn pages_for_people_are_recognised_by_type_and_by_look() {
+        assert!(answer(Some("text/html; charset=utf-8"), "hello").is_html());
+        assert!(answer(Some("application/json"), " \n<!DOCTYPE HTML><p>").is_html());
+        assert!(!answer(Some("application/xml"), "<?xml version='1.0'?>").is_html());
+        assert!(!answer(None, "{}").is_html());
+    }
+
+    #[test]
+    fn a_sketch_shows_what_came_but_no_token() {
+        let page =
+            answer(Some("text/html"), "<p>session\n=\tabcdefghijklmnopqrstuvwxyz0123 welcome\u{7}</p>");
+        assert_eq!(page.sketch(), "200 OK, text/html, \"<p>session = … welcome </p>\"");
+        assert!(answer(None, "").sketch().ends_with("no content type, empty"));
+    }
+
+    #[test]
+    fn json_of_another_shape_says_where() {
+        let error = answer(Some("application/json"), "{\"a\":").json::<serde_json::Value>("list-users");
+        let text = error.expect_err("cut off").to_string();
+        assert!(text.contains("list-users") && text.contains("line 1 column 5"), "{text}");
+        let error = answer(Some("text/html"), "<html>").json::<serde_json::Value>("list-users");
+        assert!(error.expect_err("a page").to_string().contains("text/html"));
+    }
+}
