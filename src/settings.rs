@@ -35,32 +35,38 @@ pub struct Section {
     table: toml::Table,
     folder: PathBuf,
     warnings: Vec<String>,
+    /// The keys somebody took already, or may take: what a misspelt one may have meant.
+    known: Vec<&'static str>,
 }
 
 impl Section {
     /// A section of a config file that lies in `folder`.
     pub fn new(table: toml::Table, folder: &Path) -> Section {
-        Section { table, folder: folder.to_path_buf(), warnings: Vec::new() }
+        Section { table, folder: folder.to_path_buf(), warnings: Vec::new(), known: Vec::new() }
     }
 
     /// Takes the keys that `T` knows out of the section, leaving the others for somebody else.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, SettingsError> {
         let known = fields::<T>();
         self.resolve_secrets(known)?;
+        self.known.extend(known);
         let (mine, rest) =
             std::mem::take(&mut self.table).into_iter().partition(|(key, _)| known.contains(&key.as_str()));
         self.table = rest;
         read(mine, known)
     }
 
-    /// Reads the whole section; a key that `T` does not know is an error.
+    /// Reads what is left of the section; a key that nobody knows is an error.
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, SettingsError> {
-        let known = fields::<T>();
-        self.resolve_secrets(known)?;
-        if let Some(unknown) = self.table.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(unknown_key(unknown, known));
-        }
-        read(self.table, known)
+        let settings = self.take();
+        // The misspelt key is the better news than the one that is missing because of it.
+        self.refuse_rest()?;
+        settings
+    }
+
+    /// Refuses what is left: keys that nobody has taken.
+    pub fn refuse_rest(&self) -> Result<(), SettingsError> {
+        self.table.keys().next().map_or(Ok(()), |unknown| Err(unknown_key(unknown, &self.known)))
     }
 
     /// A path from the config: absolute, or relative to the config file.
