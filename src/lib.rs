@@ -10,3 +10,10 @@ pub mod metering;
 // The stairwell: tools for every floor above the ground.
 pub mod clock;
 pub mod settings;
+pub mod telemetry;
+
+// Edges: one outside thing each.
+pub mod store;
+
+// Flows: one job each.
+pub mod exposition;

@@ -1,0 +1,5 @@
+//! Stand-in for the store room: its types only.
+
+mod standing;
+
+pub use standing::*;
