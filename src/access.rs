@@ -67,11 +67,16 @@ impl Token {
         }
         let length = token.expose().len();
         if length < SHORTEST_TOKEN {
-            let problem = format!("{length} characters can be guessed; use at least {SHORTEST_TOKEN}, from `openssl rand -hex 24`");
+            let problem = format!(
+                "{length} characters can be guessed; use at least {SHORTEST_TOKEN}, from `openssl rand -hex 24`"
+            );
             return Err(SettingsError::new("token", problem));
         }
         if !token.expose().chars().all(|c| c.is_ascii_graphic()) {
-            return Err(SettingsError::new("token", "has a space, a line break or a character outside ASCII"));
+            return Err(SettingsError::new(
+                "token",
+                "has a space, a line break or a character outside ASCII",
+            ));
         }
         Ok(Token { name, scopes: scope, server, secret: token })
     }
@@ -98,7 +103,8 @@ impl Access {
             kind.eq_ignore_ascii_case(b"bearer ").then_some(token)
         });
         let refused = |detail: String| Problem::new(StatusCode::UNAUTHORIZED, detail);
-        let given = given.ok_or_else(|| refused("this needs a header `Authorization: Bearer TOKEN`".into()))?;
+        let given =
+            given.ok_or_else(|| refused("this needs a header `Authorization: Bearer TOKEN`".into()))?;
         // Every token is compared, in constant time, so that none tells how close a guess was.
         let found = tokens.iter().fold(None, |found, token| {
             let same = bool::from(token.secret.expose().as_bytes().ct_eq(given.trim_ascii()));

@@ -131,8 +131,9 @@ impl Config {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut reader = Reader { file, folder, warnings: Vec::new() };
         let whmcs: WhmcsSettings = reader.section("whmcs", table.remove("whmcs"))?;
-        let zone = BillingZone::parse(&whmcs.timezone)
-            .map_err(|error| reader.file.error(&["whmcs"], SettingsError::new("timezone", error.to_string())))?;
+        let zone = BillingZone::parse(&whmcs.timezone).map_err(|error| {
+            reader.file.error(&["whmcs"], SettingsError::new("timezone", error.to_string()))
+        })?;
         let store = reader.section("store", table.remove("store"))?;
         let http: ServeSettings = reader.section("http", table.remove("http"))?;
         let tokens = reader.tokens(&http)?;
@@ -235,7 +236,10 @@ impl Reader<'_> {
             let at = ["backend", number.as_str()];
             let metered = self.backend(value, clock).map_err(|error| self.file.error(&at, error))?;
             if backends.iter().any(|other| other.id == metered.id) {
-                let problem = format!("another backend is called {} already; names are keys and must differ", metered.id);
+                let problem = format!(
+                    "another backend is called {} already; names are keys and must differ",
+                    metered.id
+                );
                 return Err(self.file.error(&at, SettingsError::new("name", problem)));
             }
             backends.push(metered);
@@ -300,13 +304,17 @@ impl File<'_> {
         let mut found: Option<Range<usize>> = None;
         for key in keys {
             let value = match (table, array) {
-                (Some(here), _) => here.iter().find(|(name, _)| name.get_ref() == key).map(|(name, value)| {
-                    found = Some(name.span());
-                    value
-                }),
-                (None, Some(list)) => key.parse::<usize>().ok().and_then(|index| list.get(index)).inspect(|value| {
-                    found = Some(value.span());
-                }),
+                (Some(here), _) => {
+                    here.iter().find(|(name, _)| name.get_ref() == key).map(|(name, value)| {
+                        found = Some(name.span());
+                        value
+                    })
+                }
+                (None, Some(list)) => {
+                    key.parse::<usize>().ok().and_then(|index| list.get(index)).inspect(|value| {
+                        found = Some(value.span());
+                    })
+                }
                 (None, None) => None,
             };
             let Some(value) = value else { break };

@@ -19,6 +19,12 @@ use crate::metering::Note;
 /// What an unclaimed thing can be, so that each is exported from the first poll on.
 const UNCLAIMED_WHY: [&str; 2] = ["orphan", "ambiguous"];
 
+/// The commit this program was built from, where the build said so (`WHMETER_REVISION`).
+pub const REVISION: &str = match option_env!("WHMETER_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
 /// How one poll of one backend ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PollOutcome {
@@ -29,8 +35,8 @@ pub enum PollOutcome {
         /// Accounts of which something, or everything, could not.
         failed: usize,
     },
-    /// The whole panel failed.
-    Failed(Reason),
+    /// The whole poll failed, with the reason's label: a [`Reason`] of the panel, or `store`.
+    Failed(&'static str),
 }
 
 /// Our own metrics. Cloned freely; all clones count together.
@@ -112,8 +118,7 @@ impl Telemetry {
             registry: registry.clone(),
         };
         let build = own.gauge("whmeter_build_info", "What is running; always 1.", &["version", "revision"]);
-        let revision = option_env!("WHMETER_REVISION").unwrap_or("unknown");
-        build.with_label_values(&[env!("CARGO_PKG_VERSION"), revision]).set(1);
+        build.with_label_values(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1);
         #[cfg(target_os = "linux")]
         own.register(prometheus::process_collector::ProcessCollector::for_self());
         Telemetry { inner: Arc::new(inner) }
@@ -140,7 +145,7 @@ impl Telemetry {
                 self.inner.poll_accounts.with_label_values(&[name, "failed"]).set(count(failed));
             }
             PollOutcome::Failed(reason) => {
-                self.inner.poll_failures.with_label_values(&[name, reason.name()]).inc();
+                self.inner.poll_failures.with_label_values(&[name, reason]).inc();
             }
         }
     }
@@ -323,7 +328,11 @@ mod tests {
             let line = format!("whmeter_poll_failures_total{{backend=\"s3-fra1\",reason=\"{reason}\"}} 0\n");
             assert!(series(&telemetry).contains(&line), "{line}");
         }
-        telemetry.poll_done(&backend(), PollOutcome::Failed(Reason::Busy), Duration::from_millis(1500));
+        telemetry.poll_done(
+            &backend(),
+            PollOutcome::Failed(Reason::Busy.name()),
+            Duration::from_millis(1500),
+        );
         let text = series(&telemetry);
         assert!(text.contains("reason=\"busy\"} 1\n"), "{text}");
         assert!(text.contains("whmeter_poll_duration_seconds_bucket{backend=\"s3-fra1\",le=\"3\"} 1\n"));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use whmeter::domain::*;
@@ -209,14 +210,14 @@ async fn retention_folds_days_into_months_and_no_sum_moves() {
     };
     let before = sums(&store).await;
     let today = UsageDay::parse("2026-11-28").unwrap();
-    let pruned = store.prune(today).await.unwrap();
+    let pruned = store.prune(today, &HashMap::new()).await.unwrap();
     assert!(pruned.day_points > 60, "{pruned:?}");
     assert_eq!(sums(&store).await, before);
     let kept = store.days(&UsageQuery::default(), months[1].period()).await.unwrap();
     assert_eq!(kept.iter().map(|day| day.day).min(), Some(UsageDay::parse("2026-11-25").unwrap()));
-    assert_eq!(store.prune(today).await.unwrap().day_points, 0);
+    assert_eq!(store.prune(today, &HashMap::new()).await.unwrap().day_points, 0);
     assert_eq!(
-        store.prune(UsageDay::parse("2027-01-01").unwrap()).await.unwrap().day_points,
+        store.prune(UsageDay::parse("2027-01-01").unwrap(), &HashMap::new()).await.unwrap().day_points,
         kept.len() as u64
     );
     assert_eq!(sums(&store).await, before);

@@ -19,7 +19,7 @@ pub use timetable::Schedule;
 
 use crate::backends::BackendError;
 use crate::clock::Clock;
-use crate::domain::{AccountName, BackendId, Harvest, Reason, Seconds, Timestamp, Unclaimed};
+use crate::domain::{AccountName, BackendId, BillingZone, Harvest, Reason, Seconds, Timestamp, Unclaimed};
 use crate::metering::Rules;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
@@ -155,6 +155,11 @@ impl Collector {
         *self.backends.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(backends);
         *self.due.write().unwrap_or_else(PoisonError::into_inner) = due;
         Ok(())
+    }
+
+    /// The zone that cuts days.
+    pub fn zone(&self) -> BillingZone {
+        self.rules.zone
     }
 
     /// The configured backends.

@@ -9,6 +9,7 @@ use crate::backends::{Ask, BackendError};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
 use crate::metering::{Noted, settle};
 use crate::store::{Lease, Poll, StoreError};
+use crate::telemetry::PollOutcome;
 
 /// A lease is this long, and renewed at a third of it: a collector that dies keeps others out no longer.
 const LEASE: Seconds = Seconds::new(60);
@@ -167,14 +168,21 @@ impl Collector {
         for failed in &report.accounts_failed {
             tracing::warn!(%backend, account = %failed.account, reason = %failed.reason, "not read: {}", failed.detail);
         }
-        let failed = report.failed.as_ref().map(PollError::reason);
-        self.telemetry.poll_done(backend.as_str(), failed, report.accounts_read, report.accounts_failed.len(), took);
-        self.telemetry.unclaimed(backend.as_str(), &report.unclaimed);
+        let outcome = match &report.failed {
+            // Whoever polls it counts it.
+            Some(PollError::Elsewhere) => return,
+            Some(error) => PollOutcome::Failed(error.reason()),
+            None => PollOutcome::Read { read: report.accounts_read, failed: report.accounts_failed.len() },
+        };
+        self.telemetry.poll_done(backend, outcome, took);
+        if report.failed.is_none() {
+            self.telemetry.unclaimed(backend, &report.unclaimed);
+        }
     }
 
     fn tell_notes(&self, metered: &Metered, notes: &[Noted]) {
         for noted in notes {
-            self.telemetry.noted(metered.id.as_str(), noted.note.name());
+            self.telemetry.note(&metered.id, &noted.note);
             tracing::debug!(
                 backend = %metered.id, account = %noted.account, meter = %noted.meter, source = %noted.source,
                 "{}", noted.note
@@ -217,6 +225,11 @@ impl From<StoreError> for PollError {
 }
 
 impl PollError {
+    /// Whether the trouble is on our side, so that the store may know nothing of it.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, PollError::Store(_))
+    }
+
     /// The label value.
     pub fn reason(&self) -> &'static str {
         match self {

@@ -76,6 +76,38 @@ impl Store {
         })
     }
 
+    /// Looks whether [`Store::open`] would succeed, and writes nothing. Says what was found.
+    pub async fn check(settings: &StoreSettings, folder: &Path) -> Result<String, StoreError> {
+        sqlx::any::install_default_drivers();
+        let (dialect, url) = address(settings.url.expose(), folder)?;
+        if dialect == Dialect::Sqlite {
+            let file = url.trim_start_matches("sqlite:").split('?').next().unwrap_or_default();
+            if !Path::new(file).exists() {
+                let parent = Path::new(file).parent().filter(|parent| parent.is_dir());
+                let found = parent.map(|_| "not there yet; the first start makes it".to_string());
+                return found.ok_or_else(|| {
+                    StoreError::Config(format!("{file}: its folder does not exist; make it"))
+                });
+            }
+        }
+        let pool = AnyPoolOptions::new().max_connections(1).connect(&url).await;
+        let pool = pool.map_err(|error| StoreError::Unreachable(error.to_string()))?;
+        if dialect == Dialect::Mysql {
+            refuse_merging_collations(&pool).await?;
+        }
+        // A database without the table is new, and a new one is fine.
+        let found = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&pool).await;
+        let found = found.ok().and_then(|row| row.try_get::<i64, _>(0).ok());
+        pool.close().await;
+        match found {
+            Some(found) if found > Store::newest_schema() => {
+                Err(StoreError::NewerSchema { found, known: Store::newest_schema() })
+            }
+            Some(found) => Ok(format!("schema {found}, this whmeter has {}", Store::newest_schema())),
+            None => Ok("empty; the first start makes its tables".into()),
+        }
+    }
+
     /// Whether the database answers.
     pub async fn ready(&self) -> Result<(), StoreError> {
         sqlx::query("SELECT version FROM backend LIMIT 1").fetch_optional(&self.readers).await?;

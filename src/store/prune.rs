@@ -1,9 +1,11 @@
 //! Retention: days older than wanted are folded into their month's total, which is kept for ever.
 
+use std::collections::HashMap;
+
 use super::dialect::Merge::{Add, Replace};
 use super::sql::{Cell, Columns, Upsert, held_cells, rows, run};
 use super::{Store, StoreError};
-use crate::domain::{Meter, Nature, UsageDay};
+use crate::domain::{BackendId, Meter, Nature, UsageDay};
 
 /// What retention did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,34 +14,52 @@ pub struct Pruned {
     pub day_points: u64,
 }
 
-/// How many series one transaction folds: few enough that a poll need not wait long.
-const SERIES_AT_ONCE: i64 = 2_000;
-
 impl Store {
-    /// Folds every day before `today - keep_days` into its month. Stopped half-way it goes on where it
-    /// stopped: each transaction moves whole days, so month and days always sum to the same.
-    pub async fn prune(&self, today: UsageDay) -> Result<Pruned, StoreError> {
-        let before = today.minus_days(self.settings.keep_days.into());
-        let mut on = self.readers.acquire().await?;
-        let found = rows(&mut on, self.dialect, "SELECT next FROM allot WHERE name = 'series'", []).await?;
-        let series = found.first().map_or(Ok(0), |row| Columns::of(row).int())?;
-        drop(on);
+    /// Folds every day older than a backend keeps (`keep_days`, or the store's own setting) into its
+    /// month. Stopped half-way it goes on where it stopped: each transaction moves whole days, so month
+    /// and days always sum to the same.
+    pub async fn prune(
+        &self,
+        today: UsageDay,
+        keep_days: &HashMap<BackendId, u32>,
+    ) -> Result<Pruned, StoreError> {
         let mut pruned = Pruned::default();
-        let mut first = 0;
-        while first < series {
-            pruned.day_points += self.fold(first, first + SERIES_AT_ONCE, before).await?;
-            first += SERIES_AT_ONCE;
+        for state in self.backends().await? {
+            let keep = keep_days.get(&state.backend).copied().unwrap_or(self.settings.keep_days);
+            let before = today.minus_days(keep.into());
+            let mut from = 0;
+            loop {
+                let series = self.next_series(&state.backend, from).await?;
+                let (Some(first), Some(last)) = (series.first(), series.last()) else { break };
+                pruned.day_points += self.fold(&state.backend, *first, *last + 1, before).await?;
+                from = *last + 1;
+            }
         }
         Ok(pruned)
     }
 
-    async fn fold(&self, first: i64, next: i64, before: UsageDay) -> Result<u64, StoreError> {
+    /// The next series of a backend: few enough that a poll need not wait long for their folding.
+    async fn next_series(&self, backend: &BackendId, from: i64) -> Result<Vec<i64>, StoreError> {
+        let sql = "SELECT s.id FROM series s JOIN account a ON a.id = s.account
+            WHERE a.backend = ? AND s.id >= ? ORDER BY s.id LIMIT 2000";
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, sql, [backend.as_str().into(), from.into()]).await?;
+        found.iter().map(|row| Columns::of(row).int()).collect()
+    }
+
+    async fn fold(
+        &self,
+        backend: &BackendId,
+        first: i64,
+        next: i64,
+        before: UsageDay,
+    ) -> Result<u64, StoreError> {
         let mut tx = self.begin_write().await?;
-        let range = || [Cell::from(first), next.into(), before.number().into()];
+        let range = || [Cell::from(first), next.into(), before.number().into(), Cell::from(backend.as_str())];
         let sql =
             "SELECT d.series, s.meter, d.day, d.amount, d.estimated, d.held_peta, d.held_rest, d.covered
-            FROM day_point d JOIN series s ON s.id = d.series
-            WHERE d.series >= ? AND d.series < ? AND d.day < ? ORDER BY d.series, d.day";
+            FROM day_point d JOIN series s ON s.id = d.series JOIN account a ON a.id = s.account
+            WHERE d.series >= ? AND d.series < ? AND d.day < ? AND a.backend = ? ORDER BY d.series, d.day";
         let (mut flows, mut levels) = (Vec::new(), Vec::new());
         for row in rows(&mut tx, self.dialect, sql, range()).await? {
             let mut columns = Columns::of(&row);
@@ -75,7 +95,8 @@ impl Store {
                 months.put(&mut tx, self.dialect, wave).await?;
             }
         }
-        let sql = "DELETE FROM day_point WHERE series >= ? AND series < ? AND day < ?";
+        let sql = "DELETE FROM day_point WHERE series >= ? AND series < ? AND day < ? AND series IN
+            (SELECT s.id FROM series s JOIN account a ON a.id = s.account WHERE a.backend = ?)";
         let folded = run(&mut tx, self.dialect, sql, range()).await?;
         tx.commit().await?;
         Ok(folded)

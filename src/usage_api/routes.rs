@@ -215,7 +215,7 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     }
     let reasons = ["stale", "never_read", "ambiguous", "failed"];
     let count = |reason| (reason, shape.withheld.iter().filter(|withheld| withheld.reason == reason).count());
-    api.telemetry.whmcs_withheld(server, &reasons.map(count));
+    api.telemetry.whmcs_withheld(server, &reasons.map(count).into());
     Ok(Json(&shape).into_response())
 }
 
@@ -243,7 +243,10 @@ async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<
     Ok(Json(TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld }).into_response())
 }
 
-fn accounts_of<'a>(standings: &'a [Arc<Standing>], tenant: &str) -> Result<Vec<&'a AccountStanding>, Problem> {
+fn accounts_of<'a>(
+    standings: &'a [Arc<Standing>],
+    tenant: &str,
+) -> Result<Vec<&'a AccountStanding>, Problem> {
     let accounts = of_tenant(standings, tenant);
     if accounts.is_empty() { Err(unknown(tenant)) } else { Ok(accounts) }
 }
@@ -288,8 +291,10 @@ async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
 /// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is told.
 fn megabytes(account: &AccountStanding, units: &Units, window: &Window) -> LegacyShape {
     let fresh = |meter| account.meter(meter).filter(|series| window.is_fresh(series.at));
-    let month = |meter| fresh(meter)?.month.filter(|month| month.month == window.month).map(|month| month.amount);
-    let disk = fresh(Meter::StorageUsed).and_then(|series| series.level).filter(|_| account.gone_at.is_none());
+    let month =
+        |meter| fresh(meter)?.month.filter(|month| month.month == window.month).map(|month| month.amount);
+    let disk =
+        fresh(Meter::StorageUsed).and_then(|series| series.level).filter(|_| account.gone_at.is_none());
     let both = || month(Meter::TrafficIn)?.checked_add(month(Meter::TrafficOut)?);
     let traffic = month(Meter::TrafficTotal).or_else(both);
     LegacyShape {
@@ -367,7 +372,8 @@ async fn recalculate_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<R
         // Nobody listens any more only while the house is being left.
         let _ = api.recalculate.send(asked);
     }
-    Ok((StatusCode::ACCEPTED, Json(json!({ "schema": 1, "tenant": tenant, "status": "queued" }))).into_response())
+    Ok((StatusCode::ACCEPTED, Json(json!({ "schema": 1, "tenant": tenant, "status": "queued" })))
+        .into_response())
 }
 
 impl UsageApi {

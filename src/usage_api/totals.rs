@@ -189,7 +189,10 @@ mod tests {
         let units = Units::default();
         let read = at("2026-03-13T09:00:00Z");
         let old = account(vec![series(Meter::StorageUsed, read, 5, "2026-03")]);
-        assert!(matches!(answer("t", &[&old], &units, &window("2026-03-14T11:00:00Z")), Some(Answer::Known(_))));
+        assert!(matches!(
+            answer("t", &[&old], &units, &window("2026-03-14T11:00:00Z")),
+            Some(Answer::Known(_))
+        ));
         let later = window("2026-03-14T11:00:01Z");
         assert_eq!(reason(answer("t", &[&old], &units, &later)), "stale");
         let mut failed = old.clone();
