@@ -18,7 +18,7 @@ pub struct Mine<'a> {
     pub name: &'a str,
     /// As the scanner saw it; `None` before its first scan.
     pub found: Option<Found<'a>>,
-    /// He may list or read it.
+    /// He may list or locate it.
     pub read: bool,
     /// He may write to it.
     pub write: bool,
@@ -71,7 +71,7 @@ fn mine<'a>(call: &Call<'_>, world: &'a World) -> Vec<Mine<'a>> {
     let mine = world.live_buckets().map(|(name, _)| Mine {
         name,
         found: found.get(name.as_str()).copied(),
-        read: may("s3:ListBucket", name, "") || may("s3:GetObject", name, ""),
+        read: may("s3:ListBucket", name, "") || may("s3:GetBucketLocation", name, ""),
         write: may("s3:PutObject", name, ""),
     });
     mine.filter(|bucket| bucket.read || bucket.write).collect()

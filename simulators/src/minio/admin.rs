@@ -101,6 +101,7 @@ pub fn find(
 ) -> Result<&'static Route, Refusal> {
     let switches = server.switches();
     let is_absent = match name {
+        "set-user-or-group-policy" if !is_boolean(query, "isGroup") => true,
         "set-user-or-group-policy" => !switches.set_policy_call,
         _ if name.starts_with("idp/builtin/") => switches.attach == Attach::Absent,
         _ => false,
@@ -114,6 +115,11 @@ pub fn find(
         Flavour::Rustfs => Refusal::new("NotImplemented"),
         _ => Refusal::version("This 'admin' API is not supported by server in 'mode-server-xl'"),
     })
+}
+
+fn is_boolean(query: &[(String, String)], parameter: &str) -> bool {
+    let mut told = query.iter().filter(|(name, _)| name == parameter);
+    told.all(|(_, value)| value == "true" || value == "false")
 }
 
 /// Refuses a version of the admin API that this server does not speak for this call.

@@ -1,6 +1,6 @@
 //! From a request to an answer: which call it is, who signed it, and the answer's last touches.
 
-use super::admin;
+use super::admin::{self, Route};
 use super::health;
 use super::metrics;
 use super::refusal::{Origin, Refusal};
@@ -11,6 +11,7 @@ use super::server::{Call, Server, Signer};
 use super::signature::{self, Claim};
 use super::switches::Flavour;
 use crate::faults::Strikes;
+use crate::growth::Traffic;
 use crate::server::Front;
 use async_trait::async_trait;
 use axum::http::request::Parts;
@@ -87,13 +88,17 @@ fn answer(
         _ => refusal_reply(server, &path, &request_id, &refusal),
     });
     let mut finish = finish(server, signer.as_ref(), strikes, &request_id);
-    let offered = head
-        .headers
-        .get("accept-encoding")
-        .and_then(|value| value.to_str().ok());
+    let offered = head.headers.get("accept-encoding");
+    let offered = offered.and_then(|value| value.to_str().ok());
     finish.gzip = offered.is_some_and(|offered| offered.contains("gzip"));
     finish.is_head = head.method == Method::HEAD;
-    finish.finish(reply)
+    let answer = finish.finish(reply);
+    let moved = Traffic {
+        received: body.len() as u64,
+        sent: answer.body().len() as u64,
+    };
+    s3::count(server, s3::bucket_and_key(&path).0, moved);
+    answer
 }
 
 fn reply(
@@ -113,21 +118,28 @@ fn reply(
         return metrics::reply(server, node, head, &path, &query);
     }
     signature::check_skew(&head.headers, server.now())?;
-    let place = Place::of(&path, server);
+    let place = Place::of(&path, server)?;
     let route = match &place {
         Place::Admin(call) => Some(admin::find(&head.method, call, &query, server)?),
-        _ => None,
+        Place::S3 => None,
     };
-    if let Place::Refused(refusal) = place {
-        return Err(refusal);
+    if route.is_none()
+        && let Some(early) = s3::before_signature(&head.method, &path)?
+    {
+        return Ok(early);
     }
-    let (signer, body) = authenticate(server, head, body, route.is_some())?;
+    let (bucket, key) = s3::bucket_and_key(&path);
+    let about = |refusal: Refusal| match route {
+        None if !bucket.is_empty() && !refusal.always_xml => refusal.about(bucket, key),
+        _ => refusal,
+    };
+    let (signer, body) = authenticate(server, head, body, route).map_err(about)?;
     *signed_by = Some(signer.clone());
     let call = Call {
         server,
         node,
         head,
-        path,
+        path: path.clone(),
         query,
         body,
         signer,
@@ -135,7 +147,7 @@ fn reply(
     match (route, flavour) {
         (Some(route), Flavour::Rustfs) => rustfs::run(route, &call),
         (Some(route), _) => route.run(&call),
-        (None, _) => s3::run(&call, body_length(head)),
+        (None, _) => s3::run(&call, bucket, key).map_err(about),
     }
 }
 
@@ -145,24 +157,20 @@ enum Place {
     Admin(String),
     /// An S3 call.
     S3,
-    /// Nowhere.
-    Refused(Refusal),
 }
 
 impl Place {
-    fn of(path: &str, server: &Server) -> Self {
+    fn of(path: &str, server: &Server) -> Result<Self, Refusal> {
         let rustfs = match server.switches().flavour {
             Flavour::Rustfs => path.strip_prefix("/rustfs/admin/"),
             _ => None,
         };
         let Some(rest) = path.strip_prefix("/minio/admin/").or(rustfs) else {
-            return Self::S3;
+            return Ok(Self::S3);
         };
-        let (version, call) = rest.split_once('/').unwrap_or((rest, ""));
-        match admin::check_version(version, call, server) {
-            Ok(()) => Self::Admin(call.to_owned()),
-            Err(refusal) => Self::Refused(refusal),
-        }
+        let (version, call) = rest.split_once('/').unwrap_or(("unknown", ""));
+        admin::check_version(version, call, server)?;
+        Ok(Self::Admin(call.to_owned()))
     }
 }
 
@@ -170,23 +178,23 @@ fn authenticate(
     server: &Server,
     head: &Parts,
     body: &Bytes,
-    is_admin: bool,
+    route: Option<&Route>,
 ) -> Result<(Signer, Vec<u8>), Refusal> {
     let Some(claim) = Claim::read(head)? else {
         return Err(Refusal::new("AccessDenied"));
     };
     let signer = server.signer(&claim.access_key)?;
-    claim.verify(head, &signer.secret)?;
+    claim.verify(head, &signer.secret, route.is_some())?;
     let switches = server.switches();
     let is_unsigned = head
         .headers
         .get("x-amz-content-sha256")
         .is_some_and(|told| told == "UNSIGNED-PAYLOAD");
-    if is_admin && is_unsigned && switches.refuse_unsigned_admin {
+    if route.is_some() && is_unsigned && switches.refuse_unsigned_admin {
         return Err(Refusal::new("AccessDenied"));
     }
     let wrong_region = !switches.region.is_empty() && claim.region != switches.region;
-    if !is_admin && wrong_region && head.uri.path() != "/" {
+    if route.is_none() && wrong_region && head.uri.path() != "/" {
         let message = format!(
             "The authorization header is malformed; the region is wrong; expecting '{}'.",
             switches.region
@@ -196,18 +204,20 @@ fn authenticate(
     // A call without a body never looks at the hash of its body.
     let body = match body.is_empty() {
         true => Vec::new(),
-        false => claim.body(body, &signer.secret)?,
+        false => claim
+            .body(body, &signer.secret)
+            .map_err(|refusal| in_words_of(route, refusal))?,
     };
     Ok((signer, body))
 }
 
-/// The bytes a client sent as body, framing included.
-fn body_length(head: &Parts) -> u64 {
-    let told = head
-        .headers
-        .get("content-length")
-        .and_then(|value| value.to_str().ok());
-    told.and_then(|told| told.parse().ok()).unwrap_or(0)
+/// How a call says that its body is not the one that was signed.
+fn in_words_of(route: Option<&Route>, refusal: Refusal) -> Refusal {
+    match route.map(|route| route.name) {
+        Some("add-user") => Refusal::new("XMinioAdminConfigBadJSON"),
+        Some("update-group-members" | "set-bucket-quota") => Refusal::new("InvalidRequest"),
+        _ => refusal,
+    }
 }
 
 fn refusal_reply(server: &Server, path: &str, request_id: &str, refusal: &Refusal) -> Reply {

@@ -62,6 +62,11 @@ pub fn update(call: &Call<'_>) -> Result<Reply, Refusal> {
     } else {
         "admin:AddUserToGroup"
     })?;
+    if told.group.is_empty() {
+        return Err(
+            Refusal::new("XMinioAdminInvalidArgument").because("Invalid arguments specified")
+        );
+    }
     let now = call.server.now();
     let mut world = call.server.world_mut();
     if told.is_remove && told.members.is_empty() {

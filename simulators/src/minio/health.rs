@@ -44,7 +44,9 @@ pub fn reply(
         "cluster" => reply
             .with("x-minio-write-quorum", needed.to_string())
             .with("x-minio-storage-class-defaults", "false"),
-        "cluster/read" => reply.with("x-minio-read-quorum", nodes.div_ceil(2).to_string()),
+        "cluster/read" => reply
+            .with("x-minio-read-quorum", nodes.div_ceil(2).to_string())
+            .with("x-minio-storage-class-defaults", "false"),
         _ => reply,
     })
 }

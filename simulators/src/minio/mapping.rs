@@ -1,5 +1,6 @@
 //! Which policies are mapped on whom: the calls that switch an account to limited mode and back.
 
+use super::policy::go_words;
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::server::Call;
@@ -55,7 +56,8 @@ fn change(call: &Call<'_>, attaching: bool) -> Result<Reply, Refusal> {
     }
     let failed = |why: &str| Refusal::new("InternalError").because(why);
     let told = unseal(call).map_err(|_| failed("unexpected EOF"))?;
-    let told: Change = serde_json::from_slice(&told).map_err(|error| failed(&error.to_string()))?;
+    let told: Change =
+        serde_json::from_slice(&told).map_err(|error| failed(&go_words(&told, &error)))?;
     let (who, is_group) = match (told.user.as_str(), told.group.as_str()) {
         _ if told.policies.is_empty() => return Err(failed("no policy names were given")),
         ("", "") => return Err(failed("no user or group association was given")),
@@ -70,6 +72,9 @@ fn change(call: &Call<'_>, attaching: bool) -> Result<Reply, Refusal> {
     let now = call.server.now();
     let switches = call.server.switches();
     let mut world = call.server.world_mut();
+    if who == call.server.root && !is_group {
+        return Err(Refusal::new("XMinioIAMActionNotAllowed"));
+    }
     let before = current(&world, who, is_group)?;
     if attaching
         && told
@@ -80,7 +85,7 @@ fn change(call: &Call<'_>, attaching: bool) -> Result<Reply, Refusal> {
         return Err(no_such_policy());
     }
     let mut after: BTreeSet<&str> = names(&before).collect();
-    let changed: Vec<&String> = match attaching {
+    let mut changed: Vec<&String> = match attaching {
         true => told
             .policies
             .iter()
@@ -92,6 +97,7 @@ fn change(call: &Call<'_>, attaching: bool) -> Result<Reply, Refusal> {
             .filter(|name| after.remove(name.as_str()))
             .collect(),
     };
+    changed.sort();
     if changed.is_empty() {
         return nothing_changed(switches.flavour, switches.attach, attaching);
     }
@@ -150,7 +156,7 @@ fn map(
     }
     let user = world.user_mut(who)?;
     joined.clone_into(&mut user.policies);
-    user.mapped_at = Some(now);
+    user.mapped_at = (!joined.is_empty()).then_some(now);
     Ok(())
 }
 
@@ -205,7 +211,12 @@ fn user_line(world: &World, user: &str) -> Option<Value> {
         .iter()
         .filter_map(|group| group_line(world, group))
         .collect();
-    let mut line = json!({ "user": user, "policies": policies });
+    let told = if policies.is_empty() {
+        Value::Null
+    } else {
+        json!(policies)
+    };
+    let mut line = json!({ "user": user, "policies": told });
     if !groups.is_empty() {
         line["memberOfMappings"] = groups.into();
     }

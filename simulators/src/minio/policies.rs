@@ -23,18 +23,18 @@ pub fn add(call: &Call<'_>) -> Result<Reply, Refusal> {
         return Err(Refusal::new("XMinioInvalidResource").saying(message));
     }
     if name.contains(',') {
-        let message = "Policy name cannot contain comma character";
-        let mut refusal = Refusal::new("PolicyInvalidName").saying(message);
-        refusal.status = 400;
-        return Err(refusal);
+        return Err(Refusal::new("PolicyInvalidName"));
     }
-    if call.header("content-length").is_none() {
+    if call.header("content-length").is_none() || call.body.is_empty() {
         return Err(Refusal::new("MissingContentLength"));
     }
     if call.body.len() > LARGEST {
         return Err(Refusal::new("EntityTooLarge"));
     }
     let document = Document::parse(&call.body)?;
+    if name.is_empty() || document.is_empty() {
+        return Err(invalid());
+    }
     let now = call.server.now().trunc_subsecs(3);
     let mut world = call.server.world_mut();
     let created = world.policies.get(&name).and_then(|policy| policy.created);
@@ -62,7 +62,7 @@ struct Described<'a> {
 pub fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
     let names = call.parameters("name");
     let [name] = names[..] else {
-        return Err(Refusal::new("XMinioAdminInvalidArgument"));
+        return Err(invalid());
     };
     let world = call.server.world();
     let policy = world.policy(name)?;
@@ -104,10 +104,15 @@ pub fn remove(call: &Call<'_>) -> Result<Reply, Refusal> {
         .get(name)
         .is_some_and(|policy| policy.updated.is_some());
     if is_built_in && !was_written {
-        return Err(Refusal::new("XMinioIAMActionNotAllowed"));
+        let why = format!("inbuilt policy `{name}` not allowed to be deleted");
+        return Err(Refusal::new("InternalError").because(&why));
     }
     world.policies.remove(name);
     Ok(Reply::empty(200))
+}
+
+fn invalid() -> Refusal {
+    Refusal::new("XMinioAdminInvalidArgument").because("Invalid arguments specified")
 }
 
 /// JSON with one blank of indentation.

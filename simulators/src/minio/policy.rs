@@ -9,10 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 const BUCKETS: &str = "arn:aws:s3:::";
+const NOT_AN_OBJECT: &str = "json: cannot unmarshal array into Go value of type policy.subPolicy";
+const ALLOW: &str = "Allow";
+const DENY: &str = "Deny";
 
 /// A policy document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub struct Document {
     #[serde(rename = "ID", default, skip_serializing_if = "String::is_empty")]
     id: String,
@@ -23,11 +26,11 @@ pub struct Document {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 struct Statement {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     sid: String,
-    effect: Effect,
+    effect: String,
     #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
     action: OneOrMany,
     #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
@@ -38,12 +41,6 @@ struct Statement {
     not_resource: OneOrMany,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     condition: Value,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Effect {
-    Allow,
-    Deny,
 }
 
 /// A text or a list of texts; told back as a list in an order of its own.
@@ -93,6 +90,9 @@ impl Document {
     /// Reads and checks a document, with the panel's words for what is wrong.
     pub fn parse(text: &[u8]) -> Result<Self, Refusal> {
         let malformed = |why: String| Refusal::new("XMinioMalformedIAMPolicy").saying(why);
+        if text.trim_ascii_start().starts_with(b"[") {
+            return Err(malformed(NOT_AN_OBJECT.into()));
+        }
         let document: Self =
             serde_json::from_slice(text).map_err(|error| malformed(go_words(text, &error)))?;
         if document.version.is_empty() {
@@ -117,6 +117,11 @@ impl Document {
         })
     }
 
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.statements().is_empty()
+    }
+
     fn statements(&self) -> &[Statement] {
         self.statement.as_deref().unwrap_or_default()
     }
@@ -136,41 +141,44 @@ impl Document {
     /// Whether any statement forbids the wish.
     pub fn denies(&self, wish: &Wish<'_>) -> bool {
         let mut statements = self.statements().iter();
-        statements.any(|one| one.effect == Effect::Deny && one.applies(wish))
+        statements.any(|one| one.effect == DENY && one.applies(wish))
     }
 
     /// Whether the document allows the wish.
     pub fn allows(&self, wish: &Wish<'_>) -> bool {
         let mut statements = self.statements().iter();
         !self.denies(wish)
-            && statements.any(|one| {
-                one.effect == Effect::Allow && one.condition.is_null() && one.applies(wish)
-            })
+            && statements
+                .any(|one| one.effect == ALLOW && one.condition.is_null() && one.applies(wish))
     }
 }
 
 impl Statement {
     fn check(&self) -> Result<(), String> {
+        if ![ALLOW, DENY].contains(&self.effect.as_str()) {
+            return Err(format!("invalid Effect {}", self.effect));
+        }
         if self.action.is_empty() && self.not_action.is_empty() {
             return Err("Action must not be empty".into());
         }
         let named = || self.action.0.iter().chain(&self.not_action.0);
-        let is_admin = named().any(|name| name.starts_with("admin:"));
-        for name in named() {
-            if is_admin && !name.starts_with("admin:") {
-                return Err(format!("unsupported admin action '{name}'"));
-            }
-            if !actions::is_known(name) {
-                return Err(format!("unsupported action '{name}'"));
-            }
+        let is_server_side =
+            |name: &&String| !name.starts_with("s3:") && *name != "*" && actions::is_known(name);
+        if named().any(|name| is_server_side(&name)) {
+            return match named().find(|name| !is_server_side(name)) {
+                Some(name) => Err(format!("unsupported admin action '{name}'")),
+                None => Ok(()),
+            };
         }
-        let server_side = named().all(|name| !name.starts_with("s3:") && name != "*");
-        if !server_side && self.resource.is_empty() && self.not_resource.is_empty() {
+        if self.resource.is_empty() && self.not_resource.is_empty() {
             return Err("Resource must not be empty".into());
         }
         let mut resources = self.resource.0.iter().chain(&self.not_resource.0);
-        match resources.find(|name| !name.starts_with("arn:") && *name != "*") {
-            Some(name) => Err(format!("invalid resource '{name}'")),
+        if let Some(name) = resources.find(|name| !name.starts_with("arn:") && *name != "*") {
+            return Err(format!("invalid resource '{name}'"));
+        }
+        match named().find(|name| !actions::is_known(name)) {
+            Some(name) => Err(format!("unsupported action '{name}'")),
             None => Ok(()),
         }
     }
@@ -234,7 +242,7 @@ pub fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// The first syntax error as Go's decoder words it; others in this program's words.
-fn go_words(text: &[u8], error: &serde_json::Error) -> String {
+pub fn go_words(text: &[u8], error: &serde_json::Error) -> String {
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
     match first {
         None => "EOF".into(),

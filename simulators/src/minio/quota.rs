@@ -1,6 +1,7 @@
 //! Bucket quotas, the only limit the server itself knows.
 
 use super::bucket::Quota;
+use super::policy::go_words;
 use super::refusal::Refusal;
 use super::reply::Reply;
 use super::server::Call;
@@ -51,17 +52,13 @@ pub fn set(call: &Call<'_>) -> Result<Reply, Refusal> {
             .in_xml()
     };
     let quota: Quota =
-        serde_json::from_slice(&call.body).map_err(|error| wrong(error.to_string()))?;
+        serde_json::from_slice(&call.body).map_err(|error| wrong(go_words(&call.body, &error)))?;
     match (quota.kind.as_str(), quota.limit()) {
         ("hard", _) | ("", 0) => {}
         ("", _) => return Err(wrong("Invalid quota config".into())),
         (kind, _) => return Err(wrong(format!("invalid quota type '{kind}'"))),
     }
-    let mut world = call.server.world_mut();
-    world.bucket_mut(name)?.quota = match quota.limit() {
-        0 => Quota::default(),
-        _ => quota,
-    };
+    call.server.world_mut().bucket_mut(name)?.quota = quota;
     Ok(Reply::empty(200)
         .with("server", "MinIO")
         .with("accept-ranges", "bytes"))

@@ -82,15 +82,19 @@ impl Refusal {
         fields.extend(self.key.as_deref().map(|key| ("Key", key)));
         fields.extend(self.bucket.as_deref().map(|bucket| ("BucketName", bucket)));
         fields.push(("Resource", origin.path));
-        let (request_id, host_id) = match self.routed {
-            true => (origin.request_id, origin.host_id),
-            false => ("", ""),
-        };
+        let (request_id, host_id) = self.ids(origin);
         fields.extend([("RequestId", request_id), ("HostId", host_id)]);
         let quoted = fields
             .iter()
             .map(|(name, value)| format!("{:?}:{}", name, serde_json::Value::from(*value)));
         format!("{{{}}}\n", quoted.collect::<Vec<_>>().join(","))
+    }
+
+    fn ids<'a>(&self, origin: &Origin<'a>) -> (&'a str, &'a str) {
+        match self.routed {
+            true => (origin.request_id, origin.host_id),
+            false => ("", ""),
+        }
     }
 
     /// The XML body.
@@ -144,8 +148,14 @@ fn usual(code: &str) -> (u16, &'static str) {
         "AuthorizationHeaderMalformed" => (400, "The authorization header is malformed."),
         "AuthorizationParametersError" => (
             400,
-            "Error parsing the Credential/X-Amz-Credential parameter.",
+            "Error parsing the Credential/X-Amz-Credential parameter; incorrect service. This endpoint belongs to \"s3\".",
         ),
+        "AuthorizationQueryParametersError" => (
+            400,
+            "Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting \"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request\".",
+        ),
+        "MissingFields" => (400, "Missing fields in request."),
+        "PolicyInvalidName" => (400, "Policy name may not contain comma"),
         "XAmzContentSHA256Mismatch" => (
             400,
             "The provided 'x-amz-content-sha256' header does not match what was computed.",

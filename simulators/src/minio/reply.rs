@@ -91,11 +91,6 @@ impl Reply {
         self
     }
 
-    /// How many bytes of body it has.
-    pub fn body_length(&self) -> usize {
-        self.body.len()
-    }
-
     /// A refusal as an answer: JSON on admin and metrics paths, XML elsewhere and on RustFS.
     pub fn refusal(refusal: &Refusal, origin: &Origin<'_>, flavour: Flavour) -> Self {
         let wants_json =
@@ -163,7 +158,8 @@ impl Finish<'_> {
             (_, true) => set("vary", "Origin"),
             (_, false) => self.usual_headers(&mut set),
         }
-        if switches.flavour != Flavour::Rustfs && content_type.is_some() {
+        let is_text = content_type.is_some_and(|told| told.starts_with("text/plain"));
+        if switches.flavour != Flavour::Rustfs && content_type.is_some() && !is_text {
             set("server", "MinIO");
             set("accept-ranges", "bytes");
         }

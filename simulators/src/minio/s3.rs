@@ -6,7 +6,7 @@ use super::bucket::{Bucket, Object};
 use super::listing;
 use super::refusal::Refusal;
 use super::reply::Reply;
-use super::server::Call;
+use super::server::{Call, Server};
 use super::world::World;
 use crate::growth::Traffic;
 use crate::truth::{Deed, NOBODY};
@@ -15,44 +15,48 @@ use md5::{Digest, Md5};
 
 const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";
 
-/// Answers an S3 call; what passed for a bucket that is there counts as its traffic.
-pub fn run(call: &Call<'_>, received: u64) -> Result<Reply, Refusal> {
-    let path = call.path.trim_start_matches('/');
-    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-    if bucket.is_empty() {
-        return match call.head.method {
-            Method::GET => listing::buckets(call),
-            _ => Err(Refusal::new("MethodNotAllowed")),
-        };
-    }
-    if !is_valid_name(bucket) {
-        return Err(Refusal::new("InvalidBucketName"));
-    }
-    let answer = match key {
-        "" => on_bucket(call, bucket),
-        _ => on_object(call, bucket, key),
-    };
-    let answer = answer.map_err(|refusal| refusal.about(bucket, key));
-    let is_head = call.head.method == Method::HEAD;
-    let sent = answer.as_ref().map_or(0, |reply| {
-        if is_head {
-            0
-        } else {
-            reply.body_length() as u64
-        }
-    });
-    count(call, bucket, Traffic { received, sent });
-    answer
+/// The bucket and the object a path names; both may be empty.
+pub fn bucket_and_key(path: &str) -> (&str, &str) {
+    let path = path.trim_start_matches('/');
+    path.split_once('/').unwrap_or((path, ""))
 }
 
-fn count(call: &Call<'_>, bucket: &str, moved: Traffic) {
-    let server = call.server;
+/// What is answered, or refused, before anybody looks at the signature.
+pub fn before_signature(method: &Method, path: &str) -> Result<Option<Reply>, Refusal> {
+    let (bucket, _) = bucket_and_key(path);
+    match *method {
+        Method::OPTIONS => return Ok(Some(Reply::empty(200))),
+        Method::GET | Method::HEAD if bucket.is_empty() => return Ok(None),
+        Method::GET | Method::HEAD | Method::PUT | Method::POST | Method::DELETE
+            if !bucket.is_empty() => {}
+        _ => {
+            let message = format!("An unsupported API call for method: {method} at '{path}'");
+            let mut refusal = Refusal::new("BadRequest").saying(message);
+            refusal.routed = false;
+            return Err(refusal);
+        }
+    }
+    match is_valid_name(bucket) {
+        true => Ok(None),
+        false => Err(Refusal::new("InvalidBucketName")),
+    }
+}
+
+/// Answers an S3 call.
+pub fn run(call: &Call<'_>, bucket: &str, key: &str) -> Result<Reply, Refusal> {
+    match (bucket, key) {
+        ("", _) => listing::buckets(call),
+        (_, "") => on_bucket(call, bucket),
+        _ => on_object(call, bucket, key),
+    }
+}
+
+/// What passed for a bucket that is there counts as its traffic.
+pub fn count(server: &Server, bucket: &str, moved: Traffic) {
     if let Ok(found) = server.world().bucket(bucket) {
         let now = server.now().timestamp();
-        server
-            .knobs
-            .truth
-            .did(&found.owner, bucket, now, Deed::Move(moved));
+        let truth = &server.knobs.truth;
+        truth.did(&found.owner, bucket, now, Deed::Move(moved));
     }
 }
 

@@ -79,7 +79,7 @@ pub fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
         object: "",
         user: name,
     };
-    if name != call.signer.name || call.server.world().denies(&wish) {
+    if name != call.signer.name || !call.server.world().leaves_open(&wish) {
         call.must("admin:GetUser")?;
     }
     let world = call.server.world();
@@ -91,7 +91,13 @@ pub fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
 /// Makes a user, or changes the secret and status of one.
 pub fn add(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("accessKey").unwrap_or_default().to_owned();
-    if name != call.signer.name {
+    let wish = Wish {
+        action: "admin:CreateUser",
+        bucket: "",
+        object: "",
+        user: &name,
+    };
+    if name != call.signer.name || !call.server.world().leaves_open(&wish) {
         call.must("admin:CreateUser")?;
     }
     if name == call.server.root {
@@ -101,8 +107,8 @@ pub fn add(call: &Call<'_>) -> Result<Reply, Refusal> {
     let told: Value =
         serde_json::from_slice(&told).map_err(|_| Refusal::new("XMinioAdminConfigBadJSON"))?;
     let secret = told["secretKey"].as_str().unwrap_or_default().to_owned();
-    let enabled = told["status"].as_str() != Some("disabled");
-    if !(3..=20).contains(&name.len()) {
+    let enabled = told["status"].as_str() == Some("enabled");
+    if name.len() < 3 {
         let why = "access key length should be between 3 and 20";
         return Err(Refusal::new("XMinioAdminInvalidAccessKey").because(why));
     }
@@ -139,20 +145,18 @@ pub fn remove(call: &Call<'_>) -> Result<Reply, Refusal> {
 /// Suspends a user or lets him in again.
 pub fn set_status(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("accessKey").unwrap_or_default();
-    let invalid = || {
-        Refusal::new("XMinioAdminInvalidArgument")
-            .because("Invalid arguments specified.".trim_end_matches('.'))
-    };
+    let invalid =
+        || Refusal::new("XMinioAdminInvalidArgument").because("Invalid arguments specified");
     if name == call.signer.name {
         return Err(invalid());
     }
     let mut world = call.server.world_mut();
-    let user = world.user_mut(name)?;
-    user.enabled = match call.parameter("status") {
+    let enabled = match call.parameter("status") {
         Some("enabled") => true,
         Some("disabled") => false,
         _ => return Err(invalid()),
     };
+    world.user_mut(name)?.enabled = enabled;
     Ok(Reply::empty(200))
 }
 

@@ -168,9 +168,11 @@ impl World {
             && documents.iter().any(|one| one.allows(wish))
     }
 
-    /// Whether something explicitly forbids it.
-    pub fn denies(&self, wish: &Wish<'_>) -> bool {
-        self.documents(wish.user).iter().any(|one| one.denies(wish))
+    /// Whether a user who has any policy at all is not forbidden it; the rule for what everybody
+    /// may do with himself.
+    pub fn leaves_open(&self, wish: &Wish<'_>) -> bool {
+        let documents = self.documents(wish.user);
+        !documents.is_empty() && !documents.iter().any(|one| one.denies(wish))
     }
 
     /// Whether a user or a group has this policy mapped.
