@@ -78,7 +78,8 @@ impl Strikes {
                 _ => {}
             }
         }
-        if stream.is_none() {
+        // An answer to HEAD tells the length of a body that does not follow.
+        if stream.is_none() && !body.is_empty() {
             head.headers.remove(header::CONTENT_LENGTH);
         }
         Response::from_parts(head, stream.unwrap_or_else(|| Body::from(body)))

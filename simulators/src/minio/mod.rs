@@ -25,7 +25,7 @@ mod reply;
 mod report;
 mod rustfs;
 mod s3;
-mod sealed;
+pub mod sealed;
 mod server;
 mod signature;
 mod switches;

@@ -19,25 +19,38 @@ const DENY: &str = "Deny";
 pub struct Document {
     #[serde(rename = "ID", default, skip_serializing_if = "String::is_empty")]
     id: String,
-    #[serde(default)]
+    #[serde(default, alias = "version")]
     version: String,
-    #[serde(default)]
+    #[serde(default, alias = "statement")]
     statement: Option<Vec<Statement>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Statement {
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(default, alias = "sid", skip_serializing_if = "String::is_empty")]
     sid: String,
+    #[serde(default, alias = "effect")]
     effect: String,
-    #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
+    #[serde(default, alias = "action", skip_serializing_if = "OneOrMany::is_empty")]
     action: OneOrMany,
-    #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
+    #[serde(
+        default,
+        alias = "notAction",
+        skip_serializing_if = "OneOrMany::is_empty"
+    )]
     not_action: OneOrMany,
-    #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
+    #[serde(
+        default,
+        alias = "resource",
+        skip_serializing_if = "OneOrMany::is_empty"
+    )]
     resource: OneOrMany,
-    #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
+    #[serde(
+        default,
+        alias = "notResource",
+        skip_serializing_if = "OneOrMany::is_empty"
+    )]
     not_resource: OneOrMany,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     condition: Value,
