@@ -1,4 +1,5 @@
 //! A client that signs with the AWS crate, so that nothing of the simulator signs for itself.
+#![allow(dead_code)] // No test file uses all of it.
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
