@@ -98,6 +98,9 @@ impl From<Common> for panel::Options {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    // Before anybody is told that it runs: who reads the line may end it at once.
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
     let panels = start(Arguments::parse().panel).await?;
     for panel in &panels {
         let mut line = json!({
@@ -109,8 +112,6 @@ async fn main() -> Result<()> {
         }
         writeln!(std::io::stdout(), "{line}")?;
     }
-    let mut terminated = signal(SignalKind::terminate())?;
-    let mut interrupted = signal(SignalKind::interrupt())?;
     tokio::select! {
         _ = terminated.recv() => {}
         _ = interrupted.recv() => {}

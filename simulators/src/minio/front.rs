@@ -117,6 +117,9 @@ fn reply(
     if flavour != Flavour::Rustfs && metrics::is_ours(&path) {
         return metrics::reply(server, node, head, &path, &query);
     }
+    if flavour == Flavour::Rustfs && metrics::is_ours(&path) {
+        return Err(rustfs::no_metrics(head));
+    }
     signature::check_skew(&head.headers, server.now())?;
     let place = Place::of(&path, server)?;
     let route = match &place {

@@ -15,6 +15,8 @@ mod health;
 mod listing;
 mod mapping;
 mod metrics;
+mod metrics_v2;
+mod metrics_v3;
 mod operations;
 mod policies;
 mod policy;

@@ -8,6 +8,7 @@ use super::server::{Call, Server};
 use super::switches::go_time;
 use super::usage::Found;
 use super::world::World;
+use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
@@ -77,6 +78,19 @@ pub fn refusal(refusal: &Refusal, origin: &Origin<'_>) -> Reply {
     let mut reply = Reply::text("application/xml", body);
     reply.set_status(status);
     reply
+}
+
+/// It has no metrics to fetch: the path is taken for a bucket, the token for a bad header.
+pub fn no_metrics(head: &Parts) -> Refusal {
+    match head.headers.contains_key("authorization") {
+        true => {
+            let mut refusal =
+                Refusal::new("InvalidRequest").saying("invalid header: authorization");
+            refusal.status = 400;
+            refusal
+        }
+        false => Refusal::new("AccessDenied"),
+    }
 }
 
 /// What its scanner found. An incomplete snapshot has empty maps and no time.

@@ -174,13 +174,22 @@ impl Server {
 
     /// Looks a signer up by access key.
     pub fn signer(&self, access_key: &str) -> Result<Signer, Refusal> {
+        let disabled = || {
+            let message = "Your account is disabled; please contact your administrator.";
+            Refusal::new("InvalidAccessKeyId").saying(message)
+        };
         if access_key == self.root {
             let (name, secret) = (self.root.clone(), self.root_secret.clone());
-            return Ok(Signer {
+            let root = Signer {
                 name,
                 secret,
                 is_root: true,
-            });
+            };
+            return self
+                .switches()
+                .root_access
+                .then_some(root)
+                .ok_or_else(disabled);
         }
         let world = self.world();
         match world.user(access_key) {
@@ -192,10 +201,7 @@ impl Server {
                     is_root: false,
                 })
             }
-            Ok(_) => {
-                let message = "Your account is disabled; please contact your administrator.";
-                Err(Refusal::new("InvalidAccessKeyId").saying(message))
-            }
+            Ok(_) => Err(disabled()),
             Err(_) => Err(Refusal::new("InvalidAccessKeyId")),
         }
     }

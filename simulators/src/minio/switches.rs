@@ -88,6 +88,8 @@ pub struct Switches {
     pub region: String,
     /// `UNSIGNED-PAYLOAD` is refused on admin calls, as some releases do.
     pub refuse_unsigned_admin: bool,
+    /// The root user may sign in.
+    pub root_access: bool,
     /// The calls an AIStor server refuses under v3.
     pub v4_only: BTreeSet<String>,
     /// The release date in `info`.
@@ -111,6 +113,7 @@ impl Default for Switches {
             updated_at: true,
             region: String::new(),
             refuse_unsigned_admin: false,
+            root_access: true,
             v4_only: ["list-users", "user-info", "datausageinfo"]
                 .map(str::to_owned)
                 .into(),
