@@ -86,12 +86,21 @@ impl Shard {
             let mut names: Vec<_> = standing.changed.iter().collect();
             names.sort_unstable();
             names.dedup();
-            let look_up = |name: &AccountName| (name.clone(), present(standing.accounts.get(name)));
-            return names.into_iter().map(look_up).collect();
+            return if names.len() * 8 < standing.accounts.len() {
+                names.into_iter().map(|name| change(name, standing.accounts.get(name))).collect()
+            } else {
+                // Walking along the whole map is cheaper than asking it for so many.
+                let mut all = standing.accounts.iter().peekable();
+                let mut find = |name: &AccountName| {
+                    while all.next_if(|(known, _)| *known < name).is_some() {}
+                    all.next_if(|(known, _)| *known == name).map(|(_, account)| account)
+                };
+                names.into_iter().map(|name| change(name, find(name))).collect()
+            };
         }
         // Something was missed: everybody is looked at, also those the store no longer knows.
         let mut changes: Vec<_> =
-            standing.accounts.iter().map(|(name, account)| (name.clone(), present(Some(account)))).collect();
+            standing.accounts.iter().map(|(name, account)| change(name, Some(account))).collect();
         let members = self.groups.iter().flat_map(|group| &group.members);
         changes.extend(
             members.filter(|(name, _)| !standing.accounts.contains_key(name)).map(|(n, _)| (n.clone(), None)),
@@ -138,9 +147,9 @@ impl Shard {
     }
 }
 
-/// An account that belongs on the page: one that is gone leaves it at once.
-fn present(account: Option<&Arc<AccountStanding>>) -> Option<Arc<AccountStanding>> {
-    account.filter(|account| account.gone_at.is_none()).cloned()
+/// An account as the page sees it: one that is gone leaves at once.
+fn change(name: &AccountName, account: Option<&Arc<AccountStanding>>) -> Change {
+    (name.clone(), account.filter(|account| account.gone_at.is_none()).cloned())
 }
 
 impl Group {
