@@ -3,6 +3,7 @@
 //! A change is made in two steps, so that scrapes are hardly ever kept waiting: [`Shard::plan`] renders
 //! with the page readable by everybody, [`Shard::apply`] only moves finished bytes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::chunk::Chunk;
@@ -34,6 +35,9 @@ pub(super) struct Shard {
 struct Group {
     members: Vec<Member>,
     chunks: [Arc<Chunk>; FAMILIES],
+    /// Where each member's lines end in each chunk. In one place, because to patch a member is to look
+    /// at all its chunks, and what that costs is the memory it touches.
+    ends: Arc<Vec<[u32; FAMILIES]>>,
     /// When to look at it again although nobody reports a change.
     due: Timestamp,
 }
@@ -74,7 +78,7 @@ impl Shard {
 
     /// Its pieces of one family.
     pub fn chunks(&self, family: usize) -> impl Iterator<Item = &Arc<Chunk>> {
-        self.groups.iter().map(move |group| &group.chunks[family]).filter(|chunk| !chunk.is_empty())
+        self.groups.iter().map(move |group| &group.chunks[family]).filter(|chunk| !chunk.text().is_empty())
     }
 
     /// What differs between what is held and `standing`, sorted by name.
@@ -154,7 +158,7 @@ fn change(name: &AccountName, account: Option<&Arc<AccountStanding>>) -> Change 
 
 impl Group {
     fn empty() -> Group {
-        Group { members: Vec::new(), chunks: Default::default(), due: render::never() }
+        Group { members: Vec::new(), chunks: Default::default(), ends: Arc::default(), due: render::never() }
     }
 
     fn find(&self, name: &AccountName) -> Result<usize, usize> {
@@ -192,7 +196,8 @@ impl Group {
             };
             lines.iter_mut().for_each(Vec::clear);
             let due = render::account(&mut lines, words, name, standing, moment);
-            let changed = lines.iter().enumerate().filter(|(f, new)| self.chunks[*f].lines(place) != **new);
+            let held = |family: usize| &self.chunks[family].text()[self.range(place, family)];
+            let changed = lines.iter().enumerate().filter(|(family, new)| held(*family) != new.as_slice());
             let lines = changed.map(|(family, new)| (family, new.clone())).collect();
             patches.push(Patch { place, standing: Arc::clone(standing), due, lines });
         }
@@ -202,13 +207,26 @@ impl Group {
     fn patch(&mut self, patches: Vec<Patch>) {
         for patch in patches {
             for (family, lines) in patch.lines {
+                let range = self.range(patch.place, family);
+                let (old, new) = (range.len() as u32, lines.len() as u32);
                 // In place when nobody is reading it, otherwise in a copy.
-                Arc::make_mut(&mut self.chunks[family]).patch(patch.place, &lines);
+                Arc::make_mut(&mut self.chunks[family]).patch(range, &lines);
+                if old != new {
+                    for ends in &mut Arc::make_mut(&mut self.ends)[patch.place..] {
+                        ends[family] = ends[family] - old + new;
+                    }
+                }
             }
             self.members[patch.place].1 = patch.standing;
             // May now be earlier than needed: then the group is looked at once in vain.
             self.due = self.due.min(patch.due);
         }
+    }
+
+    /// Where a member's lines are in a chunk.
+    fn range(&self, place: usize, family: usize) -> Range<usize> {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before][family]);
+        start as usize..self.ends[place][family] as usize
     }
 
     fn merged(&self, changes: &[Change]) -> Vec<Member> {
@@ -228,18 +246,17 @@ impl Group {
     /// The group of these members, keeping each piece (and its gzip member) that comes out the same.
     fn successor(&self, members: &[Member], words: &Words, moment: &Moment) -> Group {
         let mut lines = Lines::default();
-        let mut ends: [Vec<u32>; FAMILIES] = Default::default();
+        let mut ends = Vec::with_capacity(members.len());
         let mut due = render::never();
         for (name, standing) in members {
             due = due.min(render::account(&mut lines, words, name, standing, moment));
-            for (ends, lines) in ends.iter_mut().zip(&lines) {
-                ends.push(lines.len() as u32);
-            }
+            ends.push(std::array::from_fn(|family| lines[family].len() as u32));
         }
         let chunks = std::array::from_fn(|family| {
-            let (held, lines, ends) = (&self.chunks[family], &lines[family], &ends[family]);
-            if held.equals(lines, ends) { Arc::clone(held) } else { Arc::new(Chunk::new(lines, ends)) }
+            let (held, lines) = (&self.chunks[family], &lines[family]);
+            if held.text() == lines.as_slice() { Arc::clone(held) } else { Chunk::new(lines.to_vec()) }
         });
-        Group { members: members.to_vec(), chunks, due }
+        let ends = if *self.ends == ends { Arc::clone(&self.ends) } else { Arc::new(ends) };
+        Group { members: members.to_vec(), chunks, ends, due }
     }
 }
