@@ -1,6 +1,7 @@
 //! A piece of the page: the lines of one family for one group of accounts, plain and gzipped.
 
 use std::io::Write;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
@@ -12,58 +13,33 @@ use flate2::write::GzEncoder;
 #[derive(Debug, Default)]
 pub(super) struct Chunk {
     text: Vec<u8>,
-    /// Where each account's lines end.
-    ends: Vec<u32>,
     /// The text as one gzip member, made when first asked for. Gzip bodies may be joined.
     packed: OnceLock<Bytes>,
 }
 
 impl Chunk {
-    /// A piece of which `ends` says where each account's lines end.
-    pub fn new(text: &[u8], ends: &[u32]) -> Chunk {
-        Chunk { text: text.to_vec(), ends: ends.to_vec(), packed: OnceLock::new() }
+    /// A piece with this text.
+    pub fn new(text: Vec<u8>) -> Arc<Chunk> {
+        Arc::new(Chunk { text, packed: OnceLock::new() })
     }
 
-    /// A piece that is never patched.
-    pub fn whole(text: Vec<u8>) -> Arc<Chunk> {
-        Arc::new(Chunk { text, ..Chunk::default() })
+    /// Its lines.
+    pub fn text(&self) -> &[u8] {
+        &self.text
     }
 
-    /// Whether it has no lines.
-    pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
-    }
-
-    /// Whether it holds exactly these lines.
-    pub fn equals(&self, text: &[u8], ends: &[u32]) -> bool {
-        self.text == text && self.ends == ends
-    }
-
-    /// The lines of the account at `place`.
-    pub fn lines(&self, place: usize) -> &[u8] {
-        &self.text[self.start(place)..self.ends[place] as usize]
-    }
-
-    /// Puts other lines in the place of an account's.
-    pub fn patch(&mut self, place: usize, lines: &[u8]) {
+    /// Puts other lines in the place of those at `at`.
+    pub fn patch(&mut self, at: Range<usize>, lines: &[u8]) {
         self.packed = OnceLock::new();
-        let (start, end) = (self.start(place), self.ends[place] as usize);
-        if lines.len() == end - start {
-            self.text[start..end].copy_from_slice(lines);
+        if lines.len() == at.len() {
+            self.text[at].copy_from_slice(lines);
             return;
         }
-        if let Some(growth) = lines.len().checked_sub(end - start) {
+        if let Some(growth) = lines.len().checked_sub(at.len()) {
             // A Vec that grows by itself doubles; a page must not.
             self.text.reserve_exact(growth.max(64));
         }
-        self.text.splice(start..end, lines.iter().copied());
-        for mark in &mut self.ends[place..] {
-            *mark = (*mark as usize - (end - start) + lines.len()) as u32;
-        }
-    }
-
-    fn start(&self, place: usize) -> usize {
-        place.checked_sub(1).map_or(0, |before| self.ends[before] as usize)
+        self.text.splice(at, lines.iter().copied());
     }
 
     /// Whether [`Chunk::packed`] costs nothing.
@@ -98,7 +74,7 @@ impl Chunk {
 impl Clone for Chunk {
     /// A copy to be changed: it does not take the gzip member along.
     fn clone(&self) -> Chunk {
-        Chunk::new(&self.text, &self.ends)
+        Chunk { text: self.text.clone(), packed: OnceLock::new() }
     }
 }
 
@@ -107,25 +83,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_patch_replaces_one_accounts_lines_whatever_their_length() {
-        let mut chunk = Chunk::new(b"a 1\nb 2\nb 3\nc 4\n", &[4, 12, 12, 16]);
-        assert_eq!(chunk.lines(1), b"b 2\nb 3\n");
-        assert_eq!(chunk.lines(2), b"");
-        chunk.patch(1, b"b 20\n");
-        chunk.patch(2, b"bb 5\n");
-        chunk.patch(0, b"");
-        assert_eq!(chunk.text, b"b 20\nbb 5\nc 4\n");
-        assert_eq!([chunk.lines(0), chunk.lines(1), chunk.lines(3)], [&b""[..], b"b 20\n", b"c 4\n"]);
+    fn a_scrape_keeps_the_text_it_took() {
+        let mut chunk = Chunk::new(b"a 1\nb 2\n".to_vec());
+        let (before, packed) = (chunk.plain(), chunk.packed().clone());
+        Arc::make_mut(&mut chunk).patch(0..4, b"a 3\n");
+        Arc::make_mut(&mut chunk).patch(4..8, b"b 20\n");
+        assert_eq!(&before[..], b"a 1\nb 2\n");
+        assert_eq!(&chunk.plain()[..], b"a 3\nb 20\n");
+        assert!(!chunk.is_packed());
+        assert_ne!(chunk.packed(), &packed);
     }
 
     #[test]
-    fn a_scrape_keeps_the_text_it_took() {
-        let mut chunk = Arc::new(Chunk::new(b"a 1\n", &[4]));
-        let (before, packed) = (chunk.plain(), chunk.packed().clone());
-        Arc::make_mut(&mut chunk).patch(0, b"a 2\n");
-        assert_eq!(&before[..], b"a 1\n");
-        assert_eq!(&chunk.plain()[..], b"a 2\n");
-        assert!(!chunk.is_packed());
-        assert_ne!(chunk.packed(), &packed);
+    fn a_piece_that_grows_does_not_double() {
+        let mut chunk = Chunk { text: vec![b'x'; 10_000], ..Chunk::default() };
+        (0..100).for_each(|_| chunk.patch(0..1, b"xx"));
+        assert_eq!(chunk.text.len(), 10_100);
+        assert!(chunk.text.capacity() < 10_300, "{}", chunk.text.capacity());
     }
 }

@@ -84,9 +84,14 @@ impl Moment {
     }
 }
 
+/// The first instant there is.
+pub(super) fn epoch() -> Timestamp {
+    Timestamp::new(0).unwrap_or_else(|_| unreachable!("1970 is in range"))
+}
+
 /// An instant no page lives to see.
 pub(super) fn never() -> Timestamp {
-    Timestamp::new(0).map_or_else(|_| unreachable!("1970 is in range"), |t| t.plus(Seconds::new(u64::MAX)))
+    epoch().plus(Seconds::new(u64::MAX))
 }
 
 /// What all lines of one backend begin with, written once.

@@ -138,7 +138,7 @@ impl Shared {
         }
         tail.extend_from_slice(format.end().as_bytes());
         if !tail.is_empty() {
-            pieces.push(Chunk::whole(tail));
+            pieces.push(Chunk::new(tail));
         }
         pieces
     }

@@ -3,6 +3,7 @@
 //! A change is made in two steps, so that scrapes are hardly ever kept waiting: [`Shard::plan`] renders
 //! with the page readable by everybody, [`Shard::apply`] only moves finished bytes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::chunk::Chunk;
@@ -34,6 +35,9 @@ pub(super) struct Shard {
 struct Group {
     members: Vec<Member>,
     chunks: [Arc<Chunk>; FAMILIES],
+    /// Where each member's lines end in each chunk. In one place, because to patch a member is to look
+    /// at all its chunks, and what that costs is the memory it touches.
+    ends: Arc<Vec<[u32; FAMILIES]>>,
     /// When to look at it again although nobody reports a change.
     due: Timestamp,
 }
@@ -74,7 +78,7 @@ impl Shard {
 
     /// Its pieces of one family.
     pub fn chunks(&self, family: usize) -> impl Iterator<Item = &Arc<Chunk>> {
-        self.groups.iter().map(move |group| &group.chunks[family]).filter(|chunk| !chunk.is_empty())
+        self.groups.iter().map(move |group| &group.chunks[family]).filter(|chunk| !chunk.text().is_empty())
     }
 
     /// What differs between what is held and `standing`, sorted by name.
@@ -86,12 +90,21 @@ impl Shard {
             let mut names: Vec<_> = standing.changed.iter().collect();
             names.sort_unstable();
             names.dedup();
-            let look_up = |name: &AccountName| (name.clone(), present(standing.accounts.get(name)));
-            return names.into_iter().map(look_up).collect();
+            return if names.len() * 8 < standing.accounts.len() {
+                names.into_iter().map(|name| change(name, standing.accounts.get(name))).collect()
+            } else {
+                // Walking along the whole map is cheaper than asking it for so many.
+                let mut all = standing.accounts.iter().peekable();
+                let mut find = |name: &AccountName| {
+                    while all.next_if(|(known, _)| *known < name).is_some() {}
+                    all.next_if(|(known, _)| *known == name).map(|(_, account)| account)
+                };
+                names.into_iter().map(|name| change(name, find(name))).collect()
+            };
         }
         // Something was missed: everybody is looked at, also those the store no longer knows.
         let mut changes: Vec<_> =
-            standing.accounts.iter().map(|(name, account)| (name.clone(), present(Some(account)))).collect();
+            standing.accounts.iter().map(|(name, account)| change(name, Some(account))).collect();
         let members = self.groups.iter().flat_map(|group| &group.members);
         changes.extend(
             members.filter(|(name, _)| !standing.accounts.contains_key(name)).map(|(n, _)| (n.clone(), None)),
@@ -138,14 +151,14 @@ impl Shard {
     }
 }
 
-/// An account that belongs on the page: one that is gone leaves it at once.
-fn present(account: Option<&Arc<AccountStanding>>) -> Option<Arc<AccountStanding>> {
-    account.filter(|account| account.gone_at.is_none()).cloned()
+/// An account as the page sees it: one that is gone leaves at once.
+fn change(name: &AccountName, account: Option<&Arc<AccountStanding>>) -> Change {
+    (name.clone(), account.filter(|account| account.gone_at.is_none()).cloned())
 }
 
 impl Group {
     fn empty() -> Group {
-        Group { members: Vec::new(), chunks: Default::default(), due: render::never() }
+        Group { members: Vec::new(), chunks: Default::default(), ends: Arc::default(), due: render::never() }
     }
 
     fn find(&self, name: &AccountName) -> Result<usize, usize> {
@@ -183,7 +196,8 @@ impl Group {
             };
             lines.iter_mut().for_each(Vec::clear);
             let due = render::account(&mut lines, words, name, standing, moment);
-            let changed = lines.iter().enumerate().filter(|(f, new)| self.chunks[*f].lines(place) != **new);
+            let held = |family: usize| &self.chunks[family].text()[self.range(place, family)];
+            let changed = lines.iter().enumerate().filter(|(family, new)| held(*family) != new.as_slice());
             let lines = changed.map(|(family, new)| (family, new.clone())).collect();
             patches.push(Patch { place, standing: Arc::clone(standing), due, lines });
         }
@@ -193,13 +207,26 @@ impl Group {
     fn patch(&mut self, patches: Vec<Patch>) {
         for patch in patches {
             for (family, lines) in patch.lines {
+                let range = self.range(patch.place, family);
+                let (old, new) = (range.len() as u32, lines.len() as u32);
                 // In place when nobody is reading it, otherwise in a copy.
-                Arc::make_mut(&mut self.chunks[family]).patch(patch.place, &lines);
+                Arc::make_mut(&mut self.chunks[family]).patch(range, &lines);
+                if old != new {
+                    for ends in &mut Arc::make_mut(&mut self.ends)[patch.place..] {
+                        ends[family] = ends[family] - old + new;
+                    }
+                }
             }
             self.members[patch.place].1 = patch.standing;
             // May now be earlier than needed: then the group is looked at once in vain.
             self.due = self.due.min(patch.due);
         }
+    }
+
+    /// Where a member's lines are in a chunk.
+    fn range(&self, place: usize, family: usize) -> Range<usize> {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before][family]);
+        start as usize..self.ends[place][family] as usize
     }
 
     fn merged(&self, changes: &[Change]) -> Vec<Member> {
@@ -219,18 +246,17 @@ impl Group {
     /// The group of these members, keeping each piece (and its gzip member) that comes out the same.
     fn successor(&self, members: &[Member], words: &Words, moment: &Moment) -> Group {
         let mut lines = Lines::default();
-        let mut ends: [Vec<u32>; FAMILIES] = Default::default();
+        let mut ends = Vec::with_capacity(members.len());
         let mut due = render::never();
         for (name, standing) in members {
             due = due.min(render::account(&mut lines, words, name, standing, moment));
-            for (ends, lines) in ends.iter_mut().zip(&lines) {
-                ends.push(lines.len() as u32);
-            }
+            ends.push(std::array::from_fn(|family| lines[family].len() as u32));
         }
         let chunks = std::array::from_fn(|family| {
-            let (held, lines, ends) = (&self.chunks[family], &lines[family], &ends[family]);
-            if held.equals(lines, ends) { Arc::clone(held) } else { Arc::new(Chunk::new(lines, ends)) }
+            let (held, lines) = (&self.chunks[family], &lines[family]);
+            if held.text() == lines.as_slice() { Arc::clone(held) } else { Chunk::new(lines.to_vec()) }
         });
-        Group { members: members.to_vec(), chunks, due }
+        let ends = if *self.ends == ends { Arc::clone(&self.ends) } else { Arc::new(ends) };
+        Group { members: members.to_vec(), chunks, ends, due }
     }
 }
