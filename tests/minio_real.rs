@@ -34,6 +34,21 @@ impl Drop for Server {
     }
 }
 
+/// What the client calls a customer: its aliases must look like identifiers.
+fn alias(customer: &str) -> String {
+    format!("c{}", customer.replace('-', "_"))
+}
+
+/// `7-41/bucket/key` with the customer's alias in front.
+fn translated(argument: &str) -> String {
+    match argument.split_once('/') {
+        Some((customer, path)) if customer.starts_with(|c: char| c.is_ascii_digit()) => {
+            format!("{}/{path}", alias(customer))
+        }
+        _ => argument.to_string(),
+    }
+}
+
 fn programs() -> Option<(PathBuf, PathBuf)> {
     let program = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_file());
     match (program("WHMETER_MINIO"), program("WHMETER_MC")) {
@@ -80,7 +95,7 @@ impl Server {
         Command::new(&self.mc)
             .arg("--config-dir")
             .arg(self.folder.path().join("mc"))
-            .args(arguments)
+            .args(arguments.iter().map(|argument| translated(argument)))
             .stdin(Stdio::null())
             .output()
             .expect("mc runs")
@@ -112,7 +127,7 @@ impl Server {
         let file = self.file("policy.json", document);
         self.mc(&["admin", "policy", "create", "root", name, &file]);
         self.mc(&["admin", "policy", "attach", "root", name, "--user", name]);
-        self.mc(&["alias", "set", name, &self.url, name, SECRET]);
+        self.mc(&["alias", "set", &alias(name), &self.url, name, SECRET]);
     }
 
     /// The user whmeter asks as, with exactly the rights the README gives.

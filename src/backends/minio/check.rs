@@ -10,7 +10,7 @@ use super::admin::{self, Ask as Call};
 use super::metrics::host;
 use super::settings::Traffic;
 use super::wire::{ServerState, Usage};
-use super::{BackendError, CheckStep, Minio, names};
+use super::{BackendError, Buckets, CheckStep, Minio, names};
 use crate::http::Url;
 
 impl Minio {
@@ -32,7 +32,7 @@ impl Minio {
         let buckets = self.check_usage(steps).await;
         step(steps, "version, right admin:ServerInfo", false, self.version().await);
         self.check_policies(steps).await;
-        self.check_traffic(buckets, steps).await;
+        self.check_traffic(&buckets, steps).await;
     }
 
     async fn check_address(&self, base: &Url, steps: &mut Vec<CheckStep>) {
@@ -53,8 +53,8 @@ impl Minio {
         );
     }
 
-    /// Usage and bucket list together; returns how many buckets there are.
-    async fn check_usage(&self, steps: &mut Vec<CheckStep>) -> usize {
+    /// Usage and bucket list together; returns the buckets.
+    async fn check_usage(&self, steps: &mut Vec<CheckStep>) -> Buckets {
         let usage: Result<Usage, _> =
             self.admin.streamed(admin::USAGE, Usage::read).await.map_err(BackendError::from);
         let now = self.admin.http().clock().now();
@@ -81,7 +81,7 @@ impl Minio {
             }
         });
         step(steps, "right s3:ListAllMyBuckets", true, shown);
-        buckets.map_or(0, |buckets| buckets.len())
+        buckets.unwrap_or_default()
     }
 
     /// The lowest release of all nodes: during an upgrade there are several.
@@ -119,18 +119,11 @@ impl Minio {
         }
     }
 
-    async fn check_traffic(&self, buckets: usize, steps: &mut Vec<CheckStep>) {
-        let outcome = match self.rules.traffic {
-            Traffic::Off => return,
-            Traffic::V3 => self.third(&Default::default()).await,
-            Traffic::V2 => self.second(buckets).await,
-            Traffic::Auto => match self.second(buckets).await {
-                Err(BackendError::NotOffered(_)) if !self.rules.nodes.is_empty() => {
-                    self.third(&Default::default()).await
-                }
-                other => other,
-            },
-        };
+    async fn check_traffic(&self, buckets: &Buckets, steps: &mut Vec<CheckStep>) {
+        if self.rules.traffic == Traffic::Off {
+            return;
+        }
+        let outcome = self.pages(buckets, &Buckets::new()).await;
         let shown = outcome.map(|scraped| {
             let nodes = Vec::from_iter(scraped.scrape.started.keys().map(String::as_str));
             format!("nodes {}", nodes.join(", "))

@@ -17,7 +17,6 @@ mod traffic;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -45,14 +44,13 @@ pub(super) const KIND: Kind = Kind {
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
     let (settings, rules) = Settings::read(section)?;
     let admin = Admin::new(http, rules.addresses.clone(), settings.key());
-    Ok(Box::new(Minio { admin, rules, heard: Mutex::default() }))
+    Ok(Box::new(Minio { admin, rules, heard: metrics::Heard::default() }))
 }
 
 struct Minio {
     admin: Admin,
     rules: Rules,
-    /// The nodes that have told of bucket traffic, with the start of the process that did.
-    heard: Mutex<BTreeMap<String, Timestamp>>,
+    heard: metrics::Heard,
 }
 
 /// The users by name; one whose entry could not be read holds the trouble instead.

@@ -118,13 +118,18 @@ pub(super) fn traffic(
             // A bucket that is gone has no counter any more.
             let Some(made) = buckets.get(bucket) else { continue };
             for (node, started) in &scraped.scrape.started {
-                let began = made.map_or(*started, |made| made.max(*started));
+                let began = began(*started, *made);
                 for (meter, reading) in counters(scraped, node, bucket, began, now) {
                     harvest.read(account, meter, reading);
                 }
             }
         }
     }
+}
+
+/// When a node's count for a bucket began.
+pub(super) fn began(started: Timestamp, made: Option<Timestamp>) -> Timestamp {
+    made.map_or(started, |made| made.max(started))
 }
 
 /// What one node counted for one bucket both ways, since the later of the process's start and the

@@ -20,6 +20,7 @@ const STARTED: &str = "minio_node_process_starttime_seconds";
 const V3_STARTED: &str = "minio_system_process_start_time_seconds";
 /// Every bucket a node has seen asked for has these, also while no byte has passed.
 const REQUESTS: &str = "minio_bucket_requests_";
+const V3_REQUESTS: &str = "minio_bucket_api_total";
 
 /// Bytes one node counted for one bucket; what it does not mention is still at nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,8 +70,13 @@ impl Scrape {
         !self.passed.is_empty()
     }
 
-    /// Whether `node` tells anything about buckets.
-    pub fn mentions(&self, node: &str) -> bool {
+    /// Whether `node` tells anything about `bucket`.
+    pub fn mentions(&self, node: &str, bucket: &str) -> bool {
+        self.mentioned.get(node).is_some_and(|buckets| buckets.contains(bucket))
+    }
+
+    /// Whether `node` tells anything about any bucket.
+    pub fn mentions_any(&self, node: &str) -> bool {
         self.mentioned.contains_key(node)
     }
 
@@ -99,7 +105,7 @@ impl Scrape {
         let name = line.split(|c| *c == b'{' || *c == b' ').next().unwrap_or_default();
         let Ok(name) = std::str::from_utf8(name) else { return Ok(()) };
         let wanted = matches!(name, RECEIVED | SENT | V3_RECEIVED | V3_SENT | STARTED | V3_STARTED);
-        if !wanted && !name.starts_with(REQUESTS) {
+        if !wanted && !name.starts_with(REQUESTS) && name != V3_REQUESTS {
             return Ok(());
         }
         let trouble = |what: &str| format!("{name}: {what}");
