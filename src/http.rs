@@ -93,7 +93,7 @@ impl Http {
         build: impl Fn() -> Result<Call, HttpError> + Send + Sync,
     ) -> Result<Answer, HttpError> {
         let limit = self.shared.settings.body_limit.0;
-        self.persist(build, async |call, deadline| self.shared.attempt(call, limit, deadline).await).await
+        self.persist(build, attempt::Whole { limit }).await
     }
 
     /// Makes a call whose successful answer is read by `read`, on a thread of its own, while it
@@ -105,13 +105,7 @@ impl Http {
         read: impl FnOnce(&mut dyn Read) -> T + Send + 'static,
     ) -> Result<Streamed<T>, HttpError> {
         let settings = &self.shared.settings;
-        let opened = self
-            .persist(build, async |call, deadline| {
-                let host = call.host();
-                let opened = self.shared.open(call, settings.body_limit.0, deadline).await?;
-                Ok((opened, host, deadline))
-            })
-            .await?;
+        let opened = self.persist(build, attempt::Opening { limit: settings.body_limit.0 }).await?;
         attempt::pour(opened, settings.body_limit.0.saturating_mul(STREAM_FACTOR), read).await
     }
 
@@ -121,11 +115,11 @@ impl Http {
     }
 
     /// Attempts a call until it succeeds, may not be repeated, or its time is up.
-    async fn persist<A: attempt::Judged>(
+    async fn persist<A: attempt::Attempt>(
         &self,
-        build: impl Fn() -> Result<Call, HttpError>,
-        attempt: impl AsyncFn(Call, Deadline) -> Result<A, HttpError>,
-    ) -> Result<A, HttpError> {
+        build: impl Fn() -> Result<Call, HttpError> + Send + Sync,
+        way: A,
+    ) -> Result<A::Outcome, HttpError> {
         let shared = &self.shared;
         let _permit = shared.in_flight.acquire().await.map_err(|_| HttpError::Closed)?;
         let first = build()?;
@@ -139,7 +133,7 @@ impl Http {
             };
             let may_repeat = next.may_repeat();
             shared.pace().await;
-            let result = attempt(next, deadline).await;
+            let result = way.attempt(shared, next, deadline).await;
             let Some(trouble) = attempt::trouble(&result) else { return result };
             let pause = match may_repeat.then(|| pauses.next()).flatten() {
                 Some(pause) => trouble.retry_after.unwrap_or(pause),

@@ -11,8 +11,13 @@ use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Timestamp};
 use crate::http::{Http, HttpError, ProbeStep};
 use crate::settings::{Section, SettingsError};
 
+mod minio;
+
 /// Every kind of panel whmeter knows.
-pub const KINDS: &[Kind] = &[];
+pub const KINDS: &[Kind] = &[
+    //
+    minio::KIND,
+];
 
 /// The kind called `name`.
 pub fn kind(name: &str) -> Option<&'static Kind> {

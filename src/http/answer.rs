@@ -81,16 +81,17 @@ impl Answer {
         })
     }
 
+    /// Status and content type, for bodies that are not text.
+    pub fn sketch_head(&self) -> String {
+        let kind = self.header(CONTENT_TYPE.as_str()).map(|kind| printable(kind.as_bytes()));
+        let reason = printable(self.reason.as_bytes());
+        format!("{} {reason}, {}", self.status(), kind.as_deref().unwrap_or("no content type"))
+    }
+
     /// Status, content type and the first printable characters, with anything long enough to be a
     /// token left out.
     pub fn sketch(&self) -> String {
-        let mut sketch = format!("{} {}", self.status(), self.reason);
-        match self.header(CONTENT_TYPE.as_str()) {
-            Some(kind) => {
-                let _ = write!(sketch, ", {}", printable(kind.as_bytes()));
-            }
-            None => sketch.push_str(", no content type"),
-        }
+        let mut sketch = self.sketch_head();
         match self.body.is_empty() {
             true => sketch.push_str(", empty"),
             false => {

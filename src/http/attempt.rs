@@ -24,7 +24,60 @@ pub enum Streamed<T> {
 }
 
 /// A successful head whose body is still to come, or a whole answer without success.
-pub(super) type Opened = Either<Response, Answer>;
+pub(super) struct Opened {
+    body: Either<Response, Answer>,
+    host: String,
+    deadline: Deadline,
+}
+
+/// One way to make an attempt.
+pub(super) trait Attempt: Sync {
+    type Outcome: Judged + Send;
+    fn attempt(
+        &self,
+        shared: &Shared,
+        call: Call,
+        deadline: Deadline,
+    ) -> impl Future<Output = Result<Self::Outcome, HttpError>> + Send;
+}
+
+/// Sends the call and takes the whole answer in.
+pub(super) struct Whole {
+    pub limit: u64,
+}
+
+impl Attempt for Whole {
+    type Outcome = Answer;
+    async fn attempt(&self, shared: &Shared, call: Call, deadline: Deadline) -> Result<Answer, HttpError> {
+        let host = call.host();
+        within(deadline, &host, async {
+            let response = shared.head(call, &host).await?;
+            collect(response, &host, self.limit).await
+        })
+        .await
+    }
+}
+
+/// Sends the call and takes the answer in only if it is no success.
+pub(super) struct Opening {
+    pub limit: u64,
+}
+
+impl Attempt for Opening {
+    type Outcome = Opened;
+    async fn attempt(&self, shared: &Shared, call: Call, deadline: Deadline) -> Result<Opened, HttpError> {
+        let host = call.host();
+        let body = within(deadline, &host, async {
+            let response = shared.head(call, &host).await?;
+            Ok(match response.status().is_success() {
+                true => Either::Left(response),
+                false => Either::Right(collect(response, &host, self.limit).await?),
+            })
+        });
+        let body = body.await?;
+        Ok(Opened { body, host, deadline })
+    }
+}
 
 /// What can be judged to be busy.
 pub(super) trait Judged {
@@ -41,15 +94,15 @@ impl Judged for Answer {
     }
 }
 
-impl Judged for (Opened, String, Deadline) {
+impl Judged for Opened {
     fn answer(&self) -> Option<&Answer> {
-        match &self.0 {
+        match &self.body {
             Either::Left(_) => None,
             Either::Right(answer) => Some(answer),
         }
     }
     fn into_answer(self) -> Option<Answer> {
-        match self.0 {
+        match self.body {
             Either::Left(_) => None,
             Either::Right(answer) => Some(answer),
         }
@@ -87,34 +140,6 @@ pub(super) fn give_up<A: Judged>(result: Result<A, HttpError>) -> Result<A, Http
 }
 
 impl Shared {
-    /// Sends the call and takes the whole answer in.
-    pub(super) async fn attempt(
-        &self,
-        call: Call,
-        limit: u64,
-        deadline: Deadline,
-    ) -> Result<Answer, HttpError> {
-        let host = call.host();
-        within(deadline, &host, async {
-            let response = self.head(call, &host).await?;
-            collect(response, &host, limit).await
-        })
-        .await
-    }
-
-    /// Sends the call and takes the answer in only if it is no success.
-    pub(super) async fn open(&self, call: Call, limit: u64, deadline: Deadline) -> Result<Opened, HttpError> {
-        let host = call.host();
-        within(deadline, &host, async {
-            let response = self.head(call, &host).await?;
-            match response.status().is_success() {
-                true => Ok(Either::Left(response)),
-                false => Ok(Either::Right(collect(response, &host, limit).await?)),
-            }
-        })
-        .await
-    }
-
     async fn head(&self, call: Call, host: &str) -> Result<Response, HttpError> {
         let request = call.into_request()?;
         let response =
@@ -131,11 +156,11 @@ impl Shared {
 
 /// Feeds a successful body to `read` while it arrives; `read` blocks on a thread of its own.
 pub(super) async fn pour<T: Send + 'static>(
-    (opened, host, deadline): (Opened, String, Deadline),
+    Opened { body, host, deadline }: Opened,
     limit: u64,
     read: impl FnOnce(&mut dyn Read) -> T + Send + 'static,
 ) -> Result<Streamed<T>, HttpError> {
-    let response = match opened {
+    let response = match body {
         Either::Left(response) => response,
         Either::Right(answer) => return Ok(Streamed::Answer(answer)),
     };

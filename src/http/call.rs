@@ -110,6 +110,27 @@ impl Call {
         host_of(&self.url)
     }
 
+    /// Its method, for a signature.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Its address, for a signature.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The bytes of its body, for a signature.
+    pub fn payload(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// A header as it will be sent.
+    #[cfg(test)]
+    pub fn header_for_test(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
     pub(super) fn may_repeat(&self) -> bool {
         self.may_repeat
     }

@@ -1,0 +1,472 @@
+//! Asks the server: signed admin and S3 calls, the version of the admin API, and what errors mean.
+//!
+//! Decides nothing about accounts, and never tries a refused credential twice.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt};
+use serde::de::DeserializeOwned;
+
+use super::sealed;
+use super::sign::Key;
+use super::wire::ErrorBody;
+use crate::backends::BackendError;
+use crate::http::{Answer, Call, Http, HttpError, Method, Streamed, Url};
+
+/// An address with a hundred thousand buckets takes its time over the usage of all of them.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Everybody, sealed.
+pub(super) const USERS: Ask<'static> = Ask::get("list-users", "admin:ListUsers");
+/// What every bucket holds.
+pub(super) const USAGE: Ask<'static> = Ask::get("datausageinfo", "admin:DataUsageInfo");
+/// Every policy document.
+pub(super) const POLICIES: Ask<'static> = Ask::get("list-canned-policies", "admin:ListUserPolicies");
+
+/// One admin call: what is asked, how, and which right it needs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ask<'a> {
+    pub method: &'a Method,
+    pub name: &'static str,
+    pub query: &'a [(&'a str, &'a str)],
+    pub body: &'a [u8],
+    pub right: &'static str,
+}
+
+impl<'a> Ask<'a> {
+    pub const fn get(name: &'static str, right: &'static str) -> Ask<'a> {
+        Ask { method: &Method::GET, name, query: &[], body: b"", right }
+    }
+
+    pub fn put(name: &'static str, right: &'static str) -> Ask<'a> {
+        Ask { method: &Method::PUT, ..Ask::get(name, right) }
+    }
+
+    pub fn with(self, query: &'a [(&'a str, &'a str)]) -> Ask<'a> {
+        Ask { query, ..self }
+    }
+
+    pub fn body(self, body: &'a [u8]) -> Ask<'a> {
+        Ask { body, ..self }
+    }
+}
+
+/// Why a call did not succeed: the server said no in its own words, or there is no answer.
+#[derive(Clone, Debug)]
+pub(super) enum Failure {
+    Said(Said),
+    Failed(BackendError),
+}
+
+/// The server's own no.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    pub call: &'static str,
+    pub status: u16,
+    pub code: String,
+    pub message: String,
+    pub right: &'static str,
+    pub html: bool,
+    /// Whether the no was written by the S3 side, in XML.
+    pub xml: bool,
+    pub sketch: String,
+}
+
+/// The server as we know it.
+pub(super) struct Admin {
+    http: Http,
+    addresses: Vec<Url>,
+    key: Key,
+    /// The version of the admin API that last worked, by call: releases differ call by call.
+    versions: Mutex<BTreeMap<&'static str, u8>>,
+}
+
+impl Admin {
+    pub fn new(http: Http, addresses: Vec<Url>, key: Key) -> Admin {
+        Admin { http, addresses, key, versions: Mutex::default() }
+    }
+
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    pub fn addresses(&self) -> &[Url] {
+        &self.addresses
+    }
+
+    /// An admin call whose answer is plain JSON.
+    pub async fn json<'a, T: DeserializeOwned>(&'a self, ask: Ask<'a>) -> Result<T, Failure> {
+        Ok(self.call(ask).await?.json(ask.name)?)
+    }
+
+    /// An admin call whose answer is sealed JSON.
+    pub async fn sealed<'a, T: DeserializeOwned>(&'a self, ask: Ask<'a>) -> Result<T, Failure> {
+        let answer = self.call(ask).await?;
+        let plain = sealed::open(&self.key.secret, answer.body().clone()).await.map_err(|error| {
+            let detail = format!("{error}: {} bytes came, {}", answer.body().len(), answer.sketch_head());
+            BackendError::Unexpected { at: ask.name.into(), detail }
+        })?;
+        serde_json::from_slice(&plain).map_err(|error| {
+            let detail = format!("what was decrypted is not the JSON expected: {error}");
+            BackendError::Unexpected { at: ask.name.into(), detail }.into()
+        })
+    }
+
+    /// Seals a request's body.
+    pub async fn seal(&self, plain: Vec<u8>) -> Result<Vec<u8>, BackendError> {
+        let failed = |error: sealed::CannotOpen| BackendError::Unexpected {
+            at: "sealing".into(),
+            detail: error.to_string(),
+        };
+        sealed::seal(&self.key.secret, plain).await.map_err(failed)
+    }
+
+    /// An admin call, asked in the version the server wants.
+    pub async fn call<'a>(&'a self, ask: Ask<'a>) -> Result<Answer, Failure> {
+        let mut version = self.version(ask.name);
+        let mut tried_other = false;
+        loop {
+            let result = self.at_some_address(move |base| {
+                async move {
+                    let url = address(base, &format!("minio/admin/v{version}/{}", ask.name), ask.query);
+                    self.http.send(|| self.signed(ask, &url)).await
+                }
+                .boxed()
+            });
+            match accept(ask.name, ask.right, result.await?) {
+                Err(Failure::Said(said)) if !tried_other && said.wants_other(version) => {
+                    version = other(version);
+                    tried_other = true;
+                }
+                Ok(answer) => {
+                    self.remember(ask.name, version);
+                    return Ok(answer);
+                }
+                refused => return refused,
+            }
+        }
+    }
+
+    /// An admin call whose long answer is read while it arrives.
+    pub async fn streamed<'a, T: Send + 'static>(
+        &'a self,
+        ask: Ask<'a>,
+        read: fn(&mut dyn Read) -> Result<T, String>,
+    ) -> Result<T, Failure> {
+        let mut version = self.version(ask.name);
+        let mut tried_other = false;
+        loop {
+            let result = self.at_some_address(move |base| {
+                async move {
+                    let url = address(base, &format!("minio/admin/v{version}/{}", ask.name), ask.query);
+                    self.http.stream(|| Ok(self.signed(ask, &url)?.at_least(PATIENCE)), read).await
+                }
+                .boxed()
+            });
+            match result.await? {
+                Streamed::Read(read) => {
+                    self.remember(ask.name, version);
+                    return read.map_err(|detail| {
+                        let detail =
+                            format!("not the JSON expected ({detail}); not a MinIO API, or cut off?");
+                        BackendError::Unexpected { at: ask.name.into(), detail }.into()
+                    });
+                }
+                Streamed::Answer(answer) => match accept(ask.name, ask.right, answer) {
+                    Err(Failure::Said(said)) if !tried_other && said.wants_other(version) => {
+                        version = other(version);
+                        tried_other = true;
+                    }
+                    Err(refused) => return Err(refused),
+                    Ok(answer) => {
+                        let detail = format!("no body came: {}", answer.sketch());
+                        return Err(BackendError::Unexpected { at: ask.name.into(), detail }.into());
+                    }
+                },
+            }
+        }
+    }
+
+    /// The S3 list of all buckets.
+    pub async fn list_buckets(&self) -> Result<Answer, Failure> {
+        let result = self.at_some_address(move |base| {
+            async move {
+                let url = address(base, "", &[]);
+                self.http.send(|| self.key.sign(Call::get(url.clone()), self.http.clock().now())).await
+            }
+            .boxed()
+        });
+        accept("ListBuckets", "s3:ListAllMyBuckets", result.await?)
+    }
+
+    /// Whether the node at `base` is alive; asked without credentials.
+    pub async fn live(&self, base: &Url) -> Result<Answer, Failure> {
+        let url = address(base, "minio/health/live", &[]);
+        accept("health/live", "none", self.http.send(|| Ok(Call::get(url.clone()))).await?)
+    }
+
+    /// A metrics page of the node at `base`, read while it arrives.
+    pub async fn metrics<T: Send + 'static>(
+        &self,
+        base: &Url,
+        path: &str,
+        read: impl FnOnce(&mut dyn Read) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let url = address(base, &format!("minio{path}"), &[]);
+        let build = || {
+            let call = Call::get(url.clone());
+            Ok(match self.key.metrics_token(self.http.clock().now()) {
+                Some(token) => call.bearer(&token),
+                None => call,
+            })
+        };
+        match self.http.stream(build, read).await? {
+            Streamed::Read(read) => {
+                read.map_err(|detail| BackendError::Unexpected { at: "metrics".into(), detail }.into())
+            }
+            Streamed::Answer(answer) => match accept("metrics", "admin:Prometheus", answer) {
+                // A path this release does not know is taken for a bucket called "minio", and the S3
+                // side says no; a missing right is told by the admin side, in JSON or not at all.
+                Err(Failure::Said(said)) if (said.status == 403 && said.xml) || said.status == 404 => {
+                    Err(BackendError::NotOffered(format!("this release has no {path}")).into())
+                }
+                Err(other) => Err(other),
+                Ok(answer) => {
+                    Err(BackendError::Unexpected { at: "metrics".into(), detail: answer.sketch() }.into())
+                }
+            },
+        }
+    }
+
+    fn signed(&self, ask: Ask<'_>, url: &Url) -> Result<Call, HttpError> {
+        let mut call = Call::new(ask.method.clone(), url.clone());
+        // Every PUT we make says how things shall be, so it may be said twice; attach and detach are
+        // POSTs, and saying those twice is an error we know.
+        call = call.repeatable();
+        if !ask.body.is_empty() {
+            call = call.body("application/octet-stream", ask.body.to_vec());
+        }
+        self.key.sign(call, self.http.clock().now())
+    }
+
+    /// Makes many calls, as many at once as the panel may be asked.
+    pub async fn some_at_once<T>(&self, calls: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+        futures_util::stream::iter(calls).buffer_unordered(self.http.max_in_flight()).collect().await
+    }
+
+    /// Asks one address after the other until one answers.
+    async fn at_some_address<'a, T>(
+        &'a self,
+        ask: impl Fn(&'a Url) -> BoxFuture<'a, Result<T, HttpError>> + Send,
+    ) -> Result<T, BackendError> {
+        let mut trouble = BackendError::Unreachable("no address".into());
+        for base in &self.addresses {
+            match ask(base).await.map_err(BackendError::from) {
+                Err(gone @ BackendError::Unreachable(_)) => trouble = gone,
+                other => return other,
+            }
+        }
+        Err(trouble)
+    }
+
+    fn version(&self, call: &'static str) -> u8 {
+        self.versions.lock().map_or(3, |known| known.get(call).copied().unwrap_or(3))
+    }
+
+    fn remember(&self, call: &'static str, version: u8) {
+        if let Ok(mut known) = self.versions.lock() {
+            known.insert(call, version);
+        }
+    }
+}
+
+fn other(version: u8) -> u8 {
+    if version == 3 { 4 } else { 3 }
+}
+
+/// Success as JSON, XML or nothing; a page for people is no success, whatever its status.
+fn accept(call: &'static str, right: &'static str, answer: Answer) -> Result<Answer, Failure> {
+    let html = answer.is_html();
+    if answer.is_success() && !html {
+        return Ok(answer);
+    }
+    let ErrorBody { code, message } = ErrorBody::read(answer.body());
+    let (status, sketch) = (answer.status(), answer.sketch());
+    let xml = !html && answer.body().trim_ascii_start().starts_with(b"<");
+    Err(Failure::Said(Said { call, status, code, message, right, html, xml, sketch }))
+}
+
+impl Said {
+    /// Whether the server wants this call in the other version of the admin API. The text is the only
+    /// place where it says so (MinIO cmd/admin-handler-utils.go); RustFS says nothing at all.
+    fn wants_other(&self, version: u8) -> bool {
+        let wanted = format!("API version 'v{}'", other(version));
+        self.status == 426 && (self.message.contains(&wanted) || (self.code.is_empty() && version != 3))
+    }
+
+    /// Whether the server is older or newer than this call.
+    pub fn is_unknown_call(&self) -> bool {
+        self.status == 426 || self.status == 501 || (self.status == 404 && !self.is_gone())
+    }
+
+    /// Whether what was asked about does not exist.
+    pub fn is_gone(&self) -> bool {
+        let gone =
+            ["XMinioAdminNoSuchUser", "XMinioAdminNoSuchPolicy", "XMinioAdminNoSuchGroup", "NoSuchResource"];
+        gone.contains(&self.code.as_str())
+    }
+
+    fn refused(&self) -> String {
+        let Said { call, right, .. } = self;
+        match self.code.as_str() {
+            "SignatureDoesNotMatch" => {
+                "wrong secret, or a proxy in front changes the Host header or the path".into()
+            }
+            "InvalidAccessKeyId" => "the access key is unknown or disabled".into(),
+            "RequestTimeTooSkewed" => {
+                "the clocks of this machine and the server differ by more than 15 minutes; set both by NTP"
+                    .into()
+            }
+            "AuthorizationHeaderMalformed" | "AuthorizationParametersError" => {
+                format!("the region is wrong: {}", self.message)
+            }
+            "" => format!("{call} needs the right {right} ({})", self.sketch),
+            code => format!("{call} needs the right {right} ({code})"),
+        }
+    }
+}
+
+impl From<Said> for BackendError {
+    fn from(said: Said) -> BackendError {
+        let at = || said.call.to_string();
+        if said.html {
+            let detail = format!("not a MinIO API (console port or maintenance page?): {}", said.sketch);
+            return BackendError::Unexpected { at: at(), detail };
+        }
+        match (said.status, said.code.as_str()) {
+            (401 | 403, _) | (400, "AuthorizationHeaderMalformed" | "AuthorizationParametersError") => {
+                BackendError::Refused(said.refused())
+            }
+            (426 | 501, _) => {
+                BackendError::NotOffered(format!("this server has no {} ({})", said.call, said.sketch))
+            }
+            (500.., "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "RequestTimeout") => {
+                BackendError::Busy { after: None, detail: said.sketch }
+            }
+            (400, "") if said.sketch.contains("HTTP request to an HTTPS server") => {
+                BackendError::Unexpected {
+                    at: at(),
+                    detail: "the server speaks HTTPS there; let the address begin with https://".into(),
+                }
+            }
+            _ => BackendError::Unexpected { at: at(), detail: said.sketch },
+        }
+    }
+}
+
+impl From<Failure> for BackendError {
+    fn from(failure: Failure) -> BackendError {
+        match failure {
+            Failure::Said(said) => said.into(),
+            Failure::Failed(error) => error,
+        }
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Failure {
+        Failure::Failed(error)
+    }
+}
+
+impl From<HttpError> for Failure {
+    fn from(error: HttpError) -> Failure {
+        Failure::Failed(error.into())
+    }
+}
+
+/// An address below `base`, its query in strict RFC 3986 encoding and in order, as signatures want it.
+fn address(base: &Url, path: &str, query: &[(&str, &str)]) -> Url {
+    let mut url = base.clone();
+    url.set_path(path);
+    let mut pairs = Vec::from_iter(query.iter().map(|(name, value)| (encoded(name), encoded(value))));
+    pairs.sort();
+    let pairs = Vec::from_iter(pairs.iter().map(|(name, value)| format!("{name}={value}")));
+    url.set_query((!pairs.is_empty()).then(|| pairs.join("&")).as_deref());
+    url
+}
+
+fn encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
+            byte => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(status: u16, body: &str) -> Said {
+        let ErrorBody { code, message } = ErrorBody::read(body.as_bytes());
+        let html = body.starts_with("<html");
+        let sketch = format!("{status} {body}");
+        Said { call: "list-users", status, code, message, right: "admin:ListUsers", html, xml: false, sketch }
+    }
+
+    #[test]
+    fn what_the_server_says_becomes_what_to_do_next() {
+        let table = [
+            (403, r#"{"Code":"SignatureDoesNotMatch"}"#, "refuses: wrong secret, or a proxy"),
+            (403, "<Error><Code>RequestTimeTooSkewed</Code></Error>", "refuses: the clocks"),
+            (403, r#"{"Code":"AccessDenied"}"#, "refuses: list-users needs the right admin:ListUsers"),
+            (403, "", "refuses: list-users needs the right admin:ListUsers"),
+            (401, "Authentication failed", "refuses"),
+            (
+                400,
+                "<Error><Code>AuthorizationHeaderMalformed</Code><Message>expecting 'eu-1'</Message></Error>",
+                "expecting 'eu-1'",
+            ),
+            (501, "<Error><Code>NotImplemented</Code></Error>", "not offered: this server has no list-users"),
+            (426, r#"{"Code":"XMinioAdminVersionMismatch","Message":"not supported"}"#, "not offered"),
+            (200, "<html><body>login", "not a MinIO API (console port or maintenance page?)"),
+            (500, "<html><body>oops", "not a MinIO API"),
+            (400, "Client sent an HTTP request to an HTTPS server.", "https://"),
+            (500, r#"{"Code":"InternalError"}"#, "unexpected answer at list-users: 500"),
+        ];
+        for (status, body, expected) in table {
+            let text = BackendError::from(said(status, body)).to_string();
+            assert!(text.contains(expected), "{status} {body}: {text}");
+        }
+    }
+
+    #[test]
+    fn versions_are_changed_only_when_the_server_asks() {
+        let v4 = r#"{"Code":"XMinioAdminVersionMismatch","Message":"server expects client requests with 'admin' API version 'v4', but found 'v3'"}"#;
+        assert!(said(426, v4).wants_other(3));
+        assert!(!said(426, v4).wants_other(4));
+        assert!(said(426, "").wants_other(4), "RustFS after a wrong memory");
+        assert!(!said(426, "").wants_other(3));
+        let unknown = r#"{"Code":"XMinioAdminVersionMismatch","Message":"This 'admin' API is not supported by server in 'mode-server-xl'"}"#;
+        assert!(!said(426, unknown).wants_other(3) && said(426, unknown).is_unknown_call());
+        assert!(!said(404, r#"{"Code":"XMinioAdminNoSuchUser"}"#).is_unknown_call());
+    }
+
+    #[test]
+    fn names_are_encoded_as_signatures_want_them() {
+        let base = Url::parse("https://s3.example.net:9000/").expect("an address");
+        let url = address(&base, "minio/admin/v3/x", &[("user", "b c+d/*%&=ü~"), ("policy", "")]);
+        assert_eq!(
+            url.as_str(),
+            "https://s3.example.net:9000/minio/admin/v3/x?policy=&user=b%20c%2Bd%2F%2A%25%26%3D%C3%BC~"
+        );
+    }
+}

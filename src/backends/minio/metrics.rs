@@ -1,0 +1,226 @@
+//! Fetches the metrics pages: one for all nodes in the second version, one per node and bucket in the
+//! third.
+//!
+//! Does not know accounts. Silence is taken for zero only where nothing speaks against it.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use futures_util::FutureExt;
+
+use super::admin::Failure;
+use super::settings::Traffic;
+use super::sums::{Owned, began};
+use super::traffic::Scrape;
+use super::{BackendError, Buckets, Minio};
+use crate::domain::Timestamp;
+use crate::http::Url;
+
+/// How often a page of the third version is asked for when another bucket's page comes.
+const TRIES: u32 = 4;
+
+/// The pages, put together.
+#[derive(Debug, Default)]
+pub(super) struct Scraped {
+    pub scrape: Scrape,
+    /// Buckets one of whose pages could not be fetched, and why.
+    pub failed: BTreeMap<String, BackendError>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// Which node has told of which bucket, and since when that count ran. What was told of once in an
+/// epoch is told of to its end; when it is missing, the page is not whole.
+#[derive(Default)]
+pub(super) struct Heard(Mutex<BTreeMap<(String, String), Timestamp>>);
+
+impl Heard {
+    /// Notes what `scrape` tells of, and returns whether `node` has told of a bucket it now leaves out.
+    fn falls_silent(&self, node: &str, scrape: &Scrape, buckets: &Buckets) -> bool {
+        let (Some(started), Ok(mut heard)) = (scrape.started.get(node), self.0.lock()) else { return false };
+        let mut silent = false;
+        for (bucket, made) in buckets {
+            let began = began(*started, *made);
+            let key = (node.to_string(), bucket.clone());
+            if scrape.mentions(node, bucket) {
+                heard.insert(key, began);
+            } else {
+                silent |= heard.get(&key) == Some(&began);
+            }
+        }
+        silent
+    }
+}
+
+impl Minio {
+    /// What passed, or why that cannot be known; `None` where nobody asked for it.
+    pub(super) async fn traffic(
+        &self,
+        owned: &Owned<'_>,
+        buckets: &Buckets,
+        rustfs: bool,
+    ) -> Option<Result<Scraped, BackendError>> {
+        if self.rules.traffic == Traffic::Off {
+            return None;
+        }
+        if rustfs {
+            return Some(Err(BackendError::NotOffered("RustFS tells no traffic per bucket".into())));
+        }
+        let of_bucket = |bucket: &str| Some((bucket.to_string(), *buckets.get(bucket)?));
+        let claimed = owned.claimed().filter_map(of_bucket).collect();
+        Some(self.pages(buckets, &claimed).await)
+    }
+
+    /// The pages of the version the config wants; `claimed` are the buckets that are somebody's.
+    pub(super) async fn pages(&self, buckets: &Buckets, claimed: &Buckets) -> Result<Scraped, BackendError> {
+        match self.rules.traffic {
+            Traffic::V3 => self.third(claimed).await,
+            Traffic::Auto if !self.rules.nodes.is_empty() => match self.second(buckets).await {
+                Err(BackendError::NotOffered(_)) => self.third(claimed).await,
+                other => other,
+            },
+            _ => self.second(buckets).await,
+        }
+    }
+
+    /// The second version: any node answers for all of them. First when each began, then what passed:
+    /// a node that restarts in between seems to have counted backwards, which is noticed, and never
+    /// seems to have counted too much.
+    async fn second(&self, buckets: &Buckets) -> Result<Scraped, BackendError> {
+        let base = &self.admin.addresses()[0];
+        let mut scrape = self.page(base, "/v2/metrics/cluster", Scrape::default()).await?;
+        scrape = match self.page(base, "/v2/metrics/bucket", scrape.clone()).await {
+            // Releases before 2023-07 have what passed among the first page's series.
+            Err(Failure::Failed(BackendError::NotOffered(_))) if scrape.tells_traffic() => scrape,
+            other => other?,
+        };
+        if scrape.started.is_empty() {
+            return Err(no_node_tells_its_start());
+        }
+        if let Some(node) = scrape.cut(buckets.len()) {
+            return Err(BackendError::NotOffered(format!(
+                "{node} tells the traffic of its first 100 buckets only, of {}; \
+                 name every node in nodes to read the metrics of the third version",
+                buckets.len()
+            )));
+        }
+        let mut warnings = Vec::new();
+        for node in Vec::from_iter(scrape.started.keys().cloned()) {
+            // It answered for its start and was gone a moment later: its silence is no zero.
+            if self.heard.falls_silent(&node, &scrape, buckets) {
+                warnings.push(format!("traffic of node {node} is missing from the page of all nodes"));
+                scrape.started.remove(&node);
+            }
+        }
+        Ok(Scraped { scrape, warnings, ..Scraped::default() })
+    }
+
+    /// The third version: every node for itself. A node that is down is left out, as if it said nothing.
+    async fn third(&self, buckets: &Buckets) -> Result<Scraped, BackendError> {
+        let nodes = self.rules.nodes.iter().map(|node| self.third_of(node, buckets).boxed());
+        let mut all = Scraped::default();
+        let mut trouble = None;
+        for (node, scraped) in self.rules.nodes.iter().zip(futures_util::future::join_all(nodes).await) {
+            match scraped {
+                Ok(scraped) => {
+                    all.scrape.merge(scraped.scrape);
+                    all.failed.extend(scraped.failed);
+                }
+                Err(error) => {
+                    all.warnings.push(format!("traffic of node {} is not read: {error}", host(node)));
+                    trouble = Some(error);
+                }
+            }
+        }
+        match (all.scrape.started.is_empty(), trouble) {
+            (true, Some(error)) => Err(error),
+            (true, None) => Err(no_node_tells_its_start()),
+            (false, _) => Ok(all),
+        }
+    }
+
+    /// The pages of one node, one after the other: asked for two at once, the server answers both with
+    /// the bucket that was asked for last (MinIO cmd/metrics-v3-handler.go lets go of its lock before it
+    /// collects).
+    async fn third_of(&self, node: &Url, buckets: &Buckets) -> Result<Scraped, BackendError> {
+        let start = self.page(node, "/metrics/v3/system/process", Scrape::default()).await?;
+        let mut scraped = Scraped { scrape: start.clone(), ..Scraped::default() };
+        for (bucket, made) in buckets {
+            match self.bucket_page(node, bucket, *made, &start).await {
+                Ok(page) => scraped.scrape.merge(page),
+                Err(error @ (BackendError::Refused(_) | BackendError::Unreachable(_))) => return Err(error),
+                Err(error) => {
+                    scraped.failed.insert(bucket.clone(), error);
+                }
+            }
+        }
+        Ok(scraped)
+    }
+
+    /// One bucket's page, asked for again when somebody else's scrape got in between.
+    async fn bucket_page(
+        &self,
+        node: &Url,
+        bucket: &str,
+        made: Option<Timestamp>,
+        start: &Scrape,
+    ) -> Result<Scrape, BackendError> {
+        let path = format!("/metrics/v3/bucket/api/{bucket}");
+        let only = Buckets::from([(bucket.to_string(), made)]);
+        for _ in 0..TRIES {
+            let page = self.page(node, &path, start.clone()).await?;
+            let names = || page.started.keys().map(String::as_str);
+            let of_another = names().any(|name| page.mentions_any(name) && !page.mentions(name, bucket));
+            let silent = names().any(|name| self.heard.falls_silent(name, &page, &only));
+            if !of_another && !silent {
+                return Ok(page);
+            }
+        }
+        let detail = format!("node {} answers for other buckets when asked for {bucket}", host(node));
+        Err(BackendError::Busy { after: None, detail })
+    }
+
+    /// One page of metrics, added to what is known.
+    async fn page(&self, base: &Url, path: &str, mut known: Scrape) -> Result<Scrape, Failure> {
+        let swapped = self.rules.v3_swapped;
+        self.admin.metrics(base, path, move |source| known.add(source, swapped).map(|()| known)).await
+    }
+}
+
+fn no_node_tells_its_start() -> BackendError {
+    let detail = "no node tells when its process started, so its counters cannot be believed".into();
+    BackendError::Unexpected { at: "metrics".into(), detail }
+}
+
+/// Host and port of an address.
+pub(super) fn host(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scrape(text: &str) -> Scrape {
+        let mut scrape = Scrape::default();
+        scrape.add(&mut text.as_bytes(), true).expect("metrics");
+        scrape
+    }
+
+    #[test]
+    fn what_was_told_of_once_must_be_told_of_until_its_count_begins_anew() {
+        let at = |seconds| Timestamp::new(seconds).ok();
+        let start = "minio_node_process_starttime_seconds{server=\"n\"} 1000\n";
+        let told = format!("{start}minio_bucket_requests_total{{api=\"x\",bucket=\"b\",server=\"n\"}} 1\n");
+        let buckets = Buckets::from([("b".into(), at(500))]);
+        let heard = Heard::default();
+        assert!(!heard.falls_silent("n", &scrape(start), &buckets), "never heard of");
+        assert!(!heard.falls_silent("n", &scrape(&told), &buckets));
+        assert!(heard.falls_silent("n", &scrape(start), &buckets));
+        // The bucket made anew, the bucket gone, the process started anew: all begin at nothing.
+        assert!(!heard.falls_silent("n", &scrape(start), &Buckets::from([("b".into(), at(2000))])));
+        assert!(!heard.falls_silent("n", &scrape(start), &Buckets::new()));
+        let later = "minio_node_process_starttime_seconds{server=\"n\"} 3000\n";
+        assert!(!heard.falls_silent("n", &scrape(later), &buckets));
+    }
+}

@@ -1,0 +1,292 @@
+//! MinIO (community server and AIStor) and RustFS: bytes stored and moved per user.
+//!
+//! The server meters buckets, not users, so the story is: who is there, what does every bucket hold,
+//! whose is it, what passed. Read `README.md` beside this file for rights and quirks.
+
+mod admin;
+mod check;
+mod claim;
+mod metrics;
+mod policy;
+mod sealed;
+mod settings;
+mod sign;
+mod sums;
+mod switch;
+mod traffic;
+mod wire;
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use serde_json::Value;
+
+use self::admin::{Admin, Ask as Call, Failure};
+use self::claim::{Claims, Documents, Owner};
+use self::settings::{Rules, Settings, Switch};
+use self::sums::Owned;
+use self::wire::{Group, Usage, User};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory};
+use crate::domain::{AccountName, Harvest, Meter, Policy, Timestamp, Unclaimed};
+use crate::http::Http;
+use crate::settings::{Section, SettingsError};
+
+/// What the house knows about MinIO before it opens one.
+pub(super) const KIND: Kind = Kind {
+    name: "minio",
+    meters: &[Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficOut],
+    can_limit: true,
+    sample: include_str!("sample.toml"),
+    open,
+};
+
+fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
+    let (settings, rules) = Settings::read(section)?;
+    let admin = Admin::new(http, rules.addresses.clone(), settings.key());
+    Ok(Box::new(Minio { admin, rules, heard: metrics::Heard::default() }))
+}
+
+struct Minio {
+    admin: Admin,
+    rules: Rules,
+    heard: metrics::Heard,
+}
+
+/// The users by name; one whose entry could not be read holds the trouble instead.
+type People = BTreeMap<String, Result<User, BackendError>>;
+/// The buckets of the server, with the time each was made.
+type Buckets = BTreeMap<String, Option<Timestamp>>;
+
+#[async_trait]
+impl Backend for Minio {
+    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+        let people = self.people().await?;
+        let usage: Usage = self.admin.streamed(admin::USAGE, Usage::read).await?;
+        // Asked after the usage, so that a bucket made in between is missing there (and said so)
+        // rather than counted nowhere.
+        let buckets = self.buckets().await?;
+        let names = names(&usage, &buckets);
+        let documents = self.documents(&people, &names).await?;
+        let owned = self.owned(&people, &names, documents.as_ref());
+
+        let accounts = self.accounts(&people, documents.as_ref(), harvest);
+        sums::storage(harvest, &accounts, &owned, &buckets, &usage, ask.now);
+        self.unclaimed(&owned, &usage, harvest);
+        match self.traffic(&owned, &buckets, usage.is_rustfs()).await {
+            Some(Ok(scraped)) => sums::traffic(harvest, &accounts, &owned, &buckets, &scraped, ask.now),
+            Some(Err(error)) => sums::no_traffic(harvest, &accounts, &error),
+            None => {}
+        }
+        match &ask.only {
+            Some(only) => harvest.retain(|account| account == only),
+            None => harvest.listed_everyone(),
+        }
+        Ok(())
+    }
+
+    async fn check(&self, steps: &mut Vec<CheckStep>) {
+        self.check_all(steps).await;
+    }
+
+    async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
+        self.remembered(account).await
+    }
+
+    async fn apply(
+        &self,
+        account: &AccountName,
+        policy: Policy,
+        memory: &Memory,
+    ) -> Result<Applied, BackendError> {
+        match self.rules.switch {
+            Switch::Mapping => self.switch_mapping(account, policy, memory).await,
+            Switch::Document => self.switch_document(account, policy, memory).await,
+        }
+    }
+}
+
+impl Minio {
+    /// Everybody, by one sealed call; or the members of the group, each asked for in plain text.
+    async fn people(&self) -> Result<People, BackendError> {
+        let Some(group) = &self.rules.group else {
+            let users: BTreeMap<String, Value> = self.admin.sealed(admin::USERS).await?;
+            return Ok(users.into_iter().map(|(name, user)| (name, read_user(user))).collect());
+        };
+        let query = [("group", group.as_str())];
+        let members =
+            self.admin.json::<Group>(Call::get("group", "admin:GetGroup").with(&query)).await?.members;
+        let asked = members.into_iter().map(|name| {
+            async move {
+                let user = self.user(&name).await;
+                (name, user)
+            }
+            .boxed()
+        });
+        let answers = self.admin.some_at_once(asked.collect()).await;
+        let mut people = People::new();
+        for (name, user) in answers {
+            match user {
+                // Still written in the group, but no user any more.
+                Err(Failure::Said(said)) if said.is_gone() => {}
+                Err(Failure::Failed(error @ BackendError::Unexpected { .. })) => {
+                    people.insert(name, Err(error));
+                }
+                Err(error) => return Err(error.into()),
+                Ok(user) => {
+                    people.insert(name, Ok(user));
+                }
+            }
+        }
+        Ok(people)
+    }
+
+    async fn user(&self, name: &str) -> Result<User, Failure> {
+        let query = [("accessKey", name)];
+        self.admin.json(Call::get("user-info", "admin:GetUser").with(&query)).await
+    }
+
+    async fn buckets(&self) -> Result<Buckets, BackendError> {
+        let answer = self.admin.list_buckets().await?;
+        wire::buckets(answer.body())
+            .map_err(|detail| BackendError::Unexpected { at: "ListBuckets".into(), detail })
+    }
+
+    /// All policy documents, where something depends on them. Failing here fails the poll: without
+    /// them a bucket would silently move out of somebody's sum.
+    async fn documents(
+        &self,
+        people: &People,
+        names: &[&str],
+    ) -> Result<Option<BTreeMap<String, Value>>, BackendError> {
+        let orphans = || {
+            let claims = self.claims(people, None);
+            names.iter().any(|bucket| claims.owner(bucket) == Owner::Orphan)
+        };
+        let by_policy = self.rules.bucket_policies && (self.rules.group.is_some() || orphans());
+        if !by_policy && self.rules.switch == Switch::Mapping {
+            return Ok(None);
+        }
+        self.admin.json(admin::POLICIES).await.map(Some).map_err(|failure| match failure.into() {
+            BackendError::Refused(why) | BackendError::NotOffered(why) if by_policy => BackendError::Refused(
+                format!("{why}; some buckets can be told only by policy documents (bucket_policies = false does without)"),
+            ),
+            other => other,
+        })
+    }
+
+    fn claims<'a>(
+        &'a self,
+        people: &'a People,
+        documents: Option<&'a BTreeMap<String, Value>>,
+    ) -> Claims<'a> {
+        // Members of a group are not everybody: the others show in the names of their policies.
+        let strangers = documents
+            .filter(|_| self.rules.group.is_some())
+            .into_iter()
+            .flat_map(|documents| documents.keys())
+            .map(|name| name.strip_suffix(switch::LIMITED).unwrap_or(name))
+            .filter(|name| !people.contains_key(*name));
+        let users = people.keys().map(String::as_str);
+        Claims::new(&self.rules.buckets, &self.rules.bucket_prefix, users, strangers)
+    }
+
+    fn owned<'a>(
+        &'a self,
+        people: &'a People,
+        names: &[&'a str],
+        documents: Option<&'a BTreeMap<String, Value>>,
+    ) -> Owned<'a> {
+        let mut claims = self.claims(people, documents);
+        if let Some(documents) = documents.filter(|_| self.rules.bucket_policies) {
+            let mut said = Documents::default();
+            for (name, user) in people {
+                let Ok(user) = user else { continue };
+                let mut mapped = policy::mapped(&user.policy);
+                // While limited, what he had before still tells what is his.
+                if mapped.contains(switch::limited_name(name).as_str()) {
+                    mapped.insert(name);
+                }
+                for document in mapped.iter().filter_map(|policy| documents.get(*policy)) {
+                    policy::writes_to(document, name).iter().for_each(|pattern| said.add(name, pattern));
+                }
+            }
+            claims = claims.with_documents(said);
+        }
+        Owned::new(names.iter().map(|bucket| (*bucket, claims.owner(bucket))))
+    }
+
+    /// The users who can be accounts, with their facts; says what the operator should know.
+    fn accounts<'a>(
+        &self,
+        people: &'a People,
+        documents: Option<&BTreeMap<String, Value>>,
+        harvest: &mut Harvest,
+    ) -> BTreeMap<&'a str, AccountName> {
+        let mut accounts = BTreeMap::new();
+        for (name, user) in people {
+            let account = match AccountName::new(name) {
+                Ok(account) => account,
+                Err(error) => {
+                    harvest.warn(format!("a user cannot be metered: {error}"));
+                    continue;
+                }
+            };
+            match user {
+                Ok(user) => {
+                    let facts = harvest.facts(&account);
+                    facts.suspended = match user.status.as_deref() {
+                        Some("enabled") => Some(false),
+                        Some("disabled") => Some(true),
+                        _ => None,
+                    };
+                    facts.policy = self.shown_policy(name, user, documents);
+                    facts.package = self.rules.group.clone().or_else(|| user.groups.iter().min().cloned());
+                    accounts.insert(name.as_str(), account);
+                }
+                Err(error) => harvest.unread(&account, None, error.reason(), error.to_string()),
+            }
+        }
+        if self.rules.bucket_prefix.ends_with(claim::MACRO) {
+            warn_of_collisions(people, harvest);
+        }
+        accounts
+    }
+
+    fn unclaimed(&self, owned: &Owned<'_>, usage: &Usage, harvest: &mut Harvest) {
+        let sizes = match usage {
+            Usage::Known { sizes, .. } => Some(sizes),
+            Usage::Unknown { .. } => None,
+        };
+        for (bucket, why) in owned.unclaimed() {
+            let level = sizes.and_then(|sizes| sizes.get(bucket)?.as_ref().ok().copied());
+            harvest.unclaimed(Unclaimed { what: bucket.to_string(), why, level });
+        }
+    }
+}
+
+fn read_user(user: Value) -> Result<User, BackendError> {
+    serde_json::from_value(user)
+        .map_err(|error| BackendError::Unexpected { at: "list-users".into(), detail: error.to_string() })
+}
+
+/// Every bucket the server knows of. One that only the usage mentions was there when it was measured.
+fn names<'a>(usage: &'a Usage, buckets: &'a Buckets) -> Vec<&'a str> {
+    let mut names = Vec::from_iter(buckets.keys().map(String::as_str));
+    if let Usage::Known { sizes, .. } = usage {
+        names.extend(sizes.keys().map(String::as_str).filter(|name| !buckets.contains_key(*name)));
+    }
+    names
+}
+
+/// One line for all pairs: the server itself lets the shorter name into the longer one's buckets.
+fn warn_of_collisions(people: &People, harvest: &mut Harvest) {
+    let pairs = claim::colliding(people.keys().map(String::as_str));
+    if let Some((short, long)) = pairs.first() {
+        harvest.warn(format!(
+            "{} user names begin with another user's name (the first: {short} and {long}); each bucket is billed to \
+             the longest name, but a policy ending in <USER_ID>* lets {short} into the buckets of {long}",
+            pairs.len()
+        ));
+    }
+}

@@ -1,0 +1,331 @@
+//! From buckets to accounts: what each account holds and moved, or why that is unknown.
+//!
+//! Pure. A bucket without a known size makes its account's sum unknown, never smaller.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::claim::Owner;
+use super::metrics::Scraped;
+use super::wire::Usage;
+use super::{BackendError, Buckets};
+use crate::domain::{AccountName, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
+
+/// Metrics pages are up to 10 s old, so one of a process or bucket younger than this may still show
+/// what its predecessor had counted.
+const SETTLING: Seconds = Seconds::new(30);
+
+/// The traffic meters.
+const BOTH_WAYS: [Meter; 2] = [Meter::TrafficIn, Meter::TrafficOut];
+
+/// Every bucket with its owner, the other way round as well.
+#[derive(Debug, Default)]
+pub(super) struct Owned<'a> {
+    by_user: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    unclaimed: Vec<(&'a str, &'static str)>,
+}
+
+impl<'a> Owned<'a> {
+    pub fn new(owners: impl Iterator<Item = (&'a str, Owner<'a>)>) -> Owned<'a> {
+        let mut owned = Owned::default();
+        for (bucket, owner) in owners {
+            match owner {
+                Owner::User(user) => {
+                    owned.by_user.entry(user).or_default().insert(bucket);
+                }
+                Owner::Orphan => owned.unclaimed.push((bucket, "orphan")),
+                Owner::Ambiguous => owned.unclaimed.push((bucket, "ambiguous")),
+            }
+        }
+        owned
+    }
+
+    /// Buckets that are nobody's, and why.
+    pub fn unclaimed(&self) -> impl Iterator<Item = (&'a str, &'static str)> {
+        self.unclaimed.iter().copied()
+    }
+
+    /// Buckets that are somebody's.
+    pub fn claimed(&self) -> impl Iterator<Item = &'a str> {
+        self.by_user.values().flatten().copied()
+    }
+
+    fn of(&self, user: &str) -> impl Iterator<Item = &'a str> {
+        self.by_user.get(user).into_iter().flatten().copied()
+    }
+}
+
+/// Puts in what every account holds, as of the scanner's last result.
+pub(super) fn storage(
+    harvest: &mut Harvest,
+    accounts: &BTreeMap<&str, AccountName>,
+    owned: &Owned<'_>,
+    buckets: &Buckets,
+    usage: &Usage,
+    now: Timestamp,
+) {
+    let known = match usage {
+        Usage::Known { at: Some(at), sizes, .. } => Ok((*at, sizes)),
+        // Nothing was ever scanned because there is nothing.
+        Usage::Known { at: None, sizes, .. } if buckets.is_empty() => Ok((now, sizes)),
+        Usage::Known { at: None, .. } => Err("the server has not scanned its buckets yet"),
+        Usage::Unknown { why, .. } => Err(*why),
+    };
+    for (user, account) in accounts {
+        let sum = match known {
+            Ok((at, sizes)) => sum(owned.of(user), sizes).map(|level| Reading::Gauge { at, level }),
+            Err(why) => Err((Reason::Busy, why.to_string())),
+        };
+        match sum {
+            Ok(reading) => harvest.read(account, Meter::StorageUsed, reading),
+            Err((reason, why)) => harvest.unread(account, Some(Meter::StorageUsed), reason, why),
+        }
+    }
+}
+
+fn sum<'a>(
+    mut buckets: impl Iterator<Item = &'a str>,
+    sizes: &BTreeMap<String, Result<Bytes, String>>,
+) -> Result<Bytes, (Reason, String)> {
+    buckets.try_fold(Bytes::ZERO, |sum, bucket| match sizes.get(bucket) {
+        Some(Ok(size)) => sum
+            .checked_add(*size)
+            .ok_or_else(|| (Reason::Unexpected, "its buckets hold more than can be counted".to_string())),
+        Some(Err(why)) => Err((Reason::Unexpected, format!("bucket {bucket}: {why}"))),
+        None => Err((Reason::Busy, format!("bucket {bucket} exists but has not been scanned yet"))),
+    })
+}
+
+/// Puts in one counter per node and bucket of every account.
+pub(super) fn traffic(
+    harvest: &mut Harvest,
+    accounts: &BTreeMap<&str, AccountName>,
+    owned: &Owned<'_>,
+    buckets: &Buckets,
+    scraped: &Scraped,
+    now: Timestamp,
+) {
+    for warning in &scraped.warnings {
+        harvest.warn(warning);
+    }
+    for (user, account) in accounts {
+        let failed = owned.of(user).find_map(|bucket| scraped.failed.get(bucket));
+        if let Some(error) = failed {
+            // The counters catch up at the next poll; half of them now would look like all.
+            no_traffic(harvest, &BTreeMap::from([(*user, account.clone())]), error);
+            continue;
+        }
+        for bucket in owned.of(user) {
+            // A bucket that is gone has no counter any more.
+            let Some(made) = buckets.get(bucket) else { continue };
+            for (node, started) in &scraped.scrape.started {
+                let began = began(*started, *made);
+                for (meter, reading) in counters(scraped, node, bucket, began, now) {
+                    harvest.read(account, meter, reading);
+                }
+            }
+        }
+    }
+}
+
+/// When a node's count for a bucket began.
+pub(super) fn began(started: Timestamp, made: Option<Timestamp>) -> Timestamp {
+    made.map_or(started, |made| made.max(started))
+}
+
+/// What one node counted for one bucket both ways, since the later of the process's start and the
+/// bucket's making: a bucket made anew counts anew (MinIO cmd/http-stats.go, `delete`). A series that
+/// is absent stands at nothing, which is said, so that the first bytes are counted.
+fn counters(
+    scraped: &Scraped,
+    node: &str,
+    bucket: &str,
+    began: Timestamp,
+    now: Timestamp,
+) -> impl Iterator<Item = (Meter, Reading)> {
+    let passed = scraped.scrape.passed(node, bucket);
+    let source = Source::new(&format!("{node}/{bucket}")).ok();
+    let young = now.since(began) < SETTLING;
+    BOTH_WAYS.into_iter().zip([passed.received, passed.sent]).filter_map(move |(meter, passed)| {
+        // When it began it had counted nothing: that much is certain even of a page too fresh.
+        let (at, count) = if young { (began.min(now), Bytes::ZERO) } else { (now, passed) };
+        let reading = Reading::Counter { source: source.clone()?, at, epoch: Epoch::Since(began), count };
+        Some((meter, reading))
+    })
+}
+
+/// Puts in that nobody's traffic could be read.
+pub(super) fn no_traffic(
+    harvest: &mut Harvest,
+    accounts: &BTreeMap<&str, AccountName>,
+    error: &BackendError,
+) {
+    for account in accounts.values() {
+        for meter in BOTH_WAYS {
+            harvest.unread(account, Some(meter), error.reason(), error.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::new(1_795_000_000 + seconds).expect("in range")
+    }
+
+    fn bytes(count: u64) -> Bytes {
+        Bytes::new(count).expect("fits")
+    }
+
+    fn accounts<'a>(names: &[&'a str]) -> BTreeMap<&'a str, AccountName> {
+        names.iter().map(|name| (*name, AccountName::new(name).expect("a name"))).collect()
+    }
+
+    fn owned<'a>(pairs: &[(&'a str, &'a str)]) -> Owned<'a> {
+        Owned::new(pairs.iter().map(|(bucket, user)| (*bucket, Owner::User(user))))
+    }
+
+    fn known(when: Option<Timestamp>, sizes: &[(&str, Result<u64, &str>)]) -> Usage {
+        let sizes =
+            sizes.iter().map(|(name, size)| (name.to_string(), size.map(bytes).map_err(str::to_string)));
+        Usage::Known { at: when, sizes: sizes.collect(), rustfs: false }
+    }
+
+    fn made(names: &[&str]) -> Buckets {
+        names.iter().map(|name| (name.to_string(), Some(at(0)))).collect()
+    }
+
+    /// The level read, or the reason it is unread.
+    type Level = Result<(Timestamp, u64), Reason>;
+
+    fn told(harvest: &Harvest) -> Vec<(String, Level)> {
+        let account = |harvested: &crate::domain::Harvested| match harvested.readings.as_slice() {
+            [(Meter::StorageUsed, Reading::Gauge { at, level })] => Ok((*at, level.get())),
+            [] => Err(harvested.unread[0].reason),
+            other => panic!("{other:?}"),
+        };
+        harvest.accounts().iter().map(|(name, harvested)| (name.to_string(), account(harvested))).collect()
+    }
+
+    #[test]
+    fn never_1_unknown_never_becomes_zero() {
+        let accounts = accounts(&["a", "b", "c", "d", "e"]);
+        let owned = owned(&[("a1", "a"), ("a2", "a"), ("b1", "b"), ("c1", "c"), ("d1", "d"), ("d2", "d")]);
+        let usage = known(
+            Some(at(50)),
+            &[("a1", Ok(3)), ("a2", Ok(4)), ("c1", Err("odd")), ("d1", Ok(i64::MAX as u64)), ("d2", Ok(1))],
+        );
+        let mut harvest = Harvest::new();
+        let buckets = made(&["a1", "b1", "c1", "d1", "d2"]);
+        storage(&mut harvest, &accounts, &owned, &buckets, &usage, at(60));
+        let expected = [
+            // a2 was deleted after it was measured: when it was measured it was there.
+            ("a", Ok((at(50), 7))),
+            ("b", Err(Reason::Busy)),
+            ("c", Err(Reason::Unexpected)),
+            ("d", Err(Reason::Unexpected)),
+            ("e", Ok((at(50), 0))),
+        ];
+        assert_eq!(told(&harvest), expected.map(|(name, told)| (name.to_string(), told)));
+    }
+
+    #[test]
+    fn nobody_holds_zero_on_a_server_that_was_never_scanned() {
+        let accounts = accounts(&["a"]);
+        let cases = [
+            (Usage::Unknown { why: "not yet", rustfs: false }, made(&[]), Err(Reason::Busy)),
+            (known(None, &[]), made(&["x"]), Err(Reason::Busy)),
+            (known(None, &[]), made(&[]), Ok((at(60), 0))),
+        ];
+        for (usage, buckets, expected) in cases {
+            let mut harvest = Harvest::new();
+            storage(&mut harvest, &accounts, &owned(&[]), &buckets, &usage, at(60));
+            assert_eq!(told(&harvest), [("a".to_string(), expected)], "{usage:?}");
+        }
+    }
+
+    fn scraped(text: &str) -> Scraped {
+        let mut scraped = Scraped::default();
+        scraped.scrape.add(&mut text.as_bytes(), true).expect("metrics");
+        scraped
+    }
+
+    type Told = (Meter, String, i64, i64, u64);
+
+    fn counters_of(harvest: &Harvest, account: &str) -> Vec<Told> {
+        harvest.accounts()[account]
+            .readings
+            .iter()
+            .map(|(meter, reading)| match reading {
+                Reading::Counter { source, at: when, epoch: Epoch::Since(since), count } => {
+                    let seconds = |time: &Timestamp| time.get() - at(0).get();
+                    (*meter, source.as_str().to_string(), seconds(when), seconds(since), count.get())
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_live_node_counts_every_bucket_also_at_nothing() {
+        let accounts = accounts(&["a"]);
+        let owned = owned(&[("a1", "a"), ("a2", "a"), ("gone", "a")]);
+        let scraped = scraped(&format!(
+            "minio_node_process_starttime_seconds{{server=\"n1\"}} {}\n\
+             minio_bucket_traffic_received_bytes{{bucket=\"a1\",server=\"n1\"}} 7\n\
+             minio_bucket_traffic_sent_bytes{{bucket=\"gone\",server=\"n1\"}} 9\n\
+             minio_bucket_traffic_sent_bytes{{bucket=\"a1\",server=\"down\"}} 9\n",
+            at(-1000).get()
+        ));
+        let mut buckets = made(&["a1"]);
+        buckets.insert("a2".into(), Some(at(-5000)));
+        let mut harvest = Harvest::new();
+        traffic(&mut harvest, &accounts, &owned, &buckets, &scraped, at(600));
+        let told = |meter, bucket: &str, since, count| (meter, format!("n1/{bucket}"), 600, since, count);
+        let expected = [
+            told(Meter::TrafficIn, "a1", 0, 7),
+            told(Meter::TrafficOut, "a1", 0, 0),
+            told(Meter::TrafficIn, "a2", -1000, 0),
+            told(Meter::TrafficOut, "a2", -1000, 0),
+        ];
+        assert_eq!(counters_of(&harvest, "a"), expected);
+    }
+
+    #[test]
+    fn a_page_too_fresh_to_be_trusted_says_only_that_it_began_at_nothing() {
+        let accounts = accounts(&["a"]);
+        let text = format!(
+            "minio_node_process_starttime_seconds{{server=\"n1\"}} {}\n\
+             minio_bucket_traffic_sent_bytes{{bucket=\"a1\",server=\"n1\"}} 7e6\n",
+            at(100).get()
+        );
+        for (now, expected) in [(110, (100, 0)), (129, (100, 0)), (130, (130, 7_000_000)), (90, (90, 0))] {
+            let mut harvest = Harvest::new();
+            traffic(
+                &mut harvest,
+                &accounts,
+                &owned(&[("a1", "a")]),
+                &made(&["a1"]),
+                &scraped(&text),
+                at(now),
+            );
+            let told = counters_of(&harvest, "a");
+            assert_eq!((told[1].2, told[1].4), expected, "asked at {now}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_that_could_not_be_asked_for_leaves_its_account_alone() {
+        let accounts = accounts(&["a", "b"]);
+        let mut scraped =
+            scraped(&format!("minio_node_process_starttime_seconds{{server=\"n1\"}} {}\n", at(-1000).get()));
+        scraped.failed.insert("a2".into(), BackendError::Unreachable("slow".into()));
+        let mut harvest = Harvest::new();
+        let owned = owned(&[("a1", "a"), ("a2", "a"), ("b1", "b")]);
+        traffic(&mut harvest, &accounts, &owned, &made(&["a1", "a2", "b1"]), &scraped, at(600));
+        assert!(harvest.accounts()["a"].readings.is_empty());
+        assert_eq!(harvest.accounts()["a"].unread.len(), 2);
+        assert_eq!(counters_of(&harvest, "b").len(), 2);
+    }
+}
