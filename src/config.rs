@@ -189,7 +189,7 @@ impl Reader<'_> {
         let mut section = Section::new(table, self.folder);
         let settings = section.take();
         self.warn(name, &mut section);
-        section.refuse_rest().and(settings).map_err(|error| self.file.error(&[name], error))
+        section.refuse_unknown().and(settings).map_err(|error| self.file.error(&[name], error))
     }
 
     fn warn(&mut self, name: &str, section: &mut Section) {
@@ -204,7 +204,7 @@ impl Reader<'_> {
             let mut section = Section::new(table.clone(), self.folder);
             let settings = section.take::<TokenSettings>();
             self.warn("http.token", &mut section);
-            let token = section.refuse_rest().and(settings).and_then(Token::new);
+            let token = section.refuse_unknown().and(settings).and_then(Token::new);
             tokens.push(token.map_err(|error| self.file.error(&at, error))?);
         }
         let open = http.addresses().into_iter().find(|address| !address.ip().is_loopback());

@@ -48,8 +48,8 @@ impl Section {
     /// Takes the keys that `T` knows out of the section, leaving the others for somebody else.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, SettingsError> {
         let known = fields::<T>();
-        self.resolve_secrets(known)?;
         self.known.extend(known);
+        self.resolve_secrets(known)?;
         let (mine, rest) =
             std::mem::take(&mut self.table).into_iter().partition(|(key, _)| known.contains(&key.as_str()));
         self.table = rest;
@@ -58,15 +58,20 @@ impl Section {
 
     /// Reads what is left of the section; a key that nobody knows is an error.
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, SettingsError> {
-        let settings = self.take();
-        // The misspelt key is the better news than the one that is missing because of it.
-        self.refuse_rest()?;
-        settings
+        self.known.extend(fields::<T>());
+        // A misspelt key is better news than the one that is missing because of it.
+        self.refuse_unknown()?;
+        self.take()
     }
 
-    /// Refuses what is left: keys that nobody has taken.
-    pub fn refuse_rest(&self) -> Result<(), SettingsError> {
-        self.table.keys().next().map_or(Ok(()), |unknown| Err(unknown_key(unknown, &self.known)))
+    /// Refuses keys that nobody who took from this section knows.
+    pub fn refuse_unknown(&self) -> Result<(), SettingsError> {
+        let is_known = |key: &str| {
+            let secret = key.strip_suffix("_file").or_else(|| key.strip_suffix("_env"));
+            self.known.contains(&key) || secret.is_some_and(|name| self.known.contains(&name))
+        };
+        let unknown = self.table.keys().find(|key| !is_known(key));
+        unknown.map_or(Ok(()), |unknown| Err(unknown_key(unknown, &self.known)))
     }
 
     /// A path from the config: absolute, or relative to the config file.

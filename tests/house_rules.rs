@@ -71,7 +71,9 @@ fn rooms_named(line: &str) -> Vec<String> {
 fn every_arrow_points_down() {
     let mut wrong = Vec::new();
     for (path, room, text) in all_sources() {
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for (number, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
             for other in rooms_named(line).into_iter().filter(|other| *other != room) {
                 let allowed = match (floor(&room), floor(&other)) {
                     // The roof wires everything.
@@ -93,15 +95,33 @@ fn every_arrow_points_down() {
 
 #[test]
 fn the_ground_floor_is_pure() {
-    let forbidden = ["async ", ".await", "SystemTime", "Instant::now", "Utc::now", "Local::now", "f64", "f32", "tracing::", "println!", "std::fs", "std::env", "rand::"];
+    let forbidden = [
+        "async ",
+        ".await",
+        "SystemTime",
+        "Instant::now",
+        "Utc::now",
+        "Local::now",
+        "f64",
+        "f32",
+        "tracing::",
+        "println!",
+        "std::fs",
+        "std::env",
+        "rand::",
+    ];
     let mut wrong = Vec::new();
     for (path, room, text) in all_sources() {
         if !["domain", "metering", "quota"].contains(&room.as_str()) {
             continue;
         }
-        for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        for (number, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
             let place = format!("{}:{}", path.display(), number + 1);
-            wrong.extend(forbidden.iter().filter(|word| line.contains(*word)).map(|word| format!("{place}: {word}")));
+            wrong.extend(
+                forbidden.iter().filter(|word| line.contains(*word)).map(|word| format!("{place}: {word}")),
+            );
             if let Some(used) = line.trim_start().strip_prefix("use ") {
                 let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
                 let own = ["crate", "super", "self", "std", "proptest"].contains(&name.as_str());

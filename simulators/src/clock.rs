@@ -31,9 +31,7 @@ pub enum ClockStart {
 impl Clock {
     /// A clock that begins as told.
     pub fn new(start: ClockStart) -> Self {
-        let clock = Self(Arc::new(Mutex::new(Hand::Running {
-            ahead: TimeDelta::zero(),
-        })));
+        let clock = Self(Arc::new(Mutex::new(Hand::Running { ahead: TimeDelta::zero() })));
         match start {
             ClockStart::WallClock => {}
             ClockStart::Frozen(at) => clock.freeze_at(at),
@@ -68,9 +66,7 @@ impl Clock {
 
     /// Lets the clock show the machine's time again.
     pub fn follow(&self) {
-        *self.hand() = Hand::Running {
-            ahead: TimeDelta::zero(),
-        };
+        *self.hand() = Hand::Running { ahead: TimeDelta::zero() };
     }
 
     /// Moves the hand by whole seconds, whether it runs or stands.

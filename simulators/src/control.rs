@@ -75,10 +75,7 @@ struct Span {
 }
 
 /// The level at `to` (default: now) and what was moved after `from` (default: the beginning).
-async fn truth(
-    State(panel): State<Panel>,
-    Query(span): Query<Span>,
-) -> Result<Json<Value>, NotDone> {
+async fn truth(State(panel): State<Panel>, Query(span): Query<Span>) -> Result<Json<Value>, NotDone> {
     let knobs = panel.knobs();
     let to = span.to.unwrap_or_else(|| knobs.clock.now_seconds());
     let from = span.from.unwrap_or(i64::MIN);

@@ -44,16 +44,12 @@ impl Strikes {
         let mut stream = None;
         for kind in &self.0 {
             match kind {
-                FaultKind::Truncated {
-                    bytes,
-                    honest_length,
-                } => {
+                FaultKind::Truncated { bytes, honest_length } => {
                     let cut = body.slice(..body.len().min(*bytes));
                     if *honest_length {
                         body = cut;
                     } else {
-                        head.headers
-                            .insert(header::CONTENT_LENGTH, body.len().into());
+                        head.headers.insert(header::CONTENT_LENGTH, body.len().into());
                         stream = Some(then_fail(cut));
                     }
                 }
@@ -124,9 +120,7 @@ fn then_reset(sent: Bytes, reset: Reset) -> Body {
 }
 
 fn drip(body: &Bytes, bytes_per_tick: usize) -> Body {
-    let pieces = body
-        .chunks(bytes_per_tick.max(1))
-        .map(|piece| body.slice_ref(piece));
+    let pieces = body.chunks(bytes_per_tick.max(1)).map(|piece| body.slice_ref(piece));
     let pieces: Vec<Bytes> = pieces.collect();
     Body::from_stream(stream::iter(pieces).then(|piece| async {
         tokio::time::sleep(TICK).await;
@@ -158,9 +152,7 @@ fn change_field(body: Vec<u8>, field: &str, change: &Change) -> Vec<u8> {
     }
     let text = tree.to_string();
     match change {
-        Change::RawText(raw) => text
-            .replace(&format!("\"{PLACEHOLDER}\""), raw)
-            .into_bytes(),
+        Change::RawText(raw) => text.replace(&format!("\"{PLACEHOLDER}\""), raw).into_bytes(),
         _ => text.into_bytes(),
     }
 }
@@ -170,14 +162,8 @@ fn change_at(tree: &mut Value, pointer: &str, change: &Change) {
     match tree.pointer_mut(parent) {
         Some(Value::Object(object)) => change_key(object, key, change),
         Some(Value::Array(items)) => {
-            let index = key
-                .parse::<usize>()
-                .ok()
-                .filter(|index| *index < items.len());
-            match (
-                index,
-                new_value(index.map_or(&Value::Null, |index| &items[index]), change),
-            ) {
+            let index = key.parse::<usize>().ok().filter(|index| *index < items.len());
+            match (index, new_value(index.map_or(&Value::Null, |index| &items[index]), change)) {
                 (Some(index), Some(value)) => items[index] = value,
                 (Some(index), None) => drop(items.remove(index)),
                 (None, _) => {}
@@ -191,13 +177,9 @@ fn change_everywhere(tree: &mut Value, key: &str, change: &Change) {
     match tree {
         Value::Object(object) => {
             change_key(object, key, change);
-            object
-                .values_mut()
-                .for_each(|value| change_everywhere(value, key, change));
+            object.values_mut().for_each(|value| change_everywhere(value, key, change));
         }
-        Value::Array(items) => items
-            .iter_mut()
-            .for_each(|item| change_everywhere(item, key, change)),
+        Value::Array(items) => items.iter_mut().for_each(|item| change_everywhere(item, key, change)),
         _ => {}
     }
 }
@@ -238,27 +220,12 @@ mod tests {
 
     #[test]
     fn a_key_is_changed_everywhere_and_a_pointer_once() {
-        assert_eq!(
-            changed("size", Change::Quoted),
-            r#"{"a":{"size":"1"},"b":[{"size":"2"}]}"#
-        );
+        assert_eq!(changed("size", Change::Quoted), r#"{"a":{"size":"1"},"b":[{"size":"2"}]}"#);
         let raw = Change::RawText("99999999999999999999".into());
-        assert_eq!(
-            changed("/b/0/size", raw),
-            r#"{"a":{"size":1},"b":[{"size":99999999999999999999}]}"#
-        );
+        assert_eq!(changed("/b/0/size", raw), r#"{"a":{"size":1},"b":[{"size":99999999999999999999}]}"#);
         let renamed = Change::RenamedTo("bytes".into());
-        assert_eq!(
-            changed("/a/size", renamed),
-            r#"{"a":{"bytes":1},"b":[{"size":2}]}"#
-        );
-        assert_eq!(
-            changed("/b/0", Change::Removed),
-            r#"{"a":{"size":1},"b":[]}"#
-        );
-        assert_eq!(
-            changed("size", Change::Value(Value::Null)),
-            r#"{"a":{"size":null},"b":[{"size":null}]}"#
-        );
+        assert_eq!(changed("/a/size", renamed), r#"{"a":{"bytes":1},"b":[{"size":2}]}"#);
+        assert_eq!(changed("/b/0", Change::Removed), r#"{"a":{"size":1},"b":[]}"#);
+        assert_eq!(changed("size", Change::Value(Value::Null)), r#"{"a":{"size":null},"b":[{"size":null}]}"#);
     }
 }

@@ -112,11 +112,7 @@ pub enum Change {
 impl Fault {
     /// A fault that strikes every request until it is cleared.
     pub fn new(kind: FaultKind) -> Self {
-        Self {
-            kind,
-            path_contains: String::new(),
-            times: None,
-        }
+        Self { kind, path_contains: String::new(), times: None }
     }
 
     /// Strikes only requests whose path and query contain `text`.
@@ -194,8 +190,7 @@ mod tests {
 
     #[test]
     fn faults_are_told_in_flat_json() -> Result<(), serde_json::Error> {
-        let told =
-            r#"{"kind":"changed_field","field":"size","becomes":{"raw_text":"1e99"},"times":3}"#;
+        let told = r#"{"kind":"changed_field","field":"size","becomes":{"raw_text":"1e99"},"times":3}"#;
         let fault: Fault = serde_json::from_str(told)?;
         assert_eq!(fault.times, Some(3));
         let becomes = Change::RawText("1e99".into());

@@ -21,10 +21,7 @@ impl std::ops::Add for Traffic {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            received: self.received + other.received,
-            sent: self.sent + other.sent,
-        }
+        Self { received: self.received + other.received, sent: self.sent + other.sent }
     }
 }
 

@@ -31,14 +31,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let free = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-        Self {
-            accounts: 10,
-            seed: 1,
-            clock: ClockStart::WallClock,
-            tls: None,
-            listen: free,
-            control: free,
-        }
+        Self { accounts: 10, seed: 1, clock: ClockStart::WallClock, tls: None, listen: free, control: free }
     }
 }
 

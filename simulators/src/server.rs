@@ -100,10 +100,7 @@ impl House {
         let app = Router::new().fallback(receive).with_state(desk);
         let app = app.into_make_service_with_connect_info::<Reset>();
         let stop = self.stop.clone();
-        tokio::spawn(async move {
-            stop.run_until_cancelled(async { axum::serve(door, app).await })
-                .await
-        });
+        tokio::spawn(async move { stop.run_until_cancelled(async { axum::serve(door, app).await }).await });
         Ok(())
     }
 }
@@ -129,10 +126,7 @@ async fn receive(
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let path_and_query = head
-        .uri
-        .path_and_query()
-        .map_or("/", |whole| whole.as_str());
+    let path_and_query = head.uri.path_and_query().map_or("/", |whole| whole.as_str());
     desk.requests.note(head.method.as_str(), &path);
     let strikes = desk.faults.strike(path_and_query);
     let Ok(body) = axum::body::to_bytes(body, LARGEST_REQUEST).await else {
@@ -154,14 +148,10 @@ fn instead(front: &dyn Front, path: &str, strikes: &Strikes) -> Option<Response<
     strikes.0.iter().find_map(|kind| match kind {
         FaultKind::CredentialsRefused { status } => Some(front.credentials_refused(path, *status)),
         FaultKind::RightMissing => Some(front.right_missing(path)),
-        FaultKind::TooManyRequests {
-            retry_after_seconds,
-        } => {
+        FaultKind::TooManyRequests { retry_after_seconds } => {
             let mut answer = front.too_many_requests(path);
             if let Some(seconds) = retry_after_seconds {
-                answer
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, (*seconds).into());
+                answer.headers_mut().insert(header::RETRY_AFTER, (*seconds).into());
             }
             Some(answer)
         }

@@ -3,9 +3,7 @@
 //! Hosting panels commonly run on certificates nobody else has signed; a client has to be given
 //! the authority's file.
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::io::{Error, Result};
@@ -31,18 +29,12 @@ pub fn certificates(folder: &Path, name: &str) -> Result<Certificates> {
 
     let key = KeyPair::generate().map_err(Error::other)?;
     let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-    let signed =
-        CertificateParams::new(names).and_then(|wanted| wanted.signed_by(&key, &authority));
+    let signed = CertificateParams::new(names).and_then(|wanted| wanted.signed_by(&key, &authority));
     let chain = vec![signed.map_err(Error::other)?.der().clone()];
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let server = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(Error::other)?;
-    Ok(Certificates {
-        authority: file,
-        server: Arc::new(server),
-    })
+    let server =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).map_err(Error::other)?;
+    Ok(Certificates { authority: file, server: Arc::new(server) })
 }
 
 fn authority(name: &str) -> std::result::Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {

@@ -45,10 +45,7 @@ pub enum Deed {
 impl Truth {
     /// A truth without accounts.
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            accounts: Arc::default(),
-        }
+        Self { seed, accounts: Arc::default() }
     }
 
     /// Adds an account that has no part yet.
@@ -129,10 +126,7 @@ impl Truth {
     pub fn set_level(&self, account: &str, at: i64, bytes: u64) -> bool {
         let mut accounts = self.write();
         let mut left = bytes;
-        let parts = accounts
-            .get_mut(account)
-            .into_iter()
-            .flat_map(|p| p.iter_mut());
+        let parts = accounts.get_mut(account).into_iter().flat_map(|p| p.iter_mut());
         let held = parts.map(|(_, part)| part.did(at, Deed::HoldLevel(std::mem::take(&mut left))));
         held.count() > 0
     }
@@ -140,9 +134,7 @@ impl Truth {
     /// Lets `moved` bytes pass through the account's first part at an instant.
     pub fn add_traffic(&self, account: &str, at: i64, moved: Traffic) -> bool {
         let mut accounts = self.write();
-        let part = accounts
-            .get_mut(account)
-            .and_then(|p| p.values_mut().next());
+        let part = accounts.get_mut(account).and_then(|p| p.values_mut().next());
         part.map(|part| part.did(at, Deed::Move(moved))).is_some()
     }
 
@@ -150,9 +142,7 @@ impl Truth {
     pub fn did_to_all(&self, account: &str, at: i64, deed: Deed) -> bool {
         let mut accounts = self.write();
         let parts = accounts.get_mut(account);
-        parts
-            .map(|parts| parts.values_mut().for_each(|part| part.did(at, deed)))
-            .is_some()
+        parts.map(|parts| parts.values_mut().for_each(|part| part.did(at, deed))).is_some()
     }
 
     fn with_part<T: Default>(&self, account: &str, part: &str, ask: impl Fn(&Part) -> T) -> T {
@@ -166,9 +156,7 @@ impl Truth {
     }
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<String, Parts>> {
-        self.accounts
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.accounts.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -239,14 +227,9 @@ mod tests {
     #[test]
     fn spans_add_up_to_the_byte() {
         let truth = truth();
-        let whole = truth
-            .traffic_between("7-41", NOW, NOW + 86_400)
-            .unwrap_or_default();
-        let parts =
-            (0..96).map(|n| truth.traffic_between("7-41", NOW + n * 900, NOW + (n + 1) * 900));
-        let sum = parts
-            .flatten()
-            .fold(Traffic::default(), |sum, one| sum + one);
+        let whole = truth.traffic_between("7-41", NOW, NOW + 86_400).unwrap_or_default();
+        let parts = (0..96).map(|n| truth.traffic_between("7-41", NOW + n * 900, NOW + (n + 1) * 900));
+        let sum = parts.flatten().fold(Traffic::default(), |sum, one| sum + one);
         assert_eq!(whole, sum);
         assert!(whole.sent > 0);
     }
@@ -262,26 +245,16 @@ mod tests {
         truth.did("7-41", "a", NOW + 5, Deed::ChangeLevel(-70));
         assert_eq!(truth.level("7-41", NOW + 5), Some(4_930));
         truth.did_to_all("7-41", NOW + 9, Deed::ReleaseLevel);
-        assert_eq!(
-            truth.level("7-41", NOW + 9),
-            self::truth().level("7-41", NOW + 9)
-        );
+        assert_eq!(truth.level("7-41", NOW + 9), self::truth().level("7-41", NOW + 9));
     }
 
     #[test]
     fn added_traffic_is_added_once() {
         let truth = truth();
-        let moved = Traffic {
-            received: 7,
-            sent: 11,
-        };
-        let own = truth
-            .traffic_between("7-41", NOW, NOW + 60)
-            .unwrap_or_default();
+        let moved = Traffic { received: 7, sent: 11 };
+        let own = truth.traffic_between("7-41", NOW, NOW + 60).unwrap_or_default();
         assert!(truth.add_traffic("7-41", NOW + 30, moved));
-        let now = truth
-            .traffic_between("7-41", NOW, NOW + 60)
-            .unwrap_or_default();
+        let now = truth.traffic_between("7-41", NOW, NOW + 60).unwrap_or_default();
         assert_eq!(now - own, moved);
     }
 
@@ -294,10 +267,7 @@ mod tests {
         assert_eq!(away, Some(Traffic::default()));
         truth.did_to_all("7-41", NOW + 3_600, Deed::Reappear);
         let back = truth.traffic_between("7-41", NOW + 3_600, NOW + 7_200);
-        assert_eq!(
-            back,
-            self::truth().traffic_between("7-41", NOW + 3_600, NOW + 7_200)
-        );
+        assert_eq!(back, self::truth().traffic_between("7-41", NOW + 3_600, NOW + 7_200));
         assert_eq!(truth.level("nobody", NOW), None);
     }
 }

@@ -18,8 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// What Go's HTTPS server says to plain HTTP.
-const NOT_TLS: &[u8] =
-    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+const NOT_TLS: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Ends its connection with a TCP reset, once armed.
@@ -119,11 +118,7 @@ impl AsyncRead for Cuttable {
 }
 
 impl AsyncWrite for Cuttable {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         self.poll_cut(context)?;
         Pin::new(&mut self.tcp).poll_write(context, bytes)
     }
@@ -157,11 +152,7 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         Pin::new(&mut self.0).poll_write(context, bytes)
     }
 
@@ -219,11 +210,7 @@ async fn admit(
     let _faster = tcp.set_nodelay(true);
     let reset = Reset::default();
     let cut = Box::pin(connections.cancelled_owned());
-    let mut wire = Cuttable {
-        tcp,
-        reset: reset.clone(),
-        cut,
-    };
+    let mut wire = Cuttable { tcp, reset: reset.clone(), cut };
     let connection: Box<dyn ReadWrite> = match tls {
         None => Box::new(wire),
         Some(tls) => {

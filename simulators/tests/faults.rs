@@ -12,16 +12,8 @@ use whmeter_simulators::minio::{Options, Panel};
 use whmeter_simulators::panel::{self, SimulatedPanel};
 
 async fn start() -> Panel {
-    let common = panel::Options {
-        accounts: 5,
-        ..panel::Options::default()
-    };
-    Panel::start(Options {
-        common,
-        ..Options::default()
-    })
-    .await
-    .unwrap()
+    let common = panel::Options { accounts: 5, ..panel::Options::default() };
+    Panel::start(Options { common, ..Options::default() }).await.unwrap()
 }
 
 fn usage() -> String {
@@ -30,10 +22,7 @@ fn usage() -> String {
 
 async fn with(panel: &Panel, kind: FaultKind) -> Caller<'_> {
     panel.knobs().faults.clear();
-    panel
-        .knobs()
-        .faults
-        .add(Fault::new(kind).on("datausageinfo"));
+    panel.knobs().faults.add(Fault::new(kind).on("datausageinfo"));
     Caller::root(panel)
 }
 
@@ -43,16 +32,12 @@ fn raw(panel: &Panel, limit: usize) -> (Vec<u8>, Option<ErrorKind>) {
     let request = root.request("GET", &usage(), b"").build().unwrap();
     let address = panel.url().replace("http://", "");
     let mut socket = TcpStream::connect(&address).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut text = format!("GET {} HTTP/1.1\r\nhost: {address}\r\n", usage());
     for (name, value) in request.headers() {
         text += &format!("{name}: {}\r\n", value.to_str().unwrap());
     }
-    socket
-        .write_all(format!("{text}connection: close\r\n\r\n").as_bytes())
-        .unwrap();
+    socket.write_all(format!("{text}connection: close\r\n\r\n").as_bytes()).unwrap();
     let (mut answer, mut piece) = (Vec::new(), [0; 65_536]);
     while answer.len() < limit {
         match socket.read(&mut piece) {
@@ -65,10 +50,7 @@ fn raw(panel: &Panel, limit: usize) -> (Vec<u8>, Option<ErrorKind>) {
 }
 
 fn body(answer: &[u8]) -> &[u8] {
-    let end = answer
-        .windows(4)
-        .position(|four| four == b"\r\n\r\n")
-        .unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
     &answer[end + 4..]
 }
 
@@ -81,38 +63,17 @@ async fn raw_with(panel: &Panel, kind: FaultKind, limit: usize) -> (Vec<u8>, Opt
 async fn refusals_come_in_the_panels_words() {
     let panel = start().await;
     let root = with(&panel, FaultKind::CredentialsRefused { status: None }).await;
-    assert_eq!(
-        root.refusal("GET", &usage(), b"").await,
-        (403, "SignatureDoesNotMatch".into())
-    );
+    assert_eq!(root.refusal("GET", &usage(), b"").await, (403, "SignatureDoesNotMatch".into()));
     let root = with(&panel, FaultKind::CredentialsRefused { status: Some(401) }).await;
     assert_eq!(root.status("GET", &usage(), b"").await, 401);
-    assert_eq!(
-        root.status("GET", &format!("{ADMIN}groups"), b"").await,
-        200
-    );
+    assert_eq!(root.status("GET", &format!("{ADMIN}groups"), b"").await, 200);
     let root = with(&panel, FaultKind::RightMissing).await;
-    assert_eq!(
-        root.refusal("GET", &usage(), b"").await,
-        (403, "AccessDenied".into())
-    );
-    let root = with(
-        &panel,
-        FaultKind::TooManyRequests {
-            retry_after_seconds: Some(7),
-        },
-    )
-    .await;
+    assert_eq!(root.refusal("GET", &usage(), b"").await, (403, "AccessDenied".into()));
+    let root = with(&panel, FaultKind::TooManyRequests { retry_after_seconds: Some(7) }).await;
     let busy = root.send("GET", &usage(), b"").await;
-    assert_eq!(
-        (busy.status().as_u16(), &busy.headers()["retry-after"]),
-        (429, &"7".parse().unwrap())
-    );
+    assert_eq!((busy.status().as_u16(), &busy.headers()["retry-after"]), (429, &"7".parse().unwrap()));
     let root = with(&panel, FaultKind::Failed { status: 503 }).await;
-    assert_eq!(
-        root.refusal("GET", &usage(), b"").await,
-        (503, "SlowDownRead".into())
-    );
+    assert_eq!(root.refusal("GET", &usage(), b"").await, (503, "SlowDownRead".into()));
     let root = with(&panel, FaultKind::HtmlPage { status: 200 }).await;
     let page = root.send("GET", &usage(), b"").await;
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
@@ -125,10 +86,7 @@ async fn refusals_come_in_the_panels_words() {
 async fn a_counted_fault_ends_by_itself() {
     let panel = start().await;
     let root = Caller::root(&panel);
-    panel
-        .knobs()
-        .faults
-        .add(Fault::new(FaultKind::Failed { status: 500 }).times(2));
+    panel.knobs().faults.add(Fault::new(FaultKind::Failed { status: 500 }).times(2));
     let mut seen = Vec::new();
     for _ in 0..4 {
         seen.push(root.status("GET", &usage(), b"").await.as_u16());
@@ -140,10 +98,7 @@ async fn a_counted_fault_ends_by_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_cut_honestly_or_not() {
     let panel = start().await;
-    let cut = |honest_length| FaultKind::Truncated {
-        bytes: 100,
-        honest_length,
-    };
+    let cut = |honest_length| FaultKind::Truncated { bytes: 100, honest_length };
     let (answer, error) = raw_with(&panel, cut(true), usize::MAX).await;
     assert_eq!((body(&answer).len(), error), (100, None));
     assert!(String::from_utf8_lossy(&answer).contains("content-length: 100\r\n"));
@@ -188,19 +143,10 @@ async fn slowness_has_two_kinds() {
     let mut answer = root.send("GET", &usage(), b"").await;
     assert!(begin.elapsed() >= Duration::from_millis(300));
     assert!(answer.chunk().await.unwrap().is_some());
-    let root = with(
-        &panel,
-        FaultKind::Drip {
-            bytes_per_tick: 2_000,
-        },
-    )
-    .await;
+    let root = with(&panel, FaultKind::Drip { bytes_per_tick: 2_000 }).await;
     let begin = Instant::now();
     let answer = root.send("GET", &usage(), b"").await;
-    assert!(
-        begin.elapsed() < Duration::from_millis(200),
-        "headers come at once"
-    );
+    assert!(begin.elapsed() < Duration::from_millis(200), "headers come at once");
     let length = answer.bytes().await.unwrap().len();
     let ticks = u32::try_from(length.div_ceil(2_000)).unwrap();
     assert!(begin.elapsed() >= Duration::from_millis(100) * ticks);
@@ -209,27 +155,17 @@ async fn slowness_has_two_kinds() {
 #[tokio::test]
 async fn a_changed_field_is_changed_before_the_body_is_sealed() {
     let panel = start().await;
-    let change = |field: &str, becomes| FaultKind::ChangedField {
-        field: field.into(),
-        becomes,
-    };
+    let change = |field: &str, becomes| FaultKind::ChangedField { field: field.into(), becomes };
     let raw = |text: &str| Change::RawText(text.into());
     let root = with(&panel, change("size", raw("99999999999999999999"))).await;
     let text = root.send("GET", &usage(), b"").await.text().await.unwrap();
     assert!(text.contains(r#""size":99999999999999999999"#));
-    let root = with(
-        &panel,
-        change("/bucketsUsageInfo/7-41-data/size", Change::Quoted),
-    )
-    .await;
+    let root = with(&panel, change("/bucketsUsageInfo/7-41-data/size", Change::Quoted)).await;
     let told = root.json("datausageinfo").await;
     assert!(told["bucketsUsageInfo"]["7-41-data"]["size"].is_string());
     assert!(told["bucketsUsageInfo"]["7-411-data"]["size"].is_u64());
     let renamed = change("policyName", Change::RenamedTo("policies".into()));
-    panel
-        .knobs()
-        .faults
-        .add(Fault::new(renamed).on("list-users"));
+    panel.knobs().faults.add(Fault::new(renamed).on("list-users"));
     let users = root.unsealed("list-users").await;
     assert_eq!(users["7-41"]["policies"], "7-41");
     assert!(users["7-41"].get("policyName").is_none());

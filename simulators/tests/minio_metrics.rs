@@ -17,17 +17,8 @@ const NOW: i64 = 1_795_226_400;
 
 async fn start(accounts: usize) -> Panel {
     let clock = ClockStart::Frozen(NOW);
-    let common = panel::Options {
-        accounts,
-        clock,
-        ..panel::Options::default()
-    };
-    Panel::start(Options {
-        common,
-        ..Options::default()
-    })
-    .await
-    .unwrap()
+    let common = panel::Options { accounts, clock, ..panel::Options::default() };
+    Panel::start(Options { common, ..Options::default() }).await.unwrap()
 }
 
 fn token(panel: &Panel, expires_in: i64) -> String {
@@ -35,30 +26,21 @@ fn token(panel: &Panel, expires_in: i64) -> String {
     let expires = panel.knobs().clock.now_seconds() + expires_in;
     let part = |text: String| URL_SAFE_NO_PAD.encode(text);
     let header = part(r#"{"alg":"HS512","typ":"JWT"}"#.into());
-    let claims = part(format!(
-        r#"{{"exp":{expires},"sub":"{name}","iss":"prometheus"}}"#
-    ));
+    let claims = part(format!(r#"{{"exp":{expires},"sub":"{name}","iss":"prometheus"}}"#));
     let signed = format!("{header}.{claims}");
     let mut mac = Hmac::<sha2::Sha512>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(signed.as_bytes());
-    format!(
-        "{signed}.{}",
-        URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
-    )
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes()))
 }
 
 async fn scrape(panel: &Panel, node: usize, path: &str) -> BTreeMap<String, f64> {
-    let request = client()
-        .get(format!("{}{path}", panel.node_url(node)))
-        .bearer_auth(token(panel, 600));
+    let request = client().get(format!("{}{path}", panel.node_url(node))).bearer_auth(token(panel, 600));
     let answer = request.send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let text = answer.text().await.unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let pairs = lines.map(|line| line.rsplit_once(' ').unwrap());
-    pairs
-        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
-        .collect()
+    pairs.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
 }
 
 fn sent(panel: &Panel, node: usize, bucket: &str) -> String {
@@ -76,19 +58,9 @@ async fn traffic_adds_up_over_nodes_to_the_byte() {
     let sum = |lines: &BTreeMap<String, f64>| nodes.iter().map(|name| lines[name]).sum::<f64>();
     let before = scrape(&panel, 0, V2).await;
     knobs.clock.advance(7_201);
-    knobs.truth.add_traffic(
-        "7-41",
-        NOW + 60,
-        Traffic {
-            received: 0,
-            sent: 12_345,
-        },
-    );
+    knobs.truth.add_traffic("7-41", NOW + 60, Traffic { received: 0, sent: 12_345 });
     let after = scrape(&panel, 1, V2).await;
-    let truth = knobs
-        .truth
-        .traffic_between("7-41", NOW, NOW + 7_201)
-        .unwrap();
+    let truth = knobs.truth.traffic_between("7-41", NOW, NOW + 7_201).unwrap();
     assert_eq!(sum(&after) - sum(&before), truth.sent as f64);
 
     panel.set_node_up(1, false);
@@ -100,20 +72,14 @@ async fn traffic_adds_up_over_nodes_to_the_byte() {
 
     panel.restart_node(1);
     let restarted = scrape(&panel, 0, V2).await;
-    assert!(
-        !restarted.contains_key(&nodes[1]),
-        "absent while nothing has passed"
-    );
+    assert!(!restarted.contains_key(&nodes[1]), "absent while nothing has passed");
     let cluster = scrape(&panel, 0, "/minio/v2/metrics/cluster").await;
     let server = panel.node_url(1).replace("http://", "");
     let started = cluster[&format!("minio_node_process_starttime_seconds{{server=\"{server}\"}}")];
     assert_eq!(started, (NOW + 7_201) as f64);
     knobs.clock.advance(3_600);
     let later = scrape(&panel, 0, V2).await;
-    let own = knobs
-        .truth
-        .traffic_between("7-41", NOW + 7_201, NOW + 10_801)
-        .unwrap();
+    let own = knobs.truth.traffic_between("7-41", NOW + 7_201, NOW + 10_801).unwrap();
     let grown = later[&nodes[1]] + later[&nodes[0]] - restarted[&nodes[0]];
     assert_eq!(grown, own.sent as f64);
 }
@@ -128,18 +94,12 @@ async fn the_third_version_swaps_directions_and_knows_one_node() {
         let server = panel.node_url(node).replace("http://", "");
         let labels = format!("{{bucket=\"7-41-data\",server=\"{server}\",type=\"s3\"}}");
         let truly_sent = v2[&sent(&panel, node, "7-41-data")];
-        assert_eq!(
-            v3[&format!("minio_bucket_api_traffic_received_bytes{labels}")],
-            truly_sent
-        );
+        assert_eq!(v3[&format!("minio_bucket_api_traffic_received_bytes{labels}")], truly_sent);
         assert_eq!(v3.keys().filter(|name| name.contains("traffic")).count(), 2);
     }
     panel.switch(|switches| switches.v3_swapped = false);
     let v3 = scrape(&panel, 0, "/minio/metrics/v3/bucket/api/7-41-data").await;
-    let named = v3
-        .iter()
-        .find(|(name, _)| name.contains("traffic_sent"))
-        .unwrap();
+    let named = v3.iter().find(|(name, _)| name.contains("traffic_sent")).unwrap();
     assert_eq!(*named.1, v2[&sent(&panel, 0, "7-41-data")]);
 }
 
@@ -147,10 +107,7 @@ async fn the_third_version_swaps_directions_and_knows_one_node() {
 async fn a_hundred_buckets_are_all_that_is_shown() {
     let panel = start(150).await;
     let buckets = |lines: BTreeMap<String, f64>| {
-        lines
-            .keys()
-            .filter(|name| name.starts_with("minio_bucket_usage_total_bytes"))
-            .count()
+        lines.keys().filter(|name| name.starts_with("minio_bucket_usage_total_bytes")).count()
     };
     assert_eq!(buckets(scrape(&panel, 0, V2).await), 100);
     panel.switch(|switches| switches.cut_at_100_buckets = false);

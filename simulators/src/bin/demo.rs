@@ -45,9 +45,10 @@ async fn main() -> Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let own_folder = arguments.folder.is_none();
-    let folder = arguments.folder.clone().unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("whmeter-demo-{}", std::process::id()))
-    });
+    let folder = arguments
+        .folder
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("whmeter-demo-{}", std::process::id())));
     std::fs::create_dir_all(&folder)?;
     let now = chrono::Utc::now().timestamp();
     let start = now - arguments.days * 86_400;
@@ -60,9 +61,10 @@ async fn main() -> Result<()> {
     whmeter(&arguments.whmeter, &config, None, &["usage"]).stdout(Stdio::inherit()).status()?;
     if !arguments.once {
         say_what_to_open(&arguments, &config, &panels);
-        let mut daemon = tokio::process::Command::from(whmeter(&arguments.whmeter, &config, None, &["serve"]))
-            .kill_on_drop(true)
-            .spawn()?;
+        let mut daemon =
+            tokio::process::Command::from(whmeter(&arguments.whmeter, &config, None, &["serve"]))
+                .kill_on_drop(true)
+                .spawn()?;
         tokio::select! {
             ended = daemon.wait() => { ended?; }
             _ = terminated.recv() => stop(&mut daemon).await?,
@@ -149,7 +151,10 @@ fn say_what_to_open(arguments: &Arguments, config: &Path, panels: &[Box<dyn Simu
         let server = number + 1;
         println!("  http://{listen}/v1/whmcs/history/{account}?server={server}&days=30");
         println!("  {whmeter} explain demo-{} {account} storage --config {config}", panel.kind());
-        println!("  curl -X POST {}/accounts/{account} -d '{{\"op\":\"set_storage\",\"bytes\":5}}'", panel.control_url());
+        println!(
+            "  curl -X POST {}/accounts/{account} -d '{{\"op\":\"set_storage\",\"bytes\":5}}'",
+            panel.control_url()
+        );
     }
     println!("Ctrl-C ends it.\n");
 }

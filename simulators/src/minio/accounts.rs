@@ -55,17 +55,10 @@ fn own_policy(call: &Call<'_>, world: &World) -> Document {
 }
 
 fn mine<'a>(call: &Call<'_>, world: &'a World) -> Vec<Mine<'a>> {
-    let found = usage::found(call.server, world)
-        .map(|(_, found)| found)
-        .unwrap_or_default();
+    let found = usage::found(call.server, world).map(|(_, found)| found).unwrap_or_default();
     let found: HashMap<&str, Found<'a>> = found.into_iter().map(|one| (one.name, one)).collect();
     let may = |action, bucket, object| {
-        let wish = Wish {
-            action,
-            bucket,
-            object,
-            user: &call.signer.name,
-        };
+        let wish = Wish { action, bucket, object, user: &call.signer.name };
         call.signer.is_root || world.allows(&wish)
     };
     let mine = world.live_buckets().map(|(name, _)| Mine {
@@ -81,9 +74,7 @@ fn line(world: &World, bucket: &Mine<'_>) -> String {
     let Ok(place) = world.bucket(bucket.name) else {
         return String::new();
     };
-    let (size, objects) = bucket
-        .found
-        .map_or((0, 0), |found| (found.size, found.objects));
+    let (size, objects) = bucket.found.map_or((0, 0), |found| (found.size, found.objects));
     let (sizes, versions) = match bucket.found {
         Some(found) => found.histograms(),
         None => ("null".to_owned(), "null".to_owned()),

@@ -35,24 +35,11 @@ const fn route(
     rights: Texts,
     answer: Answer,
 ) -> Route {
-    Route {
-        method,
-        name,
-        parameters,
-        rights,
-        answer,
-    }
+    Route { method, name, parameters, rights, answer }
 }
 
-const ATTACH: Texts = &[
-    "admin:UpdatePolicyAssociation",
-    "admin:AttachUserOrGroupPolicy",
-];
-const ENTITIES: Texts = &[
-    "admin:ListGroups",
-    "admin:ListUsers",
-    "admin:ListUserPolicies",
-];
+const ATTACH: Texts = &["admin:UpdatePolicyAssociation", "admin:AttachUserOrGroupPolicy"];
+const ENTITIES: Texts = &["admin:ListGroups", "admin:ListUsers", "admin:ListUserPolicies"];
 const MEMBERS: Texts = &["admin:AddUserToGroup", "admin:RemoveUserFromGroup"];
 
 #[rustfmt::skip]
@@ -107,9 +94,8 @@ pub fn find(
         _ => false,
     };
     let has = |parameter: &&str| query.iter().any(|(told, _)| told == parameter);
-    let fits = |route: &&Route| {
-        route.method == *method && route.name == name && route.parameters.iter().all(has)
-    };
+    let fits =
+        |route: &&Route| route.method == *method && route.name == name && route.parameters.iter().all(has);
     let found = ROUTES.iter().find(fits).filter(|_| !is_absent);
     found.ok_or_else(|| match switches.flavour {
         Flavour::Rustfs => Refusal::new("NotImplemented"),

@@ -41,38 +41,24 @@ pub fn admit(server: &Server, head: &Parts) -> Result<Option<Reply>, Refusal> {
 }
 
 fn check(server: &Server, head: &Parts) -> Result<(), Why> {
-    let told = head
-        .headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok());
-    let token = told
-        .and_then(|told| told.strip_prefix("Bearer "))
-        .ok_or(Why::NoToken)?;
+    let told = head.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let token = told.and_then(|told| told.strip_prefix("Bearer ")).ok_or(Why::NoToken)?;
     let (signed, signature) = token.trim().rsplit_once('.').ok_or(Why::NoToken)?;
     let (header, claims) = signed.split_once('.').ok_or(Why::NoToken)?;
     let (header, claims) = (decoded(header)?, decoded(claims)?);
     let issuer = claims["iss"].as_str().unwrap_or_default();
-    let name = claims["accessKey"]
-        .as_str()
-        .or(claims["sub"].as_str())
-        .ok_or(Why::NoToken)?;
+    let name = claims["accessKey"].as_str().or(claims["sub"].as_str()).ok_or(Why::NoToken)?;
     if issuer != "prometheus" {
         return Err(Why::NoToken);
     }
     let signer = server.signer(name).map_err(|_| Why::Untrue)?;
     let algorithm = header["alg"].as_str().unwrap_or_default();
-    let expected =
-        mac(algorithm, signer.secret.as_bytes(), signed.as_bytes()).ok_or(Why::Untrue)?;
+    let expected = mac(algorithm, signer.secret.as_bytes(), signed.as_bytes()).ok_or(Why::Untrue)?;
     let expires = claims["exp"].as_f64().ok_or(Why::Untrue)?;
     if URL_SAFE_NO_PAD.encode(expected) != signature || expires < server.now().timestamp() as f64 {
         return Err(Why::Untrue);
     }
-    let wish = Wish {
-        action: "admin:Prometheus",
-        bucket: "",
-        object: "",
-        user: name,
-    };
+    let wish = Wish { action: "admin:Prometheus", bucket: "", object: "", user: name };
     match signer.is_root || server.world().allows(&wish) {
         true => Ok(()),
         false => Err(Why::NoRight),

@@ -107,10 +107,7 @@ mod tests {
             for whole in 0..1_000 {
                 let sum: u64 = (0..nodes).map(|node| share(whole, node, nodes)).sum();
                 assert_eq!(sum, whole);
-                assert!(
-                    (0..nodes)
-                        .all(|node| share(whole + 1, node, nodes) >= share(whole, node, nodes))
-                );
+                assert!((0..nodes).all(|node| share(whole + 1, node, nodes) >= share(whole, node, nodes)));
             }
         }
     }

@@ -16,24 +16,12 @@ struct Family {
 
 impl Exposition {
     /// Adds a line to a gauge.
-    pub fn gauge(
-        &mut self,
-        name: &'static str,
-        help: &'static str,
-        labels: &[(&str, &str)],
-        value: f64,
-    ) {
+    pub fn gauge(&mut self, name: &'static str, help: &'static str, labels: &[(&str, &str)], value: f64) {
         self.add(name, help, "gauge", labels, value);
     }
 
     /// Adds a line to a counter.
-    pub fn counter(
-        &mut self,
-        name: &'static str,
-        help: &'static str,
-        labels: &[(&str, &str)],
-        value: f64,
-    ) {
+    pub fn counter(&mut self, name: &'static str, help: &'static str, labels: &[(&str, &str)], value: f64) {
         self.add(name, help, "counter", labels, value);
     }
 
@@ -51,11 +39,7 @@ impl Exposition {
         text.push_str(name);
         for (index, (label, told)) in labels.iter().enumerate() {
             // Writing to memory does not fail.
-            let _written = write!(
-                text,
-                "{}{label}=\"{told}\"",
-                if index == 0 { '{' } else { ',' }
-            );
+            let _written = write!(text, "{}{label}=\"{told}\"", if index == 0 { '{' } else { ',' });
         }
         text.push_str(if labels.is_empty() { " " } else { "} " });
         text.push_str(&go_float(value));
@@ -79,11 +63,7 @@ fn go_float(value: f64) -> String {
     let exponent: i32 = exponent.parse().unwrap_or(0);
     match value == 0.0 || (-4..6).contains(&exponent) {
         true => format!("{value}"),
-        false => format!(
-            "{digits}e{}{:02}",
-            if exponent < 0 { '-' } else { '+' },
-            exponent.abs()
-        ),
+        false => format!("{digits}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs()),
     }
 }
 

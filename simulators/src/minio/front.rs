@@ -24,12 +24,7 @@ pub struct MinioFront(pub Arc<Server>);
 
 #[async_trait]
 impl Front for MinioFront {
-    async fn answer(
-        &self,
-        node: usize,
-        request: Request<Bytes>,
-        strikes: &Strikes,
-    ) -> Response<Bytes> {
+    async fn answer(&self, node: usize, request: Request<Bytes>, strikes: &Strikes) -> Response<Bytes> {
         let (server, strikes) = (self.0.clone(), strikes.clone());
         // Sealing takes tens of milliseconds of a whole core.
         let working = tokio::task::spawn_blocking(move || answer(&server, node, request, &strikes));
@@ -72,12 +67,7 @@ impl MinioFront {
     }
 }
 
-fn answer(
-    server: &Server,
-    node: usize,
-    request: Request<Bytes>,
-    strikes: &Strikes,
-) -> Response<Bytes> {
+fn answer(server: &Server, node: usize, request: Request<Bytes>, strikes: &Strikes) -> Response<Bytes> {
     let (head, body) = request.into_parts();
     let request_id = server.request_id();
     let path = signature::decoded(head.uri.path(), false);
@@ -93,10 +83,7 @@ fn answer(
     finish.gzip = offered.is_some_and(|offered| offered.contains("gzip"));
     finish.is_head = head.method == Method::HEAD;
     let answer = finish.finish(reply);
-    let moved = Traffic {
-        received: body.len() as u64,
-        sent: answer.body().len() as u64,
-    };
+    let moved = Traffic { received: body.len() as u64, sent: answer.body().len() as u64 };
     s3::count(server, s3::bucket_and_key(&path).0, moved);
     answer
 }
@@ -138,15 +125,7 @@ fn reply(
     };
     let (signer, body) = authenticate(server, head, body, route).map_err(about)?;
     *signed_by = Some(signer.clone());
-    let call = Call {
-        server,
-        node,
-        head,
-        path: path.clone(),
-        query,
-        body,
-        signer,
-    };
+    let call = Call { server, node, head, path: path.clone(), query, body, signer };
     match (route, flavour) {
         (Some(route), Flavour::Rustfs) => rustfs::run(route, &call),
         (Some(route), _) => route.run(&call),
@@ -189,10 +168,7 @@ fn authenticate(
     let signer = server.signer(&claim.access_key)?;
     claim.verify(head, &signer.secret, route.is_some())?;
     let switches = server.switches();
-    let is_unsigned = head
-        .headers
-        .get("x-amz-content-sha256")
-        .is_some_and(|told| told == "UNSIGNED-PAYLOAD");
+    let is_unsigned = head.headers.get("x-amz-content-sha256").is_some_and(|told| told == "UNSIGNED-PAYLOAD");
     if route.is_some() && is_unsigned && switches.refuse_unsigned_admin {
         return Err(Refusal::new("AccessDenied"));
     }
@@ -207,9 +183,7 @@ fn authenticate(
     // A call without a body never looks at the hash of its body.
     let body = match body.is_empty() {
         true => Vec::new(),
-        false => claim
-            .body(body, &signer.secret)
-            .map_err(|refusal| in_words_of(route, refusal))?,
+        false => claim.body(body, &signer.secret).map_err(|refusal| in_words_of(route, refusal))?,
     };
     Ok((signer, body))
 }
@@ -224,11 +198,7 @@ fn in_words_of(route: Option<&Route>, refusal: Refusal) -> Refusal {
 }
 
 fn refusal_reply(server: &Server, path: &str, request_id: &str, refusal: &Refusal) -> Reply {
-    let origin = Origin {
-        path,
-        request_id,
-        host_id: HOST_ID,
-    };
+    let origin = Origin { path, request_id, host_id: HOST_ID };
     let flavour = server.switches().flavour;
     match flavour {
         Flavour::Rustfs => rustfs::refusal(refusal, &origin),
@@ -251,12 +221,5 @@ fn finish<'a>(
     strikes: &'a Strikes,
     request_id: &'a str,
 ) -> Finish<'a> {
-    Finish {
-        server,
-        signer,
-        strikes,
-        gzip: false,
-        is_head: false,
-        request_id,
-    }
+    Finish { server, signer, strikes, gzip: false, is_head: false, request_id }
 }

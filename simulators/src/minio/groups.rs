@@ -21,11 +21,7 @@ pub fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("group").unwrap_or_default();
     let world = call.server.world();
     let group = world.group(name)?;
-    let members: Vec<&String> = group
-        .members
-        .iter()
-        .filter(|name| world.user(name).is_ok())
-        .collect();
+    let members: Vec<&String> = group.members.iter().filter(|name| world.user(name).is_ok()).collect();
     let status = if group.enabled { "enabled" } else { "disabled" };
     // In this order, as the server writes it.
     let told = format!(
@@ -52,20 +48,13 @@ struct Update {
 
 /// Adds members (and the group), or removes some (or the empty group).
 pub fn update(call: &Call<'_>) -> Result<Reply, Refusal> {
-    let told: Update =
-        serde_json::from_slice(&call.body).map_err(|_| Refusal::new("InvalidRequest"))?;
+    let told: Update = serde_json::from_slice(&call.body).map_err(|_| Refusal::new("InvalidRequest"))?;
     if call.server.switches().flavour == Flavour::Rustfs && told.group_status.is_none() {
         return Err(Refusal::new("InvalidRequest"));
     }
-    call.must(if told.is_remove {
-        "admin:RemoveUserFromGroup"
-    } else {
-        "admin:AddUserToGroup"
-    })?;
+    call.must(if told.is_remove { "admin:RemoveUserFromGroup" } else { "admin:AddUserToGroup" })?;
     if told.group.is_empty() {
-        return Err(
-            Refusal::new("XMinioAdminInvalidArgument").because("Invalid arguments specified")
-        );
+        return Err(Refusal::new("XMinioAdminInvalidArgument").because("Invalid arguments specified"));
     }
     let now = call.server.now();
     let mut world = call.server.world_mut();
@@ -82,9 +71,7 @@ pub fn update(call: &Call<'_>) -> Result<Reply, Refusal> {
     }
     if told.is_remove {
         let group = world.group_mut(&told.group)?;
-        group
-            .members
-            .retain(|member| !told.members.contains(member));
+        group.members.retain(|member| !told.members.contains(member));
         group.changed_at = now;
         return Ok(Reply::empty(200));
     }
@@ -106,9 +93,7 @@ pub fn set_status(call: &Call<'_>) -> Result<Reply, Refusal> {
         Some("enabled") => true,
         Some("disabled") => false,
         _ => {
-            return Err(
-                Refusal::new("XMinioAdminInvalidArgument").because("Invalid arguments specified")
-            );
+            return Err(Refusal::new("XMinioAdminInvalidArgument").because("Invalid arguments specified"));
         }
     };
     let now = call.server.now();

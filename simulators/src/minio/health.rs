@@ -5,20 +5,11 @@ use super::server::Server;
 use super::switches::Flavour;
 
 /// Answers a health question; `None` when it is none.
-pub fn reply(
-    server: &Server,
-    node: usize,
-    path: &str,
-    query: &[(String, String)],
-) -> Option<Reply> {
-    let question = path
-        .strip_prefix("/minio/health/")
-        .or_else(|| path.strip_prefix("/health/"))?;
+pub fn reply(server: &Server, node: usize, path: &str, query: &[(String, String)]) -> Option<Reply> {
+    let question = path.strip_prefix("/minio/health/").or_else(|| path.strip_prefix("/health/"))?;
     let nodes = server.nodes.len();
     let (up, needed) = (server.nodes_up().len(), nodes / 2 + 1);
-    let in_maintenance = query
-        .iter()
-        .any(|(name, value)| name == "maintenance" && value == "true");
+    let in_maintenance = query.iter().any(|(name, value)| name == "maintenance" && value == "true");
     let status = match question {
         "live" | "ready" => 200,
         "cluster" if in_maintenance && up.saturating_sub(1) < needed => 412,
@@ -37,9 +28,7 @@ pub fn reply(
         reply.set_status(status);
         return Some(reply);
     }
-    let reply = Reply::empty(status)
-        .with("server", "MinIO")
-        .with("accept-ranges", "bytes");
+    let reply = Reply::empty(status).with("server", "MinIO").with("accept-ranges", "bytes");
     Some(match question {
         "cluster" => reply
             .with("x-minio-write-quorum", needed.to_string())

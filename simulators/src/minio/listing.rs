@@ -30,12 +30,8 @@ pub fn buckets(call: &Call<'_>) -> Result<Reply, Refusal> {
     let world = call.server.world();
     let may = |bucket: &str| {
         let actions = ["s3:ListBucket", "s3:GetBucketLocation"];
-        let mut wishes = actions.iter().map(|action| Wish {
-            action,
-            bucket,
-            object: "",
-            user: &call.signer.name,
-        });
+        let mut wishes =
+            actions.iter().map(|action| Wish { action, bucket, object: "", user: &call.signer.name });
         all || wishes.any(|wish| world.allows(&wish))
     };
     let seen = world.live_buckets().filter(|(name, _)| may(name));
@@ -73,13 +69,7 @@ pub fn objects(call: &Call<'_>, name: &str) -> Result<Reply, Refusal> {
         Listing::Versions => asked("key-marker"),
     };
     let wanted: usize = asked("max-keys").parse().unwrap_or(1_000).min(1_000);
-    let page = page(
-        &bucket.objects,
-        asked("prefix"),
-        asked("delimiter"),
-        after,
-        wanted,
-    );
+    let page = page(&bucket.objects, asked("prefix"), asked("delimiter"), after, wanted);
     let write = |text: &str| match asked("encoding-type") {
         "url" => encoded(text, true),
         _ => escaped(text),
@@ -89,17 +79,12 @@ pub fn objects(call: &Call<'_>, name: &str) -> Result<Reply, Refusal> {
         Listing::Second if asked("fetch-owner") != "true" => "",
         Listing::First | Listing::Second | Listing::Versions => owner,
     };
-    let entries = page
-        .objects
-        .iter()
-        .map(|(key, object)| entry(&write(key), object, kind, told_owner));
+    let entries = page.objects.iter().map(|(key, object)| entry(&write(key), object, kind, told_owner));
     let entries: String = entries.collect();
-    let folders = page.folders.iter().map(|folder| {
-        format!(
-            "<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>",
-            write(folder)
-        )
-    });
+    let folders = page
+        .folders
+        .iter()
+        .map(|folder| format!("<CommonPrefixes><Prefix>{}</Prefix></CommonPrefixes>", write(folder)));
     let folders: String = folders.collect();
     let head = head(
         &kind,
@@ -112,9 +97,7 @@ pub fn objects(call: &Call<'_>, name: &str) -> Result<Reply, Refusal> {
         &write,
     );
     let element = kind.element();
-    Ok(Reply::xml(&format!(
-        "<{element} {NAMESPACE}>{head}{entries}{folders}</{element}>"
-    )))
+    Ok(Reply::xml(&format!("<{element} {NAMESPACE}>{head}{entries}{folders}</{element}>")))
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -146,11 +129,7 @@ fn page<'a>(
     after: &str,
     wanted: usize,
 ) -> Page<'a> {
-    let mut page = Page {
-        objects: Vec::new(),
-        folders: BTreeSet::new(),
-        next: None,
-    };
+    let mut page = Page { objects: Vec::new(), folders: BTreeSet::new(), next: None };
     let mut last = String::new();
     for (key, object) in all {
         let Some(rest) = key.strip_prefix(prefix) else {
@@ -159,11 +138,7 @@ fn page<'a>(
         let folder = rest.find(delimiter).filter(|_| !delimiter.is_empty());
         let folder = folder.map(|end| format!("{prefix}{}", &rest[..end + delimiter.len()]));
         let mark = folder.as_ref().unwrap_or(key);
-        if mark.as_str() <= after
-            || folder
-                .as_ref()
-                .is_some_and(|folder| page.folders.contains(folder))
-        {
+        if mark.as_str() <= after || folder.as_ref().is_some_and(|folder| page.folders.contains(folder)) {
             continue;
         }
         if page.objects.len() + page.folders.len() == wanted {
@@ -195,10 +170,7 @@ fn head(
         some => format!("<Delimiter>{some}</Delimiter>"),
     };
     let next = page.next.as_deref().map(write);
-    let next = |tag: &str| {
-        next.as_ref()
-            .map_or_else(String::new, |next| format!("<{tag}>{next}</{tag}>"))
-    };
+    let next = |tag: &str| next.as_ref().map_or_else(String::new, |next| format!("<{tag}>{next}</{tag}>"));
     let truncated = page.next.is_some();
     let count = page.objects.len() + page.folders.len();
     match kind {
@@ -225,9 +197,9 @@ fn entry(key: &str, object: &Object, kind: Listing, owner: &str) -> String {
         object.body.len()
     );
     match kind {
-        Listing::Versions => format!(
-            "<Version>{facts}<IsLatest>true</IsLatest><VersionId>null</VersionId></Version>"
-        ),
+        Listing::Versions => {
+            format!("<Version>{facts}<IsLatest>true</IsLatest><VersionId>null</VersionId></Version>")
+        }
         Listing::First | Listing::Second => format!("<Contents>{facts}</Contents>"),
     }
 }

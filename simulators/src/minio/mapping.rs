@@ -56,17 +56,14 @@ fn change(call: &Call<'_>, attaching: bool) -> Result<Reply, Refusal> {
     }
     let failed = |why: &str| Refusal::new("InternalError").because(why);
     let told = unseal(call).map_err(|_| failed("unexpected EOF"))?;
-    let told: Change =
-        serde_json::from_slice(&told).map_err(|error| failed(&go_words(&told, &error)))?;
+    let told: Change = serde_json::from_slice(&told).map_err(|error| failed(&go_words(&told, &error)))?;
     let (who, is_group) = match (told.user.as_str(), told.group.as_str()) {
         _ if told.policies.is_empty() => return Err(failed("no policy names were given")),
         ("", "") => return Err(failed("no user or group association was given")),
         (user, "") => (user, false),
         ("", group) => (group, true),
         _ => {
-            return Err(failed(
-                "either a group or a user association must be given, not both",
-            ));
+            return Err(failed("either a group or a user association must be given, not both"));
         }
     };
     let now = call.server.now();
@@ -76,26 +73,13 @@ fn change(call: &Call<'_>, attaching: bool) -> Result<Reply, Refusal> {
         return Err(Refusal::new("XMinioIAMActionNotAllowed"));
     }
     let before = current(&world, who, is_group)?;
-    if attaching
-        && told
-            .policies
-            .iter()
-            .any(|name| !world.policies.contains_key(name))
-    {
+    if attaching && told.policies.iter().any(|name| !world.policies.contains_key(name)) {
         return Err(no_such_policy());
     }
     let mut after: BTreeSet<&str> = names(&before).collect();
     let mut changed: Vec<&String> = match attaching {
-        true => told
-            .policies
-            .iter()
-            .filter(|name| after.insert(name))
-            .collect(),
-        false => told
-            .policies
-            .iter()
-            .filter(|name| after.remove(name.as_str()))
-            .collect(),
+        true => told.policies.iter().filter(|name| after.insert(name)).collect(),
+        false => told.policies.iter().filter(|name| after.remove(name.as_str())).collect(),
     };
     changed.sort();
     if changed.is_empty() {
@@ -106,20 +90,13 @@ fn change(call: &Call<'_>, attaching: bool) -> Result<Reply, Refusal> {
     if switches.attach == Attach::FirstReleases {
         return Ok(Reply::empty(201));
     }
-    let done = if attaching {
-        "policiesAttached"
-    } else {
-        "policiesDetached"
-    };
-    Ok(Reply::sealed(
-        json!({ done: changed, "updatedAt": go_time(now) }).to_string(),
-    ))
+    let done = if attaching { "policiesAttached" } else { "policiesDetached" };
+    Ok(Reply::sealed(json!({ done: changed, "updatedAt": go_time(now) }).to_string()))
 }
 
 fn nothing_changed(flavour: Flavour, attach: Attach, attaching: bool) -> Result<Reply, Refusal> {
     let named = |status, code| {
-        let mut refusal =
-            Refusal::new(code).saying("The specified policy change is already in effect.");
+        let mut refusal = Refusal::new(code).saying("The specified policy change is already in effect.");
         refusal.status = status;
         Err(refusal)
     };
@@ -163,11 +140,8 @@ fn map(
 /// Who has what mapped: of the users, groups and policies asked for, or of all policies.
 pub fn entities(call: &Call<'_>) -> Result<Reply, Refusal> {
     let world = call.server.world();
-    let (users, groups, policies) = (
-        call.parameters("user"),
-        call.parameters("group"),
-        call.parameters("policy"),
-    );
+    let (users, groups, policies) =
+        (call.parameters("user"), call.parameters("group"), call.parameters("policy"));
     let mut told = serde_json::Map::new();
     told.insert("timestamp".into(), go_time(call.server.now()).into());
     let mut tell = |key: &str, lines: Vec<Value>| {
@@ -175,47 +149,22 @@ pub fn entities(call: &Call<'_>) -> Result<Reply, Refusal> {
             told.insert(key.into(), lines.into());
         }
     };
-    tell(
-        "userMappings",
-        users
-            .iter()
-            .filter_map(|user| user_line(&world, user))
-            .collect(),
-    );
-    tell(
-        "groupMappings",
-        groups
-            .iter()
-            .filter_map(|group| group_line(&world, group))
-            .collect(),
-    );
+    tell("userMappings", users.iter().filter_map(|user| user_line(&world, user)).collect());
+    tell("groupMappings", groups.iter().filter_map(|group| group_line(&world, group)).collect());
     let asks_for_all = users.is_empty() && groups.is_empty() && policies.is_empty();
     let policies: Vec<&str> = match asks_for_all {
         true => world.policies.keys().map(String::as_str).collect(),
         false => policies,
     };
-    tell(
-        "policyMappings",
-        policies
-            .iter()
-            .filter_map(|policy| policy_line(&world, policy))
-            .collect(),
-    );
+    tell("policyMappings", policies.iter().filter_map(|policy| policy_line(&world, policy)).collect());
     Ok(Reply::sealed(Value::Object(told).to_string()))
 }
 
 fn user_line(world: &World, user: &str) -> Option<Value> {
     let policies: Vec<&str> = names(&world.user(user).ok()?.policies).collect();
     let groups = world.groups_of(user);
-    let groups: Vec<Value> = groups
-        .iter()
-        .filter_map(|group| group_line(world, group))
-        .collect();
-    let told = if policies.is_empty() {
-        Value::Null
-    } else {
-        json!(policies)
-    };
+    let groups: Vec<Value> = groups.iter().filter_map(|group| group_line(world, group)).collect();
+    let told = if policies.is_empty() { Value::Null } else { json!(policies) };
     let mut line = json!({ "user": user, "policies": told });
     if !groups.is_empty() {
         line["memberOfMappings"] = groups.into();
@@ -230,24 +179,13 @@ fn group_line(world: &World, group: &str) -> Option<Value> {
 
 fn policy_line(world: &World, policy: &str) -> Option<Value> {
     let has = |joined: &str| names(joined).any(|name| name == policy);
-    let users = world
-        .users
-        .iter()
-        .filter(|(_, user)| !user.vanished && has(&user.policies));
-    let groups = world
-        .groups
-        .iter()
-        .filter(|(_, group)| has(&group.policies));
+    let users = world.users.iter().filter(|(_, user)| !user.vanished && has(&user.policies));
+    let groups = world.groups.iter().filter(|(_, group)| has(&group.policies));
     let users: Vec<&String> = users.map(|(name, _)| name).collect();
     let groups: Vec<&String> = groups.map(|(name, _)| name).collect();
     let or_null = |names: Vec<&String>| {
-        if names.is_empty() {
-            Value::Null
-        } else {
-            json!(names)
-        }
+        if names.is_empty() { Value::Null } else { json!(names) }
     };
     let is_mapped = !users.is_empty() || !groups.is_empty();
-    is_mapped
-        .then(|| json!({ "policy": policy, "users": or_null(users), "groups": or_null(groups) }))
+    is_mapped.then(|| json!({ "policy": policy, "users": or_null(users), "groups": or_null(groups) }))
 }

@@ -45,11 +45,8 @@ pub fn reply(
         return Ok(Reply::text(TEXT, text.written()).plain());
     }
     let rest = path.trim_start_matches("/minio/metrics/v3");
-    let buckets: Vec<&str> = query
-        .iter()
-        .filter(|(name, _)| name == "buckets")
-        .map(|(_, value)| value.as_str())
-        .collect();
+    let buckets: Vec<&str> =
+        query.iter().filter(|(name, _)| name == "buckets").map(|(_, value)| value.as_str()).collect();
     match rest {
         "" => {
             metrics_v3::usage_objects(server, &world, &mut text);
@@ -70,7 +67,5 @@ pub fn reply(
         },
     }
     let started = server.started(node).timestamp().to_string();
-    Ok(Reply::text(TEXT, text.written())
-        .plain()
-        .with("process-start-time-unix", started))
+    Ok(Reply::text(TEXT, text.written()).plain().with("process-start-time-unix", started))
 }

@@ -20,80 +20,42 @@ pub fn buckets(server: &Server, node: usize, world: &World, text: &mut Expositio
         let age = (server.now() - at).num_nanoseconds().unwrap_or(i64::MAX);
         let labels = [("server", here.as_str())];
         let help = "Time elapsed (in nano seconds) since last scan activity";
-        text.gauge(
-            "minio_bucket_usage_last_activity_nano_seconds",
-            help,
-            &labels,
-            age as f64,
-        );
+        text.gauge("minio_bucket_usage_last_activity_nano_seconds", help, &labels, age as f64);
     }
     for node in server.nodes_up() {
         let there = server.label(node);
-        let counted = world
-            .live_buckets()
-            .map(|(name, _)| (name, server.counted(world, name, node)));
+        let counted = world.live_buckets().map(|(name, _)| (name, server.counted(world, name, node)));
         let busy = counted.filter(|(_, moved)| moved.received + moved.sent > 0);
         for (name, moved) in busy.take(cut(&switches)) {
             let labels = [("bucket", name.as_str()), ("server", there.as_str())];
             if moved.received > 0 {
                 let help = "Total number of S3 bytes received for this bucket";
-                text.gauge(
-                    "minio_bucket_traffic_received_bytes",
-                    help,
-                    &labels,
-                    moved.received as f64,
-                );
+                text.gauge("minio_bucket_traffic_received_bytes", help, &labels, moved.received as f64);
             }
             if moved.sent > 0 {
                 let help = "Total number of S3 bytes sent for this bucket";
-                text.gauge(
-                    "minio_bucket_traffic_sent_bytes",
-                    help,
-                    &labels,
-                    moved.sent as f64,
-                );
+                text.gauge("minio_bucket_traffic_sent_bytes", help, &labels, moved.sent as f64);
             }
         }
     }
 }
 
 fn cut(switches: &Switches) -> usize {
-    if switches.cut_at_100_buckets {
-        CUT
-    } else {
-        usize::MAX
-    }
+    if switches.cut_at_100_buckets { CUT } else { usize::MAX }
 }
 
 fn usage_of(bucket: &Found<'_>, world: &World, server: &str, text: &mut Exposition) {
     let labels = [("bucket", bucket.name), ("server", server)];
-    text.gauge(
-        "minio_bucket_usage_total_bytes",
-        "Total bucket size in bytes",
-        &labels,
-        bucket.size as f64,
-    );
-    text.gauge(
-        "minio_bucket_usage_object_total",
-        "Total number of objects",
-        &labels,
-        bucket.objects as f64,
-    );
+    text.gauge("minio_bucket_usage_total_bytes", "Total bucket size in bytes", &labels, bucket.size as f64);
+    text.gauge("minio_bucket_usage_object_total", "Total number of objects", &labels, bucket.objects as f64);
     text.gauge(
         "minio_bucket_usage_version_total",
         "Total number of versions (includes delete marker)",
         &labels,
         0.0,
     );
-    text.gauge(
-        "minio_bucket_usage_deletemarker_total",
-        "Total number of delete markers",
-        &labels,
-        0.0,
-    );
-    let limit = world
-        .bucket(bucket.name)
-        .map_or(0, |place| place.quota.limit());
+    text.gauge("minio_bucket_usage_deletemarker_total", "Total number of delete markers", &labels, 0.0);
+    let limit = world.bucket(bucket.name).map_or(0, |place| place.quota.limit());
     if limit > 0 {
         text.gauge(
             "minio_bucket_quota_total_bytes",
@@ -104,24 +66,11 @@ fn usage_of(bucket: &Found<'_>, world: &World, server: &str, text: &mut Expositi
     }
     let help = "Distribution of object sizes in the bucket, includes label for the bucket name";
     for class in SIZES {
-        let labels = [
-            ("bucket", bucket.name),
-            ("range", class),
-            ("server", server),
-        ];
-        text.gauge(
-            "minio_bucket_objects_size_distribution",
-            help,
-            &labels,
-            bucket.in_size(class) as f64,
-        );
+        let labels = [("bucket", bucket.name), ("range", class), ("server", server)];
+        text.gauge("minio_bucket_objects_size_distribution", help, &labels, bucket.in_size(class) as f64);
     }
     for class in VERSIONS {
-        let labels = [
-            ("bucket", bucket.name),
-            ("range", class),
-            ("server", server),
-        ];
+        let labels = [("bucket", bucket.name), ("range", class), ("server", server)];
         text.gauge(
             "minio_bucket_objects_version_distribution",
             help,
@@ -135,9 +84,7 @@ fn usage_of(bucket: &Found<'_>, world: &World, server: &str, text: &mut Expositi
 pub fn cluster(server: &Server, node: usize, world: &World, text: &mut Exposition) {
     let here = server.label(node);
     let labels = [("server", here.as_str())];
-    let found = usage::found(server, world)
-        .map(|(_, found)| found)
-        .unwrap_or_default();
+    let found = usage::found(server, world).map(|(_, found)| found).unwrap_or_default();
     let sum = |of: fn(&Found<'_>) -> u64| found.iter().map(of).sum::<u64>() as f64;
     text.gauge(
         "minio_cluster_bucket_total",

@@ -19,70 +19,37 @@ pub fn process(server: &Server, node: usize, text: &mut Exposition) {
         started.timestamp_millis() as f64 / 1_000.0,
     );
     let uptime = (server.now() - started).num_milliseconds().max(0) as f64 / 1_000.0;
-    text.gauge(
-        "minio_system_process_uptime_seconds",
-        "Uptime for MinIO process in seconds",
-        &labels,
-        uptime,
-    );
+    text.gauge("minio_system_process_uptime_seconds", "Uptime for MinIO process in seconds", &labels, uptime);
 }
 
 /// Only what the asked node counted; the two directions are called by each other's name.
-pub fn traffic(
-    server: &Server,
-    node: usize,
-    world: &World,
-    wanted: &[&str],
-    text: &mut Exposition,
-) {
+pub fn traffic(server: &Server, node: usize, world: &World, wanted: &[&str], text: &mut Exposition) {
     let switches = server.switches();
     let here = server.label(node);
     let fits = |name: &str| {
         let mut wanted = wanted.iter();
-        wanted.any(|wanted| {
-            if switches.v3_wildcards {
-                matches(wanted, name)
-            } else {
-                *wanted == name
-            }
-        })
+        wanted.any(|wanted| if switches.v3_wildcards { matches(wanted, name) } else { *wanted == name })
     };
     for (name, _) in world.live_buckets().filter(|(name, _)| fits(name)) {
         let moved = server.counted(world, name, node);
         if moved.received + moved.sent == 0 {
             continue;
         }
-        let labels = [
-            ("bucket", name.as_str()),
-            ("server", here.as_str()),
-            ("type", "s3"),
-        ];
+        let labels = [("bucket", name.as_str()), ("server", here.as_str()), ("type", "s3")];
         let (sent, received) = match switches.v3_swapped {
             true => (moved.received, moved.sent),
             false => (moved.sent, moved.received),
         };
         let (of_sent, of_received) = match switches.v3_swapped {
-            true => (
-                "Total number of bytes received for a bucket",
-                "Total number of bytes sent for a bucket",
-            ),
-            false => (
-                "Total number of bytes sent for a bucket",
-                "Total number of bytes received for a bucket",
-            ),
+            true => {
+                ("Total number of bytes received for a bucket", "Total number of bytes sent for a bucket")
+            }
+            false => {
+                ("Total number of bytes sent for a bucket", "Total number of bytes received for a bucket")
+            }
         };
-        text.counter(
-            "minio_bucket_api_traffic_received_bytes",
-            of_received,
-            &labels,
-            received as f64,
-        );
-        text.counter(
-            "minio_bucket_api_traffic_sent_bytes",
-            of_sent,
-            &labels,
-            sent as f64,
-        );
+        text.counter("minio_bucket_api_traffic_received_bytes", of_received, &labels, received as f64);
+        text.counter("minio_bucket_api_traffic_sent_bytes", of_sent, &labels, sent as f64);
     }
 }
 
@@ -105,9 +72,7 @@ pub fn usage_buckets(server: &Server, world: &World, text: &mut Exposition) {
             &labels,
             bucket.objects as f64,
         );
-        let limit = world
-            .bucket(bucket.name)
-            .map_or(0, |place| place.quota.limit());
+        let limit = world.bucket(bucket.name).map_or(0, |place| place.quota.limit());
         text.gauge(
             "minio_cluster_usage_buckets_quota_total_bytes",
             "Total bucket quota in bytes",
@@ -128,12 +93,7 @@ pub fn usage_buckets(server: &Server, world: &World, text: &mut Exposition) {
     // Nanoseconds, whatever its name says.
     let age = (server.now() - at).num_nanoseconds().unwrap_or(i64::MAX) as f64;
     let help = "Time since last update of usage metrics in seconds";
-    text.gauge(
-        "minio_cluster_usage_buckets_since_last_update_seconds",
-        help,
-        &[],
-        age,
-    );
+    text.gauge("minio_cluster_usage_buckets_since_last_update_seconds", help, &[], age);
 }
 
 /// Disk usage of the whole cluster.
@@ -162,10 +122,5 @@ pub fn usage_objects(server: &Server, world: &World, text: &mut Exposition) {
     );
     let age = (server.now() - at).num_milliseconds() as f64 / 1_000.0;
     let help = "Time since last update of usage metrics in seconds";
-    text.gauge(
-        "minio_cluster_usage_objects_since_last_update_seconds",
-        help,
-        &[],
-        age,
-    );
+    text.gauge("minio_cluster_usage_objects_since_last_update_seconds", help, &[], age);
 }

@@ -63,10 +63,7 @@ pub const KIND: panel::Kind = panel::Kind {
     name: "minio",
     start: |common| {
         Box::pin(async move {
-            let options = Options {
-                common,
-                ..Options::default()
-            };
+            let options = Options { common, ..Options::default() };
             let panel = Panel::start(options).await?;
             Ok(Box::new(panel) as Box<dyn SimulatedPanel>)
         })
@@ -145,11 +142,7 @@ impl Panel {
         for (index, door) in doors.into_iter().enumerate() {
             house.serve(index, door, server.nodes[index].gate.clone())?;
         }
-        serve_control(
-            control,
-            control::routes(Arc::new(panel.clone())),
-            panel.stop.clone(),
-        );
+        serve_control(control, control::routes(Arc::new(panel.clone())), panel.stop.clone());
         Ok(panel)
     }
 
@@ -175,24 +168,12 @@ impl Panel {
 
     /// Changes how it behaves.
     pub fn switch(&self, change: impl FnOnce(&mut Switches)) {
-        change(
-            &mut self
-                .server
-                .switches
-                .write()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        change(&mut self.server.switches.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Changes how its scanner behaves.
     pub fn scan(&self, change: impl FnOnce(&mut Scanner)) {
-        change(
-            &mut self
-                .server
-                .scanner
-                .write()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
+        change(&mut self.server.scanner.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// When the usage it tells was made (epoch seconds); `None` before the first scan.
@@ -221,17 +202,9 @@ impl Panel {
             return Ok(());
         }
         user.vanished = vanished;
-        let deed = if vanished {
-            Deed::Vanish
-        } else {
-            Deed::Reappear
-        };
+        let deed = if vanished { Deed::Vanish } else { Deed::Reappear };
         server.knobs.truth.did_to_all(account, now, deed);
-        for (name, bucket) in world
-            .buckets
-            .iter_mut()
-            .filter(|(_, bucket)| bucket.owner == account)
-        {
+        for (name, bucket) in world.buckets.iter_mut().filter(|(_, bucket)| bucket.owner == account) {
             bucket.vanished = vanished;
             bucket.counted_from = vec![server.knobs.truth.part_traffic(account, name, now); nodes];
         }
@@ -261,11 +234,7 @@ fn fresh(options: &Options, doors: &[Bound]) -> Server {
         knobs,
         root: options.access_key.clone(),
         root_secret: options.secret_key.clone(),
-        scheme: if options.common.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        },
+        scheme: if options.common.tls.is_some() { "https" } else { "http" },
         world: RwLock::new(world),
         switches: RwLock::new(options.switches.clone()),
         scanner: RwLock::new(options.scanner.clone()),
@@ -294,11 +263,8 @@ impl SimulatedPanel for Panel {
 
     fn settings(&self) -> BTreeMap<&'static str, String> {
         let (access_key, secret) = self.credentials();
-        let mut settings = BTreeMap::from([
-            ("url", self.url()),
-            ("access_key", access_key),
-            ("secret", secret),
-        ]);
+        let mut settings =
+            BTreeMap::from([("url", self.url()), ("access_key", access_key), ("secret", secret)]);
         if let Some(authority) = &self.authority {
             settings.insert("tls_ca_file", authority.display().to_string());
         }
@@ -334,21 +300,14 @@ impl SimulatedPanel for Panel {
 
     fn suspend(&self, account: &str, suspended: bool) -> Result<(), NotDone> {
         let mut world = self.server.world_mut();
-        let user = world
-            .user_mut(account)
-            .map_err(|_| NotDone::NoSuchAccount)?;
+        let user = world.user_mut(account).map_err(|_| NotDone::NoSuchAccount)?;
         user.enabled = !suspended;
         Ok(())
     }
 
     fn is_limited(&self, account: &str) -> Option<bool> {
         let bucket = format!("{account}-data");
-        let wish = Wish {
-            action: "s3:PutObject",
-            bucket: &bucket,
-            object: "new",
-            user: account,
-        };
+        let wish = Wish { action: "s3:PutObject", bucket: &bucket, object: "new", user: account };
         let world = self.server.world();
         let user = world.user(account).ok()?;
         Some(!user.enabled || !world.allows(&wish))

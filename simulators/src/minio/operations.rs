@@ -21,10 +21,7 @@ pub fn operate(server: &Server, operation: &str, arguments: &Value) -> Result<Va
         None if operation == "switches" => merge(&server.switches, arguments),
         None if operation == "scanner" => merge(&server.scanner, arguments),
         Some(("nodes", number)) => {
-            let node = number
-                .parse()
-                .ok()
-                .filter(|node| *node < server.nodes.len());
+            let node = number.parse().ok().filter(|node| *node < server.nodes.len());
             let node = node.ok_or_else(|| NotDone::NotUnderstood(format!("no node {number}")))?;
             on_node(server, node, arguments["op"].as_str().unwrap_or_default())?;
             Ok(state(server))
@@ -45,10 +42,7 @@ fn state(server: &Server) -> Value {
     json!({ "switches": server.switches(), "scanner": server.scanner(), "nodes": nodes })
 }
 
-fn merge<T: Serialize + DeserializeOwned>(
-    place: &RwLock<T>,
-    told: &Value,
-) -> Result<Value, NotDone> {
+fn merge<T: Serialize + DeserializeOwned>(place: &RwLock<T>, told: &Value) -> Result<Value, NotDone> {
     let mut current = place.write().unwrap_or_else(PoisonError::into_inner);
     let misread = |error: serde_json::Error| NotDone::NotUnderstood(error.to_string());
     let mut merged = serde_json::to_value(&*current).map_err(misread)?;
@@ -66,9 +60,7 @@ fn on_node(server: &Server, node: usize, operation: &str) -> Result<(), NotDone>
         "down" => server.nodes[node].gate.shut(),
         "up" => server.nodes[node].gate.open(),
         other => {
-            return Err(NotDone::NotUnderstood(format!(
-                "no operation {other:?} on a node"
-            )));
+            return Err(NotDone::NotUnderstood(format!("no operation {other:?} on a node")));
         }
     }
     Ok(())
@@ -78,21 +70,14 @@ fn on_bucket(server: &Server, name: &str, arguments: &Value) -> Result<Value, No
     let bytes = |field: &str| arguments[field].as_u64().unwrap_or(0);
     let deed = match arguments["op"].as_str() {
         Some("set_storage") => Deed::HoldLevel(bytes("bytes")),
-        Some("add_traffic") => Deed::Move(crate::growth::Traffic {
-            received: bytes("received"),
-            sent: bytes("sent"),
-        }),
+        Some("add_traffic") => {
+            Deed::Move(crate::growth::Traffic { received: bytes("received"), sent: bytes("sent") })
+        }
         other => {
-            return Err(NotDone::NotUnderstood(format!(
-                "no operation {other:?} on a bucket"
-            )));
+            return Err(NotDone::NotUnderstood(format!("no operation {other:?} on a bucket")));
         }
     };
-    let owner = server
-        .world()
-        .buckets
-        .get(name)
-        .map(|bucket| bucket.owner.clone());
+    let owner = server.world().buckets.get(name).map(|bucket| bucket.owner.clone());
     let owner = owner.ok_or_else(|| NotDone::NotUnderstood(format!("no bucket {name}")))?;
     let now = server.now().timestamp();
     server.knobs.truth.did(&owner, name, now, deed);

@@ -18,8 +18,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 pub fn add(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("name").unwrap_or_default().to_owned();
     if name.trim() != name {
-        let message =
-            "Policy, user or group names are not allowed to begin or end with space characters";
+        let message = "Policy, user or group names are not allowed to begin or end with space characters";
         return Err(Refusal::new("XMinioInvalidResource").saying(message));
     }
     if name.contains(',') {
@@ -38,11 +37,7 @@ pub fn add(call: &Call<'_>) -> Result<Reply, Refusal> {
     let now = call.server.now().trunc_subsecs(3);
     let mut world = call.server.world_mut();
     let created = world.policies.get(&name).and_then(|policy| policy.created);
-    let policy = Policy {
-        document,
-        created: created.or(Some(now)),
-        updated: Some(now),
-    };
+    let policy = Policy { document, created: created.or(Some(now)), updated: Some(now) };
     world.policies.insert(name, policy);
     Ok(Reply::empty(200))
 }
@@ -82,10 +77,7 @@ pub fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
 /// All documents by name, or those that reach a bucket.
 pub fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
     let world = call.server.world();
-    let documents = world
-        .policies
-        .iter()
-        .map(|(name, policy)| (name, &policy.document));
+    let documents = world.policies.iter().map(|(name, policy)| (name, &policy.document));
     let documents: std::collections::BTreeMap<_, _> = documents.collect();
     let told = serde_json::to_string(&documents).map_err(|_| Refusal::new("InternalError"))?;
     Ok(Reply::text(TEXT, told + "\n"))
@@ -99,10 +91,7 @@ pub fn remove(call: &Call<'_>) -> Result<Reply, Refusal> {
         return Err(Refusal::new("XMinioIAMPolicyInUse"));
     }
     let is_built_in = BUILT_IN.iter().any(|(built_in, _)| *built_in == name);
-    let was_written = world
-        .policies
-        .get(name)
-        .is_some_and(|policy| policy.updated.is_some());
+    let was_written = world.policies.get(name).is_some_and(|policy| policy.updated.is_some());
     if is_built_in && !was_written {
         let why = format!("inbuilt policy `{name}` not allowed to be deleted");
         return Err(Refusal::new("InternalError").because(&why));

@@ -34,23 +34,11 @@ struct Statement {
     effect: String,
     #[serde(default, alias = "action", skip_serializing_if = "OneOrMany::is_empty")]
     action: OneOrMany,
-    #[serde(
-        default,
-        alias = "notAction",
-        skip_serializing_if = "OneOrMany::is_empty"
-    )]
+    #[serde(default, alias = "notAction", skip_serializing_if = "OneOrMany::is_empty")]
     not_action: OneOrMany,
-    #[serde(
-        default,
-        alias = "resource",
-        skip_serializing_if = "OneOrMany::is_empty"
-    )]
+    #[serde(default, alias = "resource", skip_serializing_if = "OneOrMany::is_empty")]
     resource: OneOrMany,
-    #[serde(
-        default,
-        alias = "notResource",
-        skip_serializing_if = "OneOrMany::is_empty"
-    )]
+    #[serde(default, alias = "notResource", skip_serializing_if = "OneOrMany::is_empty")]
     not_resource: OneOrMany,
     #[serde(default, skip_serializing_if = "Value::is_null")]
     condition: Value,
@@ -141,9 +129,7 @@ impl Document {
 
     /// All statements of several documents as one document.
     pub fn union<'a>(documents: impl Iterator<Item = &'a Self>) -> Self {
-        let statements: Vec<Statement> = documents
-            .flat_map(|one| one.statements().to_vec())
-            .collect();
+        let statements: Vec<Statement> = documents.flat_map(|one| one.statements().to_vec()).collect();
         Self {
             id: String::new(),
             version: "2012-10-17".into(),
@@ -161,8 +147,7 @@ impl Document {
     pub fn allows(&self, wish: &Wish<'_>) -> bool {
         let mut statements = self.statements().iter();
         !self.denies(wish)
-            && statements
-                .any(|one| one.effect == ALLOW && one.condition.is_null() && one.applies(wish))
+            && statements.any(|one| one.effect == ALLOW && one.condition.is_null() && one.applies(wish))
     }
 }
 
@@ -198,16 +183,8 @@ impl Statement {
 
     fn applies(&self, wish: &Wish<'_>) -> bool {
         let acts = match self.action.is_empty() {
-            true => !self
-                .not_action
-                .0
-                .iter()
-                .any(|pattern| matches(pattern, wish.action)),
-            false => self
-                .action
-                .0
-                .iter()
-                .any(|pattern| matches(pattern, wish.action)),
+            true => !self.not_action.0.iter().any(|pattern| matches(pattern, wish.action)),
+            false => self.action.0.iter().any(|pattern| matches(pattern, wish.action)),
         };
         // The server's own actions know no resource.
         acts && (!wish.action.starts_with("s3:") || self.reaches(wish))
@@ -278,12 +255,7 @@ mod tests {
     const STANDARD: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::7-41*"]}]}"#;
 
     fn wish<'a>(action: &'a str, bucket: &'a str, object: &'a str) -> Wish<'a> {
-        Wish {
-            action,
-            bucket,
-            object,
-            user: "7-41",
-        }
+        Wish { action, bucket, object, user: "7-41" }
     }
 
     #[test]
@@ -307,36 +279,20 @@ mod tests {
 
     #[test]
     fn bad_documents_are_named() {
-        let why = |text: &str| {
-            Document::parse(text.as_bytes()).map_err(|refusal| (refusal.code, refusal.message))
-        };
+        let why =
+            |text: &str| Document::parse(text.as_bytes()).map_err(|refusal| (refusal.code, refusal.message));
         assert_eq!(
             why("{}"),
-            Err((
-                "MalformedPolicy",
-                "The policy must contain a valid version string".into()
-            ))
+            Err(("MalformedPolicy", "The policy must contain a valid version string".into()))
         );
         let unknown = STANDARD.replace("s3:*", "s3:Nope");
-        assert_eq!(
-            why(&unknown),
-            Err((
-                "XMinioMalformedIAMPolicy",
-                "unsupported action 's3:Nope'".into()
-            ))
-        );
+        assert_eq!(why(&unknown), Err(("XMinioMalformedIAMPolicy", "unsupported action 's3:Nope'".into())));
         let mixed = STANDARD.replace("\"s3:*\"", "\"s3:GetObject\",\"admin:ServerInfo\"");
         assert_eq!(
             why(&mixed),
-            Err((
-                "XMinioMalformedIAMPolicy",
-                "unsupported admin action 's3:GetObject'".into()
-            ))
+            Err(("XMinioMalformedIAMPolicy", "unsupported admin action 's3:GetObject'".into()))
         );
-        assert_eq!(
-            why("xx").map_err(|(code, _)| code),
-            Err("XMinioMalformedIAMPolicy")
-        );
+        assert_eq!(why("xx").map_err(|(code, _)| code), Err("XMinioMalformedIAMPolicy"));
     }
 
     #[test]

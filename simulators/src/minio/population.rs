@@ -52,38 +52,22 @@ pub fn settle(
         truth.enroll(&name);
         for bucket in bucket_names(index, &name) {
             truth.enroll_part(&name, &bucket);
-            world
-                .buckets
-                .insert(bucket, Bucket::new(&name, made, nodes));
+            world.buckets.insert(bucket, Bucket::new(&name, made, nodes));
         }
         let document = Document::trusted(&standard_policy(&name));
-        let policy = Policy {
-            document,
-            created: Some(made),
-            updated: Some(made),
-        };
+        let policy = Policy { document, created: Some(made), updated: Some(made) };
         world.policies.insert(name.clone(), policy);
         world.users.insert(name.clone(), user(&name, made));
         members.insert(name);
     }
     if !members.is_empty() {
         let (policies, enabled) = (String::new(), true);
-        world.groups.insert(
-            GROUP.into(),
-            Group {
-                members,
-                enabled,
-                policies,
-                changed_at: made,
-            },
-        );
+        world.groups.insert(GROUP.into(), Group { members, enabled, policies, changed_at: made });
     }
     let bulk = (0..bulk).map(|index| format!("bulk-{index:06}"));
     for bucket in std::iter::once(ORPHAN.to_owned()).chain(bulk) {
         truth.enroll_part(NOBODY, &bucket);
-        world
-            .buckets
-            .insert(bucket, Bucket::new(NOBODY, made, nodes));
+        world.buckets.insert(bucket, Bucket::new(NOBODY, made, nodes));
     }
 }
 

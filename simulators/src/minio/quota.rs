@@ -11,8 +11,7 @@ use serde_json::json;
 /// A bucket's quota.
 pub fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("bucket").unwrap_or_default();
-    call.must("admin:GetBucketQuota")
-        .map_err(|refusal| refusal.about(name, ""))?;
+    call.must("admin:GetBucketQuota").map_err(|refusal| refusal.about(name, ""))?;
     let world = call.server.world();
     let quota = &world.bucket(name)?.quota;
     let switches = call.server.switches();
@@ -41,15 +40,11 @@ pub fn written(quota: &Quota) -> String {
 /// Sets a bucket's quota; all zero clears it. What is wrong with the body is told in XML.
 pub fn set(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("bucket").unwrap_or_default();
-    call.must("admin:SetBucketQuota")
-        .map_err(|refusal| refusal.about(name, ""))?;
+    call.must("admin:SetBucketQuota").map_err(|refusal| refusal.about(name, ""))?;
     call.server.world().bucket(name)?;
     let wrong = |why: String| {
         let message = format!("We encountered an internal error, please try again.: cause({why})");
-        Refusal::new("InternalError")
-            .saying(message)
-            .about(name, "")
-            .in_xml()
+        Refusal::new("InternalError").saying(message).about(name, "").in_xml()
     };
     let quota: Quota =
         serde_json::from_slice(&call.body).map_err(|error| wrong(go_words(&call.body, &error)))?;
@@ -59,7 +54,5 @@ pub fn set(call: &Call<'_>) -> Result<Reply, Refusal> {
         (kind, _) => return Err(wrong(format!("invalid quota type '{kind}'"))),
     }
     call.server.world_mut().bucket_mut(name)?.quota = quota;
-    Ok(Reply::empty(200)
-        .with("server", "MinIO")
-        .with("accept-ranges", "bytes"))
+    Ok(Reply::empty(200).with("server", "MinIO").with("accept-ranges", "bytes"))
 }

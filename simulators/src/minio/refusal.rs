@@ -84,9 +84,8 @@ impl Refusal {
         fields.push(("Resource", origin.path));
         let (request_id, host_id) = self.ids(origin);
         fields.extend([("RequestId", request_id), ("HostId", host_id)]);
-        let quoted = fields
-            .iter()
-            .map(|(name, value)| format!("{:?}:{}", name, serde_json::Value::from(*value)));
+        let quoted =
+            fields.iter().map(|(name, value)| format!("{:?}:{}", name, serde_json::Value::from(*value)));
         format!("{{{}}}\n", quoted.collect::<Vec<_>>().join(","))
     }
 
@@ -104,9 +103,7 @@ impl Refusal {
         fields.extend(self.bucket.as_deref().map(|bucket| ("BucketName", bucket)));
         fields.push(("Resource", origin.path));
         fields.extend([("RequestId", origin.request_id), ("HostId", origin.host_id)]);
-        let tags = fields
-            .iter()
-            .map(|(name, value)| format!("<{name}>{}</{name}>", escaped(value)));
+        let tags = fields.iter().map(|(name, value)| format!("<{name}>{}</{name}>", escaped(value)));
         format!("{XML_HEAD}<Error>{}</Error>", tags.collect::<String>())
     }
 }
@@ -137,14 +134,10 @@ fn usual(code: &str) -> (u16, &'static str) {
             403,
             "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
         ),
-        "InvalidAccessKeyId" => (
-            403,
-            "The Access Key Id you provided does not exist in our records.",
-        ),
-        "RequestTimeTooSkewed" => (
-            403,
-            "The difference between the request time and the server's time is too large.",
-        ),
+        "InvalidAccessKeyId" => (403, "The Access Key Id you provided does not exist in our records."),
+        "RequestTimeTooSkewed" => {
+            (403, "The difference between the request time and the server's time is too large.")
+        }
         "AuthorizationHeaderMalformed" => (400, "The authorization header is malformed."),
         "AuthorizationParametersError" => (
             400,
@@ -156,10 +149,9 @@ fn usual(code: &str) -> (u16, &'static str) {
         ),
         "MissingFields" => (400, "Missing fields in request."),
         "PolicyInvalidName" => (400, "Policy name may not contain comma"),
-        "XAmzContentSHA256Mismatch" => (
-            400,
-            "The provided 'x-amz-content-sha256' header does not match what was computed.",
-        ),
+        "XAmzContentSHA256Mismatch" => {
+            (400, "The provided 'x-amz-content-sha256' header does not match what was computed.")
+        }
         "XMinioAdminVersionMismatch" => (426, ""),
         "XMinioAdminNoSuchUser" => (404, "The specified user does not exist."),
         "XMinioAdminNoSuchGroup" => (404, "The specified group does not exist."),
@@ -170,66 +162,42 @@ fn usual(code: &str) -> (u16, &'static str) {
         "XMinioAdminInvalidAccessKey" => (400, "The access key is invalid."),
         "XMinioAdminInvalidSecretKey" => (400, "The secret key is invalid."),
         "XMinioAdminConfigBadJSON" => (400, "JSON configuration provided is of incorrect format"),
-        "XMinioAdminConfigTooLarge" => (
-            400,
-            "Configuration data provided exceeds the allowed maximum of 262272 bytes",
-        ),
-        "XMinioAdminPolicyChangeAlreadyApplied" => {
-            (400, "The specified policy change is already in effect.")
+        "XMinioAdminConfigTooLarge" => {
+            (400, "Configuration data provided exceeds the allowed maximum of 262272 bytes")
         }
+        "XMinioAdminPolicyChangeAlreadyApplied" => (400, "The specified policy change is already in effect."),
         "XMinioAdminBucketQuotaExceeded" => (400, "Bucket quota exceeded"),
         "XMinioIAMActionNotAllowed" => (403, "Specified IAM action is not allowed"),
-        "XMinioInvalidIAMCredentials" => (
-            403,
-            "Credential is not allowed to be same as admin access key",
-        ),
+        "XMinioInvalidIAMCredentials" => (403, "Credential is not allowed to be same as admin access key"),
         "XMinioIAMPolicyInUse" => (400, "The policy cannot be removed, as it is in use"),
-        "XMinioMalformedIAMPolicy"
-        | "MalformedPolicy"
-        | "XMinioInvalidResource"
-        | "InvalidRequest" => (400, "Invalid Request"),
+        "XMinioMalformedIAMPolicy" | "MalformedPolicy" | "XMinioInvalidResource" | "InvalidRequest" => {
+            (400, "Invalid Request")
+        }
         "MissingContentLength" => (411, "You must provide the Content-Length HTTP header."),
-        "EntityTooLarge" => (
-            400,
-            "Your proposed upload exceeds the maximum allowed object size.",
-        ),
+        "EntityTooLarge" => (400, "Your proposed upload exceeds the maximum allowed object size."),
         "BadRequest" => (400, "400 BadRequest"),
         "AllAccessDisabled" => (403, "All access to this resource has been disabled."),
         "NoSuchBucket" => (404, "The specified bucket does not exist"),
         "NoSuchKey" => (404, "The specified key does not exist."),
         "InvalidBucketName" => (400, "The specified bucket is not valid."),
-        "BucketAlreadyOwnedByYou" => (
-            409,
-            "Your previous request to create the named bucket succeeded and you already own it.",
-        ),
+        "BucketAlreadyOwnedByYou" => {
+            (409, "Your previous request to create the named bucket succeeded and you already own it.")
+        }
         "BucketNotEmpty" => (409, "The bucket you tried to delete is not empty"),
         "NoSuchTagSet" => (404, "The TagSet does not exist"),
         "NoSuchBucketPolicy" => (404, "The bucket policy does not exist"),
         "NoSuchLifecycleConfiguration" => (404, "The lifecycle configuration does not exist"),
-        "ObjectLockConfigurationNotFoundError" => (
-            404,
-            "Object Lock configuration does not exist for this bucket",
-        ),
-        "ReplicationConfigurationNotFoundError" => {
-            (404, "The replication configuration was not found")
+        "ObjectLockConfigurationNotFoundError" => {
+            (404, "Object Lock configuration does not exist for this bucket")
         }
-        "ServerSideEncryptionConfigurationNotFoundError" => (
-            404,
-            "The server side encryption configuration was not found",
-        ),
-        "NotImplemented" => (
-            501,
-            "A header you provided implies functionality that is not implemented",
-        ),
-        "MethodNotAllowed" => (
-            405,
-            "The specified method is not allowed against this resource.",
-        ),
+        "ReplicationConfigurationNotFoundError" => (404, "The replication configuration was not found"),
+        "ServerSideEncryptionConfigurationNotFoundError" => {
+            (404, "The server side encryption configuration was not found")
+        }
+        "NotImplemented" => (501, "A header you provided implies functionality that is not implemented"),
+        "MethodNotAllowed" => (405, "The specified method is not allowed against this resource."),
         "TooManyRequests" => (429, "Too many requests"),
-        "SlowDownRead" => (
-            503,
-            "Resource requested is unreadable, please reduce your request rate",
-        ),
+        "SlowDownRead" => (503, "Resource requested is unreadable, please reduce your request rate"),
         "XMinioServerNotInitialized" => (503, "Server not initialized yet, please try again."),
         _ => (500, "We encountered an internal error, please try again."),
     }

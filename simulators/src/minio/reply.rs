@@ -32,10 +32,7 @@ pub struct Reply {
 impl Reply {
     /// A status and nothing else; how calls that change something answer.
     pub fn empty(status: u16) -> Self {
-        Self {
-            status,
-            ..Self::default()
-        }
+        Self { status, ..Self::default() }
     }
 
     /// Readable JSON.
@@ -45,10 +42,7 @@ impl Reply {
 
     /// JSON, sealed with the signer's secret.
     pub fn sealed(body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            sealed: true,
-            ..Self::json(body)
-        }
+        Self { sealed: true, ..Self::json(body) }
     }
 
     /// XML, given without its first line.
@@ -59,13 +53,7 @@ impl Reply {
     /// A body of some type.
     pub fn text(content_type: &'static str, body: impl Into<Vec<u8>>) -> Self {
         let (body, content_type) = (body.into(), Some(content_type));
-        Self {
-            status: 200,
-            body,
-            content_type,
-            compressible: true,
-            ..Self::default()
-        }
+        Self { status: 200, body, content_type, compressible: true, ..Self::default() }
     }
 
     /// Never compressed.
@@ -93,8 +81,7 @@ impl Reply {
 
     /// A refusal as an answer: JSON on admin and metrics paths, XML elsewhere and on RustFS.
     pub fn refusal(refusal: &Refusal, origin: &Origin<'_>, flavour: Flavour) -> Self {
-        let wants_json =
-            origin.path.starts_with("/minio/admin/") || origin.path.contains("/metrics/");
+        let wants_json = origin.path.starts_with("/minio/admin/") || origin.path.contains("/metrics/");
         let mut reply = match wants_json && !refusal.always_xml && flavour != Flavour::Rustfs {
             true => Self::json(refusal.json(origin)),
             false => Self::text("application/xml", refusal.xml(origin)),
@@ -145,9 +132,7 @@ impl Finish<'_> {
         *answer.status_mut() = crate::server::status(reply.status);
         let mut set = |name: &'static str, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
-                answer
-                    .headers_mut()
-                    .insert(HeaderName::from_static(name), value);
+                answer.headers_mut().insert(HeaderName::from_static(name), value);
             }
         };
         if let Some(content_type) = content_type {
@@ -172,9 +157,7 @@ impl Finish<'_> {
         }
         if self.is_head {
             if !answer.headers().contains_key(header::CONTENT_LENGTH) {
-                answer
-                    .headers_mut()
-                    .insert(header::CONTENT_LENGTH, body.len().into());
+                answer.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
             }
             return answer;
         }
@@ -183,10 +166,7 @@ impl Finish<'_> {
     }
 
     fn usual_headers(&self, set: &mut impl FnMut(&'static str, &str)) {
-        set(
-            "strict-transport-security",
-            "max-age=31536000; includeSubDomains",
-        );
+        set("strict-transport-security", "max-age=31536000; includeSubDomains");
         set("vary", "Accept-Encoding");
         set("x-amz-id-2", HOST_ID);
         set("x-amz-request-id", self.request_id);

@@ -14,15 +14,11 @@ const DRIVE_BYTES: u64 = 4_000_000_000_000;
 pub fn info(call: &Call<'_>) -> Result<Reply, Refusal> {
     let server = call.server;
     let world = server.world();
-    let found = usage::found(server, &world)
-        .map(|(_, found)| found)
-        .unwrap_or_default();
+    let found = usage::found(server, &world).map(|(_, found)| found).unwrap_or_default();
     let objects: u64 = found.iter().map(|bucket| bucket.objects).sum();
     let size: u64 = found.iter().map(|bucket| bucket.size).sum();
     let (nodes, up) = (server.nodes.len(), server.nodes_up().len());
-    let servers: Vec<Value> = (0..nodes)
-        .map(|node| describe(server, node, node == call.node))
-        .collect();
+    let servers: Vec<Value> = (0..nodes).map(|node| describe(server, node, node == call.node)).collect();
     let region = server.switches().region;
     let told = json!({
         "mode": "online", "region": region, "deploymentID": "5f3c6f6e-0d1a-4f38-9f55-3c1f0f0a7c11",
@@ -52,11 +48,7 @@ fn describe(server: &Server, node: usize, is_leader: bool) -> Value {
     }
     let uptime = (server.now() - server.started(node)).num_seconds().max(0);
     let network = (0..server.nodes.len()).map(|other| {
-        let state = if server.nodes[other].gate.is_shut() {
-            "offline"
-        } else {
-            "online"
-        };
+        let state = if server.nodes[other].gate.is_shut() { "offline" } else { "online" };
         (server.label(other), Value::from(state))
     });
     json!({
@@ -70,12 +62,7 @@ fn describe(server: &Server, node: usize, is_leader: bool) -> Value {
 
 fn drives(server: &Server, node: usize, state: &str) -> Vec<Value> {
     let drive = |index: usize| {
-        let path = format!(
-            "{}://{}/data{}",
-            server.scheme,
-            server.label(node),
-            index + 1
-        );
+        let path = format!("{}://{}/data{}", server.scheme, server.label(node), index + 1);
         json!({
             "endpoint": path, "path": format!("/data{}", index + 1), "state": state,
             "uuid": format!("00000000-0000-4000-8000-{:012}", node * DRIVES_PER_NODE + index),

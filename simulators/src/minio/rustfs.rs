@@ -20,13 +20,8 @@ pub fn run(route: &Route, call: &Call<'_>) -> Result<Reply, Refusal> {
     match route.name {
         "add-canned-policy" => {
             let text = String::from_utf8_lossy(&call.body);
-            if let Some(action) = UNKNOWN_ACTIONS
-                .iter()
-                .find(|action| text.contains(**action))
-            {
-                return Err(
-                    Refusal::new("InvalidRequest").saying(format!("invalid action: '{action}'"))
-                );
+            if let Some(action) = UNKNOWN_ACTIONS.iter().find(|action| text.contains(**action)) {
+                return Err(Refusal::new("InvalidRequest").saying(format!("invalid action: '{action}'")));
             }
             route.run(call)
         }
@@ -44,9 +39,8 @@ fn described(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("name").unwrap_or_default();
     let world = call.server.world();
     let policy = world.policy(name)?;
-    let date = |at: Option<DateTime<Utc>>| {
-        at.map(|at| at.format("%Y-%m-%d %H:%M:%S%.9f +00:00:00").to_string())
-    };
+    let date =
+        |at: Option<DateTime<Utc>>| at.map(|at| at.format("%Y-%m-%d %H:%M:%S%.9f +00:00:00").to_string());
     let told = json!({
         "policy_name": name, "policy": policy.document,
         "create_date": date(policy.created), "update_date": date(policy.updated),
@@ -84,8 +78,7 @@ pub fn refusal(refusal: &Refusal, origin: &Origin<'_>) -> Reply {
 pub fn no_metrics(head: &Parts) -> Refusal {
     match head.headers.contains_key("authorization") {
         true => {
-            let mut refusal =
-                Refusal::new("InvalidRequest").saying("invalid header: authorization");
+            let mut refusal = Refusal::new("InvalidRequest").saying("invalid header: authorization");
             refusal.status = 400;
             refusal
         }
@@ -102,16 +95,11 @@ pub fn usage(server: &Server, scanned: Option<(DateTime<Utc>, Vec<Found<'_>>)>) 
     let found = found.unwrap_or_default();
     let size: u64 = found.iter().map(|bucket| bucket.size).sum();
     let objects: u64 = found.iter().map(|bucket| bucket.objects).sum();
-    let usage: Map<String, Value> = found
-        .iter()
-        .map(|bucket| (bucket.name.to_owned(), one(bucket)))
-        .collect();
-    let sizes: Map<String, Value> = found
-        .iter()
-        .map(|bucket| (bucket.name.to_owned(), bucket.size.into()))
-        .collect();
-    let update = at
-        .map(|at| json!({ "secs_since_epoch": at.timestamp(), "nanos_since_epoch": 963_590_926 }));
+    let usage: Map<String, Value> =
+        found.iter().map(|bucket| (bucket.name.to_owned(), one(bucket))).collect();
+    let sizes: Map<String, Value> =
+        found.iter().map(|bucket| (bucket.name.to_owned(), bucket.size.into())).collect();
+    let update = at.map(|at| json!({ "secs_since_epoch": at.timestamp(), "nanos_since_epoch": 963_590_926 }));
     json!({
         "total_capacity": capacity, "total_used_capacity": used, "total_free_capacity": capacity - used,
         "last_update": update, "scanner_cycle": 20, "scanner_epoch": 1,
@@ -140,9 +128,7 @@ fn one(bucket: &Found<'_>) -> Value {
 pub fn account(call: &Call<'_>, world: &World, policy: &str, mine: &[Mine<'_>]) -> String {
     let lines = mine.iter().filter_map(|bucket| {
         let place = world.bucket(bucket.name).ok()?;
-        let (size, objects) = bucket
-            .found
-            .map_or((0, 0), |found| (found.size, found.objects));
+        let (size, objects) = bucket.found.map_or((0, 0), |found| (found.size, found.objects));
         let limit = place.quota.limit();
         Some(json!({
             "name": bucket.name, "size": size, "objects": objects,

@@ -27,8 +27,7 @@ pub fn before_signature(method: &Method, path: &str) -> Result<Option<Reply>, Re
     match *method {
         Method::OPTIONS => return Ok(Some(Reply::empty(200))),
         Method::GET | Method::HEAD if bucket.is_empty() => return Ok(None),
-        Method::GET | Method::HEAD | Method::PUT | Method::POST | Method::DELETE
-            if !bucket.is_empty() => {}
+        Method::GET | Method::HEAD | Method::PUT | Method::POST | Method::DELETE if !bucket.is_empty() => {}
         _ => {
             let message = format!("An unsupported API call for method: {method} at '{path}'");
             let mut refusal = Refusal::new("BadRequest").saying(message);
@@ -61,8 +60,7 @@ pub fn count(server: &Server, bucket: &str, moved: Traffic) {
 }
 
 fn is_valid_name(bucket: &str) -> bool {
-    let fits =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-".contains(&byte);
     (3..=63).contains(&bucket.len())
         && bucket.bytes().all(fits)
         && !bucket.starts_with(['-', '.'])
@@ -79,56 +77,26 @@ fn must(call: &Call<'_>, action: &str, bucket: &str, key: &str) -> Result<(), Re
 /// Questions about a bucket that a client asks before it works, with the right each needs.
 const QUESTIONS: [(&str, &str, Result<&str, &str>); 9] = [
     ("location", "s3:GetBucketLocation", Ok("LocationConstraint")),
-    (
-        "versioning",
-        "s3:GetBucketVersioning",
-        Ok("VersioningConfiguration"),
-    ),
-    (
-        "notification",
-        "s3:GetBucketNotification",
-        Ok("NotificationConfiguration"),
-    ),
-    (
-        "object-lock",
-        "s3:GetBucketObjectLockConfiguration",
-        Err("ObjectLockConfigurationNotFoundError"),
-    ),
+    ("versioning", "s3:GetBucketVersioning", Ok("VersioningConfiguration")),
+    ("notification", "s3:GetBucketNotification", Ok("NotificationConfiguration")),
+    ("object-lock", "s3:GetBucketObjectLockConfiguration", Err("ObjectLockConfigurationNotFoundError")),
     ("tagging", "s3:GetBucketTagging", Err("NoSuchTagSet")),
     ("policy", "s3:GetBucketPolicy", Err("NoSuchBucketPolicy")),
-    (
-        "lifecycle",
-        "s3:GetLifecycleConfiguration",
-        Err("NoSuchLifecycleConfiguration"),
-    ),
-    (
-        "encryption",
-        "s3:GetEncryptionConfiguration",
-        Err("ServerSideEncryptionConfigurationNotFoundError"),
-    ),
-    (
-        "replication",
-        "s3:GetReplicationConfiguration",
-        Err("ReplicationConfigurationNotFoundError"),
-    ),
+    ("lifecycle", "s3:GetLifecycleConfiguration", Err("NoSuchLifecycleConfiguration")),
+    ("encryption", "s3:GetEncryptionConfiguration", Err("ServerSideEncryptionConfigurationNotFoundError")),
+    ("replication", "s3:GetReplicationConfiguration", Err("ReplicationConfigurationNotFoundError")),
 ];
 
 fn on_bucket(call: &Call<'_>, bucket: &str) -> Result<Reply, Refusal> {
-    let asked = QUESTIONS
-        .iter()
-        .find(|(name, _, _)| call.parameter(name).is_some());
+    let asked = QUESTIONS.iter().find(|(name, _, _)| call.parameter(name).is_some());
     if let Some((name, action, answer)) = asked {
         must(call, action, bucket, "")?;
         call.server.world().bucket(bucket)?;
-        let region = if *name == "location" {
-            call.server.switches().region
-        } else {
-            String::new()
-        };
+        let region = if *name == "location" { call.server.switches().region } else { String::new() };
         return match answer {
-            Ok(element) if call.head.method == Method::GET => Ok(Reply::xml(&format!(
-                "<{element} {NAMESPACE}>{region}</{element}>"
-            ))),
+            Ok(element) if call.head.method == Method::GET => {
+                Ok(Reply::xml(&format!("<{element} {NAMESPACE}>{region}</{element}>")))
+            }
             Err(code) if call.head.method == Method::GET => Err(Refusal::new(code)),
             _ => Err(Refusal::new("NotImplemented")),
         };
@@ -158,21 +126,13 @@ fn make(call: &Call<'_>, name: &str) -> Result<Reply, Refusal> {
     if world.bucket(name).is_ok() {
         return Err(Refusal::new("BucketAlreadyOwnedByYou"));
     }
-    let owner = world
-        .owner_by_name(name)
-        .cloned()
-        .unwrap_or_else(|| NOBODY.to_owned());
+    let owner = world.owner_by_name(name).cloned().unwrap_or_else(|| NOBODY.to_owned());
     server.knobs.truth.enroll_still_part(&owner, name);
     let mut bucket = Bucket::new(&owner, now, server.nodes.len());
-    let passed = server
-        .knobs
-        .truth
-        .part_traffic(&owner, name, now.timestamp());
+    let passed = server.knobs.truth.part_traffic(&owner, name, now.timestamp());
     bucket.counted_from.fill(passed);
     world.buckets.insert(name.to_owned(), bucket);
-    Ok(Reply::empty(200)
-        .with("location", format!("/{name}"))
-        .with("server", "MinIO"))
+    Ok(Reply::empty(200).with("location", format!("/{name}")).with("server", "MinIO"))
 }
 
 fn unmake(call: &Call<'_>, name: &str) -> Result<Reply, Refusal> {
@@ -220,21 +180,12 @@ fn put(call: &Call<'_>, name: &str, key: &str) -> Result<Reply, Refusal> {
     let object = Object {
         body: call.body.clone().into(),
         etag: etag.clone(),
-        content_type: call
-            .header("content-type")
-            .unwrap_or("binary/octet-stream")
-            .to_owned(),
+        content_type: call.header("content-type").unwrap_or("binary/octet-stream").to_owned(),
         modified: now,
     };
-    let before = bucket
-        .objects
-        .insert(key.to_owned(), object)
-        .map_or(0, |old| old.body.len() as i64);
+    let before = bucket.objects.insert(key.to_owned(), object).map_or(0, |old| old.body.len() as i64);
     let grown = Deed::ChangeLevel(size as i64 - before);
-    server
-        .knobs
-        .truth
-        .did(&bucket.owner, name, now.timestamp(), grown);
+    server.knobs.truth.did(&bucket.owner, name, now.timestamp(), grown);
     let reply = Reply::empty(200).with("etag", format!("\"{etag}\""));
     Ok(reply.with("server", "MinIO").with("accept-ranges", "bytes"))
 }
@@ -244,12 +195,7 @@ fn check_quota(call: &Call<'_>, world: &World, name: &str, size: u64) -> Result<
     let bucket = world.bucket(name)?;
     let limit = bucket.quota.limit();
     let at = call.server.scanner().finished(call.server.now());
-    let held = at.map(|at| {
-        call.server
-            .knobs
-            .truth
-            .part_level(&bucket.owner, name, at.timestamp())
-    });
+    let held = at.map(|at| call.server.knobs.truth.part_level(&bucket.owner, name, at.timestamp()));
     match limit > 0 && held.unwrap_or(0) + size > limit {
         true => Err(Refusal::new("XMinioAdminBucketQuotaExceeded")),
         false => Ok(()),
@@ -263,10 +209,7 @@ fn get(call: &Call<'_>, name: &str, key: &str) -> Result<Reply, Refusal> {
         return Err(Refusal::new("NoSuchKey"));
     };
     let reply = Reply::text("binary/octet-stream", object.body.to_vec()).plain();
-    let modified = object
-        .modified
-        .format("%a, %d %b %Y %H:%M:%S GMT")
-        .to_string();
+    let modified = object.modified.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     Ok(reply
         .with("content-type", object.content_type.clone())
         .with("etag", format!("\"{}\"", object.etag))
@@ -286,16 +229,8 @@ fn remove(call: &Call<'_>, world: &mut World, name: &str, key: &str) -> Result<(
 fn delete_many(call: &Call<'_>, bucket: &str) -> Result<Reply, Refusal> {
     let text = String::from_utf8_lossy(&call.body);
     let mut lines = String::new();
-    for key in text
-        .split("<Key>")
-        .skip(1)
-        .filter_map(|rest| rest.split("</Key>").next())
-    {
-        let key = key
-            .replace("&lt;", "<")
-            .replace("&gt;", ">")
-            .replace("&quot;", "\"")
-            .replace("&amp;", "&");
+    for key in text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()) {
+        let key = key.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
         let told = super::refusal::escaped(&key);
         if call.may("s3:DeleteObject", bucket, &key) {
             let mut world = call.server.world_mut();
@@ -307,7 +242,5 @@ fn delete_many(call: &Call<'_>, bucket: &str) -> Result<Reply, Refusal> {
             );
         }
     }
-    Ok(Reply::xml(&format!(
-        "<DeleteResult {NAMESPACE}>{lines}</DeleteResult>"
-    )))
+    Ok(Reply::xml(&format!("<DeleteResult {NAMESPACE}>{lines}</DeleteResult>")))
 }

@@ -28,10 +28,7 @@ pub struct Head {
 impl Head {
     /// Fresh random bytes.
     pub fn random() -> Self {
-        Self {
-            salt: rand::random(),
-            nonce: rand::random(),
-        }
+        Self { salt: rand::random(), nonce: rand::random() }
     }
 }
 
@@ -45,11 +42,7 @@ pub fn seal(secret: &str, algorithm: u8, head: &Head, plain: &[u8]) -> Option<Ve
         _ => plain.chunks(FRAGMENT).collect(),
     };
     for (index, fragment) in fragments.iter().enumerate() {
-        let marker = if index + 1 == fragments.len() {
-            LAST
-        } else {
-            0
-        };
+        let marker = if index + 1 == fragments.len() { LAST } else { 0 };
         let counter = u32::try_from(index + 1).ok()?;
         sealed.extend(cipher.seal(counter, &cipher.associated(marker)?, fragment)?);
     }
@@ -61,19 +54,12 @@ pub fn open(secret: &str, sealed: &[u8]) -> Option<Vec<u8>> {
     if sealed.len() < HEAD + TAG {
         return None;
     }
-    let head = Head {
-        salt: sealed[..SALT].try_into().ok()?,
-        nonce: sealed[SALT + 1..HEAD].try_into().ok()?,
-    };
+    let head = Head { salt: sealed[..SALT].try_into().ok()?, nonce: sealed[SALT + 1..HEAD].try_into().ok()? };
     let cipher = Cipher::new(secret, sealed[SALT], &head)?;
     let fragments: Vec<&[u8]> = sealed[HEAD..].chunks(FRAGMENT + TAG).collect();
     let mut plain = Vec::with_capacity(sealed.len());
     for (index, fragment) in fragments.iter().enumerate() {
-        let marker = if index + 1 == fragments.len() {
-            LAST
-        } else {
-            0
-        };
+        let marker = if index + 1 == fragments.len() { LAST } else { 0 };
         let counter = u32::try_from(index + 1).ok()?;
         plain.extend(cipher.open(counter, &cipher.associated(marker)?, fragment)?);
     }
@@ -131,9 +117,7 @@ fn key(secret: &str, algorithm: u8, salt: &[u8]) -> Option<[u8; 32]> {
         0 | 1 => {
             let cost = Params::new(65_536, 1, 4, Some(32)).ok()?;
             let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost);
-            argon
-                .hash_password_into(secret.as_bytes(), salt, &mut key)
-                .ok()?;
+            argon.hash_password_into(secret.as_bytes(), salt, &mut key).ok()?;
         }
         2 => pbkdf2::pbkdf2_hmac::<sha2::Sha256>(secret.as_bytes(), salt, 8_192, &mut key),
         _ => return None,
@@ -164,11 +148,7 @@ mod tests {
         ];
         for (algorithm, expected) in (0..).zip(expected) {
             let sealed = seal("rootsecret123", algorithm, &head(), plain).unwrap_or_default();
-            assert_eq!(
-                hex::encode(&sealed[HEAD..]),
-                expected,
-                "algorithm {algorithm}"
-            );
+            assert_eq!(hex::encode(&sealed[HEAD..]), expected, "algorithm {algorithm}");
             assert_eq!(open("rootsecret123", &sealed).as_deref(), Some(&plain[..]));
             assert_eq!(open("rootsecret124", &sealed), None);
         }
@@ -207,10 +187,7 @@ mod tests {
                 let sealed = seal("pw", algorithm, &head(), &plain).unwrap_or_default();
                 assert_eq!(sealed.len(), length);
                 let digest = hex::encode(Sha256::digest(&sealed));
-                assert!(
-                    digest.starts_with(expected),
-                    "algorithm {algorithm}, {size} bytes"
-                );
+                assert!(digest.starts_with(expected), "algorithm {algorithm}, {size} bytes");
                 assert_eq!(open("pw", &sealed), Some(plain));
             }
         }

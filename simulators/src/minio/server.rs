@@ -84,18 +84,12 @@ impl Server {
 
     /// How the server behaves now.
     pub fn switches(&self) -> Switches {
-        self.switches
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.switches.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How its scanner behaves now.
     pub fn scanner(&self) -> Scanner {
-        self.scanner
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.scanner.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The panel's time.
@@ -105,9 +99,7 @@ impl Server {
 
     /// The label and host name of a node.
     pub fn label(&self, node: usize) -> String {
-        self.nodes
-            .get(node)
-            .map_or_else(String::new, |node| node.address.to_string())
+        self.nodes.get(node).map_or_else(String::new, |node| node.address.to_string())
     }
 
     /// What a node has counted of a bucket since it started to.
@@ -116,10 +108,7 @@ impl Server {
             return Traffic::default();
         };
         let from = found.counted_from.get(node).copied().unwrap_or_default();
-        let until = self
-            .knobs
-            .truth
-            .part_traffic(&found.owner, bucket, self.now().timestamp());
+        let until = self.knobs.truth.part_traffic(&found.owner, bucket, self.now().timestamp());
         let nodes = self.nodes.len();
         let part = |until: u64, from: u64| share(until, node, nodes) - share(from, node, nodes);
         Traffic {
@@ -133,16 +122,10 @@ impl Server {
         let Some(place) = self.nodes.get(node) else {
             return;
         };
-        *place
-            .started
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = at;
+        *place.started.write().unwrap_or_else(PoisonError::into_inner) = at;
         let mut world = self.world_mut();
         for (name, bucket) in &mut world.buckets {
-            let passed = self
-                .knobs
-                .truth
-                .part_traffic(&bucket.owner, name, at.timestamp());
+            let passed = self.knobs.truth.part_traffic(&bucket.owner, name, at.timestamp());
             if let Some(from) = bucket.counted_from.get_mut(node) {
                 *from = passed;
             }
@@ -161,9 +144,7 @@ impl Server {
     /// The nodes that can be reached.
     pub fn nodes_up(&self) -> Vec<usize> {
         let all = self.nodes.iter().enumerate();
-        all.filter(|(_, node)| !node.gate.is_shut())
-            .map(|(index, _)| index)
-            .collect()
+        all.filter(|(_, node)| !node.gate.is_shut()).map(|(index, _)| index).collect()
     }
 
     /// The next request id.
@@ -180,26 +161,14 @@ impl Server {
         };
         if access_key == self.root {
             let (name, secret) = (self.root.clone(), self.root_secret.clone());
-            let root = Signer {
-                name,
-                secret,
-                is_root: true,
-            };
-            return self
-                .switches()
-                .root_access
-                .then_some(root)
-                .ok_or_else(disabled);
+            let root = Signer { name, secret, is_root: true };
+            return self.switches().root_access.then_some(root).ok_or_else(disabled);
         }
         let world = self.world();
         match world.user(access_key) {
             Ok(user) if user.enabled => {
                 let (name, secret) = (access_key.to_owned(), user.secret.clone());
-                Ok(Signer {
-                    name,
-                    secret,
-                    is_root: false,
-                })
+                Ok(Signer { name, secret, is_root: false })
             }
             Ok(_) => Err(disabled()),
             Err(_) => Err(Refusal::new("InvalidAccessKeyId")),
@@ -211,9 +180,7 @@ impl Call<'_> {
     /// The first value of a query parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         let mut pairs = self.query.iter();
-        pairs
-            .find(|(told, _)| told == name)
-            .map(|(_, value)| value.as_str())
+        pairs.find(|(told, _)| told == name).map(|(_, value)| value.as_str())
     }
 
     /// All values of a query parameter.
@@ -230,12 +197,7 @@ impl Call<'_> {
     /// Whether the signer may do this.
     pub fn may(&self, action: &str, bucket: &str, object: &str) -> bool {
         let user = &self.signer.name;
-        let wish = Wish {
-            action,
-            bucket,
-            object,
-            user,
-        };
+        let wish = Wish { action, bucket, object, user };
         self.signer.is_root || (!user.is_empty() && self.server.world().allows(&wish))
     }
 

@@ -45,13 +45,9 @@ impl Claim {
         };
         let scope = field("Credential").ok_or_else(missing)?;
         let mut scope = scope.rsplitn(5, '/');
-        let (Some("aws4_request"), Some(service), Some(region), Some(day), Some(access_key)) = (
-            scope.next(),
-            scope.next(),
-            scope.next(),
-            scope.next(),
-            scope.next(),
-        ) else {
+        let (Some("aws4_request"), Some(service), Some(region), Some(day), Some(access_key)) =
+            (scope.next(), scope.next(), scope.next(), scope.next(), scope.next())
+        else {
             return Err(Refusal::new("AuthorizationQueryParametersError"));
         };
         let signed_headers = field("SignedHeaders").ok_or_else(missing)?;
@@ -63,12 +59,8 @@ impl Claim {
             service: service.to_owned(),
             signed_headers: signed_headers.split(';').map(str::to_owned).collect(),
             signature: signature.to_owned(),
-            stamp: text(&head.headers, "x-amz-date")
-                .unwrap_or_default()
-                .to_owned(),
-            payload: text(&head.headers, "x-amz-content-sha256")
-                .unwrap_or_default()
-                .to_owned(),
+            stamp: text(&head.headers, "x-amz-date").unwrap_or_default().to_owned(),
+            payload: text(&head.headers, "x-amz-content-sha256").unwrap_or_default().to_owned(),
         }))
     }
 
@@ -136,18 +128,13 @@ impl Claim {
 
     fn string_to_sign(&self, algorithm: &str, rest: &str) -> String {
         let (day, region, service) = (&self.day, &self.region, &self.service);
-        format!(
-            "{algorithm}\n{}\n{day}/{region}/{service}/aws4_request\n{rest}",
-            self.stamp
-        )
+        format!("{algorithm}\n{}\n{day}/{region}/{service}/aws4_request\n{rest}", self.stamp)
     }
 
     fn sign(&self, secret: &str, text: &str) -> String {
         let scope = [&self.day, &self.region, &self.service, "aws4_request"];
         let first = format!("AWS4{secret}").into_bytes();
-        let key = scope
-            .iter()
-            .fold(first, |key, part| hmac(&key, part.as_bytes()));
+        let key = scope.iter().fold(first, |key, part| hmac(&key, part.as_bytes()));
         hex::encode(hmac(&key, text.as_bytes()))
     }
 
@@ -157,10 +144,7 @@ impl Claim {
         let mut rest = body;
         let (mut plain, mut before) = (Vec::with_capacity(body.len()), self.signature.clone());
         loop {
-            let end = rest
-                .windows(2)
-                .position(|pair| pair == b"\r\n")
-                .ok_or_else(torn)?;
+            let end = rest.windows(2).position(|pair| pair == b"\r\n").ok_or_else(torn)?;
             let line = std::str::from_utf8(&rest[..end]).map_err(|_| torn())?;
             let (size, signature) = line.split_once(";chunk-signature=").unwrap_or((line, ""));
             let size = usize::from_str_radix(size, 16).map_err(|_| torn())?;
@@ -215,9 +199,7 @@ pub fn check_skew(headers: &HeaderMap, now: DateTime<Utc>) -> Result<(), Refusal
 pub fn query_pairs(query: &str) -> Vec<(String, String)> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let split = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    split
-        .map(|(name, value)| (decoded(name, true), decoded(value, true)))
-        .collect()
+    split.map(|(name, value)| (decoded(name, true), decoded(value, true))).collect()
 }
 
 /// A percent-encoded text, decoded; what is no UTF-8 is replaced.
@@ -225,9 +207,7 @@ pub fn decoded(text: &str, plus_is_space: bool) -> String {
     let bytes = text.as_bytes();
     let (mut plain, mut index) = (Vec::with_capacity(bytes.len()), 0);
     while index < bytes.len() {
-        let pair = bytes
-            .get(index + 1..index + 3)
-            .and_then(|pair| std::str::from_utf8(pair).ok());
+        let pair = bytes.get(index + 1..index + 3).and_then(|pair| std::str::from_utf8(pair).ok());
         let byte = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
         match (bytes[index], byte) {
             (b'%', Some(byte)) => {
@@ -247,9 +227,7 @@ pub fn encoded(text: &str, keep_slash: bool) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                encoded.push(byte.into())
-            }
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte.into()),
             b'/' if keep_slash => encoded.push('/'),
             other => encoded.push_str(&format!("%{other:02X}")),
         }
@@ -260,9 +238,8 @@ pub fn encoded(text: &str, keep_slash: bool) -> String {
 fn canonical_query(query: &str) -> String {
     let mut pairs = query_pairs(query);
     pairs.sort_by(|left, right| left.0.cmp(&right.0));
-    let pairs = pairs
-        .iter()
-        .map(|(name, value)| format!("{}={}", encoded(name, false), encoded(value, false)));
+    let pairs =
+        pairs.iter().map(|(name, value)| format!("{}={}", encoded(name, false), encoded(value, false)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
@@ -292,10 +269,7 @@ mod tests {
     fn a_query_is_sorted_and_encoded_again() {
         assert_eq!(canonical_query("b=2&a=x%2Fy+z&c"), "a=x%2Fy%20z&b=2&c=");
         assert_eq!(canonical_query(""), "");
-        assert_eq!(
-            encoded(&decoded("/a%20b/%C3%A4", false), true),
-            "/a%20b/%C3%A4"
-        );
+        assert_eq!(encoded(&decoded("/a%20b/%C3%A4", false), true), "/a%20b/%C3%A4");
     }
 
     #[test]
@@ -303,15 +277,9 @@ mod tests {
         let now = crate::clock::at(1_795_000_000);
         let headers = |seconds: i64| {
             let stamp = crate::clock::at(1_795_000_000 + seconds).format("%Y%m%dT%H%M%SZ");
-            let told = [
-                ("authorization", ALGORITHM.to_owned()),
-                ("x-amz-date", stamp.to_string()),
-            ];
+            let told = [("authorization", ALGORITHM.to_owned()), ("x-amz-date", stamp.to_string())];
             let told = told.into_iter().filter_map(|(name, value)| {
-                Some((
-                    HeaderName::from_static(name),
-                    HeaderValue::from_str(&value).ok()?,
-                ))
+                Some((HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?))
             });
             HeaderMap::from_iter(told)
         };

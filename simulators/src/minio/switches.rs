@@ -114,9 +114,7 @@ impl Default for Switches {
             region: String::new(),
             refuse_unsigned_admin: false,
             root_access: true,
-            v4_only: ["list-users", "user-info", "datausageinfo"]
-                .map(str::to_owned)
-                .into(),
+            v4_only: ["list-users", "user-info", "datausageinfo"].map(str::to_owned).into(),
             version: "2025-10-15T17:29:55Z".to_owned(),
         }
     }
@@ -173,8 +171,7 @@ impl Scanner {
     /// An instant as `lastUpdate` writes it: nine digits, local offset.
     pub fn written(&self, at: DateTime<Utc>) -> String {
         let offset = FixedOffset::east_opt(self.utc_offset_minutes * 60);
-        let fraction =
-            TimeDelta::nanoseconds(i64::from(at.timestamp().rem_euclid(997) as i32) * 1_003_009);
+        let fraction = TimeDelta::nanoseconds(i64::from(at.timestamp().rem_euclid(997) as i32) * 1_003_009);
         let told = at + fraction;
         match offset {
             Some(offset) if self.utc_offset_minutes != 0 => go_time(told.with_timezone(&offset)),
@@ -212,11 +209,7 @@ mod tests {
 
     #[test]
     fn the_scanner_publishes_in_cycles() {
-        let mut scanner = Scanner {
-            cycle_seconds: 300,
-            lag_seconds: 30,
-            ..Scanner::default()
-        };
+        let mut scanner = Scanner { cycle_seconds: 300, lag_seconds: 30, ..Scanner::default() };
         assert_eq!(scanner.finished(at(1_000)), Some(at(900)));
         assert_eq!(scanner.finished(at(929)), Some(at(600)));
         scanner.stuck_at = Some(77);
@@ -227,10 +220,7 @@ mod tests {
 
     #[test]
     fn local_time_is_told_with_its_offset() {
-        let scanner = Scanner {
-            utc_offset_minutes: 120,
-            ..Scanner::default()
-        };
+        let scanner = Scanner { utc_offset_minutes: 120, ..Scanner::default() };
         let told = scanner.written(at(1_795_000_000));
         assert!(told.ends_with("+02:00"), "{told}");
         let back = DateTime::parse_from_rfc3339(&told).map(|time| time.timestamp());

@@ -30,15 +30,8 @@ pub fn found<'a>(server: &Server, world: &'a World) -> Option<(DateTime<Utc>, Ve
     };
     let buckets = world.buckets.iter().filter(seen);
     let found = buckets.map(|(name, bucket)| {
-        let size = server
-            .knobs
-            .truth
-            .part_level(&bucket.owner, name, at.timestamp());
-        Found {
-            name,
-            size,
-            objects: objects(size),
-        }
+        let size = server.knobs.truth.part_level(&bucket.owner, name, at.timestamp());
+        Found { name, size, objects: objects(size) }
     });
     Some((at, found.collect()))
 }
@@ -83,28 +76,18 @@ impl Found<'_> {
             Some(_) => "BETWEEN_64_KB_AND_256_KB",
         };
         let in_sum = class == SIZES[0] && mine != "LESS_THAN_1024_B";
-        if class == mine || in_sum {
-            self.objects
-        } else {
-            0
-        }
+        if class == mine || in_sum { self.objects } else { 0 }
     }
 
     /// How many objects are in a version class.
     pub fn in_versions(&self, class: &str) -> u64 {
-        if class == "UNVERSIONED" {
-            self.objects
-        } else {
-            0
-        }
+        if class == "UNVERSIONED" { self.objects } else { 0 }
     }
 
     /// Both histograms as JSON objects.
     pub fn histograms(&self) -> (String, String) {
         let line = |classes: &[&str], count: &dyn Fn(&str) -> u64| {
-            let lines = classes
-                .iter()
-                .map(|class| format!("\"{class}\":{}", count(class)));
+            let lines = classes.iter().map(|class| format!("\"{class}\":{}", count(class)));
             format!("{{{}}}", lines.collect::<Vec<_>>().join(","))
         };
         let sizes = line(&SIZES, &|class| self.in_size(class));

@@ -28,22 +28,13 @@ pub fn list(call: &Call<'_>) -> Result<Reply, Refusal> {
 fn of_bucket(world: &World, bucket: &str) -> Value {
     let actions = ["s3:GetObject", "s3:PutObject", "s3:ListBucket"];
     let reaches = |user: &str| {
-        let mut wishes = actions.iter().map(|action| Wish {
-            action,
-            bucket,
-            object: "",
-            user,
-        });
+        let mut wishes = actions.iter().map(|action| Wish { action, bucket, object: "", user });
         wishes.any(|wish| world.allows(&wish))
     };
-    let told = world
-        .users
-        .iter()
-        .filter(|(name, user)| !user.vanished && reaches(name));
+    let told = world.users.iter().filter(|(name, user)| !user.vanished && reaches(name));
     let told = told.map(|(name, user)| {
         let status = status(user);
-        let mapped =
-            json!({ "policyName": user.policies, "status": status, "updatedAt": ZERO_TIME });
+        let mapped = json!({ "policyName": user.policies, "status": status, "updatedAt": ZERO_TIME });
         (name.clone(), mapped)
     });
     Value::Object(told.collect())
@@ -73,12 +64,7 @@ fn status(user: &User) -> &'static str {
 /// One user; everybody may look at himself unless that is denied.
 pub fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("accessKey").unwrap_or_default();
-    let wish = Wish {
-        action: "admin:GetUser",
-        bucket: "",
-        object: "",
-        user: name,
-    };
+    let wish = Wish { action: "admin:GetUser", bucket: "", object: "", user: name };
     if name != call.signer.name || !call.server.world().leaves_open(&wish) {
         call.must("admin:GetUser")?;
     }
@@ -91,12 +77,7 @@ pub fn show(call: &Call<'_>) -> Result<Reply, Refusal> {
 /// Makes a user, or changes the secret and status of one.
 pub fn add(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("accessKey").unwrap_or_default().to_owned();
-    let wish = Wish {
-        action: "admin:CreateUser",
-        bucket: "",
-        object: "",
-        user: &name,
-    };
+    let wish = Wish { action: "admin:CreateUser", bucket: "", object: "", user: &name };
     if name != call.signer.name || !call.server.world().leaves_open(&wish) {
         call.must("admin:CreateUser")?;
     }
@@ -104,8 +85,7 @@ pub fn add(call: &Call<'_>) -> Result<Reply, Refusal> {
         return Err(Refusal::new("XMinioInvalidIAMCredentials"));
     }
     let told = unseal(call)?;
-    let told: Value =
-        serde_json::from_slice(&told).map_err(|_| Refusal::new("XMinioAdminConfigBadJSON"))?;
+    let told: Value = serde_json::from_slice(&told).map_err(|_| Refusal::new("XMinioAdminConfigBadJSON"))?;
     let secret = told["secretKey"].as_str().unwrap_or_default().to_owned();
     let enabled = told["status"].as_str() == Some("enabled");
     if name.len() < 3 {
@@ -145,8 +125,7 @@ pub fn remove(call: &Call<'_>) -> Result<Reply, Refusal> {
 /// Suspends a user or lets him in again.
 pub fn set_status(call: &Call<'_>) -> Result<Reply, Refusal> {
     let name = call.parameter("accessKey").unwrap_or_default();
-    let invalid =
-        || Refusal::new("XMinioAdminInvalidArgument").because("Invalid arguments specified");
+    let invalid = || Refusal::new("XMinioAdminInvalidArgument").because("Invalid arguments specified");
     if name == call.signer.name {
         return Err(invalid());
     }

@@ -84,10 +84,7 @@ pub const BUILT_IN: [(&str, &str); 5] = [
 
 /// Comma-joined names as a list.
 pub fn names(joined: &str) -> impl Iterator<Item = &str> {
-    joined
-        .split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
+    joined.split(',').map(str::trim).filter(|name| !name.is_empty())
 }
 
 impl World {
@@ -95,17 +92,10 @@ impl World {
     pub fn new() -> Self {
         let built_in = BUILT_IN.map(|(name, text)| {
             let document = Document::trusted(text);
-            let policy = Policy {
-                document,
-                created: None,
-                updated: None,
-            };
+            let policy = Policy { document, created: None, updated: None };
             (name.to_owned(), policy)
         });
-        Self {
-            policies: built_in.into(),
-            ..Self::default()
-        }
+        Self { policies: built_in.into(), ..Self::default() }
     }
 
     /// A user that is there.
@@ -137,35 +127,24 @@ impl World {
 
     /// Names of the groups a user is in.
     pub fn groups_of(&self, user: &str) -> Vec<&String> {
-        let mine = self
-            .groups
-            .iter()
-            .filter(|(_, group)| group.members.contains(user));
+        let mine = self.groups.iter().filter(|(_, group)| group.members.contains(user));
         mine.map(|(name, _)| name).collect()
     }
 
     /// The documents that count for a user: his own and his enabled groups'.
     pub fn documents(&self, user: &str) -> Vec<&Document> {
         let own = self.users.get(user).map(|user| user.policies.as_str());
-        let mine = self
-            .groups
-            .values()
-            .filter(|group| group.enabled && group.members.contains(user));
-        let joined = own
-            .into_iter()
-            .chain(mine.map(|group| group.policies.as_str()));
+        let mine = self.groups.values().filter(|group| group.enabled && group.members.contains(user));
+        let joined = own.into_iter().chain(mine.map(|group| group.policies.as_str()));
         let wanted: BTreeSet<&str> = joined.flat_map(names).collect();
-        let found = wanted
-            .into_iter()
-            .filter_map(|name| self.policies.get(name));
+        let found = wanted.into_iter().filter_map(|name| self.policies.get(name));
         found.map(|policy| &policy.document).collect()
     }
 
     /// Whether a user may do what he wishes.
     pub fn allows(&self, wish: &Wish<'_>) -> bool {
         let documents = self.documents(wish.user);
-        !documents.iter().any(|one| one.denies(wish))
-            && documents.iter().any(|one| one.allows(wish))
+        !documents.iter().any(|one| one.denies(wish)) && documents.iter().any(|one| one.allows(wish))
     }
 
     /// Whether a user who has any policy at all is not forbidden it; the rule for what everybody
@@ -179,9 +158,7 @@ impl World {
     pub fn is_in_use(&self, policy: &str) -> bool {
         let users = self.users.values().map(|user| &user.policies);
         let groups = self.groups.values().map(|group| &group.policies);
-        users
-            .chain(groups)
-            .any(|joined| names(joined).any(|name| name == policy))
+        users.chain(groups).any(|joined| names(joined).any(|name| name == policy))
     }
 
     /// A bucket that is there.
@@ -192,10 +169,7 @@ impl World {
 
     /// A bucket that is there, to be changed.
     pub fn bucket_mut(&mut self, name: &str) -> Result<&mut Bucket, Refusal> {
-        let found = self
-            .buckets
-            .get_mut(name)
-            .filter(|bucket| bucket.is_there());
+        let found = self.buckets.get_mut(name).filter(|bucket| bucket.is_there());
         found.ok_or_else(|| Refusal::new("NoSuchBucket").about(name, ""))
     }
 
@@ -206,9 +180,7 @@ impl World {
 
     /// The user whose bucket this is by its name: the longest user name it begins with.
     pub fn owner_by_name(&self, bucket: &str) -> Option<&String> {
-        let lengths = (1..=bucket.len())
-            .rev()
-            .filter(|length| bucket.is_char_boundary(*length));
+        let lengths = (1..=bucket.len()).rev().filter(|length| bucket.is_char_boundary(*length));
         lengths
             .map(|length| &bucket[..length])
             .find_map(|name| self.users.get_key_value(name))

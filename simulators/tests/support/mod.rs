@@ -25,34 +25,18 @@ pub struct Caller<'a> {
 pub fn client() -> Client {
     let _already = rustls::crypto::ring::default_provider().install_default();
     let timeout = Duration::from_secs(60);
-    Client::builder()
-        .timeout(timeout)
-        .no_gzip()
-        .build()
-        .unwrap()
+    Client::builder().timeout(timeout).no_gzip().build().unwrap()
 }
 
 impl<'a> Caller<'a> {
     pub fn root(panel: &'a Panel) -> Self {
         let (access_key, secret) = panel.credentials();
-        Self {
-            panel,
-            base: panel.url(),
-            access_key,
-            secret,
-            client: client(),
-        }
+        Self { panel, base: panel.url(), access_key, secret, client: client() }
     }
 
     pub fn tenant(panel: &'a Panel, user: &str) -> Self {
         let secret = whmeter_simulators::minio::account_secret(user);
-        Self {
-            panel,
-            base: panel.url(),
-            access_key: user.into(),
-            secret,
-            client: client(),
-        }
+        Self { panel, base: panel.url(), access_key: user.into(), secret, client: client() }
     }
 
     /// A signed request, ready to be sent.
@@ -74,25 +58,17 @@ impl<'a> Caller<'a> {
             .build()
             .unwrap();
         let signable =
-            SignableRequest::new(method, &url, headers.into_iter(), SignableBody::Bytes(body))
-                .unwrap();
+            SignableRequest::new(method, &url, headers.into_iter(), SignableBody::Bytes(body)).unwrap();
         let (signing, _) = sign(signable, &parameters.into()).unwrap().into_parts();
-        let mut request = self
-            .client
-            .request(Method::from_bytes(method.as_bytes()).unwrap(), &url);
+        let mut request = self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), &url);
         for (name, value) in signing.headers() {
             request = request.header(name, value);
         }
-        request
-            .header("x-amz-content-sha256", hash)
-            .body(body.to_vec())
+        request.header("x-amz-content-sha256", hash).body(body.to_vec())
     }
 
     pub async fn send(&self, method: &str, path_and_query: &str, body: &[u8]) -> Response {
-        self.request(method, path_and_query, body)
-            .send()
-            .await
-            .unwrap()
+        self.request(method, path_and_query, body).send().await.unwrap()
     }
 
     pub async fn status(&self, method: &str, path_and_query: &str, body: &[u8]) -> StatusCode {
@@ -118,10 +94,7 @@ impl<'a> Caller<'a> {
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap();
         let code = match text.starts_with('{') {
-            true => serde_json::from_str::<Value>(&text).unwrap()["Code"]
-                .as_str()
-                .unwrap()
-                .to_owned(),
+            true => serde_json::from_str::<Value>(&text).unwrap()["Code"].as_str().unwrap().to_owned(),
             false => text
                 .split("<Code>")
                 .nth(1)
