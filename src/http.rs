@@ -97,7 +97,8 @@ impl Http {
     }
 
     /// Makes a call whose successful answer is read by `read`, on a thread of its own, while it
-    /// arrives: for answers too long to be held. What came without success is brought home as a whole.
+    /// arrives: for answers too long to be held. What came without success, or as a page for people, is
+    /// brought home as a whole.
     /// Once `read` has begun there is no second attempt.
     pub async fn stream<T: Send + 'static>(
         &self,

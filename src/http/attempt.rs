@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::future::Either;
-use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use tokio::sync::mpsc;
 
@@ -19,7 +19,7 @@ use super::{Answer, Call, Deadline, Shared};
 pub enum Streamed<T> {
     /// Success, and what the reader made of the body.
     Read(T),
-    /// No success; the whole answer.
+    /// No success, or a page for people in its place; the whole answer.
     Answer(Answer),
 }
 
@@ -58,7 +58,7 @@ impl Attempt for Whole {
     }
 }
 
-/// Sends the call and takes the answer in only if it is no success.
+/// Sends the call and takes the answer in only if it is no success, or a page for people.
 pub(super) struct Opening {
     pub limit: u64,
 }
@@ -69,7 +69,8 @@ impl Attempt for Opening {
         let host = call.host();
         let body = within(deadline, &host, async {
             let response = shared.head(call, &host).await?;
-            Ok(match response.status().is_success() {
+            // A reader of a page for people could only say that it is not what it expected.
+            Ok(match response.status().is_success() && !is_page(&response) {
                 true => Either::Left(response),
                 false => Either::Right(collect(response, &host, self.limit).await?),
             })
@@ -77,6 +78,10 @@ impl Attempt for Opening {
         let body = body.await?;
         Ok(Opened { body, host, deadline })
     }
+}
+
+fn is_page(response: &Response) -> bool {
+    response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
 /// What can be judged to be busy.
