@@ -1,0 +1,7 @@
+//! What the black-box tests share: fake panels, the program as a child, a client that signs.
+//!
+//! Knows of whmeter only what an outsider knows, except for the `Backend` trait the contract is about.
+
+pub mod panels;
+pub mod program;
+pub mod signing;

@@ -1,0 +1,186 @@
+//! Fake panels of every registered kind, and backends opened against them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use toml::{Table, Value};
+use whmeter::backends::{Ask, Backend, BackendError, KINDS, Kind};
+use whmeter::clock::Clock;
+use whmeter::domain::{AccountName, Harvest, Harvested, Meter, Nature, Reading, Timestamp};
+use whmeter::http::{Http, HttpSettings};
+use whmeter::metering::{Book, Rules, settle};
+use whmeter::settings::Section;
+use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::panel::{Options, SimulatedPanel};
+use whmeter_simulators::truth::Truth;
+
+/// Where the clocks of all panels stand at first: 2026-11-21 02:00 UTC.
+pub const NOW: i64 = 1_795_226_400;
+
+/// A running panel and the kind of backend that is to understand it.
+pub struct Pair {
+    pub kind: &'static Kind,
+    pub panel: Box<dyn SimulatedPanel>,
+}
+
+/// Every registered kind with a panel of its own; a kind without a fake panel is an error.
+pub async fn every_kind(accounts: usize) -> Vec<Pair> {
+    every_kind_with(Options { accounts, clock: ClockStart::Frozen(NOW), ..Options::default() }).await
+}
+
+pub async fn every_kind_with(options: Options) -> Vec<Pair> {
+    let mut pairs = Vec::new();
+    for kind in KINDS {
+        let fake = whmeter_simulators::kind(kind.name);
+        let fake = fake.unwrap_or_else(|| panic!("kind {} has no fake panel in PANELS", kind.name));
+        let panel = (fake.start)(options.clone()).await.unwrap();
+        pairs.push(Pair { kind, panel });
+    }
+    assert!(!pairs.is_empty());
+    pairs
+}
+
+impl Pair {
+    pub fn name(&self) -> &'static str {
+        self.kind.name
+    }
+
+    pub fn truth(&self) -> &Truth {
+        &self.panel.knobs().truth
+    }
+
+    /// The keys of a section that reaches the panel.
+    pub fn settings(&self) -> Table {
+        settings(&*self.panel)
+    }
+
+    pub fn backend(&self) -> Box<dyn Backend> {
+        self.backend_with("")
+    }
+
+    /// A backend with further keys, written as in the config.
+    pub fn backend_with(&self, keys: &str) -> Box<dyn Backend> {
+        let mut settings = self.settings();
+        settings.extend(keys.parse::<Table>().unwrap());
+        self.opened(settings)
+    }
+
+    /// A backend that signs by the time the panel's clock shows now.
+    pub fn opened(&self, settings: Table) -> Box<dyn Backend> {
+        opened(self.kind, settings, self.panel.knobs().clock.now_seconds())
+    }
+
+    pub async fn poll(&self, backend: &dyn Backend) -> Result<Harvest, BackendError> {
+        poll(backend, self.panel.knobs().clock.now_seconds()).await
+    }
+
+    /// What must never be shown.
+    pub fn secrets(&self) -> Vec<String> {
+        let settings = self.panel.settings();
+        let secret = |(name, _): &(&&str, &String)| is_secret(name);
+        let found: Vec<String> = settings.iter().filter(secret).map(|(_, value)| value.clone()).collect();
+        assert!(!found.is_empty(), "{}: no secret among {:?}", self.name(), settings.keys());
+        found
+    }
+
+    /// Fails when a text shows a secret or says nothing.
+    pub fn check_text(&self, text: &str) {
+        assert!(text.len() > 10, "{}: says nothing: {text:?}", self.name());
+        for secret in self.secrets() {
+            assert!(!text.contains(&secret), "{}: a secret is in {text:?}", self.name());
+        }
+    }
+}
+
+pub fn is_secret(key: &str) -> bool {
+    ["secret", "password", "token", "api_key"].iter().any(|part| key.contains(part))
+}
+
+pub fn settings(panel: &dyn SimulatedPanel) -> Table {
+    panel.settings().into_iter().map(|(key, value)| (key.to_string(), Value::String(value))).collect()
+}
+
+/// Opens a backend as the config does: HTTP's keys first, the kind's own after.
+pub fn opened(kind: &Kind, settings: Table, at: i64) -> Box<dyn Backend> {
+    let mut section = Section::new(settings, Path::new("."));
+    let http: HttpSettings = section.take().unwrap();
+    let http = Http::new(&http, &section).unwrap().with_clock(Clock::Fixed(instant(at)));
+    (kind.open)(section, http).unwrap()
+}
+
+pub fn instant(seconds: i64) -> Timestamp {
+    Timestamp::new(seconds).unwrap()
+}
+
+pub fn account(name: &str) -> AccountName {
+    AccountName::new(name).unwrap()
+}
+
+pub async fn poll(backend: &dyn Backend, at: i64) -> Result<Harvest, BackendError> {
+    let mut harvest = Harvest::new();
+    let ask = Ask { now: instant(at), since: None, only: None };
+    backend.poll(&ask, &mut harvest).await.map(|()| harvest)
+}
+
+/// An account of a harvest.
+pub fn of<'a>(harvest: &'a Harvest, name: &str) -> Option<&'a Harvested> {
+    harvest.accounts().get(name)
+}
+
+/// When its level was measured, and the level.
+pub fn level(harvested: &Harvested) -> Option<(i64, u64)> {
+    harvested.readings.iter().find_map(|(meter, reading)| match (meter, reading) {
+        (Meter::StorageUsed, Reading::Gauge { at, level }) => Some((at.get(), level.get())),
+        _ => None,
+    })
+}
+
+/// Why a meter was not read; every text of it is shown to people.
+pub fn unread(harvested: &Harvested, meter: Meter) -> Option<&whmeter::domain::Unread> {
+    harvested.unread.iter().find(|unread| unread.meter.is_none_or(|about| about == meter))
+}
+
+/// When the counters of an account were read last.
+pub fn measured(harvested: &Harvested) -> Option<i64> {
+    let flows = harvested.readings.iter().filter(|(meter, _)| meter.nature() == Nature::Flow);
+    flows.map(|(_, reading)| reading.at().get()).max()
+}
+
+/// Harvests settled one after the other, as the collector does it.
+pub struct Ledger {
+    pub book: Book,
+    pub rules: Rules,
+    /// Bytes by account and meter, all days together.
+    pub sums: BTreeMap<(String, Meter), i128>,
+    pub notes: Vec<&'static str>,
+}
+
+impl Ledger {
+    pub fn new() -> Ledger {
+        let zone = whmeter::domain::BillingZone::parse("Europe/Warsaw").unwrap();
+        let rules = Rules { zone, max_gap: whmeter::domain::Seconds::hours(26) };
+        Ledger { book: Book::default(), rules, sums: BTreeMap::new(), notes: Vec::new() }
+    }
+
+    pub fn take(&mut self, harvest: &Harvest, at: i64) {
+        let settled = settle(&self.book, harvest, instant(at), &self.rules);
+        for change in &settled.changes {
+            let key = (change.account.to_string(), change.meter);
+            *self.sums.entry(key).or_default() += change.days.values().map(|day| day.added).sum::<i128>();
+        }
+        self.notes.extend(settled.notes.iter().map(|noted| noted.note.name()));
+        self.book.apply(settled);
+    }
+
+    /// Bytes in and out of one account.
+    pub fn moved(&self, name: &str) -> (i128, i128) {
+        let sum = |meter| self.sums.get(&(name.to_string(), meter)).copied().unwrap_or_default();
+        (sum(Meter::TrafficIn), sum(Meter::TrafficOut))
+    }
+}
+
+/// Bytes that really went in and out of an account between two instants.
+pub fn moved(truth: &Truth, name: &str, from: i64, to: i64) -> (i128, i128) {
+    let moved = truth.traffic_between(name, from, to).unwrap();
+    (moved.received.into(), moved.sent.into())
+}
