@@ -87,8 +87,7 @@ impl Minio {
     /// a node that restarts in between seems to have counted backwards, which is noticed, and never
     /// seems to have counted too much.
     async fn second(&self, buckets: &Buckets) -> Result<Scraped, BackendError> {
-        let base = &self.admin.addresses()[0];
-        let mut scrape = self.page(base, "/v2/metrics/cluster", Scrape::default()).await?;
+        let (base, mut scrape) = self.first_page().await?;
         scrape = match self.page(base, "/v2/metrics/bucket", scrape.clone()).await {
             // Releases before 2023-07 have what passed among the first page's series.
             Err(Failure::Failed(BackendError::NotOffered(_))) if scrape.tells_traffic() => scrape,
@@ -113,6 +112,19 @@ impl Minio {
             }
         }
         Ok(Scraped { scrape, warnings, ..Scraped::default() })
+    }
+
+    /// When each node began, by the first address that answers.
+    async fn first_page(&self) -> Result<(&Url, Scrape), BackendError> {
+        let mut trouble = BackendError::Unreachable("no address".into());
+        for base in self.admin.addresses() {
+            let page = self.page(base, "/v2/metrics/cluster", Scrape::default()).await;
+            match page.map_err(BackendError::from) {
+                Err(gone @ BackendError::Unreachable(_)) => trouble = gone,
+                other => return other.map(|page| (base, page)),
+            }
+        }
+        Err(trouble)
     }
 
     /// The third version: every node for itself. A node that is down is left out, as if it said nothing.
