@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::extract::{Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -115,8 +115,8 @@ impl Access {
             let detail = format!("token {:?} has no scope {:?}", token.name, scope.name());
             return Err(Problem::new(StatusCode::FORBIDDEN, detail));
         }
-        match (token.server, asked_server(request)) {
-            (Some(own), Some(asked)) if own != asked => {
+        match token.server {
+            Some(own) if !asks_only_for(own, request) => {
                 let detail = format!("token {:?} is for WHMCS server {own} only", token.name);
                 Err(Problem::new(StatusCode::FORBIDDEN, detail))
             }
@@ -125,9 +125,14 @@ impl Access {
     }
 }
 
-fn asked_server(request: &Request) -> Option<i64> {
-    let query = request.uri().query()?;
-    query.split('&').find_map(|pair| pair.strip_prefix("server=")).and_then(|server| server.parse().ok())
+/// Whether no other server is asked for. The query is decoded as the routes decode it: `%73erver=%31`
+/// asks for a server too.
+fn asks_only_for(own: i64, request: &Request) -> bool {
+    let pairs = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+    pairs.is_ok_and(|Query(pairs)| {
+        let mut servers = pairs.iter().filter(|(name, _)| name == "server");
+        servers.all(|(_, server)| server.parse() == Ok(own))
+    })
 }
 
 /// The layer in front of a room's routes.
