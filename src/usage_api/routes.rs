@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -30,6 +31,27 @@ const LONGEST_HISTORY: u64 = 1100;
 struct Asked {
     server: Option<i64>,
     days: Option<u64>,
+}
+
+/// The last part of the path, decoded.
+struct Tenant(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked, Problem> {
+        let asked = Query::from_request_parts(parts, state).await;
+        asked.map(|Query(asked)| asked).map_err(|wrong| Problem::new(wrong.status(), wrong.body_text()))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Tenant {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Tenant, Problem> {
+        let tenant = Path::from_request_parts(parts, state).await;
+        tenant
+            .map(|Path(tenant)| Tenant(tenant))
+            .map_err(|wrong| Problem::new(wrong.status(), wrong.body_text()))
+    }
 }
 
 #[derive(Serialize)]
@@ -168,7 +190,7 @@ fn month_shape(window: &Window) -> MonthShape {
     MonthShape { label: window.month.to_string(), tz: window.zone.name(), start: window.start.to_string() }
 }
 
-async fn ping(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+async fn ping(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
     let window = api.window();
     let answer = json!({
         "schema": 1,
@@ -187,7 +209,7 @@ async fn ping(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result
     response
 }
 
-async fn usage(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
     let response = usage_of(&api, &asked).await;
     api.count_fetch(asked.server, "usage", &response);
     response
@@ -221,8 +243,8 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
 
 async fn tenant_usage(
     State(api): State<UsageApi>,
-    Path(tenant): Path<String>,
-    Query(asked): Query<Asked>,
+    Tenant(tenant): Tenant,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let response = tenant_usage_of(&api, &tenant, &asked).await;
     api.count_fetch(asked.server, "tenant", &response);
@@ -256,7 +278,7 @@ fn unknown(tenant: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("no account {tenant:?} on the backends of this server"))
 }
 
-async fn legacy(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+async fn legacy(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
     let response = legacy_of(&api, &asked).await;
     api.count_fetch(asked.server, "legacy", &response);
     response
@@ -307,8 +329,8 @@ fn megabytes(account: &AccountStanding, units: &Units, window: &Window) -> Legac
 
 async fn history(
     State(api): State<UsageApi>,
-    Path(tenant): Path<String>,
-    Query(asked): Query<Asked>,
+    Tenant(tenant): Tenant,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let response = history_of(&api, &tenant, &asked).await;
     api.count_fetch(asked.server, "history", &response);
@@ -353,8 +375,8 @@ async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Respo
 
 async fn recalculate(
     State(api): State<UsageApi>,
-    Path(tenant): Path<String>,
-    Query(asked): Query<Asked>,
+    Tenant(tenant): Tenant,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let response = recalculate_of(&api, &tenant, &asked).await;
     api.count_fetch(asked.server, "recalc", &response);
