@@ -184,3 +184,9 @@ pub fn moved(truth: &Truth, name: &str, from: i64, to: i64) -> (i128, i128) {
     let moved = truth.traffic_between(name, from, to).unwrap();
     (moved.received.into(), moved.sent.into())
 }
+
+/// The config section of a backend that reaches this panel.
+pub fn section(panel: &dyn SimulatedPanel, name: &str, keys: &str) -> String {
+    let settings = settings(panel);
+    format!("\n[[backend]]\nkind = {:?}\nname = {name:?}\n{settings}{keys}\n", panel.kind())
+}

@@ -100,11 +100,8 @@ impl Site {
     pub async fn ran(&self, mut command: Command) -> Ran {
         let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("it hangs").unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let ran = Ran {
-            code: output.status.code(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
-        };
+        let ran =
+            Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
         self.hear(&ran.stdout);
         self.hear(&ran.stderr);
         ran
@@ -229,13 +226,7 @@ impl Daemon<'_> {
         self.until_as(path, "", what, wanted).await
     }
 
-    pub async fn until_as(
-        &self,
-        path: &str,
-        token: &str,
-        what: &str,
-        wanted: impl Fn(&Got) -> bool,
-    ) -> Got {
+    pub async fn until_as(&self, path: &str, token: &str, what: &str, wanted: impl Fn(&Got) -> bool) -> Got {
         let deadline = Instant::now() + PATIENCE;
         let mut last = String::from("no answer");
         while Instant::now() < deadline {
