@@ -20,6 +20,9 @@ pub enum StoreError {
     /// No room left; nothing was written.
     #[error("the database's disk is full; free some space, whmeter tries again at the next poll")]
     Full,
+    /// The database's files cannot be read or written; nothing was written.
+    #[error("the database's files cannot be written ({0}); is its disk full, read-only or broken?")]
+    Disk(String),
     /// Another collector took the backend over meanwhile; this poll must not be written.
     #[error("the lease on {backend} was lost to another whmeter; its poll counts, ours is dropped")]
     LostLease {
@@ -54,6 +57,7 @@ impl From<sqlx::Error> for StoreError {
                     }
                     // SQLITE_FULL; disk full of PostgreSQL and MySQL.
                     "13" | "53100" | "1021" | "1114" => StoreError::Full,
+                    _ if is_trouble_with_files(&code) => StoreError::Disk(database.message().to_string()),
                     _ => StoreError::Database(database.message().to_string()),
                 }
             }
@@ -66,6 +70,12 @@ impl From<sqlx::Error> for StoreError {
             _ => StoreError::Database(error.to_string()),
         }
     }
+}
+
+/// SQLITE_READONLY, SQLITE_IOERR and SQLITE_CANTOPEN, whatever stands above them in the extended code.
+/// The codes of the other databases have five places or are larger.
+fn is_trouble_with_files(code: &str) -> bool {
+    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 14) && code >> 8 < 40)
 }
 
 impl StoreError {

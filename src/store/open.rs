@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migration, Migrator};
-use sqlx::{AnyPool, AssertSqlSafe, Executor, Row, SqlSafeStr};
+use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, SqlSafeStr};
 
 use super::dialect::Dialect;
 use super::{Store, StoreError};
@@ -150,6 +150,15 @@ fn address(url: &str, folder: &Path) -> Result<(Dialect, String), StoreError> {
 }
 
 async fn connect(dialect: Dialect, url: &str, connections: u32) -> Result<AnyPool, StoreError> {
+    // A pool goes on trying for half a minute what fails at once on a full or read-only disk, and then
+    // only says that it waited. So the first connection is made by hand.
+    if dialect == Dialect::Sqlite {
+        let mut first = AnyConnection::connect(url).await?;
+        for statement in session(dialect) {
+            first.execute(AssertSqlSafe(statement)).await?;
+        }
+        first.close().await?;
+    }
     let pool = AnyPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(30))
