@@ -263,7 +263,10 @@ impl Reader<'_> {
         let common: CommonSettings = section.take()?;
         let settings: HttpSettings = section.take()?;
         let http = Http::new(&settings, &section)?.with_clock(clock);
+        // The kind's own secrets are read where it is opened.
+        let mut told = section.clone();
         let opened = (kind.open)(section, http)?;
+        self.warn(&format!("backend {}", common.name), &mut told);
         Metered::new(&common, kind, opened)
     }
 }
@@ -287,7 +290,8 @@ impl File<'_> {
     /// An error about a key of the section at `path`.
     fn error(&self, path: &[&str], error: SettingsError) -> ConfigError {
         let mut keys: Vec<&str> = path.to_vec();
-        keys.extend(error.key.split('.').filter(|key| !key.is_empty()));
+        // `scope[0]` is written as one key and found as two.
+        keys.extend(error.key.split(['.', '[', ']']).filter(|key| !key.is_empty()));
         ConfigError {
             file: self.path.to_path_buf(),
             line: self.find(&keys),
