@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Path, Query, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -26,10 +27,37 @@ const RECALCULATE_EVERY: Seconds = Seconds::new(600);
 /// The longest history one answer gives.
 const LONGEST_HISTORY: u64 = 1100;
 
+/// The query of a request. Texts first, so that a number that is none gets an answer that says so.
 #[derive(Deserialize)]
+struct AskedText {
+    server: Option<String>,
+    days: Option<String>,
+}
+
+#[derive(Clone, Copy)]
 struct Asked {
     server: Option<i64>,
     days: Option<u64>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked, Problem> {
+        let refused = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+        let Query(text) = Query::<AskedText>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| refused(format!("the query cannot be read: {error}")))?;
+        Ok(Asked { server: number("server", text.server)?, days: number("days", text.days)? })
+    }
+}
+
+fn number<T: std::str::FromStr>(key: &str, text: Option<String>) -> Result<Option<T>, Problem> {
+    let parse = |text: String| {
+        let shown: String = text.chars().take(40).collect();
+        let detail = format!("{key}={shown:?} is not a whole number");
+        text.parse().map_err(|_| Problem::new(StatusCode::BAD_REQUEST, detail))
+    };
+    text.map(parse).transpose()
 }
 
 #[derive(Serialize)]
@@ -168,7 +196,7 @@ fn month_shape(window: &Window) -> MonthShape {
     MonthShape { label: window.month.to_string(), tz: window.zone.name(), start: window.start.to_string() }
 }
 
-async fn ping(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+async fn ping(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
     let window = api.window();
     let answer = json!({
         "schema": 1,
@@ -187,7 +215,7 @@ async fn ping(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result
     response
 }
 
-async fn usage(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
     let response = usage_of(&api, &asked).await;
     api.count_fetch(asked.server, "usage", &response);
     response
@@ -222,7 +250,7 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
 async fn tenant_usage(
     State(api): State<UsageApi>,
     Path(tenant): Path<String>,
-    Query(asked): Query<Asked>,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let response = tenant_usage_of(&api, &tenant, &asked).await;
     api.count_fetch(asked.server, "tenant", &response);
@@ -256,7 +284,7 @@ fn unknown(tenant: &str) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("no account {tenant:?} on the backends of this server"))
 }
 
-async fn legacy(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+async fn legacy(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
     let response = legacy_of(&api, &asked).await;
     api.count_fetch(asked.server, "legacy", &response);
     response
@@ -308,7 +336,7 @@ fn megabytes(account: &AccountStanding, units: &Units, window: &Window) -> Legac
 async fn history(
     State(api): State<UsageApi>,
     Path(tenant): Path<String>,
-    Query(asked): Query<Asked>,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let response = history_of(&api, &tenant, &asked).await;
     api.count_fetch(asked.server, "history", &response);
@@ -354,7 +382,7 @@ async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Respo
 async fn recalculate(
     State(api): State<UsageApi>,
     Path(tenant): Path<String>,
-    Query(asked): Query<Asked>,
+    asked: Asked,
 ) -> Result<Response, Problem> {
     let response = recalculate_of(&api, &tenant, &asked).await;
     api.count_fetch(asked.server, "recalc", &response);
