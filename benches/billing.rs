@@ -58,7 +58,11 @@ fn harvest(accounts: usize, at: Timestamp, step: u64) -> Harvest {
     harvest
 }
 
-async fn filled(folder: &tempfile::TempDir, accounts: usize, polls: u64) -> (Store, Vec<Duration>, Vec<Duration>) {
+async fn filled(
+    folder: &tempfile::TempDir,
+    accounts: usize,
+    polls: u64,
+) -> (Store, Vec<Duration>, Vec<Duration>) {
     let store = Store::open(StoreSettings::default(), folder.path()).await.expect("a store");
     let start = Timestamp::new(NOW).expect("in range").minus(Seconds::hours(20 * 24));
     let hour = Seconds::hours(20 * 24 / polls.max(1));
@@ -93,7 +97,9 @@ async fn answers(accounts: usize, runs: usize) {
     let folder = tempfile::tempdir().expect("a folder");
     let (store, _, _) = filled(&folder, accounts, 40).await;
     let settings: WhmcsSettings =
-        Section::new("timezone = 'Europe/Warsaw'".parse().expect("toml"), folder.path()).read().expect("settings");
+        Section::new("timezone = 'Europe/Warsaw'".parse().expect("toml"), folder.path())
+            .read()
+            .expect("settings");
     let (recalculate, _kept) = tokio::sync::mpsc::unbounded_channel();
     let clock = Clock::Fixed(Timestamp::new(NOW).expect("in range"));
     let api = UsageApi::new(store.clone(), clock, Telemetry::new(), rules().zone, &settings, recalculate);
@@ -120,7 +126,11 @@ async fn answers(accounts: usize, runs: usize) {
     let size = body.len() as f64 / 1e6;
     row(&format!("serialise the answer for {accounts} tenants from memory, {size:.1} MB"), &mut bare);
     row("answer GET /v1/whmcs/usage, everything included", &mut ours);
-    println!("{:<62} {:>9.2}x", "ratio of the medians", median(&mut ours).as_secs_f64() / median(&mut bare).as_secs_f64());
+    println!(
+        "{:<62} {:>9.2}x",
+        "ratio of the medians",
+        median(&mut ours).as_secs_f64() / median(&mut bare).as_secs_f64()
+    );
 
     let month = rules().zone.day_of(Timestamp::new(NOW).expect("in range")).month();
     let mut totals = Vec::new();

@@ -82,7 +82,8 @@ impl Polls {
     fn take(&mut self, report: &PollReport, now: Timestamp) {
         match &report.failed {
             Some(error) if error.is_ours() => {
-                let failing = Failing { since: now, reason: error.reason().into(), detail: error.to_string() };
+                let failing =
+                    Failing { since: now, reason: error.reason().into(), detail: error.to_string() };
                 self.not_stored.entry(report.backend.clone()).or_insert(failing);
             }
             _ => drop(self.not_stored.remove(&report.backend)),

@@ -34,12 +34,7 @@ impl Collector {
         Some(self.poll_locked(metered, &mut last, Wish::IfDue).await)
     }
 
-    async fn poll_locked(
-        &self,
-        metered: &Metered,
-        last: &mut LastTime,
-        wish: Wish,
-    ) -> PollReport {
+    async fn poll_locked(&self, metered: &Metered, last: &mut LastTime, wish: Wish) -> PollReport {
         let started = Instant::now();
         let mut report = PollReport::new(metered.id.clone());
         let outcome = self.pass(metered, last, wish, &mut report).await;

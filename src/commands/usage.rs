@@ -143,8 +143,12 @@ impl Usage {
     ) -> Result<(), Failure> {
         let last = period.days().last().unwrap_or(period.first()).month();
         let months = store.folded_months(query, period.first().month(), last).await?;
-        if let (Some(first), Some(last)) = (months.iter().map(|m| m.2).min(), months.iter().map(|m| m.2).max()) {
-            eprintln!("whmeter: days of {first} to {last} are folded into their months; --by month shows them");
+        if let (Some(first), Some(last)) =
+            (months.iter().map(|m| m.2).min(), months.iter().map(|m| m.2).max())
+        {
+            eprintln!(
+                "whmeter: days of {first} to {last} are folded into their months; --by month shows them"
+            );
         }
         Ok(())
     }

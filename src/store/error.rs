@@ -45,18 +45,15 @@ pub enum StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
         match &error {
-            sqlx::Error::Database(database) => {
-                let code = database.code().unwrap_or_default();
-                match code.as_ref() {
-                    // SQLITE_BUSY and SQLITE_LOCKED with their extended codes; lock time-outs of the others.
-                    "5" | "6" | "261" | "262" | "517" | "518" | "773" | "55P03" | "1205" | "1213" => {
-                        StoreError::Locked
-                    }
-                    // SQLITE_FULL; disk full of PostgreSQL and MySQL.
-                    "13" | "53100" | "1021" | "1114" => StoreError::Full,
-                    _ => StoreError::Database(database.message().to_string()),
+            sqlx::Error::Database(database) => match code(database.as_ref()).as_str() {
+                // SQLITE_BUSY and SQLITE_LOCKED with their extended codes; lock time-outs of the others.
+                "5" | "6" | "261" | "262" | "517" | "518" | "773" | "55P03" | "1205" | "1213" => {
+                    StoreError::Locked
                 }
-            }
+                // SQLITE_FULL; disk full of PostgreSQL and MySQL.
+                "13" | "53100" | "1021" | "1114" => StoreError::Full,
+                _ => StoreError::Database(database.message().to_string()),
+            },
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) => {
                 StoreError::Unreachable(error.to_string())
             }
@@ -65,6 +62,14 @@ impl From<sqlx::Error> for StoreError {
             }
             _ => StoreError::Database(error.to_string()),
         }
+    }
+}
+
+/// The database's own code. MySQL's SQLSTATE is the same for nearly everything: its number tells more.
+fn code(error: &dyn sqlx::error::DatabaseError) -> String {
+    match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        Some(error) => error.number().to_string(),
+        None => error.code().unwrap_or_default().into_owned(),
     }
 }
 
