@@ -13,6 +13,8 @@ mod settings;
 mod sign;
 mod sums;
 mod switch;
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod wire;
 

@@ -369,4 +369,44 @@ mod tests {
         assert_eq!((users["8-77"].policy.as_str(), users["8-77"].groups.len()), ("", 0));
         assert_eq!(users["7-42"].status.as_deref(), Some("disabled"));
     }
+
+    /// An answer that is made up while it is read: nothing but the reader can hold it.
+    struct Huge {
+        next: u32,
+        buckets: u32,
+        line: std::io::Cursor<String>,
+    }
+
+    impl Read for Huge {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            let length = self.line.read(into)?;
+            if length > 0 || self.next > self.buckets {
+                return Ok(length);
+            }
+            let padding = "BETWEEN_1024_B_AND_64_KB".repeat(35);
+            let line = match self.next {
+                n if n == self.buckets => "}}".to_string(),
+                n => {
+                    let comma = if n == 0 { "" } else { "," };
+                    format!(r#"{comma}"bucket-{n}":{{"size":{n},"objectsSizesHistogram":{{"{padding}":1}}}}"#)
+                }
+            };
+            self.next += 1;
+            self.line = std::io::Cursor::new(line);
+            self.read(into)
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_buckets_are_read_as_they_come() {
+        let start = r#"{"lastUpdate":"2026-11-20T00:00:00Z","bucketsUsageInfo":{"#;
+        let mut huge = Huge { next: 0, buckets: 100_000, line: std::io::Cursor::new(start.into()) };
+        match Usage::read(&mut huge) {
+            Ok(Usage::Known { sizes, .. }) => {
+                assert_eq!(sizes.len(), 100_000);
+                assert_eq!(sizes["bucket-99999"].clone().map(Bytes::get), Ok(99_999));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
