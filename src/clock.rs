@@ -21,11 +21,7 @@ impl Clock {
             Clock::Fixed(at) => at,
             Clock::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let epoch = Timestamp::from_utc(chrono::DateTime::UNIX_EPOCH);
-                epoch.map_or_else(
-                    |_| unreachable!("1970 is in range"),
-                    |epoch| epoch.plus(Seconds::new(since.as_secs())),
-                )
+                Timestamp::EPOCH.plus(Seconds::new(since.as_secs()))
             }
         }
     }

@@ -7,10 +7,23 @@
 pub mod domain;
 pub mod metering;
 
-// First floor: one outside thing each.
-pub mod backends;
-
 // The stairwell: tools for every floor above the ground.
 pub mod clock;
 pub mod http;
 pub mod settings;
+pub mod telemetry;
+
+// First floor, the edges: one outside thing each.
+pub mod backends;
+pub mod store;
+
+// Second floor, the flows: one job each.
+pub mod collector;
+pub mod exposition;
+pub mod usage_api;
+
+// The roof: wires the rooms, spawns, exits.
+pub mod access;
+pub mod app;
+pub mod commands;
+pub mod config;

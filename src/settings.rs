@@ -35,17 +35,20 @@ pub struct Section {
     table: toml::Table,
     folder: PathBuf,
     warnings: Vec<String>,
+    /// The keys somebody took already, or may take: what a misspelt one may have meant.
+    known: Vec<&'static str>,
 }
 
 impl Section {
     /// A section of a config file that lies in `folder`.
     pub fn new(table: toml::Table, folder: &Path) -> Section {
-        Section { table, folder: folder.to_path_buf(), warnings: Vec::new() }
+        Section { table, folder: folder.to_path_buf(), warnings: Vec::new(), known: Vec::new() }
     }
 
     /// Takes the keys that `T` knows out of the section, leaving the others for somebody else.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<T, SettingsError> {
         let known = fields::<T>();
+        self.known.extend(known);
         self.resolve_secrets(known)?;
         let (mine, rest) =
             std::mem::take(&mut self.table).into_iter().partition(|(key, _)| known.contains(&key.as_str()));
@@ -53,14 +56,22 @@ impl Section {
         read(mine, known)
     }
 
-    /// Reads the whole section; a key that `T` does not know is an error.
+    /// Reads what is left of the section; a key that nobody knows is an error.
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, SettingsError> {
-        let known = fields::<T>();
-        self.resolve_secrets(known)?;
-        if let Some(unknown) = self.table.keys().find(|key| !known.contains(&key.as_str())) {
-            return Err(unknown_key(unknown, known));
-        }
-        read(self.table, known)
+        self.known.extend(fields::<T>());
+        // A misspelt key is better news than the one that is missing because of it.
+        self.refuse_unknown()?;
+        self.take()
+    }
+
+    /// Refuses keys that nobody who took from this section knows.
+    pub fn refuse_unknown(&self) -> Result<(), SettingsError> {
+        let is_known = |key: &str| {
+            let secret = key.strip_suffix("_file").or_else(|| key.strip_suffix("_env"));
+            self.known.contains(&key) || secret.is_some_and(|name| self.known.contains(&name))
+        };
+        let unknown = self.table.keys().find(|key| !is_known(key));
+        unknown.map_or(Ok(()), |unknown| Err(unknown_key(unknown, &self.known)))
     }
 
     /// A path from the config: absolute, or relative to the config file.

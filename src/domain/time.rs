@@ -28,6 +28,9 @@ impl InvalidTime {
 }
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z: earlier than anything that was ever measured.
+    pub const EPOCH: Timestamp = Timestamp(0);
+
     /// Seconds since the epoch; refused before 1970 or after 9999.
     pub fn new(seconds: i64) -> Result<Timestamp, InvalidTime> {
         if (0..=LAST_SECOND).contains(&seconds) {

@@ -20,6 +20,9 @@ pub(super) fn settle_level(
         effects.day(today).level = Some(level);
         return now;
     };
+    if now == before {
+        return before;
+    }
     if at < before.at {
         effects.note(&Source::default(), at, Note::OldAnswer { at });
         return before;

@@ -11,6 +11,11 @@ mod period;
 mod settle;
 mod share;
 
+#[cfg(test)]
+mod never;
+#[cfg(test)]
+mod properties;
+
 pub use book::{AccountBook, Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
 pub use note::{Note, Noted};
 pub use settle::{DayChange, Rules, SeriesChange, Settled, settle};

@@ -1,0 +1,36 @@
+# make demo   simulated panels, a month of history played in fast, and whmeter on SQLite
+# make test   the gate: format, clippy, every test; installs what the tests need
+# make bench  the figures of docs/benchmarks.md
+# make bless  rewrites the golden files after a look at the difference
+
+CARGO ?= cargo
+export WHMETER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+.PHONY: demo test fmt lint tools bench bless release
+
+demo:
+	$(CARGO) build --locked --workspace --bins
+	target/debug/demo --whmeter target/debug/whmeter
+
+release:
+	$(CARGO) build --locked --release
+
+test: fmt lint tools
+	. .tools/env && $(CARGO) test --locked --workspace
+
+fmt:
+	$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+# Real servers and clients: MinIO, mc, promtool, Prometheus. A tool that cannot be had is named, and
+# its tests skip; under CI that is an error.
+tools:
+	tests/tools.sh
+
+bench:
+	$(CARGO) bench --locked
+
+bless:
+	BLESS=1 $(CARGO) test --locked --test exposition

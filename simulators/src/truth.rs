@@ -1,0 +1,273 @@
+//! What every account really holds and really moved: the number a meter has to find.
+//!
+//! An account is made of parts (buckets, machines, network cards). Each part grows by itself
+//! (`growth.rs`) and carries what a test or a client did to it, in the order it happened.
+
+use crate::growth::{Growth, Traffic};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The account that owns the parts nobody owns; it is in no list of accounts.
+pub const NOBODY: &str = "";
+
+/// The known truth of one panel; clones share it.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    seed: u64,
+    accounts: Arc<RwLock<BTreeMap<String, Parts>>>,
+}
+
+type Parts = BTreeMap<String, Part>;
+
+#[derive(Clone, Debug)]
+struct Part {
+    growth: Growth,
+    deeds: Vec<(i64, Deed)>,
+}
+
+/// What was done to a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// From now on it holds exactly this many bytes.
+    HoldLevel(u64),
+    /// From now on it grows by itself again.
+    ReleaseLevel,
+    /// It holds this many bytes more, or fewer.
+    ChangeLevel(i64),
+    /// This many bytes passed at once.
+    Move(Traffic),
+    /// It is gone: holds nothing, moves nothing.
+    Vanish,
+    /// It is back.
+    Reappear,
+}
+
+impl Truth {
+    /// A truth without accounts.
+    pub fn new(seed: u64) -> Self {
+        Self { seed, accounts: Arc::default() }
+    }
+
+    /// Adds an account that has no part yet.
+    pub fn enroll(&self, account: &str) {
+        self.write().entry(account.to_owned()).or_default();
+    }
+
+    /// Adds a part that grows by itself; a known one stays as it is.
+    pub fn enroll_part(&self, account: &str, part: &str) {
+        let growth = Growth::of(self.seed, account, part);
+        self.enroll_growth(account, part, growth);
+    }
+
+    /// Adds a part that holds and moves only what is put there; a known one stays as it is.
+    pub fn enroll_still_part(&self, account: &str, part: &str) {
+        self.enroll_growth(account, part, Growth::STILL);
+    }
+
+    fn enroll_growth(&self, account: &str, part: &str, growth: Growth) {
+        let deeds = Vec::new();
+        self.write()
+            .entry(account.to_owned())
+            .or_default()
+            .entry(part.to_owned())
+            .or_insert(Part { growth, deeds });
+    }
+
+    /// The names of all accounts, sorted.
+    pub fn accounts(&self) -> Vec<String> {
+        let accounts = self.read();
+        accounts.keys().filter(|n| *n != NOBODY).cloned().collect()
+    }
+
+    /// The names of an account's parts, sorted; empty when the account is unknown.
+    pub fn parts(&self, account: &str) -> Vec<String> {
+        let accounts = self.read();
+        let parts = accounts.get(account).into_iter().flat_map(Parts::keys);
+        parts.cloned().collect()
+    }
+
+    /// Bytes the account holds at an instant (epoch seconds); `None` for an unknown account.
+    pub fn level(&self, account: &str, at: i64) -> Option<u64> {
+        let accounts = self.read();
+        let parts = accounts.get(account)?;
+        Some(parts.values().map(|part| part.level(at)).sum())
+    }
+
+    /// Bytes one part holds at an instant; nothing for an unknown one.
+    pub fn part_level(&self, account: &str, part: &str, at: i64) -> u64 {
+        self.with_part(account, part, |part| part.level(at))
+    }
+
+    /// Bytes the account moved from the beginning of time until an instant.
+    pub fn traffic(&self, account: &str, at: i64) -> Option<Traffic> {
+        let accounts = self.read();
+        let moved = accounts.get(account)?.values().map(|part| part.traffic(at));
+        Some(moved.fold(Traffic::default(), |sum, one| sum + one))
+    }
+
+    /// Bytes one part moved from the beginning of time until an instant.
+    pub fn part_traffic(&self, account: &str, part: &str, at: i64) -> Traffic {
+        self.with_part(account, part, |part| part.traffic(at))
+    }
+
+    /// Bytes the account moved after `from` and until `to`, exactly.
+    pub fn traffic_between(&self, account: &str, from: i64, to: i64) -> Option<Traffic> {
+        Some(self.traffic(account, to)? - self.traffic(account, from)?)
+    }
+
+    /// Records what was done to a part at an instant; false when there is no such part.
+    pub fn did(&self, account: &str, part: &str, at: i64, deed: Deed) -> bool {
+        let mut accounts = self.write();
+        let part = accounts.get_mut(account).and_then(|p| p.get_mut(part));
+        part.map(|part| part.did(at, deed)).is_some()
+    }
+
+    /// Makes the account hold exactly `bytes` from an instant on, all of it in its first part.
+    pub fn set_level(&self, account: &str, at: i64, bytes: u64) -> bool {
+        let mut accounts = self.write();
+        let mut left = bytes;
+        let parts = accounts.get_mut(account).into_iter().flat_map(|p| p.iter_mut());
+        let held = parts.map(|(_, part)| part.did(at, Deed::HoldLevel(std::mem::take(&mut left))));
+        held.count() > 0
+    }
+
+    /// Lets `moved` bytes pass through the account's first part at an instant.
+    pub fn add_traffic(&self, account: &str, at: i64, moved: Traffic) -> bool {
+        let mut accounts = self.write();
+        let part = accounts.get_mut(account).and_then(|p| p.values_mut().next());
+        part.map(|part| part.did(at, Deed::Move(moved))).is_some()
+    }
+
+    /// Records the same deed for every part of an account.
+    pub fn did_to_all(&self, account: &str, at: i64, deed: Deed) -> bool {
+        let mut accounts = self.write();
+        let parts = accounts.get_mut(account);
+        parts.map(|parts| parts.values_mut().for_each(|part| part.did(at, deed))).is_some()
+    }
+
+    fn with_part<T: Default>(&self, account: &str, part: &str, ask: impl Fn(&Part) -> T) -> T {
+        let accounts = self.read();
+        let part = accounts.get(account).and_then(|parts| parts.get(part));
+        part.map(ask).unwrap_or_default()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<String, Parts>> {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<String, Parts>> {
+        self.accounts.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Part {
+    fn did(&mut self, at: i64, deed: Deed) {
+        let after = self.deeds.partition_point(|(then, _)| *then <= at);
+        self.deeds.insert(after, (at, deed));
+    }
+
+    fn until(&self, at: i64) -> impl Iterator<Item = &(i64, Deed)> {
+        self.deeds.iter().take_while(move |(then, _)| *then <= at)
+    }
+
+    fn level(&self, at: i64) -> u64 {
+        let (mut held, mut changed, mut gone) = (None, 0_i128, false);
+        for (_, deed) in self.until(at) {
+            match deed {
+                Deed::HoldLevel(bytes) => (held, changed) = (Some(*bytes), 0),
+                Deed::ReleaseLevel => (held, changed) = (None, 0),
+                Deed::ChangeLevel(bytes) => changed += i128::from(*bytes),
+                Deed::Vanish => gone = true,
+                Deed::Reappear => gone = false,
+                Deed::Move(_) => {}
+            }
+        }
+        if gone {
+            return 0;
+        }
+        let own = held.unwrap_or_else(|| self.growth.level(at));
+        let level = (i128::from(own) + changed).max(0);
+        u64::try_from(level).unwrap_or(u64::MAX)
+    }
+
+    fn traffic(&self, at: i64) -> Traffic {
+        let mut moved = Traffic::default();
+        let mut since = Some(Traffic::default());
+        for (then, deed) in self.until(at) {
+            match (deed, since) {
+                (Deed::Move(bytes), _) => moved = moved + *bytes,
+                (Deed::Vanish, Some(base)) => {
+                    moved = moved + (self.growth.traffic(*then) - base);
+                    since = None;
+                }
+                (Deed::Reappear, None) => since = Some(self.growth.traffic(*then)),
+                _ => {}
+            }
+        }
+        match since {
+            Some(base) => moved + (self.growth.traffic(at) - base),
+            None => moved,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_795_000_000;
+
+    fn truth() -> Truth {
+        let truth = Truth::new(1);
+        truth.enroll_part("7-41", "a");
+        truth.enroll_part("7-41", "b");
+        truth
+    }
+
+    #[test]
+    fn spans_add_up_to_the_byte() {
+        let truth = truth();
+        let whole = truth.traffic_between("7-41", NOW, NOW + 86_400).unwrap_or_default();
+        let parts = (0..96).map(|n| truth.traffic_between("7-41", NOW + n * 900, NOW + (n + 1) * 900));
+        let sum = parts.flatten().fold(Traffic::default(), |sum, one| sum + one);
+        assert_eq!(whole, sum);
+        assert!(whole.sent > 0);
+    }
+
+    #[test]
+    fn a_set_level_holds_from_its_instant_on() {
+        let truth = truth();
+        let before = truth.level("7-41", NOW - 1);
+        assert!(truth.set_level("7-41", NOW, 5_000));
+        assert_eq!(truth.level("7-41", NOW - 1), before);
+        assert_eq!(truth.level("7-41", NOW), Some(5_000));
+        truth.did("7-41", "b", NOW + 5, Deed::ChangeLevel(-70));
+        truth.did("7-41", "a", NOW + 5, Deed::ChangeLevel(-70));
+        assert_eq!(truth.level("7-41", NOW + 5), Some(4_930));
+        truth.did_to_all("7-41", NOW + 9, Deed::ReleaseLevel);
+        assert_eq!(truth.level("7-41", NOW + 9), self::truth().level("7-41", NOW + 9));
+    }
+
+    #[test]
+    fn added_traffic_is_added_once() {
+        let truth = truth();
+        let moved = Traffic { received: 7, sent: 11 };
+        let own = truth.traffic_between("7-41", NOW, NOW + 60).unwrap_or_default();
+        assert!(truth.add_traffic("7-41", NOW + 30, moved));
+        let now = truth.traffic_between("7-41", NOW, NOW + 60).unwrap_or_default();
+        assert_eq!(now - own, moved);
+    }
+
+    #[test]
+    fn the_vanished_hold_and_move_nothing() {
+        let truth = truth();
+        truth.did_to_all("7-41", NOW, Deed::Vanish);
+        assert_eq!(truth.level("7-41", NOW + 10), Some(0));
+        let away = truth.traffic_between("7-41", NOW, NOW + 3_600);
+        assert_eq!(away, Some(Traffic::default()));
+        truth.did_to_all("7-41", NOW + 3_600, Deed::Reappear);
+        let back = truth.traffic_between("7-41", NOW + 3_600, NOW + 7_200);
+        assert_eq!(back, self::truth().traffic_between("7-41", NOW + 3_600, NOW + 7_200));
+        assert_eq!(truth.level("nobody", NOW), None);
+    }
+}

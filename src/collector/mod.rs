@@ -1,0 +1,237 @@
+//! Asks every backend when it is due and has the answers settled and stored.
+//!
+//! It works nothing out itself: the ground floor settles, the store keeps. One backend's trouble is
+//! never another's.
+
+mod metered;
+mod poll;
+mod timetable;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
+
+pub use metered::{CommonSettings, Metered};
+pub use timetable::Schedule;
+
+use crate::backends::BackendError;
+use crate::clock::Clock;
+use crate::domain::{AccountName, BackendId, BillingZone, Harvest, Reason, Seconds, Timestamp, Unclaimed};
+use crate::metering::Rules;
+use crate::store::{Store, StoreError};
+use crate::telemetry::Telemetry;
+
+/// How many backends are polled at once.
+const POLLS_AT_ONCE: usize = 8;
+
+/// Polls the configured backends.
+pub struct Collector {
+    store: Store,
+    clock: Clock,
+    rules: Rules,
+    telemetry: Telemetry,
+    holder: String,
+    backends: RwLock<Arc<Vec<Arc<Metered>>>>,
+    due: RwLock<HashMap<BackendId, Timestamp>>,
+    at_once: Semaphore,
+    polled: mpsc::UnboundedSender<PollReport>,
+}
+
+/// How one poll went.
+#[derive(Debug)]
+pub struct PollReport {
+    /// The backend.
+    pub backend: BackendId,
+    /// Accounts of which everything asked for was read.
+    pub accounts_read: usize,
+    /// What was not read.
+    pub accounts_failed: Vec<FailedAccount>,
+    /// Day points made or moved.
+    pub day_points_changed: usize,
+    /// Things settling noticed.
+    pub noted: usize,
+    /// Usage that belongs to no single account.
+    pub unclaimed: Vec<Unclaimed>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+    /// Why the whole poll failed.
+    pub failed: Option<PollError>,
+}
+
+/// An account that could not be read.
+#[derive(Clone, Debug)]
+pub struct FailedAccount {
+    /// The account.
+    pub account: AccountName,
+    /// Why, as a label.
+    pub reason: Reason,
+    /// Why, for people.
+    pub detail: String,
+}
+
+/// Why a poll failed.
+#[derive(Debug, thiserror::Error)]
+pub enum PollError {
+    /// The panel could not be asked.
+    #[error("{0}")]
+    Panel(BackendError),
+    /// What it said could not be stored.
+    #[error("{0}")]
+    Store(StoreError),
+    /// Another whmeter holds the lease.
+    #[error("another whmeter is polling it now")]
+    Elsewhere,
+}
+
+impl PollReport {
+    fn new(backend: BackendId) -> PollReport {
+        PollReport {
+            backend,
+            accounts_read: 0,
+            accounts_failed: Vec::new(),
+            day_points_changed: 0,
+            noted: 0,
+            unclaimed: Vec::new(),
+            warnings: Vec::new(),
+            took: Duration::ZERO,
+            failed: None,
+        }
+    }
+
+    fn count(&mut self, harvest: &Harvest) {
+        for (account, harvested) in harvest.accounts() {
+            match harvested.unread.first() {
+                None => self.accounts_read += 1,
+                Some(unread) => self.accounts_failed.push(FailedAccount {
+                    account: account.clone(),
+                    reason: unread.reason,
+                    detail: unread.detail.clone(),
+                }),
+            }
+        }
+        self.unclaimed = harvest.unclaimed_usage().to_vec();
+        self.warnings = harvest.warnings().to_vec();
+    }
+}
+
+impl Collector {
+    /// A collector that polls nothing yet. Every poll's report goes to `polled`.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        rules: Rules,
+        telemetry: Telemetry,
+        polled: mpsc::UnboundedSender<PollReport>,
+    ) -> Collector {
+        Collector {
+            store,
+            clock,
+            rules,
+            telemetry,
+            holder: format!("{:016x}", rand::random::<u64>()),
+            backends: RwLock::new(Arc::new(Vec::new())),
+            due: RwLock::new(HashMap::new()),
+            at_once: Semaphore::new(POLLS_AT_ONCE),
+            polled,
+        }
+    }
+
+    /// Takes in a new list of backends; polls that run go on to their end.
+    pub async fn configure(&self, backends: Vec<Metered>) -> Result<(), StoreError> {
+        let last: HashMap<BackendId, Option<Timestamp>> =
+            self.store.backends().await?.into_iter().map(|state| (state.backend, state.polled_at)).collect();
+        let now = self.clock.now();
+        let due = backends.iter().map(|metered| {
+            let last = last.get(&metered.id).copied().flatten();
+            (metered.id.clone(), metered.schedule.first_due(&metered.id, last, now, self.rules.zone))
+        });
+        let due = due.collect();
+        let backends = backends.into_iter().map(Arc::new).collect();
+        *self.backends.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(backends);
+        *self.due.write().unwrap_or_else(PoisonError::into_inner) = due;
+        Ok(())
+    }
+
+    /// The zone that cuts days.
+    pub fn zone(&self) -> BillingZone {
+        self.rules.zone
+    }
+
+    /// The configured backends.
+    pub fn backends(&self) -> Arc<Vec<Arc<Metered>>> {
+        self.backends.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The configured backend called `name`.
+    pub fn backend(&self, name: &str) -> Option<Arc<Metered>> {
+        self.backends().iter().find(|metered| metered.id.as_str() == name).cloned()
+    }
+
+    /// Starts the timetable. Stop it with [`JobScheduler::shutdown`].
+    ///
+    /// The scheduler only ticks, once a second and in UTC: it goes by the wall clock, so a machine that
+    /// slept wakes to it. What is due is ours to say, because its jobs with a time zone run an hour off
+    /// after a clock change and it has no spread.
+    pub async fn start(self: &Arc<Self>) -> Result<JobScheduler, JobSchedulerError> {
+        let scheduler = JobScheduler::new().await?;
+        let collector = Arc::clone(self);
+        let tick = Job::new_async("* * * * * *", move |_, _| {
+            let collector = Arc::clone(&collector);
+            Box::pin(async move { collector.poll_whoever_is_due() })
+        })?;
+        scheduler.add(tick).await?;
+        scheduler.start().await?;
+        Ok(scheduler)
+    }
+
+    /// Starts a poll of every backend that is due, each in a task of its own.
+    fn poll_whoever_is_due(self: &Arc<Self>) {
+        let now = self.clock.now();
+        for metered in self.backends().iter() {
+            if !self.take_turn(metered, now) {
+                continue;
+            }
+            let (collector, metered) = (Arc::clone(self), Arc::clone(metered));
+            tokio::spawn(async move {
+                let Ok(_permit) = collector.at_once.acquire().await else { return };
+                if let Some(report) = collector.poll_due(&metered).await {
+                    // Nobody listens any more only while the house is being left.
+                    let _ = collector.polled.send(report);
+                }
+            });
+        }
+    }
+
+    /// Whether a backend is due; if so it is due again only at its next time.
+    fn take_turn(&self, metered: &Metered, now: Timestamp) -> bool {
+        let mut due = self.due.write().unwrap_or_else(PoisonError::into_inner);
+        let next = metered.schedule.next_due(&metered.id, now, self.rules.zone);
+        let turn = due.entry(metered.id.clone()).or_insert(now);
+        // A clock that was put back would leave it due in a far future: then the near one counts.
+        if *turn > next.plus(Seconds::new(1)) {
+            *turn = next;
+        }
+        if *turn > now {
+            return false;
+        }
+        *turn = next;
+        true
+    }
+
+    /// Polls one account of one backend soon, because somebody asked for it.
+    pub fn poll_soon(self: &Arc<Self>, backend: &str, account: Option<AccountName>) -> bool {
+        let Some(metered) = self.backend(backend) else { return false };
+        let collector = Arc::clone(self);
+        tokio::spawn(async move {
+            let Ok(_permit) = collector.at_once.acquire().await else { return };
+            let report = collector.poll(&metered, account).await;
+            let _ = collector.polled.send(report);
+        });
+        true
+    }
+}

@@ -1,0 +1,241 @@
+//! One pass over one backend: lease, ask, settle, commit. What goes wrong stays with this backend.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::metered::{LastTime, Metered};
+use super::{Collector, PollError, PollReport};
+use crate::backends::{Ask, BackendError};
+use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
+use crate::metering::{Noted, settle};
+use crate::store::{Lease, Poll, StoreError};
+use crate::telemetry::PollOutcome;
+
+/// A lease is this long, and renewed at a third of it: a collector that dies keeps others out no longer.
+const LEASE: Seconds = Seconds::new(60);
+
+/// A panel that refuses our credentials is left alone this long at first, twice as long each time.
+const FIRST_PARKING: Seconds = Seconds::new(15 * 60);
+const LONGEST_PARKING: Seconds = Seconds::hours(24);
+
+impl Collector {
+    /// Polls one backend now, for everybody or for one account.
+    pub async fn poll(&self, metered: &Metered, only: Option<AccountName>) -> PollReport {
+        let mut last = metered.last.lock().await;
+        self.poll_locked(metered, &mut last, only).await
+    }
+
+    /// Polls a backend that is due, unless it is being polled already or wants to be left alone.
+    pub(super) async fn poll_due(&self, metered: &Metered) -> Option<PollReport> {
+        let mut last = metered.last.try_lock().ok()?;
+        if last.not_before.is_some_and(|time| self.clock.now() < time) {
+            return None;
+        }
+        Some(self.poll_locked(metered, &mut last, None).await)
+    }
+
+    async fn poll_locked(
+        &self,
+        metered: &Metered,
+        last: &mut LastTime,
+        only: Option<AccountName>,
+    ) -> PollReport {
+        let started = Instant::now();
+        let mut report = PollReport::new(metered.id.clone());
+        let outcome = self.pass(metered, last, only, &mut report).await;
+        report.took = started.elapsed();
+        if let Err(error) = outcome {
+            report.failed = Some(error);
+        }
+        self.tell(metered, &report);
+        report
+    }
+
+    async fn pass(
+        &self,
+        metered: &Metered,
+        last: &mut LastTime,
+        only: Option<AccountName>,
+        report: &mut PollReport,
+    ) -> Result<(), PollError> {
+        let now = self.clock.now();
+        let lease = self.store.take_lease(&metered.id, metered.kind.name, &self.holder, now, LEASE).await?;
+        let lease = lease.ok_or(PollError::Elsewhere)?;
+        let heart = Heartbeat::start(self, lease.clone());
+        let outcome = self.under_lease(metered, last, only, now, &lease, report).await;
+        drop(heart);
+        // Not given back, it would run out by itself: nothing to be done about it here.
+        if let Err(error) = self.store.release_lease(&lease).await {
+            tracing::debug!(backend = %metered.id, "lease not given back: {error}");
+        }
+        outcome
+    }
+
+    async fn under_lease(
+        &self,
+        metered: &Metered,
+        last: &mut LastTime,
+        only: Option<AccountName>,
+        now: Timestamp,
+        lease: &Lease,
+        report: &mut PollReport,
+    ) -> Result<(), PollError> {
+        let loaded = match self.store.load(&metered.id, last.loaded.take()).await {
+            Ok(loaded) => loaded,
+            Err(error) => return Err(error.into()),
+        };
+        let ask = Ask { now, since: loaded.book.last_look, only };
+        let harvest = match self.ask(metered, &ask).await {
+            Ok(harvest) => harvest,
+            Err(error) => {
+                last.loaded = Some(loaded);
+                self.note_refusal(last, &error, now);
+                self.store.record_failure(lease, now, error.reason(), &error.to_string()).await?;
+                return Err(PollError::Panel(error));
+            }
+        };
+        (last.refusals, last.not_before) = (0, None);
+        report.count(&harvest);
+        let rules = self.rules;
+        let partial = ask.only.is_some();
+        // Settling a hundred thousand accounts is work for a thread that nobody waits on.
+        let (harvest, mut loaded, settled) = tokio::task::spawn_blocking(move || {
+            let settled = settle(&loaded.book, &harvest, now, &rules);
+            (harvest, loaded, settled)
+        })
+        .await
+        .map_err(|error| PollError::Panel(crashed(&error)))?;
+        report.noted = settled.notes.len();
+        self.tell_notes(metered, &settled.notes);
+        let poll = Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, partial };
+        // A book that was not committed may not be believed: it is loaded again next time.
+        report.day_points_changed = self.store.commit(lease, &mut loaded, poll).await?.day_points;
+        last.loaded = Some(loaded);
+        Ok(())
+    }
+
+    /// Asks the panel within its budget; a crash in its code is an answer we did not understand.
+    async fn ask(&self, metered: &Metered, ask: &Ask) -> Result<Harvest, BackendError> {
+        let (backend, ask) = (Arc::clone(&metered.backend), ask.clone());
+        let asking = tokio::spawn(async move {
+            let mut harvest = Harvest::new();
+            backend.poll(&ask, &mut harvest).await.map(|()| harvest)
+        });
+        let stop = asking.abort_handle();
+        let answered = tokio::time::timeout(metered.budget, asking).await;
+        let mut harvest = match answered {
+            Err(_) => {
+                stop.abort();
+                let within = humantime::format_duration(metered.budget);
+                return Err(BackendError::Unreachable(format!("the poll did not end within {within}")));
+            }
+            Ok(Err(error)) => return Err(crashed(&error)),
+            Ok(Ok(harvest)) => harvest?,
+        };
+        harvest.retain(|account| metered.wants(account));
+        Ok(harvest)
+    }
+
+    fn note_refusal(&self, last: &mut LastTime, error: &BackendError, now: Timestamp) {
+        match error {
+            BackendError::Refused(_) => {
+                let doubled = FIRST_PARKING.get() << last.refusals.min(10);
+                last.refusals += 1;
+                last.not_before = Some(now.plus(Seconds::new(doubled.min(LONGEST_PARKING.get()))));
+            }
+            BackendError::Busy { after: Some(after), .. } => {
+                last.not_before = Some(now.plus(Seconds::new(after.as_secs())));
+            }
+            _ => {}
+        }
+    }
+
+    /// Logs a poll and counts it, once.
+    fn tell(&self, metered: &Metered, report: &PollReport) {
+        let backend = &metered.id;
+        let took = report.took;
+        match &report.failed {
+            None => tracing::info!(
+                %backend, accounts = report.accounts_read, failed = report.accounts_failed.len(),
+                day_points = report.day_points_changed, ?took, "polled"
+            ),
+            Some(PollError::Elsewhere) => tracing::debug!(%backend, "polled by another whmeter"),
+            Some(error) => tracing::warn!(%backend, reason = error.reason(), ?took, "poll failed: {error}"),
+        }
+        for warning in &report.warnings {
+            tracing::warn!(%backend, "{warning}");
+        }
+        for failed in &report.accounts_failed {
+            tracing::warn!(%backend, account = %failed.account, reason = %failed.reason, "not read: {}", failed.detail);
+        }
+        let outcome = match &report.failed {
+            // Whoever polls it counts it.
+            Some(PollError::Elsewhere) => return,
+            Some(error) => PollOutcome::Failed(error.reason()),
+            None => PollOutcome::Read { read: report.accounts_read, failed: report.accounts_failed.len() },
+        };
+        self.telemetry.poll_done(backend, outcome, took);
+        if report.failed.is_none() {
+            self.telemetry.unclaimed(backend, &report.unclaimed);
+        }
+    }
+
+    fn tell_notes(&self, metered: &Metered, notes: &[Noted]) {
+        for noted in notes {
+            self.telemetry.note(&metered.id, &noted.note);
+            tracing::debug!(
+                backend = %metered.id, account = %noted.account, meter = %noted.meter, source = %noted.source,
+                "{}", noted.note
+            );
+        }
+    }
+}
+
+fn crashed(error: &tokio::task::JoinError) -> BackendError {
+    let at = "our own code".to_string();
+    BackendError::Unexpected { at, detail: format!("it stopped: {error}; please report this") }
+}
+
+/// Renews a lease while a poll lasts.
+struct Heartbeat(tokio::task::JoinHandle<()>);
+
+impl Heartbeat {
+    fn start(collector: &Collector, lease: Lease) -> Heartbeat {
+        let (store, clock) = (collector.store.clone(), collector.clock);
+        Heartbeat(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_secs(LEASE.get() / 3)).await;
+                // A lease that is lost is noticed by the commit, which refuses.
+                let _ = store.renew_lease(&lease, clock.now(), LEASE).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl From<StoreError> for PollError {
+    fn from(error: StoreError) -> PollError {
+        PollError::Store(error)
+    }
+}
+
+impl PollError {
+    /// Whether the trouble is on our side, so that the store may know nothing of it.
+    pub fn is_ours(&self) -> bool {
+        matches!(self, PollError::Store(_))
+    }
+
+    /// The label value.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            PollError::Panel(error) => error.reason().name(),
+            PollError::Store(_) => "store",
+            PollError::Elsewhere => Reason::Busy.name(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `whmeter check`: the config, then the store and every backend, step by step. Writes nothing.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::poll::chosen;
+use super::{ConfigArg, Failure, Outcome, print, print_json};
+use crate::backends::{Ask, CheckStep};
+use crate::collector::Metered;
+use crate::domain::{Harvest, Timestamp};
+use crate::store::Store;
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// This backend only
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of the report.
+struct Line {
+    of: String,
+    step: String,
+    /// What was found, or what is wrong.
+    outcome: Result<String, String>,
+    fatal: bool,
+}
+
+impl Check {
+    pub(super) async fn run(self) -> Outcome {
+        let (config, clock) = self.config.read("error")?;
+        let all: Vec<_> = config.backends.into_iter().map(std::sync::Arc::new).collect();
+        let backends = chosen(&all, self.backend.as_deref())?;
+        let mut lines = vec![Line {
+            of: "config".into(),
+            step: config.path.display().to_string(),
+            outcome: Ok(format!("valid, {} backends", all.len())),
+            fatal: true,
+        }];
+        for warning in config.warnings {
+            lines.push(Line {
+                of: "config".into(),
+                step: "warning".into(),
+                outcome: Err(warning),
+                fatal: false,
+            });
+        }
+        let store = Store::check(&config.store, &config.folder).await;
+        lines.push(Line {
+            of: "store".into(),
+            step: "database".into(),
+            outcome: store.map_err(|error| error.to_string()),
+            fatal: true,
+        });
+        let checks = backends.iter().map(|metered| check_backend(metered, clock.now()));
+        lines.extend(futures_util::future::join_all(checks).await.into_iter().flatten());
+        if self.json {
+            print_json(&lines.iter().map(shape).collect::<Vec<_>>())?;
+        } else {
+            lines.iter().for_each(show);
+        }
+        match lines.iter().filter(|line| line.fatal && line.outcome.is_err()).count() {
+            0 => Ok(()),
+            failed => Err(Failure::Tried(format!("{failed} of {} checks failed; see above", lines.len()))),
+        }
+    }
+}
+
+async fn check_backend(metered: &Metered, now: Timestamp) -> Vec<Line> {
+    let mut steps = Vec::new();
+    metered.backend.check(&mut steps).await;
+    let usable = steps.iter().all(|step| step.outcome.is_ok() || !step.fatal);
+    if usable {
+        steps.push(listing(metered, now).await);
+    }
+    let line = |step: CheckStep| Line {
+        of: metered.id.to_string(),
+        step: step.name,
+        outcome: step.outcome.map_err(|error| error.to_string()),
+        fatal: step.fatal,
+    };
+    steps.into_iter().map(line).collect()
+}
+
+/// One full listing, thrown away.
+async fn listing(metered: &Metered, now: Timestamp) -> CheckStep {
+    let mut harvest = Harvest::new();
+    let polled = metered.backend.poll(&Ask { now, since: None, only: None }, &mut harvest).await;
+    harvest.retain(|account| metered.wants(account));
+    let unread = harvest.accounts().values().filter(|harvested| !harvested.unread.is_empty()).count();
+    let seen = harvest.accounts().len();
+    let outcome = polled.map(|()| match unread {
+        0 => format!("{seen} accounts"),
+        _ => format!("{seen} accounts, {unread} of them not read in full"),
+    });
+    CheckStep { name: "full listing".into(), outcome, fatal: true }
+}
+
+fn show(line: &Line) {
+    let (mark, text) = match (&line.outcome, line.fatal) {
+        (Ok(found), _) => ("ok  ", found),
+        (Err(wrong), true) => ("FAIL", wrong),
+        (Err(wrong), false) => ("warn", wrong),
+    };
+    print(format!("{mark}  {}: {}: {text}", line.of, line.step));
+}
+
+fn shape(line: &Line) -> Value {
+    let detail = line.outcome.as_ref().unwrap_or_else(|wrong| wrong);
+    json!({ "of": line.of, "step": line.step, "ok": line.outcome.is_ok(), "fatal": line.fatal, "detail": detail })
+}

@@ -1,0 +1,170 @@
+//! The command line: one file per command, each thin.
+
+mod check;
+mod explain;
+mod poll;
+mod prune;
+mod sample_config;
+mod serve;
+mod table;
+mod usage;
+mod version;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::domain::Timestamp;
+use crate::store::Store;
+use crate::telemetry::{LogFormat, init_logs};
+
+/// Usage-billing meter for hosting panels.
+#[derive(Debug, Parser)]
+#[command(name = "whmeter", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// The daemon: polls, stores and exposes
+    Serve(serve::Serve),
+    /// Validates the config, then tries the store and every backend step by step; writes nothing
+    Check(check::Check),
+    /// Prints a commented config with these kinds (all of them without an argument)
+    SampleConfig(sample_config::SampleConfig),
+    /// One pass now, by the same code and lease as serve
+    Poll(poll::Poll),
+    /// The numbers
+    Usage(usage::Usage),
+    /// Why this number: every day, the readings behind it, restarts and gaps
+    Explain(explain::Explain),
+    /// Retention now
+    Prune(prune::Prune),
+    /// Version, commit and store schema
+    Version(version::Version),
+}
+
+/// What every command that needs the config takes.
+#[derive(Debug, Args)]
+struct ConfigArg {
+    /// The config file; else $WHMETER_CONFIG, ./whmeter.toml, /etc/whmeter/whmeter.toml
+    #[arg(long, value_name = "FILE", env = "WHMETER_CONFIG")]
+    config: Option<PathBuf>,
+    /// Pretend it is this time (for demos, replays and tests)
+    #[arg(long, value_name = "TIME", hide = true, env = "WHMETER_NOW")]
+    now: Option<String>,
+    /// How log lines look
+    #[arg(long, value_name = "human|json", default_value = "human", env = "WHMETER_LOG_FORMAT")]
+    log_format: String,
+}
+
+/// How a command ends.
+enum Failure {
+    /// It was tried and failed: exit code 1.
+    Tried(String),
+    /// The config or the arguments are wrong: exit code 2.
+    Misused(String),
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::Misused(error.to_string())
+    }
+}
+
+impl<E: Into<crate::app::AppError>> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Tried(error.into().to_string())
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+impl ConfigArg {
+    fn clock(&self) -> Result<Clock, Failure> {
+        let Some(text) = &self.now else { return Ok(Clock::System) };
+        let seconds = text.parse::<i64>().ok().and_then(|seconds| Timestamp::new(seconds).ok());
+        let written = || text.parse().ok().and_then(|time| Timestamp::from_utc(time).ok());
+        let wrong =
+            || Failure::Misused(format!("--now {text:?}: expected 2026-11-20T12:00:00Z or epoch seconds"));
+        seconds.or_else(written).map(Clock::Fixed).ok_or_else(wrong)
+    }
+
+    fn path(&self) -> PathBuf {
+        let known = ["whmeter.toml", "/etc/whmeter/whmeter.toml"].map(PathBuf::from);
+        let found = self.config.clone().or_else(|| known.iter().find(|path| path.exists()).cloned());
+        found.unwrap_or_else(|| known[0].clone())
+    }
+
+    /// Reads the config, and sets up logs of at least `level`.
+    fn read(&self, level: &str) -> Result<(Config, Clock), Failure> {
+        let format = match self.log_format.as_str() {
+            "human" => LogFormat::Human,
+            "json" => LogFormat::Json,
+            other => return Err(Failure::Misused(format!("--log-format {other:?}: expected human or json"))),
+        };
+        init_logs(level, format).map_err(|error| Failure::Misused(error.to_string()))?;
+        let clock = self.clock()?;
+        Ok((Config::read(&self.path(), clock)?, clock))
+    }
+
+    /// Reads the config and opens the store.
+    async fn store(&self) -> Result<(Config, Clock, Store), Failure> {
+        let (config, clock) = self.read("warn")?;
+        let store = Store::open(config.store.clone(), &config.folder).await?;
+        Ok((config, clock, store))
+    }
+}
+
+/// Runs the command that was asked for.
+pub fn run(cli: Cli) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("whmeter: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(command) => command.run().await,
+            Command::Check(command) => command.run().await,
+            Command::SampleConfig(command) => command.run(),
+            Command::Poll(command) => command.run().await,
+            Command::Usage(command) => command.run().await,
+            Command::Explain(command) => command.run().await,
+            Command::Prune(command) => command.run().await,
+            Command::Version(command) => command.run(),
+        }
+    });
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Tried(why)) => {
+            eprintln!("whmeter: {why}");
+            ExitCode::from(1)
+        }
+        Err(Failure::Misused(why)) => {
+            eprintln!("whmeter: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints a line; a reader that went away (`| head`) is not an error.
+fn print(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints a value as JSON.
+fn print_json(value: &impl serde::Serialize) -> Outcome {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Tried(error.to_string()))?;
+    print(text);
+    Ok(())
+}

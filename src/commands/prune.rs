@@ -1,0 +1,29 @@
+//! `whmeter prune`: retention now.
+
+use clap::Args;
+use serde_json::json;
+
+use super::{ConfigArg, Outcome, print, print_json};
+
+#[derive(Debug, Args)]
+pub(super) struct Prune {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Prune {
+    pub(super) async fn run(self) -> Outcome {
+        let (config, clock, store) = self.config.store().await?;
+        let keep = config.backends.iter().filter_map(|m| Some((m.id.clone(), m.keep_days?))).collect();
+        let pruned = store.prune(config.zone.day_of(clock.now()), &keep).await?;
+        store.close().await;
+        if self.json {
+            return print_json(&json!({ "day_points": pruned.day_points }));
+        }
+        print(format!("{} day points folded into their months", pruned.day_points));
+        Ok(())
+    }
+}

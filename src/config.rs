@@ -1,0 +1,344 @@
+//! The config file: read once, each section handed to the room that owns it.
+//!
+//! Every error says file, line, key, what came and what was expected.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::access::{Token, TokenSettings};
+use crate::backends::{self, KINDS};
+use crate::clock::Clock;
+use crate::collector::{CommonSettings, Metered};
+use crate::domain::{BillingZone, Seconds};
+use crate::http::{Http, HttpSettings};
+use crate::metering::Rules;
+use crate::settings::{Section, SettingsError};
+use crate::store::StoreSettings;
+use crate::usage_api::{Servers, WhmcsSettings};
+
+/// Everything the file says, checked.
+pub struct Config {
+    /// The file.
+    pub path: PathBuf,
+    /// The folder that paths in the file are relative to.
+    pub folder: PathBuf,
+    /// `[whmcs]`.
+    pub whmcs: WhmcsSettings,
+    /// The zone that cuts days and months.
+    pub zone: BillingZone,
+    /// `[store]`.
+    pub store: StoreSettings,
+    /// `[http]`.
+    pub http: ServeSettings,
+    /// Who may ask what.
+    pub tokens: Vec<Token>,
+    /// The panels.
+    pub backends: Vec<Metered>,
+    /// What works but should be mended.
+    pub warnings: Vec<String>,
+}
+
+/// The `[http]` section.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct ServeSettings {
+    /// Where everything is served that has no address of its own.
+    pub listen: std::net::SocketAddr,
+    /// An address of its own for the metrics.
+    pub metrics_listen: Option<std::net::SocketAddr>,
+    /// An address of its own for WHMCS's routes and the JSON under /v1.
+    pub api_listen: Option<std::net::SocketAddr>,
+    /// An address of its own for the console.
+    pub console_listen: Option<std::net::SocketAddr>,
+    /// The certificate chain (PEM); with it everything is served over TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key (PEM).
+    pub tls_key: Option<PathBuf>,
+    /// Who may ask what; without any only loopback addresses are accepted, and all is open on them.
+    pub token: Vec<toml::Table>,
+}
+
+impl Default for ServeSettings {
+    fn default() -> ServeSettings {
+        ServeSettings {
+            listen: ([127, 0, 0, 1], 9480).into(),
+            metrics_listen: None,
+            api_listen: None,
+            console_listen: None,
+            tls_cert: None,
+            tls_key: None,
+            token: Vec::new(),
+        }
+    }
+}
+
+impl ServeSettings {
+    /// Every address that is served.
+    pub fn addresses(&self) -> Vec<std::net::SocketAddr> {
+        let own = [self.metrics_listen, self.api_listen, self.console_listen];
+        std::iter::once(self.listen).chain(own.into_iter().flatten()).collect()
+    }
+}
+
+/// What is wrong with the config, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    file: PathBuf,
+    line: Option<usize>,
+    key: String,
+    problem: String,
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        write!(f, ": {}", self.problem)
+    }
+}
+
+const SECTIONS: [&str; 4] = ["whmcs", "store", "http", "backend"];
+
+impl Config {
+    /// Reads and checks the file. `clock` is what backends sign by.
+    pub fn read(path: &Path, clock: Clock) -> Result<Config, ConfigError> {
+        let alone = |problem: String| ConfigError {
+            file: path.to_path_buf(),
+            line: None,
+            key: String::new(),
+            problem,
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| alone(format!("cannot read it: {error}; `whmeter sample-config` prints one")))?;
+        let file = File { path, text: &text };
+        let mut table: toml::Table = toml::from_str(&text).map_err(|error| file.syntax(&error))?;
+        if let Some(unknown) = table.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
+            let expected = format!("unknown section; expected one of {}", SECTIONS.join(", "));
+            return Err(file.error(&[unknown], SettingsError::new("", expected)));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut reader = Reader { file, folder, warnings: Vec::new() };
+        let whmcs: WhmcsSettings = reader.section("whmcs", table.remove("whmcs"))?;
+        let zone = BillingZone::parse(&whmcs.timezone).map_err(|error| {
+            reader.file.error(&["whmcs"], SettingsError::new("timezone", error.to_string()))
+        })?;
+        let store = reader.section("store", table.remove("store"))?;
+        let http: ServeSettings = reader.section("http", table.remove("http"))?;
+        let tokens = reader.tokens(&http)?;
+        let backends = reader.backends(table.remove("backend"), clock)?;
+        let warnings = reader.warnings;
+        let folder = folder.to_path_buf();
+        Ok(Config { path: path.to_path_buf(), folder, whmcs, zone, store, http, tokens, backends, warnings })
+    }
+
+    /// The rules readings are settled by.
+    pub fn rules(&self) -> Rules {
+        Rules { zone: self.zone, max_gap: self.max_age() }
+    }
+
+    /// How old a number may be before it is withheld.
+    pub fn max_age(&self) -> Seconds {
+        Seconds::new(self.whmcs.max_age.0.as_secs())
+    }
+
+    /// Which backends answer for which WHMCS server.
+    pub fn servers(&self) -> Servers {
+        let mut servers = Servers::new();
+        for metered in &self.backends {
+            if let Some(server) = metered.whmcs_server {
+                servers.entry(server).or_default().push(metered.id.clone());
+            }
+        }
+        servers
+    }
+}
+
+/// Goes through the sections, gathering warnings.
+struct Reader<'a> {
+    file: File<'a>,
+    folder: &'a Path,
+    warnings: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn section<T: serde::de::DeserializeOwned>(
+        &mut self,
+        name: &str,
+        value: Option<toml::Value>,
+    ) -> Result<T, ConfigError> {
+        let table = match value {
+            None => toml::Table::new(),
+            Some(toml::Value::Table(table)) => table,
+            Some(other) => {
+                let problem = format!("expected a section [{name}], found a {}", other.type_str());
+                return Err(self.file.error(&[name], SettingsError::new("", problem)));
+            }
+        };
+        let mut section = Section::new(table, self.folder);
+        let settings = section.take();
+        self.warn(name, &mut section);
+        section.refuse_unknown().and(settings).map_err(|error| self.file.error(&[name], error))
+    }
+
+    fn warn(&mut self, name: &str, section: &mut Section) {
+        self.warnings.extend(section.take_warnings().into_iter().map(|warning| format!("{name}: {warning}")));
+    }
+
+    fn tokens(&mut self, http: &ServeSettings) -> Result<Vec<Token>, ConfigError> {
+        let mut tokens = Vec::new();
+        for (index, table) in http.token.iter().enumerate() {
+            let number = index.to_string();
+            let at = ["http", "token", number.as_str()];
+            let mut section = Section::new(table.clone(), self.folder);
+            let settings = section.take::<TokenSettings>();
+            self.warn("http.token", &mut section);
+            let token = section.refuse_unknown().and(settings).and_then(Token::new);
+            tokens.push(token.map_err(|error| self.file.error(&at, error))?);
+        }
+        let open = http.addresses().into_iter().find(|address| !address.ip().is_loopback());
+        if let Some(address) = open.filter(|_| tokens.is_empty()) {
+            let problem = format!(
+                "{address} can be reached by others, and without any [[http.token]] everything on it would be open; add tokens or listen on 127.0.0.1"
+            );
+            return Err(self.file.error(&["http"], SettingsError::new("listen", problem)));
+        }
+        if http.tls_cert.is_some() != http.tls_key.is_some() {
+            let problem = "tls_cert and tls_key belong together; give both or none";
+            return Err(self.file.error(&["http"], SettingsError::new("tls_cert", problem)));
+        }
+        Ok(tokens)
+    }
+
+    fn backends(&mut self, value: Option<toml::Value>, clock: Clock) -> Result<Vec<Metered>, ConfigError> {
+        let list = match value {
+            None => Vec::new(),
+            Some(toml::Value::Array(list)) => list,
+            Some(_) => {
+                let problem = "expected [[backend]], in double brackets, once for each panel";
+                return Err(self.file.error(&["backend"], SettingsError::new("", problem)));
+            }
+        };
+        let mut backends: Vec<Metered> = Vec::new();
+        for (index, value) in list.into_iter().enumerate() {
+            let number = index.to_string();
+            let at = ["backend", number.as_str()];
+            let metered = self.backend(value, clock).map_err(|error| self.file.error(&at, error))?;
+            if backends.iter().any(|other| other.id == metered.id) {
+                let problem = format!(
+                    "another backend is called {} already; names are keys and must differ",
+                    metered.id
+                );
+                return Err(self.file.error(&at, SettingsError::new("name", problem)));
+            }
+            backends.push(metered);
+        }
+        Ok(backends)
+    }
+
+    fn backend(&mut self, value: toml::Value, clock: Clock) -> Result<Metered, SettingsError> {
+        let toml::Value::Table(mut table) = value else {
+            return Err(SettingsError::new("", "expected [[backend]], in double brackets"));
+        };
+        let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        let expected = || format!("expected one of {}", known.join(", "));
+        let kind = match table.remove("kind") {
+            Some(toml::Value::String(name)) => backends::kind(&name)
+                .ok_or_else(|| SettingsError::new("kind", format!("{name:?} is unknown; {}", expected())))?,
+            Some(_) => return Err(SettingsError::new("kind", expected())),
+            None => return Err(SettingsError::new("kind", format!("missing; {}", expected()))),
+        };
+        let mut section = Section::new(table, self.folder);
+        let common: CommonSettings = section.take()?;
+        let settings: HttpSettings = section.take()?;
+        let http = Http::new(&settings, &section)?.with_clock(clock);
+        let opened = (kind.open)(section, http)?;
+        Metered::new(&common, kind, opened)
+    }
+}
+
+/// The text, to find the line of a key.
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn syntax(&self, error: &toml::de::Error) -> ConfigError {
+        ConfigError {
+            file: self.path.to_path_buf(),
+            line: error.span().map(|span| self.line(&span)),
+            key: String::new(),
+            problem: format!("not valid TOML: {}", error.message()),
+        }
+    }
+
+    /// An error about a key of the section at `path`.
+    fn error(&self, path: &[&str], error: SettingsError) -> ConfigError {
+        let mut keys: Vec<&str> = path.to_vec();
+        keys.extend(error.key.split('.').filter(|key| !key.is_empty()));
+        ConfigError {
+            file: self.path.to_path_buf(),
+            line: self.find(&keys),
+            key: shown(&keys),
+            problem: error.problem,
+        }
+    }
+
+    /// The line of a key, or of the section it should be in.
+    fn find(&self, keys: &[&str]) -> Option<usize> {
+        let root = DeTable::parse(self.text).ok()?;
+        let mut table = Some(root.get_ref());
+        let mut array: Option<&[Spanned<DeValue<'_>>]> = None;
+        let mut found: Option<Range<usize>> = None;
+        for key in keys {
+            let value = match (table, array) {
+                (Some(here), _) => {
+                    here.iter().find(|(name, _)| name.get_ref() == key).map(|(name, value)| {
+                        found = Some(name.span());
+                        value
+                    })
+                }
+                (None, Some(list)) => {
+                    key.parse::<usize>().ok().and_then(|index| list.get(index)).inspect(|value| {
+                        found = Some(value.span());
+                    })
+                }
+                (None, None) => None,
+            };
+            let Some(value) = value else { break };
+            table = value.get_ref().as_table();
+            array = value.get_ref().as_array().map(|list| &list[..]);
+        }
+        found.map(|span| self.line(&span))
+    }
+
+    fn line(&self, span: &Range<usize>) -> usize {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        before.matches('\n').count() + 1
+    }
+}
+
+/// `backend[0].url`.
+fn shown(keys: &[&str]) -> String {
+    let mut shown = String::new();
+    for key in keys {
+        match key.parse::<usize>() {
+            Ok(index) => shown.push_str(&format!("[{index}]")),
+            Err(_) if shown.is_empty() => shown.push_str(key),
+            Err(_) => shown.push_str(&format!(".{key}")),
+        }
+    }
+    shown
+}

@@ -1,0 +1,228 @@
+//! What one account's standing looks like as sample lines. Pure, and in whole numbers.
+//!
+//! Nothing here guesses: what is unknown, gone, too old or of another month has no line.
+
+use std::borrow::Cow;
+
+use super::format::{Format, Kind, escape};
+use crate::domain::{AccountName, BackendId, BillingZone, Bytes, Meter, Month, Policy, Seconds, Timestamp};
+use crate::store::{AccountStanding, SeriesStanding};
+
+/// How many families describe accounts.
+pub(super) const FAMILIES: usize = 8;
+
+/// The sample lines of some accounts, by family.
+pub(super) type Lines = [Vec<u8>; FAMILIES];
+
+const STORAGE_USED: usize = 0;
+const STORAGE_LIMIT: usize = 1;
+const TRAFFIC: usize = 2;
+const TRAFFIC_MONTH: usize = 3;
+const LIMIT_USED: usize = 4;
+const LIMITED: usize = 5;
+const SUSPENDED: usize = 6;
+const DESCRIPTION: usize = 7;
+
+/// Name, kind and help of every family, in the order of the page.
+const ABOUT: [(&str, Kind, &str); FAMILIES] = [
+    (
+        "whmeter_storage_used_bytes",
+        Kind::Gauge,
+        "Bytes the account stores, as the panel last measured; asked for at every poll, not at every scrape.",
+    ),
+    ("whmeter_storage_limit_bytes", Kind::Gauge, "Bytes the account may store, by the panel."),
+    (
+        "whmeter_traffic_bytes_total",
+        Kind::Counter,
+        "Bytes settled since whmeter first saw the account; goes on when the panel restarts its own count. \
+         in: towards the customer's service, out: from it, both: the panel does not tell them apart.",
+    ),
+    (
+        "whmeter_traffic_month_bytes",
+        Kind::Gauge,
+        "Bytes moved in the running billing month; absent until the account is first read in it.",
+    ),
+    ("whmeter_limit_used_ratio", Kind::Gauge, "Used / limit, rounded down to five places."),
+    (
+        "whmeter_account_limited",
+        Kind::Gauge,
+        "1 when the panel shows our limited policy, 0 when the standard.",
+    ),
+    ("whmeter_account_suspended", Kind::Gauge, "1 when the panel has the account switched off, else 0."),
+    ("whmeter_account_info", Kind::Gauge, "What describes the account, to join with; always 1."),
+];
+
+/// The lines above a family's samples.
+pub(super) fn head(out: &mut Vec<u8>, family: usize, format: Format) {
+    let (name, kind, help) = ABOUT[family];
+    format.head(out, name, kind, help);
+}
+
+/// The time a page is true at, and what it calls too old.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    /// The time of the page.
+    pub now: Timestamp,
+    /// How old a measurement may be and still be shown.
+    pub max_age: Seconds,
+    /// The billing month that runs.
+    pub month: Month,
+    /// The first instant of the next one.
+    pub month_end: Timestamp,
+}
+
+impl Moment {
+    /// The moment `now` in a billing zone.
+    pub fn new(now: Timestamp, max_age: Seconds, zone: BillingZone) -> Moment {
+        let month = zone.day_of(now).month();
+        Moment { now, max_age, month, month_end: zone.start_of(month.next().first()) }
+    }
+
+    /// The first instant at which something measured at `at` is too old.
+    fn expiry(&self, at: Timestamp) -> Timestamp {
+        at.plus(self.max_age).plus(Seconds::new(1))
+    }
+}
+
+/// The first instant there is.
+pub(super) fn epoch() -> Timestamp {
+    Timestamp::new(0).unwrap_or_else(|_| unreachable!("1970 is in range"))
+}
+
+/// An instant no page lives to see.
+pub(super) fn never() -> Timestamp {
+    epoch().plus(Seconds::new(u64::MAX))
+}
+
+/// What all lines of one backend begin with, written once.
+#[derive(Clone, Debug)]
+pub(super) struct Words {
+    starts: [String; FAMILIES],
+    kind: String,
+}
+
+impl Words {
+    /// The words for accounts of `backend`.
+    pub fn new(backend: &BackendId, kind: &str) -> Words {
+        let backend = escape(backend.as_str());
+        Words {
+            starts: ABOUT.map(|(name, ..)| format!("{name}{{backend=\"{backend}\",account=\"")),
+            kind: format!("\",kind=\"{}", escape(kind)),
+        }
+    }
+}
+
+/// Adds an account's lines, and returns the first instant at which they would change by themselves.
+pub(super) fn account(
+    lines: &mut Lines,
+    words: &Words,
+    name: &AccountName,
+    standing: &AccountStanding,
+    moment: &Moment,
+) -> Timestamp {
+    if standing.gone_at.is_some() {
+        return never();
+    }
+    let mut pen = Pen { lines, words, name: escape(name.as_str()) };
+    let mut due = never();
+    for series in &standing.series {
+        let expiry = moment.expiry(series.at);
+        if moment.now < expiry {
+            due = due.min(expiry);
+            pen.series(series, standing.storage_limit, moment.month);
+        }
+    }
+    // The panel's other statements carry no time of their own. They came with the readings, so they
+    // are believed as long as the newest reading is.
+    let told = standing.series.iter().map(|series| series.at).fold(standing.first_seen, Timestamp::max);
+    let expiry = moment.expiry(told);
+    if moment.now < expiry {
+        due = due.min(expiry);
+        pen.facts(standing);
+    }
+    pen.description(standing);
+    due
+}
+
+/// Traffic whose direction a panel does not tell is `both`: a label value `total` beside `in` and
+/// `out` would make `sum` over the directions count twice, and Prometheus's naming rules forbid it.
+fn direction(meter: Meter) -> Option<&'static str> {
+    match meter {
+        Meter::StorageUsed => None,
+        Meter::TrafficIn => Some("\",direction=\"in\"} "),
+        Meter::TrafficOut => Some("\",direction=\"out\"} "),
+        Meter::TrafficTotal => Some("\",direction=\"both\"} "),
+    }
+}
+
+/// Writes the lines of one account.
+struct Pen<'a, 'w> {
+    lines: &'a mut Lines,
+    words: &'w Words,
+    name: Cow<'a, str>,
+}
+
+impl Pen<'_, '_> {
+    fn series(&mut self, series: &SeriesStanding, limit: Option<Bytes>, month: Month) {
+        if let Some(direction) = direction(series.meter) {
+            self.number(TRAFFIC, direction, series.shown.get());
+            if let Some(so_far) = series.month.filter(|so_far| so_far.month == month) {
+                self.number(TRAFFIC_MONTH, direction, so_far.amount.get());
+            }
+        } else if let Some(level) = series.level {
+            self.number(STORAGE_USED, "\"} ", level.get());
+            // A limit of zero means there is none: nothing is a part of it.
+            if let Some(limit) = limit.filter(|limit| *limit > Bytes::ZERO) {
+                self.ratio("\",meter=\"storage\"} ", level, limit);
+            }
+        }
+    }
+
+    fn facts(&mut self, standing: &AccountStanding) {
+        if let Some(limit) = standing.storage_limit {
+            self.number(STORAGE_LIMIT, "\"} ", limit.get());
+        }
+        if let Some(policy) = standing.policy {
+            self.number(LIMITED, "\"} ", u64::from(policy == Policy::Limited));
+        }
+        if let Some(suspended) = standing.suspended {
+            self.number(SUSPENDED, "\"} ", u64::from(suspended));
+        }
+    }
+
+    fn description(&mut self, standing: &AccountStanding) {
+        let package = escape(standing.package.as_deref().unwrap_or_default());
+        let domain = escape(standing.domain.as_deref().unwrap_or_default());
+        let kind = &self.words.kind;
+        let line = self.start(DESCRIPTION);
+        for part in [kind, "\",package=\"", &package, "\",domain=\"", &domain] {
+            line.extend_from_slice(part.as_bytes());
+        }
+        line.extend_from_slice(b"\",service=\"\",client=\"\",product=\"\"} 1\n");
+    }
+
+    fn number(&mut self, family: usize, end: &str, value: u64) {
+        let line = self.start(family);
+        line.extend_from_slice(end.as_bytes());
+        line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+        line.push(b'\n');
+    }
+
+    fn ratio(&mut self, end: &str, used: Bytes, limit: Bytes) {
+        let ratio = u128::from(used.get()) * 100_000 / u128::from(limit.get());
+        let line = self.start(LIMIT_USED);
+        line.extend_from_slice(end.as_bytes());
+        line.extend_from_slice(itoa::Buffer::new().format(ratio / 100_000).as_bytes());
+        line.push(b'.');
+        // The leading 1 stands in for the zeros that a plain number would drop.
+        line.extend_from_slice(&itoa::Buffer::new().format(100_000 + ratio % 100_000).as_bytes()[1..]);
+        line.push(b'\n');
+    }
+
+    fn start(&mut self, family: usize) -> &mut Vec<u8> {
+        let line = &mut self.lines[family];
+        line.extend_from_slice(self.words.starts[family].as_bytes());
+        line.extend_from_slice(self.name.as_bytes());
+        line
+    }
+}

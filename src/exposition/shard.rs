@@ -1,0 +1,262 @@
+//! One backend's part of the page, in groups of neighbouring accounts.
+//!
+//! A change is made in two steps, so that scrapes are hardly ever kept waiting: [`Shard::plan`] renders
+//! with the page readable by everybody, [`Shard::apply`] only moves finished bytes.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::chunk::Chunk;
+use super::render::{self, FAMILIES, Lines, Moment, Words};
+use crate::domain::{AccountName, BackendId, Timestamp};
+use crate::store::{AccountStanding, Standing};
+
+/// Accounts per group. Larger ones pack better and make fewer pieces to send; smaller ones mean less
+/// to pack anew when a few accounts changed. A chunk is about 20 kB, its gzip member about 3 kB.
+const GROUP: usize = 256;
+
+/// An account and how it stands.
+type Member = (AccountName, Arc<AccountStanding>);
+
+/// A changed account; `None` when it leaves the page.
+pub(super) type Change = (AccountName, Option<Arc<AccountStanding>>);
+
+/// One backend's accounts on the page, sorted by name.
+#[derive(Debug)]
+pub(super) struct Shard {
+    version: i64,
+    words: Words,
+    /// At least one; only a single one may be empty.
+    groups: Vec<Group>,
+}
+
+/// Neighbouring accounts whose lines are kept together.
+#[derive(Debug)]
+struct Group {
+    members: Vec<Member>,
+    chunks: [Arc<Chunk>; FAMILIES],
+    /// Where each member's lines end in each chunk. In one place, because to patch a member is to look
+    /// at all its chunks, and what that costs is the memory it touches.
+    ends: Arc<Vec<[u32; FAMILIES]>>,
+    /// When to look at it again although nobody reports a change.
+    due: Timestamp,
+}
+
+/// What is to happen to one group.
+enum Edit {
+    Keep,
+    Patch(Vec<Patch>),
+    Replace(Vec<Group>),
+}
+
+/// New lines for one account of a group.
+struct Patch {
+    place: usize,
+    standing: Arc<AccountStanding>,
+    due: Timestamp,
+    lines: Vec<(usize, Vec<u8>)>,
+}
+
+/// What is to happen to a shard: one edit for each of its groups.
+pub(super) struct Plan {
+    edits: Vec<Edit>,
+}
+
+/// What a change threw out. Freeing it takes time, so it is dropped when nobody waits.
+pub(super) struct Thrown(#[expect(dead_code, reason = "held to be dropped later")] Vec<Group>);
+
+impl Shard {
+    /// A backend of which no account is known yet.
+    pub fn new(backend: &BackendId, kind: &str) -> Shard {
+        Shard { version: i64::MIN, words: Words::new(backend, kind), groups: vec![Group::empty()] }
+    }
+
+    /// The next instant at which its text changes by itself.
+    pub fn due(&self) -> Timestamp {
+        self.groups.iter().map(|group| group.due).min().unwrap_or_else(render::never)
+    }
+
+    /// Its pieces of one family.
+    pub fn chunks(&self, family: usize) -> impl Iterator<Item = &Arc<Chunk>> {
+        self.groups.iter().map(move |group| &group.chunks[family]).filter(|chunk| !chunk.text().is_empty())
+    }
+
+    /// What differs between what is held and `standing`, sorted by name.
+    pub fn changes(&self, standing: &Standing) -> Vec<Change> {
+        if standing.version == self.version {
+            return Vec::new();
+        }
+        if standing.changed_since == self.version {
+            let mut names: Vec<_> = standing.changed.iter().collect();
+            names.sort_unstable();
+            names.dedup();
+            return if names.len() * 8 < standing.accounts.len() {
+                names.into_iter().map(|name| change(name, standing.accounts.get(name))).collect()
+            } else {
+                // Walking along the whole map is cheaper than asking it for so many.
+                let mut all = standing.accounts.iter().peekable();
+                let mut find = |name: &AccountName| {
+                    while all.next_if(|(known, _)| *known < name).is_some() {}
+                    all.next_if(|(known, _)| *known == name).map(|(_, account)| account)
+                };
+                names.into_iter().map(|name| change(name, find(name))).collect()
+            };
+        }
+        // Something was missed: everybody is looked at, also those the store no longer knows.
+        let mut changes: Vec<_> =
+            standing.accounts.iter().map(|(name, account)| change(name, Some(account))).collect();
+        let members = self.groups.iter().flat_map(|group| &group.members);
+        changes.extend(
+            members.filter(|(name, _)| !standing.accounts.contains_key(name)).map(|(n, _)| (n.clone(), None)),
+        );
+        changes.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        changes
+    }
+
+    /// Renders what `changes` and the time ask for; `anew` renders everything.
+    pub fn plan(&self, mut changes: &[Change], moment: &Moment, anew: bool) -> Plan {
+        let mut edits = Vec::with_capacity(self.groups.len());
+        for (index, group) in self.groups.iter().enumerate() {
+            let next = self.groups.get(index + 1).and_then(|next| next.members.first());
+            let mine = next.map_or(changes.len(), |(first, _)| changes.partition_point(|c| c.0 < *first));
+            let (mine, rest) = changes.split_at(mine);
+            changes = rest;
+            edits.push(group.plan(mine, &self.words, moment, anew));
+        }
+        Plan { edits }
+    }
+
+    /// Puts a plan into effect. `version` is the store's, when the plan came from there.
+    pub fn apply(&mut self, plan: Plan, version: Option<i64>) -> Thrown {
+        let mut thrown = Vec::new();
+        let groups = std::mem::take(&mut self.groups);
+        for (mut group, edit) in groups.into_iter().zip(plan.edits) {
+            match edit {
+                Edit::Keep => self.groups.push(group),
+                Edit::Patch(patches) => {
+                    group.patch(patches);
+                    self.groups.push(group);
+                }
+                Edit::Replace(groups) => {
+                    self.groups.extend(groups);
+                    thrown.push(group);
+                }
+            }
+        }
+        if self.groups.is_empty() {
+            self.groups.push(Group::empty());
+        }
+        self.version = version.unwrap_or(self.version);
+        Thrown(thrown)
+    }
+}
+
+/// An account as the page sees it: one that is gone leaves at once.
+fn change(name: &AccountName, account: Option<&Arc<AccountStanding>>) -> Change {
+    (name.clone(), account.filter(|account| account.gone_at.is_none()).cloned())
+}
+
+impl Group {
+    fn empty() -> Group {
+        Group { members: Vec::new(), chunks: Default::default(), ends: Arc::default(), due: render::never() }
+    }
+
+    fn find(&self, name: &AccountName) -> Result<usize, usize> {
+        self.members.binary_search_by(|(held, _)| held.cmp(name))
+    }
+
+    fn plan(&self, changes: &[Change], words: &Words, moment: &Moment, anew: bool) -> Edit {
+        let anew = anew || moment.now >= self.due;
+        if changes.is_empty() && !anew {
+            return Edit::Keep;
+        }
+        // A few changed values are patched in; many, or a comer or leaver, are written in one go.
+        if !anew
+            && changes.len() * 4 <= self.members.len()
+            && let Some(patches) = self.patches(changes, words, moment)
+        {
+            return Edit::Patch(patches);
+        }
+        let members = self.merged(changes);
+        // Groups are split only when they have grown far beyond their size, so that they do not shift
+        // with every new account.
+        let size = if members.len() > 2 * GROUP { GROUP } else { members.len().max(1) };
+        Edit::Replace(members.chunks(size).map(|part| self.successor(part, words, moment)).collect())
+    }
+
+    /// The changes as patches, or `None` when somebody comes or leaves.
+    fn patches(&self, changes: &[Change], words: &Words, moment: &Moment) -> Option<Vec<Patch>> {
+        let mut patches = Vec::with_capacity(changes.len());
+        let mut lines = Lines::default();
+        for (name, standing) in changes {
+            let (place, standing) = match (self.find(name), standing) {
+                (Ok(place), Some(standing)) => (place, standing),
+                (Err(_), None) => continue,
+                _ => return None,
+            };
+            lines.iter_mut().for_each(Vec::clear);
+            let due = render::account(&mut lines, words, name, standing, moment);
+            let held = |family: usize| &self.chunks[family].text()[self.range(place, family)];
+            let changed = lines.iter().enumerate().filter(|(family, new)| held(*family) != new.as_slice());
+            let lines = changed.map(|(family, new)| (family, new.clone())).collect();
+            patches.push(Patch { place, standing: Arc::clone(standing), due, lines });
+        }
+        Some(patches)
+    }
+
+    fn patch(&mut self, patches: Vec<Patch>) {
+        for patch in patches {
+            for (family, lines) in patch.lines {
+                let range = self.range(patch.place, family);
+                let (old, new) = (range.len() as u32, lines.len() as u32);
+                // In place when nobody is reading it, otherwise in a copy.
+                Arc::make_mut(&mut self.chunks[family]).patch(range, &lines);
+                if old != new {
+                    for ends in &mut Arc::make_mut(&mut self.ends)[patch.place..] {
+                        ends[family] = ends[family] - old + new;
+                    }
+                }
+            }
+            self.members[patch.place].1 = patch.standing;
+            // May now be earlier than needed: then the group is looked at once in vain.
+            self.due = self.due.min(patch.due);
+        }
+    }
+
+    /// Where a member's lines are in a chunk.
+    fn range(&self, place: usize, family: usize) -> Range<usize> {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before][family]);
+        start as usize..self.ends[place][family] as usize
+    }
+
+    fn merged(&self, changes: &[Change]) -> Vec<Member> {
+        let mut members = Vec::with_capacity(self.members.len() + changes.len());
+        let mut held = self.members.iter().peekable();
+        for (name, standing) in changes {
+            while let Some(before) = held.next_if(|(held, _)| held < name) {
+                members.push(before.clone());
+            }
+            held.next_if(|(held, _)| held == name);
+            members.extend(standing.iter().map(|standing| (name.clone(), Arc::clone(standing))));
+        }
+        members.extend(held.cloned());
+        members
+    }
+
+    /// The group of these members, keeping each piece (and its gzip member) that comes out the same.
+    fn successor(&self, members: &[Member], words: &Words, moment: &Moment) -> Group {
+        let mut lines = Lines::default();
+        let mut ends = Vec::with_capacity(members.len());
+        let mut due = render::never();
+        for (name, standing) in members {
+            due = due.min(render::account(&mut lines, words, name, standing, moment));
+            ends.push(std::array::from_fn(|family| lines[family].len() as u32));
+        }
+        let chunks = std::array::from_fn(|family| {
+            let (held, lines) = (&self.chunks[family], &lines[family]);
+            if held.text() == lines.as_slice() { Arc::clone(held) } else { Chunk::new(lines.to_vec()) }
+        });
+        let ends = if *self.ends == ends { Arc::clone(&self.ends) } else { Arc::new(ends) };
+        Group { members: members.to_vec(), chunks, ends, due }
+    }
+}

@@ -1,0 +1,115 @@
+//! The sentences of "What never happens" that settling answers for, each by its number; 3 and 4 are
+//! properties, the others have their tests where they are kept (store, settings, usage API).
+
+use super::properties::{Ledger, bytes, counter, name, one, rules, start};
+use crate::domain::*;
+
+fn gauge(at: Timestamp, level: u64) -> Harvest {
+    one(Meter::StorageUsed, Reading::Gauge { at, level: bytes(level) })
+}
+
+fn notes(ledger: &Ledger) -> Vec<&'static str> {
+    ledger.notes.iter().map(|noted| noted.note.name()).collect()
+}
+
+#[test]
+fn never_1_unknown_never_becomes_zero() {
+    let mut ledger = Ledger::default();
+    let hour = |n| start().plus(Seconds::hours(n));
+    ledger.take(&gauge(hour(0), 100), hour(0));
+    // The account is seen but its storage was not read: nothing of it moves.
+    let mut harvest = Harvest::new();
+    harvest.unread(&name(), Some(Meter::StorageUsed), Reason::Unexpected, "bucket not scanned");
+    harvest.listed_everyone();
+    assert_eq!(ledger.take(&harvest, hour(1)), 0);
+    // Three days nobody measured have no level and no time; they are not days of zero bytes.
+    ledger.take(&gauge(hour(80), 100), hour(80));
+    let days: Vec<_> =
+        ledger.days.iter().map(|((_, _, day), sums)| (day.to_string(), sums.0, sums.2)).collect();
+    assert_eq!(days, [("2026-10-24".to_string(), 100, 0), ("2026-10-27".to_string(), 100, 0)]);
+    assert_eq!(notes(&ledger), ["first_sight", "gap"]);
+    // A real zero is stored as zero.
+    ledger.take(&gauge(hour(81), 0), hour(81));
+    assert_eq!(ledger.days.last_key_value().map(|(_, sums)| sums.0), Some(0));
+}
+
+#[test]
+fn never_2_first_sight_bills_nothing_unless_the_panel_proves_it_new() {
+    let mut ledger = Ledger::default();
+    let hour = |n| start().plus(Seconds::hours(n));
+    let mut first = one(Meter::TrafficOut, counter(hour(1), Epoch::Since(start()), 900));
+    first.listed_everyone();
+    ledger.take(&first, hour(1));
+    assert_eq!(ledger.sum(Meter::TrafficOut), 0);
+    // A second counter that began after that look counts in full, one that began before does not.
+    let mut second = Harvest::new();
+    for (source, began) in [("new", 90), ("old", 30)] {
+        let epoch = Epoch::Since(start().plus(Seconds::new(began * 60)));
+        let source = Source::new(source).expect("a name");
+        let reading = Reading::Counter { source, at: hour(2), epoch, count: bytes(500) };
+        second.read(&name(), Meter::TrafficOut, reading);
+    }
+    ledger.take(&second, hour(2));
+    assert_eq!(ledger.sum(Meter::TrafficOut), 500);
+    assert_eq!(notes(&ledger), ["first_sight", "began_since_last_look", "first_sight"]);
+}
+
+#[test]
+fn never_4_a_difference_across_midnight_is_shared_by_time_and_the_last_day_takes_the_remainder() {
+    let mut ledger = Ledger::default();
+    let zone = rules().zone;
+    let midnight = zone.start_of(UsageDay::parse("2026-10-26").expect("a day"));
+    let (from, to) = (midnight.minus(Seconds::new(200)), midnight.plus(Seconds::new(100)));
+    ledger.take(&one(Meter::TrafficIn, counter(from, Epoch::Silent, 1000)), from);
+    ledger.take(&one(Meter::TrafficIn, counter(to, Epoch::Silent, 1100)), to);
+    let days: Vec<_> = ledger.days.iter().map(|((_, _, day), sums)| (day.to_string(), sums.0)).collect();
+    assert_eq!(days, [("2026-10-25".to_string(), 66), ("2026-10-26".to_string(), 34)]);
+}
+
+#[test]
+fn days_of_25_hours_hold_25_hours() {
+    let mut ledger = Ledger::default();
+    let zone = rules().zone;
+    let day = UsageDay::parse("2026-10-25").expect("a day");
+    let span = zone.span_of(day).expect("a day");
+    let mut at = span.start().minus(Seconds::hours(1));
+    while at < span.end().plus(Seconds::hours(1)) {
+        ledger.take(&gauge(at, 10), at);
+        at = at.plus(Seconds::new(900));
+    }
+    let sums = ledger.days[&(name(), Meter::StorageUsed, day)];
+    assert_eq!(sums, (10, 10 * 25 * 60, 25 * 60));
+}
+
+#[test]
+fn never_7_a_panel_that_repeats_old_data_moves_nothing_and_says_so() {
+    let mut ledger = Ledger::default();
+    let hour = |n| start().plus(Seconds::hours(n));
+    ledger.take(&gauge(hour(2), 100), hour(2));
+    assert_eq!(ledger.take(&gauge(hour(1), 50), hour(3)), 0);
+    assert_eq!(ledger.series(Meter::StorageUsed).at, Some(hour(2)), "its age stays what it is");
+    // A clock that is ahead does not make tomorrow's numbers: it was measured when we asked.
+    ledger.take(&gauge(hour(30), 70), hour(4));
+    assert_eq!(ledger.series(Meter::StorageUsed).at, Some(hour(4)));
+    assert_eq!(notes(&ledger), ["first_sight", "old_answer", "clock_ahead"]);
+}
+
+#[test]
+fn month_totals_are_counters_whose_epoch_is_the_month() {
+    let mut ledger = Ledger::default();
+    let zone = rules().zone;
+    let first = |month: &str| zone.start_of(Month::parse(month).expect("a month").first());
+    let (october, november) = (first("2026-10"), first("2026-11"));
+    let (late, early) = (november.minus(Seconds::new(600)), november.plus(Seconds::new(300)));
+    ledger.take(
+        &one(Meter::TrafficOut, counter(late.minus(Seconds::hours(1)), Epoch::Since(october), 9_000)),
+        late,
+    );
+    ledger.take(&one(Meter::TrafficOut, counter(late, Epoch::Since(october), 9_500)), late);
+    ledger.take(&one(Meter::TrafficOut, counter(early, Epoch::Since(november), 40)), early);
+    let days: Vec<_> = ledger.days.iter().map(|((_, _, day), sums)| (day.to_string(), sums.0)).collect();
+    assert_eq!(days, [("2026-10-31".to_string(), 500), ("2026-11-01".to_string(), 40)]);
+    // The old month's answer, served once more from a cache, changes nothing.
+    let again = early.plus(Seconds::new(60));
+    assert_eq!(ledger.take(&one(Meter::TrafficOut, counter(again, Epoch::Since(october), 9_600)), again), 0);
+}

@@ -1,0 +1,207 @@
+//! Loads what we believe of a backend: the book for settling, and the numbers its rows have.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use sqlx::AnyConnection;
+
+use super::sql::{Columns, rows};
+use super::standing::{AccountStanding, account_columns, series_columns};
+use super::{Store, StoreError};
+use crate::domain::{
+    AccountName, BackendId, Bytes, Epoch, Meter, Month, Seconds, Source, Span, Timestamp, UsageDay,
+};
+use crate::metering::{Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
+
+/// A backend's book as committed at one version. Whoever holds the lease may keep it in memory: a
+/// commit against any other version is refused.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What to settle against.
+    pub book: Book,
+    pub(super) version: i64,
+    pub(super) accounts: HashMap<AccountName, KnownAccount>,
+}
+
+/// The rows an account has.
+#[derive(Clone, Debug)]
+pub(super) struct KnownAccount {
+    pub id: i64,
+    pub series: BTreeMap<Meter, i64>,
+    /// As it stands, without its series: what a poll compares with to see what changed.
+    pub standing: AccountStanding,
+}
+
+impl Store {
+    /// Loads a backend's book, unless `kept` is the newest version already.
+    pub async fn load(&self, backend: &BackendId, kept: Option<Loaded>) -> Result<Loaded, StoreError> {
+        // One transaction, so that no commit of another replica comes between the tables.
+        let mut tx = self.readers.begin().await?;
+        let sql = "SELECT version, last_look FROM backend WHERE name = ?";
+        let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
+        let (version, last_look) = match found.first() {
+            None => (0, None),
+            Some(row) => {
+                let mut columns = Columns::of(row);
+                (columns.int()?, columns.maybe_time()?)
+            }
+        };
+        if let Some(mut kept) = kept.filter(|kept| kept.version == version) {
+            kept.book.last_look = last_look;
+            return Ok(kept);
+        }
+        let mut loaded =
+            Loaded { book: Book { last_look, ..Book::default() }, version, accounts: HashMap::new() };
+        let mut by_id = HashMap::new();
+        self.load_accounts(&mut tx, backend, &mut loaded, &mut by_id).await?;
+        let mut by_series = self.load_series(&mut tx, backend, &mut loaded, &by_id).await?;
+        self.load_baselines(&mut tx, backend, &mut by_series).await?;
+        self.load_periods(&mut tx, backend, &mut by_series).await?;
+        for (account, meter, series) in by_series.into_values() {
+            loaded.book.accounts.entry(account).or_default().insert(meter, series);
+        }
+        Ok(loaded)
+    }
+
+    async fn load_accounts(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        loaded: &mut Loaded,
+        by_id: &mut HashMap<i64, AccountName>,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT id, name, first_seen, gone_at, suspended, policy, package, domain, storage_limit,
+            trouble, trouble_since FROM account WHERE backend = ?";
+        for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
+            let mut columns = Columns::of(&row);
+            let (id, name, standing) = account_columns(&mut columns)?;
+            by_id.insert(id, name.clone());
+            loaded.accounts.insert(name, KnownAccount { id, series: BTreeMap::new(), standing });
+        }
+        Ok(())
+    }
+
+    async fn load_series(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        loaded: &mut Loaded,
+        by_id: &HashMap<i64, AccountName>,
+    ) -> Result<HashMap<i64, (AccountName, Meter, SeriesBook)>, StoreError> {
+        let sql = "SELECT s.account, s.id, s.meter, s.at, s.level, s.level_at, s.month, s.month_amount,
+            s.month_estimated, s.month_held_peta, s.month_held_rest, s.month_covered, s.total, s.shown
+            FROM series s JOIN account a ON a.id = s.account WHERE a.backend = ?";
+        let mut by_series = HashMap::new();
+        for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
+            let mut columns = Columns::of(&row);
+            let account = columns.int()?;
+            let (id, meter, series) = series_columns(&mut columns)?;
+            let name = by_id.get(&account).ok_or_else(|| StoreError::corrupt(account, "an account's id"))?;
+            if let Some(known) = loaded.accounts.get_mut(name) {
+                known.series.insert(meter, id);
+            }
+            by_series.insert(id, (name.clone(), meter, series));
+        }
+        Ok(by_series)
+    }
+
+    async fn load_baselines(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        by_series: &mut HashMap<i64, (AccountName, Meter, SeriesBook)>,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT b.series, b.source, b.started, b.uptime, b.amount, b.at, b.doubt_amount, b.doubt_at
+            FROM baseline b JOIN series s ON s.id = b.series JOIN account a ON a.id = s.account
+            WHERE a.backend = ?";
+        for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
+            let mut columns = Columns::of(&row);
+            let series = columns.int()?;
+            let source = source(&columns.text()?)?;
+            let epoch = match (columns.maybe_time()?, columns.maybe_int()?) {
+                (Some(start), _) => Epoch::Since(start),
+                (None, Some(uptime)) => Epoch::Running(Seconds::new(uptime.max(0) as u64)),
+                (None, None) => Epoch::Silent,
+            };
+            let (count, at) = (columns.bytes()?, columns.time()?);
+            let doubt = match (columns.maybe_bytes()?, columns.maybe_time()?) {
+                (Some(count), Some(at)) => Some(Doubt { count, at }),
+                _ => None,
+            };
+            if let Some((_, _, book)) = by_series.get_mut(&series) {
+                book.baselines.insert(source, Baseline { epoch, count, at, doubt });
+            }
+        }
+        Ok(())
+    }
+
+    async fn load_periods(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        by_series: &mut HashMap<i64, (AccountName, Meter, SeriesBook)>,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT p.series, p.source, p.starts, p.ends, p.total, p.at, p.placed
+            FROM period_total p JOIN series s ON s.id = p.series JOIN account a ON a.id = s.account
+            WHERE a.backend = ?";
+        for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
+            let mut columns = Columns::of(&row);
+            let series = columns.int()?;
+            let source = source(&columns.text()?)?;
+            let span = Span::new(columns.time()?, columns.time()?)
+                .map_err(|error| StoreError::corrupt(error, "a span of time"))?;
+            let (total, at, placed) = (columns.bytes()?, columns.time()?, placed(&columns.text()?)?);
+            if let Some((_, _, book)) = by_series.get_mut(&series) {
+                book.periods.insert((source, span), PeriodBelief { total, at, placed });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn source(text: &str) -> Result<Source, StoreError> {
+    Source::new(text).map_err(|error| StoreError::corrupt(error, "a counter's name"))
+}
+
+/// Reads `20261120:17 20261121:4`.
+fn placed(text: &str) -> Result<BTreeMap<UsageDay, Bytes>, StoreError> {
+    let part = |part: &str| {
+        let (day, count) = part.split_once(':')?;
+        let day = UsageDay::from_number(day.parse().ok()?).ok()?;
+        Some((day, Bytes::new(count.parse().ok()?).ok()?))
+    };
+    text.split_whitespace()
+        .map(|piece| part(piece).ok_or_else(|| StoreError::corrupt(piece, "a day and its bytes")))
+        .collect()
+}
+
+/// Writes what [`placed`] reads.
+pub(super) fn placed_text(placed: &BTreeMap<UsageDay, Bytes>) -> String {
+    let parts: Vec<String> = placed.iter().map(|(day, bytes)| format!("{}:{bytes}", day.number())).collect();
+    parts.join(" ")
+}
+
+pub(super) fn month_to_date(
+    month: Option<i64>,
+    columns: &mut Columns<'_>,
+) -> Result<Option<MonthToDate>, StoreError> {
+    let (amount, estimated, held) = (columns.bytes()?, columns.bytes()?, columns.held()?);
+    let covered = columns.minutes()?;
+    let Some(number) = month else { return Ok(None) };
+    let month = i32::try_from(number).ok().and_then(|number| Month::from_number(number).ok());
+    let month = month.ok_or_else(|| StoreError::corrupt(number, "a month"))?;
+    Ok(Some(MonthToDate { month, amount, estimated, held, covered }))
+}
+
+pub(super) fn level_belief(level: Option<Bytes>, at: Option<Timestamp>) -> Option<LevelBelief> {
+    level.zip(at).map(|(level, at)| LevelBelief { at, level })
+}
+
+/// The standing of every account in the book, built from memory instead of from the database.
+pub(super) fn standing_of(loaded: &Loaded, name: &AccountName) -> Option<Arc<AccountStanding>> {
+    let mut standing = loaded.accounts.get(name)?.standing.clone();
+    if let Some(book) = loaded.book.accounts.get(name) {
+        standing.series = super::standing::series_of(book);
+    }
+    Some(Arc::new(standing))
+}

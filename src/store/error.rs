@@ -1,0 +1,75 @@
+//! What can go wrong with the database, by what the caller does next.
+
+/// Why the store could not do what was asked. Nothing was half written in any of these cases.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL or the database's own settings are wrong: mend the config and start again.
+    #[error("store: {0}")]
+    Config(String),
+    /// The database was made by a newer whmeter.
+    #[error("the database has schema {found}, this whmeter knows up to {known}; run the newer whmeter")]
+    NewerSchema {
+        /// The schema in the database.
+        found: i64,
+        /// The newest schema this program knows.
+        known: i64,
+    },
+    /// Somebody else holds the database's lock; nothing was written, try again.
+    #[error("the database is locked by another program; end that one's transaction, whmeter tries again")]
+    Locked,
+    /// No room left; nothing was written.
+    #[error("the database's disk is full; free some space, whmeter tries again at the next poll")]
+    Full,
+    /// Another collector took the backend over meanwhile; this poll must not be written.
+    #[error("the lease on {backend} was lost to another whmeter; its poll counts, ours is dropped")]
+    LostLease {
+        /// The backend.
+        backend: String,
+    },
+    /// The database cannot be reached.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
+    /// The database holds something this program cannot have written.
+    #[error("the database holds {found} where {expected} was expected; run `whmeter verify`")]
+    Corrupt {
+        /// What was read.
+        found: String,
+        /// What should have been there.
+        expected: &'static str,
+    },
+    /// Any other refusal by the database.
+    #[error("the database refuses: {0}")]
+    Database(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> StoreError {
+        match &error {
+            sqlx::Error::Database(database) => {
+                let code = database.code().unwrap_or_default();
+                match code.as_ref() {
+                    // SQLITE_BUSY and SQLITE_LOCKED with their extended codes; lock time-outs of the others.
+                    "5" | "6" | "261" | "262" | "517" | "518" | "773" | "55P03" | "1205" | "1213" => {
+                        StoreError::Locked
+                    }
+                    // SQLITE_FULL; disk full of PostgreSQL and MySQL.
+                    "13" | "53100" | "1021" | "1114" => StoreError::Full,
+                    _ => StoreError::Database(database.message().to_string()),
+                }
+            }
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) => {
+                StoreError::Unreachable(error.to_string())
+            }
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::TypeNotFound { .. } => {
+                StoreError::Corrupt { found: error.to_string(), expected: "a value of the schema" }
+            }
+            _ => StoreError::Database(error.to_string()),
+        }
+    }
+}
+
+impl StoreError {
+    pub(super) fn corrupt(found: impl ToString, expected: &'static str) -> StoreError {
+        StoreError::Corrupt { found: found.to_string(), expected }
+    }
+}

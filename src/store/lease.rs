@@ -1,0 +1,88 @@
+//! Who may poll a backend now: one row per backend, taken by compare-and-set.
+//!
+//! Every new holder gets a larger fence number; a commit under an older one is refused, so a collector
+//! that slept through its lease cannot write over its successor.
+
+use super::sql::{Columns, rows, run};
+use super::{Store, StoreError};
+use crate::domain::{BackendId, Seconds, Timestamp};
+
+/// The right to poll one backend and commit it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The backend.
+    pub backend: BackendId,
+    /// Larger than that of every holder before.
+    pub fence: i64,
+    pub(super) holder: String,
+}
+
+impl Store {
+    /// Takes the lease on a backend for `length`, making its row at first sight. `None` while somebody
+    /// else holds it.
+    pub async fn take_lease(
+        &self,
+        backend: &BackendId,
+        kind: &str,
+        holder: &str,
+        now: Timestamp,
+        length: Seconds,
+    ) -> Result<Option<Lease>, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let known = "SELECT fence FROM backend WHERE name = ?";
+        if rows(&mut tx, self.dialect, known, [backend.as_str().into()]).await?.is_empty() {
+            let sql = "INSERT INTO backend (name, kind, version, fence, holder, lease_until, entries, chain)
+                VALUES (?, ?, 0, 0, '', 0, 0, '')";
+            run(&mut tx, self.dialect, sql, [backend.as_str().into(), kind.into()]).await?;
+        }
+        let sql = "UPDATE backend SET kind = ?, holder = ?, lease_until = ?, fence = fence + 1
+            WHERE name = ? AND (lease_until <= ? OR holder = ?)";
+        let cells = [
+            kind.into(),
+            holder.into(),
+            now.plus(length).into(),
+            backend.as_str().into(),
+            now.into(),
+            holder.into(),
+        ];
+        let taken = run(&mut tx, self.dialect, sql, cells).await? == 1;
+        let found = rows(&mut tx, self.dialect, known, [backend.as_str().into()]).await?;
+        tx.commit().await?;
+        let fence = found.first().map(|row| Columns::of(row).int()).transpose()?;
+        Ok(fence.filter(|_| taken).map(|fence| Lease {
+            backend: backend.clone(),
+            fence,
+            holder: holder.into(),
+        }))
+    }
+
+    /// Holds the lease for `length` from `now` on; `false` when it was lost.
+    pub async fn renew_lease(
+        &self,
+        lease: &Lease,
+        now: Timestamp,
+        length: Seconds,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE backend SET lease_until = ? WHERE name = ? AND fence = ? AND holder = ?";
+        self.update_lease(lease, sql, now.plus(length)).await
+    }
+
+    /// Gives the lease back, so that the next poll need not wait for it to run out.
+    pub async fn release_lease(&self, lease: &Lease) -> Result<(), StoreError> {
+        let sql = "UPDATE backend SET lease_until = ? WHERE name = ? AND fence = ? AND holder = ?";
+        self.update_lease(lease, sql, Timestamp::EPOCH).await.map(drop)
+    }
+
+    async fn update_lease(&self, lease: &Lease, sql: &str, until: Timestamp) -> Result<bool, StoreError> {
+        let cells =
+            [until.into(), lease.backend.as_str().into(), lease.fence.into(), lease.holder.as_str().into()];
+        let mut tx = self.begin_write().await?;
+        let held = run(&mut tx, self.dialect, sql, cells).await? == 1;
+        tx.commit().await?;
+        Ok(held)
+    }
+
+    pub(super) async fn begin_write(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
+        Ok(self.writer.begin_with(self.dialect.begin_write()).await?)
+    }
+}

@@ -1,0 +1,44 @@
+//! The only room that speaks SQL: SQLite by default, PostgreSQL or MySQL/MariaDB for replicas.
+//!
+//! It keeps what the ground floor worked out and works nothing out itself. Every poll is one
+//! transaction: all of it is there, or none of it.
+
+mod book;
+mod commit;
+mod dialect;
+mod error;
+mod journal;
+mod lease;
+mod open;
+mod prune;
+mod sql;
+mod standing;
+mod usage;
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use sqlx::AnyPool;
+
+pub use book::Loaded;
+pub use commit::{Committed, Poll};
+pub use error::StoreError;
+pub use journal::{ChainBreak, JournalEntry};
+pub use lease::Lease;
+pub use open::StoreSettings;
+pub use prune::Pruned;
+pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Standing};
+pub use usage::{DayPoint, Usage, UsageQuery};
+
+use crate::domain::BackendId;
+use dialect::Dialect;
+
+/// The database, and the newest committed values in memory.
+#[derive(Clone)]
+pub struct Store {
+    dialect: Dialect,
+    writer: AnyPool,
+    readers: AnyPool,
+    settings: Arc<StoreSettings>,
+    standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
+}

@@ -1,0 +1,215 @@
+//! Opens the database: its address, its rules for connections, its schema.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use serde::Deserialize;
+use sqlx::any::AnyPoolOptions;
+use sqlx::migrate::{MigrateError, Migration, Migrator};
+use sqlx::{AnyPool, AssertSqlSafe, Executor, Row, SqlSafeStr};
+
+use super::dialect::Dialect;
+use super::{Store, StoreError};
+use crate::settings::{Period, Secret};
+
+/// The `[store]` section.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StoreSettings {
+    /// `sqlite:whmeter.db` (relative to the config file), `postgres://…` or `mysql://…`.
+    #[serde(default = "default_url")]
+    pub url: Secret,
+    /// How many days daily points are kept; months are kept for ever.
+    #[serde(default = "default_keep_days")]
+    pub keep_days: u32,
+    /// How long the journal's detail is kept.
+    #[serde(default = "default_keep_journal")]
+    pub keep_journal: Period,
+}
+
+fn default_url() -> Secret {
+    Secret::new("sqlite:whmeter.db".into())
+}
+
+fn default_keep_days() -> u32 {
+    400
+}
+
+fn default_keep_journal() -> Period {
+    Period(Duration::from_secs(100 * 86_400))
+}
+
+impl Default for StoreSettings {
+    fn default() -> StoreSettings {
+        StoreSettings {
+            url: default_url(),
+            keep_days: default_keep_days(),
+            keep_journal: default_keep_journal(),
+        }
+    }
+}
+
+/// How long a statement waits for somebody else's lock before the store says [`StoreError::Locked`].
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+impl Store {
+    /// Opens the database and brings its schema up to date. A newer schema is refused untouched.
+    pub async fn open(settings: StoreSettings, folder: &Path) -> Result<Store, StoreError> {
+        sqlx::any::install_default_drivers();
+        let (dialect, url) = address(settings.url.expose(), folder)?;
+        let writers = if dialect == Dialect::Sqlite { 1 } else { 4 };
+        let writer = connect(dialect, &url, writers).await?;
+        if dialect == Dialect::Mysql {
+            refuse_merging_collations(&writer).await?;
+        }
+        migrate(dialect, &writer).await?;
+        let readers = connect(dialect, &url, 4).await?;
+        Ok(Store {
+            dialect,
+            writer,
+            readers,
+            settings: Arc::new(settings),
+            standings: Arc::new(RwLock::new(HashMap::new())),
+        })
+    }
+
+    /// Looks whether [`Store::open`] would succeed, and writes nothing. Says what was found.
+    pub async fn check(settings: &StoreSettings, folder: &Path) -> Result<String, StoreError> {
+        sqlx::any::install_default_drivers();
+        let (dialect, url) = address(settings.url.expose(), folder)?;
+        if dialect == Dialect::Sqlite {
+            let file = url.trim_start_matches("sqlite:").split('?').next().unwrap_or_default();
+            if !Path::new(file).exists() {
+                let parent = Path::new(file).parent().filter(|parent| parent.is_dir());
+                let found = parent.map(|_| "not there yet; the first start makes it".to_string());
+                return found.ok_or_else(|| {
+                    StoreError::Config(format!("{file}: its folder does not exist; make it"))
+                });
+            }
+        }
+        let pool = AnyPoolOptions::new().max_connections(1).connect(&url).await;
+        let pool = pool.map_err(|error| StoreError::Unreachable(error.to_string()))?;
+        if dialect == Dialect::Mysql {
+            refuse_merging_collations(&pool).await?;
+        }
+        // A database without the table is new, and a new one is fine.
+        let found = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&pool).await;
+        let found = found.ok().and_then(|row| row.try_get::<i64, _>(0).ok());
+        pool.close().await;
+        match found {
+            Some(found) if found > Store::newest_schema() => {
+                Err(StoreError::NewerSchema { found, known: Store::newest_schema() })
+            }
+            Some(found) => Ok(format!("schema {found}, this whmeter has {}", Store::newest_schema())),
+            None => Ok("empty; the first start makes its tables".into()),
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT version FROM backend LIMIT 1").fetch_optional(&self.readers).await?;
+        Ok(())
+    }
+
+    /// The newest schema this program knows.
+    pub fn newest_schema() -> i64 {
+        MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+    }
+
+    /// Closes every connection; what is committed is on disk.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// The dialect of a URL, and the URL as sqlx wants it.
+fn address(url: &str, folder: &Path) -> Result<(Dialect, String), StoreError> {
+    let dialect = Dialect::of(url).ok_or_else(|| {
+        // The URL may hold a password: only its scheme is shown.
+        let scheme = url.split(':').next().unwrap_or_default();
+        StoreError::Config(format!(
+            "url begins with {scheme:?}; expected sqlite:FILE, postgres://… or mysql://…"
+        ))
+    })?;
+    if dialect != Dialect::Sqlite {
+        return Ok((dialect, url.replacen("mariadb:", "mysql:", 1)));
+    }
+    let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let (file, params) = rest.split_once('?').unwrap_or((rest, "mode=rwc"));
+    if file.is_empty() || file == ":memory:" {
+        return Err(StoreError::Config(format!("url {url:?} names no file; expected sqlite:FILE")));
+    }
+    let path = folder.join(file);
+    // sqlx reads the path as part of a URL: what means something there must be written as itself.
+    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
+    Ok((dialect, format!("sqlite:{path}?{params}")))
+}
+
+async fn connect(dialect: Dialect, url: &str, connections: u32) -> Result<AnyPool, StoreError> {
+    let pool = AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(30))
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                for statement in session(dialect) {
+                    connection.execute(AssertSqlSafe(statement)).await?;
+                }
+                Ok(())
+            })
+        });
+    pool.connect(url).await.map_err(|error| match StoreError::from(error) {
+        StoreError::Database(text) => StoreError::Unreachable(text),
+        other => other,
+    })
+}
+
+/// What each connection is told first.
+fn session(dialect: Dialect) -> Vec<String> {
+    match dialect {
+        // FULL: after a power cut the last poll that we said was stored is stored.
+        Dialect::Sqlite => vec![
+            format!("PRAGMA busy_timeout = {}", LOCK_WAIT.as_millis()),
+            "PRAGMA journal_mode = WAL".into(),
+            "PRAGMA synchronous = FULL".into(),
+        ],
+        Dialect::Postgres => vec![format!("SET lock_timeout = '{}ms'", LOCK_WAIT.as_millis())],
+        Dialect::Mysql => vec![format!("SET innodb_lock_wait_timeout = {}", LOCK_WAIT.as_secs())],
+    }
+}
+
+/// The default collations of MySQL and MariaDB make one customer of `alice` and `Alice`.
+async fn refuse_merging_collations(pool: &AnyPool) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT CAST(@@collation_database AS CHAR(64))").fetch_one(pool).await?;
+    let collation: String = row.try_get(0)?;
+    if collation.starts_with("utf8mb4") && collation.ends_with("_bin") {
+        return Ok(());
+    }
+    Err(StoreError::Config(format!(
+        "the database's collation is {collation}, which takes alice and Alice for one customer; \
+         make it with CREATE DATABASE … CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+    )))
+}
+
+async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
+    let migrations = MIGRATIONS.iter().map(|migration| {
+        let text = dialect.migration(migration.sql.as_str());
+        Migration::new(
+            migration.version,
+            migration.description.clone(),
+            migration.migration_type,
+            AssertSqlSafe(text).into_sql_str(),
+            migration.no_tx,
+        )
+    });
+    Migrator::with_migrations(migrations.collect()).run(pool).await.map_err(|error| match error {
+        MigrateError::VersionMissing(found) => {
+            StoreError::NewerSchema { found, known: Store::newest_schema() }
+        }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+        other => StoreError::Config(format!("the schema cannot be brought up to date: {other}")),
+    })
+}

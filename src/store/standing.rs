@@ -1,0 +1,275 @@
+//! How every account stands now: the read side's copy of the newest committed values.
+//!
+//! Kept in memory, brought up to date by reading only the accounts that changed since.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError};
+
+use super::book::{Loaded, level_belief, month_to_date, standing_of};
+use super::sql::{Cell, Columns, rows};
+use super::{Store, StoreError};
+use crate::domain::{AccountName, BackendId, Bytes, Meter, Policy, Timestamp};
+use crate::metering::{AccountBook, MonthToDate, SeriesBook};
+
+/// One backend as committed at `version`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// The configured panel.
+    pub backend: BackendId,
+    /// Its kind.
+    pub kind: String,
+    /// One more with every commit: equal versions are equal standings.
+    pub version: i64,
+    /// Every account ever seen, by name; those that are gone say so.
+    pub accounts: BTreeMap<AccountName, Arc<AccountStanding>>,
+    /// The accounts that changed with the newest version read, for whoever renders only those.
+    pub changed: Vec<AccountName>,
+    /// The version before the newest: `changed` holds what happened since then.
+    pub changed_since: i64,
+}
+
+/// One account as it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountStanding {
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// Since when the panel no longer lists it.
+    pub gone_at: Option<Timestamp>,
+    /// Whether it is switched off, as far as the panel tells.
+    pub suspended: Option<bool>,
+    /// Which of our policies the panel shows.
+    pub policy: Option<Policy>,
+    /// The plan's name on the panel.
+    pub package: Option<String>,
+    /// Its main domain.
+    pub domain: Option<String>,
+    /// Bytes it may store, by the panel.
+    pub storage_limit: Option<Bytes>,
+    /// The reason it could not be read last time, and since when.
+    pub trouble: Option<(String, Timestamp)>,
+    /// Its meters that were ever read, in the order of [`Meter::ALL`].
+    pub series: Vec<SeriesStanding>,
+}
+
+/// One meter of one account as it stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SeriesStanding {
+    /// What is measured.
+    pub meter: Meter,
+    /// When the panel last measured it: older than the maximum age it is withheld.
+    pub at: Timestamp,
+    /// The last level (levels only).
+    pub level: Option<Bytes>,
+    /// The month the last reading lies in, so far.
+    pub month: Option<MonthToDate>,
+    /// What a counter that must never fall shows: all bytes settled since first sight.
+    pub shown: Bytes,
+}
+
+/// How the polls of a backend go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendState {
+    /// The configured panel.
+    pub backend: BackendId,
+    /// Its kind.
+    pub kind: String,
+    /// One more with every commit.
+    pub version: i64,
+    /// When it was last polled, well or badly.
+    pub polled_at: Option<Timestamp>,
+    /// When a poll last succeeded.
+    pub succeeded_at: Option<Timestamp>,
+    /// Since when, why and with what words polls fail; `None` when the last one succeeded.
+    pub failing: Option<Failing>,
+}
+
+/// A backend whose last poll failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failing {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, as a label.
+    pub reason: String,
+    /// Why, for people.
+    pub detail: String,
+}
+
+impl AccountStanding {
+    /// One of its meters.
+    pub fn meter(&self, meter: Meter) -> Option<&SeriesStanding> {
+        self.series.iter().find(|series| series.meter == meter)
+    }
+}
+
+/// An account's row: id, name, first_seen, gone_at, suspended, policy, package, domain, storage_limit,
+/// trouble, trouble_since.
+pub(super) fn account_columns(
+    columns: &mut Columns<'_>,
+) -> Result<(i64, AccountName, AccountStanding), StoreError> {
+    let id = columns.int()?;
+    let name = AccountName::new(&columns.text()?).map_err(|error| StoreError::corrupt(error, "a name"))?;
+    let standing = AccountStanding {
+        first_seen: columns.time()?,
+        gone_at: columns.maybe_time()?,
+        suspended: columns.maybe_int()?.map(|flag| flag != 0),
+        policy: policy(columns.maybe_text()?)?,
+        package: columns.maybe_text()?,
+        domain: columns.maybe_text()?,
+        storage_limit: columns.maybe_bytes()?,
+        trouble: columns.maybe_text()?.zip(columns.maybe_time()?),
+        series: Vec::new(),
+    };
+    Ok((id, name, standing))
+}
+
+fn policy(name: Option<String>) -> Result<Option<Policy>, StoreError> {
+    let known = |name: String| {
+        let policy = [Policy::Standard, Policy::Limited].into_iter().find(|policy| policy.name() == name);
+        policy.ok_or_else(|| StoreError::corrupt(name, "a policy"))
+    };
+    name.map(known).transpose()
+}
+
+/// A series' row: id, meter, at, level, level_at, the month's six columns, total, shown.
+pub(super) fn series_columns(columns: &mut Columns<'_>) -> Result<(i64, Meter, SeriesBook), StoreError> {
+    let id = columns.int()?;
+    let meter: Meter = columns.text()?.parse().map_err(|error| StoreError::corrupt(error, "a meter"))?;
+    let at = columns.maybe_time()?;
+    let level = level_belief(columns.maybe_bytes()?, columns.maybe_time()?);
+    let month = columns.maybe_int()?;
+    let month = month_to_date(month, columns)?;
+    let (total, shown) = (columns.bytes()?, columns.bytes()?);
+    Ok((id, meter, SeriesBook { at, level, month, total, shown, ..SeriesBook::default() }))
+}
+
+/// What the read side sees of a book's account.
+pub(super) fn series_of(book: &AccountBook) -> Vec<SeriesStanding> {
+    let seen = |(meter, series): (&Meter, &SeriesBook)| {
+        Some(SeriesStanding {
+            meter: *meter,
+            at: series.at?,
+            level: series.level.map(|belief| belief.level),
+            month: series.month,
+            shown: series.shown,
+        })
+    };
+    book.iter().filter_map(seen).collect()
+}
+
+impl Store {
+    /// Every backend that was ever polled, and how its polls go.
+    pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
+        let sql = "SELECT name, kind, version, polled_at, succeeded_at, failing_since, reason, detail
+            FROM backend ORDER BY name";
+        let mut on = self.readers.acquire().await?;
+        let states = rows(&mut on, self.dialect, sql, []).await?;
+        states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
+    }
+
+    /// How a backend's accounts stand, brought up to date with what was committed meanwhile.
+    pub async fn standing(&self, state: &BackendState) -> Result<Arc<Standing>, StoreError> {
+        let kept = self.kept(&state.backend);
+        match kept {
+            Some(kept) if kept.version >= state.version => Ok(kept),
+            kept => {
+                let newer = Arc::new(self.refresh(state, kept.as_deref()).await?);
+                self.keep(newer.clone());
+                Ok(newer)
+            }
+        }
+    }
+
+    fn kept(&self, backend: &BackendId) -> Option<Arc<Standing>> {
+        self.standings.read().unwrap_or_else(PoisonError::into_inner).get(backend).cloned()
+    }
+
+    fn keep(&self, standing: Arc<Standing>) {
+        let mut standings = self.standings.write().unwrap_or_else(PoisonError::into_inner);
+        let newer = standings.get(&standing.backend).is_none_or(|kept| kept.version < standing.version);
+        if newer {
+            standings.insert(standing.backend.clone(), standing);
+        }
+    }
+
+    /// After our own commit the new standing is made from memory; nobody need ask the database.
+    pub(super) fn committed(
+        &self,
+        backend: &BackendId,
+        kind: &str,
+        before: i64,
+        loaded: &Loaded,
+        changed: Vec<AccountName>,
+    ) {
+        let mut standings = self.standings.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = standings.get_mut(backend).filter(|kept| kept.version == before) else { return };
+        // In place unless somebody is reading it just now; then the reader keeps the old one.
+        let standing = Arc::make_mut(kept);
+        for name in &changed {
+            if let Some(account) = standing_of(loaded, name) {
+                standing.accounts.insert(name.clone(), account);
+            }
+        }
+        standing.kind = kind.to_string();
+        standing.version = loaded.version;
+        standing.changed = changed;
+        standing.changed_since = before;
+    }
+
+    async fn refresh(&self, state: &BackendState, kept: Option<&Standing>) -> Result<Standing, StoreError> {
+        let since = kept.map_or(-1, |kept| kept.version);
+        let mut tx = self.readers.begin().await?;
+        let sql = "SELECT version FROM backend WHERE name = ?";
+        let found = rows(&mut tx, self.dialect, sql, [state.backend.as_str().into()]).await?;
+        let version = found.first().map_or(Ok(0), |row| Columns::of(row).int())?;
+        let changed =
+            "SELECT a.id, a.name, a.first_seen, a.gone_at, a.suspended, a.policy, a.package, a.domain,
+            a.storage_limit, a.trouble, a.trouble_since FROM account a WHERE a.backend = ? AND (a.changed > ?
+            OR EXISTS (SELECT 1 FROM series s WHERE s.account = a.id AND s.changed > ?))";
+        let cells = || [Cell::from(state.backend.as_str()), since.into(), since.into()];
+        let mut accounts = HashMap::new();
+        for row in rows(&mut tx, self.dialect, changed, cells()).await? {
+            let (id, name, standing) = account_columns(&mut Columns::of(&row))?;
+            accounts.insert(id, (name, standing, AccountBook::new()));
+        }
+        let series = "SELECT s.account, s.id, s.meter, s.at, s.level, s.level_at, s.month, s.month_amount,
+            s.month_estimated, s.month_held_peta, s.month_held_rest, s.month_covered, s.total, s.shown
+            FROM series s JOIN account a ON a.id = s.account WHERE a.backend = ? AND (a.changed > ?
+            OR EXISTS (SELECT 1 FROM series x WHERE x.account = a.id AND x.changed > ?))";
+        for row in rows(&mut tx, self.dialect, series, cells()).await? {
+            let mut columns = Columns::of(&row);
+            let account = columns.int()?;
+            let (_, meter, book) = series_columns(&mut columns)?;
+            if let Some((_, _, series)) = accounts.get_mut(&account) {
+                series.insert(meter, book);
+            }
+        }
+        let mut standing = Standing {
+            backend: state.backend.clone(),
+            kind: state.kind.clone(),
+            version,
+            accounts: kept.map(|kept| kept.accounts.clone()).unwrap_or_default(),
+            changed: accounts.values().map(|(name, _, _)| name.clone()).collect(),
+            changed_since: since,
+        };
+        for (name, mut account, series) in accounts.into_values() {
+            account.series = series_of(&series);
+            standing.accounts.insert(name, Arc::new(account));
+        }
+        standing.changed.sort();
+        Ok(standing)
+    }
+}
+
+fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> {
+    let backend =
+        BackendId::new(&columns.text()?).map_err(|error| StoreError::corrupt(error, "a backend's name"))?;
+    let (kind, version) = (columns.text()?, columns.int()?);
+    let (polled_at, succeeded_at) = (columns.maybe_time()?, columns.maybe_time()?);
+    let failing = match (columns.maybe_time()?, columns.maybe_text()?, columns.maybe_text()?) {
+        (Some(since), Some(reason), detail) => {
+            Some(Failing { since, reason, detail: detail.unwrap_or_default() })
+        }
+        _ => None,
+    };
+    Ok(BackendState { backend, kind, version, polled_at, succeeded_at, failing })
+}

@@ -1,0 +1,204 @@
+//! Reads usage back: days, and sums over days and folded months.
+
+use super::sql::{Cell, Columns, rows};
+use super::{Store, StoreError};
+use crate::domain::{
+    AccountKey, AccountName, BackendId, BillingPeriod, ByteMinutes, Bytes, Meter, Minutes, Month, Nature,
+    UsageDay,
+};
+
+/// Bytes of one meter of one account on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayPoint {
+    /// The account.
+    pub account: AccountKey,
+    /// What was measured.
+    pub meter: Meter,
+    /// The day in the billing zone.
+    pub day: UsageDay,
+    /// Bytes moved (flows), or the last level of the day (levels).
+    pub amount: Bytes,
+    /// The part of `amount` whose day is an estimate.
+    pub estimated: Bytes,
+    /// Level times time.
+    pub held: ByteMinutes,
+    /// Minutes of the day that readings account for.
+    pub covered: Minutes,
+}
+
+/// A sum over a span of days.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes moved (flows), or the last level known in the span (levels).
+    pub amount: Bytes,
+    /// The part of `amount` whose day is an estimate.
+    pub estimated: Bytes,
+    /// Level times time.
+    pub held: ByteMinutes,
+    /// Minutes of the span that readings account for.
+    pub covered: Minutes,
+}
+
+/// Which usage is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct UsageQuery {
+    /// One backend only.
+    pub backend: Option<BackendId>,
+    /// One account only.
+    pub account: Option<AccountName>,
+    /// One meter only.
+    pub meter: Option<Meter>,
+}
+
+impl Usage {
+    /// Adds what came later: flows sum, of levels the later one stands.
+    pub fn add(&mut self, meter: Meter, later: &Usage) -> Result<(), StoreError> {
+        let sum = |a: Bytes, b: Bytes| {
+            a.checked_add(b).ok_or_else(|| StoreError::corrupt(format!("{a} + {b}"), "a byte count"))
+        };
+        self.amount = match meter.nature() {
+            Nature::Flow => sum(self.amount, later.amount)?,
+            Nature::Level => later.amount,
+        };
+        self.estimated = sum(self.estimated, later.estimated)?;
+        self.held += later.held;
+        self.covered += later.covered;
+        Ok(())
+    }
+}
+
+impl DayPoint {
+    /// The point as a sum over its one day.
+    pub fn usage(&self) -> Usage {
+        Usage { amount: self.amount, estimated: self.estimated, held: self.held, covered: self.covered }
+    }
+}
+
+impl Store {
+    /// The day points of a period, by backend, account, meter and day.
+    pub async fn days(&self, query: &UsageQuery, period: BillingPeriod) -> Result<Vec<DayPoint>, StoreError> {
+        let mut sql =
+            "SELECT a.backend, a.name, s.meter, d.day, d.amount, d.estimated, d.held_peta, d.held_rest,
+            d.covered FROM account a JOIN series s ON s.account = a.id JOIN day_point d ON d.series = s.id
+            WHERE d.day >= ? AND d.day < ?"
+                .to_string();
+        let mut cells = vec![period.first().number().into(), period.next().number().into()];
+        narrow(query, &mut sql, &mut cells);
+        sql.push_str(" ORDER BY a.backend, a.name, s.meter, d.day");
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, &sql, cells).await?;
+        found
+            .iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                let (account, meter) = key_columns(&mut columns)?;
+                let number = columns.int()?;
+                let day = i32::try_from(number).ok().and_then(|number| UsageDay::from_number(number).ok());
+                let day = day.ok_or_else(|| StoreError::corrupt(number, "a day"))?;
+                let Usage { amount, estimated, held, covered } = usage_columns(&mut columns)?;
+                Ok(DayPoint { account, meter, day, amount, estimated, held, covered })
+            })
+            .collect()
+    }
+
+    /// What the days no longer kept summed to, for the months of a period.
+    pub async fn folded_months(
+        &self,
+        query: &UsageQuery,
+        first: Month,
+        last: Month,
+    ) -> Result<Vec<(AccountKey, Meter, Month, Usage)>, StoreError> {
+        let mut sql =
+            "SELECT a.backend, a.name, s.meter, m.month, m.amount, m.estimated, m.held_peta, m.held_rest,
+            m.covered FROM account a JOIN series s ON s.account = a.id JOIN month_total m ON m.series = s.id
+            WHERE m.month >= ? AND m.month <= ?"
+                .to_string();
+        let mut cells = vec![first.number().into(), last.number().into()];
+        narrow(query, &mut sql, &mut cells);
+        sql.push_str(" ORDER BY a.backend, a.name, s.meter, m.month");
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, &sql, cells).await?;
+        found
+            .iter()
+            .map(|row| {
+                let mut columns = Columns::of(row);
+                let (account, meter) = key_columns(&mut columns)?;
+                let number = columns.int()?;
+                let month = i32::try_from(number).ok().and_then(|number| Month::from_number(number).ok());
+                let month = month.ok_or_else(|| StoreError::corrupt(number, "a month"))?;
+                Ok((account, meter, month, usage_columns(&mut columns)?))
+            })
+            .collect()
+    }
+
+    /// One meter of one account over one month: folded days and kept days together. `None` when
+    /// nothing is known of that month.
+    pub async fn month_total(
+        &self,
+        account: &AccountKey,
+        meter: Meter,
+        month: Month,
+    ) -> Result<Option<Usage>, StoreError> {
+        let sql = "SELECT last_day, amount, estimated, held_peta, held_rest, covered FROM month_total WHERE month = ? AND
+            series = (SELECT s.id FROM account a JOIN series s ON s.account = a.id
+                WHERE a.backend = ? AND a.name = ? AND s.meter = ?)
+            UNION ALL
+            SELECT day, amount, estimated, held_peta, held_rest, covered FROM day_point WHERE day >= ? AND day < ? AND
+            series = (SELECT s.id FROM account a JOIN series s ON s.account = a.id
+                WHERE a.backend = ? AND a.name = ? AND s.meter = ?)";
+        let days = month.period();
+        let key = || [account.backend.as_str(), account.name.as_str(), meter.name()].map(Cell::from);
+        let mut cells = vec![Cell::from(month.number())];
+        cells.extend(key());
+        cells.extend([days.first().number().into(), days.next().number().into()]);
+        cells.extend(key());
+        let mut on = self.readers.acquire().await?;
+        let mut parts = Vec::new();
+        for row in rows(&mut on, self.dialect, sql, cells).await? {
+            let mut columns = Columns::of(&row);
+            parts.push((columns.int()?, usage_columns(&mut columns)?));
+        }
+        parts.sort_by_key(|(day, _)| *day);
+        let mut sum: Option<Usage> = None;
+        for (_, part) in parts {
+            match &mut sum {
+                Some(sum) => sum.add(meter, &part)?,
+                None => sum = Some(part),
+            }
+        }
+        Ok(sum)
+    }
+}
+
+fn narrow(query: &UsageQuery, sql: &mut String, cells: &mut Vec<Cell>) {
+    if let Some(backend) = &query.backend {
+        sql.push_str(" AND a.backend = ?");
+        cells.push(backend.as_str().into());
+    }
+    if let Some(account) = &query.account {
+        sql.push_str(" AND a.name = ?");
+        cells.push(account.as_str().into());
+    }
+    if let Some(meter) = query.meter {
+        sql.push_str(" AND s.meter = ?");
+        cells.push(meter.name().into());
+    }
+}
+
+fn key_columns(columns: &mut Columns<'_>) -> Result<(AccountKey, Meter), StoreError> {
+    let backend =
+        BackendId::new(&columns.text()?).map_err(|error| StoreError::corrupt(error, "a backend"))?;
+    let name =
+        AccountName::new(&columns.text()?).map_err(|error| StoreError::corrupt(error, "an account"))?;
+    let meter = columns.text()?.parse().map_err(|error| StoreError::corrupt(error, "a meter"))?;
+    Ok((AccountKey { backend, name }, meter))
+}
+
+fn usage_columns(columns: &mut Columns<'_>) -> Result<Usage, StoreError> {
+    Ok(Usage {
+        amount: columns.bytes()?,
+        estimated: columns.bytes()?,
+        held: columns.held()?,
+        covered: columns.minutes()?,
+    })
+}

@@ -1,0 +1,142 @@
+//! What WHMCS asks: totals in its unit, daily points for its charts, and a fresh look at one tenant.
+//!
+//! Answers come from memory and never wait for a panel. It bills nothing and sums nothing over time.
+
+mod amount;
+mod history;
+mod problem;
+mod routes;
+mod totals;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, RwLock};
+
+use serde::Deserialize;
+
+pub use amount::{Base, Unit};
+pub use problem::Problem;
+
+use crate::clock::Clock;
+use crate::domain::{AccountName, BackendId, BillingZone, Minutes, Month, Seconds, Timestamp};
+use crate::settings::{Period, Secret};
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+
+/// The `[whmcs]` section.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WhmcsSettings {
+    /// Cuts days and months; there is no default.
+    pub timezone: String,
+    /// The address of WHMCS's API, for mail and invoices.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// The API credential's identifier.
+    #[serde(default)]
+    pub identifier: Option<String>,
+    /// The API credential's secret.
+    #[serde(default)]
+    pub secret: Option<Secret>,
+    /// The unit of every value.
+    #[serde(default)]
+    pub unit: Unit,
+    /// What the unit is a power of, for metrics that are not named in `unit_bases`.
+    #[serde(default)]
+    pub unit_base: Base,
+    /// The base of single metrics: `disk`, `disk_gb_month`, `traffic`.
+    #[serde(default)]
+    pub unit_bases: UnitBases,
+    /// A value older than this is withheld.
+    #[serde(default = "day_and_a_bit")]
+    pub max_age: Period,
+}
+
+/// Bases of single metrics, where they differ.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct UnitBases {
+    /// Of `disk`.
+    pub disk: Option<Base>,
+    /// Of `disk_gb_month`.
+    pub disk_gb_month: Option<Base>,
+    /// Of all traffic metrics.
+    pub traffic: Option<Base>,
+}
+
+fn day_and_a_bit() -> Period {
+    Period(std::time::Duration::from_secs(26 * 3600))
+}
+
+/// The bytes of one unit of each metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Units {
+    disk: u64,
+    disk_gb_month: u64,
+    traffic: u64,
+    /// The base of the MB that WHMCS's overage billing knows.
+    base: Base,
+}
+
+impl Default for Units {
+    fn default() -> Units {
+        Units::new(Unit::GB, Base::default(), UnitBases::default())
+    }
+}
+
+impl Units {
+    fn new(unit: Unit, base: Base, bases: UnitBases) -> Units {
+        Units {
+            disk: unit.bytes(bases.disk.unwrap_or(base)),
+            disk_gb_month: unit.bytes(bases.disk_gb_month.unwrap_or(base)),
+            traffic: unit.bytes(bases.traffic.unwrap_or(base)),
+            base,
+        }
+    }
+}
+
+/// What "now" means to an answer: which month runs, and what is too old.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    now: Timestamp,
+    zone: BillingZone,
+    month: Month,
+    start: Timestamp,
+    minutes: Minutes,
+    max_age: Seconds,
+}
+
+impl Window {
+    fn new(now: Timestamp, zone: BillingZone, max_age: Seconds) -> Window {
+        let month = zone.day_of(now).month();
+        let start = zone.start_of(month.first());
+        Window { now, zone, month, start, minutes: zone.minutes_of(month.period()), max_age }
+    }
+
+    fn is_fresh(&self, at: Timestamp) -> bool {
+        self.now.since(at) <= self.max_age
+    }
+}
+
+/// Which backends answer for which WHMCS server.
+pub type Servers = HashMap<i64, Vec<BackendId>>;
+
+/// Somebody wants one account read again now.
+#[derive(Clone, Debug)]
+pub struct Recalculation {
+    /// Its backend.
+    pub backend: BackendId,
+    /// The account.
+    pub account: AccountName,
+}
+
+/// The room's state; cloned into every request.
+#[derive(Clone)]
+pub struct UsageApi {
+    store: Store,
+    clock: Clock,
+    telemetry: Telemetry,
+    zone: BillingZone,
+    settings: Arc<RwLock<(Units, Seconds)>>,
+    servers: Arc<RwLock<Arc<Servers>>>,
+    recalculate: tokio::sync::mpsc::UnboundedSender<Recalculation>,
+    /// When each tenant was last recalculated on request.
+    recalculated: Arc<Mutex<HashMap<(i64, String), Timestamp>>>,
+}

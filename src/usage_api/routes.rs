@@ -1,0 +1,397 @@
+//! The routes under `/v1/whmcs`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError};
+
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::amount::whole_megabytes;
+use super::history::{days, months};
+use super::totals::{Answer, Values, Withheld, answer, by_tenant, of_tenant};
+use super::{Problem, Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
+use crate::clock::Clock;
+use crate::domain::{AccountName, BillingPeriod, BillingZone, Meter, Seconds, Timestamp};
+use crate::store::{AccountStanding, Standing, Store, StoreError, UsageQuery};
+use crate::telemetry::Telemetry;
+
+/// A tenant may be recalculated on request this often.
+const RECALCULATE_EVERY: Seconds = Seconds::new(600);
+
+/// The longest history one answer gives.
+const LONGEST_HISTORY: u64 = 1100;
+
+#[derive(Deserialize)]
+struct Asked {
+    server: Option<i64>,
+    days: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct MonthShape {
+    label: String,
+    tz: &'static str,
+    start: String,
+}
+
+#[derive(Serialize)]
+struct UsageShape<'a> {
+    schema: u32,
+    server: i64,
+    tenant_key: &'static str,
+    generated_at: String,
+    month: MonthShape,
+    tenants: BTreeMap<&'a str, Values>,
+    withheld: Vec<Withheld>,
+}
+
+#[derive(Serialize)]
+struct TenantShape<'a> {
+    schema: u32,
+    server: i64,
+    tenant: &'a str,
+    generated_at: String,
+    month: MonthShape,
+    values: Values,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withheld: Option<Withheld>,
+}
+
+#[derive(Default, Serialize)]
+struct LegacyShape {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_mb: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_limit_mb: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bw_mb: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bw_limit_mb: Option<u64>,
+}
+
+impl UsageApi {
+    /// The room; requests for a fresh reading go to `recalculate`.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        telemetry: Telemetry,
+        zone: BillingZone,
+        settings: &WhmcsSettings,
+        recalculate: tokio::sync::mpsc::UnboundedSender<Recalculation>,
+    ) -> UsageApi {
+        let api = UsageApi {
+            store,
+            clock,
+            telemetry,
+            zone,
+            settings: Arc::new(std::sync::RwLock::new((Units::default(), Seconds::hours(26)))),
+            servers: Arc::default(),
+            recalculate,
+            recalculated: Arc::default(),
+        };
+        api.configure(settings, Servers::new());
+        api
+    }
+
+    /// Takes in new settings and which backends answer for which server.
+    pub fn configure(&self, settings: &WhmcsSettings, servers: Servers) {
+        let units = Units::new(settings.unit, settings.unit_base, settings.unit_bases);
+        let max_age = Seconds::new(settings.max_age.0.as_secs());
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = (units, max_age);
+        *self.servers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(servers);
+    }
+
+    /// The routes; who may use them is the roof's to say.
+    pub fn routes(self) -> Router {
+        Router::new()
+            .route("/v1/whmcs/ping", get(ping))
+            .route("/v1/whmcs/usage", get(usage))
+            .route("/v1/whmcs/usage/{tenant}", get(tenant_usage))
+            .route("/v1/whmcs/legacy", get(legacy))
+            .route("/v1/whmcs/history/{tenant}", get(history))
+            .route("/v1/whmcs/recalc/{tenant}", post(recalculate))
+            .with_state(self)
+    }
+
+    fn units(&self) -> Units {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn window(&self) -> Window {
+        let max_age = self.settings.read().unwrap_or_else(PoisonError::into_inner).1;
+        Window::new(self.clock.now(), self.zone, max_age)
+    }
+
+    /// How the accounts of a server stand; 404 for a server no backend answers for.
+    async fn standings(&self, server: i64) -> Result<Vec<Arc<Standing>>, Problem> {
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(backends) = servers.get(&server) else {
+            let detail = format!("no backend has whmcs_server = {server}; set it in the backend's section");
+            return Err(Problem::new(StatusCode::NOT_FOUND, detail));
+        };
+        let mut standings = Vec::with_capacity(backends.len());
+        for state in self.store.backends().await.map_err(unavailable)? {
+            if backends.contains(&state.backend) {
+                standings.push(self.store.standing(&state).await.map_err(unavailable)?);
+            }
+        }
+        Ok(standings)
+    }
+
+    fn count_fetch(&self, server: Option<i64>, route: &'static str, response: &Result<Response, Problem>) {
+        let code = response.as_ref().map_or_else(|problem| problem.status, |response| response.status());
+        // A server is counted only if we have it: anybody's number would be a new series.
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(server) = server.filter(|server| servers.contains_key(server)) {
+            self.telemetry.whmcs_fetched(server, route, code.as_u16(), self.clock.now());
+        }
+    }
+}
+
+fn unavailable(error: StoreError) -> Problem {
+    tracing::error!("usage cannot be read: {error}");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+}
+
+fn server(asked: &Asked) -> Result<i64, Problem> {
+    asked.server.ok_or_else(|| {
+        Problem::new(StatusCode::BAD_REQUEST, "the query needs server=N, the id of the WHMCS server")
+    })
+}
+
+fn month_shape(window: &Window) -> MonthShape {
+    MonthShape { label: window.month.to_string(), tz: window.zone.name(), start: window.start.to_string() }
+}
+
+async fn ping(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    let window = api.window();
+    let answer = json!({
+        "schema": 1,
+        "version": env!("CARGO_PKG_VERSION"),
+        "time": window.now.to_string(),
+        "clock": window.now.get(),
+        "tz": window.zone.name(),
+        "server": asked.server,
+    });
+    let response = match asked.server {
+        // A wrong server id is what a connection test is there to find.
+        Some(server) => api.standings(server).await.map(|_| Json(answer).into_response()),
+        None => Ok(Json(answer).into_response()),
+    };
+    api.count_fetch(asked.server, "ping", &response);
+    response
+}
+
+async fn usage(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    let response = usage_of(&api, &asked).await;
+    api.count_fetch(asked.server, "usage", &response);
+    response
+}
+
+async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
+    let server = server(asked)?;
+    let standings = api.standings(server).await?;
+    let (units, window) = (api.units(), api.window());
+    let mut shape = UsageShape {
+        schema: 1,
+        server,
+        tenant_key: "username",
+        generated_at: window.now.to_string(),
+        month: month_shape(&window),
+        tenants: BTreeMap::new(),
+        withheld: Vec::new(),
+    };
+    for (tenant, accounts) in by_tenant(&standings) {
+        match answer(tenant, &accounts, &units, &window) {
+            Some(Answer::Known(values)) => drop(shape.tenants.insert(tenant, values)),
+            Some(Answer::Withheld(withheld)) => shape.withheld.push(withheld),
+            None => {}
+        }
+    }
+    let reasons = ["stale", "never_read", "ambiguous", "failed"];
+    let count = |reason| (reason, shape.withheld.iter().filter(|withheld| withheld.reason == reason).count());
+    api.telemetry.whmcs_withheld(server, &reasons.map(count).into());
+    Ok(Json(&shape).into_response())
+}
+
+async fn tenant_usage(
+    State(api): State<UsageApi>,
+    Path(tenant): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let response = tenant_usage_of(&api, &tenant, &asked).await;
+    api.count_fetch(asked.server, "tenant", &response);
+    response
+}
+
+async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
+    let server = server(asked)?;
+    let standings = api.standings(server).await?;
+    let (units, window) = (api.units(), api.window());
+    let accounts = accounts_of(&standings, tenant)?;
+    let (values, withheld) = match answer(tenant, &accounts, &units, &window) {
+        Some(Answer::Known(values)) => (values, None),
+        Some(Answer::Withheld(withheld)) => (Values::new(), Some(withheld)),
+        None => return Err(unknown(tenant)),
+    };
+    let (generated_at, month) = (window.now.to_string(), month_shape(&window));
+    Ok(Json(TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld }).into_response())
+}
+
+fn accounts_of<'a>(
+    standings: &'a [Arc<Standing>],
+    tenant: &str,
+) -> Result<Vec<&'a AccountStanding>, Problem> {
+    let accounts = of_tenant(standings, tenant);
+    if accounts.is_empty() { Err(unknown(tenant)) } else { Ok(accounts) }
+}
+
+fn unknown(tenant: &str) -> Problem {
+    let tenant: String = tenant.chars().take(80).collect();
+    Problem::new(StatusCode::NOT_FOUND, format!("no account {tenant:?} on the backends of this server"))
+}
+
+async fn legacy(State(api): State<UsageApi>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    let response = legacy_of(&api, &asked).await;
+    api.count_fetch(asked.server, "legacy", &response);
+    response
+}
+
+async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
+    let server = server(asked)?;
+    let standings = api.standings(server).await?;
+    let (units, window) = (api.units(), api.window());
+    let mut tenants = BTreeMap::new();
+    let mut withheld = Vec::new();
+    for (tenant, accounts) in by_tenant(&standings) {
+        match (answer(tenant, &accounts, &units, &window), accounts.as_slice()) {
+            (Some(Answer::Known(_)), [account]) => {
+                tenants.insert(tenant, megabytes(account, &units, &window));
+            }
+            (Some(Answer::Withheld(why)), _) => withheld.push(why),
+            _ => {}
+        }
+    }
+    let answer = json!({
+        "schema": 1,
+        "server": server,
+        "generated_at": window.now.to_string(),
+        "month": month_shape(&window),
+        "tenants": tenants,
+        "withheld": withheld,
+    });
+    Ok(Json(answer).into_response())
+}
+
+/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is told.
+fn megabytes(account: &AccountStanding, units: &Units, window: &Window) -> LegacyShape {
+    let fresh = |meter| account.meter(meter).filter(|series| window.is_fresh(series.at));
+    let month =
+        |meter| fresh(meter)?.month.filter(|month| month.month == window.month).map(|month| month.amount);
+    let disk =
+        fresh(Meter::StorageUsed).and_then(|series| series.level).filter(|_| account.gone_at.is_none());
+    let both = || month(Meter::TrafficIn)?.checked_add(month(Meter::TrafficOut)?);
+    let traffic = month(Meter::TrafficTotal).or_else(both);
+    LegacyShape {
+        disk_mb: disk.map(|level| whole_megabytes(level, units.base)),
+        disk_limit_mb: account.storage_limit.map(|limit| whole_megabytes(limit, units.base)),
+        bw_mb: traffic.map(|sum| whole_megabytes(sum, units.base)),
+        bw_limit_mb: None,
+    }
+}
+
+async fn history(
+    State(api): State<UsageApi>,
+    Path(tenant): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let response = history_of(&api, &tenant, &asked).await;
+    api.count_fetch(asked.server, "history", &response);
+    response
+}
+
+async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
+    let server = server(asked)?;
+    let wanted = asked.days.unwrap_or(30);
+    if !(1..=LONGEST_HISTORY).contains(&wanted) {
+        let detail = format!("days={wanted} is not between 1 and {LONGEST_HISTORY}");
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
+    let standings = api.standings(server).await?;
+    accounts_of(&standings, tenant)?;
+    let (units, window) = (api.units(), api.window());
+    let today = window.zone.day_of(window.now);
+    let first = today.minus_days(wanted - 1);
+    let period = BillingPeriod::new(first.month().first(), today.next())
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let account = AccountName::new(tenant).map_err(|_| unknown(tenant))?;
+    let (mut points, mut folded) = (Vec::new(), Vec::new());
+    for standing in standings.iter().filter(|standing| standing.accounts.contains_key(tenant)) {
+        let backend = Some(standing.backend.clone());
+        let query = UsageQuery { backend, account: Some(account.clone()), meter: None };
+        points.extend(api.store.days(&query, period).await.map_err(unavailable)?);
+        let months = api.store.folded_months(&query, first.month(), today.month());
+        let months = months.await.map_err(unavailable)?.into_iter();
+        folded.extend(months.map(|(_, meter, month, usage)| (month, meter, usage)));
+    }
+    let months = months(&points, folded, &units, &window).map_err(unavailable)?;
+    points.retain(|point| point.day >= first);
+    let answer = json!({
+        "schema": 1,
+        "server": server,
+        "tenant": tenant,
+        "days": days(&points, &units, &window),
+        "months": months,
+    });
+    Ok(Json(answer).into_response())
+}
+
+async fn recalculate(
+    State(api): State<UsageApi>,
+    Path(tenant): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
+    let response = recalculate_of(&api, &tenant, &asked).await;
+    api.count_fetch(asked.server, "recalc", &response);
+    response
+}
+
+async fn recalculate_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
+    let server = server(asked)?;
+    let standings = api.standings(server).await?;
+    accounts_of(&standings, tenant)?;
+    let account = AccountName::new(tenant).map_err(|_| unknown(tenant))?;
+    api.take_recalculation(server, tenant)?;
+    for standing in standings.iter().filter(|standing| standing.accounts.contains_key(tenant)) {
+        let asked = Recalculation { backend: standing.backend.clone(), account: account.clone() };
+        // Nobody listens any more only while the house is being left.
+        let _ = api.recalculate.send(asked);
+    }
+    Ok((StatusCode::ACCEPTED, Json(json!({ "schema": 1, "tenant": tenant, "status": "queued" })))
+        .into_response())
+}
+
+impl UsageApi {
+    fn take_recalculation(&self, server: i64, tenant: &str) -> Result<(), Problem> {
+        let now: Timestamp = self.clock.now();
+        let mut recalculated = self.recalculated.lock().unwrap_or_else(PoisonError::into_inner);
+        recalculated.retain(|_, at| now.since(*at) < RECALCULATE_EVERY);
+        let key = (server, tenant.to_string());
+        if let Some(at) = recalculated.get(&key) {
+            let left = RECALCULATE_EVERY.get() - now.since(*at).get();
+            let mut problem = Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                format!("{tenant:?} was recalculated less than 10 minutes ago; try again in {left} s"),
+            );
+            problem.retry_after = Some(left.max(1));
+            return Err(problem);
+        }
+        recalculated.insert(key, now);
+        Ok(())
+    }
+}

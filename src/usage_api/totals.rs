@@ -1,0 +1,227 @@
+//! What WHMCS is told of every tenant: known values, or the reason there are none.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::amount::{decimal, unit_months};
+use super::{Units, Window};
+use crate::domain::{Meter, Timestamp};
+use crate::store::{AccountStanding, SeriesStanding, Standing};
+
+/// One value, as a decimal string in the configured unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Value {
+    value: String,
+    /// When the panel measured it.
+    collected_at: i64,
+}
+
+/// The values of one tenant by metric name: only those that are known.
+pub type Values = BTreeMap<&'static str, Value>;
+
+/// A tenant of whom nothing can be said now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Withheld {
+    /// The tenant.
+    pub tenant: String,
+    /// `stale`, `never_read`, `ambiguous` or `failed`.
+    pub reason: &'static str,
+    /// Since when.
+    pub since: String,
+}
+
+/// The answer for one tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// What is known; never empty.
+    Known(Values),
+    /// Nothing is known, and why.
+    Withheld(Withheld),
+}
+
+/// The accounts of one WHMCS server by tenant: the panel's account name, which is WHMCS's username.
+pub fn by_tenant(standings: &[Arc<Standing>]) -> BTreeMap<&str, Vec<&AccountStanding>> {
+    let mut tenants: BTreeMap<&str, Vec<&AccountStanding>> = BTreeMap::new();
+    for standing in standings {
+        for (name, account) in &standing.accounts {
+            tenants.entry(name.as_str()).or_default().push(account);
+        }
+    }
+    tenants.values_mut().for_each(prefer_living);
+    tenants
+}
+
+/// The accounts of one tenant, by the same rule as all tenants together.
+pub fn of_tenant<'a>(standings: &'a [Arc<Standing>], tenant: &str) -> Vec<&'a AccountStanding> {
+    let account = |standing: &'a Arc<Standing>| standing.accounts.get(tenant).map(Arc::as_ref);
+    let mut accounts: Vec<&AccountStanding> = standings.iter().filter_map(account).collect();
+    prefer_living(&mut accounts);
+    accounts
+}
+
+/// An account that moved to another backend of the server is still one account.
+fn prefer_living(accounts: &mut Vec<&AccountStanding>) {
+    if accounts.len() > 1 && accounts.iter().any(|account| account.gone_at.is_none()) {
+        accounts.retain(|account| account.gone_at.is_none());
+    }
+}
+
+/// What WHMCS is told of a tenant; `None` for one that left before this month began.
+pub fn answer(tenant: &str, accounts: &[&AccountStanding], units: &Units, window: &Window) -> Option<Answer> {
+    let [account] = accounts else {
+        let since = accounts.iter().map(|account| account.first_seen).max()?;
+        return Some(withheld(tenant, "ambiguous", since));
+    };
+    let known = values(account, units, window);
+    if !known.is_empty() {
+        return Some(Answer::Known(known));
+    }
+    if account.gone_at.is_some_and(|gone| gone < window.start) {
+        return None;
+    }
+    let newest = account.series.iter().map(|series| series.at).max();
+    Some(match (&account.trouble, newest) {
+        (Some((_, since)), _) => withheld(tenant, "failed", *since),
+        (None, None) => withheld(tenant, "never_read", account.first_seen),
+        (None, Some(at)) => withheld(tenant, "stale", at),
+    })
+}
+
+fn withheld(tenant: &str, reason: &'static str, since: Timestamp) -> Answer {
+    Answer::Withheld(Withheld { tenant: tenant.to_string(), reason, since: since.to_string() })
+}
+
+/// Every value that is known and fresh. A zero is a value.
+fn values(account: &AccountStanding, units: &Units, window: &Window) -> Values {
+    let mut values = Values::new();
+    for series in account.series.iter().filter(|series| window.is_fresh(series.at)) {
+        let mut put = |name, value: Option<String>| {
+            if let Some(value) = value {
+                values.insert(name, Value { value, collected_at: series.at.get() });
+            }
+        };
+        match series.meter {
+            Meter::StorageUsed => {
+                // Of an account that is gone the last level is not its level now.
+                let level = series.level.filter(|_| account.gone_at.is_none());
+                put("disk", level.map(|level| decimal(level, units.disk)));
+                put("disk_gb_month", gb_month(series, units, window));
+            }
+            flow => put(flow.name(), month_bytes(series, units.traffic, window)),
+        }
+    }
+    values
+}
+
+fn gb_month(series: &SeriesStanding, units: &Units, window: &Window) -> Option<String> {
+    let month = series.month.filter(|month| month.month == window.month)?;
+    unit_months(month.held, units.disk_gb_month, window.minutes)
+}
+
+/// A month's traffic is known once it was read in that month: before, nobody knows that it is zero.
+fn month_bytes(series: &SeriesStanding, unit: u64, window: &Window) -> Option<String> {
+    let month = series.month.filter(|month| month.month == window.month)?;
+    Some(decimal(month.amount, unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{BillingZone, Bytes, Month, Seconds};
+    use crate::metering::MonthToDate;
+
+    fn at(text: &str) -> Timestamp {
+        Timestamp::from_utc(text.parse().expect("a time")).expect("in range")
+    }
+
+    fn window(now: &str) -> Window {
+        Window::new(at(now), BillingZone::parse("Europe/Warsaw").expect("a zone"), Seconds::hours(26))
+    }
+
+    fn series(meter: Meter, at: Timestamp, amount: u64, month: &str) -> SeriesStanding {
+        let amount = Bytes::new(amount).expect("fits");
+        let month = MonthToDate {
+            month: Month::parse(month).expect("a month"),
+            amount,
+            estimated: Bytes::ZERO,
+            held: Default::default(),
+            covered: Default::default(),
+        };
+        SeriesStanding { meter, at, level: Some(amount), month: Some(month), shown: amount }
+    }
+
+    fn account(series: Vec<SeriesStanding>) -> AccountStanding {
+        AccountStanding {
+            first_seen: at("2026-01-01T00:00:00Z"),
+            gone_at: None,
+            suspended: None,
+            policy: None,
+            package: None,
+            domain: None,
+            storage_limit: None,
+            trouble: None,
+            series,
+        }
+    }
+
+    fn reason(answer: Option<Answer>) -> &'static str {
+        match answer {
+            Some(Answer::Withheld(withheld)) => withheld.reason,
+            other => panic!("not withheld: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn never_1_unknown_never_becomes_zero_and_zero_stays() {
+        let units = Units::default();
+        let now = window("2026-03-14T12:00:00Z");
+        let zero = account(vec![series(Meter::TrafficOut, at("2026-03-14T11:00:00Z"), 0, "2026-03")]);
+        let Some(Answer::Known(values)) = answer("t", &[&zero], &units, &now) else { panic!("known") };
+        assert_eq!(values.len(), 1);
+        assert_eq!(values["traffic_out"].value, "0.00000");
+        assert_eq!(reason(answer("t", &[&account(vec![])], &units, &now)), "never_read");
+    }
+
+    #[test]
+    fn never_7_no_number_lies_by_age() {
+        let units = Units::default();
+        let read = at("2026-03-13T09:00:00Z");
+        let old = account(vec![series(Meter::StorageUsed, read, 5, "2026-03")]);
+        assert!(matches!(
+            answer("t", &[&old], &units, &window("2026-03-14T11:00:00Z")),
+            Some(Answer::Known(_))
+        ));
+        let later = window("2026-03-14T11:00:01Z");
+        assert_eq!(reason(answer("t", &[&old], &units, &later)), "stale");
+        let mut failed = old.clone();
+        failed.trouble = Some(("unexpected".into(), read));
+        assert_eq!(reason(answer("t", &[&failed], &units, &later)), "failed");
+    }
+
+    #[test]
+    fn a_month_nobody_has_read_yet_is_not_zero() {
+        let units = Units::default();
+        // 23:30 UTC is already April in Warsaw; the last reading was in March.
+        let read = at("2026-03-31T21:45:00Z");
+        let both = vec![
+            series(Meter::StorageUsed, read, 7, "2026-03"),
+            series(Meter::TrafficOut, read, 7, "2026-03"),
+        ];
+        let Some(Answer::Known(values)) =
+            answer("t", &[&account(both)], &units, &window("2026-03-31T22:30:00Z"))
+        else {
+            panic!("known")
+        };
+        assert_eq!(values.keys().copied().collect::<Vec<_>>(), ["disk"]);
+    }
+
+    #[test]
+    fn two_accounts_of_one_name_are_ambiguous_unless_one_is_gone() {
+        let units = Units::default();
+        let now = window("2026-03-14T12:00:00Z");
+        let one = account(vec![series(Meter::TrafficOut, at("2026-03-14T11:00:00Z"), 1, "2026-03")]);
+        assert_eq!(reason(answer("t", &[&one, &one], &units, &now)), "ambiguous");
+    }
+}

@@ -1,0 +1,174 @@
+//! Accounts, backends and a page to look at.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use whmeter::domain::{
+    AccountName, BackendId, BillingZone, ByteMinutes, Bytes, Meter, Minutes, Policy, Reason, Timestamp,
+};
+use whmeter::exposition::{Exposition, Format, Settings};
+use whmeter::metering::{MonthToDate, Note};
+use whmeter::store::{AccountStanding, BackendState, Failing, SeriesStanding, Standing};
+use whmeter::telemetry::{PollOutcome, Telemetry};
+
+/// 2026-11-20T12:00:00Z.
+pub const NOON: i64 = 1_795_176_000;
+pub const HOUR: i64 = 3600;
+
+pub fn at(seconds: i64) -> Timestamp {
+    Timestamp::new(seconds).expect("a time")
+}
+
+pub fn bytes(count: u64) -> Bytes {
+    Bytes::new(count).expect("fits")
+}
+
+pub fn name(name: &str) -> AccountName {
+    AccountName::new(name).expect("a name")
+}
+
+pub fn backend(name: &str) -> BackendId {
+    BackendId::new(name).expect("a name")
+}
+
+pub fn zone() -> BillingZone {
+    BillingZone::parse("Europe/Warsaw").expect("a zone")
+}
+
+pub fn exposition() -> Exposition {
+    Exposition::new(Settings::default(), zone(), Telemetry::new())
+}
+
+/// One meter that was read at `when` with `value` as level, sum and month.
+pub fn series(meter: Meter, when: i64, value: u64) -> SeriesStanding {
+    SeriesStanding {
+        meter,
+        at: at(when),
+        level: (meter == Meter::StorageUsed).then(|| bytes(value)),
+        month: Some(MonthToDate {
+            month: zone().day_of(at(when)).month(),
+            amount: bytes(value / 2),
+            estimated: Bytes::ZERO,
+            held: ByteMinutes::ZERO,
+            covered: Minutes::ZERO,
+        }),
+        shown: bytes(value),
+    }
+}
+
+/// An account of which only the meters are known.
+pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
+    AccountStanding {
+        first_seen: at(NOON - 1000 * HOUR),
+        gone_at: None,
+        suspended: None,
+        policy: None,
+        package: None,
+        domain: None,
+        storage_limit: None,
+        trouble: None,
+        series,
+    }
+}
+
+pub fn standing(of: &str, accounts: impl IntoIterator<Item = (AccountName, AccountStanding)>) -> Standing {
+    Standing {
+        backend: backend(of),
+        kind: "minio".into(),
+        version: 1,
+        accounts: accounts.into_iter().map(|(name, account)| (name, Arc::new(account))).collect(),
+        changed: Vec::new(),
+        changed_since: 0,
+    }
+}
+
+pub fn commit(standing: &mut Standing, changed: impl IntoIterator<Item = (AccountName, AccountStanding)>) {
+    standing.changed.clear();
+    for (name, account) in changed {
+        standing.changed.push(name.clone());
+        standing.accounts.insert(name, Arc::new(account));
+    }
+    standing.changed_since = standing.version;
+    standing.version += 1;
+}
+
+pub fn text(exposition: &Exposition) -> String {
+    String::from_utf8(exposition.text(None, Format::Text)).expect("text")
+}
+
+/// Two backends with everything there is to show, and with everything there is to leave out.
+pub fn house() -> Exposition {
+    let full = AccountStanding {
+        suspended: Some(false),
+        policy: Some(Policy::Limited),
+        package: Some("Gold \"100\"".into()),
+        domain: Some("a\\b\nc.example".into()),
+        storage_limit: Some(bytes(100_000)),
+        ..account(vec![
+            series(Meter::StorageUsed, NOON, 93_410),
+            series(Meter::TrafficIn, NOON, 7),
+            series(Meter::TrafficOut, NOON, i64::MAX as u64),
+        ])
+    };
+    let gone = AccountStanding { gone_at: Some(at(NOON - 1)), ..full.clone() };
+    let old = AccountStanding {
+        suspended: Some(true),
+        storage_limit: Some(bytes(5)),
+        package: Some("Old".into()),
+        ..account(vec![series(Meter::StorageUsed, NOON - 27 * HOUR, 5)])
+    };
+    let over = AccountStanding {
+        storage_limit: Some(bytes(3)),
+        suspended: Some(true),
+        policy: Some(Policy::Standard),
+        ..account(vec![series(Meter::StorageUsed, NOON, 400), series(Meter::TrafficTotal, NOON, 12)])
+    };
+    let last_month = account(vec![SeriesStanding {
+        month: series(Meter::TrafficIn, NOON - 31 * 24 * HOUR, 10).month,
+        ..series(Meter::TrafficIn, NOON, 20)
+    }]);
+    let standings = vec![
+        standing("s3-fra1", [(name("alice"), full), (name("gone"), gone), (name("old"), old)]),
+        standing("a \"nas\"", [(name("Zoë"), over), (name("bob"), last_month)]),
+    ];
+    let telemetry = Telemetry::new();
+    telemetry.poll_done(
+        &backend("s3-fra1"),
+        PollOutcome::Read { read: 2, failed: 1 },
+        std::time::Duration::from_millis(1250),
+    );
+    telemetry.note(&backend("s3-fra1"), &Note::Contradiction);
+    telemetry.poll_done(
+        &backend("a \"nas\""),
+        PollOutcome::Failed(Reason::Unreachable),
+        std::time::Duration::from_secs(30),
+    );
+    telemetry.unclaimed(&backend("s3-fra1"), &[]);
+    telemetry.whmcs_fetched(12, "/v1/whmcs/usage", 200, at(NOON - 60));
+    telemetry.whmcs_withheld(12, &BTreeMap::from([("stale", 1)]));
+    let exposition = Exposition::new(Settings::default(), zone(), telemetry);
+    for standing in &standings {
+        exposition.update(standing, at(NOON));
+    }
+    exposition.backends(&[
+        state("s3-fra1", Some(NOON), Some(NOON), None),
+        state("a \"nas\"", Some(NOON), Some(NOON - HOUR), Some("unreachable")),
+        state("never-polled", None, None, None),
+    ]);
+    exposition
+}
+
+pub fn state(of: &str, polled: Option<i64>, succeeded: Option<i64>, failing: Option<&str>) -> BackendState {
+    BackendState {
+        backend: backend(of),
+        kind: "minio".into(),
+        version: 1,
+        polled_at: polled.map(at),
+        succeeded_at: succeeded.map(at),
+        failing: failing.map(|reason| Failing {
+            since: at(NOON - HOUR),
+            reason: reason.into(),
+            detail: String::new(),
+        }),
+    }
+}

@@ -1,0 +1,183 @@
+//! The rules of the house, read off its source: who may look at whom, and what names are banned.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Floors from the ground up. Rooms of one floor may not look at each other; domain is the one that
+/// the ground floor's others may look at.
+const FLOORS: [&[&str]; 5] = [
+    &["domain"],
+    &["metering", "quota"],
+    &["backends", "store", "notify"],
+    &["collector", "dispatcher", "exposition", "usage_api", "console"],
+    &["access", "app", "commands", "config", "lib", "main"],
+];
+
+/// Tools in the stairwell: for every floor from the first up, and for each other.
+const STAIRWELL: [&str; 4] = ["clock", "http", "settings", "telemetry"];
+
+/// What the ground floor may use besides itself and the standard library.
+const GROUND_CRATES: [&str; 3] = ["chrono", "chrono_tz", "thiserror"];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn all_sources() -> Vec<(PathBuf, String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    sources(&root, &mut found);
+    assert!(found.len() > 40, "only {} files found", found.len());
+    found
+        .into_iter()
+        .map(|path| {
+            let inside = path.strip_prefix(&root).unwrap();
+            let room = inside.components().next().unwrap().as_os_str().to_string_lossy();
+            let room = room.trim_end_matches(".rs").to_string();
+            let text = fs::read_to_string(&path).unwrap();
+            (path, room, text)
+        })
+        .collect()
+}
+
+fn floor(room: &str) -> Option<usize> {
+    FLOORS.iter().position(|rooms| rooms.contains(&room))
+}
+
+/// The rooms a line of code names: `crate::room::…` or a list in braces.
+fn rooms_named(line: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for after in line.split("crate::").skip(1) {
+        if let Some(list) = after.strip_prefix('{') {
+            rooms.extend(list.split([',', '}']).map(|name| name.trim().to_string()));
+        } else {
+            rooms.push(after.to_string());
+        }
+    }
+    let name = |text: String| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    rooms.into_iter().map(name).filter(|name: &String| !name.is_empty()).collect()
+}
+
+#[test]
+fn every_arrow_points_down() {
+    let mut wrong = Vec::new();
+    for (path, room, text) in all_sources() {
+        for (number, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
+            for other in rooms_named(line).into_iter().filter(|other| *other != room) {
+                let allowed = match (floor(&room), floor(&other)) {
+                    // The roof wires everything.
+                    (Some(4), _) => true,
+                    (Some(own), Some(theirs)) => theirs < own,
+                    (Some(own), None) => STAIRWELL.contains(&other.as_str()) && own >= 2,
+                    // The stairwell stands on the ground.
+                    (None, Some(theirs)) => STAIRWELL.contains(&room.as_str()) && theirs <= 1,
+                    (None, None) => STAIRWELL.contains(&room.as_str()) && STAIRWELL.contains(&other.as_str()),
+                };
+                if !allowed {
+                    wrong.push(format!("{}:{}: {room} looks at {other}", path.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_ground_floor_is_pure() {
+    let forbidden = [
+        "async ",
+        ".await",
+        "SystemTime",
+        "Instant::now",
+        "Utc::now",
+        "Local::now",
+        "f64",
+        "f32",
+        "tracing::",
+        "println!",
+        "std::fs",
+        "std::env",
+        "rand::",
+    ];
+    let mut wrong = Vec::new();
+    for (path, room, text) in all_sources() {
+        if !["domain", "metering", "quota"].contains(&room.as_str()) {
+            continue;
+        }
+        for (number, line) in
+            text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
+            let place = format!("{}:{}", path.display(), number + 1);
+            wrong.extend(
+                forbidden.iter().filter(|word| line.contains(*word)).map(|word| format!("{place}: {word}")),
+            );
+            if let Some(used) = line.trim_start().strip_prefix("use ") {
+                let name: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let own = ["crate", "super", "self", "std", "proptest"].contains(&name.as_str());
+                if !own && !GROUND_CRATES.contains(&name.as_str()) {
+                    wrong.push(format!("{place}: crate {name}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for_and_none_has_a_banned_name() {
+    let banned = ["manager", "util", "utils", "common", "misc", "data", "info", "process", "handle"];
+    let mut wrong = Vec::new();
+    for (path, _, text) in all_sources() {
+        if !text.starts_with("//!") {
+            wrong.push(format!("{}: does not open with //!", path.display()));
+        }
+        let stem = path.file_stem().unwrap().to_string_lossy().to_string();
+        if banned.contains(&stem.as_str()) {
+            wrong.push(format!("{}: banned name", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_the_store_speaks_sql_and_only_http_speaks_reqwest() {
+    let mut wrong = Vec::new();
+    for (path, room, text) in all_sources() {
+        for (word, owner) in [("sqlx::", "store"), ("reqwest::", "http")] {
+            if room != owner && text.contains(word) {
+                wrong.push(format!("{}: {word}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_kind_has_its_folder_its_sample_and_its_simulator() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for kind in whmeter::backends::KINDS {
+        let folder = root.join("src/backends").join(kind.name);
+        for file in ["mod.rs", "wire.rs", "README.md", "sample.toml", "testdata"] {
+            assert!(folder.join(file).exists(), "{}/{file} is missing", kind.name);
+        }
+        let simulated = ["src", "src/panels"].map(|at| root.join("simulators").join(at).join(kind.name));
+        let there = simulated.iter().any(|path| path.exists() || path.with_extension("rs").exists());
+        assert!(there, "no simulator of {}", kind.name);
+    }
+    let folders = fs::read_dir(root.join("src/backends")).unwrap();
+    for folder in folders.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        let name = folder.file_name().unwrap().to_string_lossy().to_string();
+        assert!(whmeter::backends::kind(&name).is_some(), "{name} is not registered");
+    }
+}

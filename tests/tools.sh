@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Installs what the tests use besides Rust, into .tools/, and writes .tools/env to find it by.
+# Each tool is tried once; one that cannot be had is named, and under CI that is an error.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+mkdir -p .tools/bin
+tools=$PWD/.tools
+missing=()
+
+# MinIO's releases are tags Go does not take for versions: these are their commits.
+MINIO=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
+MC=github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9
+
+say() { printf 'tools: %s\n' "$*"; }
+
+go_tool() { # name module
+    [ -x "$tools/bin/$1" ] && return 0
+    command -v go >/dev/null || return 1
+    say "building $1 (a few minutes, once)"
+    CGO_ENABLED=0 GOBIN=$tools/bin go install -trimpath "$2" >"$tools/$1.log" 2>&1
+}
+
+debian() { # command package
+    command -v "$1" >/dev/null && return 0
+    command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
+    say "installing $2"
+    # The packages start services of their own; the tests run theirs.
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "$2"; } \
+        >"$tools/$2.log" 2>&1
+    local ended=$?
+    rm -f /usr/sbin/policy-rc.d
+    return $ended
+}
+
+python_client() {
+    [ -x "$tools/venv/bin/python" ] && "$tools/venv/bin/python" -c 'import minio' 2>/dev/null && return 0
+    command -v python3 >/dev/null || return 1
+    say "installing the Python client of MinIO"
+    { python3 -m venv "$tools/venv" && "$tools/venv/bin/pip" install -q minio==7.2.20; } >"$tools/venv.log" 2>&1
+}
+
+go_tool minio "$MINIO" || missing+=(minio)
+go_tool mc "$MC" || missing+=(mc)
+debian promtool prometheus || missing+=(prometheus)
+python_client || missing+=("python minio client")
+
+{
+    echo "export PATH=\"$tools/bin:\$PATH\""
+    [ -x "$tools/bin/minio" ] && echo "export WHMETER_MINIO=\"$tools/bin/minio\""
+    [ -x "$tools/bin/mc" ] && echo "export WHMETER_MC=\"$tools/bin/mc\""
+    [ -x "$tools/venv/bin/python" ] && echo "export WHMETER_PYTHON=\"$tools/venv/bin/python\""
+    true
+} >"$tools/env"
+
+if [ ${#missing[@]} -gt 0 ]; then
+    say "not to be had here: ${missing[*]} (see .tools/*.log); the tests that use them are skipped"
+    [ -z "${CI:-}" ] || exit 1
+fi
+exit 0
