@@ -1,5 +1,6 @@
 //! One pass over one backend: lease, ask, settle, commit. What goes wrong stays with this backend.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -43,6 +44,7 @@ impl Collector {
             report.failed = Some(error);
         }
         self.tell(metered, &report);
+        last.warned = self.warn(metered, &report, &last.warned);
         report
     }
 
@@ -168,12 +170,6 @@ impl Collector {
             Some(error) if error.is_somebody_elses() => tracing::debug!(%backend, "{error}"),
             Some(error) => tracing::warn!(%backend, reason = error.reason(), ?took, "poll failed: {error}"),
         }
-        for warning in &report.warnings {
-            tracing::warn!(%backend, "{warning}");
-        }
-        for failed in &report.accounts_failed {
-            tracing::warn!(%backend, account = %failed.account, reason = %failed.reason, "not read: {}", failed.detail);
-        }
         let outcome = match &report.failed {
             // Whoever polls it counts it.
             Some(error) if error.is_somebody_elses() => return,
@@ -184,6 +180,18 @@ impl Collector {
         if report.failed.is_none() {
             self.telemetry.unclaimed(backend, &report.unclaimed);
         }
+    }
+
+    /// Logs what should be mended, once, and again only after it was mended or changed. Returns what is
+    /// to be mended now.
+    fn warn(&self, metered: &Metered, report: &PollReport, known: &HashSet<String>) -> HashSet<String> {
+        let failed = report.accounts_failed.iter();
+        let failed = failed.map(|failed| format!("account {} not read ({}): {}", failed.account, failed.reason, failed.detail));
+        let now: HashSet<String> = report.warnings.iter().cloned().chain(failed).collect();
+        for warning in now.difference(known) {
+            tracing::warn!(backend = %metered.id, "{warning}");
+        }
+        now
     }
 
     fn tell_notes(&self, metered: &Metered, notes: &[Noted]) {
