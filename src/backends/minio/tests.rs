@@ -386,3 +386,33 @@ async fn a_switch_that_does_not_take_is_no_success() {
     let error = backend.apply(&account, Policy::Limited, &memory).await.expect_err("did not take");
     assert!(error.to_string().contains("read back as policy 7-41"), "{error}");
 }
+
+/// The policy called like the user, changed by hand between limiting and restoring.
+#[tokio::test]
+async fn a_document_somebody_else_wrote_is_left_alone() {
+    let standard = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::7-41*"]}]}"#;
+    let document = Arc::new(Mutex::new(standard.to_string()));
+    let now = document.clone();
+    let (backend, log) = serve("switch = 'document'", move |asked| match asked.call() {
+        "user-info" => json(r#"{"status":"enabled","policyName":"7-41"}"#),
+        "info-canned-policy" => json(&now.lock().expect("no panic")),
+        "add-canned-policy" => {
+            *now.lock().expect("no panic") = String::from_utf8_lossy(&asked.body).into_owned();
+            "".into_response()
+        }
+        _ => not_found(),
+    })
+    .await;
+    let account = AccountName::new("7-41").expect("a name");
+    let memory = backend.remember(&account).await.expect("remembered");
+    let apply = async |policy| backend.apply(&account, policy, &memory).await.expect("applied");
+    assert_eq!(apply(Policy::Limited).await, Applied::Done);
+    *document.lock().expect("no panic") = standard.replace("s3:*", "s3:GetObject");
+    let before = log.lock().expect("no panic").len();
+    for policy in [Policy::Standard, Policy::Limited] {
+        let applied = apply(policy).await;
+        assert!(matches!(&applied, Applied::LeftAlone { found } if found.contains("7-41")), "{applied:?}");
+    }
+    assert!(log.lock().expect("no panic")[before..].iter().all(|asked| asked.method == Method::GET));
+    assert!(document.lock().expect("no panic").contains("s3:GetObject"));
+}
