@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -34,7 +35,8 @@ impl SettingsError {
 pub struct Section {
     table: toml::Table,
     folder: PathBuf,
-    warnings: Vec<String>,
+    /// Shared with the copy that the section's reader keeps: whoever opens it for good takes it along.
+    warnings: Arc<Mutex<Vec<String>>>,
     /// The keys somebody took already, or may take: what a misspelt one may have meant.
     known: Vec<&'static str>,
 }
@@ -42,7 +44,7 @@ pub struct Section {
 impl Section {
     /// A section of a config file that lies in `folder`.
     pub fn new(table: toml::Table, folder: &Path) -> Section {
-        Section { table, folder: folder.to_path_buf(), warnings: Vec::new(), known: Vec::new() }
+        Section { table, folder: folder.to_path_buf(), warnings: Arc::default(), known: Vec::new() }
     }
 
     /// Takes the keys that `T` knows out of the section, leaving the others for somebody else.
@@ -79,9 +81,10 @@ impl Section {
         self.folder.join(path)
     }
 
-    /// What the operator should mend although it works (a secret that everybody may read).
-    pub fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.warnings)
+    /// What the operator should mend although it works (a secret that everybody may read), gathered
+    /// by this section and all its copies.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Replaces `X_file` and `X_env` by the `X` that `known` has.
@@ -118,10 +121,9 @@ impl Section {
             )
         })?;
         if world_readable(&path) {
-            self.warnings.push(format!(
-                "{key}: {} can be read by every user of this machine; chmod 600 it",
-                path.display()
-            ));
+            let warning =
+                format!("{key}: {} can be read by every user of this machine; chmod 600 it", path.display());
+            self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(warning);
         }
         let secret = text.trim_end_matches(['\r', '\n']);
         if secret.is_empty() {
