@@ -186,7 +186,9 @@ impl Collector {
     /// to be mended now.
     fn warn(&self, metered: &Metered, report: &PollReport, known: &HashSet<String>) -> HashSet<String> {
         let failed = report.accounts_failed.iter();
-        let failed = failed.map(|failed| format!("account {} not read ({}): {}", failed.account, failed.reason, failed.detail));
+        let failed = failed.map(|failed| {
+            format!("account {} not read ({}): {}", failed.account, failed.reason, failed.detail)
+        });
         let now: HashSet<String> = report.warnings.iter().cloned().chain(failed).collect();
         for warning in now.difference(known) {
             tracing::warn!(backend = %metered.id, "{warning}");
