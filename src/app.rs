@@ -1,5 +1,6 @@
 //! Builds every room, joins their routes, and owns start and stop.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,9 +17,10 @@ use crate::access::{Access, Scope, guard};
 use crate::clock::Clock;
 use crate::collector::{Collector, PollReport};
 use crate::config::{Config, ServeSettings};
+use crate::domain::{BackendId, Timestamp};
 use crate::exposition::{self, Exposition};
 use crate::settings::Period;
-use crate::store::{Store, StoreError};
+use crate::store::{BackendState, Failing, Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::usage_api::{Problem, Recalculation, UsageApi};
 
@@ -64,6 +66,40 @@ pub struct App {
     telemetry: Telemetry,
     polled: mpsc::UnboundedReceiver<PollReport>,
     recalculate: mpsc::UnboundedReceiver<Recalculation>,
+    polls: Polls,
+}
+
+/// How the polls go, as the store has it, and what it could not be told.
+#[derive(Default)]
+struct Polls {
+    stored: Vec<BackendState>,
+    not_stored: HashMap<BackendId, Failing>,
+}
+
+impl Polls {
+    /// Takes in a report: trouble with the store itself is remembered until a poll of that backend is
+    /// stored again.
+    fn take(&mut self, report: &PollReport, now: Timestamp) {
+        match &report.failed {
+            Some(error) if error.is_ours() => {
+                let failing =
+                    Failing { since: now, reason: error.reason().into(), detail: error.to_string() };
+                self.not_stored.entry(report.backend.clone()).or_insert(failing);
+            }
+            _ => drop(self.not_stored.remove(&report.backend)),
+        }
+    }
+
+    /// The states to show: of a backend whose poll could not be stored the page says so.
+    fn shown(&self) -> Vec<BackendState> {
+        let mut states = self.stored.clone();
+        for state in &mut states {
+            if let Some(failing) = self.not_stored.get(&state.backend) {
+                state.failing.get_or_insert_with(|| failing.clone());
+            }
+        }
+        states
+    }
 }
 
 impl App {
@@ -94,6 +130,7 @@ impl App {
             telemetry,
             polled,
             recalculate,
+            polls: Polls::default(),
         };
         let serve = config.http.clone();
         app.configure(config).await?;
@@ -199,50 +236,49 @@ impl App {
     }
 
     /// After a start: what was committed before is shown at once, not only after the next polls.
-    async fn show_everything(&self) -> Result<(), StoreError> {
-        let mut shown = Vec::new();
-        for state in self.store.backends().await? {
-            if self.collector.backend(state.backend.as_str()).is_some() {
-                let standing = self.store.standing(&state).await?;
-                let (exposition, now) = (self.exposition.clone(), self.clock.now());
-                let _ = tokio::task::spawn_blocking(move || exposition.update(&standing, now)).await;
-                shown.push(state);
-            }
+    async fn show_everything(&mut self) -> Result<(), StoreError> {
+        self.read_states().await?;
+        for state in self.polls.stored.clone() {
+            self.show_accounts(&state).await?;
         }
-        self.exposition.backends(&shown);
+        self.exposition.backends(&self.polls.shown());
         Ok(())
     }
 
     /// After a poll: the page shows what it committed, or that it failed.
-    async fn show(&self, report: &PollReport) {
+    async fn show(&mut self, report: &PollReport) {
+        self.polls.take(report, self.clock.now());
         let outcome = async {
-            let mut states = self.store.backends().await?;
-            states.retain(|state| self.collector.backend(state.backend.as_str()).is_some());
-            if let Some(state) = states.iter().find(|state| state.backend == report.backend) {
-                let standing = self.store.standing(state).await?;
-                let (exposition, now) = (self.exposition.clone(), self.clock.now());
-                let _ = tokio::task::spawn_blocking(move || {
-                    exposition.update(&standing, now);
-                    exposition.pack();
-                })
-                .await;
+            self.read_states().await?;
+            match self.polls.stored.iter().find(|state| state.backend == report.backend).cloned() {
+                Some(state) => self.show_accounts(&state).await,
+                None => Ok(()),
             }
-            if let Some(error) = report.failed.as_ref().filter(|error| error.is_ours()) {
-                // The database could not be told that the poll failed: the page says it all the same.
-                for state in states.iter_mut().filter(|state| state.backend == report.backend) {
-                    state.failing.get_or_insert(crate::store::Failing {
-                        since: self.clock.now(),
-                        reason: error.reason().into(),
-                        detail: error.to_string(),
-                    });
-                }
-            }
-            self.exposition.backends(&states);
-            Ok::<(), StoreError>(())
         };
         if let Err(error) = outcome.await {
             tracing::warn!(backend = %report.backend, "page not brought up to date: {error}");
         }
+        self.exposition.backends(&self.polls.shown());
+    }
+
+    async fn read_states(&mut self) -> Result<(), StoreError> {
+        let mut states = self.store.backends().await?;
+        states.retain(|state| self.collector.backend(state.backend.as_str()).is_some());
+        self.polls.stored = states;
+        Ok(())
+    }
+
+    async fn show_accounts(&self, state: &BackendState) -> Result<(), StoreError> {
+        let standing = self.store.standing(state).await?;
+        let (exposition, now) = (self.exposition.clone(), self.clock.now());
+        let rendering = tokio::task::spawn_blocking(move || {
+            exposition.update(&standing, now);
+            exposition.pack();
+        });
+        if let Err(error) = rendering.await {
+            tracing::error!(backend = %state.backend, "page not rendered: {error}; please report this");
+        }
+        Ok(())
     }
 
     async fn listen(

@@ -188,11 +188,11 @@ impl Reader<'_> {
         };
         let mut section = Section::new(table, self.folder);
         let settings = section.take();
-        self.warn(name, &mut section);
+        self.warn(name, &section);
         section.refuse_unknown().and(settings).map_err(|error| self.file.error(&[name], error))
     }
 
-    fn warn(&mut self, name: &str, section: &mut Section) {
+    fn warn(&mut self, name: &str, section: &Section) {
         self.warnings.extend(section.take_warnings().into_iter().map(|warning| format!("{name}: {warning}")));
     }
 
@@ -203,7 +203,7 @@ impl Reader<'_> {
             let at = ["http", "token", number.as_str()];
             let mut section = Section::new(table.clone(), self.folder);
             let settings = section.take::<TokenSettings>();
-            self.warn("http.token", &mut section);
+            self.warn("http.token", &section);
             let token = section.refuse_unknown().and(settings).and_then(Token::new);
             tokens.push(token.map_err(|error| self.file.error(&at, error))?);
         }
@@ -263,11 +263,9 @@ impl Reader<'_> {
         let common: CommonSettings = section.take()?;
         let settings: HttpSettings = section.take()?;
         let http = Http::new(&settings, &section)?.with_clock(clock);
-        // The kind's own secrets are read where it is opened.
-        let mut told = section.clone();
-        let opened = (kind.open)(section, http)?;
-        self.warn(&format!("backend {}", common.name), &mut told);
-        Metered::new(&common, kind, opened)
+        let opened = (kind.open)(section.clone(), http);
+        self.warn(&format!("backend {}", common.name), &section);
+        Metered::new(&common, kind, opened?)
     }
 }
 

@@ -35,7 +35,7 @@ impl SettingsError {
 pub struct Section {
     table: toml::Table,
     folder: PathBuf,
-    /// Shared with clones, so that whoever gives a section away can still ask.
+    /// Shared with the copy that the section's reader keeps: whoever opens it for good takes it along.
     warnings: Arc<Mutex<Vec<String>>>,
     /// The keys somebody took already, or may take: what a misspelt one may have meant.
     known: Vec<&'static str>,
@@ -81,9 +81,10 @@ impl Section {
         self.folder.join(path)
     }
 
-    /// What the operator should mend although it works (a secret that everybody may read).
-    pub fn take_warnings(&mut self) -> Vec<String> {
-        std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    /// What the operator should mend although it works (a secret that everybody may read), gathered
+    /// by this section and all its copies.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Replaces `X_file` and `X_env` by the `X` that `known` has.

@@ -43,6 +43,8 @@ python_client() {
 go_tool minio "$MINIO" || missing+=(minio)
 go_tool mc "$MC" || missing+=(mc)
 debian promtool prometheus || missing+=(prometheus)
+debian /usr/lib/postgresql/*/bin/initdb postgresql || missing+=(postgresql)
+debian mariadbd mariadb-server || missing+=(mariadb)
 python_client || missing+=("python minio client")
 
 {

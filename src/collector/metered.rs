@@ -1,5 +1,6 @@
 //! One configured backend as the collector sees it: what to ask, when, and how it went last time.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +69,8 @@ pub(super) struct LastTime {
     pub loaded: Option<Loaded>,
     /// Not to be asked before, because the panel refused us or asked for peace.
     pub not_before: Option<Timestamp>,
+    /// What was to be mended at the last poll, and is logged already.
+    pub warned: HashSet<String>,
     /// How often in a row it refused us.
     pub refusals: u32,
 }

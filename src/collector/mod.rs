@@ -86,6 +86,9 @@ pub enum PollError {
     /// Another whmeter holds the lease.
     #[error("another whmeter is polling it now")]
     Elsewhere,
+    /// Another whmeter on the same database has polled it since it was last due.
+    #[error("another whmeter has just polled it")]
+    JustPolled,
 }
 
 impl PollReport {
@@ -200,6 +203,9 @@ impl Collector {
             tokio::spawn(async move {
                 let Ok(_permit) = collector.at_once.acquire().await else { return };
                 if let Some(report) = collector.poll_due(&metered).await {
+                    if matches!(report.failed, Some(PollError::Elsewhere)) {
+                        collector.due_soon(&metered);
+                    }
                     // Nobody listens any more only while the house is being left.
                     let _ = collector.polled.send(report);
                 }
@@ -221,6 +227,14 @@ impl Collector {
         }
         *turn = next;
         true
+    }
+
+    /// Whoever holds the lease may have died with it: look again when it has run out.
+    fn due_soon(&self, metered: &Metered) {
+        let soon = self.clock.now().plus(Seconds::new(20));
+        let mut due = self.due.write().unwrap_or_else(PoisonError::into_inner);
+        let turn = due.entry(metered.id.clone()).or_insert(soon);
+        *turn = soon.min(*turn);
     }
 
     /// Polls one account of one backend soon, because somebody asked for it.

@@ -1,5 +1,6 @@
 //! One pass over one backend: lease, ask, settle, commit. What goes wrong stays with this backend.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ impl Collector {
     /// Polls one backend now, for everybody or for one account.
     pub async fn poll(&self, metered: &Metered, only: Option<AccountName>) -> PollReport {
         let mut last = metered.last.lock().await;
-        self.poll_locked(metered, &mut last, only).await
+        self.poll_locked(metered, &mut last, Wish::Now(only)).await
     }
 
     /// Polls a backend that is due, unless it is being polled already or wants to be left alone.
@@ -31,23 +32,19 @@ impl Collector {
         if last.not_before.is_some_and(|time| self.clock.now() < time) {
             return None;
         }
-        Some(self.poll_locked(metered, &mut last, None).await)
+        Some(self.poll_locked(metered, &mut last, Wish::IfDue).await)
     }
 
-    async fn poll_locked(
-        &self,
-        metered: &Metered,
-        last: &mut LastTime,
-        only: Option<AccountName>,
-    ) -> PollReport {
+    async fn poll_locked(&self, metered: &Metered, last: &mut LastTime, wish: Wish) -> PollReport {
         let started = Instant::now();
         let mut report = PollReport::new(metered.id.clone());
-        let outcome = self.pass(metered, last, only, &mut report).await;
+        let outcome = self.pass(metered, last, wish, &mut report).await;
         report.took = started.elapsed();
         if let Err(error) = outcome {
             report.failed = Some(error);
         }
         self.tell(metered, &report);
+        last.warned = self.warn(metered, &report, &last.warned);
         report
     }
 
@@ -55,20 +52,28 @@ impl Collector {
         &self,
         metered: &Metered,
         last: &mut LastTime,
-        only: Option<AccountName>,
+        wish: Wish,
         report: &mut PollReport,
     ) -> Result<(), PollError> {
         let now = self.clock.now();
         let lease = self.store.take_lease(&metered.id, metered.kind.name, &self.holder, now, LEASE).await?;
         let lease = lease.ok_or(PollError::Elsewhere)?;
-        let heart = Heartbeat::start(self, lease.clone());
-        let outcome = self.under_lease(metered, last, only, now, &lease, report).await;
-        drop(heart);
+        let outcome = if wish == Wish::IfDue && self.was_polled(metered, lease.polled_at, now) {
+            Err(PollError::JustPolled)
+        } else {
+            let _heart = Heartbeat::start(self, lease.clone());
+            self.under_lease(metered, last, wish.only(), now, &lease, report).await
+        };
         // Not given back, it would run out by itself: nothing to be done about it here.
         if let Err(error) = self.store.release_lease(&lease).await {
             tracing::debug!(backend = %metered.id, "lease not given back: {error}");
         }
         outcome
+    }
+
+    /// Whether another whmeter on this database has polled it since it was last due.
+    fn was_polled(&self, metered: &Metered, polled_at: Option<Timestamp>, now: Timestamp) -> bool {
+        polled_at.is_some_and(|at| metered.schedule.next_due(&metered.id, at, self.rules.zone) > now)
     }
 
     async fn under_lease(
@@ -116,7 +121,7 @@ impl Collector {
 
     /// Asks the panel within its budget; a crash in its code is an answer we did not understand.
     async fn ask(&self, metered: &Metered, ask: &Ask) -> Result<Harvest, BackendError> {
-        let (backend, ask) = (Arc::clone(&metered.backend), ask.clone());
+        let (backend, ask, only) = (Arc::clone(&metered.backend), ask.clone(), ask.only.clone());
         let asking = tokio::spawn(async move {
             let mut harvest = Harvest::new();
             backend.poll(&ask, &mut harvest).await.map(|()| harvest)
@@ -133,6 +138,9 @@ impl Collector {
             Ok(Ok(harvest)) => harvest?,
         };
         harvest.retain(|account| metered.wants(account));
+        if let Some(only) = &only {
+            harvest.keep_only(only);
+        }
         Ok(harvest)
     }
 
@@ -159,18 +167,12 @@ impl Collector {
                 %backend, accounts = report.accounts_read, failed = report.accounts_failed.len(),
                 day_points = report.day_points_changed, ?took, "polled"
             ),
-            Some(PollError::Elsewhere) => tracing::debug!(%backend, "polled by another whmeter"),
+            Some(error) if error.is_somebody_elses() => tracing::debug!(%backend, "{error}"),
             Some(error) => tracing::warn!(%backend, reason = error.reason(), ?took, "poll failed: {error}"),
-        }
-        for warning in &report.warnings {
-            tracing::warn!(%backend, "{warning}");
-        }
-        for failed in &report.accounts_failed {
-            tracing::warn!(%backend, account = %failed.account, reason = %failed.reason, "not read: {}", failed.detail);
         }
         let outcome = match &report.failed {
             // Whoever polls it counts it.
-            Some(PollError::Elsewhere) => return,
+            Some(error) if error.is_somebody_elses() => return,
             Some(error) => PollOutcome::Failed(error.reason()),
             None => PollOutcome::Read { read: report.accounts_read, failed: report.accounts_failed.len() },
         };
@@ -180,6 +182,20 @@ impl Collector {
         }
     }
 
+    /// Logs what should be mended, once, and again only after it was mended or changed. Returns what is
+    /// to be mended now.
+    fn warn(&self, metered: &Metered, report: &PollReport, known: &HashSet<String>) -> HashSet<String> {
+        let failed = report.accounts_failed.iter();
+        let failed = failed.map(|failed| {
+            format!("account {} not read ({}): {}", failed.account, failed.reason, failed.detail)
+        });
+        let now: HashSet<String> = report.warnings.iter().cloned().chain(failed).collect();
+        for warning in now.difference(known) {
+            tracing::warn!(backend = %metered.id, "{warning}");
+        }
+        now
+    }
+
     fn tell_notes(&self, metered: &Metered, notes: &[Noted]) {
         for noted in notes {
             self.telemetry.note(&metered.id, &noted.note);
@@ -187,6 +203,24 @@ impl Collector {
                 backend = %metered.id, account = %noted.account, meter = %noted.meter, source = %noted.source,
                 "{}", noted.note
             );
+        }
+    }
+}
+
+/// What is wanted of a pass.
+#[derive(PartialEq)]
+enum Wish {
+    /// A poll, unless another whmeter has polled it since it was due.
+    IfDue,
+    /// A poll, of everybody or of one account.
+    Now(Option<AccountName>),
+}
+
+impl Wish {
+    fn only(self) -> Option<AccountName> {
+        match self {
+            Wish::IfDue => None,
+            Wish::Now(only) => only,
         }
     }
 }
@@ -225,6 +259,11 @@ impl From<StoreError> for PollError {
 }
 
 impl PollError {
+    /// Whether nothing is wrong but that another whmeter is quicker.
+    pub fn is_somebody_elses(&self) -> bool {
+        matches!(self, PollError::Elsewhere | PollError::JustPolled)
+    }
+
     /// Whether the trouble is on our side, so that the store may know nothing of it.
     pub fn is_ours(&self) -> bool {
         matches!(self, PollError::Store(_))
@@ -235,7 +274,7 @@ impl PollError {
         match self {
             PollError::Panel(error) => error.reason().name(),
             PollError::Store(_) => "store",
-            PollError::Elsewhere => Reason::Busy.name(),
+            PollError::Elsewhere | PollError::JustPolled => Reason::Busy.name(),
         }
     }
 }

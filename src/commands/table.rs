@@ -50,7 +50,11 @@ pub(super) fn grouped(number: impl std::fmt::Display) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 && digit.is_ascii_digit() && !out.ends_with('-') {
+        if index > 0
+            && (digits.len() - index).is_multiple_of(3)
+            && digit.is_ascii_digit()
+            && !out.ends_with('-')
+        {
             out.push(' ');
         }
         out.push(digit);

@@ -115,7 +115,9 @@ impl Usage {
     ) -> Result<Vec<Row>, Failure> {
         let days = store.days(query, period).await?;
         let mut sums: BTreeMap<(AccountKey, Meter, Span), Sum> = BTreeMap::new();
-        if self.by != Some(By::Day) {
+        if self.by == Some(By::Day) {
+            self.say_what_is_folded(store, query, period).await?;
+        } else {
             for (account, meter, month, sum) in folded(store, query, period).await? {
                 add(&mut sums, (account, meter, self.span(month.first(), period)), meter, &sum)?;
             }
@@ -130,6 +132,25 @@ impl Usage {
             Ok(Row { account, meter, span, complete: sum.covered >= whole, sum })
         };
         sums.into_iter().map(row).collect()
+    }
+
+    /// Days that are folded are not days of nothing: it is said that they are there.
+    async fn say_what_is_folded(
+        &self,
+        store: &Store,
+        query: &UsageQuery,
+        period: BillingPeriod,
+    ) -> Result<(), Failure> {
+        let last = period.days().last().unwrap_or(period.first()).month();
+        let months = store.folded_months(query, period.first().month(), last).await?;
+        if let (Some(first), Some(last)) =
+            (months.iter().map(|m| m.2).min(), months.iter().map(|m| m.2).max())
+        {
+            eprintln!(
+                "whmeter: days of {first} to {last} are folded into their months; --by month shows them"
+            );
+        }
+        Ok(())
     }
 
     /// The span that a day is shown in.

@@ -176,6 +176,12 @@ impl Harvest {
         self.accounts.retain(|name, _| keep(name));
     }
 
+    /// Keeps one account of a harvest that was asked for it alone: nobody else was looked at.
+    pub fn keep_only(&mut self, account: &AccountName) {
+        self.accounts.retain(|name, _| name == account);
+        self.complete = false;
+    }
+
     fn entry(&mut self, account: &AccountName) -> &mut Harvested {
         self.accounts.entry(account.clone()).or_default()
     }

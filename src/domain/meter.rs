@@ -51,16 +51,6 @@ impl Meter {
             Meter::TrafficTotal => "traffic_total",
         }
     }
-
-    /// The value of the `direction` label; `None` for what has no direction.
-    pub fn direction(self) -> Option<&'static str> {
-        match self {
-            Meter::StorageUsed => None,
-            Meter::TrafficIn => Some("in"),
-            Meter::TrafficOut => Some("out"),
-            Meter::TrafficTotal => Some("total"),
-        }
-    }
 }
 
 impl std::str::FromStr for Meter {

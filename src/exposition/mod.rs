@@ -6,6 +6,7 @@
 mod accept;
 mod chunk;
 mod format;
+mod index;
 mod own;
 mod render;
 mod route;

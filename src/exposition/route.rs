@@ -144,12 +144,16 @@ impl Shared {
     }
 
     /// The gzip members of all pieces. Those that are not ready are packed elsewhere than on this
-    /// thread.
+    /// thread; only the last piece, the small one made for this scrape, is not worth the walk.
     async fn packed(&self, pieces: &[Arc<Chunk>]) -> Vec<Bytes> {
         self.exposition.inner.gzip_wanted.store(true, Ordering::Relaxed);
-        let missing: Vec<_> = pieces.iter().filter(|piece| !piece.is_packed()).map(Arc::clone).collect();
-        let packing = move || missing.iter().for_each(|piece| drop(piece.packed().clone()));
-        let _ = tokio::task::spawn_blocking(packing).await;
+        let lasting = pieces.split_last().map_or(pieces, |(_, lasting)| lasting);
+        let missing: Vec<_> = lasting.iter().filter(|piece| !piece.is_packed()).map(Arc::clone).collect();
+        if !missing.is_empty() {
+            let packing = move || missing.iter().for_each(|piece| drop(piece.packed().clone()));
+            // Should it fail, the line below packs the rest.
+            drop(tokio::task::spawn_blocking(packing).await);
+        }
         pieces.iter().map(|piece| piece.packed().clone()).collect()
     }
 }

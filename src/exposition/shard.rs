@@ -7,13 +7,14 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::chunk::Chunk;
+use super::index::Index;
 use super::render::{self, FAMILIES, Lines, Moment, Words};
 use crate::domain::{AccountName, BackendId, Timestamp};
 use crate::store::{AccountStanding, Standing};
 
 /// Accounts per group. Larger ones pack better and make fewer pieces to send; smaller ones mean less
-/// to pack anew when a few accounts changed. A chunk is about 20 kB, its gzip member about 3 kB.
-const GROUP: usize = 256;
+/// to pack anew when a few accounts changed. A chunk is about 45 kB, its gzip member about 7 kB.
+const GROUP: usize = 512;
 
 /// An account and how it stands.
 type Member = (AccountName, Arc<AccountStanding>);
@@ -34,6 +35,7 @@ pub(super) struct Shard {
 #[derive(Debug)]
 struct Group {
     members: Vec<Member>,
+    index: Index,
     chunks: [Arc<Chunk>; FAMILIES],
     /// Where each member's lines end in each chunk. In one place, because to patch a member is to look
     /// at all its chunks, and what that costs is the memory it touches.
@@ -45,16 +47,25 @@ struct Group {
 /// What is to happen to one group.
 enum Edit {
     Keep,
-    Patch(Vec<Patch>),
+    Patch(Patches),
     Replace(Vec<Group>),
 }
 
-/// New lines for one account of a group.
+/// New lines for some accounts of a group.
+#[derive(Default)]
+struct Patches {
+    accounts: Vec<(usize, Arc<AccountStanding>)>,
+    lines: Vec<Patch>,
+    /// The new lines, one after the other.
+    text: Vec<u8>,
+    due: Option<Timestamp>,
+}
+
+/// Where new lines belong, and where they are in the text.
 struct Patch {
     place: usize,
-    standing: Arc<AccountStanding>,
-    due: Timestamp,
-    lines: Vec<(usize, Vec<u8>)>,
+    family: usize,
+    text: Range<usize>,
 }
 
 /// What is to happen to a shard: one edit for each of its groups.
@@ -158,11 +169,18 @@ fn change(name: &AccountName, account: Option<&Arc<AccountStanding>>) -> Change 
 
 impl Group {
     fn empty() -> Group {
-        Group { members: Vec::new(), chunks: Default::default(), ends: Arc::default(), due: render::never() }
+        Group {
+            members: Vec::new(),
+            index: Index::default(),
+            chunks: Default::default(),
+            ends: Arc::default(),
+            due: render::never(),
+        }
     }
 
-    fn find(&self, name: &AccountName) -> Result<usize, usize> {
-        self.members.binary_search_by(|(held, _)| held.cmp(name))
+    fn find(&self, name: &AccountName) -> Option<usize> {
+        let (sample, _) = self.members.first()?;
+        self.index.places(name, sample).find(|place| self.members[*place].0 == *name)
     }
 
     fn plan(&self, changes: &[Change], words: &Words, moment: &Moment, anew: bool) -> Edit {
@@ -185,41 +203,61 @@ impl Group {
     }
 
     /// The changes as patches, or `None` when somebody comes or leaves.
-    fn patches(&self, changes: &[Change], words: &Words, moment: &Moment) -> Option<Vec<Patch>> {
-        let mut patches = Vec::with_capacity(changes.len());
+    fn patches(&self, changes: &[Change], words: &Words, moment: &Moment) -> Option<Patches> {
+        let mut patches = Patches::default();
         let mut lines = Lines::default();
         for (name, standing) in changes {
             let (place, standing) = match (self.find(name), standing) {
-                (Ok(place), Some(standing)) => (place, standing),
-                (Err(_), None) => continue,
+                (Some(place), Some(standing)) => (place, standing),
+                (None, None) => continue,
                 _ => return None,
             };
             lines.iter_mut().for_each(Vec::clear);
             let due = render::account(&mut lines, words, name, standing, moment);
-            let held = |family: usize| &self.chunks[family].text()[self.range(place, family)];
-            let changed = lines.iter().enumerate().filter(|(family, new)| held(*family) != new.as_slice());
-            let lines = changed.map(|(family, new)| (family, new.clone())).collect();
-            patches.push(Patch { place, standing: Arc::clone(standing), due, lines });
+            patches.due = Some(patches.due.map_or(due, |sooner| sooner.min(due)));
+            patches.accounts.push((place, Arc::clone(standing)));
+            for (family, new) in lines.iter().enumerate() {
+                if self.chunks[family].text()[self.range(place, family)] != **new {
+                    let start = patches.text.len();
+                    patches.text.extend_from_slice(new);
+                    patches.lines.push(Patch { place, family, text: start..patches.text.len() });
+                }
+            }
         }
         Some(patches)
     }
 
-    fn patch(&mut self, patches: Vec<Patch>) {
-        for patch in patches {
-            for (family, lines) in patch.lines {
-                let range = self.range(patch.place, family);
-                let (old, new) = (range.len() as u32, lines.len() as u32);
-                // In place when nobody is reading it, otherwise in a copy.
-                Arc::make_mut(&mut self.chunks[family]).patch(range, &lines);
-                if old != new {
-                    for ends in &mut Arc::make_mut(&mut self.ends)[patch.place..] {
-                        ends[family] = ends[family] - old + new;
-                    }
-                }
+    fn patch(&mut self, patches: Patches) {
+        let mut longer = Vec::new();
+        // From the last member to the first, so that the places of those still to come stay right.
+        for Patch { place, family, text } in patches.lines.into_iter().rev() {
+            let range = self.range(place, family);
+            if range.len() != text.len() {
+                longer.push((place, family, text.len() as i64 - range.len() as i64));
             }
-            self.members[patch.place].1 = patch.standing;
-            // May now be earlier than needed: then the group is looked at once in vain.
-            self.due = self.due.min(patch.due);
+            // In place when nobody is reading it, otherwise in a copy.
+            Arc::make_mut(&mut self.chunks[family]).patch(range, &patches.text[text]);
+        }
+        if !longer.is_empty() {
+            self.shift(longer);
+        }
+        for (place, standing) in patches.accounts {
+            self.members[place].1 = standing;
+        }
+        // May now be earlier than needed: then the group is looked at once in vain.
+        self.due = patches.due.map_or(self.due, |due| self.due.min(due));
+    }
+
+    /// Moves the ends behind lines that became longer or shorter by some bytes, named last first.
+    fn shift(&mut self, mut longer: Vec<(usize, usize, i64)>) {
+        let mut by = [0; FAMILIES];
+        for (place, ends) in Arc::make_mut(&mut self.ends).iter_mut().enumerate() {
+            while let Some((_, family, bytes)) = longer.pop_if(|(changed, ..)| *changed == place) {
+                by[family] += bytes;
+            }
+            for (end, by) in ends.iter_mut().zip(by) {
+                *end = (i64::from(*end) + by) as u32;
+            }
         }
     }
 
@@ -257,6 +295,7 @@ impl Group {
             if held.text() == lines.as_slice() { Arc::clone(held) } else { Chunk::new(lines.to_vec()) }
         });
         let ends = if *self.ends == ends { Arc::clone(&self.ends) } else { Arc::new(ends) };
-        Group { members: members.to_vec(), chunks, ends, due }
+        let index = Index::new(members.iter().map(|(name, _)| name));
+        Group { members: members.to_vec(), index, chunks, ends, due }
     }
 }

@@ -1,11 +1,11 @@
 //! The finished page: what a scrape takes is bytes that are already there.
 //!
 //! Families must be contiguous over all backends, so the page is kept as pieces: one per family, backend
-//! and group of 256 neighbouring accounts. A scrape takes a reference to each piece and sends them in
+//! and group of 512 neighbouring accounts. A scrape takes a reference to each piece and sends them in
 //! order; there is no copy of the whole. One account in a hundred that changes, spread at random, touches
 //! nearly every piece; to make those anew would be to copy nearly the whole page, and pieces small
 //! enough to avoid that are slow to send (gzipped, those of 128 accounts took 1.4 times as long as one
-//! piece, those of 256 as long). So a changed line is patched into its piece in place, which is safe
+//! piece). So a changed line is patched into its piece in place, which is safe
 //! because a piece that a scrape still holds is copied first (`Arc::make_mut`). Nobody sees half a poll:
 //! references are taken, and patches made, under one lock that is held for moving bytes only, never for
 //! rendering, packing or sending.

@@ -109,14 +109,16 @@ pub(super) fn printable(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(start);
     let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words = visible.split_whitespace().map(|word| {
-        word.split_inclusive(|c: char| !is_token_char(c))
-            .map(|run| match run.chars().filter(|c| is_token_char(*c)).count() {
-                length if length >= TOKEN => "…",
-                _ => run,
-            })
-            .collect::<String>()
+        let runs = word.split_inclusive(|c: char| !is_token_char(c));
+        runs.map(|run| if may_be_token(run) { "…" } else { run }).collect::<String>()
     });
     words.collect::<Vec<_>>().join(" ").chars().take(SKETCH).collect()
+}
+
+/// Long, and not merely a long word like the names of errors.
+fn may_be_token(run: &str) -> bool {
+    let length = run.chars().filter(|c| is_token_char(*c)).count();
+    length >= 2 * TOKEN || (length >= TOKEN && run.contains(|c: char| c.is_ascii_digit()))
 }
 
 fn is_token_char(c: char) -> bool {
@@ -155,6 +157,8 @@ mod tests {
         let page =
             answer(Some("text/html"), "<p>session\n=\tabcdefghijklmnopqrstuvwxyz0123 welcome\u{7}</p>");
         assert_eq!(page.sketch(), "200 OK, text/html, \"<p>session = … welcome </p>\"");
+        let named = answer(None, "{\"Code\":\"XMinioServerNotInitialized\"}").sketch();
+        assert!(named.contains("XMinioServerNotInitialized"), "{named}");
         assert!(answer(None, "").sketch().ends_with("no content type, empty"));
     }
 

@@ -48,19 +48,18 @@ pub enum StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
         match &error {
-            sqlx::Error::Database(database) => {
-                let code = database.code().unwrap_or_default();
-                match code.as_ref() {
-                    // SQLITE_BUSY and SQLITE_LOCKED with their extended codes; lock time-outs of the others.
-                    "5" | "6" | "261" | "262" | "517" | "518" | "773" | "55P03" | "1205" | "1213" => {
-                        StoreError::Locked
-                    }
-                    // SQLITE_FULL; disk full of PostgreSQL and MySQL.
-                    "13" | "53100" | "1021" | "1114" => StoreError::Full,
-                    _ if is_trouble_with_files(&code) => StoreError::Disk(database.message().to_string()),
-                    _ => StoreError::Database(database.message().to_string()),
+            sqlx::Error::Database(database) => match code(database.as_ref()).as_str() {
+                // SQLITE_BUSY and SQLITE_LOCKED with their extended codes; lock time-outs of the others.
+                "5" | "6" | "261" | "262" | "517" | "518" | "773" | "55P03" | "1205" | "1213" => {
+                    StoreError::Locked
                 }
-            }
+                // SQLITE_FULL; disk full of PostgreSQL and MySQL.
+                "13" | "53100" | "1021" | "1114" => StoreError::Full,
+                _ if is_trouble_with_files(database.as_ref()) => {
+                    StoreError::Disk(database.message().to_string())
+                }
+                _ => StoreError::Database(database.message().to_string()),
+            },
             sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_) => {
                 StoreError::Unreachable(error.to_string())
             }
@@ -72,10 +71,18 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// The database's own code. MySQL's SQLSTATE is the same for nearly everything: its number tells more.
+fn code(error: &dyn sqlx::error::DatabaseError) -> String {
+    match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        Some(error) => error.number().to_string(),
+        None => error.code().unwrap_or_default().into_owned(),
+    }
+}
+
 /// SQLITE_READONLY, SQLITE_IOERR and SQLITE_CANTOPEN, whatever stands above them in the extended code.
-/// The codes of the other databases have five places or are larger.
-fn is_trouble_with_files(code: &str) -> bool {
-    code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 14) && code >> 8 < 40)
+fn is_trouble_with_files(error: &dyn sqlx::error::DatabaseError) -> bool {
+    let is_sqlite = error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some();
+    is_sqlite && code(error).parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 8 | 10 | 14))
 }
 
 impl StoreError {

@@ -14,6 +14,8 @@ pub struct Lease {
     pub backend: BackendId,
     /// Larger than that of every holder before.
     pub fence: i64,
+    /// When somebody last polled the backend before this lease, well or badly.
+    pub polled_at: Option<Timestamp>,
     pub(super) holder: String,
 }
 
@@ -29,7 +31,7 @@ impl Store {
         length: Seconds,
     ) -> Result<Option<Lease>, StoreError> {
         let mut tx = self.begin_write().await?;
-        let known = "SELECT fence FROM backend WHERE name = ?";
+        let known = "SELECT fence, polled_at FROM backend WHERE name = ?";
         if rows(&mut tx, self.dialect, known, [backend.as_str().into()]).await?.is_empty() {
             let sql = "INSERT INTO backend (name, kind, version, fence, holder, lease_until, entries, chain)
                 VALUES (?, ?, 0, 0, '', 0, 0, '')";
@@ -48,12 +50,10 @@ impl Store {
         let taken = run(&mut tx, self.dialect, sql, cells).await? == 1;
         let found = rows(&mut tx, self.dialect, known, [backend.as_str().into()]).await?;
         tx.commit().await?;
-        let fence = found.first().map(|row| Columns::of(row).int()).transpose()?;
-        Ok(fence.filter(|_| taken).map(|fence| Lease {
-            backend: backend.clone(),
-            fence,
-            holder: holder.into(),
-        }))
+        let Some(row) = found.first().filter(|_| taken) else { return Ok(None) };
+        let mut columns = Columns::of(row);
+        let (fence, polled_at) = (columns.int()?, columns.maybe_time()?);
+        Ok(Some(Lease { backend: backend.clone(), fence, polled_at, holder: holder.into() }))
     }
 
     /// Holds the lease for `length` from `now` on; `false` when it was lost.

@@ -27,31 +27,49 @@ const RECALCULATE_EVERY: Seconds = Seconds::new(600);
 /// The longest history one answer gives.
 const LONGEST_HISTORY: u64 = 1100;
 
+/// The query of a request. Texts first, so that a number that is none gets an answer that says so.
 #[derive(Deserialize)]
+struct AskedText {
+    server: Option<String>,
+    days: Option<String>,
+}
+
+#[derive(Clone, Copy)]
 struct Asked {
     server: Option<i64>,
     days: Option<u64>,
 }
 
-/// The last part of the path, decoded.
-struct Tenant(String);
-
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked, Problem> {
-        let asked = Query::from_request_parts(parts, state).await;
-        asked.map(|Query(asked)| asked).map_err(|wrong| Problem::new(wrong.status(), wrong.body_text()))
+        let refused = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+        let Query(text) = Query::<AskedText>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| refused(format!("the query cannot be read: {error}")))?;
+        Ok(Asked { server: number("server", text.server)?, days: number("days", text.days)? })
     }
 }
+
+/// The last part of the path, decoded.
+struct Tenant(String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Tenant {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Tenant, Problem> {
-        let tenant = Path::from_request_parts(parts, state).await;
-        tenant
-            .map(|Path(tenant)| Tenant(tenant))
-            .map_err(|wrong| Problem::new(wrong.status(), wrong.body_text()))
+        let read = Path::from_request_parts(parts, state).await;
+        read.map(|Path(tenant)| Tenant(tenant))
+            .map_err(|error| Problem::new(error.status(), format!("the name cannot be read: {error}")))
     }
+}
+
+fn number<T: std::str::FromStr>(key: &str, text: Option<String>) -> Result<Option<T>, Problem> {
+    let parse = |text: String| {
+        let shown: String = text.chars().take(40).collect();
+        let detail = format!("{key}={shown:?} is not a whole number");
+        text.parse().map_err(|_| Problem::new(StatusCode::BAD_REQUEST, detail))
+    };
+    text.map(parse).transpose()
 }
 
 #[derive(Serialize)]

@@ -140,7 +140,7 @@ pub fn house() -> Exposition {
     telemetry.note(&backend("s3-fra1"), &Note::Contradiction);
     telemetry.poll_done(
         &backend("a \"nas\""),
-        PollOutcome::Failed(Reason::Unreachable),
+        PollOutcome::Failed(Reason::Unreachable.name()),
         std::time::Duration::from_secs(30),
     );
     telemetry.unclaimed(&backend("s3-fra1"), &[]);

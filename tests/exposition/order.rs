@@ -49,7 +49,7 @@ fn samples(page: &str) -> Vec<Sample> {
 /// One thing that happens to the accounts `from` to `from + many` of a backend.
 #[derive(Clone, Debug)]
 enum Event {
-    Read { nas: bool, from: usize, many: usize, step: usize, value: u64 },
+    Read { nas: bool, from: usize, many: usize, step: usize, value: u64, age: u64 },
     Gone { nas: bool, from: usize, many: usize },
     Missed,
     Tick(u64),
@@ -58,11 +58,13 @@ enum Event {
 }
 
 fn event() -> impl Strategy<Value = Event> {
-    let span = || (any::<bool>(), 0..900_usize, prop_oneof![1..4_usize, 1..900_usize]);
+    let span = || (any::<bool>(), 0..900_usize, prop_oneof![3 => 1..40_usize, 1 => 1..900_usize]);
     prop_oneof![
-        6 => (span(), 1..40_usize, prop_oneof![0..20_u64, 0..u64::MAX / 4])
-            .prop_map(|((nas, from, many), step, value)| Event::Read { nas, from, many, step, value }),
-        2 => span().prop_map(|(nas, from, many)| Event::Gone { nas, from, many }),
+        // Small and large values, so that lines grow and shrink; measured just now, or hours ago.
+        12 => (span(), 1..40_usize, prop_oneof![0..2000_u64, 0..u64::MAX / 4], 0..26 * 3600_u64).prop_map(
+            |((nas, from, many), step, value, age)| Event::Read { nas, from, many, step, value, age },
+        ),
+        1 => span().prop_map(|(nas, from, many)| Event::Gone { nas, from, many }),
         1 => Just(Event::Missed),
         3 => (0..40 * 3600_u64).prop_map(Event::Tick),
         1 => Just(Event::ClockBack),
@@ -79,20 +81,28 @@ proptest! {
     ) {
         let mut standings = [standing("a-nas", []), standing("s3-fra1", [])];
         let (exposition, mut now) = (exposition(), at(NOON));
-        let mut removed = [true, true];
+        // Most of the accounts are there from the start, so that most changes change a few of them.
+        let crowd = (0..900).filter(|n| n % 10 > 0);
+        let crowd = crowd.map(|n| (name(&format!("u{n}")), account(vec![series(Meter::TrafficIn, NOON, n)])));
+        for standing in &mut standings {
+            commit(standing, crowd.clone());
+            exposition.update(standing, now);
+        }
+        let mut removed = [false, false];
         let (mut unseen, mut behind) = (false, [false, false]);
         for event in events {
             match event {
-                Event::Read { nas, from, many, step, value } => {
+                Event::Read { nas, from, many, step, value, age } => {
+                    let read = now.minus(Seconds::new(age)).get();
                     let accounts = (from..from + many).step_by(step).map(|n| {
                         let value = value.wrapping_add(n as u64) % (1 << 62);
                         let meters = if n % 3 == 0 {
-                            vec![series(Meter::StorageUsed, now.get(), value)]
+                            vec![series(Meter::StorageUsed, read, value)]
                         } else {
-                            vec![series(Meter::TrafficIn, now.get(), value), series(Meter::TrafficOut, now.get() - 9, 1)]
+                            vec![series(Meter::TrafficIn, read, value), series(Meter::TrafficOut, read - 9, 1)]
                         };
                         let known = AccountStanding {
-                            first_seen: now,
+                            first_seen: at(read),
                             suspended: (n % 5 > 0).then_some(value % 2 == 0),
                             storage_limit: (n % 7 > 0).then(|| bytes(value / 2)),
                             ..account(meters)

@@ -127,3 +127,18 @@ fn no_half_poll_is_visible() {
         assert!(reader.join().expect("no mixed page") > 0);
     });
 }
+
+#[test]
+fn one_old_reading_in_a_young_crowd_is_withheld_in_its_own_time() {
+    let read = |when| account(vec![series(Meter::StorageUsed, when, 7)]);
+    let mut standing = standing("s3-fra1", (0..100).map(|n| (name(&format!("u{n}")), read(NOON))));
+    let exposition = exposition();
+    exposition.update(&standing, at(NOON));
+    commit(&mut standing, [(name("u42"), read(NOON - 20 * HOUR))]);
+    exposition.update(&standing, at(NOON));
+    let shown = || text(&exposition).matches("\nwhmeter_storage_used_bytes{").count();
+    exposition.tick(at(NOON + 6 * HOUR));
+    assert_eq!(shown(), 100);
+    exposition.tick(at(NOON + 6 * HOUR + 1));
+    assert_eq!(shown(), 99);
+}

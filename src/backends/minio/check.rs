@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::admin::{self, Ask as Call};
 use super::metrics::host;
 use super::settings::Traffic;
-use super::wire::{ServerState, Usage};
+use super::usage::Usage;
+use super::wire::ServerState;
 use super::{BackendError, Buckets, CheckStep, Minio, names};
 use crate::http::Url;
 

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use futures_util::FutureExt;
 
-use super::admin::Failure;
+use super::refusal::Failure;
 use super::settings::Traffic;
 use super::sums::{Owned, began};
 use super::traffic::Scrape;

@@ -8,12 +8,16 @@ mod check;
 mod claim;
 mod metrics;
 mod policy;
+mod refusal;
 mod sealed;
 mod settings;
 mod sign;
 mod sums;
 mod switch;
+#[cfg(test)]
+mod tests;
 mod traffic;
+mod usage;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -22,11 +26,13 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use serde_json::Value;
 
-use self::admin::{Admin, Ask as Call, Failure};
+use self::admin::{Admin, Ask as Call};
 use self::claim::{Claims, Documents, Owner};
+use self::refusal::Failure;
 use self::settings::{Rules, Settings, Switch};
 use self::sums::Owned;
-use self::wire::{Group, Usage, User};
+use self::usage::Usage;
+use self::wire::{Group, User};
 use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory};
 use crate::domain::{AccountName, Harvest, Meter, Policy, Timestamp, Unclaimed};
 use crate::http::Http;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::claim::Owner;
 use super::metrics::Scraped;
-use super::wire::Usage;
+use super::usage::Usage;
 use super::{BackendError, Buckets};
 use crate::domain::{AccountName, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
 

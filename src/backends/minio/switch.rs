@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::admin::{Ask as Call, Failure};
+use super::admin::Ask as Call;
 use super::claim::filled;
 use super::policy::{self, mapped, same};
+use super::refusal::Failure;
 use super::settings::{Rules, Switch};
 use super::wire::{Group, User};
 use super::{Applied, BackendError, Memory, Minio};

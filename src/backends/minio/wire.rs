@@ -1,15 +1,13 @@
 //! The server's JSON and XML as structs. Nobody outside this folder sees them.
 //!
-//! Tells "absent", "null" and "empty" apart, because here they mean different things.
+//! The usage of all buckets, which is long, has a file of its own.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use chrono::{DateTime, Datelike};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
 
-use crate::domain::{Bytes, Timestamp};
+use crate::domain::Timestamp;
 
 /// One user of `list-users` and `user-info`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -101,135 +99,6 @@ pub(super) fn buckets(xml: &[u8]) -> Result<BTreeMap<String, Option<Timestamp>>,
         .collect())
 }
 
-/// The scanner's last result (`datausageinfo`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Usage {
-    /// Whole, as of `at`; `None` when the server has nothing to scan.
-    Known {
-        /// When the scanner last wrote.
-        at: Option<Timestamp>,
-        /// Bytes of every bucket it knows, or what is wrong with the number.
-        sizes: BTreeMap<String, Result<Bytes, String>>,
-        /// Whether the server is RustFS, by the shape of its answer.
-        rustfs: bool,
-    },
-    /// Nothing to be believed, and why.
-    Unknown {
-        /// For people.
-        why: &'static str,
-        /// Whether the server is RustFS.
-        rustfs: bool,
-    },
-}
-
-impl Usage {
-    /// Reads the answer as it arrives, keeping only the sizes: it can be a hundred megabytes long.
-    pub fn read(source: &mut dyn Read) -> Result<Usage, String> {
-        let wire: WireUsage = serde_json::from_reader(std::io::BufReader::with_capacity(1 << 16, source))
-            .map_err(|error| error.to_string())?;
-        wire.settle()
-    }
-
-    /// Whether the server is RustFS, by the shape of its answer.
-    pub fn is_rustfs(&self) -> bool {
-        let (Usage::Known { rustfs, .. } | Usage::Unknown { rustfs, .. }) = self;
-        *rustfs
-    }
-}
-
-/// Both shapes at once; which one came is told by the keys that are there.
-#[derive(Deserialize)]
-struct WireUsage {
-    #[serde(rename = "lastUpdate", default, deserialize_with = "present")]
-    minio_at: Option<Value>,
-    #[serde(rename = "bucketsUsageInfo", default, deserialize_with = "present")]
-    minio_buckets: Option<Option<Map>>,
-    #[serde(rename = "bucketsSizes", default, deserialize_with = "present")]
-    minio_sizes: Option<Option<BTreeMap<String, Value>>>,
-    #[serde(rename = "last_update", default, deserialize_with = "present")]
-    rustfs_at: Option<Option<SinceEpoch>>,
-    #[serde(rename = "buckets_usage", default, deserialize_with = "present")]
-    rustfs_buckets: Option<Option<Map>>,
-    #[serde(rename = "usage_snapshot_complete", default)]
-    complete: Option<bool>,
-    #[serde(rename = "usage_snapshot_partial", default)]
-    partial: Option<bool>,
-}
-
-type Map = BTreeMap<String, WireBucket>;
-
-#[derive(Deserialize)]
-struct WireBucket {
-    // Any value, so that one odd bucket does not spoil the others.
-    #[serde(default)]
-    size: Option<Value>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-struct SinceEpoch {
-    secs_since_epoch: i64,
-}
-
-const NEVER: &str = "the server has not scanned its buckets yet";
-const INCOMPLETE: &str =
-    "the scanner has not finished since the buckets changed (usage_snapshot_complete is false)";
-
-impl WireUsage {
-    fn settle(self) -> Result<Usage, String> {
-        if self.rustfs_at.is_some() || self.rustfs_buckets.is_some() {
-            return self.settle_rustfs();
-        }
-        let Some(at) = &self.minio_at else { return Err("no lastUpdate in it".into()) };
-        let at = match at.as_str() {
-            Some(text) => time(text)?,
-            None => return Err("lastUpdate is not a text".into()),
-        };
-        let unknown = Usage::Unknown { why: NEVER, rustfs: false };
-        let sizes = match (self.minio_buckets, self.minio_sizes) {
-            (Some(Some(map)), _) => sizes(map),
-            // The older twin of the map, filled in by the server where the other is missing.
-            (_, Some(Some(plain))) => {
-                plain.into_iter().map(|(name, size)| (name, bytes(Some(&size)))).collect()
-            }
-            (None, None) => return Err("neither bucketsUsageInfo nor bucketsSizes in it".into()),
-            _ => return Ok(unknown),
-        };
-        match at {
-            // A time of never with buckets is a contradiction; without any it is an empty server.
-            None if !sizes.is_empty() => Ok(unknown),
-            at => Ok(Usage::Known { at, sizes, rustfs: false }),
-        }
-    }
-
-    fn settle_rustfs(self) -> Result<Usage, String> {
-        let unknown = |why| Ok(Usage::Unknown { why, rustfs: true });
-        if self.complete == Some(false) || self.partial == Some(true) {
-            return unknown(INCOMPLETE);
-        }
-        let (Some(at), Some(buckets)) = (self.rustfs_at, self.rustfs_buckets) else {
-            return Err("last_update or buckets_usage is missing".into());
-        };
-        let (Some(at), Some(map)) = (at, buckets) else { return unknown(NEVER) };
-        let at = Timestamp::new(at.secs_since_epoch).map_err(|error| error.to_string())?;
-        Ok(Usage::Known { at: Some(at), sizes: sizes(map), rustfs: true })
-    }
-}
-
-fn sizes(map: Map) -> BTreeMap<String, Result<Bytes, String>> {
-    map.into_iter().map(|(name, bucket)| (name, bytes(bucket.size.as_ref()))).collect()
-}
-
-fn bytes(size: Option<&Value>) -> Result<Bytes, String> {
-    match size {
-        Some(Value::Number(number)) => number
-            .as_u64()
-            .and_then(|size| Bytes::new(size).ok())
-            .ok_or_else(|| format!("size {number} is not a number of bytes")),
-        Some(Value::Null) | None => Err("no size".into()),
-        Some(_) => Err("size is not a number".into()),
-    }
-}
-
 /// An RFC 3339 time with any offset and 0 to 9 digits of fraction; Go's zero time is `None`.
 pub(super) fn time(text: &str) -> Result<Option<Timestamp>, String> {
     let time = DateTime::parse_from_rfc3339(text)
@@ -244,84 +113,9 @@ fn null_is_empty<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from:
     Option::<T>::deserialize(from).map(Option::unwrap_or_default)
 }
 
-/// Wraps what is there, so that `null` and "absent" stay two things.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(from).map(Some)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn usage(text: &str) -> Result<Usage, String> {
-        Usage::read(&mut text.as_bytes())
-    }
-
-    type Sizes = Vec<(String, Result<u64, String>)>;
-
-    fn known(text: &str) -> (Option<i64>, Sizes) {
-        match usage(text) {
-            Ok(Usage::Known { at, sizes, .. }) => (
-                at.map(Timestamp::get),
-                sizes.into_iter().map(|(name, size)| (name, size.map(Bytes::get))).collect(),
-            ),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn both_shapes_are_read_from_whole_answers() {
-        let (at, sizes) = known(include_str!("testdata/datausage.minio.json"));
-        assert_eq!(at, Some(1_795_222_798));
-        assert_eq!(sizes, [("7-41-data".into(), Ok(100_000)), ("7-42-data".into(), Ok(512))]);
-        let (at, sizes) = known(include_str!("testdata/datausage.rustfs.json"));
-        assert_eq!(at, Some(1_795_225_760));
-        assert_eq!(sizes, [("7-41-data".into(), Ok(100_000)), ("7-411-data".into(), Ok(0))]);
-    }
-
-    #[test]
-    fn never_scanned_is_not_zero() {
-        for text in [
-            r#"{"lastUpdate":"0001-01-01T00:00:00Z","bucketsUsageInfo":null,"bucketsSizes":null}"#,
-            r#"{"lastUpdate":"2026-11-20T00:00:00Z","bucketsUsageInfo":null,"bucketsSizes":null}"#,
-            r#"{"lastUpdate":"0001-01-01T00:00:00Z","bucketsUsageInfo":{"a":{"size":1}}}"#,
-            r#"{"last_update":null,"buckets_usage":{},"usage_snapshot_complete":true}"#,
-            r#"{"last_update":{"secs_since_epoch":1795225760,"nanos_since_epoch":1},"buckets_usage":{},"usage_snapshot_complete":false}"#,
-            r#"{"last_update":{"secs_since_epoch":1795225760,"nanos_since_epoch":1},"buckets_usage":{},"usage_snapshot_partial":true}"#,
-        ] {
-            assert!(matches!(usage(text), Ok(Usage::Unknown { .. })), "{text}: {:?}", usage(text));
-        }
-        // No buckets, so nothing to scan: known to be empty, without a time.
-        let empty = r#"{"lastUpdate":"0001-01-01T00:00:00Z","bucketsUsageInfo":{},"bucketsSizes":{}}"#;
-        assert_eq!(known(empty), (None, vec![]));
-    }
-
-    #[test]
-    fn an_answer_of_another_shape_is_no_answer() {
-        for text in [
-            "{}",
-            r#"{"lastUpdate":"2026-11-20T00:00:00Z"}"#,
-            r#"{"lastUpdate":7,"bucketsUsageInfo":{}}"#,
-            r#"{"lastUpdate":"yesterday","bucketsUsageInfo":{}}"#,
-            r#"{"lastUpdate":"2026-11-20T00:00:00Z","bucketsUsageInfo":{"a":{"size":1}"#,
-            r#"{"bucketsUsageInfo":{"a":{"size":1}}}"#,
-            r#"{"buckets_usage":{}}"#,
-        ] {
-            assert!(usage(text).is_err(), "{text}: {:?}", usage(text));
-        }
-    }
-
-    #[test]
-    fn one_odd_size_spoils_only_its_bucket() {
-        let (_, sizes) = known(
-            r#"{"lastUpdate":"2026-11-20T00:00:00Z","bucketsUsageInfo":{
-                "a":{"size":9007199254740993},"b":{"size":-1},"c":{"size":1.5},"d":{"size":"7"},"e":{},
-                "f":{"size":18446744073709551615},"g":{"size":9223372036854775807}}}"#,
-        );
-        let good: Vec<_> =
-            sizes.iter().filter_map(|(name, size)| Some((&**name, *size.as_ref().ok()?))).collect();
-        assert_eq!(good, [("a", 9_007_199_254_740_993), ("g", i64::MAX as u64)]);
-    }
 
     #[test]
     fn times_come_with_any_offset_and_fraction() {

@@ -1,15 +1,18 @@
-//! One story told to the store: polls come in, days add up, the journal tells it all again, retention
-//! folds, leases change hands.
+//! Stories told to the store, on three databases: polls come in, days add up, the journal tells it all
+//! again, retention folds, leases change hands, replicas share.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod databases;
+
 use std::collections::HashMap;
-use std::path::Path;
 
 use whmeter::domain::*;
 use whmeter::metering::{Book, Rules, settle};
 use whmeter::settings::Secret;
 use whmeter::store::{Lease, Loaded, Poll, Store, StoreError, StoreSettings, UsageQuery};
+
+use databases::{Databases, Fresh};
 
 fn at(text: &str) -> Timestamp {
     Timestamp::from_utc(text.parse().unwrap()).unwrap()
@@ -31,10 +34,12 @@ fn rules() -> Rules {
     Rules { zone: BillingZone::parse("Europe/Warsaw").unwrap(), max_gap: Seconds::hours(26) }
 }
 
-async fn open(folder: &Path, keep_days: u32) -> Store {
-    let settings =
-        StoreSettings { url: Secret::new("sqlite:story.db".into()), keep_days, ..StoreSettings::default() };
-    Store::open(settings, folder).await.unwrap()
+async fn open(fresh: &Fresh, keep_days: u32) -> Store {
+    Store::open(settings(fresh, keep_days), fresh.folder.path()).await.unwrap()
+}
+
+fn settings(fresh: &Fresh, keep_days: u32) -> StoreSettings {
+    StoreSettings { url: Secret::new(fresh.url.clone()), keep_days, ..StoreSettings::default() }
 }
 
 fn harvest(at: Timestamp, accounts: &[(&str, u64, u64)]) -> Harvest {
@@ -66,10 +71,9 @@ async fn lease(store: &Store, holder: &str, now: Timestamp) -> Option<Lease> {
     store.take_lease(&backend(), "minio", holder, now, Seconds::new(60)).await.unwrap()
 }
 
-#[tokio::test]
-async fn days_journal_and_standing_agree_and_survive_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), 400).await;
+async fn days_journal_and_standing_agree_and_survive_a_restart(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
     let noon = at("2026-11-20T11:00:00Z");
     let lease = lease(&store, "a", noon).await.unwrap();
     let mut loaded = store.load(&backend(), None).await.unwrap();
@@ -105,7 +109,7 @@ async fn days_journal_and_standing_agree_and_survive_a_restart() {
     // The standing kept in memory is what a fresh process reads, and what the book of the lease says.
     let state = store.backends().await.unwrap().remove(0);
     let kept = store.standing(&state).await.unwrap();
-    let fresh = open(folder.path(), 400).await;
+    let fresh = open(&fresh, 400).await;
     let read = fresh.standing(&state).await.unwrap();
     assert_eq!(kept.accounts, read.accounts);
     assert!(read.accounts[&name("Müller")].gone_at.is_some());
@@ -123,10 +127,9 @@ async fn days_journal_and_standing_agree_and_survive_a_restart() {
     assert_eq!(book.accounts, loaded.book.accounts);
 }
 
-#[tokio::test]
-async fn after_our_own_commits_the_standing_in_memory_equals_the_database() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), 400).await;
+async fn after_our_own_commits_the_standing_in_memory_equals_the_database(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
     let now = at("2026-11-20T11:00:00Z");
     let lease = lease(&store, "a", now).await.unwrap();
     let mut loaded = store.load(&backend(), None).await.unwrap();
@@ -143,16 +146,15 @@ async fn after_our_own_commits_the_standing_in_memory_equals_the_database() {
         poll(&store, &lease, &mut loaded, now, &harvest(now, accounts)).await.unwrap();
         let state = store.backends().await.unwrap().remove(0);
         let kept = store.standing(&state).await.unwrap();
-        let other = open(folder.path(), 400).await;
+        let other = open(&fresh, 400).await;
         assert_eq!(kept.accounts, other.standing(&state).await.unwrap().accounts, "after step {step}");
         assert_eq!(kept.version, state.version);
     }
 }
 
-#[tokio::test]
-async fn never_5_a_poll_that_lost_its_lease_cannot_commit() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), 400).await;
+async fn never_5_a_poll_that_lost_its_lease_cannot_commit(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
     let now = at("2026-11-20T11:00:00Z");
     let slow = lease(&store, "slow", now).await.unwrap();
     assert!(lease(&store, "quick", now.plus(Seconds::new(59))).await.is_none());
@@ -184,10 +186,9 @@ async fn never_5_a_poll_that_lost_its_lease_cannot_commit() {
     assert!(matches!(refused, StoreError::LostLease { .. }), "{refused}");
 }
 
-#[tokio::test]
-async fn retention_folds_days_into_months_and_no_sum_moves() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), 3).await;
+async fn retention_folds_days_into_months_and_no_sum_moves(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 3).await;
     let start = at("2026-10-20T11:00:00Z");
     let lease = lease(&store, "a", start).await.unwrap();
     let mut loaded = store.load(&backend(), None).await.unwrap();
@@ -224,10 +225,9 @@ async fn retention_folds_days_into_months_and_no_sum_moves() {
     assert_eq!(before[1].amount.get() + before[3].amount.get(), 39_000);
 }
 
-#[tokio::test]
-async fn a_tampered_journal_is_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), 400).await;
+async fn a_tampered_journal_is_named(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
     let now = at("2026-11-20T11:00:00Z");
     let lease = lease(&store, "a", now).await.unwrap();
     let mut loaded = store.load(&backend(), None).await.unwrap();
@@ -236,8 +236,7 @@ async fn a_tampered_journal_is_named() {
         poll(&store, &lease, &mut loaded, now, &harvest(now, &[("a", step, step)])).await.unwrap();
     }
     let edit = async |sql: &str| {
-        let url = format!("sqlite:{}", folder.path().join("story.db").display());
-        let pool = sqlx::AnyPool::connect(&url).await.unwrap();
+        let pool = sqlx::AnyPool::connect(&fresh.url).await.unwrap();
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string())).execute(&pool).await.unwrap();
         pool.close().await;
     };
@@ -248,30 +247,162 @@ async fn a_tampered_journal_is_named() {
     assert_eq!(store.verify_chain(&backend()).await.unwrap().unwrap_err().entry, 5);
 }
 
-#[tokio::test]
-async fn a_newer_schema_and_a_locked_database_are_refused_clearly_and_nothing_is_half_written() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = open(folder.path(), 400).await;
+async fn a_newer_schema_is_refused_untouched(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    open(&fresh, 400).await;
+    let other = sqlx::AnyPool::connect(&fresh.url).await.unwrap();
+    // What a newer whmeter would have left, written with this database's own idea of true.
+    let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+        SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
+    sqlx::raw_sql(newer).execute(&other).await.unwrap();
+    let refused = Store::open(settings(&fresh, 400), fresh.folder.path()).await.err().unwrap();
+    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 1 }), "{refused}");
+    other.close().await;
+}
+
+async fn a_locked_database_is_said_and_nothing_is_half_written(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
     let now = at("2026-11-20T11:00:00Z");
     let lease = lease(&store, "a", now).await.unwrap();
     let mut loaded = store.load(&backend(), None).await.unwrap();
-    let url = format!("sqlite:{}", folder.path().join("story.db").display());
-    let other = sqlx::AnyPool::connect(&url).await.unwrap();
-    let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-    let refused = poll(&store, &lease, &mut loaded, now, &harvest(now, &[("a", 1, 1)])).await.unwrap_err();
+    let other = sqlx::AnyPool::connect(&fresh.url).await.unwrap();
+    let lock = match databases.is_sqlite() {
+        true => other.begin_with("BEGIN IMMEDIATE").await.unwrap(),
+        false => {
+            let mut lock = other.begin().await.unwrap();
+            sqlx::query("UPDATE backend SET reason = NULL, detail = 'x'").execute(&mut *lock).await.unwrap();
+            lock
+        }
+    };
+    let first = harvest(now, &[("a", 1, 1)]);
+    let refused = poll(&store, &lease, &mut loaded, now, &first).await.unwrap_err();
     assert!(matches!(refused, StoreError::Locked), "{refused}");
     lock.rollback().await.unwrap();
     assert!(store.backends().await.unwrap()[0].succeeded_at.is_none());
-    poll(&store, &lease, &mut loaded, now, &harvest(now, &[("a", 1, 1)])).await.unwrap();
+    poll(&store, &lease, &mut loaded, now, &first).await.unwrap();
+    other.close().await;
+}
 
-    sqlx::raw_sql(
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-        VALUES (9999, 'from the future', 1, x'00', 0)",
-    )
-    .execute(&other)
-    .await
-    .unwrap();
-    let settings = StoreSettings { url: Secret::new("sqlite:story.db".into()), ..StoreSettings::default() };
-    let refused = Store::open(settings, folder.path()).await.err().unwrap();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 1 }), "{refused}");
+async fn two_replicas_share_one_database_and_no_byte_is_counted_twice(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let replicas = [open(&fresh, 400).await, open(&fresh, 400).await];
+    let start = at("2026-11-20T11:00:00Z");
+    let mut kept: [Option<Loaded>; 2] = [None, None];
+    for step in 0..20u64 {
+        let now = start.plus(Seconds::new(900 * step));
+        // They take turns as leases fall, each with a book that may be old.
+        let turn = (step % 3 % 2) as usize;
+        let store = &replicas[turn];
+        let lease = lease(store, &format!("replica {turn}"), now).await.unwrap();
+        let mut loaded = store.load(&backend(), kept[turn].take()).await.unwrap();
+        let accounts = [("a", step, 1000 * step), ("b", 1, 7 * step)];
+        poll(store, &lease, &mut loaded, now, &harvest(now, &accounts)).await.unwrap();
+        store.release_lease(&lease).await.unwrap();
+        kept[turn] = Some(loaded);
+    }
+    let month = Month::parse("2026-11").unwrap();
+    for (account, sum) in [("a", 19_000), ("b", 133)] {
+        let key = AccountKey { backend: backend(), name: name(account) };
+        let total = replicas[0].month_total(&key, Meter::TrafficOut, month).await.unwrap().unwrap();
+        assert_eq!(total.amount, bytes(sum));
+    }
+    let state = replicas[0].backends().await.unwrap().remove(0);
+    let (one, other) =
+        (replicas[0].standing(&state).await.unwrap(), replicas[1].standing(&state).await.unwrap());
+    assert_eq!(one.accounts, other.accounts);
+    assert_eq!(replicas[1].verify_chain(&backend()).await.unwrap(), Ok(20));
+}
+
+async fn names_are_kept_as_the_panel_spells_them(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let now = at("2026-11-20T11:00:00Z");
+    let lease = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let accounts = [
+        ("alice", 1, 1),
+        ("Alice", 2, 2),
+        ("Müller ☃", 3, 3),
+        ("a b", 4, 4),
+        ("a b ", 5, 5),
+        ("'; --", 6, 6),
+    ];
+    poll(&store, &lease, &mut loaded, now, &harvest(now, &accounts)).await.unwrap();
+    let fresh_book = store.load(&backend(), None).await.unwrap();
+    assert_eq!(fresh_book.book, loaded.book);
+    assert_eq!(fresh_book.book.accounts.len(), accounts.len());
+}
+
+/// Values beyond what 64 bits of byte-minutes hold.
+async fn the_largest_amounts_fit(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 1).await;
+    let start = at("2026-10-01T11:00:00Z");
+    let lease = lease(&store, "a", start).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let most = Bytes::MAX.get();
+    for step in 0..40u64 {
+        let now = start.plus(Seconds::hours(24 * step));
+        poll(&store, &lease, &mut loaded, now, &harvest(now, &[("a", most, 0)])).await.unwrap();
+    }
+    let key = AccountKey { backend: backend(), name: name("a") };
+    let october = Month::parse("2026-10").unwrap();
+    let sum = store.month_total(&key, Meter::StorageUsed, october).await.unwrap().unwrap();
+    store.prune(UsageDay::parse("2026-12-01").unwrap(), &HashMap::new()).await.unwrap();
+    let folded = store.month_total(&key, Meter::StorageUsed, october).await.unwrap().unwrap();
+    assert_eq!(sum, folded);
+    assert_eq!(sum.held.get(), u128::from(most) * u128::from(sum.covered.get()));
+    assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book);
+}
+
+macro_rules! stories {
+    ($($story:ident),* $(,)?) => {
+        mod sqlite {
+            $(
+                #[tokio::test]
+                async fn $story() {
+                    super::$story(&super::Databases::Sqlite).await;
+                }
+            )*
+        }
+
+        async fn tell_all(databases: &Databases) {
+            $(
+                eprintln!("{}", stringify!($story));
+                $story(databases).await;
+            )*
+        }
+    };
+}
+
+stories!(
+    days_journal_and_standing_agree_and_survive_a_restart,
+    after_our_own_commits_the_standing_in_memory_equals_the_database,
+    never_5_a_poll_that_lost_its_lease_cannot_commit,
+    retention_folds_days_into_months_and_no_sum_moves,
+    a_tampered_journal_is_named,
+    a_newer_schema_is_refused_untouched,
+    a_locked_database_is_said_and_nothing_is_half_written,
+    two_replicas_share_one_database_and_no_byte_is_counted_twice,
+    names_are_kept_as_the_panel_spells_them,
+    the_largest_amounts_fit,
+);
+
+#[tokio::test]
+async fn all_stories_on_postgres() {
+    if let Some(databases) = Databases::postgres().await {
+        tell_all(&databases).await;
+    }
+}
+
+#[tokio::test]
+async fn all_stories_on_mariadb() {
+    let Some(databases) = Databases::mariadb().await else { return };
+    tell_all(&databases).await;
+    // The default collation would make one customer of alice and Alice.
+    let Databases::Server(server) = &databases else { unreachable!("a server") };
+    let fresh = Fresh { url: server.default_collation().await, folder: tempfile::tempdir().unwrap() };
+    let refused = Store::open(settings(&fresh, 400), fresh.folder.path()).await.err().unwrap();
+    assert!(refused.to_string().contains("utf8mb4_bin"), "{refused}");
 }
