@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::amount::decimal;
+use super::amount::{Decimal, decimal};
 use super::{Units, Window};
 use crate::domain::{Meter, Minutes, Month, UsageDay};
 use crate::store::{DayPoint, StoreError, Usage};
@@ -14,16 +14,16 @@ use crate::store::{DayPoint, StoreError, Usage};
 pub(super) struct Point {
     /// The last level.
     #[serde(skip_serializing_if = "Option::is_none")]
-    disk: Option<String>,
+    disk: Option<Decimal>,
     /// The average level over the time that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    disk_average: Option<String>,
+    disk_average: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    traffic_in: Option<String>,
+    traffic_in: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    traffic_out: Option<String>,
+    traffic_out: Option<Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    traffic_total: Option<String>,
+    traffic_total: Option<Decimal>,
     /// Whether readings account for every minute of it.
     complete: bool,
 }

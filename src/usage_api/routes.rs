@@ -9,12 +9,12 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::json;
 
 use super::amount::whole_megabytes;
 use super::history::{days, months};
-use super::totals::{Answer, Values, Withheld, answer, by_tenant, of_tenant};
+use super::totals::{Answer, Values, Withheld, answer, each_tenant, of_tenant};
 use super::{Problem, Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
 use crate::domain::{AccountName, BillingPeriod, BillingZone, Meter, Seconds, Timestamp};
@@ -86,8 +86,14 @@ struct UsageShape<'a> {
     tenant_key: &'static str,
     generated_at: String,
     month: MonthShape,
-    tenants: BTreeMap<&'a str, Values>,
+    #[serde(serialize_with = "as_map")]
+    tenants: Vec<(&'a str, Values)>,
     withheld: Vec<Withheld>,
+}
+
+/// The tenants come in order and once each: a list is a map already.
+fn as_map<S: Serializer>(tenants: &[(&str, Values)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(tenants.iter().map(|(tenant, values)| (tenant, values)))
 }
 
 #[derive(Serialize)]
@@ -243,16 +249,14 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
         tenant_key: "username",
         generated_at: window.now.to_string(),
         month: month_shape(&window),
-        tenants: BTreeMap::new(),
+        tenants: Vec::new(),
         withheld: Vec::new(),
     };
-    for (tenant, accounts) in by_tenant(&standings) {
-        match answer(tenant, &accounts, &units, &window) {
-            Some(Answer::Known(values)) => drop(shape.tenants.insert(tenant, values)),
-            Some(Answer::Withheld(withheld)) => shape.withheld.push(withheld),
-            None => {}
-        }
-    }
+    each_tenant(&standings, |tenant, accounts| match answer(tenant, accounts, &units, &window) {
+        Some(Answer::Known(values)) => shape.tenants.push((tenant, values)),
+        Some(Answer::Withheld(withheld)) => shape.withheld.push(withheld),
+        None => {}
+    });
     let reasons = ["stale", "never_read", "ambiguous", "failed"];
     let count = |reason| (reason, shape.withheld.iter().filter(|withheld| withheld.reason == reason).count());
     api.telemetry.whmcs_withheld(server, &reasons.map(count).into());
@@ -276,7 +280,7 @@ async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<
     let accounts = accounts_of(&standings, tenant)?;
     let (values, withheld) = match answer(tenant, &accounts, &units, &window) {
         Some(Answer::Known(values)) => (values, None),
-        Some(Answer::Withheld(withheld)) => (Values::new(), Some(withheld)),
+        Some(Answer::Withheld(withheld)) => (Values::default(), Some(withheld)),
         None => return Err(unknown(tenant)),
     };
     let (generated_at, month) = (window.now.to_string(), month_shape(&window));
@@ -308,15 +312,13 @@ async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     let (units, window) = (api.units(), api.window());
     let mut tenants = BTreeMap::new();
     let mut withheld = Vec::new();
-    for (tenant, accounts) in by_tenant(&standings) {
-        match (answer(tenant, &accounts, &units, &window), accounts.as_slice()) {
-            (Some(Answer::Known(_)), [account]) => {
-                tenants.insert(tenant, megabytes(account, &units, &window));
-            }
-            (Some(Answer::Withheld(why)), _) => withheld.push(why),
-            _ => {}
+    each_tenant(&standings, |tenant, accounts| match (answer(tenant, accounts, &units, &window), accounts) {
+        (Some(Answer::Known(_)), [account]) => {
+            tenants.insert(tenant, megabytes(account, &units, &window));
         }
-    }
+        (Some(Answer::Withheld(why)), _) => withheld.push(why),
+        _ => {}
+    });
     let answer = json!({
         "schema": 1,
         "server": server,

@@ -1,25 +1,31 @@
 //! What WHMCS is told of every tenant: known values, or the reason there are none.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::amount::{decimal, unit_months};
+use super::amount::{Decimal, decimal, unit_months};
 use super::{Units, Window};
 use crate::domain::{Meter, Timestamp};
 use crate::store::{AccountStanding, SeriesStanding, Standing};
 
 /// One value, as a decimal string in the configured unit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Value {
-    value: String,
+    value: Decimal,
     /// When the panel measured it.
     collected_at: i64,
 }
 
 /// The values of one tenant by metric name: only those that are known.
-pub type Values = BTreeMap<&'static str, Value>;
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Values(Vec<(&'static str, Value)>);
+
+impl Serialize for Values {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
 
 /// A tenant of whom nothing can be said now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,16 +47,22 @@ pub enum Answer {
     Withheld(Withheld),
 }
 
-/// The accounts of one WHMCS server by tenant: the panel's account name, which is WHMCS's username.
-pub fn by_tenant(standings: &[Arc<Standing>]) -> BTreeMap<&str, Vec<&AccountStanding>> {
-    let mut tenants: BTreeMap<&str, Vec<&AccountStanding>> = BTreeMap::new();
-    for standing in standings {
-        for (name, account) in &standing.accounts {
-            tenants.entry(name.as_str()).or_default().push(account);
+/// Goes through the accounts of one WHMCS server by tenant, in order: the tenant is the panel's account
+/// name, which is WHMCS's username.
+pub fn each_tenant<'a>(standings: &'a [Arc<Standing>], mut tell: impl FnMut(&'a str, &[&'a AccountStanding])) {
+    let accounts = standings.iter().flat_map(|standing| &standing.accounts);
+    let mut accounts: Vec<_> = accounts.map(|(name, account)| (name.as_str(), account.as_ref())).collect();
+    accounts.sort_by_key(|(name, _)| *name);
+    for same in accounts.chunk_by(|(one, _), (other, _)| one == other) {
+        match same {
+            [(tenant, account)] => tell(tenant, &[account]),
+            several => {
+                let mut accounts = several.iter().map(|(_, account)| *account).collect();
+                prefer_living(&mut accounts);
+                tell(several[0].0, &accounts);
+            }
         }
     }
-    tenants.values_mut().for_each(prefer_living);
-    tenants
 }
 
 /// The accounts of one tenant, by the same rule as all tenants together.
@@ -75,7 +87,7 @@ pub fn answer(tenant: &str, accounts: &[&AccountStanding], units: &Units, window
         return Some(withheld(tenant, "ambiguous", since));
     };
     let known = values(account, units, window);
-    if !known.is_empty() {
+    if !known.0.is_empty() {
         return Some(Answer::Known(known));
     }
     if account.gone_at.is_some_and(|gone| gone < window.start) {
@@ -95,12 +107,10 @@ fn withheld(tenant: &str, reason: &'static str, since: Timestamp) -> Answer {
 
 /// Every value that is known and fresh. A zero is a value.
 fn values(account: &AccountStanding, units: &Units, window: &Window) -> Values {
-    let mut values = Values::new();
+    let mut values = Vec::with_capacity(account.series.len() + 1);
     for series in account.series.iter().filter(|series| window.is_fresh(series.at)) {
-        let mut put = |name, value: Option<String>| {
-            if let Some(value) = value {
-                values.insert(name, Value { value, collected_at: series.at.get() });
-            }
+        let mut put = |name, value: Option<Decimal>| {
+            values.extend(value.map(|value| (name, Value { value, collected_at: series.at.get() })));
         };
         match series.meter {
             Meter::StorageUsed => {
@@ -112,16 +122,16 @@ fn values(account: &AccountStanding, units: &Units, window: &Window) -> Values {
             flow => put(flow.name(), month_bytes(series, units.traffic, window)),
         }
     }
-    values
+    Values(values)
 }
 
-fn gb_month(series: &SeriesStanding, units: &Units, window: &Window) -> Option<String> {
+fn gb_month(series: &SeriesStanding, units: &Units, window: &Window) -> Option<Decimal> {
     let month = series.month.filter(|month| month.month == window.month)?;
     unit_months(month.held, units.disk_gb_month, window.minutes)
 }
 
 /// A month's traffic is known once it was read in that month: before, nobody knows that it is zero.
-fn month_bytes(series: &SeriesStanding, unit: u64, window: &Window) -> Option<String> {
+fn month_bytes(series: &SeriesStanding, unit: u64, window: &Window) -> Option<Decimal> {
     let month = series.month.filter(|month| month.month == window.month)?;
     Some(decimal(month.amount, unit))
 }
@@ -179,8 +189,8 @@ mod tests {
         let now = window("2026-03-14T12:00:00Z");
         let zero = account(vec![series(Meter::TrafficOut, at("2026-03-14T11:00:00Z"), 0, "2026-03")]);
         let Some(Answer::Known(values)) = answer("t", &[&zero], &units, &now) else { panic!("known") };
-        assert_eq!(values.len(), 1);
-        assert_eq!(values["traffic_out"].value, "0.00000");
+        let json = serde_json::to_value(&values).expect("JSON");
+        assert_eq!(json, serde_json::json!({"traffic_out": {"value": "0.00000", "collected_at": 1_773_486_000}}));
         assert_eq!(reason(answer("t", &[&account(vec![])], &units, &now)), "never_read");
     }
 
@@ -214,7 +224,7 @@ mod tests {
         else {
             panic!("known")
         };
-        assert_eq!(values.keys().copied().collect::<Vec<_>>(), ["disk"]);
+        assert_eq!(values.0.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["disk"]);
     }
 
     #[test]
