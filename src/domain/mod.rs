@@ -4,6 +4,7 @@
 
 mod account;
 mod amount;
+mod calendar;
 mod harvest;
 mod meter;
 mod reading;
@@ -11,7 +12,8 @@ mod time;
 
 pub use account::{AccountKey, AccountName, BackendId, InvalidName, Source};
 pub use amount::{ByteMinutes, Bytes, TooManyBytes};
+pub use calendar::{BillingPeriod, BillingZone, Month, UsageDay};
 pub use harvest::{Facts, Harvest, Harvested, Reason, Unclaimed, Unread};
 pub use meter::{Meter, Nature, UnknownMeter};
 pub use reading::{Epoch, Policy, Reading};
-pub use time::{BillingPeriod, BillingZone, InvalidTime, Minutes, Month, Seconds, Span, Timestamp, UsageDay};
+pub use time::{InvalidTime, Minutes, Seconds, Span, Timestamp};

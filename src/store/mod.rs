@@ -11,6 +11,8 @@ mod journal;
 mod lease;
 mod open;
 mod prune;
+mod put;
+mod seen;
 mod sql;
 mod standing;
 mod usage;

@@ -150,7 +150,10 @@ mod tests {
     fn a_hundred_gigabytes_for_half_a_month_are_fifty_gigabyte_months() {
         let gb = Unit::GB.bytes(Base(1000));
         let held = bytes(100_000_000_000).held_for(Minutes::new(15 * 1440));
-        assert_eq!(unit_months(held, gb, Minutes::new(30 * 1440)).map(|sum| sum.to_string()), Some("50.00000".into()));
+        assert_eq!(
+            unit_months(held, gb, Minutes::new(30 * 1440)).map(|sum| sum.to_string()),
+            Some("50.00000".into())
+        );
         assert_eq!(unit_months(held, gb, Minutes::ZERO), None);
     }
 

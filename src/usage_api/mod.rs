@@ -3,8 +3,11 @@
 //! Answers come from memory and never wait for a panel. It bills nothing and sums nothing over time.
 
 mod amount;
+mod asked;
 mod history;
+mod legacy;
 mod problem;
+mod recalculate;
 mod routes;
 mod totals;
 

@@ -1,79 +1,31 @@
 //! The routes under `/v1/whmcs`.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError};
 
-use axum::extract::{FromRequestParts, Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::amount::whole_megabytes;
+use super::asked::{Asked, Tenant};
 use super::history::{days, months};
+use super::legacy::legacy_of;
+use super::recalculate::recalculate_of;
 use super::totals::{Answer, Values, Withheld, answer, each_tenant, of_tenant};
 use super::{Problem, Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
-use crate::domain::{AccountName, BillingPeriod, BillingZone, Meter, Seconds, Timestamp};
+use crate::domain::{AccountName, BillingPeriod, BillingZone, Seconds};
 use crate::store::{AccountStanding, Standing, Store, StoreError, UsageQuery};
 use crate::telemetry::Telemetry;
-
-/// A tenant may be recalculated on request this often.
-const RECALCULATE_EVERY: Seconds = Seconds::new(600);
 
 /// The longest history one answer gives.
 const LONGEST_HISTORY: u64 = 1100;
 
-/// The query of a request. Texts first, so that a number that is none gets an answer that says so.
-#[derive(Deserialize)]
-struct AskedText {
-    server: Option<String>,
-    days: Option<String>,
-}
-
-#[derive(Clone, Copy)]
-struct Asked {
-    server: Option<i64>,
-    days: Option<u64>,
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked, Problem> {
-        let refused = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
-        let Query(text) = Query::<AskedText>::from_request_parts(parts, state)
-            .await
-            .map_err(|error| refused(format!("the query cannot be read: {error}")))?;
-        Ok(Asked { server: number("server", text.server)?, days: number("days", text.days)? })
-    }
-}
-
-/// The last part of the path, decoded.
-struct Tenant(String);
-
-impl<S: Send + Sync> FromRequestParts<S> for Tenant {
-    type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Tenant, Problem> {
-        let read = Path::from_request_parts(parts, state).await;
-        read.map(|Path(tenant)| Tenant(tenant))
-            .map_err(|error| Problem::new(error.status(), format!("the name cannot be read: {error}")))
-    }
-}
-
-fn number<T: std::str::FromStr>(key: &str, text: Option<String>) -> Result<Option<T>, Problem> {
-    let parse = |text: String| {
-        let shown: String = text.chars().take(40).collect();
-        let detail = format!("{key}={shown:?} is not a whole number");
-        text.parse().map_err(|_| Problem::new(StatusCode::BAD_REQUEST, detail))
-    };
-    text.map(parse).transpose()
-}
-
 #[derive(Serialize)]
-struct MonthShape {
+pub(super) struct MonthShape {
     label: String,
     tz: &'static str,
     start: String,
@@ -106,18 +58,6 @@ struct TenantShape<'a> {
     values: Values,
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
-}
-
-#[derive(Default, Serialize)]
-struct LegacyShape {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disk_mb: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    disk_limit_mb: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bw_mb: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    bw_limit_mb: Option<u64>,
 }
 
 impl UsageApi {
@@ -164,17 +104,17 @@ impl UsageApi {
             .with_state(self)
     }
 
-    fn units(&self) -> Units {
+    pub(super) fn units(&self) -> Units {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn window(&self) -> Window {
+    pub(super) fn window(&self) -> Window {
         let max_age = self.settings.read().unwrap_or_else(PoisonError::into_inner).1;
         Window::new(self.clock.now(), self.zone, max_age)
     }
 
     /// How the accounts of a server stand; 404 for a server no backend answers for.
-    async fn standings(&self, server: i64) -> Result<Vec<Arc<Standing>>, Problem> {
+    pub(super) async fn standings(&self, server: i64) -> Result<Vec<Arc<Standing>>, Problem> {
         let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some(backends) = servers.get(&server) else {
             let detail = format!("no backend has whmcs_server = {server}; set it in the backend's section");
@@ -204,13 +144,7 @@ fn unavailable(error: StoreError) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
 
-fn server(asked: &Asked) -> Result<i64, Problem> {
-    asked.server.ok_or_else(|| {
-        Problem::new(StatusCode::BAD_REQUEST, "the query needs server=N, the id of the WHMCS server")
-    })
-}
-
-fn month_shape(window: &Window) -> MonthShape {
+pub(super) fn month_shape(window: &Window) -> MonthShape {
     MonthShape { label: window.month.to_string(), tz: window.zone.name(), start: window.start.to_string() }
 }
 
@@ -240,7 +174,7 @@ async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Pr
 }
 
 async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
-    let server = server(asked)?;
+    let server = asked.needed_server()?;
     let standings = api.standings(server).await?;
     let (units, window) = (api.units(), api.window());
     let mut shape = UsageShape {
@@ -274,7 +208,7 @@ async fn tenant_usage(
 }
 
 async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
-    let server = server(asked)?;
+    let server = asked.needed_server()?;
     let standings = api.standings(server).await?;
     let (units, window) = (api.units(), api.window());
     let accounts = accounts_of(&standings, tenant)?;
@@ -287,7 +221,7 @@ async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<
     Ok(Json(TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld }).into_response())
 }
 
-fn accounts_of<'a>(
+pub(super) fn accounts_of<'a>(
     standings: &'a [Arc<Standing>],
     tenant: &str,
 ) -> Result<Vec<&'a AccountStanding>, Problem> {
@@ -295,7 +229,7 @@ fn accounts_of<'a>(
     if accounts.is_empty() { Err(unknown(tenant)) } else { Ok(accounts) }
 }
 
-fn unknown(tenant: &str) -> Problem {
+pub(super) fn unknown(tenant: &str) -> Problem {
     let tenant: String = tenant.chars().take(80).collect();
     Problem::new(StatusCode::NOT_FOUND, format!("no account {tenant:?} on the backends of this server"))
 }
@@ -304,47 +238,6 @@ async fn legacy(State(api): State<UsageApi>, asked: Asked) -> Result<Response, P
     let response = legacy_of(&api, &asked).await;
     api.count_fetch(asked.server, "legacy", &response);
     response
-}
-
-async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
-    let server = server(asked)?;
-    let standings = api.standings(server).await?;
-    let (units, window) = (api.units(), api.window());
-    let mut tenants = BTreeMap::new();
-    let mut withheld = Vec::new();
-    each_tenant(&standings, |tenant, accounts| match (answer(tenant, accounts, &units, &window), accounts) {
-        (Some(Answer::Known(_)), [account]) => {
-            tenants.insert(tenant, megabytes(account, &units, &window));
-        }
-        (Some(Answer::Withheld(why)), _) => withheld.push(why),
-        _ => {}
-    });
-    let answer = json!({
-        "schema": 1,
-        "server": server,
-        "generated_at": window.now.to_string(),
-        "month": month_shape(&window),
-        "tenants": tenants,
-        "withheld": withheld,
-    });
-    Ok(Json(answer).into_response())
-}
-
-/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is told.
-fn megabytes(account: &AccountStanding, units: &Units, window: &Window) -> LegacyShape {
-    let fresh = |meter| account.meter(meter).filter(|series| window.is_fresh(series.at));
-    let month =
-        |meter| fresh(meter)?.month.filter(|month| month.month == window.month).map(|month| month.amount);
-    let disk =
-        fresh(Meter::StorageUsed).and_then(|series| series.level).filter(|_| account.gone_at.is_none());
-    let both = || month(Meter::TrafficIn)?.checked_add(month(Meter::TrafficOut)?);
-    let traffic = month(Meter::TrafficTotal).or_else(both);
-    LegacyShape {
-        disk_mb: disk.map(|level| whole_megabytes(level, units.base)),
-        disk_limit_mb: account.storage_limit.map(|limit| whole_megabytes(limit, units.base)),
-        bw_mb: traffic.map(|sum| whole_megabytes(sum, units.base)),
-        bw_limit_mb: None,
-    }
 }
 
 async fn history(
@@ -358,7 +251,7 @@ async fn history(
 }
 
 async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
-    let server = server(asked)?;
+    let server = asked.needed_server()?;
     let wanted = asked.days.unwrap_or(30);
     if !(1..=LONGEST_HISTORY).contains(&wanted) {
         let detail = format!("days={wanted} is not between 1 and {LONGEST_HISTORY}");
@@ -401,39 +294,4 @@ async fn recalculate(
     let response = recalculate_of(&api, &tenant, &asked).await;
     api.count_fetch(asked.server, "recalc", &response);
     response
-}
-
-async fn recalculate_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
-    let server = server(asked)?;
-    let standings = api.standings(server).await?;
-    accounts_of(&standings, tenant)?;
-    let account = AccountName::new(tenant).map_err(|_| unknown(tenant))?;
-    api.take_recalculation(server, tenant)?;
-    for standing in standings.iter().filter(|standing| standing.accounts.contains_key(tenant)) {
-        let asked = Recalculation { backend: standing.backend.clone(), account: account.clone() };
-        // Nobody listens any more only while the house is being left.
-        let _ = api.recalculate.send(asked);
-    }
-    Ok((StatusCode::ACCEPTED, Json(json!({ "schema": 1, "tenant": tenant, "status": "queued" })))
-        .into_response())
-}
-
-impl UsageApi {
-    fn take_recalculation(&self, server: i64, tenant: &str) -> Result<(), Problem> {
-        let now: Timestamp = self.clock.now();
-        let mut recalculated = self.recalculated.lock().unwrap_or_else(PoisonError::into_inner);
-        recalculated.retain(|_, at| now.since(*at) < RECALCULATE_EVERY);
-        let key = (server, tenant.to_string());
-        if let Some(at) = recalculated.get(&key) {
-            let left = RECALCULATE_EVERY.get() - now.since(*at).get();
-            let mut problem = Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                format!("{tenant:?} was recalculated less than 10 minutes ago; try again in {left} s"),
-            );
-            problem.retry_after = Some(left.max(1));
-            return Err(problem);
-        }
-        recalculated.insert(key, now);
-        Ok(())
-    }
 }

@@ -49,7 +49,10 @@ pub enum Answer {
 
 /// Goes through the accounts of one WHMCS server by tenant, in order: the tenant is the panel's account
 /// name, which is WHMCS's username.
-pub fn each_tenant<'a>(standings: &'a [Arc<Standing>], mut tell: impl FnMut(&'a str, &[&'a AccountStanding])) {
+pub fn each_tenant<'a>(
+    standings: &'a [Arc<Standing>],
+    mut tell: impl FnMut(&'a str, &[&'a AccountStanding]),
+) {
     let accounts = standings.iter().flat_map(|standing| &standing.accounts);
     let mut accounts: Vec<_> = accounts.map(|(name, account)| (name.as_str(), account.as_ref())).collect();
     accounts.sort_by_key(|(name, _)| *name);
@@ -190,7 +193,10 @@ mod tests {
         let zero = account(vec![series(Meter::TrafficOut, at("2026-03-14T11:00:00Z"), 0, "2026-03")]);
         let Some(Answer::Known(values)) = answer("t", &[&zero], &units, &now) else { panic!("known") };
         let json = serde_json::to_value(&values).expect("JSON");
-        assert_eq!(json, serde_json::json!({"traffic_out": {"value": "0.00000", "collected_at": 1_773_486_000}}));
+        assert_eq!(
+            json,
+            serde_json::json!({"traffic_out": {"value": "0.00000", "collected_at": 1_773_486_000}})
+        );
         assert_eq!(reason(answer("t", &[&account(vec![])], &units, &now)), "never_read");
     }
 

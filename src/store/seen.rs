@@ -1,0 +1,49 @@
+//! What a poll says of the accounts themselves: who is new, who changed, who came or went.
+
+use std::collections::BTreeMap;
+
+use super::AccountStanding;
+use super::book::Loaded;
+use super::commit::Poll;
+use crate::domain::{AccountName, Harvested, Timestamp};
+
+/// The accounts whose own row changes: new ones, those whose facts differ, those that came or went.
+pub(super) fn changed_accounts(loaded: &Loaded, poll: &Poll<'_>) -> BTreeMap<AccountName, AccountStanding> {
+    let mut changed = BTreeMap::new();
+    for (name, harvested) in poll.harvest.accounts() {
+        let known = loaded.accounts.get(name).map(|known| &known.standing);
+        let now = seen(known, harvested, poll.at);
+        if known != Some(&now) {
+            changed.insert(name.clone(), now);
+        }
+    }
+    if poll.harvest.is_complete() && !poll.partial {
+        for (name, known) in &loaded.accounts {
+            if known.standing.gone_at.is_none() && !poll.harvest.accounts().contains_key(name) {
+                let gone = AccountStanding { gone_at: Some(poll.at), ..known.standing.clone() };
+                changed.insert(name.clone(), gone);
+            }
+        }
+    }
+    changed
+}
+
+fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -> AccountStanding {
+    let facts = &harvested.facts;
+    let trouble = harvested.unread.first().map(|unread| {
+        let since = known.and_then(|known| known.trouble.as_ref()).map_or(at, |(_, since)| *since);
+        (unread.reason.name().to_string(), since)
+    });
+    AccountStanding {
+        first_seen: known.map_or(at, |known| known.first_seen),
+        gone_at: None,
+        // What the panel did not say this time is kept: it is unknown, not withdrawn.
+        suspended: facts.suspended.or(known.and_then(|known| known.suspended)),
+        policy: facts.policy,
+        package: facts.package.clone().or_else(|| known.and_then(|known| known.package.clone())),
+        domain: facts.domain.clone().or_else(|| known.and_then(|known| known.domain.clone())),
+        storage_limit: facts.storage_limit,
+        trouble,
+        series: Vec::new(),
+    }
+}

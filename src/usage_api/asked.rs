@@ -1,0 +1,62 @@
+//! What a request asks for: its query and its tenant, or a problem that says what cannot be read.
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::Deserialize;
+
+use super::Problem;
+
+/// The query of a request. Texts first, so that a number that is none gets an answer that says so.
+#[derive(Deserialize)]
+struct AskedText {
+    server: Option<String>,
+    days: Option<String>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    pub server: Option<i64>,
+    pub days: Option<u64>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked, Problem> {
+        let refused = |detail: String| Problem::new(StatusCode::BAD_REQUEST, detail);
+        let Query(text) = Query::<AskedText>::from_request_parts(parts, state)
+            .await
+            .map_err(|error| refused(format!("the query cannot be read: {error}")))?;
+        Ok(Asked { server: number("server", text.server)?, days: number("days", text.days)? })
+    }
+}
+
+/// The last part of the path, decoded.
+pub(super) struct Tenant(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Tenant {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Tenant, Problem> {
+        let read = Path::from_request_parts(parts, state).await;
+        read.map(|Path(tenant)| Tenant(tenant))
+            .map_err(|error| Problem::new(error.status(), format!("the name cannot be read: {error}")))
+    }
+}
+
+fn number<T: std::str::FromStr>(key: &str, text: Option<String>) -> Result<Option<T>, Problem> {
+    let parse = |text: String| {
+        let shown: String = text.chars().take(40).collect();
+        let detail = format!("{key}={shown:?} is not a whole number");
+        text.parse().map_err(|_| Problem::new(StatusCode::BAD_REQUEST, detail))
+    };
+    text.map(parse).transpose()
+}
+
+impl Asked {
+    /// The server every answer is about.
+    pub fn needed_server(&self) -> Result<i64, Problem> {
+        self.server.ok_or_else(|| {
+            Problem::new(StatusCode::BAD_REQUEST, "the query needs server=N, the id of the WHMCS server")
+        })
+    }
+}
