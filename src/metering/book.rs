@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::settle::Settled;
 use crate::domain::{
     AccountName, ByteMinutes, Bytes, Epoch, Meter, Minutes, Month, Source, Span, Timestamp, UsageDay,
 };
@@ -93,21 +92,4 @@ pub struct MonthToDate {
     pub held: ByteMinutes,
     /// The minutes of the month that readings account for.
     pub covered: Minutes,
-}
-
-impl Book {
-    /// Takes in what a poll settled: after this the book believes what the store has committed.
-    pub fn apply(&mut self, settled: Settled) {
-        self.last_look = settled.last_look;
-        for change in settled.changes {
-            let series = self.accounts.entry(change.account).or_default().entry(change.meter).or_default();
-            series.at = change.at;
-            series.level = change.level;
-            series.month = change.month;
-            series.total = change.total;
-            series.shown = change.shown;
-            series.baselines.extend(change.baselines);
-            series.periods.extend(change.periods);
-        }
-    }
 }

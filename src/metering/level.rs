@@ -1,8 +1,8 @@
 //! Levels: what is held now, and level times time for daily averages and GB-months.
 
 use super::book::LevelBelief;
+use super::change::{Effects, Rules};
 use super::note::Note;
-use super::settle::{Effects, Rules};
 use crate::domain::{Bytes, Source, Span, Timestamp};
 
 /// Settles one gauge reading: the level before held until now, the new one holds from now on.

@@ -4,6 +4,7 @@
 //! counted, and a [`Note`] says so.
 
 mod book;
+mod change;
 mod counter;
 mod level;
 mod note;
@@ -17,5 +18,6 @@ mod never;
 mod properties;
 
 pub use book::{AccountBook, Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
+pub use change::{DayChange, Rules, SeriesChange, Settled};
 pub use note::{Note, Noted};
-pub use settle::{DayChange, Rules, SeriesChange, Settled, settle};
+pub use settle::settle;

@@ -2,94 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use super::book::{Baseline, Book, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
+use super::book::{Baseline, Book, MonthToDate, PeriodBelief, SeriesBook};
+use super::change::{DayChange, Effects, Rules, SeriesChange, Settled};
 use super::counter::{Count, Step};
 use super::level::settle_level;
 use super::note::{Note, Noted};
 use super::period::revise;
 use super::share::share;
 use crate::domain::{
-    AccountName, BillingZone, ByteMinutes, Bytes, Harvest, Meter, Minutes, Nature, Reading, Seconds, Source,
-    Span, Timestamp, UsageDay,
+    AccountName, ByteMinutes, Bytes, Harvest, Meter, Minutes, Nature, Reading, Seconds, Source, Span,
+    Timestamp,
 };
-
-/// The rules that are the same for every account.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// The zone that cuts days and months.
-    pub zone: BillingZone,
-    /// How long a level is carried on, and a counter's growth across a midnight still told apart by
-    /// day. What lies further apart is a gap.
-    pub max_gap: Seconds,
-}
-
-/// What a poll changed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Settled {
-    /// The series that changed, in order of account and meter.
-    pub changes: Vec<SeriesChange>,
-    /// What was noticed.
-    pub notes: Vec<Noted>,
-    /// When the whole list of accounts was last seen.
-    pub last_look: Option<Timestamp>,
-}
-
-/// What changed of one series: its beliefs after the poll, and what was added to its days.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SeriesChange {
-    /// The account.
-    pub account: AccountName,
-    /// The meter.
-    pub meter: Meter,
-    /// When the panel last measured it.
-    pub at: Option<Timestamp>,
-    /// The level believed from now on.
-    pub level: Option<LevelBelief>,
-    /// The running month.
-    pub month: Option<MonthToDate>,
-    /// All bytes settled since first sight.
-    pub total: Bytes,
-    /// The largest `total` ever.
-    pub shown: Bytes,
-    /// The baselines that changed.
-    pub baselines: Vec<(Source, Baseline)>,
-    /// The period totals that changed.
-    pub periods: Vec<((Source, Span), PeriodBelief)>,
-    /// What was added to each day.
-    pub days: BTreeMap<UsageDay, DayChange>,
-}
-
-/// What a poll added to a day point.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DayChange {
-    /// Flows: bytes added, or taken back by a revision.
-    pub added: i128,
-    /// The part of `added` that is on this day by estimate only.
-    pub estimated: i128,
-    /// Levels: the last level of the day so far.
-    pub level: Option<Bytes>,
-    /// Levels: level times time added.
-    pub held: ByteMinutes,
-    /// Minutes of the day newly accounted for.
-    pub covered: Minutes,
-}
-
-/// The days and notes one series gathers while its readings are settled.
-#[derive(Debug, Default)]
-pub(super) struct Effects {
-    days: BTreeMap<UsageDay, DayChange>,
-    notes: Vec<(Source, Timestamp, Note)>,
-}
-
-impl Effects {
-    pub(super) fn day(&mut self, day: UsageDay) -> &mut DayChange {
-        self.days.entry(day).or_default()
-    }
-
-    pub(super) fn note(&mut self, source: &Source, at: Timestamp, note: Note) {
-        self.notes.push((source.clone(), at, note));
-    }
-}
 
 /// Settles one harvest, asked for at `now`. Readings of one harvest may come in any order; the same
 /// harvest twice changes nothing the second time.
