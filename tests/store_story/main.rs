@@ -325,7 +325,7 @@ async fn names_are_kept_as_the_panel_spells_them(databases: &Databases) {
         ("Alice", 2, 2),
         ("Müller ☃", 3, 3),
         ("a b", 4, 4),
-        ("a b ", 5, 5),
+        (" a b", 5, 5),
         ("'; --", 6, 6),
     ];
     poll(&store, &lease, &mut loaded, now, &harvest(now, &accounts)).await.unwrap();

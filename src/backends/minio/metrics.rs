@@ -67,6 +67,11 @@ impl Minio {
             return Some(Err(BackendError::NotOffered("RustFS tells no traffic per bucket".into())));
         }
         let of_bucket = |bucket: &str| Some((bucket.to_string(), *buckets.get(bucket)?));
+        if buckets.is_empty() && owned.claimed().next().is_some() {
+            // A server hides what its caller may not list, without a word.
+            let why = "ListBuckets shows none of the buckets that hold something; traffic needs s3:ListAllMyBuckets and s3:ListBucket";
+            return Some(Err(BackendError::Refused(why.into())));
+        }
         let claimed = owned.claimed().filter_map(of_bucket).collect();
         Some(self.pages(buckets, &claimed).await)
     }

@@ -29,7 +29,7 @@ use serde_json::Value;
 use self::admin::{Admin, Ask as Call};
 use self::claim::{Claims, Documents, Owner};
 use self::refusal::Failure;
-use self::settings::{Rules, Settings, Switch};
+use self::settings::{Rules, Settings, Switch, Traffic};
 use self::sums::Owned;
 use self::usage::Usage;
 use self::wire::{Group, User};
@@ -79,6 +79,12 @@ impl Backend for Minio {
         let accounts = self.accounts(&people, documents.as_ref(), harvest);
         sums::storage(harvest, &accounts, &owned, &buckets, &usage, ask.now);
         self.unclaimed(&owned, &usage, harvest);
+        let hidden = owned.claimed().filter(|bucket| !buckets.contains_key(*bucket)).count();
+        if hidden > 0 && self.rules.traffic != Traffic::Off {
+            harvest.warn(format!(
+                "{hidden} buckets hold something and are not listed: deleted since the last scan, or s3:ListBucket is missing for them; their traffic is not read"
+            ));
+        }
         match self.traffic(&owned, &buckets, usage.is_rustfs()).await {
             Some(Ok(scraped)) => sums::traffic(harvest, &accounts, &owned, &buckets, &scraped, ask.now),
             Some(Err(error)) => sums::no_traffic(harvest, &accounts, &error),
