@@ -45,7 +45,7 @@ CREATE TABLE account (
     trouble_since BIGINT,
     changed BIGINT NOT NULL,
     UNIQUE (backend, name)
-);
+) /*clustered*/;
 
 -- One meter of one account: its last reading, its running month, its sum since first sight.
 CREATE TABLE series (
@@ -65,7 +65,7 @@ CREATE TABLE series (
     shown BIGINT NOT NULL,
     changed BIGINT NOT NULL,
     UNIQUE (account, meter)
-);
+) /*clustered*/;
 
 -- The last count believed of each counter. Neither started nor uptime: the panel tells neither.
 CREATE TABLE baseline (

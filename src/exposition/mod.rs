@@ -14,7 +14,7 @@ mod shard;
 mod snapshot;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -51,8 +51,6 @@ pub struct Exposition {
 
 struct Inner {
     page: RwLock<Page>,
-    /// Held by whoever changes the page, so that rendering needs no lock that scrapes need.
-    writing: Mutex<()>,
     /// Whether anybody ever asked for gzip: until then nothing is packed ahead.
     gzip_wanted: AtomicBool,
     heads: [[Arc<Chunk>; FAMILIES]; 2],
@@ -64,35 +62,29 @@ impl Exposition {
     pub fn new(settings: Settings, zone: BillingZone, telemetry: Telemetry) -> Exposition {
         let page = RwLock::new(Page::new(Seconds::new(settings.max_age.0.as_secs()), zone));
         let heads = Format::ALL.map(snapshot::heads);
-        let inner =
-            Inner { page, writing: Mutex::new(()), gzip_wanted: AtomicBool::new(false), heads, telemetry };
+        let inner = Inner { page, gzip_wanted: AtomicBool::new(false), heads, telemetry };
         Exposition { inner: Arc::new(inner) }
     }
 
     /// Shows what the store has committed of one backend. Takes milliseconds of CPU, up to a hundred
     /// when 100,000 accounts changed: call it where blocking is allowed.
     pub fn update(&self, standing: &Standing, now: Timestamp) {
-        let _writing = self.writing();
-        if !self.read().has(&standing.backend) {
-            self.write().admit(&standing.backend, &standing.kind);
-        }
-        self.change(Some(standing), now);
+        let mut page = self.write();
+        page.admit(&standing.backend, &standing.kind);
+        page.update(Some(standing), now);
     }
 
     /// Withholds what has become too old and closes a month that is over. Costs nothing when neither
     /// happened; every scrape asks for it too, so nothing depends on how often it is called.
     pub fn tick(&self, now: Timestamp) {
         if self.read().is_due(now) {
-            let _writing = self.writing();
-            self.change(None, now);
+            self.write().update(None, now);
         }
     }
 
     /// Takes a backend off the page, with everything of its accounts.
     pub fn remove(&self, backend: &BackendId) {
-        let _writing = self.writing();
-        let removed = self.write().remove(backend);
-        drop(removed);
+        self.write().remove(backend);
     }
 
     /// Shows how the polls of all backends go, as the store has it: a backend not listed has no line.
@@ -117,14 +109,6 @@ impl Exposition {
         pieces.iter().flat_map(|piece| piece.plain()).collect()
     }
 
-    /// Renders while everybody may read, then makes the result visible. Needs `writing` to be held.
-    fn change(&self, standing: Option<&Standing>, now: Timestamp) {
-        let draft = self.read().draft(standing, now);
-        // Bound, so that the old bytes are freed after the lock is.
-        let thrown = self.write().publish(draft);
-        drop(thrown);
-    }
-
     fn pieces(&self, of: Option<&str>, format: Format) -> Vec<Arc<Chunk>> {
         self.read().pieces(of, self.heads(format))
     }
@@ -143,9 +127,5 @@ impl Exposition {
 
     fn write(&self) -> RwLockWriteGuard<'_, Page> {
         self.inner.page.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn writing(&self) -> MutexGuard<'_, ()> {
-        self.inner.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,6 @@
 //! One backend's part of the page, in groups of neighbouring accounts.
 //!
-//! A change is made in two steps, so that scrapes are hardly ever kept waiting: [`Shard::plan`] renders
-//! with the page readable by everybody, [`Shard::apply`] only moves finished bytes.
+//! It is changed group by group, each in place: never do two texts of the whole stand side by side.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -68,14 +67,6 @@ struct Patch {
     text: Range<usize>,
 }
 
-/// What is to happen to a shard: one edit for each of its groups.
-pub(super) struct Plan {
-    edits: Vec<Edit>,
-}
-
-/// What a change threw out. Freeing it takes time, so it is dropped when nobody waits.
-pub(super) struct Thrown(#[expect(dead_code, reason = "held to be dropped later")] Vec<Group>);
-
 impl Shard {
     /// A backend of which no account is known yet.
     pub fn new(backend: &BackendId, kind: &str) -> Shard {
@@ -124,41 +115,30 @@ impl Shard {
         changes
     }
 
-    /// Renders what `changes` and the time ask for; `anew` renders everything.
-    pub fn plan(&self, mut changes: &[Change], moment: &Moment, anew: bool) -> Plan {
-        let mut edits = Vec::with_capacity(self.groups.len());
-        for (index, group) in self.groups.iter().enumerate() {
-            let next = self.groups.get(index + 1).and_then(|next| next.members.first());
+    /// Renders what `changes` and the time ask for; `anew` renders everything. `version` is the store's,
+    /// when the changes came from there.
+    pub fn update(&mut self, mut changes: &[Change], moment: &Moment, anew: bool, version: Option<i64>) {
+        // Should this panic half-way, the next standing is compared with what is left, account by account.
+        let version = version.unwrap_or(std::mem::replace(&mut self.version, i64::MIN));
+        let mut groups = std::mem::take(&mut self.groups).into_iter().peekable();
+        while let Some(mut group) = groups.next() {
+            let next = groups.peek().and_then(|next| next.members.first());
             let mine = next.map_or(changes.len(), |(first, _)| changes.partition_point(|c| c.0 < *first));
             let (mine, rest) = changes.split_at(mine);
             changes = rest;
-            edits.push(group.plan(mine, &self.words, moment, anew));
-        }
-        Plan { edits }
-    }
-
-    /// Puts a plan into effect. `version` is the store's, when the plan came from there.
-    pub fn apply(&mut self, plan: Plan, version: Option<i64>) -> Thrown {
-        let mut thrown = Vec::new();
-        let groups = std::mem::take(&mut self.groups);
-        for (mut group, edit) in groups.into_iter().zip(plan.edits) {
-            match edit {
+            match group.plan(mine, &self.words, moment, anew) {
                 Edit::Keep => self.groups.push(group),
                 Edit::Patch(patches) => {
                     group.patch(patches);
                     self.groups.push(group);
                 }
-                Edit::Replace(groups) => {
-                    self.groups.extend(groups);
-                    thrown.push(group);
-                }
+                Edit::Replace(groups) => self.groups.extend(groups),
             }
         }
         if self.groups.is_empty() {
             self.groups.push(Group::empty());
         }
-        self.version = version.unwrap_or(self.version);
-        Thrown(thrown)
+        self.version = version;
     }
 }
 

@@ -59,6 +59,15 @@ impl Dialect {
         Cow::Owned(out)
     }
 
+    /// The sum of a column as a whole number: PostgreSQL and MySQL would make a decimal of it.
+    pub(super) fn sum(self, column: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("SUM({column})"),
+            Dialect::Postgres => format!("CAST(SUM({column}) AS BIGINT)"),
+            Dialect::Mysql => format!("CAST(SUM({column}) AS SIGNED)"),
+        }
+    }
+
     /// An insert of `rows` rows that updates the rows whose `keys` are there already.
     pub(super) fn upsert(self, table: &str, keys: &[&str], rest: &[(&str, Merge)], rows: usize) -> String {
         let columns: Vec<&str> = keys.iter().copied().chain(rest.iter().map(|(name, _)| *name)).collect();

@@ -139,24 +139,36 @@ impl Store {
         meter: Meter,
         month: Month,
     ) -> Result<Option<Usage>, StoreError> {
-        let sql = "SELECT last_day, amount, estimated, held_peta, held_rest, covered FROM month_total WHERE month = ? AND
-            series = (SELECT s.id FROM account a JOIN series s ON s.account = a.id
-                WHERE a.backend = ? AND a.name = ? AND s.meter = ?)
-            UNION ALL
-            SELECT day, amount, estimated, held_peta, held_rest, covered FROM day_point WHERE day >= ? AND day < ? AND
-            series = (SELECT s.id FROM account a JOIN series s ON s.account = a.id
-                WHERE a.backend = ? AND a.name = ? AND s.meter = ?)";
+        // Flows are summed where they lie: a row less is a message less. Of levels the last day stands,
+        // and their byte-minutes could outgrow the database's sum.
+        let columns = ["d.amount", "d.estimated", "d.held_peta", "d.held_rest", "d.covered"];
+        let (day, kept) = match meter.nature() {
+            Nature::Flow => ("MAX(d.day)", columns.map(|column| self.dialect.sum(column))),
+            Nature::Level => ("d.day", columns.map(str::to_string)),
+        };
+        let kept = kept.join(", ");
+        let sql = format!(
+            "SELECT m.last_day, m.amount, m.estimated, m.held_peta, m.held_rest, m.covered
+            FROM account a JOIN series s ON s.account = a.id JOIN month_total m ON m.series = s.id
+            WHERE a.backend = ? AND a.name = ? AND s.meter = ? AND m.month = ?
+            UNION ALL SELECT {day}, {kept}
+            FROM account a JOIN series s ON s.account = a.id JOIN day_point d ON d.series = s.id
+            WHERE a.backend = ? AND a.name = ? AND s.meter = ? AND d.day >= ? AND d.day < ?"
+        );
         let days = month.period();
         let key = || [account.backend.as_str(), account.name.as_str(), meter.name()].map(Cell::from);
-        let mut cells = vec![Cell::from(month.number())];
+        let mut cells = Vec::from(key());
+        cells.push(month.number().into());
         cells.extend(key());
         cells.extend([days.first().number().into(), days.next().number().into()]);
-        cells.extend(key());
         let mut on = self.readers.acquire().await?;
         let mut parts = Vec::new();
-        for row in rows(&mut on, self.dialect, sql, cells).await? {
+        for row in rows(&mut on, self.dialect, &sql, cells).await? {
             let mut columns = Columns::of(&row);
-            parts.push((columns.int()?, usage_columns(&mut columns)?));
+            // The sum of no days is a row of nothing.
+            if let Some(day) = columns.maybe_int()? {
+                parts.push((day, usage_columns(&mut columns)?));
+            }
         }
         parts.sort_by_key(|(day, _)| *day);
         let mut sum: Option<Usage> = None;
