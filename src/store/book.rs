@@ -9,7 +9,7 @@ use super::sql::{Columns, rows};
 use super::standing::{AccountStanding, account_columns, series_columns};
 use super::{Store, StoreError};
 use crate::domain::{
-    AccountName, BackendId, Bytes, Epoch, Meter, Month, Seconds, Source, Span, Timestamp, UsageDay,
+    AccountName, BackendId, Bytes, Epoch, Meter, Seconds, Source, Span, Timestamp, UsageDay,
 };
 use crate::metering::{Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
 
@@ -181,16 +181,11 @@ pub(super) fn placed_text(placed: &BTreeMap<UsageDay, Bytes>) -> String {
     parts.join(" ")
 }
 
-pub(super) fn month_to_date(
-    month: Option<i64>,
-    columns: &mut Columns<'_>,
-) -> Result<Option<MonthToDate>, StoreError> {
+pub(super) fn month_to_date(columns: &mut Columns<'_>) -> Result<Option<MonthToDate>, StoreError> {
+    let month = columns.maybe_month()?;
     let (amount, estimated, held) = (columns.bytes()?, columns.bytes()?, columns.held()?);
     let covered = columns.minutes()?;
-    let Some(number) = month else { return Ok(None) };
-    let month = i32::try_from(number).ok().and_then(|number| Month::from_number(number).ok());
-    let month = month.ok_or_else(|| StoreError::corrupt(number, "a month"))?;
-    Ok(Some(MonthToDate { month, amount, estimated, held, covered }))
+    Ok(month.map(|month| MonthToDate { month, amount, estimated, held, covered }))
 }
 
 pub(super) fn level_belief(level: Option<Bytes>, at: Option<Timestamp>) -> Option<LevelBelief> {

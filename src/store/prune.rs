@@ -65,9 +65,7 @@ impl Store {
             let mut columns = Columns::of(&row);
             let (series, meter) = (columns.int()?, columns.text()?);
             let meter: Meter = meter.parse().map_err(|error| StoreError::corrupt(error, "a meter"))?;
-            let number = columns.int()?;
-            let day = i32::try_from(number).ok().and_then(|number| UsageDay::from_number(number).ok());
-            let day = day.ok_or_else(|| StoreError::corrupt(number, "a day"))?;
+            let day = columns.day()?;
             let mut cells: Vec<Cell> = vec![series.into(), day.month().number().into()];
             cells.extend([columns.int()?.into(), columns.int()?.into()]);
             // Brought back to the base, or a month of days of many additions could outgrow the column.

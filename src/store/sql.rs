@@ -6,7 +6,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 
 use super::dialect::{Dialect, Merge};
 use super::error::StoreError;
-use crate::domain::{ByteMinutes, Bytes, Minutes, Timestamp};
+use crate::domain::{ByteMinutes, Bytes, Minutes, Month, Timestamp, UsageDay};
 
 /// A value on its way into the database. Nothings are typed, because PostgreSQL asks.
 #[derive(Clone, Debug)]
@@ -193,6 +193,22 @@ impl<'r> Columns<'r> {
     pub(super) fn maybe_time(&mut self) -> Result<Option<Timestamp>, StoreError> {
         let seconds = self.maybe_int()?;
         seconds.map(|s| Timestamp::new(s).map_err(|_| StoreError::corrupt(s, "a time"))).transpose()
+    }
+
+    pub(super) fn day(&mut self) -> Result<UsageDay, StoreError> {
+        let number = self.int()?;
+        let day = i32::try_from(number).ok().and_then(|number| UsageDay::from_number(number).ok());
+        day.ok_or_else(|| StoreError::corrupt(number, "a day"))
+    }
+
+    pub(super) fn month(&mut self) -> Result<Month, StoreError> {
+        self.maybe_month()?.ok_or_else(|| StoreError::corrupt("nothing", "a month"))
+    }
+
+    pub(super) fn maybe_month(&mut self) -> Result<Option<Month>, StoreError> {
+        let Some(number) = self.maybe_int()? else { return Ok(None) };
+        let month = i32::try_from(number).ok().and_then(|number| Month::from_number(number).ok());
+        month.map(Some).ok_or_else(|| StoreError::corrupt(number, "a month"))
     }
 
     pub(super) fn minutes(&mut self) -> Result<Minutes, StoreError> {

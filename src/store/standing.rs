@@ -136,8 +136,7 @@ pub(super) fn series_columns(columns: &mut Columns<'_>) -> Result<(i64, Meter, S
     let meter: Meter = columns.text()?.parse().map_err(|error| StoreError::corrupt(error, "a meter"))?;
     let at = columns.maybe_time()?;
     let level = level_belief(columns.maybe_bytes()?, columns.maybe_time()?);
-    let month = columns.maybe_int()?;
-    let month = month_to_date(month, columns)?;
+    let month = month_to_date(columns)?;
     let (total, shown) = (columns.bytes()?, columns.bytes()?);
     Ok((id, meter, SeriesBook { at, level, month, total, shown, ..SeriesBook::default() }))
 }

@@ -1,5 +1,7 @@
 //! Reads usage back: days, and sums over days and folded months.
 
+use sqlx::any::AnyRow;
+
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
 use crate::domain::{
@@ -77,58 +79,56 @@ impl DayPoint {
 impl Store {
     /// The day points of a period, by backend, account, meter and day.
     pub async fn days(&self, query: &UsageQuery, period: BillingPeriod) -> Result<Vec<DayPoint>, StoreError> {
-        let mut sql =
-            "SELECT a.backend, a.name, s.meter, d.day, d.amount, d.estimated, d.held_peta, d.held_rest,
+        let sql = "SELECT a.backend, a.name, s.meter, d.day, d.amount, d.estimated, d.held_peta, d.held_rest,
             d.covered FROM account a JOIN series s ON s.account = a.id JOIN day_point d ON d.series = s.id
-            WHERE d.day >= ? AND d.day < ?"
-                .to_string();
-        let mut cells = vec![period.first().number().into(), period.next().number().into()];
-        narrow(query, &mut sql, &mut cells);
-        sql.push_str(" ORDER BY a.backend, a.name, s.meter, d.day");
-        let mut on = self.readers.acquire().await?;
-        let found = rows(&mut on, self.dialect, &sql, cells).await?;
-        found
-            .iter()
-            .map(|row| {
-                let mut columns = Columns::of(row);
-                let (account, meter) = key_columns(&mut columns)?;
-                let number = columns.int()?;
-                let day = i32::try_from(number).ok().and_then(|number| UsageDay::from_number(number).ok());
-                let day = day.ok_or_else(|| StoreError::corrupt(number, "a day"))?;
-                let Usage { amount, estimated, held, covered } = usage_columns(&mut columns)?;
-                Ok(DayPoint { account, meter, day, amount, estimated, held, covered })
-            })
-            .collect()
+            WHERE d.day >= ? AND d.day < ?";
+        let span = [period.first().number(), period.next().number()];
+        let found = self.narrowed(sql, span, query, "d.day").await?;
+        let point = |row| {
+            let mut columns = Columns::of(row);
+            let (account, meter) = key_columns(&mut columns)?;
+            let day = columns.day()?;
+            let Usage { amount, estimated, held, covered } = usage_columns(&mut columns)?;
+            Ok(DayPoint { account, meter, day, amount, estimated, held, covered })
+        };
+        found.iter().map(point).collect()
     }
 
-    /// What the days no longer kept summed to, for the months of a period.
+    /// What the days no longer kept summed to, from month `first` to month `last`.
     pub async fn folded_months(
         &self,
         query: &UsageQuery,
         first: Month,
         last: Month,
     ) -> Result<Vec<(AccountKey, Meter, Month, Usage)>, StoreError> {
-        let mut sql =
+        let sql =
             "SELECT a.backend, a.name, s.meter, m.month, m.amount, m.estimated, m.held_peta, m.held_rest,
             m.covered FROM account a JOIN series s ON s.account = a.id JOIN month_total m ON m.series = s.id
-            WHERE m.month >= ? AND m.month <= ?"
-                .to_string();
-        let mut cells = vec![first.number().into(), last.number().into()];
+            WHERE m.month >= ? AND m.month <= ?";
+        let found = self.narrowed(sql, [first.number(), last.number()], query, "m.month").await?;
+        let total = |row| {
+            let mut columns = Columns::of(row);
+            let (account, meter) = key_columns(&mut columns)?;
+            Ok((account, meter, columns.month()?, usage_columns(&mut columns)?))
+        };
+        found.iter().map(total).collect()
+    }
+
+    /// The rows of `sql` that `query` wants, by backend, account, meter and `last`.
+    async fn narrowed(
+        &self,
+        sql: &str,
+        span: [i32; 2],
+        query: &UsageQuery,
+        last: &str,
+    ) -> Result<Vec<AnyRow>, StoreError> {
+        let mut sql = sql.to_string();
+        let mut cells = Vec::from(span.map(Cell::from));
         narrow(query, &mut sql, &mut cells);
-        sql.push_str(" ORDER BY a.backend, a.name, s.meter, m.month");
+        sql.push_str(" ORDER BY a.backend, a.name, s.meter, ");
+        sql.push_str(last);
         let mut on = self.readers.acquire().await?;
-        let found = rows(&mut on, self.dialect, &sql, cells).await?;
-        found
-            .iter()
-            .map(|row| {
-                let mut columns = Columns::of(row);
-                let (account, meter) = key_columns(&mut columns)?;
-                let number = columns.int()?;
-                let month = i32::try_from(number).ok().and_then(|number| Month::from_number(number).ok());
-                let month = month.ok_or_else(|| StoreError::corrupt(number, "a month"))?;
-                Ok((account, meter, month, usage_columns(&mut columns)?))
-            })
-            .collect()
+        rows(&mut on, self.dialect, &sql, cells).await
     }
 
     /// One meter of one account over one month: folded days and kept days together. `None` when
