@@ -135,7 +135,10 @@ impl Config {
             reader.file.error(&["whmcs"], SettingsError::new("timezone", error.to_string()))
         })?;
         let store = reader.section("store", table.remove("store"))?;
-        let http: ServeSettings = reader.section("http", table.remove("http"))?;
+        let mut http: ServeSettings = reader.section("http", table.remove("http"))?;
+        for file in [&mut http.tls_cert, &mut http.tls_key].into_iter().flatten() {
+            *file = folder.join(&file);
+        }
         let tokens = reader.tokens(&http)?;
         let backends = reader.backends(table.remove("backend"), clock)?;
         let warnings = reader.warnings;
