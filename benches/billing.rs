@@ -133,13 +133,19 @@ async fn answers(accounts: usize, runs: usize) {
     );
 
     let month = rules().zone.day_of(Timestamp::new(NOW).expect("in range")).month();
-    let mut totals = Vec::new();
-    for number in 0..2000 {
-        let key = AccountKey { backend: backend(), name: account(number * 5) };
-        let began = Instant::now();
-        black_box(store.month_total(&key, Meter::TrafficOut, month).await.expect("a total"));
-        totals.push(began.elapsed());
-    }
+    // In a task, as the daemon's rooms ask, not on the thread that waits for the runtime.
+    let asking = store.clone();
+    let asked = tokio::spawn(async move {
+        let mut totals = Vec::new();
+        for number in 0..2000 {
+            let key = AccountKey { backend: backend(), name: account(number * 5) };
+            let began = Instant::now();
+            black_box(asking.month_total(&key, Meter::TrafficOut, month).await.expect("a total"));
+            totals.push(began.elapsed());
+        }
+        totals
+    });
+    let mut totals = asked.await.expect("the task ended");
     row("month total of one account, asked of the database", &mut totals);
     store.close().await;
 }
