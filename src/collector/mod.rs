@@ -5,6 +5,8 @@
 
 mod metered;
 mod poll;
+#[cfg(test)]
+mod tests;
 mod timetable;
 
 use std::collections::HashMap;
