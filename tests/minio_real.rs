@@ -18,7 +18,7 @@ use server::{METER, Server};
 
 async fn poll(backend: &dyn Backend) -> Harvest {
     let mut harvest = Harvest::new();
-    let ask = Ask { now: Clock::System.now(), since: None, only: None };
+    let ask = Ask::at(Clock::System.now());
     backend.poll(&ask, &mut harvest).await.expect("polled");
     assert!(harvest.is_complete());
     harvest
@@ -289,7 +289,7 @@ async fn the_check_passes_and_names_what_is_missing(server: &Server) {
         assert!(failed.iter().any(|text| text.contains(right)), "{right} is not named: {failed:?}");
     }
     let mut harvest = Harvest::new();
-    let ask = Ask { now: Clock::System.now(), since: None, only: None };
+    let ask = Ask::at(Clock::System.now());
     let error = server.backend("").poll(&ask, &mut harvest).await.expect_err("no right");
     assert_eq!(error.reason(), Reason::Refused);
     assert!(harvest.accounts().is_empty());

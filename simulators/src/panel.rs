@@ -69,8 +69,12 @@ pub struct Landmarks {
     pub usage: &'static str,
     /// In the path of the call that limits an account; empty when there is none.
     pub limiting: &'static str,
-    /// The key of a level in the usage answer.
-    pub level_key: &'static str,
+    /// What the usage answer tells first: `storage`, `traffic_in`, `traffic_out` or `traffic_total`.
+    pub meter: &'static str,
+    /// The key of that figure in the usage answer.
+    pub usage_key: &'static str,
+    /// How many calls one poll needs for each account; 0 where one call tells of everybody.
+    pub calls_per_account: u64,
 }
 
 /// Why an operation was not done.

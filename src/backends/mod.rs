@@ -31,6 +31,13 @@ pub trait Backend: Send + Sync {
     /// panel failed; one bad account goes into the harvest and never spoils its neighbours.
     async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError>;
 
+    /// Puts what the panel still knows of a time gone by into `harvest`: readings where its history is
+    /// exact, estimates where it is not. Asking twice counts nothing twice.
+    async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError> {
+        let _ = (past, harvest);
+        Err(BackendError::NotOffered("history: this kind of panel keeps none".into()))
+    }
+
     /// Asks the panel step by step whether the credentials and rights are enough. Changes nothing.
     async fn check(&self, steps: &mut Vec<CheckStep>);
 
@@ -76,6 +83,27 @@ pub struct Ask {
     pub since: Option<Timestamp>,
     /// One account only, when somebody pressed "recalculate".
     pub only: Option<AccountName>,
+    /// The accounts we have put under the limited policy: the policy they show is wanted even where it
+    /// costs a call of its own.
+    pub limited: Vec<AccountName>,
+}
+
+impl Ask {
+    /// Everything, with no history to fill.
+    pub fn at(now: Timestamp) -> Ask {
+        Ask { now, since: None, only: None, limited: Vec::new() }
+    }
+}
+
+/// The time a backfill wants to know about.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// The time of asking.
+    pub now: Timestamp,
+    /// The first instant wanted.
+    pub since: Timestamp,
+    /// The first instant no longer wanted; at most `now`.
+    pub until: Timestamp,
 }
 
 /// What an account had before it was limited, in the backend's own words. Opaque to everybody else.

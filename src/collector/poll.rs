@@ -89,7 +89,7 @@ impl Collector {
             Ok(loaded) => loaded,
             Err(error) => return Err(error.into()),
         };
-        let ask = Ask { now, since: loaded.book.last_look, only };
+        let ask = Ask { now, since: loaded.book.last_look, only, limited: Vec::new() };
         let harvest = match self.ask(metered, &ask).await {
             Ok(harvest) => harvest,
             Err(error) => {

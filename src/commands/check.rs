@@ -90,7 +90,7 @@ async fn check_backend(metered: &Metered, now: Timestamp) -> Vec<Line> {
 /// One full listing, thrown away.
 async fn listing(metered: &Metered, now: Timestamp) -> CheckStep {
     let mut harvest = Harvest::new();
-    let polled = metered.backend.poll(&Ask { now, since: None, only: None }, &mut harvest).await;
+    let polled = metered.backend.poll(&Ask::at(now), &mut harvest).await;
     harvest.retain(|account| metered.wants(account));
     let unread = harvest.accounts().values().filter(|harvested| !harvested.unread.is_empty()).count();
     let seen = harvest.accounts().len();

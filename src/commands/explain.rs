@@ -273,6 +273,9 @@ fn told(reading: &Reading) -> String {
             let epoch = match epoch {
                 Epoch::Since(start) => format!("since {start}"),
                 Epoch::Running(uptime) => format!("running for {} s", uptime.get()),
+                Epoch::Replugged(uptime) => {
+                    format!("running for {} s, its network card plugged in again", uptime.get())
+                }
                 Epoch::Silent => "with no word of its beginning".into(),
             };
             format!("{}counted {} B {epoch}, at {at}", of(source), grouped(count))

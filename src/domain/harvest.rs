@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{AccountName, Bytes, Meter, Policy, Reading};
+use super::{AccountName, Bytes, Meter, Policy, Reading, Span};
 
 /// Why something could not be read or done: a closed set, so that it can be a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -85,6 +85,8 @@ pub struct Harvested {
     pub readings: Vec<(Meter, Reading)>,
     /// What stays unknown.
     pub unread: Vec<Unread>,
+    /// What its charts say, where a backfill asked for them.
+    pub estimates: Vec<(Meter, Estimate)>,
     /// What else the panel tells.
     pub facts: Facts,
 }
@@ -98,6 +100,16 @@ pub struct Unclaimed {
     pub why: &'static str,
     /// Its size, where known.
     pub level: Option<Bytes>,
+}
+
+/// What a panel's charts say an account moved in a span: an average, never billed, shown to whoever
+/// asks why there is a gap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Estimate {
+    /// The time it is for.
+    pub span: Span,
+    /// Bytes moved in it, about.
+    pub about: Bytes,
 }
 
 /// What one poll of one backend brought home.
@@ -118,6 +130,11 @@ impl Harvest {
     /// Puts in one reading.
     pub fn read(&mut self, account: &AccountName, meter: Meter, reading: Reading) {
         self.entry(account).readings.push((meter, reading));
+    }
+
+    /// Puts in what a chart says of a span: never billed.
+    pub fn estimate(&mut self, account: &AccountName, meter: Meter, estimate: Estimate) {
+        self.entry(account).estimates.push((meter, estimate));
     }
 
     /// Puts in that a meter (or the whole account) could not be read, and why.

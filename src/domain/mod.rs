@@ -13,7 +13,7 @@ mod time;
 pub use account::{AccountKey, AccountName, BackendId, InvalidName, Source};
 pub use amount::{ByteMinutes, Bytes, TooManyBytes};
 pub use calendar::{BillingPeriod, BillingZone, Month, UsageDay};
-pub use harvest::{Facts, Harvest, Harvested, Reason, Unclaimed, Unread};
+pub use harvest::{Estimate, Facts, Harvest, Harvested, Reason, Unclaimed, Unread};
 pub use meter::{Meter, Nature, UnknownMeter};
 pub use reading::{Epoch, Policy, Reading};
 pub use time::{InvalidTime, Minutes, Seconds, Span, Timestamp};

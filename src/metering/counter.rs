@@ -31,7 +31,12 @@ pub(super) struct Step {
 
 impl Count {
     fn believed(self) -> Baseline {
-        Baseline { epoch: self.epoch, count: self.count, at: self.at, doubt: None }
+        // What is believed is that it runs; that it was plugged in again is news only once.
+        let epoch = match self.epoch {
+            Epoch::Replugged(uptime) => Epoch::Running(uptime),
+            epoch => epoch,
+        };
+        Baseline { epoch, count: self.count, at: self.at, doubt: None }
     }
 
     /// A counter never seen before. It counts only if the panel proves that it began after

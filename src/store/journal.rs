@@ -78,6 +78,8 @@ enum BodyEpoch {
     Since(i64),
     #[serde(rename = "r")]
     Running(u64),
+    #[serde(rename = "p")]
+    Replugged(u64),
     #[serde(rename = "-")]
     Silent,
 }
@@ -128,6 +130,7 @@ impl Body {
                 let epoch = match epoch {
                     Epoch::Since(start) => BodyEpoch::Since(start.get()),
                     Epoch::Running(uptime) => BodyEpoch::Running(uptime.get()),
+                    Epoch::Replugged(uptime) => BodyEpoch::Replugged(uptime.get()),
                     Epoch::Silent => BodyEpoch::Silent,
                 };
                 let at = self.counters.entry(meter).or_default().entry(at).or_default();
@@ -186,6 +189,7 @@ impl BodyEpoch {
         Ok(match self {
             BodyEpoch::Since(start) => Epoch::Since(time(start)?),
             BodyEpoch::Running(uptime) => Epoch::Running(Seconds::new(uptime)),
+            BodyEpoch::Replugged(uptime) => Epoch::Replugged(Seconds::new(uptime)),
             BodyEpoch::Silent => Epoch::Silent,
         })
     }

@@ -123,7 +123,9 @@ impl Store {
             for (source, baseline) in &change.baselines {
                 let (started, uptime) = match baseline.epoch {
                     Epoch::Since(start) => (Some(start.get()), None),
-                    Epoch::Running(uptime) => (None, i64::try_from(uptime.get()).ok()),
+                    Epoch::Running(uptime) | Epoch::Replugged(uptime) => {
+                        (None, i64::try_from(uptime.get()).ok())
+                    }
                     Epoch::Silent => (None, None),
                 };
                 baselines.push(vec![

@@ -22,6 +22,8 @@ pub const AWKWARD: Awkward = Awkward {
         let field = format!("/bucketsUsageInfo/{account}-data/size");
         Fault::new(FaultKind::ChangedField { field, becomes: Change::Value(serde_json::json!("many")) })
     },
+    lacks: |_, _, _| false,
+    takes: |_| false,
     meddle: |panel, account| signing::map_policy(panel, account, "readonly").boxed(),
 };
 
@@ -89,7 +91,7 @@ async fn never_1_a_server_that_never_scanned_holds_an_unknown_amount() {
     let busy = of(&harvest, "7-41").unwrap();
     assert!(busy.readings.iter().any(|(meter, _)| *meter == Meter::TrafficOut));
     panel.scan(|scanner| scanner.never = false);
-    crate::check_levels(&pair, &pair.poll(&*pair.backend()).await.unwrap());
+    crate::check_readings(&pair, &pair.poll(&*pair.backend()).await.unwrap());
 }
 
 #[tokio::test]
@@ -153,7 +155,7 @@ async fn every_encryption_of_the_user_list_is_read_over_many_fragments() {
         });
         let harvest = pair.poll(&*pair.backend()).await.unwrap();
         assert_eq!(harvest.accounts().len(), 180, "algorithm {algorithm}, exact {exact}");
-        crate::check_levels(&pair, &harvest);
+        crate::check_readings(&pair, &harvest);
     }
 }
 
@@ -196,11 +198,11 @@ async fn aistor_is_asked_in_its_own_version_and_asked_once() {
     let (panel, pair) = start(6, 1).await;
     panel.switch(|switches| switches.flavour = Flavour::Aistor);
     let backend = pair.backend();
-    crate::check_levels(&pair, &pair.poll(&*backend).await.unwrap());
+    crate::check_readings(&pair, &pair.poll(&*backend).await.unwrap());
     let requests = &panel.knobs().requests;
     assert_eq!(requests.count("/v3/list-users"), 1);
     requests.clear();
-    crate::check_levels(&pair, &pair.poll(&*backend).await.unwrap());
+    crate::check_readings(&pair, &pair.poll(&*backend).await.unwrap());
     assert_eq!((requests.count("/v3/list-users"), requests.count("/v4/list-users")), (0, 1));
     limit_and_restore(&pair, "").await;
 }
@@ -324,7 +326,7 @@ async fn every_guard_of_the_metrics_is_passed() {
     let (panel, pair) = start(3, 1).await;
     for guard in [MetricsGuard::Jwt, MetricsGuard::JwtOldWords, MetricsGuard::Public] {
         panel.switch(|switches| switches.metrics_guard = guard);
-        crate::check_levels(&pair, &pair.poll(&*pair.backend()).await.unwrap());
+        crate::check_readings(&pair, &pair.poll(&*pair.backend()).await.unwrap());
         let harvest = pair.poll(&*pair.backend()).await.unwrap();
         assert!(measured(of(&harvest, "7-41").unwrap()).is_some(), "{guard:?}");
     }

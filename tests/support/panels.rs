@@ -49,6 +49,41 @@ impl Pair {
         &self.panel.knobs().truth
     }
 
+    /// What the panel's usage answer tells first.
+    pub fn main_meter(&self) -> Meter {
+        self.panel.landmarks().meter.parse().unwrap()
+    }
+
+    /// Everything read of an account is the truth at the time it was measured. A counter tells nothing
+    /// alone: only what it grows by is compared, by whoever settles it.
+    pub fn check_truth(&self, name: &str, harvested: &Harvested) {
+        let now = self.panel.knobs().clock.now_seconds();
+        let mut spans: BTreeMap<(Meter, i64, i64), u64> = BTreeMap::new();
+        for (meter, reading) in &harvested.readings {
+            let at = reading.at().get();
+            assert!(at <= now && at > now - 3600, "{}: {name} measured at {at}", self.name());
+            match reading {
+                Reading::Gauge { level, .. } => {
+                    assert_eq!(self.truth().level(name, at), Some(level.get()), "{}: {name}", self.name());
+                }
+                Reading::PeriodTotal { span, total, .. } => {
+                    let key = (*meter, span.start().get(), at.min(span.end().get()));
+                    *spans.entry(key).or_default() += total.get();
+                }
+                Reading::Counter { .. } => {}
+            }
+        }
+        for ((meter, from, to), total) in spans {
+            let truth = self.truth().traffic_between(name, from, to.max(from)).unwrap();
+            let truth = match meter {
+                Meter::TrafficIn => truth.received,
+                Meter::TrafficOut => truth.sent,
+                _ => truth.received + truth.sent,
+            };
+            assert_eq!(total, truth, "{}: {name} {meter} from {from} to {to}", self.name());
+        }
+    }
+
     /// The keys of a section that reaches the panel.
     pub fn settings(&self) -> Table {
         settings(&*self.panel)
@@ -118,7 +153,7 @@ pub fn account(name: &str) -> AccountName {
 
 pub async fn poll(backend: &dyn Backend, at: i64) -> Result<Harvest, BackendError> {
     let mut harvest = Harvest::new();
-    let ask = Ask { now: instant(at), since: None, only: None };
+    let ask = Ask::at(instant(at));
     backend.poll(&ask, &mut harvest).await.map(|()| harvest)
 }
 
@@ -133,6 +168,23 @@ pub fn level(harvested: &Harvested) -> Option<(i64, u64)> {
         (Meter::StorageUsed, Reading::Gauge { at, level }) => Some((at.get(), level.get())),
         _ => None,
     })
+}
+
+/// The first reading of a meter.
+pub fn figure(harvested: &Harvested, meter: Meter) -> Option<&Reading> {
+    harvested.readings.iter().find_map(|(of, reading)| (*of == meter).then_some(reading))
+}
+
+/// The first instant whose traffic the readings of an account are about: the first day told of, or the
+/// moment a counter was first seen.
+pub fn began(harvested: &Harvested) -> Option<i64> {
+    let flows = harvested.readings.iter().filter(|(meter, _)| meter.nature() == Nature::Flow);
+    flows
+        .map(|(_, reading)| match reading {
+            Reading::PeriodTotal { span, .. } => span.start().get(),
+            reading => reading.at().get(),
+        })
+        .min()
 }
 
 /// Why a meter was not read; every text of it is shown to people.

@@ -280,7 +280,9 @@ impl SimulatedPanel for Panel {
             listing: "list-users",
             usage: "datausageinfo",
             limiting: "set-user-or-group-policy",
-            level_key: "size",
+            meter: "storage",
+            usage_key: "size",
+            calls_per_account: 0,
         }
     }
 

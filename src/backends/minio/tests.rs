@@ -69,7 +69,7 @@ async fn serve(
 
 async fn poll(backend: &dyn Backend) -> Result<Harvest, BackendError> {
     let mut harvest = Harvest::new();
-    let ask = Ask { now: Clock::System.now(), since: None, only: None };
+    let ask = Ask::at(Clock::System.now());
     backend.poll(&ask, &mut harvest).await.map(|()| harvest)
 }
 
@@ -133,7 +133,7 @@ async fn one_account_asked_for_is_one_account_told() {
     let users = sealed(include_str!("testdata/users.json")).await;
     let (backend, _) = serve("", move |asked| answer(asked, &users)).await;
     let only = AccountName::new("7-42").expect("a name");
-    let ask = Ask { now: Clock::System.now(), since: None, only: Some(only.clone()) };
+    let ask = Ask { only: Some(only.clone()), ..Ask::at(Clock::System.now()) };
     let mut harvest = Harvest::new();
     backend.poll(&ask, &mut harvest).await.expect("polled");
     assert_eq!(harvest.accounts().keys().collect::<Vec<_>>(), [&only]);
