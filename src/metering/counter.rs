@@ -1,12 +1,16 @@
-//! Counters: growth within an epoch, and what a new epoch proves.
+//! Counters: growth within a run, and what a new run proves.
 
 use super::book::{Baseline, Doubt};
 use super::note::Note;
+use super::uptime::{Run, compare};
 use crate::domain::{Bytes, Epoch, Seconds, Timestamp};
 
 /// A told start may wobble by this much and still be the same start: panels work it out from an
 /// uptime in whole seconds or minutes.
 const WOBBLE: Seconds = Seconds::new(120);
+
+/// No cache is this far behind: an uptime that stays behind this long is a run we did not see begin.
+const LONGEST_BEHIND: Seconds = Seconds::hours(1);
 
 /// One reading of one counter.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +29,19 @@ pub(super) struct Step {
     pub grew: Option<(Timestamp, Bytes)>,
     /// What was noticed.
     pub note: Option<Note>,
-    /// Whether everything that passed since the last reading is in `grew`.
-    pub whole: bool,
+    /// How much of what passed since the last reading is known.
+    pub known: Known,
+}
+
+/// How much is known of the time since the reading before, least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Known {
+    /// Nothing new: it was not measured again, or the answer is not believed.
+    Nothing,
+    /// What grew is a part of what passed.
+    Part,
+    /// What grew is all that passed.
+    All,
 }
 
 impl Count {
@@ -44,61 +59,101 @@ impl Count {
     pub(super) fn first(self, last_look: Option<Timestamp>) -> Step {
         let began = last_look.and_then(|look| match self.epoch {
             Epoch::Since(start) if start > look && start <= self.at => Some(start),
-            Epoch::Running(uptime) if uptime < self.at.since(look) => Some(look),
+            Epoch::Running(uptime) | Epoch::Replugged(uptime) if uptime < self.at.since(look) => {
+                Some(look.max(self.at.minus(uptime)))
+            }
             _ => None,
         });
-        let (grew, note) = match began {
-            Some(since) => (Some((since, self.count)), Note::BeganSinceLastLook { count: self.count }),
-            None => (None, Note::FirstSight { count: self.count }),
-        };
-        Step { baseline: self.believed(), grew, note: Some(note), whole: began.is_some() }
+        match began {
+            Some(since) => self.grew(since, self.count, Known::All, Note::BeganSinceLastLook { count: self.count }),
+            None => self.unheard(),
+        }
     }
 
     /// The next reading of a counter we know.
     pub(super) fn after(self, before: Baseline) -> Step {
         if self.at < before.at {
-            return ignored(before, Note::OldAnswer { at: self.at });
+            return kept(before, Some(Note::OldAnswer { at: self.at }));
         }
-        if self.is_frozen(before) {
-            return Step { baseline: before, grew: None, note: None, whole: false };
-        }
-        match self.told_restart(before) {
-            Told::Restart { since } => Step {
-                baseline: self.believed(),
-                grew: Some((since.max(before.at), self.count)),
-                note: Some(Note::CounterRestarted { seen: before.at, count: self.count }),
-                whole: false,
-            },
-            Told::OlderEpoch => ignored(before, Note::OldAnswer { at: self.at }),
-            Told::SameEpoch => self.within_epoch(before),
-        }
-    }
-
-    /// A guest's counter that stands still with its uptime was not measured again.
-    fn is_frozen(self, before: Baseline) -> bool {
-        matches!(self.epoch, Epoch::Running(_)) && self.epoch == before.epoch && self.count == before.count
-    }
-
-    fn told_restart(self, before: Baseline) -> Told {
         match (before.epoch, self.epoch) {
-            (Epoch::Since(old), Epoch::Since(new)) if new > old.plus(WOBBLE) => Told::Restart { since: new },
-            (Epoch::Since(old), Epoch::Since(new)) if old > new.plus(WOBBLE) => Told::OlderEpoch,
-            (Epoch::Running(old), Epoch::Running(new)) if new < old => Told::Restart { since: before.at },
-            (Epoch::Running(_) | Epoch::Silent, Epoch::Since(new)) if new > before.at => {
-                Told::Restart { since: new }
+            (Epoch::Running(old), Epoch::Running(new) | Epoch::Replugged(new)) => {
+                self.after_run(before, old, new)
             }
-            _ => Told::SameEpoch,
+            (Epoch::Since(old), Epoch::Since(new)) if new > old.plus(WOBBLE) => self.began(before, new),
+            (Epoch::Since(old), Epoch::Since(new)) if old > new.plus(WOBBLE) => {
+                kept(before, Some(Note::OldAnswer { at: self.at }))
+            }
+            (Epoch::Running(_) | Epoch::Silent, Epoch::Since(new)) if new > before.at => self.began(before, new),
+            _ => self.within_run(before),
         }
     }
 
-    fn within_epoch(self, before: Baseline) -> Step {
+    fn after_run(self, before: Baseline, old: Seconds, new: Seconds) -> Step {
+        let stopped = new == Seconds::new(0) && self.count == Bytes::ZERO;
+        if stopped {
+            return self.stopped(before, old);
+        }
+        if old == new && self.count == before.count {
+            // A count that stands still with its uptime was not measured again.
+            return kept(before, None);
+        }
+        match compare((before.at, old), (self.at, new)) {
+            Run::Same => self.within_run(before),
+            Run::New { since } if was_stopped(before, old) => {
+                self.grew(since, self.count, Known::All, Note::Started { count: self.count })
+            }
+            Run::New { since } => self.began(before, since),
+            Run::Behind => self.behind(before),
+            Run::Unheard => self.unheard(),
+        }
+    }
+
+    /// What stands still counts nothing. The run before is kept in mind: a panel that calls a machine
+    /// stopped for a moment and then goes on with the same run has lost nothing.
+    fn stopped(self, before: Baseline, old: Seconds) -> Step {
+        if was_stopped(before, old) {
+            return Step { baseline: before, grew: None, note: None, known: Known::All };
+        }
+        let doubt = Some(Doubt { count: Bytes::ZERO, at: self.at });
+        let note = Some(Note::Stopped { seen: before.at });
+        Step { baseline: Baseline { doubt, ..before }, grew: None, note, known: Known::Part }
+    }
+
+    /// A run that began after the last reading counts in full.
+    fn began(self, before: Baseline, since: Timestamp) -> Step {
+        let note = Note::CounterRestarted { seen: before.at, count: self.count };
+        self.grew(since.max(before.at), self.count, Known::Part, note)
+    }
+
+    /// A run of which nothing is proven but that it is there.
+    fn unheard(self) -> Step {
+        let note = Some(Note::FirstSight { count: self.count });
+        Step { baseline: self.believed(), grew: None, note, known: Known::Part }
+    }
+
+    /// An uptime from before. Where it stays behind for longer than any cache would, the run is a new
+    /// one and counts from the first such reading on; what it had counted by then is not proven.
+    fn behind(self, before: Baseline) -> Step {
+        match before.doubt {
+            Some(doubt) if self.at.since(doubt.at) >= LONGEST_BEHIND => match self.count.checked_sub(doubt.count) {
+                Some(growth) => {
+                    self.grew(doubt.at, growth, Known::Part, Note::RestartUnproven { unproven: doubt.count })
+                }
+                None => self.unheard(),
+            },
+            Some(_) => kept(before, None),
+            None => self.doubted(before, Note::OldAnswer { at: self.at }),
+        }
+    }
+
+    fn within_run(self, before: Baseline) -> Step {
         if let Some(growth) = self.count.checked_sub(before.count) {
-            return Step {
-                baseline: self.believed(),
-                grew: Some((before.at, growth)),
-                note: None,
-                whole: true,
-            };
+            let grew = Some((before.at, growth));
+            return Step { baseline: self.believed(), grew, note: None, known: Known::All };
+        }
+        if matches!(self.epoch, Epoch::Replugged(_)) {
+            let note = Note::Replugged { seen: before.at, count: self.count };
+            return self.grew(before.at, self.count, Known::Part, note);
         }
         match before.doubt {
             // Low twice and growing: the counter really began anew, unseen. Bill from the first low
@@ -107,30 +162,34 @@ impl Count {
                 baseline: self.believed(),
                 grew: self.count.checked_sub(doubt.count).map(|growth| (doubt.at, growth)),
                 note: Some(Note::RestartUnproven { unproven: doubt.count }),
-                whole: false,
+                known: Known::Part,
             },
             // The very reading that raised the doubt, once more.
-            Some(doubt) if self.at == doubt.at && self.count == doubt.count => {
-                Step { baseline: before, grew: None, note: None, whole: false }
+            Some(doubt) if self.at == doubt.at && self.count == doubt.count => kept(before, None),
+            _ => {
+                let note = Note::WentBackwards { believed: before.count, came: self.count };
+                self.doubted(before, note)
             }
-            _ => Step {
-                baseline: Baseline { doubt: Some(Doubt { count: self.count, at: self.at }), ..before },
-                grew: None,
-                note: Some(Note::WentBackwards { believed: before.count, came: self.count }),
-                whole: false,
-            },
         }
+    }
+
+    fn doubted(self, before: Baseline, note: Note) -> Step {
+        let doubt = Some(Doubt { count: self.count, at: self.at });
+        kept(Baseline { doubt, ..before }, Some(note))
+    }
+
+    fn grew(self, since: Timestamp, growth: Bytes, known: Known, note: Note) -> Step {
+        Step { baseline: self.believed(), grew: Some((since, growth)), note: Some(note), known }
     }
 }
 
-enum Told {
-    SameEpoch,
-    Restart { since: Timestamp },
-    OlderEpoch,
+/// Whether the last thing heard of the counter is that it stands still.
+fn was_stopped(before: Baseline, uptime: Seconds) -> bool {
+    uptime == Seconds::new(0) || before.doubt.is_some_and(|doubt| doubt.count == Bytes::ZERO)
 }
 
-fn ignored(before: Baseline, note: Note) -> Step {
-    Step { baseline: before, grew: None, note: Some(note), whole: false }
+fn kept(baseline: Baseline, note: Option<Note>) -> Step {
+    Step { baseline, grew: None, note, known: Known::Nothing }
 }
 
 #[cfg(test)]

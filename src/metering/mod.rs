@@ -11,6 +11,7 @@ mod note;
 mod period;
 mod settle;
 mod share;
+mod uptime;
 
 #[cfg(test)]
 mod never;

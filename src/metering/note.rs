@@ -24,6 +24,24 @@ pub enum Note {
         /// The count since the restart, billed.
         count: Bytes,
     },
+    /// What was counted stands still. What passed after `seen` and before it stopped is not known.
+    Stopped {
+        /// The last reading before.
+        seen: Timestamp,
+    },
+    /// What stood still runs again; all it counted since counts.
+    Started {
+        /// The count since it started, billed.
+        count: Bytes,
+    },
+    /// The one network card was plugged in again and counts anew; what passed after `seen` and before
+    /// that is lost.
+    Replugged {
+        /// The last reading before.
+        seen: Timestamp,
+        /// The count since, billed.
+        count: Bytes,
+    },
     /// A count lower than believed, with no word of a restart. Not believed yet.
     WentBackwards {
         /// The count believed.
@@ -83,6 +101,9 @@ impl Note {
             Note::FirstSight { .. } => "first_sight",
             Note::BeganSinceLastLook { .. } => "began_since_last_look",
             Note::CounterRestarted { .. } => "counter_restarted",
+            Note::Stopped { .. } => "stopped",
+            Note::Started { .. } => "started",
+            Note::Replugged { .. } => "replugged",
             Note::WentBackwards { .. } => "went_backwards",
             Note::RestartUnproven { .. } => "restart_unproven",
             Note::Gap { .. } => "gap",
@@ -106,6 +127,12 @@ impl fmt::Display for Note {
             Note::CounterRestarted { seen, count } => write!(
                 f,
                 "counter restarted; {count} B since then count, what passed after {seen} and before the restart is lost"
+            ),
+            Note::Stopped { seen } => write!(f, "stopped; what passed after {seen} is not known"),
+            Note::Started { count } => write!(f, "started again; its {count} B count in full"),
+            Note::Replugged { seen, count } => write!(
+                f,
+                "network card plugged in again; {count} B since then count, what passed after {seen} and before is lost"
             ),
             Note::WentBackwards { believed, came } => {
                 write!(f, "went back from {believed} B to {came} B without a restart; not believed yet")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::book::{Baseline, Book, MonthToDate, PeriodBelief, SeriesBook};
 use super::change::{DayChange, Effects, Rules, SeriesChange, Settled};
-use super::counter::{Count, Step};
+use super::counter::{Count, Known, Step};
 use super::level::settle_level;
 use super::note::{Note, Noted};
 use super::period::revise;
@@ -27,7 +27,9 @@ pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> 
             readings.sort_by(|a, b| order(a).cmp(&order(b)));
             let before = book.accounts.get(account).and_then(|series| series.get(&meter));
             let mut series = SettlingSeries::new(before, book.last_look, now, rules);
-            series.readings(&readings);
+            // What one of several counters did is not known: the others count, the time does not.
+            let whole = !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
+            series.readings(&readings, whole);
             series.finish(account, meter, &mut settled);
         }
     }
@@ -85,30 +87,36 @@ impl<'a> SettlingSeries<'a> {
         }
     }
 
-    /// Settles the readings, already in order; those of one instant belong together.
-    fn readings(&mut self, readings: &[&Reading]) {
+    /// Settles the readings, already in order; those of one instant belong together. `whole` tells that
+    /// every counter of the series is among them.
+    fn readings(&mut self, readings: &[&Reading], whole: bool) {
         for together in readings.chunk_by(|a, b| a.at() == b.at()) {
             let at = self.believable(together[0].at());
-            let mut whole = true;
+            let mut known = if whole { Known::All } else { Known::Nothing };
             for reading in together {
-                match reading {
+                known = known.min(match reading {
                     Reading::Gauge { level, .. } => {
                         self.after.level =
                             Some(settle_level(self.after.level, at, *level, self.rules, &mut self.effects));
+                        Known::Part
                     }
                     Reading::Counter { source, epoch, count, .. } => {
-                        whole &= self.counter(source, Count { at, epoch: *epoch, count: *count });
+                        self.counter(source, Count { at, epoch: *epoch, count: *count })
                     }
                     Reading::PeriodTotal { source, span, total, .. } => {
                         self.period(source, *span, at, *total);
-                        whole = false;
+                        Known::Part
                     }
-                }
+                });
             }
-            if whole && matches!(together[0], Reading::Counter { .. }) {
+            // Counters cover time together; levels and period totals do so each on its own.
+            if known == Known::All {
                 self.cover(self.after.at, at);
             }
-            self.after.at = self.after.at.max(Some(at));
+            // Where a counter was not measured the series is as old as that counter.
+            if known > Known::Nothing {
+                self.after.at = self.after.at.max(Some(at));
+            }
         }
     }
 
@@ -124,18 +132,18 @@ impl<'a> SettlingSeries<'a> {
         at
     }
 
-    fn counter(&mut self, source: &Source, count: Count) -> bool {
-        let known = self.baselines.get(source).copied();
-        let believed = known.or_else(|| self.before?.baselines.get(source).copied());
+    fn counter(&mut self, source: &Source, count: Count) -> Known {
+        let so_far = self.baselines.get(source).copied();
+        let believed = so_far.or_else(|| self.before?.baselines.get(source).copied());
         let step = match believed {
             Some(baseline) => count.after(baseline),
             None => count.first(self.last_look),
         };
-        let Step { baseline, grew, note, whole } = step;
+        let Step { baseline, grew, note, known } = step;
         if let Some((since, amount)) = grew
             && !self.add(source, since, count.at, amount)
         {
-            return false;
+            return Known::Nothing;
         }
         if let Some(note) = note {
             self.effects.note(source, count.at, note);
@@ -143,7 +151,7 @@ impl<'a> SettlingSeries<'a> {
         if believed != Some(baseline) {
             self.baselines.insert(source.clone(), baseline);
         }
-        whole
+        known
     }
 
     /// Adds growth between two instants to the days; refuses what could not be summed.
@@ -228,9 +236,12 @@ impl<'a> SettlingSeries<'a> {
         }
     }
 
-    /// The running month after this poll: the month of the last reading, with what its days gained.
+    /// The running month after this poll: the newest one that was read of, with what its days gained.
     fn month(&self, meter: Meter) -> Option<MonthToDate> {
-        let month = self.rules.zone.day_of(self.after.at?).month();
+        let read = self.after.at.map(|at| self.rules.zone.day_of(at).month());
+        // Where one counter of several lags, the others are in the new month already.
+        let moved = self.effects.days.keys().next_back().map(|day| day.month());
+        let month = read.max(moved).max(self.after.month.map(|carried| carried.month))?;
         let carried = self.after.month.filter(|before| before.month == month);
         let mut sum = carried.unwrap_or(MonthToDate {
             month,
