@@ -59,7 +59,8 @@ pub struct Baseline {
     pub doubt: Option<Doubt>,
 }
 
-/// A count lower than the one believed: a panel that answers with old data, or a restart it hides.
+/// A number lower than the one believed: a panel that answers with old data, a restart it hides, or a
+/// total it has really taken back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Doubt {
     /// The lower count.
@@ -77,6 +78,8 @@ pub struct PeriodBelief {
     pub at: Timestamp,
     /// Where its bytes went; the amounts sum to `total`.
     pub placed: BTreeMap<UsageDay, Bytes>,
+    /// A lower total that came after it, told once and not believed yet.
+    pub doubt: Option<Doubt>,
 }
 
 /// The running month of one series.

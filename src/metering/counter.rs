@@ -65,7 +65,9 @@ impl Count {
             _ => None,
         });
         match began {
-            Some(since) => self.grew(since, self.count, Known::All, Note::BeganSinceLastLook { count: self.count }),
+            Some(since) => {
+                self.grew(since, self.count, Known::All, Note::BeganSinceLastLook { count: self.count })
+            }
             None => self.unheard(),
         }
     }
@@ -83,7 +85,9 @@ impl Count {
             (Epoch::Since(old), Epoch::Since(new)) if old > new.plus(WOBBLE) => {
                 kept(before, Some(Note::OldAnswer { at: self.at }))
             }
-            (Epoch::Running(_) | Epoch::Silent, Epoch::Since(new)) if new > before.at => self.began(before, new),
+            (Epoch::Running(_) | Epoch::Silent, Epoch::Since(new)) if new > before.at => {
+                self.began(before, new)
+            }
             _ => self.within_run(before),
         }
     }
@@ -135,7 +139,10 @@ impl Count {
     /// one and counts from the first such reading on; what it had counted by then is not proven.
     fn behind(self, before: Baseline) -> Step {
         match before.doubt {
-            Some(doubt) if self.at.since(doubt.at) >= LONGEST_BEHIND => match self.count.checked_sub(doubt.count) {
+            Some(doubt) if self.at.since(doubt.at) >= LONGEST_BEHIND => match self
+                .count
+                .checked_sub(doubt.count)
+            {
                 Some(growth) => {
                     self.grew(doubt.at, growth, Known::Part, Note::RestartUnproven { unproven: doubt.count })
                 }

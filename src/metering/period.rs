@@ -1,8 +1,9 @@
-//! Period totals: what a panel says a span moved. The newest wins, and differences move the days.
+//! Period totals: what a panel says a span moved. The newest wins, and differences move the days. A
+//! total that falls must be told twice: the first time it may be an answer from before.
 
 use std::collections::BTreeMap;
 
-use super::book::PeriodBelief;
+use super::book::{Doubt, PeriodBelief};
 use super::note::Note;
 use super::share::share;
 use crate::domain::{BillingZone, Bytes, Span, Timestamp, UsageDay};
@@ -34,24 +35,34 @@ pub(super) fn revise(
     total: Bytes,
     zone: BillingZone,
 ) -> Revision {
-    let (seen, known) = before.map_or((span.start(), Bytes::ZERO), |belief| (belief.at, belief.total));
-    if let Some(before) = before {
-        if at < before.at {
-            return Revision::nothing(Some(Note::OldAnswer { at }));
-        }
-        if total == before.total && (at == before.at || before.at >= span.end()) {
-            return Revision::nothing(None);
-        }
-        if at == before.at {
-            return Revision::nothing(Some(Note::Contradiction));
-        }
-    }
-    let mut placed = before.map(|belief| belief.placed.clone()).unwrap_or_default();
-    let moved = match total.checked_sub(known) {
-        Some(growth) => place(&mut placed, growth, window(span, seen, at), zone),
-        None => take_back(&mut placed, known.wide() - total.wide()),
+    let Some(before) = before else {
+        let mut placed = BTreeMap::new();
+        let moved = place(&mut placed, total, window(span, span.start(), at), zone);
+        return Revision { belief: Some(PeriodBelief { total, at, placed, doubt: None }), moved, note: None };
     };
-    Revision { belief: Some(PeriodBelief { total, at, placed }), moved, note: None }
+    let newest = before.doubt.map_or(before.at, |doubt| doubt.at);
+    if at < newest {
+        return Revision::nothing(Some(Note::OldAnswer { at }));
+    }
+    if at == newest {
+        let said = before.doubt.map_or(before.total, |doubt| doubt.count);
+        return Revision::nothing((total != said).then_some(Note::Contradiction));
+    }
+    if total == before.total && before.at >= span.end() && before.doubt.is_none() {
+        return Revision::nothing(None);
+    }
+    let mut belief = PeriodBelief { total, at, doubt: None, ..before.clone() };
+    let moved = match total.checked_sub(before.total) {
+        Some(growth) => place(&mut belief.placed, growth, window(span, before.at, at), zone),
+        None if before.doubt.is_some() => take_back(&mut belief.placed, before.total.wide() - total.wide()),
+        None => {
+            let note = Some(Note::WentBackwards { believed: before.total, came: total });
+            let doubt = Some(Doubt { count: total, at });
+            let belief = Some(PeriodBelief { doubt, ..before.clone() });
+            return Revision { belief, moved: BTreeMap::new(), note };
+        }
+    };
+    Revision { belief: Some(belief), moved, note: None }
 }
 
 /// The time in which growth seen between two readings must have happened.
@@ -136,7 +147,16 @@ mod tests {
         let span = utc_day();
         let whole = revise(None, span, span.end(), bytes(2400), zone()).belief.expect("believed");
         let later = span.end().plus(crate::domain::Seconds::hours(5));
-        let fallen = revise(Some(&whole), span, later, bytes(2100), zone());
+        let doubted = revise(Some(&whole), span, later, bytes(2000), zone());
+        assert_eq!((doubted.moved.len(), doubted.note.map(|note| note.name())), (0, Some("went_backwards")));
+        let doubted = doubted.belief.expect("doubted");
+        assert_eq!((doubted.total, doubted.at), (whole.total, whole.at), "told once it is not believed");
+        let again = revise(Some(&doubted), span, later, bytes(2000), zone());
+        assert_eq!(again, Revision::nothing(None), "the same answer is no second one");
+        let latest = later.plus(crate::domain::Seconds::hours(1));
+        let recovered = revise(Some(&doubted), span, latest, bytes(2400), zone());
+        assert!(recovered.moved.values().all(|moved| *moved == 0), "{recovered:?}");
+        let fallen = revise(Some(&doubted), span, latest, bytes(2100), zone());
         assert_eq!(fallen.moved, BTreeMap::from([(day("2026-06-01"), -100), (day("2026-06-02"), -200)]));
         let belief = fallen.belief.expect("believed");
         assert_eq!(belief.placed.values().map(|bytes| bytes.get()).sum::<u64>(), 2100);

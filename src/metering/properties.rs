@@ -229,7 +229,8 @@ proptest! {
             Span::new(from, from.plus(Seconds::hours(24))).expect("a span")
         };
         let mut ledger = Ledger::default();
-        let mut newest: BTreeMap<u64, u64> = BTreeMap::new();
+        // Day, total believed, and whether a lower one was told since.
+        let mut believed: BTreeMap<u64, (u64, bool)> = BTreeMap::new();
         let mut at = first;
         for (day, pause, total) in revisions {
             at = at.plus(Seconds::new(pause));
@@ -239,9 +240,12 @@ proptest! {
             }
             let reading = Reading::PeriodTotal { source, at, span, total: bytes(total) };
             ledger.take(&one(Meter::TrafficTotal, reading), at);
-            newest.insert(day, total);
+            let told = believed.get(&day).copied();
+            let falls = told.is_some_and(|(known, doubted)| total < known && !doubted);
+            let known = told.filter(|_| falls).map_or(total, |(known, _)| known);
+            believed.insert(day, (known, falls));
             prop_assert!(ledger.days.values().all(|(amount, _, _)| *amount >= 0));
-            let expected: i128 = newest.values().map(|total| i128::from(*total)).sum();
+            let expected: i128 = believed.values().map(|(total, _)| i128::from(*total)).sum();
             prop_assert_eq!(ledger.sum(Meter::TrafficTotal), expected);
             let series = ledger.series(Meter::TrafficTotal);
             prop_assert!(series.shown >= series.total);

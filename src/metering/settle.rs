@@ -28,7 +28,8 @@ pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> 
             let before = book.accounts.get(account).and_then(|series| series.get(&meter));
             let mut series = SettlingSeries::new(before, book.last_look, now, rules);
             // What one of several counters did is not known: the others count, the time does not.
-            let whole = !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
+            let whole =
+                !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
             series.readings(&readings, whole);
             series.finish(account, meter, &mut settled);
         }
@@ -194,7 +195,7 @@ impl<'a> SettlingSeries<'a> {
             self.effects.note(source, at, note);
         }
         if let Some(belief) = revision.belief {
-            if first_time || seen < span.end() {
+            if belief.doubt.is_none() && (first_time || seen < span.end()) {
                 self.cover(Some(span.start().max(seen)), at.min(span.end()));
             }
             self.periods.insert(key, belief);
