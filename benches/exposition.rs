@@ -175,6 +175,7 @@ fn standing() -> Standing {
     let mut account = |number: usize| AccountStanding {
         first_seen: now(),
         gone_at: None,
+        back_at: None,
         // Eight series: used, in, out, in and out of the month, suspended, limited, description.
         suspended: Some(false),
         policy: Some(Policy::Standard),

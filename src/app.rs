@@ -232,6 +232,14 @@ impl App {
                 Ok(_) => {}
                 Err(error) => tracing::warn!("days not folded: {error}"),
             }
+            for metered in collector.backends().iter() {
+                let backend = &metered.id;
+                match store.fold_journal(backend, clock.now(), &collector.rules()).await {
+                    Ok(entries) if entries > 0 => tracing::info!(%backend, entries, "journal folded"),
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%backend, "journal not folded: {error}"),
+                }
+            }
         });
     }
 

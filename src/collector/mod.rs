@@ -167,6 +167,11 @@ impl Collector {
         self.rules.zone
     }
 
+    /// The rules every account is settled by.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
     /// The configured backends.
     pub fn backends(&self) -> Arc<Vec<Arc<Metered>>> {
         self.backends.read().unwrap_or_else(PoisonError::into_inner).clone()

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::metered::{LastTime, Metered};
 use super::{Collector, PollError, PollReport};
-use crate::backends::{Ask, BackendError};
+use crate::backends::{Ask, BackendError, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
 use crate::metering::{Noted, settle};
-use crate::store::{Lease, Poll, StoreError};
+use crate::store::{Lease, Loaded, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
 
 /// A lease is this long, and renewed at a third of it: a collector that dies keeps others out no longer.
@@ -24,6 +24,12 @@ impl Collector {
     pub async fn poll(&self, metered: &Metered, only: Option<AccountName>) -> PollReport {
         let mut last = metered.last.lock().await;
         self.poll_locked(metered, &mut last, Wish::Now(only)).await
+    }
+
+    /// Asks one backend for what it still knows of the time from `since` to `until`.
+    pub async fn backfill(&self, metered: &Metered, since: Timestamp, until: Timestamp) -> PollReport {
+        let mut last = metered.last.lock().await;
+        self.poll_locked(metered, &mut last, Wish::History { since, until }).await
     }
 
     /// Polls a backend that is due, unless it is being polled already or wants to be left alone.
@@ -62,7 +68,7 @@ impl Collector {
             Err(PollError::JustPolled)
         } else {
             let _heart = Heartbeat::start(self, lease.clone());
-            self.under_lease(metered, last, wish.only(), now, &lease, report).await
+            self.under_lease(metered, last, wish, now, &lease, report).await
         };
         // Not given back, it would run out by itself: nothing to be done about it here.
         if let Err(error) = self.store.release_lease(&lease).await {
@@ -80,7 +86,7 @@ impl Collector {
         &self,
         metered: &Metered,
         last: &mut LastTime,
-        only: Option<AccountName>,
+        wish: Wish,
         now: Timestamp,
         lease: &Lease,
         report: &mut PollReport,
@@ -89,20 +95,21 @@ impl Collector {
             Ok(loaded) => loaded,
             Err(error) => return Err(error.into()),
         };
-        let ask = Ask { now, since: loaded.book.last_look, only, limited: Vec::new() };
-        let harvest = match self.ask(metered, &ask).await {
+        let (question, reach) = wish.question(&loaded, now);
+        let harvest = match self.ask(metered, question).await {
             Ok(harvest) => harvest,
             Err(error) => {
                 last.loaded = Some(loaded);
                 self.note_refusal(last, &error, now);
-                self.store.record_failure(lease, now, error.reason(), &error.to_string()).await?;
+                if reach != Reach::History {
+                    self.store.record_failure(lease, now, error.reason(), &error.to_string()).await?;
+                }
                 return Err(PollError::Panel(error));
             }
         };
         (last.refusals, last.not_before) = (0, None);
         report.count(&harvest);
         let rules = self.rules;
-        let partial = ask.only.is_some();
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
         let (harvest, mut loaded, settled) = tokio::task::spawn_blocking(move || {
             let settled = settle(&loaded.book, &harvest, now, &rules);
@@ -112,7 +119,7 @@ impl Collector {
         .map_err(|error| PollError::Panel(crashed(&error)))?;
         report.noted = settled.notes.len();
         self.tell_notes(metered, &settled.notes);
-        let poll = Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, partial };
+        let poll = Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, reach };
         // A book that was not committed may not be believed: it is loaded again next time.
         report.day_points_changed = self.store.commit(lease, &mut loaded, poll).await?.day_points;
         last.loaded = Some(loaded);
@@ -120,11 +127,19 @@ impl Collector {
     }
 
     /// Asks the panel within its budget; a crash in its code is an answer we did not understand.
-    async fn ask(&self, metered: &Metered, ask: &Ask) -> Result<Harvest, BackendError> {
-        let (backend, ask, only) = (Arc::clone(&metered.backend), ask.clone(), ask.only.clone());
+    async fn ask(&self, metered: &Metered, question: Question) -> Result<Harvest, BackendError> {
+        let backend = Arc::clone(&metered.backend);
+        let only = match &question {
+            Question::Now(ask) => ask.only.clone(),
+            Question::Past(_) => None,
+        };
         let asking = tokio::spawn(async move {
             let mut harvest = Harvest::new();
-            backend.poll(&ask, &mut harvest).await.map(|()| harvest)
+            match question {
+                Question::Now(ask) => backend.poll(&ask, &mut harvest).await?,
+                Question::Past(past) => backend.backfill(&past, &mut harvest).await?,
+            }
+            Ok::<Harvest, BackendError>(harvest)
         });
         let stop = asking.abort_handle();
         let answered = tokio::time::timeout(metered.budget, asking).await;
@@ -214,14 +229,29 @@ enum Wish {
     IfDue,
     /// A poll, of everybody or of one account.
     Now(Option<AccountName>),
+    /// What the panel still knows of a time gone by.
+    History { since: Timestamp, until: Timestamp },
+}
+
+/// What the panel is asked.
+enum Question {
+    Now(Ask),
+    Past(Past),
 }
 
 impl Wish {
-    fn only(self) -> Option<AccountName> {
-        match self {
-            Wish::IfDue => None,
-            Wish::Now(only) => only,
-        }
+    /// The question to ask, and whom its answer will be about.
+    fn question(self, loaded: &Loaded, now: Timestamp) -> (Question, Reach) {
+        let (only, reach) = match self {
+            Wish::IfDue | Wish::Now(None) => (None, Reach::Everybody),
+            Wish::Now(only) => (only, Reach::Some),
+            Wish::History { since, until } => {
+                let past = Past { now, since, until: until.min(now) };
+                return (Question::Past(past), Reach::History);
+            }
+        };
+        let ask = Ask { now, since: loaded.unread_since(now), only, limited: Vec::new() };
+        (Question::Now(ask), reach)
     }
 }
 

@@ -1,5 +1,5 @@
-//! `whmeter explain`: why this number. Settles the journal of one account again, line by line, and holds
-//! the sum against what is stored.
+//! `whmeter explain`: why this number. Tells one account's journal line by line, and holds the sum
+//! against what is stored.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,9 @@ use serde::Serialize;
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Epoch, Harvest, Meter, Month, Nature, Reading, UsageDay,
+    AccountKey, AccountName, BackendId, BillingZone, Epoch, Meter, Month, Nature, Reading, Span, UsageDay,
 };
-use crate::metering::{Book, DayChange, Rules, settle};
-use crate::store::{DayPoint, JournalEntry, Store, Usage, UsageQuery};
+use crate::store::{DayPoint, JournalEntry, MonthSum, Store, StoreError, Usage, UsageQuery};
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -41,14 +40,18 @@ struct Explanation {
     month: String,
     /// What the store says of the month; absent when it knows nothing.
     bytes: Option<u64>,
-    /// Bytes of days already folded into the month: their lines are no longer kept.
-    folded_bytes: u64,
+    /// Bytes of lines already folded: only their sum is kept.
+    folded_bytes: i128,
     /// Every reading that moved a number of this month or was noted in it.
     lines: Vec<Line>,
     days: Vec<Day>,
+    /// What the panel's charts say of times nobody watched. Never billed.
+    estimates: Vec<Chart>,
     /// What is believed of each counter now.
     baselines: Vec<Baseline>,
-    /// Whether the lines add up to the stored days, to the byte.
+    /// When the account came back that had been gone: the id may be somebody else's since.
+    back_at: Option<String>,
+    /// Whether the lines add up to what is stored, to the byte.
     adds_up: bool,
 }
 
@@ -81,6 +84,13 @@ struct Day {
 }
 
 #[derive(Debug, Serialize)]
+struct Chart {
+    from: String,
+    to: String,
+    about_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
 struct Baseline {
     source: String,
     count: u64,
@@ -100,7 +110,7 @@ impl Explain {
         let (config, clock, store) = self.config.store().await?;
         let month = month.unwrap_or(config.zone.day_of(clock.now()).month());
         let key = AccountKey { backend, name };
-        let explanation = explain(&store, &key, meter, month, &config.rules()).await?;
+        let explanation = explain(&store, &key, meter, month, config.zone).await?;
         store.close().await;
         if explanation.bytes.is_none() && explanation.lines.is_empty() {
             let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
@@ -125,140 +135,152 @@ async fn explain(
     key: &AccountKey,
     meter: Meter,
     month: Month,
-    rules: &Rules,
-) -> Result<Explanation, Failure> {
-    let mut replay =
-        Replay { book: Book::default(), key, meter, month, rules, lines: Vec::new(), days: BTreeMap::new() };
-    let mut first = 1;
-    loop {
+    zone: BillingZone,
+) -> Result<Explanation, StoreError> {
+    let mut story = Story::new(key, meter, month, zone);
+    for fold in store.folds(&key.backend).await? {
+        if let Some(sum) = fold.sums.get(&(key.name.clone(), meter, month)) {
+            story.folded.get_or_insert_default().join(sum);
+        }
+    }
+    // Nothing is added to a day before it has begun.
+    let (start, end) = (zone.start_of(month.first()), zone.start_of(month.next().first()));
+    let mut next = store.first_entry_since(&key.backend, start).await?;
+    while let Some(first) = next {
         let entries = store.journal(&key.backend, first, ENTRIES_AT_ONCE).await?;
-        let Some(last) = entries.last().map(|entry| entry.entry) else { break };
-        entries.iter().for_each(|entry| replay.entry(entry));
-        first = last + 1;
+        entries.iter().for_each(|entry| story.entry(entry));
+        next = entries.last().map(|entry| entry.entry + 1);
     }
     let query = UsageQuery {
         backend: Some(key.backend.clone()),
         account: Some(key.name.clone()),
         meter: Some(meter),
     };
-    let stored = store.days(&query, month.period()).await?;
-    let folded = store.folded_months(&query, month, month).await?;
-    let folded = folded.into_iter().next().map(|(_, _, _, usage)| usage);
-    let total = store.month_total(key, meter, month).await?;
-    Ok(replay.conclude(&stored, folded.as_ref(), total.as_ref()))
+    let stored = Stored {
+        days: store.days(&query, month.period()).await?,
+        total: store.month_total(key, meter, month).await?,
+        folded: !store.folded_months(&query, month, month).await?.is_empty(),
+    };
+    let mut explanation = story.conclude(&stored);
+    if let Ok(span) = Span::new(start, end) {
+        let estimates = store.estimates(key, meter, span).await?;
+        explanation.estimates = estimates.iter().map(Chart::of).collect();
+    }
+    let loaded = store.load(&key.backend, None).await?;
+    if let Some(account) = loaded.standing(&key.name) {
+        explanation.back_at = account.back_at.map(|at| at.to_string());
+    }
+    let series = loaded.book.accounts.get(&key.name).and_then(|account| account.get(&meter));
+    let baselines = series.into_iter().flat_map(|series| &series.baselines).map(|(source, baseline)| {
+        Baseline { source: source.to_string(), count: baseline.count.get(), at: baseline.at.to_string() }
+    });
+    explanation.baselines = baselines.collect();
+    Ok(explanation)
 }
 
-/// Settles one account's readings again, from the first entry on.
-struct Replay<'a> {
-    book: Book,
+/// What the store has of the month.
+struct Stored {
+    days: Vec<DayPoint>,
+    total: Option<Usage>,
+    /// Whether some days are folded into it, so that they have no rows of their own.
+    folded: bool,
+}
+
+/// One account's month as the journal tells it.
+struct Story<'a> {
     key: &'a AccountKey,
     meter: Meter,
     month: Month,
-    rules: &'a Rules,
+    zone: BillingZone,
+    folded: Option<MonthSum>,
     lines: Vec<Line>,
-    days: BTreeMap<UsageDay, DayChange>,
+    days: BTreeMap<UsageDay, MonthSum>,
 }
 
-impl Replay<'_> {
+impl Story<'_> {
+    fn new(key: &AccountKey, meter: Meter, month: Month, zone: BillingZone) -> Story<'_> {
+        Story { key, meter, month, zone, folded: None, lines: Vec::new(), days: BTreeMap::new() }
+    }
+
     fn entry(&mut self, entry: &JournalEntry) {
-        let in_month = |day: UsageDay| day.month() == self.month;
-        let asked_at = entry.at.to_string();
-        if let Some((reason, detail)) = &entry.failed {
-            if in_month(self.rules.zone.day_of(entry.at)) {
-                let notes = vec![format!("poll failed ({reason}): {detail}")];
-                self.lines.push(Line {
-                    entry: entry.entry,
-                    asked_at,
-                    said: Vec::new(),
-                    added: Vec::new(),
-                    notes,
-                });
+        let asked_in_month = self.zone.day_of(entry.at).month() == self.month;
+        let (mut added, mut notes) = (Vec::new(), Vec::new());
+        if let Some((reason, detail)) = entry.failed.as_ref().filter(|_| asked_in_month) {
+            notes.push(format!("poll failed ({reason}): {detail}"));
+        }
+        let mine = entry.made.iter().filter(|made| made.account == self.key.name && made.meter == self.meter);
+        for made in mine {
+            for (day, change) in made.days.iter().filter(|(day, _)| day.month() == self.month) {
+                self.days.entry(*day).or_default().add(*day, change);
+                let bytes = change.level.map_or(change.added, |level| level.wide());
+                added.push(Added { day: day.to_string(), bytes, held_byte_minutes: change.held.get() });
             }
+            if asked_in_month || !added.is_empty() {
+                notes.extend(made.notes.iter().cloned());
+            }
+        }
+        if added.is_empty() && notes.is_empty() {
             return;
         }
-        let harvest = self.only_mine(&entry.harvest);
-        self.book.last_look = entry.last_look;
-        let settled = settle(&self.book, &harvest, entry.at, self.rules);
-        let mut added = Vec::new();
-        for (day, change) in settled.changes.iter().flat_map(|change| &change.days) {
-            if !in_month(*day) {
-                continue;
-            }
-            let sum = self.days.entry(*day).or_default();
-            sum.added += change.added;
-            sum.level = change.level.or(sum.level);
-            sum.held += change.held;
-            let bytes = change.level.map_or(change.added, |level| level.wide());
-            added.push(Added { day: day.to_string(), bytes, held_byte_minutes: change.held.get() });
-        }
-        let noted = settled.notes.iter().filter(|noted| in_month(self.rules.zone.day_of(noted.at)));
-        let notes: Vec<String> = noted
-            .map(|noted| match noted.source.as_str() {
-                "" => noted.note.to_string(),
-                source => format!("{source}: {}", noted.note),
-            })
-            .collect();
-        if !added.is_empty() || !notes.is_empty() {
-            let said =
-                harvest.accounts().values().flat_map(|mine| &mine.readings).map(|(_, said)| told(said));
-            self.lines.push(Line { entry: entry.entry, asked_at, said: said.collect(), added, notes });
-        }
-        self.book.apply(settled);
+        let harvested = entry.harvest.accounts().get(&self.key.name);
+        let readings = harvested.into_iter().flat_map(|harvested| &harvested.readings);
+        let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| told(reading));
+        let asked_at = entry.at.to_string();
+        self.lines.push(Line { entry: entry.entry, asked_at, said: said.collect(), added, notes });
     }
 
-    fn only_mine(&self, harvest: &Harvest) -> Harvest {
-        let mut mine = Harvest::new();
-        if let Some(harvested) = harvest.accounts().get(&self.key.name) {
-            for (meter, reading) in harvested.readings.iter().filter(|(meter, _)| *meter == self.meter) {
-                mine.read(&self.key.name, *meter, reading.clone());
+    fn conclude(self, stored: &Stored) -> Explanation {
+        let day = |point: &DayPoint| {
+            let explained = self.days.get(&point.day).copied().unwrap_or_default();
+            Day {
+                day: point.day.to_string(),
+                explained_bytes: explained.amount(self.meter),
+                stored_bytes: point.amount.get(),
+                stored_held_byte_minutes: point.held.get(),
+                explained_held_byte_minutes: explained.held.get(),
+                covered_minutes: point.covered.get(),
+                estimated_bytes: point.estimated.get(),
             }
-        }
-        mine
-    }
-
-    fn conclude(self, stored: &[DayPoint], folded: Option<&Usage>, total: Option<&Usage>) -> Explanation {
-        let explained = |day: &UsageDay| {
-            let change = self.days.get(day).copied().unwrap_or_default();
-            (change.level.map_or(change.added, |level| level.wide()), change.held.get())
         };
-        let days: Vec<Day> = stored
-            .iter()
-            .map(|point| {
-                let (bytes, held) = explained(&point.day);
-                Day {
-                    day: point.day.to_string(),
-                    explained_bytes: bytes,
-                    stored_bytes: point.amount.get(),
-                    stored_held_byte_minutes: point.held.get(),
-                    explained_held_byte_minutes: held,
-                    covered_minutes: point.covered.get(),
-                    estimated_bytes: point.estimated.get(),
-                }
-            })
-            .collect();
-        let same = |day: &Day| {
-            day.explained_bytes == i128::from(day.stored_bytes)
-                && day.explained_held_byte_minutes == day.stored_held_byte_minutes
+        let days: Vec<Day> = stored.days.iter().map(day).collect();
+        let adds_up = if stored.folded || self.folded.is_some() {
+            // What is folded has no rows of its own to be held against: the month has.
+            let mut sum = self.folded.unwrap_or_default();
+            self.days.values().for_each(|day| sum.join(day));
+            let total = stored.total.as_ref();
+            sum.amount(self.meter) == total.map_or(0, |total| total.amount.wide())
+                && sum.held == total.map(|total| total.held).unwrap_or_default()
+        } else {
+            days.iter().all(Day::is_same) && self.days.len() == days.len()
         };
-        // Folded days have no rows of their own to be held against.
-        let missing = folded.is_none() && self.days.len() != stored.len();
-        let adds_up = days.iter().all(same) && !missing;
-        let series = self.book.accounts.get(&self.key.name).and_then(|account| account.get(&self.meter));
-        let baselines = series.into_iter().flat_map(|series| &series.baselines).map(|(source, baseline)| {
-            Baseline { source: source.to_string(), count: baseline.count.get(), at: baseline.at.to_string() }
-        });
         Explanation {
             backend: self.key.backend.to_string(),
             account: self.key.name.to_string(),
             meter: self.meter.name(),
             month: self.month.to_string(),
-            bytes: total.map(|total| total.amount.get()),
-            folded_bytes: folded.map_or(0, |folded| folded.amount.get()),
+            bytes: stored.total.as_ref().map(|total| total.amount.get()),
+            folded_bytes: self.folded.map_or(0, |folded| folded.amount(self.meter)),
             days,
-            baselines: baselines.collect(),
+            estimates: Vec::new(),
+            baselines: Vec::new(),
+            back_at: None,
             lines: self.lines,
             adds_up,
         }
+    }
+}
+
+impl Day {
+    fn is_same(&self) -> bool {
+        self.explained_bytes == i128::from(self.stored_bytes)
+            && self.explained_held_byte_minutes == self.stored_held_byte_minutes
+    }
+}
+
+impl Chart {
+    fn of(estimate: &crate::domain::Estimate) -> Chart {
+        let (from, to) = (estimate.span.start().to_string(), estimate.span.end().to_string());
+        Chart { from, to, about_bytes: estimate.about.get() }
     }
 }
 
@@ -303,11 +325,20 @@ fn show(explanation: &Explanation, meter: Meter) {
         explanation.backend, explanation.account, meter, explanation.month
     ));
     if explanation.folded_bytes > 0 {
-        print(format!("  of it {} B on days folded into the month", grouped(explanation.folded_bytes)));
+        print(format!(
+            "  of it {} B by entries no longer kept one by one",
+            grouped(explanation.folded_bytes)
+        ));
+    }
+    if let Some(back_at) = &explanation.back_at {
+        print(format!(
+            "  the account had been gone and came back at {back_at}: the id may be somebody else's since"
+        ));
     }
     let mut table = Table::new(&["day", "bytes>", "by the journal>", "minutes known>", "estimated>", ""]);
     for day in &explanation.days {
-        let same = day.explained_bytes == i128::from(day.stored_bytes);
+        // A day of folded lines cannot be told apart any more.
+        let same = day.is_same() || explanation.folded_bytes > 0;
         table.row([
             day.day.clone(),
             grouped(day.stored_bytes),
@@ -327,11 +358,18 @@ fn show(explanation: &Explanation, meter: Meter) {
         }
         line.notes.iter().for_each(|note| print(format!("    note: {note}")));
     }
+    for chart in &explanation.estimates {
+        let about = grouped(chart.about_bytes);
+        print(format!(
+            "the panel's charts: about {about} B from {} to {} (never billed)",
+            chart.from, chart.to
+        ));
+    }
     for baseline in &explanation.baselines {
         print(format!("believed now: {} {} B at {}", baseline.source, grouped(baseline.count), baseline.at));
     }
     print(if explanation.adds_up {
-        "the lines add up to the stored days, to the byte"
+        "the lines add up to what is stored, to the byte"
     } else {
         "THE LINES DO NOT ADD UP"
     });

@@ -1,13 +1,16 @@
 //! The command line: one file per command, each thin.
 
+mod backfill;
 mod check;
 mod explain;
 mod poll;
 mod prune;
+mod replay;
 mod sample_config;
 mod serve;
 mod table;
 mod usage;
+mod verify;
 mod version;
 
 use std::path::PathBuf;
@@ -17,7 +20,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::domain::Timestamp;
+use crate::domain::{BackendId, Timestamp};
 use crate::store::Store;
 use crate::telemetry::{LogFormat, init_logs};
 
@@ -39,10 +42,16 @@ enum Command {
     SampleConfig(sample_config::SampleConfig),
     /// One pass now, by the same code and lease as serve
     Poll(poll::Poll),
+    /// Asks backends that keep history again; never counts a byte twice
+    Backfill(backfill::Backfill),
     /// The numbers
     Usage(usage::Usage),
     /// Why this number: every day, the readings behind it, restarts and gaps
     Explain(explain::Explain),
+    /// Whether the journal holds, and whether every stored day is what it says
+    Verify(verify::Verify),
+    /// Settles the journal again with this version and lists every day that would differ; writes nothing
+    Replay(replay::Replay),
     /// Retention now
     Prune(prune::Prune),
     /// Version, commit and store schema
@@ -136,8 +145,11 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Check(command) => command.run().await,
             Command::SampleConfig(command) => command.run(),
             Command::Poll(command) => command.run().await,
+            Command::Backfill(command) => command.run().await,
             Command::Usage(command) => command.run().await,
             Command::Explain(command) => command.run().await,
+            Command::Verify(command) => command.run().await,
+            Command::Replay(command) => command.run().await,
             Command::Prune(command) => command.run().await,
             Command::Version(command) => command.run(),
         }
@@ -167,4 +179,19 @@ fn print_json(value: &impl serde::Serialize) -> Outcome {
     let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Tried(error.to_string()))?;
     print(text);
     Ok(())
+}
+
+/// The stored backends a command is about: one, or all.
+async fn stored_backends(store: &Store, name: Option<&str>) -> Result<Vec<BackendId>, Failure> {
+    let all: Vec<BackendId> = store.backends().await?.into_iter().map(|state| state.backend).collect();
+    let Some(name) = name else { return Ok(all) };
+    let found: Vec<BackendId> = all.iter().filter(|backend| backend.as_str() == name).cloned().collect();
+    if found.is_empty() {
+        let known: Vec<&str> = all.iter().map(BackendId::as_str).collect();
+        return Err(Failure::Misused(format!(
+            "nothing is stored of a backend {name:?}; known: {}",
+            known.join(", ")
+        )));
+    }
+    Ok(found)
 }

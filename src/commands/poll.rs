@@ -41,20 +41,25 @@ impl Poll {
         });
         let reports = futures_util::future::join_all(polls).await;
         bar.finish_and_clear();
-        if self.json {
-            print_json(&reports.iter().map(shape).collect::<Vec<_>>())?;
-        } else {
-            show(&reports);
-        }
-        match reports.iter().find(|report| report.failed.is_some()) {
-            None => Ok(()),
-            Some(report) => {
-                let why = report.failed.as_ref().map(ToString::to_string).unwrap_or_default();
-                Err(Failure::Tried(format!(
-                    "{}: {why}; `whmeter check --backend {0}` goes step by step",
-                    report.backend
-                )))
-            }
+        report_all(&reports, self.json)
+    }
+}
+
+/// Prints how polls went; the first that failed is the command's own failure.
+pub(super) fn report_all(reports: &[PollReport], json: bool) -> Outcome {
+    if json {
+        print_json(&reports.iter().map(shape).collect::<Vec<_>>())?;
+    } else {
+        show(reports);
+    }
+    match reports.iter().find(|report| report.failed.is_some()) {
+        None => Ok(()),
+        Some(report) => {
+            let why = report.failed.as_ref().map(ToString::to_string).unwrap_or_default();
+            Err(Failure::Tried(format!(
+                "{}: {why}; `whmeter check --backend {0}` goes step by step",
+                report.backend
+            )))
         }
     }
 }

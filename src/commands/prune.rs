@@ -19,11 +19,16 @@ impl Prune {
         let (config, clock, store) = self.config.store().await?;
         let keep = config.backends.iter().filter_map(|m| Some((m.id.clone(), m.keep_days?))).collect();
         let pruned = store.prune(config.zone.day_of(clock.now()), &keep).await?;
+        let mut entries = 0;
+        for state in store.backends().await? {
+            entries += store.fold_journal(&state.backend, clock.now(), &config.rules()).await?;
+        }
         store.close().await;
         if self.json {
-            return print_json(&json!({ "day_points": pruned.day_points }));
+            return print_json(&json!({ "day_points": pruned.day_points, "journal_entries": entries }));
         }
         print(format!("{} day points folded into their months", pruned.day_points));
+        print(format!("{entries} journal entries folded into sums of their months"));
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ impl Store {
     /// Loads a backend's book, unless `kept` is the newest version already.
     pub async fn load(&self, backend: &BackendId, kept: Option<Loaded>) -> Result<Loaded, StoreError> {
         // One transaction, so that no commit of another replica comes between the tables.
-        let mut tx = self.readers.begin().await?;
+        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
         let sql = "SELECT version, last_look FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
         let (version, last_look) = match found.first() {
@@ -70,7 +70,7 @@ impl Store {
         loaded: &mut Loaded,
         by_id: &mut HashMap<i64, AccountName>,
     ) -> Result<(), StoreError> {
-        let sql = "SELECT id, name, first_seen, gone_at, suspended, policy, package, domain, storage_limit,
+        let sql = "SELECT id, name, first_seen, gone_at, back_at, suspended, policy, package, domain, storage_limit,
             trouble, trouble_since FROM account WHERE backend = ?";
         for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
             let mut columns = Columns::of(&row);
@@ -141,7 +141,8 @@ impl Store {
         backend: &BackendId,
         by_series: &mut HashMap<i64, (AccountName, Meter, SeriesBook)>,
     ) -> Result<(), StoreError> {
-        let sql = "SELECT p.series, p.source, p.starts, p.ends, p.total, p.at, p.placed
+        let sql =
+            "SELECT p.series, p.source, p.starts, p.ends, p.total, p.at, p.placed, p.doubt_total, p.doubt_at
             FROM period_total p JOIN series s ON s.id = p.series JOIN account a ON a.id = s.account
             WHERE a.backend = ?";
         for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
@@ -151,8 +152,10 @@ impl Store {
             let span = Span::new(columns.time()?, columns.time()?)
                 .map_err(|error| StoreError::corrupt(error, "a span of time"))?;
             let (total, at, placed) = (columns.bytes()?, columns.time()?, placed(&columns.text()?)?);
+            let doubt = columns.maybe_bytes()?.zip(columns.maybe_time()?);
+            let doubt = doubt.map(|(count, at)| Doubt { count, at });
             if let Some((_, _, book)) = by_series.get_mut(&series) {
-                book.periods.insert((source, span), PeriodBelief { total, at, placed });
+                book.periods.insert((source, span), PeriodBelief { total, at, placed, doubt });
             }
         }
         Ok(())
@@ -192,11 +195,24 @@ pub(super) fn level_belief(level: Option<Bytes>, at: Option<Timestamp>) -> Optio
     level.zip(at).map(|(level, at)| LevelBelief { at, level })
 }
 
-/// The standing of every account in the book, built from memory instead of from the database.
-pub(super) fn standing_of(loaded: &Loaded, name: &AccountName) -> Option<Arc<AccountStanding>> {
-    let mut standing = loaded.accounts.get(name)?.standing.clone();
-    if let Some(book) = loaded.book.accounts.get(name) {
-        standing.series = super::standing::series_of(book);
+/// How far back an account that could not be read makes us ask: further is for `backfill`.
+const LONGEST_ASKED: Seconds = Seconds::hours(35 * 24);
+
+impl Loaded {
+    /// Since when something may be unread: the last look at everybody, or the first poll of late that
+    /// could not read an account which is still not read.
+    pub fn unread_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let troubles = self.accounts.values().filter_map(|known| Some(known.standing.trouble.as_ref()?.1));
+        let recent = troubles.filter(|since| now.since(*since) <= LONGEST_ASKED);
+        self.book.last_look.into_iter().chain(recent).min().filter(|_| self.book.last_look.is_some())
     }
-    Some(Arc::new(standing))
+
+    /// How an account stands, built from memory instead of from the database.
+    pub fn standing(&self, name: &AccountName) -> Option<Arc<AccountStanding>> {
+        let mut standing = self.accounts.get(name)?.standing.clone();
+        if let Some(book) = self.book.accounts.get(name) {
+            standing.series = super::standing::series_of(book);
+        }
+        Some(Arc::new(standing))
+    }
 }

@@ -1,6 +1,6 @@
 //! One poll, one transaction: beliefs, days, journal and the backend's version, or nothing at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::AnyConnection;
 
@@ -23,8 +23,19 @@ pub struct Poll<'a> {
     pub harvest: &'a Harvest,
     /// What it means.
     pub settled: Settled,
-    /// Whether only some accounts were asked for: then nobody else is gone.
-    pub partial: bool,
+    /// Whom it is about.
+    pub reach: Reach,
+}
+
+/// Whom an answer is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Everybody: an account that is not in a complete list is gone.
+    Everybody,
+    /// Some accounts only: nothing is said of the others.
+    Some,
+    /// A time gone by: nothing is said of how accounts stand now, or of how the panel does.
+    History,
 }
 
 /// What a commit changed.
@@ -48,7 +59,7 @@ impl Store {
         let before = loaded.version;
         let quiet = accounts.is_empty() && poll.settled.changes.is_empty();
         let version = if quiet { before } else { before + 1 };
-        let body = body_of(poll.harvest, &poll.settled, loaded.book.last_look)?;
+        let body = body_of(poll.harvest, &poll.settled, loaded.book.last_look, poll.at)?;
 
         let mut tx = self.begin_write().await?;
         let last = self.claim_version(&mut tx, lease, before).await?;
@@ -56,23 +67,35 @@ impl Store {
         let series = self.put_series(&mut tx, &known, loaded, &poll.settled.changes, version).await?;
         self.put_beliefs(&mut tx, &series).await?;
         let day_points = self.put_days(&mut tx, &series).await?;
+        let new: HashMap<_, _> =
+            series.iter().map(|(id, change)| ((&change.account, change.meter), *id)).collect();
+        let id_of = |account: &AccountName, meter| {
+            let known = || loaded.accounts.get(account)?.series.get(&meter).copied();
+            new.get(&(account, meter)).copied().or_else(known)
+        };
+        self.put_estimates(&mut tx, poll.harvest, id_of).await?;
         let chain = match &body {
             Some(body) => append(self, &mut tx, lease, (last.0, &last.1), poll.at, body).await?,
             None => last.1,
         };
-        let sql = "UPDATE backend SET version = ?, kind = ?, last_look = ?, polled_at = ?, succeeded_at = ?,
-            failing_since = NULL, reason = NULL, detail = NULL, entries = ?, chain = ? WHERE name = ?";
+        let sql =
+            "UPDATE backend SET version = ?, kind = ?, last_look = ?, entries = ?, chain = ? WHERE name = ?";
         let cells = [
             version.into(),
             poll.kind.into(),
             poll.settled.last_look.into(),
-            poll.at.into(),
-            poll.at.into(),
             (last.0 + i64::from(body.is_some())).into(),
             chain.as_str().into(),
             lease.backend.as_str().into(),
         ];
         run(&mut tx, self.dialect, sql, cells).await?;
+        if poll.reach != Reach::History {
+            let sql =
+                "UPDATE backend SET polled_at = ?, succeeded_at = ?, failing_since = NULL, reason = NULL,
+                detail = NULL WHERE name = ?";
+            let cells = [poll.at.into(), poll.at.into(), lease.backend.as_str().into()];
+            run(&mut tx, self.dialect, sql, cells).await?;
+        }
         let ids: Vec<(AccountName, Meter, i64)> =
             series.iter().map(|(id, change)| (change.account.clone(), change.meter, *id)).collect();
         tx.commit().await?;

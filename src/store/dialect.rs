@@ -39,6 +39,15 @@ impl Dialect {
         }
     }
 
+    /// Starts a transaction that only reads, and sees one moment of the database throughout.
+    pub(super) fn begin_snapshot(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "BEGIN",
+            Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+            Dialect::Mysql => "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+        }
+    }
+
     /// The text of a migration for this database.
     pub(super) fn migration(self, text: &str) -> String {
         let clustered = if self == Dialect::Sqlite { "WITHOUT ROWID" } else { "" };

@@ -23,9 +23,9 @@ use std::sync::{Arc, RwLock};
 use sqlx::AnyPool;
 
 pub use book::Loaded;
-pub use commit::{Committed, Poll};
+pub use commit::{Committed, Poll, Reach};
 pub use error::StoreError;
-pub use journal::{ChainBreak, JournalEntry};
+pub use journal::{ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, Verified};
 pub use lease::Lease;
 pub use open::StoreSettings;
 pub use prune::Pruned;

@@ -9,7 +9,7 @@ use super::book::{KnownAccount, Loaded, placed_text};
 use super::dialect::Merge::{Add, Replace};
 use super::sql::{Cell, Columns, Upsert, held_cells, rows, run};
 use super::{AccountStanding, Lease, Store, StoreError};
-use crate::domain::{AccountName, Epoch, Nature};
+use crate::domain::{AccountName, Epoch, Harvest, Meter, Nature};
 use crate::metering::SeriesChange;
 
 impl Store {
@@ -46,11 +46,12 @@ impl Store {
             cells.push(account_cells(id, lease.backend.as_str(), &name, &standing, version));
             known.insert(name, KnownAccount { id, series, standing });
         }
-        const REST: [(&str, super::dialect::Merge); 12] = [
+        const REST: [(&str, super::dialect::Merge); 13] = [
             ("backend", Replace),
             ("name", Replace),
             ("first_seen", Replace),
             ("gone_at", Replace),
+            ("back_at", Replace),
             ("suspended", Replace),
             ("policy", Replace),
             ("package", Replace),
@@ -148,6 +149,8 @@ impl Store {
                     belief.total.into(),
                     belief.at.into(),
                     placed_text(&belief.placed).as_str().into(),
+                    belief.doubt.map(|doubt| doubt.count).into(),
+                    belief.doubt.map(|doubt| doubt.at).into(),
                 ]);
             }
         }
@@ -156,7 +159,7 @@ impl Store {
         Upsert { table: "baseline", keys: &["series", "source"], rest: &rest }
             .put(on, self.dialect, baselines)
             .await?;
-        let rest = ["total", "at", "placed"].map(|name| (name, Replace));
+        let rest = ["total", "at", "placed", "doubt_total", "doubt_at"].map(|name| (name, Replace));
         Upsert { table: "period_total", keys: &["series", "source", "starts", "ends"], rest: &rest }
             .put(on, self.dialect, periods)
             .await
@@ -206,6 +209,28 @@ impl Store {
         }
         Ok(count)
     }
+
+    /// Estimates of series we know; those of others say nothing anybody could ask for.
+    pub(super) async fn put_estimates(
+        &self,
+        on: &mut AnyConnection,
+        harvest: &Harvest,
+        series: impl Fn(&AccountName, Meter) -> Option<i64>,
+    ) -> Result<(), StoreError> {
+        let mut cells = BTreeMap::new();
+        for (account, harvested) in harvest.accounts() {
+            for (meter, estimate) in &harvested.estimates {
+                let Some(id) = series(account, *meter) else { continue };
+                let (starts, ends) = (estimate.span.start(), estimate.span.end());
+                let row = vec![id.into(), starts.into(), ends.into(), estimate.about.into()];
+                cells.insert((id, starts), row);
+            }
+        }
+        let rest = [("ends", Replace), ("about", Replace)];
+        Upsert { table: "estimate", keys: &["series", "starts"], rest: &rest }
+            .put(on, self.dialect, cells.into_values().collect())
+            .await
+    }
 }
 
 fn narrow(amount: i128) -> Result<i64, StoreError> {
@@ -225,6 +250,7 @@ fn account_cells(
         name.as_str().into(),
         account.first_seen.into(),
         account.gone_at.into(),
+        account.back_at.into(),
         account.suspended.into(),
         account.policy.map(|policy| policy.name()).into(),
         account.package.as_deref().into(),

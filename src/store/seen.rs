@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::AccountStanding;
 use super::book::Loaded;
-use super::commit::Poll;
+use super::commit::{Poll, Reach};
 use crate::domain::{AccountName, Harvested, Timestamp};
 
 /// The accounts whose own row changes: new ones, those whose facts differ, those that came or went.
@@ -12,12 +12,15 @@ pub(super) fn changed_accounts(loaded: &Loaded, poll: &Poll<'_>) -> BTreeMap<Acc
     let mut changed = BTreeMap::new();
     for (name, harvested) in poll.harvest.accounts() {
         let known = loaded.accounts.get(name).map(|known| &known.standing);
+        if known.is_some() && poll.reach == Reach::History {
+            continue;
+        }
         let now = seen(known, harvested, poll.at);
         if known != Some(&now) {
             changed.insert(name.clone(), now);
         }
     }
-    if poll.harvest.is_complete() && !poll.partial {
+    if poll.harvest.is_complete() && poll.reach == Reach::Everybody {
         for (name, known) in &loaded.accounts {
             if known.standing.gone_at.is_none() && !poll.harvest.accounts().contains_key(name) {
                 let gone = AccountStanding { gone_at: Some(poll.at), ..known.standing.clone() };
@@ -37,6 +40,7 @@ fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -
     AccountStanding {
         first_seen: known.map_or(at, |known| known.first_seen),
         gone_at: None,
+        back_at: known.and_then(|known| known.gone_at.map(|_| at).or(known.back_at)),
         // What the panel did not say this time is kept: it is unknown, not withdrawn.
         suspended: facts.suspended.or(known.and_then(|known| known.suspended)),
         policy: facts.policy,

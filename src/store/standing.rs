@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 
-use super::book::{Loaded, level_belief, month_to_date, standing_of};
+use super::book::{Loaded, level_belief, month_to_date};
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
 use crate::domain::{AccountName, BackendId, Bytes, Meter, Policy, Timestamp};
@@ -35,6 +35,8 @@ pub struct AccountStanding {
     pub first_seen: Timestamp,
     /// Since when the panel no longer lists it.
     pub gone_at: Option<Timestamp>,
+    /// When it was last listed again after it had been gone: its name may be somebody else's now.
+    pub back_at: Option<Timestamp>,
     /// Whether it is switched off, as far as the panel tells.
     pub suspended: Option<bool>,
     /// Which of our policies the panel shows.
@@ -101,8 +103,8 @@ impl AccountStanding {
     }
 }
 
-/// An account's row: id, name, first_seen, gone_at, suspended, policy, package, domain, storage_limit,
-/// trouble, trouble_since.
+/// An account's row: id, name, first_seen, gone_at, back_at, suspended, policy, package, domain,
+/// storage_limit, trouble, trouble_since.
 pub(super) fn account_columns(
     columns: &mut Columns<'_>,
 ) -> Result<(i64, AccountName, AccountStanding), StoreError> {
@@ -111,6 +113,7 @@ pub(super) fn account_columns(
     let standing = AccountStanding {
         first_seen: columns.time()?,
         gone_at: columns.maybe_time()?,
+        back_at: columns.maybe_time()?,
         suspended: columns.maybe_int()?.map(|flag| flag != 0),
         policy: policy(columns.maybe_text()?)?,
         package: columns.maybe_text()?,
@@ -204,7 +207,7 @@ impl Store {
         // In place unless somebody is reading it just now; then the reader keeps the old one.
         let standing = Arc::make_mut(kept);
         for name in &changed {
-            if let Some(account) = standing_of(loaded, name) {
+            if let Some(account) = loaded.standing(name) {
                 standing.accounts.insert(name.clone(), account);
             }
         }
@@ -221,7 +224,7 @@ impl Store {
         let found = rows(&mut tx, self.dialect, sql, [state.backend.as_str().into()]).await?;
         let version = found.first().map_or(Ok(0), |row| Columns::of(row).int())?;
         let changed =
-            "SELECT a.id, a.name, a.first_seen, a.gone_at, a.suspended, a.policy, a.package, a.domain,
+            "SELECT a.id, a.name, a.first_seen, a.gone_at, a.back_at, a.suspended, a.policy, a.package, a.domain,
             a.storage_limit, a.trouble, a.trouble_since FROM account a WHERE a.backend = ? AND (a.changed > ?
             OR EXISTS (SELECT 1 FROM series s WHERE s.account = a.id AND s.changed > ?))";
         let cells = || [Cell::from(state.backend.as_str()), since.into(), since.into()];

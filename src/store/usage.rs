@@ -5,8 +5,8 @@ use sqlx::any::AnyRow;
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
 use crate::domain::{
-    AccountKey, AccountName, BackendId, BillingPeriod, ByteMinutes, Bytes, Meter, Minutes, Month, Nature,
-    UsageDay,
+    AccountKey, AccountName, BackendId, BillingPeriod, ByteMinutes, Bytes, Estimate, Meter, Minutes, Month,
+    Nature, Span, UsageDay,
 };
 
 /// Bytes of one meter of one account on one day.
@@ -179,6 +179,31 @@ impl Store {
             }
         }
         Ok(sum)
+    }
+}
+
+impl Store {
+    /// What charts say of one meter of one account in a period, oldest first. Never billed.
+    pub async fn estimates(
+        &self,
+        account: &AccountKey,
+        meter: Meter,
+        period: Span,
+    ) -> Result<Vec<Estimate>, StoreError> {
+        let sql = "SELECT e.starts, e.ends, e.about
+            FROM account a JOIN series s ON s.account = a.id JOIN estimate e ON e.series = s.id
+            WHERE a.backend = ? AND a.name = ? AND s.meter = ? AND e.ends > ? AND e.starts < ? ORDER BY e.starts";
+        let mut cells =
+            Vec::from([account.backend.as_str(), account.name.as_str(), meter.name()].map(Cell::from));
+        cells.extend([period.start().into(), period.end().into()]);
+        let mut on = self.readers.acquire().await?;
+        let estimate = |row| {
+            let mut columns = Columns::of(row);
+            let span = Span::new(columns.time()?, columns.time()?);
+            let span = span.map_err(|error| StoreError::corrupt(error, "a span of time"))?;
+            Ok(Estimate { span, about: columns.bytes()? })
+        };
+        rows(&mut on, self.dialect, sql, cells).await?.iter().map(estimate).collect()
     }
 }
 

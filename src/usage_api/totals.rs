@@ -169,6 +169,7 @@ mod tests {
         AccountStanding {
             first_seen: at("2026-01-01T00:00:00Z"),
             gone_at: None,
+            back_at: None,
             suspended: None,
             policy: None,
             package: None,

@@ -61,6 +61,7 @@ pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
     AccountStanding {
         first_seen: at(NOON - 1000 * HOUR),
         gone_at: None,
+        back_at: None,
         suspended: None,
         policy: None,
         package: None,

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use whmeter::domain::*;
 use whmeter::metering::{Book, Rules, settle};
 use whmeter::settings::Secret;
-use whmeter::store::{Lease, Loaded, Poll, Store, StoreError, StoreSettings, UsageQuery};
+use whmeter::store::{Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery};
 
 use databases::{Databases, Fresh};
 
@@ -63,7 +63,7 @@ async fn poll(
     harvest: &Harvest,
 ) -> Result<usize, StoreError> {
     let settled = settle(&loaded.book, harvest, at, &rules());
-    let poll = Poll { at, kind: "minio", harvest, settled, partial: false };
+    let poll = Poll { at, kind: "minio", harvest, settled, reach: Reach::Everybody };
     Ok(store.commit(lease, loaded, poll).await?.day_points)
 }
 
@@ -117,7 +117,8 @@ async fn days_journal_and_standing_agree_and_survive_a_restart(databases: &Datab
     assert_eq!(reloaded.book, loaded.book);
 
     // The journal, settled again from nothing, gives the same book.
-    assert_eq!(store.verify_chain(&backend()).await.unwrap().unwrap(), 60);
+    let verified = store.verify(&backend()).await.unwrap().unwrap();
+    assert_eq!((verified.entries, verified.folds, verified.sums), (60, 0, days.len() as u64));
     let mut book = Book::default();
     for entry in store.journal(&backend(), 1, 1000).await.unwrap() {
         book.last_look = entry.last_look;
@@ -240,11 +241,123 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string())).execute(&pool).await.unwrap();
         pool.close().await;
     };
-    assert_eq!(store.verify_chain(&backend()).await.unwrap(), Ok(5));
-    edit("UPDATE journal SET at = at + 1 WHERE entry = 3").await;
-    assert_eq!(store.verify_chain(&backend()).await.unwrap().unwrap_err().entry, 3);
-    edit("UPDATE journal SET at = at - 1 WHERE entry = 3; DELETE FROM journal WHERE entry = 5").await;
-    assert_eq!(store.verify_chain(&backend()).await.unwrap().unwrap_err().entry, 5);
+    let found = async || store.verify(&backend()).await.unwrap();
+    assert_eq!(found().await.unwrap().entries, 5);
+    for (tamper, mend, told) in [
+        (
+            "UPDATE journal SET at = at + 1 WHERE entry = 3",
+            "UPDATE journal SET at = at - 1 WHERE entry = 3",
+            "journal of s3-fra1: entry 3 was changed after it was written",
+        ),
+        (
+            "UPDATE day_point SET amount = amount + 1 WHERE amount = 4 AND held_rest = 0",
+            "UPDATE day_point SET amount = amount - 1 WHERE amount = 5 AND held_rest = 0",
+            "s3-fra1 a traffic_out 2026-11-20: the store has 5 B over 60 min, the journal says 4 B over 60 min",
+        ),
+        (
+            "UPDATE backend SET entries = 6",
+            "UPDATE backend SET entries = 5",
+            "journal of s3-fra1: entry 6 is missing",
+        ),
+        ("DELETE FROM journal WHERE entry = 2", "", "journal of s3-fra1: entry 2 is missing"),
+    ] {
+        edit(tamper).await;
+        assert_eq!(found().await.unwrap_err().to_string(), told);
+        if !mend.is_empty() {
+            edit(mend).await;
+            found().await.unwrap();
+        }
+    }
+}
+
+async fn a_journal_cut_off_at_its_end_is_named(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let now = at("2026-11-20T11:00:00Z");
+    let lease = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    for step in 0..5u64 {
+        let now = now.plus(Seconds::new(900 * step));
+        poll(&store, &lease, &mut loaded, now, &harvest(now, &[("a", step, step)])).await.unwrap();
+    }
+    let pool = sqlx::AnyPool::connect(&fresh.url).await.unwrap();
+    sqlx::raw_sql("DELETE FROM journal WHERE entry = 5").execute(&pool).await.unwrap();
+    pool.close().await;
+    let cut = store.verify(&backend()).await.unwrap().unwrap_err();
+    assert_eq!(cut.to_string(), "journal of s3-fra1: entry 5 is missing");
+}
+
+/// Half a year of polls, one every nine hours; the journal is folded in between, twice a month.
+async fn a_folded_journal_says_the_same_and_goes_on(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let keep = StoreSettings {
+        keep_journal: whmeter::settings::Period(std::time::Duration::from_secs(40 * 86_400)),
+        ..settings(&fresh, 75)
+    };
+    let store = Store::open(keep, fresh.folder.path()).await.unwrap();
+    let start = at("2026-01-05T11:00:00Z");
+    let lease = lease(&store, "a", start).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let (mut now, mut folded) = (start, 0);
+    let mut total = [0u64; 2];
+    for step in 0..480u64 {
+        now = start.plus(Seconds::hours(9 * step));
+        total = [step * 1_000_003, step * step];
+        let accounts = [("a", step % 17, total[0]), ("b", 5, total[1])];
+        poll(&store, &lease, &mut loaded, now, &harvest(now, &accounts)).await.unwrap();
+        if step % 40 == 39 {
+            folded += store.fold_journal(&backend(), now, &rules()).await.unwrap();
+            assert_eq!(store.fold_journal(&backend(), now, &rules()).await.unwrap(), 0);
+            store.prune(rules().zone.day_of(now), &HashMap::new()).await.unwrap();
+            store.verify(&backend()).await.unwrap().unwrap();
+        }
+    }
+    let left = store.journal(&backend(), 1, 10_000).await.unwrap();
+    let verified = store.verify(&backend()).await.unwrap().unwrap();
+    assert_eq!((left.len() as u64, verified.entries, verified.folds), (480 - folded, 480 - folded, 4));
+    assert_eq!(left[0].entry, folded as i64 + 1);
+    assert!(
+        now.since(left[0].at) < Seconds::hours(24 * (40 + 31)),
+        "whole months older than 40 days are folded"
+    );
+
+    // Folds and days and months sum to every byte that was counted.
+    let mut sum = [0i128; 2];
+    for fold in store.folds(&backend()).await.unwrap() {
+        for ((account, meter, _), part) in &fold.sums {
+            if *meter == Meter::TrafficOut {
+                sum[usize::from(*account == name("b"))] += part.added;
+            }
+        }
+    }
+    for made in left.iter().flat_map(|entry| &entry.made).filter(|made| made.meter == Meter::TrafficOut) {
+        sum[usize::from(made.account == name("b"))] += made.days.values().map(|day| day.added).sum::<i128>();
+    }
+    assert_eq!(sum, total.map(i128::from));
+
+    // What was believed at the fold, and the entries after it, settle to what is believed now.
+    let mut book = store.checkpoint(&backend()).await.unwrap();
+    for entry in &left {
+        book.last_look = entry.last_look;
+        let settled = settle(&book, &entry.harvest, entry.at, &rules());
+        book.apply(settled);
+    }
+    assert_eq!(book.accounts, loaded.book.accounts);
+
+    let pool = sqlx::AnyPool::connect(&fresh.url).await.unwrap();
+    for (tamper, told) in [
+        (
+            "UPDATE journal_fold_part SET body = 'x' WHERE what = 'book'",
+            "other beliefs than it was signed with",
+        ),
+        ("UPDATE journal_fold_part SET body = 'x' WHERE what = 'sums'", "other sums than it was signed with"),
+        ("UPDATE journal_fold SET at = at + 1", "was changed after it was written"),
+    ] {
+        sqlx::raw_sql(tamper).execute(&pool).await.unwrap();
+        let difference = store.verify(&backend()).await.unwrap().unwrap_err().to_string();
+        assert!(difference.contains(told), "{difference}");
+    }
+    pool.close().await;
 }
 
 async fn a_newer_schema_is_refused_untouched(databases: &Databases) {
@@ -256,7 +369,7 @@ async fn a_newer_schema_is_refused_untouched(databases: &Databases) {
         SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
     sqlx::raw_sql(newer).execute(&other).await.unwrap();
     let refused = Store::open(settings(&fresh, 400), fresh.folder.path()).await.err().unwrap();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 1 }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 2 }), "{refused}");
     other.close().await;
 }
 
@@ -311,7 +424,7 @@ async fn two_replicas_share_one_database_and_no_byte_is_counted_twice(databases:
     let (one, other) =
         (replicas[0].standing(&state).await.unwrap(), replicas[1].standing(&state).await.unwrap());
     assert_eq!(one.accounts, other.accounts);
-    assert_eq!(replicas[1].verify_chain(&backend()).await.unwrap(), Ok(20));
+    assert_eq!(replicas[1].verify(&backend()).await.unwrap().unwrap().entries, 20);
 }
 
 async fn names_are_kept_as_the_panel_spells_them(databases: &Databases) {
@@ -382,6 +495,8 @@ stories!(
     never_5_a_poll_that_lost_its_lease_cannot_commit,
     retention_folds_days_into_months_and_no_sum_moves,
     a_tampered_journal_is_named,
+    a_journal_cut_off_at_its_end_is_named,
+    a_folded_journal_says_the_same_and_goes_on,
     a_newer_schema_is_refused_untouched,
     a_locked_database_is_said_and_nothing_is_half_written,
     two_replicas_share_one_database_and_no_byte_is_counted_twice,
