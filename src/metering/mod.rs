@@ -17,6 +17,8 @@ mod uptime;
 mod never;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod runs;
 
 pub use book::{AccountBook, Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
 pub use change::{DayChange, Rules, SeriesChange, Settled};

@@ -104,7 +104,7 @@ fn tell(life: &[(u64, u64, bool)]) -> (Vec<Reading>, i128) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
     fn never_4_no_byte_is_lost_or_invented(life in life()) {
