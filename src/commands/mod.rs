@@ -97,10 +97,15 @@ type Outcome = Result<(), Failure>;
 impl ConfigArg {
     fn clock(&self) -> Result<Clock, Failure> {
         let Some(text) = &self.now else { return Ok(Clock::System) };
+        if let Some(file) = text.strip_prefix('@') {
+            // As long as the program runs; there is one clock.
+            return Ok(Clock::Told(Box::leak(PathBuf::from(file).into_boxed_path())));
+        }
         let seconds = text.parse::<i64>().ok().and_then(|seconds| Timestamp::new(seconds).ok());
         let written = || text.parse().ok().and_then(|time| Timestamp::from_utc(time).ok());
-        let wrong =
-            || Failure::Misused(format!("--now {text:?}: expected 2026-11-20T12:00:00Z or epoch seconds"));
+        let wrong = || {
+            Failure::Misused(format!("--now {text:?}: expected 2026-11-20T12:00:00Z, epoch seconds or @FILE"))
+        };
         seconds.or_else(written).map(Clock::Fixed).ok_or_else(wrong)
     }
 

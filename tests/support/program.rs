@@ -128,9 +128,19 @@ impl Site {
     }
 
     pub fn start(&self, port: u16) -> Daemon<'_> {
+        self.start_as(port, self.command(&["serve"]))
+    }
+
+    /// Starts `serve` with the time that a file tells.
+    pub fn start_told(&self, port: u16, clock: &Path) -> Daemon<'_> {
+        let mut command = self.command(&["serve"]);
+        command.env("WHMETER_NOW", format!("@{}", clock.display()));
+        self.start_as(port, command)
+    }
+
+    fn start_as(&self, port: u16, mut command: Command) -> Daemon<'_> {
         let log = self.path().join(format!("serve-{port}.log"));
         let file = std::fs::File::options().create(true).append(true).open(&log).unwrap();
-        let mut command = self.command(&["serve"]);
         command.stdout(file.try_clone().unwrap()).stderr(file);
         whmeter::http::install_tls();
         let client = reqwest::Client::builder().no_proxy().no_gzip().timeout(PATIENCE).build().unwrap();
@@ -261,6 +271,14 @@ impl Daemon<'_> {
         let id = self.child.id().expect("it ended by itself").to_string();
         let sent = std::process::Command::new("kill").args([signal, &id]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Ends it as a power cut does.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+        let log = self.log();
+        assert!(!log.contains("panicked"), "{log}");
+        self.site.hear(&log);
     }
 
     /// Stops it as a service supervisor does; says how long that took.

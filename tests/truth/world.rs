@@ -1,0 +1,339 @@
+//! The panels, their clock, and what happens to them; what the totals must come to in the end.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::json;
+use whmeter::domain::{AccountName, BackendId, BillingZone, Meter, Timestamp};
+use whmeter::settings::Secret;
+use whmeter::store::{Store, StoreSettings};
+use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::faults::{Change, Fault, FaultKind};
+use whmeter_simulators::growth::Traffic;
+use whmeter_simulators::panel::{Options, SimulatedPanel};
+
+use crate::beliefs::{Beliefs, Key, Series};
+use crate::support::panels::section;
+use crate::support::program::Site;
+
+/// 28 September 2026, noon in Warsaw: two month ends and a day of 25 hours lie ahead.
+const START: i64 = 1_790_589_600;
+
+/// A level is carried on no longer than this.
+const MAX_GAP: i64 = 26 * 3600;
+
+/// How long before a panel answers it may have measured.
+const SNAPSHOT: i64 = 10;
+
+const ACCOUNTS: usize = 12;
+
+pub struct World {
+    pub site: Arc<Site>,
+    panels: Vec<Box<dyn SimulatedPanel>>,
+    now: i64,
+    /// When each counter or level was first committed, and every level committed since.
+    known: BTreeMap<Key, Known>,
+    /// What nobody could have seen, by meter, with its cause.
+    lost: BTreeMap<Key, Vec<Lost>>,
+    /// Whatever was done to a panel.
+    pub happened: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    first: i64,
+    levels: Vec<i64>,
+}
+
+/// Bytes that passed after the last look and were forgotten by the panel.
+#[derive(Debug)]
+struct Lost {
+    bytes: i64,
+    /// The last look before.
+    seen: i64,
+    cause: &'static str,
+}
+
+impl World {
+    pub async fn new(seed: u64, port: u16) -> World {
+        let mut panels = Vec::new();
+        let mut config = format!(
+            "[whmcs]\ntimezone = \"Europe/Warsaw\"\n\n[store]\nurl = \"sqlite:whmeter.db\"\n\n\
+             [http]\nlisten = \"127.0.0.1:{port}\"\n"
+        );
+        for kind in whmeter::backends::KINDS {
+            let fake = whmeter_simulators::kind(kind.name).unwrap();
+            let clock = ClockStart::Frozen(START);
+            let panel = (fake.start)(Options { accounts: ACCOUNTS, seed, clock, ..Options::default() })
+                .await
+                .unwrap();
+            // Short pauses between retries: a fault is to be met, not waited for.
+            let keys = "every = \"10m\"\nretries = 1\ntimeout = \"2s\"\n";
+            config.push_str(&section(&*panel, kind.name, keys));
+            panels.push(panel);
+        }
+        let site = Arc::new(Site::new(&config));
+        let world = World {
+            site,
+            panels,
+            now: START,
+            known: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            happened: Vec::new(),
+        };
+        world.tell_time();
+        world
+    }
+
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    pub fn clock_file(&self) -> PathBuf {
+        self.site.path().join("now")
+    }
+
+    pub fn advance(&mut self, seconds: i64) {
+        self.now += seconds;
+        self.panels.iter().for_each(|panel| panel.knobs().clock.advance(seconds));
+        self.tell_time();
+    }
+
+    fn tell_time(&self) {
+        let next = self.site.path().join("now.next");
+        std::fs::write(&next, self.now.to_string()).unwrap();
+        std::fs::rename(next, self.clock_file()).unwrap();
+    }
+
+    /// Remembers what has been committed since it was last looked at.
+    pub async fn take_in(&mut self) {
+        for (key, series) in Beliefs::of(self.site.path()).await.all().await {
+            let first = series.baselines.values().map(|(at, _)| *at).max();
+            let level = series.level.map(|(at, _)| at);
+            let Some(at) = first.or(level) else { continue };
+            let known = self.known.entry(key).or_insert_with(|| Known { first: at, levels: Vec::new() });
+            if let Some(at) = level.filter(|at| known.levels.last() != Some(at)) {
+                known.levels.push(at);
+            }
+        }
+    }
+
+    /// Something that makes a counter begin anew, or goes on unseen.
+    pub async fn something_happens(&mut self, dice: &mut StdRng) {
+        let beliefs = Beliefs::of(self.site.path()).await.all().await;
+        let panel = dice.random_range(0..self.panels.len());
+        match self.panels[panel].kind() {
+            // What one node of several had counted is told apart by nobody: it restarts between a look
+            // and the next byte, so that all was seen.
+            "minio" => {
+                let mut baselines = beliefs.iter().filter(|((backend, ..), _)| backend == "minio");
+                let all_seen =
+                    baselines.all(|(_, series)| series.baselines.values().all(|(at, _)| *at == self.now));
+                if all_seen {
+                    let restart = json!({ "op": "restart" });
+                    self.panels[panel].operate("nodes/0", &restart).unwrap();
+                    self.happened.push(format!("{} minio node restarted", self.now));
+                }
+            }
+            "proxmox" => self.guest_restarts(panel, &beliefs, dice),
+            "vpncp" => {}
+            other => panic!("nothing is known to happen to a {other}"),
+        }
+    }
+
+    fn guest_restarts(&mut self, panel: usize, beliefs: &BTreeMap<Key, Series>, dice: &mut StdRng) {
+        let accounts = self.panels[panel].accounts();
+        let account = accounts[dice.random_range(0..accounts.len())].clone();
+        let vmid = account.rsplit('/').next().unwrap().to_string();
+        let stops = dice.random_bool(0.3);
+        for (meter, is_sent) in [("traffic_out", true), ("traffic_in", false)] {
+            let key = ("proxmox".to_string(), account.clone(), meter.to_string());
+            let (Some(series), Some(known)) = (beliefs.get(&key), self.known.get(&key)) else { return };
+            let seen = series.baselines.values().map(|(at, _)| *at).max().unwrap_or(known.first);
+            let passed = moved(&*self.panels[panel], &account, known.first, self.now, is_sent);
+            let lost = self.lost.entry(key.clone()).or_default();
+            let lost_before: i64 = lost.iter().map(|lost| lost.bytes).sum();
+            let bytes = passed - lost_before - series.total;
+            let longest = moved(&*self.panels[panel], &account, seen - SNAPSHOT, self.now, is_sent);
+            assert!((0..=longest).contains(&bytes), "{key:?}: {bytes} of at most {longest} are not counted");
+            lost.push(Lost { bytes, seen, cause: if stops { "stopped" } else { "restarted" } });
+        }
+        let operation = format!("guests/{vmid}");
+        if stops {
+            self.panels[panel].operate(&operation, &json!({ "op": "stop" })).unwrap();
+            self.advance(10 * dice.random_range(2..400));
+            self.panels[panel].operate(&operation, &json!({ "op": "start" })).unwrap();
+        } else {
+            self.panels[panel].operate(&operation, &json!({ "op": "restart" })).unwrap();
+        }
+        self.happened.push(format!(
+            "{} guest {vmid} {}",
+            self.now,
+            if stops { "stopped" } else { "restarted" }
+        ));
+    }
+
+    /// A fault at one of the panels, until it is mended. None of them is a lie that could be believed.
+    pub fn something_breaks(&mut self, dice: &mut StdRng) {
+        let panel = &self.panels[dice.random_range(0..self.panels.len())];
+        let landmarks = panel.landmarks();
+        let changed = |becomes| FaultKind::ChangedField { field: landmarks.usage_key.into(), becomes };
+        let kind = match dice.random_range(0..11u32) {
+            0 => FaultKind::Failed { status: 500 },
+            1 => FaultKind::HtmlPage { status: 502 },
+            2 => FaultKind::Truncated { bytes: 300, honest_length: true },
+            3 => FaultKind::Reset { after_bytes: 100 },
+            4 => FaultKind::Garbage,
+            5 => FaultKind::Delay { milliseconds: 150 },
+            6 => FaultKind::CredentialsRefused { status: None },
+            7 => changed(Change::Value(json!(-5))),
+            8 => changed(Change::Value(json!("NaN"))),
+            9 => changed(Change::RawText("99999999999999999999999".into())),
+            _ => changed(Change::Quoted),
+        };
+        let path = if dice.random_bool(0.5) { landmarks.usage } else { "" };
+        let fault = Fault::new(kind).on(path);
+        panel.knobs().faults.add(if dice.random_bool(0.7) { fault } else { fault.times(1) });
+    }
+
+    pub fn mend(&self) {
+        self.panels.iter().for_each(|panel| panel.knobs().faults.clear());
+    }
+
+    /// Every total against the truth, and every gap against its note.
+    pub async fn check_everything(&self) {
+        let verified = self.site.run(&["verify"]).await.good();
+        println!("{verified}");
+        assert_eq!(self.site.run(&["replay", "--json"]).await.json(), json!([]));
+        let settings =
+            StoreSettings { url: Secret::new("sqlite:whmeter.db".into()), ..StoreSettings::default() };
+        let store = Store::open(settings, self.site.path()).await.unwrap();
+        let beliefs = Beliefs::of(self.site.path()).await.all().await;
+        let (mut checked, mut gaps) = (BTreeMap::new(), 0);
+        for (key, series) in &beliefs {
+            let (backend, account, meter) = key;
+            let panel = self.panels.iter().find(|panel| panel.kind() == backend).unwrap();
+            if let Some(level) = series.level {
+                assert_eq!(panel.knobs().truth.level(account, level.0), Some(level.1 as u64), "{key:?}");
+                assert_eq!(self.held(&store, key).await, self.held_in_truth(&**panel, key), "{key:?}");
+                *checked.entry("levels").or_insert(0) += 1;
+                continue;
+            }
+            let is_sent = meter == "traffic_out";
+            let days = self.days(&store, key).await;
+            assert_eq!(days.values().sum::<i64>(), series.total, "{key:?}");
+            if series.baselines.is_empty() {
+                for (start, end, at, total) in &series.periods {
+                    let truth = moved(&**panel, account, *start, (*at).min(*end), is_sent);
+                    assert_eq!(*total, truth, "{key:?} from {start} to {end} as of {at}");
+                    assert_eq!(
+                        days.get(start).copied().unwrap_or(0),
+                        *total,
+                        "{key:?} on the day from {start}"
+                    );
+                }
+                let whole = series.periods.windows(2).all(|pair| pair[0].1 == pair[1].0);
+                assert!(
+                    whole && series.periods.len() as i64 > crate::DAYS,
+                    "{key:?} has holes: {:?}",
+                    series.periods
+                );
+                *checked.entry("period totals").or_insert(0) += 1;
+            } else {
+                let last = series.baselines.values().map(|(at, _)| *at).max().unwrap();
+                assert_eq!(last, self.now, "{key:?}");
+                let passed = moved(&**panel, account, self.known[key].first, last, is_sent);
+                let lost: i64 = self.lost.get(key).into_iter().flatten().map(|lost| lost.bytes).sum();
+                assert_eq!(series.total, passed - lost, "{key:?}: {passed} passed, {lost} could not be seen");
+                gaps += self.gaps_are_told(&store, key).await;
+                *checked.entry("counters").or_insert(0) += 1;
+            }
+        }
+        store.close().await;
+        println!("exact to the byte: {checked:?}; {gaps} gaps told with their cause");
+        for panel in &self.panels {
+            let explained = beliefs.keys().filter(|(backend, ..)| backend == panel.kind()).take(3);
+            for (backend, account, meter) in explained {
+                let arguments = ["explain", backend, account, meter, "--month", "2026-10", "--json"];
+                let explained = self.site.at(self.now, &arguments).await.json();
+                assert_eq!(explained["adds_up"], true, "{backend} {account} {meter}");
+            }
+        }
+        assert!(
+            checked.len() >= 2 && (gaps > 0 || !self.happened.iter().any(|event| event.contains("guest")))
+        );
+    }
+
+    /// Bytes by the start of their day.
+    async fn days(&self, store: &Store, key: &Key) -> BTreeMap<i64, i64> {
+        self.points(store, key).await.into_iter().map(|(day, amount, _)| (day, amount)).collect()
+    }
+
+    async fn held(&self, store: &Store, key: &Key) -> u128 {
+        self.points(store, key).await.into_iter().map(|(_, _, held)| held).sum()
+    }
+
+    async fn points(&self, store: &Store, key: &Key) -> Vec<(i64, i64, u128)> {
+        let query = whmeter::store::UsageQuery {
+            backend: Some(BackendId::new(&key.0).unwrap()),
+            account: Some(AccountName::new(&key.1).unwrap()),
+            meter: Some(key.2.parse::<Meter>().unwrap()),
+        };
+        let zone = zone();
+        let [first, next] =
+            [START - 400 * 86_400, self.now + 86_400].map(|at| zone.day_of(Timestamp::new(at).unwrap()));
+        let period = whmeter::domain::BillingPeriod::new(first, next).unwrap();
+        let days = store.days(&query, period).await.unwrap();
+        days.iter()
+            .map(|point| (zone.start_of(point.day).get(), point.amount.as_i64(), point.held.get()))
+            .collect()
+    }
+
+    /// Level times minutes between the looks that were committed.
+    fn held_in_truth(&self, panel: &dyn SimulatedPanel, key: &Key) -> u128 {
+        let carried = self.known[key].levels.windows(2).filter(|pair| pair[1] - pair[0] <= MAX_GAP);
+        carried
+            .map(|pair| {
+                let level = panel.knobs().truth.level(&key.1, pair[0]).unwrap();
+                // Whole minutes of the clock.
+                u128::from(level) * (pair[1].div_euclid(60) - pair[0].div_euclid(60)) as u128
+            })
+            .sum()
+    }
+
+    /// How many gaps there are, each told by a note with the time of the last look before it.
+    async fn gaps_are_told(&self, store: &Store, key: &Key) -> usize {
+        let mut told = Vec::new();
+        let backend = BackendId::new(&key.0).unwrap();
+        for entry in store.journal(&backend, 1, i64::MAX).await.unwrap() {
+            let mine = entry
+                .made
+                .into_iter()
+                .filter(|made| made.account.as_str() == key.1 && made.meter.name() == key.2);
+            told.extend(mine.flat_map(|made| made.notes));
+        }
+        let lost = self.lost.get(key).into_iter().flatten().filter(|lost| lost.bytes > 0);
+        lost.map(|lost| {
+            let seen = Timestamp::new(lost.seen).unwrap().to_string();
+            let found = told.iter().any(|note| note.contains(&seen));
+            assert!(
+                found,
+                "{key:?}: {} B lost when it {} after {seen}, and no note says so: {told:?}",
+                lost.bytes, lost.cause
+            );
+        })
+        .count()
+    }
+}
+
+fn moved(panel: &dyn SimulatedPanel, account: &str, from: i64, to: i64, is_sent: bool) -> i64 {
+    let Traffic { received, sent } = panel.knobs().truth.traffic_between(account, from, to).unwrap();
+    (if is_sent { sent } else { received }) as i64
+}
+
+fn zone() -> BillingZone {
+    BillingZone::parse("Europe/Warsaw").unwrap()
+}
