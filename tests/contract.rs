@@ -10,6 +10,8 @@ mod awkward;
 mod minio;
 #[allow(dead_code)] // No test target uses all of it.
 mod support;
+#[path = "contract/vpncp.rs"]
+mod vpncp;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -29,10 +29,11 @@ pub mod requests;
 pub mod server;
 pub mod tls;
 pub mod truth;
+pub mod vpncp;
 pub mod wire;
 
 /// Every kind of panel there is.
-pub const PANELS: &[panel::Kind] = &[minio::KIND];
+pub const PANELS: &[panel::Kind] = &[minio::KIND, vpncp::KIND];
 
 /// The kind with this name.
 pub fn kind(name: &str) -> Option<&'static panel::Kind> {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::panel::{self, SimulatedPanel};
-use whmeter_simulators::{PANELS, minio};
+use whmeter_simulators::{PANELS, minio, vpncp};
 
 /// Fake hosting panels over real HTTP(S), for tests and demonstrations.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ struct Arguments {
 enum Panel {
     /// An object storage: MinIO, AIStor or RustFS.
     Minio(Minio),
+    /// A VPN panel: PUQ VPNcp of either generation.
+    Vpncp(Vpncp),
     /// Every panel there is, on free ports.
     All(Common),
 }
@@ -72,6 +74,19 @@ struct Minio {
     /// Whose server it is: minio, rustfs or aistor.
     #[arg(long, default_value = "minio", value_parser = flavour)]
     flavour: minio::Flavour,
+}
+
+#[derive(Args)]
+struct Vpncp {
+    #[command(flatten)]
+    common: Common,
+    /// The generation of its API: 1 or 2.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=2))]
+    generation: u8,
+    /// Where its days begin: UTC, Europe/Warsaw, Europe/London, Asia/Tokyo, Pacific/Kiritimati or
+    /// America/Bogota.
+    #[arg(long, default_value = "Europe/Warsaw")]
+    timezone: String,
 }
 
 fn flavour(name: &str) -> std::result::Result<minio::Flavour, serde_json::Error> {
@@ -133,6 +148,12 @@ async fn start(wanted: Panel) -> Result<Vec<Box<dyn SimulatedPanel>>> {
             };
             options.switches.flavour = told.flavour;
             Ok(vec![Box::new(minio::Panel::start(options).await?)])
+        }
+        Panel::Vpncp(told) => {
+            let mut options = vpncp::Options { common: told.common.into(), ..vpncp::Options::default() };
+            options.switches.generation = told.generation;
+            options.switches.timezone = told.timezone;
+            Ok(vec![Box::new(vpncp::Panel::start(options).await?)])
         }
         Panel::All(common) => {
             if common.listen.port() != 0 || common.control.port() != 0 {

@@ -128,7 +128,7 @@ impl Pair {
 }
 
 pub fn is_secret(key: &str) -> bool {
-    ["secret", "password", "token", "api_key"].iter().any(|part| key.contains(part))
+    ["secret", "password", "token", "api_key", "access_hash"].iter().any(|part| key.contains(part))
 }
 
 pub fn settings(panel: &dyn SimulatedPanel) -> Table {

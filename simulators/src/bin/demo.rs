@@ -150,7 +150,8 @@ fn say_what_to_open(arguments: &Arguments, config: &Path, panels: &[Box<dyn Simu
         let Some(account) = accounts.first() else { continue };
         let server = number + 1;
         println!("  http://{listen}/v1/whmcs/history/{account}?server={server}&days=30");
-        println!("  {whmeter} explain demo-{} {account} storage --config {config}", panel.kind());
+        let meter = panel.landmarks().meter;
+        println!("  {whmeter} explain demo-{} {account} {meter} --config {config}", panel.kind());
         println!(
             "  curl -X POST {}/accounts/{account} -d '{{\"op\":\"set_storage\",\"bytes\":5}}'",
             panel.control_url()

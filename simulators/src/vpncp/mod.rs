@@ -1,0 +1,241 @@
+//! A fake PUQ VPNcp: the clients of a VPN panel, their traffic per day and their bandwidths.
+//!
+//! Speaks as 2.x (bearer token, JSON) or as 1.x (cookie, forms). The bodies of 2.x are written down
+//! nowhere, so every one of them can be switched to another likely shape.
+
+mod calls;
+mod front;
+mod operations;
+mod reply;
+mod switches;
+mod system;
+mod traffic;
+mod world;
+mod zone;
+
+pub use switches::{CapType, DaysShape, ListShape, Login, Names, Openapi, Spelling, Switches, Wrapping};
+pub use world::client_name;
+
+use crate::control;
+use crate::panel::{self, Knobs, Landmarks, NotDone, SimulatedPanel};
+use crate::server::{House, bind, serve_control};
+use crate::tls;
+use crate::truth::Deed;
+use crate::wire::Gate;
+use async_trait::async_trait;
+use front::VpncpFront;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio_util::sync::CancellationToken;
+use world::{Client, Server};
+
+/// How panels of this kind are found by name.
+pub const KIND: panel::Kind = panel::Kind {
+    name: "vpncp",
+    start: |common| {
+        Box::pin(async move {
+            let options = Options { common, ..Options::default() };
+            let panel = Panel::start(options).await?;
+            Ok(Box::new(panel) as Box<dyn SimulatedPanel>)
+        })
+    },
+};
+
+/// A bandwidth this low, in Mbit/s, is a limit and no plan.
+const LIMITED: u64 = 1;
+
+/// What a fake VPNcp can be started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What every panel can be started with.
+    pub common: panel::Options,
+    /// The bearer token of 2.x.
+    pub token: String,
+    /// The session cookie of 1.x: 80 hexadecimal characters.
+    pub access_hash: String,
+    /// How it behaves at first.
+    pub switches: Switches,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            common: panel::Options::default(),
+            token: "vpncp-0f3a9c5e71d24b86-token".to_owned(),
+            access_hash: "0a1b2c3d4e5f6789".repeat(5),
+            switches: Switches::default(),
+        }
+    }
+}
+
+/// A running fake VPNcp; clones are the same one.
+#[derive(Clone)]
+pub struct Panel {
+    server: Arc<Server>,
+    address: SocketAddr,
+    control: SocketAddr,
+    authority: Option<PathBuf>,
+    stop: CancellationToken,
+}
+
+impl Panel {
+    /// Binds its addresses, fills it with clients and serves it.
+    pub async fn start(options: Options) -> std::io::Result<Self> {
+        let common = &options.common;
+        let certificates = match &common.tls {
+            Some(folder) => Some(tls::certificates(folder, KIND.name)?),
+            None => None,
+        };
+        let door = bind(common.listen).await?;
+        let control = bind(common.control).await?;
+        let knobs = Knobs::new(common);
+        let clients = world::settle(&knobs.truth, common.accounts, knobs.clock.now());
+        let server = Arc::new(Server {
+            knobs,
+            token: options.token.clone(),
+            access_hash: options.access_hash.clone(),
+            clients: RwLock::new(clients),
+            switches: RwLock::new(options.switches.clone()),
+        });
+        let panel = Self {
+            server: server.clone(),
+            address: door.address,
+            control: control.address,
+            authority: certificates.as_ref().map(|files| files.authority.clone()),
+            stop: CancellationToken::new(),
+        };
+        let house = House {
+            front: Arc::new(VpncpFront(server.clone())),
+            faults: server.knobs.faults.clone(),
+            requests: server.knobs.requests.clone(),
+            tls: certificates.map(|files| files.server),
+            stop: panel.stop.clone(),
+        };
+        house.serve(0, door, Gate::default())?;
+        serve_control(control, control::routes(Arc::new(panel.clone())), panel.stop.clone());
+        Ok(panel)
+    }
+
+    /// The bearer token of 2.x and the session cookie of 1.x.
+    pub fn credentials(&self) -> (String, String) {
+        (self.server.token.clone(), self.server.access_hash.clone())
+    }
+
+    /// Changes how it behaves.
+    pub fn switch(&self, change: impl FnOnce(&mut Switches)) {
+        change(&mut self.server.switches.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The client's own bandwidths in Mbit/s: down and up.
+    pub fn caps(&self, account: &str) -> Option<(u64, u64)> {
+        self.server.clients().get(account).map(|client| (client.down, client.up))
+    }
+
+    /// Whether the client may connect.
+    pub fn is_enabled(&self, account: &str) -> Option<bool> {
+        self.server.clients().get(account).map(|client| client.enabled)
+    }
+
+    /// How often the client was saved.
+    pub fn saves(&self, account: &str) -> Option<u64> {
+        self.server.clients().get(account).map(|client| client.saves)
+    }
+
+    fn change(&self, account: &str, change: impl FnOnce(&mut Client)) -> Result<(), NotDone> {
+        self.server.clients_mut().get_mut(account).map(change).ok_or(NotDone::NoSuchAccount)
+    }
+
+    fn set_vanished(&self, account: &str, vanished: bool) -> Result<(), NotDone> {
+        let mut was = vanished;
+        self.change(account, |client| was = std::mem::replace(&mut client.vanished, vanished))?;
+        if was != vanished {
+            let deed = if vanished { Deed::Vanish } else { Deed::Reappear };
+            let knobs = &self.server.knobs;
+            knobs.truth.did_to_all(account, knobs.clock.now_seconds(), deed);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl SimulatedPanel for Panel {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    fn url(&self) -> String {
+        let scheme = if self.authority.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
+    }
+
+    fn control_url(&self) -> String {
+        format!("http://{}", self.control)
+    }
+
+    fn settings(&self) -> BTreeMap<&'static str, String> {
+        let (token, access_hash) = self.credentials();
+        let credential = match self.server.switches().is_first() {
+            true => ("access_hash", access_hash),
+            false => ("token", token),
+        };
+        let mut settings = BTreeMap::from([("url", self.url()), credential]);
+        if let Some(authority) = &self.authority {
+            settings.insert("tls_ca_file", authority.display().to_string());
+        }
+        settings
+    }
+
+    fn knobs(&self) -> &Knobs {
+        &self.server.knobs
+    }
+
+    fn landmarks(&self) -> Landmarks {
+        let (listing, usage, limiting) = match self.server.switches().is_first() {
+            true => ("/api/v1/account", "/traffic_statistics/", "/api/v1/account/"),
+            false => ("/api/v1/client", "/traffic/", "/api/v1/client/"),
+        };
+        Landmarks {
+            listing,
+            usage,
+            limiting,
+            meter: "traffic_out",
+            usage_key: "traffic_download",
+            // The running month, the one before, and the one that shows where the history ends.
+            calls_per_account: 3,
+        }
+    }
+
+    fn accounts(&self) -> Vec<String> {
+        self.server.there().into_keys().collect()
+    }
+
+    fn vanish(&self, account: &str) -> Result<(), NotDone> {
+        self.set_vanished(account, true)
+    }
+
+    fn reappear(&self, account: &str) -> Result<(), NotDone> {
+        self.set_vanished(account, false)
+    }
+
+    fn suspend(&self, account: &str, suspended: bool) -> Result<(), NotDone> {
+        self.change(account, |client| client.enabled = !suspended)
+    }
+
+    fn is_limited(&self, account: &str) -> Option<bool> {
+        let clients = self.server.clients();
+        let client = clients.get(account)?;
+        let is_slow = |mbit: u64| (1..=LIMITED).contains(&mbit);
+        Some(!client.enabled || (is_slow(client.down) && is_slow(client.up)))
+    }
+
+    fn operate(&self, operation: &str, arguments: &Value) -> Result<Value, NotDone> {
+        operations::operate(&self.server, operation, arguments)
+    }
+
+    fn stop(&self) {
+        self.stop.cancel();
+    }
+}

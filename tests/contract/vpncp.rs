@@ -1,0 +1,516 @@
+//! PUQ VPNcp of both generations: what only this panel does.
+
+#[path = "vpncp_limits.rs"]
+mod limits;
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use toml::Value;
+use whmeter::backends::{Ask, Backend, BackendError, Past};
+use whmeter::domain::{Harvest, Harvested, Meter, Policy, Reading, Reason};
+use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::faults::{Change, Fault, FaultKind};
+use whmeter_simulators::growth::Traffic;
+use whmeter_simulators::panel::{self, SimulatedPanel};
+use whmeter_simulators::vpncp::{
+    DaysShape, ListShape, Login, Names, Openapi, Options, Panel, Spelling, Switches, Wrapping, client_name,
+};
+
+use crate::awkward::Awkward;
+use crate::support::panels::*;
+
+pub const AWKWARD: Awkward = Awkward {
+    kind: "vpncp",
+    break_account: |account| {
+        let becomes = Change::Value(json!("many"));
+        let changed = FaultKind::ChangedField { field: "traffic_download".into(), becomes };
+        Fault::new(changed).on(&format!("/{account}/traffic"))
+    },
+    lacks: |_, _, _| false,
+    // Numbers as texts are usual on this panel.
+    takes: |change| *change == Change::Quoted,
+    meddle: |panel, account| {
+        Box::pin(async move {
+            set_caps(panel, account, 5, 5);
+        })
+    },
+};
+
+/// 2026-10-31 23:30 in Warsaw.
+const HALLOWEEN: i64 = 1_793_485_800;
+const HOUR: i64 = 3_600;
+const DAY: i64 = 24 * HOUR;
+
+fn set_caps(panel: &dyn SimulatedPanel, account: &str, down: u64, up: u64) {
+    let told = json!({ "op": "set_caps", "down": down, "up": up });
+    panel.operate(&format!("clients/{account}"), &told).unwrap();
+}
+
+async fn start(accounts: usize) -> (Panel, Pair) {
+    start_with(accounts, NOW, |_| {}).await
+}
+
+async fn start_with(accounts: usize, now: i64, change: impl FnOnce(&mut Switches)) -> (Panel, Pair) {
+    let common = panel::Options { accounts, clock: ClockStart::Frozen(now), ..panel::Options::default() };
+    let mut options = Options { common, ..Options::default() };
+    change(&mut options.switches);
+    let panel = Panel::start(options).await.unwrap();
+    let kind = whmeter::backends::kind("vpncp").unwrap();
+    (panel.clone(), Pair { kind, panel: Box::new(panel) })
+}
+
+/// Both generations, each as its own panel.
+async fn generations(accounts: usize) -> Vec<(Panel, Pair)> {
+    let mut both = Vec::new();
+    for generation in [1, 2] {
+        both.push(start_with(accounts, NOW, |switches| switches.generation = generation).await);
+    }
+    both
+}
+
+/// A poll that knows when the last one was.
+async fn poll_since(pair: &Pair, backend: &dyn Backend, since: i64) -> Harvest {
+    let now = pair.panel.knobs().clock.now_seconds();
+    let ask = Ask { since: Some(instant(since)), ..Ask::at(instant(now)) };
+    let mut harvest = Harvest::new();
+    backend.poll(&ask, &mut harvest).await.unwrap();
+    harvest
+}
+
+/// The totals of one meter by the seconds their spans begin and end at.
+fn spans(harvested: &Harvested, of: Meter) -> BTreeMap<(i64, i64), u64> {
+    let read = harvested.readings.iter().filter(|(meter, _)| *meter == of);
+    let totals = read.map(|(_, reading)| match reading {
+        Reading::PeriodTotal { span, total, .. } => ((span.start().get(), span.end().get()), total.get()),
+        other => panic!("{other:?}"),
+    });
+    totals.collect()
+}
+
+fn months_asked(panel: &Panel) -> Vec<String> {
+    let name = panel.accounts().remove(0);
+    let asked = panel.knobs().requests.all().into_iter();
+    let mine = asked.filter(|asked| asked.path.contains(&format!("/{name}/traffic")));
+    mine.map(|asked| asked.path.split('/').rev().take(2).collect::<Vec<_>>().join("-")).collect()
+}
+
+fn warned(harvest: &Harvest, text: &str) -> bool {
+    harvest.warnings().iter().any(|warning| warning.contains(text))
+}
+
+#[tokio::test]
+async fn both_generations_tell_the_truth_and_their_own_directions() {
+    for (panel, pair) in generations(15).await {
+        let harvest = pair.poll(&*pair.backend()).await.unwrap();
+        crate::check_readings(&pair, &harvest);
+        let name = &panel.accounts()[0];
+        let moved = Traffic { received: 7_000_000_000, sent: 0 };
+        panel.knobs().truth.add_traffic(name, NOW, moved);
+        let after = pair.poll(&*pair.backend()).await.unwrap();
+        crate::check_readings(&pair, &after);
+        let sum = |harvest: &Harvest, meter| spans(of(harvest, name).unwrap(), meter).values().sum::<u64>();
+        // What the customer uploads comes in, what he downloads goes out.
+        assert_eq!(sum(&after, Meter::TrafficIn) - sum(&harvest, Meter::TrafficIn), 7_000_000_000);
+        assert_eq!(sum(&after, Meter::TrafficOut), sum(&harvest, Meter::TrafficOut));
+        let facts = &of(&harvest, name).unwrap().facts;
+        assert_eq!((facts.suspended, facts.policy), (Some(false), Some(Policy::Standard)));
+        assert!(facts.package.is_some());
+        assert!(harvest.warnings().is_empty(), "{:?}", harvest.warnings());
+        panel.stop();
+    }
+}
+
+#[tokio::test]
+async fn every_likely_shape_of_the_second_generation_is_read_the_same() {
+    type Change = fn(&mut Switches);
+    let shapes: &[(&str, Change)] = &[
+        ("by name", |s| s.list = ListShape::ByName),
+        ("wrapped", |s| s.list = ListShape::Wrapped),
+        ("msg", |s| s.wrapping = Wrapping::Msg),
+        ("page names", |s| s.names = Names::Page),
+        ("quoted", |s| s.quoted_numbers = true),
+        ("capital", |s| s.spelling = Spelling::Capital),
+        ("boolean", |s| s.spelling = Spelling::Boolean),
+        ("unpadded", |s| s.unpadded_months = true),
+        ("by date", |s| s.days = DaysShape::ByDate),
+        ("numbered", |s| s.days = DaysShape::Numbered),
+        ("two rows", |s| s.days = DaysShape::TwoRows),
+        ("other names", |s| s.days = DaysShape::OtherNames),
+        ("null when empty", |s| s.days = DaysShape::NullWhenEmpty),
+        ("all at once", |s| {
+            (s.list, s.wrapping, s.names) = (ListShape::ByName, Wrapping::Msg, Names::Page);
+            (s.quoted_numbers, s.unpadded_months, s.days) = (true, true, DaysShape::ByDate);
+        }),
+    ];
+    for (what, change) in shapes {
+        let (panel, pair) = start_with(12, NOW, change).await;
+        let harvest = pair.poll(&*pair.backend()).await.unwrap();
+        crate::check_readings(&pair, &harvest);
+        assert!(harvest.warnings().is_empty(), "{what}: {:?}", harvest.warnings());
+        let first = of(&harvest, &panel.accounts()[0]).unwrap();
+        assert_eq!(first.facts.policy, Some(Policy::Standard), "{what}");
+        assert_eq!(first.facts.suspended, Some(false), "{what}");
+        panel.stop();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_envelope_is_read_and_said() {
+    let (panel, pair) = start_with(5, NOW, |switches| switches.wrapping = Wrapping::Bare).await;
+    let harvest = pair.poll(&*pair.backend()).await.unwrap();
+    crate::check_readings(&pair, &harvest);
+    assert!(warned(&harvest, "without result/message/data"), "{:?}", harvest.warnings());
+    // Without an envelope nothing says that nothing is meant.
+    panel.switch(|switches| switches.list = ListShape::HiddenAsNull);
+    let error = pair.poll(&*pair.backend()).await.unwrap_err();
+    assert!(matches!(error, BackendError::Unexpected { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn directions_are_not_guessed_and_a_strange_status_is_no_status() {
+    let (panel, pair) = start_with(5, NOW, |switches| switches.days = DaysShape::RxTx).await;
+    panel.switch(|switches| switches.spelling = Spelling::Strange);
+    let harvest = pair.poll(&*pair.backend()).await.unwrap();
+    for harvested in harvest.accounts().values() {
+        assert_eq!(figure(harvested, Meter::TrafficOut), None);
+        let unread = unread(harvested, Meter::TrafficIn).unwrap();
+        assert!(unread.detail.contains("[date, rx, tx]"), "{unread:?}");
+        assert_eq!(harvested.facts.suspended, None);
+    }
+    assert!(warned(&harvest, "paused"), "{:?}", harvest.warnings());
+}
+
+#[tokio::test]
+async fn totals_of_whole_months_are_taken_as_such_and_said() {
+    let (panel, pair) = start_with(5, NOW, |switches| switches.days = DaysShape::Totals).await;
+    let harvest = pair.poll(&*pair.backend()).await.unwrap();
+    assert!(warned(&harvest, "whole months"));
+    for name in panel.accounts() {
+        pair.check_truth(&name, of(&harvest, &name).unwrap());
+        assert_eq!(spans(of(&harvest, &name).unwrap(), Meter::TrafficOut).len(), 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn never_1_an_empty_list_is_not_that_everybody_is_gone() {
+    for list in [ListShape::HiddenAsNull, ListShape::HiddenAsEmpty] {
+        let (panel, pair) = start_with(5, NOW, |switches| switches.list = list).await;
+        let error = pair.poll(&*pair.backend()).await.unwrap_err();
+        assert!(
+            matches!(&error, BackendError::Unexpected { detail, .. } if detail.contains("counts 5")),
+            "{error:?}"
+        );
+        // Without a count it proves nothing either way.
+        panel.switch(|switches| switches.tells_count = false);
+        let harvest = pair.poll(&*pair.backend()).await.unwrap();
+        assert!(!harvest.is_complete() && !harvest.warnings().is_empty());
+    }
+    for generation in [1, 2] {
+        let (_panel, pair) = start_with(0, NOW, |switches| switches.generation = generation).await;
+        let harvest = pair.poll(&*pair.backend()).await.unwrap();
+        assert!(harvest.is_complete() && harvest.accounts().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn never_1_statistics_that_are_off_are_an_error_and_a_short_memory_is_no_zero() {
+    let (panel, pair) = start_with(6, NOW, |switches| switches.history_months = 0).await;
+    let error = pair.poll(&*pair.backend()).await.unwrap_err();
+    assert!(
+        matches!(&error, BackendError::NotOffered(why) if why.contains("statistics are off")),
+        "{error:?}"
+    );
+    let steps = crate::steps(&*pair.backend()).await;
+    let step = steps.iter().find(|step| step.name == "statistics").unwrap();
+    assert!(step.fatal && step.outcome.is_err(), "{step:?}");
+
+    // October is forgotten at once when November begins: its days are not taken back.
+    panel.switch(|switches| switches.history_months = 1);
+    panel.knobs().clock.freeze_at(HALLOWEEN);
+    let mut ledger = Ledger::new();
+    let harvest = pair.poll(&*pair.backend()).await.unwrap();
+    ledger.take(&harvest, HALLOWEEN);
+    let name = panel.accounts().remove(0);
+    let billed = ledger.moved(&name);
+    assert!(billed.0 > 0 && billed.1 > 0);
+    panel.knobs().clock.advance(HOUR);
+    let harvest = poll_since(&pair, &*pair.backend(), HALLOWEEN).await;
+    ledger.take(&harvest, HALLOWEEN + HOUR);
+    let after = ledger.moved(&name);
+    assert!(after.0 >= billed.0 && after.1 >= billed.1, "{billed:?} became {after:?}");
+    let steps = crate::steps(&*pair.backend()).await;
+    let step = steps.iter().find(|step| step.name == "statistics").unwrap();
+    assert!(!step.fatal && step.outcome.is_err(), "{step:?}");
+}
+
+#[tokio::test]
+async fn a_poll_asks_the_months_that_may_have_changed_and_fills_gaps() {
+    let (panel, pair) = start_with(3, HALLOWEEN, |_| {}).await;
+    let backend = pair.backend();
+    poll_since(&pair, &*backend, HALLOWEEN - HOUR).await;
+    assert_eq!(months_asked(&panel), ["10-2026"]);
+    for (later, since, expected) in [
+        // An hour later it is November in Warsaw, and still October in UTC.
+        (HOUR, 0, vec!["10-2026", "11-2026"]),
+        (30 * HOUR, 29 * HOUR, vec!["10-2026", "11-2026"]),
+        (3 * DAY, 2 * DAY, vec!["11-2026"]),
+        (3 * DAY, -DAY, vec!["10-2026", "11-2026"]),
+        (3 * DAY, -400 * DAY, vec!["09-2026", "10-2026", "11-2026"]),
+    ] {
+        panel.knobs().requests.clear();
+        panel.knobs().clock.freeze_at(HALLOWEEN + later);
+        let harvest = poll_since(&pair, &*backend, HALLOWEEN + since).await;
+        assert_eq!(months_asked(&panel), expected, "{later} {since}");
+        crate::check_readings(&pair, &harvest);
+    }
+}
+
+#[tokio::test]
+async fn on_first_contact_history_is_read_back_to_where_it_ends() {
+    for (months, expected) in [(1, 2), (5, 6), (30, 12)] {
+        let (panel, pair) = start_with(3, NOW, |switches| switches.history_months = months).await;
+        let harvest = pair.poll(&*pair.backend()).await.unwrap();
+        assert_eq!(months_asked(&panel).len(), expected, "{months}");
+        crate::check_readings(&pair, &harvest);
+        // Without its settings the panel is read until it tells of nothing.
+        panel.switch(|switches| switches.tells_settings = false);
+        panel.knobs().requests.clear();
+        let harvest = pair.poll(&*pair.backend_with("timezone = \"Europe/Warsaw\"")).await.unwrap();
+        assert_eq!(months_asked(&panel).len(), expected, "{months}");
+        assert!(warned(&harvest, "zeros of earlier months"), "{:?}", harvest.warnings());
+        let error = pair.poll(&*pair.backend()).await.unwrap_err();
+        assert!(error.to_string().contains("set timezone"), "{error}");
+        panel.stop();
+    }
+}
+
+#[tokio::test]
+async fn an_outage_over_the_turn_of_a_month_loses_nothing_and_counts_nothing_twice() {
+    let (panel, pair) = start_with(10, HALLOWEEN, |switches| switches.collected_every_minutes = 5).await;
+    let (backend, clock) = (pair.backend(), &panel.knobs().clock);
+    let mut ledger = Ledger::new();
+    let first = pair.poll(&*backend).await.unwrap();
+    ledger.take(&first, HALLOWEEN);
+    let mut last = HALLOWEEN;
+    // The last five minutes of October are collected when it is over; then three days of silence.
+    for step in [1_740, 120, 3 * DAY, HOUR] {
+        clock.advance(step);
+        let harvest = poll_since(&pair, &*backend, last).await;
+        last = clock.now_seconds();
+        ledger.take(&harvest, last);
+        ledger.take(&harvest, last);
+    }
+    for name in panel.accounts() {
+        let from = began(of(&first, &name).unwrap()).unwrap();
+        let truth = moved(pair.truth(), &name, from, last - last.rem_euclid(300));
+        assert_eq!(ledger.moved(&name), truth, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn days_have_23_and_25_hours_and_february_has_28() {
+    // Noon on 2026-03-30, 2026-10-26 and 2026-02-28.
+    for (now, count, hours) in [(1_774_864_800, 30, 23), (1_793_012_400, 26, 25), (1_772_276_400, 28, 24)] {
+        let (panel, pair) = start_with(3, now, |_| {}).await;
+        let harvest = poll_since(&pair, &*pair.backend(), now - HOUR).await;
+        crate::check_readings(&pair, &harvest);
+        let days = spans(of(&harvest, &panel.accounts()[0]).unwrap(), Meter::TrafficOut);
+        assert_eq!(days.len(), count);
+        let lengths: Vec<i64> = days.keys().map(|(from, to)| (to - from) / HOUR).collect();
+        let odd = lengths.iter().filter(|length| **length == hours).count();
+        assert_eq!(odd, if hours == 24 { count } else { 1 }, "{lengths:?}");
+        let joined = days.keys().zip(days.keys().skip(1)).all(|(one, next)| one.1 == next.0);
+        assert!(joined, "a gap between days");
+        panel.stop();
+    }
+}
+
+#[tokio::test]
+async fn a_panel_ahead_of_utc_has_its_own_today() {
+    for (zone, day) in [("Pacific/Kiritimati", 21), ("Asia/Tokyo", 21), ("America/Bogota", 20), ("UTC", 21)] {
+        let (panel, pair) = start_with(6, NOW, |switches| switches.timezone = zone.into()).await;
+        let harvest = poll_since(&pair, &*pair.backend(), NOW - HOUR).await;
+        crate::check_readings(&pair, &harvest);
+        let days = spans(of(&harvest, &panel.accounts()[0]).unwrap(), Meter::TrafficOut);
+        assert_eq!(days.len(), day, "{zone}");
+        panel.stop();
+    }
+    // Configured wrongly, days that are still to come show it.
+    let (panel, pair) = start_with(6, NOW, |_| {}).await;
+    for name in panel.accounts() {
+        let told = json!({ "op": "restore_day", "day": "2026-11-23", "download": 5, "upload": 0 });
+        panel.operate(&format!("clients/{name}"), &told).unwrap();
+    }
+    let harvest = pair.poll(&*pair.backend()).await.unwrap();
+    let unread = unread(of(&harvest, &panel.accounts()[0]).unwrap(), Meter::TrafficOut).unwrap();
+    assert!(unread.detail.contains("timezone"), "{unread:?}");
+}
+
+#[tokio::test]
+async fn a_backfill_asks_the_months_it_touches_and_counts_nothing_twice() {
+    let (panel, pair) = start_with(8, NOW, |switches| switches.history_months = 6).await;
+    let backend = pair.backend();
+    let mut ledger = Ledger::new();
+    let recent = poll_since(&pair, &*backend, NOW - HOUR).await;
+    ledger.take(&recent, NOW);
+    panel.knobs().requests.clear();
+    // 2026-08-10 to 2026-10-05, Warsaw's midnights.
+    let (since, until) = (1_786_312_800, 1_791_151_200);
+    let past = Past { now: instant(NOW), since: instant(since), until: instant(until) };
+    for _ in 0..2 {
+        let mut harvest = Harvest::new();
+        backend.backfill(&past, &mut harvest).await.unwrap();
+        assert!(!harvest.is_complete());
+        ledger.take(&harvest, NOW);
+    }
+    assert_eq!(months_asked(&panel), ["08-2026", "09-2026", "10-2026"]);
+    for name in panel.accounts() {
+        let (past, now) =
+            (moved(pair.truth(), &name, since, until), moved(pair.truth(), &name, 1_793_487_600, NOW));
+        assert_eq!(ledger.moved(&name), (past.0 + now.0, past.1 + now.1), "{name}");
+    }
+    let forgotten = Past { since: instant(since - 300 * DAY), ..past };
+    let mut harvest = Harvest::new();
+    backend.backfill(&forgotten, &mut harvest).await.unwrap();
+    assert!(warned(&harvest, "keeps 6 months"), "{:?}", harvest.warnings());
+}
+
+#[tokio::test]
+async fn a_restored_backup_lowers_a_day_and_the_sum_follows() {
+    let (panel, pair) = start(4).await;
+    let (backend, name) = (pair.backend(), panel.accounts().remove(0));
+    let mut ledger = Ledger::new();
+    ledger.take(&pair.poll(&*backend).await.unwrap(), NOW);
+    let before = ledger.moved(&name);
+    let told = json!({ "op": "restore_day", "day": "2026-11-03", "download": 100, "upload": 50 });
+    panel.operate(&format!("clients/{name}"), &told).unwrap();
+    // Twice: one lower figure alone may be a slip.
+    for hour in 1..=2 {
+        panel.knobs().clock.advance(HOUR);
+        let harvest = poll_since(&pair, &*backend, NOW + (hour - 1) * HOUR).await;
+        ledger.take(&harvest, NOW + hour * HOUR);
+    }
+    // 2026-11-03 in Warsaw.
+    let lost = moved(pair.truth(), &name, 1_793_660_400, 1_793_746_800);
+    let grown = moved(pair.truth(), &name, NOW, NOW + 2 * HOUR);
+    assert!(lost.1 > 100);
+    assert_eq!(ledger.moved(&name), (before.0 - lost.0 + 50 + grown.0, before.1 - lost.1 + 100 + grown.1));
+}
+
+#[tokio::test]
+async fn refusals_of_every_kind_are_refusals_and_are_not_repeated() {
+    for (panel, pair) in generations(3).await {
+        for login in [Login::Page, Login::Redirect] {
+            panel.switch(|switches| switches.login = login);
+            panel.knobs().requests.clear();
+            let generation = if pair.settings().contains_key("token") { 2 } else { 1 };
+            for keys in ["", &format!("generation = {generation}")] {
+                let error = pair.poll(&*pair.backend_with(keys)).await.unwrap_err();
+                assert!(
+                    matches!(&error, BackendError::Refused(why) if why.contains("wrong port")),
+                    "{login:?}: {error:?}"
+                );
+            }
+            assert!(panel.knobs().requests.count("") <= 2);
+        }
+        panel.stop();
+    }
+    let (panel, pair) = start_with(3, NOW, |switches| switches.errors_as_200 = true).await;
+    let mut settings = pair.settings();
+    settings.insert("token".into(), Value::String("hunter2-hunter2".into()));
+    let error = pair.poll(&*pair.opened(settings)).await.unwrap_err();
+    assert!(matches!(&error, BackendError::Refused(why) if why.contains("token")), "{error:?}");
+    // A 1.x panel without a licence takes no hash at all.
+    panel.switch(|switches| (switches.generation, switches.license_valid) = (1, false));
+    let error = pair.poll(&*pair.backend()).await.unwrap_err();
+    assert!(matches!(&error, BackendError::Refused(why) if why.contains("licence")), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_generation_is_found_out_or_told_and_never_mixed_up() {
+    let (panel, pair) = start(3).await;
+    panel.switch(|switches| switches.openapi = Openapi::Missing);
+    let error = pair.poll(&*pair.backend()).await.unwrap_err();
+    assert!(
+        error.to_string().contains("access_hash") && error.to_string().contains("set generation"),
+        "{error}"
+    );
+    crate::check_readings(&pair, &pair.poll(&*pair.backend_with("generation = 2")).await.unwrap());
+    panel.switch(|switches| switches.openapi = Openapi::Incomplete);
+    let harvest = pair.poll(&*pair.backend()).await.unwrap();
+    crate::check_readings(&pair, &harvest);
+    assert!(warned(&harvest, "GET /client/{}/traffic/{}/{}"), "{:?}", harvest.warnings());
+    let steps = crate::steps(&*pair.backend()).await;
+    let offered = steps.iter().find(|step| step.name == "calls offered").unwrap();
+    assert!(!offered.fatal && offered.outcome.is_err());
+    // Asked once, not at every poll.
+    let backend = pair.backend();
+    panel.knobs().requests.clear();
+    pair.poll(&*backend).await.unwrap();
+    pair.poll(&*backend).await.unwrap();
+    assert_eq!(panel.knobs().requests.count("openapi.json"), 1);
+}
+
+#[tokio::test]
+async fn a_dead_panel_is_given_up_and_a_slow_client_is_not_everybody() {
+    let (panel, pair) = start(60).await;
+    let lost = Fault::new(FaultKind::Reset { after_bytes: 20 });
+    panel.knobs().faults.add(lost.clone().on("/traffic/"));
+    panel.knobs().requests.clear();
+    let error = pair.poll(&*pair.backend_with("retries = 0")).await.unwrap_err();
+    assert!(matches!(error, BackendError::Unreachable(_)), "{error:?}");
+    assert!(panel.knobs().requests.count("/traffic/") <= 12);
+    panel.knobs().faults.clear();
+    let slow = client_name(7);
+    panel.knobs().faults.add(Fault::new(FaultKind::Delay { milliseconds: 60_000 }).on(&format!("/{slow}/")));
+    let harvest = pair.poll(&*pair.backend_with("retries = 0\ntimeout = \"1s\"")).await.unwrap();
+    for (name, harvested) in harvest.accounts() {
+        match name.as_str() == slow {
+            true => assert_eq!(unread(harvested, Meter::TrafficOut).unwrap().reason, Reason::Unreachable),
+            false => assert!(harvested.unread.is_empty(), "{name}: {harvested:?}"),
+        }
+    }
+    assert!(harvest.is_complete());
+}
+
+#[tokio::test]
+async fn a_client_deleted_between_list_and_traffic_is_gone_and_nothing_else() {
+    for (panel, pair) in generations(6).await {
+        let gone = panel.accounts().remove(2);
+        // The list still has a name that nothing is behind any more.
+        let renamed = FaultKind::ReplacedText { find: format!("\"{gone}\""), with: "\"vpn-gone\"".into() };
+        let generation = if pair.settings().contains_key("token") { "client" } else { "account" };
+        panel.knobs().faults.add(Fault::new(renamed).on(&format!("/api/v1/{generation}")));
+        let harvest = pair.poll(&*pair.backend()).await.unwrap();
+        let unread = unread(of(&harvest, "vpn-gone").unwrap(), Meter::TrafficOut).unwrap();
+        assert_eq!(unread.reason, Reason::NoSuchAccount, "{unread:?}");
+        assert_eq!(harvest.accounts().values().filter(|harvested| harvested.unread.is_empty()).count(), 5);
+        panel.stop();
+    }
+}
+
+#[tokio::test]
+async fn bodies_hold_secrets_that_nobody_is_shown() {
+    for (panel, pair) in generations(4).await {
+        let faults = &panel.knobs().faults;
+        let marks = panel.landmarks();
+        for kind in [
+            FaultKind::Truncated { bytes: 220, honest_length: true },
+            FaultKind::ChangedField { field: "name".into(), becomes: Change::Removed },
+            FaultKind::ChangedField { field: "data".into(), becomes: Change::RenamedTo("stuff".into()) },
+            FaultKind::ChangedField { field: "msg".into(), becomes: Change::RenamedTo("stuff".into()) },
+        ] {
+            faults.add(Fault::new(kind).on(marks.listing));
+            let shown = match pair.poll(&*pair.backend()).await {
+                Err(error) => format!("{error} {error:?}"),
+                Ok(harvest) => format!("{harvest:?}"),
+            };
+            assert!(!shown.contains("in-clear") && !shown.contains("private-key-of"), "{shown}");
+            faults.clear();
+        }
+        let text = format!("{:?}", crate::steps(&*pair.backend()).await);
+        assert!(!text.contains("IN-CLEAR") && !text.contains("in-clear"), "{text}");
+        panel.stop();
+    }
+}
