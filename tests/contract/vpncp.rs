@@ -455,13 +455,18 @@ async fn the_generation_is_found_out_or_told_and_never_mixed_up() {
 #[tokio::test]
 async fn a_dead_panel_is_given_up_and_a_slow_client_is_not_everybody() {
     let (panel, pair) = start(60).await;
-    let lost = Fault::new(FaultKind::Reset { after_bytes: 20 });
-    panel.knobs().faults.add(lost.clone().on("/traffic/"));
-    panel.knobs().requests.clear();
-    let error = pair.poll(&*pair.backend_with("retries = 0")).await.unwrap_err();
-    assert!(matches!(error, BackendError::Unreachable(_)), "{error:?}");
-    assert!(panel.knobs().requests.count("/traffic/") <= 12);
-    panel.knobs().faults.clear();
+    for (fault, reason) in [
+        (FaultKind::Reset { after_bytes: 20 }, Reason::Unreachable),
+        // Panels ban those who insist.
+        (FaultKind::RightMissing, Reason::Refused),
+    ] {
+        panel.knobs().faults.add(Fault::new(fault).on("/traffic/"));
+        panel.knobs().requests.clear();
+        let error = pair.poll(&*pair.backend_with("retries = 0")).await.unwrap_err();
+        assert_eq!(error.reason(), reason, "{error:?}");
+        assert!(panel.knobs().requests.count("/traffic/") <= 12);
+        panel.knobs().faults.clear();
+    }
     let slow = client_name(7);
     panel.knobs().faults.add(Fault::new(FaultKind::Delay { milliseconds: 60_000 }).on(&format!("/{slow}/")));
     let harvest = pair.poll(&*pair.backend_with("retries = 0\ntimeout = \"1s\"")).await.unwrap();
@@ -485,6 +490,8 @@ async fn a_client_deleted_between_list_and_traffic_is_gone_and_nothing_else() {
         let harvest = pair.poll(&*pair.backend()).await.unwrap();
         let unread = unread(of(&harvest, "vpn-gone").unwrap(), Meter::TrafficOut).unwrap();
         assert_eq!(unread.reason, Reason::NoSuchAccount, "{unread:?}");
+        // November is written in one way alone.
+        assert_eq!(panel.knobs().requests.count("/vpn-gone/"), 1);
         assert_eq!(harvest.accounts().values().filter(|harvested| harvested.unread.is_empty()).count(), 5);
         panel.stop();
     }

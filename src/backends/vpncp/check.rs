@@ -39,7 +39,7 @@ impl Vpncp {
         self.check_status(&status, steps);
         let calendar = self.check_calendar(steps).await;
         let mut aside = Harvest::new();
-        let listed = self.clients(&status, &mut aside).await;
+        let listed = self.clients(&status, &mut aside).await.map(|(clients, _)| clients);
         let networks = self.networks().await;
         let told = listed.as_ref().map_err(Clone::clone).map(|listed| {
             let unread = aside.warnings().iter().map(|warning| format!("; {warning}")).collect::<String>();

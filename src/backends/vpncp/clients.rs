@@ -2,6 +2,8 @@
 //!
 //! Reads only these fields: the same objects hold private keys and passwords in clear.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::wire::{self, field, keys, rows, type_of, whole};
@@ -110,9 +112,13 @@ pub(super) fn read(payload: &Value) -> Result<(Vec<Client>, Vec<String>), String
             type_of(payload)
         )
     })?;
-    let (mut clients, mut strange) = (Vec::new(), Vec::new());
+    let (mut clients, mut strange, mut names) = (Vec::new(), Vec::new(), BTreeSet::new());
     for (key, row) in rows {
         match Client::read(key, row) {
+            // One row per network or protocol is still one client, whose traffic counts once.
+            Ok(client) if !names.insert(client.name.clone()) => {
+                strange.push(format!("{} is listed twice", client.name));
+            }
             Ok(client) => clients.push(client),
             Err(why) => strange.push(why),
         }
@@ -198,6 +204,9 @@ mod tests {
         assert!(clients.is_empty());
         assert_eq!(strange[0], "a client has no name among [id, password]");
         assert_eq!(strange.len(), 3);
+        let (clients, strange) =
+            read(&json!([{"name": "a", "b_download": 1}, {"name": "a"}])).expect("a list");
+        assert_eq!((clients.len(), &strange[..]), (1, &["a is listed twice".to_string()][..]));
         let error = read(&json!({"total": 3})).expect_err("no list");
         assert!(error.contains("top-level keys [total], payload an object"), "{error}");
     }

@@ -44,8 +44,9 @@ pub(super) const KIND: Kind = Kind {
 
 /// How many clients are asked for at once: every month of every client is a call of its own.
 const AT_ONCE: usize = 4;
-/// After this many clients in a row without an answer the panel is dead, not they.
-const DEAD_AFTER: u32 = 8;
+/// After this many clients in a row without an answer the panel is dead, not they; after as many that
+/// were refused it is the credential, and panels ban those who insist.
+const GIVEN_UP_AFTER: u32 = 8;
 
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
     let rules = Rules::read(section)?;
@@ -70,7 +71,7 @@ impl Backend for Vpncp {
     async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError> {
         let status = self.look(harvest).await?;
         let calendar = self.calendar(past.now, harvest).await?;
-        let clients = self.clients(&status, harvest).await?;
+        let (clients, _) = self.clients(&status, harvest).await?;
         let Ok(span) = Span::new(past.since, past.until.min(past.now)) else { return Ok(()) };
         let plan = calendar.for_past(span);
         if let Some(kept) =
@@ -105,7 +106,7 @@ impl Vpncp {
     async fn read(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
         let status = self.look(harvest).await?;
         let calendar = self.calendar(ask.now, harvest).await?;
-        let mut clients = self.clients(&status, harvest).await?;
+        let (mut clients, is_whole) = self.clients(&status, harvest).await?;
         let listed = clients.len() as u64;
         if let Some(only) = &ask.only {
             clients.retain(|client| client.name == *only);
@@ -119,8 +120,8 @@ impl Vpncp {
         warn_of_strange_status(&clients, harvest);
         self.traffic(clients, &calendar, &calendar.for_poll(ask.since), harvest).await?;
         match status.clients {
+            _ if ask.only.is_some() || !is_whole => {}
             // Without a count an empty list proves nothing.
-            _ if ask.only.is_some() => {}
             None if listed == 0 => harvest.warn("no clients are listed, and the panel tells no count of them"),
             Some(count) if listed < count => harvest.warn(format!(
                 "{listed} of {count} clients are listed: the others are hidden from this token, or the list is cut"
@@ -195,27 +196,31 @@ impl Vpncp {
         Ok(kept.ok_or_else(|| "no traffic_statistics_history in GET /system/config".into()))
     }
 
-    /// Everybody. An empty list of a panel that counts clients is a right that is missing or a shape we
+    /// Everybody, and whether every row of the list could be read. An empty list of a panel that counts clients is a right that is missing or a shape we
     /// misread, never a panel whose clients are all gone.
-    async fn clients(&self, status: &Status, harvest: &mut Harvest) -> Result<Vec<Client>, BackendError> {
+    async fn clients(
+        &self,
+        status: &Status,
+        harvest: &mut Harvest,
+    ) -> Result<(Vec<Client>, bool), BackendError> {
         let path = [self.panel.known().await?.generation.clients()];
         let call = Call { path: &path, right: "client:read" };
         let strange = |detail: String| BackendError::Unexpected { at: call.name(&Method::GET), detail };
         let payload = self.panel.get(&call).await?;
-        let (clients, nameless) = clients::read(&payload.value).map_err(strange)?;
+        let (clients, unreadable) = clients::read(&payload.value).map_err(strange)?;
         if clients.is_empty() && status.clients.is_some_and(|count| count > 0) {
             let count = status.clients.unwrap_or_default();
             return Err(strange(format!(
                 "no client is listed and the panel counts {count}: the right client:read is missing, or the answer is of another shape"
             )));
         }
-        if let Some(first) = nameless.first() {
-            harvest.warn(format!("{} clients cannot be metered, the first: {first}", nameless.len()));
+        if let Some(first) = unreadable.first() {
+            harvest.warn(format!("{} rows of the list are left out, the first: {first}", unreadable.len()));
         }
         if payload.is_bare {
             harvest.warn(format!("{} answers without result/message/data", call.name(&Method::GET)));
         }
-        Ok(clients)
+        Ok((clients, unreadable.is_empty()))
     }
 
     /// The traffic of these clients, some at once. A dead panel is given up, not asked for everybody.
@@ -231,16 +236,16 @@ impl Vpncp {
         });
         let asked: Vec<_> = asked.collect();
         let mut answers = stream::iter(asked).buffer_unordered(AT_ONCE);
-        let (mut unreachable, mut without_days, mut bare) = (0, 0, 0);
+        let (mut in_vain, mut without_days, mut bare) = (0, 0, 0);
         while let Some((metered, account)) = answers.next().await {
             match &metered.failed {
-                Some(error @ BackendError::Unreachable(_)) => {
-                    unreachable += 1;
-                    if unreachable == DEAD_AFTER {
+                Some(error @ (BackendError::Unreachable(_) | BackendError::Refused(_))) => {
+                    in_vain += 1;
+                    if in_vain == GIVEN_UP_AFTER {
                         return Err(error.clone());
                     }
                 }
-                _ => unreachable = 0,
+                _ => in_vain = 0,
             }
             without_days += u32::from(metered.lacks_days);
             bare += u32::from(metered.is_bare);

@@ -13,6 +13,8 @@ use crate::settings::{Secret, Section, SettingsError};
 
 /// The panel's own bound for a bandwidth, in Mbit/s (PUQVPNCP doc/20. API, "VPN accounts").
 const LARGEST_CAP: u32 = 10_000;
+/// Where the panel listens without TLS.
+const PLAIN_PORT: u16 = 8098;
 
 /// The keys as they stand in the file.
 #[derive(Debug, Deserialize)]
@@ -99,7 +101,7 @@ impl Rules {
         }
         let zone = settings.timezone.as_deref().map(BillingZone::parse).transpose();
         Ok(Rules {
-            base: panel_url("url", &settings.url, true)?,
+            base: base(&settings.url)?,
             zone: zone.map_err(|error| SettingsError::new("timezone", error.to_string()))?,
             token: settings.token,
             access_hash: settings.access_hash,
@@ -108,6 +110,19 @@ impl Rules {
             cap: cap.into(),
         })
     }
+}
+
+/// Without a certificate the panel listens on its own port, not on HTTP's (PUQVPNCP 02-installation.md).
+/// An address that names its port, `:80` too, is taken as it stands.
+fn base(text: &str) -> Result<Url, SettingsError> {
+    let mut url = panel_url("url", text, true)?;
+    let authority = text.split_once("://").map_or(text, |(_, rest)| rest).split('/').next();
+    let has_port = authority.and_then(|host| host.rsplit(']').next()).is_some_and(|rest| rest.contains(':'));
+    if url.scheme() == "http" && !has_port {
+        // Fails only for addresses without a host, which are none.
+        let _ = url.set_port(Some(PLAIN_PORT));
+    }
+    Ok(url)
 }
 
 fn one() -> NonZeroU32 {
@@ -164,6 +179,21 @@ mod tests {
                 }
             }
             Rules::read(section).map(|_| ()).expect("valid");
+        }
+    }
+
+    #[test]
+    fn without_a_certificate_the_port_is_the_panels_own() {
+        for (url, expected) in [
+            ("http://vpn.example.net", "http://vpn.example.net:8098/"),
+            ("http://vpn.example.net/vpn", "http://vpn.example.net:8098/vpn"),
+            ("http://vpn.example.net:80", "http://vpn.example.net/"),
+            ("http://[2001:db8::1]", "http://[2001:db8::1]:8098/"),
+            ("http://[2001:db8::1]:8080/", "http://[2001:db8::1]:8080/"),
+            ("https://vpn.example.net", "https://vpn.example.net/"),
+        ] {
+            let rules = read(&format!("url = '{url}'\ntoken = 'hunter2hunter2'")).expect(url);
+            assert_eq!(rules.base.as_str(), expected, "{url}");
         }
     }
 

@@ -111,6 +111,17 @@ async fn a_panel_that_tells_fewer_clients_than_it_counts_loses_nobody() {
     let harvest = poll(backend.as_ref()).await.expect("polled");
     assert!(!harvest.is_complete());
     assert!(harvest.warnings()[0].contains("2 of 640"), "{:?}", harvest.warnings());
+    // Without a count, a row that cannot be read may be anybody.
+    let list = r#"{"result":"OK","data":[{"name":"c","status":"enable"},{"id":7,"status":"enable"}]}"#;
+    let (backend, _) = serve("", move |call| match call {
+        "GET system/status" => json(r#"{"result":"OK","data":{"status":"OK"}}"#),
+        "GET client" => json(list),
+        call => answer(call),
+    })
+    .await;
+    let harvest = poll(backend.as_ref()).await.expect("polled");
+    assert!(!harvest.is_complete() && harvest.accounts().len() == 1);
+    assert!(harvest.warnings()[0].contains("[id, status]"), "{:?}", harvest.warnings());
 }
 
 #[tokio::test]

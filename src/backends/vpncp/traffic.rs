@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value};
 
-use super::wire::{field, keys, rows, type_of, whole};
+use super::wire::{excerpt, field, keys, rows, type_of, whole};
 use crate::domain::{Bytes, Meter, Month, UsageDay};
 
 const DATE: [&str; 3] = ["date", "day", "Date"];
@@ -112,6 +112,7 @@ fn figure(object: &Map<String, Value>, names: &[&'static str]) -> Figure {
 fn bytes(name: &str, value: &Value) -> Figure {
     let shown = match value {
         Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("{:?}", excerpt(text)),
         other => type_of(other).to_string(),
     };
     let wrong = || format!("{name} is {shown}, expected whole bytes up to 2^63");
