@@ -9,6 +9,7 @@
 
 mod beliefs;
 #[path = "../support/mod.rs"]
+#[allow(dead_code)]
 mod support;
 mod world;
 
