@@ -113,3 +113,46 @@ fn month_totals_are_counters_whose_epoch_is_the_month() {
     let again = early.plus(Seconds::new(60));
     assert_eq!(ledger.take(&one(Meter::TrafficOut, counter(again, Epoch::Since(october), 9_600)), again), 0);
 }
+
+#[test]
+fn never_4_a_counter_that_wraps_bills_what_is_proven_and_says_what_is_not() {
+    for (modulus, grows) in [(1u64 << 32, 300u64), (Bytes::MAX.get(), 70_000)] {
+        for epoch in [Epoch::Silent, Epoch::Since(start().minus(Seconds::hours(50)))] {
+            let mut ledger = Ledger::default();
+            let mut count = modulus - grows - 1;
+            for minute in 0..5u64 {
+                let now = start().plus(Seconds::new(minute * 60));
+                ledger.take(&one(Meter::TrafficOut, counter(now, epoch, count)), now);
+                count = (count + grows) % modulus;
+            }
+            // Four times it grew; the growth in which it wrapped is not proven.
+            assert_eq!(ledger.sum(Meter::TrafficOut), i128::from(grows) * 3);
+            assert_eq!(notes(&ledger), ["first_sight", "went_backwards", "restart_unproven"]);
+        }
+    }
+}
+
+#[test]
+fn never_2_an_account_that_vanished_and_came_back_goes_on_where_it_was() {
+    let mut ledger = Ledger::default();
+    let hour = |n| start().plus(Seconds::hours(n));
+    let look = |ledger: &mut Ledger, n: u64, count: Option<u64>| {
+        let mut harvest = Harvest::new();
+        if let Some(count) = count {
+            harvest.read(
+                &name(),
+                Meter::TrafficOut,
+                counter(hour(n), Epoch::Running(Seconds::hours(9 + n)), count),
+            );
+        }
+        harvest.listed_everyone();
+        ledger.take(&harvest, hour(n));
+    };
+    look(&mut ledger, 0, Some(1000));
+    look(&mut ledger, 1, Some(1500));
+    look(&mut ledger, 2, None);
+    look(&mut ledger, 3, None);
+    // The same run is back, and what it moved while nobody listed it is known.
+    look(&mut ledger, 4, Some(4000));
+    assert_eq!(ledger.sum(Meter::TrafficOut), 3000);
+}

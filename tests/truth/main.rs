@@ -9,7 +9,7 @@
 
 mod beliefs;
 #[path = "../support/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code)] // No test target uses all of it.
 mod support;
 mod world;
 
@@ -56,9 +56,15 @@ impl Story {
         let mut turn = 0;
         while self.world.now() < end || self.kills < KILLS {
             turn += 1;
+            // Right after a look all was seen; later it is too late for some of it.
+            let late = self.dice.random_bool(0.5);
+            let happens = self.dice.random_bool(0.3);
+            if happens && !late {
+                self.world.something_happens(&mut self.dice).await;
+            }
             let pause = self.pause();
             self.world.advance(pause);
-            if self.dice.random_bool(0.25) {
+            if happens && late {
                 self.world.something_happens(&mut self.dice).await;
             }
             if self.dice.random_bool(0.3) {
@@ -66,7 +72,7 @@ impl Story {
             }
             match self.dice.random_range(0..100u32) {
                 _ if turn % 60 == 0 => self.serve().await,
-                0..40 => self.kill().await,
+                0..50 => self.kill().await,
                 _ => self.poll().await,
             }
             self.world.mend();
@@ -84,7 +90,7 @@ impl Story {
     fn pause(&mut self) -> i64 {
         10 * match self.dice.random_range(0..100u32) {
             0..25 => self.dice.random_range(7..60),
-            25..98 => self.dice.random_range(360..2500),
+            25..98 => self.dice.random_range(360..2900),
             _ => self.dice.random_range(9_000..11_000),
         }
     }
