@@ -12,11 +12,13 @@ use crate::http::{Http, HttpError, ProbeStep};
 use crate::settings::{Section, SettingsError};
 
 mod minio;
+mod proxmox;
 
 /// Every kind of panel whmeter knows.
 pub const KINDS: &[Kind] = &[
     //
     minio::KIND,
+    proxmox::KIND,
 ];
 
 /// The kind called `name`.
