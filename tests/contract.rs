@@ -8,6 +8,8 @@
 mod awkward;
 #[path = "contract/minio.rs"]
 mod minio;
+#[path = "contract/proxmox.rs"]
+mod proxmox;
 #[allow(dead_code)] // No test target uses all of it.
 mod support;
 
