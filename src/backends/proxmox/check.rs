@@ -11,6 +11,7 @@ use super::cluster::Listing;
 use super::session::Ask as Call;
 use super::settings::Limited;
 use super::{BackendError, CheckStep, Proxmox};
+use crate::http::Url;
 
 /// What `/version` tells (pve-manager PVE/API2.pm).
 #[derive(Deserialize)]
@@ -33,12 +34,7 @@ struct Member {
 impl Proxmox {
     pub(super) async fn check_all(&self, steps: &mut Vec<CheckStep>) {
         for base in self.session.addresses() {
-            let host = base.host_str().unwrap_or_default();
-            let port = base.port_or_known_default().unwrap_or_default();
-            for probed in self.session.http().probe(base).await {
-                let probed = CheckStep::from(probed);
-                steps.push(CheckStep { name: format!("{host}:{port}: {}", probed.name), ..probed });
-            }
+            self.check_address(base, steps).await;
         }
         if steps.iter().any(|step| step.fatal && step.outcome.is_err()) {
             return;
@@ -58,6 +54,22 @@ impl Proxmox {
         self.check_listing(steps).await;
         self.check_rights(steps).await;
         step(steps, "right Sys.Audit, name of the cluster", false, self.cluster_name().await);
+    }
+
+    /// One dead address of several is said, and is no reason to give up.
+    async fn check_address(&self, base: &Url, steps: &mut Vec<CheckStep>) {
+        let host = base.host_str().unwrap_or_default();
+        let host = format!("{host}:{}", base.port_or_known_default().unwrap_or_default());
+        let fatal = self.session.addresses().len() == 1;
+        let mut reached = true;
+        for probed in self.session.http().probe(base).await {
+            let probed = CheckStep::from(probed);
+            reached &= probed.outcome.is_ok();
+            steps.push(CheckStep { name: format!("{host}: {}", probed.name), fatal, ..probed });
+        }
+        if reached {
+            step(steps, &format!("{host}: answers"), fatal, self.session.greet(base).await);
+        }
     }
 
     /// The release's first number, and the release.

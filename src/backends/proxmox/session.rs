@@ -142,6 +142,17 @@ impl Session {
         }
     }
 
+    /// Whether the node at `base` answers at all; asked without credentials, which it refuses.
+    pub async fn greet(&self, base: &Url) -> Result<String, BackendError> {
+        let ask = Ask::get("version", "none");
+        let answer = self.http.send(|| Ok(ask.at(base))).await?;
+        match accept(&ask, answer) {
+            Err(Failure::Said(said)) if said.status == 401 => Ok("wants credentials".into()),
+            Err(failure) => Err(failure.into()),
+            Ok(_) => Ok("lets everybody in".into()),
+        }
+    }
+
     async fn once(&self, ask: &Ask<'_>, ticket: Option<&Ticket>) -> Result<Answer, Failure> {
         let answer = self.at_some_address(ask, |call| match ticket {
             None => call.secret_header("authorization", &self.token()),
