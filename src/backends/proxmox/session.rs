@@ -274,9 +274,52 @@ mod tests {
 
     #[test]
     fn a_ticket_is_renewed_long_before_it_ends() {
-        let at = |seconds| Timestamp::new(1_795_226_400 + seconds).expect("in range");
+        let at = |seconds: i64| Timestamp::new(1_795_226_400 + seconds).expect("in range");
         let ticket = Ticket { ticket: String::new(), csrf: String::new(), since: at(0) };
         assert!(!ticket.is_due(at(3599)) && ticket.is_due(at(3600)) && ticket.is_due(at(90_000)));
         assert_eq!(encoded("PVE:a@b:68A1::x+/="), "PVE%3Aa%40b%3A68A1%3A%3Ax%2B%2F%3D");
+    }
+
+    /// Logins take this as password, one after the other; what else is asked succeeds with any ticket.
+    async fn serving(good: &'static str) -> (Session, std::sync::Arc<Mutex<Vec<String>>>) {
+        let asked = std::sync::Arc::new(Mutex::new(Vec::new()));
+        let log = asked.clone();
+        let answer = move |uri: axum::http::Uri, headers: axum::http::HeaderMap, body: String| {
+            let password = body.split("password=").nth(1).map(str::to_string);
+            let cookie = headers.get("cookie").and_then(|value| value.to_str().ok()).map(str::to_string);
+            let noted = password.clone().or(cookie).unwrap_or_default();
+            log.lock().expect("no panic").push(noted);
+            let status = if password.is_none_or(|told| told == good) { 200 } else { 401 };
+            let text = match uri.path().ends_with("ticket") {
+                true => r#"{"data":{"ticket":"new","CSRFPreventionToken":"c"}}"#,
+                false => r#"{"data":{}}"#,
+            };
+            async move { (axum::http::StatusCode::from_u16(status).expect("a status"), text) }
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+        let section = crate::settings::Section::new(toml::Table::new(), std::path::Path::new("."));
+        let http = Http::new(&Default::default(), &section).expect("a client");
+        let secret = crate::settings::Secret::new("password".into());
+        let addresses = vec![Url::parse(&url).expect("an address")];
+        let session = Session::new(http, Access { addresses, user: "a@b".into(), secret });
+        let old = Ticket { ticket: "old".into(), csrf: String::new(), since: Timestamp::EPOCH };
+        *session.ticket.lock().expect("no panic") = Some(old);
+        (session, asked)
+    }
+
+    #[tokio::test]
+    async fn an_old_ticket_is_traded_for_a_new_one_and_the_password_is_the_last_resort() {
+        for (good, wanted) in [
+            ("old", vec!["old", "PVEAuthCookie=new"]),
+            ("password", vec!["old", "password", "PVEAuthCookie=new"]),
+            ("neither", vec!["old", "password"]),
+        ] {
+            let (session, asked) = serving(good).await;
+            let answer = session.call(Ask::get("version", "none")).await;
+            assert_eq!(answer.is_ok(), good != "neither", "{good}");
+            assert_eq!(*asked.lock().expect("no panic"), wanted, "{good}");
+        }
     }
 }
