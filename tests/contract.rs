@@ -10,6 +10,8 @@ mod awkward;
 mod minio;
 #[path = "contract/proxmox.rs"]
 mod proxmox;
+#[path = "contract/proxmox_access.rs"]
+mod proxmox_access;
 #[path = "contract/proxmox_limits.rs"]
 mod proxmox_limits;
 #[allow(dead_code)] // No test target uses all of it.
