@@ -175,9 +175,7 @@ impl Call<'_> {
                 power::run(cluster, switches, tasks, node, guest, power)
             }
             (&Method::GET, ["status", "current"]) => {
-                let _ = nodes;
-                let copy = guest.clone();
-                Ok(rows::current(cluster, &world, &copy, cluster.now(), true))
+                Ok(rows::current(cluster, &nodes[index], guest, cluster.now(), true))
             }
             _ => Err(self.unknown(path)),
         }

@@ -168,12 +168,12 @@ pub fn on_node(cluster: &Cluster, node: usize, kind: GuestKind, full: bool) -> V
     let (world, switches, now) = (cluster.world(), cluster.switches(), cluster.now());
     let here = world.guests.values().filter(|guest| guest.node == node && guest.kind == kind);
     let here = here.filter(|guest| !guest.vanished && sees(&switches, guest));
-    Value::Array(here.map(|guest| current(cluster, &world, guest, now, full)).collect())
+    Value::Array(here.map(|guest| current(cluster, &world.nodes[node], guest, now, full)).collect())
 }
 
 /// One guest as its own node tells it, which asks it anew.
-pub fn current(cluster: &Cluster, world: &World, guest: &Guest, now: i64, full: bool) -> Value {
-    let figures = figures(cluster, &world.nodes[guest.node], guest, now);
+pub fn current(cluster: &Cluster, node: &Node, guest: &Guest, now: i64, full: bool) -> Value {
+    let figures = figures(cluster, node, guest, now);
     let figures = figures.unwrap_or(Figures { status: "stopped", uptime: 0, cards: Vec::new(), used: 0 });
     let mut row = figures.row(guest);
     let runs = figures.uptime > 0;

@@ -61,6 +61,11 @@ impl Mapping {
         }
     }
 
+    /// Whether pools tell, which a user has to be let see.
+    pub fn is_by_pool(&self) -> bool {
+        self.by == By::Pool
+    }
+
     /// Whose `guest` is.
     pub fn owner(&self, guest: &Guest<'_>) -> Owner {
         let row = &guest.row;

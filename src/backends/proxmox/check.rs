@@ -44,7 +44,7 @@ impl Proxmox {
         let let_in = !matches!(version, Err(BackendError::Refused(_)));
         let shown = version.and_then(|(major, version)| match major {
             7.. => Ok(version),
-            _ => Err(BackendError::NotOffered(format!("version {version} is older than 7.4"))),
+            _ => Err(BackendError::NotOffered(format!("version {version} is older than 7"))),
         });
         step(steps, what, true, shown);
         if !let_in {
@@ -118,8 +118,8 @@ impl Proxmox {
             Limited::Rate => ("limited = \"rate\"", "VM.Config.Network"),
             Limited::Pause => ("limited = \"pause\"", "VM.PowerMgmt"),
         };
-        let pools = ("account = \"pool\"", "Pool.Audit");
-        for (key, right) in [pools, (key, wanted)] {
+        let pools = self.rules.mapping.is_by_pool().then_some(("account = \"pool\"", "Pool.Audit"));
+        for (key, right) in pools.into_iter().chain([(key, wanted)]) {
             let shown =
                 granted.as_ref().map_err(Clone::clone).and_then(|granted| match granted.contains(right) {
                     true => Ok("granted".to_string()),

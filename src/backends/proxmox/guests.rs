@@ -36,6 +36,9 @@ pub(super) struct Counts {
     pub sent: Result<Bytes, Trouble>,
 }
 
+/// A guest with what it has counted, or why that is not known.
+pub(super) type Counted<'a> = (Claimed<'a>, Result<Counts, Trouble>);
+
 /// The first network cards of the machines on one node, by number; or why they are not known.
 pub(super) type Cards<'a> = Result<BTreeMap<u64, Machine<'a>>, Trouble>;
 

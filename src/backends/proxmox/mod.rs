@@ -31,7 +31,7 @@ use futures_util::StreamExt;
 
 use self::accounts::Owner;
 use self::cluster::{Guest, GuestKind, Listing};
-use self::guests::{Cards, Claimed, Counts, Trouble};
+use self::guests::{Cards, Claimed, Counted, Trouble};
 use self::refusal::Failure;
 use self::replug::LastHeard;
 use self::session::{AT_ONCE, Ask as Call, Session};
@@ -101,6 +101,9 @@ impl Backend for Proxmox {
         if listing.guests.is_empty() || listing.nodes.is_empty() {
             self.why_empty(&listing).await?;
         }
+        if listing.nameless > 0 {
+            harvest.warn(format!("{} rows of guests do not tell their number", listing.nameless));
+        }
         let guests = std::mem::take(&mut listing.guests);
         let mut claimed = self.claimed(guests, harvest);
         if let Some(only) = &ask.only {
@@ -116,7 +119,7 @@ impl Backend for Proxmox {
             let again = replugged.contains(&index);
             guests::traffic(harvest, &claimed.account, &source, counts.as_ref(), again, ask.now);
         }
-        self.storage(&listing, &found, ask.now, harvest).await;
+        self.storage(&listing, &found, ask, harvest).await;
         self.policies(&ask.limited, &found, harvest).await;
         if let Ok(mut last) = self.last_heard.lock() {
             last.hear(&found, ask.only.is_none());
@@ -223,11 +226,7 @@ impl Proxmox {
     }
 
     /// What every guest has counted, by the listing or by its first network card.
-    async fn counted<'a>(
-        &self,
-        listing: &Listing<'a>,
-        claimed: Vec<Claimed<'a>>,
-    ) -> Vec<(Claimed<'a>, Result<Counts, Trouble>)> {
+    async fn counted<'a>(&self, listing: &Listing<'a>, claimed: Vec<Claimed<'a>>) -> Vec<Counted<'a>> {
         if self.rules.traffic == Traffic::All {
             let count = |claimed: Claimed<'a>| {
                 let counts = guests::counts(&claimed.guest, listing);

@@ -77,10 +77,9 @@ impl From<Said> for BackendError {
             return BackendError::Unexpected { at: call.clone(), detail };
         }
         match said.status {
-            401 => BackendError::Refused(format!(
-                "user or secret is wrong, expired or switched off ({sketch}); the first poll after mending it \
-                 should say how many guests there are"
-            )),
+            401 => {
+                BackendError::Refused(format!("user or secret is wrong, expired or switched off ({sketch})"))
+            }
             403 if said.says("need proper ticket") => {
                 BackendError::Refused(format!("{call} is closed to API tokens ({sketch})"))
             }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use futures_util::StreamExt;
 
 use super::Proxmox;
-use super::guests::{Claimed, Counts, Trouble};
+use super::guests::{Claimed, Counted, Counts};
 use super::session::AT_ONCE;
 use super::settings::Traffic;
 use crate::domain::AccountName;
@@ -46,7 +46,7 @@ impl LastHeard {
 
     /// Keeps what was heard now. Who was not heard this time keeps his last word; who is no more in a
     /// whole listing is forgotten.
-    pub fn hear(&mut self, found: &[(Claimed<'_>, Result<Counts, Trouble>)], whole: bool) {
+    pub fn hear(&mut self, found: &[Counted<'_>], whole: bool) {
         let mut before = std::mem::take(&mut self.0);
         let mut heard = HashMap::with_capacity(found.len());
         for (claimed, counts) in found {
@@ -69,13 +69,10 @@ fn plain(counts: &Counts) -> Option<(u64, u64, u64)> {
 
 impl Proxmox {
     /// The positions in `found` of guests whose one network card was plugged in again.
-    pub(super) async fn replugged(
-        &self,
-        found: &[(Claimed<'_>, Result<Counts, Trouble>)],
-    ) -> BTreeSet<usize> {
+    pub(super) async fn replugged(&self, found: &[Counted<'_>]) -> BTreeSet<usize> {
         let fell: Vec<usize> = {
             let Ok(last) = self.last_heard.lock() else { return BTreeSet::new() };
-            let fell = |(_, (claimed, counts)): &(usize, &(Claimed<'_>, Result<Counts, Trouble>))| {
+            let fell = |(_, (claimed, counts)): &(usize, &Counted<'_>)| {
                 counts.as_ref().is_ok_and(|counts| last.fell(claimed, counts))
             };
             found.iter().enumerate().filter(fell).map(|(index, _)| index).collect()

@@ -2,17 +2,17 @@
 //!
 //! The hypervisor cannot look into a machine's disks and tells 0 for them, which is never usage.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::StreamExt;
 
 use super::cluster::{Guest, GuestKind, Listing};
-use super::guests::{Claimed, Counts, Trouble};
+use super::guests::{Counted, Trouble};
 use super::refusal::Failure;
 use super::session::AT_ONCE;
 use super::settings::Storage;
 use super::wire::Config;
-use super::{Place, Proxmox};
+use super::{Ask, Place, Proxmox};
 use crate::backends::BackendError;
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Reading, Reason, Seconds, Timestamp};
 
@@ -27,32 +27,36 @@ const MACHINE_DISKS: [&str; 6] = ["scsi", "virtio", "sata", "ide", "efidisk", "t
 
 /// The configured sizes known so far, with the time each was read.
 #[derive(Debug, Default)]
-pub(super) struct Sizes(HashMap<(&'static str, u64), (Timestamp, Result<Bytes, Trouble>)>);
+pub(super) struct Sizes(HashMap<(&'static str, u64), Read>);
 
-type Found<'f, 'a> = &'f [(Claimed<'a>, Result<Counts, Trouble>)];
+/// When a configuration was read, and what it says.
+type Read = (Timestamp, Result<Bytes, Trouble>);
 
 impl Proxmox {
     /// Puts the stored bytes of every account into the harvest.
     pub(super) async fn storage(
         &self,
         listing: &Listing<'_>,
-        found: Found<'_, '_>,
-        now: Timestamp,
+        found: &[Counted<'_>],
+        ask: &Ask,
         harvest: &mut Harvest,
     ) {
         match self.rules.storage {
             Storage::None => {}
-            Storage::Used => sum(found, harvest, |guest| used(guest, listing, now)),
+            Storage::Used => sum(found, harvest, |guest| used(guest, listing, ask.now)),
             Storage::Provisioned => {
-                self.read_sizes(listing, found, now).await;
-                let Ok(sizes) = self.sizes.lock() else { return };
+                self.read_sizes(listing, found, ask.now).await;
+                let Ok(mut sizes) = self.sizes.lock() else { return };
+                if ask.only.is_none() {
+                    sizes.keep(found);
+                }
                 sum(found, harvest, |guest| Some(sizes.of(guest)));
             }
         }
     }
 
     /// Reads the configurations whose size is unknown or old, the oldest first.
-    async fn read_sizes(&self, listing: &Listing<'_>, found: Found<'_, '_>, now: Timestamp) {
+    async fn read_sizes(&self, listing: &Listing<'_>, found: &[Counted<'_>], now: Timestamp) {
         let mut due: Vec<(Option<Timestamp>, &Guest<'_>)> = {
             let Ok(sizes) = self.sizes.lock() else { return };
             let guests = found.iter().map(|(claimed, _)| &claimed.guest);
@@ -95,6 +99,12 @@ impl Proxmox {
 }
 
 impl Sizes {
+    /// Forgets who is no more.
+    fn keep(&mut self, found: &[Counted<'_>]) {
+        let there: HashSet<_> = found.iter().map(|(claimed, _)| key(&claimed.guest)).collect();
+        self.0.retain(|guest, _| there.contains(guest));
+    }
+
     fn of(&self, guest: &Guest<'_>) -> Result<(Timestamp, Bytes), Trouble> {
         match self.0.get(&key(guest)) {
             Some((at, Ok(size))) => Ok((*at, *size)),
@@ -133,16 +143,25 @@ fn used(
     })
 }
 
+/// What the guests of an account store together.
+#[derive(Default)]
+struct Sum<'g, 'a> {
+    /// Those that tell nothing.
+    silent: Vec<&'g Guest<'a>>,
+    /// The oldest reading, and all together.
+    so_far: Option<(Timestamp, i128)>,
+}
+
 /// Adds up what the guests of each account store. One of several that is not known leaves the sum
 /// unknown; an account of which no guest tells anything has none.
 fn sum(
-    found: Found<'_, '_>,
+    found: &[Counted<'_>],
     harvest: &mut Harvest,
     one: impl Fn(&Guest<'_>) -> Option<Result<(Timestamp, Bytes), Trouble>>,
 ) {
-    let mut accounts: BTreeMap<&AccountName, (Vec<&Guest<'_>>, Option<(Timestamp, i128)>)> = BTreeMap::new();
+    let mut accounts: BTreeMap<&AccountName, Sum<'_, '_>> = BTreeMap::new();
     for (claimed, _) in found {
-        let (silent, so_far) = accounts.entry(&claimed.account).or_default();
+        let Sum { silent, so_far } = accounts.entry(&claimed.account).or_default();
         match one(&claimed.guest) {
             None => silent.push(&claimed.guest),
             Some(Ok((at, size))) => {
@@ -155,8 +174,8 @@ fn sum(
             }
         }
     }
-    for (account, (silent, sum)) in accounts {
-        let Some((at, total)) = sum else { continue };
+    for (account, Sum { silent, so_far }) in accounts {
+        let Some((at, total)) = so_far else { continue };
         if let Some(guest) = silent.first() {
             let detail = format!(
                 "{} of the account's guests do not tell theirs, such as {}",

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 
 use super::accounts::Owner;
 use super::cluster::Listing;
-use super::guests::{Claimed, Counts, Trouble};
+use super::guests::Counted;
 use super::memory::{self, Remembered};
 use super::refusal::Failure;
 use super::session::AT_ONCE;
@@ -129,7 +129,7 @@ impl Proxmox {
     pub(super) async fn policies(
         &self,
         limited: &[AccountName],
-        found: &[(Claimed<'_>, Result<Counts, Trouble>)],
+        found: &[Counted<'_>],
         harvest: &mut Harvest,
     ) {
         let wanted: BTreeSet<&AccountName> = limited.iter().collect();

@@ -286,7 +286,7 @@ async fn a_card_that_is_accepted_and_not_written_is_no_success() {
     let memory = backend.remember(&account).await.expect("remembered");
     let error = backend.apply(&account, Policy::Limited, &memory).await.expect_err("did not take");
     assert!(error.to_string().contains("net0 was accepted, but read back"), "{error}");
-    let asked = log.lock().expect("no panic");
+    let asked = log.lock().expect("no panic").clone();
     let put = asked.iter().find(|asked| asked.method == Method::PUT).expect("a write");
     assert_eq!(
         put.body,
@@ -294,7 +294,6 @@ async fn a_card_that_is_accepted_and_not_written_is_no_success() {
     );
     assert!(put.query.is_empty() && put.headers.contains_key("content-length"));
     // Somebody must have remembered before: what was there cannot be guessed later.
-    drop(asked);
     let error =
         backend.apply(&account, Policy::Limited, &Memory(String::new())).await.expect_err("no memory");
     assert!(matches!(&error, BackendError::Unexpected { at, .. } if at == "memory"), "{error:?}");
