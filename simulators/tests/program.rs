@@ -7,7 +7,7 @@ mod support;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use support::client;
 use whmeter_simulators::PANELS;
 use whmeter_simulators::clock::ClockStart;
@@ -16,6 +16,8 @@ use whmeter_simulators::panel::Options;
 struct Program {
     child: Child,
     line: Value,
+    /// What it goes on to say has a reader: a line per panel must not fail for want of one.
+    _rest: BufReader<ChildStdout>,
 }
 
 impl Program {
@@ -23,8 +25,9 @@ impl Program {
         let mut command = Command::new(env!("CARGO_BIN_EXE_simulate"));
         let mut child = command.args(arguments).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, line: serde_json::from_str(&line).unwrap() }
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
+        Self { child, line: serde_json::from_str(&line).unwrap(), _rest: said }
     }
 
     async fn control(&self, method: &str, path: &str, body: &Value) -> Value {
