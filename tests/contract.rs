@@ -8,6 +8,12 @@
 mod awkward;
 #[path = "contract/minio.rs"]
 mod minio;
+#[path = "contract/proxmox.rs"]
+mod proxmox;
+#[path = "contract/proxmox_access.rs"]
+mod proxmox_access;
+#[path = "contract/proxmox_limits.rs"]
+mod proxmox_limits;
 #[allow(dead_code)] // No test target uses all of it.
 mod support;
 #[path = "contract/vpncp.rs"]

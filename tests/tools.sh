@@ -33,11 +33,12 @@ debian() { # command package
     return $ended
 }
 
-python_client() {
-    [ -x "$tools/venv/bin/python" ] && "$tools/venv/bin/python" -c 'import minio' 2>/dev/null && return 0
+python_package() { # import-name package==version
+    [ -x "$tools/venv/bin/python" ] && "$tools/venv/bin/python" -c "import $1" 2>/dev/null && return 0
     command -v python3 >/dev/null || return 1
-    say "installing the Python client of MinIO"
-    { python3 -m venv "$tools/venv" && "$tools/venv/bin/pip" install -q minio==7.2.20; } >"$tools/venv.log" 2>&1
+    say "installing $2 from PyPI"
+    { [ -x "$tools/venv/bin/pip" ] || python3 -m venv "$tools/venv"; } >"$tools/$1.log" 2>&1 &&
+        "$tools/venv/bin/pip" install -q "$2" >>"$tools/$1.log" 2>&1
 }
 
 go_tool minio "$MINIO" || missing+=(minio)
@@ -45,7 +46,8 @@ go_tool mc "$MC" || missing+=(mc)
 debian promtool prometheus || missing+=(prometheus)
 debian /usr/lib/postgresql/*/bin/initdb postgresql || missing+=(postgresql)
 debian mariadbd mariadb-server || missing+=(mariadb)
-python_client || missing+=("python minio client")
+python_package minio minio==7.2.20 || missing+=("python minio client")
+python_package pve_exporter prometheus-pve-exporter==3.10.2 || missing+=("prometheus-pve-exporter")
 
 {
     echo "export PATH=\"$tools/bin:\$PATH\""

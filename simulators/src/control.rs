@@ -74,7 +74,8 @@ struct Span {
     to: Option<i64>,
 }
 
-/// The level at `to` (default: now) and what was moved after `from` (default: the beginning).
+/// The level at `to` (default: now), what was moved after `from` (default: the beginning), and how much of
+/// that the panel forgot before anybody could see it.
 async fn truth(State(panel): State<Panel>, Query(span): Query<Span>) -> Result<Json<Value>, NotDone> {
     let knobs = panel.knobs();
     let to = span.to.unwrap_or_else(|| knobs.clock.now_seconds());
@@ -84,9 +85,11 @@ async fn truth(State(panel): State<Panel>, Query(span): Query<Span>) -> Result<J
     let (Some(level), Some(moved)) = (level, moved) else {
         return Err(NotDone::NoSuchAccount);
     };
+    let forgotten = knobs.truth.forgotten_between(&span.account, from, to);
     Ok(Json(json!({
         "account": span.account, "from": span.from, "to": to, "storage_bytes": level,
         "received_bytes": moved.received, "sent_bytes": moved.sent,
+        "forgotten_received_bytes": forgotten.received, "forgotten_sent_bytes": forgotten.sent,
     })))
 }
 

@@ -25,6 +25,7 @@ pub mod faults;
 pub mod growth;
 pub mod minio;
 pub mod panel;
+pub mod proxmox;
 pub mod requests;
 pub mod server;
 pub mod tls;
@@ -33,7 +34,7 @@ pub mod vpncp;
 pub mod wire;
 
 /// Every kind of panel there is.
-pub const PANELS: &[panel::Kind] = &[minio::KIND, vpncp::KIND];
+pub const PANELS: &[panel::Kind] = &[minio::KIND, proxmox::KIND, vpncp::KIND];
 
 /// The kind with this name.
 pub fn kind(name: &str) -> Option<&'static panel::Kind> {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::panel::{self, SimulatedPanel};
-use whmeter_simulators::{PANELS, minio, vpncp};
+use whmeter_simulators::{PANELS, minio, proxmox, vpncp};
 
 /// Fake hosting panels over real HTTP(S), for tests and demonstrations.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ struct Arguments {
 enum Panel {
     /// An object storage: MinIO, AIStor or RustFS.
     Minio(Minio),
+    /// A Proxmox VE cluster.
+    Proxmox(Proxmox),
     /// A VPN panel: PUQ VPNcp of either generation.
     Vpncp(Vpncp),
     /// Every panel there is, on free ports.
@@ -74,6 +76,27 @@ struct Minio {
     /// Whose server it is: minio, rustfs or aistor.
     #[arg(long, default_value = "minio", value_parser = flavour)]
     flavour: minio::Flavour,
+}
+
+#[derive(Args)]
+struct Proxmox {
+    #[command(flatten)]
+    common: Common,
+    /// The user, with its realm.
+    #[arg(long, default_value = "whmeter@pve")]
+    user: String,
+    /// The name of its API token.
+    #[arg(long, default_value = "metrics")]
+    token: String,
+    /// The token's secret, and the user's password.
+    #[arg(long, default_value = "6f1c2b1e-9c2d-4b6e-8f00-2d9a6f1e7c55")]
+    secret: String,
+    /// How many nodes it has; each listens on a port of its own.
+    #[arg(long, default_value_t = 3)]
+    nodes: usize,
+    /// The release: 7, 8 or 9.
+    #[arg(long = "release", default_value_t = 9, value_parser = clap::value_parser!(u8).range(7..=9))]
+    version: u8,
 }
 
 #[derive(Args)]
@@ -148,6 +171,18 @@ async fn start(wanted: Panel) -> Result<Vec<Box<dyn SimulatedPanel>>> {
             };
             options.switches.flavour = told.flavour;
             Ok(vec![Box::new(minio::Panel::start(options).await?)])
+        }
+        Panel::Proxmox(told) => {
+            let mut options = proxmox::Options {
+                common: told.common.into(),
+                user: told.user,
+                token: told.token,
+                secret: told.secret,
+                nodes: told.nodes,
+                ..proxmox::Options::default()
+            };
+            options.switches.version = told.version;
+            Ok(vec![Box::new(proxmox::Panel::start(options).await?)])
         }
         Panel::Vpncp(told) => {
             let mut options = vpncp::Options { common: told.common.into(), ..vpncp::Options::default() };

@@ -40,6 +40,12 @@ pub enum Deed {
     Vanish,
     /// It is back.
     Reappear,
+    /// It is switched off: moves nothing, and keeps what it holds.
+    Halt,
+    /// It runs again.
+    GoOn,
+    /// So much of what passed before was shown by no answer and never will be: the panel itself forgot it.
+    Forget(Traffic),
 }
 
 impl Truth {
@@ -115,6 +121,18 @@ impl Truth {
         Some(self.traffic(account, to)? - self.traffic(account, from)?)
     }
 
+    /// Bytes that passed, and that the panel forgot after `from` and until `to` without ever showing them:
+    /// no client can know of them.
+    pub fn forgotten_between(&self, account: &str, from: i64, to: i64) -> Traffic {
+        let accounts = self.read();
+        let parts = accounts.get(account).into_iter().flat_map(Parts::values);
+        let deeds = parts.flat_map(|part| &part.deeds).filter(|(at, _)| *at > from && *at <= to);
+        deeds.fold(Traffic::default(), |sum, (_, deed)| match deed {
+            Deed::Forget(bytes) => sum + *bytes,
+            _ => sum,
+        })
+    }
+
     /// Records what was done to a part at an instant; false when there is no such part.
     pub fn did(&self, account: &str, part: &str, at: i64, deed: Deed) -> bool {
         let mut accounts = self.write();
@@ -179,7 +197,7 @@ impl Part {
                 Deed::ChangeLevel(bytes) => changed += i128::from(*bytes),
                 Deed::Vanish => gone = true,
                 Deed::Reappear => gone = false,
-                Deed::Move(_) => {}
+                Deed::Move(_) | Deed::Halt | Deed::GoOn | Deed::Forget(_) => {}
             }
         }
         if gone {
@@ -193,14 +211,22 @@ impl Part {
     fn traffic(&self, at: i64) -> Traffic {
         let mut moved = Traffic::default();
         let mut since = Some(Traffic::default());
+        let (mut gone, mut halted) = (false, false);
         for (then, deed) in self.until(at) {
-            match (deed, since) {
-                (Deed::Move(bytes), _) => moved = moved + *bytes,
-                (Deed::Vanish, Some(base)) => {
+            match deed {
+                Deed::Move(bytes) => moved = moved + *bytes,
+                Deed::Vanish => gone = true,
+                Deed::Reappear => gone = false,
+                Deed::Halt => halted = true,
+                Deed::GoOn => halted = false,
+                _ => continue,
+            }
+            match (gone || halted, since) {
+                (true, Some(base)) => {
                     moved = moved + (self.growth.traffic(*then) - base);
                     since = None;
                 }
-                (Deed::Reappear, None) => since = Some(self.growth.traffic(*then)),
+                (false, None) => since = Some(self.growth.traffic(*then)),
                 _ => {}
             }
         }
@@ -269,5 +295,22 @@ mod tests {
         let back = truth.traffic_between("7-41", NOW + 3_600, NOW + 7_200);
         assert_eq!(back, self::truth().traffic_between("7-41", NOW + 3_600, NOW + 7_200));
         assert_eq!(truth.level("nobody", NOW), None);
+    }
+
+    #[test]
+    fn the_halted_move_nothing_and_what_is_forgotten_was_moved_all_the_same() {
+        let truth = truth();
+        truth.did_to_all("7-41", NOW, Deed::Halt);
+        truth.did_to_all("7-41", NOW + 60, Deed::Vanish);
+        truth.did_to_all("7-41", NOW + 120, Deed::GoOn);
+        assert_eq!(truth.traffic_between("7-41", NOW, NOW + 600), Some(Traffic::default()));
+        truth.did_to_all("7-41", NOW + 600, Deed::Reappear);
+        let span = (NOW + 600, NOW + 4_200);
+        let moved = truth.traffic_between("7-41", span.0, span.1);
+        assert_eq!(moved, self::truth().traffic_between("7-41", span.0, span.1));
+        truth.did("7-41", "a", NOW + 700, Deed::Forget(Traffic { received: 5, sent: 7 }));
+        assert_eq!(truth.traffic_between("7-41", span.0, span.1), moved);
+        assert_eq!(truth.forgotten_between("7-41", NOW + 600, NOW + 700).sent, 7);
+        assert_eq!(truth.forgotten_between("7-41", NOW + 700, NOW + 900), Traffic::default());
     }
 }

@@ -12,12 +12,14 @@ use crate::http::{Http, HttpError, ProbeStep};
 use crate::settings::{Section, SettingsError};
 
 mod minio;
+mod proxmox;
 mod vpncp;
 
 /// Every kind of panel whmeter knows.
 pub const KINDS: &[Kind] = &[
     //
     minio::KIND,
+    proxmox::KIND,
     vpncp::KIND,
 ];
 

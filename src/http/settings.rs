@@ -83,7 +83,9 @@ pub(super) fn client(settings: &HttpSettings, section: &Section) -> Result<Clien
             // We retry by our own rules; twice would be impolite.
             .retry(reqwest::retry::never())
             .gzip(true)
-            .pool_idle_timeout(Duration::from_secs(30))
+            // Shorter than the shortest patience of a panel (Proxmox VE hangs up after 5 s): a connection
+            // that it closes while a call is being written would look like a broken answer.
+            .pool_idle_timeout(Duration::from_secs(4))
             .tls_danger_accept_invalid_certs(settings.tls_insecure)
     };
     let key = if settings.tls_ca_file.is_some() { "tls_ca_file" } else { "tls" };

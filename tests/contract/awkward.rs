@@ -18,7 +18,7 @@ pub struct Awkward {
     pub meddle: for<'a> fn(&'a dyn SimulatedPanel, &'a str) -> BoxFuture<'a, ()>,
 }
 
-const ALL: &[Awkward] = &[crate::minio::AWKWARD, crate::vpncp::AWKWARD];
+const ALL: &[Awkward] = &[crate::minio::AWKWARD, crate::proxmox::AWKWARD, crate::vpncp::AWKWARD];
 
 /// A new kind adds itself to the list above.
 pub fn of(kind: &str) -> &'static Awkward {

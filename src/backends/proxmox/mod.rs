@@ -1,0 +1,301 @@
+//! Proxmox VE 7.4 to 9: bytes sent and received per guest, and what containers store.
+//!
+//! One call lists everybody with counters that begin anew whenever a guest does, so the story of a poll
+//! is: who is there, whose are they, what did they count. `README.md` beside this file tells the traps.
+
+mod accounts;
+mod check;
+mod cluster;
+mod guests;
+mod memory;
+mod mend;
+mod power;
+mod rate;
+mod refusal;
+mod replug;
+mod rrd;
+mod session;
+mod settings;
+mod storage;
+mod switch;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use bytes::Bytes as Body;
+use futures_util::StreamExt;
+
+use self::accounts::Owner;
+use self::cluster::{Guest, GuestKind, Listing};
+use self::guests::{Cards, Claimed, Counted, Trouble};
+use self::refusal::Failure;
+use self::replug::LastHeard;
+use self::session::{AT_ONCE, Ask as Call, Session};
+use self::settings::{Rules, Traffic};
+use self::storage::Sizes;
+use self::wire::{Config, Envelope, Machine};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past};
+use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Source, Unclaimed};
+use crate::http::Http;
+use crate::settings::{Section, SettingsError};
+
+/// What the house knows about Proxmox VE before it opens one.
+pub(super) const KIND: Kind = Kind {
+    name: "proxmox",
+    meters: &[Meter::TrafficOut, Meter::TrafficIn, Meter::StorageUsed],
+    can_limit: true,
+    sample: include_str!("sample.toml"),
+    open,
+};
+
+fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
+    let (access, rules) = settings::read(section)?;
+    Ok(Box::new(Proxmox {
+        session: Session::new(http, access),
+        rules,
+        last_heard: Mutex::default(),
+        sizes: Mutex::default(),
+    }))
+}
+
+struct Proxmox {
+    session: Session,
+    rules: Rules,
+    last_heard: Mutex<LastHeard>,
+    sizes: Mutex<Sizes>,
+}
+
+/// Where a guest is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    kind: GuestKind,
+    vmid: u64,
+    node: String,
+}
+
+impl Place {
+    fn of(guest: &Guest<'_>) -> Place {
+        Place { kind: guest.kind, vmid: guest.vmid, node: guest.node().to_string() }
+    }
+
+    /// `qemu/104`.
+    fn id(&self) -> String {
+        format!("{}/{}", self.kind.name(), self.vmid)
+    }
+
+    /// The path of a call about the guest.
+    fn path(&self, call: &str) -> String {
+        format!("nodes/{}/{}/{}/{call}", self.node, self.kind.name(), self.vmid)
+    }
+}
+
+#[async_trait]
+impl Backend for Proxmox {
+    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+        let (body, mut spare) = (self.rows().await?, Vec::new());
+        let mut listing = Listing::read(&body, &mut spare)?;
+        if listing.guests.is_empty() || listing.nodes.is_empty() {
+            self.why_empty(&listing).await?;
+        }
+        if listing.nameless > 0 {
+            harvest.warn(format!("{} rows of guests do not tell their number", listing.nameless));
+        }
+        let guests = std::mem::take(&mut listing.guests);
+        let mut claimed = self.claimed(guests, harvest);
+        if let Some(only) = &ask.only {
+            claimed.retain(|claimed| claimed.account == *only);
+        }
+        let found = self.counted(&listing, claimed).await;
+        let replugged = self.replugged(&found).await;
+        let card = if self.rules.traffic == Traffic::Net0 { "/net0" } else { "" };
+        for (index, (claimed, counts)) in found.iter().enumerate() {
+            let source = format!("{}{card}", claimed.guest.id());
+            let Ok(source) = Source::new(&source) else { continue };
+            self.facts(claimed, harvest);
+            let again = replugged.contains(&index);
+            guests::traffic(harvest, &claimed.account, &source, counts.as_ref(), again, ask.now);
+        }
+        self.storage(&listing, &found, ask, harvest).await;
+        self.policies(&ask.limited, &found, harvest).await;
+        if let Ok(mut last) = self.last_heard.lock() {
+            last.hear(&found, ask.only.is_none());
+        }
+        match &ask.only {
+            Some(only) => harvest.keep_only(only),
+            None if listing.is_complete() => harvest.listed_everyone(),
+            None => {}
+        }
+        Ok(())
+    }
+
+    async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError> {
+        self.charts(past, harvest).await
+    }
+
+    async fn check(&self, steps: &mut Vec<CheckStep>) {
+        self.check_all(steps).await;
+    }
+
+    async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
+        self.remembered(account).await
+    }
+
+    async fn apply(
+        &self,
+        account: &AccountName,
+        policy: Policy,
+        memory: &Memory,
+    ) -> Result<Applied, BackendError> {
+        self.switched(account, policy, memory).await
+    }
+}
+
+impl Proxmox {
+    /// Everybody and everything, from one node's memory.
+    async fn rows(&self) -> Result<Body, BackendError> {
+        Ok(self.session.call(Call::get("cluster/resources", "VM.Audit")).await?.body().clone())
+    }
+
+    /// The configuration of a guest as it is in force, without changes that wait for the next start.
+    async fn config(&self, place: &Place) -> Result<Config, Failure> {
+        self.session.json(Call::get(place.path("config"), "VM.Audit").with(&[("current", "1")])).await
+    }
+
+    /// A list without guests is told by a cluster that has none, and to a user who may see none.
+    async fn why_empty(&self, listing: &Listing<'_>) -> Result<(), BackendError> {
+        let granted = self.granted().await?;
+        if !granted.contains("VM.Audit") {
+            return Err(BackendError::Refused(
+                "the right VM.Audit is missing, so no guest is shown; give the role PVEAuditor on / to the user and \
+                 to the token"
+                    .into(),
+            ));
+        }
+        if listing.nodes.is_empty() {
+            let detail = "no row of a node, without which no figure can be believed".into();
+            return Err(BackendError::Unexpected { at: "cluster/resources".into(), detail });
+        }
+        Ok(())
+    }
+
+    /// The guests that belong to accounts; says whose the others are: nobody's.
+    fn claimed<'a>(&self, guests: Vec<Guest<'a>>, harvest: &mut Harvest) -> Vec<Claimed<'a>> {
+        let mut claimed = Vec::with_capacity(guests.len());
+        let mut untold = 0;
+        for guest in guests {
+            let name = match self.rules.mapping.owner(&guest) {
+                Owner::Account(name) => name,
+                Owner::Untold => match self.last_account(&guest) {
+                    Some(account) => {
+                        claimed.push(Claimed { guest, account });
+                        continue;
+                    }
+                    None => {
+                        untold += 1;
+                        continue;
+                    }
+                },
+                Owner::Orphan => {
+                    harvest.unclaimed(Unclaimed { what: guest.id(), why: "orphan", level: None });
+                    continue;
+                }
+                Owner::Ambiguous => {
+                    harvest.unclaimed(Unclaimed { what: guest.id(), why: "ambiguous", level: None });
+                    continue;
+                }
+            };
+            match AccountName::new(&name) {
+                Ok(account) => claimed.push(Claimed { guest, account }),
+                Err(error) => harvest.warn(format!("{} cannot be metered: {error}", guest.id())),
+            }
+        }
+        if untold > 0 {
+            harvest.warn(format!(
+                "{untold} guests are on silent nodes, and their rows do not tell whose they are"
+            ));
+        }
+        claimed
+    }
+
+    fn last_account(&self, guest: &Guest<'_>) -> Option<AccountName> {
+        self.last_heard.lock().ok()?.account(guest).cloned()
+    }
+
+    /// What every guest has counted, by the listing or by its first network card.
+    async fn counted<'a>(&self, listing: &Listing<'a>, claimed: Vec<Claimed<'a>>) -> Vec<Counted<'a>> {
+        if self.rules.traffic == Traffic::All {
+            let count = |claimed: Claimed<'a>| {
+                let counts = guests::counts(&claimed.guest, listing);
+                (claimed, counts)
+            };
+            return claimed.into_iter().map(count).collect();
+        }
+        let bodies = self.machines(listing, &claimed).await;
+        let cards: BTreeMap<&str, Cards<'_>> =
+            bodies.iter().map(|(node, body)| (node.as_str(), read_cards(node, body))).collect();
+        let mut found = Vec::with_capacity(claimed.len());
+        for claimed in claimed {
+            let counts = match claimed.guest.kind {
+                GuestKind::Qemu => {
+                    guests::first_card(&claimed.guest, listing, cards.get(claimed.guest.node()))
+                }
+                GuestKind::Lxc => {
+                    let detail =
+                        format!("{}: containers have no counters per network card", claimed.guest.id());
+                    Err(Trouble::new(Reason::NotOffered, detail))
+                }
+            };
+            found.push((claimed, counts));
+        }
+        found
+    }
+
+    /// The machines of every node that has a running one, one call per node.
+    async fn machines(
+        &self,
+        listing: &Listing<'_>,
+        claimed: &[Claimed<'_>],
+    ) -> Vec<(String, Result<Body, Trouble>)> {
+        let running = claimed.iter().map(|claimed| &claimed.guest);
+        let running = running.filter(|guest| guest.kind == GuestKind::Qemu && guest.runs());
+        let nodes: std::collections::BTreeSet<String> = running
+            .filter(|guest| listing.silence(guest.node()).is_none())
+            .map(|guest| guest.node().to_string())
+            .collect();
+        let asked = nodes.into_iter().map(|node| async move {
+            let call = Call::get(format!("nodes/{node}/qemu"), "VM.Audit").with(&[("full", "1")]);
+            let body = self.session.call(call).await.map(|answer| answer.body().clone());
+            let trouble = |failure| {
+                let error = BackendError::from(failure);
+                Trouble::new(error.reason(), error.to_string())
+            };
+            (node, body.map_err(trouble))
+        });
+        let asked: Vec<_> = asked.collect();
+        futures_util::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
+    }
+
+    /// What else the listing tells of an account.
+    fn facts(&self, claimed: &Claimed<'_>, harvest: &mut Harvest) {
+        let facts = harvest.facts(&claimed.account);
+        let row = &claimed.guest.row;
+        if facts.package.is_none() {
+            facts.package = row.pool.text().map(str::to_string);
+        }
+        if facts.domain.is_none() {
+            facts.domain = row.name.text().filter(|name| name.contains('.')).map(str::to_string);
+        }
+    }
+}
+
+fn read_cards<'b>(node: &str, body: &'b Result<Body, Trouble>) -> Cards<'b> {
+    let body = body.as_ref().map_err(Clone::clone)?;
+    let machines: Envelope<Vec<Machine<'b>>> = serde_json::from_slice(body).map_err(|error| {
+        Trouble::new(Reason::Unexpected, format!("nodes/{node}/qemu: expected machines as JSON: {error}"))
+    })?;
+    Ok(machines.data.into_iter().filter_map(|machine| Some((machine.vmid.whole()?, machine))).collect())
+}

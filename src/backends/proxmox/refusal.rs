@@ -1,0 +1,119 @@
+//! The cluster's own no, and what it means for the caller. Pure.
+//!
+//! Told by status number (595 to 599 have no names), and by texts only where nothing else tells.
+
+use serde::Deserialize;
+
+use crate::backends::BackendError;
+use crate::http::Answer;
+
+/// Why a call did not succeed: the cluster said no in its own words, or there is no answer.
+#[derive(Clone, Debug)]
+pub(super) enum Failure {
+    Said(Said),
+    Failed(BackendError),
+}
+
+/// The cluster's own no.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    /// What was asked.
+    pub call: String,
+    pub status: u16,
+    /// The reason phrase, and the message where the body has one: old releases tell only in the first,
+    /// proxies keep only the second.
+    message: String,
+    /// The right the call needs.
+    right: &'static str,
+    html: bool,
+    sketch: String,
+}
+
+/// The body of a refusal since pve-http-server 5.2.0; before it is `{"data":null}`.
+#[derive(Deserialize)]
+struct ErrorBody {
+    #[serde(default)]
+    message: Option<String>,
+}
+
+impl Said {
+    /// Takes an answer without success.
+    pub fn new(call: String, right: &'static str, answer: &Answer) -> Said {
+        let body: Option<ErrorBody> = serde_json::from_slice(answer.body()).ok();
+        let told = body.and_then(|body| body.message).unwrap_or_default();
+        let html = answer.is_html();
+        let sketch = if html { answer.sketch() } else { answer.sketch_head() };
+        let message = format!("{} {told}", answer.reason());
+        Said { call, status: answer.status(), message, right, html, sketch }
+    }
+
+    /// Whether the guest is not on that node (any more): PVE::QemuConfig and PVE::LXC::Config, load_config.
+    pub fn is_gone(&self) -> bool {
+        self.says("configuration file") && self.says("does not exist")
+    }
+
+    /// Whether somebody else wrote the configuration in between: PVE::Tools::assert_if_modified and its
+    /// older wording.
+    pub fn is_stale(&self) -> bool {
+        self.says("checksum mismatch") || self.says("detected modified configuration")
+    }
+
+    /// Whether a backup, migration or the like holds the guest.
+    pub fn is_locked(&self) -> bool {
+        self.says("is locked") || self.says("can't lock file")
+    }
+
+    /// Whether the text stands in the answer, in whatever case.
+    pub fn says(&self, text: &str) -> bool {
+        self.message.to_lowercase().contains(text)
+    }
+}
+
+impl From<Said> for BackendError {
+    fn from(said: Said) -> BackendError {
+        let Said { call, right, sketch, .. } = &said;
+        if said.html {
+            let detail = format!("not the API of Proxmox VE (another port, or a page for people?): {sketch}");
+            return BackendError::Unexpected { at: call.clone(), detail };
+        }
+        match said.status {
+            401 => {
+                BackendError::Refused(format!("user or secret is wrong, expired or switched off ({sketch})"))
+            }
+            403 if said.says("need proper ticket") => {
+                BackendError::Refused(format!("{call} is closed to API tokens ({sketch})"))
+            }
+            403 => BackendError::Refused(format!(
+                "{call} needs the right {right} ({sketch}); a token with privilege separation needs it too"
+            )),
+            // The server's own client could not connect to the node it asked for us.
+            595 => {
+                BackendError::Unreachable(format!("{call}: the node does not answer its cluster ({sketch})"))
+            }
+            596..=599 => BackendError::Busy {
+                after: None,
+                detail: format!("{call}: the node did not answer its cluster in time ({sketch})"),
+            },
+            500.. if said.is_locked() => {
+                BackendError::Busy { after: None, detail: format!("{call}: the guest is locked ({sketch})") }
+            }
+            501 => BackendError::NotOffered(format!("this release has no {call} ({sketch})")),
+            _ => BackendError::Unexpected { at: call.clone(), detail: said.sketch },
+        }
+    }
+}
+
+impl From<Failure> for BackendError {
+    fn from(failure: Failure) -> BackendError {
+        match failure {
+            Failure::Said(said) => said.into(),
+            Failure::Failed(error) => error,
+        }
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Failure {
+        Failure::Failed(error)
+    }
+}

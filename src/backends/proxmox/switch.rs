@@ -1,0 +1,177 @@
+//! Limits all guests of an account, or restores them: one after the other, each on the node it is on.
+//!
+//! Decides nothing about a single guest; `rate.rs` and `power.rs` do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::StreamExt;
+
+use super::accounts::Owner;
+use super::cluster::Listing;
+use super::guests::Counted;
+use super::memory::{self, Remembered};
+use super::refusal::Failure;
+use super::session::AT_ONCE;
+use super::settings::Limited;
+use super::{Applied, BackendError, Memory, Place, Proxmox};
+use crate::domain::{AccountName, Harvest, Policy};
+
+impl Proxmox {
+    /// What a later restore needs.
+    pub(super) async fn remembered(&self, account: &AccountName) -> Result<Memory, BackendError> {
+        let places = self.places(account).await?;
+        let remembered = match self.rules.limited {
+            Limited::Rate => {
+                let mut guests = BTreeMap::new();
+                for place in &places {
+                    guests.insert(place.id(), self.cards_before(place).await?);
+                }
+                Remembered::Rate { ours: self.rules.limited_rate.clone(), guests }
+            }
+            Limited::Pause => {
+                let mut guests = BTreeMap::new();
+                for place in &places {
+                    guests.insert(place.id(), self.was(place).await?);
+                }
+                Remembered::Pause { guests }
+            }
+        };
+        memory::kept(&remembered)
+    }
+
+    /// Puts every guest of the account under `policy`. One that cannot be switched does not keep the
+    /// others from it; the first trouble is what the caller hears.
+    pub(super) async fn switched(
+        &self,
+        account: &AccountName,
+        policy: Policy,
+        memory: &Memory,
+    ) -> Result<Applied, BackendError> {
+        let places = self.places(account).await?;
+        let remembered = memory::recalled(memory)?;
+        match (&remembered, self.rules.limited) {
+            (Remembered::Rate { .. }, Limited::Rate) | (Remembered::Pause { .. }, Limited::Pause) => {}
+            (Remembered::Rate { .. }, _) => return Err(memory::other_way("rate")),
+            (Remembered::Pause { .. }, _) => return Err(memory::other_way("pause")),
+        }
+        let mut trouble = None;
+        let mut sum = Applied::AlreadySo;
+        for place in &places {
+            match self.switched_one(account, place, policy, &remembered).await {
+                Ok(applied) => sum = both(sum, applied),
+                Err(error) => trouble = trouble.or(Some(error)),
+            }
+        }
+        trouble.map_or(Ok(sum), Err)
+    }
+
+    async fn switched_one(
+        &self,
+        account: &AccountName,
+        place: &Place,
+        policy: Policy,
+        remembered: &Remembered,
+    ) -> Result<Applied, BackendError> {
+        match self.try_switch(place, policy, remembered).await {
+            // It has moved since it was listed.
+            Err(Failure::Said(said)) if said.is_gone() => {
+                let places = self.places(account).await?;
+                let Some(now) = places.iter().find(|other| other.id() == place.id()) else {
+                    return Err(BackendError::NoSuchAccount(account.clone()));
+                };
+                Ok(self.try_switch(now, policy, remembered).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn try_switch(
+        &self,
+        place: &Place,
+        policy: Policy,
+        remembered: &Remembered,
+    ) -> Result<Applied, Failure> {
+        let newer = || Applied::LeftAlone {
+            found: format!("{} joined the account after it was first limited", place.id()),
+        };
+        match remembered {
+            Remembered::Rate { ours, guests } => match guests.get(&place.id()) {
+                Some(cards) => self.set_rate(place, policy, ours, cards).await,
+                None => Ok(newer()),
+            },
+            Remembered::Pause { guests } => match guests.get(&place.id()) {
+                Some(was) => self.set_power(place, policy, *was).await,
+                None => Ok(newer()),
+            },
+        }
+    }
+
+    /// Where the guests of an account are now.
+    async fn places(&self, account: &AccountName) -> Result<Vec<Place>, BackendError> {
+        let (body, mut spare) = (self.rows().await?, Vec::new());
+        let listing = Listing::read(&body, &mut spare)?;
+        let name = Owner::Account(account.to_string());
+        let ours = |guest: &&super::Guest<'_>| match self.rules.mapping.owner(guest) {
+            Owner::Untold => self.last_account(guest).as_ref() == Some(account),
+            owner => owner == name,
+        };
+        let places: Vec<Place> = listing.guests.iter().filter(ours).map(Place::of).collect();
+        if places.is_empty() {
+            if listing.guests.is_empty() {
+                self.why_empty(&listing).await?;
+            }
+            return Err(BackendError::NoSuchAccount(account.clone()));
+        }
+        Ok(places)
+    }
+
+    /// Which policy each of the accounts in `limited` shows.
+    pub(super) async fn policies(
+        &self,
+        limited: &[AccountName],
+        found: &[Counted<'_>],
+        harvest: &mut Harvest,
+    ) {
+        let wanted: BTreeSet<&AccountName> = limited.iter().collect();
+        let guests = found.iter().map(|(claimed, _)| claimed);
+        let asked = guests.filter(|claimed| wanted.contains(&claimed.account)).map(|claimed| async move {
+            let shown = match self.rules.limited {
+                Limited::Rate => self.shown_rate(&Place::of(&claimed.guest)).await,
+                Limited::Pause => Ok(super::power::shown(&claimed.guest)),
+            };
+            (&claimed.account, shown)
+        });
+        let asked: Vec<_> = asked.collect();
+        let answers: Vec<_> = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+        let mut shown: BTreeMap<&AccountName, Vec<Option<Policy>>> = BTreeMap::new();
+        for (account, answer) in answers {
+            let policy = answer.unwrap_or_else(|failure| {
+                let error = BackendError::from(failure);
+                harvest.warn(format!("whether {account} is still limited cannot be seen: {error}"));
+                None
+            });
+            shown.entry(account).or_default().push(policy);
+        }
+        for (account, policies) in shown {
+            // One guest that runs free makes the account a free one; one that is neither, neither.
+            let all = |policy| policies.iter().all(|one| *one == Some(policy));
+            harvest.facts(account).policy = match () {
+                () if policies.contains(&Some(Policy::Standard)) => Some(Policy::Standard),
+                () if all(Policy::Limited) => Some(Policy::Limited),
+                () => None,
+            };
+        }
+    }
+}
+
+/// Two guests of one account together: what was left alone is said before what was done.
+fn both(one: Applied, other: Applied) -> Applied {
+    match (one, other) {
+        (Applied::LeftAlone { found }, Applied::LeftAlone { found: more }) => {
+            Applied::LeftAlone { found: format!("{found}; {more}") }
+        }
+        (left @ Applied::LeftAlone { .. }, _) | (_, left @ Applied::LeftAlone { .. }) => left,
+        (Applied::Done, _) | (_, Applied::Done) => Applied::Done,
+        (Applied::AlreadySo, Applied::AlreadySo) => Applied::AlreadySo,
+    }
+}
