@@ -64,21 +64,21 @@ async fn a_rate_is_set_on_every_card_and_nothing_else_of_it_changes() {
 async fn a_rate_outlives_what_gets_in_between() {
     let (panel, pair) = start(8).await;
     let backend = pair.backend();
-    let key = account("101");
+    let key = account("100");
     let memory = backend.remember(&key).await.unwrap();
     let limit = async || backend.apply(&key, Policy::Limited, &memory).await;
 
-    on(&panel, "101", json!({"op": "lock", "by": "backup"}));
+    on(&panel, "100", json!({"op": "lock", "by": "backup"}));
     let error = limit().await.unwrap_err();
     assert!(matches!(&error, BackendError::Busy { detail, .. } if detail.contains("locked")), "{error:?}");
-    on(&panel, "101", json!({"op": "unlock"}));
+    on(&panel, "100", json!({"op": "unlock"}));
 
-    on(&panel, "101", json!({"op": "wait", "key": "net0", "value": "virtio=BC:24:11:00:00:01,bridge=vmbr9"}));
+    on(&panel, "100", json!({"op": "wait", "key": "net0", "value": "virtio=BC:24:11:00:00:01,bridge=vmbr9"}));
     let error = limit().await.unwrap_err();
     assert!(matches!(&error, BackendError::Busy { detail, .. } if detail.contains("net0")), "{error:?}");
-    assert_eq!(panel.is_limited("101"), Some(false));
+    assert_eq!(panel.is_limited("100"), Some(false));
     // The next start brings it into force: another card than the one remembered.
-    on(&panel, "101", json!({"op": "restart"}));
+    on(&panel, "100", json!({"op": "restart"}));
     assert!(matches!(limit().await.unwrap(), Applied::LeftAlone { .. }));
 
     // Another guest; it moved a moment ago, and the listing still says where it was.
