@@ -1,7 +1,9 @@
-//! What a poll of 10,000 Proxmox guests costs: from the wire to the harvest, settled and committed.
-//! The answers are the fake cluster's, made beforehand and served as finished bytes. Prints a table.
+//! What a poll of 10,000 Proxmox guests costs: step by step in this process, and as the daemon itself
+//! spends it, in processor time, memory and calls. The answers are the fake cluster's, made beforehand
+//! and served as finished bytes. Prints a table.
 
 use std::path::Path;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -24,7 +26,11 @@ const GUESTS: usize = 10_000;
 fn main() {
     let runs: usize = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(15);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(polls(runs + 1));
+    runtime.block_on(async {
+        let answers = answers(runs + 1).await;
+        polls(&answers).await;
+        daemon(&answers).await;
+    });
 }
 
 /// The listing of each minute.
@@ -46,9 +52,10 @@ async fn answers(count: usize) -> Vec<bytes::Bytes> {
     answers
 }
 
-/// A backend of a server that gives one answer after the other.
-async fn backend(answers: Vec<bytes::Bytes>) -> Box<dyn Backend> {
-    let (answers, turn) = (Arc::new(answers), Arc::new(AtomicUsize::new(0)));
+/// A server that gives one answer after the other, and counts how often it was asked.
+async fn server(answers: &[bytes::Bytes]) -> (String, Arc<AtomicUsize>) {
+    let (answers, asked) = (Arc::new(answers.to_vec()), Arc::new(AtomicUsize::new(0)));
+    let turn = Arc::clone(&asked);
     let answer = move || {
         let answer = answers[turn.fetch_add(1, Ordering::Relaxed) % answers.len()].clone();
         async move { ([(header::CONTENT_TYPE, "application/json;charset=UTF-8")], answer).into_response() }
@@ -56,6 +63,11 @@ async fn backend(answers: Vec<bytes::Bytes>) -> Box<dyn Backend> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    (url, asked)
+}
+
+async fn backend(answers: &[bytes::Bytes]) -> Box<dyn Backend> {
+    let (url, _) = server(answers).await;
     let text = format!("url = '{url}'\nuser = 'a@b!c'\nsecret = 's'");
     let mut section = Section::new(text.parse().expect("toml"), Path::new("."));
     let http: HttpSettings = section.take().expect("settings");
@@ -64,9 +76,8 @@ async fn backend(answers: Vec<bytes::Bytes>) -> Box<dyn Backend> {
     (kind.open)(section, http).expect("opened")
 }
 
-async fn polls(runs: usize) {
-    let answers = answers(runs).await;
-    let size = answers[0].len();
+async fn polls(answers: &[bytes::Bytes]) {
+    let (runs, size) = (answers.len(), answers[0].len());
     let backend = backend(answers).await;
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(StoreSettings::default(), folder.path()).await.expect("a store");
@@ -109,4 +120,60 @@ fn row(name: &str, times: &mut [Duration]) {
     times.sort();
     let shown = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
     println!("{name:<62} {:>10} {:>10}", shown(times[times.len() / 2]), shown(times[0]));
+}
+
+/// The daemon itself, whose clock a file tells: a minute passes every other second.
+async fn daemon(answers: &[bytes::Bytes]) {
+    let (url, asked) = server(answers).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    let config = format!(
+        "[http]\nlisten = \"127.0.0.1:0\"\n\n[[backend]]\nkind = \"proxmox\"\nname = \"pve\"\nevery = \"1m\"\n\
+         url = \"{url}\"\nuser = \"a@b!c\"\nsecret = \"s\"\n"
+    );
+    write("whmeter.toml", &config);
+    let tell = |minute: usize| write("now", &(NOW + 60 * minute as i64).to_string());
+    tell(0);
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_whmeter"));
+    program.arg("serve").current_dir(folder.path()).env("WHMETER_NOW", "@now");
+    let mut child = program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    let mut minute = 0;
+    // The first polls make everything, and fill the pools.
+    while asked.load(Ordering::Relaxed) < 3 {
+        minute += 1;
+        tell(minute);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    let (calls, spent) = (asked.load(Ordering::Relaxed), processor_time(child.id()));
+    let polls = answers.len().min(12);
+    for _ in 0..polls {
+        minute += 1;
+        tell(minute);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    }
+    let calls = asked.load(Ordering::Relaxed) - calls;
+    let spent = (processor_time(child.id()) - spent) / calls.max(1) as u32;
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
+    let memory = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0
+    };
+    println!("\nthe daemon over {polls} minutes, {calls} calls");
+    println!(
+        "{:<62} {:>7.0} ms",
+        "processor time a poll, the page it renders included",
+        spent.as_secs_f64() * 1000.0
+    );
+    println!("{:<62} {:>7.1} MiB", "memory resident", memory("VmRSS:"));
+    println!("{:<62} {:>7.1} MiB", "memory at most", memory("VmHWM:"));
+    child.kill().and_then(|()| child.wait()).expect("ended");
+}
+
+/// Processor time of a process so far, in the kernel's hundredths of a second.
+fn processor_time(id: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 =
+        after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }

@@ -32,6 +32,6 @@ fn the_demo_plays_its_history_and_every_line_of_it_adds_up() {
             .output()
             .unwrap();
         let why = String::from_utf8_lossy(&explained.stdout);
-        assert!(explained.status.success() && why.contains("add up to the stored days"), "{why}");
+        assert!(explained.status.success() && why.contains("add up to what is stored"), "{why}");
     }
 }

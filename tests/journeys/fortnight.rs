@@ -235,5 +235,5 @@ async fn check_explained(site: &Site, accounts: &[String], now: i64) {
         }
     }
     let text = site.at(now, &["explain", "s3", "7-41", "traffic_out", "--month", "2026-11"]).await.good();
-    assert!(text.contains("add up to the stored days, to the byte"), "{text}");
+    assert!(text.contains("add up to what is stored, to the byte"), "{text}");
 }

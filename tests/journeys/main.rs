@@ -5,6 +5,7 @@
 mod access;
 mod demo;
 mod fortnight;
+mod history;
 mod killed;
 mod prometheus;
 mod serving;
