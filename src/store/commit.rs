@@ -1,11 +1,11 @@
 //! One poll, one transaction: beliefs, days, journal and the backend's version, or nothing at all.
 
-use std::collections::{BTreeSet, HashMap};
-
 use sqlx::AnyConnection;
+use tracing::{Instrument, trace_span};
 
 use super::book::Loaded;
 use super::journal::{append, body_of, failure_body};
+use super::put::ChangedSeries;
 use super::seen::changed_accounts;
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
@@ -59,7 +59,8 @@ impl Store {
         let before = loaded.version;
         let quiet = accounts.is_empty() && poll.settled.changes.is_empty();
         let version = if quiet { before } else { before + 1 };
-        let body = body_of(poll.harvest, &poll.settled, loaded.book.last_look, poll.at)?;
+        let body = trace_span!("journal")
+            .in_scope(|| body_of(poll.harvest, &poll.settled, loaded.book.last_look, poll.at))?;
 
         let mut tx = self.begin_write().await?;
         let last = self.claim_version(&mut tx, lease, before).await?;
@@ -67,15 +68,22 @@ impl Store {
         let series = self.put_series(&mut tx, &known, loaded, &poll.settled.changes, version).await?;
         self.put_beliefs(&mut tx, &series).await?;
         let day_points = self.put_days(&mut tx, &series).await?;
-        let new: HashMap<_, _> =
-            series.iter().map(|(id, change)| ((&change.account, change.meter), *id)).collect();
         let id_of = |account: &AccountName, meter| {
-            let known = || loaded.accounts.get(account)?.series.get(&meter).copied();
-            new.get(&(account, meter)).copied().or_else(known)
+            // Changes are in order of account and meter.
+            let key = |series: &ChangedSeries<'_>| {
+                (&series.change.account, series.change.meter).cmp(&(account, meter))
+            };
+            match series.binary_search_by(key) {
+                Ok(found) => Some(series[found].id),
+                Err(_) => loaded.accounts.get(account)?.series.get(&meter).copied(),
+            }
         };
         self.put_estimates(&mut tx, poll.harvest, id_of).await?;
         let chain = match &body {
-            Some(body) => append(self, &mut tx, lease, (last.0, &last.1), poll.at, body).await?,
+            Some(body) => {
+                let entry = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body);
+                entry.instrument(trace_span!("journal")).await?
+            }
             None => last.1,
         };
         let sql =
@@ -96,14 +104,19 @@ impl Store {
             let cells = [poll.at.into(), poll.at.into(), lease.backend.as_str().into()];
             run(&mut tx, self.dialect, sql, cells).await?;
         }
-        let ids: Vec<(AccountName, Meter, i64)> =
-            series.iter().map(|(id, change)| (change.account.clone(), change.meter, *id)).collect();
-        tx.commit().await?;
+        let new: Vec<(AccountName, Meter, i64)> = series
+            .iter()
+            .filter(|series| series.new)
+            .map(|series| (series.change.account.clone(), series.change.meter, series.id))
+            .collect();
+        tx.commit().instrument(trace_span!("disk")).await?;
 
-        let mut changed: BTreeSet<AccountName> = known.keys().cloned().collect();
-        changed.extend(poll.settled.changes.iter().map(|change| change.account.clone()));
+        let moved = poll.settled.changes.iter().map(|change| &change.account);
+        let mut changed: Vec<AccountName> = known.keys().chain(moved).cloned().collect();
+        changed.sort();
+        changed.dedup();
         loaded.accounts.extend(known);
-        for (account, meter, id) in ids {
+        for (account, meter, id) in new {
             if let Some(known) = loaded.accounts.get_mut(&account) {
                 known.series.insert(meter, id);
             }
@@ -111,7 +124,7 @@ impl Store {
         loaded.book.apply(poll.settled);
         loaded.version = version;
         if !quiet {
-            self.committed(&lease.backend, poll.kind, before, loaded, changed.into_iter().collect());
+            self.committed(&lease.backend, poll.kind, before, loaded, changed);
         }
         Ok(Committed { day_points, version })
     }

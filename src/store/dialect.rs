@@ -17,6 +17,8 @@ pub(super) enum Merge {
     Replace,
     /// The new value is added to it.
     Add,
+    /// It never changes: the old value stays, and so do the entries of its indexes.
+    Keep,
 }
 
 impl Dialect {
@@ -87,19 +89,21 @@ impl Dialect {
             Dialect::Mysql => " ON DUPLICATE KEY UPDATE ".to_string(),
             _ => format!(" ON CONFLICT ({}) DO UPDATE SET ", keys.join(", ")),
         });
-        let set: Vec<String> = rest.iter().map(|(name, merge)| self.set(table, name, *merge)).collect();
+        let set: Vec<String> =
+            rest.iter().filter_map(|(name, merge)| self.set(table, name, *merge)).collect();
         sql.push_str(&set.join(", "));
         self.placeholders(&sql).into_owned()
     }
 
-    fn set(self, table: &str, column: &str, merge: Merge) -> String {
+    fn set(self, table: &str, column: &str, merge: Merge) -> Option<String> {
         let new = match self {
             Dialect::Mysql => format!("VALUES({column})"),
             _ => format!("excluded.{column}"),
         };
         match merge {
-            Merge::Replace => format!("{column} = {new}"),
-            Merge::Add => format!("{column} = {table}.{column} + {new}"),
+            Merge::Replace => Some(format!("{column} = {new}")),
+            Merge::Add => Some(format!("{column} = {table}.{column} + {new}")),
+            Merge::Keep => None,
         }
     }
 }
@@ -110,13 +114,13 @@ mod tests {
 
     #[test]
     fn each_database_gets_its_own_upsert() {
-        let upsert =
-            |dialect: Dialect| dialect.upsert("t", &["k"], &[("a", Merge::Replace), ("b", Merge::Add)], 2);
+        let rest = [("a", Merge::Replace), ("b", Merge::Add), ("c", Merge::Keep)];
+        let upsert = |dialect: Dialect| dialect.upsert("t", &["k"], &rest, 2);
         assert_eq!(
             upsert(Dialect::Sqlite),
-            "INSERT INTO t (k, a, b) VALUES (?, ?, ?), (?, ?, ?) ON CONFLICT (k) DO UPDATE SET a = excluded.a, b = t.b + excluded.b"
+            "INSERT INTO t (k, a, b, c) VALUES (?, ?, ?, ?), (?, ?, ?, ?) ON CONFLICT (k) DO UPDATE SET a = excluded.a, b = t.b + excluded.b"
         );
-        assert!(upsert(Dialect::Postgres).contains("VALUES ($1, $2, $3), ($4, $5, $6) ON CONFLICT"));
+        assert!(upsert(Dialect::Postgres).contains("VALUES ($1, $2, $3, $4), ($5, $6, $7, $8) ON CONFLICT"));
         assert!(
             upsert(Dialect::Mysql).ends_with("ON DUPLICATE KEY UPDATE a = VALUES(a), b = t.b + VALUES(b)")
         );

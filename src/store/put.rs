@@ -1,16 +1,26 @@
 //! Puts what a poll changed into its tables: accounts, series, beliefs, days. Works inside the commit's
-//! transaction and never on its own.
+//! transaction and never on its own. Each part is a span of its own, so that its cost can be told.
 
 use std::collections::BTreeMap;
 
 use sqlx::AnyConnection;
+use tracing::instrument;
 
 use super::book::{KnownAccount, Loaded, placed_text};
-use super::dialect::Merge::{Add, Replace};
+use super::dialect::Merge::{Add, Keep, Replace};
 use super::sql::{Cell, Columns, Upsert, held_cells, rows, run};
 use super::{AccountStanding, Lease, Store, StoreError};
-use crate::domain::{AccountName, Epoch, Harvest, Meter, Nature};
-use crate::metering::SeriesChange;
+use crate::domain::{AccountName, Epoch, Harvest, Meter, Nature, Source, Span, UsageDay};
+use crate::metering::{Baseline, DayChange, PeriodBelief, SeriesChange};
+
+/// A series that changed, with its row's numbers.
+pub(super) struct ChangedSeries<'c> {
+    pub id: i64,
+    account: i64,
+    /// Seen for the first time: its number was given out by this commit.
+    pub new: bool,
+    pub change: &'c SeriesChange,
+}
 
 impl Store {
     /// Gives out `count` numbers; returns the first.
@@ -23,6 +33,7 @@ impl Store {
         Ok(Columns::of(row).int()? - count)
     }
 
+    #[instrument(level = "trace", name = "accounts", skip_all)]
     pub(super) async fn put_accounts(
         &self,
         on: &mut AnyConnection,
@@ -47,9 +58,9 @@ impl Store {
             known.insert(name, KnownAccount { id, series, standing });
         }
         const REST: [(&str, super::dialect::Merge); 13] = [
-            ("backend", Replace),
-            ("name", Replace),
-            ("first_seen", Replace),
+            ("backend", Keep),
+            ("name", Keep),
+            ("first_seen", Keep),
             ("gone_at", Replace),
             ("back_at", Replace),
             ("suspended", Replace),
@@ -65,6 +76,7 @@ impl Store {
         Ok(known)
     }
 
+    #[instrument(level = "trace", name = "series", skip_all)]
     pub(super) async fn put_series<'c>(
         &self,
         on: &mut AnyConnection,
@@ -72,30 +84,28 @@ impl Store {
         loaded: &Loaded,
         changes: &'c [SeriesChange],
         version: i64,
-    ) -> Result<Vec<(i64, &'c SeriesChange)>, StoreError> {
-        let account_of = |name: &AccountName| {
-            let account = known.get(name).or_else(|| loaded.accounts.get(name));
-            account.ok_or_else(|| StoreError::corrupt(name, "an account that was put in"))
-        };
-        let mut new = 0;
+    ) -> Result<Vec<ChangedSeries<'c>>, StoreError> {
+        let mut found = Vec::with_capacity(changes.len());
         for change in changes {
-            new += usize::from(!account_of(&change.account)?.series.contains_key(&change.meter));
+            let account = known.get(&change.account).or_else(|| loaded.accounts.get(&change.account));
+            let account =
+                account.ok_or_else(|| StoreError::corrupt(&change.account, "an account that was put in"))?;
+            found.push((account.id, account.series.get(&change.meter).copied()));
         }
+        let new = found.iter().filter(|(_, id)| id.is_none()).count();
         let mut next = if new > 0 { self.allot(on, "series", new).await? } else { 0 };
-        let mut series = Vec::with_capacity(changes.len());
-        let mut cells = Vec::with_capacity(changes.len());
-        for change in changes {
-            let account = account_of(&change.account)?;
-            let id = account.series.get(&change.meter).copied().unwrap_or_else(|| {
+        let numbered = found.into_iter().zip(changes).map(|((account, id), change)| {
+            let new = id.is_none();
+            let id = id.unwrap_or_else(|| {
                 next += 1;
                 next - 1
             });
-            cells.push(series_cells(id, account.id, change, version)?);
-            series.push((id, change));
-        }
+            ChangedSeries { id, account, new, change }
+        });
+        let series: Vec<ChangedSeries<'c>> = numbered.collect();
         const REST: [(&str, super::dialect::Merge); 14] = [
-            ("account", Replace),
-            ("meter", Replace),
+            ("account", Keep),
+            ("meter", Keep),
             ("at", Replace),
             ("level", Replace),
             ("level_at", Replace),
@@ -109,93 +119,53 @@ impl Store {
             ("shown", Replace),
             ("changed", Replace),
         ];
-        Upsert { table: "series", keys: &["id"], rest: &REST }.put(on, self.dialect, cells).await?;
+        let cells = series.iter().map(|series| series_cells(series, version));
+        Upsert { table: "series", keys: &["id"], rest: &REST }
+            .put_made(on, self.dialect, Box::new(cells))
+            .await?;
         Ok(series)
     }
 
+    #[instrument(level = "trace", name = "beliefs", skip_all)]
     pub(super) async fn put_beliefs(
         &self,
         on: &mut AnyConnection,
-        series: &[(i64, &SeriesChange)],
+        series: &[ChangedSeries<'_>],
     ) -> Result<(), StoreError> {
-        let mut baselines = Vec::new();
-        let mut periods = Vec::new();
-        for (id, change) in series {
-            for (source, baseline) in &change.baselines {
-                let (started, uptime) = match baseline.epoch {
-                    Epoch::Since(start) => (Some(start.get()), None),
-                    Epoch::Running(uptime) | Epoch::Replugged(uptime) => {
-                        (None, i64::try_from(uptime.get()).ok())
-                    }
-                    Epoch::Silent => (None, None),
-                };
-                baselines.push(vec![
-                    (*id).into(),
-                    source.as_str().into(),
-                    started.into(),
-                    uptime.into(),
-                    baseline.count.into(),
-                    baseline.at.into(),
-                    baseline.doubt.map(|doubt| doubt.count).into(),
-                    baseline.doubt.map(|doubt| doubt.at).into(),
-                ]);
-            }
-            for ((source, span), belief) in &change.periods {
-                periods.push(vec![
-                    (*id).into(),
-                    source.as_str().into(),
-                    span.start().into(),
-                    span.end().into(),
-                    belief.total.into(),
-                    belief.at.into(),
-                    placed_text(&belief.placed).as_str().into(),
-                    belief.doubt.map(|doubt| doubt.count).into(),
-                    belief.doubt.map(|doubt| doubt.at).into(),
-                ]);
-            }
-        }
+        let baselines = series.iter().flat_map(|series| {
+            let baselines = series.change.baselines.iter();
+            baselines.map(|(source, baseline)| baseline_cells(series.id, source, baseline))
+        });
         let rest =
             ["started", "uptime", "amount", "at", "doubt_amount", "doubt_at"].map(|name| (name, Replace));
         Upsert { table: "baseline", keys: &["series", "source"], rest: &rest }
-            .put(on, self.dialect, baselines)
+            .put_made(on, self.dialect, Box::new(baselines.map(Ok)))
             .await?;
+        let periods = series.iter().flat_map(|series| {
+            let periods = series.change.periods.iter();
+            periods.map(|((source, span), belief)| period_cells(series.id, source, *span, belief))
+        });
         let rest = ["total", "at", "placed", "doubt_total", "doubt_at"].map(|name| (name, Replace));
         Upsert { table: "period_total", keys: &["series", "source", "starts", "ends"], rest: &rest }
-            .put(on, self.dialect, periods)
-            .await
+            .put_made(on, self.dialect, Box::new(periods.map(Ok)))
+            .await?;
+        Ok(())
     }
 
     /// Flows add to the day, levels replace it; time held and time covered always add.
+    #[instrument(level = "trace", name = "days", skip_all)]
     pub(super) async fn put_days(
         &self,
         on: &mut AnyConnection,
-        series: &[(i64, &SeriesChange)],
+        series: &[ChangedSeries<'_>],
     ) -> Result<usize, StoreError> {
         let mut count = 0;
         for (nature, merge) in [(Nature::Flow, Add), (Nature::Level, Replace)] {
-            let mut cells = Vec::new();
-            for (id, change) in series.iter().filter(|(_, change)| change.meter.nature() == nature) {
-                for (day, part) in &change.days {
-                    let amount = match part.level {
-                        Some(level) => level.as_i64(),
-                        None => narrow(part.added)?,
-                    };
-                    let [peta, rest] = held_cells(part.held)?;
-                    let estimated = narrow(part.estimated)?;
-                    let covered = part.covered.get() as i64;
-                    let day = day.number();
-                    cells.push(vec![
-                        (*id).into(),
-                        day.into(),
-                        amount.into(),
-                        estimated.into(),
-                        peta,
-                        rest,
-                        covered.into(),
-                    ]);
-                }
-            }
-            count += cells.len();
+            let series = series.iter().filter(|series| series.change.meter.nature() == nature);
+            let cells = series.flat_map(|series| {
+                let days = series.change.days.iter();
+                days.map(|(day, part)| day_cells(series.id, *day, part))
+            });
             let rest = [
                 ("amount", merge),
                 ("estimated", Add),
@@ -203,14 +173,14 @@ impl Store {
                 ("held_rest", Add),
                 ("covered", Add),
             ];
-            Upsert { table: "day_point", keys: &["series", "day"], rest: &rest }
-                .put(on, self.dialect, cells)
-                .await?;
+            let days = Upsert { table: "day_point", keys: &["series", "day"], rest: &rest };
+            count += days.put_made(on, self.dialect, Box::new(cells)).await?;
         }
         Ok(count)
     }
 
     /// Estimates of series we know; those of others say nothing anybody could ask for.
+    #[instrument(level = "trace", name = "estimates", skip_all)]
     pub(super) async fn put_estimates(
         &self,
         on: &mut AnyConnection,
@@ -222,7 +192,7 @@ impl Store {
             for (meter, estimate) in &harvested.estimates {
                 let Some(id) = series(account, *meter) else { continue };
                 let (starts, ends) = (estimate.span.start(), estimate.span.end());
-                let row = vec![id.into(), starts.into(), ends.into(), estimate.about.into()];
+                let row = [id.into(), starts.into(), ends.into(), estimate.about.into()];
                 cells.insert((id, starts), row);
             }
         }
@@ -243,8 +213,8 @@ fn account_cells(
     name: &AccountName,
     account: &AccountStanding,
     version: i64,
-) -> Vec<Cell> {
-    vec![
+) -> [Cell; 14] {
+    [
         id.into(),
         backend.into(),
         name.as_str().into(),
@@ -262,12 +232,13 @@ fn account_cells(
     ]
 }
 
-fn series_cells(id: i64, account: i64, change: &SeriesChange, version: i64) -> Result<Vec<Cell>, StoreError> {
+fn series_cells(series: &ChangedSeries<'_>, version: i64) -> Result<[Cell; 15], StoreError> {
+    let change = series.change;
     let month = change.month;
     let [peta, rest] = held_cells(month.map(|month| month.held).unwrap_or_default())?;
-    Ok(vec![
-        id.into(),
-        account.into(),
+    Ok([
+        series.id.into(),
+        series.account.into(),
         change.meter.name().into(),
         change.at.into(),
         change.level.map(|belief| belief.level).into(),
@@ -282,4 +253,46 @@ fn series_cells(id: i64, account: i64, change: &SeriesChange, version: i64) -> R
         change.shown.into(),
         version.into(),
     ])
+}
+
+fn baseline_cells(series: i64, source: &Source, baseline: &Baseline) -> [Cell; 8] {
+    let (started, uptime) = match baseline.epoch {
+        Epoch::Since(start) => (Some(start.get()), None),
+        Epoch::Running(uptime) | Epoch::Replugged(uptime) => (None, i64::try_from(uptime.get()).ok()),
+        Epoch::Silent => (None, None),
+    };
+    [
+        series.into(),
+        source.as_str().into(),
+        started.into(),
+        uptime.into(),
+        baseline.count.into(),
+        baseline.at.into(),
+        baseline.doubt.map(|doubt| doubt.count).into(),
+        baseline.doubt.map(|doubt| doubt.at).into(),
+    ]
+}
+
+fn period_cells(series: i64, source: &Source, span: Span, belief: &PeriodBelief) -> [Cell; 9] {
+    [
+        series.into(),
+        source.as_str().into(),
+        span.start().into(),
+        span.end().into(),
+        belief.total.into(),
+        belief.at.into(),
+        Cell::Text(Some(placed_text(&belief.placed))),
+        belief.doubt.map(|doubt| doubt.count).into(),
+        belief.doubt.map(|doubt| doubt.at).into(),
+    ]
+}
+
+fn day_cells(series: i64, day: UsageDay, part: &DayChange) -> Result<[Cell; 7], StoreError> {
+    let amount = match part.level {
+        Some(level) => level.as_i64(),
+        None => narrow(part.added)?,
+    };
+    let [peta, rest] = held_cells(part.held)?;
+    let (estimated, covered) = (narrow(part.estimated)?, part.covered.get() as i64);
+    Ok([series.into(), day.number().into(), amount.into(), estimated.into(), peta, rest, covered.into()])
 }

@@ -1,5 +1,7 @@
 //! Runs statements: cells in, rows out, many rows at a time.
 
+use std::sync::Arc;
+
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
@@ -105,8 +107,13 @@ pub(super) async fn rows(
     Ok(bind(query, cells).fetch_all(on).await?)
 }
 
-/// How many rows go into one statement: few enough for every database's limit on bound values.
-const ROWS_AT_ONCE: usize = 250;
+/// How many rows go into one statement: the largest is few enough for every database's limit on bound
+/// values, and a few sizes make up any count, so that each connection prepares each statement once.
+const ROWS_AT_ONCE: [usize; 4] = [512, 64, 8, 1];
+
+/// Rows that are made one after the other. Boxed: the compiler cannot tell of a future that holds a
+/// closure over borrowed rows that it may go from thread to thread.
+pub(super) type RowsMade<'r, Row> = Box<dyn Iterator<Item = Result<Row, StoreError>> + Send + 'r>;
 
 /// A table to put many rows into.
 pub(super) struct Upsert<'a> {
@@ -117,25 +124,43 @@ pub(super) struct Upsert<'a> {
 
 impl Upsert<'_> {
     /// Puts the rows in; each row has the keys first, then the rest, in this order.
-    pub(super) async fn put(
+    pub(super) async fn put<Row: IntoIterator<Item = Cell> + Send + 'static>(
         &self,
         on: &mut AnyConnection,
         dialect: Dialect,
-        rows: Vec<Vec<Cell>>,
+        rows: Vec<Row>,
     ) -> Result<(), StoreError> {
-        let mut full = None;
-        let mut rows = rows.into_iter().peekable();
-        while rows.peek().is_some() {
-            let chunk: Vec<Vec<Cell>> = rows.by_ref().take(ROWS_AT_ONCE).collect();
-            let text = |count| dialect.upsert(self.table, self.keys, self.rest, count);
-            let sql = match chunk.len() {
-                ROWS_AT_ONCE => full.get_or_insert_with(|| text(ROWS_AT_ONCE)).clone(),
-                count => text(count),
-            };
-            let query = sqlx::query(AssertSqlSafe(sql));
-            bind(query, chunk.into_iter().flatten()).execute(&mut *on).await?;
+        self.put_made(on, dialect, Box::new(rows.into_iter().map(Ok))).await.map(drop)
+    }
+
+    /// Puts rows in as they are made, never holding many; returns how many they were.
+    pub(super) async fn put_made<Row: IntoIterator<Item = Cell>>(
+        &self,
+        on: &mut AnyConnection,
+        dialect: Dialect,
+        mut rows: RowsMade<'_, Row>,
+    ) -> Result<usize, StoreError> {
+        let columns = self.keys.len() + self.rest.len();
+        let mut texts: [Option<Arc<str>>; ROWS_AT_ONCE.len()] = Default::default();
+        let mut cells = Vec::with_capacity(ROWS_AT_ONCE[0] * columns);
+        let mut count = 0;
+        loop {
+            for row in rows.by_ref().take(ROWS_AT_ONCE[0]) {
+                cells.extend(row?);
+            }
+            if cells.is_empty() {
+                return Ok(count);
+            }
+            count += cells.len() / columns;
+            let mut cells = cells.drain(..);
+            for (size, text) in ROWS_AT_ONCE.into_iter().zip(&mut texts) {
+                while cells.len() >= size * columns {
+                    let make = || dialect.upsert(self.table, self.keys, self.rest, size).into();
+                    let query = sqlx::query(AssertSqlSafe(text.get_or_insert_with(make).clone()));
+                    bind(query, cells.by_ref().take(size * columns)).execute(&mut *on).await?;
+                }
+            }
         }
-        Ok(())
     }
 }
 
