@@ -25,6 +25,7 @@ const GUESTS: usize = 10_000;
 
 fn main() {
     let runs: usize = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(15);
+    whmeter::http::install_tls();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let answers = answers(runs + 1).await;

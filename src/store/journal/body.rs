@@ -274,8 +274,9 @@ pub(super) fn source_of(name: &str) -> Result<Source, String> {
 pub(super) fn pack(body: &impl Serialize) -> Result<String, StoreError> {
     let corrupt = |error: &dyn std::fmt::Display| StoreError::corrupt(error, "a journal entry");
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
-    serde_json::to_writer(&mut packer, body).map_err(|error| corrupt(&error))?;
-    packer.flush().map_err(|error| corrupt(&error))?;
+    // In one piece: the packer clears its whole buffer at every write, and JSON is written in crumbs.
+    let json = serde_json::to_vec(body).map_err(|error| corrupt(&error))?;
+    packer.write_all(&json).map_err(|error| corrupt(&error))?;
     Ok(STANDARD.encode(packer.finish().map_err(|error| corrupt(&error))?))
 }
 
