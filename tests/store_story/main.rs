@@ -469,6 +469,30 @@ async fn the_largest_amounts_fit(databases: &Databases) {
     assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book);
 }
 
+/// More rows than go into one statement, and remainders of every size; known accounts beside new ones.
+async fn any_number_of_rows_is_put_in(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let start = at("2026-11-20T08:00:00Z");
+    let lease = lease(&store, "a", start).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let names: Vec<String> = (0..1100).map(|number| format!("u{number:04}")).collect();
+    for (hours, count) in [(0, 73), (1, 599), (2, 1100), (3, 1100)] {
+        let now = start.plus(Seconds::new(hours * 3600));
+        let accounts: Vec<_> =
+            (1..).zip(&names[..count]).map(|(n, name)| (name.as_str(), n, n * hours)).collect();
+        poll(&store, &lease, &mut loaded, now, &harvest(now, &accounts)).await.unwrap();
+        assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book);
+    }
+    let november = Month::parse("2026-11").unwrap();
+    // What a counter had when it was first seen is not usage.
+    for (number, moved) in [(1, 3), (73, 3 * 73), (599, 2 * 599), (1100, 1100)] {
+        let key = AccountKey { backend: backend(), name: name(&names[number - 1]) };
+        let sum = store.month_total(&key, Meter::TrafficOut, november).await.unwrap().unwrap();
+        assert_eq!(sum.amount, bytes(moved), "{}", names[number - 1]);
+    }
+}
+
 macro_rules! stories {
     ($($story:ident),* $(,)?) => {
         mod sqlite {
@@ -502,6 +526,7 @@ stories!(
     two_replicas_share_one_database_and_no_byte_is_counted_twice,
     names_are_kept_as_the_panel_spells_them,
     the_largest_amounts_fit,
+    any_number_of_rows_is_put_in,
 );
 
 #[tokio::test]
