@@ -24,6 +24,7 @@ const NOW: i64 = 1_795_226_400;
 const GUESTS: usize = 10_000;
 
 fn main() {
+    whmeter::http::install_tls();
     let runs: usize = std::env::var("RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(15);
     whmeter::http::install_tls();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");

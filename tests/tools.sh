@@ -37,8 +37,8 @@ python_package() { # import-name package==version
     [ -x "$tools/venv/bin/python" ] && "$tools/venv/bin/python" -c "import $1" 2>/dev/null && return 0
     command -v python3 >/dev/null || return 1
     say "installing $2 from PyPI"
-    { [ -x "$tools/venv/bin/pip" ] || python3 -m venv "$tools/venv"; } >"$tools/$1.log" 2>&1 &&
-        "$tools/venv/bin/pip" install -q "$2" >>"$tools/$1.log" 2>&1
+    { [ -x "$tools/venv/bin/pip" ] || python3 -m venv "$tools/venv"; } >"$tools/pypi-$1.log" 2>&1 &&
+        "$tools/venv/bin/pip" install -q "$2" >>"$tools/pypi-$1.log" 2>&1
 }
 
 go_tool minio "$MINIO" || missing+=(minio)
