@@ -19,9 +19,6 @@ const TRIES: u32 = 4;
 /// What it needs to change a card; the second since 8.0 (PVE::QemuServer, check_bridge_access).
 const RIGHT: &str = "VM.Config.Network (and SDN.Use on the bridge's zone)";
 
-/// Words of a card that are its model; `model=address` (qm.conf(5)).
-const MODELS: [&str; 4] = ["virtio", "e1000", "rtl8139", "vmxnet3"];
-
 /// What is to be done with the cards of a guest.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
@@ -176,11 +173,15 @@ fn rate(card: &str) -> Option<&str> {
     card.split(',').find_map(|part| part.strip_prefix("rate="))
 }
 
-/// The address of a card.
+/// The address of a card: machines have it behind one of a dozen models, containers behind `hwaddr`.
 fn mac(card: &str) -> Option<String> {
-    let parts = parts(card);
-    let named = ["hwaddr", "macaddr"].iter().chain(&MODELS).find_map(|key| parts.get(*key));
-    named.map(|mac| mac.to_uppercase())
+    parts(card).into_values().find(|value| is_mac(value))
+}
+
+/// Six pairs of hexadecimal digits.
+fn is_mac(text: &str) -> bool {
+    let pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|byte| byte.is_ascii_hexdigit());
+    text.split(':').count() == 6 && text.split(':').all(pair)
 }
 
 /// A card with another rate, or with none.
@@ -190,9 +191,14 @@ fn with_rate(card: &str, rate: Option<&str>) -> String {
     parts.join(",")
 }
 
-/// A card as a map, so that the order of its parts does not matter.
-fn parts(card: &str) -> BTreeMap<&str, &str> {
-    card.split(',').map(|part| part.split_once('=').unwrap_or((part, ""))).collect()
+/// A card as a map: the order of its parts does not matter, nor in which case its address is written.
+fn parts(card: &str) -> BTreeMap<&str, String> {
+    let shown = |value: &str| if is_mac(value) { value.to_uppercase() } else { value.to_string() };
+    let pair = |part| match str::split_once(part, '=') {
+        Some((key, value)) => (key, shown(value)),
+        None => (part, String::new()),
+    };
+    card.split(',').map(pair).collect()
 }
 
 #[cfg(test)]
@@ -247,8 +253,14 @@ mod tests {
     #[test]
     fn cards_are_compared_by_their_parts() {
         assert_eq!(parts("bridge=vmbr0,virtio=AA"), parts("virtio=AA,bridge=vmbr0"));
-        assert_eq!(mac("model=virtio,macaddr=aa:bb"), Some("AA:BB".into()));
-        assert_eq!(mac("e1000=AA:BB,bridge=x"), mac("e1000=aa:bb"));
+        let address = "bc:24:11:0a:1b:2c";
+        for key in ["virtio", "e1000e", "macaddr", "hwaddr"] {
+            let card = format!("bridge=vmbr0,ip6=fe80::1/64,{key}={address},tag=5");
+            assert_eq!(mac(&card), Some("BC:24:11:0A:1B:2C".into()), "{key}");
+            assert_eq!(parts(&card), parts(&card.replace(address, &address.to_uppercase())), "{key}");
+        }
+        assert_eq!(mac("virtio,bridge=vmbr0,ip6=1:2:3:4:5:6"), None);
+        assert_ne!(parts("virtio=AA,bridge=vmbr0"), parts("virtio=AA,bridge=VMBR0"));
         assert!(is(None, Some("0")) && is(Some("1.50"), Some("1.5")) && !is(None, Some("1")));
     }
 }

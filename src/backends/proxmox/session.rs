@@ -19,7 +19,10 @@ use crate::http::{Answer, Call, Http, HttpError, Method, Url};
 /// A cluster's web front has three workers by default, each doing one thing at a time (pveproxy(8)).
 pub(super) const AT_ONCE: usize = 2;
 
-/// A ticket lives two hours; it is renewed at half of that.
+/// How long a ticket lives (PVE::AccessControl, ticket_lifetime).
+const LIFETIME: Seconds = Seconds::hours(2);
+
+/// When it is renewed.
 const RENEW_AFTER: Seconds = Seconds::hours(1);
 
 /// One call: what is asked, how, and which right it needs.
@@ -82,6 +85,11 @@ impl Ticket {
     fn is_due(&self, now: Timestamp) -> bool {
         now.since(self.since) >= RENEW_AFTER
     }
+
+    /// One that is over can only be refused, and servers ban those who are refused often.
+    fn is_over(&self, now: Timestamp) -> bool {
+        now.since(self.since) >= LIFETIME
+    }
 }
 
 /// The cluster as we know it.
@@ -127,8 +135,9 @@ impl Session {
         if self.has_token() {
             return self.once(&ask, None).await;
         }
-        let (ticket, fresh) = match self.kept() {
-            Some(ticket) if !ticket.is_due(self.http.clock().now()) => (ticket, false),
+        let now = self.http.clock().now();
+        let (ticket, fresh) = match self.kept().filter(|ticket| !ticket.is_over(now)) {
+            Some(ticket) if !ticket.is_due(now) => (ticket, false),
             Some(old) => (self.renewed(&old).await?, true),
             None => (self.login(self.access.secret.expose()).await?, true),
         };
@@ -277,11 +286,13 @@ mod tests {
         let at = |seconds: i64| Timestamp::new(1_795_226_400 + seconds).expect("in range");
         let ticket = Ticket { ticket: String::new(), csrf: String::new(), since: at(0) };
         assert!(!ticket.is_due(at(3599)) && ticket.is_due(at(3600)) && ticket.is_due(at(90_000)));
+        assert!(!ticket.is_over(at(7199)) && ticket.is_over(at(7200)));
         assert_eq!(encoded("PVE:a@b:68A1::x+/="), "PVE%3Aa%40b%3A68A1%3A%3Ax%2B%2F%3D");
     }
 
     /// Logins take this as password, one after the other; what else is asked succeeds with any ticket.
-    async fn serving(good: &'static str) -> (Session, std::sync::Arc<Mutex<Vec<String>>>) {
+    /// We hold a ticket of this age.
+    async fn serving(good: &'static str, age: Seconds) -> (Session, std::sync::Arc<Mutex<Vec<String>>>) {
         let asked = std::sync::Arc::new(Mutex::new(Vec::new()));
         let log = asked.clone();
         let answer = move |uri: axum::http::Uri, headers: axum::http::HeaderMap, body: String| {
@@ -304,19 +315,22 @@ mod tests {
         let secret = crate::settings::Secret::new("password".into());
         let addresses = vec![Url::parse(&url).expect("an address")];
         let session = Session::new(http, Access { addresses, user: "a@b".into(), secret });
-        let old = Ticket { ticket: "old".into(), csrf: String::new(), since: Timestamp::EPOCH };
+        let since = session.http.clock().now().minus(age);
+        let old = Ticket { ticket: "old".into(), csrf: String::new(), since };
         *session.ticket.lock().expect("no panic") = Some(old);
         (session, asked)
     }
 
     #[tokio::test]
     async fn an_old_ticket_is_traded_for_a_new_one_and_the_password_is_the_last_resort() {
-        for (good, wanted) in [
-            ("old", vec!["old", "PVEAuthCookie=new"]),
-            ("password", vec!["old", "password", "PVEAuthCookie=new"]),
-            ("neither", vec!["old", "password"]),
+        let (due, over) = (Seconds::new(3700), Seconds::hours(3));
+        for (good, age, wanted) in [
+            ("old", due, vec!["old", "PVEAuthCookie=new"]),
+            ("password", due, vec!["old", "password", "PVEAuthCookie=new"]),
+            ("neither", due, vec!["old", "password"]),
+            ("password", over, vec!["password", "PVEAuthCookie=new"]),
         ] {
-            let (session, asked) = serving(good).await;
+            let (session, asked) = serving(good, age).await;
             let answer = session.call(Ask::get("version", "none")).await;
             assert_eq!(answer.is_ok(), good != "neither", "{good}");
             assert_eq!(*asked.lock().expect("no panic"), wanted, "{good}");
