@@ -130,7 +130,7 @@ async fn daemon(answers: &[bytes::Bytes]) {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
     let config = format!(
-        "[http]\nlisten = \"127.0.0.1:0\"\n\n[[backend]]\nkind = \"proxmox\"\nname = \"pve\"\nevery = \"1m\"\n\
+        "[whmcs]\ntimezone = \"Europe/Warsaw\"\n\n[http]\nlisten = \"127.0.0.1:0\"\n\n[[backend]]\nkind = \"proxmox\"\nname = \"pve\"\nevery = \"1m\"\n\
          url = \"{url}\"\nuser = \"a@b!c\"\nsecret = \"s\"\n"
     );
     write("whmeter.toml", &config);
@@ -142,6 +142,7 @@ async fn daemon(answers: &[bytes::Bytes]) {
     let mut minute = 0;
     // The first polls make everything, and fill the pools.
     while asked.load(Ordering::Relaxed) < 3 {
+        assert!(child.try_wait().expect("asked").is_none(), "the daemon ended: is its config still valid?");
         minute += 1;
         tell(minute);
         tokio::time::sleep(Duration::from_secs(2)).await;
