@@ -100,6 +100,43 @@ async fn traffic_between_polls_settles_to_the_truth() {
 }
 
 #[tokio::test]
+async fn a_panel_whose_clock_is_an_hour_off_is_billed_the_truth_or_says_so() {
+    let mut billed = 0;
+    for off in [3600, -3600] {
+        for pair in every_kind(20).await {
+            let (mut ledger, mut first) = (Ledger::new(), None);
+            // From ten in the evening in the billing zone until three in the morning.
+            for quarter in 0..=20 {
+                let now = NOW + 19 * 3600 + quarter * 900;
+                pair.panel.knobs().clock.freeze_at(now + off);
+                match poll(&*opened(pair.kind, pair.settings(), now), now).await {
+                    Ok(harvest) => {
+                        ledger.take(&harvest, now);
+                        first.get_or_insert(harvest);
+                    }
+                    // Whoever signs by the time is refused, and told why.
+                    Err(error) => assert!(error.to_string().contains("clock"), "{}: {error}", pair.name()),
+                }
+            }
+            for (name, harvested) in first.iter().flat_map(|first| first.accounts()) {
+                let Some(began) = began(harvested) else { continue };
+                let days = harvested
+                    .readings
+                    .iter()
+                    .any(|(_, reading)| matches!(reading, whmeter::domain::Reading::PeriodTotal { .. }));
+                // Days are told by their dates, counters by when they were asked for.
+                let from = if days { began } else { began + off };
+                let truth = moved(pair.truth(), name.as_str(), from, NOW + 24 * 3600 + off);
+                assert_eq!(ledger.moved(name.as_str()), truth, "{} {off} s off: {name}", pair.name());
+                billed += 1;
+            }
+            pair.panel.stop();
+        }
+    }
+    assert!(billed > 20, "only {billed} accounts were billed at all");
+}
+
+#[tokio::test]
 async fn a_poll_asks_no_more_often_for_two_hundred_accounts_than_it_must() {
     let mut asked = Vec::new();
     for accounts in [20, 200] {
