@@ -67,18 +67,26 @@ fn never_4_a_difference_across_midnight_is_shared_by_time_and_the_last_day_takes
 }
 
 #[test]
-fn days_of_25_hours_hold_25_hours() {
-    let mut ledger = Ledger::default();
+fn days_hold_as_many_hours_as_they_have() {
     let zone = rules().zone;
-    let day = UsageDay::parse("2026-10-25").expect("a day");
-    let span = zone.span_of(day).expect("a day");
-    let mut at = span.start().minus(Seconds::hours(1));
-    while at < span.end().plus(Seconds::hours(1)) {
-        ledger.take(&gauge(at, 10), at);
-        at = at.plus(Seconds::new(900));
+    for (day, hours) in [("2026-10-25", 25u64), ("2026-03-29", 23), ("2028-02-29", 24)] {
+        let mut ledger = Ledger::default();
+        let day = UsageDay::parse(day).expect("a day");
+        let span = zone.span_of(day).expect("a day");
+        let (mut at, mut count) = (span.start().minus(Seconds::hours(1)), 0);
+        while at < span.end().plus(Seconds::hours(1)) {
+            let mut harvest = gauge(at, 10);
+            harvest.read(&name(), Meter::TrafficOut, counter(at, Epoch::Silent, count));
+            ledger.take(&harvest, at);
+            at = at.plus(Seconds::new(900));
+            count += 7;
+        }
+        let minutes = hours * 60;
+        let sums = ledger.days[&(name(), Meter::StorageUsed, day)];
+        assert_eq!(sums, (10, u128::from(10 * minutes), minutes));
+        let moved = ledger.days[&(name(), Meter::TrafficOut, day)];
+        assert_eq!((moved.0, moved.2), (i128::from(hours * 4 * 7), minutes));
     }
-    let sums = ledger.days[&(name(), Meter::StorageUsed, day)];
-    assert_eq!(sums, (10, 10 * 25 * 60, 25 * 60));
 }
 
 #[test]
