@@ -111,6 +111,8 @@ proptest! {
         events in day(true), rate in 1..1_000_000u64, every in pace(), at_first in 0..200_000u64,
     ) {
         let outcome = play(&events, rate, every, at_first);
+        // Nor than a poll was shown: what was lost elsewhere must not hide a byte counted twice.
+        prop_assert!(outcome.billed <= outcome.shown, "{} of {}: {:?}", outcome.billed, outcome.shown, outcome.notes);
         prop_assert!(outcome.billed <= outcome.passed, "{} of {}: {:?}", outcome.billed, outcome.passed, outcome.notes);
     }
 
@@ -164,6 +166,20 @@ fn a_story_of_one_guest_to_the_byte() {
     let last = ledger.series(Meter::TrafficIn);
     assert_eq!((last.total, ledger.book.accounts.len()), (bytes(10_930), 1));
     assert!(ledger.book.accounts.contains_key(&name()));
+}
+
+#[test]
+fn a_young_machine_whose_collector_hangs_is_not_billed_twice() {
+    let mut ledger = Ledger::default();
+    // Old, restarted, and twenty seconds young at the next look; then shown as it was four minutes ago.
+    for (second, uptime, count) in
+        [(0u64, 5000u64, 90_000u64), (300, 20, 200), (600, 70, 700), (900, 620, 6200)]
+    {
+        let now = start().plus(Seconds::new(second));
+        let epoch = Epoch::Running(Seconds::new(uptime));
+        ledger.take(&one(Meter::TrafficOut, counter(now, epoch, count)), now);
+    }
+    assert_eq!(ledger.sum(Meter::TrafficOut), 6200);
 }
 
 #[test]

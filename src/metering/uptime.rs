@@ -5,7 +5,7 @@
 
 use crate::domain::{Seconds, Timestamp};
 
-/// A panel's numbers may be this much older than its answer.
+/// Two answers of one panel may be this far apart in age.
 const LAG: Seconds = Seconds::new(30);
 
 /// A collector that hangs repeats itself at most this long before the panel stops answering for it.
@@ -34,10 +34,13 @@ pub(super) fn compare(before: (Timestamp, Seconds), now: (Timestamp, Seconds)) -
     match (old.get(), began_after) {
         (0, true) => Run::New { since },
         (0, false) => Run::Unheard,
+        // Asked again within moments: an answer as old as that is no proof of anything.
+        _ if new < old && between + (old.get() - new.get()) <= LAG.get() => Run::Behind,
         (_, true) if new < old => Run::New { since },
         (_, false) if new < old => Run::Behind,
-        // It has grown, but by less than the time that passed: it ended and began in between.
-        _ if new.get().saturating_add(LAG.get()) < between => Run::New { since },
+        // It has grown, but even a collector that hung cannot have made so little of so much time: it
+        // ended and began in between.
+        _ if new.get().saturating_add(LONGEST_STALL.get()) < between => Run::New { since },
         _ => Run::Same,
     }
 }
@@ -65,6 +68,10 @@ mod tests {
             (1000, 3600, 4590, Run::Same),
             // A node that lags behind the one asked before.
             (900_000, 10, 899_990, Run::Behind),
+            // A young machine: shown as it was before, or as the collector left it when it hung.
+            (100, 10, 95, Run::Behind),
+            (100, 60, 72, new(0)),
+            (20, 300, 70, Run::Same),
             (0, 60, 20, new(40)),
             (0, 60, 900_000, Run::Unheard),
         ];
