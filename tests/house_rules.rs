@@ -19,7 +19,7 @@ const FLOORS: [&[&str]; 5] = [
 const STAIRWELL: [&str; 4] = ["clock", "http", "settings", "telemetry"];
 
 /// What the ground floor may use besides itself and the standard library.
-const GROUND_CRATES: [&str; 3] = ["chrono", "chrono_tz", "thiserror"];
+const GROUND_CRATES: [&str; 4] = ["chrono", "chrono_tz", "litemap", "thiserror"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {

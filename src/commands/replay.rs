@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
+
 use clap::Args;
 use serde::Serialize;
 
@@ -91,7 +93,7 @@ async fn replay(
 ) -> Result<Vec<Differing>, StoreError> {
     let mut book = store.checkpoint(backend).await?;
     let (mut settled_days, mut would_be) = (Days::new(), Days::new());
-    let add = |days: &mut Days, account: &AccountName, meter, changes: &BTreeMap<UsageDay, DayChange>| {
+    let add = |days: &mut Days, account: &AccountName, meter, changes: &LiteMap<UsageDay, DayChange>| {
         for (day, change) in changes.iter().filter(|(day, _)| since.is_none_or(|since| **day >= since)) {
             days.entry((account.clone(), meter, *day)).or_default().add(*day, change);
         }

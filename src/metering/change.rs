@@ -1,6 +1,6 @@
 //! What settling changes: the rules it goes by, and what it adds to days and beliefs.
 
-use std::collections::BTreeMap;
+use litemap::LiteMap;
 
 use super::book::{Baseline, Book, LevelBelief, MonthToDate, PeriodBelief};
 use super::note::{Note, Noted};
@@ -51,7 +51,7 @@ pub struct SeriesChange {
     /// The period totals that changed.
     pub periods: Vec<((Source, Span), PeriodBelief)>,
     /// What was added to each day.
-    pub days: BTreeMap<UsageDay, DayChange>,
+    pub days: LiteMap<UsageDay, DayChange>,
 }
 
 /// What a poll added to a day point.
@@ -72,7 +72,7 @@ pub struct DayChange {
 /// The days and notes one series gathers while its readings are settled.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
-    pub days: BTreeMap<UsageDay, DayChange>,
+    pub days: LiteMap<UsageDay, DayChange>,
     pub notes: Vec<(Source, Timestamp, Note)>,
 }
 

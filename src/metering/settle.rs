@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
+
 use super::book::{Baseline, Book, MonthToDate, PeriodBelief, SeriesBook};
 use super::change::{DayChange, Effects, Rules, SeriesChange, Settled};
 use super::counter::{Count, Known, Step};
@@ -19,7 +21,7 @@ use crate::domain::{
 pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> Settled {
     let mut settled = Settled { last_look: book.last_look, ..Settled::default() };
     for (account, harvested) in harvest.accounts() {
-        let mut by_meter: BTreeMap<Meter, Vec<&Reading>> = BTreeMap::new();
+        let mut by_meter: LiteMap<Meter, Vec<&Reading>> = LiteMap::new();
         for (meter, reading) in &harvested.readings {
             by_meter.entry(*meter).or_default().push(reading);
         }
@@ -51,7 +53,7 @@ fn order(reading: &Reading) -> (Timestamp, &str, Option<Span>, Bytes) {
 
 struct SettlingSeries<'a> {
     after: SeriesBook,
-    baselines: BTreeMap<Source, Baseline>,
+    baselines: LiteMap<Source, Baseline>,
     periods: BTreeMap<(Source, Span), PeriodBelief>,
     effects: Effects,
     before: Option<&'a SeriesBook>,
@@ -78,7 +80,7 @@ impl<'a> SettlingSeries<'a> {
         });
         SettlingSeries {
             after,
-            baselines: BTreeMap::new(),
+            baselines: LiteMap::new(),
             periods: BTreeMap::new(),
             effects: Effects::default(),
             before,
@@ -230,7 +232,7 @@ impl<'a> SettlingSeries<'a> {
                 month: self.after.month,
                 total: self.after.total,
                 shown: self.after.shown,
-                baselines: self.baselines.into_iter().collect(),
+                baselines: self.baselines.into_tuple_vec(),
                 periods: self.periods.into_iter().collect(),
                 days,
             });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use sqlx::AnyConnection;
 
 use super::sql::{Columns, rows};
@@ -27,7 +28,7 @@ pub struct Loaded {
 #[derive(Clone, Debug)]
 pub(super) struct KnownAccount {
     pub id: i64,
-    pub series: BTreeMap<Meter, i64>,
+    pub series: LiteMap<Meter, i64>,
     /// As it stands, without its series: what a poll compares with to see what changed.
     pub standing: AccountStanding,
 }
@@ -76,7 +77,7 @@ impl Store {
             let mut columns = Columns::of(&row);
             let (id, name, standing) = account_columns(&mut columns)?;
             by_id.insert(id, name.clone());
-            loaded.accounts.insert(name, KnownAccount { id, series: BTreeMap::new(), standing });
+            loaded.accounts.insert(name, KnownAccount { id, series: LiteMap::new(), standing });
         }
         Ok(())
     }

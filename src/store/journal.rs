@@ -4,8 +4,7 @@
 //! Days are derived; the journal is what happened. Entries are appended in the transaction of the poll
 //! they tell of, and never edited; old ones are folded into totals that stand for them.
 
-use std::collections::BTreeMap;
-
+use litemap::LiteMap;
 use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
 
@@ -50,7 +49,7 @@ pub struct Made {
     /// The meter.
     pub meter: Meter,
     /// What was added to each day.
-    pub days: BTreeMap<UsageDay, DayChange>,
+    pub days: LiteMap<UsageDay, DayChange>,
     /// What was noticed, in words.
     pub notes: Vec<String>,
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
 use sqlx::AnyConnection;
 use tracing::instrument;
 
@@ -51,7 +52,7 @@ impl Store {
                 Some(known) => (known.id, known.series.clone()),
                 None => {
                     next += 1;
-                    (next - 1, BTreeMap::new())
+                    (next - 1, LiteMap::new())
                 }
             };
             cells.push(account_cells(id, lease.backend.as_str(), &name, &standing, version));

@@ -9,7 +9,9 @@ use super::body::{EpochBody, bytes, source_of, time};
 use crate::domain::{
     AccountName, ByteMinutes, Bytes, Meter, Minutes, Month, Source, Span, Timestamp, UnknownMeter, UsageDay,
 };
-use crate::metering::{Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
+use crate::metering::{
+    AccountBook, Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook,
+};
 
 /// A book; in order, so that the same beliefs are the same text.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,7 +51,7 @@ struct PeriodBody {
 
 impl BookBody {
     pub(super) fn of(book: &Book) -> BookBody {
-        let account = |(name, series): (&AccountName, &BTreeMap<Meter, SeriesBook>)| {
+        let account = |(name, series): (&AccountName, &AccountBook)| {
             let series = series.iter().map(|(meter, series)| (meter.name().into(), SeriesBelief::of(series)));
             (name.as_str().into(), series.collect())
         };

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use litemap::LiteMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -49,8 +50,8 @@ struct SeriesBody<'a> {
     /// Why a part of it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unread: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    days: BTreeMap<i32, DayBody>,
+    #[serde(default, skip_serializing_if = "LiteMap::is_empty")]
+    days: LiteMap<i32, DayBody>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
 }
@@ -243,7 +244,7 @@ impl Body<'_> {
                     let reason = known.ok_or_else(|| format!("unknown reason {reason}"))?;
                     harvest.unread(&account, Some(meter), reason, "a part of it");
                 }
-                let mut days = BTreeMap::new();
+                let mut days = LiteMap::new();
                 for (day, change) in series.days {
                     let day = UsageDay::from_number(day).map_err(|error| error.to_string())?;
                     days.insert(day, change.change()?);
