@@ -127,7 +127,7 @@ pub struct Letter {
     pub episode: u32,
     /// Bytes used.
     pub used: Bytes,
-    /// Bytes allowed; never zero.
+    /// Bytes allowed; zero only where a limit was taken away, which ends a crossing.
     pub limit: Bytes,
     /// When the crossing began.
     pub since: Timestamp,
@@ -160,9 +160,10 @@ impl Letter {
         }
     }
 
-    /// Percent used, in hundredths, rounded down: 93.41 % is 9341. May exceed 100 %.
+    /// Percent used, in hundredths, rounded down: 93.41 % is 9341. May exceed 100 %;
+    /// zero without a limit.
     pub fn hundredths(&self) -> u128 {
-        u128::from(self.used.get()) * 10_000 / u128::from(self.limit.get().max(1))
+        (u128::from(self.used.get()) * 10_000).checked_div(u128::from(self.limit.get())).unwrap_or(0)
     }
 }
 
