@@ -16,6 +16,7 @@ pub mod telemetry;
 
 // First floor, the edges: one outside thing each.
 pub mod backends;
+pub mod notify;
 pub mod store;
 
 // Second floor, the flows: one job each.

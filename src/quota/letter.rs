@@ -147,10 +147,15 @@ pub struct Address {
 }
 
 impl Letter {
+    /// The crossing itself, by whichever letter it is told: `backend/account/meter/threshold/episode`.
+    pub fn crossing(&self) -> String {
+        let AccountKey { backend, name } = &self.account;
+        format!("{backend}/{name}/{}/{}/{}", self.meter, self.threshold, self.episode)
+    }
+
     /// The derived key: one crossing is one letter, whoever noticed it and however often.
     pub fn key(&self) -> String {
-        let AccountKey { backend, name } = &self.account;
-        let crossing = format!("{backend}/{name}/{}/{}/{}", self.meter, self.threshold, self.episode);
+        let crossing = self.crossing();
         match self.occasion {
             Occasion::Notify | Occasion::Limited => crossing,
             Occasion::Reminder(number) => format!("{crossing}/reminder-{number}"),
