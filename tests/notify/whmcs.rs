@@ -18,8 +18,7 @@ pub const ACCOUNT: &str = "1042-7731";
 
 /// A WHMCS in Warsaw at noon UTC with four services, and the channel to it.
 pub async fn house() -> (Whmcs, Channels) {
-    let common =
-        panel::Options { accounts: 4, clock: ClockStart::Frozen(NOON), ..panel::Options::default() };
+    let common = panel::Options { accounts: 4, clock: ClockStart::Frozen(NOON), ..panel::Options::default() };
     let whmcs = Whmcs::start(Options { common, ..Options::default() }).await.unwrap();
     let open = open(&whmcs, None);
     (whmcs, open)
@@ -46,7 +45,10 @@ async fn a_notice_goes_out_by_the_panels_own_template_with_all_its_fields() {
     let [mail] = &whmcs.outbox()[..] else { panic!("{:?}", whmcs.outbox()) };
     assert_eq!((mail.service, mail.client, mail.template.as_deref()), (7731, 1042, Some(NOTICE)));
     assert_eq!(mail.subject, "Disk space usage 93.41 % - 1042-7731");
-    assert!(mail.message.contains("limit 100 GB, used 93.41 GB (93.41 %), free 6.59 GB (6.59 %)"), "{mail:?}");
+    assert!(
+        mail.message.contains("limit 100 GB, used 93.41 GB (93.41 %), free 6.59 GB (6.59 %)"),
+        "{mail:?}"
+    );
     assert!(mail.message.contains("Client 0") && mail.message.contains("S3 Storage 100"), "{mail:?}");
     let variables = json!({"username": "1042-7731", "disk_limit_bytes": 107_374_182_400_u64,
         "unit_coefficient": 9.313225746154785E-10, "unit": "GB", "disk_used_unit": "93.41",
@@ -170,7 +172,7 @@ async fn a_mail_whose_answer_was_lost_is_found_and_not_sent_again() {
 async fn a_broken_connection_leaves_it_open_whether_the_mail_was_sent() {
     let (whmcs, channels) = house().await;
     let notice = letter(Occasion::Notify, ACCOUNT);
-    // The list of templates is known by then, so that the next call but one is the mail.
+    // The list of templates is known by then, so that the next call is the mail itself.
     channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();
     let mut known = delivery(&notice);
     known.service = Some(7731);
@@ -236,8 +238,7 @@ async fn without_the_right_to_look_nothing_is_sent_twice() {
 async fn calls_come_one_at_a_time_and_not_in_bursts() {
     let (whmcs, channels) = house().await;
     whmcs.mishap("GetClientsProducts", MishapKind::Slow(150), None);
-    let letters: Vec<_> =
-        whmcs.accounts().iter().map(|account| letter(Occasion::Notify, account)).collect();
+    let letters: Vec<_> = whmcs.accounts().iter().map(|account| letter(Occasion::Notify, account)).collect();
     let began = std::time::Instant::now();
     let sent = letters.iter().map(|letter| {
         let channels = channels.clone();

@@ -18,7 +18,10 @@ async fn an_address_that_is_not_on_the_list_is_named_and_the_access_key_lets_it_
     let notice = letter(Occasion::Notify, ACCOUNT);
     let error = channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap_err();
     assert!(is_never(&error), "{error}");
-    assert!(error.to_string().contains("127.0.0.1 in") && error.to_string().contains("access_key"), "{error}");
+    assert!(
+        error.to_string().contains("127.0.0.1 in") && error.to_string().contains("access_key"),
+        "{error}"
+    );
     let wrong = open(&whmcs, Some("other.key"));
     assert!(is_never(&wrong.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap_err()));
     open(&whmcs, Some("s3cret.key")).deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();
@@ -32,7 +35,10 @@ async fn a_missing_right_is_named_as_the_operator_finds_it() {
         whmcs.switch(|switches| assert!(switches.allowed.remove(action)));
         let notice = letter(Occasion::Notify, ACCOUNT);
         let error = channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap_err();
-        assert!(is_never(&error) && error.to_string().contains(&format!("does not allow {action}")), "{error}");
+        assert!(
+            is_never(&error) && error.to_string().contains(&format!("does not allow {action}")),
+            "{error}"
+        );
         assert!(whmcs.outbox().is_empty());
     }
     // Looking ahead is a convenience: without the right the mail goes out all the same.

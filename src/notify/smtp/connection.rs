@@ -164,7 +164,7 @@ impl Connection {
         *at = "sender";
         let info = self.smtp.server_info();
         let mut addresses = envelope.to().iter().chain(envelope.from());
-        let wide = addresses.any(|address| !address.as_ref().is_ascii())
+        let wide = addresses.any(|address| !address.to_string().is_ascii())
             && info.supports_feature(Extension::SmtpUtfEight);
         let parameters = Vec::from_iter(wide.then_some(MailParameter::SmtpUtfEight));
         let sender = Mail::new(envelope.from().cloned(), parameters);
