@@ -225,7 +225,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 self.user = Some(pair.0);
                 self.say("235 welcome").await
             }
-            _ => self.say("535 5.7.8 wrong user or password").await,
+            // As careless as some servers: it repeats what it was sent.
+            told => {
+                let (user, password) = told.unwrap_or_default();
+                let plain = STANDARD.encode(format!("\0{user}\0{password}"));
+                let again = STANDARD.encode(&password);
+                self.say(&format!("535 5.7.8 wrong user or password: {plain} {again} {password}")).await
+            }
         }
     }
 

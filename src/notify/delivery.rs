@@ -117,3 +117,30 @@ impl NotDelivered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_may_have_been_heard_is_told_from_one_that_was_not() {
+        let host = || String::from("billing:443");
+        let detail = || String::from("x");
+        let unknown = [
+            HttpError::Timeout { host: host(), within: Duration::from_secs(70) },
+            HttpError::BrokenOff { host: host(), received: 0, detail: detail() },
+            HttpError::Gateway { host: host(), sketch: detail() },
+        ];
+        for error in unknown {
+            let told = NotDelivered::of_call(error.clone());
+            assert!(matches!(told, NotDelivered::Unknown { .. }), "{error:?}: {told:?}");
+        }
+        let after = Some(Duration::from_secs(9));
+        let busy = NotDelivered::of_call(HttpError::Busy { host: host(), after, sketch: detail() });
+        assert!(matches!(busy, NotDelivered::Later { after, .. } if after == Some(Duration::from_secs(9))));
+        let refused = NotDelivered::of_call(HttpError::Connect { host: host(), detail: detail() });
+        assert!(matches!(refused, NotDelivered::Later { after: None, .. }));
+        let elsewhere = HttpError::Redirect { host: host(), status: 301, to: detail() };
+        assert!(matches!(NotDelivered::of_call(elsewhere), NotDelivered::Never { .. }));
+    }
+}

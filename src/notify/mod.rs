@@ -30,6 +30,9 @@ use unit::Unit;
 use webhook::Webhook;
 use whmcs::Whmcs;
 
+/// The `[notify]` section, commented, for `sample-config`.
+pub const SAMPLE: &str = include_str!("sample.toml");
+
 /// Amounts are told in GiB and its kin where WHMCS's settings say nothing else.
 const UNIT_BYTES: u64 = 1 << 30;
 
@@ -45,7 +48,7 @@ pub struct Channels {
 
 impl Channels {
     /// Opens the channels that `settings` names; files are looked for in `folder`. Errors name the key
-    /// within `[notify]`, such as `smtp.password_file`.
+    /// within `[notify]`, such as `smtp.password_file`; one that begins with `whmcs.` is of `[whmcs]`.
     pub fn open(
         settings: &NotifySettings,
         whmcs: Option<&WhmcsApi>,

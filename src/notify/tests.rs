@@ -74,3 +74,29 @@ fn never_9_no_secret_of_a_channel_is_printable() {
     let shown = format!("{settings:?} {:?}", api("https://a"));
     assert!(shown.contains("secret") && !shown.contains("hunter2"), "{shown}");
 }
+
+#[test]
+fn the_sample_opens_with_every_channel_once_its_secrets_are_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in ["smtp.password", "webhook.secret"] {
+        std::fs::write(folder.path().join(file), "hunter2").expect("written");
+    }
+    let all = "channels = [\"smtp\", \"webhook\", \"alertmanager\"]";
+    let sample = SAMPLE.replace("channels = []", all);
+    let mut table: toml::Table = sample.parse().expect("TOML");
+    let Some(toml::Value::Table(notify)) = table.remove("notify") else { panic!("no [notify]") };
+    assert!(table.is_empty());
+    let settings = Section::new(notify, folder.path()).read::<NotifySettings>().expect("known keys");
+    let mut channels = Channels::open(&settings, None, folder.path()).expect("opens");
+    assert_eq!(channels.names(), [Channel::Smtp, Channel::Webhook, Channel::Alertmanager]);
+    // The files of this test can be read by everybody.
+    let warnings = channels.take_warnings();
+    assert!(warnings.iter().any(|warning| warning.starts_with("smtp.password_file: ")), "{warnings:?}");
+    // What the sample only mentions is known too.
+    let mentioned = SAMPLE.replace("\n# ", "\n").replace("username = \"whmeter\"\n", "");
+    for key in
+        ["tls", "port", "tls_ca_file", "timeout", "password_file", "bearer_token_file", "generator_url"]
+    {
+        assert!(mentioned.contains(&format!("\n{key} = ")), "{key} is not in the sample");
+    }
+}

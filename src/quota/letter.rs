@@ -177,15 +177,15 @@ mod tests {
     use crate::domain::{AccountName, BackendId};
 
     fn letter(occasion: Occasion) -> Letter {
-        let name = AccountName::new("1042-7731").unwrap();
+        let name = AccountName::new("1042-7731").expect("valid");
         Letter {
             occasion,
-            account: AccountKey { backend: BackendId::new("s3-fra1").unwrap(), name },
+            account: AccountKey { backend: BackendId::new("s3-fra1").expect("valid"), name },
             meter: Meter::StorageUsed,
             threshold: 90,
             episode: 2,
-            used: Bytes::new(93_410).unwrap(),
-            limit: Bytes::new(100_000).unwrap(),
+            used: Bytes::new(93_410).expect("valid"),
+            limit: Bytes::new(100_000).expect("valid"),
             since: Timestamp::EPOCH,
             at: Timestamp::EPOCH,
             address: Address::default(),

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use lettre::address::Envelope;
 use lettre::transport::smtp::Error;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -47,9 +49,11 @@ pub(super) fn authorities(file: Option<&Path>, section: &Section) -> Result<Vec<
     let wrong = |problem: String| SettingsError::new("tls_ca_file", problem);
     let pem =
         std::fs::read(&path).map_err(|error| wrong(format!("cannot read {}: {error}", path.display())))?;
+    // A file without any certificate would be taken for none at all.
+    let begins = b"-----BEGIN CERTIFICATE-----";
     match Certificate::from_pem(&pem) {
-        Ok(certificate) => Ok(vec![certificate]),
-        Err(_) => Err(wrong(format!(
+        Ok(certificates) if pem.windows(begins.len()).any(|found| found == begins) => Ok(vec![certificates]),
+        _ => Err(wrong(format!(
             "{} is not a PEM file of certificates; it should begin with -----BEGIN CERTIFICATE-----",
             path.display()
         ))),
@@ -87,7 +91,7 @@ impl Trouble {
                 NotDelivered::later(format!("{server}: {step}: {replies}"))
             }
             Fault::Smtp(error) => {
-                let why = format!("{server}: {step}: {}", told(&error));
+                let why = shown(&server.without_login(format!("{server}: {step}: {}", told(&error))));
                 // What lettre itself refuses (no STARTTLS, no common way to log in) is for somebody to mend.
                 if error.is_permanent() || error.is_client() {
                     NotDelivered::never(why)
@@ -188,7 +192,9 @@ impl Connection {
         for to in envelope.to() {
             match self.smtp.command(Rcpt::new(to.clone(), Vec::new())).await {
                 Ok(_) => {}
-                Err(error) if error.is_permanent() => refused.push(format!("{to} ({})", told(&error))),
+                Err(error) if error.is_permanent() => {
+                    refused.push(format!("{to} ({})", shown(&told(&error))))
+                }
                 Err(error) => return Err(Trouble { step: "recipients", error: Fault::Smtp(error) }),
             }
         }
@@ -216,6 +222,18 @@ impl Server {
             ));
         }
         Ok(())
+    }
+
+    /// A text without the password, should a server repeat what it was sent to log in.
+    fn without_login(&self, text: String) -> String {
+        let Some((user, password)) = &self.login else { return text };
+        let password = password.expose();
+        let plain = STANDARD.encode(format!("\0{user}\0{password}"));
+        let secrets = [plain, STANDARD.encode(password), password.to_string()];
+        secrets
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(text, |text, secret| text.replace(secret, "…"))
     }
 
     /// Delivers one mail over a connection of its own; what the server said to it.
@@ -251,7 +269,7 @@ fn told(error: &Error) -> String {
         }
         next = cause.source();
     }
-    shown(&text)
+    text
 }
 
 fn reply(response: &Response) -> String {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::super::delivery::NotDelivered;
 use super::WhmcsApi;
+use super::told::Told;
 use super::wire::text;
 use crate::http::{Answer, Call, Http, HttpError, HttpSettings, Url, panel_url};
 use crate::settings::{Period, Secret, Section, SettingsError};
@@ -142,7 +143,7 @@ impl Client {
 
     /// Errors come with status 403 or with 200, so the body has the word wherever it is JSON.
     fn understand(&self, action: &'static str, answer: Answer) -> Result<Map<String, Value>, ApiError> {
-        let Ok(Value::Object(told)) = serde_json::from_slice(answer.body()) else {
+        let Ok(Told(Value::Object(told))) = serde_json::from_slice(answer.body()) else {
             let sketch = answer.sketch_without(&self.secrets());
             let start = answer.body().trim_ascii_start().to_ascii_lowercase();
             // PHP's own warnings are HTML too, but no pages: the action went on after them.

@@ -8,6 +8,7 @@ mod php;
 mod reconcile;
 mod services;
 mod templates;
+mod told;
 mod wire;
 
 use super::delivery::{Delivered, Delivery, NotDelivered};

@@ -14,7 +14,8 @@ use super::wire::{is_on, rows, text, whole};
 use crate::domain::{BillingZone, Seconds, Timestamp};
 
 const ACTION: &str = "GetEmails";
-const PAGE: u64 = 250;
+/// Each row holds a whole mail.
+const PAGE: u64 = 100;
 const MOST_PAGES: u64 = 200;
 /// Clocks differ: mails from this long before the attempt are looked at too.
 const BEFORE: Seconds = Seconds::new(120);

@@ -1,7 +1,7 @@
 //! Which WHMCS service an account is: the id that a product mail is sent to.
 //!
-//! Source: developers.whmcs.com, "GetClientsProducts". Its rows hold the customer's password; it is
-//! never read into anything of ours.
+//! Source: developers.whmcs.com, "GetClientsProducts". Its rows hold the customer's password, which
+//! `told.rs` leaves out.
 
 use serde_json::{Map, Value};
 

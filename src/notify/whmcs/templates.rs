@@ -59,20 +59,24 @@ pub(super) struct Template {
 /// The product templates in WHMCS's default language.
 #[derive(Clone, Default)]
 pub(super) struct Templates {
-    known: Arc<Mutex<Option<(Instant, Arc<[Template]>)>>>,
+    known: Arc<Mutex<Option<Known>>>,
+}
+
+/// A list and when it was fetched.
+struct Known {
+    at: Instant,
+    list: Arc<[Template]>,
 }
 
 impl Templates {
     /// The list, at most an hour old.
     pub async fn list(&self, client: &Client) -> Result<Arc<[Template]>, ApiError> {
         let mut known = self.known.lock().await;
-        if let Some((at, list)) = &*known
-            && at.elapsed() < FRESH
-        {
-            return Ok(list.clone());
+        if let Some(fresh) = known.as_ref().filter(|known| known.at.elapsed() < FRESH) {
+            return Ok(fresh.list.clone());
         }
         let list = in_language(client, None).await?;
-        *known = Some((Instant::now(), list.clone()));
+        *known = Some(Known { at: Instant::now(), list: list.clone() });
         Ok(list)
     }
 
