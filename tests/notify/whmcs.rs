@@ -184,6 +184,24 @@ async fn a_broken_connection_leaves_it_open_whether_the_mail_was_sent() {
 }
 
 #[tokio::test]
+async fn a_whmcs_that_falls_silent_after_sending_leaves_it_open() {
+    let (whmcs, channels) = house().await;
+    whmcs.mishap("SendEmail", MishapKind::DoneThenSilent(60_000), Some(1));
+    let delivering = tokio::spawn(async move {
+        let notice = letter(Occasion::Notify, ACCOUNT);
+        channels.deliver(Channel::Whmcs, &delivery(&notice)).await
+    });
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while whmcs.outbox().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "nothing was sent");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Whether our patience ends or the connection: the mail is out and nobody said so.
+    whmcs.stop();
+    assert!(is_unknown(&delivering.await.unwrap().unwrap_err()));
+}
+
+#[tokio::test]
 async fn a_mail_that_was_not_sent_is_sent_by_the_second_attempt() {
     let (whmcs, channels) = house().await;
     let notice = letter(Occasion::Notify, ACCOUNT);

@@ -68,11 +68,8 @@ pub(super) struct Trouble {
 
 enum Fault {
     Smtp(Error),
-    /// Nobody would have it, with the server's replies; for good or for now.
-    Refused {
-        replies: String,
-        for_good: bool,
-    },
+    /// Nobody will ever have it, with the server's replies.
+    Refused(String),
 }
 
 impl Trouble {
@@ -84,12 +81,7 @@ impl Trouble {
     pub fn into_not_delivered(self, server: &Server) -> NotDelivered {
         let step = self.step;
         match self.error {
-            Fault::Refused { replies, for_good: true } => {
-                NotDelivered::never(format!("{server}: {step}: {replies}"))
-            }
-            Fault::Refused { replies, for_good: false } => {
-                NotDelivered::later(format!("{server}: {step}: {replies}"))
-            }
+            Fault::Refused(replies) => NotDelivered::never(format!("{server}: {step}: {replies}")),
             Fault::Smtp(error) => {
                 let why = shown(&server.without_login(format!("{server}: {step}: {}", told(&error))));
                 // What lettre itself refuses (no STARTTLS, no common way to log in) is for somebody to mend.
@@ -201,8 +193,7 @@ impl Connection {
         if refused.len() < envelope.to().len() {
             return Ok(refused);
         }
-        let error = Fault::Refused { replies: refused.join(", "), for_good: true };
-        Err(Trouble { step: "recipients", error })
+        Err(Trouble { step: "recipients", error: Fault::Refused(refused.join(", ")) })
     }
 }
 
