@@ -44,6 +44,8 @@ python_package() { # import-name package==version
 go_tool minio "$MINIO" || missing+=(minio)
 go_tool mc "$MC" || missing+=(mc)
 debian promtool prometheus || missing+=(prometheus)
+debian prometheus-alertmanager prometheus-alertmanager || missing+=(alertmanager)
+debian php php-cli || missing+=(php)
 debian /usr/lib/postgresql/*/bin/initdb postgresql || missing+=(postgresql)
 debian mariadbd mariadb-server || missing+=(mariadb)
 python_package minio minio==7.2.20 || missing+=("python minio client")

@@ -28,9 +28,11 @@ pub mod panel;
 pub mod proxmox;
 pub mod requests;
 pub mod server;
+pub mod smtp;
 pub mod tls;
 pub mod truth;
 pub mod vpncp;
+pub mod whmcs;
 pub mod wire;
 
 /// Every kind of panel there is.

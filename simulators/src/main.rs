@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::panel::{self, SimulatedPanel};
-use whmeter_simulators::{PANELS, minio, proxmox, vpncp};
+use whmeter_simulators::{PANELS, minio, proxmox, vpncp, whmcs};
 
 /// Fake hosting panels over real HTTP(S), for tests and demonstrations.
 #[derive(Parser)]
@@ -28,6 +28,8 @@ enum Panel {
     Proxmox(Proxmox),
     /// A VPN panel: PUQ VPNcp of either generation.
     Vpncp(Vpncp),
+    /// A WHMCS that sends mail to customers: no panel, and not among all of them.
+    Whmcs(Common),
     /// Every panel there is, on free ports.
     All(Common),
 }
@@ -189,6 +191,10 @@ async fn start(wanted: Panel) -> Result<Vec<Box<dyn SimulatedPanel>>> {
             options.switches.generation = told.generation;
             options.switches.timezone = told.timezone;
             Ok(vec![Box::new(vpncp::Panel::start(options).await?)])
+        }
+        Panel::Whmcs(common) => {
+            let options = whmcs::Options { common: common.into(), ..whmcs::Options::default() };
+            Ok(vec![Box::new(whmcs::Whmcs::start(options).await?)])
         }
         Panel::All(common) => {
             if common.listen.port() != 0 || common.control.port() != 0 {

@@ -91,11 +91,20 @@ impl Answer {
     /// Status, content type and the first printable characters, with anything long enough to be a
     /// token left out.
     pub fn sketch(&self) -> String {
+        self.sketch_without(&[])
+    }
+
+    /// The same with these secrets left out as well, however short they are.
+    pub fn sketch_without(&self, secrets: &[&str]) -> String {
         let mut sketch = self.sketch_head();
         match self.body.is_empty() {
             true => sketch.push_str(", empty"),
             false => {
-                let _ = write!(sketch, ", {:?}", printable(&self.body));
+                let body = secrets
+                    .iter()
+                    .filter(|secret| !secret.is_empty())
+                    .fold(self.text().into_owned(), |text, secret| text.replace(secret, "…"));
+                let _ = write!(sketch, ", {:?}", printable(body.as_bytes()));
             }
         }
         sketch
@@ -159,6 +168,8 @@ mod tests {
         assert_eq!(page.sketch(), "200 OK, text/html, \"<p>session = … welcome </p>\"");
         let named = answer(None, "{\"Code\":\"XMinioServerNotInitialized\"}").sketch();
         assert!(named.contains("XMinioServerNotInitialized"), "{named}");
+        let echoed = answer(None, "key=s3cret.key!");
+        assert!(echoed.sketch_without(&["s3cret.key", ""]).ends_with("\"key=…!\""));
         assert!(answer(None, "").sketch().ends_with("no content type, empty"));
     }
 

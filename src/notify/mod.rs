@@ -1,86 +1,169 @@
-//! Tells people: WHMCS's mail templates, mail, a webhook, Alertmanager.
+//! Delivers letters: as mail through WHMCS or a mail server, to the operator's program, as alerts.
+//!
+//! It decides nothing and remembers nothing: whoever calls it keeps what is due and what was tried.
 
-use std::time::Duration;
+mod alertmanager;
+mod delivery;
+#[cfg(test)]
+mod samples;
+mod settings;
+mod smtp;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod webhook;
+mod whmcs;
+mod words;
+
+use std::path::Path;
+
+pub use delivery::{Delivered, Delivery, Firing, NotDelivered};
+pub use settings::NotifySettings;
+pub use whmcs::WhmcsApi;
 
 use crate::domain::Timestamp;
-use crate::quota::{Channel, Letter};
+use crate::quota::Channel;
+use crate::settings::{Section, SettingsError};
+use alertmanager::Alertmanager;
+use smtp::Smtp;
+use unit::Unit;
+use webhook::Webhook;
+use whmcs::Whmcs;
 
-/// The configured channels.
+/// The `[notify]` section, commented, for `sample-config`.
+pub const SAMPLE: &str = include_str!("sample.toml");
+
+/// Amounts are told in GiB and its kin where WHMCS's settings say nothing else.
+const UNIT_BYTES: u64 = 1 << 30;
+
+/// The configured channels. Clones share connections and what is known of templates.
 #[derive(Clone, Default)]
-pub struct Channels {}
-
-/// One letter on its way.
-pub struct Delivery<'a> {
-    /// What it says.
-    pub letter: &'a Letter,
-    /// The kind of the panel.
-    pub kind: &'a str,
-    /// The WHMCS server of the backend.
-    pub server: Option<u32>,
-    /// The WHMCS service, where it is known.
-    pub service: Option<u64>,
-    /// The WHMCS product, where it is known.
-    pub product: Option<&'a str>,
-    /// The time.
-    pub now: Timestamp,
-    /// When an attempt began whose outcome is not known.
-    pub tried_at: Option<Timestamp>,
-}
-
-/// A letter that arrived.
-pub struct Delivered {
-    /// What the other side said.
-    pub answer: String,
-}
-
-/// An alert that still holds.
-pub struct Firing<'a> {
-    /// What it says.
-    pub letter: &'a Letter,
-    /// The kind of the panel.
-    pub kind: &'a str,
-    /// The WHMCS product, where it is known.
-    pub product: Option<&'a str>,
-}
-
-/// Why a letter did not arrive.
-#[derive(Debug, thiserror::Error)]
-pub enum NotDelivered {
-    /// It can be tried again.
-    #[error("{why}")]
-    Later {
-        /// What came.
-        why: String,
-        /// How long to wait at least.
-        after: Option<Duration>,
-    },
-    /// It may have arrived.
-    #[error("{why}")]
-    Unknown {
-        /// What came.
-        why: String,
-    },
-    /// Trying again is useless.
-    #[error("{why}")]
-    Never {
-        /// What came.
-        why: String,
-    },
+pub struct Channels {
+    whmcs: Option<Whmcs>,
+    smtp: Option<Smtp>,
+    webhook: Option<Webhook>,
+    alertmanager: Option<Alertmanager>,
+    warnings: Vec<String>,
 }
 
 impl Channels {
-    /// The channels.
+    /// Opens the channels that `settings` names; files are looked for in `folder`. Errors name the key
+    /// within `[notify]`, such as `smtp.password_file`; one that begins with `whmcs.` is of `[whmcs]`.
+    pub fn open(
+        settings: &NotifySettings,
+        whmcs: Option<&WhmcsApi>,
+        folder: &Path,
+    ) -> Result<Channels, SettingsError> {
+        let unit_bytes = whmcs.map_or(UNIT_BYTES, |whmcs| whmcs.unit_bytes);
+        let unit = Unit::of_bytes(unit_bytes)
+            .ok_or_else(|| SettingsError::new("whmcs.unit", "is no unit that mails can tell"))?;
+        let mut channels = Channels::default();
+        for channel in settings.named()? {
+            match channel {
+                Channel::Whmcs => {
+                    let api = whmcs.ok_or_else(|| {
+                        SettingsError::new(
+                            "channels",
+                            "\"whmcs\" needs url, identifier and secret (or secret_file) in [whmcs]",
+                        )
+                    })?;
+                    let section = Section::new(toml::Table::new(), folder);
+                    channels.whmcs = Some(Whmcs::open(api, unit, &section)?);
+                }
+                Channel::Smtp => {
+                    let opened = channels
+                        .open_table(channel, &settings.smtp, folder, |section| Smtp::open(section, unit))?;
+                    channels.smtp = Some(opened);
+                }
+                Channel::Webhook => {
+                    let opened = channels.open_table(channel, &settings.webhook, folder, Webhook::open)?;
+                    channels.webhook = Some(opened);
+                }
+                Channel::Alertmanager => {
+                    let opened = channels.open_table(channel, &settings.alertmanager, folder, |section| {
+                        Alertmanager::open(section, unit)
+                    })?;
+                    channels.alertmanager = Some(opened);
+                }
+            }
+        }
+        Ok(channels)
+    }
+
+    fn open_table<T>(
+        &mut self,
+        channel: Channel,
+        table: &Option<toml::Table>,
+        folder: &Path,
+        open: impl FnOnce(Section) -> Result<T, SettingsError>,
+    ) -> Result<T, SettingsError> {
+        let Some(table) = table else {
+            let missing = format!("missing; channel \"{channel}\" needs a table [notify.{channel}]");
+            return Err(SettingsError::new(channel.name(), missing));
+        };
+        let section = Section::new(table.clone(), folder);
+        let opened = open(section.clone());
+        let below = |text: String| format!("{channel}.{text}");
+        self.warnings.extend(section.take_warnings().into_iter().map(below));
+        opened.map_err(|error| SettingsError { key: below(error.key), ..error })
+    }
+
+    /// What works but should be mended, such as a secret that everybody may read.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// The channels that are open.
     pub fn names(&self) -> Vec<Channel> {
-        Vec::new()
+        let is_open = |channel: &Channel| match channel {
+            Channel::Whmcs => self.whmcs.is_some(),
+            Channel::Smtp => self.smtp.is_some(),
+            Channel::Webhook => self.webhook.is_some(),
+            Channel::Alertmanager => self.alertmanager.is_some(),
+        };
+        Channel::ALL.into_iter().filter(is_open).collect()
     }
 
-    /// Delivers one letter.
-    pub async fn deliver(&self, _: Channel, _: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
-        Err(NotDelivered::Never { why: "no channel".into() })
+    /// Delivers one letter by one channel. Telling the same letter again is safe on every channel as long as
+    /// `tried_at` says so after an attempt whose outcome is not known.
+    pub async fn deliver(
+        &self,
+        channel: Channel,
+        delivery: &Delivery<'_>,
+    ) -> Result<Delivered, NotDelivered> {
+        let closed = || NotDelivered::never(format!("channel {channel} is not among notify.channels"));
+        match channel {
+            Channel::Whmcs => self.whmcs.as_ref().ok_or_else(closed)?.deliver(delivery).await,
+            Channel::Smtp => self.smtp.as_ref().ok_or_else(closed)?.deliver(delivery).await,
+            Channel::Webhook => self.webhook.as_ref().ok_or_else(closed)?.deliver(delivery).await,
+            Channel::Alertmanager => self.alertmanager.as_ref().ok_or_else(closed)?.deliver(delivery).await,
+        }
     }
 
-    /// Keeps alerts firing.
-    pub async fn keep_firing(&self, _: &[Firing<'_>], _: Timestamp) -> Result<(), NotDelivered> {
-        Ok(())
+    /// Tells Alertmanager what still fires, so that it does not resolve by itself after four minutes.
+    pub async fn keep_firing(&self, firing: &[Firing<'_>], now: Timestamp) -> Result<(), NotDelivered> {
+        match &self.alertmanager {
+            Some(alertmanager) => alertmanager.keep_firing(firing, now).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Every channel step by step: what was found, or what is wrong and what to do. Sends nothing.
+    /// `templates` are the names that rules give.
+    pub async fn check(&self, templates: &[String]) -> Vec<(String, Result<String, NotDelivered>)> {
+        let mut steps = Vec::new();
+        if let Some(whmcs) = &self.whmcs {
+            steps.extend(whmcs.check(templates).await);
+        }
+        if let Some(smtp) = &self.smtp {
+            steps.extend(smtp.check().await);
+        }
+        if let Some(webhook) = &self.webhook {
+            steps.extend(webhook.check().await);
+        }
+        if let Some(alertmanager) = &self.alertmanager {
+            steps.extend(alertmanager.check().await);
+        }
+        steps
     }
 }

@@ -157,10 +157,15 @@ pub struct Address {
 }
 
 impl Letter {
+    /// The crossing itself, by whichever letter it is told: `backend/account/meter/threshold/episode`.
+    pub fn crossing(&self) -> String {
+        let AccountKey { backend, name } = &self.account;
+        format!("{backend}/{name}/{}/{}/{}", self.meter, self.threshold, self.episode)
+    }
+
     /// The derived key: one crossing is one letter, whoever noticed it and however often.
     pub fn key(&self) -> String {
-        let AccountKey { backend, name } = &self.account;
-        let crossing = format!("{backend}/{name}/{}/{}/{}", self.meter, self.threshold, self.episode);
+        let crossing = self.crossing();
         match self.occasion {
             Occasion::Notify | Occasion::Limited => crossing,
             Occasion::Reminder(number) => format!("{crossing}/reminder-{number}"),
@@ -183,15 +188,15 @@ mod tests {
     use crate::domain::{AccountName, BackendId};
 
     fn letter(occasion: Occasion) -> Letter {
-        let name = AccountName::new("1042-7731").unwrap();
+        let name = AccountName::new("1042-7731").expect("valid");
         Letter {
             occasion,
-            account: AccountKey { backend: BackendId::new("s3-fra1").unwrap(), name },
+            account: AccountKey { backend: BackendId::new("s3-fra1").expect("valid"), name },
             meter: Meter::StorageUsed,
             threshold: 90,
             episode: 2,
-            used: Bytes::new(93_410).unwrap(),
-            limit: Bytes::new(100_000).unwrap(),
+            used: Bytes::new(93_410).expect("valid"),
+            limit: Bytes::new(100_000).expect("valid"),
             since: Timestamp::EPOCH,
             at: Timestamp::EPOCH,
             address: Address::default(),

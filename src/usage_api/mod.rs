@@ -40,6 +40,9 @@ pub struct WhmcsSettings {
     /// The API credential's secret.
     #[serde(default)]
     pub secret: Option<Secret>,
+    /// What lets a caller in from an address that is not on WHMCS's list (`$api_access_key` there).
+    #[serde(default)]
+    pub access_key: Option<Secret>,
     /// The unit of every value.
     #[serde(default)]
     pub unit: Unit,

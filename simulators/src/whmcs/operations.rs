@@ -1,0 +1,41 @@
+//! What a test can do to this WHMCS, below `/whmcs/` on the control address.
+
+use super::world::{Client, Server, Service, Template};
+use crate::panel::NotDone;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+
+/// Does an operation by its path:
+///
+/// * `state`: switches, services, templates;
+/// * `outbox`: the mails sent, oldest first; `outbox/clear` forgets them;
+/// * `switches`: the fields told are set, the others stay;
+/// * `clients`, `services`, `templates`: an array that takes the place of what there is.
+pub fn operate(server: &Server, operation: &str, arguments: &Value) -> Result<Value, NotDone> {
+    let mut world = server.world();
+    match operation {
+        "state" => {}
+        "outbox" => return Ok(json!(world.outbox)),
+        "outbox/clear" => world.outbox.clear(),
+        "switches" => {
+            let mut switches = server.switches.write().unwrap_or_else(PoisonError::into_inner);
+            let mut merged = json!(*switches);
+            let (Some(merged_fields), Some(told)) = (merged.as_object_mut(), arguments.as_object()) else {
+                return Err(NotDone::NotUnderstood("switches are an object".to_owned()));
+            };
+            merged_fields.extend(told.clone());
+            *switches = read(&merged)?;
+        }
+        "clients" => world.clients = read::<Vec<Client>>(arguments)?,
+        "services" => world.services = read::<Vec<Service>>(arguments)?,
+        "templates" => world.templates = read::<Vec<Template>>(arguments)?,
+        _ => return Err(NotDone::NotUnderstood(format!("no operation {operation}"))),
+    }
+    Ok(json!({ "switches": server.switches(), "services": world.services, "templates": world.templates,
+        "clients": world.clients }))
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T, NotDone> {
+    serde_json::from_value(value.clone()).map_err(|error| NotDone::NotUnderstood(error.to_string()))
+}

@@ -1,0 +1,72 @@
+//! Answers as WHMCS puts them on the wire: JSON with its wrappings, errors, pages.
+
+use super::switches::{EmptyList, Switches};
+use crate::server::status;
+use axum::http::{HeaderValue, Response, header};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+
+/// Why an action is not done: the status and the message.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal(pub u16, pub String);
+
+impl Refusal {
+    /// An error of the action itself, told with status 200.
+    pub fn said(message: &str) -> Self {
+        Self(200, message.to_owned())
+    }
+}
+
+/// What an action answers.
+pub type Outcome = Result<Map<String, Value>, Refusal>;
+
+/// The body of an outcome.
+pub fn body(switches: &Switches, outcome: &Outcome) -> (u16, Vec<u8>) {
+    let (code, told) = match outcome {
+        Ok(fields) => {
+            let mut told = json!({ "result": "success" });
+            if let Some(told) = told.as_object_mut() {
+                told.extend(fields.clone());
+            }
+            (200, if switches.numbers_as_texts { texts(told) } else { told })
+        }
+        Err(Refusal(code, message)) => (*code, json!({ "result": "error", "message": message })),
+    };
+    // PHP escapes quotes within its texts as \u0022 here (JSON_HEX_QUOT).
+    (code, told.to_string().replace("\\\"", "\\u0022").into_bytes())
+}
+
+/// Puts a list into an answer, or what stands in its place when it is empty.
+pub fn put_list(
+    told: &mut Map<String, Value>,
+    switches: &Switches,
+    outer: &str,
+    inner: &str,
+    rows: Vec<Value>,
+) {
+    let list = match (rows.is_empty(), switches.empty_list) {
+        (false, _) => json!({ inner: rows }),
+        (true, EmptyList::Missing) => return,
+        (true, EmptyList::EmptyText) => json!(""),
+        (true, EmptyList::EmptyArray) => json!([]),
+        (true, EmptyList::EmptyObject) => json!({}),
+    };
+    told.insert(outer.to_owned(), list);
+}
+
+/// An answer of this type.
+pub fn answer(code: u16, kind: &'static str, body: Vec<u8>) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(body));
+    *answer.status_mut() = status(code);
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+fn texts(value: Value) -> Value {
+    match value {
+        Value::Number(number) => Value::String(number.to_string()),
+        Value::Array(items) => items.into_iter().map(texts).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key, texts(value))).collect(),
+        other => other,
+    }
+}

@@ -1,0 +1,160 @@
+//! What this WHMCS knows: clients, services, templates, and the mails it has sent.
+
+use super::switches::Switches;
+use crate::panel::Knobs;
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+/// A client; `language` is empty for the default one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// `tblclients.id`.
+    pub id: u64,
+    /// Given name.
+    #[serde(default)]
+    pub firstname: String,
+    /// The address of its mails.
+    #[serde(default)]
+    pub email: String,
+    /// `""`, or a language such as `german`.
+    #[serde(default)]
+    pub language: String,
+}
+
+/// A service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// `tblhosting.id`.
+    pub id: u64,
+    /// Its client.
+    pub client: u64,
+    /// `tblservers.id`.
+    pub server: u64,
+    /// The account name on the panel.
+    pub username: String,
+    /// `Active`, `Suspended`, `Terminated`, ...
+    pub status: String,
+    /// The product's name.
+    pub product: String,
+}
+
+/// A mail template of type product.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    /// Its unique name.
+    pub name: String,
+    /// The language; `""` is the default one.
+    #[serde(default)]
+    pub language: String,
+    /// The subject, with merge fields.
+    pub subject: String,
+    /// The body, with merge fields.
+    #[serde(default)]
+    pub body: String,
+    /// Whether it is switched off.
+    #[serde(default)]
+    pub disabled: bool,
+}
+
+/// A mail as it left, with what it was made of.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Mail {
+    /// Its number in the mail log.
+    pub id: u64,
+    /// Whom it went to.
+    pub client: u64,
+    /// What it was about.
+    pub service: u64,
+    /// Its template; none where the caller worded it.
+    pub template: Option<String>,
+    /// The subject with everything filled in.
+    pub subject: String,
+    /// The body with everything filled in.
+    pub message: String,
+    /// When, in WHMCS's own time without a zone.
+    pub date: String,
+    /// The parameter `customvars` as it came: base64.
+    pub customvars: String,
+    /// What it unserialized to.
+    pub variables: serde_json::Value,
+    /// Whether the mail server would not take it.
+    pub failed: bool,
+}
+
+/// Everything there is; tests write into it.
+#[derive(Clone, Debug, Default)]
+pub struct World {
+    /// Clients.
+    pub clients: Vec<Client>,
+    /// Services.
+    pub services: Vec<Service>,
+    /// Templates of type product.
+    pub templates: Vec<Template>,
+    /// The mail log, oldest first.
+    pub outbox: Vec<Mail>,
+}
+
+/// A running fake, as its parts share it.
+pub struct Server {
+    pub knobs: Knobs,
+    pub identifier: String,
+    pub secret: String,
+    pub world: Mutex<World>,
+    pub switches: RwLock<Switches>,
+}
+
+impl Server {
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn switches(&self) -> Switches {
+        self.switches.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The parts behind a lock that was poisoned are used all the same: it is only a test's world.
+    pub fn switch(self: &Arc<Self>, change: impl FnOnce(&mut Switches)) {
+        change(&mut self.switches.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// The templates that the modules bring, and clients with one service each.
+pub fn settle(accounts: usize) -> World {
+    let names = [
+        "puqMinIOS3 Notification disk limit",
+        "puqSynology Notification disk limit",
+        "puqMinIOS3 service Suspension Notification disk limit",
+    ];
+    let template = |name: &str| Template {
+        name: name.to_owned(),
+        language: String::new(),
+        subject: match name.contains("Suspension") {
+            true => "Suspension Information - {$username}".to_owned(),
+            false => "Disk space usage {$disk_used_percentage} % - {$username}".to_owned(),
+        },
+        body: "<p>Dear {$client_name},</p><p>{$username} of {$service_product_name}: limit \
+               {$disk_limit_bytes*$unit_coefficient} {$unit}, used {$disk_used_unit} {$unit} \
+               ({$disk_used_percentage} %), free {$disk_free_unit} {$unit} ({$disk_free_percentage} %).</p>"
+            .to_owned(),
+        disabled: false,
+    };
+    let mut world = World { templates: names.map(template).into(), ..World::default() };
+    for number in 0..accounts as u64 {
+        let client = 1042 + number;
+        world.clients.push(Client {
+            id: client,
+            firstname: format!("Client {number}"),
+            email: format!("client{number}@example.net"),
+            language: String::new(),
+        });
+        world.services.push(Service {
+            id: 7731 + number,
+            client,
+            server: 12,
+            username: format!("{client}-{}", 7731 + number),
+            status: "Active".to_owned(),
+            product: "S3 Storage 100".to_owned(),
+        });
+    }
+    world
+}

@@ -1,0 +1,22 @@
+//! The letter that this room's tests deliver.
+
+use crate::domain::{AccountKey, AccountName, BackendId, Bytes, Meter, Timestamp};
+use crate::quota::{Address, Letter, Occasion};
+
+/// 93.41 GiB of 100 GiB storage, at noon of 20 November 2026.
+pub(super) fn letter(occasion: Occasion, account: &str) -> Letter {
+    let noon = Timestamp::new(1_795_176_000).expect("a time");
+    let backend = BackendId::new("s3-fra1").expect("a name");
+    Letter {
+        occasion,
+        account: AccountKey { backend, name: AccountName::new(account).expect("a name") },
+        meter: Meter::StorageUsed,
+        threshold: 90,
+        episode: 2,
+        used: Bytes::new(100_298_223_944).expect("fits"),
+        limit: Bytes::new(100 << 30).expect("fits"),
+        since: noon,
+        at: noon,
+        address: Address::default(),
+    }
+}

@@ -1,0 +1,149 @@
+//! Which of the operator's mail templates words a letter, and which of them WHMCS really has.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::super::delivery::Delivery;
+use super::client::{ApiError, Client};
+use super::wire::{rows, text};
+use crate::domain::Meter;
+use crate::quota::Occasion;
+
+/// How long a list of templates is believed.
+const FRESH: Duration = Duration::from_secs(3600);
+
+/// How a letter is worded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wording {
+    /// By this template.
+    Template(String),
+    /// By our own words.
+    Own,
+    /// Nobody wants it written.
+    Unwanted,
+}
+
+/// The rule's template, else the one that the panel's module for WHMCS brings. Those speak of disk space,
+/// so traffic is worded by us; and there is none for the good news, which is told only by a named one.
+pub(super) fn wording(delivery: &Delivery<'_>) -> Wording {
+    let letter = delivery.letter;
+    if let Some(named) = &letter.address.template {
+        return Wording::Template(named.clone());
+    }
+    if letter.occasion == Occasion::Restored {
+        return Wording::Unwanted;
+    }
+    if letter.meter != Meter::StorageUsed {
+        return Wording::Own;
+    }
+    let brought = match (letter.occasion, delivery.kind) {
+        (Occasion::Limited, _) => "puqMinIOS3 service Suspension Notification disk limit",
+        (_, "synology") => "puqSynology Notification disk limit",
+        _ => "puqMinIOS3 Notification disk limit",
+    };
+    Wording::Template(brought.to_string())
+}
+
+/// A template as WHMCS lists it; its body is not told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Template {
+    /// Its unique name.
+    pub name: String,
+    /// Its subject, with merge fields in it.
+    pub subject: String,
+}
+
+/// The product templates in WHMCS's default language.
+#[derive(Clone, Default)]
+pub(super) struct Templates {
+    known: Arc<Mutex<Option<Known>>>,
+}
+
+/// A list and when it was fetched.
+struct Known {
+    at: Instant,
+    list: Arc<[Template]>,
+}
+
+impl Templates {
+    /// The list, at most an hour old.
+    pub async fn list(&self, client: &Client) -> Result<Arc<[Template]>, ApiError> {
+        let mut known = self.known.lock().await;
+        if let Some(fresh) = known.as_ref().filter(|known| known.at.elapsed() < FRESH) {
+            return Ok(fresh.list.clone());
+        }
+        let list = in_language(client, None).await?;
+        *known = Some(Known { at: Instant::now(), list: list.clone() });
+        Ok(list)
+    }
+
+    /// Forgets the list: WHMCS says something else.
+    pub async fn forget(&self) {
+        *self.known.lock().await = None;
+    }
+}
+
+/// The product templates of one language, or of the default one
+/// (developers.whmcs.com, "GetEmailTemplates").
+pub(super) async fn in_language(
+    client: &Client,
+    language: Option<&str>,
+) -> Result<Arc<[Template]>, ApiError> {
+    const ACTION: &str = "GetEmailTemplates";
+    let mut parameters = vec![("type", "product")];
+    parameters.extend(language.map(|language| ("language", language)));
+    let told = client.read(ACTION, &parameters).await?;
+    let strange = || ApiError::Malformed { action: ACTION, sketch: "a list of another shape".into() };
+    let rows = rows(&told, "emailtemplates", "emailtemplate").ok_or_else(strange)?;
+    let templates = rows.iter().map(|row| {
+        let subject = text(row.get("subject")).unwrap_or_default();
+        Some(Template { name: text(row.get("name"))?, subject })
+    });
+    templates.collect::<Option<_>>().ok_or_else(strange)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::samples::letter;
+    use super::*;
+    use crate::quota::Letter;
+
+    fn worded(letter: &Letter, kind: &str) -> Wording {
+        let now = letter.at;
+        let delivery =
+            Delivery { letter, kind, server: None, service: None, product: None, now, tried_at: None };
+        wording(&delivery)
+    }
+
+    #[test]
+    fn the_rule_has_the_first_word_then_the_panels_module() {
+        let template = |name: &str| Wording::Template(name.into());
+        let mut notice = letter(Occasion::Notify, "a");
+        assert_eq!(worded(&notice, "minio"), template("puqMinIOS3 Notification disk limit"));
+        assert_eq!(worded(&notice, "synology"), template("puqSynology Notification disk limit"));
+        assert_eq!(worded(&notice, "cpanel"), template("puqMinIOS3 Notification disk limit"));
+        notice.address.template = Some("Mine".into());
+        assert_eq!(worded(&notice, "synology"), template("Mine"));
+        let reminder = letter(Occasion::Reminder(2), "a");
+        assert_eq!(worded(&reminder, "minio"), template("puqMinIOS3 Notification disk limit"));
+        let limited = letter(Occasion::Limited, "a");
+        let suspension = template("puqMinIOS3 service Suspension Notification disk limit");
+        assert_eq!(worded(&limited, "synology"), suspension);
+    }
+
+    #[test]
+    fn traffic_is_worded_by_us_and_good_news_only_on_request() {
+        let mut notice = letter(Occasion::Limited, "a");
+        notice.meter = Meter::TrafficOut;
+        assert_eq!(worded(&notice, "vpncp"), Wording::Own);
+        notice.address.template = Some("Mine".into());
+        assert_eq!(worded(&notice, "vpncp"), Wording::Template("Mine".into()));
+        let mut restored = letter(Occasion::Restored, "a");
+        assert_eq!(worded(&restored, "minio"), Wording::Unwanted);
+        restored.address.template = Some("Back".into());
+        assert_eq!(worded(&restored, "minio"), Wording::Template("Back".into()));
+    }
+}
