@@ -44,6 +44,8 @@ python_package() { # import-name package==version
 go_tool minio "$MINIO" || missing+=(minio)
 go_tool mc "$MC" || missing+=(mc)
 debian promtool prometheus || missing+=(prometheus)
+# Alertmanager and amtool.
+debian amtool prometheus-alertmanager || missing+=(prometheus-alertmanager)
 debian /usr/lib/postgresql/*/bin/initdb postgresql || missing+=(postgresql)
 debian mariadbd mariadb-server || missing+=(mariadb)
 python_package minio minio==7.2.20 || missing+=("python minio client")
