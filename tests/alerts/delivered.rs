@@ -58,11 +58,9 @@ async fn operations_hear_that_a_panel_is_down_and_that_it_is_back() {
 async fn the_customer_team_hears_of_the_highest_threshold_alone() {
     let (panel, port) = (start(4, ClockStart::WallClock).await, free_port());
     set_level(&panel, 95 * GIB);
-    let site = Site::new(&house(port, "", "", &[section(&panel, "s3", "every = \"1s\"")]));
+    let site = Site::new(&house(port, "", limits::config(), &[section(&panel, "s3", "every = \"1s\"")]));
     let daemon = site.serve(port).await;
-    // `port` itself, once a [[limit]] of 100 GiB in the config above makes whmeter show the ratio.
-    let scraped = limits::added(port).await;
-    let Some(watch) = Watch::start(&site, scraped).await else { return };
+    let Some(watch) = Watch::start(&site, limits::page(port).await).await else { return };
 
     let told = watch.until_told("customers", "firing", "WhmeterQuota90").await;
     assert_eq!(
@@ -112,10 +110,9 @@ fn direct(account: &str, threshold: &str, severity: &str) -> serde_json::Value {
 async fn what_whmeter_tells_itself_goes_to_the_same_team_and_is_told_once() {
     let (panel, port) = (start(4, ClockStart::WallClock).await, free_port());
     set_level(&panel, 95 * GIB);
-    let site = Site::new(&house(port, "", "", &[section(&panel, "s3", "every = \"1s\"")]));
+    let site = Site::new(&house(port, "", limits::config(), &[section(&panel, "s3", "every = \"1s\"")]));
     let daemon = site.serve(port).await;
-    let scraped = limits::added(port).await;
-    let Some(watch) = Watch::start(&site, scraped).await else { return };
+    let Some(watch) = Watch::start(&site, limits::page(port).await).await else { return };
     watch.until_told("customers", "firing", "WhmeterQuota90").await;
 
     watch.post(&json!([direct("7-41", "90", "warning"), direct("8-77", "100", "critical")])).await;
