@@ -16,10 +16,12 @@ pub mod telemetry;
 
 // First floor, the edges: one outside thing each.
 pub mod backends;
+pub mod notify;
 pub mod store;
 
 // Second floor, the flows: one job each.
 pub mod collector;
+pub mod dispatcher;
 pub mod exposition;
 pub mod usage_api;
 

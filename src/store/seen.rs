@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
+
 use super::AccountStanding;
 use super::book::Loaded;
 use super::commit::{Poll, Reach};
@@ -15,7 +17,11 @@ pub(super) fn changed_accounts(loaded: &Loaded, poll: &Poll<'_>) -> BTreeMap<Acc
         if known.is_some() && poll.reach == Reach::History {
             continue;
         }
-        let now = seen(known, harvested, poll.at);
+        let limits = poll.judged.limits.get(name).or(known.map(|known| &known.limits));
+        let now = AccountStanding {
+            limits: limits.cloned().unwrap_or_default(),
+            ..seen(known, harvested, poll.at)
+        };
         if known != Some(&now) {
             changed.insert(name.clone(), now);
         }
@@ -48,6 +54,7 @@ fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -
         domain: facts.domain.clone().or_else(|| known.and_then(|known| known.domain.clone())),
         storage_limit: facts.storage_limit,
         trouble,
+        limits: LiteMap::new(),
         series: Vec::new(),
     }
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use whmeter::domain::*;
 use whmeter::metering::{Book, Rules, settle};
 use whmeter::settings::Secret;
-use whmeter::store::{Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery};
+use whmeter::store::{JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery};
 
 use databases::{Databases, Fresh};
 
@@ -63,7 +63,8 @@ async fn poll(
     harvest: &Harvest,
 ) -> Result<usize, StoreError> {
     let settled = settle(&loaded.book, harvest, at, &rules());
-    let poll = Poll { at, kind: "minio", harvest, settled, reach: Reach::Everybody };
+    let poll =
+        Poll { at, kind: "minio", harvest, settled, reach: Reach::Everybody, judged: JudgedPoll::default() };
     Ok(store.commit(lease, loaded, poll).await?.day_points)
 }
 
