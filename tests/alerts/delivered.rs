@@ -8,13 +8,15 @@ use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::minio::{Options, Panel};
 use whmeter_simulators::panel::{self, SimulatedPanel};
 
-use crate::limits;
 use crate::support::house::{house, start};
 use crate::support::panels::section;
 use crate::support::program::{Site, free_port};
 use crate::watch::Watch;
 
 const GIB: u64 = 1 << 30;
+
+/// Everybody's limit. Nobody is limited, and nobody is told but by the alerts.
+const LIMIT: &str = "[[limit]]\nmeter = \"storage\"\nsize = \"100 GiB\"\nnotify_at = [80, 90]\n";
 
 fn set_level(panel: &Panel, level: u64) {
     let now = panel.knobs().clock.now_seconds();
@@ -58,9 +60,9 @@ async fn operations_hear_that_a_panel_is_down_and_that_it_is_back() {
 async fn the_customer_team_hears_of_the_highest_threshold_alone() {
     let (panel, port) = (start(4, ClockStart::WallClock).await, free_port());
     set_level(&panel, 95 * GIB);
-    let site = Site::new(&house(port, "", limits::config(), &[section(&panel, "s3", "every = \"1s\"")]));
+    let site = Site::new(&house(port, "", LIMIT, &[section(&panel, "s3", "every = \"1s\"")]));
     let daemon = site.serve(port).await;
-    let Some(watch) = Watch::start(&site, limits::page(port).await).await else { return };
+    let Some(watch) = Watch::start(&site, port).await else { return };
 
     let told = watch.until_told("customers", "firing", "WhmeterQuota90").await;
     assert_eq!(
@@ -110,9 +112,9 @@ fn direct(account: &str, threshold: &str, severity: &str) -> serde_json::Value {
 async fn what_whmeter_tells_itself_goes_to_the_same_team_and_is_told_once() {
     let (panel, port) = (start(4, ClockStart::WallClock).await, free_port());
     set_level(&panel, 95 * GIB);
-    let site = Site::new(&house(port, "", limits::config(), &[section(&panel, "s3", "every = \"1s\"")]));
+    let site = Site::new(&house(port, "", LIMIT, &[section(&panel, "s3", "every = \"1s\"")]));
     let daemon = site.serve(port).await;
-    let Some(watch) = Watch::start(&site, limits::page(port).await).await else { return };
+    let Some(watch) = Watch::start(&site, port).await else { return };
     watch.until_told("customers", "firing", "WhmeterQuota90").await;
 
     watch.post(&json!([direct("7-41", "90", "warning"), direct("8-77", "100", "critical")])).await;

@@ -4,7 +4,6 @@
 
 mod checked;
 mod delivered;
-mod limits;
 mod receiver;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]
