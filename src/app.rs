@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::collector::{Collector, Metered, PollReport};
 use crate::config::{Config, ServeSettings};
 use crate::dispatcher::{Dispatcher, Panel};
-use crate::domain::{BackendId, Timestamp};
+use crate::domain::{BackendId, Seconds, Timestamp};
 use crate::exposition::{self, Exposition};
 use crate::settings::Period;
 use crate::store::{BackendState, Failing, Store, StoreError};
@@ -36,6 +36,9 @@ const SHOW_ACTS_EVERY: Duration = Duration::from_secs(1);
 
 /// Days are folded this often.
 const PRUNE_EVERY: Duration = Duration::from_secs(6 * 3600);
+
+/// What was delivered is kept this long, for whoever asks whether a customer was told.
+const KEEP_DELIVERED: Seconds = Seconds::hours(400 * 24);
 
 /// Why the daemon could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -261,6 +264,9 @@ impl App {
                 }
                 Ok(_) => {}
                 Err(error) => tracing::warn!("days not folded: {error}"),
+            }
+            if let Err(error) = store.prune_outbox(clock.now().minus(KEEP_DELIVERED)).await {
+                tracing::warn!("what was delivered long ago is not forgotten: {error}");
             }
             for metered in collector.backends().iter() {
                 let backend = &metered.id;

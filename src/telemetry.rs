@@ -119,7 +119,7 @@ impl Telemetry {
             ),
             outbox_oldest: own.gauge(
                 "whmeter_outbox_oldest_timestamp_seconds",
-                "When the oldest waiting letter or switch was decided, in seconds since 1970; absent when none waits.",
+                "When the oldest waiting letter or switch was decided, in seconds since 1970; 0 when none waits.",
                 &[],
             ),
             deliveries: own.counter(

@@ -56,7 +56,7 @@ const ABOUT: [(&str, Kind, &str); FAMILIES] = [
     (
         "whmeter_account_limited",
         Kind::Gauge,
-        "1 when the panel shows our limited policy, 0 when the standard.",
+        "1 when the account is under our limited policy, as the panel shows it, else 0.",
     ),
     ("whmeter_account_suspended", Kind::Gauge, "1 when the panel has the account switched off, else 0."),
     ("whmeter_account_info", Kind::Gauge, "What describes the account, to join with; always 1."),

@@ -7,7 +7,7 @@ use litemap::LiteMap;
 use super::AccountStanding;
 use super::book::Loaded;
 use super::commit::{Poll, Reach};
-use crate::domain::{AccountName, Harvested, Timestamp};
+use crate::domain::{AccountName, Harvested, Policy, Timestamp};
 
 /// The accounts whose own row changes: new ones, those whose facts differ, those that came or went.
 pub(super) fn changed_accounts(loaded: &Loaded, poll: &Poll<'_>) -> BTreeMap<AccountName, AccountStanding> {
@@ -18,7 +18,12 @@ pub(super) fn changed_accounts(loaded: &Loaded, poll: &Poll<'_>) -> BTreeMap<Acc
             continue;
         }
         let limits = poll.judged.limits.get(name).or(known.map(|known| &known.limits));
+        let wanted = loaded.holds.get(name).map(|hold| hold.wanted);
+        let ours =
+            wanted == Some(Policy::Limited) || harvested.unread.iter().any(|unread| unread.meter.is_none());
         let now = AccountStanding {
+            // What we have not limited is not limited by us, also where the panel shows neither policy.
+            policy: harvested.facts.policy.or((!ours).then_some(Policy::Standard)),
             limits: limits.cloned().unwrap_or_default(),
             ..seen(known, harvested, poll.at)
         };

@@ -46,7 +46,8 @@ pub struct AccountStanding {
     pub back_at: Option<Timestamp>,
     /// Whether it is switched off, as far as the panel tells.
     pub suspended: Option<bool>,
-    /// Which of our policies the panel shows.
+    /// Which of our policies it is under, as the panel shows it; the standard one also where the panel
+    /// shows neither and we have not limited it.
     pub policy: Option<Policy>,
     /// The plan's name on the panel.
     pub package: Option<String>,
