@@ -24,8 +24,8 @@ fmt:
 lint:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-# Real servers and clients: MinIO, mc, promtool, Prometheus. A tool that cannot be had is named, and
-# its tests skip; under CI that is an error.
+# Real servers and clients: MinIO, mc, promtool, Prometheus, Alertmanager, amtool. A tool that cannot be
+# had is named, and its tests skip; under CI that is an error.
 tools:
 	tests/tools.sh
 

@@ -1,6 +1,5 @@
 //! A real Prometheus scrapes `serve` and answers with the truth.
 
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -10,24 +9,11 @@ use whmeter_simulators::panel::SimulatedPanel;
 
 use crate::support::panels::section;
 use crate::support::program::{PATIENCE, Site, free_port};
-
-/// The program, from `WHMETER_PROMETHEUS` or the path; under CI it must be there.
-fn program() -> Option<PathBuf> {
-    let named = std::env::var_os("WHMETER_PROMETHEUS").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = named.or_else(|| {
-        std::env::split_paths(&path).map(|folder| folder.join("prometheus")).find(|p| p.is_file())
-    });
-    if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "prometheus is missing, and CI must run this test");
-        eprintln!("skipped: no prometheus in PATH or WHMETER_PROMETHEUS");
-    }
-    found
-}
+use crate::support::tools;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn prometheus_shows_what_the_panel_really_holds() {
-    let Some(program) = program() else { return };
+    let Some(program) = tools::prometheus() else { return };
     let panel = crate::start(4, ClockStart::WallClock).await;
     let now = panel.knobs().clock.now_seconds();
     panel.knobs().truth.set_level("7-41", now - 60, 98_765_432_109);
