@@ -6,7 +6,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Counts of the requests to one panel; clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Requests(Arc<Mutex<BTreeMap<(String, String), u64>>>);
+pub struct Requests {
+    counts: Arc<Mutex<BTreeMap<(String, String), u64>>>,
+    at_once: Arc<Mutex<AtOnce>>,
+}
+
+/// How many are being answered now, and at most so far.
+#[derive(Debug, Default)]
+struct AtOnce {
+    now: usize,
+    most: usize,
+}
+
+/// One request that is being answered; it is over when this is dropped.
+#[derive(Debug)]
+pub struct Answering(Arc<Mutex<AtOnce>>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).now -= 1;
+    }
+}
 
 /// One line of the counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,10 +40,19 @@ pub struct Asked {
 }
 
 impl Requests {
-    /// Counts one request.
-    pub fn note(&self, method: &str, path: &str) {
+    /// Counts one request, from now until the answer to this is dropped.
+    pub fn note(&self, method: &str, path: &str) -> Answering {
         let key = (method.to_owned(), path.to_owned());
         *self.map().entry(key).or_default() += 1;
+        let mut at_once = self.at_once.lock().unwrap_or_else(PoisonError::into_inner);
+        at_once.now += 1;
+        at_once.most = at_once.most.max(at_once.now);
+        Answering(self.at_once.clone())
+    }
+
+    /// The most requests that were ever being answered at the same time.
+    pub fn most_at_once(&self) -> usize {
+        self.at_once.lock().unwrap_or_else(PoisonError::into_inner).most
     }
 
     /// All counts, by path.
@@ -50,6 +79,6 @@ impl Requests {
     }
 
     fn map(&self) -> std::sync::MutexGuard<'_, BTreeMap<(String, String), u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -127,7 +127,7 @@ async fn receive(
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
     let path_and_query = head.uri.path_and_query().map_or("/", |whole| whole.as_str());
-    desk.requests.note(head.method.as_str(), &path);
+    let _answering = desk.requests.note(head.method.as_str(), &path);
     let strikes = desk.faults.strike(path_and_query);
     let Ok(body) = axum::body::to_bytes(body, LARGEST_REQUEST).await else {
         return Response::new(Body::empty());

@@ -207,6 +207,9 @@ async fn refuse_merging_collations(pool: &AnyPool) -> Result<(), StoreError> {
     )))
 }
 
+/// How often a migration that failed is tried again, because another program may have been at it.
+const OTHERS_MIGRATE: usize = 10;
+
 async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
     let migrations = MIGRATIONS.iter().map(|migration| {
         let text = dialect.migration(migration.sql.as_str());
@@ -218,7 +221,18 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
             migration.no_tx,
         )
     });
-    Migrator::with_migrations(migrations.collect()).run(pool).await.map_err(|error| match error {
+    let migrator = Migrator::with_migrations(migrations.collect());
+    let mut outcome = migrator.run(pool).await;
+    // No lock lasts over several migrations on every database: of two programs that start together one
+    // finds done what it was about to do, and is through when it looks again.
+    for _ in 0..OTHERS_MIGRATE {
+        let Err(MigrateError::ExecuteMigration(..) | MigrateError::Execute(_)) = &outcome else {
+            break;
+        };
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        outcome = migrator.run(pool).await;
+    }
+    outcome.map_err(|error| match error {
         MigrateError::VersionMissing(found) => {
             StoreError::NewerSchema { found, known: Store::newest_schema() }
         }

@@ -15,8 +15,10 @@ use crate::quota::{Address, Channel, Letter, Occasion, Switch};
 /// A claim lasts this long: whoever dies with it keeps others out no longer.
 const CLAIM: Seconds = Seconds::new(15 * 60);
 
-/// No pause is longer; what is due later than that was put off by a clock that has since been set back.
-pub(super) const LONGEST_PAUSE: Seconds = Seconds::new(3600);
+/// No pause is longer than an hour, and no claim than [`CLAIM`]. What is due, or claimed, for twice as long
+/// was put off by a clock that has since been set back. Twice: replicas' clocks differ, and a time asked for
+/// before the write lock was had is older than what was written meanwhile.
+const CLOCK_WAS_SET_BACK: (Seconds, Seconds) = (Seconds::new(2 * 3600), Seconds::new(2 * CLAIM.get()));
 
 /// The channel of switches.
 pub(super) const POLICY: &str = "policy";
@@ -213,7 +215,8 @@ impl Store {
         );
         let time = |length| Cell::from(now.plus(length));
         let cells = || {
-            let times = [now.into(), time(LONGEST_PAUSE), now.into(), time(CLAIM)];
+            let (due, claimed) = CLOCK_WAS_SET_BACK;
+            let times = [now.into(), time(due), now.into(), time(claimed)];
             wanted.iter().cloned().chain(times).collect::<Vec<Cell>>()
         };
         let mut on = self.readers.acquire().await?;

@@ -9,6 +9,7 @@ mod history;
 mod killed;
 mod limits;
 mod prometheus;
+mod promises;
 mod serving;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]

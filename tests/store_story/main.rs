@@ -535,6 +535,7 @@ stories!(
     of_two_waiting_switches_the_newer_counts_and_order_is_kept,
     what_gives_up_is_told_as_it_is_and_can_be_tried_again,
     a_pin_is_kept_with_its_author_and_disturbs_no_poll,
+    many_that_start_together_on_an_empty_database_all_start,
 );
 
 #[tokio::test]

@@ -180,8 +180,8 @@ pub async fn of_two_waiting_switches_the_newer_counts_and_order_is_kept(database
     let next = claim(&store, Lane::Letters(Channel::Alertmanager), now).await;
     assert!(next.iter().all(|entry| entry.account != alerts[0].account), "{next:?}");
     assert!(!next.is_empty());
-    // A clock that was set back an hour and more does not make it wait for hours.
-    let back = at("2026-11-20T08:00:00Z");
+    // A clock that was set back by hours does not make it wait for hours.
+    let back = at("2026-11-20T07:00:00Z");
     let again = claim(&store, Lane::Letters(Channel::Alertmanager), back).await;
     assert!(again.iter().any(|entry| entry.id == alerts[0].id), "{again:?}");
 }
@@ -248,4 +248,13 @@ pub async fn a_pin_is_kept_with_its_author_and_disturbs_no_poll(databases: &Data
     let told: Vec<_> = acts.iter().map(|act| (act.actor.as_str(), act.action.as_str())).collect();
     assert_eq!(told, [("operator ben", "unpin"), ("operator ann", "pin")]);
     assert_eq!(store.held_accounts().await.unwrap().len(), 1);
+}
+
+pub async fn many_that_start_together_on_an_empty_database_all_start(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let starts = (0..4).map(|_| open(&fresh, 400));
+    let stores = futures_util::future::join_all(starts).await;
+    for store in &stores {
+        assert!(store.backends().await.unwrap().is_empty());
+    }
 }

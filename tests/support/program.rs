@@ -138,6 +138,11 @@ impl Site {
         self.start_as(port, command)
     }
 
+    /// Starts it with other arguments; `port` is where it will listen.
+    pub fn start_with(&self, port: u16, arguments: &[&str]) -> Daemon<'_> {
+        self.start_as(port, self.command(arguments))
+    }
+
     fn start_as(&self, port: u16, mut command: Command) -> Daemon<'_> {
         let log = self.path().join(format!("serve-{port}.log"));
         let file = std::fs::File::options().create(true).append(true).open(&log).unwrap();
