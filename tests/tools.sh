@@ -44,7 +44,8 @@ python_package() { # import-name package==version
 go_tool minio "$MINIO" || missing+=(minio)
 go_tool mc "$MC" || missing+=(mc)
 debian promtool prometheus || missing+=(prometheus)
-debian prometheus-alertmanager prometheus-alertmanager || missing+=(alertmanager)
+# Alertmanager and amtool.
+debian amtool prometheus-alertmanager || missing+=(prometheus-alertmanager)
 debian php php-cli || missing+=(php)
 debian /usr/lib/postgresql/*/bin/initdb postgresql || missing+=(postgresql)
 debian mariadbd mariadb-server || missing+=(mariadb)
