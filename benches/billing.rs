@@ -13,7 +13,7 @@ use whmeter::clock::Clock;
 use whmeter::domain::*;
 use whmeter::metering::{Rules, settle};
 use whmeter::settings::Section;
-use whmeter::store::{Poll, Reach, Store, StoreSettings};
+use whmeter::store::{JudgedPoll, Poll, Reach, Store, StoreSettings};
 use whmeter::telemetry::Telemetry;
 use whmeter::usage_api::{Servers, UsageApi, WhmcsSettings};
 
@@ -77,7 +77,14 @@ async fn filled(
         let settled = settle(&loaded.book, &harvest, at, &rules());
         settling.push(began.elapsed());
         let began = Instant::now();
-        let poll = Poll { at, kind: "minio", harvest: &harvest, settled, reach: Reach::Everybody };
+        let poll = Poll {
+            at,
+            kind: "minio",
+            harvest: &harvest,
+            settled,
+            reach: Reach::Everybody,
+            judged: JudgedPoll::default(),
+        };
         store.commit(&lease, &mut loaded, poll).await.expect("committed");
         committing.push(began.elapsed());
     }

@@ -182,6 +182,7 @@ fn standing() -> Standing {
         package: Some(format!("Plan {}", number % 7)),
         domain: Some(format!("customer{number}.example")),
         storage_limit: None,
+        limits: Default::default(),
         trouble: None,
         series: vec![series(Meter::StorageUsed), series(Meter::TrafficIn), series(Meter::TrafficOut)],
     };
@@ -195,7 +196,8 @@ fn standing() -> Standing {
         version: 1,
         accounts,
         changed: Vec::new(),
-        changed_since: 0,
+        changed_since: (0, 0),
+        acts: 0,
     }
 }
 
@@ -203,7 +205,7 @@ fn standing() -> Standing {
 fn change(standing: &mut Standing, picked: &[usize], growth: u64) {
     let more = |bytes: Bytes| Bytes::new(bytes.get() + growth).expect("fits");
     standing.changed = picked.iter().map(|number| name(*number)).collect();
-    standing.changed_since = standing.version;
+    standing.changed_since = standing.stamp();
     standing.version += 1;
     for name in &standing.changed {
         let account = standing.accounts.get_mut(name).expect("there");

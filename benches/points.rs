@@ -19,7 +19,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use whmeter::domain::*;
 use whmeter::metering::{Rules, Settled, settle};
-use whmeter::store::{Lease, Loaded, Poll, Reach, Store, StoreSettings};
+use whmeter::store::{JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreSettings};
 
 /// A midnight in UTC.
 const MIDNIGHT: i64 = 1_794_960_000;
@@ -105,8 +105,14 @@ impl Panel {
         }
         harvest.listed_everyone();
         let settled = settle(&self.loaded.book, &harvest, at, &rules());
-        let poll =
-            Poll { at, kind: "minio", harvest: &harvest, settled: settled.clone(), reach: Reach::Everybody };
+        let poll = Poll {
+            at,
+            kind: "minio",
+            harvest: &harvest,
+            settled: settled.clone(),
+            reach: Reach::Everybody,
+            judged: JudgedPoll::default(),
+        };
         let began = Instant::now();
         self.store.commit(&self.lease, &mut self.loaded, poll).await.expect("committed");
         (settled, began.elapsed())

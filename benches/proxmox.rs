@@ -15,7 +15,7 @@ use whmeter::domain::*;
 use whmeter::http::{Http, HttpSettings};
 use whmeter::metering::{Rules, settle};
 use whmeter::settings::Section;
-use whmeter::store::{Poll, Reach, Store, StoreSettings};
+use whmeter::store::{JudgedPoll, Poll, Reach, Store, StoreSettings};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::panel::{self, SimulatedPanel};
 use whmeter_simulators::proxmox::{Options, Panel};
@@ -100,8 +100,14 @@ async fn polls(answers: &[bytes::Bytes]) {
         let began = Instant::now();
         let settled = settle(&loaded.book, &harvest, at(step), &rules);
         let settle = began.elapsed();
-        let poll =
-            Poll { at: at(step), kind: "proxmox", harvest: &harvest, settled, reach: Reach::Everybody };
+        let poll = Poll {
+            at: at(step),
+            kind: "proxmox",
+            harvest: &harvest,
+            settled,
+            reach: Reach::Everybody,
+            judged: JudgedPoll::default(),
+        };
         let began = Instant::now();
         store.commit(&lease, &mut loaded, poll).await.expect("committed");
         // The first poll makes everything; what counts is every minute after.

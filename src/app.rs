@@ -15,9 +15,10 @@ use tokio::sync::mpsc;
 
 use crate::access::{Access, Scope, guard};
 use crate::clock::Clock;
-use crate::collector::{Collector, PollReport};
+use crate::collector::{Collector, Metered, PollReport};
 use crate::config::{Config, ServeSettings};
-use crate::domain::{BackendId, Timestamp};
+use crate::dispatcher::{Dispatcher, Panel};
+use crate::domain::{BackendId, Seconds, Timestamp};
 use crate::exposition::{self, Exposition};
 use crate::settings::Period;
 use crate::store::{BackendState, Failing, Store, StoreError};
@@ -30,8 +31,14 @@ const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// A request body longer than this is refused.
 const LONGEST_BODY: usize = 1 << 20;
 
+/// Switches that ended are shown this often: thousands may end together.
+const SHOW_ACTS_EVERY: Duration = Duration::from_secs(1);
+
 /// Days are folded this often.
 const PRUNE_EVERY: Duration = Duration::from_secs(6 * 3600);
+
+/// What was delivered is kept this long, for whoever asks whether a customer was told.
+const KEEP_DELIVERED: Seconds = Seconds::hours(400 * 24);
 
 /// Why the daemon could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +67,7 @@ pub struct App {
     store: Store,
     clock: Clock,
     collector: Arc<Collector>,
+    dispatcher: Dispatcher,
     exposition: Exposition,
     usage_api: UsageApi,
     access: Access,
@@ -112,6 +120,7 @@ impl App {
         let (to_polled, polled) = mpsc::unbounded_channel();
         let (to_recalculate, recalculate) = mpsc::unbounded_channel();
         let collector = Collector::new(store.clone(), clock, config.rules(), telemetry.clone(), to_polled);
+        let dispatcher = Dispatcher::new(store.clone(), clock, telemetry.clone());
         let usage_api = UsageApi::new(
             store.clone(),
             clock,
@@ -124,6 +133,7 @@ impl App {
             store,
             clock,
             collector: Arc::new(collector),
+            dispatcher,
             exposition,
             usage_api,
             access: Access::default(),
@@ -142,6 +152,16 @@ impl App {
         &self.collector
     }
 
+    /// The dispatcher, for commands that switch by hand.
+    pub fn dispatcher(&self) -> &Dispatcher {
+        &self.dispatcher
+    }
+
+    /// The store, for commands that look before they act.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Takes in a config that was read anew. Addresses, zone and store need a restart.
     async fn configure(&self, config: Config) -> Result<(), AppError> {
         for warning in &config.warnings {
@@ -158,6 +178,10 @@ impl App {
         }
         self.usage_api.configure(&config.whmcs, config.servers());
         self.access.configure(config.tokens);
+        let channels = config.channels.names();
+        self.telemetry.know_channels(channels.iter().map(|channel| channel.name()).chain(["policy"]));
+        self.dispatcher.configure(panels(&config.backends), config.channels);
+        self.collector.configure_limits(config.limits, channels);
         self.collector.configure(config.backends).await?;
         Ok(())
     }
@@ -168,9 +192,13 @@ impl App {
         let stop = axum_server::Handle::new();
         let servers = self.listen(&serve, &stop).await?;
         let mut timetable = self.collector.start().await?;
+        let dispatcher = self.dispatcher.clone();
+        let delivering = tokio::spawn(async move { dispatcher.run().await });
         tracing::info!(addresses = ?serve.addresses(), backends = self.collector.backends().len(), "whmeter is up");
         self.until_stopped(config_file).await?;
         tracing::info!("stopping");
+        // What is under way ends or is tried again; nothing new is begun.
+        delivering.abort();
         stop.graceful_shutdown(Some(STOP_WITHIN / 2));
         if let Err(error) = timetable.shutdown().await {
             tracing::debug!("timetable: {error}");
@@ -194,12 +222,17 @@ impl App {
         let mut int = signal(SignalKind::interrupt())?;
         let mut hup = signal(SignalKind::hangup())?;
         let mut prune = tokio::time::interval(PRUNE_EVERY);
+        let mut acted = tokio::time::interval(SHOW_ACTS_EVERY);
         loop {
             tokio::select! {
                 _ = term.recv() => return Ok(()),
                 _ = int.recv() => return Ok(()),
                 _ = hup.recv() => self.reread(config_file).await,
-                Some(report) = self.polled.recv() => self.show(&report).await,
+                Some(report) = self.polled.recv() => {
+                    self.dispatcher.wake();
+                    self.show(&report).await;
+                }
+                _ = acted.tick() => self.show_acts().await,
                 Some(asked) = self.recalculate.recv() => {
                     self.collector.poll_soon(asked.backend.as_str(), Some(asked.account));
                 }
@@ -231,6 +264,9 @@ impl App {
                 }
                 Ok(_) => {}
                 Err(error) => tracing::warn!("days not folded: {error}"),
+            }
+            if let Err(error) = store.prune_outbox(clock.now().minus(KEEP_DELIVERED)).await {
+                tracing::warn!("what was delivered long ago is not forgotten: {error}");
             }
             for metered in collector.backends().iter() {
                 let backend = &metered.id;
@@ -267,6 +303,24 @@ impl App {
             tracing::warn!(backend = %report.backend, "page not brought up to date: {error}");
         }
         self.exposition.backends(&self.polls.shown());
+    }
+
+    /// After switches: the page shows what the panels were read back to have.
+    async fn show_acts(&mut self) {
+        let acted = self.dispatcher.take_acted();
+        if acted.is_empty() {
+            return;
+        }
+        let outcome = async {
+            self.read_states().await?;
+            for state in self.polls.stored.iter().filter(|state| acted.contains(&state.backend)) {
+                self.show_accounts(state).await?;
+            }
+            Ok::<(), StoreError>(())
+        };
+        if let Err(error) = outcome.await {
+            tracing::warn!("page not brought up to date after switches: {error}");
+        }
     }
 
     async fn read_states(&mut self) -> Result<(), StoreError> {
@@ -340,6 +394,7 @@ impl App {
         let parts = [
             (serve.metrics_listen, guarded(self.exposition.routes(self.clock), Scope::Metrics)),
             (serve.api_listen, guarded(self.usage_api.clone().routes(), Scope::Billing)),
+            (serve.api_listen, guarded(self.usage_api.clone().policy_routes(), Scope::Admin)),
         ];
         let mut addresses: Vec<(SocketAddr, Router)> = Vec::new();
         let all = serve.addresses().into_iter().map(|address| (address, Router::new()));
@@ -372,6 +427,16 @@ impl App {
             .layer(axum::middleware::from_fn(refuse_long_bodies))
             .layer(DefaultBodyLimit::max(LONGEST_BODY))
     }
+}
+
+/// The panels as the dispatcher needs them.
+fn panels(backends: &[Metered]) -> HashMap<BackendId, Panel> {
+    let panel = |metered: &Metered| Panel {
+        backend: metered.backend.clone(),
+        kind: metered.kind.name,
+        server: metered.whmcs_server,
+    };
+    backends.iter().map(|metered| (metered.id.clone(), panel(metered))).collect()
 }
 
 /// Ready: the store answers and its schema is ours, or this process would not have started.

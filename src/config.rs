@@ -13,10 +13,11 @@ use toml::de::{DeTable, DeValue};
 use crate::access::{Token, TokenSettings};
 use crate::backends::{self, KINDS};
 use crate::clock::Clock;
-use crate::collector::{CommonSettings, Metered};
+use crate::collector::{CommonSettings, Limit, LimitSettings, Limits, Metered};
 use crate::domain::{BillingZone, Seconds};
 use crate::http::{Http, HttpSettings};
 use crate::metering::Rules;
+use crate::notify::Channels;
 use crate::settings::{Section, SettingsError};
 use crate::store::StoreSettings;
 use crate::usage_api::{Servers, WhmcsSettings};
@@ -39,6 +40,10 @@ pub struct Config {
     pub tokens: Vec<Token>,
     /// The panels.
     pub backends: Vec<Metered>,
+    /// What they may use.
+    pub limits: Limits,
+    /// How people are told.
+    pub channels: Channels,
     /// What works but should be mended.
     pub warnings: Vec<String>,
 }
@@ -109,7 +114,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-const SECTIONS: [&str; 4] = ["whmcs", "store", "http", "backend"];
+const SECTIONS: [&str; 6] = ["whmcs", "store", "http", "backend", "limit", "notify"];
 
 impl Config {
     /// Reads and checks the file. `clock` is what backends sign by.
@@ -141,9 +146,23 @@ impl Config {
         }
         let tokens = reader.tokens(&http)?;
         let backends = reader.backends(table.remove("backend"), clock)?;
+        let limits = reader.limits(table.remove("limit"), &backends)?;
+        let channels = Channels::default();
         let warnings = reader.warnings;
         let folder = folder.to_path_buf();
-        Ok(Config { path: path.to_path_buf(), folder, whmcs, zone, store, http, tokens, backends, warnings })
+        Ok(Config {
+            path: path.to_path_buf(),
+            folder,
+            whmcs,
+            zone,
+            store,
+            http,
+            tokens,
+            backends,
+            limits,
+            channels,
+            warnings,
+        })
     }
 
     /// The rules readings are settled by.
@@ -248,6 +267,40 @@ impl Reader<'_> {
             backends.push(metered);
         }
         Ok(backends)
+    }
+
+    fn limits(&mut self, value: Option<toml::Value>, backends: &[Metered]) -> Result<Limits, ConfigError> {
+        let list = match value {
+            None => Vec::new(),
+            Some(toml::Value::Array(list)) => list,
+            Some(_) => {
+                let problem = "expected [[limit]], in double brackets, once for each rule";
+                return Err(self.file.error(&["limit"], SettingsError::new("", problem)));
+            }
+        };
+        let mut limits = Vec::new();
+        for (index, value) in list.into_iter().enumerate() {
+            let number = index.to_string();
+            let at = ["limit", number.as_str()];
+            let read = || {
+                let toml::Value::Table(table) = value else {
+                    return Err(SettingsError::new("", "expected [[limit]], in double brackets"));
+                };
+                let section = Section::new(table, self.folder);
+                Limit::new(&section.read::<LimitSettings>()?)
+            };
+            let limit = read().map_err(|error| self.file.error(&at, error))?;
+            for metered in
+                backends.iter().filter(|metered| limit.limits(&metered.id) && !metered.kind.can_limit)
+            {
+                self.warnings.push(format!(
+                    "limit[{index}]: limit_at does nothing on {}: whmeter cannot limit accounts of kind {}",
+                    metered.id, metered.kind.name
+                ));
+            }
+            limits.push(limit);
+        }
+        Ok(Limits::new(limits))
     }
 
     fn backend(&mut self, value: toml::Value, clock: Clock) -> Result<Metered, SettingsError> {

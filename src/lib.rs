@@ -21,6 +21,7 @@ pub mod store;
 
 // Second floor, the flows: one job each.
 pub mod collector;
+pub mod dispatcher;
 pub mod exposition;
 pub mod usage_api;
 

@@ -45,6 +45,11 @@ pub trait Backend: Send + Sync {
     /// Asks the panel step by step whether the credentials and rights are enough. Changes nothing.
     async fn check(&self, steps: &mut Vec<CheckStep>);
 
+    /// Whether it limits accounts by switching them off, so that an account switched off may be ours.
+    fn limits_by_suspending(&self) -> bool {
+        false
+    }
+
     /// Reads what a later switch back must restore. The caller stores it before the first switch.
     async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
         let _ = account;

@@ -3,6 +3,7 @@
 //! It works nothing out itself: the ground floor settles, the store keeps. One backend's trouble is
 //! never another's.
 
+mod limits;
 mod metered;
 mod poll;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+pub use limits::{Docket, Limit, LimitSettings, Limits};
 pub use metered::{CommonSettings, Metered};
 pub use timetable::Schedule;
 
@@ -23,11 +25,15 @@ use crate::backends::BackendError;
 use crate::clock::Clock;
 use crate::domain::{AccountName, BackendId, BillingZone, Harvest, Reason, Seconds, Timestamp, Unclaimed};
 use crate::metering::Rules;
+use crate::quota::Channel;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 
 /// How many backends are polled at once.
 const POLLS_AT_ONCE: usize = 8;
+
+/// The rules for limits, and the channels of their letters.
+pub type Acting = (Arc<Limits>, Arc<[Channel]>);
 
 /// Polls the configured backends.
 pub struct Collector {
@@ -37,6 +43,7 @@ pub struct Collector {
     telemetry: Telemetry,
     holder: String,
     backends: RwLock<Arc<Vec<Arc<Metered>>>>,
+    acting: RwLock<Acting>,
     due: RwLock<HashMap<BackendId, Timestamp>>,
     at_once: Semaphore,
     polled: mpsc::UnboundedSender<PollReport>,
@@ -140,6 +147,7 @@ impl Collector {
             telemetry,
             holder: format!("{:016x}", rand::random::<u64>()),
             backends: RwLock::new(Arc::new(Vec::new())),
+            acting: RwLock::default(),
             due: RwLock::new(HashMap::new()),
             at_once: Semaphore::new(POLLS_AT_ONCE),
             polled,
@@ -160,6 +168,17 @@ impl Collector {
         *self.backends.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(backends);
         *self.due.write().unwrap_or_else(PoisonError::into_inner) = due;
         Ok(())
+    }
+
+    /// Takes in new rules for limits, and the channels their letters go by.
+    pub fn configure_limits(&self, limits: Limits, channels: Vec<Channel>) {
+        let acting = (Arc::new(limits), channels.into());
+        *self.acting.write().unwrap_or_else(PoisonError::into_inner) = acting;
+    }
+
+    /// The rules for limits and the channels of their letters.
+    pub fn limits(&self) -> Acting {
+        self.acting.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The zone that cuts days.

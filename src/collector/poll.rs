@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::limits::Docket;
 use super::metered::{LastTime, Metered};
 use super::{Collector, PollError, PollReport};
 use crate::backends::{Ask, BackendError, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
 use crate::metering::{Noted, settle};
-use crate::store::{Lease, Loaded, Poll, Reach, StoreError};
+use crate::store::{JudgedPoll, Lease, Loaded, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
 
 /// A lease is this long, and renewed at a third of it: a collector that dies keeps others out no longer.
@@ -111,15 +112,33 @@ impl Collector {
         report.count(&harvest);
         let rules = self.rules;
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
-        let (harvest, mut loaded, settled) = tokio::task::spawn_blocking(move || {
+        let (limits, channels) = self.limits();
+        let (backend, by_suspending) = (metered.id.clone(), metered.backend.limits_by_suspending());
+        let (harvest, mut loaded, settled, mut judged) = tokio::task::spawn_blocking(move || {
             let settled = settle(&loaded.book, &harvest, now, &rules);
-            (harvest, loaded, settled)
+            let docket = Docket {
+                limits: &limits,
+                backend: &backend,
+                loaded: &loaded,
+                now,
+                rules: &rules,
+                by_suspending,
+            };
+            let judged = match reach {
+                Reach::History => JudgedPoll::default(),
+                Reach::Everybody | Reach::Some => docket.judge(&harvest, &settled),
+            };
+            (harvest, loaded, settled, judged)
         })
         .await
         .map_err(|error| PollError::Panel(crashed(&error)))?;
+        judged.channels = &channels;
         report.noted = settled.notes.len();
         self.tell_notes(metered, &settled.notes);
-        let poll = Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, reach };
+        if reach == Reach::Everybody {
+            self.tell_held(metered, &judged.decided.held);
+        }
+        let poll = Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, reach, judged };
         // A book that was not committed may not be believed: it is loaded again next time.
         report.day_points_changed = self.store.commit(lease, &mut loaded, poll).await?.day_points;
         last.loaded = Some(loaded);
@@ -211,6 +230,18 @@ impl Collector {
         now
     }
 
+    /// Says loudly that a whole crowd would have been limited at once.
+    fn tell_held(&self, metered: &Metered, held: &[AccountName]) {
+        self.telemetry.limits_held(&metered.id, held.len());
+        if !held.is_empty() {
+            tracing::error!(
+                backend = %metered.id, accounts = held.len(), first = %held[0],
+                "too many accounts would be limited at once, so none is: see `whmeter plan`, then raise \
+                 max_limited_at_once or limit single accounts with `whmeter policy reconcile`"
+            );
+        }
+    }
+
     fn tell_notes(&self, metered: &Metered, notes: &[Noted]) {
         for noted in notes {
             self.telemetry.note(&metered.id, &noted.note);
@@ -250,7 +281,8 @@ impl Wish {
                 return (Question::Past(past), Reach::History);
             }
         };
-        let ask = Ask { now, since: loaded.unread_since(now), only, limited: Vec::new() };
+        let limited = loaded.limited();
+        let ask = Ask { now, since: loaded.unread_since(now), only, limited };
         (Question::Now(ask), reach)
     }
 }

@@ -3,6 +3,9 @@
 mod backfill;
 mod check;
 mod explain;
+mod outbox;
+mod plan;
+mod policy;
 mod poll;
 mod prune;
 mod replay;
@@ -48,6 +51,12 @@ enum Command {
     Usage(usage::Usage),
     /// Why this number: every day, the readings behind it, restarts and gaps
     Explain(explain::Explain),
+    /// Which policy accounts are under and why; reconcile, pin and unpin by hand
+    Policy(policy::PolicyCommand),
+    /// What waits to be told or done, what gave up and why
+    Outbox(outbox::Outbox),
+    /// Who would be notified, limited or restored if this config were live; touches nothing
+    Plan(plan::Plan),
     /// Whether the journal holds, and whether every stored day is what it says
     Verify(verify::Verify),
     /// Settles the journal again with this version and lists every day that would differ; writes nothing
@@ -153,6 +162,9 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Backfill(command) => command.run().await,
             Command::Usage(command) => command.run().await,
             Command::Explain(command) => command.run().await,
+            Command::Policy(command) => command.run().await,
+            Command::Outbox(command) => command.run().await,
+            Command::Plan(command) => command.run().await,
             Command::Verify(command) => command.run().await,
             Command::Replay(command) => command.run().await,
             Command::Prune(command) => command.run().await,

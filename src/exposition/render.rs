@@ -9,7 +9,7 @@ use crate::domain::{AccountName, BackendId, BillingZone, Bytes, Meter, Month, Po
 use crate::store::{AccountStanding, SeriesStanding};
 
 /// How many families describe accounts.
-pub(super) const FAMILIES: usize = 8;
+pub(super) const FAMILIES: usize = 9;
 
 /// The sample lines of some accounts, by family.
 pub(super) type Lines = [Vec<u8>; FAMILIES];
@@ -18,10 +18,11 @@ const STORAGE_USED: usize = 0;
 const STORAGE_LIMIT: usize = 1;
 const TRAFFIC: usize = 2;
 const TRAFFIC_MONTH: usize = 3;
-const LIMIT_USED: usize = 4;
-const LIMITED: usize = 5;
-const SUSPENDED: usize = 6;
-const DESCRIPTION: usize = 7;
+const TRAFFIC_LIMIT: usize = 4;
+const LIMIT_USED: usize = 5;
+const LIMITED: usize = 6;
+const SUSPENDED: usize = 7;
+const DESCRIPTION: usize = 8;
 
 /// Name, kind and help of every family, in the order of the page.
 const ABOUT: [(&str, Kind, &str); FAMILIES] = [
@@ -30,7 +31,11 @@ const ABOUT: [(&str, Kind, &str); FAMILIES] = [
         Kind::Gauge,
         "Bytes the account stores, as the panel last measured; asked for at every poll, not at every scrape.",
     ),
-    ("whmeter_storage_limit_bytes", Kind::Gauge, "Bytes the account may store, by the panel."),
+    (
+        "whmeter_storage_limit_bytes",
+        Kind::Gauge,
+        "Bytes the account may store: by the rule that is in force, else by the panel.",
+    ),
     (
         "whmeter_traffic_bytes_total",
         Kind::Counter,
@@ -42,11 +47,16 @@ const ABOUT: [(&str, Kind, &str); FAMILIES] = [
         Kind::Gauge,
         "Bytes moved in the running billing month; absent until the account is first read in it.",
     ),
+    (
+        "whmeter_traffic_limit_bytes",
+        Kind::Gauge,
+        "Bytes the account may move in a billing month, by the rule that is in force.",
+    ),
     ("whmeter_limit_used_ratio", Kind::Gauge, "Used / limit, rounded down to five places."),
     (
         "whmeter_account_limited",
         Kind::Gauge,
-        "1 when the panel shows our limited policy, 0 when the standard.",
+        "1 when the account is under our limited policy, as the panel shows it, else 0.",
     ),
     ("whmeter_account_suspended", Kind::Gauge, "1 when the panel has the account switched off, else 0."),
     ("whmeter_account_info", Kind::Gauge, "What describes the account, to join with; always 1."),
@@ -129,7 +139,7 @@ pub(super) fn account(
         let expiry = moment.expiry(series.at);
         if moment.now < expiry {
             due = due.min(expiry);
-            pen.series(series, standing.storage_limit, moment.month);
+            pen.series(series, standing.limit(series.meter), moment.month);
         }
     }
     // The panel's other statements carry no time of their own. They came with the readings, so they
@@ -168,18 +178,24 @@ impl Pen<'_, '_> {
             self.number(TRAFFIC, direction, series.shown.get());
             if let Some(so_far) = series.month.filter(|so_far| so_far.month == month) {
                 self.number(TRAFFIC_MONTH, direction, so_far.amount.get());
+                if let Some(limit) = limit.filter(|limit| *limit > Bytes::ZERO) {
+                    self.ratio(series.meter, so_far.amount, limit);
+                }
+            }
+            if let Some(limit) = limit {
+                self.number(TRAFFIC_LIMIT, direction, limit.get());
             }
         } else if let Some(level) = series.level {
             self.number(STORAGE_USED, "\"} ", level.get());
             // A limit of zero means there is none: nothing is a part of it.
             if let Some(limit) = limit.filter(|limit| *limit > Bytes::ZERO) {
-                self.ratio("\",meter=\"storage\"} ", level, limit);
+                self.ratio(series.meter, level, limit);
             }
         }
     }
 
     fn facts(&mut self, standing: &AccountStanding) {
-        if let Some(limit) = standing.storage_limit {
+        if let Some(limit) = standing.limit(Meter::StorageUsed) {
             self.number(STORAGE_LIMIT, "\"} ", limit.get());
         }
         if let Some(policy) = standing.policy {
@@ -208,10 +224,12 @@ impl Pen<'_, '_> {
         line.push(b'\n');
     }
 
-    fn ratio(&mut self, end: &str, used: Bytes, limit: Bytes) {
+    fn ratio(&mut self, meter: Meter, used: Bytes, limit: Bytes) {
         let ratio = u128::from(used.get()) * 100_000 / u128::from(limit.get());
         let line = self.start(LIMIT_USED);
-        line.extend_from_slice(end.as_bytes());
+        for part in ["\",meter=\"", meter.name(), "\"} "] {
+            line.extend_from_slice(part.as_bytes());
+        }
         line.extend_from_slice(itoa::Buffer::new().format(ratio / 100_000).as_bytes());
         line.push(b'.');
         // The leading 1 stands in for the zeros that a plain number would drop.

@@ -9,7 +9,7 @@ use super::chunk::Chunk;
 use super::index::Index;
 use super::render::{self, FAMILIES, Lines, Moment, Words};
 use crate::domain::{AccountName, BackendId, Timestamp};
-use crate::store::{AccountStanding, Standing};
+use crate::store::{AccountStanding, Stamp, Standing};
 
 /// Accounts per group. Larger ones pack better and make fewer pieces to send; smaller ones mean less
 /// to pack anew when a few accounts changed. A chunk is about 45 kB, its gzip member about 7 kB.
@@ -24,7 +24,7 @@ pub(super) type Change = (AccountName, Option<Arc<AccountStanding>>);
 /// One backend's accounts on the page, sorted by name.
 #[derive(Debug)]
 pub(super) struct Shard {
-    version: i64,
+    version: Stamp,
     words: Words,
     /// At least one; only a single one may be empty.
     groups: Vec<Group>,
@@ -67,10 +67,13 @@ struct Patch {
     text: Range<usize>,
 }
 
+/// The stamp of no standing.
+const NONE: Stamp = (i64::MIN, i64::MIN);
+
 impl Shard {
     /// A backend of which no account is known yet.
     pub fn new(backend: &BackendId, kind: &str) -> Shard {
-        Shard { version: i64::MIN, words: Words::new(backend, kind), groups: vec![Group::empty()] }
+        Shard { version: NONE, words: Words::new(backend, kind), groups: vec![Group::empty()] }
     }
 
     /// The next instant at which its text changes by itself.
@@ -85,7 +88,7 @@ impl Shard {
 
     /// What differs between what is held and `standing`, sorted by name.
     pub fn changes(&self, standing: &Standing) -> Vec<Change> {
-        if standing.version == self.version {
+        if standing.stamp() == self.version {
             return Vec::new();
         }
         if standing.changed_since == self.version {
@@ -117,9 +120,9 @@ impl Shard {
 
     /// Renders what `changes` and the time ask for; `anew` renders everything. `version` is the store's,
     /// when the changes came from there.
-    pub fn update(&mut self, mut changes: &[Change], moment: &Moment, anew: bool, version: Option<i64>) {
+    pub fn update(&mut self, mut changes: &[Change], moment: &Moment, anew: bool, version: Option<Stamp>) {
         // Should this panic half-way, the next standing is compared with what is left, account by account.
-        let version = version.unwrap_or(std::mem::replace(&mut self.version, i64::MIN));
+        let version = version.unwrap_or(std::mem::replace(&mut self.version, NONE));
         let mut groups = std::mem::take(&mut self.groups).into_iter().peekable();
         while let Some(mut group) = groups.next() {
             let next = groups.peek().and_then(|next| next.members.first());

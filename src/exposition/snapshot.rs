@@ -83,7 +83,7 @@ impl Page {
             let standing = standing.filter(|standing| standing.backend == *backend);
             let changes = standing.map(|standing| shard.changes(standing)).unwrap_or_default();
             if standing.is_some() || anew || moment.now >= shard.due() {
-                shard.update(&changes, &moment, anew, standing.map(|standing| standing.version));
+                shard.update(&changes, &moment, anew, standing.map(Standing::stamp));
             }
         }
         self.due = self.shards.values().map(Shard::due).fold(moment.month_end, Timestamp::min);

@@ -119,7 +119,7 @@ impl Alertmanager {
 
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
         let Delivery { letter, kind, product, now, .. } = *delivery;
-        if !Channel::Alertmanager.carries(letter.occasion) {
+        if !Channel::Alertmanager.carries(letter) {
             return Err(NotDelivered::not_carried(Channel::Alertmanager, letter));
         }
         self.post(&[self.alert(&Firing { letter, kind, product }, now)]).await.map(Delivered::saying)

@@ -101,7 +101,7 @@ impl Smtp {
 
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
         let letter = delivery.letter;
-        if !Channel::Smtp.carries(letter.occasion) {
+        if !Channel::Smtp.carries(letter) {
             return Err(NotDelivered::not_carried(Channel::Smtp, letter));
         }
         let named = letter.address.mail_to.iter().map(|to| {

@@ -58,7 +58,7 @@ impl Webhook {
 
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
         let letter = delivery.letter;
-        if !Channel::Webhook.carries(letter.occasion) {
+        if !Channel::Webhook.carries(letter) {
             return Err(NotDelivered::not_carried(Channel::Webhook, letter));
         }
         let key = letter.key();

@@ -31,17 +31,27 @@ impl Channel {
         }
     }
 
-    /// Whether it carries letters of this occasion. Customers hear of what concerns them; that a switch
-    /// failed is for the operator, and that a mere notice no longer holds is for Alertmanager alone,
-    /// which has to be told to stop.
-    pub fn carries(self, occasion: Occasion) -> bool {
-        match (self, occasion) {
+    /// Whether it carries this letter. Customers hear of what concerns them; that a switch failed is for
+    /// the operator, and that a mere notice no longer holds is for Alertmanager alone, which has to be
+    /// told to stop.
+    pub fn carries(self, letter: &Letter) -> bool {
+        match (self, letter.occasion) {
             (_, Occasion::Notify | Occasion::Limited) => true,
+            // There is no usual template for it, and none that knows accounts without a limit.
+            (Channel::Whmcs, Occasion::Restored) => {
+                letter.address.template.is_some() && letter.limit > Bytes::ZERO
+            }
             // Alertmanager repeats what fires by itself, and hears of every end as `Resolved`.
             (channel, Occasion::Reminder(_) | Occasion::Restored) => channel != Channel::Alertmanager,
             (channel, Occasion::Failed) => matches!(channel, Channel::Smtp | Channel::Webhook),
             (channel, Occasion::Resolved) => channel == Channel::Alertmanager,
         }
+    }
+
+    /// Whether a letter that tells of a switch waits until it is done. An alert is about the crossing,
+    /// which is there already.
+    pub fn waits(self, occasion: Occasion) -> bool {
+        self != Channel::Alertmanager && matches!(occasion, Occasion::Limited | Occasion::Restored)
     }
 }
 
@@ -127,7 +137,7 @@ pub struct Letter {
     pub episode: u32,
     /// Bytes used.
     pub used: Bytes,
-    /// Bytes allowed; never zero.
+    /// Bytes allowed; zero only where a limit was taken away, which ends a crossing.
     pub limit: Bytes,
     /// When the crossing began.
     pub since: Timestamp,
@@ -165,9 +175,10 @@ impl Letter {
         }
     }
 
-    /// Percent used, in hundredths, rounded down: 93.41 % is 9341. May exceed 100 %.
+    /// Percent used, in hundredths, rounded down: 93.41 % is 9341. May exceed 100 %;
+    /// zero without a limit.
     pub fn hundredths(&self) -> u128 {
-        u128::from(self.used.get()) * 10_000 / u128::from(self.limit.get().max(1))
+        (u128::from(self.used.get()) * 10_000).checked_div(u128::from(self.limit.get())).unwrap_or(0)
     }
 }
 

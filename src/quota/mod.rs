@@ -2,6 +2,16 @@
 //!
 //! No clock, no network, no rounding: it is handed the time and says what should be done, as data.
 
+mod decide;
 mod letter;
+#[cfg(test)]
+mod properties;
+mod rule;
+mod state;
+#[cfg(test)]
+mod tests;
 
+pub use decide::{Decided, Judged, Subject, Switch, Used, Verdict, decide};
 pub use letter::{Address, Channel, Letter, Occasion, Severity};
+pub use rule::{Allowed, Brake, Rule, Size, Wording};
+pub use state::{Crossing, Crossings, Hold, Pin};

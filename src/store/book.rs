@@ -10,9 +10,10 @@ use super::sql::{Columns, rows};
 use super::standing::{AccountStanding, account_columns, series_columns};
 use super::{Store, StoreError};
 use crate::domain::{
-    AccountName, BackendId, Bytes, Epoch, Meter, Seconds, Source, Span, Timestamp, UsageDay,
+    AccountName, BackendId, Bytes, Epoch, Meter, Policy, Seconds, Source, Span, Timestamp, UsageDay,
 };
 use crate::metering::{Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
+use crate::quota::{Crossings, Hold};
 
 /// A backend's book as committed at one version. Whoever holds the lease may keep it in memory: a
 /// commit against any other version is refused.
@@ -20,6 +21,10 @@ use crate::metering::{Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBel
 pub struct Loaded {
     /// What to settle against.
     pub book: Book,
+    /// What is crossed, for each account that ever crossed anything.
+    pub crossings: HashMap<AccountName, Crossings>,
+    /// Which policy is wanted, for each account that was ever switched or pinned.
+    pub holds: HashMap<AccountName, Hold>,
     pub(super) version: i64,
     pub(super) accounts: HashMap<AccountName, KnownAccount>,
 }
@@ -49,15 +54,25 @@ impl Store {
         };
         if let Some(mut kept) = kept.filter(|kept| kept.version == version) {
             kept.book.last_look = last_look;
+            // Operators and switches write it between two polls.
+            self.load_holds(&mut tx, backend, &mut kept).await?;
             return Ok(kept);
         }
-        let mut loaded =
-            Loaded { book: Book { last_look, ..Book::default() }, version, accounts: HashMap::new() };
+        let book = Book { last_look, ..Book::default() };
+        let mut loaded = Loaded {
+            book,
+            crossings: HashMap::new(),
+            holds: HashMap::new(),
+            version,
+            accounts: HashMap::new(),
+        };
         let mut by_id = HashMap::new();
         self.load_accounts(&mut tx, backend, &mut loaded, &mut by_id).await?;
         let mut by_series = self.load_series(&mut tx, backend, &mut loaded, &by_id).await?;
         self.load_baselines(&mut tx, backend, &mut by_series).await?;
         self.load_periods(&mut tx, backend, &mut by_series).await?;
+        self.load_crossings(&mut tx, backend, &mut loaded).await?;
+        self.load_holds(&mut tx, backend, &mut loaded).await?;
         for (account, meter, series) in by_series.into_values() {
             loaded.book.accounts.entry(account).or_default().insert(meter, series);
         }
@@ -72,7 +87,8 @@ impl Store {
         by_id: &mut HashMap<i64, AccountName>,
     ) -> Result<(), StoreError> {
         let sql = "SELECT id, name, first_seen, gone_at, back_at, suspended, policy, package, domain, storage_limit,
-            trouble, trouble_since FROM account WHERE backend = ?";
+            trouble, trouble_since, allowed_storage, allowed_in, allowed_out, allowed_total
+            FROM account WHERE backend = ?";
         for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
             let mut columns = Columns::of(&row);
             let (id, name, standing) = account_columns(&mut columns)?;
@@ -206,6 +222,23 @@ impl Loaded {
         let troubles = self.accounts.values().filter_map(|known| Some(known.standing.trouble.as_ref()?.1));
         let recent = troubles.filter(|since| now.since(*since) <= LONGEST_ASKED);
         self.book.last_look.into_iter().chain(recent).min().filter(|_| self.book.last_look.is_some())
+    }
+
+    /// The accounts we want limited.
+    pub fn limited(&self) -> Vec<AccountName> {
+        let limited = self.holds.iter().filter(|(_, hold)| hold.wanted == Policy::Limited);
+        limited.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What the panel told of an account before.
+    pub fn facts(&self, name: &AccountName) -> Option<&AccountStanding> {
+        self.accounts.get(name).map(|known| &known.standing)
+    }
+
+    /// The accounts that are on the panel, as it was last seen.
+    pub fn present(&self) -> impl Iterator<Item = (&AccountName, &AccountStanding)> {
+        let accounts = self.accounts.iter().map(|(name, known)| (name, &known.standing));
+        accounts.filter(|(_, standing)| standing.gone_at.is_none())
     }
 
     /// How an account stands, built from memory instead of from the database.

@@ -1,5 +1,8 @@
 //! One poll, one transaction: beliefs, days, journal and the backend's version, or nothing at all.
 
+use std::collections::HashMap;
+
+use litemap::LiteMap;
 use sqlx::AnyConnection;
 use tracing::{Instrument, trace_span};
 
@@ -9,8 +12,9 @@ use super::put::ChangedSeries;
 use super::seen::changed_accounts;
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
-use crate::domain::{AccountName, Harvest, Meter, Reason, Timestamp};
+use crate::domain::{AccountName, Bytes, Harvest, Meter, Reason, Timestamp};
 use crate::metering::Settled;
+use crate::quota::{Channel, Decided};
 
 /// A poll ready to be committed.
 #[derive(Debug)]
@@ -25,6 +29,19 @@ pub struct Poll<'a> {
     pub settled: Settled,
     /// Whom it is about.
     pub reach: Reach,
+    /// What it means for limits.
+    pub judged: JudgedPoll<'a>,
+}
+
+/// What a poll means for limits.
+#[derive(Debug, Default)]
+pub struct JudgedPoll<'a> {
+    /// The limits in force, of every account that was looked at.
+    pub limits: HashMap<AccountName, LiteMap<Meter, Bytes>>,
+    /// What was decided.
+    pub decided: Decided,
+    /// The channels its letters go by.
+    pub channels: &'a [Channel],
 }
 
 /// Whom an answer is about.
@@ -57,7 +74,8 @@ impl Store {
     ) -> Result<Committed, StoreError> {
         let accounts = changed_accounts(loaded, &poll);
         let before = loaded.version;
-        let quiet = accounts.is_empty() && poll.settled.changes.is_empty();
+        let verdicts = &poll.judged.decided.verdicts;
+        let quiet = accounts.is_empty() && poll.settled.changes.is_empty() && verdicts.is_empty();
         let version = if quiet { before } else { before + 1 };
         let body = trace_span!("journal")
             .in_scope(|| body_of(poll.harvest, &poll.settled, loaded.book.last_look, poll.at))?;
@@ -79,6 +97,7 @@ impl Store {
             }
         };
         self.put_estimates(&mut tx, poll.harvest, id_of).await?;
+        self.put_verdicts(&mut tx, &known, loaded, &poll).await?;
         let chain = match &body {
             Some(body) => {
                 let entry = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body);
@@ -120,6 +139,10 @@ impl Store {
             if let Some(known) = loaded.accounts.get_mut(&account) {
                 known.series.insert(meter, id);
             }
+        }
+        for verdict in poll.judged.decided.verdicts {
+            loaded.holds.insert(verdict.account.clone(), verdict.hold);
+            loaded.crossings.insert(verdict.account, verdict.crossings);
         }
         loaded.book.apply(poll.settled);
         loaded.version = version;

@@ -79,6 +79,14 @@ impl Dialect {
         }
     }
 
+    /// A text column with a literal of ours at its end.
+    pub(super) fn append(self, column: &str, literal: &str) -> String {
+        match self {
+            Dialect::Mysql => format!("CONCAT({column}, '{literal}')"),
+            _ => format!("{column} || '{literal}'"),
+        }
+    }
+
     /// An insert of `rows` rows that updates the rows whose `keys` are there already.
     pub(super) fn upsert(self, table: &str, keys: &[&str], rest: &[(&str, Merge)], rows: usize) -> String {
         let columns: Vec<&str> = keys.iter().copied().chain(rest.iter().map(|(name, _)| *name)).collect();

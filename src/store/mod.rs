@@ -3,6 +3,7 @@
 //! It keeps what the ground floor worked out and works nothing out itself. Every poll is one
 //! transaction: all of it is there, or none of it.
 
+mod audit;
 mod book;
 mod commit;
 mod dialect;
@@ -10,8 +11,11 @@ mod error;
 mod journal;
 mod lease;
 mod open;
+mod outbox;
+mod policy;
 mod prune;
 mod put;
+mod quota;
 mod seen;
 mod sql;
 mod standing;
@@ -22,14 +26,17 @@ use std::sync::{Arc, RwLock};
 
 use sqlx::AnyPool;
 
+pub use audit::{Act, Audited};
 pub use book::Loaded;
-pub use commit::{Committed, Poll, Reach};
+pub use commit::{Committed, JudgedPoll, Poll, Reach};
 pub use error::StoreError;
 pub use journal::{ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, Verified};
 pub use lease::Lease;
 pub use open::StoreSettings;
+pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};
+pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
-pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Standing};
+pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Stamp, Standing};
 pub use usage::{DayPoint, Usage, UsageQuery};
 
 use crate::domain::BackendId;

@@ -25,7 +25,12 @@ pub(super) struct ChangedSeries<'c> {
 
 impl Store {
     /// Gives out `count` numbers; returns the first.
-    async fn allot(&self, on: &mut AnyConnection, name: &str, count: usize) -> Result<i64, StoreError> {
+    pub(super) async fn allot(
+        &self,
+        on: &mut AnyConnection,
+        name: &str,
+        count: usize,
+    ) -> Result<i64, StoreError> {
         let count = count as i64;
         run(on, self.dialect, "UPDATE allot SET next = next + ? WHERE name = ?", [count.into(), name.into()])
             .await?;
@@ -58,7 +63,7 @@ impl Store {
             cells.push(account_cells(id, lease.backend.as_str(), &name, &standing, version));
             known.insert(name, KnownAccount { id, series, standing });
         }
-        const REST: [(&str, super::dialect::Merge); 13] = [
+        const REST: [(&str, super::dialect::Merge); 17] = [
             ("backend", Keep),
             ("name", Keep),
             ("first_seen", Keep),
@@ -71,6 +76,10 @@ impl Store {
             ("storage_limit", Replace),
             ("trouble", Replace),
             ("trouble_since", Replace),
+            ("allowed_storage", Replace),
+            ("allowed_in", Replace),
+            ("allowed_out", Replace),
+            ("allowed_total", Replace),
             ("changed", Replace),
         ];
         Upsert { table: "account", keys: &["id"], rest: &REST }.put(on, self.dialect, cells).await?;
@@ -214,7 +223,9 @@ fn account_cells(
     name: &AccountName,
     account: &AccountStanding,
     version: i64,
-) -> [Cell; 14] {
+) -> [Cell; 18] {
+    let limit = |meter| account.limits.get(&meter).copied().into();
+    let [storage, inwards, outwards, total] = Meter::ALL.map(limit);
     [
         id.into(),
         backend.into(),
@@ -229,6 +240,10 @@ fn account_cells(
         account.storage_limit.into(),
         account.trouble.as_ref().map(|(reason, _)| reason.as_str()).into(),
         account.trouble.as_ref().map(|(_, since)| *since).into(),
+        storage,
+        inwards,
+        outwards,
+        total,
         version.into(),
     ]
 }

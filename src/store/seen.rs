@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use litemap::LiteMap;
+
 use super::AccountStanding;
 use super::book::Loaded;
 use super::commit::{Poll, Reach};
-use crate::domain::{AccountName, Harvested, Timestamp};
+use crate::domain::{AccountName, Harvested, Policy, Timestamp};
 
 /// The accounts whose own row changes: new ones, those whose facts differ, those that came or went.
 pub(super) fn changed_accounts(loaded: &Loaded, poll: &Poll<'_>) -> BTreeMap<AccountName, AccountStanding> {
@@ -15,7 +17,16 @@ pub(super) fn changed_accounts(loaded: &Loaded, poll: &Poll<'_>) -> BTreeMap<Acc
         if known.is_some() && poll.reach == Reach::History {
             continue;
         }
-        let now = seen(known, harvested, poll.at);
+        let limits = poll.judged.limits.get(name).or(known.map(|known| &known.limits));
+        let wanted = loaded.holds.get(name).map(|hold| hold.wanted);
+        let ours =
+            wanted == Some(Policy::Limited) || harvested.unread.iter().any(|unread| unread.meter.is_none());
+        let now = AccountStanding {
+            // What we have not limited is not limited by us, also where the panel shows neither policy.
+            policy: harvested.facts.policy.or((!ours).then_some(Policy::Standard)),
+            limits: limits.cloned().unwrap_or_default(),
+            ..seen(known, harvested, poll.at)
+        };
         if known != Some(&now) {
             changed.insert(name.clone(), now);
         }
@@ -48,6 +59,7 @@ fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -
         domain: facts.domain.clone().or_else(|| known.and_then(|known| known.domain.clone())),
         storage_limit: facts.storage_limit,
         trouble,
+        limits: LiteMap::new(),
         series: Vec::new(),
     }
 }

@@ -184,6 +184,12 @@ impl<'r> Columns<'r> {
         Ok(self.row.try_get(self.index())?)
     }
 
+    /// A small count: episodes, attempts, percent. Nothing reads as zero, for rows joined from the left.
+    pub(super) fn small(&mut self) -> Result<u32, StoreError> {
+        let count = self.maybe_int()?.unwrap_or(0);
+        u32::try_from(count).map_err(|_| StoreError::corrupt(count, "a small count"))
+    }
+
     pub(super) fn maybe_int(&mut self) -> Result<Option<i64>, StoreError> {
         Ok(self.row.try_get(self.index())?)
     }

@@ -5,11 +5,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 
+use litemap::LiteMap;
+
 use super::book::{Loaded, level_belief, month_to_date};
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
 use crate::domain::{AccountName, BackendId, Bytes, Meter, Policy, Timestamp};
 use crate::metering::{AccountBook, MonthToDate, SeriesBook};
+
+/// Version and acts together: what tells one standing of a backend from another.
+pub type Stamp = (i64, i64);
 
 /// One backend as committed at `version`.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,14 +23,16 @@ pub struct Standing {
     pub backend: BackendId,
     /// Its kind.
     pub kind: String,
-    /// One more with every commit: equal versions are equal standings.
+    /// One more with every commit.
     pub version: i64,
+    /// One more with every switch that ended. Equal versions and acts are equal standings.
+    pub acts: i64,
     /// Every account ever seen, by name; those that are gone say so.
     pub accounts: BTreeMap<AccountName, Arc<AccountStanding>>,
     /// The accounts that changed with the newest version read, for whoever renders only those.
     pub changed: Vec<AccountName>,
-    /// The version before the newest: `changed` holds what happened since then.
-    pub changed_since: i64,
+    /// The stamp before the newest: `changed` holds what happened since then.
+    pub changed_since: Stamp,
 }
 
 /// One account as it stands.
@@ -39,7 +46,8 @@ pub struct AccountStanding {
     pub back_at: Option<Timestamp>,
     /// Whether it is switched off, as far as the panel tells.
     pub suspended: Option<bool>,
-    /// Which of our policies the panel shows.
+    /// Which of our policies it is under, as the panel shows it; the standard one also where the panel
+    /// shows neither and we have not limited it.
     pub policy: Option<Policy>,
     /// The plan's name on the panel.
     pub package: Option<String>,
@@ -47,6 +55,8 @@ pub struct AccountStanding {
     pub domain: Option<String>,
     /// Bytes it may store, by the panel.
     pub storage_limit: Option<Bytes>,
+    /// The limits in force, by the rules, when it was last polled; a meter without one has none.
+    pub limits: LiteMap<Meter, Bytes>,
     /// The reason it could not be read last time, and since when.
     pub trouble: Option<(String, Timestamp)>,
     /// Its meters that were ever read, in the order of [`Meter::ALL`].
@@ -77,6 +87,8 @@ pub struct BackendState {
     pub kind: String,
     /// One more with every commit.
     pub version: i64,
+    /// One more with every switch that ended.
+    pub acts: i64,
     /// When it was last polled, well or badly.
     pub polled_at: Option<Timestamp>,
     /// When a poll last succeeded.
@@ -96,7 +108,20 @@ pub struct Failing {
     pub detail: String,
 }
 
+impl Standing {
+    /// What tells it from any other standing of its backend.
+    pub fn stamp(&self) -> Stamp {
+        (self.version, self.acts)
+    }
+}
+
 impl AccountStanding {
+    /// The limit of a meter: by the rule in force, else, for storage, by the panel.
+    pub fn limit(&self, meter: Meter) -> Option<Bytes> {
+        let panel = self.storage_limit.filter(|_| meter == Meter::StorageUsed);
+        self.limits.get(&meter).copied().or(panel)
+    }
+
     /// One of its meters.
     pub fn meter(&self, meter: Meter) -> Option<&SeriesStanding> {
         self.series.iter().find(|series| series.meter == meter)
@@ -104,7 +129,7 @@ impl AccountStanding {
 }
 
 /// An account's row: id, name, first_seen, gone_at, back_at, suspended, policy, package, domain,
-/// storage_limit, trouble, trouble_since.
+/// storage_limit, trouble, trouble_since, the four limits.
 pub(super) fn account_columns(
     columns: &mut Columns<'_>,
 ) -> Result<(i64, AccountName, AccountStanding), StoreError> {
@@ -120,12 +145,23 @@ pub(super) fn account_columns(
         domain: columns.maybe_text()?,
         storage_limit: columns.maybe_bytes()?,
         trouble: columns.maybe_text()?.zip(columns.maybe_time()?),
+        limits: limits(columns)?,
         series: Vec::new(),
     };
     Ok((id, name, standing))
 }
 
-fn policy(name: Option<String>) -> Result<Option<Policy>, StoreError> {
+fn limits(columns: &mut Columns<'_>) -> Result<LiteMap<Meter, Bytes>, StoreError> {
+    let mut limits = LiteMap::new();
+    for meter in Meter::ALL {
+        if let Some(limit) = columns.maybe_bytes()? {
+            limits.insert(meter, limit);
+        }
+    }
+    Ok(limits)
+}
+
+pub(super) fn policy(name: Option<String>) -> Result<Option<Policy>, StoreError> {
     let known = |name: String| {
         let policy = [Policy::Standard, Policy::Limited].into_iter().find(|policy| policy.name() == name);
         policy.ok_or_else(|| StoreError::corrupt(name, "a policy"))
@@ -161,7 +197,7 @@ pub(super) fn series_of(book: &AccountBook) -> Vec<SeriesStanding> {
 impl Store {
     /// Every backend that was ever polled, and how its polls go.
     pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
-        let sql = "SELECT name, kind, version, polled_at, succeeded_at, failing_since, reason, detail
+        let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail
             FROM backend ORDER BY name";
         let mut on = self.readers.acquire().await?;
         let states = rows(&mut on, self.dialect, sql, []).await?;
@@ -172,7 +208,7 @@ impl Store {
     pub async fn standing(&self, state: &BackendState) -> Result<Arc<Standing>, StoreError> {
         let kept = self.kept(&state.backend);
         match kept {
-            Some(kept) if kept.version >= state.version => Ok(kept),
+            Some(kept) if kept.version >= state.version && kept.acts >= state.acts => Ok(kept),
             kept => {
                 let newer = Arc::new(self.refresh(state, kept.as_deref()).await?);
                 self.keep(newer.clone());
@@ -187,7 +223,9 @@ impl Store {
 
     fn keep(&self, standing: Arc<Standing>) {
         let mut standings = self.standings.write().unwrap_or_else(PoisonError::into_inner);
-        let newer = standings.get(&standing.backend).is_none_or(|kept| kept.version < standing.version);
+        let newer = standings
+            .get(&standing.backend)
+            .is_none_or(|kept| (kept.version, kept.acts) < (standing.version, standing.acts));
         if newer {
             standings.insert(standing.backend.clone(), standing);
         }
@@ -214,20 +252,25 @@ impl Store {
         standing.kind = kind.to_string();
         standing.version = loaded.version;
         standing.changed = changed;
-        standing.changed_since = before;
+        standing.changed_since = (before, standing.acts);
     }
 
     async fn refresh(&self, state: &BackendState, kept: Option<&Standing>) -> Result<Standing, StoreError> {
-        let since = kept.map_or(-1, |kept| kept.version);
+        let (since, acted) = kept.map_or((-1, -1), |kept| (kept.version, kept.acts));
         let mut tx = self.readers.begin().await?;
-        let sql = "SELECT version FROM backend WHERE name = ?";
+        let sql = "SELECT version, acts FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [state.backend.as_str().into()]).await?;
-        let version = found.first().map_or(Ok(0), |row| Columns::of(row).int())?;
+        let (version, acts) = match found.first().map(Columns::of) {
+            Some(mut columns) => (columns.int()?, columns.int()?),
+            None => (0, 0),
+        };
         let changed =
             "SELECT a.id, a.name, a.first_seen, a.gone_at, a.back_at, a.suspended, a.policy, a.package, a.domain,
-            a.storage_limit, a.trouble, a.trouble_since FROM account a WHERE a.backend = ? AND (a.changed > ?
-            OR EXISTS (SELECT 1 FROM series s WHERE s.account = a.id AND s.changed > ?))";
-        let cells = || [Cell::from(state.backend.as_str()), since.into(), since.into()];
+            a.storage_limit, a.trouble, a.trouble_since, a.allowed_storage, a.allowed_in, a.allowed_out,
+            a.allowed_total FROM account a WHERE a.backend = ? AND (a.changed > ?
+            OR EXISTS (SELECT 1 FROM series s WHERE s.account = a.id AND s.changed > ?)
+            OR EXISTS (SELECT 1 FROM policy p WHERE p.account = a.id AND p.acted > ?))";
+        let cells = || [Cell::from(state.backend.as_str()), since.into(), since.into(), acted.into()];
         let mut accounts = HashMap::new();
         for row in rows(&mut tx, self.dialect, changed, cells()).await? {
             let (id, name, standing) = account_columns(&mut Columns::of(&row))?;
@@ -236,7 +279,8 @@ impl Store {
         let series = "SELECT s.account, s.id, s.meter, s.at, s.level, s.level_at, s.month, s.month_amount,
             s.month_estimated, s.month_held_peta, s.month_held_rest, s.month_covered, s.total, s.shown
             FROM series s JOIN account a ON a.id = s.account WHERE a.backend = ? AND (a.changed > ?
-            OR EXISTS (SELECT 1 FROM series x WHERE x.account = a.id AND x.changed > ?))";
+            OR EXISTS (SELECT 1 FROM series x WHERE x.account = a.id AND x.changed > ?)
+            OR EXISTS (SELECT 1 FROM policy p WHERE p.account = a.id AND p.acted > ?))";
         for row in rows(&mut tx, self.dialect, series, cells()).await? {
             let mut columns = Columns::of(&row);
             let account = columns.int()?;
@@ -249,9 +293,10 @@ impl Store {
             backend: state.backend.clone(),
             kind: state.kind.clone(),
             version,
+            acts,
             accounts: kept.map(|kept| kept.accounts.clone()).unwrap_or_default(),
             changed: accounts.values().map(|(name, _, _)| name.clone()).collect(),
-            changed_since: since,
+            changed_since: (since, acted),
         };
         for (name, mut account, series) in accounts.into_values() {
             account.series = series_of(&series);
@@ -265,7 +310,7 @@ impl Store {
 fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> {
     let backend =
         BackendId::new(&columns.text()?).map_err(|error| StoreError::corrupt(error, "a backend's name"))?;
-    let (kind, version) = (columns.text()?, columns.int()?);
+    let (kind, version, acts) = (columns.text()?, columns.int()?, columns.int()?);
     let (polled_at, succeeded_at) = (columns.maybe_time()?, columns.maybe_time()?);
     let failing = match (columns.maybe_time()?, columns.maybe_text()?, columns.maybe_text()?) {
         (Some(since), Some(reason), detail) => {
@@ -273,5 +318,5 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
         }
         _ => None,
     };
-    Ok(BackendState { backend, kind, version, polled_at, succeeded_at, failing })
+    Ok(BackendState { backend, kind, version, acts, polled_at, succeeded_at, failing })
 }

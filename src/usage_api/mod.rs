@@ -6,6 +6,7 @@ mod amount;
 mod asked;
 mod history;
 mod legacy;
+mod policy;
 mod problem;
 mod recalculate;
 mod routes;

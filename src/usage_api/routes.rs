@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError};
 
 use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,6 +14,7 @@ use serde_json::json;
 use super::asked::{Asked, Tenant};
 use super::history::{days, months};
 use super::legacy::legacy_of;
+use super::policy::{EXPECTED, PolicyWish, policy_of};
 use super::recalculate::recalculate_of;
 use super::totals::{Answer, Values, Withheld, answer, each_tenant, of_tenant};
 use super::{Problem, Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
@@ -104,6 +106,11 @@ impl UsageApi {
             .with_state(self)
     }
 
+    /// The route that changes policies, for whoever may do that.
+    pub fn policy_routes(self) -> Router {
+        Router::new().route("/v1/whmcs/policy/{tenant}", post(policy)).with_state(self)
+    }
+
     pub(super) fn units(&self) -> Units {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).0
     }
@@ -139,7 +146,7 @@ impl UsageApi {
     }
 }
 
-fn unavailable(error: StoreError) -> Problem {
+pub(super) fn unavailable(error: StoreError) -> Problem {
     tracing::error!("usage cannot be read: {error}");
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }
@@ -284,6 +291,20 @@ async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Respo
         "months": months,
     });
     Ok(Json(answer).into_response())
+}
+
+async fn policy(
+    State(api): State<UsageApi>,
+    tenant: Tenant,
+    asked: Asked,
+    wish: Result<Json<PolicyWish>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let response = match wish {
+        Ok(Json(wish)) => policy_of(&api, &tenant.0, &asked, wish).await,
+        Err(error) => Err(Problem::new(error.status(), format!("{error}; {EXPECTED}"))),
+    };
+    api.count_fetch(asked.server, "policy", &response);
+    response
 }
 
 async fn recalculate(

@@ -175,6 +175,7 @@ mod tests {
             package: None,
             domain: None,
             storage_limit: None,
+            limits: Default::default(),
             trouble: None,
             series,
         }

@@ -67,6 +67,7 @@ pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
         package: None,
         domain: None,
         storage_limit: None,
+        limits: Default::default(),
         trouble: None,
         series,
     }
@@ -79,7 +80,8 @@ pub fn standing(of: &str, accounts: impl IntoIterator<Item = (AccountName, Accou
         version: 1,
         accounts: accounts.into_iter().map(|(name, account)| (name, Arc::new(account))).collect(),
         changed: Vec::new(),
-        changed_since: 0,
+        changed_since: (0, 0),
+        acts: 0,
     }
 }
 
@@ -89,7 +91,7 @@ pub fn commit(standing: &mut Standing, changed: impl IntoIterator<Item = (Accoun
         standing.changed.push(name.clone());
         standing.accounts.insert(name, Arc::new(account));
     }
-    standing.changed_since = standing.version;
+    standing.changed_since = standing.stamp();
     standing.version += 1;
 }
 
@@ -105,6 +107,7 @@ pub fn house() -> Exposition {
         package: Some("Gold \"100\"".into()),
         domain: Some("a\\b\nc.example".into()),
         storage_limit: Some(bytes(100_000)),
+        limits: Default::default(),
         ..account(vec![
             series(Meter::StorageUsed, NOON, 93_410),
             series(Meter::TrafficIn, NOON, 7),
@@ -115,11 +118,13 @@ pub fn house() -> Exposition {
     let old = AccountStanding {
         suspended: Some(true),
         storage_limit: Some(bytes(5)),
+        limits: Default::default(),
         package: Some("Old".into()),
         ..account(vec![series(Meter::StorageUsed, NOON - 27 * HOUR, 5)])
     };
     let over = AccountStanding {
         storage_limit: Some(bytes(3)),
+        limits: Default::default(),
         suspended: Some(true),
         policy: Some(Policy::Standard),
         ..account(vec![series(Meter::StorageUsed, NOON, 400), series(Meter::TrafficTotal, NOON, 12)])
@@ -163,6 +168,7 @@ pub fn state(of: &str, polled: Option<i64>, succeeded: Option<i64>, failing: Opt
     BackendState {
         backend: backend(of),
         kind: "minio".into(),
+        acts: 0,
         version: 1,
         polled_at: polled.map(at),
         succeeded_at: succeeded.map(at),

@@ -105,6 +105,7 @@ proptest! {
                             first_seen: at(read),
                             suspended: (n % 5 > 0).then_some(value % 2 == 0),
                             storage_limit: (n % 7 > 0).then(|| bytes(value / 2)),
+                            limits: Default::default(),
                             ..account(meters)
                         };
                         (name(&format!("u{n}")), known)

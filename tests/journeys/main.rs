@@ -7,6 +7,7 @@ mod demo;
 mod fortnight;
 mod history;
 mod killed;
+mod limits;
 mod prometheus;
 mod serving;
 #[allow(dead_code)] // No test target uses all of it.

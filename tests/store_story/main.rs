@@ -4,15 +4,17 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod databases;
+mod promises;
 
 use std::collections::HashMap;
 
 use whmeter::domain::*;
 use whmeter::metering::{Book, Rules, settle};
 use whmeter::settings::Secret;
-use whmeter::store::{Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery};
+use whmeter::store::{JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery};
 
 use databases::{Databases, Fresh};
+use promises::*;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::from_utc(text.parse().unwrap()).unwrap()
@@ -63,7 +65,8 @@ async fn poll(
     harvest: &Harvest,
 ) -> Result<usize, StoreError> {
     let settled = settle(&loaded.book, harvest, at, &rules());
-    let poll = Poll { at, kind: "minio", harvest, settled, reach: Reach::Everybody };
+    let poll =
+        Poll { at, kind: "minio", harvest, settled, reach: Reach::Everybody, judged: JudgedPoll::default() };
     Ok(store.commit(lease, loaded, poll).await?.day_points)
 }
 
@@ -369,7 +372,7 @@ async fn a_newer_schema_is_refused_untouched(databases: &Databases) {
         SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
     sqlx::raw_sql(newer).execute(&other).await.unwrap();
     let refused = Store::open(settings(&fresh, 400), fresh.folder.path()).await.err().unwrap();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 2 }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 3 }), "{refused}");
     other.close().await;
 }
 
@@ -527,6 +530,11 @@ stories!(
     names_are_kept_as_the_panel_spells_them,
     the_largest_amounts_fit,
     any_number_of_rows_is_put_in,
+    a_promise_is_claimed_once_and_its_letters_wait_for_the_truth,
+    never_6_the_same_decision_again_is_the_same_letter,
+    of_two_waiting_switches_the_newer_counts_and_order_is_kept,
+    what_gives_up_is_told_as_it_is_and_can_be_tried_again,
+    a_pin_is_kept_with_its_author_and_disturbs_no_poll,
 );
 
 #[tokio::test]

@@ -92,6 +92,10 @@ impl Backend for Vpncp {
         self.remembered(account).await
     }
 
+    fn limits_by_suspending(&self) -> bool {
+        self.rules.limited == settings::Limited::Disable
+    }
+
     async fn apply(
         &self,
         account: &AccountName,

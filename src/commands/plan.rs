@@ -1,0 +1,128 @@
+//! `whmeter plan`: who would be notified, limited or restored if this config were live. Touches nothing.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::table::Table;
+use super::{ConfigArg, Outcome, print, print_json};
+use crate::collector::Docket;
+use crate::quota::{Occasion, Verdict, decide};
+use crate::store::{EntryState, Promise};
+
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// This backend only
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// One line of the plan.
+struct Line {
+    backend: String,
+    account: String,
+    action: &'static str,
+    why: String,
+}
+
+impl Plan {
+    pub(super) async fn run(self) -> Outcome {
+        let (config, clock, store) = self.config.store().await?;
+        let (now, rules) = (clock.now(), config.rules());
+        let mut lines = Vec::new();
+        // What is decided already and on its way.
+        for entry in store.entries(&[EntryState::Waiting], 10_000).await? {
+            let action = match &entry.promise {
+                Promise::Tell(_, letter) if letter.occasion == Occasion::Resolved => continue,
+                Promise::Tell(..) => "notify",
+                Promise::Switch { to, .. } => switch_name(*to),
+            };
+            let why = format!("decided, waits on {}: {}", entry.promise.channel(), entry.key);
+            lines.push(Line {
+                backend: entry.account.backend.to_string(),
+                account: entry.account.name.to_string(),
+                action,
+                why,
+            });
+        }
+        for metered in &config.backends {
+            let loaded = store.load(&metered.id, None).await?;
+            let docket = Docket {
+                limits: &config.limits,
+                backend: &metered.id,
+                loaded: &loaded,
+                now,
+                rules: &rules,
+                by_suspending: metered.backend.limits_by_suspending(),
+            };
+            let decided = decide(docket.standing(), loaded.present().count(), now);
+            for verdict in &decided.verdicts {
+                lines.extend(told(metered.id.as_str(), verdict));
+            }
+            lines.extend(decided.held.iter().map(|account| Line {
+                backend: metered.id.to_string(),
+                account: account.to_string(),
+                action: "held",
+                why: "would be limited, but too many are at once (max_limited_at_once)".into(),
+            }));
+        }
+        lines.retain(|line| self.backend.as_ref().is_none_or(|wanted| line.backend == *wanted));
+        lines.sort_by(|a, b| (&a.backend, &a.account, a.action).cmp(&(&b.backend, &b.account, b.action)));
+        if self.json {
+            return print_json(&lines.iter().map(shape).collect::<Vec<_>>());
+        }
+        let mut table = Table::new(&["backend", "account", "would be", "why"]);
+        for line in lines {
+            let would_be = match line.action {
+                "notify" => "notified",
+                "limit" => "limited",
+                "restore" => "restored",
+                other => other,
+            };
+            table.row([line.backend, line.account, would_be.into(), line.why]);
+        }
+        if table.is_empty() {
+            print("nobody would be notified, limited or restored");
+        } else {
+            print(table);
+        }
+        Ok(())
+    }
+}
+
+fn switch_name(to: crate::domain::Policy) -> &'static str {
+    match to {
+        crate::domain::Policy::Limited => "limit",
+        crate::domain::Policy::Standard => "restore",
+    }
+}
+
+fn told(backend: &str, verdict: &Verdict) -> Vec<Line> {
+    let line =
+        |action, why| Line { backend: backend.into(), account: verdict.account.to_string(), action, why };
+    let letters = verdict.letters.iter().filter(|letter| letter.occasion != Occasion::Resolved);
+    let mut lines: Vec<Line> = letters
+        .map(|letter| {
+            let percent = letter.hundredths();
+            let why = format!(
+                "{} at {}.{:02} % of {} bytes, threshold {} %",
+                letter.meter,
+                percent / 100,
+                percent % 100,
+                letter.limit,
+                letter.threshold
+            );
+            line("notify", why)
+        })
+        .collect();
+    lines.extend(verdict.switch.iter().map(|switch| line(switch_name(switch.to), switch.why.clone())));
+    lines
+}
+
+fn shape(line: &Line) -> Value {
+    json!({ "backend": line.backend, "account": line.account, "action": line.action, "why": line.why })
+}

@@ -1,0 +1,308 @@
+//! `whmeter policy`: which policy an account is under and why, and the same done by hand.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::table::Table;
+use super::{ConfigArg, Failure, Outcome, print, print_json};
+use crate::app::App;
+use crate::collector::PollError;
+use crate::domain::{AccountKey, AccountName, BackendId, BillingZone, Policy, Timestamp, UsageDay};
+use crate::quota::Pin;
+use crate::store::{Audited, Entry, EntryState, PolicyState, Promise, Store};
+
+/// How long a poll that runs elsewhere is waited for.
+const WAIT_FOR_LEASE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub(super) struct PolicyCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// What is wanted, what the panel shows, what is pinned, and what was done
+    Show(Show),
+    /// Looks at the account now and applies what its usage demands
+    Reconcile(One),
+    /// Fixes the policy, whatever the usage
+    Pin(PinArgs),
+    /// Takes the pin away: usage decides again
+    Unpin(One),
+}
+
+#[derive(Debug, Args)]
+struct One {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The backend's name
+    backend: String,
+    /// The account, as the panel spells it
+    account: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The backend's name; without it every account that is limited or pinned
+    #[arg(requires = "account")]
+    backend: Option<String>,
+    /// The account, as the panel spells it
+    account: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct PinArgs {
+    #[command(flatten)]
+    one: One,
+    /// standard or limited
+    policy: WantedPolicy,
+    /// Until the beginning of this day in the billing zone, or a time like 2026-12-01T12:00:00Z
+    #[arg(long, value_name = "DATE|TIME")]
+    until: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum WantedPolicy {
+    Standard,
+    Limited,
+}
+
+impl PolicyCommand {
+    pub(super) async fn run(self) -> Outcome {
+        match self.what {
+            What::Show(show) => show.run().await,
+            What::Reconcile(one) => one.change(None).await,
+            What::Unpin(one) => one.change(Some(None)).await,
+            What::Pin(PinArgs { one, policy, until }) => {
+                let policy = match policy {
+                    WantedPolicy::Standard => Policy::Standard,
+                    WantedPolicy::Limited => Policy::Limited,
+                };
+                one.change(Some(Some((policy, until)))).await
+            }
+        }
+    }
+}
+
+fn key(backend: &str, account: &str) -> Result<AccountKey, Failure> {
+    let misused = |error: crate::domain::InvalidName| Failure::Misused(error.to_string());
+    let backend = BackendId::new(backend).map_err(misused)?;
+    Ok(AccountKey { backend, name: AccountName::new(account).map_err(misused)? })
+}
+
+fn until(text: &str, zone: BillingZone) -> Result<Timestamp, Failure> {
+    let day = UsageDay::parse(text).ok().map(|day| zone.start_of(day));
+    let time = || text.parse().ok().and_then(|time| Timestamp::from_utc(time).ok());
+    let expected =
+        || Failure::Misused(format!("--until {text:?}: expected 2026-12-01 or 2026-12-01T12:00:00Z"));
+    day.or_else(time).ok_or_else(expected)
+}
+
+/// Who works at this terminal, for the audit.
+pub(super) fn operator() -> String {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    format!("operator {}", user.unwrap_or_else(|| "unknown".into()))
+}
+
+async fn known(store: &Store, key: &AccountKey) -> Result<PolicyState, Failure> {
+    store.policy(key).await?.ok_or_else(|| {
+        let AccountKey { backend, name } = key;
+        Failure::Misused(format!(
+            "no account {name:?} was ever seen on {backend:?}; `whmeter usage --backend {backend}` lists them",
+            name = name.as_str(),
+            backend = backend.as_str()
+        ))
+    })
+}
+
+impl One {
+    /// Pins or unpins where asked to, looks at the account, and carries out what follows.
+    async fn change(self, pin: Option<Option<(Policy, Option<String>)>>) -> Outcome {
+        let (config, clock) = self.config.read("error")?;
+        let zone = config.zone;
+        let key = key(&self.backend, &self.account)?;
+        let (app, _) = App::build(config, clock).await?;
+        known(app.store(), &key).await?;
+        let metered = app
+            .collector()
+            .backend(&self.backend)
+            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+        if let Some(pin) = &pin {
+            let pin = match pin {
+                Some((policy, text)) => {
+                    let until = text.as_deref().map(|text| until(text, zone)).transpose()?;
+                    Some(Pin { policy: *policy, until })
+                }
+                None => None,
+            };
+            app.store().pin(&key, pin, &operator(), clock.now()).await?;
+        }
+        let mut waited = Duration::ZERO;
+        let report = loop {
+            let report = app.collector().poll(&metered, Some(key.name.clone())).await;
+            let busy = matches!(report.failed, Some(PollError::Elsewhere));
+            if !busy || waited >= WAIT_FOR_LEASE {
+                break report;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            waited += Duration::from_millis(500);
+        };
+        let state = settled(&app, &key).await?;
+        show_one(app.store(), &key, &state, self.json).await?;
+        let kept = if pin.is_some() { "written down, but " } else { "" };
+        match report.failed {
+            Some(error) => Err(Failure::Tried(format!(
+                "{kept}not carried out yet: {error}; the next poll of {} does it",
+                self.backend
+            ))),
+            None if state.hold.number > 0 && state.hold.confirmed_at.is_none() => {
+                Err(Failure::Tried("the panel has not taken it yet; `whmeter outbox list` says why".into()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Carries out what was decided, here or by the daemon that was quicker, and tells how it stands.
+async fn settled(app: &App, key: &AccountKey) -> Result<PolicyState, Failure> {
+    let mut waited = Duration::ZERO;
+    loop {
+        app.dispatcher().carry_out(key).await?;
+        let state = known(app.store(), key).await?;
+        let open = state.hold.number > 0 && state.hold.confirmed_at.is_none();
+        if !open
+            || waited >= WAIT_FOR_LEASE
+            || open_switch(app.store(), key).await?.is_none_or(|e| e.said.is_some())
+        {
+            return Ok(state);
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        waited += Duration::from_millis(500);
+    }
+}
+
+/// The switch of an account that waits or gave up.
+async fn open_switch(store: &Store, key: &AccountKey) -> Result<Option<Entry>, Failure> {
+    let open = store.entries(&[EntryState::Waiting, EntryState::GaveUp], 10_000).await?;
+    let mut mine = open.into_iter().filter(|entry| entry.account == *key);
+    Ok(mine.find(|entry| matches!(entry.promise, Promise::Switch { .. })))
+}
+
+impl Show {
+    async fn run(self) -> Outcome {
+        let (_, _, store) = self.config.store().await?;
+        if let (Some(backend), Some(account)) = (&self.backend, &self.account) {
+            let key = key(backend, account)?;
+            let state = known(&store, &key).await?;
+            return show_one(&store, &key, &state, self.json).await;
+        }
+        let held = store.held_accounts().await?;
+        if self.json {
+            return print_json(&held.iter().map(|(key, state)| shape(key, state)).collect::<Vec<_>>());
+        }
+        let mut table = Table::new(&["backend", "account", "wanted", "shown", "pinned", "note"]);
+        for (key, state) in &held {
+            table.row([
+                key.backend.to_string(),
+                key.name.to_string(),
+                state.hold.wanted.name().into(),
+                state.shown.map_or("-", Policy::name).into(),
+                pinned(state).unwrap_or_else(|| "-".into()),
+                note(state),
+            ]);
+        }
+        if table.is_empty() {
+            print("no account is limited or pinned");
+        } else {
+            print(table);
+        }
+        Ok(())
+    }
+}
+
+fn pinned(state: &PolicyState) -> Option<String> {
+    let pin = state.hold.pin?;
+    let until = pin.until.map_or(String::new(), |until| format!(" until {}", until.to_utc().to_rfc3339()));
+    Some(format!("{}{until}", pin.policy.name()))
+}
+
+fn note(state: &PolicyState) -> String {
+    match (&state.left_alone, state.hold.confirmed_at) {
+        (Some(found), _) => format!("somebody else has changed it: {found}"),
+        (None, None) if state.hold.number > 0 => "not taken by the panel yet".into(),
+        (None, _) => String::new(),
+    }
+}
+
+async fn show_one(store: &Store, key: &AccountKey, state: &PolicyState, json: bool) -> Outcome {
+    let acts = store.acts(Some(key), 20).await?;
+    let open = open_switch(store, key).await?;
+    let open = open.as_ref();
+    if json {
+        let mut shape = shape(key, state);
+        shape["acts"] = acts.iter().map(act).collect();
+        shape["waiting"] = json!(open.map(|entry| json!({
+            "id": entry.id, "state": entry.state.name(), "attempts": entry.attempts, "said": entry.said,
+        })));
+        return print_json(&shape);
+    }
+    print(format!("{} {}", key.backend, key.name));
+    print(format!("  wanted   {}", state.hold.wanted.name()));
+    print(format!("  shown    {}", state.shown.map_or("not told, or neither of ours", Policy::name)));
+    print(format!("  pinned   {}", pinned(state).unwrap_or_else(|| "no".into())));
+    if let Some(by) = state.pinned_by.as_ref().filter(|_| state.hold.pin.is_some()) {
+        print(format!("           by {} at {}", by.0, by.1.to_utc().to_rfc3339()));
+    }
+    let note = note(state);
+    if !note.is_empty() {
+        print(format!("  note     {note}"));
+    }
+    if let Some(said) = open.and_then(|entry| entry.said.as_deref()) {
+        print(format!("  trouble  {said}"));
+    }
+    for one in &acts {
+        let at = one.at.to_utc().to_rfc3339();
+        let (before, after) = (one.before.as_deref().unwrap_or("-"), one.after.as_deref().unwrap_or("-"));
+        print(format!(
+            "  {at}  {} by {}: {before} -> {after}; {} ({})",
+            one.action, one.actor, one.why, one.answer
+        ));
+    }
+    Ok(())
+}
+
+fn shape(key: &AccountKey, state: &PolicyState) -> Value {
+    let time = |at: Timestamp| at.to_utc().to_rfc3339();
+    json!({
+        "backend": key.backend.as_str(),
+        "account": key.name.as_str(),
+        "wanted": state.hold.wanted.name(),
+        "shown": state.shown.map(Policy::name),
+        "confirmed_at": state.hold.confirmed_at.map(time),
+        "left_alone": state.left_alone,
+        "pinned": state.hold.pin.map(|pin| json!({
+            "policy": pin.policy.name(),
+            "until": pin.until.map(time),
+            "by": state.pinned_by.as_ref().map(|(by, _)| by),
+            "at": state.pinned_by.as_ref().map(|(_, at)| time(*at)),
+        })),
+    })
+}
+
+fn act(act: &Audited) -> Value {
+    json!({
+        "at": act.at.to_utc().to_rfc3339(), "actor": act.actor, "action": act.action, "from": act.before,
+        "to": act.after, "why": act.why, "answer": act.answer,
+    })
+}

@@ -1,0 +1,39 @@
+//! Delivers one letter by its channel.
+
+use super::{Desk, Dispatcher};
+use crate::notify::{Delivery, NotDelivered};
+use crate::quota::{Channel, Letter};
+use crate::store::{Entry, StoreError};
+
+impl Dispatcher {
+    pub(super) async fn tell(
+        &self,
+        desk: &Desk,
+        entry: &Entry,
+        channel: Channel,
+        letter: &Letter,
+    ) -> Result<(), StoreError> {
+        let panel = desk.panels.get(&entry.account.backend);
+        let delivery = Delivery {
+            letter,
+            kind: panel.map_or("", |panel| panel.kind),
+            server: panel.and_then(|panel| u32::try_from(panel.server?).ok()),
+            service: None,
+            product: None,
+            now: self.now(),
+            tried_at: entry.tried_at,
+        };
+        match desk.channels.deliver(channel, &delivery).await {
+            Ok(delivered) => {
+                if self.inner.store.delivered(entry, &delivered.answer, self.now()).await? {
+                    self.inner.telemetry.delivery(channel.name(), "delivered");
+                    tracing::info!(%channel, key = entry.key, attempt = entry.attempts, "delivered");
+                }
+                Ok(())
+            }
+            Err(NotDelivered::Later { why, after }) => self.failed(entry, &why, after, false).await,
+            Err(NotDelivered::Unknown { why }) => self.failed(entry, &why, None, true).await,
+            Err(NotDelivered::Never { why }) => self.give_up(entry, &why).await,
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! One account at a time: what its usage means, and what is to be told and done; and the brake over all.
+
+use litemap::LiteMap;
+
+use super::letter::{Letter, Occasion};
+use super::rule::Rule;
+use super::state::{Crossing, Crossings, Hold};
+use crate::domain::{AccountKey, AccountName, Bytes, Meter, Month, Policy, Timestamp};
+
+/// What is known of the use of one meter. Where it is not fresh, whole and plausible there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// The part that is certain: what may trigger something.
+    pub certain: Bytes,
+    /// All of it, estimated parts included: what must have fallen before something is over.
+    pub told: Bytes,
+    /// The month it is counted by (flows).
+    pub month: Option<Month>,
+}
+
+/// One meter of an account before the judge.
+#[derive(Clone, Debug)]
+pub struct Judged<'a> {
+    /// What is measured.
+    pub meter: Meter,
+    /// Its rule, where one matches, and the rule's number in the config.
+    pub rule: Option<(usize, &'a Rule)>,
+    /// The limit in force; `None` is no limit.
+    pub limit: Option<Bytes>,
+    /// What is known of its use; `None` decides nothing.
+    pub used: Option<Used>,
+}
+
+/// One account before the judge.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// Whom it is about.
+    pub account: AccountKey,
+    /// Switched off by somebody else: never touched, never restored.
+    pub suspended: bool,
+    /// The policy the panel shows.
+    pub shown: Option<Policy>,
+    /// Every meter that has a rule or a crossing.
+    pub meters: Vec<Judged<'a>>,
+    /// What is crossed so far.
+    pub crossings: Crossings,
+    /// The policy wanted so far.
+    pub hold: Hold,
+}
+
+/// An order to put an account under a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// Whom.
+    pub account: AccountKey,
+    /// Which policy.
+    pub to: Policy,
+    /// The number of the order, for its key.
+    pub number: u32,
+    /// Why, for the audit.
+    pub why: String,
+    /// When what caused it was seen.
+    pub at: Timestamp,
+}
+
+impl Switch {
+    /// The derived key.
+    pub fn key(&self) -> String {
+        format!("{}/{}/policy/{}", self.account.backend, self.account.name, self.number)
+    }
+}
+
+/// What is decided of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Whom it is about.
+    pub account: AccountName,
+    /// What is crossed from now on.
+    pub crossings: Crossings,
+    /// The policy wanted from now on.
+    pub hold: Hold,
+    /// What is to be told. Letters that it was limited or restored wait for the switch.
+    pub letters: Vec<Letter>,
+    /// What is to be done.
+    pub switch: Option<Switch>,
+}
+
+/// What is decided of a poll.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decided {
+    /// The accounts of which something changes.
+    pub verdicts: Vec<Verdict>,
+    /// Accounts that usage would limit, had not too many crossed at once.
+    pub held: Vec<AccountName>,
+}
+
+/// Decides about everybody a poll has looked at. `accounts` is how many the backend has.
+pub fn decide<'a>(subjects: impl Iterator<Item = Subject<'a>>, accounts: usize, now: Timestamp) -> Decided {
+    let mut judged: Vec<(Subject<'a>, Judgement)> = Vec::new();
+    for subject in subjects {
+        let judgement = judge(&subject, now, &[]);
+        if judgement.changes(&subject) {
+            judged.push((subject, judgement));
+        }
+    }
+    let braked = braked(&judged, accounts);
+    let mut decided = Decided::default();
+    for (subject, judgement) in judged {
+        let stopped = judgement.limiting.iter().any(|rule| braked.contains(rule));
+        let judgement = if stopped {
+            decided.held.push(subject.account.name.clone());
+            judge(&subject, now, &braked)
+        } else {
+            judgement
+        };
+        if judgement.changes(&subject) {
+            decided.verdicts.push(judgement.verdict);
+        }
+    }
+    decided
+}
+
+/// The rules that would limit more accounts at once than they may.
+fn braked(judged: &[(Subject<'_>, Judgement)], accounts: usize) -> Vec<usize> {
+    let mut counts: LiteMap<usize, usize> = LiteMap::new();
+    for number in judged.iter().flat_map(|(_, judgement)| &judgement.limiting) {
+        *counts.entry(*number).or_default() += 1;
+    }
+    let rule = |wanted: usize| {
+        let mut rules = judged.iter().flat_map(|(subject, _)| subject.meters.iter().filter_map(|m| m.rule));
+        rules.find(|(number, _)| *number == wanted).map(|(_, rule)| rule)
+    };
+    let too_many = counts
+        .into_iter()
+        .filter(|(number, count)| rule(*number).is_some_and(|rule| !rule.brake.allows(*count, accounts)));
+    too_many.map(|(number, _)| number).collect()
+}
+
+struct Judgement {
+    verdict: Verdict,
+    /// The rules by which it is newly limited.
+    limiting: Vec<usize>,
+}
+
+impl Judgement {
+    fn changes(&self, subject: &Subject<'_>) -> bool {
+        self.verdict.crossings != subject.crossings
+            || self.verdict.hold != subject.hold
+            || !self.verdict.letters.is_empty()
+            || self.verdict.switch.is_some()
+    }
+}
+
+/// What happened to one threshold in this pass.
+struct Turn<'a> {
+    judged: &'a Judged<'a>,
+    rule: Option<&'a Rule>,
+    threshold: u32,
+    episode: u32,
+    since: Timestamp,
+    what: What,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    Began,
+    Ended,
+    Due(u32),
+}
+
+fn judge(subject: &Subject<'_>, now: Timestamp, braked: &[usize]) -> Judgement {
+    let mut verdict = Verdict {
+        account: subject.account.name.clone(),
+        crossings: subject.crossings.clone(),
+        hold: subject.hold,
+        letters: Vec::new(),
+        switch: None,
+    };
+    if subject.suspended {
+        return Judgement { verdict, limiting: Vec::new() };
+    }
+    let mut turns = Vec::new();
+    for judged in &subject.meters {
+        cross(judged, &mut verdict.crossings, now, braked, &mut turns);
+    }
+    let demanding = subject.meters.iter().find(|judged| demands(judged, &verdict.crossings, subject.hold));
+    let pinned = subject.hold.pinned(now);
+    let usage = if demanding.is_some() { Policy::Limited } else { Policy::Standard };
+    let why = match (pinned, demanding) {
+        (Some(policy), _) => format!("pinned to {}", policy.name()),
+        (None, Some(judged)) => reached(judged),
+        (None, None) => "no limit is reached any more".to_string(),
+    };
+    verdict.switch = switch(subject, &mut verdict.hold, pinned.unwrap_or(usage), why, now);
+    let switched = verdict.switch.as_ref().map(|switch| switch.to);
+    verdict.letters = letters(subject, &turns, switched, now);
+    let limiting = turns.iter().filter(|turn| turn.what == What::Began && turn.is_limit());
+    let limiting = limiting.filter_map(|turn| turn.judged.rule.map(|(number, _)| number)).collect();
+    let limiting = if switched == Some(Policy::Limited) { limiting } else { Vec::new() };
+    Judgement { verdict, limiting }
+}
+
+/// Whether a meter wants its account limited. One that could not be read wants what it wanted.
+fn demands(judged: &Judged<'_>, crossings: &Crossings, hold: Hold) -> bool {
+    let Some((_, rule)) = judged.rule else { return false };
+    let mine =
+        crossings.iter().filter(|((meter, _), crossing)| *meter == judged.meter && crossing.since.is_some());
+    let mut thresholds = mine.map(|((_, threshold), _)| *threshold);
+    match judged.used {
+        Some(_) => thresholds.any(|threshold| rule.limit_at == Some(threshold)),
+        None => hold.wanted == Policy::Limited && thresholds.next().is_some(),
+    }
+}
+
+impl Turn<'_> {
+    fn is_limit(&self) -> bool {
+        self.rule.is_some_and(|rule| rule.limit_at == Some(self.threshold))
+    }
+}
+
+/// Brings the crossings of one meter up to date, and tells what began and what ended.
+fn cross<'a>(
+    judged: &'a Judged<'a>,
+    crossings: &mut Crossings,
+    now: Timestamp,
+    braked: &[usize],
+    turns: &mut Vec<Turn<'a>>,
+) {
+    // Not knowing the use, and often with it the panel's limit, we do not know that anything is over.
+    if judged.rule.is_some() && judged.used.is_none() {
+        return;
+    }
+    let rule = judged.rule.filter(|_| judged.limit.is_some());
+    let thresholds = rule.map(|(_, rule)| rule.thresholds()).unwrap_or_default();
+    let turn = |threshold, crossing: &Crossing, since, what| Turn {
+        judged,
+        rule: judged.rule.map(|(_, rule)| rule),
+        threshold,
+        episode: crossing.episode,
+        since,
+        what,
+    };
+    // What the rules no longer name, and all of it where there is no limit any more.
+    for ((_, threshold), crossing) in crossings.iter_mut().filter(|((meter, _), _)| *meter == judged.meter) {
+        if let Some(since) = crossing.since.filter(|_| !thresholds.contains(threshold)) {
+            crossing.since = None;
+            turns.push(turn(*threshold, crossing, since, What::Ended));
+        }
+    }
+    let (Some((number, rule)), Some(limit), Some(used)) = (rule, judged.limit, judged.used) else { return };
+    for threshold in &thresholds {
+        let key = (judged.meter, *threshold);
+        let mut crossing = crossings.get(&key).copied().unwrap_or_default();
+        let before = crossing;
+        if let Some(since) = crossing.since {
+            let another_month = crossing.month != used.month;
+            if another_month || !used.told.reaches(rule.over_below(*threshold), limit) {
+                crossing.since = None;
+                turns.push(turn(*threshold, &crossing, since, What::Ended));
+            }
+        }
+        let is_held = rule.limit_at == Some(*threshold) && braked.contains(&number);
+        if crossing.since.is_none() && used.certain.reaches(*threshold, limit) && !is_held {
+            let episode = crossing.episode.saturating_add(1);
+            crossing = Crossing { episode, since: Some(now), month: used.month, reminded: 0 };
+            turns.push(turn(*threshold, &crossing, now, What::Began));
+        }
+        if crossing != before {
+            crossings.insert(key, crossing);
+        }
+    }
+    remind(judged, rule, crossings, now, turns);
+}
+
+/// The highest standing crossing is told again in its time: by the clock, not by how often we looked.
+fn remind<'a>(
+    judged: &'a Judged<'a>,
+    rule: &'a Rule,
+    crossings: &mut Crossings,
+    now: Timestamp,
+    turns: &mut Vec<Turn<'a>>,
+) {
+    let Some(every) = rule.remind_every.filter(|every| every.get() > 0) else { return };
+    let mine = crossings
+        .iter_mut()
+        .filter(|((meter, _), crossing)| *meter == judged.meter && crossing.since.is_some());
+    let Some(((_, threshold), crossing)) = mine.last() else { return };
+    let Some(since) = crossing.since else { return };
+    let due = u32::try_from(now.since(since).get() / every.get()).unwrap_or(u32::MAX);
+    if due > crossing.reminded {
+        crossing.reminded = due;
+        turns.push(Turn {
+            judged,
+            rule: Some(rule),
+            threshold: *threshold,
+            episode: crossing.episode,
+            since,
+            what: What::Due(due),
+        });
+    }
+}
+
+/// The order that follows from the policy usage or a pin demands.
+fn switch(
+    subject: &Subject<'_>,
+    hold: &mut Hold,
+    desired: Policy,
+    why: String,
+    now: Timestamp,
+) -> Option<Switch> {
+    let (to, why) = if desired != hold.wanted {
+        let theirs = hold.left_alone && desired == Policy::Standard;
+        *hold = Hold {
+            wanted: desired,
+            number: hold.number.saturating_add(1),
+            confirmed_at: theirs.then_some(now),
+            left_alone: false,
+            pin: hold.pin,
+        };
+        // What somebody else has set is the new standard: there is nothing to bring back.
+        if theirs {
+            return None;
+        }
+        (desired, why)
+    } else {
+        // Seen in a poll that began after the switch was done: the panel has forgotten it.
+        let done = hold.confirmed_at.is_some_and(|at| at < now);
+        let forgotten = done && !hold.left_alone && subject.shown != Some(Policy::Limited);
+        if hold.wanted == Policy::Standard || !forgotten {
+            return None;
+        }
+        hold.number = hold.number.saturating_add(1);
+        hold.confirmed_at = None;
+        (Policy::Limited, format!("the panel no longer shows the limited policy; {why}"))
+    };
+    Some(Switch { account: subject.account.clone(), to, number: hold.number, why, at: now })
+}
+
+fn reached(judged: &Judged<'_>) -> String {
+    match (judged.used, judged.limit) {
+        (Some(used), Some(limit)) => format!("{} used {} of {limit} bytes", judged.meter, used.told),
+        // Not measured this time: what was crossed stays crossed.
+        _ => format!("{} is over its limit", judged.meter),
+    }
+}
+
+/// One letter for each turn, as the switch that goes with it has it.
+fn letters(
+    subject: &Subject<'_>,
+    turns: &[Turn<'_>],
+    switched: Option<Policy>,
+    now: Timestamp,
+) -> Vec<Letter> {
+    let mut letters = Vec::new();
+    for turn in turns {
+        let occasions: &[Occasion] = match turn.what {
+            What::Began if turn.is_limit() && switched == Some(Policy::Limited) => &[Occasion::Limited],
+            What::Began => &[Occasion::Notify],
+            What::Ended if turn.is_limit() && switched == Some(Policy::Standard) => {
+                &[Occasion::Restored, Occasion::Resolved]
+            }
+            What::Ended => &[Occasion::Resolved],
+            What::Due(number) => &[Occasion::Reminder(number)],
+        };
+        for occasion in occasions {
+            let wording = turn.rule.map(|rule| &rule.wording);
+            letters.push(Letter {
+                occasion: *occasion,
+                account: subject.account.clone(),
+                meter: turn.judged.meter,
+                threshold: turn.threshold,
+                episode: turn.episode,
+                used: turn.judged.used.map_or(Bytes::ZERO, |used| used.told),
+                limit: turn.judged.limit.unwrap_or(Bytes::ZERO),
+                since: turn.since,
+                at: now,
+                address: wording.map(|wording| wording.address(*occasion)).unwrap_or_default(),
+            });
+        }
+    }
+    letters
+}

@@ -1,0 +1,132 @@
+//! What the operator allows: a size, the percentages that trigger something, and how much may happen at
+//! once.
+
+use super::letter::{Address, Occasion};
+use crate::domain::{Bytes, Seconds};
+
+/// How far a notice's level has to fall below its threshold before the next crossing counts, where no
+/// limit tells its own distance. In percent of the limit.
+const USUAL_GAP: u32 = 5;
+
+/// One rule, as it applies to one meter of the accounts it matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Where the limit comes from.
+    pub size: Size,
+    /// Percentages that are told, each once a crossing.
+    pub notify_at: Vec<u32>,
+    /// The percentage at which the account is limited; `None` never limits.
+    pub limit_at: Option<u32>,
+    /// The percentage below which it is restored; below `limit_at`.
+    pub restore_below: u32,
+    /// How often a standing crossing is told again.
+    pub remind_every: Option<Seconds>,
+    /// How many accounts may be limited in one poll.
+    pub brake: Brake,
+    /// Templates and addresses of its letters.
+    pub wording: Wording,
+}
+
+/// Where a limit comes from. A service's own limit, told by WHMCS, comes before all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// This many bytes.
+    Fixed(Bytes),
+    /// What the panel says.
+    Panel,
+    /// What WHMCS says of the service, and nothing else.
+    Whmcs,
+}
+
+/// What one source says of a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// There is none. A size of zero means this everywhere.
+    Unlimited,
+    /// So many bytes; never zero.
+    UpTo(Bytes),
+}
+
+impl Allowed {
+    /// Reads a size: zero is unlimited.
+    pub fn of(size: Bytes) -> Allowed {
+        if size == Bytes::ZERO { Allowed::Unlimited } else { Allowed::UpTo(size) }
+    }
+}
+
+/// How many accounts a poll may newly limit by one rule. One is always allowed: it is no broken panel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brake {
+    /// A tenth of the backend's accounts, but five in any case: what no operator has set.
+    Usual,
+    /// Percent of the backend's accounts.
+    Percent(u32),
+    /// So many.
+    Count(usize),
+}
+
+impl Brake {
+    /// Whether `count` of `total` accounts may be limited at once.
+    pub fn allows(self, count: usize, total: usize) -> bool {
+        let most = match self {
+            Brake::Usual => (total / 10).max(5),
+            Brake::Percent(percent) => total.saturating_mul(percent as usize) / 100,
+            Brake::Count(count) => count,
+        };
+        count <= most.max(1)
+    }
+}
+
+/// The templates and addresses a rule names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wording {
+    /// For notices.
+    pub template: Option<String>,
+    /// For letters that an account was limited.
+    pub limited_template: Option<String>,
+    /// For letters that it was restored.
+    pub restored_template: Option<String>,
+    /// Who gets mail that does not go through WHMCS.
+    pub mail_to: Vec<String>,
+}
+
+impl Wording {
+    /// What a letter of this occasion is addressed with.
+    pub fn address(&self, occasion: Occasion) -> Address {
+        let template = match occasion {
+            Occasion::Limited => &self.limited_template,
+            Occasion::Restored => &self.restored_template,
+            _ => &self.template,
+        };
+        Address { template: template.clone(), mail_to: self.mail_to.clone() }
+    }
+}
+
+impl Rule {
+    /// The limit in force: the service's own, then the rule's, then the panel's. `None` is no limit.
+    pub fn limit(&self, service: Option<Allowed>, panel: Option<Bytes>) -> Option<Bytes> {
+        let allowed = service.or(match self.size {
+            Size::Fixed(size) => Some(Allowed::of(size)),
+            Size::Panel => panel.map(Allowed::of),
+            Size::Whmcs => None,
+        });
+        match allowed {
+            Some(Allowed::UpTo(limit)) => Some(limit),
+            Some(Allowed::Unlimited) | None => None,
+        }
+    }
+
+    /// Every percentage at which something happens, each once, in order.
+    pub(super) fn thresholds(&self) -> Vec<u32> {
+        let mut all: Vec<u32> = self.notify_at.iter().copied().chain(self.limit_at).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The percentage below which a crossing of `threshold` is over.
+    pub(super) fn over_below(&self, threshold: u32) -> u32 {
+        let gap = self.limit_at.map_or(USUAL_GAP, |limit| limit.saturating_sub(self.restore_below));
+        threshold.saturating_sub(gap).max(1)
+    }
+}

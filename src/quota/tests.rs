@@ -1,0 +1,289 @@
+//! The state machine, case by case: what each change of usage, limit, pin or panel leads to.
+
+use super::*;
+use crate::domain::{AccountKey, AccountName, BackendId, Bytes, Meter, Month, Policy, Seconds, Timestamp};
+
+pub(super) fn rule() -> Rule {
+    Rule {
+        size: Size::Fixed(Bytes::new(1000).unwrap()),
+        notify_at: vec![80, 90],
+        limit_at: Some(100),
+        restore_below: 95,
+        remind_every: None,
+        brake: Brake::Count(1000),
+        wording: Wording::default(),
+    }
+}
+
+/// One account whose state is carried from poll to poll.
+pub(super) struct Account {
+    pub crossings: Crossings,
+    pub hold: Hold,
+    pub now: i64,
+    pub rule: Option<Rule>,
+    pub limit: Option<u64>,
+    pub shown: Option<Policy>,
+    pub suspended: bool,
+    pub month: Option<Month>,
+    pub meter: Meter,
+}
+
+impl Account {
+    pub fn new(rule: Rule) -> Account {
+        Account {
+            crossings: Crossings::new(),
+            hold: Hold::default(),
+            now: 1_000_000,
+            rule: Some(rule),
+            limit: Some(1000),
+            shown: Some(Policy::Standard),
+            suspended: false,
+            month: None,
+            meter: Meter::StorageUsed,
+        }
+    }
+
+    fn at(&self) -> Timestamp {
+        Timestamp::new(self.now).unwrap()
+    }
+
+    pub fn subject(&self, used: Option<u64>) -> Subject<'_> {
+        let bytes = |count| Bytes::new(count).unwrap();
+        let used = used.map(|used| Used { certain: bytes(used), told: bytes(used), month: self.month });
+        let account =
+            AccountKey { backend: BackendId::new("b").unwrap(), name: AccountName::new("a").unwrap() };
+        Subject {
+            account,
+            suspended: self.suspended,
+            shown: self.shown,
+            meters: vec![Judged {
+                meter: self.meter,
+                rule: self.rule.as_ref().map(|rule| (0, rule)),
+                limit: self.limit.map(bytes),
+                used,
+            }],
+            crossings: self.crossings.clone(),
+            hold: self.hold,
+        }
+    }
+
+    /// One poll, a minute after the last one; the panel takes every switch at once.
+    pub fn poll(&mut self, used: impl Into<Option<u64>>) -> Vec<String> {
+        self.now += 60;
+        let verdict = decide(std::iter::once(self.subject(used.into())), 100, self.at()).verdicts.pop();
+        let Some(verdict) = verdict else { return Vec::new() };
+        (self.crossings, self.hold) = (verdict.crossings, verdict.hold);
+        let mut said: Vec<String> = verdict.letters.iter().map(told).collect();
+        if let Some(switch) = verdict.switch {
+            said.push(format!("{} #{}", switch.to.name(), switch.number));
+            self.shown = Some(switch.to);
+            self.hold.confirmed_at = Some(self.at());
+        }
+        said
+    }
+}
+
+fn told(letter: &Letter) -> String {
+    match letter.occasion {
+        Occasion::Reminder(number) => format!("reminder {number} {}/{}", letter.threshold, letter.episode),
+        occasion => format!("{} {}/{}", occasion.name(), letter.threshold, letter.episode),
+    }
+}
+
+#[test]
+fn each_threshold_tells_once_and_the_limit_switches_and_switches_back() {
+    let mut account = Account::new(rule());
+    assert!(account.poll(799).is_empty());
+    assert_eq!(account.poll(800), ["notify 80/1"]);
+    assert!(account.poll(850).is_empty());
+    assert_eq!(account.poll(900), ["notify 90/1"]);
+    assert_eq!(account.poll(1000), ["limited 100/1", "limited #1"]);
+    assert!(account.poll(5000).is_empty());
+    // 95 % is not below 95 %; and a notice is over as far below its own threshold.
+    assert!(account.poll(950).is_empty());
+    assert_eq!(account.poll(949), ["restored 100/1", "resolved 100/1", "standard #2"]);
+    assert_eq!(account.poll(700), ["resolved 80/1", "resolved 90/1"]);
+    assert_eq!(account.poll(800), ["notify 80/2"]);
+}
+
+#[test]
+fn a_jump_tells_every_threshold_it_passed() {
+    let mut account = Account::new(rule());
+    assert_eq!(account.poll(1200), ["notify 80/1", "notify 90/1", "limited 100/1", "limited #1"]);
+    assert_eq!(
+        account.poll(0),
+        ["resolved 80/1", "resolved 90/1", "restored 100/1", "resolved 100/1", "standard #2"]
+    );
+}
+
+#[test]
+fn a_threshold_that_is_also_the_limit_is_told_once() {
+    let mut account = Account::new(Rule { notify_at: vec![100], ..rule() });
+    assert_eq!(account.poll(1000), ["limited 100/1", "limited #1"]);
+}
+
+#[test]
+fn unknown_usage_decides_nothing_whatever_the_state() {
+    let mut account = Account::new(rule());
+    assert!(account.poll(None).is_empty());
+    account.poll(1000);
+    // A panel that was not read tells neither the use nor its own limit.
+    account.limit = None;
+    assert!(account.poll(None).is_empty());
+    account.rule = Some(Rule { limit_at: Some(98), ..rule() });
+    assert!(account.poll(None).is_empty());
+    assert_eq!(account.hold.wanted, Policy::Limited);
+}
+
+#[test]
+fn a_limit_that_is_raised_lowered_or_removed_is_judged_anew() {
+    let mut account = Account::new(rule());
+    account.poll(1000);
+    account.limit = Some(2000);
+    let over = ["resolved 80/1", "resolved 90/1", "restored 100/1", "resolved 100/1", "standard #2"];
+    assert_eq!(account.poll(1000), over);
+    account.limit = Some(1000);
+    assert_eq!(account.poll(1000).last().unwrap(), "limited #3");
+    // Zero and "unlimited" come in as no limit at all.
+    account.limit = None;
+    assert_eq!(account.poll(1000).last().unwrap(), "standard #4");
+    assert!(account.poll(u64::from(u32::MAX)).is_empty());
+    account.limit = Some(1000);
+    account.poll(1000);
+    account.rule = None;
+    assert_eq!(account.poll(1000).last().unwrap(), "standard #6");
+}
+
+#[test]
+fn a_new_month_begins_anew() {
+    let mut account = Account { meter: Meter::TrafficOut, ..Account::new(rule()) };
+    account.month = Some(Month::from_number(202611).unwrap());
+    account.poll(1100);
+    account.month = Some(Month::from_number(202612).unwrap());
+    let over = ["resolved 80/1", "resolved 90/1", "restored 100/1", "resolved 100/1", "standard #2"];
+    assert_eq!(account.poll(3), over);
+    account.poll(1100);
+    // First looked at when the next month's allowance is used up too: told again, limited still.
+    account.month = Some(Month::from_number(202701).unwrap());
+    let again =
+        ["resolved 80/2", "notify 80/3", "resolved 90/2", "notify 90/3", "resolved 100/2", "notify 100/3"];
+    assert_eq!(account.poll(1100), again);
+    assert_eq!(account.hold.wanted, Policy::Limited);
+}
+
+#[test]
+fn reminders_come_by_the_clock_and_only_for_the_highest_crossing() {
+    let day = 86_400;
+    let rule = Rule { remind_every: Some(Seconds::new(7 * day as u64)), ..rule() };
+    let mut account = Account::new(rule);
+    account.poll(920);
+    account.now += 7 * day - 120;
+    assert!(account.poll(920).is_empty());
+    account.now += 60;
+    assert_eq!(account.poll(920), ["reminder 1 90/1"]);
+    assert!(account.poll(920).is_empty());
+    // Three weeks nobody looked: one letter, not three.
+    account.now += 21 * day;
+    assert_eq!(account.poll(920), ["reminder 4 90/1"]);
+    // A clock that is set back tells nothing twice.
+    account.now -= 20 * day;
+    assert!(account.poll(920).is_empty());
+}
+
+#[test]
+fn a_pin_wins_over_usage_and_usage_again_after_it() {
+    let mut account = Account::new(rule());
+    account.hold.pin = Some(Pin { policy: Policy::Standard, until: None });
+    assert_eq!(account.poll(1000), ["notify 80/1", "notify 90/1", "notify 100/1"]);
+    account.hold.pin = None;
+    assert_eq!(account.poll(1000), ["limited #1"]);
+    let until = Timestamp::new(account.now + 90).unwrap();
+    account.hold.pin = Some(Pin { policy: Policy::Standard, until: Some(until) });
+    assert_eq!(account.poll(1000), ["standard #2"]);
+    assert_eq!(account.poll(1000), ["limited #3"]);
+    account.hold.pin = Some(Pin { policy: Policy::Limited, until: None });
+    assert_eq!(account.poll(0), ["resolved 80/1", "resolved 90/1", "resolved 100/1"]);
+    // A pin works on what cannot be read as well.
+    account.hold.pin = Some(Pin { policy: Policy::Standard, until: None });
+    assert_eq!(account.poll(None), ["standard #4"]);
+}
+
+#[test]
+fn an_account_suspended_by_others_is_neither_limited_nor_restored_nor_written_to() {
+    let mut account = Account { suspended: true, ..Account::new(rule()) };
+    assert!(account.poll(2000).is_empty());
+    account.suspended = false;
+    account.poll(2000);
+    account.suspended = true;
+    assert!(account.poll(0).is_empty());
+    assert_eq!(account.hold.wanted, Policy::Limited);
+}
+
+#[test]
+fn a_switch_the_panel_forgot_is_asserted_again_but_not_while_it_is_under_way() {
+    let mut account = Account::new(rule());
+    account.poll(1000);
+    account.shown = Some(Policy::Standard);
+    assert_eq!(account.poll(1000), ["limited #2"]);
+    (account.shown, account.hold.confirmed_at) = (Some(Policy::Standard), None);
+    assert!(account.poll(1000).is_empty());
+    // Asked before the switch was done, answered after.
+    account.hold.confirmed_at = Some(Timestamp::new(account.now + 60).unwrap());
+    assert!(account.poll(1000).is_empty());
+    assert_eq!(account.poll(1000), ["limited #3"]);
+}
+
+#[test]
+fn what_somebody_else_has_set_stays_until_usage_falls_and_comes_again() {
+    let mut account = Account::new(rule());
+    account.poll(1000);
+    (account.shown, account.hold.left_alone) = (None, true);
+    assert!(account.poll(1000).is_empty());
+    // Nothing is restored: theirs is the standard now.
+    assert_eq!(account.poll(0), ["resolved 80/1", "resolved 90/1", "resolved 100/1"]);
+    assert_eq!(account.hold.wanted, Policy::Standard);
+    assert_eq!(account.poll(1000).last().unwrap(), "limited #3");
+}
+
+#[test]
+fn an_estimate_triggers_nothing_and_hides_nothing() {
+    let mut account = Account { meter: Meter::TrafficOut, ..Account::new(rule()) };
+    account.now += 60;
+    let mut subject = account.subject(Some(1000));
+    subject.meters[0].used =
+        Some(Used { certain: Bytes::new(790).unwrap(), told: Bytes::new(1000).unwrap(), month: None });
+    assert_eq!(decide(std::iter::once(subject), 1, account.at()), Decided::default());
+}
+
+#[test]
+fn above_the_brake_nobody_is_limited_and_everybody_is_named() {
+    let rule = Rule { brake: Brake::Percent(10), ..rule() };
+    let one = Account::new(rule.clone());
+    let subject = |number: usize| {
+        let mut subject = one.subject(Some(1000));
+        subject.account.name = AccountName::new(&format!("a{number:02}")).unwrap();
+        subject
+    };
+    let now = Timestamp::new(1_000_000).unwrap();
+    let decided = decide((0..10).map(subject), 100, now);
+    assert_eq!((decided.held.len(), decided.verdicts.len()), (0, 10));
+    let decided = decide((0..11).map(subject), 100, now);
+    assert_eq!(decided.held.len(), 11);
+    assert!(decided.verdicts.iter().all(|verdict| verdict.switch.is_none() && verdict.letters.len() == 2));
+    // One at a time is no broken panel.
+    assert_eq!(decide((0..1).map(subject), 3, now).held.len(), 0);
+}
+
+#[test]
+fn limits_come_from_the_service_the_rule_and_the_panel_in_this_order() {
+    let bytes = |count| Bytes::new(count).unwrap();
+    let rule = |size| Rule { size, ..rule() };
+    let service = Some(Allowed::UpTo(bytes(5)));
+    assert_eq!(rule(Size::Fixed(bytes(7))).limit(service, Some(bytes(9))), Some(bytes(5)));
+    assert_eq!(rule(Size::Fixed(bytes(7))).limit(None, Some(bytes(9))), Some(bytes(7)));
+    assert_eq!(rule(Size::Panel).limit(service, Some(bytes(9))), Some(bytes(5)));
+    assert_eq!(rule(Size::Panel).limit(None, Some(bytes(9))), Some(bytes(9)));
+    assert_eq!(rule(Size::Whmcs).limit(None, Some(bytes(9))), None);
+    assert_eq!(rule(Size::Panel).limit(None, Some(Bytes::ZERO)), None);
+    assert_eq!(rule(Size::Fixed(bytes(7))).limit(Some(Allowed::Unlimited), None), None);
+}

@@ -1,0 +1,110 @@
+//! The audit: who or what changed an account, when, from what, to what, why, and with what answer.
+
+use sqlx::AnyConnection;
+
+use super::quota::account;
+use super::sql::{Cell, Columns, rows, run};
+use super::{Store, StoreError};
+use crate::domain::{AccountKey, BackendId, Timestamp};
+
+/// Something that was done to an account, or was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Act {
+    /// When.
+    pub at: Timestamp,
+    /// By whom or what: `usage`, or an operator's name.
+    pub actor: String,
+    /// Whom it was done to.
+    pub account: AccountKey,
+    /// What: `limit`, `restore`, `pin`, `unpin`, …
+    pub action: &'static str,
+    /// What was there before, where known.
+    pub before: Option<String>,
+    /// What is there now.
+    pub after: Option<String>,
+    /// Why.
+    pub why: String,
+    /// What the panel answered.
+    pub answer: String,
+}
+
+/// An act as it is written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audited {
+    /// Its number.
+    pub id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// By whom or what.
+    pub actor: String,
+    /// Whom it was done to.
+    pub account: AccountKey,
+    /// What.
+    pub action: String,
+    /// What was there before.
+    pub before: Option<String>,
+    /// What is there now.
+    pub after: Option<String>,
+    /// Why.
+    pub why: String,
+    /// What the panel answered.
+    pub answer: String,
+}
+
+impl Store {
+    /// Writes an act down, in the transaction of what it tells of.
+    pub(super) async fn put_act(&self, on: &mut AnyConnection, act: &Act) -> Result<(), StoreError> {
+        let id = self.allot(on, "audit", 1).await?;
+        let sql =
+            "INSERT INTO audit (id, at, actor, backend, account, action, before_it, after_it, why, answer)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let short =
+            |text: &Option<String>| Cell::Text(text.as_ref().map(|text| text.chars().take(255).collect()));
+        let cells = [
+            id.into(),
+            act.at.into(),
+            act.actor.as_str().into(),
+            act.account.backend.as_str().into(),
+            act.account.name.as_str().into(),
+            act.action.into(),
+            short(&act.before),
+            short(&act.after),
+            act.why.as_str().into(),
+            act.answer.as_str().into(),
+        ];
+        run(on, self.dialect, sql, cells).await.map(drop)
+    }
+
+    /// The newest acts, of one account or of all, newest first.
+    pub async fn acts(&self, of: Option<&AccountKey>, most: usize) -> Result<Vec<Audited>, StoreError> {
+        let filter = if of.is_some() { "WHERE backend = ? AND account = ?" } else { "" };
+        let sql = format!(
+            "SELECT id, at, actor, backend, account, action, before_it, after_it, why, answer FROM audit
+            {filter} ORDER BY id DESC LIMIT {most}"
+        );
+        let cells: Vec<Cell> =
+            of.map(|key| vec![key.backend.as_str().into(), key.name.as_str().into()]).unwrap_or_default();
+        let mut on = self.readers.acquire().await?;
+        let mut acts = Vec::new();
+        for row in rows(&mut on, self.dialect, &sql, cells).await? {
+            let mut columns = Columns::of(&row);
+            let (id, at, actor) = (columns.int()?, columns.time()?, columns.text()?);
+            let backend = columns.text()?;
+            let backend =
+                BackendId::new(&backend).map_err(|error| StoreError::corrupt(error, "a backend"))?;
+            let account = AccountKey { backend, name: account(&columns.text()?)? };
+            acts.push(Audited {
+                id,
+                at,
+                actor,
+                account,
+                action: columns.text()?,
+                before: columns.maybe_text()?,
+                after: columns.maybe_text()?,
+                why: columns.text()?,
+                answer: columns.text()?,
+            });
+        }
+        Ok(acts)
+    }
+}

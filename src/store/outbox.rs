@@ -1,0 +1,524 @@
+//! The outbox: what is to be told and done, claimed by compare-and-set, retried, and kept when it is over.
+//!
+//! Its rows are made in the transaction of the poll that decided them. What is promised is kept until
+//! it was delivered, given up or dropped, each of which can be read here afterwards.
+
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::quota::{account, meter};
+use super::sql::{Cell, Columns, Upsert, rows, run};
+use super::{Store, StoreError};
+use crate::domain::{AccountKey, BackendId, Policy, Seconds, Timestamp};
+use crate::quota::{Address, Channel, Letter, Occasion, Switch};
+
+/// A claim lasts this long: whoever dies with it keeps others out no longer.
+const CLAIM: Seconds = Seconds::new(15 * 60);
+
+/// No pause is longer; what is due later than that was put off by a clock that has since been set back.
+pub(super) const LONGEST_PAUSE: Seconds = Seconds::new(3600);
+
+/// The channel of switches.
+pub(super) const POLICY: &str = "policy";
+
+/// The columns of an entry, in the order [`entry`] reads them.
+const COLUMNS: &str = "o.id, o.letter, o.channel, o.occasion, o.backend, o.account, o.meter, o.threshold,
+    o.episode, o.reminder, o.used, o.allowed, o.since, o.template, o.mail_to, o.why, o.made_at, o.waits_for,
+    o.state, o.due_at, o.attempts, o.tried_at, o.said, o.ended_at";
+
+/// One promise and how far it has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its number.
+    pub id: i64,
+    /// Its derived key.
+    pub key: String,
+    /// Whom it is about.
+    pub account: AccountKey,
+    /// What was promised.
+    pub promise: Promise,
+    /// When it was.
+    pub made_at: Timestamp,
+    /// Whether it waits, or how it ended.
+    pub state: EntryState,
+    /// The switch that has to be done first.
+    pub waits_for: Option<i64>,
+    /// When it is tried next.
+    pub due_at: Timestamp,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When an attempt began whose outcome is not known.
+    pub tried_at: Option<Timestamp>,
+    /// What the other side, or the trouble, said last.
+    pub said: Option<String>,
+    /// When it was over.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// What is promised.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Promise {
+    /// To tell somebody.
+    Tell(Channel, Letter),
+    /// To put the account under a policy.
+    Switch {
+        /// Which.
+        to: Policy,
+        /// Why, for the audit.
+        why: String,
+    },
+}
+
+impl Promise {
+    /// Its channel: that of the letter, or `policy`.
+    pub fn channel(&self) -> &'static str {
+        match self {
+            Promise::Tell(channel, _) => channel.name(),
+            Promise::Switch { .. } => POLICY,
+        }
+    }
+}
+
+/// How far an entry has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryState {
+    /// It waits to be tried, again or for the first time.
+    Waiting,
+    /// Done.
+    Delivered,
+    /// A newer switch took its place.
+    Superseded,
+    /// Tried for long, or told that trying is useless.
+    GaveUp,
+    /// No longer true, or taken out by an operator.
+    Dropped,
+}
+
+impl EntryState {
+    /// Every state.
+    pub const ALL: [EntryState; 5] = [
+        EntryState::Waiting,
+        EntryState::Delivered,
+        EntryState::Superseded,
+        EntryState::GaveUp,
+        EntryState::Dropped,
+    ];
+
+    /// Its name in the database, in JSON and in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            EntryState::Waiting => "waiting",
+            EntryState::Delivered => "delivered",
+            EntryState::Superseded => "superseded",
+            EntryState::GaveUp => "gave_up",
+            EntryState::Dropped => "dropped",
+        }
+    }
+}
+
+/// What waits on one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The channel's name, or `policy`.
+    pub channel: String,
+    /// How many entries.
+    pub entries: u64,
+    /// When the oldest of them was made.
+    pub oldest: Timestamp,
+}
+
+/// An alert that has to be kept firing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Firing {
+    /// What it says.
+    pub letter: Letter,
+}
+
+/// A part of the outbox that is worked on by itself, so that no part waits for another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// The switches of one backend.
+    Switches(BackendId),
+    /// The letters of one channel.
+    Letters(Channel),
+    /// The switches of one account, for whoever waits for them.
+    Account(AccountKey),
+}
+
+impl Lane {
+    fn filter(&self) -> (&'static str, Vec<Cell>) {
+        match self {
+            Lane::Switches(backend) => {
+                ("AND o.channel = 'policy' AND o.backend = ?", vec![backend.as_str().into()])
+            }
+            Lane::Letters(channel) => ("AND o.channel = ?", vec![channel.name().into()]),
+            Lane::Account(AccountKey { backend, name }) => (
+                "AND o.channel = 'policy' AND o.backend = ? AND o.account = ?",
+                vec![backend.as_str().into(), name.as_str().into()],
+            ),
+        }
+    }
+}
+
+impl Store {
+    pub(super) async fn put_entries(
+        &self,
+        on: &mut AnyConnection,
+        cells: Vec<[Cell; 21]>,
+    ) -> Result<(), StoreError> {
+        use super::dialect::Merge::{Keep, Replace};
+        // A key that is there already is the same promise: it keeps its state, whoever decided it again.
+        const REST: [(&str, super::dialect::Merge); 19] = [
+            ("id", Keep),
+            ("occasion", Keep),
+            ("backend", Keep),
+            ("account", Keep),
+            ("meter", Keep),
+            ("threshold", Keep),
+            ("episode", Keep),
+            ("reminder", Keep),
+            ("used", Keep),
+            ("allowed", Keep),
+            ("since", Keep),
+            ("template", Keep),
+            ("mail_to", Keep),
+            ("why", Keep),
+            ("made_at", Replace),
+            ("waits_for", Keep),
+            ("state", Keep),
+            ("due_at", Keep),
+            ("attempts", Keep),
+        ];
+        Upsert { table: "outbox", keys: &["letter", "channel"], rest: &REST }
+            .put(on, self.dialect, cells)
+            .await
+    }
+
+    /// Claims up to `most` entries that are due, in order for each account and channel: what is claimed
+    /// is nobody else's until the claim runs out.
+    pub async fn claim_due(
+        &self,
+        lane: &Lane,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let (filter, wanted) = lane.filter();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM outbox o WHERE o.state = 'waiting' AND o.waits_for IS NULL {filter}
+            AND (o.due_at <= ? OR o.due_at > ?)
+            AND (o.claimed_until IS NULL OR o.claimed_until <= ? OR o.claimed_until > ?)
+            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.backend = o.backend AND e.account = o.account
+                AND e.channel = o.channel AND e.state = 'waiting' AND e.waits_for IS NULL AND e.id < o.id)
+            ORDER BY o.due_at, o.id LIMIT {most}"
+        );
+        let time = |length| Cell::from(now.plus(length));
+        let cells = || {
+            let times = [now.into(), time(LONGEST_PAUSE), now.into(), time(CLAIM)];
+            wanted.iter().cloned().chain(times).collect::<Vec<Cell>>()
+        };
+        let mut on = self.readers.acquire().await?;
+        // A look first: most of the time nothing is due, and looking needs no lock.
+        if rows(&mut on, self.dialect, &sql, cells()).await?.is_empty() {
+            return Ok(Vec::new());
+        }
+        drop(on);
+        let mut tx = self.begin_write().await?;
+        let mut claimed = Vec::new();
+        for row in rows(&mut tx, self.dialect, &sql, cells()).await? {
+            let entry = entry(&row)?;
+            // Each claim has its own number of attempts: of two that saw the same, one wins.
+            let sql = "UPDATE outbox SET attempts = attempts + 1, claimed_until = ?, tried_at = COALESCE(tried_at, ?)
+                WHERE id = ? AND state = 'waiting' AND attempts = ?";
+            let cells = [time(CLAIM), now.into(), entry.id.into(), i64::from(entry.attempts).into()];
+            if run(&mut tx, self.dialect, sql, cells).await? == 1 {
+                claimed.push(Entry { attempts: entry.attempts + 1, ..entry });
+            }
+        }
+        tx.commit().await?;
+        Ok(claimed)
+    }
+
+    /// Writes down that a letter was delivered. `false` when the claim was lost meanwhile.
+    pub async fn delivered(&self, entry: &Entry, answer: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.end(entry, EntryState::Delivered, answer, now).await
+    }
+
+    /// Writes down that a letter is given up.
+    pub async fn gave_up(&self, entry: &Entry, why: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.end(entry, EntryState::GaveUp, why, now).await
+    }
+
+    async fn end(
+        &self,
+        entry: &Entry,
+        state: EntryState,
+        said: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let ended = self.end_entry(&mut tx, entry, state, said, now).await?;
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    pub(super) async fn end_entry(
+        &self,
+        on: &mut AnyConnection,
+        entry: &Entry,
+        state: EntryState,
+        said: &str,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE outbox SET state = ?, said = ?, ended_at = ?, claimed_until = NULL, tried_at = NULL
+            WHERE id = ? AND state = 'waiting' AND attempts = ?";
+        let cells =
+            [state.name().into(), said.into(), now.into(), entry.id.into(), i64::from(entry.attempts).into()];
+        Ok(run(on, self.dialect, sql, cells).await? == 1)
+    }
+
+    /// Puts an entry off until `due_at`. `unknown` says that this attempt may have arrived all the same.
+    pub async fn put_off(
+        &self,
+        entry: &Entry,
+        due_at: Timestamp,
+        why: &str,
+        unknown: bool,
+    ) -> Result<bool, StoreError> {
+        let kept = if unknown { "tried_at" } else { "NULL" };
+        let sql = format!(
+            "UPDATE outbox SET due_at = ?, said = ?, claimed_until = NULL, tried_at = {kept}
+            WHERE id = ? AND state = 'waiting' AND attempts = ?"
+        );
+        let cells = [due_at.into(), why.into(), entry.id.into(), i64::from(entry.attempts).into()];
+        let mut tx = self.begin_write().await?;
+        let done = run(&mut tx, self.dialect, &sql, cells).await? == 1;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    /// The entries of these states, newest first, at most `most`.
+    pub async fn entries(&self, states: &[EntryState], most: usize) -> Result<Vec<Entry>, StoreError> {
+        let names: Vec<String> = states.iter().map(|state| format!("'{}'", state.name())).collect();
+        let sql = format!(
+            "SELECT {COLUMNS} FROM outbox o WHERE o.state IN ({}) ORDER BY o.id DESC LIMIT {most}",
+            names.join(", ")
+        );
+        let mut on = self.readers.acquire().await?;
+        rows(&mut on, self.dialect, &sql, []).await?.iter().map(entry).collect()
+    }
+
+    /// The newest waiting switch of an account.
+    pub(super) async fn newest_switch(
+        &self,
+        on: &mut AnyConnection,
+        account: &AccountKey,
+    ) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT id FROM outbox WHERE backend = ? AND account = ? AND channel = 'policy'
+            AND state = 'waiting' ORDER BY id DESC LIMIT 1";
+        let cells = [account.backend.as_str().into(), account.name.as_str().into()];
+        let found = rows(on, self.dialect, sql, cells).await?;
+        found.first().map(|row| Columns::of(row).int()).transpose()
+    }
+
+    /// Has an entry tried again now, also one that was given up. `false` when there is none to retry.
+    pub async fn retry_entry(&self, id: i64, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "UPDATE outbox SET state = 'waiting', due_at = ?, made_at = ?, claimed_until = NULL, ended_at = NULL
+            WHERE id = ? AND state IN ('waiting', 'gave_up')";
+        self.touch(sql, vec![now.into(), now.into(), id.into()]).await
+    }
+
+    /// Takes a waiting or given-up entry out. `false` when there is none.
+    pub async fn drop_entry(&self, id: i64, who: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "UPDATE outbox SET state = 'dropped', said = ?, ended_at = ?, claimed_until = NULL
+            WHERE id = ? AND state IN ('waiting', 'gave_up')";
+        let said = format!("dropped by {who}");
+        let done = self.touch(sql, vec![said.as_str().into(), now.into(), id.into()]).await?;
+        if done {
+            // What waited for it would wait for ever.
+            let sql = "UPDATE outbox SET state = 'dropped', waits_for = NULL, said = ?, ended_at = ?
+                WHERE waits_for = ?";
+            self.touch(sql, vec![said.as_str().into(), now.into(), id.into()]).await?;
+        }
+        Ok(done)
+    }
+
+    /// Forgets what ended before `before`; alerts are kept as long as they may fire.
+    pub async fn prune_outbox(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let sql = "DELETE FROM outbox WHERE state <> 'waiting' AND state <> 'gave_up' AND ended_at < ?
+            AND channel <> 'alertmanager'";
+        let mut tx = self.begin_write().await?;
+        let gone = run(&mut tx, self.dialect, sql, [before.into()]).await?;
+        tx.commit().await?;
+        Ok(gone)
+    }
+
+    async fn touch(&self, sql: &str, cells: Vec<Cell>) -> Result<bool, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let done = run(&mut tx, self.dialect, sql, cells).await? == 1;
+        tx.commit().await?;
+        Ok(done)
+    }
+
+    /// What waits, by channel.
+    pub async fn waiting(&self) -> Result<Vec<Waiting>, StoreError> {
+        let sql = "SELECT channel, COUNT(*), MIN(made_at) FROM outbox WHERE state = 'waiting'
+            AND waits_for IS NULL GROUP BY channel";
+        let mut on = self.readers.acquire().await?;
+        let mut waiting = Vec::new();
+        for row in rows(&mut on, self.dialect, sql, []).await? {
+            let mut columns = Columns::of(&row);
+            waiting.push(Waiting {
+                channel: columns.text()?,
+                entries: columns.int()?.max(0) as u64,
+                oldest: columns.time()?,
+            });
+        }
+        Ok(waiting)
+    }
+
+    /// The alerts that were told and still hold.
+    pub async fn firing(&self) -> Result<Vec<Firing>, StoreError> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM outbox o JOIN account a ON a.backend = o.backend AND a.name = o.account
+            JOIN crossing c ON c.account = a.id AND c.meter = o.meter AND c.threshold = o.threshold
+                AND c.episode = o.episode
+            WHERE o.channel = 'alertmanager' AND o.occasion IN ('notify', 'limited')
+            AND o.state = 'delivered' AND c.since IS NOT NULL AND a.gone_at IS NULL"
+        );
+        let mut on = self.readers.acquire().await?;
+        let mut firing = Vec::new();
+        for row in rows(&mut on, self.dialect, &sql, []).await? {
+            if let Promise::Tell(_, letter) = entry(&row)?.promise {
+                firing.push(Firing { letter });
+            }
+        }
+        Ok(firing)
+    }
+}
+
+pub(super) fn switch_cells(id: i64, switch: &Switch) -> [Cell; 21] {
+    let nothing = || Cell::from(0i64);
+    [
+        switch.key().as_str().into(),
+        POLICY.into(),
+        id.into(),
+        switch.to.name().into(),
+        switch.account.backend.as_str().into(),
+        switch.account.name.as_str().into(),
+        Cell::Text(None),
+        nothing(),
+        i64::from(switch.number).into(),
+        nothing(),
+        nothing(),
+        nothing(),
+        switch.at.into(),
+        Cell::Text(None),
+        Cell::Text(None),
+        switch.why.as_str().into(),
+        switch.at.into(),
+        Cell::Int(None),
+        EntryState::Waiting.name().into(),
+        switch.at.into(),
+        nothing(),
+    ]
+}
+
+pub(super) fn letter_cells(
+    id: i64,
+    channel: Channel,
+    letter: &Letter,
+    waits_for: Option<i64>,
+    at: Timestamp,
+) -> [Cell; 21] {
+    let reminder = match letter.occasion {
+        Occasion::Reminder(number) => number,
+        _ => 0,
+    };
+    let mail_to = letter.address.mail_to.join(",");
+    [
+        letter.key().as_str().into(),
+        channel.name().into(),
+        id.into(),
+        letter.occasion.name().into(),
+        letter.account.backend.as_str().into(),
+        letter.account.name.as_str().into(),
+        letter.meter.name().into(),
+        i64::from(letter.threshold).into(),
+        i64::from(letter.episode).into(),
+        i64::from(reminder).into(),
+        letter.used.into(),
+        letter.limit.into(),
+        letter.since.into(),
+        letter.address.template.as_deref().into(),
+        Some(mail_to.as_str()).filter(|to| !to.is_empty()).into(),
+        Cell::Text(None),
+        at.into(),
+        Cell::Int(waits_for),
+        EntryState::Waiting.name().into(),
+        at.into(),
+        Cell::from(0i64),
+    ]
+}
+
+/// Reads a row of [`COLUMNS`].
+fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
+    let mut columns = Columns::of(row);
+    let (id, key, channel, occasion) = (columns.int()?, columns.text()?, columns.text()?, columns.text()?);
+    let backend = columns.text()?;
+    let backend = BackendId::new(&backend).map_err(|error| StoreError::corrupt(error, "a backend"))?;
+    let account = AccountKey { backend, name: account(&columns.text()?)? };
+    let meter = columns.maybe_text()?.map(|name| meter(&name)).transpose()?;
+    let (threshold, episode, reminder) = (columns.small()?, columns.small()?, columns.small()?);
+    let (used, limit, since) = (columns.bytes()?, columns.bytes()?, columns.time()?);
+    let (template, mail_to, why) = (columns.maybe_text()?, columns.maybe_text()?, columns.maybe_text()?);
+    let made_at = columns.time()?;
+    let promise = match (Channel::ALL.into_iter().find(|known| known.name() == channel), meter) {
+        (Some(channel), Some(meter)) => {
+            let mail_to = mail_to.map(|to| to.split(',').map(str::to_string).collect()).unwrap_or_default();
+            let letter = Letter {
+                occasion: occasion_of(&occasion, reminder)?,
+                account: account.clone(),
+                meter,
+                threshold,
+                episode,
+                used,
+                limit,
+                since,
+                at: made_at,
+                address: Address { template, mail_to },
+            };
+            Promise::Tell(channel, letter)
+        }
+        _ if channel == POLICY => {
+            let to = super::standing::policy(Some(occasion))?.unwrap_or(Policy::Standard);
+            Promise::Switch { to, why: why.unwrap_or_default() }
+        }
+        _ => return Err(StoreError::corrupt(channel, "a channel")),
+    };
+    let waits_for = columns.maybe_int()?;
+    let state = columns.text()?;
+    let state = EntryState::ALL.into_iter().find(|known| known.name() == state);
+    Ok(Entry {
+        id,
+        key,
+        account,
+        promise,
+        made_at,
+        waits_for,
+        state: state.ok_or_else(|| StoreError::corrupt("another word", "a state of an outbox entry"))?,
+        due_at: columns.time()?,
+        attempts: columns.small()?,
+        tried_at: columns.maybe_time()?,
+        said: columns.maybe_text()?,
+        ended_at: columns.maybe_time()?,
+    })
+}
+
+fn occasion_of(name: &str, reminder: u32) -> Result<Occasion, StoreError> {
+    let known = [Occasion::Limited, Occasion::Restored, Occasion::Failed, Occasion::Resolved];
+    if name == Occasion::Notify.name() {
+        return Ok(if reminder > 0 { Occasion::Reminder(reminder) } else { Occasion::Notify });
+    }
+    let found = known.into_iter().find(|occasion| occasion.name() == name);
+    found.ok_or_else(|| StoreError::corrupt(name, "an occasion"))
+}

@@ -1,0 +1,325 @@
+//! How switches come out, and what operators fix: the dispatcher's and the operator's part of an account's
+//! policy. Each is one transaction with its line in the audit.
+
+use sqlx::AnyConnection;
+
+use super::audit::Act;
+use super::outbox::{Entry, EntryState, Promise};
+use super::quota::{account, hold};
+use super::sql::{Columns, rows, run};
+use super::{Store, StoreError};
+use crate::domain::{AccountKey, BackendId, Policy, Timestamp};
+use crate::quota::{Channel, Hold, Occasion, Pin};
+
+/// Everything known of an account's policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyState {
+    /// Which policy is wanted, and how far that has come.
+    pub hold: Hold,
+    /// What the panel showed last.
+    pub shown: Option<Policy>,
+    /// Whether what was there before is stored.
+    pub remembers: bool,
+    /// What somebody else has set, where theirs stands.
+    pub left_alone: Option<String>,
+    /// Who has pinned it, and when.
+    pub pinned_by: Option<(String, Timestamp)>,
+}
+
+/// How a switch ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SwitchEnd {
+    /// The panel has it, read back. Says what it answered.
+    Took(String),
+    /// Nothing had been changed, so there was nothing to bring back.
+    Nothing,
+    /// Somebody else had changed the account: theirs stands.
+    LeftAlone(String),
+    /// Trying is useless, or has lasted too long.
+    GaveUp(String),
+    /// A newer switch takes its place.
+    Superseded,
+}
+
+/// What came of concluding a switch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Concluded {
+    /// It is written down.
+    Yes,
+    /// Somebody else has concluded it meanwhile.
+    Elsewhere,
+}
+
+impl Store {
+    /// What has to be known before a switch is carried out: `None` where a newer one waits behind it.
+    pub async fn switch_is_newest(&self, entry: &Entry) -> Result<bool, StoreError> {
+        let mut on = self.readers.acquire().await?;
+        Ok(self.newest_switch(&mut on, &entry.account).await? == Some(entry.id))
+    }
+
+    /// What was there before the account was first limited.
+    pub async fn memory(&self, account: &AccountKey) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT p.memory FROM policy p JOIN account a ON a.id = p.account
+            WHERE a.backend = ? AND a.name = ?";
+        let cells = [account.backend.as_str().into(), account.name.as_str().into()];
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, sql, cells).await?;
+        found.first().map_or(Ok(None), |row| Columns::of(row).maybe_text())
+    }
+
+    /// Stores what was there before, unless something is stored already; returns what is stored.
+    pub async fn keep_memory(&self, account: &AccountKey, memory: &str) -> Result<String, StoreError> {
+        let mut tx = self.begin_write().await?;
+        let id = self.account_id(&mut tx, account).await?;
+        let sql = "UPDATE policy SET memory = ? WHERE account = ? AND memory IS NULL";
+        run(&mut tx, self.dialect, sql, [memory.into(), id.into()]).await?;
+        let sql = "SELECT memory FROM policy WHERE account = ?";
+        let found = rows(&mut tx, self.dialect, sql, [id.into()]).await?;
+        tx.commit().await?;
+        let kept = found.first().map(|row| Columns::of(row).maybe_text()).transpose()?.flatten();
+        kept.ok_or_else(|| StoreError::corrupt("nothing", "a row of policy"))
+    }
+
+    async fn account_id(&self, on: &mut AnyConnection, account: &AccountKey) -> Result<i64, StoreError> {
+        let sql = "SELECT id FROM account WHERE backend = ? AND name = ?";
+        let cells = [account.backend.as_str().into(), account.name.as_str().into()];
+        let found = rows(on, self.dialect, sql, cells).await?;
+        let row = found.first().ok_or_else(|| StoreError::corrupt(&account.name, "a known account"))?;
+        Columns::of(row).int()
+    }
+
+    /// Writes down how a switch ended, with all that follows: what the account shows, the letters that
+    /// waited for it, and the audit.
+    pub async fn conclude(
+        &self,
+        entry: &Entry,
+        end: &SwitchEnd,
+        now: Timestamp,
+    ) -> Result<Concluded, StoreError> {
+        let Promise::Switch { to, why } = &entry.promise else {
+            return Err(StoreError::corrupt(&entry.key, "a switch"));
+        };
+        let mut tx = self.begin_write().await?;
+        let (state, said) = match end {
+            SwitchEnd::Took(answer) => (EntryState::Delivered, answer.as_str()),
+            SwitchEnd::Nothing => (EntryState::Delivered, "nothing had been changed"),
+            SwitchEnd::LeftAlone(found) => (EntryState::Delivered, found.as_str()),
+            SwitchEnd::GaveUp(why) => (EntryState::GaveUp, why.as_str()),
+            SwitchEnd::Superseded => (EntryState::Superseded, "a newer switch took its place"),
+        };
+        if !self.end_entry(&mut tx, entry, state, said, now).await? {
+            return Ok(Concluded::Elsewhere);
+        }
+        let account = self.account_id(&mut tx, &entry.account).await?;
+        self.confirm(&mut tx, entry, account, *to, end, now).await?;
+        self.free_letters(&mut tx, entry, end, now).await?;
+        if *end != SwitchEnd::Superseded {
+            let (before, after) = match to {
+                Policy::Limited => (Policy::Standard, Policy::Limited),
+                Policy::Standard => (Policy::Limited, Policy::Standard),
+            };
+            let after = match end {
+                SwitchEnd::LeftAlone(found) => format!("left as it was found: {found}"),
+                SwitchEnd::GaveUp(_) => "not changed".into(),
+                SwitchEnd::Took(_) | SwitchEnd::Nothing => after.name().into(),
+                SwitchEnd::Superseded => String::new(),
+            };
+            let act = Act {
+                at: now,
+                actor: "usage".into(),
+                account: entry.account.clone(),
+                action: if *to == Policy::Limited { "limit" } else { "restore" },
+                before: Some(before.name().into()),
+                after: Some(after),
+                why: why.clone(),
+                answer: said.into(),
+            };
+            self.put_act(&mut tx, &act).await?;
+        }
+        tx.commit().await?;
+        Ok(Concluded::Yes)
+    }
+
+    async fn confirm(
+        &self,
+        on: &mut AnyConnection,
+        entry: &Entry,
+        account: i64,
+        to: Policy,
+        end: &SwitchEnd,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (found, forget) = match end {
+            SwitchEnd::Took(_) => (None, to == Policy::Standard),
+            SwitchEnd::Nothing => (None, true),
+            SwitchEnd::LeftAlone(found) => (Some(found.as_str()), true),
+            SwitchEnd::GaveUp(_) | SwitchEnd::Superseded => return Ok(()),
+        };
+        // Only for the newest order: an older one that ends late says nothing of what is wanted now.
+        let number: u32 = entry.key.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        let sql = "UPDATE policy SET confirmed = ?, confirmed_at = ?, left_alone = ? WHERE account = ?";
+        let cells = [i64::from(number).into(), now.into(), found.into(), account.into()];
+        run(on, self.dialect, sql, cells).await?;
+        if forget {
+            run(on, self.dialect, "UPDATE policy SET memory = NULL WHERE account = ?", [account.into()])
+                .await?;
+        }
+        // What was read back is what the panel shows.
+        let shown = match end {
+            SwitchEnd::LeftAlone(_) => None,
+            _ => Some(to.name()),
+        };
+        let sql = "UPDATE account SET policy = ? WHERE id = ?";
+        run(on, self.dialect, sql, [shown.into(), account.into()]).await?;
+        self.acted(on, &entry.account, account).await
+    }
+
+    /// Makes readers look at the account again, without disturbing a poll under way.
+    async fn acted(&self, on: &mut AnyConnection, key: &AccountKey, account: i64) -> Result<(), StoreError> {
+        let sql = "UPDATE backend SET acts = acts + 1 WHERE name = ?";
+        run(on, self.dialect, sql, [key.backend.as_str().into()]).await?;
+        let sql = "UPDATE policy SET acted = (SELECT acts FROM backend WHERE name = ?) WHERE account = ?";
+        run(on, self.dialect, sql, [key.backend.as_str().into(), account.into()]).await.map(drop)
+    }
+
+    /// Letters that waited for a switch: sent when it is true, otherwise what is true instead.
+    async fn free_letters(
+        &self,
+        on: &mut AnyConnection,
+        entry: &Entry,
+        end: &SwitchEnd,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let waiting = || [entry.id.into()];
+        let set_free = "UPDATE outbox SET waits_for = NULL WHERE waits_for = ?";
+        let drop_them = "UPDATE outbox SET waits_for = NULL, state = 'dropped', ended_at = made_at,
+            said = 'the switch it tells of was not made' WHERE waits_for = ?";
+        // The threshold was crossed all the same.
+        let only_crossed = "UPDATE outbox SET occasion = 'notify', template = NULL WHERE waits_for = ? AND occasion = 'limited'";
+        match end {
+            SwitchEnd::Took(_) => {
+                // Due from now on, so that the switch's own delay does not count as theirs.
+                let sql = "UPDATE outbox SET due_at = ? WHERE waits_for = ?";
+                run(on, self.dialect, sql, [now.into(), entry.id.into()]).await?;
+            }
+            SwitchEnd::Nothing | SwitchEnd::Superseded => {
+                run(on, self.dialect, drop_them, waiting()).await?;
+            }
+            SwitchEnd::LeftAlone(_) => {
+                run(on, self.dialect, only_crossed, waiting()).await?;
+                let sql = format!("{drop_them} AND occasion = 'restored'");
+                run(on, self.dialect, &sql, waiting()).await?;
+            }
+            SwitchEnd::GaveUp(_) => {
+                let told: Vec<String> =
+                    [Channel::Smtp, Channel::Webhook].map(|c| format!("'{}'", c.name())).into();
+                // Each has a key of its own: the letter is another one.
+                let failed = Occasion::Failed.name();
+                let sql = format!(
+                    "UPDATE outbox SET letter = {}, occasion = '{failed}' WHERE waits_for = ? AND channel IN ({})",
+                    self.dialect.append("letter", &format!("/{failed}")),
+                    told.join(", ")
+                );
+                run(on, self.dialect, &sql, waiting()).await?;
+                run(on, self.dialect, only_crossed, waiting()).await?;
+                let sql = format!("{drop_them} AND occasion = 'restored'");
+                run(on, self.dialect, &sql, waiting()).await?;
+            }
+        }
+        run(on, self.dialect, set_free, waiting()).await.map(drop)
+    }
+
+    /// Everything known of an account's policy; `None` where the account is not known.
+    pub async fn policy(&self, account: &AccountKey) -> Result<Option<PolicyState>, StoreError> {
+        let sql = "SELECT a.policy, p.wanted, p.number, p.confirmed, p.confirmed_at, p.left_alone, p.pinned,
+            p.pinned_until, p.memory, p.left_alone, p.pinned_by, p.pinned_at
+            FROM account a LEFT JOIN policy p ON p.account = a.id WHERE a.backend = ? AND a.name = ?";
+        let cells = [account.backend.as_str().into(), account.name.as_str().into()];
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, sql, cells).await?;
+        let Some(row) = found.first() else { return Ok(None) };
+        let mut columns = Columns::of(row);
+        let shown = super::standing::policy(columns.maybe_text()?)?;
+        let hold = hold(&mut columns)?;
+        Ok(Some(PolicyState {
+            hold,
+            shown,
+            remembers: columns.maybe_text()?.is_some(),
+            left_alone: columns.maybe_text()?.filter(|_| hold.left_alone),
+            pinned_by: columns.maybe_text()?.zip(columns.maybe_time()?),
+        }))
+    }
+
+    /// Every account that is limited or pinned, or on its way there or back.
+    pub async fn held_accounts(&self) -> Result<Vec<(AccountKey, PolicyState)>, StoreError> {
+        let sql = "SELECT a.backend, a.name FROM policy p JOIN account a ON a.id = p.account
+            WHERE p.wanted = 'limited' OR p.pinned IS NOT NULL OR p.confirmed IS NULL OR p.confirmed <> p.number
+            ORDER BY a.backend, a.name";
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, sql, []).await?;
+        drop(on);
+        let mut held = Vec::new();
+        for row in &found {
+            let mut columns = Columns::of(row);
+            let backend = columns.text()?;
+            let backend =
+                BackendId::new(&backend).map_err(|error| StoreError::corrupt(error, "a backend"))?;
+            let key = AccountKey { backend, name: account(&columns.text()?)? };
+            if let Some(state) = self.policy(&key).await? {
+                held.push((key, state));
+            }
+        }
+        Ok(held)
+    }
+
+    /// Fixes an account's policy, or takes the pin away. The next poll carries it out.
+    pub async fn pin(
+        &self,
+        account: &AccountKey,
+        pin: Option<Pin>,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        use super::dialect::Merge::{Keep, Replace};
+        let mut tx = self.begin_write().await?;
+        let id = self.account_id(&mut tx, account).await?;
+        let before =
+            rows(&mut tx, self.dialect, "SELECT pinned FROM policy WHERE account = ?", [id.into()]).await?;
+        let before = before.first().map_or(Ok(None), |row| Columns::of(row).maybe_text())?;
+        let policy = pin.map(|pin| pin.policy.name());
+        let rest = [
+            ("wanted", Keep),
+            ("number", Keep),
+            ("pinned", Replace),
+            ("pinned_until", Replace),
+            ("pinned_by", Replace),
+            ("pinned_at", Replace),
+        ];
+        let row = [
+            id.into(),
+            Policy::Standard.name().into(),
+            0i64.into(),
+            policy.into(),
+            pin.and_then(|pin| pin.until).into(),
+            by.into(),
+            now.into(),
+        ];
+        let table = super::sql::Upsert { table: "policy", keys: &["account"], rest: &rest };
+        table.put(&mut tx, self.dialect, vec![row]).await?;
+        let until =
+            pin.and_then(|pin| pin.until).map(|until| format!(" until {}", until.to_utc().to_rfc3339()));
+        let act = Act {
+            at: now,
+            actor: by.into(),
+            account: account.clone(),
+            action: if pin.is_some() { "pin" } else { "unpin" },
+            before,
+            after: policy.map(|policy| format!("{policy}{}", until.unwrap_or_default())),
+            why: "asked for by hand".into(),
+            answer: String::new(),
+        };
+        self.put_act(&mut tx, &act).await?;
+        self.acted(&mut tx, account, id).await?;
+        Ok(tx.commit().await?)
+    }
+}

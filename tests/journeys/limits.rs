@@ -1,0 +1,289 @@
+//! Limits: crossed, carried out at the panel, read back, and taken back; by usage and by hand.
+
+use serde_json::{Value, json};
+use whmeter::backends::Memory;
+use whmeter::domain::{Meter, Policy};
+use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::faults::{Fault, FaultKind};
+use whmeter_simulators::growth::Traffic;
+use whmeter_simulators::panel::Options;
+
+use crate::support::panels::{Pair, account, every_kind_with, section};
+use crate::support::program::{Daemon, Got, PATIENCE, Site, free_port};
+
+/// Far above what any fake account uses by itself.
+const LIMIT: u64 = 900_000_000_000_000;
+
+async fn pairs(accounts: usize) -> Vec<Pair> {
+    every_kind_with(Options { accounts, clock: ClockStart::WallClock, ..Options::default() }).await
+}
+
+async fn pair(kind: &str, accounts: usize) -> Pair {
+    pairs(accounts).await.into_iter().find(|pair| pair.name() == kind).unwrap()
+}
+
+fn rule(pair: &Pair, size: &str, more: &str) -> String {
+    let (backend, meter) = (pair.name(), pair.main_meter());
+    format!(
+        "\n[[limit]]\nbackend = \"{backend}\"\nmeter = \"{meter}\"\nsize = \"{size}\"\nnotify_at = [80, 90]\n\
+         limit_at = 100\nrestore_below = 95\n{more}\n"
+    )
+}
+
+fn config(port: u16, pair: &Pair, rules: &str) -> String {
+    let backend = section(&*pair.panel, pair.name(), "every = \"1s\"\nwhmcs_server = 12\n");
+    format!("{}{rules}", crate::house(port, "", "", &[backend]))
+}
+
+/// The account has used this much, whatever it used before.
+fn use_up(pair: &Pair, name: &str, bytes: u64) {
+    let now = pair.panel.knobs().clock.now_seconds();
+    let known = match pair.main_meter() {
+        Meter::StorageUsed => pair.truth().set_level(name, now - 1, bytes),
+        _ => pair.truth().add_traffic(name, now, Traffic { received: bytes, sent: bytes }),
+    };
+    assert!(known, "{name}");
+}
+
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while !done() {
+        assert!(std::time::Instant::now() < deadline, "never: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+async fn shown(daemon: &Daemon<'_>, pair: &Pair, name: &str, limited: u64) {
+    let series = format!("whmeter_account_limited{{backend=\"{}\",account=\"{name}\"}}", pair.name());
+    daemon.until("/metrics", "shows the policy", |got| got.sample(&series) == Some(limited)).await;
+}
+
+async fn post(daemon: &Daemon<'_>, path: &str, body: &Value) -> Got {
+    let request = daemon.request("POST", path).header("content-type", "application/json");
+    daemon.send(request.body(body.to_string())).await.unwrap()
+}
+
+fn actions(shown: &Value) -> Vec<&str> {
+    shown["acts"].as_array().unwrap().iter().map(|act| act["action"].as_str().unwrap()).collect()
+}
+
+/// The daemon has read everybody once: a counter's first sight counts nothing.
+async fn read_once(daemon: &Daemon<'_>, pair: &Pair) {
+    let series = format!("whmeter_poll_accounts{{backend=\"{}\",outcome=\"read\"}}", pair.name());
+    let all = pair.panel.accounts().len() as u64;
+    daemon.until("/metrics", "has read everybody", |got| got.sample(&series) == Some(all)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_kind_limits_who_crosses_and_gives_back_what_was_there() {
+    for pair in pairs(4).await {
+        let port = free_port();
+        let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+        let daemon = site.serve(port).await;
+        read_once(&daemon, &pair).await;
+        let accounts = pair.panel.accounts();
+        let (over, near) = (&accounts[0], &accounts[1]);
+        let before = pair.backend().remember(&account(over)).await.unwrap();
+        use_up(&pair, over, LIMIT + LIMIT / 10);
+        use_up(&pair, near, LIMIT / 10 * 9);
+        until("limited at the panel", || pair.panel.is_limited(over) == Some(true)).await;
+        shown(&daemon, &pair, over, 1).await;
+        shown(&daemon, &pair, near, 0).await;
+        for other in &accounts[1..] {
+            assert_eq!(pair.panel.is_limited(other), Some(false), "{}: {other}", pair.name());
+        }
+        let page = daemon.get("/metrics").await.text();
+        let ratio = format!(
+            "whmeter_limit_used_ratio{{backend=\"{}\",account=\"{over}\",meter=\"{}\"}} 1.1",
+            pair.name(),
+            pair.main_meter()
+        );
+        assert!(page.contains(&ratio), "{ratio}\n{page}");
+        let switched =
+            format!("whmeter_policy_switches_total{{backend=\"{}\",to=\"limited\"}} 1", pair.name());
+        assert!(page.contains(&switched), "{page}");
+
+        // A larger limit is a way back too.
+        std::fs::write(site.config(), config(port, &pair, &rule(&pair, "5 PB", ""))).unwrap();
+        daemon.signal("-HUP");
+        until("restored at the panel", || pair.panel.is_limited(over) == Some(false)).await;
+        shown(&daemon, &pair, over, 0).await;
+        assert_eq!(pair.backend().remember(&account(over)).await.unwrap(), before, "{}", pair.name());
+        let shown = site.run(&["policy", "show", pair.name(), over, "--json"]).await.json();
+        assert_eq!(actions(&shown), ["restore", "limit"]);
+        assert_eq!(shown["acts"][1]["from"], "standard");
+        assert_eq!(shown["acts"][1]["to"], "limited");
+        assert!(shown["acts"][1]["why"].as_str().unwrap().contains("bytes"), "{shown}");
+        let waiting = site.run(&["outbox", "list", "--json"]).await.json();
+        assert_eq!(waiting, json!([]));
+        daemon.stop().await;
+        pair.panel.stop();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_switch_the_panel_forgets_is_asserted_and_somebody_elses_change_wins() {
+    let (pair, port) = (pair("vpncp", 3).await, free_port());
+    let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+    let daemon = site.serve(port).await;
+    read_once(&daemon, &pair).await;
+    let name = pair.panel.accounts().remove(0);
+    let before = pair.backend().remember(&account(&name)).await.unwrap();
+    use_up(&pair, &name, LIMIT);
+    until("limited", || pair.panel.is_limited(&name) == Some(true)).await;
+    shown(&daemon, &pair, &name, 1).await;
+
+    // A backup was played in: what we had changed is as it was.
+    let forget = |memory: &Memory| {
+        let (backend, memory, name) = (pair.backend(), memory.clone(), account(&name));
+        async move { backend.apply(&name, Policy::Standard, &memory).await.unwrap() }
+    };
+    forget(&before).await;
+    assert_eq!(pair.panel.is_limited(&name), Some(false));
+    until("limited again", || pair.panel.is_limited(&name) == Some(true)).await;
+
+    // Staff have given him a bandwidth of their own.
+    let theirs = json!({ "op": "set_caps", "down": 333, "up": 222 });
+    pair.panel.operate(&format!("clients/{name}"), &theirs).unwrap();
+    let note = || async {
+        let shown = site.run(&["policy", "show", pair.name(), &name, "--json"]).await.json();
+        shown["left_alone"].as_str().map(str::to_string)
+    };
+    let deadline = std::time::Instant::now() + PATIENCE;
+    while note().await.is_none_or(|found| !found.contains("333")) {
+        assert!(std::time::Instant::now() < deadline, "never noticed\n{}", daemon.log());
+    }
+    std::fs::write(site.config(), config(port, &pair, &rule(&pair, "9 PB", ""))).unwrap();
+    daemon.signal("-HUP");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let shown = site.run(&["policy", "show", pair.name(), &name, "--json"]).await.json();
+        if shown["wanted"] == "standard" {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{shown}");
+    }
+    let now = pair.backend().remember(&account(&name)).await.unwrap();
+    assert!(now.0.contains("333") && now.0.contains("222"), "theirs is the standard now: {now:?}");
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_panel_that_refuses_is_tried_again_and_shown() {
+    let (pair, port) = (pair("minio", 3).await, free_port());
+    let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+    let daemon = site.serve(port).await;
+    read_once(&daemon, &pair).await;
+    let name = pair.panel.accounts().remove(1);
+    // The polls go on: only the call that limits fails.
+    let path = pair.panel.landmarks().limiting.to_string();
+    let fault = Fault { path_contains: path, ..Fault::new(FaultKind::Failed { status: 500 }) };
+    pair.panel.knobs().faults.add(fault);
+    use_up(&pair, &name, LIMIT);
+    let failures = |page: &str| {
+        let mut lines = page.lines().filter(|line| line.starts_with("whmeter_policy_switch_failures_total"));
+        lines.any(|line| !line.ends_with(" 0"))
+    };
+    daemon.until("/metrics", "counts the failure", |got| failures(&got.text())).await;
+    let waiting = site.run(&["outbox", "list", "--json"]).await.json();
+    let entry = waiting.as_array().unwrap().iter().find(|entry| entry["channel"] == "policy").unwrap();
+    assert_eq!((&entry["state"], &entry["account"]), (&json!("waiting"), &json!(name)));
+    assert!(entry["said"].as_str().unwrap().len() > 10, "{entry}");
+    // An operator need not wait for the next attempt.
+    let id = entry["id"].to_string();
+    assert_eq!(pair.panel.is_limited(&name), Some(false));
+    pair.panel.knobs().faults.clear();
+    site.run(&["outbox", "retry", &id]).await.good();
+    until("limited at last", || pair.panel.is_limited(&name) == Some(true)).await;
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_brake_holds_the_plan_tells_and_hands_can_do_it() {
+    let (pair, port) = (pair("minio", 12).await, free_port());
+    let accounts = pair.panel.accounts();
+    let braked = rule(&pair, "900 TB", "max_limited_at_once = \"20%\"");
+    let site = Site::new(&config(port, &pair, ""));
+    let daemon = site.serve(port).await;
+    read_once(&daemon, &pair).await;
+    for name in &accounts[..3] {
+        use_up(&pair, name, LIMIT);
+    }
+    let level = format!("whmeter_storage_used_bytes{{backend=\"minio\",account=\"{}\"}}", accounts[2]);
+    daemon.until("/metrics", "has seen it", |got| got.sample(&level) == Some(LIMIT)).await;
+
+    // What a new config would do is told before it is live, and nothing happens.
+    site.write("new.toml", &config(port, &pair, &braked));
+    let plan = site.run(&["plan", "--config", "new.toml", "--json"]).await.json();
+    let of = |action: &str| -> Vec<String> {
+        let lines = plan.as_array().unwrap().iter().filter(|line| line["action"] == action);
+        lines.map(|line| line["account"].as_str().unwrap().to_string()).collect()
+    };
+    assert_eq!(of("held"), accounts[..3], "{plan}");
+    assert!(of("limit").is_empty(), "{plan}");
+    assert_eq!(site.run(&["plan", "--json"]).await.json(), json!([]));
+
+    std::fs::write(site.config(), config(port, &pair, &braked)).unwrap();
+    daemon.signal("-HUP");
+    let held = "whmeter_limits_held{backend=\"minio\"}";
+    daemon.until("/metrics", "holds the brake", |got| got.sample(held) == Some(3)).await;
+    assert!(daemon.log().contains("max_limited_at_once"), "{}", daemon.log());
+    assert!(accounts.iter().all(|name| pair.panel.is_limited(name) == Some(false)));
+
+    // One of them by hand: what his usage demands.
+    let told = site.run(&["policy", "reconcile", "minio", &accounts[0], "--json"]).await.json();
+    assert_eq!((&told["wanted"], &told["shown"]), (&json!("limited"), &json!("limited")), "{told}");
+    assert_eq!(pair.panel.is_limited(&accounts[0]), Some(true));
+    // The others are two of twelve now, and the brake lets go.
+    until("the others", || pair.panel.is_limited(&accounts[2]) == Some(true)).await;
+
+    // A pin wins over usage, and a restart does not lose it.
+    site.run(&["policy", "pin", "minio", &accounts[1], "standard"]).await.good();
+    assert_eq!(pair.panel.is_limited(&accounts[1]), Some(false));
+    daemon.stop().await;
+    let daemon = site.serve(port).await;
+    read_once(&daemon, &pair).await;
+    assert_eq!(pair.panel.is_limited(&accounts[1]), Some(false));
+    let shown = site.run(&["policy", "show"]).await.good();
+    assert!(shown.contains("standard") && shown.contains(&accounts[1]), "{shown}");
+    let body = json!({ "action": "unpin" });
+    let path = format!("/v1/whmcs/policy/{}?server=12", accounts[1]);
+    let answer = post(&daemon, &path, &body).await;
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    until("usage decides again", || pair.panel.is_limited(&accounts[1]) == Some(true)).await;
+    let shown = site.run(&["policy", "show", "minio", &accounts[1], "--json"]).await.json();
+    assert_eq!(actions(&shown)[..4], ["limit", "unpin", "restore", "pin"], "{shown}");
+    for (body, status) in [
+        (json!({ "action": "dance" }), 400),
+        (json!({ "action": "pin" }), 400),
+        (json!({ "action": "pin", "policy": "both" }), 400),
+        (json!([1]), 422),
+    ] {
+        let answer = post(&daemon, &path, &body).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, "application/problem+json"));
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_suspended_by_others_is_left_alone() {
+    for pair in pairs(3).await {
+        let name = pair.panel.accounts().remove(0);
+        if pair.panel.suspend(&name, true).is_err() || pair.name() == "proxmox" {
+            continue;
+        }
+        let port = free_port();
+        let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+        let daemon = site.serve(port).await;
+        let other = pair.panel.accounts().remove(1);
+        read_once(&daemon, &pair).await;
+        let requests = pair.panel.knobs().requests.all();
+        use_up(&pair, &name, LIMIT);
+        use_up(&pair, &other, LIMIT);
+        until("the other is limited", || pair.panel.is_limited(&other) == Some(true)).await;
+        let held = site.run(&["policy", "show", "--json"]).await.json();
+        assert_eq!(held.as_array().unwrap().len(), 1, "{}: {held}", pair.name());
+        assert!(!requests.is_empty());
+        daemon.stop().await;
+    }
+}

@@ -1,0 +1,251 @@
+//! Promises: put in with the poll that decided them, claimed once, kept in order, true when they are told.
+
+use super::*;
+use litemap::LiteMap;
+use whmeter::quota::*;
+use whmeter::store::{Concluded, Entry, EntryState, Lane, Promise, SwitchEnd};
+
+const ALL: [Channel; 3] = [Channel::Whmcs, Channel::Webhook, Channel::Alertmanager];
+
+fn key(account: &str) -> AccountKey {
+    AccountKey { backend: backend(), name: name(account) }
+}
+
+fn letter(account: &str, occasion: Occasion, episode: u32) -> Letter {
+    Letter {
+        occasion,
+        account: key(account),
+        meter: Meter::StorageUsed,
+        threshold: 100,
+        episode,
+        used: bytes(1100),
+        limit: bytes(1000),
+        since: at("2026-11-20T11:00:00Z"),
+        at: at("2026-11-20T11:00:00Z"),
+        address: Address { template: Some("a template".into()), mail_to: vec!["ops@example.net".into()] },
+    }
+}
+
+/// The verdict that an account is to be limited, or restored, for the n-th time.
+fn verdict(account: &str, to: Policy, number: u32, now: Timestamp) -> Verdict {
+    let mut crossings = Crossings::new();
+    let limited = to == Policy::Limited;
+    let episode = number.div_ceil(2);
+    let crossing = Crossing { episode, since: limited.then_some(now), month: None, reminded: 0 };
+    crossings.insert((Meter::StorageUsed, 100), crossing);
+    let occasions: &[Occasion] =
+        if limited { &[Occasion::Limited] } else { &[Occasion::Restored, Occasion::Resolved] };
+    Verdict {
+        account: name(account),
+        crossings,
+        hold: Hold { wanted: to, number, confirmed_at: None, left_alone: false, pin: None },
+        letters: occasions.iter().map(|occasion| letter(account, *occasion, episode)).collect(),
+        switch: Some(Switch { account: key(account), to, number, why: "it said so".into(), at: now }),
+    }
+}
+
+async fn decide(store: &Store, lease: &Lease, loaded: &mut Loaded, now: Timestamp, verdicts: Vec<Verdict>) {
+    let accounts: Vec<(&str, u64, u64)> =
+        verdicts.iter().map(|verdict| (verdict.account.as_str(), 1100, 5)).collect();
+    let harvest = harvest(now, &accounts);
+    let settled = settle(&loaded.book, &harvest, now, &rules());
+    let limits = verdicts
+        .iter()
+        .map(|verdict| (verdict.account.clone(), LiteMap::from_iter([(Meter::StorageUsed, bytes(1000))])));
+    let judged = JudgedPoll {
+        limits: limits.collect(),
+        decided: Decided { verdicts: verdicts.clone(), held: Vec::new() },
+        channels: &ALL,
+    };
+    let poll = Poll { at: now, kind: "minio", harvest: &harvest, settled, reach: Reach::Some, judged };
+    store.commit(lease, loaded, poll).await.unwrap();
+}
+
+async fn claim(store: &Store, lane: Lane, now: Timestamp) -> Vec<Entry> {
+    store.claim_due(&lane, now, 100).await.unwrap()
+}
+
+fn switches() -> Lane {
+    Lane::Switches(backend())
+}
+
+fn kinds(entries: &[Entry]) -> Vec<String> {
+    let what = |entry: &Entry| match &entry.promise {
+        Promise::Tell(channel, letter) => format!("{channel} {}", letter.occasion.name()),
+        Promise::Switch { to, .. } => format!("policy {}", to.name()),
+    };
+    entries.iter().map(what).collect()
+}
+
+pub async fn a_promise_is_claimed_once_and_its_letters_wait_for_the_truth(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let (store, other) = (open(&fresh, 400).await, open(&fresh, 400).await);
+    let now = at("2026-11-20T11:00:00Z");
+    let lease = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    decide(&store, &lease, &mut loaded, now, vec![verdict("alice", Policy::Limited, 1, now)]).await;
+    // An alert is about the crossing; what tells of the switch waits for it.
+    for channel in [Channel::Whmcs, Channel::Webhook] {
+        assert!(claim(&store, Lane::Letters(channel), now).await.is_empty(), "{channel}");
+    }
+    let alerts = claim(&store, Lane::Letters(Channel::Alertmanager), now).await;
+    assert_eq!(kinds(&alerts), ["alertmanager limited"]);
+    assert!(store.delivered(&alerts[0], "200", now).await.unwrap());
+    assert_eq!(store.firing().await.unwrap().len(), 1);
+
+    // Two replicas: one of them gets it.
+    let (mine, theirs) = tokio::join!(claim(&store, switches(), now), claim(&other, switches(), now));
+    assert_eq!(mine.len() + theirs.len(), 1);
+    let switch = mine.into_iter().chain(theirs).next().unwrap();
+    assert_eq!(switch.key, "s3-fra1/alice/policy/1");
+    assert_eq!(store.keep_memory(&key("alice"), "before").await.unwrap(), "before");
+    assert_eq!(store.keep_memory(&key("alice"), "later").await.unwrap(), "before", "the first one counts");
+    // It dies with it: after the claim somebody else has it, and the first one's word no longer counts.
+    let later = now.plus(Seconds::new(16 * 60));
+    let again = claim(&other, switches(), later).await;
+    assert_eq!((again.len(), again[0].attempts), (1, 2));
+    assert_eq!(again[0].tried_at, Some(now), "that it was tried is known");
+    let took = SwitchEnd::Took("done".into());
+    assert_eq!(store.conclude(&switch, &took, later).await.unwrap(), Concluded::Elsewhere);
+    assert_eq!(store.conclude(&again[0], &took, later).await.unwrap(), Concluded::Yes);
+    let letters = claim(&store, Lane::Letters(Channel::Whmcs), later).await;
+    assert_eq!(kinds(&letters), ["whmcs limited"]);
+    assert_eq!(letters[0].key, "s3-fra1/alice/storage/100/1");
+    let Promise::Tell(_, told) = &letters[0].promise else { panic!("{letters:?}") };
+    assert_eq!(told, &Letter { at: now, ..letter("alice", Occasion::Limited, 1) });
+    // What was read back is shown to everybody, and the next poll knows it.
+    let state = store.backends().await.unwrap().remove(0);
+    let standing = store.standing(&state).await.unwrap();
+    assert_eq!(standing.accounts[&name("alice")].policy, Some(Policy::Limited));
+    assert_eq!(standing.accounts[&name("alice")].limit(Meter::StorageUsed), Some(bytes(1000)));
+    let loaded = store.load(&backend(), Some(loaded)).await.unwrap();
+    assert_eq!(loaded.holds[&name("alice")].confirmed_at, Some(later));
+    let fresh_look = other.load(&backend(), None).await.unwrap();
+    assert_eq!((&fresh_look.holds, &fresh_look.crossings), (&loaded.holds, &loaded.crossings));
+    let acts = store.acts(Some(&key("alice")), 10).await.unwrap();
+    let told: Vec<_> = acts.iter().map(|act| (act.action.as_str(), act.why.as_str())).collect();
+    assert_eq!(told, [("limit", "it said so")]);
+}
+
+pub async fn never_6_the_same_decision_again_is_the_same_letter(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let now = at("2026-11-20T11:00:00Z");
+    let lease = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    for minute in 0..3 {
+        let now = now.plus(Seconds::new(60 * minute));
+        decide(&store, &lease, &mut loaded, now, vec![verdict("alice", Policy::Limited, 1, now)]).await;
+    }
+    let entries = store.entries(&EntryState::ALL, 100).await.unwrap();
+    assert_eq!(entries.len(), 1 + ALL.len(), "{:?}", kinds(&entries));
+    let switch = claim(&store, switches(), now).await.remove(0);
+    store.conclude(&switch, &SwitchEnd::Took("done".into()), now).await.unwrap();
+    decide(&store, &lease, &mut loaded, now, vec![verdict("alice", Policy::Limited, 1, now)]).await;
+    assert!(claim(&store, switches(), now).await.is_empty(), "what is done is not done again");
+}
+
+pub async fn of_two_waiting_switches_the_newer_counts_and_order_is_kept(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let now = at("2026-11-20T11:00:00Z");
+    let lease = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let both = |number, to| vec![verdict("alice", to, number, now), verdict("bob", to, number, now)];
+    decide(&store, &lease, &mut loaded, now, both(1, Policy::Limited)).await;
+    decide(&store, &lease, &mut loaded, now, both(2, Policy::Standard)).await;
+    let first = claim(&store, switches(), now).await;
+    assert_eq!(kinds(&first), ["policy limited"; 2], "one at a time for each account");
+    for entry in &first {
+        assert!(!store.switch_is_newest(entry).await.unwrap());
+        store.conclude(entry, &SwitchEnd::Superseded, now).await.unwrap();
+    }
+    let second = claim(&store, switches(), now).await;
+    assert_eq!(kinds(&second), ["policy standard"; 2]);
+    assert!(store.switch_is_newest(&second[0]).await.unwrap());
+    // Alice had never been limited, Bob had.
+    store.conclude(&second[0], &SwitchEnd::Nothing, now).await.unwrap();
+    store.conclude(&second[1], &SwitchEnd::Took("done".into()), now).await.unwrap();
+    let letters = claim(&store, Lane::Letters(Channel::Webhook), now).await;
+    let told: Vec<_> = letters.iter().map(|entry| entry.account.name.as_str()).collect();
+    assert_eq!((kinds(&letters), told), (vec!["webhook restored".to_string()], vec!["bob"]));
+
+    // A letter that is put off keeps those behind it, on its own channel and of its own account only.
+    decide(&store, &lease, &mut loaded, now, both(3, Policy::Limited)).await;
+    let alerts = claim(&store, Lane::Letters(Channel::Alertmanager), now).await;
+    assert_eq!(alerts.len(), 2);
+    let later = now.plus(Seconds::new(600));
+    assert!(store.put_off(&alerts[0], later, "not now", false).await.unwrap());
+    assert!(store.delivered(&alerts[1], "200", now).await.unwrap());
+    let next = claim(&store, Lane::Letters(Channel::Alertmanager), now).await;
+    assert!(next.iter().all(|entry| entry.account != alerts[0].account), "{next:?}");
+    assert!(!next.is_empty());
+    // A clock that was set back an hour and more does not make it wait for hours.
+    let back = at("2026-11-20T08:00:00Z");
+    let again = claim(&store, Lane::Letters(Channel::Alertmanager), back).await;
+    assert!(again.iter().any(|entry| entry.id == alerts[0].id), "{again:?}");
+}
+
+pub async fn what_gives_up_is_told_as_it_is_and_can_be_tried_again(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let now = at("2026-11-20T11:00:00Z");
+    let lease = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let both = vec![verdict("alice", Policy::Limited, 1, now), verdict("bob", Policy::Limited, 1, now)];
+    decide(&store, &lease, &mut loaded, now, both).await;
+    let claimed = claim(&store, switches(), now).await;
+    store.conclude(&claimed[0], &SwitchEnd::GaveUp("no such thing".into()), now).await.unwrap();
+    store.conclude(&claimed[1], &SwitchEnd::LeftAlone("theirs".into()), now).await.unwrap();
+    // The customer hears that he is over; the operator that nothing came of it.
+    let mut letters = claim(&store, Lane::Letters(Channel::Whmcs), now).await;
+    letters.extend(claim(&store, Lane::Letters(Channel::Webhook), now).await);
+    let told: Vec<_> =
+        letters.iter().map(|entry| entry.account.name.to_string()).zip(kinds(&letters)).collect();
+    let expected = [
+        ("alice", "whmcs notify"),
+        ("bob", "whmcs notify"),
+        ("alice", "webhook failed"),
+        ("bob", "webhook notify"),
+    ];
+    assert_eq!(told, expected.map(|(who, what)| (who.to_string(), what.to_string())));
+    assert_eq!(letters[2].key, "s3-fra1/alice/storage/100/1/failed");
+    let state = store.policy(&key("bob")).await.unwrap().unwrap();
+    assert_eq!((state.left_alone.as_deref(), state.shown, state.remembers), (Some("theirs"), None, false));
+    let waiting = store.waiting().await.unwrap();
+    assert!(waiting.iter().all(|one| one.channel != "policy"), "{waiting:?}");
+
+    assert!(store.retry_entry(claimed[0].id, now).await.unwrap());
+    assert!(!store.retry_entry(claimed[1].id, now).await.unwrap(), "what is done is done");
+    let again = claim(&store, switches(), now).await;
+    assert_eq!((again.len(), again[0].id), (1, claimed[0].id));
+    assert!(store.drop_entry(claimed[0].id, "somebody", now).await.unwrap());
+    assert_eq!(store.conclude(&again[0], &SwitchEnd::Nothing, now).await.unwrap(), Concluded::Elsewhere);
+    let dropped = store.entries(&[EntryState::Dropped], 10).await.unwrap();
+    assert_eq!(dropped[0].said.as_deref(), Some("dropped by somebody"));
+    assert_eq!(store.prune_outbox(now.plus(Seconds::hours(24))).await.unwrap(), 2);
+}
+
+pub async fn a_pin_is_kept_with_its_author_and_disturbs_no_poll(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let now = at("2026-11-20T11:00:00Z");
+    let lease = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    poll(&store, &lease, &mut loaded, now, &harvest(now, &[("alice", 1, 1)])).await.unwrap();
+    let pin = Pin { policy: Policy::Limited, until: Some(now.plus(Seconds::hours(1))) };
+    store.pin(&key("alice"), Some(pin), "operator ann", now).await.unwrap();
+    // The poll that was under way meanwhile is committed as if nothing had been.
+    let minute = now.plus(Seconds::new(60));
+    poll(&store, &lease, &mut loaded, minute, &harvest(minute, &[("alice", 2, 2)])).await.unwrap();
+    let loaded = store.load(&backend(), Some(loaded)).await.unwrap();
+    assert_eq!(loaded.holds[&name("alice")].pinned(minute), Some(Policy::Limited));
+    assert_eq!(loaded.holds[&name("alice")].pinned(now.plus(Seconds::hours(2))), None);
+    let state = store.policy(&key("alice")).await.unwrap().unwrap();
+    assert_eq!(state.pinned_by, Some(("operator ann".into(), now)));
+    store.pin(&key("alice"), None, "operator ben", minute).await.unwrap();
+    let acts = store.acts(None, 10).await.unwrap();
+    let told: Vec<_> = acts.iter().map(|act| (act.actor.as_str(), act.action.as_str())).collect();
+    assert_eq!(told, [("operator ben", "unpin"), ("operator ann", "pin")]);
+    assert_eq!(store.held_accounts().await.unwrap().len(), 1);
+}
