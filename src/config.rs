@@ -17,7 +17,7 @@ use crate::collector::{CommonSettings, Limit, LimitSettings, Limits, Metered};
 use crate::domain::{BillingZone, Seconds};
 use crate::http::{Http, HttpSettings};
 use crate::metering::Rules;
-use crate::notify::Channels;
+use crate::notify::{Channels, NotifySettings, WhmcsApi};
 use crate::settings::{Section, SettingsError};
 use crate::store::StoreSettings;
 use crate::usage_api::{Servers, WhmcsSettings};
@@ -147,7 +147,8 @@ impl Config {
         let tokens = reader.tokens(&http)?;
         let backends = reader.backends(table.remove("backend"), clock)?;
         let limits = reader.limits(table.remove("limit"), &backends)?;
-        let channels = Channels::default();
+        let notify: NotifySettings = reader.section("notify", table.remove("notify"))?;
+        let channels = reader.channels(&notify, &whmcs, zone)?;
         let warnings = reader.warnings;
         let folder = folder.to_path_buf();
         Ok(Config {
@@ -267,6 +268,34 @@ impl Reader<'_> {
             backends.push(metered);
         }
         Ok(backends)
+    }
+
+    fn channels(
+        &mut self,
+        notify: &NotifySettings,
+        whmcs: &WhmcsSettings,
+        zone: BillingZone,
+    ) -> Result<Channels, ConfigError> {
+        let given = (whmcs.url.clone(), whmcs.identifier.clone(), whmcs.secret.clone());
+        let api = match given {
+            (Some(url), Some(identifier), Some(secret)) => Some(WhmcsApi {
+                url,
+                identifier,
+                secret,
+                access_key: whmcs.access_key.clone(),
+                unit_bytes: whmcs.unit.bytes(whmcs.unit_base),
+                zone,
+            }),
+            _ => None,
+        };
+        let opened = Channels::open(notify, api.as_ref(), self.folder);
+        let mut channels = opened.map_err(|error| match error.key.strip_prefix("whmcs.") {
+            Some(key) => self.file.error(&["whmcs"], SettingsError { key: key.into(), ..error }),
+            None => self.file.error(&["notify"], error),
+        })?;
+        self.warnings
+            .extend(channels.take_warnings().into_iter().map(|warning| format!("notify: {warning}")));
+        Ok(channels)
     }
 
     fn limits(&mut self, value: Option<toml::Value>, backends: &[Metered]) -> Result<Limits, ConfigError> {

@@ -59,6 +59,19 @@ impl Check {
         });
         let checks = backends.iter().map(|metered| check_backend(metered, clock.now()));
         lines.extend(futures_util::future::join_all(checks).await.into_iter().flatten());
+        if self.backend.is_none() {
+            let mut templates: Vec<String> =
+                config.limits.iter().flat_map(|limit| limit.templates().cloned()).collect();
+            templates.sort();
+            templates.dedup();
+            let steps = config.channels.check(&templates).await;
+            lines.extend(steps.into_iter().map(|(step, outcome)| Line {
+                of: "notify".into(),
+                step,
+                outcome: outcome.map_err(|error| error.to_string()),
+                fatal: true,
+            }));
+        }
         if self.json {
             print_json(&lines.iter().map(shape).collect::<Vec<_>>())?;
         } else {

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::{Failure, Outcome, print};
 use crate::backends::{self, KINDS, Kind};
+use crate::notify;
 
 #[derive(Debug, Args)]
 pub(super) struct SampleConfig {
@@ -26,6 +27,7 @@ impl SampleConfig {
             names => names.iter().map(find).collect::<Result<_, _>>()?,
         };
         print(HEAD.trim_end());
+        print(format!("\n{}", notify::SAMPLE.trim_end()));
         for kind in kinds {
             print(format!("\n{}", kind.sample.trim_end()));
         }

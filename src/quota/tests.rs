@@ -5,7 +5,7 @@ use crate::domain::{AccountKey, AccountName, BackendId, Bytes, Meter, Month, Pol
 
 pub(super) fn rule() -> Rule {
     Rule {
-        size: Size::Fixed(Bytes::new(1000).unwrap()),
+        size: Size::Fixed(Bytes::new(1000).expect("valid")),
         notify_at: vec![80, 90],
         limit_at: Some(100),
         restore_below: 95,
@@ -44,14 +44,16 @@ impl Account {
     }
 
     fn at(&self) -> Timestamp {
-        Timestamp::new(self.now).unwrap()
+        Timestamp::new(self.now).expect("valid")
     }
 
     pub fn subject(&self, used: Option<u64>) -> Subject<'_> {
-        let bytes = |count| Bytes::new(count).unwrap();
+        let bytes = |count| Bytes::new(count).expect("valid");
         let used = used.map(|used| Used { certain: bytes(used), told: bytes(used), month: self.month });
-        let account =
-            AccountKey { backend: BackendId::new("b").unwrap(), name: AccountName::new("a").unwrap() };
+        let account = AccountKey {
+            backend: BackendId::new("b").expect("valid"),
+            name: AccountName::new("a").expect("valid"),
+        };
         Subject {
             account,
             suspended: self.suspended,
@@ -143,28 +145,28 @@ fn a_limit_that_is_raised_lowered_or_removed_is_judged_anew() {
     let over = ["resolved 80/1", "resolved 90/1", "restored 100/1", "resolved 100/1", "standard #2"];
     assert_eq!(account.poll(1000), over);
     account.limit = Some(1000);
-    assert_eq!(account.poll(1000).last().unwrap(), "limited #3");
+    assert_eq!(account.poll(1000).last().expect("valid"), "limited #3");
     // Zero and "unlimited" come in as no limit at all.
     account.limit = None;
-    assert_eq!(account.poll(1000).last().unwrap(), "standard #4");
+    assert_eq!(account.poll(1000).last().expect("valid"), "standard #4");
     assert!(account.poll(u64::from(u32::MAX)).is_empty());
     account.limit = Some(1000);
     account.poll(1000);
     account.rule = None;
-    assert_eq!(account.poll(1000).last().unwrap(), "standard #6");
+    assert_eq!(account.poll(1000).last().expect("valid"), "standard #6");
 }
 
 #[test]
 fn a_new_month_begins_anew() {
     let mut account = Account { meter: Meter::TrafficOut, ..Account::new(rule()) };
-    account.month = Some(Month::from_number(202611).unwrap());
+    account.month = Some(Month::from_number(202611).expect("valid"));
     account.poll(1100);
-    account.month = Some(Month::from_number(202612).unwrap());
+    account.month = Some(Month::from_number(202612).expect("valid"));
     let over = ["resolved 80/1", "resolved 90/1", "restored 100/1", "resolved 100/1", "standard #2"];
     assert_eq!(account.poll(3), over);
     account.poll(1100);
     // First looked at when the next month's allowance is used up too: told again, limited still.
-    account.month = Some(Month::from_number(202701).unwrap());
+    account.month = Some(Month::from_number(202701).expect("valid"));
     let again =
         ["resolved 80/2", "notify 80/3", "resolved 90/2", "notify 90/3", "resolved 100/2", "notify 100/3"];
     assert_eq!(account.poll(1100), again);
@@ -197,7 +199,7 @@ fn a_pin_wins_over_usage_and_usage_again_after_it() {
     assert_eq!(account.poll(1000), ["notify 80/1", "notify 90/1", "notify 100/1"]);
     account.hold.pin = None;
     assert_eq!(account.poll(1000), ["limited #1"]);
-    let until = Timestamp::new(account.now + 90).unwrap();
+    let until = Timestamp::new(account.now + 90).expect("valid");
     account.hold.pin = Some(Pin { policy: Policy::Standard, until: Some(until) });
     assert_eq!(account.poll(1000), ["standard #2"]);
     assert_eq!(account.poll(1000), ["limited #3"]);
@@ -228,7 +230,7 @@ fn a_switch_the_panel_forgot_is_asserted_again_but_not_while_it_is_under_way() {
     (account.shown, account.hold.confirmed_at) = (Some(Policy::Standard), None);
     assert!(account.poll(1000).is_empty());
     // Asked before the switch was done, answered after.
-    account.hold.confirmed_at = Some(Timestamp::new(account.now + 60).unwrap());
+    account.hold.confirmed_at = Some(Timestamp::new(account.now + 60).expect("valid"));
     assert!(account.poll(1000).is_empty());
     assert_eq!(account.poll(1000), ["limited #3"]);
 }
@@ -242,7 +244,7 @@ fn what_somebody_else_has_set_stays_until_usage_falls_and_comes_again() {
     // Nothing is restored: theirs is the standard now.
     assert_eq!(account.poll(0), ["resolved 80/1", "resolved 90/1", "resolved 100/1"]);
     assert_eq!(account.hold.wanted, Policy::Standard);
-    assert_eq!(account.poll(1000).last().unwrap(), "limited #3");
+    assert_eq!(account.poll(1000).last().expect("valid"), "limited #3");
 }
 
 #[test]
@@ -250,8 +252,11 @@ fn an_estimate_triggers_nothing_and_hides_nothing() {
     let mut account = Account { meter: Meter::TrafficOut, ..Account::new(rule()) };
     account.now += 60;
     let mut subject = account.subject(Some(1000));
-    subject.meters[0].used =
-        Some(Used { certain: Bytes::new(790).unwrap(), told: Bytes::new(1000).unwrap(), month: None });
+    subject.meters[0].used = Some(Used {
+        certain: Bytes::new(790).expect("valid"),
+        told: Bytes::new(1000).expect("valid"),
+        month: None,
+    });
     assert_eq!(decide(std::iter::once(subject), 1, account.at()), Decided::default());
 }
 
@@ -261,10 +266,10 @@ fn above_the_brake_nobody_is_limited_and_everybody_is_named() {
     let one = Account::new(rule.clone());
     let subject = |number: usize| {
         let mut subject = one.subject(Some(1000));
-        subject.account.name = AccountName::new(&format!("a{number:02}")).unwrap();
+        subject.account.name = AccountName::new(&format!("a{number:02}")).expect("valid");
         subject
     };
-    let now = Timestamp::new(1_000_000).unwrap();
+    let now = Timestamp::new(1_000_000).expect("valid");
     let decided = decide((0..10).map(subject), 100, now);
     assert_eq!((decided.held.len(), decided.verdicts.len()), (0, 10));
     let decided = decide((0..11).map(subject), 100, now);
@@ -276,7 +281,7 @@ fn above_the_brake_nobody_is_limited_and_everybody_is_named() {
 
 #[test]
 fn limits_come_from_the_service_the_rule_and_the_panel_in_this_order() {
-    let bytes = |count| Bytes::new(count).unwrap();
+    let bytes = |count| Bytes::new(count).expect("valid");
     let rule = |size| Rule { size, ..rule() };
     let service = Some(Allowed::UpTo(bytes(5)));
     assert_eq!(rule(Size::Fixed(bytes(7))).limit(service, Some(bytes(9))), Some(bytes(5)));
