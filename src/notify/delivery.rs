@@ -90,7 +90,7 @@ impl NotDelivered {
     /// This channel is not for letters of this occasion.
     pub(super) fn not_carried(channel: Channel, letter: &Letter) -> NotDelivered {
         NotDelivered::never(format!(
-            "channel {channel} does not carry letters of the kind {}",
+            "channel {channel} does not carry this letter of the kind {}",
             letter.occasion.name()
         ))
     }

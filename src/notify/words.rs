@@ -3,7 +3,7 @@
 //! For mail that is not worded by the operator's own templates in WHMCS.
 
 use super::unit::{Unit, hundredths};
-use crate::domain::{Meter, Timestamp};
+use crate::domain::{Bytes, Meter, Timestamp};
 use crate::quota::{Letter, Occasion};
 
 /// A worded letter.
@@ -38,6 +38,9 @@ impl Words {
 fn subject(letter: &Letter, percent: &str) -> String {
     let (account, meter) = (&letter.account.name, meter(letter.meter));
     match letter.occasion {
+        Occasion::Resolved if letter.limit == Bytes::ZERO => {
+            format!("{meter} has no limit any more: {account}")
+        }
         Occasion::Notify => format!("{meter} at {percent} % of its limit: {account}"),
         Occasion::Reminder(_) => format!("Reminder: {meter} at {percent} % of its limit: {account}"),
         Occasion::Limited => format!("{meter} limit reached, account limited: {account}"),
@@ -51,6 +54,14 @@ fn sentence(letter: &Letter, percent: &str) -> String {
     let account = &letter.account.name;
     let (uses, threshold) = (meter(letter.meter), letter.threshold);
     match letter.occasion {
+        Occasion::Restored if letter.limit == Bytes::ZERO => {
+            format!(
+                "{uses} of the account {account} has no limit any more. The account is no longer limited."
+            )
+        }
+        Occasion::Resolved if letter.limit == Bytes::ZERO => {
+            format!("{uses} of the account {account} has no limit any more.")
+        }
         Occasion::Notify => {
             format!("{uses} of the account {account} has reached {percent} % of its limit.")
         }
@@ -76,7 +87,8 @@ fn sentence(letter: &Letter, percent: &str) -> String {
 }
 
 fn facts(letter: &Letter, product: Option<&str>, percent: &str, unit: Unit) -> Vec<(&'static str, String)> {
-    let shown = unit.fitting(letter.limit);
+    // Without a limit the amount used says which unit fits.
+    let shown = unit.fitting(if letter.limit == Bytes::ZERO { letter.used } else { letter.limit });
     let amount = |bytes| format!("{} {}", shown.write(bytes), shown.name());
     let mut facts = vec![("Account", letter.account.name.to_string())];
     facts.extend(product.map(|product| ("Product", product.to_string())));
@@ -84,12 +96,16 @@ fn facts(letter: &Letter, product: Option<&str>, percent: &str, unit: Unit) -> V
         ("Server", letter.account.backend.to_string()),
         ("Measured", meter(letter.meter).to_string()),
         ("Used", amount(letter.used)),
-        ("Limit", amount(letter.limit)),
-        ("Used of the limit", format!("{percent} %")),
-        ("Threshold", format!("{} %", letter.threshold)),
-        ("Since", time(letter.since)),
-        ("As of", time(letter.at)),
     ]);
+    match letter.limit {
+        Bytes::ZERO => facts.push(("Limit", "none".into())),
+        limit => facts.extend([
+            ("Limit", amount(limit)),
+            ("Used of the limit", format!("{percent} %")),
+            ("Threshold", format!("{} %", letter.threshold)),
+        ]),
+    }
+    facts.extend([("Since", time(letter.since)), ("As of", time(letter.at))]);
     if shown.bytes() > 1 {
         facts.push(("Unit", format!("1 {} = {} bytes", shown.name(), shown.bytes())));
     }
@@ -159,5 +175,18 @@ mod tests {
         let subjects: std::collections::BTreeSet<_> = words.iter().map(|words| &words.subject).collect();
         assert_eq!(subjects.len(), occasions.len());
         assert!(words[0].plain.contains("Limit: 107.37 GB"), "{}", words[0].plain);
+    }
+
+    #[test]
+    fn a_limit_that_was_taken_away_is_not_told_as_zero() {
+        let unit = Unit::of_bytes(1 << 30).expect("a unit");
+        for occasion in [Occasion::Restored, Occasion::Resolved] {
+            let mut ended = letter(occasion, "a");
+            ended.limit = Bytes::ZERO;
+            let words = Words::of(&ended, None, unit);
+            let all = format!("{} {}", words.subject, words.plain);
+            assert!(all.contains("no limit any more") && all.contains("Used: 93.41 GiB"), "{all}");
+            assert!(all.contains("Limit: none") && !all.contains('%'), "{all}");
+        }
     }
 }

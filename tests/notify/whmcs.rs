@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use whmeter::domain::{BillingZone, Meter};
+use whmeter::domain::{BillingZone, Bytes, Meter};
 use whmeter::notify::{Channels, WhmcsApi};
 use whmeter::quota::{Channel, Occasion};
 use whmeter::settings::Secret;
@@ -110,12 +110,14 @@ async fn traffic_is_worded_by_us_and_good_news_is_told_on_request() {
     channels.deliver(Channel::Whmcs, &delivery(&traffic)).await.unwrap();
     assert_eq!(whmcs.outbox()[0].subject, "Outgoing traffic at 93.41 % of its limit: 1042-7731");
     let mut restored = letter(Occasion::Restored, ACCOUNT);
-    let said = channels.deliver(Channel::Whmcs, &delivery(&restored)).await.unwrap();
-    assert!(said.answer.contains("not sent"), "{said:?}");
+    assert!(is_never(&channels.deliver(Channel::Whmcs, &delivery(&restored)).await.unwrap_err()));
     assert_eq!(whmcs.outbox().len(), 1);
     restored.address.template = Some(NOTICE.into());
     channels.deliver(Channel::Whmcs, &delivery(&restored)).await.unwrap();
     assert_eq!(whmcs.outbox()[1].template.as_deref(), Some(NOTICE));
+    let mut unlimited = letter(Occasion::Notify, ACCOUNT);
+    unlimited.limit = Bytes::ZERO;
+    assert!(is_never(&channels.deliver(Channel::Whmcs, &delivery(&unlimited)).await.unwrap_err()));
     for occasion in [Occasion::Failed, Occasion::Resolved] {
         let letter = letter(occasion, ACCOUNT);
         assert!(is_never(&channels.deliver(Channel::Whmcs, &delivery(&letter)).await.unwrap_err()));

@@ -14,7 +14,7 @@ mod wire;
 use super::delivery::{Delivered, Delivery, NotDelivered};
 use super::unit::Unit;
 use super::words::Words;
-use crate::domain::BillingZone;
+use crate::domain::{BillingZone, Bytes};
 use crate::quota::Channel;
 use crate::settings::{Secret, Section, SettingsError};
 use client::{ApiError, Client};
@@ -60,12 +60,13 @@ impl Whmcs {
         if !Channel::Whmcs.carries(letter) {
             return Err(NotDelivered::not_carried(Channel::Whmcs, letter));
         }
+        if letter.limit == Bytes::ZERO {
+            // The templates calculate with it.
+            return Err(NotDelivered::never("the account has no limit, and no template knows how to say so"));
+        }
         let template = match wording(delivery) {
             Wording::Template(name) => Some(name),
             Wording::Own => None,
-            Wording::Unwanted => {
-                return Ok(Delivered::saying("not sent: the rule names no restored_template"));
-            }
         };
         let service = services::find(&self.client, delivery).await?;
         let mail = Mail {

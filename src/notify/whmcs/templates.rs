@@ -22,21 +22,16 @@ pub(super) enum Wording {
     Template(String),
     /// By our own words.
     Own,
-    /// Nobody wants it written.
-    Unwanted,
 }
 
 /// The rule's template, else the one that the panel's module for WHMCS brings. Those speak of disk space,
-/// so traffic is worded by us; and there is none for the good news, which is told only by a named one.
+/// so traffic is worded by us, and so would be the good news.
 pub(super) fn wording(delivery: &Delivery<'_>) -> Wording {
     let letter = delivery.letter;
     if let Some(named) = &letter.address.template {
         return Wording::Template(named.clone());
     }
-    if letter.occasion == Occasion::Restored {
-        return Wording::Unwanted;
-    }
-    if letter.meter != Meter::StorageUsed {
+    if letter.meter != Meter::StorageUsed || letter.occasion == Occasion::Restored {
         return Wording::Own;
     }
     let brought = match (letter.occasion, delivery.kind) {
@@ -135,14 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn traffic_is_worded_by_us_and_good_news_only_on_request() {
+    fn traffic_and_good_news_are_worded_by_us_unless_a_template_is_named() {
         let mut notice = letter(Occasion::Limited, "a");
         notice.meter = Meter::TrafficOut;
         assert_eq!(worded(&notice, "vpncp"), Wording::Own);
         notice.address.template = Some("Mine".into());
         assert_eq!(worded(&notice, "vpncp"), Wording::Template("Mine".into()));
         let mut restored = letter(Occasion::Restored, "a");
-        assert_eq!(worded(&restored, "minio"), Wording::Unwanted);
+        assert_eq!(worded(&restored, "minio"), Wording::Own);
         restored.address.template = Some("Back".into());
         assert_eq!(worded(&restored, "minio"), Wording::Template("Back".into()));
     }
