@@ -55,9 +55,26 @@ const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
+/// How long an opening that failed at once is tried again, because others may be opening it too.
+const OTHERS_START: Duration = Duration::from_secs(3);
+
 impl Store {
     /// Opens the database and brings its schema up to date. A newer schema is refused untouched.
     pub async fn open(settings: StoreSettings, folder: &Path) -> Result<Store, StoreError> {
+        // SQLite has no lock that lasts over several migrations, and none to wait for while a new file is
+        // made ready: of programs that start together one finds done, or locked, what it was about to do.
+        let began = std::time::Instant::now();
+        loop {
+            let opened = Store::open_once(settings.clone(), folder).await;
+            let Err(StoreError::Database(_) | StoreError::Locked) = &opened else { return opened };
+            if began.elapsed() >= OTHERS_START {
+                return opened;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    async fn open_once(settings: StoreSettings, folder: &Path) -> Result<Store, StoreError> {
         sqlx::any::install_default_drivers();
         let (dialect, url) = address(settings.url.expose(), folder)?;
         let writers = if dialect == Dialect::Sqlite { 1 } else { 4 };
@@ -207,9 +224,6 @@ async fn refuse_merging_collations(pool: &AnyPool) -> Result<(), StoreError> {
     )))
 }
 
-/// How often a migration that failed is tried again, because another program may have been at it.
-const OTHERS_MIGRATE: usize = 10;
-
 async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
     let migrations = MIGRATIONS.iter().map(|migration| {
         let text = dialect.migration(migration.sql.as_str());
@@ -221,16 +235,15 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
             migration.no_tx,
         )
     });
+    // MariaDB does not know how to wait for ever, which is how sqlx asks it for its lock.
+    let mut alone = pool.acquire().await?;
+    if dialect == Dialect::Mysql {
+        alone.execute("DO GET_LOCK('whmeter_schema', 60)").await?;
+    }
     let migrator = Migrator::with_migrations(migrations.collect());
-    let mut outcome = migrator.run(pool).await;
-    // No lock lasts over several migrations on every database: of two programs that start together one
-    // finds done what it was about to do, and is through when it looks again.
-    for _ in 0..OTHERS_MIGRATE {
-        let Err(MigrateError::ExecuteMigration(..) | MigrateError::Execute(_)) = &outcome else {
-            break;
-        };
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        outcome = migrator.run(pool).await;
+    let outcome = migrator.run(&mut *alone).await;
+    if dialect == Dialect::Mysql {
+        alone.execute("DO RELEASE_LOCK('whmeter_schema')").await?;
     }
     outcome.map_err(|error| match error {
         MigrateError::VersionMissing(found) => {
