@@ -68,7 +68,7 @@ CREATE TABLE outbox (
     ended_at BIGINT,
     UNIQUE (letter, channel)
 );
-CREATE INDEX outbox_state ON outbox (state, due_at);
+CREATE INDEX outbox_lane ON outbox (channel, state, due_at, id);
 CREATE INDEX outbox_account ON outbox (backend, account, channel);
 INSERT INTO allot (name, next) VALUES ('outbox', 1);
 

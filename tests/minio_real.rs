@@ -201,6 +201,48 @@ async fn limits_hold_and_are_lifted_exactly() {
     the_check_passes_and_names_what_is_missing(&server).await;
 }
 
+/// The program itself: who fills his bucket may no longer write, and may again when he has made room.
+#[tokio::test]
+async fn the_program_limits_whoever_is_over_and_lifts_it() {
+    let Some(server) = Server::start().await else { return };
+    server.meter();
+    for customer in ["7-41", "7-42"] {
+        server.customer(customer);
+        server.mc(&["mb", &format!("{customer}/{customer}-data")]);
+        assert!(server.put(&format!("{customer}/{customer}-data/kept"), 1000).status.success());
+    }
+    let house = tempfile::tempdir().expect("a folder");
+    let config = format!(
+        "[whmcs]\ntimezone = 'Europe/Warsaw'\n[http]\nlisten = '127.0.0.1:0'\n[[backend]]\nkind = 'minio'\n\
+         name = 's3'\nevery = '2s'\nurl = '{}'\naccess_key = '{}'\nsecret = '{}'\n[[limit]]\nmeter = 'storage'\n\
+         size = '1 MiB'\nnotify_at = [80]\nlimit_at = 100\nrestore_below = 90\n",
+        server.url, METER[0], METER[1]
+    );
+    std::fs::write(house.path().join("whmeter.toml"), config).expect("written");
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_whmeter"));
+    program.arg("serve").current_dir(house.path()).stdout(std::process::Stdio::null());
+    let log = house.path().join("log");
+    program.stderr(std::fs::File::create(&log).expect("a log"));
+    let mut daemon = program.spawn().expect("started");
+
+    assert!(server.put("7-41/7-41-data/much", 2 << 20).status.success());
+    let writes = |customer: &str| server.put(&format!("{customer}/{customer}-data/try"), 10).status.success();
+    let until = async |what: &str, wanted: bool| {
+        let begun = Instant::now();
+        while writes("7-41") != wanted {
+            let said = || std::fs::read_to_string(&log).unwrap_or_default();
+            assert!(begun.elapsed() < Duration::from_secs(150), "never {what}:\n{}", said());
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    until("limited", false).await;
+    assert!(writes("7-42"), "his neighbour is not touched");
+    // Reading and deleting are what he may still do.
+    server.mc(&["rm", "7-41/7-41-data/much"]);
+    until("restored", true).await;
+    daemon.kill().and_then(|()| daemon.wait()).expect("ended");
+}
+
 async fn the_mapping_is_switched(server: &Server) {
     let backend = server.backend("group = 'hosting'");
     let (customer, policy) = (name("7-41"), [Policy::Standard, Policy::Limited]);
