@@ -1,6 +1,6 @@
 //! Builds every room, joins their routes, and owns start and stop.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,9 +21,9 @@ use crate::dispatcher::{Dispatcher, Panel};
 use crate::domain::{BackendId, Seconds, Timestamp};
 use crate::exposition::{self, Exposition};
 use crate::settings::Period;
-use crate::store::{BackendState, Failing, Store, StoreError};
+use crate::store::{BackendState, Failing, Standing, Store, StoreError};
 use crate::telemetry::Telemetry;
-use crate::usage_api::{Problem, Recalculation, UsageApi};
+use crate::usage_api::{LONGEST_SERVICES, Problem, Recalculation, SERVICES, UsageApi};
 
 /// A stop takes no longer than this.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -294,10 +294,11 @@ impl App {
         self.polls.take(report, self.clock.now());
         let outcome = async {
             self.read_states().await?;
-            match self.polls.stored.iter().find(|state| state.backend == report.backend).cloned() {
-                Some(state) => self.show_accounts(&state).await,
-                None => Ok(()),
+            let mut states = self.polls.stored.iter();
+            if let Some(state) = states.find(|state| state.backend == report.backend).cloned() {
+                self.show_accounts(&state).await?;
             }
+            self.show_unmetered().await
         };
         if let Err(error) = outcome.await {
             tracing::warn!(backend = %report.backend, "page not brought up to date: {error}");
@@ -332,6 +333,7 @@ impl App {
 
     async fn show_accounts(&self, state: &BackendState) -> Result<(), StoreError> {
         let standing = self.store.standing(state).await?;
+        self.show_mapping(&standing);
         let (exposition, now) = (self.exposition.clone(), self.clock.now());
         let rendering = tokio::task::spawn_blocking(move || {
             exposition.update(&standing, now);
@@ -339,6 +341,32 @@ impl App {
         });
         if let Err(error) = rendering.await {
             tracing::error!(backend = %state.backend, "page not rendered: {error}; please report this");
+        }
+        Ok(())
+    }
+
+    /// How many accounts of a backend nobody is billed for, where WHMCS has told its services.
+    fn show_mapping(&self, standing: &Standing) {
+        let mut present = standing.accounts.values().filter(|account| account.gone_at.is_none()).peekable();
+        let told = present.any(|account| account.mapped.is_some());
+        if told {
+            let unbilled = standing.accounts.values().filter(|account| account.is_unbilled()).count();
+            self.telemetry.unmapped(&standing.backend, unbilled);
+        }
+    }
+
+    /// How many living services of each server have no account on any of its panels.
+    async fn show_unmetered(&self) -> Result<(), StoreError> {
+        for (server, backends) in self.collector.servers() {
+            let Some(list) = self.store.services(server).await? else { continue };
+            let mut metered = HashSet::new();
+            for state in self.polls.stored.iter().filter(|state| backends.contains(&state.backend)) {
+                let standing = self.store.standing(state).await?;
+                let present = standing.accounts.values().filter(|account| account.gone_at.is_none());
+                metered.extend(present.filter_map(|account| Some(account.service()?.id)));
+            }
+            let missing = list.services.iter().filter(|one| one.is_live() && !metered.contains(&one.id));
+            self.telemetry.unmetered(server, missing.count());
         }
         Ok(())
     }
@@ -454,8 +482,11 @@ async fn refuse_long_bodies(
 ) -> Result<axum::response::Response, Problem> {
     let length = request.headers().get(axum::http::header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > LONGEST_BODY as u64) {
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "a body may have at most 1 MiB"));
+    // The list of a server's services is the one body that may be long.
+    let longest = if request.uri().path() == SERVICES { LONGEST_SERVICES } else { LONGEST_BODY };
+    if length.is_some_and(|length| length > longest as u64) {
+        let detail = format!("a body may have at most {} MiB here", longest >> 20);
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
     Ok(next.run(request).await)
 }

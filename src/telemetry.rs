@@ -60,6 +60,8 @@ struct Inner {
     switches: IntCounterVec,
     switch_failures: IntCounterVec,
     switch_delay: HistogramVec,
+    unmapped: IntGaugeVec,
+    unmetered: IntGaugeVec,
     whmcs_last_fetch: IntGaugeVec,
     whmcs_fetches: IntCounterVec,
     whmcs_withheld: IntGaugeVec,
@@ -141,6 +143,16 @@ impl Telemetry {
                 "whmeter_policy_switch_delay_seconds",
                 "From the poll that saw the crossing to the switch, read back.",
                 &["backend"],
+            ),
+            unmapped: own.gauge(
+                "whmeter_unmapped_accounts",
+                "Accounts on the panel that belong to no service of WHMCS, or to several: billed to nobody.",
+                &["backend"],
+            ),
+            unmetered: own.gauge(
+                "whmeter_unmetered_services",
+                "Active or suspended services of WHMCS that have no account on any panel of their server.",
+                &["server"],
             ),
             whmcs_last_fetch: own.gauge(
                 "whmeter_whmcs_last_fetch_timestamp_seconds",
@@ -239,6 +251,16 @@ impl Telemetry {
         self.inner.limits_held.with_label_values(&[backend.as_str()]).set(count(accounts));
     }
 
+    /// Shows how many accounts of a backend belong to no service, or to several.
+    pub fn unmapped(&self, backend: &BackendId, accounts: usize) {
+        self.inner.unmapped.with_label_values(&[backend.as_str()]).set(count(accounts));
+    }
+
+    /// Shows how many living services of a WHMCS server have no account.
+    pub fn unmetered(&self, server: i64, services: usize) {
+        self.inner.unmetered.with_label_values(&[&server.to_string()]).set(count(services));
+    }
+
     /// Counts an attempt to deliver: `delivered`, `failed` (tried again) or `gave_up`.
     pub fn delivery(&self, channel: &str, outcome: &str) {
         self.inner.deliveries.with_label_values(&[channel, outcome]).inc();
@@ -299,7 +321,7 @@ impl Telemetry {
         forget(&own.poll_duration, "backend", name);
         forget(&own.switch_delay, "backend", name);
         let unclaimed = [&own.unclaimed_resources, &own.unclaimed_bytes];
-        for gauges in unclaimed.into_iter().chain([&own.poll_accounts, &own.limits_held]) {
+        for gauges in unclaimed.into_iter().chain([&own.poll_accounts, &own.limits_held, &own.unmapped]) {
             forget(gauges, "backend", name);
         }
         for counters in [&own.poll_failures, &own.notes, &own.switches, &own.switch_failures] {

@@ -1,18 +1,20 @@
 //! The `[[limit]]` rules: which one is an account's, and what a poll puts before the judge.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use globset::{Glob, GlobMatcher};
 use litemap::LiteMap;
 use serde::Deserialize;
 
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Meter, Nature, Policy, Seconds, Timestamp,
+    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Mapping, Meter, Nature, Policy, Seconds,
+    Service, Timestamp,
 };
 use crate::metering::{Book, LevelBelief, MonthToDate, Rules, Settled};
-use crate::quota::{Brake, Crossings, Hold, Judged, Rule, Size, Subject, Used, Wording, decide};
+use crate::quota::{Allowed, Brake, Crossings, Hold, Judged, Rule, Size, Subject, Used, Wording, decide};
 use crate::settings::{self, Period, SettingsError};
-use crate::store::{JudgedPoll, Loaded};
+use crate::store::{JudgedPoll, Loaded, MappedTo, ServiceList, Store, StoreError};
 
 /// One `[[limit]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -217,6 +219,18 @@ struct Looked<'a> {
     name: &'a AccountName,
     package: Option<&'a str>,
     storage_limit: Option<Bytes>,
+    service: Option<&'a Service>,
+}
+
+impl Looked<'_> {
+    fn product(&self) -> Option<&str> {
+        self.service?.product.as_deref()
+    }
+
+    /// What the service itself says of a meter's limit.
+    fn sold(&self, meter: Meter) -> Option<Allowed> {
+        self.service?.limits.get(&meter).map(|limit| Allowed::of(*limit))
+    }
 }
 
 impl Limits {
@@ -242,7 +256,7 @@ impl Limits {
                 && limit.backend.is_match(backend.as_str())
                 && limit.account.is_match(looked.name.as_str())
                 && limit.package.is_match(looked.package.unwrap_or_default())
-                && limit.product.is_match("")
+                && limit.product.is_match(looked.product().unwrap_or_default())
         });
         found.map(|(number, limit)| (number, &limit.rule))
     }
@@ -252,7 +266,12 @@ impl Limits {
         let judged = |meter| {
             let rule = self.of(backend, looked, meter)?;
             let panel = looked.storage_limit.filter(|_| meter == Meter::StorageUsed);
-            Some(Judged { meter, rule: Some(rule), limit: rule.1.limit(None, panel), used: None })
+            Some(Judged {
+                meter,
+                rule: Some(rule),
+                limit: rule.1.limit(looked.sold(meter), panel),
+                used: None,
+            })
         };
         Meter::ALL.into_iter().filter_map(judged).collect()
     }
@@ -272,13 +291,49 @@ pub struct Docket<'a> {
     pub rules: &'a Rules,
     /// Whether this backend limits accounts by switching them off.
     pub by_suspending: bool,
+    /// What WHMCS sells, where it has told us.
+    pub sold: &'a Sold,
+}
+
+/// The services of a backend's WHMCS server, and those pinned to its accounts by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Sold {
+    /// The server's services; `None` until WHMCS has told them.
+    pub list: Option<Arc<ServiceList>>,
+    /// Services by account, where an operator has said so.
+    pub pinned: HashMap<AccountName, i64>,
+}
+
+impl Sold {
+    /// What is known of a backend's services.
+    pub async fn of(store: &Store, backend: &BackendId, server: Option<i64>) -> Result<Sold, StoreError> {
+        let Some(server) = server else { return Ok(Sold::default()) };
+        let list = store.services(server).await?;
+        let pinned = match &list {
+            Some(_) => store.pinned_services(backend).await?,
+            None => HashMap::new(),
+        };
+        Ok(Sold { list, pinned })
+    }
+
+    /// The service of an account; `None` until WHMCS has told its services.
+    pub fn find(&self, name: &AccountName) -> Option<(Mapping, Option<&Service>)> {
+        Some(self.list.as_ref()?.services.find(name, self.pinned.get(name).copied()))
+    }
+
+    fn service(&self, name: &AccountName) -> Option<&Service> {
+        self.find(name)?.1
+    }
 }
 
 impl<'a> Docket<'a> {
     /// What a poll means for limits.
     pub fn judge(&self, harvest: &Harvest, settled: &Settled) -> JudgedPoll<'static> {
+        let names = harvest.accounts().keys();
+        let mapped = names.filter_map(|name| Some((name.clone(), MappedTo::of(self.sold.find(name)?))));
+        let mapped = mapped.collect();
         if self.limits.is_empty() && self.loaded.crossings.is_empty() && self.loaded.holds.is_empty() {
-            return JudgedPoll::default();
+            return JudgedPoll { mapped, ..JudgedPoll::default() };
         }
         let mut limits = HashMap::new();
         let subjects = self.polled(harvest, settled).inspect(|subject| {
@@ -287,7 +342,7 @@ impl<'a> Docket<'a> {
         // Whoever is not in the book yet is in the harvest.
         let accounts = self.loaded.present().count().max(harvest.accounts().len());
         let decided = decide(subjects, accounts, self.now);
-        JudgedPoll { limits, decided, channels: &[] }
+        JudgedPoll { limits, mapped, decided, channels: &[] }
     }
 
     /// The accounts a poll has looked at, with what is known of them after it.
@@ -303,6 +358,7 @@ impl<'a> Docket<'a> {
                 name,
                 package: facts.package.as_deref().or(known.and_then(|known| known.package.as_deref())),
                 storage_limit: facts.storage_limit,
+                service: self.sold.service(name),
             };
             let suspended = facts.suspended.or(known.and_then(|known| known.suspended));
             let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
@@ -319,8 +375,12 @@ impl<'a> Docket<'a> {
     /// Every account as it stands, without asking anybody: what `plan` looks at.
     pub fn standing(&self) -> impl Iterator<Item = Subject<'a>> {
         self.loaded.present().filter_map(move |(name, standing)| {
-            let looked =
-                Looked { name, package: standing.package.as_deref(), storage_limit: standing.storage_limit };
+            let looked = Looked {
+                name,
+                package: standing.package.as_deref(),
+                storage_limit: standing.storage_limit,
+                service: self.sold.service(name),
+            };
             let fresh = standing.trouble.is_none();
             let used =
                 |meter| fresh.then(|| self.used(Belief::before(&self.loaded.book, name, meter)?, meter))?;
@@ -360,6 +420,7 @@ impl<'a> Docket<'a> {
             account: AccountKey { backend: self.backend.clone(), name: looked.name.clone() },
             suspended: suspended && !ours,
             shown,
+            product: looked.product().map(str::to_string),
             meters,
             crossings: crossings.cloned().unwrap_or_default(),
             hold,

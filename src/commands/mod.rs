@@ -3,6 +3,7 @@
 mod backfill;
 mod check;
 mod explain;
+mod map;
 mod outbox;
 mod plan;
 mod policy;
@@ -53,6 +54,8 @@ enum Command {
     Explain(explain::Explain),
     /// Which policy accounts are under and why; reconcile, pin and unpin by hand
     Policy(policy::PolicyCommand),
+    /// Accounts against WHMCS services: mapped, unmapped, missing, ambiguous
+    Map(map::Map),
     /// What waits to be told or done, what gave up and why
     Outbox(outbox::Outbox),
     /// Who would be notified, limited or restored if this config were live; touches nothing
@@ -163,6 +166,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Usage(command) => command.run().await,
             Command::Explain(command) => command.run().await,
             Command::Policy(command) => command.run().await,
+            Command::Map(command) => command.run().await,
             Command::Outbox(command) => command.run().await,
             Command::Plan(command) => command.run().await,
             Command::Verify(command) => command.run().await,

@@ -10,6 +10,7 @@ use super::book::Loaded;
 use super::journal::{append, body_of, failure_body};
 use super::put::ChangedSeries;
 use super::seen::changed_accounts;
+use super::services::MappedTo;
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Reason, Timestamp};
@@ -38,6 +39,8 @@ pub struct Poll<'a> {
 pub struct JudgedPoll<'a> {
     /// The limits in force, of every account that was looked at.
     pub limits: HashMap<AccountName, LiteMap<Meter, Bytes>>,
+    /// The services of the accounts that were looked at; of others nothing changes.
+    pub mapped: HashMap<AccountName, MappedTo>,
     /// What was decided.
     pub decided: Decided,
     /// The channels its letters go by.

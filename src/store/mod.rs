@@ -17,6 +17,7 @@ mod prune;
 mod put;
 mod quota;
 mod seen;
+mod services;
 mod sql;
 mod standing;
 mod usage;
@@ -36,6 +37,7 @@ pub use open::StoreSettings;
 pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};
 pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
+pub use services::{MappedTo, PutServices, ServiceList, ServiceRef};
 pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Stamp, Standing};
 pub use usage::{DayPoint, Usage, UsageQuery};
 
@@ -50,4 +52,5 @@ pub struct Store {
     readers: AnyPool,
     settings: Arc<StoreSettings>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
+    lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
 }

@@ -25,7 +25,7 @@ pub(super) const POLICY: &str = "policy";
 
 /// The columns of an entry, in the order [`entry`] reads them.
 const COLUMNS: &str = "o.id, o.letter, o.channel, o.occasion, o.backend, o.account, o.meter, o.threshold,
-    o.episode, o.reminder, o.used, o.allowed, o.since, o.template, o.mail_to, o.why, o.made_at, o.waits_for,
+    o.episode, o.reminder, o.used, o.allowed, o.since, o.template, o.mail_to, o.product, o.why, o.made_at, o.waits_for,
     o.state, o.due_at, o.attempts, o.tried_at, o.said, o.ended_at";
 
 /// One promise and how far it has come.
@@ -166,11 +166,11 @@ impl Store {
     pub(super) async fn put_entries(
         &self,
         on: &mut AnyConnection,
-        cells: Vec<[Cell; 21]>,
+        cells: Vec<[Cell; 22]>,
     ) -> Result<(), StoreError> {
         use super::dialect::Merge::{Keep, Replace};
         // A key that is there already is the same promise: it keeps its state, whoever decided it again.
-        const REST: [(&str, super::dialect::Merge); 19] = [
+        const REST: [(&str, super::dialect::Merge); 20] = [
             ("id", Keep),
             ("occasion", Keep),
             ("backend", Keep),
@@ -184,6 +184,7 @@ impl Store {
             ("since", Keep),
             ("template", Keep),
             ("mail_to", Keep),
+            ("product", Keep),
             ("why", Keep),
             ("made_at", Replace),
             ("waits_for", Keep),
@@ -399,7 +400,7 @@ impl Store {
     }
 }
 
-pub(super) fn switch_cells(id: i64, switch: &Switch) -> [Cell; 21] {
+pub(super) fn switch_cells(id: i64, switch: &Switch) -> [Cell; 22] {
     let nothing = || Cell::from(0i64);
     [
         switch.key().as_str().into(),
@@ -417,6 +418,7 @@ pub(super) fn switch_cells(id: i64, switch: &Switch) -> [Cell; 21] {
         switch.at.into(),
         Cell::Text(None),
         Cell::Text(None),
+        Cell::Text(None),
         switch.why.as_str().into(),
         switch.at.into(),
         Cell::Int(None),
@@ -432,7 +434,7 @@ pub(super) fn letter_cells(
     letter: &Letter,
     waits_for: Option<i64>,
     at: Timestamp,
-) -> [Cell; 21] {
+) -> [Cell; 22] {
     let reminder = match letter.occasion {
         Occasion::Reminder(number) => number,
         _ => 0,
@@ -454,6 +456,7 @@ pub(super) fn letter_cells(
         letter.since.into(),
         letter.address.template.as_deref().into(),
         Some(mail_to.as_str()).filter(|to| !to.is_empty()).into(),
+        letter.address.product.as_deref().into(),
         Cell::Text(None),
         at.into(),
         Cell::Int(waits_for),
@@ -473,7 +476,8 @@ fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
     let meter = columns.maybe_text()?.map(|name| meter(&name)).transpose()?;
     let (threshold, episode, reminder) = (columns.small()?, columns.small()?, columns.small()?);
     let (used, limit, since) = (columns.bytes()?, columns.bytes()?, columns.time()?);
-    let (template, mail_to, why) = (columns.maybe_text()?, columns.maybe_text()?, columns.maybe_text()?);
+    let (template, mail_to) = (columns.maybe_text()?, columns.maybe_text()?);
+    let (product, why) = (columns.maybe_text()?, columns.maybe_text()?);
     let made_at = columns.time()?;
     let promise = match (Channel::ALL.into_iter().find(|known| known.name() == channel), meter) {
         (Some(channel), Some(meter)) => {
@@ -488,7 +492,7 @@ fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
                 limit,
                 since,
                 at: made_at,
-                address: Address { template, mail_to },
+                address: Address { template, mail_to, product },
             };
             Promise::Tell(channel, letter)
         }

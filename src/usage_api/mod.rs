@@ -10,6 +10,7 @@ mod policy;
 mod problem;
 mod recalculate;
 mod routes;
+mod services;
 mod totals;
 
 use std::collections::HashMap;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 
 pub use amount::{Base, Unit};
 pub use problem::Problem;
+pub use services::{LONGEST_SERVICES, SERVICES};
 
 use crate::clock::Clock;
 use crate::domain::{AccountName, BackendId, BillingZone, Minutes, Month, Seconds, Timestamp};

@@ -10,6 +10,7 @@ mod killed;
 mod limits;
 mod prometheus;
 mod promises;
+mod services;
 mod serving;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]
