@@ -3,6 +3,7 @@
 //! It works nothing out itself: the ground floor settles, the store keeps. One backend's trouble is
 //! never another's.
 
+mod adjust;
 mod limits;
 mod metered;
 mod poll;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
+pub use adjust::AdjustError;
 pub use limits::{Docket, Limit, LimitSettings, Limits, Sold};
 pub use metered::{CommonSettings, Metered};
 pub use timetable::Schedule;

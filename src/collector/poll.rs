@@ -295,10 +295,10 @@ fn crashed(error: &tokio::task::JoinError) -> BackendError {
 }
 
 /// Renews a lease while a poll lasts.
-struct Heartbeat(tokio::task::JoinHandle<()>);
+pub(super) struct Heartbeat(tokio::task::JoinHandle<()>);
 
 impl Heartbeat {
-    fn start(collector: &Collector, lease: Lease) -> Heartbeat {
+    pub(super) fn start(collector: &Collector, lease: Lease) -> Heartbeat {
         let (store, clock) = (collector.store.clone(), collector.clock);
         Heartbeat(tokio::spawn(async move {
             loop {

@@ -1,5 +1,6 @@
 //! The command line: one file per command, each thin.
 
+mod adjust;
 mod backfill;
 mod check;
 mod explain;
@@ -60,6 +61,8 @@ enum Command {
     Outbox(outbox::Outbox),
     /// Who would be notified, limited or restored if this config were live; touches nothing
     Plan(plan::Plan),
+    /// A correction record with author and reason; nothing is edited in place
+    Adjust(adjust::Adjust),
     /// Whether the journal holds, and whether every stored day is what it says
     Verify(verify::Verify),
     /// Settles the journal again with this version and lists every day that would differ; writes nothing
@@ -169,6 +172,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Map(command) => command.run().await,
             Command::Outbox(command) => command.run().await,
             Command::Plan(command) => command.run().await,
+            Command::Adjust(command) => command.run().await,
             Command::Verify(command) => command.run().await,
             Command::Replay(command) => command.run().await,
             Command::Prune(command) => command.run().await,
