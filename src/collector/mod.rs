@@ -4,6 +4,7 @@
 //! never another's.
 
 mod adjust;
+mod docket;
 mod limits;
 mod metered;
 mod poll;
@@ -19,7 +20,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 pub use adjust::AdjustError;
-pub use limits::{Docket, Limit, LimitSettings, Limits, Sold};
+pub use docket::{Docket, Sold};
+pub use limits::{Limit, LimitSettings, Limits};
 pub use metered::{CommonSettings, Metered};
 pub use timetable::Schedule;
 

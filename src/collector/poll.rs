@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::limits::{Docket, Sold};
+use super::docket::{Docket, Sold};
 use super::metered::{LastTime, Metered};
 use super::{Collector, PollError, PollReport};
 use crate::backends::{Ask, BackendError, Past};
