@@ -19,13 +19,15 @@ use crate::access::{Access, Scope, guard};
 use crate::clock::Clock;
 use crate::collector::{Collector, Metered, PollReport};
 use crate::config::{Config, ServeSettings};
+use crate::console::Console;
 use crate::dispatcher::{Dispatcher, Panel};
 use crate::domain::{BackendId, Seconds, Timestamp};
 use crate::exposition::{self, Exposition};
+use crate::problem::Problem;
 use crate::settings::Period;
 use crate::store::{BackendState, Failing, Store, StoreError};
 use crate::telemetry::Telemetry;
-use crate::usage_api::{LONGEST_SERVICES, Problem, Recalculation, SERVICES, UsageApi};
+use crate::usage_api::{LONGEST_SERVICES, Recalculation, SERVICES, UsageApi};
 
 /// A stop takes no longer than this.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -72,6 +74,7 @@ pub struct App {
     dispatcher: Dispatcher,
     exposition: Exposition,
     usage_api: UsageApi,
+    console: Console,
     access: Access,
     telemetry: Telemetry,
     polled: mpsc::UnboundedReceiver<PollReport>,
@@ -131,6 +134,7 @@ impl App {
             &config.whmcs,
             to_recalculate,
         );
+        let console = Console::new(store.clone(), clock, config.zone);
         let app = App {
             store,
             clock,
@@ -138,6 +142,7 @@ impl App {
             dispatcher,
             exposition,
             usage_api,
+            console,
             access: Access::default(),
             telemetry,
             polled,
@@ -333,6 +338,7 @@ impl App {
             (serve.metrics_listen, guarded(self.exposition.routes(self.clock), Scope::Metrics)),
             (serve.api_listen, guarded(self.usage_api.clone().routes(), Scope::Billing)),
             (serve.api_listen, guarded(self.usage_api.clone().policy_routes(), Scope::Admin)),
+            (serve.console_listen, guarded(self.console.clone().routes(), Scope::Read)),
         ];
         let mut addresses: Vec<(SocketAddr, Router)> = Vec::new();
         let all = serve.addresses().into_iter().map(|address| (address, Router::new()));

@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 5] = [
 ];
 
 /// Tools in the stairwell: for every floor from the first up, and for each other.
-const STAIRWELL: [&str; 4] = ["clock", "http", "settings", "telemetry"];
+const STAIRWELL: [&str; 5] = ["clock", "http", "problem", "settings", "telemetry"];
 
 /// What the ground floor may use besides itself and the standard library.
 const GROUND_CRATES: [&str; 4] = ["chrono", "chrono_tz", "litemap", "thiserror"];

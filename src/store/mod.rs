@@ -20,6 +20,7 @@ mod seen;
 mod services;
 mod sql;
 mod standing;
+mod totals;
 mod usage;
 
 use std::collections::HashMap;
@@ -39,6 +40,7 @@ pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
 pub use services::{MappedTo, PutServices, ServiceList, ServiceRef};
 pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Stamp, Standing};
+pub use totals::{By, CannotSum, Total};
 pub use usage::{DayPoint, Usage, UsageQuery};
 
 use crate::domain::BackendId;

@@ -300,13 +300,24 @@ impl Store {
 
     /// The entries of these states, newest first, at most `most`.
     pub async fn entries(&self, states: &[EntryState], most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.entries_before(states, None, most).await
+    }
+
+    /// The same, older than the one with the number `before`.
+    pub async fn entries_before(
+        &self,
+        states: &[EntryState],
+        before: Option<i64>,
+        most: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         let names: Vec<String> = states.iter().map(|state| format!("'{}'", state.name())).collect();
         let sql = format!(
-            "SELECT {COLUMNS} FROM outbox o WHERE o.state IN ({}) ORDER BY o.id DESC LIMIT {most}",
+            "SELECT {COLUMNS} FROM outbox o WHERE o.state IN ({}) AND o.id < ? ORDER BY o.id DESC LIMIT {most}",
             names.join(", ")
         );
         let mut on = self.readers.acquire().await?;
-        rows(&mut on, self.dialect, &sql, []).await?.iter().map(entry).collect()
+        let before = [before.unwrap_or(i64::MAX).into()];
+        rows(&mut on, self.dialect, &sql, before).await?.iter().map(entry).collect()
     }
 
     /// The newest waiting switch of an account.

@@ -7,7 +7,6 @@ mod asked;
 mod history;
 mod legacy;
 mod policy;
-mod problem;
 mod recalculate;
 mod routes;
 mod services;
@@ -19,7 +18,6 @@ use std::sync::{Arc, Mutex, RwLock};
 use serde::Deserialize;
 
 pub use amount::{Base, Unit};
-pub use problem::Problem;
 pub use services::{LONGEST_SERVICES, SERVICES};
 
 use crate::clock::Clock;

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::asked::Asked;
 use super::routes::{accounts_of, unavailable};
 use super::totals::named;
-use super::{Problem, Recalculation, UsageApi};
+use super::{Recalculation, UsageApi};
 use crate::domain::{AccountKey, Policy, Timestamp};
+use crate::problem::Problem;
 use crate::quota::Pin;
 
 /// What a body may say.

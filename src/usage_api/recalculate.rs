@@ -10,8 +10,9 @@ use serde_json::json;
 use super::asked::Asked;
 use super::routes::accounts_of;
 use super::totals::named;
-use super::{Problem, Recalculation, UsageApi};
+use super::{Recalculation, UsageApi};
 use crate::domain::{Seconds, Timestamp};
+use crate::problem::Problem;
 
 /// A tenant may be recalculated on request this often.
 const RECALCULATE_EVERY: Seconds = Seconds::new(600);

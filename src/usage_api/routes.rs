@@ -18,9 +18,10 @@ use super::policy::{EXPECTED, PolicyWish, policy_of};
 use super::recalculate::recalculate_of;
 use super::services::{LONGEST_SERVICES, SERVICES, ServicesTold, services_of};
 use super::totals::{Answer, Values, Withheld, answer, each_tenant, named, of_tenant};
-use super::{Problem, Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
+use super::{Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
 use crate::domain::{BillingPeriod, BillingZone, Seconds};
+use crate::problem::Problem;
 use crate::store::{AccountStanding, Standing, Store, StoreError, UsageQuery};
 use crate::telemetry::Telemetry;
 

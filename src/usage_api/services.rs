@@ -8,10 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::UsageApi;
 use super::asked::Asked;
 use super::routes::unavailable;
-use super::{Problem, UsageApi};
 use crate::domain::{AccountName, Bytes, Mapping, Meter, Service, Services};
+use crate::problem::Problem;
 
 /// Where the list is put.
 pub const SERVICES: &str = "/v1/whmcs/services";

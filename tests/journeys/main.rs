@@ -11,6 +11,7 @@ mod killed;
 mod limits;
 mod prometheus;
 mod promises;
+mod reports;
 mod services;
 mod serving;
 #[allow(dead_code)] // No test target uses all of it.
