@@ -10,6 +10,7 @@ mod policy;
 mod recalculate;
 mod routes;
 mod services;
+mod tenants;
 mod totals;
 
 use std::collections::HashMap;
@@ -55,6 +56,9 @@ pub struct WhmcsSettings {
     /// A value older than this is withheld.
     #[serde(default = "day_and_a_bit")]
     pub max_age: Period,
+    /// Server entries of WHMCS that have companion services only, and no backend of their own.
+    #[serde(default)]
+    pub companion_servers: Vec<i64>,
 }
 
 /// Bases of single metrics, where they differ.
@@ -134,6 +138,20 @@ pub struct Recalculation {
     pub account: AccountName,
 }
 
+/// What of the settings every request goes by.
+#[derive(Debug)]
+struct Taken {
+    units: Units,
+    max_age: Seconds,
+    companion_servers: Vec<i64>,
+}
+
+impl Default for Taken {
+    fn default() -> Taken {
+        Taken { units: Units::default(), max_age: Seconds::hours(26), companion_servers: Vec::new() }
+    }
+}
+
 /// The room's state; cloned into every request.
 #[derive(Clone)]
 pub struct UsageApi {
@@ -141,7 +159,7 @@ pub struct UsageApi {
     clock: Clock,
     telemetry: Telemetry,
     zone: BillingZone,
-    settings: Arc<RwLock<(Units, Seconds)>>,
+    settings: Arc<RwLock<Arc<Taken>>>,
     servers: Arc<RwLock<Arc<Servers>>>,
     recalculate: tokio::sync::mpsc::UnboundedSender<Recalculation>,
     /// When each tenant was last recalculated on request.
