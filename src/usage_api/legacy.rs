@@ -10,6 +10,7 @@ use serde_json::json;
 use super::amount::whole_megabytes;
 use super::asked::Asked;
 use super::routes::month_shape;
+use super::told::Carried;
 use super::totals::{Answer, answer};
 use super::{Units, UsageApi, Window};
 use crate::domain::Meter;
@@ -33,8 +34,9 @@ pub(super) async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response,
     let tenants = api.tenants(server).await?;
     let (units, window) = (api.units(), api.window());
     let mut told = BTreeMap::new();
-    let mut withheld = Vec::new();
-    tenants.each(|tenant, accounts| match (answer(tenant, accounts, &units, &window), accounts) {
+    // The overage figures are month-to-date sums: they carry nothing.
+    let (mut withheld, nothing) = (Vec::new(), Carried::default());
+    tenants.each(|tenant, accounts| match (answer(tenant, accounts, &units, &window, &nothing), accounts) {
         (Some(Answer::Known(_)), [found]) => {
             told.insert(tenant, megabytes(found.account, &units, &window));
         }

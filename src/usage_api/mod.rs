@@ -11,6 +11,7 @@ mod recalculate;
 mod routes;
 mod services;
 mod tenants;
+mod told;
 mod totals;
 
 use std::collections::HashMap;
@@ -20,9 +21,10 @@ use serde::Deserialize;
 
 pub use amount::{Base, Unit};
 pub use services::{LONGEST_SERVICES, SERVICES};
+pub use told::{ToldLine, told_lines};
 
 use crate::clock::Clock;
-use crate::domain::{AccountName, BackendId, BillingZone, Minutes, Month, Seconds, Timestamp};
+use crate::domain::{AccountName, BackendId, BillingZone, Meter, Minutes, Month, Nature, Seconds, Timestamp};
 use crate::settings::{Period, Secret};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -77,7 +79,7 @@ fn day_and_a_bit() -> Period {
 }
 
 /// The bytes of one unit of each metric.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Units {
     disk: u64,
     disk_gb_month: u64,
@@ -100,6 +102,15 @@ impl Units {
             traffic: unit.bytes(bases.traffic.unwrap_or(base)),
             base,
         }
+    }
+
+    /// A metric that sums up over a month, and the bytes of its unit.
+    fn of_month(&self, metric: &str) -> Option<(&'static str, u64)> {
+        if metric == told::GB_MONTH {
+            return Some((told::GB_MONTH, self.disk_gb_month));
+        }
+        let meter: Meter = metric.parse().ok()?;
+        (meter.nature() == Nature::Flow).then(|| (meter.name(), self.traffic))
     }
 }
 
@@ -164,4 +175,6 @@ pub struct UsageApi {
     recalculate: tokio::sync::mpsc::UnboundedSender<Recalculation>,
     /// When each tenant was last recalculated on request.
     recalculated: Arc<Mutex<HashMap<(i64, String), Timestamp>>>,
+    /// What the month before lacks, by server.
+    carried: Arc<Mutex<HashMap<i64, told::KeptCarried>>>,
 }

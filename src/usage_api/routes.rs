@@ -19,6 +19,7 @@ use super::policy::{EXPECTED, PolicyWish, policy_of};
 use super::recalculate::recalculate_of;
 use super::services::{LONGEST_SERVICES, SERVICES, ServicesTold, services_of};
 use super::tenants::{Found, Tenants};
+use super::told::{Carried, KeptCarried};
 use super::totals::{Answer, Values, Withheld, answer};
 use super::{Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
@@ -85,6 +86,7 @@ impl UsageApi {
             servers: Arc::default(),
             recalculate,
             recalculated: Arc::default(),
+            carried: Arc::default(),
         };
         api.configure(settings, Servers::new());
         api
@@ -181,6 +183,29 @@ impl UsageApi {
         Ok(Some(live.filter_map(parent).collect()))
     }
 
+    /// What the month before lacks of what a server was told.
+    async fn carried(
+        &self,
+        server: i64,
+        tenants: &Tenants,
+        units: &Units,
+        window: &Window,
+    ) -> Result<Arc<Carried>, Problem> {
+        let before = window.month.before();
+        let mut closed = Vec::new();
+        for standing in tenants.standings() {
+            closed.push(self.store.closed(standing, server, before).await.map_err(unavailable)?);
+        }
+        let mut kept = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(carried) = kept.get(&server).and_then(|kept| kept.if_of(&closed, units)) {
+            return Ok(carried);
+        }
+        let new = KeptCarried::new(closed, *units, window.zone);
+        let carried = new.carried();
+        kept.insert(server, new);
+        Ok(carried)
+    }
+
     fn count_fetch(&self, server: Option<i64>, route: &'static str, response: &Result<Response, Problem>) {
         let code = response.as_ref().map_or_else(|problem| problem.status, |response| response.status());
         // A server is counted only if we have it: anybody's number would be a new series.
@@ -231,6 +256,7 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
     let (units, window) = (api.units(), api.window());
+    let carried = api.carried(server, &tenants, &units, &window).await?;
     let mut shape = UsageShape {
         schema: 1,
         server,
@@ -240,11 +266,20 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
         tenants: Vec::new(),
         withheld: Vec::new(),
     };
-    tenants.each(|tenant, accounts| match answer(tenant, accounts, &units, &window) {
-        Some(Answer::Known(values)) => shape.tenants.push((tenant, values)),
+    let mut tellings = Vec::new();
+    tenants.each(|tenant, accounts| match answer(tenant, accounts, &units, &window, &carried) {
+        Some(Answer::Known(values)) => {
+            tellings
+                .extend(accounts.iter().flat_map(|found| values.tellings(tenant, found, server, &window)));
+            shape.tenants.push((tenant, values));
+        }
         Some(Answer::Withheld(withheld)) => shape.withheld.push(withheld),
         None => {}
     });
+    if !asked.for_display {
+        // Before it is said: what WHMCS was told must be known whatever happens next.
+        api.store.put_told(tellings).await.map_err(unavailable)?;
+    }
     let reasons = ["stale", "never_read", "ambiguous", "failed"];
     let count = |reason| (reason, shape.withheld.iter().filter(|withheld| withheld.reason == reason).count());
     api.telemetry.whmcs_withheld(server, &reasons.map(count).into());
@@ -266,11 +301,16 @@ async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<
     let tenants = api.tenants(server).await?;
     let (units, window) = (api.units(), api.window());
     let accounts = accounts_of(&tenants, tenant)?;
-    let (values, withheld) = match answer(tenant, &accounts, &units, &window) {
+    let carried = api.carried(server, &tenants, &units, &window).await?;
+    let (values, withheld) = match answer(tenant, &accounts, &units, &window, &carried) {
         Some(Answer::Known(values)) => (values, None),
         Some(Answer::Withheld(withheld)) => (Values::default(), Some(withheld)),
         None => return Err(unknown(tenant)),
     };
+    if !asked.for_display {
+        let told = accounts.iter().flat_map(|found| values.tellings(tenant, found, server, &window));
+        api.store.put_told(told.collect()).await.map_err(unavailable)?;
+    }
     let (generated_at, month) = (window.now.to_string(), month_shape(&window));
     Ok(Json(TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld }).into_response())
 }

@@ -50,8 +50,7 @@ impl Tenants {
     /// Goes through all tenants in order, each with the accounts it may be.
     pub fn each<'a>(&'a self, mut tell: impl FnMut(&'a str, &[Found<'a>])) {
         let own = accounts(&self.own).map(|found| (tenant_of(&found), found));
-        let parents = if self.companions.is_empty() { &[] } else { self.all.as_slice() };
-        let companions = accounts(parents).filter_map(|found| Some((self.companion(&found)?, found)));
+        let companions = accounts(&self.all).filter_map(|found| Some((self.companion(&found)?, found)));
         let mut tenants: Vec<(&str, Found<'_>)> = own.chain(companions).collect();
         tenants.sort_by_key(|(tenant, _)| *tenant);
         for same in tenants.chunk_by(|(one, _), (other, _)| one == other) {
@@ -87,6 +86,11 @@ impl Tenants {
     /// The services that companions may stand for: those that have an account on some panel.
     pub fn metered(&self) -> HashSet<i64> {
         accounts(&self.all).filter_map(|found| service_of(&found)).collect()
+    }
+
+    /// The backends whose accounts may be tenants.
+    pub fn standings(&self) -> &[Arc<Standing>] {
+        if self.companions.is_empty() { &self.own } else { &self.all }
     }
 
     fn companion(&self, found: &Found<'_>) -> Option<&str> {

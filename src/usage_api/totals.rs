@@ -2,11 +2,12 @@
 
 use serde::{Serialize, Serializer};
 
-use super::amount::{Decimal, decimal, unit_months};
+use super::amount::{Decimal, Signed, decimal, unit_months};
 use super::tenants::Found;
+use super::told::{Carried, GB_MONTH};
 use super::{Units, Window};
 use crate::domain::{Meter, Timestamp};
-use crate::store::{AccountStanding, SeriesStanding};
+use crate::store::{SeriesStanding, Telling};
 
 /// One value, as a decimal string in the configured unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -14,6 +15,11 @@ pub struct Value {
     value: Decimal,
     /// When the panel measured it.
     collected_at: i64,
+    /// The part of it that the month before lacked, or had too much.
+    #[serde(skip_serializing_if = "Signed::is_zero")]
+    carried: Signed,
+    #[serde(skip)]
+    unit: u64,
 }
 
 /// The values of one tenant by metric name: only those that are known.
@@ -47,12 +53,18 @@ pub enum Answer {
 }
 
 /// What WHMCS is told of a tenant; `None` for one that left before this month began.
-pub fn answer(tenant: &str, accounts: &[Found<'_>], units: &Units, window: &Window) -> Option<Answer> {
-    let [Found { account, .. }] = accounts else {
+pub fn answer(
+    tenant: &str,
+    accounts: &[Found<'_>],
+    units: &Units,
+    window: &Window,
+    carried: &Carried,
+) -> Option<Answer> {
+    let [found @ Found { account, .. }] = accounts else {
         let since = accounts.iter().map(|found| found.account.first_seen).max()?;
         return Some(withheld(tenant, "ambiguous", since));
     };
-    let known = values(account, units, window);
+    let known = values(tenant, found, units, window, carried);
     if !known.0.is_empty() {
         return Some(Answer::Known(known));
     }
@@ -72,23 +84,58 @@ fn withheld(tenant: &str, reason: &'static str, since: Timestamp) -> Answer {
 }
 
 /// Every value that is known and fresh. A zero is a value.
-fn values(account: &AccountStanding, units: &Units, window: &Window) -> Values {
+fn values(tenant: &str, found: &Found<'_>, units: &Units, window: &Window, carried: &Carried) -> Values {
+    let account = found.account;
     let mut values = Vec::with_capacity(account.series.len() + 1);
     for series in account.series.iter().filter(|series| window.is_fresh(series.at)) {
-        let mut put = |name, value: Option<Decimal>| {
-            values.extend(value.map(|value| (name, Value { value, collected_at: series.at.get() })));
+        let collected_at = series.at.get();
+        let mut put = |metric, own: Option<Decimal>, unit, carried: i128| {
+            let with_carried = |own: Decimal| {
+                let sum = i128::try_from(own.scaled()).unwrap_or(i128::MAX).saturating_add(carried);
+                // What is owed to the customer beyond this month stays owed: it is carried on.
+                let value = Decimal::new(u128::try_from(sum).unwrap_or(0));
+                (metric, Value { value, collected_at, carried: Signed::new(carried), unit })
+            };
+            values.extend(own.map(with_carried));
         };
+        let carried = |metric| carried.of(found.backend, found.name, metric, tenant);
         match series.meter {
             Meter::StorageUsed => {
                 // Of an account that is gone the last level is not its level now.
                 let level = series.level.filter(|_| account.gone_at.is_none());
-                put("disk", level.map(|level| decimal(level, units.disk)));
-                put("disk_gb_month", gb_month(series, units, window));
+                put("disk", level.map(|level| decimal(level, units.disk)), units.disk, 0);
+                put(GB_MONTH, gb_month(series, units, window), units.disk_gb_month, carried(GB_MONTH));
             }
-            flow => put(flow.name(), month_bytes(series, units.traffic, window)),
+            flow => {
+                let sum = month_bytes(series, units.traffic, window);
+                put(flow.name(), sum, units.traffic, carried(flow.name()));
+            }
         }
     }
     Values(values)
+}
+
+impl Values {
+    /// The values as they are written down, before WHMCS is told.
+    pub fn tellings<'a>(
+        &'a self,
+        tenant: &'a str,
+        found: &'a Found<'_>,
+        server: i64,
+        window: &'a Window,
+    ) -> impl Iterator<Item = Telling> + 'a {
+        self.0.iter().map(move |(metric, value)| Telling {
+            account: found.key(),
+            month: window.month,
+            metric: (*metric).to_string(),
+            server,
+            tenant: tenant.to_string(),
+            value: i64::try_from(value.value.scaled()).unwrap_or(i64::MAX),
+            carried: value.carried.scaled(),
+            unit: value.unit,
+            at: window.now,
+        })
+    }
 }
 
 fn gb_month(series: &SeriesStanding, units: &Units, window: &Window) -> Option<Decimal> {
@@ -107,6 +154,7 @@ mod tests {
     use super::*;
     use crate::domain::{AccountName, BackendId, BillingZone, Bytes, Month, Seconds};
     use crate::metering::MonthToDate;
+    use crate::store::AccountStanding;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_utc(text.parse().expect("a time")).expect("in range")
@@ -149,7 +197,7 @@ mod tests {
         let (backend, name) = (BackendId::new("b").expect("a name"), AccountName::new("t").expect("a name"));
         let found = accounts.iter().map(|account| Found { backend: &backend, name: &name, account });
         let found: Vec<Found<'_>> = found.collect();
-        answer("t", &found, &Units::default(), window)
+        answer("t", &found, &Units::default(), window, &Carried::default())
     }
 
     fn reason(answer: Option<Answer>) -> &'static str {
