@@ -10,6 +10,7 @@ mod policy;
 mod problem;
 mod recalculate;
 mod routes;
+mod terms;
 mod totals;
 
 use std::collections::HashMap;

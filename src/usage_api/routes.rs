@@ -16,6 +16,7 @@ use super::history::{days, months};
 use super::legacy::legacy_of;
 use super::policy::{EXPECTED, PolicyWish, policy_of};
 use super::recalculate::recalculate_of;
+use super::terms::Terms;
 use super::totals::{Answer, Values, Withheld, answer, each_tenant, of_tenant};
 use super::{Problem, Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
@@ -60,6 +61,8 @@ struct TenantShape<'a> {
     values: Values,
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
+    #[serde(flatten)]
+    terms: Terms,
 }
 
 impl UsageApi {
@@ -224,8 +227,10 @@ async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<
         Some(Answer::Withheld(withheld)) => (Values::default(), Some(withheld)),
         None => return Err(unknown(tenant)),
     };
+    let terms = api.terms(&standings, tenant, &accounts).await?;
     let (generated_at, month) = (window.now.to_string(), month_shape(&window));
-    Ok(Json(TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld }).into_response())
+    let shape = TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld, terms };
+    Ok(Json(shape).into_response())
 }
 
 pub(super) fn accounts_of<'a>(

@@ -1,0 +1,141 @@
+<?php
+// Pages: everything is escaped, what is not known is said to be unknown, and pages to look at are written.
+
+declare(strict_types=1);
+
+require dirname(__DIR__) . '/stubs/whmcs.php';
+
+use WHMCS\Module\Server\Whmeter\AdminTab;
+use WHMCS\Module\Server\Whmeter\Chart;
+use WHMCS\Module\Server\Whmeter\ClientPage;
+use WHMCS\Module\Server\Whmeter\Standing;
+use WHMCS\Module\Server\Whmeter\Texts;
+
+const GIB = 1 << 30;
+
+/** Thirty days that grow, two of them unknown and the last one not over; fourteen months. */
+function history(): array
+{
+    $days = $months = [];
+    for ($back = 29; $back >= 0; $back--) {
+        $day = date('Y-m-d', strtotime("today -$back days"));
+        $disk = sprintf('%d.50000', 60 + (29 - $back));
+        if ($back !== 10 && $back !== 11) {
+            $days[] = ['day' => $day, 'disk' => $disk, 'traffic_out' => '0.25000', 'complete' => $back > 0];
+        }
+    }
+    for ($back = 13; $back >= 0; $back--) {
+        $month = date('Y-m', strtotime(date('Y-m-01') . " -$back months"));
+        $months[] = ['month' => $month, 'disk_average' => sprintf('%d.00000', 20 + 5 * (13 - $back)), 'complete' => $back > 0];
+    }
+    return ['schema' => 1, 'days' => $days, 'months' => $months];
+}
+
+function usage(string $disk = '93.41000', array $more = []): array
+{
+    $one = static fn (string $value) => ['value' => $value, 'collected_at' => 1773450300];
+    return $more + ['values' => ['disk' => $one($disk), 'traffic_out' => $one('7.25000'), 'traffic_in' => $one('0.00100')]];
+}
+
+/** The document must be well-formed: an unescaped character would end it. */
+function well_formed(string $html): DOMDocument
+{
+    libxml_use_internal_errors(true);
+    $document = new DOMDocument();
+    $closed = preg_replace('/<(input|br)([^>]*)>/', '<$1$2/>', $html);
+    holds($document->loadXML("<page>$closed</page>"), 'well-formed: ' . json_encode(libxml_get_errors()) . $html);
+    return $document;
+}
+
+$evil = ['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "' onload='alert(1)", '{php}evil{/php}', '</svg><b>'];
+
+$checks = [
+    'nothing told is markup, wherever it stands' => static function () use ($evil): void {
+        foreach ($evil as $text) {
+            $usage = usage('1.00000', ['policy' => $text, 'pinned' => $text, 'tenant' => $text, 'limits' => ['disk' => $text]]);
+            $usage['values'][$text] = ['value' => $text, 'collected_at' => $text];
+            $usage['values']['disk']['collected_at'] = $text;
+            $history = history();
+            $history['days'][] = ['day' => $text, 'disk' => '5.00000'];
+            $history['days'][0]['disk'] = $text;
+            $history['months'][] = ['month' => $text, 'disk_average' => $text];
+            $standing = Standing::of($usage, $history, []);
+            $html = ClientPage::html($standing, Texts::ofSystem(), 7) . implode('', AdminTab::fields($standing, Texts::ofSystem()));
+            foreach (['<script', 'alert', '<img', '<b>', '{php}'] as $part) {
+                holds(!str_contains($html, $part), "$part in $html");
+            }
+            well_formed($html);
+            well_formed(Chart::svg($text, [['label' => $text, 'title' => $text, 'value' => 1.0, 'whole' => true]]));
+        }
+    },
+    'what a refusal says is escaped and has no secret' => static function () use ($evil): void {
+        foreach ($evil as $text) {
+            $refused = new WHMCS\Module\Server\Whmeter\Refused("$text and the-token-0123456789");
+            $html = implode('', AdminTab::sorry($refused, ['the-token-0123456789'], Texts::ofSystem()));
+            holds(!str_contains($html, 'the-token'), $html);
+            well_formed($html);
+        }
+    },
+    'unknown is said, and is never a zero' => static function (): void {
+        foreach ([[], ['values' => []], ['values' => 'odd', 'limits' => 7], ['values' => [7, null, ['value' => 5]]]] as $usage) {
+            $standing = Standing::of($usage, [], []);
+            same([null, null, null, null], [$standing->values->get('disk'), $standing->limit, $standing->percent(), $standing->policy], 'unknown');
+            $html = ClientPage::html($standing, Texts::ofSystem(), null);
+            same(4, substr_count($html, 'unknown'), "used, limit, share, reading: $html");
+            holds(!preg_match('/\b0(\.0+)?\b ?(GB|%)/', $html) && !str_contains($html, '<svg'), $html);
+            holds(str_contains($html, 'no history'), 'says so');
+            same('unknown', AdminTab::fields($standing, Texts::ofSystem())['Policy'], 'policy');
+        }
+    },
+    'limits: whmeter\'s, else the product\'s, else unlimited or unknown' => static function (): void {
+        $limit = static fn (array $usage, array $sold) => Standing::of($usage, [], $sold);
+        same(100.0, $limit(usage('1.00000', ['limits' => ['disk' => '100.00000']]), ['storage' => GIB])->limit, 'whmeter');
+        same(1.0, $limit(usage(), ['storage' => GIB])->limit, 'product');
+        same([null, true], [$limit(usage(), ['storage' => 0])->limit, $limit(usage(), ['storage' => 0])->unlimited], 'unlimited');
+        same([null, false], [$limit(usage(), [])->limit, $limit(usage(), [])->unlimited], 'unknown');
+        same(null, $limit(usage('5.00000', ['limits' => ['disk' => '0.00000']]), [])->percent(), 'nothing is divided by zero');
+    },
+    'small is not nothing, and nothing is' => static function (): void {
+        $html = ClientPage::html(Standing::of(usage('0.00000'), [], []), Texts::ofSystem(), null);
+        holds(str_contains($html, '0.00 GB') && str_contains($html, '&lt; 0.01 GB'), $html);
+    },
+    'thirty days have thirty places; the unknown ones are empty' => static function (): void {
+        $document = well_formed(ClientPage::html(Standing::of(usage(), history(), []), Texts::ofSystem(), 7));
+        $path = new DOMXPath($document);
+        $charts = $path->query('//*[local-name()="svg"]');
+        same(3, $charts->length, 'disk by day, disk by month, traffic out by day');
+        $count = static fn (int $chart, string $what) => $path->query(".//*[@class='whmeter-$what']", $charts->item($chart))->length;
+        same([30, 28], [$count(0, 'label'), $count(0, 'column')], 'days');
+        same([12, 12], [$count(1, 'label'), $count(1, 'column')], 'months');
+        same(1, $path->query('.//*[@fill-opacity="0.5"]', $charts->item(0))->length, 'the running day is lighter');
+    },
+    'the template shows the page and nothing else' => static function (): void {
+        $folder = getenv('WHMCS_ROOT') . '/modules/servers/whmeter/';
+        $answer = whmeter_ClientArea(entry(['serverport' => '1']) + ['username' => 'x', 'serviceid' => 7, 'pid' => 1]);
+        $template = file_get_contents($folder . $answer['tabOverviewModuleOutputTemplate']);
+        $template = trim(preg_replace('/\{\*.*?\*\}/s', '', $template));
+        same('{$whmeterPage nofilter}', $template, 'template');
+        same(['whmeterPage'], array_keys($answer['templateVariables']), 'variables');
+    },
+];
+
+/** Pages for the browser. */
+$checks['pages to look at are written'] = static function (): void {
+    $folder = (string) getenv('PAGES');
+    if ($folder === '') {
+        return;
+    }
+    $measure = file_get_contents(dirname(__DIR__) . '/measure.js');
+    foreach (['english', 'german', 'arabic', 'hebrew', 'farsi', 'chinese', 'hungarian'] as $language) {
+        $_SESSION['Language'] = $language;
+        $texts = Texts::ofClient([]);
+        $standing = Standing::of(usage('93.41000', ['policy' => 'limited', 'pinned' => 'limited']), history(), ['storage' => 100 * GIB]);
+        $html = ClientPage::html($standing, $texts, 7731);
+        $page = "<!doctype html><html><head><meta charset=\"utf-8\"><title>$language</title></head>"
+            . "<body style=\"font-family:sans-serif;max-width:800px\">$html<script>$measure</script></body></html>";
+        file_put_contents("$folder/$language.html", $page);
+    }
+    unset($_SESSION['Language']);
+};
+
+checks($checks);

@@ -1,0 +1,128 @@
+<?php
+// The metrics WHMCS may price: what they are, and their values by tenant.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+use WHMCS\UsageBilling\Contracts\Metrics\MetricInterface;
+use WHMCS\UsageBilling\Contracts\Metrics\ProviderInterface;
+use WHMCS\UsageBilling\Metrics\Metric;
+use WHMCS\UsageBilling\Metrics\Units\FloatingPoint;
+use WHMCS\UsageBilling\Metrics\Units\GigaBytes;
+use WHMCS\UsageBilling\Metrics\Units\MegaBytes;
+use WHMCS\UsageBilling\Metrics\Usage;
+
+final class MetricsProvider implements ProviderInterface
+{
+    private array $params;
+
+    /** WHMCS builds providers often and without a server too: nothing is asked here. */
+    public function __construct($params)
+    {
+        $this->params = is_array($params) ? $params : [];
+    }
+
+    /** The names are keys of stored prices: never rename one. */
+    public function metrics()
+    {
+        $level = MetricInterface::TYPE_SNAPSHOT;
+        $month = MetricInterface::TYPE_PERIOD_MONTH;
+        $types = [
+            'disk' => $level,
+            'disk_gb_month' => $month,
+            'traffic_in' => $month,
+            'traffic_out' => $month,
+            'traffic_total' => $month,
+        ];
+        $texts = Safely::run('texts', [], [Texts::class, 'ofSystem'], static fn () => null);
+        $metrics = [];
+        foreach ($types as $name => $type) {
+            $metrics[$name] = new Metric($name, $texts ? $texts->get($name) : $name, $type, self::unit());
+        }
+        return $metrics;
+    }
+
+    public function usage()
+    {
+        return Safely::run('usage', $this->params, fn () => $this->allUsage(), static fn () => []);
+    }
+
+    public function tenantUsage($tenant)
+    {
+        return Safely::run('tenantUsage', $this->params, fn () => $this->usageOf($tenant), static fn () => []);
+    }
+
+    private function allUsage(): array
+    {
+        $entry = (int) ($this->params['serverid'] ?? 0);
+        if ($entry === 0) {
+            return []; // Services without a server have this number too.
+        }
+        $companions = Companions::on($entry);
+        $usage = [];
+        if (!$companions || Companions::hasOthers($entry)) {
+            foreach ($this->tenants($entry) as $tenant => $values) {
+                $usage[$tenant] = $this->measured($values);
+            }
+        }
+        foreach ($companions as $server => $tenants) {
+            $known = $this->tenants($server);
+            foreach ($tenants as $username => $tenant) {
+                $usage[$username] ??= $this->measured($known[$tenant] ?? null);
+            }
+        }
+        return array_filter($usage);
+    }
+
+    /** Everybody of one server; a server that cannot be asked does not hide the others. */
+    private function tenants(int $server): array
+    {
+        $fetch = fn () => (new Client($this->params))->get('/v1/whmcs/usage', ['server' => $server]);
+        $answer = Safely::run("usage of server $server", $this->params, $fetch, static fn () => []);
+        return is_array($answer['tenants'] ?? null) ? $answer['tenants'] : [];
+    }
+
+    private function usageOf($tenant): array
+    {
+        $name = is_scalar($tenant) ? (string) $tenant : '';
+        $account = $name === '' ? null : Account::named($name, (int) ($this->params['serverid'] ?? 0));
+        if ($account === null) {
+            return [];
+        }
+        try {
+            return $this->measured($account->usage(new Client($this->params))['values'] ?? null);
+        } catch (Refused $refused) {
+            if ($refused->status === 404) {
+                return [];
+            }
+            throw $refused;
+        }
+    }
+
+    /** Zero is a value and is told; what is not known is left out, so that WHMCS keeps what it has. */
+    private function measured($told): array
+    {
+        $values = Values::read($told);
+        $list = [];
+        foreach ($this->metrics() as $name => $metric) {
+            $value = $values->get($name);
+            if ($value !== null) {
+                $list[] = $metric->withUsage(new Usage($value));
+            }
+        }
+        return $list;
+    }
+
+    private static function unit(): FloatingPoint
+    {
+        return match (Settings::unit()) {
+            'MB' => new MegaBytes(),
+            'GB' => new GigaBytes(),
+            'TB' => new FloatingPoint('Terabytes', null, null, null, 'TB'),
+            'PB' => new FloatingPoint('Petabytes', null, null, null, 'PB'),
+        };
+    }
+}

@@ -1,0 +1,55 @@
+<?php
+// The full list of one server's services, as whmeter wants it: whose they are, and what was sold.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+use WHMCS\Database\Capsule;
+
+final class ServiceList
+{
+    /** @throws \RuntimeException for a list that whmeter would refuse: half a list would unmap the rest */
+    public static function json(int $server): string
+    {
+        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE;
+        $json = json_encode(['schema' => 1, 'services' => self::services($server)], $flags);
+        if (strlen($json) > Client::MAX_BYTES) {
+            throw new \RuntimeException("the services of server $server are more than 8 MiB");
+        }
+        return $json;
+    }
+
+    private static function services(int $server): array
+    {
+        $products = [];
+        foreach (Capsule::table('tblproducts')->get() as $product) {
+            $products[(int) $product->id] = $product;
+        }
+        $columns = ['id', 'userid', 'packageid', 'username', 'domain', 'domainstatus'];
+        $services = [];
+        foreach (Capsule::table('tblhosting')->where('server', $server)->orderBy('id')->get($columns) as $service) {
+            if (Companions::parentId((string) $service->username) === null) {
+                $services[] = self::shape($service, $products[(int) $service->packageid] ?? (object) []);
+            }
+        }
+        return $services;
+    }
+
+    private static function shape(object $service, object $product): array
+    {
+        return [
+            'id' => (int) $service->id,
+            'client' => (int) $service->userid,
+            'username' => (string) $service->username,
+            'domain' => (string) $service->domain,
+            'product' => (string) ($product->name ?? ''),
+            'package' => (string) ($product->servertype ?? ''),
+            'status' => (string) $service->domainstatus,
+            'limits' => (object) ProductLimits::limits($product),
+            'templates' => (object) ProductLimits::templates($product),
+        ];
+    }
+}
