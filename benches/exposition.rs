@@ -183,6 +183,7 @@ fn standing() -> Standing {
         domain: Some(format!("customer{number}.example")),
         storage_limit: None,
         limits: Default::default(),
+        mapped: None,
         trouble: None,
         series: vec![series(Meter::StorageUsed), series(Meter::TrafficIn), series(Meter::TrafficOut)],
     };

@@ -56,6 +56,7 @@ CREATE TABLE outbox (
     since BIGINT NOT NULL,
     template VARCHAR(255),
     mail_to TEXT,
+    product VARCHAR(255),
     why TEXT,
     made_at BIGINT NOT NULL,
     waits_for BIGINT,

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use subtle::ConstantTimeEq;
 
+use crate::problem::Problem;
 use crate::settings::{Secret, SettingsError};
-use crate::usage_api::Problem;
 
 /// What a route asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -1,5 +1,7 @@
 //! Builds every room, joins their routes, and owns start and stop.
 
+mod page;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,13 +19,15 @@ use crate::access::{Access, Scope, guard};
 use crate::clock::Clock;
 use crate::collector::{Collector, Metered, PollReport};
 use crate::config::{Config, ServeSettings};
+use crate::console::Console;
 use crate::dispatcher::{Dispatcher, Panel};
 use crate::domain::{BackendId, Seconds, Timestamp};
 use crate::exposition::{self, Exposition};
+use crate::problem::Problem;
 use crate::settings::Period;
 use crate::store::{BackendState, Failing, Store, StoreError};
 use crate::telemetry::Telemetry;
-use crate::usage_api::{Problem, Recalculation, UsageApi};
+use crate::usage_api::{LONGEST_SERVICES, Recalculation, SERVICES, UsageApi};
 
 /// A stop takes no longer than this.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -70,6 +74,7 @@ pub struct App {
     dispatcher: Dispatcher,
     exposition: Exposition,
     usage_api: UsageApi,
+    console: Console,
     access: Access,
     telemetry: Telemetry,
     polled: mpsc::UnboundedReceiver<PollReport>,
@@ -129,6 +134,7 @@ impl App {
             &config.whmcs,
             to_recalculate,
         );
+        let console = Console::new(store.clone(), clock, config.zone);
         let app = App {
             store,
             clock,
@@ -136,6 +142,7 @@ impl App {
             dispatcher,
             exposition,
             usage_api,
+            console,
             access: Access::default(),
             telemetry,
             polled,
@@ -279,70 +286,6 @@ impl App {
         });
     }
 
-    /// After a start: what was committed before is shown at once, not only after the next polls.
-    async fn show_everything(&mut self) -> Result<(), StoreError> {
-        self.read_states().await?;
-        for state in self.polls.stored.clone() {
-            self.show_accounts(&state).await?;
-        }
-        self.exposition.backends(&self.polls.shown());
-        Ok(())
-    }
-
-    /// After a poll: the page shows what it committed, or that it failed.
-    async fn show(&mut self, report: &PollReport) {
-        self.polls.take(report, self.clock.now());
-        let outcome = async {
-            self.read_states().await?;
-            match self.polls.stored.iter().find(|state| state.backend == report.backend).cloned() {
-                Some(state) => self.show_accounts(&state).await,
-                None => Ok(()),
-            }
-        };
-        if let Err(error) = outcome.await {
-            tracing::warn!(backend = %report.backend, "page not brought up to date: {error}");
-        }
-        self.exposition.backends(&self.polls.shown());
-    }
-
-    /// After switches: the page shows what the panels were read back to have.
-    async fn show_acts(&mut self) {
-        let acted = self.dispatcher.take_acted();
-        if acted.is_empty() {
-            return;
-        }
-        let outcome = async {
-            self.read_states().await?;
-            for state in self.polls.stored.iter().filter(|state| acted.contains(&state.backend)) {
-                self.show_accounts(state).await?;
-            }
-            Ok::<(), StoreError>(())
-        };
-        if let Err(error) = outcome.await {
-            tracing::warn!("page not brought up to date after switches: {error}");
-        }
-    }
-
-    async fn read_states(&mut self) -> Result<(), StoreError> {
-        let mut states = self.store.backends().await?;
-        states.retain(|state| self.collector.backend(state.backend.as_str()).is_some());
-        self.polls.stored = states;
-        Ok(())
-    }
-
-    async fn show_accounts(&self, state: &BackendState) -> Result<(), StoreError> {
-        let standing = self.store.standing(state).await?;
-        let (exposition, now) = (self.exposition.clone(), self.clock.now());
-        let rendering = tokio::task::spawn_blocking(move || {
-            exposition.update(&standing, now);
-            exposition.pack();
-        });
-        if let Err(error) = rendering.await {
-            tracing::error!(backend = %state.backend, "page not rendered: {error}; please report this");
-        }
-        Ok(())
-    }
-
     async fn listen(
         &self,
         serve: &ServeSettings,
@@ -395,6 +338,7 @@ impl App {
             (serve.metrics_listen, guarded(self.exposition.routes(self.clock), Scope::Metrics)),
             (serve.api_listen, guarded(self.usage_api.clone().routes(), Scope::Billing)),
             (serve.api_listen, guarded(self.usage_api.clone().policy_routes(), Scope::Admin)),
+            (serve.console_listen, guarded(self.console.clone().routes(), Scope::Read)),
         ];
         let mut addresses: Vec<(SocketAddr, Router)> = Vec::new();
         let all = serve.addresses().into_iter().map(|address| (address, Router::new()));
@@ -454,8 +398,11 @@ async fn refuse_long_bodies(
 ) -> Result<axum::response::Response, Problem> {
     let length = request.headers().get(axum::http::header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|length| length > LONGEST_BODY as u64) {
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "a body may have at most 1 MiB"));
+    // The list of a server's services is the one body that may be long.
+    let longest = if request.uri().path() == SERVICES { LONGEST_SERVICES } else { LONGEST_BODY };
+    if length.is_some_and(|length| length > longest as u64) {
+        let detail = format!("a body may have at most {} MiB here", longest >> 20);
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
     Ok(next.run(request).await)
 }

@@ -11,6 +11,7 @@ pub mod quota;
 // The stairwell: tools for every floor above the ground.
 pub mod clock;
 pub mod http;
+pub mod problem;
 pub mod settings;
 pub mod telemetry;
 
@@ -21,6 +22,7 @@ pub mod store;
 
 // Second floor, the flows: one job each.
 pub mod collector;
+pub mod console;
 pub mod dispatcher;
 pub mod exposition;
 pub mod usage_api;

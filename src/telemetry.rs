@@ -3,6 +3,8 @@
 //! A tool for every floor above the ground. Customers' usage is not counted here: the prometheus crate
 //! takes seconds for as many series as there are accounts, and never forgets one by itself.
 
+mod logs;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +12,8 @@ use std::time::Duration;
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::util::SubscriberInitExt;
+
+pub use logs::{LogError, LogFormat, init_logs};
 
 use crate::domain::{BackendId, Policy, Reason, Seconds, Timestamp, Unclaimed};
 use crate::metering::Note;
@@ -60,6 +62,8 @@ struct Inner {
     switches: IntCounterVec,
     switch_failures: IntCounterVec,
     switch_delay: HistogramVec,
+    unmapped: IntGaugeVec,
+    unmetered: IntGaugeVec,
     whmcs_last_fetch: IntGaugeVec,
     whmcs_fetches: IntCounterVec,
     whmcs_withheld: IntGaugeVec,
@@ -141,6 +145,16 @@ impl Telemetry {
                 "whmeter_policy_switch_delay_seconds",
                 "From the poll that saw the crossing to the switch, read back.",
                 &["backend"],
+            ),
+            unmapped: own.gauge(
+                "whmeter_unmapped_accounts",
+                "Accounts on the panel that belong to no service of WHMCS, or to several: billed to nobody.",
+                &["backend"],
+            ),
+            unmetered: own.gauge(
+                "whmeter_unmetered_services",
+                "Active or suspended services of WHMCS that have no account on any panel of their server.",
+                &["server"],
             ),
             whmcs_last_fetch: own.gauge(
                 "whmeter_whmcs_last_fetch_timestamp_seconds",
@@ -239,6 +253,16 @@ impl Telemetry {
         self.inner.limits_held.with_label_values(&[backend.as_str()]).set(count(accounts));
     }
 
+    /// Shows how many accounts of a backend belong to no service, or to several.
+    pub fn unmapped(&self, backend: &BackendId, accounts: usize) {
+        self.inner.unmapped.with_label_values(&[backend.as_str()]).set(count(accounts));
+    }
+
+    /// Shows how many living services of a WHMCS server have no account.
+    pub fn unmetered(&self, server: i64, services: usize) {
+        self.inner.unmetered.with_label_values(&[&server.to_string()]).set(count(services));
+    }
+
     /// Counts an attempt to deliver: `delivered`, `failed` (tried again) or `gave_up`.
     pub fn delivery(&self, channel: &str, outcome: &str) {
         self.inner.deliveries.with_label_values(&[channel, outcome]).inc();
@@ -299,7 +323,7 @@ impl Telemetry {
         forget(&own.poll_duration, "backend", name);
         forget(&own.switch_delay, "backend", name);
         let unclaimed = [&own.unclaimed_resources, &own.unclaimed_bytes];
-        for gauges in unclaimed.into_iter().chain([&own.poll_accounts, &own.limits_held]) {
+        for gauges in unclaimed.into_iter().chain([&own.poll_accounts, &own.limits_held, &own.unmapped]) {
             forget(gauges, "backend", name);
         }
         for counters in [&own.poll_failures, &own.notes, &own.switches, &own.switch_failures] {
@@ -364,48 +388,6 @@ impl Registering<'_> {
         self.register(metric.clone());
         metric
     }
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// One line for people.
-    #[default]
-    Human,
-    /// One JSON object per line.
-    Json,
-}
-
-/// Why logging could not be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The filter is not one.
-    #[error("log filter {filter:?}: {why}; write a level like info, or target=level pairs with commas")]
-    Filter {
-        /// What was asked for.
-        filter: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// Somebody set it up before.
-    #[error("logging is set up already")]
-    Twice,
-}
-
-/// Sends log lines to stderr. `WHMETER_LOG`, or else `RUST_LOG`, wins over `level`.
-pub fn init_logs(level: &str, format: LogFormat) -> Result<(), LogError> {
-    let from_env = |name| std::env::var(name).ok().filter(|filter: &String| !filter.is_empty());
-    let filter = from_env("WHMETER_LOG").or_else(|| from_env("RUST_LOG")).unwrap_or_else(|| level.into());
-    let filter = EnvFilter::try_new(&filter)
-        .map_err(|error| LogError::Filter { filter: filter.clone(), why: error.to_string() })?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    match format {
-        LogFormat::Human => logs.with_ansi(colours).finish().try_init(),
-        LogFormat::Json => logs.json().flatten_event(true).finish().try_init(),
-    }
-    .map_err(|_| LogError::Twice)
 }
 
 #[cfg(test)]

@@ -1,18 +1,12 @@
-//! The `[[limit]]` rules: which one is an account's, and what a poll puts before the judge.
-
-use std::collections::HashMap;
+//! The `[[limit]]` rules: how they are written, and which one is an account's.
 
 use globset::{Glob, GlobMatcher};
-use litemap::LiteMap;
 use serde::Deserialize;
 
-use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Meter, Nature, Policy, Seconds, Timestamp,
-};
-use crate::metering::{Book, LevelBelief, MonthToDate, Rules, Settled};
-use crate::quota::{Brake, Crossings, Hold, Judged, Rule, Size, Subject, Used, Wording, decide};
+use super::docket::Looked;
+use crate::domain::{BackendId, Bytes, Meter, Seconds};
+use crate::quota::{Brake, Judged, Rule, Size, Wording};
 use crate::settings::{self, Period, SettingsError};
-use crate::store::{JudgedPoll, Loaded};
 
 /// One `[[limit]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -212,13 +206,6 @@ fn mail_to(addresses: &[String]) -> Result<Vec<String>, SettingsError> {
     Ok(addresses.to_vec())
 }
 
-/// The policy the panel shows and what else it tells of an account, and what is believed of it.
-struct Looked<'a> {
-    name: &'a AccountName,
-    package: Option<&'a str>,
-    storage_limit: Option<Bytes>,
-}
-
 impl Limits {
     /// The rules in the order of the config.
     pub fn new(limits: Vec<Limit>) -> Limits {
@@ -242,184 +229,23 @@ impl Limits {
                 && limit.backend.is_match(backend.as_str())
                 && limit.account.is_match(looked.name.as_str())
                 && limit.package.is_match(looked.package.unwrap_or_default())
-                && limit.product.is_match("")
+                && limit.product.is_match(looked.product().unwrap_or_default())
         });
         found.map(|(number, limit)| (number, &limit.rule))
     }
 
     /// The meters of an account that have a rule, with the limit in force.
-    fn in_force<'a>(&'a self, backend: &BackendId, looked: &Looked<'_>) -> Vec<Judged<'a>> {
+    pub(super) fn in_force<'a>(&'a self, backend: &BackendId, looked: &Looked<'_>) -> Vec<Judged<'a>> {
         let judged = |meter| {
             let rule = self.of(backend, looked, meter)?;
             let panel = looked.storage_limit.filter(|_| meter == Meter::StorageUsed);
-            Some(Judged { meter, rule: Some(rule), limit: rule.1.limit(None, panel), used: None })
+            Some(Judged {
+                meter,
+                rule: Some(rule),
+                limit: rule.1.limit(looked.sold(meter), panel),
+                used: None,
+            })
         };
         Meter::ALL.into_iter().filter_map(judged).collect()
     }
-}
-
-/// A poll put before the judge.
-pub struct Docket<'a> {
-    /// The rules.
-    pub limits: &'a Limits,
-    /// Which backend was polled.
-    pub backend: &'a BackendId,
-    /// What was believed and decided before.
-    pub loaded: &'a Loaded,
-    /// When it was asked.
-    pub now: Timestamp,
-    /// What days and ages mean.
-    pub rules: &'a Rules,
-    /// Whether this backend limits accounts by switching them off.
-    pub by_suspending: bool,
-}
-
-impl<'a> Docket<'a> {
-    /// What a poll means for limits.
-    pub fn judge(&self, harvest: &Harvest, settled: &Settled) -> JudgedPoll<'static> {
-        if self.limits.is_empty() && self.loaded.crossings.is_empty() && self.loaded.holds.is_empty() {
-            return JudgedPoll::default();
-        }
-        let mut limits = HashMap::new();
-        let subjects = self.polled(harvest, settled).inspect(|subject| {
-            limits.insert(subject.account.name.clone(), in_force(subject));
-        });
-        // Whoever is not in the book yet is in the harvest.
-        let accounts = self.loaded.present().count().max(harvest.accounts().len());
-        let decided = decide(subjects, accounts, self.now);
-        JudgedPoll { limits, decided, channels: &[] }
-    }
-
-    /// The accounts a poll has looked at, with what is known of them after it.
-    fn polled<'h>(
-        &'h self,
-        harvest: &'h Harvest,
-        settled: &'h Settled,
-    ) -> impl Iterator<Item = Subject<'a>> + 'h {
-        harvest.accounts().iter().filter_map(move |(name, harvested)| {
-            let facts = &harvested.facts;
-            let known = self.loaded.facts(name);
-            let looked = Looked {
-                name,
-                package: facts.package.as_deref().or(known.and_then(|known| known.package.as_deref())),
-                storage_limit: facts.storage_limit,
-            };
-            let suspended = facts.suspended.or(known.and_then(|known| known.suspended));
-            let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
-            let used = |meter| {
-                is_read(harvested, meter)
-                    .then(|| self.used(Belief::after(self.loaded, settled, name, meter)?, meter))?
-            };
-            // An account that could not be looked at shows nothing, which is not "neither policy".
-            let shown = if unread { Some(self.hold(name).wanted) } else { facts.policy };
-            self.subject(&looked, suspended == Some(true), shown, used)
-        })
-    }
-
-    /// Every account as it stands, without asking anybody: what `plan` looks at.
-    pub fn standing(&self) -> impl Iterator<Item = Subject<'a>> {
-        self.loaded.present().filter_map(move |(name, standing)| {
-            let looked =
-                Looked { name, package: standing.package.as_deref(), storage_limit: standing.storage_limit };
-            let fresh = standing.trouble.is_none();
-            let used =
-                |meter| fresh.then(|| self.used(Belief::before(&self.loaded.book, name, meter)?, meter))?;
-            let shown = standing.policy.or(Some(self.hold(name).wanted));
-            self.subject(&looked, standing.suspended == Some(true), shown, used)
-        })
-    }
-
-    fn hold(&self, name: &AccountName) -> Hold {
-        self.loaded.holds.get(name).copied().unwrap_or_default()
-    }
-
-    fn subject(
-        &self,
-        looked: &Looked<'_>,
-        suspended: bool,
-        shown: Option<Policy>,
-        used: impl Fn(Meter) -> Option<Used>,
-    ) -> Option<Subject<'a>> {
-        let mut meters = self.limits.in_force(self.backend, looked);
-        let crossings = self.loaded.crossings.get(looked.name);
-        let hold = self.hold(looked.name);
-        if meters.is_empty() && crossings.is_none() && hold == Hold::default() {
-            return None;
-        }
-        // What was crossed under a rule that is gone has to end.
-        for (meter, _) in crossings.into_iter().flat_map(Crossings::keys) {
-            if !meters.iter().any(|judged| judged.meter == *meter) {
-                meters.push(Judged { meter: *meter, rule: None, limit: None, used: None });
-            }
-        }
-        for judged in &mut meters {
-            judged.used = used(judged.meter);
-        }
-        let ours = self.by_suspending && hold.wanted == Policy::Limited;
-        Some(Subject {
-            account: AccountKey { backend: self.backend.clone(), name: looked.name.clone() },
-            suspended: suspended && !ours,
-            shown,
-            meters,
-            crossings: crossings.cloned().unwrap_or_default(),
-            hold,
-        })
-    }
-
-    /// What is known of the use of a meter; `None` where it is too old.
-    fn used(&self, belief: Belief, meter: Meter) -> Option<Used> {
-        let fresh = |at: Timestamp| self.now.since(at) <= self.rules.max_gap;
-        belief.at.filter(|at| fresh(*at))?;
-        match meter.nature() {
-            Nature::Level => {
-                let LevelBelief { level, .. } = belief.level?;
-                Some(Used { certain: level, told: level, month: None })
-            }
-            Nature::Flow => {
-                let running = self.rules.zone.day_of(self.now).month();
-                // Read last before the month began: of the running one nothing is known.
-                let month = belief.month.filter(|month| month.month == running)?;
-                let certain = month.amount.checked_sub(month.estimated).unwrap_or(Bytes::ZERO);
-                Some(Used { certain, told: month.amount, month: Some(running) })
-            }
-        }
-    }
-}
-
-/// Whether a meter was read in full this time.
-fn is_read(harvested: &Harvested, meter: Meter) -> bool {
-    let read = harvested.readings.iter().any(|(of, _)| *of == meter);
-    read && !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter))
-}
-
-/// What is believed of one series.
-#[derive(Clone, Copy)]
-struct Belief {
-    at: Option<Timestamp>,
-    level: Option<LevelBelief>,
-    month: Option<MonthToDate>,
-}
-
-impl Belief {
-    fn before(book: &Book, name: &AccountName, meter: Meter) -> Option<Belief> {
-        let series = book.accounts.get(name)?.get(&meter)?;
-        Some(Belief { at: series.at, level: series.level, month: series.month })
-    }
-
-    fn after(loaded: &Loaded, settled: &Settled, name: &AccountName, meter: Meter) -> Option<Belief> {
-        let changed =
-            settled.changes.binary_search_by(|change| (&change.account, change.meter).cmp(&(name, meter)));
-        match changed {
-            Ok(found) => {
-                let change = &settled.changes[found];
-                Some(Belief { at: change.at, level: change.level, month: change.month })
-            }
-            Err(_) => Belief::before(&loaded.book, name, meter),
-        }
-    }
-}
-
-/// The limits in force after a poll, of everybody it judged.
-fn in_force(subject: &Subject<'_>) -> LiteMap<Meter, Bytes> {
-    subject.meters.iter().filter_map(|judged| Some((judged.meter, judged.limit?))).collect()
 }

@@ -3,6 +3,8 @@
 //! It works nothing out itself: the ground floor settles, the store keeps. One backend's trouble is
 //! never another's.
 
+mod adjust;
+mod docket;
 mod limits;
 mod metered;
 mod poll;
@@ -17,7 +19,9 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-pub use limits::{Docket, Limit, LimitSettings, Limits};
+pub use adjust::AdjustError;
+pub use docket::{Docket, Sold};
+pub use limits::{Limit, LimitSettings, Limits};
 pub use metered::{CommonSettings, Metered};
 pub use timetable::Schedule;
 
@@ -179,6 +183,17 @@ impl Collector {
     /// The rules for limits and the channels of their letters.
     pub fn limits(&self) -> Acting {
         self.acting.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Which backends answer for which WHMCS server.
+    pub fn servers(&self) -> HashMap<i64, Vec<BackendId>> {
+        let mut servers: HashMap<i64, Vec<BackendId>> = HashMap::new();
+        for metered in self.backends().iter() {
+            if let Some(server) = metered.whmcs_server {
+                servers.entry(server).or_default().push(metered.id.clone());
+            }
+        }
+        servers
     }
 
     /// The zone that cuts days.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::limits::Docket;
+use super::docket::{Docket, Sold};
 use super::metered::{LastTime, Metered};
 use super::{Collector, PollError, PollReport};
 use crate::backends::{Ask, BackendError, Past};
@@ -113,6 +113,7 @@ impl Collector {
         let rules = self.rules;
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
         let (limits, channels) = self.limits();
+        let sold = Sold::of(&self.store, &metered.id, metered.whmcs_server).await?;
         let (backend, by_suspending) = (metered.id.clone(), metered.backend.limits_by_suspending());
         let (harvest, mut loaded, settled, mut judged) = tokio::task::spawn_blocking(move || {
             let settled = settle(&loaded.book, &harvest, now, &rules);
@@ -123,6 +124,7 @@ impl Collector {
                 now,
                 rules: &rules,
                 by_suspending,
+                sold: &sold,
             };
             let judged = match reach {
                 Reach::History => JudgedPoll::default(),
@@ -293,10 +295,10 @@ fn crashed(error: &tokio::task::JoinError) -> BackendError {
 }
 
 /// Renews a lease while a poll lasts.
-struct Heartbeat(tokio::task::JoinHandle<()>);
+pub(super) struct Heartbeat(tokio::task::JoinHandle<()>);
 
 impl Heartbeat {
-    fn start(collector: &Collector, lease: Lease) -> Heartbeat {
+    pub(super) fn start(collector: &Collector, lease: Lease) -> Heartbeat {
         let (store, clock) = (collector.store.clone(), collector.clock);
         Heartbeat(tokio::spawn(async move {
             loop {

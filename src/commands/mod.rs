@@ -1,8 +1,10 @@
 //! The command line: one file per command, each thin.
 
+mod adjust;
 mod backfill;
 mod check;
 mod explain;
+mod map;
 mod outbox;
 mod plan;
 mod policy;
@@ -53,10 +55,14 @@ enum Command {
     Explain(explain::Explain),
     /// Which policy accounts are under and why; reconcile, pin and unpin by hand
     Policy(policy::PolicyCommand),
+    /// Accounts against WHMCS services: mapped, unmapped, missing, ambiguous
+    Map(map::Map),
     /// What waits to be told or done, what gave up and why
     Outbox(outbox::Outbox),
     /// Who would be notified, limited or restored if this config were live; touches nothing
     Plan(plan::Plan),
+    /// A correction record with author and reason; nothing is edited in place
+    Adjust(adjust::Adjust),
     /// Whether the journal holds, and whether every stored day is what it says
     Verify(verify::Verify),
     /// Settles the journal again with this version and lists every day that would differ; writes nothing
@@ -163,8 +169,10 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Usage(command) => command.run().await,
             Command::Explain(command) => command.run().await,
             Command::Policy(command) => command.run().await,
+            Command::Map(command) => command.run().await,
             Command::Outbox(command) => command.run().await,
             Command::Plan(command) => command.run().await,
+            Command::Adjust(command) => command.run().await,
             Command::Verify(command) => command.run().await,
             Command::Replay(command) => command.run().await,
             Command::Prune(command) => command.run().await,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::table::Table;
 use super::{ConfigArg, Outcome, print, print_json};
-use crate::collector::Docket;
+use crate::collector::{Docket, Sold};
 use crate::quota::{Occasion, Verdict, decide};
 use crate::store::{EntryState, Promise};
 
@@ -51,6 +51,7 @@ impl Plan {
         }
         for metered in &config.backends {
             let loaded = store.load(&metered.id, None).await?;
+            let sold = Sold::of(&store, &metered.id, metered.whmcs_server).await?;
             let docket = Docket {
                 limits: &config.limits,
                 backend: &metered.id,
@@ -58,6 +59,7 @@ impl Plan {
                 now,
                 rules: &rules,
                 by_suspending: metered.backend.limits_by_suspending(),
+                sold: &sold,
             };
             let decided = decide(docket.standing(), loaded.present().count(), now);
             for verdict in &decided.verdicts {

@@ -95,7 +95,7 @@ impl PolicyCommand {
     }
 }
 
-fn key(backend: &str, account: &str) -> Result<AccountKey, Failure> {
+pub(super) fn key(backend: &str, account: &str) -> Result<AccountKey, Failure> {
     let misused = |error: crate::domain::InvalidName| Failure::Misused(error.to_string());
     let backend = BackendId::new(backend).map_err(misused)?;
     Ok(AccountKey { backend, name: AccountName::new(account).map_err(misused)? })

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
 use crate::domain::{AccountName, BackendId, Meter, UsageDay};
-use crate::metering::{DayChange, Rules, settle};
+use crate::metering::{DayChange, Rules};
 use crate::store::{MonthSum, Store, StoreError};
 
 #[derive(Debug, Args)]
@@ -104,7 +104,7 @@ async fn replay(
         let Some(last) = entries.last().map(|entry| entry.entry) else { break };
         for entry in entries.iter().filter(|entry| entry.failed.is_none()) {
             book.last_look = entry.last_look;
-            let settled = settle(&book, &entry.harvest, entry.at, rules);
+            let settled = entry.settled(&book, rules);
             for change in &settled.changes {
                 add(&mut would_be, &change.account, change.meter, &change.days);
             }

@@ -1,16 +1,12 @@
 //! `whmeter usage`: the numbers, by account and meter, as table, JSON or CSV.
 
-use std::collections::BTreeMap;
-
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::domain::{
-    AccountKey, AccountName, BackendId, BillingPeriod, BillingZone, Meter, Minutes, Month, UsageDay,
-};
-use crate::store::{DayPoint, Store, StoreError, Usage as Sum, UsageQuery};
+use crate::domain::{AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, UsageDay};
+use crate::store::{self, Store, Total, UsageQuery};
 
 #[derive(Debug, Args)]
 pub(super) struct Usage {
@@ -58,15 +54,6 @@ enum Format {
     Csv,
 }
 
-/// One row: a meter of an account over a span of days.
-struct Row {
-    account: AccountKey,
-    meter: Meter,
-    span: BillingPeriod,
-    sum: Sum,
-    complete: bool,
-}
-
 fn misused(error: impl std::fmt::Display) -> Failure {
     Failure::Misused(error.to_string())
 }
@@ -112,26 +99,16 @@ impl Usage {
         query: &UsageQuery,
         period: BillingPeriod,
         zone: BillingZone,
-    ) -> Result<Vec<Row>, Failure> {
-        let days = store.days(query, period).await?;
-        let mut sums: BTreeMap<(AccountKey, Meter, Span), Sum> = BTreeMap::new();
-        if self.by == Some(By::Day) {
-            self.say_what_is_folded(store, query, period).await?;
-        } else {
-            for (account, meter, month, sum) in folded(store, query, period).await? {
-                add(&mut sums, (account, meter, self.span(month.first(), period)), meter, &sum)?;
+    ) -> Result<Vec<Total>, Failure> {
+        let by = match self.by {
+            None => store::By::Period,
+            Some(By::Month) => store::By::Month,
+            Some(By::Day) => {
+                self.say_what_is_folded(store, query, period).await?;
+                store::By::Day
             }
-        }
-        for DayPoint { account, meter, day, amount, estimated, held, covered } in days {
-            let sum = Sum { amount, estimated, held, covered };
-            add(&mut sums, (account, meter, self.span(day, period)), meter, &sum)?;
-        }
-        let row = |((account, meter, span), sum): ((AccountKey, Meter, Span), Sum)| {
-            let span = BillingPeriod::new(span.0, span.1).map_err(misused)?;
-            let whole: Minutes = zone.minutes_of(span);
-            Ok(Row { account, meter, span, complete: sum.covered >= whole, sum })
         };
-        sums.into_iter().map(row).collect()
+        store.totals(query, period, by, zone).await.map_err(|error| Failure::Tried(error.to_string()))
     }
 
     /// Days that are folded are not days of nothing: it is said that they are there.
@@ -152,50 +129,6 @@ impl Usage {
         }
         Ok(())
     }
-
-    /// The span that a day is shown in.
-    fn span(&self, day: UsageDay, period: BillingPeriod) -> Span {
-        let (first, next) = match self.by {
-            None => (period.first(), period.next()),
-            Some(By::Day) => (day, day.next()),
-            Some(By::Month) => (day.month().first(), day.month().next().first()),
-        };
-        (first.max(period.first()), next.min(period.next()))
-    }
-}
-
-type Span = (UsageDay, UsageDay);
-
-fn add(
-    sums: &mut BTreeMap<(AccountKey, Meter, Span), Sum>,
-    key: (AccountKey, Meter, Span),
-    meter: Meter,
-    later: &Sum,
-) -> Result<(), StoreError> {
-    match sums.get_mut(&key) {
-        Some(sum) => sum.add(meter, later),
-        None => {
-            sums.insert(key, later.clone());
-            Ok(())
-        }
-    }
-}
-
-/// Folded months that lie in the period as a whole; of one cut in two nobody knows the parts any more.
-async fn folded(
-    store: &Store,
-    query: &UsageQuery,
-    period: BillingPeriod,
-) -> Result<Vec<(AccountKey, Meter, Month, Sum)>, Failure> {
-    let last = period.days().last().unwrap_or(period.first()).month();
-    let months = store.folded_months(query, period.first().month(), last).await?;
-    let whole = |month: Month| month.first() >= period.first() && month.next().first() <= period.next();
-    if let Some((_, _, month, _)) = months.iter().find(|(_, _, month, _)| !whole(*month)) {
-        let why =
-            format!("the days of {month} are folded into its month; ask for whole months (--month {month})");
-        return Err(Failure::Tried(why));
-    }
-    Ok(months)
 }
 
 /// A row as JSON. Byte-minutes outgrow 64 bits, and are written as a whole number all the same.
@@ -212,21 +145,21 @@ struct Shape<'a> {
     complete: bool,
 }
 
-fn shape(row: &Row) -> Shape<'_> {
+fn shape(row: &Total) -> Shape<'_> {
     Shape {
         backend: row.account.backend.as_str(),
         account: row.account.name.as_str(),
         meter: row.meter.name(),
         from: row.span.first().to_string(),
         to: row.span.next().to_string(),
-        bytes: row.sum.amount.get(),
-        estimated_bytes: row.sum.estimated.get(),
-        held_byte_minutes: row.sum.held.get(),
+        bytes: row.usage.amount.get(),
+        estimated_bytes: row.usage.estimated.get(),
+        held_byte_minutes: row.usage.held.get(),
         complete: row.complete,
     }
 }
 
-fn show_csv(rows: &[Row]) {
+fn show_csv(rows: &[Total]) {
     print("backend,account,meter,from,to,bytes,estimated_bytes,held_byte_minutes,complete");
     for row in rows {
         let cells = [
@@ -235,9 +168,9 @@ fn show_csv(rows: &[Row]) {
             row.meter.to_string(),
             row.span.first().to_string(),
             row.span.next().to_string(),
-            row.sum.amount.to_string(),
-            row.sum.estimated.to_string(),
-            row.sum.held.get().to_string(),
+            row.usage.amount.to_string(),
+            row.usage.estimated.to_string(),
+            row.usage.held.get().to_string(),
             row.complete.to_string(),
         ];
         print(cells.join(","));
@@ -253,20 +186,20 @@ fn csv(text: &str) -> String {
     if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
-fn show_table(rows: &[Row]) {
+fn show_table(rows: &[Total]) {
     let mut table =
         Table::new(&["backend", "account", "meter", "from", "to", "bytes>", "average>", "estimated>", ""]);
     for row in rows {
-        let average = row.sum.held.average(row.sum.covered).filter(|_| row.meter == Meter::StorageUsed);
+        let average = row.usage.held.average(row.usage.covered).filter(|_| row.meter == Meter::StorageUsed);
         table.row([
             row.account.backend.to_string(),
             row.account.name.to_string(),
             row.meter.to_string(),
             row.span.first().to_string(),
             row.span.next().to_string(),
-            grouped(row.sum.amount),
+            grouped(row.usage.amount),
             average.map(grouped).unwrap_or_default(),
-            if row.sum.estimated.get() > 0 { grouped(row.sum.estimated) } else { String::new() },
+            if row.usage.estimated.get() > 0 { grouped(row.usage.estimated) } else { String::new() },
             if row.complete { String::new() } else { "not complete".into() },
         ]);
     }

@@ -14,12 +14,14 @@ impl Dispatcher {
         letter: &Letter,
     ) -> Result<(), StoreError> {
         let panel = desk.panels.get(&entry.account.backend);
+        // Where WHMCS has told its services, the mail need not ask for the service by its name.
+        let sold = self.inner.store.service_of(&entry.account).await?;
         let delivery = Delivery {
             letter,
             kind: panel.map_or("", |panel| panel.kind),
             server: panel.and_then(|panel| u32::try_from(panel.server?).ok()),
-            service: None,
-            product: None,
+            service: sold.and_then(|service| u64::try_from(service).ok()),
+            product: letter.address.product.as_deref(),
             now: self.now(),
             tried_at: entry.tried_at,
         };

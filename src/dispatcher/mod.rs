@@ -252,7 +252,11 @@ impl Dispatcher {
             .iter()
             .filter_map(|firing| {
                 let panel = desk.panels.get(&firing.letter.account.backend)?;
-                Some(Firing { letter: &firing.letter, kind: panel.kind, product: None })
+                Some(Firing {
+                    letter: &firing.letter,
+                    kind: panel.kind,
+                    product: firing.letter.address.product.as_deref(),
+                })
             })
             .collect();
         if let Err(error) = desk.channels.keep_firing(&told, self.now()).await {

@@ -8,6 +8,7 @@ mod calendar;
 mod harvest;
 mod meter;
 mod reading;
+mod service;
 mod time;
 
 pub use account::{AccountKey, AccountName, BackendId, InvalidName, Source};
@@ -16,4 +17,5 @@ pub use calendar::{BillingPeriod, BillingZone, Month, UsageDay};
 pub use harvest::{Estimate, Facts, Harvest, Harvested, Reason, Unclaimed, Unread};
 pub use meter::{Meter, Nature, UnknownMeter};
 pub use reading::{Epoch, Policy, Reading};
+pub use service::{Mapping, Service, Services};
 pub use time::{InvalidTime, Minutes, Seconds, Span, Timestamp};

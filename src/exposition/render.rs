@@ -214,7 +214,13 @@ impl Pen<'_, '_> {
         for part in [kind, "\",package=\"", &package, "\",domain=\"", &domain] {
             line.extend_from_slice(part.as_bytes());
         }
-        line.extend_from_slice(b"\",service=\"\",client=\"\",product=\"\"} 1\n");
+        let (mut id, mut client) = (itoa::Buffer::new(), itoa::Buffer::new());
+        let service = standing.service();
+        let (id, client) = service.map_or(("", ""), |s| (id.format(s.id), client.format(s.client)));
+        let product = escape(service.and_then(|service| service.product.as_deref()).unwrap_or_default());
+        for part in ["\",service=\"", id, "\",client=\"", client, "\",product=\"", &product, "\"} 1\n"] {
+            line.extend_from_slice(part.as_bytes());
+        }
     }
 
     fn number(&mut self, family: usize, end: &str, value: u64) {

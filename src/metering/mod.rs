@@ -3,6 +3,7 @@
 //! [`settle`] is a pure function in whole bytes. It never guesses: what a panel did not prove is not
 //! counted, and a [`Note`] says so.
 
+mod adjust;
 mod book;
 mod change;
 mod counter;
@@ -20,6 +21,7 @@ mod properties;
 #[cfg(test)]
 mod runs;
 
+pub use adjust::{Adjustment, CannotAdjust, adjust};
 pub use book::{AccountBook, Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
 pub use change::{DayChange, Rules, SeriesChange, Settled};
 pub use note::{Note, Noted};

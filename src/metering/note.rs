@@ -77,6 +77,15 @@ pub enum Note {
     Contradiction,
     /// A sum beyond what can be stored; the reading is not believed.
     TooLarge,
+    /// Somebody has corrected a day by hand.
+    Adjusted {
+        /// Bytes added, or taken away.
+        amount: i128,
+        /// Who.
+        author: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// A note and what it is about.
@@ -111,6 +120,7 @@ impl Note {
             Note::ClockAhead { .. } => "clock_ahead",
             Note::Contradiction => "contradiction",
             Note::TooLarge => "too_large",
+            Note::Adjusted { .. } => "adjusted",
         }
     }
 }
@@ -146,6 +156,9 @@ impl fmt::Display for Note {
             Note::ClockAhead { at } => write!(f, "the panel's clock is ahead: it says {at}"),
             Note::Contradiction => f.write_str("two different answers for one instant; neither believed"),
             Note::TooLarge => f.write_str("sum too large to store; reading not believed"),
+            Note::Adjusted { amount, author, reason } => {
+                write!(f, "corrected by {amount:+} B by {author}: {reason}")
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use litemap::LiteMap;
 
-use super::letter::{Letter, Occasion};
+use super::letter::{Address, Letter, Occasion};
 use super::rule::Rule;
 use super::state::{Crossing, Crossings, Hold};
 use crate::domain::{AccountKey, AccountName, Bytes, Meter, Month, Policy, Timestamp};
@@ -40,6 +40,8 @@ pub struct Subject<'a> {
     pub suspended: bool,
     /// The policy the panel shows.
     pub shown: Option<Policy>,
+    /// The product it was sold as, where WHMCS has told it.
+    pub product: Option<String>,
     /// Every meter that has a rule or a crossing.
     pub meters: Vec<Judged<'a>>,
     /// What is crossed so far.
@@ -363,7 +365,7 @@ fn letters(
             What::Due(number) => &[Occasion::Reminder(number)],
         };
         for occasion in occasions {
-            let wording = turn.rule.map(|rule| &rule.wording);
+            let wording = turn.rule.map(|rule| rule.wording.address(*occasion)).unwrap_or_default();
             letters.push(Letter {
                 occasion: *occasion,
                 account: subject.account.clone(),
@@ -374,7 +376,7 @@ fn letters(
                 limit: turn.judged.limit.unwrap_or(Bytes::ZERO),
                 since: turn.since,
                 at: now,
-                address: wording.map(|wording| wording.address(*occasion)).unwrap_or_default(),
+                address: Address { product: subject.product.clone(), ..wording },
             });
         }
     }

@@ -154,6 +154,8 @@ pub struct Address {
     pub template: Option<String>,
     /// Addresses for mail that does not go through WHMCS.
     pub mail_to: Vec<String>,
+    /// The product the account was sold as, when the crossing began: part of an alert's identity.
+    pub product: Option<String>,
 }
 
 impl Letter {

@@ -98,7 +98,7 @@ impl Wording {
             Occasion::Restored => &self.restored_template,
             _ => &self.template,
         };
-        Address { template: template.clone(), mail_to: self.mail_to.clone() }
+        Address { template: template.clone(), mail_to: self.mail_to.clone(), product: None }
     }
 }
 

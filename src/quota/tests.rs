@@ -58,6 +58,7 @@ impl Account {
             account,
             suspended: self.suspended,
             shown: self.shown,
+            product: None,
             meters: vec![Judged {
                 meter: self.meter,
                 rule: self.rule.as_ref().map(|rule| (0, rule)),

@@ -77,13 +77,24 @@ impl Store {
 
     /// The newest acts, of one account or of all, newest first.
     pub async fn acts(&self, of: Option<&AccountKey>, most: usize) -> Result<Vec<Audited>, StoreError> {
-        let filter = if of.is_some() { "WHERE backend = ? AND account = ?" } else { "" };
+        self.acts_before(of, None, most).await
+    }
+
+    /// The same, older than the one with the number `before`.
+    pub async fn acts_before(
+        &self,
+        of: Option<&AccountKey>,
+        before: Option<i64>,
+        most: usize,
+    ) -> Result<Vec<Audited>, StoreError> {
+        let filter = if of.is_some() { "AND backend = ? AND account = ?" } else { "" };
         let sql = format!(
             "SELECT id, at, actor, backend, account, action, before_it, after_it, why, answer FROM audit
-            {filter} ORDER BY id DESC LIMIT {most}"
+            WHERE id < ? {filter} ORDER BY id DESC LIMIT {most}"
         );
-        let cells: Vec<Cell> =
-            of.map(|key| vec![key.backend.as_str().into(), key.name.as_str().into()]).unwrap_or_default();
+        let of = of.map(|key| [key.backend.as_str().into(), key.name.as_str().into()]);
+        let before = Cell::from(before.unwrap_or(i64::MAX));
+        let cells: Vec<Cell> = std::iter::once(before).chain(of.into_iter().flatten()).collect();
         let mut on = self.readers.acquire().await?;
         let mut acts = Vec::new();
         for row in rows(&mut on, self.dialect, &sql, cells).await? {

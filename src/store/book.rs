@@ -87,8 +87,8 @@ impl Store {
         by_id: &mut HashMap<i64, AccountName>,
     ) -> Result<(), StoreError> {
         let sql = "SELECT id, name, first_seen, gone_at, back_at, suspended, policy, package, domain, storage_limit,
-            trouble, trouble_since, allowed_storage, allowed_in, allowed_out, allowed_total
-            FROM account WHERE backend = ?";
+            trouble, trouble_since, allowed_storage, allowed_in, allowed_out, allowed_total,
+            mapping, service, client, tenant, product FROM account WHERE backend = ?";
         for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
             let mut columns = Columns::of(&row);
             let (id, name, standing) = account_columns(&mut columns)?;

@@ -10,10 +10,11 @@ use super::book::Loaded;
 use super::journal::{append, body_of, failure_body};
 use super::put::ChangedSeries;
 use super::seen::changed_accounts;
+use super::services::MappedTo;
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Reason, Timestamp};
-use crate::metering::Settled;
+use crate::metering::{Adjustment, Settled};
 use crate::quota::{Channel, Decided};
 
 /// A poll ready to be committed.
@@ -38,6 +39,8 @@ pub struct Poll<'a> {
 pub struct JudgedPoll<'a> {
     /// The limits in force, of every account that was looked at.
     pub limits: HashMap<AccountName, LiteMap<Meter, Bytes>>,
+    /// The services of the accounts that were looked at; of others nothing changes.
+    pub mapped: HashMap<AccountName, MappedTo>,
     /// What was decided.
     pub decided: Decided,
     /// The channels its letters go by.
@@ -72,13 +75,44 @@ impl Store {
         loaded: &mut Loaded,
         poll: Poll<'_>,
     ) -> Result<Committed, StoreError> {
+        self.commit_with(lease, loaded, poll, None).await
+    }
+
+    /// Writes a correction under the lease, by the same way as a poll: days, month, and its own entry in the
+    /// journal.
+    pub async fn commit_adjustment(
+        &self,
+        lease: &Lease,
+        loaded: &mut Loaded,
+        adjustment: &Adjustment,
+        settled: Settled,
+        at: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        let (sql, name) = ("SELECT kind FROM backend WHERE name = ?", lease.backend.as_str());
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, sql, [name.into()]).await?;
+        let kind = found.first().map_or(Ok(String::new()), |row| Columns::of(row).text())?;
+        drop(on);
+        let harvest = Harvest::new();
+        let judged = JudgedPoll::default();
+        let poll = Poll { at, kind: &kind, harvest: &harvest, settled, reach: Reach::History, judged };
+        self.commit_with(lease, loaded, poll, Some(adjustment)).await
+    }
+
+    async fn commit_with(
+        &self,
+        lease: &Lease,
+        loaded: &mut Loaded,
+        poll: Poll<'_>,
+        adjustment: Option<&Adjustment>,
+    ) -> Result<Committed, StoreError> {
         let accounts = changed_accounts(loaded, &poll);
         let before = loaded.version;
         let verdicts = &poll.judged.decided.verdicts;
         let quiet = accounts.is_empty() && poll.settled.changes.is_empty() && verdicts.is_empty();
         let version = if quiet { before } else { before + 1 };
         let body = trace_span!("journal")
-            .in_scope(|| body_of(poll.harvest, &poll.settled, loaded.book.last_look, poll.at))?;
+            .in_scope(|| body_of(poll.harvest, &poll.settled, loaded.book.last_look, poll.at, adjustment))?;
 
         let mut tx = self.begin_write().await?;
         let last = self.claim_version(&mut tx, lease, before).await?;

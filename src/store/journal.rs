@@ -11,7 +11,7 @@ use sqlx::AnyConnection;
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
 use crate::domain::{AccountName, BackendId, Harvest, Meter, Timestamp, UsageDay};
-use crate::metering::DayChange;
+use crate::metering::{Adjustment, Book, DayChange, Rules, Settled, adjust, settle};
 
 mod belief;
 mod body;
@@ -37,8 +37,22 @@ pub struct JournalEntry {
     pub harvest: Harvest,
     /// What was made of it.
     pub made: Vec<Made>,
+    /// The correction it is, where it is no poll.
+    pub adjusted: Option<Adjustment>,
     /// Why the poll failed, where it did: reason and words.
     pub failed: Option<(String, String)>,
+}
+
+impl JournalEntry {
+    /// Settles it again: a poll by what the panel said, a correction by what was asked for.
+    pub fn settled(&self, book: &Book, rules: &Rules) -> Settled {
+        match &self.adjusted {
+            // It was possible once; where it is not any more nothing of it is left, which replay shows.
+            Some(adjustment) => adjust(book, adjustment, self.at)
+                .unwrap_or_else(|_| Settled { last_look: book.last_look, ..Settled::default() }),
+            None => settle(book, &self.harvest, self.at, rules),
+        }
+    }
 }
 
 /// What an entry made of one series.

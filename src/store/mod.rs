@@ -17,8 +17,10 @@ mod prune;
 mod put;
 mod quota;
 mod seen;
+mod services;
 mod sql;
 mod standing;
+mod totals;
 mod usage;
 
 use std::collections::HashMap;
@@ -36,7 +38,9 @@ pub use open::StoreSettings;
 pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};
 pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
+pub use services::{MappedTo, PutServices, ServiceList, ServiceRef};
 pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Stamp, Standing};
+pub use totals::{By, CannotSum, Total};
 pub use usage::{DayPoint, Usage, UsageQuery};
 
 use crate::domain::BackendId;
@@ -50,4 +54,5 @@ pub struct Store {
     readers: AnyPool,
     settings: Arc<StoreSettings>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
+    lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
 }

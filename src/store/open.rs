@@ -90,6 +90,7 @@ impl Store {
             readers,
             settings: Arc::new(settings),
             standings: Arc::new(RwLock::new(HashMap::new())),
+            lists: Arc::default(),
         })
     }
 

@@ -4,13 +4,16 @@
 //! it was delivered, given up or dropped, each of which can be read here afterwards.
 
 use sqlx::AnyConnection;
-use sqlx::any::AnyRow;
 
-use super::quota::{account, meter};
 use super::sql::{Cell, Columns, Upsert, rows, run};
 use super::{Store, StoreError};
 use crate::domain::{AccountKey, BackendId, Policy, Seconds, Timestamp};
-use crate::quota::{Address, Channel, Letter, Occasion, Switch};
+use crate::quota::{Channel, Letter};
+
+mod row;
+
+use row::{COLUMNS, entry};
+pub(super) use row::{letter_cells, switch_cells};
 
 /// A claim lasts this long: whoever dies with it keeps others out no longer.
 const CLAIM: Seconds = Seconds::new(15 * 60);
@@ -22,11 +25,6 @@ const CLOCK_WAS_SET_BACK: (Seconds, Seconds) = (Seconds::new(2 * 3600), Seconds:
 
 /// The channel of switches.
 pub(super) const POLICY: &str = "policy";
-
-/// The columns of an entry, in the order [`entry`] reads them.
-const COLUMNS: &str = "o.id, o.letter, o.channel, o.occasion, o.backend, o.account, o.meter, o.threshold,
-    o.episode, o.reminder, o.used, o.allowed, o.since, o.template, o.mail_to, o.why, o.made_at, o.waits_for,
-    o.state, o.due_at, o.attempts, o.tried_at, o.said, o.ended_at";
 
 /// One promise and how far it has come.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,11 +164,11 @@ impl Store {
     pub(super) async fn put_entries(
         &self,
         on: &mut AnyConnection,
-        cells: Vec<[Cell; 21]>,
+        cells: Vec<[Cell; 22]>,
     ) -> Result<(), StoreError> {
         use super::dialect::Merge::{Keep, Replace};
         // A key that is there already is the same promise: it keeps its state, whoever decided it again.
-        const REST: [(&str, super::dialect::Merge); 19] = [
+        const REST: [(&str, super::dialect::Merge); 20] = [
             ("id", Keep),
             ("occasion", Keep),
             ("backend", Keep),
@@ -184,6 +182,7 @@ impl Store {
             ("since", Keep),
             ("template", Keep),
             ("mail_to", Keep),
+            ("product", Keep),
             ("why", Keep),
             ("made_at", Replace),
             ("waits_for", Keep),
@@ -301,13 +300,24 @@ impl Store {
 
     /// The entries of these states, newest first, at most `most`.
     pub async fn entries(&self, states: &[EntryState], most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.entries_before(states, None, most).await
+    }
+
+    /// The same, older than the one with the number `before`.
+    pub async fn entries_before(
+        &self,
+        states: &[EntryState],
+        before: Option<i64>,
+        most: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
         let names: Vec<String> = states.iter().map(|state| format!("'{}'", state.name())).collect();
         let sql = format!(
-            "SELECT {COLUMNS} FROM outbox o WHERE o.state IN ({}) ORDER BY o.id DESC LIMIT {most}",
+            "SELECT {COLUMNS} FROM outbox o WHERE o.state IN ({}) AND o.id < ? ORDER BY o.id DESC LIMIT {most}",
             names.join(", ")
         );
         let mut on = self.readers.acquire().await?;
-        rows(&mut on, self.dialect, &sql, []).await?.iter().map(entry).collect()
+        let before = [before.unwrap_or(i64::MAX).into()];
+        rows(&mut on, self.dialect, &sql, before).await?.iter().map(entry).collect()
     }
 
     /// The newest waiting switch of an account.
@@ -397,131 +407,4 @@ impl Store {
         }
         Ok(firing)
     }
-}
-
-pub(super) fn switch_cells(id: i64, switch: &Switch) -> [Cell; 21] {
-    let nothing = || Cell::from(0i64);
-    [
-        switch.key().as_str().into(),
-        POLICY.into(),
-        id.into(),
-        switch.to.name().into(),
-        switch.account.backend.as_str().into(),
-        switch.account.name.as_str().into(),
-        Cell::Text(None),
-        nothing(),
-        i64::from(switch.number).into(),
-        nothing(),
-        nothing(),
-        nothing(),
-        switch.at.into(),
-        Cell::Text(None),
-        Cell::Text(None),
-        switch.why.as_str().into(),
-        switch.at.into(),
-        Cell::Int(None),
-        EntryState::Waiting.name().into(),
-        switch.at.into(),
-        nothing(),
-    ]
-}
-
-pub(super) fn letter_cells(
-    id: i64,
-    channel: Channel,
-    letter: &Letter,
-    waits_for: Option<i64>,
-    at: Timestamp,
-) -> [Cell; 21] {
-    let reminder = match letter.occasion {
-        Occasion::Reminder(number) => number,
-        _ => 0,
-    };
-    let mail_to = letter.address.mail_to.join(",");
-    [
-        letter.key().as_str().into(),
-        channel.name().into(),
-        id.into(),
-        letter.occasion.name().into(),
-        letter.account.backend.as_str().into(),
-        letter.account.name.as_str().into(),
-        letter.meter.name().into(),
-        i64::from(letter.threshold).into(),
-        i64::from(letter.episode).into(),
-        i64::from(reminder).into(),
-        letter.used.into(),
-        letter.limit.into(),
-        letter.since.into(),
-        letter.address.template.as_deref().into(),
-        Some(mail_to.as_str()).filter(|to| !to.is_empty()).into(),
-        Cell::Text(None),
-        at.into(),
-        Cell::Int(waits_for),
-        EntryState::Waiting.name().into(),
-        at.into(),
-        Cell::from(0i64),
-    ]
-}
-
-/// Reads a row of [`COLUMNS`].
-fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
-    let mut columns = Columns::of(row);
-    let (id, key, channel, occasion) = (columns.int()?, columns.text()?, columns.text()?, columns.text()?);
-    let backend = columns.text()?;
-    let backend = BackendId::new(&backend).map_err(|error| StoreError::corrupt(error, "a backend"))?;
-    let account = AccountKey { backend, name: account(&columns.text()?)? };
-    let meter = columns.maybe_text()?.map(|name| meter(&name)).transpose()?;
-    let (threshold, episode, reminder) = (columns.small()?, columns.small()?, columns.small()?);
-    let (used, limit, since) = (columns.bytes()?, columns.bytes()?, columns.time()?);
-    let (template, mail_to, why) = (columns.maybe_text()?, columns.maybe_text()?, columns.maybe_text()?);
-    let made_at = columns.time()?;
-    let promise = match (Channel::ALL.into_iter().find(|known| known.name() == channel), meter) {
-        (Some(channel), Some(meter)) => {
-            let mail_to = mail_to.map(|to| to.split(',').map(str::to_string).collect()).unwrap_or_default();
-            let letter = Letter {
-                occasion: occasion_of(&occasion, reminder)?,
-                account: account.clone(),
-                meter,
-                threshold,
-                episode,
-                used,
-                limit,
-                since,
-                at: made_at,
-                address: Address { template, mail_to },
-            };
-            Promise::Tell(channel, letter)
-        }
-        _ if channel == POLICY => {
-            let to = super::standing::policy(Some(occasion))?.unwrap_or(Policy::Standard);
-            Promise::Switch { to, why: why.unwrap_or_default() }
-        }
-        _ => return Err(StoreError::corrupt(channel, "a channel")),
-    };
-    let waits_for = columns.maybe_int()?;
-    let state = columns.text()?;
-    let state = EntryState::ALL.into_iter().find(|known| known.name() == state);
-    Ok(Entry {
-        id,
-        key,
-        account,
-        promise,
-        made_at,
-        waits_for,
-        state: state.ok_or_else(|| StoreError::corrupt("another word", "a state of an outbox entry"))?,
-        due_at: columns.time()?,
-        attempts: columns.small()?,
-        tried_at: columns.maybe_time()?,
-        said: columns.maybe_text()?,
-        ended_at: columns.maybe_time()?,
-    })
-}
-
-fn occasion_of(name: &str, reminder: u32) -> Result<Occasion, StoreError> {
-    let known = [Occasion::Limited, Occasion::Restored, Occasion::Failed, Occasion::Resolved];
-    if name == Occasion::Notify.name() {
-        return Ok(if reminder > 0 { Occasion::Reminder(reminder) } else { Occasion::Notify });
-    }
-    let found = known.into_iter().find(|occasion| occasion.name() == name);
-    found.ok_or_else(|| StoreError::corrupt(name, "an occasion"))
 }

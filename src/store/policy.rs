@@ -80,7 +80,11 @@ impl Store {
         kept.ok_or_else(|| StoreError::corrupt("nothing", "a row of policy"))
     }
 
-    async fn account_id(&self, on: &mut AnyConnection, account: &AccountKey) -> Result<i64, StoreError> {
+    pub(super) async fn account_id(
+        &self,
+        on: &mut AnyConnection,
+        account: &AccountKey,
+    ) -> Result<i64, StoreError> {
         let sql = "SELECT id FROM account WHERE backend = ? AND name = ?";
         let cells = [account.backend.as_str().into(), account.name.as_str().into()];
         let found = rows(on, self.dialect, sql, cells).await?;

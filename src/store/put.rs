@@ -9,6 +9,7 @@ use tracing::instrument;
 
 use super::book::{KnownAccount, Loaded, placed_text};
 use super::dialect::Merge::{Add, Keep, Replace};
+use super::services::mapped_cells;
 use super::sql::{Cell, Columns, Upsert, held_cells, rows, run};
 use super::{AccountStanding, Lease, Store, StoreError};
 use crate::domain::{AccountName, Epoch, Harvest, Meter, Nature, Source, Span, UsageDay};
@@ -63,7 +64,7 @@ impl Store {
             cells.push(account_cells(id, lease.backend.as_str(), &name, &standing, version));
             known.insert(name, KnownAccount { id, series, standing });
         }
-        const REST: [(&str, super::dialect::Merge); 17] = [
+        const REST: [(&str, super::dialect::Merge); 22] = [
             ("backend", Keep),
             ("name", Keep),
             ("first_seen", Keep),
@@ -80,6 +81,11 @@ impl Store {
             ("allowed_in", Replace),
             ("allowed_out", Replace),
             ("allowed_total", Replace),
+            ("mapping", Replace),
+            ("service", Replace),
+            ("client", Replace),
+            ("tenant", Replace),
+            ("product", Replace),
             ("changed", Replace),
         ];
         Upsert { table: "account", keys: &["id"], rest: &REST }.put(on, self.dialect, cells).await?;
@@ -223,9 +229,10 @@ fn account_cells(
     name: &AccountName,
     account: &AccountStanding,
     version: i64,
-) -> [Cell; 18] {
+) -> [Cell; 23] {
     let limit = |meter| account.limits.get(&meter).copied().into();
     let [storage, inwards, outwards, total] = Meter::ALL.map(limit);
+    let [mapping, service, client, tenant, product] = mapped_cells(account.mapped.as_ref());
     [
         id.into(),
         backend.into(),
@@ -244,6 +251,11 @@ fn account_cells(
         inwards,
         outwards,
         total,
+        mapping,
+        service,
+        client,
+        tenant,
+        product,
         version.into(),
     ]
 }

@@ -21,7 +21,9 @@ pub(super) fn changed_accounts(loaded: &Loaded, poll: &Poll<'_>) -> BTreeMap<Acc
         let wanted = loaded.holds.get(name).map(|hold| hold.wanted);
         let ours =
             wanted == Some(Policy::Limited) || harvested.unread.iter().any(|unread| unread.meter.is_none());
+        let mapped = poll.judged.mapped.get(name).or(known.and_then(|known| known.mapped.as_ref()));
         let now = AccountStanding {
+            mapped: mapped.cloned(),
             // What we have not limited is not limited by us, also where the panel shows neither policy.
             policy: harvested.facts.policy.or((!ours).then_some(Policy::Standard)),
             limits: limits.cloned().unwrap_or_default(),
@@ -60,6 +62,7 @@ fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -
         storage_limit: facts.storage_limit,
         trouble,
         limits: LiteMap::new(),
+        mapped: None,
         series: Vec::new(),
     }
 }

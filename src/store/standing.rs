@@ -8,9 +8,10 @@ use std::sync::{Arc, PoisonError};
 use litemap::LiteMap;
 
 use super::book::{Loaded, level_belief, month_to_date};
+use super::services::{MappedTo, ServiceRef, mapped_columns};
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
-use crate::domain::{AccountName, BackendId, Bytes, Meter, Policy, Timestamp};
+use crate::domain::{AccountName, BackendId, Bytes, Mapping, Meter, Policy, Timestamp};
 use crate::metering::{AccountBook, MonthToDate, SeriesBook};
 
 /// Version and acts together: what tells one standing of a backend from another.
@@ -57,6 +58,8 @@ pub struct AccountStanding {
     pub storage_limit: Option<Bytes>,
     /// The limits in force, by the rules, when it was last polled; a meter without one has none.
     pub limits: LiteMap<Meter, Bytes>,
+    /// The service it belongs to, once WHMCS has told its services.
+    pub mapped: Option<MappedTo>,
     /// The reason it could not be read last time, and since when.
     pub trouble: Option<(String, Timestamp)>,
     /// Its meters that were ever read, in the order of [`Meter::ALL`].
@@ -122,6 +125,17 @@ impl AccountStanding {
         self.limits.get(&meter).copied().or(panel)
     }
 
+    /// Whether it is on the panel and nobody is billed for it, as far as WHMCS has told its services.
+    pub fn is_unbilled(&self) -> bool {
+        let mapping = self.mapped.as_ref().map(|mapped| mapped.mapping);
+        self.gone_at.is_none() && matches!(mapping, Some(Mapping::Unmapped | Mapping::Ambiguous))
+    }
+
+    /// The service it belongs to.
+    pub fn service(&self) -> Option<&ServiceRef> {
+        self.mapped.as_ref()?.service.as_ref()
+    }
+
     /// One of its meters.
     pub fn meter(&self, meter: Meter) -> Option<&SeriesStanding> {
         self.series.iter().find(|series| series.meter == meter)
@@ -129,7 +143,7 @@ impl AccountStanding {
 }
 
 /// An account's row: id, name, first_seen, gone_at, back_at, suspended, policy, package, domain,
-/// storage_limit, trouble, trouble_since, the four limits.
+/// storage_limit, trouble, trouble_since, the four limits, the five of the mapping.
 pub(super) fn account_columns(
     columns: &mut Columns<'_>,
 ) -> Result<(i64, AccountName, AccountStanding), StoreError> {
@@ -146,6 +160,7 @@ pub(super) fn account_columns(
         storage_limit: columns.maybe_bytes()?,
         trouble: columns.maybe_text()?.zip(columns.maybe_time()?),
         limits: limits(columns)?,
+        mapped: mapped_columns(columns)?,
         series: Vec::new(),
     };
     Ok((id, name, standing))
@@ -267,7 +282,7 @@ impl Store {
         let changed =
             "SELECT a.id, a.name, a.first_seen, a.gone_at, a.back_at, a.suspended, a.policy, a.package, a.domain,
             a.storage_limit, a.trouble, a.trouble_since, a.allowed_storage, a.allowed_in, a.allowed_out,
-            a.allowed_total FROM account a WHERE a.backend = ? AND (a.changed > ?
+            a.allowed_total, a.mapping, a.service, a.client, a.tenant, a.product FROM account a WHERE a.backend = ? AND (a.changed > ?
             OR EXISTS (SELECT 1 FROM series s WHERE s.account = a.id AND s.changed > ?)
             OR EXISTS (SELECT 1 FROM policy p WHERE p.account = a.id AND p.acted > ?))";
         let cells = || [Cell::from(state.backend.as_str()), since.into(), since.into(), acted.into()];

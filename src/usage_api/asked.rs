@@ -1,11 +1,10 @@
 //! What a request asks for: its query and its tenant, or a problem that says what cannot be read.
 
+use crate::problem::Problem;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
-
-use super::Problem;
 
 /// The query of a request. Texts first, so that a number that is none gets an answer that says so.
 #[derive(Deserialize)]

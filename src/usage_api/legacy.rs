@@ -11,8 +11,9 @@ use super::amount::whole_megabytes;
 use super::asked::Asked;
 use super::routes::month_shape;
 use super::totals::{Answer, answer, each_tenant};
-use super::{Problem, Units, UsageApi, Window};
+use super::{Units, UsageApi, Window};
 use crate::domain::Meter;
+use crate::problem::Problem;
 use crate::store::AccountStanding;
 
 #[derive(Default, Serialize)]

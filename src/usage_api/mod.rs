@@ -7,9 +7,9 @@ mod asked;
 mod history;
 mod legacy;
 mod policy;
-mod problem;
 mod recalculate;
 mod routes;
+mod services;
 mod terms;
 mod totals;
 
@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use serde::Deserialize;
 
 pub use amount::{Base, Unit};
-pub use problem::Problem;
+pub use services::{LONGEST_SERVICES, SERVICES};
 
 use crate::clock::Clock;
 use crate::domain::{AccountName, BackendId, BillingZone, Minutes, Month, Seconds, Timestamp};

@@ -7,9 +7,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asked::Asked;
-use super::routes::{accounts_of, unavailable, unknown};
-use super::{Problem, Recalculation, UsageApi};
-use crate::domain::{AccountKey, AccountName, Policy, Timestamp};
+use super::routes::{accounts_of, unavailable};
+use super::totals::named;
+use super::{Recalculation, UsageApi};
+use crate::domain::{AccountKey, Policy, Timestamp};
+use crate::problem::Problem;
 use crate::quota::Pin;
 
 /// What a body may say.
@@ -58,9 +60,9 @@ pub(super) async fn policy_of(
     let pin = wish.pin()?;
     let standings = api.standings(server).await?;
     accounts_of(&standings, tenant)?;
-    let name = AccountName::new(tenant).map_err(|_| unknown(tenant))?;
-    for standing in standings.iter().filter(|standing| standing.accounts.contains_key(tenant)) {
-        let key = AccountKey { backend: standing.backend.clone(), name: name.clone() };
+    for standing in &standings {
+        let Some((account, _)) = named(standing, tenant) else { continue };
+        let key = AccountKey { backend: standing.backend.clone(), name: account.clone() };
         if let Some(pin) = pin {
             let by = format!("WHMCS server {server}");
             api.store.pin(&key, pin, &by, api.clock.now()).await.map_err(unavailable)?;

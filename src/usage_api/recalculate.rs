@@ -8,9 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::asked::Asked;
-use super::routes::{accounts_of, unknown};
-use super::{Problem, Recalculation, UsageApi};
-use crate::domain::{AccountName, Seconds, Timestamp};
+use super::routes::accounts_of;
+use super::totals::named;
+use super::{Recalculation, UsageApi};
+use crate::domain::{Seconds, Timestamp};
+use crate::problem::Problem;
 
 /// A tenant may be recalculated on request this often.
 const RECALCULATE_EVERY: Seconds = Seconds::new(600);
@@ -19,9 +21,9 @@ pub(super) async fn recalculate_of(api: &UsageApi, tenant: &str, asked: &Asked) 
     let server = asked.needed_server()?;
     let standings = api.standings(server).await?;
     accounts_of(&standings, tenant)?;
-    let account = AccountName::new(tenant).map_err(|_| unknown(tenant))?;
     api.take_recalculation(server, tenant)?;
-    for standing in standings.iter().filter(|standing| standing.accounts.contains_key(tenant)) {
+    for standing in &standings {
+        let Some((account, _)) = named(standing, tenant) else { continue };
         let asked = Recalculation { backend: standing.backend.clone(), account: account.clone() };
         // Nobody listens any more only while the house is being left.
         let _ = api.recalculate.send(asked);

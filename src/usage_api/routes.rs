@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, PoisonError};
 
-use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::{Serialize, Serializer};
 use serde_json::json;
@@ -16,11 +16,13 @@ use super::history::{days, months};
 use super::legacy::legacy_of;
 use super::policy::{EXPECTED, PolicyWish, policy_of};
 use super::recalculate::recalculate_of;
+use super::services::{LONGEST_SERVICES, SERVICES, ServicesTold, services_of};
 use super::terms::Terms;
-use super::totals::{Answer, Values, Withheld, answer, each_tenant, of_tenant};
-use super::{Problem, Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
+use super::totals::{Answer, Values, Withheld, answer, each_tenant, named, of_tenant};
+use super::{Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
-use crate::domain::{AccountName, BillingPeriod, BillingZone, Seconds};
+use crate::domain::{BackendId, BillingPeriod, BillingZone, Seconds};
+use crate::problem::Problem;
 use crate::store::{AccountStanding, Standing, Store, StoreError, UsageQuery};
 use crate::telemetry::Telemetry;
 
@@ -106,6 +108,7 @@ impl UsageApi {
             .route("/v1/whmcs/legacy", get(legacy))
             .route("/v1/whmcs/history/{tenant}", get(history))
             .route("/v1/whmcs/recalc/{tenant}", post(recalculate))
+            .route(SERVICES, put(services).layer(DefaultBodyLimit::max(LONGEST_SERVICES)))
             .with_state(self)
     }
 
@@ -137,6 +140,13 @@ impl UsageApi {
             }
         }
         Ok(standings)
+    }
+
+    /// The WHMCS server a backend answers for.
+    pub(super) fn server_of(&self, backend: &BackendId) -> Option<i64> {
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut found = servers.iter().filter(|(_, backends)| backends.contains(backend));
+        found.next().map(|(server, _)| *server)
     }
 
     fn count_fetch(&self, server: Option<i64>, route: &'static str, response: &Result<Response, Problem>) {
@@ -276,9 +286,9 @@ async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Respo
     let first = today.minus_days(wanted - 1);
     let period = BillingPeriod::new(first.month().first(), today.next())
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let account = AccountName::new(tenant).map_err(|_| unknown(tenant))?;
     let (mut points, mut folded) = (Vec::new(), Vec::new());
-    for standing in standings.iter().filter(|standing| standing.accounts.contains_key(tenant)) {
+    for standing in &standings {
+        let Some((account, _)) = named(standing, tenant) else { continue };
         let backend = Some(standing.backend.clone());
         let query = UsageQuery { backend, account: Some(account.clone()), meter: None };
         points.extend(api.store.days(&query, period).await.map_err(unavailable)?);
@@ -309,6 +319,19 @@ async fn policy(
         Err(error) => Err(Problem::new(error.status(), format!("{error}; {EXPECTED}"))),
     };
     api.count_fetch(asked.server, "policy", &response);
+    response
+}
+
+async fn services(
+    State(api): State<UsageApi>,
+    asked: Asked,
+    told: Result<Json<ServicesTold>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let response = match told {
+        Ok(Json(told)) => services_of(&api, &asked, told).await,
+        Err(error) => Err(Problem::new(error.status(), error.body_text())),
+    };
+    api.count_fetch(asked.server, "services", &response);
     response
 }
 

@@ -1,20 +1,23 @@
-//! What holds of one account besides its usage: the limits in force, its policy, and a pin.
+//! What holds of one account besides its usage: its limits, its policy, and a pin.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use serde::Serialize;
 
+use super::UsageApi;
 use super::amount::{Decimal, decimal};
 use super::routes::unavailable;
-use super::{Problem, UsageApi};
-use crate::domain::{AccountKey, AccountName, Meter};
+use super::totals::named;
+use crate::domain::{AccountKey, BackendId, Bytes, Meter};
+use crate::problem::Problem;
 use crate::store::{AccountStanding, Standing};
 
-/// For the page that staff see in WHMCS; what is not known is absent.
+/// For the pages that customers and staff see in WHMCS; what is not known is absent.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Terms {
-    /// By the name of the metric, in its unit.
+    /// By the name of the metric, in its unit; zero is unlimited.
     limits: BTreeMap<&'static str, Decimal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'static str>,
@@ -31,30 +34,50 @@ impl UsageApi {
         tenant: &str,
         accounts: &[&AccountStanding],
     ) -> Result<Terms, Problem> {
-        let ([account], Ok(name)) = (accounts, AccountName::new(tenant)) else { return Ok(Terms::default()) };
-        let is_its = |standing: &&Arc<Standing>| {
-            standing.accounts.get(tenant).is_some_and(|own| std::ptr::eq(own.as_ref(), *account))
+        let [account] = accounts else { return Ok(Terms::default()) };
+        let its_key = |standing: &Arc<Standing>| {
+            let (name, _) = named(standing, tenant).filter(|(_, own)| std::ptr::eq(*own, *account))?;
+            Some(AccountKey { backend: standing.backend.clone(), name: name.clone() })
         };
-        let Some(standing) = standings.iter().find(is_its) else { return Ok(Terms::default()) };
-        let key = AccountKey { backend: standing.backend.clone(), name };
+        let Some(key) = standings.iter().find_map(its_key) else { return Ok(Terms::default()) };
         let state = self.store.policy(&key).await.map_err(unavailable)?;
         let pinned = state.and_then(|state| state.hold.pinned(self.clock.now()));
+        let sold = self.sold(&key.backend, account).await?;
         Ok(Terms {
-            limits: self.limits(account),
+            limits: self.limits(account, &sold),
             policy: account.policy.map(|policy| policy.name()),
             pinned: pinned.map(|policy| policy.name()),
         })
     }
 
-    /// The rule's limit, else for storage the panel's.
-    fn limits(&self, account: &AccountStanding) -> BTreeMap<&'static str, Decimal> {
+    /// What was sold with the service the account belongs to; nothing until that is known.
+    async fn sold(
+        &self,
+        backend: &BackendId,
+        account: &AccountStanding,
+    ) -> Result<LiteMap<Meter, Bytes>, Problem> {
+        // A companion is asked for by another server than its account's.
+        let (Some(service), Some(server)) = (account.service(), self.server_of(backend)) else {
+            return Ok(LiteMap::new());
+        };
+        let told = self.store.services(server).await.map_err(unavailable)?;
+        let sold = told.as_ref().and_then(|told| told.services.by_id(service.id));
+        Ok(sold.map(|service| service.limits.clone()).unwrap_or_default())
+    }
+
+    /// The limits the rules enforce, else what was sold, else what the panel enforces by itself.
+    fn limits(
+        &self,
+        account: &AccountStanding,
+        sold: &LiteMap<Meter, Bytes>,
+    ) -> BTreeMap<&'static str, Decimal> {
         let units = self.units();
         let limit = |meter| {
             let (name, unit, panel) = match meter {
                 Meter::StorageUsed => ("disk", units.disk, account.storage_limit),
                 flow => (flow.name(), units.traffic, None),
             };
-            let bytes = account.limits.get(&meter).copied().or(panel)?;
+            let bytes = account.limits.get(&meter).or_else(|| sold.get(&meter)).copied().or(panel)?;
             Some((name, decimal(bytes, unit)))
         };
         Meter::ALL.into_iter().filter_map(limit).collect()

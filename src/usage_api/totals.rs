@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::amount::{Decimal, decimal, unit_months};
 use super::{Units, Window};
-use crate::domain::{Meter, Timestamp};
+use crate::domain::{AccountName, Meter, Timestamp};
 use crate::store::{AccountStanding, SeriesStanding, Standing};
 
 /// One value, as a decimal string in the configured unit.
@@ -47,14 +47,28 @@ pub enum Answer {
     Withheld(Withheld),
 }
 
-/// Goes through the accounts of one WHMCS server by tenant, in order: the tenant is the panel's account
-/// name, which is WHMCS's username.
+/// What WHMCS calls an account: the username of its service, in WHMCS's own spelling; the panel's name
+/// until WHMCS has told its services.
+pub fn tenant_of<'a>(name: &'a AccountName, account: &'a AccountStanding) -> &'a str {
+    account.service().map_or(name.as_str(), |service| service.username.as_str())
+}
+
+/// The account of a backend that WHMCS means by `tenant`.
+pub fn named<'a>(standing: &'a Standing, tenant: &str) -> Option<(&'a AccountName, &'a AccountStanding)> {
+    let same = |(name, account): (&'a AccountName, &'a Arc<AccountStanding>)| (name, account.as_ref());
+    let spelled =
+        || standing.accounts.iter().map(same).find(|(name, account)| tenant_of(name, account) == tenant);
+    standing.accounts.get_key_value(tenant).map(same).or_else(spelled)
+}
+
+/// Goes through the accounts of one WHMCS server by tenant, in order.
 pub fn each_tenant<'a>(
     standings: &'a [Arc<Standing>],
     mut tell: impl FnMut(&'a str, &[&'a AccountStanding]),
 ) {
     let accounts = standings.iter().flat_map(|standing| &standing.accounts);
-    let mut accounts: Vec<_> = accounts.map(|(name, account)| (name.as_str(), account.as_ref())).collect();
+    let mut accounts: Vec<_> =
+        accounts.map(|(name, account)| (tenant_of(name, account), account.as_ref())).collect();
     accounts.sort_by_key(|(name, _)| *name);
     for same in accounts.chunk_by(|(one, _), (other, _)| one == other) {
         match same {
@@ -70,7 +84,7 @@ pub fn each_tenant<'a>(
 
 /// The accounts of one tenant, by the same rule as all tenants together.
 pub fn of_tenant<'a>(standings: &'a [Arc<Standing>], tenant: &str) -> Vec<&'a AccountStanding> {
-    let account = |standing: &'a Arc<Standing>| standing.accounts.get(tenant).map(Arc::as_ref);
+    let account = |standing: &'a Arc<Standing>| Some(named(standing, tenant)?.1);
     let mut accounts: Vec<&AccountStanding> = standings.iter().filter_map(account).collect();
     prefer_living(&mut accounts);
     accounts
@@ -176,6 +190,7 @@ mod tests {
             domain: None,
             storage_limit: None,
             limits: Default::default(),
+            mapped: None,
             trouble: None,
             series,
         }

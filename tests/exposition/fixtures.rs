@@ -68,6 +68,7 @@ pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
         domain: None,
         storage_limit: None,
         limits: Default::default(),
+        mapped: None,
         trouble: None,
         series,
     }
@@ -108,6 +109,7 @@ pub fn house() -> Exposition {
         domain: Some("a\\b\nc.example".into()),
         storage_limit: Some(bytes(100_000)),
         limits: Default::default(),
+        mapped: None,
         ..account(vec![
             series(Meter::StorageUsed, NOON, 93_410),
             series(Meter::TrafficIn, NOON, 7),
@@ -119,12 +121,14 @@ pub fn house() -> Exposition {
         suspended: Some(true),
         storage_limit: Some(bytes(5)),
         limits: Default::default(),
+        mapped: None,
         package: Some("Old".into()),
         ..account(vec![series(Meter::StorageUsed, NOON - 27 * HOUR, 5)])
     };
     let over = AccountStanding {
         storage_limit: Some(bytes(3)),
         limits: Default::default(),
+        mapped: None,
         suspended: Some(true),
         policy: Some(Policy::Standard),
         ..account(vec![series(Meter::StorageUsed, NOON, 400), series(Meter::TrafficTotal, NOON, 12)])

@@ -106,6 +106,7 @@ proptest! {
                             suspended: (n % 5 > 0).then_some(value % 2 == 0),
                             storage_limit: (n % 7 > 0).then(|| bytes(value / 2)),
                             limits: Default::default(),
+            mapped: None,
                             ..account(meters)
                         };
                         (name(&format!("u{n}")), known)

@@ -16,6 +16,7 @@ fn never_7_no_number_lies_by_age() {
         policy: Some(Policy::Standard),
         storage_limit: Some(bytes(9)),
         limits: Default::default(),
+        mapped: None,
         ..account(vec![series(Meter::StorageUsed, NOON - HOUR, 1), series(Meter::TrafficIn, NOON, 2)])
     };
     let mut standing = standing("s3-fra1", [(name("alice"), facts.clone())]);

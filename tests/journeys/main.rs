@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod access;
+mod adjust;
 mod demo;
 mod fortnight;
 mod history;
@@ -10,6 +11,8 @@ mod killed;
 mod limits;
 mod prometheus;
 mod promises;
+mod reports;
+mod services;
 mod serving;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]

@@ -22,7 +22,11 @@ fn letter(account: &str, occasion: Occasion, episode: u32) -> Letter {
         limit: bytes(1000),
         since: at("2026-11-20T11:00:00Z"),
         at: at("2026-11-20T11:00:00Z"),
-        address: Address { template: Some("a template".into()), mail_to: vec!["ops@example.net".into()] },
+        address: Address {
+            template: Some("a template".into()),
+            mail_to: vec!["ops@example.net".into()],
+            product: Some("S3".into()),
+        },
     }
 }
 
@@ -54,6 +58,7 @@ async fn decide(store: &Store, lease: &Lease, loaded: &mut Loaded, now: Timestam
         .map(|verdict| (verdict.account.clone(), LiteMap::from_iter([(Meter::StorageUsed, bytes(1000))])));
     let judged = JudgedPoll {
         limits: limits.collect(),
+        mapped: HashMap::new(),
         decided: Decided { verdicts: verdicts.clone(), held: Vec::new() },
         channels: &ALL,
     };

@@ -20,7 +20,7 @@ use crate::domain::{
     AccountName, ByteMinutes, Bytes, Epoch, Harvest, Harvested, Meter, Minutes, Reading, Reason, Seconds,
     Source, Span, Timestamp, UsageDay,
 };
-use crate::metering::{DayChange, Settled};
+use crate::metering::{Adjustment, DayChange, Settled};
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -32,7 +32,44 @@ pub(super) struct Body<'a> {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     accounts: BTreeMap<Cow<'a, str>, Vec<(Cow<'a, str>, SeriesBody<'a>)>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    adjusted: Option<AdjustmentBody>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<(String, String)>,
+}
+
+/// A correction: what was asked for, so that it can be made again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct AdjustmentBody {
+    account: String,
+    meter: String,
+    day: i32,
+    amount: i128,
+    author: String,
+    reason: String,
+}
+
+impl AdjustmentBody {
+    fn of(adjustment: &Adjustment) -> AdjustmentBody {
+        AdjustmentBody {
+            account: adjustment.account.as_str().into(),
+            meter: adjustment.meter.name().into(),
+            day: adjustment.day.number(),
+            amount: adjustment.amount,
+            author: adjustment.author.clone(),
+            reason: adjustment.reason.clone(),
+        }
+    }
+
+    fn adjustment(self) -> Result<Adjustment, String> {
+        Ok(Adjustment {
+            account: AccountName::new(&self.account).map_err(|error| error.to_string())?,
+            meter: self.meter.parse().map_err(|error: crate::domain::UnknownMeter| error.to_string())?,
+            day: UsageDay::from_number(self.day).map_err(|error| error.to_string())?,
+            amount: self.amount,
+            author: self.author,
+            reason: self.reason,
+        })
+    }
 }
 
 /// One meter of one account: what was said, what it made, what was noticed.
@@ -92,6 +129,7 @@ pub(in super::super) fn body_of(
     settled: &Settled,
     last_look: Option<Timestamp>,
     asked: Timestamp,
+    adjustment: Option<&Adjustment>,
 ) -> Result<Option<String>, StoreError> {
     let mut accounts: BTreeMap<Cow<'_, str>, Vec<(Cow<'_, str>, SeriesBody<'_>)>> = BTreeMap::new();
     for change in &settled.changes {
@@ -116,7 +154,8 @@ pub(in super::super) fn body_of(
         }
     }
     let (last_look, complete) = (last_look.map(Timestamp::get), harvest.is_complete());
-    pack(&Body { last_look, complete, accounts, failed: None }).map(Some)
+    let adjusted = adjustment.map(AdjustmentBody::of);
+    pack(&Body { last_look, complete, accounts, adjusted, failed: None }).map(Some)
 }
 
 /// The entry of a failed poll.
@@ -211,8 +250,9 @@ pub(super) fn entry_of(entry: i64, asked: Timestamp, text: &str) -> Result<Journ
     let body: Body<'static> = unpack(text).map_err(corrupt)?;
     let last_look = body.last_look.map(time).transpose().map_err(corrupt)?;
     let failed = body.failed.clone();
+    let adjusted = body.adjusted.clone().map(AdjustmentBody::adjustment).transpose().map_err(corrupt)?;
     let (harvest, made) = body.told(asked).map_err(corrupt)?;
-    Ok(JournalEntry { entry, at: asked, last_look, harvest, made, failed })
+    Ok(JournalEntry { entry, at: asked, last_look, harvest, made, adjusted, failed })
 }
 
 impl Body<'_> {

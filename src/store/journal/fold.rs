@@ -11,7 +11,7 @@ use super::body::{pack, unpack};
 use super::sums::{MonthSums, add_made, sums_body, sums_of};
 use super::{ChainBreak, ENTRIES_AT_ONCE, JournalEntry, Links, parts};
 use crate::domain::{BackendId, Month, Seconds, Timestamp};
-use crate::metering::{Book, Rules, settle};
+use crate::metering::{Book, Rules};
 
 /// Entries that were folded, and what stands for them.
 #[derive(Clone, Debug, PartialEq)]
@@ -283,8 +283,7 @@ pub(super) fn settle_entry(book: &mut Book, entry: &JournalEntry, rules: &Rules)
     // A failed poll settled nothing.
     if entry.failed.is_none() {
         book.last_look = entry.last_look;
-        let settled = settle(book, &entry.harvest, entry.at, rules);
-        book.apply(settled);
+        book.apply(entry.settled(book, rules));
     }
 }
 

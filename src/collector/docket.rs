@@ -1,0 +1,242 @@
+//! What a poll puts before the judge: each account with its rules, its limits, and what is known of its use.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use litemap::LiteMap;
+
+use super::limits::Limits;
+use crate::domain::{
+    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Mapping, Meter, Nature, Policy, Service,
+    Timestamp,
+};
+use crate::metering::{Book, LevelBelief, MonthToDate, Rules, Settled};
+use crate::quota::{Allowed, Crossings, Hold, Judged, Subject, Used, decide};
+use crate::store::{JudgedPoll, Loaded, MappedTo, ServiceList, Store, StoreError};
+
+/// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
+pub(super) struct Looked<'a> {
+    pub name: &'a AccountName,
+    pub package: Option<&'a str>,
+    pub storage_limit: Option<Bytes>,
+    pub service: Option<&'a Service>,
+}
+
+impl Looked<'_> {
+    pub fn product(&self) -> Option<&str> {
+        self.service?.product.as_deref()
+    }
+
+    /// What the service itself says of a meter's limit.
+    pub fn sold(&self, meter: Meter) -> Option<Allowed> {
+        self.service?.limits.get(&meter).map(|limit| Allowed::of(*limit))
+    }
+}
+
+/// A poll put before the judge.
+pub struct Docket<'a> {
+    /// The rules.
+    pub limits: &'a Limits,
+    /// Which backend was polled.
+    pub backend: &'a BackendId,
+    /// What was believed and decided before.
+    pub loaded: &'a Loaded,
+    /// When it was asked.
+    pub now: Timestamp,
+    /// What days and ages mean.
+    pub rules: &'a Rules,
+    /// Whether this backend limits accounts by switching them off.
+    pub by_suspending: bool,
+    /// What WHMCS sells, where it has told us.
+    pub sold: &'a Sold,
+}
+
+/// The services of a backend's WHMCS server, and those pinned to its accounts by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Sold {
+    /// The server's services; `None` until WHMCS has told them.
+    pub list: Option<Arc<ServiceList>>,
+    /// Services by account, where an operator has said so.
+    pub pinned: HashMap<AccountName, i64>,
+}
+
+impl Sold {
+    /// What is known of a backend's services.
+    pub async fn of(store: &Store, backend: &BackendId, server: Option<i64>) -> Result<Sold, StoreError> {
+        let Some(server) = server else { return Ok(Sold::default()) };
+        let list = store.services(server).await?;
+        let pinned = match &list {
+            Some(_) => store.pinned_services(backend).await?,
+            None => HashMap::new(),
+        };
+        Ok(Sold { list, pinned })
+    }
+
+    /// The service of an account; `None` until WHMCS has told its services.
+    pub fn find(&self, name: &AccountName) -> Option<(Mapping, Option<&Service>)> {
+        Some(self.list.as_ref()?.services.find(name, self.pinned.get(name).copied()))
+    }
+
+    fn service(&self, name: &AccountName) -> Option<&Service> {
+        self.find(name)?.1
+    }
+}
+
+impl<'a> Docket<'a> {
+    /// What a poll means for limits.
+    pub fn judge(&self, harvest: &Harvest, settled: &Settled) -> JudgedPoll<'static> {
+        let names = harvest.accounts().keys();
+        let mapped = names.filter_map(|name| Some((name.clone(), MappedTo::of(self.sold.find(name)?))));
+        let mapped = mapped.collect();
+        if self.limits.is_empty() && self.loaded.crossings.is_empty() && self.loaded.holds.is_empty() {
+            return JudgedPoll { mapped, ..JudgedPoll::default() };
+        }
+        let mut limits = HashMap::new();
+        let subjects = self.polled(harvest, settled).inspect(|subject| {
+            limits.insert(subject.account.name.clone(), in_force(subject));
+        });
+        // Whoever is not in the book yet is in the harvest.
+        let accounts = self.loaded.present().count().max(harvest.accounts().len());
+        let decided = decide(subjects, accounts, self.now);
+        JudgedPoll { limits, mapped, decided, channels: &[] }
+    }
+
+    /// The accounts a poll has looked at, with what is known of them after it.
+    fn polled<'h>(
+        &'h self,
+        harvest: &'h Harvest,
+        settled: &'h Settled,
+    ) -> impl Iterator<Item = Subject<'a>> + 'h {
+        harvest.accounts().iter().filter_map(move |(name, harvested)| {
+            let facts = &harvested.facts;
+            let known = self.loaded.facts(name);
+            let looked = Looked {
+                name,
+                package: facts.package.as_deref().or(known.and_then(|known| known.package.as_deref())),
+                storage_limit: facts.storage_limit,
+                service: self.sold.service(name),
+            };
+            let suspended = facts.suspended.or(known.and_then(|known| known.suspended));
+            let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
+            let used = |meter| {
+                is_read(harvested, meter)
+                    .then(|| self.used(Belief::after(self.loaded, settled, name, meter)?, meter))?
+            };
+            // An account that could not be looked at shows nothing, which is not "neither policy".
+            let shown = if unread { Some(self.hold(name).wanted) } else { facts.policy };
+            self.subject(&looked, suspended == Some(true), shown, used)
+        })
+    }
+
+    /// Every account as it stands, without asking anybody: what `plan` looks at.
+    pub fn standing(&self) -> impl Iterator<Item = Subject<'a>> {
+        self.loaded.present().filter_map(move |(name, standing)| {
+            let looked = Looked {
+                name,
+                package: standing.package.as_deref(),
+                storage_limit: standing.storage_limit,
+                service: self.sold.service(name),
+            };
+            let fresh = standing.trouble.is_none();
+            let used =
+                |meter| fresh.then(|| self.used(Belief::before(&self.loaded.book, name, meter)?, meter))?;
+            let shown = standing.policy.or(Some(self.hold(name).wanted));
+            self.subject(&looked, standing.suspended == Some(true), shown, used)
+        })
+    }
+
+    fn hold(&self, name: &AccountName) -> Hold {
+        self.loaded.holds.get(name).copied().unwrap_or_default()
+    }
+
+    fn subject(
+        &self,
+        looked: &Looked<'_>,
+        suspended: bool,
+        shown: Option<Policy>,
+        used: impl Fn(Meter) -> Option<Used>,
+    ) -> Option<Subject<'a>> {
+        let mut meters = self.limits.in_force(self.backend, looked);
+        let crossings = self.loaded.crossings.get(looked.name);
+        let hold = self.hold(looked.name);
+        if meters.is_empty() && crossings.is_none() && hold == Hold::default() {
+            return None;
+        }
+        // What was crossed under a rule that is gone has to end.
+        for (meter, _) in crossings.into_iter().flat_map(Crossings::keys) {
+            if !meters.iter().any(|judged| judged.meter == *meter) {
+                meters.push(Judged { meter: *meter, rule: None, limit: None, used: None });
+            }
+        }
+        for judged in &mut meters {
+            judged.used = used(judged.meter);
+        }
+        let ours = self.by_suspending && hold.wanted == Policy::Limited;
+        Some(Subject {
+            account: AccountKey { backend: self.backend.clone(), name: looked.name.clone() },
+            suspended: suspended && !ours,
+            shown,
+            product: looked.product().map(str::to_string),
+            meters,
+            crossings: crossings.cloned().unwrap_or_default(),
+            hold,
+        })
+    }
+
+    /// What is known of the use of a meter; `None` where it is too old.
+    fn used(&self, belief: Belief, meter: Meter) -> Option<Used> {
+        let fresh = |at: Timestamp| self.now.since(at) <= self.rules.max_gap;
+        belief.at.filter(|at| fresh(*at))?;
+        match meter.nature() {
+            Nature::Level => {
+                let LevelBelief { level, .. } = belief.level?;
+                Some(Used { certain: level, told: level, month: None })
+            }
+            Nature::Flow => {
+                let running = self.rules.zone.day_of(self.now).month();
+                // Read last before the month began: of the running one nothing is known.
+                let month = belief.month.filter(|month| month.month == running)?;
+                let certain = month.amount.checked_sub(month.estimated).unwrap_or(Bytes::ZERO);
+                Some(Used { certain, told: month.amount, month: Some(running) })
+            }
+        }
+    }
+}
+
+/// Whether a meter was read in full this time.
+fn is_read(harvested: &Harvested, meter: Meter) -> bool {
+    let read = harvested.readings.iter().any(|(of, _)| *of == meter);
+    read && !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter))
+}
+
+/// What is believed of one series.
+#[derive(Clone, Copy)]
+struct Belief {
+    at: Option<Timestamp>,
+    level: Option<LevelBelief>,
+    month: Option<MonthToDate>,
+}
+
+impl Belief {
+    fn before(book: &Book, name: &AccountName, meter: Meter) -> Option<Belief> {
+        let series = book.accounts.get(name)?.get(&meter)?;
+        Some(Belief { at: series.at, level: series.level, month: series.month })
+    }
+
+    fn after(loaded: &Loaded, settled: &Settled, name: &AccountName, meter: Meter) -> Option<Belief> {
+        let changed =
+            settled.changes.binary_search_by(|change| (&change.account, change.meter).cmp(&(name, meter)));
+        match changed {
+            Ok(found) => {
+                let change = &settled.changes[found];
+                Some(Belief { at: change.at, level: change.level, month: change.month })
+            }
+            Err(_) => Belief::before(&loaded.book, name, meter),
+        }
+    }
+}
+
+/// The limits in force after a poll, of everybody it judged.
+fn in_force(subject: &Subject<'_>) -> LiteMap<Meter, Bytes> {
+    subject.meters.iter().filter_map(|judged| Some((judged.meter, judged.limit?))).collect()
+}

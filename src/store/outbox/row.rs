@@ -1,0 +1,146 @@
+//! A row of the outbox: made of a letter or a switch, and read back.
+
+use sqlx::any::AnyRow;
+
+use super::super::StoreError;
+use super::super::quota::{account, meter};
+use super::super::sql::{Cell, Columns};
+use super::super::standing::policy;
+use super::{Entry, EntryState, POLICY, Promise};
+use crate::domain::{AccountKey, BackendId, Policy, Timestamp};
+use crate::quota::{Address, Channel, Letter, Occasion, Switch};
+
+/// The columns of an entry, in the order [`entry`] reads them.
+pub(super) const COLUMNS: &str = "o.id, o.letter, o.channel, o.occasion, o.backend, o.account, o.meter, o.threshold,
+    o.episode, o.reminder, o.used, o.allowed, o.since, o.template, o.mail_to, o.product, o.why, o.made_at, o.waits_for,
+    o.state, o.due_at, o.attempts, o.tried_at, o.said, o.ended_at";
+
+pub(in super::super) fn switch_cells(id: i64, switch: &Switch) -> [Cell; 22] {
+    let nothing = || Cell::from(0i64);
+    [
+        switch.key().as_str().into(),
+        POLICY.into(),
+        id.into(),
+        switch.to.name().into(),
+        switch.account.backend.as_str().into(),
+        switch.account.name.as_str().into(),
+        Cell::Text(None),
+        nothing(),
+        i64::from(switch.number).into(),
+        nothing(),
+        nothing(),
+        nothing(),
+        switch.at.into(),
+        Cell::Text(None),
+        Cell::Text(None),
+        Cell::Text(None),
+        switch.why.as_str().into(),
+        switch.at.into(),
+        Cell::Int(None),
+        EntryState::Waiting.name().into(),
+        switch.at.into(),
+        nothing(),
+    ]
+}
+
+pub(in super::super) fn letter_cells(
+    id: i64,
+    channel: Channel,
+    letter: &Letter,
+    waits_for: Option<i64>,
+    at: Timestamp,
+) -> [Cell; 22] {
+    let reminder = match letter.occasion {
+        Occasion::Reminder(number) => number,
+        _ => 0,
+    };
+    let mail_to = letter.address.mail_to.join(",");
+    [
+        letter.key().as_str().into(),
+        channel.name().into(),
+        id.into(),
+        letter.occasion.name().into(),
+        letter.account.backend.as_str().into(),
+        letter.account.name.as_str().into(),
+        letter.meter.name().into(),
+        i64::from(letter.threshold).into(),
+        i64::from(letter.episode).into(),
+        i64::from(reminder).into(),
+        letter.used.into(),
+        letter.limit.into(),
+        letter.since.into(),
+        letter.address.template.as_deref().into(),
+        Some(mail_to.as_str()).filter(|to| !to.is_empty()).into(),
+        letter.address.product.as_deref().into(),
+        Cell::Text(None),
+        at.into(),
+        Cell::Int(waits_for),
+        EntryState::Waiting.name().into(),
+        at.into(),
+        Cell::from(0i64),
+    ]
+}
+
+/// Reads a row of [`COLUMNS`].
+pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
+    let mut columns = Columns::of(row);
+    let (id, key, channel, occasion) = (columns.int()?, columns.text()?, columns.text()?, columns.text()?);
+    let backend = columns.text()?;
+    let backend = BackendId::new(&backend).map_err(|error| StoreError::corrupt(error, "a backend"))?;
+    let account = AccountKey { backend, name: account(&columns.text()?)? };
+    let meter = columns.maybe_text()?.map(|name| meter(&name)).transpose()?;
+    let (threshold, episode, reminder) = (columns.small()?, columns.small()?, columns.small()?);
+    let (used, limit, since) = (columns.bytes()?, columns.bytes()?, columns.time()?);
+    let (template, mail_to) = (columns.maybe_text()?, columns.maybe_text()?);
+    let (product, why) = (columns.maybe_text()?, columns.maybe_text()?);
+    let made_at = columns.time()?;
+    let promise = match (Channel::ALL.into_iter().find(|known| known.name() == channel), meter) {
+        (Some(channel), Some(meter)) => {
+            let mail_to = mail_to.map(|to| to.split(',').map(str::to_string).collect()).unwrap_or_default();
+            let letter = Letter {
+                occasion: occasion_of(&occasion, reminder)?,
+                account: account.clone(),
+                meter,
+                threshold,
+                episode,
+                used,
+                limit,
+                since,
+                at: made_at,
+                address: Address { template, mail_to, product },
+            };
+            Promise::Tell(channel, letter)
+        }
+        _ if channel == POLICY => {
+            let to = policy(Some(occasion))?.unwrap_or(Policy::Standard);
+            Promise::Switch { to, why: why.unwrap_or_default() }
+        }
+        _ => return Err(StoreError::corrupt(channel, "a channel")),
+    };
+    let waits_for = columns.maybe_int()?;
+    let state = columns.text()?;
+    let state = EntryState::ALL.into_iter().find(|known| known.name() == state);
+    Ok(Entry {
+        id,
+        key,
+        account,
+        promise,
+        made_at,
+        waits_for,
+        state: state.ok_or_else(|| StoreError::corrupt("another word", "a state of an outbox entry"))?,
+        due_at: columns.time()?,
+        attempts: columns.small()?,
+        tried_at: columns.maybe_time()?,
+        said: columns.maybe_text()?,
+        ended_at: columns.maybe_time()?,
+    })
+}
+
+fn occasion_of(name: &str, reminder: u32) -> Result<Occasion, StoreError> {
+    let known = [Occasion::Limited, Occasion::Restored, Occasion::Failed, Occasion::Resolved];
+    if name == Occasion::Notify.name() {
+        return Ok(if reminder > 0 { Occasion::Reminder(reminder) } else { Occasion::Notify });
+    }
+    let found = known.into_iter().find(|occasion| occasion.name() == name);
+    found.ok_or_else(|| StoreError::corrupt(name, "an occasion"))
+}

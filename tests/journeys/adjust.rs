@@ -1,0 +1,107 @@
+//! Corrections by hand: in every total, explained with author and reason, and never an edit.
+
+use serde_json::Value;
+use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::growth::Traffic;
+use whmeter_simulators::panel::SimulatedPanel;
+
+use crate::support::panels::{NOW, section};
+use crate::support::program::Site;
+
+const DAY: i64 = 86_400;
+
+async fn bytes(site: &Site, now: i64, account: &str) -> u64 {
+    let arguments =
+        ["usage", "--account", account, "--meter", "traffic_out", "--month", "2026-11", "--format", "json"];
+    let rows = site.at(now, &arguments).await.json();
+    rows.as_array().unwrap().iter().map(|row| row["bytes"].as_u64().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn never_10_a_correction_is_a_record_of_its_own_and_in_every_total() {
+    let panel = crate::start(4, ClockStart::Frozen(NOW)).await;
+    let keys = "whmcs_server = 12";
+    let site = Site::new(&crate::house(9480, "", "", &[section(&panel, "s3", keys)]));
+    let (clock, truth) = (&panel.knobs().clock, &panel.knobs().truth);
+    site.at(NOW, &["poll"]).await.good();
+    for step in 1..=3 {
+        clock.freeze_at(NOW + step * DAY);
+        truth.add_traffic("7-41", NOW + step * DAY - 60, Traffic { received: 0, sent: 1_000_000 });
+        site.at(NOW + step * DAY, &["poll"]).await.good();
+    }
+    let now = NOW + 3 * DAY;
+    let before = bytes(&site, now, "7-41").await;
+    let adjust = |day: &'static str, size: &'static str| {
+        let site = &site;
+        async move {
+            let arguments =
+                ["adjust", "s3", "7-41", "traffic_out", day, size, "--reason", "ticket 4711: test upload"];
+            site.at(now, &arguments).await
+        }
+    };
+    let told = adjust("2026-11-22", "+5 GB").await.good();
+    assert!(told.contains("2026-11-22"), "{told}");
+    assert_eq!(bytes(&site, now, "7-41").await, before + 5_000_000_000);
+    adjust("2026-11-22", "-2 GB").await.good();
+    assert_eq!(bytes(&site, now, "7-41").await, before + 3_000_000_000);
+
+    // It says who, why and how much; the lines add up; what was measured stands beside it as it was.
+    let arguments = ["explain", "s3", "7-41", "traffic_out", "--month", "2026-11", "--json"];
+    let story = site.at(now, &arguments).await.json();
+    assert_eq!(story["adds_up"], Value::Bool(true));
+    let notes: Vec<String> = story["lines"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|line| line["notes"].as_array().unwrap())
+        .map(|note| note.as_str().unwrap().to_string())
+        .filter(|note| note.contains("corrected by"))
+        .collect();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].contains("+5000000000 B") && notes[0].contains("ticket 4711"), "{notes:?}");
+    assert!(notes[0].contains("operator ") && notes[1].contains("-2000000000 B"), "{notes:?}");
+    site.at(now, &["verify"]).await.good();
+    let replayed = site.at(now, &["replay", "--json"]).await.json();
+    assert_eq!(replayed, serde_json::json!([]));
+
+    // The next poll goes on from there.
+    clock.freeze_at(now + 3600);
+    truth.add_traffic("7-41", now + 3000, Traffic { received: 0, sent: 77 });
+    site.at(now + 3600, &["poll"]).await.good();
+    let natural = bytes(&site, now + 3600, "7-41").await - before - 3_000_000_000;
+    assert!(natural >= 77, "{natural}");
+    site.at(now + 3600, &["verify"]).await.good();
+
+    for (arguments, code, said) in [
+        (
+            vec!["adjust", "s3", "7-41", "traffic_out", "2026-11-22", "-900 GB", "--reason", "x"],
+            1,
+            "has only",
+        ),
+        (vec!["adjust", "s3", "7-41", "storage", "2026-11-22", "+1 GB", "--reason", "x"], 1, "level"),
+        (
+            vec!["adjust", "s3", "9-99", "traffic_out", "2026-11-22", "+1 GB", "--reason", "x"],
+            1,
+            "never read",
+        ),
+        (vec!["adjust", "s3", "7-41", "traffic_out", "2027-11-22", "+1 GB", "--reason", "x"], 2, "not begun"),
+        (vec!["adjust", "s3", "7-41", "traffic_out", "2026-11-22", "5 GB", "--reason", "x"], 2, "sign"),
+        (vec!["adjust", "s3", "7-41", "traffic_out", "2026-11-22", "+5", "--reason", "x"], 2, "unit"),
+        (vec!["adjust", "s3", "7-41", "traffic_out", "2026-11-22", "+0 GB", "--reason", "x"], 2, "nothing"),
+        (vec!["adjust", "s3", "7-41", "traffic_out", "2026-11-22", "+5 GB", "--reason", " "], 2, "why"),
+        (vec!["adjust", "s4", "7-41", "traffic_out", "2026-11-22", "+5 GB", "--reason", "x"], 2, "s4"),
+    ] {
+        let line = site.at(now + 3600, &arguments).await.failure(code);
+        assert!(line.contains(said), "{arguments:?}: {line}");
+    }
+    let unchanged = bytes(&site, now + 3600, "7-41").await;
+    assert_eq!(unchanged, before + 3_000_000_000 + natural);
+
+    // Folded with its month it is still in the sums, and the journal still holds.
+    let later = now + 200 * DAY;
+    let folded = site.at(later, &["prune"]).await.good();
+    assert!(!folded.contains("0 journal entries"), "{folded}");
+    assert_eq!(bytes(&site, later, "7-41").await, unchanged);
+    site.at(later, &["verify"]).await.good();
+    site.at(later, &["explain", "s3", "7-41", "traffic_out", "--month", "2026-11"]).await.good();
+}

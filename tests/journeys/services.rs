@@ -1,0 +1,213 @@
+//! The services WHMCS tells: whom accounts belong to, whose usage is billed to nobody, and limits as sold.
+
+use serde_json::{Value, json};
+use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::minio::Panel;
+use whmeter_simulators::panel::SimulatedPanel;
+
+use crate::support::panels::section;
+use crate::support::program::{Daemon, Got, Site, free_port};
+
+const GIB: u64 = 1 << 30;
+
+async fn put(daemon: &Daemon<'_>, server: u32, body: String) -> Got {
+    let request = daemon.request("PUT", &format!("/v1/whmcs/services?server={server}"));
+    daemon.send(request.header("content-type", "application/json").body(body)).await.unwrap()
+}
+
+/// The beginning of the answer to a body that is only announced.
+async fn announced(port: u16, method: &str, path: &str, length: usize) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut door = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+    );
+    door.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    door.read_exact(&mut answer).await.unwrap();
+    String::from_utf8(answer.to_vec()).unwrap()
+}
+
+fn service(id: u64, username: &str) -> Value {
+    json!({ "id": id, "client": id + 1000, "username": username, "product": "S3 \"100\"", "status": "Active" })
+}
+
+fn hold(panel: &Panel, name: &str, level: u64) {
+    let now = panel.knobs().clock.now_seconds();
+    assert!(panel.knobs().truth.set_level(name, now - 1, level), "{name}");
+}
+
+fn house(port: u16, panel: &Panel, more: &str) -> String {
+    let backend = section(panel, "s3", "every = \"1s\"\nwhmcs_server = 12\n");
+    format!("{}{more}", crate::house(port, "", "", &[backend]))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accounts_find_their_services_and_limits_are_as_sold() {
+    let panel = crate::start(6, ClockStart::WallClock).await;
+    let port = free_port();
+    let rule = "\n[[limit]]\nmeter = \"storage\"\nproduct = \"S3*\"\nsize = \"whmcs\"\nnotify_at = [80]\nlimit_at = 100\n";
+    let site = Site::new(&house(port, &panel, rule));
+    let daemon = site.serve(port).await;
+    let names = panel.accounts();
+    let read = "whmeter_poll_accounts{backend=\"s3\",outcome=\"read\"}";
+    daemon.until("/metrics", "has read everybody", |got| got.sample(read) == Some(names.len() as u64)).await;
+    assert!(!daemon.get("/metrics").await.text().contains("whmeter_unmapped_accounts{"), "nothing told yet");
+    let untold = site.run(&["map", "list"]).await.good();
+    assert!(untold.contains("has not told"), "{untold}");
+
+    // One by name with a limit, one in another spelling, two of one name, one that is on no panel.
+    let mut sold = service(7731, &names[0]);
+    sold["limits"] = json!({ "storage": 10 * GIB, "traffic_out": 0 });
+    let list = json!({ "schema": 1, "services": [
+        sold, service(7732, &names[1].to_uppercase()), service(7733, &names[2]), service(7734, &names[2]),
+        service(7735, "nobody-here"), json!({ "id": 7736, "client": 1, "username": "gone", "status": "Terminated" }),
+    ] });
+    let answer = put(&daemon, 12, list.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let told = answer.json();
+    let expected =
+        json!({ "schema": 1, "server": 12, "services": 6, "mapped": 2, "missing": 3, "ambiguous": 1 });
+    assert_eq!(told, expected);
+    let unmapped = "whmeter_unmapped_accounts{backend=\"s3\"}";
+    daemon
+        .until("/metrics", "counts who is billed to nobody", |got| {
+            got.sample(unmapped) == Some(names.len() as u64 - 2)
+        })
+        .await;
+    let page = daemon.get("/metrics").await;
+    assert_eq!(page.sample("whmeter_unmetered_services{server=\"12\"}"), Some(3));
+    let described = format!("account=\"{}\",kind=\"minio\"", names[0]);
+    let line = page.text().lines().find(|line| line.contains(&described)).unwrap().to_string();
+    assert!(line.contains("service=\"7731\",client=\"8731\",product=\"S3 \\\"100\\\"\""), "{line}");
+
+    // WHMCS is answered in its own spelling.
+    let usage = daemon.get("/v1/whmcs/usage?server=12").await.json();
+    assert!(usage["tenants"].get(names[1].to_uppercase()).is_some(), "{usage}");
+    let one = daemon.get(&format!("/v1/whmcs/usage/{}?server=12", names[1].to_uppercase())).await;
+    assert_eq!(one.status, 200, "{}", one.text());
+
+    // What was sold is the limit.
+    hold(&panel, &names[0], 9 * GIB);
+    let ratio = format!(
+        "whmeter_limit_used_ratio{{backend=\"s3\",account=\"{}\",meter=\"storage\"}} 0.90000",
+        names[0]
+    );
+    daemon.until("/metrics", "goes by what was sold", |got| got.text().contains(&ratio)).await;
+    let smaller = json!({ "schema": 1, "services": [
+        { "id": 7731, "client": 8731, "username": names[0], "product": "S3 small", "status": "Active",
+          "limits": { "storage": 8 * GIB } } ] });
+    assert_eq!(put(&daemon, 12, smaller.to_string()).await.status, 200);
+    let limited = format!("whmeter_account_limited{{backend=\"s3\",account=\"{}\"}}", names[0]);
+    daemon.until("/metrics", "limits by the smaller plan", |got| got.sample(&limited) == Some(1)).await;
+    assert_eq!(panel.is_limited(&names[0]), Some(true));
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_map_is_listed_set_by_hand_and_pruned() {
+    let panel = crate::start(4, ClockStart::WallClock).await;
+    let port = free_port();
+    let site = Site::new(&house(port, &panel, ""));
+    let daemon = site.serve(port).await;
+    let names = panel.accounts();
+    daemon
+        .until("/metrics", "has read", |got| got.text().contains(&format!("account=\"{}\"", names[0])))
+        .await;
+    let list = |more: Vec<Value>| {
+        let mut services = vec![service(1, &names[0]), service(2, "another-name")];
+        services.extend(more);
+        json!({ "schema": 1, "services": services }).to_string()
+    };
+    let mut ended = service(3, "ended");
+    ended["status"] = json!("Cancelled");
+    assert_eq!(put(&daemon, 12, list(vec![ended])).await.status, 200);
+    let states = || async {
+        let lines = site.run(&["map", "list", "--json"]).await.json();
+        let line = |line: &Value| {
+            let account = line["account"].as_str().unwrap_or("-").to_string();
+            (account, line["state"].as_str().unwrap().to_string(), line["service"].as_i64())
+        };
+        lines.as_array().unwrap().iter().map(line).collect::<Vec<_>>()
+    };
+    let row =
+        |account: &str, state: &str, service: Option<i64>| (account.to_string(), state.to_string(), service);
+    let before = states().await;
+    assert!(before.contains(&row(&names[0], "mapped", Some(1))), "{before:?}");
+    assert!(before.contains(&row(&names[1], "unmapped", None)), "{before:?}");
+    assert!(before.contains(&row("-", "missing", Some(2))), "{before:?}");
+    assert!(
+        !before.iter().any(|(_, _, service)| *service == Some(3)),
+        "nobody misses what has ended: {before:?}"
+    );
+
+    let refused = site.run(&["map", "set", "s3", &names[1], "3"]).await.failure(1);
+    assert!(refused.contains("Cancelled") && refused.contains("--force"), "{refused}");
+    let refused = site.run(&["map", "set", "s3", &names[1], "99"]).await.failure(1);
+    assert!(refused.contains("not on the server"), "{refused}");
+    let refused = site.run(&["map", "set", "s3", &names[1], "1"]).await.failure(1);
+    assert!(refused.contains(&names[0]), "{refused}");
+    site.run(&["map", "set", "s3", "never-seen", "2"]).await.failure(2);
+    site.run(&["map", "set", "s3", &names[1], "2"]).await.good();
+    assert!(states().await.contains(&row(&names[1], "pinned", Some(2))));
+    daemon
+        .until("/v1/whmcs/usage?server=12", "bills by hand's word", |got| {
+            got.json()["tenants"].get("another-name").is_some()
+        })
+        .await;
+    // The service is deleted: what was said of it can go, what was measured stays.
+    assert_eq!(
+        put(&daemon, 12, json!({ "schema": 1, "services": [service(1, &names[0])] }).to_string())
+            .await
+            .status,
+        200
+    );
+    let pruned = site.run(&["map", "prune"]).await.good();
+    assert!(pruned.starts_with("1 "), "{pruned}");
+    let month = site.run(&["usage", "--account", &names[1], "--format", "json"]).await.json();
+    assert!(!month.as_array().unwrap().is_empty());
+    site.run(&["map", "unset", "s3", &names[1]]).await.failure(1);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_of_twenty_thousand_is_taken_and_a_wrong_one_refused_whole() {
+    let panel = crate::start(3, ClockStart::WallClock).await;
+    let port = free_port();
+    let site = Site::new(&house(port, &panel, ""));
+    let daemon = site.serve(port).await;
+    let strange =
+        ["1042", "007", "Müller", "a b", "../x", "<script>", "x".repeat(255).as_str()].map(str::to_string);
+    let mut services: Vec<Value> = (1..=20_000).map(|id| service(id, &format!("user-{id}"))).collect();
+    for (service, name) in services.iter_mut().zip(&strange) {
+        service["username"] = json!(name);
+    }
+    let whole = json!({ "schema": 1, "services": services }).to_string();
+    assert!(whole.len() > 1 << 20);
+    let answer = put(&daemon, 12, whole.clone()).await;
+    assert_eq!((answer.status, &answer.json()["services"]), (200, &json!(20_000)));
+    assert_eq!(put(&daemon, 12, whole).await.status, 200);
+    for (body, status) in [
+        ("{".to_string(), 400),
+        (json!({ "services": [] }).to_string(), 422),
+        (json!({ "schema": 2, "services": [] }).to_string(), 422),
+        (json!({ "schema": 1, "services": [service(1, "a"), service(1, "b")] }).to_string(), 422),
+        (json!({ "schema": 1, "services": [{ "id": 1, "client": 1, "username": "a", "status": "Active", "limits": { "disk": 1 } }] }).to_string(), 422),
+        (json!({ "schema": 1, "services": [{ "id": 1, "client": 1, "username": "a", "status": "Active", "limits": { "storage": u64::MAX } }] }).to_string(), 422),
+    ] {
+        let answer = put(&daemon, 12, body).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, "application/problem+json"));
+    }
+    assert_eq!(put(&daemon, 13, json!({ "schema": 1, "services": [] }).to_string()).await.status, 404);
+    // What was refused changed nothing.
+    let missing = "whmeter_unmetered_services{server=\"12\"}";
+    daemon.until("/metrics", "still has them all", |got| got.sample(missing) == Some(20_000)).await;
+    // Only this list may be long, and no list that long.
+    for (method, path, length) in [
+        ("PUT", "/v1/whmcs/services?server=12", (16 << 20) + 1),
+        ("POST", "/v1/whmcs/policy/x?server=12", (1 << 20) + 1),
+    ] {
+        assert_eq!(announced(port, method, path, length).await, "HTTP/1.1 413", "{path}");
+    }
+    daemon.stop().await;
+}
