@@ -18,6 +18,7 @@ mod support;
 mod written;
 
 use installation::Installation;
+use serde_json::Value;
 use stand_in::StandIn;
 use support::house::{house, start};
 use support::panels::section;
@@ -52,7 +53,7 @@ async fn every_number_arrives_as_the_panel_has_it() {
         assert!(truth.set_level(name, now - 60, level), "{name}");
     }
     let port = free_port();
-    let backend = section(&panel, "s3", "every = \"1h\"\nwhmcs_server = 12");
+    let backend = section(&panel, "s3", "every = \"2s\"\nwhmcs_server = 12");
     let site = Site::new(&house(port, "", &tokens(), &[backend]));
     let daemon = site.serve(port).await;
     let known = |got: &Got| {
@@ -64,7 +65,16 @@ async fn every_number_arrives_as_the_panel_has_it() {
         r#"{"7-41":100,"7-411":0,"7-42":1.5,"1042":0,"007":0,"Müller":0,"a b":0,"../x":0,"<script>":0}"#;
     let variables = [("WHMETER_TOKEN", BILLING), ("WHMETER_ADMIN_TOKEN", ADMIN), ("EXPECTED_DISKS", disks)];
     let told = whmcs.check("truth", port, &variables).await;
-    assert!(told.contains("11 checks"), "{told}");
+    assert!(told.contains("12 checks"), "{told}");
+    // What the module pushed is what the operator sees.
+    let listed = site.run(&["map", "list", "--json"]).await.json();
+    let mapped = |row: &&Value| row["state"] == "mapped";
+    let found = listed.as_array().unwrap().iter().filter(mapped);
+    let mut accounts: Vec<_> = found.map(|row| row["account"].as_str().unwrap()).collect();
+    let disks: Value = serde_json::from_str(disks).unwrap();
+    let mut expected: Vec<_> = disks.as_object().unwrap().keys().map(String::as_str).collect();
+    (accounts.sort_unstable(), expected.sort_unstable());
+    assert_eq!(accounts, expected, "{listed}");
     daemon.stop().await;
     panel.stop();
 }

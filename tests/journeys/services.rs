@@ -87,7 +87,9 @@ async fn accounts_find_their_services_and_limits_are_as_sold() {
     let one = daemon.get(&format!("/v1/whmcs/usage/{}?server=12", names[1].to_uppercase())).await;
     assert_eq!(one.status, 200, "{}", one.text());
 
-    // What was sold is the limit.
+    // What was sold is the limit, and is told; an unlimited meter is told as zero.
+    let told = daemon.get(&format!("/v1/whmcs/usage/{}?server=12", names[0])).await.json();
+    assert_eq!(told["limits"], json!({ "disk": "10.00000", "traffic_out": "0.00000" }));
     hold(&panel, &names[0], 9 * GIB);
     let ratio = format!(
         "whmeter_limit_used_ratio{{backend=\"s3\",account=\"{}\",meter=\"storage\"}} 0.90000",

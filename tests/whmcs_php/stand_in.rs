@@ -204,13 +204,16 @@ fn decoded(part: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// Good answers to every question at once; server 20 has an account of its own.
+/// Good answers to every question at once. On server 20 the account is known by its companion's name.
 fn companion(path: &str) -> Value {
-    let mut known = json!({ "1042-7731": value("93.41000"), "has-no-companion": value("5.00000") });
-    known["1042-7731"]["disk_mb"] = json!(95_652);
-    known["1042-7731"]["disk_limit_mb"] = json!(102_400);
-    let tenants = if path.contains("server=20") { json!({ "own": value("2.00000") }) } else { known };
-    json!({ "schema": 1, "tenants": tenants, "values": value("93.41000"), "days": [], "months": [] })
+    let tenant = if path.contains("server=20") { "whm-7731" } else { "1042-7731" };
+    let one = path.strip_prefix("/v1/whmcs/usage/").and_then(|rest| rest.split('?').next());
+    let values = if one.is_none_or(|name| name == tenant) { value("93.41000") } else { json!({}) };
+    let mut known = value("93.41000");
+    known["disk_mb"] = json!(95_652);
+    known["disk_limit_mb"] = json!(102_400);
+    let limits = json!({ "disk": "100.00000" });
+    json!({ "schema": 1, "tenants": { tenant: known }, "values": values, "limits": limits, "days": [], "months": [] })
 }
 
 /// The reading moves on when it is asked to, a little later.

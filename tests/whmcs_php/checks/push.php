@@ -19,12 +19,19 @@ function arrived(): array
     foreach (json_decode($told, true, 16, JSON_THROW_ON_ERROR) as $request) {
         same('PUT', $request['method'], 'method');
         same('Bearer ' . getenv('WHMETER_TOKEN'), $request['authorization'], 'token');
-        same(1, preg_match('~^/v1/whmcs/services\?server=(\d+)$~D', $request['path'], $part), $request['path']);
-        holds(!isset($lists[$part[1]]), "server {$part[1]} is told once");
-        $lists[$part[1]] = $request['body'];
+        same(1, preg_match('~^/v1/whmcs/(services|billable)\?server=(\d+)$~D', $request['path'], $part), $request['path']);
+        $list = $part[1] === 'services' ? (int) $part[2] : "billable by $part[2]";
+        holds(!isset($lists[$list]), "$list is told once");
+        $lists[$list] = $request['body'];
     }
-    ksort($lists);
+    ksort($lists, SORT_STRING);
     return $lists;
+}
+
+/** A row of tblbillableitems. */
+function billable(int $id, string $description, string $amount): void
+{
+    Capsule::$tables['tblbillableitems'][] = ['id' => $id, 'userid' => 1, 'description' => $description, 'amount' => $amount];
 }
 
 server_row(20, ['accesshash' => 'encrypted']);
@@ -67,9 +74,31 @@ checks([
         same(['traffic_out' => 2 << 40], json_decode($lists[13], true)['services'][0]['limits'], 'from JSON');
         holds(!str_contains($lists[13], 'secret-licence'), 'settings themselves are nobody\'s business');
         $own = json_decode($lists[20], true)['services'];
-        same(1, count($own), 'companions are not told of');
+        same(['own', 'whm-7731'], array_column($own, 'username'), 'companions by their own names');
         same(['storage' => 3 << 39, 'traffic_out' => 0], $own[0]['limits'], 'own settings');
         same(['notify' => 'T'], $own[0]['templates'], 'own template');
+    },
+    'items that whmeter made are told back to it, the newest if there are too many' => static function (): void {
+        billable(5, 'Traffic [whm 7731/2026-03/traffic_out]', '1.50');
+        billable(6, 'Working hours, [whmcs] upgrade', '80.00');
+        billable(7, 'Überzug "<b>" [whm 7732/2026-03/storage]', '-0.25');
+        $before = time();
+        run_hook('AfterCronJob');
+        $lists = arrived();
+        same(['billable by 20'], array_keys($lists), 'once, by the entry that is on');
+        $told = json_decode($lists['billable by 20'], true, 8, JSON_THROW_ON_ERROR);
+        holds($told['read_at'] >= $before && $told['read_at'] <= time(), 'when they were read');
+        unset($told['read_at']);
+        same(['schema' => 1, 'items' => [
+            ['id' => 7, 'description' => 'Überzug "<b>" [whm 7732/2026-03/storage]', 'amount' => '-0.25'],
+            ['id' => 5, 'description' => 'Traffic [whm 7731/2026-03/traffic_out]', 'amount' => '1.50'],
+        ]], $told, 'items');
+        for ($id = 10; $id < 20012; $id++) {
+            billable($id, '[whm 1/2026-03/storage]', '1.00');
+        }
+        $items = WHMCS\Module\Server\Whmeter\BillableItems::list()['items'];
+        same([20000, 20011], [count($items), $items[0]['id']], 'as many as are wanted, the newest first');
+        array_splice(Capsule::$tables['tblbillableitems'], 3);
     },
     'after an hour, and not before' => static function (): void {
         run_hook('AfterCronJob');
@@ -86,11 +115,25 @@ checks([
         $token = getenv('WHMETER_TOKEN');
         putenv('WHMETER_TOKEN=answer-500-0123456789');
         run_hook('AfterCronJob');
-        check_log(3);
+        check_log(4);
         putenv("WHMETER_TOKEN=$token");
         same([], array_keys(arrived()), 'none arrived');
         run_hook('AfterCronJob');
-        same([12, 13, 20], array_keys(arrived()), 'all arrived');
+        same([12, 13, 20, 'billable by 20'], array_keys(arrived()), 'all arrived');
+    },
+    'a whmeter that knows no billable items, or no server without services, is not complained of' => static function (): void {
+        [$configuration, $services] = [Capsule::$tables['tblconfiguration'], Capsule::$tables['tblhosting']];
+        [Capsule::$tables['tblconfiguration'], $GLOBALS['module_log']] = [[], []];
+        $token = getenv('WHMETER_TOKEN');
+        putenv('WHMETER_TOKEN=answer-404-0123456789');
+        Capsule::$tables['tblhosting'] = [];
+        run_hook('AfterCronJob');
+        same([], $GLOBALS['module_log'], 'nothing worth a line');
+        Capsule::$tables['tblhosting'] = $services;
+        run_hook('AfterCronJob');
+        same(3, count($GLOBALS['module_log']), 'a server with services that whmeter does not know is');
+        putenv("WHMETER_TOKEN=$token");
+        Capsule::$tables['tblconfiguration'] = $configuration;
     },
     'a whmeter that is away costs one wait, not one per server' => static function (): void {
         Capsule::$tables['tblservers'][0]['port'] = '1';

@@ -11,8 +11,6 @@ use WHMCS\Module\Server\Whmeter\ClientPage;
 use WHMCS\Module\Server\Whmeter\Standing;
 use WHMCS\Module\Server\Whmeter\Texts;
 
-const GIB = 1 << 30;
-
 /** Thirty days that grow, two of them unknown and the last one not over; fourteen months. */
 function history(): array
 {
@@ -59,7 +57,7 @@ $checks = [
             $history['days'][] = ['day' => $text, 'disk' => '5.00000'];
             $history['days'][0]['disk'] = $text;
             $history['months'][] = ['month' => $text, 'disk_average' => $text];
-            $standing = Standing::of($usage, $history, []);
+            $standing = Standing::of($usage, $history);
             $html = ClientPage::html($standing, Texts::ofSystem(), 7) . implode('', AdminTab::fields($standing, Texts::ofSystem()));
             foreach (['<script', 'alert', '<img', '<b>', '{php}'] as $part) {
                 holds(!str_contains($html, $part), "$part in $html");
@@ -78,8 +76,8 @@ $checks = [
     },
     'unknown is said, and is never a zero' => static function (): void {
         foreach ([[], ['values' => []], ['values' => 'odd', 'limits' => 7], ['values' => [7, null, ['value' => 5]]]] as $usage) {
-            $standing = Standing::of($usage, [], []);
-            same([null, null, null, null], [$standing->values->get('disk'), $standing->limit, $standing->percent(), $standing->policy], 'unknown');
+            $standing = Standing::of($usage, []);
+            same([null, null, null, null], [$standing->values->get('disk'), $standing->limit('disk'), $standing->percent('disk'), $standing->policy], 'unknown');
             $html = ClientPage::html($standing, Texts::ofSystem(), null);
             same(4, substr_count($html, 'unknown'), "used, limit, share, reading: $html");
             holds(!preg_match('/\b0(\.0+)?\b ?(GB|%)/', $html) && !str_contains($html, '<svg'), $html);
@@ -87,20 +85,33 @@ $checks = [
             same('unknown', AdminTab::fields($standing, Texts::ofSystem())['Policy'], 'policy');
         }
     },
-    'limits: whmeter\'s, else the product\'s, else unlimited or unknown' => static function (): void {
-        $limit = static fn (array $usage, array $sold) => Standing::of($usage, [], $sold);
-        same(100.0, $limit(usage('1.00000', ['limits' => ['disk' => '100.00000']]), ['storage' => GIB])->limit, 'whmeter');
-        same(1.0, $limit(usage(), ['storage' => GIB])->limit, 'product');
-        same([null, true], [$limit(usage(), ['storage' => 0])->limit, $limit(usage(), ['storage' => 0])->unlimited], 'unlimited');
-        same([null, false], [$limit(usage(), [])->limit, $limit(usage(), [])->unlimited], 'unknown');
-        same(null, $limit(usage('5.00000', ['limits' => ['disk' => '0.00000']]), [])->percent(), 'nothing is divided by zero');
+    'a limit is a number, unlimited or unknown' => static function (): void {
+        $standing = static fn (array $limits) => Standing::of(usage('5.00000', ['limits' => $limits]), []);
+        $row = static fn (array $limits) => strip_tags(ClientPage::rows($standing($limits), Texts::ofSystem())['limit']);
+        same(['100.00 GB', 5.0], [$row(['disk' => '100.00000']), $standing(['disk' => '100.00000'])->percent('disk')], 'a number');
+        same(['Unlimited', null], [$row(['disk' => '0.00000']), $standing(['disk' => '0.00000'])->percent('disk')], 'unlimited');
+        same(['unknown', null], [$row([]), $standing([])->percent('disk')], 'unknown');
+    },
+    'a service that only moves data shows no disk' => static function (): void {
+        $usage = usage('1.00000', ['limits' => ['traffic_out' => '29.00000']]);
+        unset($usage['values']['disk']);
+        $rows = array_map('strip_tags', ClientPage::rows(Standing::of($usage, []), Texts::ofSystem()));
+        same(['traffic_in', 'traffic_out', 'last_reading'], array_keys($rows), 'rows');
+        same('7.25 GB / 29.00 GB · 25.0 %', $rows['traffic_out'], 'used, limit, share');
+        $standing = Standing::of($usage, ['days' => [['day' => '2026-03-14', 'disk' => '5.00000']]]);
+        same('unknown', ClientPage::rows($standing, Texts::ofSystem())['used'], 'a disk that was known is unknown now');
+    },
+    'staff are told why nothing is known' => static function (): void {
+        $why = static fn ($reason) => AdminTab::fields(Standing::of(['withheld' => ['reason' => $reason]], []), Texts::ofSystem())['Last reading'];
+        same('unknown (stale)', strip_tags($why('stale')), 'a reason');
+        same('unknown', strip_tags($why('<script>')), 'no reason of ours');
     },
     'small is not nothing, and nothing is' => static function (): void {
-        $html = ClientPage::html(Standing::of(usage('0.00000'), [], []), Texts::ofSystem(), null);
+        $html = ClientPage::html(Standing::of(usage('0.00000'), []), Texts::ofSystem(), null);
         holds(str_contains($html, '0.00 GB') && str_contains($html, '&lt; 0.01 GB'), $html);
     },
     'thirty days have thirty places; the unknown ones are empty' => static function (): void {
-        $document = well_formed(ClientPage::html(Standing::of(usage(), history(), []), Texts::ofSystem(), 7));
+        $document = well_formed(ClientPage::html(Standing::of(usage(), history()), Texts::ofSystem(), 7));
         $path = new DOMXPath($document);
         $charts = $path->query('//*[local-name()="svg"]');
         same(3, $charts->length, 'disk by day, disk by month, traffic out by day');
@@ -129,7 +140,9 @@ $checks['pages to look at are written'] = static function (): void {
     foreach (['english', 'german', 'arabic', 'hebrew', 'farsi', 'chinese', 'hungarian'] as $language) {
         $_SESSION['Language'] = $language;
         $texts = Texts::ofClient([]);
-        $standing = Standing::of(usage('93.41000', ['policy' => 'limited', 'pinned' => 'limited']), history(), ['storage' => 100 * GIB]);
+        $limits = ['disk' => '100.00000', 'traffic_out' => '500.00000'];
+        $usage = usage('93.41000', ['policy' => 'limited', 'pinned' => 'limited', 'limits' => $limits]);
+        $standing = Standing::of($usage, history());
         $html = ClientPage::html($standing, $texts, 7731);
         $page = "<!doctype html><html><head><meta charset=\"utf-8\"><title>$language</title></head>"
             . "<body style=\"font-family:sans-serif;max-width:800px\">$html<script>$measure</script></body></html>";

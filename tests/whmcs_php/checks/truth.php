@@ -23,12 +23,22 @@ $number = 100;
 foreach (array_keys($disks) as $name) {
     service(++$number, 1042, 1, 12, (string) $name);
 }
+server_row(12);
 product(1, 'Metered', 'whmeter', ['configoption1' => '200 GiB']);
 $params = static fn (string $name) => entry() + [
     'serviceid' => 7731, 'username' => $name, 'password' => 'customers-password', 'pid' => 1, 'userid' => 1042,
 ];
 
 checks([
+    'services are taken, and the limit as sold comes back' => static function () use ($params): void {
+        run_hook('AfterCronJob');
+        same([], $GLOBALS['module_log'], 'nothing was refused');
+        $limit = static fn () => strip_tags(whmeter_AdminServicesTabFields($params('7-41'))['Limit'] ?? '');
+        for ($tries = 0; $limit() !== '200.00 GB' && $tries < 100; $tries++) {
+            usleep(200000);
+        }
+        same('200.00 GB', $limit(), 'after the next poll');
+    },
     'usage of all is what the panel holds' => static function () use ($disks): void {
         $usage = whmeter_MetricProvider(entry())->usage();
         foreach ($disks as $name => $disk) {

@@ -17,6 +17,8 @@ final class Capsule
 final class Query
 {
     private array $tests = [];
+    private ?array $order = null;
+    private ?int $most = null;
 
     public function __construct(private string $table)
     {
@@ -25,8 +27,13 @@ final class Query
         }
     }
 
-    public function where(string $column, $value): self
+    public function where(string $column, $value, $text = null): self
     {
+        if ($value === 'like') {
+            $part = trim((string) $text, '%');
+            $this->tests[] = static fn (array $row) => stripos((string) $row[$column], $part) !== false;
+            return $this;
+        }
         // MySQL compares names without regard to case.
         $this->tests[] = static fn (array $row) => strcasecmp((string) $row[$column], (string) $value) === 0;
         return $this;
@@ -38,15 +45,25 @@ final class Query
         return $this;
     }
 
-    public function orderBy(string $column): self
+    public function orderBy(string $column, string $direction = 'asc'): self
     {
+        $this->order = [$column, $direction === 'desc' ? -1 : 1];
+        return $this;
+    }
+
+    public function limit(int $most): self
+    {
+        $this->most = $most;
         return $this;
     }
 
     public function get(array $columns = ['*']): \ArrayIterator
     {
         $shown = static fn (array $row) => (object) ($columns === ['*'] ? $row : array_intersect_key($row, array_flip($columns)));
-        return new \ArrayIterator(array_map($shown, array_values($this->rows())));
+        $rows = array_values($this->rows());
+        [$column, $sign] = $this->order ?? ['', 0];
+        usort($rows, static fn ($one, $other) => $sign * (($one[$column] ?? 0) <=> ($other[$column] ?? 0)));
+        return new \ArrayIterator(array_map($shown, array_slice($rows, 0, $this->most)));
     }
 
     public function first(array $columns = ['*']): ?object

@@ -63,7 +63,7 @@ function product(int $id, string $name, string $module, array $options = []): vo
     Capsule::$tables['tblproducts'][] = $options + ['id' => $id, 'name' => $name, 'servertype' => $module] + $empty;
 }
 
-Capsule::$tables = ['tblhosting' => [], 'tblproducts' => [], 'tblconfiguration' => [], 'tblservers' => []];
+Capsule::$tables = array_fill_keys(['tblhosting', 'tblproducts', 'tblconfiguration', 'tblservers', 'tblbillableitems'], []);
 
 /** Where whmeter, or somebody in its place, listens, and what lets in. */
 function entry(array $more = []): array

@@ -6,9 +6,8 @@ declare(strict_types=1);
 defined('WHMCS') || exit('This file cannot be accessed directly');
 
 return [
-    // The unit of whmeter's values: `unit` and `unit_base` of [whmcs] in whmeter.toml.
+    // The unit of whmeter's values: `unit` of [whmcs] in whmeter.toml.
     'unit' => 'GB',
-    'unit_base' => 1024,
 
     // Server entries of whmeter => ids of the servers of other modules that they meter.
     'meters' => [

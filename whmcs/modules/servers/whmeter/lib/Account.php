@@ -9,49 +9,50 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 
 final class Account
 {
-    private function __construct(public readonly string $name, public readonly int $server)
+    private function __construct(private string $name, private int $server)
     {
     }
 
     /** From what WHMCS says of the service: nothing of the browser's request is looked at. */
     public static function of(array $params): ?self
     {
+        // A service of another module is metered on its own server, and asked for at whmeter's entry.
         $server = (int) ($params['metered'] ?? $params['serverid'] ?? 0);
         return self::named((string) ($params['username'] ?? ''), $server);
     }
 
-    /** @param string $username as WHMCS stores it; a companion's stands for its parent's account */
+    /** @param string $username as WHMCS stores it */
     public static function named(string $username, int $server): ?self
     {
-        if (Companions::parentId($username) !== null) {
-            $parent = Companions::parent($username, $server);
-            return $parent ? new self((string) $parent->username, (int) $parent->server) : null;
-        }
         return $username === '' ? null : new self($username, $server);
     }
 
     /** @throws Refused */
     public function usage(Client $client): array
     {
-        return $client->get('/v1/whmcs/usage/' . Client::part($this->name), ['server' => $this->server]);
+        return $client->get($this->path('usage'), ['server' => $this->server]);
     }
 
     /** @throws Refused */
     public function history(Client $client): array
     {
-        $query = ['server' => $this->server, 'days' => 365];
-        return $client->get('/v1/whmcs/history/' . Client::part($this->name), $query);
+        return $client->get($this->path('history'), ['server' => $this->server, 'days' => 365]);
     }
 
     /** @throws Refused */
     public function recalculate(Client $client): void
     {
-        $client->post('/v1/whmcs/recalc/' . Client::part($this->name), ['server' => $this->server]);
+        $client->post($this->path('recalc'), ['server' => $this->server]);
     }
 
     /** @throws Refused */
     public function policy(Client $client, array $wish): void
     {
-        $client->order('/v1/whmcs/policy/' . Client::part($this->name), ['server' => $this->server], $wish);
+        $client->order($this->path('policy'), ['server' => $this->server], $wish);
+    }
+
+    private function path(string $question): string
+    {
+        return "/v1/whmcs/$question/" . Client::part($this->name);
     }
 }

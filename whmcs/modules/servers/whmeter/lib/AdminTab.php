@@ -14,8 +14,8 @@ final class AdminTab
     {
         $fields = [];
         foreach (ClientPage::rows($standing, $texts) as $label => $value) {
-            $bar = $label === 'percent' ? Html::bar($standing->percent()) : '';
-            $fields[$texts->get($label)] = "<span dir=\"{$texts->direction()}\">$value</span>$bar";
+            $why = $label === 'last_reading' && $standing->withheld !== null ? ' ' . Html::kept("($standing->withheld)") : '';
+            $fields[$texts->get($label)] = "<div dir=\"{$texts->direction()}\">$value$why</div>";
         }
         $fields[$texts->get('policy')] = self::policy($standing, $texts);
         $charts = Charts::html($standing, $texts);

@@ -18,7 +18,7 @@ final class Charts
         $monthly = $texts->get('monthly_average');
         $html = self::chart($texts, "{$texts->get('disk')}: $daily", self::days($standing, 'disk', $texts))
             . self::chart($texts, "{$texts->get('disk')}: $monthly", self::months($standing, $texts));
-        foreach (['traffic_in', 'traffic_out', 'traffic_total'] as $meter) {
+        foreach (Standing::TRAFFIC as $meter) {
             $html .= self::chart($texts, "{$texts->get($meter)}: $daily", self::days($standing, $meter, $texts));
         }
         return $html !== '' ? $html : '<p class="whmeter-nothing">' . $texts->html('no_history') . '</p>';

@@ -9,7 +9,7 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 
 final class Client
 {
-    public const MAX_BYTES = 8388608;
+    private const MAX_BYTES = 8388608;
     private const MAX_DEPTH = 16;
     private const CONNECT_SECONDS = 3;
     private const SECONDS = 10;
@@ -58,16 +58,26 @@ final class Client
     }
 
     /** @throws Refused */
-    public function put(string $path, array $query, string $json): array
+    public function put(string $path, array $query, array $body): array
     {
-        return $this->ask('PUT', $path, $query, $json, $this->token);
+        return $this->ask('PUT', $path, $query, self::json($body), $this->token);
     }
 
     /** Needs the admin token; that of the access hash may have the scope as well. @throws Refused */
     public function order(string $path, array $query, array $body): array
     {
-        $json = json_encode($body, JSON_THROW_ON_ERROR);
-        return $this->ask('POST', $path, $query, $json, $this->adminToken ?: $this->token);
+        return $this->ask('POST', $path, $query, self::json($body), $this->adminToken ?: $this->token);
+    }
+
+    /** Half a list would be taken for the whole: what is too long for whmeter is not sent. */
+    private static function json(array $body): string
+    {
+        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE;
+        $json = json_encode($body, $flags);
+        if (strlen($json) > self::MAX_BYTES) {
+            throw new \LengthException('the list is larger than 8 MiB');
+        }
+        return $json;
     }
 
     private function ask(string $method, string $path, array $query, ?string $body, string $token): array

@@ -16,10 +16,8 @@ final class ClientPage
         foreach (self::rows($standing, $texts) as $label => $value) {
             $rows .= "<tr><th scope=\"row\" style=\"text-align:start\">{$texts->html($label)}</th><td>$value</td></tr>";
         }
-        return self::framed($texts, Html::bar($standing->percent())
-            . "<table class=\"table whmeter-figures\">$rows</table>"
-            . ($button === null ? '' : self::button($button, $texts))
-            . Charts::html($standing, $texts));
+        $button = $button === null ? '' : self::button($button, $texts);
+        return self::framed($texts, "<table class=\"table whmeter-figures\">$rows</table>$button" . Charts::html($standing, $texts));
     }
 
     /** Where there is nothing to show: the reason, without what is behind it. */
@@ -31,24 +29,34 @@ final class ClientPage
     /** @return array<string, string> HTML by the key of its label */
     public static function rows(Standing $standing, Texts $texts): array
     {
-        $rows = [
-            'used' => Html::amount($standing->values->get('disk'), $texts),
-            'limit' => $standing->unlimited ? $texts->html('unlimited') : Html::amount($standing->limit, $texts),
-            'percent' => self::percent($standing->percent(), $texts),
-        ];
-        foreach (['traffic_in', 'traffic_out', 'traffic_total'] as $meter) {
-            if ($standing->values->get($meter) !== null) {
-                $rows[$meter] = Html::amount($standing->values->get($meter), $texts);
-            }
+        $traffic = array_filter(Standing::TRAFFIC, [$standing, 'has']);
+        // A service that only moves data has no disk to speak of; one of which nothing is known says so.
+        $rows = $standing->has('disk') || !$traffic ? self::disk($standing, $texts) : [];
+        foreach ($traffic as $meter) {
+            $rows[$meter] = self::traffic($meter, $standing, $texts);
         }
         $newest = $standing->values->newest;
-        $at = $newest === null ? $texts->html('unknown') : '<bdi dir="ltr">' . date('Y-m-d H:i', $newest) . '</bdi>';
-        return $rows + ['last_reading' => $at];
+        return $rows + ['last_reading' => $newest === null ? $texts->html('unknown') : Html::kept(date('Y-m-d H:i', $newest))];
     }
 
-    private static function percent(?float $percent, Texts $texts): string
+    private static function disk(Standing $standing, Texts $texts): array
     {
-        return $percent === null ? $texts->html('unknown') : sprintf('<bdi dir="ltr">%.1F %%</bdi>', $percent);
+        $percent = $standing->percent('disk');
+        return [
+            'used' => Html::amount($standing->values->get('disk'), $texts),
+            'limit' => $standing->limit('disk') === 0.0 ? $texts->html('unlimited') : Html::amount($standing->limit('disk'), $texts),
+            'percent' => $percent === null ? $texts->html('unknown') : Html::percent($percent),
+        ];
+    }
+
+    /** Used, and where there is a limit that and the share, in one row. */
+    private static function traffic(string $meter, Standing $standing, Texts $texts): string
+    {
+        $used = Html::amount($standing->values->get($meter), $texts);
+        $limit = $standing->limit($meter);
+        $percent = $standing->percent($meter);
+        return $used . ($limit > 0 ? ' / ' . Html::amount($limit, $texts) : '')
+            . ($percent === null ? '' : ' · ' . Html::percent($percent));
     }
 
     private static function button(int $service, Texts $texts): string

@@ -11,67 +11,12 @@ use WHMCS\Database\Capsule;
 
 final class Companions
 {
-    /** A companion's username is this and the id of the service it stands beside. */
+    /** A companion's username is this and the id of the service it stands beside; whmeter answers to it as well. */
     private const PREFIX = 'whm-';
 
-    public static function parentId(string $username): ?int
+    public static function isOne(string $username): bool
     {
-        $id = substr($username, strlen(self::PREFIX));
-        $is = str_starts_with($username, self::PREFIX) && preg_match('/^[1-9]\d{0,17}$/D', $id);
-        return $is ? (int) $id : null;
-    }
-
-    /** @return array<int, array<string, string>> the parent's account by companion's username, by the parent's server */
-    public static function on(int $entry): array
-    {
-        $owners = [];
-        foreach (self::services($entry) as $service) {
-            $parent = self::parentId((string) $service->username);
-            if ($parent !== null) {
-                $owners[$parent] = (int) $service->userid;
-            }
-        }
-        $found = [];
-        foreach (array_chunk(array_keys($owners), 1000) as $ids) {
-            $columns = ['id', 'userid', 'username', 'server'];
-            foreach (Capsule::table('tblhosting')->whereIn('id', $ids)->get($columns) as $parent) {
-                if ((int) $parent->userid === $owners[(int) $parent->id] && (string) $parent->username !== '') {
-                    $found[(int) $parent->server][self::PREFIX . $parent->id] = (string) $parent->username;
-                }
-            }
-        }
-        return $found;
-    }
-
-    /** Whether services with accounts of their own are on the entry as well. */
-    public static function hasOthers(int $entry): bool
-    {
-        foreach (self::services($entry) as $service) {
-            if (self::parentId((string) $service->username) === null) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    /** The service a companion stands beside; both must be the same customer's. */
-    public static function parent(string $username, int $entry): ?object
-    {
-        $columns = ['id', 'userid', 'username', 'server'];
-        $hosting = static fn () => Capsule::table('tblhosting');
-        $companion = $hosting()->where('username', $username)->where('server', $entry)->first($columns);
-        $parent = $companion ? $hosting()->where('id', self::parentId($username))->first($columns) : null;
-        return $parent && (int) $parent->userid === (int) $companion->userid && (string) $parent->username !== ''
-            ? $parent
-            : null;
-    }
-
-    private static function services(int $entry): iterable
-    {
-        return Capsule::table('tblhosting')
-            ->where('server', $entry)
-            ->whereIn('domainstatus', ['Active', 'Suspended'])
-            ->get(['id', 'userid', 'username']);
+        return preg_match('/^' . self::PREFIX . '[1-9]\d*$/D', $username) === 1;
     }
 
     private static function beside(int $service): ?object

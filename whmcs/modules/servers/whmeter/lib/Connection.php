@@ -17,8 +17,10 @@ final class Connection
         $client = new Client($params);
         $ping = $client->get('/v1/whmcs/ping');
         $trouble = self::clock($ping) ?: self::zone($ping);
-        $server = (int) ($params['serverid'] ?? 0);
-        return $trouble ?: ($server > 0 ? self::server($client, $server) : '');
+        if ($trouble === '') {
+            self::servers($client, (int) ($params['serverid'] ?? 0));
+        }
+        return $trouble;
     }
 
     private static function clock(array $ping): string
@@ -44,17 +46,12 @@ final class Connection
         return '';
     }
 
-    private static function server(Client $client, int $server): string
+    /** An entry that meters other modules' servers needs no backend of its own. @throws Refused */
+    private static function servers(Client $client, int $entry): void
     {
-        try {
+        $servers = Servers::others($entry) ?: [$entry];
+        foreach (array_filter($servers) as $server) {
             $client->get('/v1/whmcs/ping', ['server' => $server]);
-        } catch (Refused $refused) {
-            // An entry that only carries companions needs no backend of its own.
-            if ($refused->status === 404 && Companions::hasOthers($server) === false && isset(Settings::table('meters')[$server])) {
-                return '';
-            }
-            throw $refused;
         }
-        return '';
     }
 }

@@ -15,7 +15,7 @@ final class FinalReading
     public static function take(string $username, int $server): void
     {
         $entry = Servers::entryFor($server);
-        if ($entry === null || $username === '' || Companions::parentId($username) !== null) {
+        if ($entry === null || $username === '' || Companions::isOne($username)) {
             return;
         }
         $params = Servers::params($entry);

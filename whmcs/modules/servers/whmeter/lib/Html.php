@@ -14,10 +14,16 @@ final class Html
         return htmlspecialchars($text, ENT_QUOTES | ENT_SUBSTITUTE, 'UTF-8');
     }
 
-    /** A value with its unit, kept together and left to right in every language; null is said to be unknown. */
+    /** Numbers and dates: together, and left to right in every language. */
+    public static function kept(string $text): string
+    {
+        return '<bdi dir="ltr" style="white-space:nowrap">' . self::text($text) . '</bdi>';
+    }
+
+    /** A value with its unit; null is said to be unknown. */
     public static function amount(?float $value, Texts $texts): string
     {
-        return $value === null ? $texts->html('unknown') : '<bdi dir="ltr">' . self::text(self::plain($value)) . '</bdi>';
+        return $value === null ? $texts->html('unknown') : self::kept(self::plain($value));
     }
 
     public static function plain(float $value): string
@@ -26,15 +32,13 @@ final class Html
         return "$number " . Settings::unit();
     }
 
-    /** Used of limit as a bar; what is not known is not drawn. */
-    public static function bar(?float $percent): string
+    /** A share of a limit: the number, and a bar under it. */
+    public static function percent(float $percent): string
     {
-        if ($percent === null) {
-            return '';
-        }
         $width = sprintf('%.1F', min(100, max(0, $percent)));
         $colour = $percent >= 100 ? '#c0392b' : ($percent >= 80 ? '#d68910' : '#2e86c1');
-        return '<div class="whmeter-bar" style="background:#e5e8ea;border-radius:3px;height:10px;max-width:420px;overflow:hidden">'
+        return self::kept(sprintf('%.1F %%', $percent))
+            . '<div class="whmeter-bar" style="background:#e5e8ea;border-radius:3px;height:10px;max-width:420px;overflow:hidden">'
             . "<div style=\"width:$width%;height:100%;background:$colour\"></div></div>";
     }
 }

@@ -61,28 +61,9 @@ final class MetricsProvider implements ProviderInterface
         if ($entry === 0) {
             return []; // Services without a server have this number too.
         }
-        $companions = Companions::on($entry);
-        $usage = [];
-        if (!$companions || Companions::hasOthers($entry)) {
-            foreach ($this->tenants($entry) as $tenant => $values) {
-                $usage[$tenant] = $this->measured($values);
-            }
-        }
-        foreach ($companions as $server => $tenants) {
-            $known = $this->tenants($server);
-            foreach ($tenants as $username => $tenant) {
-                $usage[$username] ??= $this->measured($known[$tenant] ?? null);
-            }
-        }
-        return array_filter($usage);
-    }
-
-    /** Everybody of one server; a server that cannot be asked does not hide the others. */
-    private function tenants(int $server): array
-    {
-        $fetch = fn () => (new Client($this->params))->get('/v1/whmcs/usage', ['server' => $server]);
-        $answer = Safely::run("usage of server $server", $this->params, $fetch, static fn () => []);
-        return is_array($answer['tenants'] ?? null) ? $answer['tenants'] : [];
+        $told = (new Client($this->params))->get('/v1/whmcs/usage', ['server' => $entry])['tenants'] ?? [];
+        // A tenant of whom nothing is known is left out, as a metric is.
+        return array_filter(array_map([$this, 'measured'], is_array($told) ? $told : []));
     }
 
     private function usageOf($tenant): array

@@ -1,5 +1,5 @@
 <?php
-// Sends the service lists to whmeter: soon after a change, and every hour in case one was lost.
+// Sends whmeter its lists: services soon after a change, and every hour everything in case one was lost.
 
 declare(strict_types=1);
 
@@ -12,8 +12,13 @@ use WHMCS\Database\Capsule;
 final class Push
 {
     private const EVERY_SECONDS = 3600;
-    /** The row of tblconfiguration that remembers when each server's list was last taken. */
+    /** The row of tblconfiguration that remembers when each list was last taken. */
     private const REMEMBERED = 'WhmeterPushed';
+    private const BILLABLE = 'billable';
+    private const TAKEN = 200;
+    /** The whmeter is older than the list, or an entry without services has no backend. */
+    private const UNKNOWN = 404;
+    private const NOBODY = 0;
 
     private static bool $due = false;
 
@@ -29,52 +34,72 @@ final class Push
         }
     }
 
+    /** The services of every metered server. */
     public static function all(): void
     {
-        self::servers(Servers::metered());
+        self::services(Servers::metered());
     }
 
     /** What was not taken for an hour, or never. */
     public static function overdue(): void
     {
         $taken = self::taken();
-        $late = static fn (int $server) => time() - (int) ($taken[$server] ?? 0) >= self::EVERY_SECONDS;
-        self::servers(array_filter(Servers::metered(), $late, ARRAY_FILTER_USE_KEY));
+        $late = static fn ($list) => time() - (int) ($taken[$list] ?? 0) >= self::EVERY_SECONDS;
+        self::services(array_filter(Servers::metered(), $late, ARRAY_FILTER_USE_KEY));
+        if ($late(self::BILLABLE)) {
+            self::billable();
+        }
     }
 
     /** @param array<int, int> $servers id of the whmeter entry by id of the metered server */
-    private static function servers(array $servers): void
+    private static function services(array $servers): void
     {
-        $unreachable = [];
-        $now = [];
+        $taken = $silent = [];
         foreach ($servers as $server => $entry) {
-            if (!isset($unreachable[$entry])) {
-                $status = self::one($server, $entry);
-                $now += $status === 200 ? [$server => time()] : [];
-                $unreachable += $status === 0 ? [$entry => true] : [];
+            if (isset($silent[$entry])) {
+                continue; // One wait is enough.
+            }
+            $status = self::put('services', $server, $entry, static fn () => ServiceList::of($server));
+            if ($status === self::TAKEN) {
+                $taken[$server] = time();
+            } elseif ($status === self::NOBODY) {
+                $silent[$entry] = true;
             }
         }
-        if ($now) {
-            $fields = ['value' => json_encode($now + self::taken())];
-            Capsule::table('tblconfiguration')->updateOrInsert(['setting' => self::REMEMBERED], $fields);
+        self::remember($taken);
+    }
+
+    /** To one whmeter, by the first entry that it lets in. */
+    private static function billable(): void
+    {
+        $status = self::UNKNOWN;
+        foreach (Servers::entries() as $entry) {
+            $status = self::put(self::BILLABLE, $entry, $entry, [BillableItems::class, 'list']);
+            if ($status === self::TAKEN) {
+                break;
+            }
+        }
+        if ($status === self::TAKEN || $status === self::UNKNOWN) {
+            self::remember([self::BILLABLE => time()]);
         }
     }
 
-    /** @return int 200, the status of a refusal, or 0 where nobody answered */
-    private static function one(int $server, int $entry): int
+    /** @return int 200; the status of a refusal; 0 where nobody answered; -1 where there is nothing to send */
+    private static function put(string $list, int $server, int $entry, callable $make): int
     {
         $params = ['serverid' => $entry];
-        $send = static function () use ($server, $entry, &$params): int {
-            $params = Servers::params($entry);
-            $json = ServiceList::json($server);
-            (new Client($params))->put('/v1/whmcs/services', ['server' => $server], $json);
-            return 200;
-        };
+        $body = [];
         try {
-            return $send();
+            $params = Servers::params($entry);
+            $body = $make();
+            (new Client($params))->put("/v1/whmcs/$list", ['server' => $server], $body);
+            return self::TAKEN;
         } catch (\Throwable $error) {
-            Safely::log("push of server $server", $params, $error);
-            return $error instanceof Refused ? $error->status : -1;
+            $status = $error instanceof Refused ? $error->status : -1;
+            if ($status !== self::UNKNOWN || !empty($body['services'])) {
+                Safely::log("push of $list, server $server", $params, $error);
+            }
+            return $status;
         }
     }
 
@@ -83,5 +108,13 @@ final class Push
         $row = Capsule::table('tblconfiguration')->where('setting', self::REMEMBERED)->first(['value']);
         $read = json_decode((string) ($row->value ?? ''), true);
         return is_array($read) ? $read : [];
+    }
+
+    private static function remember(array $taken): void
+    {
+        if ($taken) {
+            $value = ['value' => json_encode($taken + self::taken())];
+            Capsule::table('tblconfiguration')->updateOrInsert(['setting' => self::REMEMBERED], $value);
+        }
     }
 }

@@ -11,22 +11,33 @@ use WHMCS\Database\Capsule;
 
 final class Servers
 {
-    /** @return array<int, int> id of the whmeter entry by id of the metered server */
+    /** @return int[] ids of whmeter's own server entries, oldest first */
+    public static function entries(): array
+    {
+        $rows = Capsule::table('tblservers')->where('type', 'whmeter')->where('disabled', 0)->orderBy('id')->get(['id']);
+        $ids = [];
+        foreach ($rows as $row) {
+            $ids[] = (int) $row->id;
+        }
+        return $ids;
+    }
+
+    /** @return array<int, int> id of the whmeter entry by id of the metered server; an entry's own services count */
     public static function metered(): array
     {
-        $meters = Settings::table('meters');
         $metered = [];
-        $entries = Capsule::table('tblservers')->where('type', 'whmeter')->where('disabled', 0)->get(['id']);
-        foreach ($entries as $entry) {
-            $id = (int) $entry->id;
-            if (Companions::hasOthers($id)) {
-                $metered[$id] = $id;
-            }
-            foreach ((array) ($meters[$id] ?? []) as $server) {
-                $metered[(int) $server] = $id;
+        foreach (self::entries() as $entry) {
+            foreach ([$entry, ...self::others($entry)] as $server) {
+                $metered[$server] = $entry;
             }
         }
         return $metered;
+    }
+
+    /** @return int[] ids of other modules' servers that whmeter meters, by settings.php */
+    public static function others(int $entry): array
+    {
+        return array_map('intval', array_values((array) (Settings::table('meters')[$entry] ?? [])));
     }
 
     public static function entryFor(int $server): ?int

@@ -11,18 +11,7 @@ use WHMCS\Database\Capsule;
 
 final class ServiceList
 {
-    /** @throws \RuntimeException for a list that whmeter would refuse: half a list would unmap the rest */
-    public static function json(int $server): string
-    {
-        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE;
-        $json = json_encode(['schema' => 1, 'services' => self::services($server)], $flags);
-        if (strlen($json) > Client::MAX_BYTES) {
-            throw new \RuntimeException("the services of server $server are more than 8 MiB");
-        }
-        return $json;
-    }
-
-    private static function services(int $server): array
+    public static function of(int $server): array
     {
         $products = [];
         foreach (Capsule::table('tblproducts')->get() as $product) {
@@ -31,11 +20,9 @@ final class ServiceList
         $columns = ['id', 'userid', 'packageid', 'username', 'domain', 'domainstatus'];
         $services = [];
         foreach (Capsule::table('tblhosting')->where('server', $server)->orderBy('id')->get($columns) as $service) {
-            if (Companions::parentId((string) $service->username) === null) {
-                $services[] = self::shape($service, $products[(int) $service->packageid] ?? (object) []);
-            }
+            $services[] = self::shape($service, $products[(int) $service->packageid] ?? (object) []);
         }
-        return $services;
+        return ['schema' => 1, 'services' => $services];
     }
 
     private static function shape(object $service, object $product): array

@@ -41,13 +41,13 @@ final class ServicePage
     /** The parameters of a service that another module runs, on a server that is metered; null for all others. */
     public static function paramsOfOther(int $service): ?array
     {
-        $row = Capsule::table('tblhosting')->where('id', $service)->first(['id', 'server', 'username', 'packageid']);
+        $row = Capsule::table('tblhosting')->where('id', $service)->first(['server', 'username']);
         $entry = $row ? Servers::entryFor((int) $row->server) : null;
         if ($entry === null || $entry === (int) $row->server) {
             return null;
         }
         $own = ['metered' => (int) $row->server, 'serviceid' => $service, 'username' => (string) $row->username];
-        return $own + ['pid' => (int) $row->packageid] + Servers::params($entry);
+        return $own + Servers::params($entry);
     }
 
     private static function standing(Account $account, array $params): Standing
@@ -56,12 +56,6 @@ final class ServicePage
         $usage = $account->usage($client);
         $noHistory = static fn () => [];
         $history = Safely::run('history', $params, static fn () => $account->history($client), $noHistory);
-        return Standing::of($usage, $history, self::sold($params));
-    }
-
-    private static function sold(array $params): array
-    {
-        $product = Capsule::table('tblproducts')->where('id', (int) ($params['pid'] ?? 0))->first();
-        return $product ? ProductLimits::limits($product) : [];
+        return Standing::of($usage, $history);
     }
 }

@@ -39,10 +39,4 @@ final class Settings
         $unit = self::all()['unit'] ?? 'GB';
         return in_array($unit, ['MB', 'GB', 'TB', 'PB'], true) ? $unit : 'GB';
     }
-
-    /** What the unit is a power of: 1024 or 1000. */
-    public static function base(): int
-    {
-        return (self::all()['unit_base'] ?? 1024) === 1000 ? 1000 : 1024;
-    }
 }

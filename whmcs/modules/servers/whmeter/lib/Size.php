@@ -45,10 +45,4 @@ final class Size
         $thousandths = (int) str_pad($places, 3, '0');
         return (int) $whole * $unit + intdiv($unit, 1000) * $thousandths + intdiv($unit % 1000 * $thousandths, 1000);
     }
-
-    /** Bytes in the unit in which whmeter tells its values. */
-    public static function inUnits(int $bytes): float
-    {
-        return $bytes / Settings::base() ** self::POWERS[Settings::unit()[0]];
-    }
 }

@@ -1,5 +1,5 @@
 <?php
-// How an account stands: used, limit, share, traffic, policy; each null where it is not known.
+// How an account stands: values, limits, policy, history; each null where it is not known.
 
 declare(strict_types=1);
 
@@ -9,43 +9,57 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 
 final class Standing
 {
+    public const TRAFFIC = ['traffic_in', 'traffic_out', 'traffic_total'];
+    private const METERS = ['disk', ...self::TRAFFIC];
+    /** Why nothing is known, in whmeter's words. */
+    private const WITHHELD = ['stale', 'never_read', 'ambiguous', 'failed'];
+
     private function __construct(
         public readonly Values $values,
-        public readonly ?float $limit,
-        public readonly bool $unlimited,
+        private array $limits,
         public readonly ?string $policy,
         public readonly bool $pinned,
         public readonly array $days,
         public readonly array $months,
+        public readonly ?string $withheld,
     ) {
     }
 
-    /**
-     * @param array $usage, $history whmeter's answers
-     * @param array $sold limits in bytes that the product says, for where whmeter says none
-     */
-    public static function of(array $usage, array $history, array $sold): self
+    /** @param array $usage, $history whmeter's answers */
+    public static function of(array $usage, array $history): self
     {
-        $told = is_array($usage['limits'] ?? null) ? Values::number($usage['limits']['disk'] ?? null) : null;
-        $bytes = $sold['storage'] ?? null;
-        $limit = $told ?? ($bytes ? Size::inUnits($bytes) : null);
+        $limits = is_array($usage['limits'] ?? null) ? $usage['limits'] : [];
         $policy = $usage['policy'] ?? null;
+        $why = is_array($usage['withheld'] ?? null) ? $usage['withheld']['reason'] ?? null : null;
         return new self(
             Values::read($usage['values'] ?? null),
-            $limit,
-            $told === null && $bytes === 0,
+            array_map([Values::class, 'number'], array_intersect_key($limits, array_flip(self::METERS))),
             in_array($policy, ['standard', 'limited'], true) ? $policy : null,
             in_array($usage['pinned'] ?? null, ['standard', 'limited'], true),
             self::points($history['days'] ?? null, 'day', '/^\d{4}-\d\d-\d\d$/D'),
             self::points($history['months'] ?? null, 'month', '/^\d{4}-\d\d$/D'),
+            in_array($why, self::WITHHELD, true) ? $why : null,
         );
     }
 
-    /** Used of the limit in percent. */
-    public function percent(): ?float
+    /** In the unit of the values; zero is unlimited. */
+    public function limit(string $meter): ?float
     {
-        $used = $this->values->get('disk');
-        return $used !== null && $this->limit !== null && $this->limit > 0 ? 100 * $used / $this->limit : null;
+        return $this->limits[$meter] ?? null;
+    }
+
+    /** Used of the limit in percent. */
+    public function percent(string $meter): ?float
+    {
+        [$used, $limit] = [$this->values->get($meter), $this->limit($meter)];
+        return $used !== null && $limit > 0 ? 100 * $used / $limit : null;
+    }
+
+    /** Whether this account is measured by the meter at all, now or in its history. */
+    public function has(string $meter): bool
+    {
+        $everKnown = array_filter(array_column($this->days, $meter), static fn ($value) => $value !== null);
+        return $this->values->get($meter) !== null || $this->limit($meter) !== null || $everKnown !== [];
     }
 
     /** Points by day or month; what is misshapen is left out. */
@@ -56,7 +70,7 @@ final class Standing
             $at = is_array($point) ? ($point[$key] ?? null) : null;
             if (is_string($at) && preg_match($shape, $at)) {
                 $points[$at] = ['whole' => ($point['complete'] ?? false) === true];
-                foreach (['disk', 'disk_average', 'traffic_in', 'traffic_out', 'traffic_total'] as $name) {
+                foreach (['disk_average', ...self::METERS] as $name) {
                     $points[$at][$name] = Values::number($point[$name] ?? null);
                 }
             }
