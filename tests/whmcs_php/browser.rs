@@ -57,7 +57,7 @@ async fn a_browser_shows_thirty_columns_in_their_places() {
 /// For people to look at: `WHMETER_PICTURES=folder`.
 fn keep_pictures(chromium: &Path, profile: &Path, pages: &Path) {
     let Some(folder) = std::env::var_os("WHMETER_PICTURES").map(PathBuf::from) else { return };
-    for language in ["english", "arabic"] {
+    for language in ["english", "arabic", "admin"] {
         let picture = format!("--screenshot={}", folder.join(format!("{language}.png")).display());
         browse(chromium, profile, &[&picture], &pages.join(format!("{language}.html")));
     }

@@ -149,6 +149,12 @@ $checks['pages to look at are written'] = static function (): void {
         file_put_contents("$folder/$language.html", $page);
     }
     unset($_SESSION['Language']);
+    // The tab as WHMCS lays it out: label and content side by side.
+    $tab = '';
+    foreach (AdminTab::fields($standing, Texts::ofAdmin()) as $label => $content) {
+        $tab .= "<tr><td style=\"white-space:nowrap;vertical-align:top\">$label</td><td>$content</td></tr>";
+    }
+    file_put_contents("$folder/admin.html", "<!doctype html><meta charset=\"utf-8\"><table style=\"font-family:sans-serif\">$tab</table>");
 };
 
 checks($checks);

@@ -92,9 +92,9 @@ namespace WHMCS\UsageBilling\Metrics {
 
         public function withUsage(?UsageInterface $usage = null)
         {
-            $copy = clone $this;
-            $copy->usage = $usage;
-            return $copy;
+            // Whether WHMCS's own makes a copy is not documented. This one does not: nobody may count on it.
+            $this->usage = $usage;
+            return $this;
         }
 
         public function units()

@@ -19,7 +19,7 @@ return [
         // 17 => 31,
     ],
 
-    // Where other modules' products keep sizes and templates. `storage_unit` names a field that holds MB, GB,
+    // Where other modules' products keep sizes and templates: look at the settings of your version. `storage_unit` names a field that holds MB, GB,
     // TB or PB; without one the size must be written out, as 100 GiB. `configoption24.size` looks into JSON.
     'product_fields' => [
         // 'puqMinIOS3' => [

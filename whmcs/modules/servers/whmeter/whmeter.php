@@ -75,46 +75,38 @@ function whmeter_TestConnection($params)
     );
 }
 
+/** whmeter creates and deletes no accounts: this and what follows tell it how the service stands now. */
 function whmeter_CreateAccount($params)
 {
     if (trim((string) ($params['username'] ?? '')) === '') {
         return 'The service needs a username: the name of the account whose usage is metered.';
     }
-    return whmeter_registered($params);
+    return Push::registered($params);
 }
 
 function whmeter_SuspendAccount($params)
 {
-    return whmeter_registered($params);
+    return Push::registered($params);
 }
 
 function whmeter_UnsuspendAccount($params)
 {
-    return whmeter_registered($params);
+    return Push::registered($params);
 }
 
 function whmeter_TerminateAccount($params)
 {
-    return whmeter_registered($params);
+    return Push::registered($params);
 }
 
 function whmeter_ChangePackage($params)
 {
-    return whmeter_registered($params);
+    return Push::registered($params);
 }
 
 function whmeter_Renew($params)
 {
     return 'success';
-}
-
-/** whmeter creates and deletes no accounts: it is told of the service, at the end of the request. */
-function whmeter_registered($params)
-{
-    return Safely::run('register', $params, static function (): string {
-        Push::later();
-        return 'success';
-    }, static fn () => 'success');
 }
 
 function whmeter_ClientArea($params)
@@ -153,30 +145,20 @@ function whmeter_AdminServicesTabFields($params)
 
 function whmeter_recalc($params)
 {
-    return Safely::run(
-        'recalc',
-        $params,
-        static fn () => Buttons::recalculate($params, Texts::ofClient($params)),
-        static fn () => 'Not available'
-    );
+    return Buttons::recalculate($params);
 }
 
 function whmeter_updatepolicy($params)
 {
-    return whmeter_policy($params, ['action' => 'reconcile']);
+    return Buttons::policy($params, ['action' => 'reconcile']);
 }
 
 function whmeter_setstandard($params)
 {
-    return whmeter_policy($params, ['action' => 'pin', 'policy' => 'standard']);
+    return Buttons::policy($params, ['action' => 'pin', 'policy' => 'standard']);
 }
 
 function whmeter_setlimited($params)
 {
-    return whmeter_policy($params, ['action' => 'pin', 'policy' => 'limited']);
-}
-
-function whmeter_policy($params, $wish)
-{
-    return Safely::run('policy', $params, static fn () => Buttons::policy($params, $wish), static fn () => 'Not available');
+    return Buttons::policy($params, ['action' => 'pin', 'policy' => 'limited']);
 }

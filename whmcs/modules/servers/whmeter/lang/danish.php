@@ -30,7 +30,7 @@ return [
     'policy' => 'Politik',
     'policy_standard' => 'Standard',
     'policy_limited' => 'Begrænset',
-    'pinned' => 'sat manuelt',
+    'pinned' => 'angivet manuelt',
     'update_policy' => 'Opdater politik',
     'set_standard' => 'Sæt standardpolitik',
     'set_limited' => 'Sæt begrænset politik',

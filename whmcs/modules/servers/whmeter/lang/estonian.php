@@ -34,5 +34,5 @@ return [
     'update_policy' => 'Uuenda reeglit',
     'set_standard' => 'Määra tavaline reegel',
     'set_limited' => 'Määra piiratud reegel',
-    'not_allowed' => 'Serveri luba ei võimalda seda.',
+    'not_allowed' => 'Serveri juurdepääsutõend ei luba seda.',
 ];

@@ -10,49 +10,50 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 final class Buttons
 {
     private const TOO_SOON = 429;
+    /** The word WHMCS expects when all went well. */
+    private const DONE = 'success';
 
-    public static function recalculate(array $params, Texts $texts): string
+    /** Customers press it too: which token may do what is none of their business. */
+    public static function recalculate($params): string
     {
-        $work = static function () use ($params, $texts): string {
-            $account = Account::of($params);
-            if ($account === null) {
-                return $texts->get('no_account');
-            }
+        $texts = static fn () => Texts::ofClient($params);
+        return self::pressed('recalculate', $params, $texts, 'unreachable', static function (Account $account) use ($params): void {
             $account->recalculate(new Client($params));
-            return 'success';
-        };
-        // Customers press it too: which token may do what is none of their business.
-        return self::pressed('recalculate', $params, $texts, $work, 'unreachable');
+        });
     }
 
     /** @param array $wish action, and with a pin the policy */
-    public static function policy(array $params, array $wish): string
+    public static function policy($params, array $wish): string
     {
-        $texts = Texts::ofAdmin();
-        $work = static function () use ($params, $wish, $texts): string {
-            $account = Account::of($params);
-            if ($account === null) {
-                return $texts->get('no_account');
-            }
+        $texts = static fn () => Texts::ofAdmin();
+        return self::pressed('policy', $params, $texts, 'not_allowed', static function (Account $account) use ($params, $wish): void {
             // A pin outlives everything: usage decides again only when it is taken away.
             if ($wish === ['action' => 'reconcile']) {
                 $account->policy(new Client($params), ['action' => 'unpin']);
             }
             $account->policy(new Client($params), $wish);
-            return 'success';
-        };
-        return self::pressed('policy', $params, $texts, $work, 'not_allowed');
+        });
     }
 
-    private static function pressed(string $what, array $params, Texts $texts, callable $work, string $refused): string
+    /** @param string $refused the text for a token that may not do this */
+    private static function pressed(string $what, $params, callable $texts, string $refused, callable $work): string
     {
-        return Safely::run($what, $params, $work, static function (\Throwable $error) use ($texts, $refused): string {
-            return $texts->get(match ($error instanceof Refused ? $error->status : 0) {
-                404 => 'no_account',
-                self::TOO_SOON => 'too_soon',
-                401, 403 => $refused,
-                default => 'unreachable',
-            });
-        });
+        $press = static function () use ($params, $work): string {
+            $account = Account::of($params);
+            if ($account === null) {
+                return 'no_account';
+            }
+            $work($account);
+            return self::DONE;
+        };
+        $trouble = static fn (\Throwable $error) => match ($error instanceof Refused ? $error->status : 0) {
+            404 => 'no_account',
+            self::TOO_SOON => 'too_soon',
+            401, 403 => $refused,
+            default => 'unreachable',
+        };
+        $said = Safely::run($what, $params, $press, $trouble);
+        $text = static fn () => $texts()->get($said);
+        return $said === self::DONE ? self::DONE : Safely::run('texts', $params, $text, static fn () => 'Not available');
     }
 }

@@ -106,7 +106,7 @@ final class Client
             throw new Refused('the server entry needs a hostname alone, without https:// and without a path');
         }
         $scheme = $this->tls ? 'https' : 'http';
-        return "$scheme://$host:$this->port$path" . ($query ? '?' . http_build_query($query) : '');
+        return "$scheme://$host:$this->port$path" . ($query ? '?' . http_build_query($query, '', '&') : '');
     }
 
     /** @return array{string, int, string} body, status, content type */

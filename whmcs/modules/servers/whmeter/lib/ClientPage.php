@@ -14,7 +14,8 @@ final class ClientPage
     {
         $rows = '';
         foreach (self::rows($standing, $texts) as $label => $value) {
-            $rows .= "<tr><th scope=\"row\" style=\"text-align:start\">{$texts->html($label)}</th><td>$value</td></tr>";
+            $rows .= "<tr><th scope=\"row\" style=\"text-align:start;vertical-align:top;padding-inline-end:1.5em\">"
+                . "{$texts->html($label)}</th><td>$value</td></tr>";
         }
         $button = $button === null ? '' : self::button($button, $texts);
         return self::framed($texts, "<table class=\"table whmeter-figures\">$rows</table>$button" . Charts::html($standing, $texts));
@@ -61,7 +62,7 @@ final class ClientPage
 
     private static function button(int $service, Texts $texts): string
     {
-        return '<form method="post" action="clientarea.php?action=productdetails">'
+        return '<form method="post" action="clientarea.php?action=productdetails" style="margin:1em 0">'
             . "<input type=\"hidden\" name=\"id\" value=\"$service\">"
             . '<input type="hidden" name="modop" value="custom"><input type="hidden" name="a" value="recalc">'
             . "<button type=\"submit\" class=\"btn btn-default btn-secondary\">{$texts->html('recalculate')}</button></form>";

@@ -18,6 +18,7 @@ use WHMCS\UsageBilling\Metrics\Usage;
 final class MetricsProvider implements ProviderInterface
 {
     private array $params;
+    private ?array $names = null;
 
     /** WHMCS builds providers often and without a server too: nothing is asked here. */
     public function __construct($params)
@@ -37,12 +38,19 @@ final class MetricsProvider implements ProviderInterface
             'traffic_out' => $month,
             'traffic_total' => $month,
         ];
-        $texts = Safely::run('texts', [], [Texts::class, 'ofSystem'], static fn () => null);
+        $names = $this->names ??= self::names(array_keys($types));
         $metrics = [];
         foreach ($types as $name => $type) {
-            $metrics[$name] = new Metric($name, $texts ? $texts->get($name) : $name, $type, self::unit());
+            $metrics[$name] = new Metric($name, $names[$name], $type, self::unit());
         }
         return $metrics;
+    }
+
+    /** @return array<string, string> what each metric is called in the language of the system */
+    private static function names(array $metrics): array
+    {
+        $same = array_combine($metrics, $metrics);
+        return Safely::run('texts', [], static fn () => array_map([Texts::ofSystem(), 'get'], $same), static fn () => $same);
     }
 
     public function usage()
@@ -88,6 +96,7 @@ final class MetricsProvider implements ProviderInterface
     {
         $values = Values::read($told);
         $list = [];
+        // New ones for every tenant: whether withUsage() makes a copy is for WHMCS to know.
         foreach ($this->metrics() as $name => $metric) {
             $value = $values->get($name);
             if ($value !== null) {

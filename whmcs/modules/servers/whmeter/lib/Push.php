@@ -34,6 +34,13 @@ final class Push
         }
     }
 
+    /** What a step in a service's life answers to WHMCS. */
+    public static function registered($params): string
+    {
+        Safely::run('register', $params, [self::class, 'later'], static fn () => null);
+        return 'success';
+    }
+
     /** The services of every metered server. */
     public static function all(): void
     {
