@@ -72,7 +72,9 @@ async fn serve(mut stream: TcpStream, kept: &Kept) -> std::io::Result<()> {
         let told = std::mem::take(&mut *kept.requests.lock().unwrap());
         return say(&mut stream, "200 OK", "application/json", &Value::from(told).to_string()).await;
     }
-    let answer = request.authorization.split('-').nth(1).unwrap_or_default().to_string();
+    // Nobody who was sent here may arrive.
+    let elsewhere = request.path.starts_with("/elsewhere").then_some("companion");
+    let answer = elsewhere.or(request.authorization.split('-').nth(1)).unwrap_or_default().to_string();
     match answer.as_str() {
         "slow" => {
             tokio::time::sleep(Duration::from_secs(30)).await;
@@ -84,8 +86,7 @@ async fn serve(mut stream: TcpStream, kept: &Kept) -> std::io::Result<()> {
         }
         "huge" => huge(&mut stream).await,
         "redirect" => {
-            let head =
-                "HTTP/1.1 302 Found\r\nLocation: /recorded\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+            let head = "HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
             stream.write_all(head.as_bytes()).await
         }
         other => {

@@ -96,7 +96,8 @@ checks([
         Capsule::$tables['tblservers'][0]['accesshash'] = 'answer-final-0123456789';
         $began = microtime(true);
         same([null], run_hook('PreModuleTerminate', $module(7731)), 'answer');
-        holds(microtime(true) - $began < 4, 'it came soon');
+        $took = microtime(true) - $began;
+        holds($took > 0.45 && $took < 4, "waited for until it came: $took");
         $told = json_decode(file_get_contents('http://127.0.0.1:' . getenv('WHMETER_PORT') . '/recorded'), true);
         same(['/v1/whmcs/recalc/1042-7731?server=12'], array_column($told, 'path'), 'recalculated');
         foreach (['answer-500-0123456789', 'answer-html-0123456789'] as $token) {
