@@ -73,7 +73,8 @@ async fn every_number_arrives_as_the_panel_has_it() {
     let mut accounts: Vec<_> = found.map(|row| row["account"].as_str().unwrap()).collect();
     let disks: Value = serde_json::from_str(disks).unwrap();
     let mut expected: Vec<_> = disks.as_object().unwrap().keys().map(String::as_str).collect();
-    (accounts.sort_unstable(), expected.sort_unstable());
+    accounts.sort_unstable();
+    expected.sort_unstable();
     assert_eq!(accounts, expected, "{listed}");
     daemon.stop().await;
     panel.stop();
