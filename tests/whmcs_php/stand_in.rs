@@ -131,6 +131,11 @@ fn answered(answer: &str, request: &Request, kept: &Kept) -> (&'static str, &'st
         "odd" => good(json!({ "schema": 1, "tenants": odd() })),
         "names" => named(&request.path),
         "companion" => good(companion(&request.path)),
+        "purpose" => {
+            let shown = request.path.contains("purpose=display");
+            let value = value(if shown { "1.00000" } else { "2.00000" });
+            good(json!({ "schema": 1, "values": value, "tenants": { "x": value } }))
+        }
         "final" => last_reading(request, kept),
         "taken" => {
             keep(request, kept);

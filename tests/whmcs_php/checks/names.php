@@ -29,6 +29,14 @@ checks([
             holds(str_contains($page, '.00 GB') && !str_contains($page, '<script'), $page);
         }
     },
+    'whmeter is told what is billed and what is only looked at' => static function (): void {
+        putenv('WHMETER_TOKEN=answer-purpose-0123456789');
+        $provider = whmeter_MetricProvider(entry());
+        same([2.0, 2.0], [$provider->usage()['x'][0]->usage()->value(), $provider->tenantUsage('x')[0]->usage()->value()], 'billed');
+        $service = entry() + ['serviceid' => 1, 'username' => 'x'];
+        $pages = whmeter_ClientArea($service)['templateVariables']['whmeterPage'] . implode('', whmeter_AdminServicesTabFields($service));
+        same([2, 0], [substr_count($pages, '1.00 GB'), substr_count($pages, '2.00 GB')], 'looked at');
+    },
     'a part of a path stays one part' => static function () use ($names): void {
         foreach ($names as $name) {
             $part = Client::part($name);

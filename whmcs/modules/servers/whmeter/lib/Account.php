@@ -27,10 +27,16 @@ final class Account
         return $username === '' ? null : new self($username, $server);
     }
 
-    /** @throws Refused */
+    /** What WHMCS is going to bill: whmeter writes down that it was told so. @throws Refused */
     public function usage(Client $client): array
     {
         return $client->get($this->path('usage'), ['server' => $this->server]);
+    }
+
+    /** The same to be looked at only. @throws Refused */
+    public function display(Client $client): array
+    {
+        return $client->get($this->path('usage'), ['server' => $this->server, 'purpose' => 'display']);
     }
 
     /** @throws Refused */

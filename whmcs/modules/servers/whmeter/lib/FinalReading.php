@@ -43,6 +43,6 @@ final class FinalReading
 
     private static function newest(Client $client, Account $account): int
     {
-        return Values::read($account->usage($client)['values'] ?? null)->newest ?? 0;
+        return Values::read($account->display($client)['values'] ?? null)->newest ?? 0;
     }
 }
