@@ -81,6 +81,26 @@ async fn every_number_arrives_as_the_panel_has_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_companion_has_the_numbers_of_the_service_it_stands_beside() {
+    let Some(whmcs) = Installation::new() else { return };
+    let panel = start(5, ClockStart::WallClock).await;
+    let now = panel.knobs().clock.now_seconds();
+    for (name, level) in [("7-41", 100 * GIB), ("7-42", 3 * GIB)] {
+        assert!(panel.knobs().truth.set_level(name, now - 60, level), "{name}");
+    }
+    let port = free_port();
+    let backend = section(&panel, "s3", "every = \"2s\"\nwhmcs_server = 12");
+    let site = Site::new(&house(port, "", &tokens(), &[backend]));
+    let daemon = site.serve(port).await;
+    let known = |got: &Got| got.json()["tenants"]["7-41"].is_object();
+    daemon.until_as("/v1/whmcs/usage?server=12", BILLING, "knows all", known).await;
+    let variables = [("WHMETER_TOKEN", BILLING), ("WHMETER_ADMIN_TOKEN", ADMIN)];
+    whmcs.check("companions", port, &variables).await;
+    daemon.stop().await;
+    panel.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whmeter_that_answers_as_nobody_should_breaks_nothing() {
     let Some(whmcs) = Installation::new() else { return };
     let stand_in = StandIn::start().await;

@@ -20,6 +20,7 @@ mod seen;
 mod services;
 mod sql;
 mod standing;
+mod told;
 mod totals;
 mod usage;
 
@@ -40,6 +41,7 @@ pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
 pub use services::{MappedTo, PutServices, ServiceList, ServiceRef};
 pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Stamp, Standing};
+pub use told::{Closed, Telling};
 pub use totals::{By, CannotSum, Total};
 pub use usage::{DayPoint, Usage, UsageQuery};
 
@@ -55,4 +57,5 @@ pub struct Store {
     settings: Arc<StoreSettings>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
     lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
+    told: Arc<told::Tellings>,
 }

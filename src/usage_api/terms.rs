@@ -1,7 +1,7 @@
 //! What holds of one account besides its usage: its limits, its policy, and a pin.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::PoisonError;
 
 use litemap::LiteMap;
 use serde::Serialize;
@@ -9,10 +9,10 @@ use serde::Serialize;
 use super::UsageApi;
 use super::amount::{Decimal, decimal};
 use super::routes::unavailable;
-use super::totals::named;
-use crate::domain::{AccountKey, BackendId, Bytes, Meter};
+use super::tenants::Found;
+use crate::domain::{Bytes, Meter};
 use crate::problem::Problem;
-use crate::store::{AccountStanding, Standing};
+use crate::store::AccountStanding;
 
 /// For the pages that customers and staff see in WHMCS; what is not known is absent.
 #[derive(Debug, Default, Serialize)]
@@ -28,36 +28,24 @@ pub(super) struct Terms {
 
 impl UsageApi {
     /// The terms of the account a tenant is; none where several could be meant.
-    pub(super) async fn terms(
-        &self,
-        standings: &[Arc<Standing>],
-        tenant: &str,
-        accounts: &[&AccountStanding],
-    ) -> Result<Terms, Problem> {
-        let [account] = accounts else { return Ok(Terms::default()) };
-        let its_key = |standing: &Arc<Standing>| {
-            let (name, _) = named(standing, tenant).filter(|(_, own)| std::ptr::eq(*own, *account))?;
-            Some(AccountKey { backend: standing.backend.clone(), name: name.clone() })
-        };
-        let Some(key) = standings.iter().find_map(its_key) else { return Ok(Terms::default()) };
-        let state = self.store.policy(&key).await.map_err(unavailable)?;
+    pub(super) async fn terms(&self, accounts: &[Found<'_>]) -> Result<Terms, Problem> {
+        let [found] = accounts else { return Ok(Terms::default()) };
+        let state = self.store.policy(&found.key()).await.map_err(unavailable)?;
         let pinned = state.and_then(|state| state.hold.pinned(self.clock.now()));
-        let sold = self.sold(&key.backend, account).await?;
+        let sold = self.sold(found).await?;
         Ok(Terms {
-            limits: self.limits(account, &sold),
-            policy: account.policy.map(|policy| policy.name()),
+            limits: self.limits(found.account, &sold),
+            policy: found.account.policy.map(|policy| policy.name()),
             pinned: pinned.map(|policy| policy.name()),
         })
     }
 
     /// What was sold with the service the account belongs to; nothing until that is known.
-    async fn sold(
-        &self,
-        backend: &BackendId,
-        account: &AccountStanding,
-    ) -> Result<LiteMap<Meter, Bytes>, Problem> {
+    async fn sold(&self, found: &Found<'_>) -> Result<LiteMap<Meter, Bytes>, Problem> {
         // A companion is asked for by another server than its account's.
-        let (Some(service), Some(server)) = (account.service(), self.server_of(backend)) else {
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let server = servers.iter().find(|(_, backends)| backends.contains(found.backend));
+        let (Some(service), Some((&server, _))) = (found.account.service(), server) else {
             return Ok(LiteMap::new());
         };
         let told = self.store.services(server).await.map_err(unavailable)?;

@@ -107,6 +107,62 @@ async fn accounts_find_their_services_and_limits_are_as_sold() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_companion_is_told_what_the_service_it_stands_for_used() {
+    let panel = crate::start(4, ClockStart::WallClock).await;
+    let port = free_port();
+    let site = Site::new(&house(port, &panel, ""));
+    let daemon = site.serve(port).await;
+    let names = panel.accounts();
+    hold(&panel, &names[0], 3 * GIB);
+    let unknown = daemon.get("/v1/whmcs/ping?server=20").await;
+    assert!(unknown.status == 404 && unknown.text().contains("companion_servers"), "{}", unknown.text());
+    let sold = json!({ "schema": 1, "services": [service(7731, &names[0]), service(7732, &names[1])] });
+    assert_eq!(put(&daemon, 12, sold.to_string()).await.status, 200);
+    let mapped =
+        |got: &Got| got.text().contains("service=\"7731\"") && got.text().contains("service=\"7732\"");
+    daemon.until("/metrics", "knows whose they are", mapped).await;
+
+    let beside = |id: u64, parent: u64, client: u64| {
+        let mut companion = service(id, &format!("whm-{parent}"));
+        companion["client"] = json!(client);
+        companion
+    };
+    let mut ended = beside(9003, 7732, 8732);
+    ended["status"] = json!("Terminated");
+    // Another customer's companion, named by mistake: it is nobody's.
+    let strange = beside(9004, 7731, 666);
+    let all = [strange, beside(9001, 7731, 8731), beside(9002, 99, 8731), ended];
+    let companions = json!({ "schema": 1, "services": all });
+    let told = put(&daemon, 20, companions.to_string()).await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    let expected =
+        json!({ "schema": 1, "server": 20, "services": 4, "mapped": 1, "missing": 2, "ambiguous": 0 });
+    assert_eq!(told.json(), expected);
+
+    let holds = |got: &Got| got.json()["tenants"]["whm-7731"]["disk"]["value"] == "3.00000";
+    daemon.until("/v1/whmcs/usage?server=20", "tells the companion", holds).await;
+    let all = daemon.get("/v1/whmcs/usage?server=20").await.json();
+    assert_eq!(all["tenants"].as_object().unwrap().len(), 1, "a companion that ended is told nothing: {all}");
+    let one = daemon.get("/v1/whmcs/usage/whm-7731?server=20").await;
+    assert_eq!((one.status, &one.json()["values"]["disk"]["value"]), (200, &json!("3.00000")));
+    let history = daemon.get("/v1/whmcs/history/whm-7731?server=20").await;
+    assert_eq!(history.json()["days"].as_array().unwrap().len(), 1, "{}", history.text());
+    assert_eq!(daemon.get("/v1/whmcs/usage/whm-99?server=20").await.status, 404);
+    let strange = json!({ "schema": 1, "services": [beside(9005, 7732, 666)] });
+    assert_eq!(put(&daemon, 20, strange.to_string()).await.status, 200);
+    assert_eq!(
+        daemon.get("/v1/whmcs/usage/whm-7732?server=20").await.status,
+        404,
+        "it is another customer's"
+    );
+    // The service itself is told under its own name, on its own server, and once.
+    let own = daemon.get("/v1/whmcs/usage?server=12").await.json();
+    assert!(own["tenants"].get(&names[0]).is_some() && own["tenants"].get("whm-7731").is_none(), "{own}");
+    assert_eq!(put(&daemon, 21, json!({ "schema": 1, "services": [] }).to_string()).await.status, 404);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_map_is_listed_set_by_hand_and_pruned() {
     let panel = crate::start(4, ClockStart::WallClock).await;
     let port = free_port();
