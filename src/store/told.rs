@@ -8,7 +8,9 @@ use sqlx::any::AnyRow;
 use super::dialect::Merge::Replace;
 use super::sql::{Cell, Columns, Upsert, held, rows};
 use super::{Standing, Store, StoreError};
-use crate::domain::{AccountKey, AccountName, BackendId, ByteMinutes, Bytes, Meter, Month, Timestamp};
+use crate::domain::{
+    AccountKey, AccountName, BackendId, ByteMinutes, Bytes, Meter, Month, Nature, Timestamp,
+};
 
 /// One number that WHMCS was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,46 +40,67 @@ pub struct Telling {
 pub struct Closed {
     /// The last that was told.
     pub telling: Telling,
-    /// By meter: bytes moved (flows), and level times time.
+    /// By meter: bytes moved (flows; nothing for levels), and level times time.
     pub sums: HashMap<Meter, (Bytes, ByteMinutes)>,
 }
 
-/// The newest values told in a month, so that only what changes is written: by account the server, the
-/// metric, the tenant, the value and the part carried.
+/// The newest values told in a month, so that only what changes is written.
 #[derive(Debug, Default)]
 struct Remembered {
     month: Option<Month>,
-    told: HashMap<AccountName, Vec<(i64, String, String, i64, i64)>>,
+    told: HashMap<AccountName, Vec<Newest>>,
 }
+
+#[derive(Debug)]
+struct Newest {
+    server: i64,
+    metric: String,
+    tenant: String,
+    value: i64,
+    carried: i64,
+}
+
+/// A month that is over, as one server was told of one backend.
+type ClosedKey = (BackendId, i64, Month);
+
+/// As of the version of the backend that last touched the month.
+type ClosedAsOf = (i64, Arc<Vec<Closed>>);
 
 /// What is kept in memory of tellings.
 #[derive(Debug, Default)]
 pub(super) struct Tellings {
     newest: Mutex<HashMap<BackendId, Remembered>>,
-    /// By backend, server and month, as of the version of the backend that last touched that month.
-    closed: Mutex<HashMap<(BackendId, i64, Month), (i64, Arc<Vec<Closed>>)>>,
+    closed: Mutex<HashMap<ClosedKey, ClosedAsOf>>,
+}
+
+impl Newest {
+    fn of(telling: &Telling) -> Newest {
+        let Telling { server, metric, tenant, value, carried, .. } = telling.clone();
+        Newest { server, metric, tenant, value, carried }
+    }
 }
 
 impl Remembered {
-    fn slot(&mut self, telling: &Telling) -> Option<&mut (i64, String, String, i64, i64)> {
+    fn slot(&mut self, telling: &Telling) -> Option<&mut Newest> {
         if self.month != Some(telling.month) {
             *self = Remembered { month: Some(telling.month), told: HashMap::new() };
         }
-        let told = self.told.get_mut(&telling.account.name)?;
-        told.iter_mut().find(|(server, metric, ..)| (*server, metric) == (telling.server, &telling.metric))
+        let mut told = self.told.get_mut(&telling.account.name)?.iter_mut();
+        told.find(|newest| (newest.server, &newest.metric) == (telling.server, &telling.metric))
     }
 
     fn knows(&mut self, telling: &Telling) -> bool {
-        let new = (&telling.tenant, telling.value, telling.carried);
-        self.slot(telling).is_some_and(|(_, _, tenant, value, carried)| (&*tenant, *value, *carried) == new)
+        self.slot(telling).is_some_and(|newest| {
+            let known = (&newest.tenant, newest.value, newest.carried);
+            known == (&telling.tenant, telling.value, telling.carried)
+        })
     }
 
     fn take(&mut self, telling: Telling) {
-        let Telling { account, server, metric, tenant, value, carried, .. } = telling.clone();
-        let new = (server, metric, tenant, value, carried);
+        let newest = Newest::of(&telling);
         match self.slot(&telling) {
-            Some(slot) => *slot = new,
-            None => self.told.entry(account.name).or_default().push(new),
+            Some(slot) => *slot = newest,
+            None => self.told.entry(telling.account.name).or_default().push(newest),
         }
     }
 }
@@ -196,7 +219,8 @@ impl Store {
             let meter: Meter = meter.parse().map_err(|error| StoreError::corrupt(error, "a meter"))?;
             let (amount, peta, rest) = (columns.bytes()?, columns.int()?, columns.int()?);
             let sum = sums.entry(name).or_default().entry(meter).or_default();
-            let wide = sum.0.wide() + amount.wide();
+            let flowed = if meter.nature() == Nature::Flow { amount.wide() } else { 0 };
+            let wide = sum.0.wide() + flowed;
             sum.0 = Bytes::from_wide(wide).map_err(|_| StoreError::corrupt(wide, "a byte count"))?;
             sum.1 += held(peta, rest)?;
         }

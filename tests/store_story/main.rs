@@ -5,6 +5,7 @@
 
 mod databases;
 mod promises;
+mod told;
 
 use std::collections::HashMap;
 
@@ -15,6 +16,7 @@ use whmeter::store::{JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreError, 
 
 use databases::{Databases, Fresh};
 use promises::*;
+use told::*;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::from_utc(text.parse().unwrap()).unwrap()
@@ -372,7 +374,9 @@ async fn a_newer_schema_is_refused_untouched(databases: &Databases) {
         SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
     sqlx::raw_sql(newer).execute(&other).await.unwrap();
     let refused = Store::open(settings(&fresh, 400), fresh.folder.path()).await.err().unwrap();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 4 }), "{refused}");
+    let known = std::fs::read_dir("migrations").unwrap().count() as i64;
+    let same = |error: &StoreError| matches!(error, StoreError::NewerSchema { found: 9999, known: k } if *k == known);
+    assert!(same(&refused), "{refused}");
     other.close().await;
 }
 
@@ -536,6 +540,7 @@ stories!(
     what_gives_up_is_told_as_it_is_and_can_be_tried_again,
     a_pin_is_kept_with_its_author_and_disturbs_no_poll,
     many_that_start_together_on_an_empty_database_all_start,
+    what_was_told_is_kept_and_its_month_goes_on,
 );
 
 #[tokio::test]
