@@ -101,6 +101,18 @@ $checks = [
         $standing = Standing::of($usage, ['days' => [['day' => '2026-03-14', 'disk' => '5.00000']]]);
         same('unknown', ClientPage::rows($standing, Texts::ofSystem())['used'], 'a disk that was known is unknown now');
     },
+    'what is billed for the month before is not used of this one\'s limit' => static function (): void {
+        $row = static function (string $value, $carried): string {
+            $usage = usage('1.00000', ['limits' => ['traffic_out' => '10.00000']]);
+            $usage['values']['traffic_out'] = ['value' => $value, 'carried' => $carried, 'collected_at' => 1];
+            return strip_tags(ClientPage::rows(Standing::of($usage, []), Texts::ofSystem())['traffic_out']);
+        };
+        same('5.00 GB / 10.00 GB · 50.0 %', $row('5.31250', '0.31250'), 'it lacked some');
+        same('5.00 GB / 10.00 GB · 50.0 %', $row('4.00000', '-1.00000'), 'it had too much');
+        same('unknown / 10.00 GB', $row('0.00000', '-1.00000'), 'more than there is');
+        same('0.00 GB / 10.00 GB · 0.0 %', $row('0.00000', '0.00000'), 'nothing');
+        same('4.00 GB / 10.00 GB · 40.0 %', $row('4.00000', '<b>'), 'nonsense');
+    },
     'staff are told why nothing is known' => static function (): void {
         $why = static fn ($reason) => AdminTab::fields(Standing::of(['withheld' => ['reason' => $reason]], []), Texts::ofSystem())['Last reading'];
         same('unknown (stale)', strip_tags($why('stale')), 'a reason');

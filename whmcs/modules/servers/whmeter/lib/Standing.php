@@ -32,7 +32,7 @@ final class Standing
         $policy = $usage['policy'] ?? null;
         $why = is_array($usage['withheld'] ?? null) ? $usage['withheld']['reason'] ?? null : null;
         return new self(
-            Values::read($usage['values'] ?? null),
+            Values::own($usage['values'] ?? null),
             array_map([Values::class, 'number'], array_intersect_key($limits, array_flip(self::METERS))),
             in_array($policy, ['standard', 'limited'], true) ? $policy : null,
             in_array($usage['pinned'] ?? null, ['standard', 'limited'], true),

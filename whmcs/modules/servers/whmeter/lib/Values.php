@@ -29,6 +29,25 @@ final class Values
         return new self($values, $newest);
     }
 
+    /** @param mixed $told the same, less what a month carries of the one before: what it has used itself */
+    public static function own($told): self
+    {
+        $own = self::read($told);
+        foreach ($own->values as $name => $value) {
+            $carried = self::carried($told[$name]['carried'] ?? null);
+            // More was taken off than there is: how much there was is not told.
+            $own->values[$name] = $carried < 0 && $value <= 0 ? null : max(0.0, $value - $carried);
+        }
+        return $own;
+    }
+
+    private static function carried($text): float
+    {
+        $isDebt = is_string($text) && str_starts_with($text, '-');
+        $size = self::number($isDebt ? substr($text, 1) : $text) ?? 0.0;
+        return $isDebt ? -$size : $size;
+    }
+
     /** A decimal string such as "93.41000". Nothing else is a number: not "", not "1e9", not "-1", not NAN. */
     public static function number($text): ?float
     {
