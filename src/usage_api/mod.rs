@@ -11,6 +11,7 @@ mod recalculate;
 mod routes;
 mod services;
 mod tenants;
+mod terms;
 mod told;
 mod totals;
 

@@ -18,7 +18,8 @@ use super::legacy::legacy_of;
 use super::policy::{EXPECTED, PolicyWish, policy_of};
 use super::recalculate::recalculate_of;
 use super::services::{LONGEST_SERVICES, SERVICES, ServicesTold, services_of};
-use super::tenants::{Found, Tenants};
+use super::tenants::{Found, Parent, Tenants};
+use super::terms::Terms;
 use super::told::{Carried, KeptCarried};
 use super::totals::{Answer, Values, Withheld, answer};
 use super::{Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
@@ -65,6 +66,8 @@ struct TenantShape<'a> {
     values: Values,
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
+    #[serde(flatten)]
+    terms: Terms,
 }
 
 impl UsageApi {
@@ -170,16 +173,17 @@ impl UsageApi {
         Ok(standings)
     }
 
-    /// The companion services WHMCS has told of a server, by the service each stands for; `None` for a
-    /// server of which it has told nothing and which is not said to have any.
-    async fn companions(&self, server: i64) -> Result<Option<HashMap<i64, String>>, Problem> {
+    /// The companion services WHMCS has told of a server, by the service and client each stands for; `None`
+    /// for a server of which it has told nothing and which is not said to have any.
+    async fn companions(&self, server: i64) -> Result<Option<HashMap<Parent, String>>, Problem> {
         let said = self.settings().companion_servers.contains(&server);
         let list = self.store.services(server).await.map_err(unavailable)?;
         if list.is_none() && !said {
             return Ok(None);
         }
         let live = list.iter().flat_map(|list| list.services.iter()).filter(|service| service.is_live());
-        let parent = |service: &Service| Some((service.companion_of()?, service.username.clone()));
+        let parent =
+            |service: &Service| Some(((service.companion_of()?, service.client), service.username.clone()));
         Ok(Some(live.filter_map(parent).collect()))
     }
 
@@ -307,12 +311,14 @@ async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<
         Some(Answer::Withheld(withheld)) => (Values::default(), Some(withheld)),
         None => return Err(unknown(tenant)),
     };
+    let terms = api.terms(&accounts).await?;
     if !asked.for_display {
         let told = accounts.iter().flat_map(|found| values.tellings(tenant, found, server, &window));
         api.store.put_told(told.collect()).await.map_err(unavailable)?;
     }
     let (generated_at, month) = (window.now.to_string(), month_shape(&window));
-    Ok(Json(TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld }).into_response())
+    let shape = TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld, terms };
+    Ok(Json(shape).into_response())
 }
 
 pub(super) fn accounts_of<'a>(tenants: &'a Tenants, tenant: &str) -> Result<Vec<Found<'a>>, Problem> {
