@@ -10,6 +10,7 @@ mod policy;
 mod recalculate;
 mod routes;
 mod services;
+mod state;
 mod tenants;
 mod terms;
 mod told;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::UsageApi;
 use super::asked::Asked;
-use super::routes::unavailable;
+use super::state::unavailable;
 use crate::domain::{Bytes, Mapping, Meter, Service, Services};
 use crate::problem::Problem;
 

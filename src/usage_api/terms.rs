@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::UsageApi;
 use super::amount::{Decimal, decimal};
-use super::routes::unavailable;
+use super::state::unavailable;
 use super::tenants::Found;
 use crate::domain::{Bytes, Meter};
 use crate::problem::Problem;
