@@ -1,5 +1,6 @@
 //! What a request asks for: its query and its tenant, or a problem that says what cannot be read.
 
+use crate::domain::Month;
 use crate::problem::Problem;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::StatusCode;
@@ -12,6 +13,7 @@ struct AskedText {
     server: Option<String>,
     days: Option<String>,
     purpose: Option<String>,
+    month: Option<String>,
 }
 
 #[derive(Clone, Copy)]
@@ -20,6 +22,8 @@ pub(super) struct Asked {
     pub days: Option<u64>,
     /// The answer is shown to somebody and billed to nobody (`purpose=display`).
     pub for_display: bool,
+    /// The month that runs where it is asked.
+    pub month: Option<Month>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
@@ -30,7 +34,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
             .await
             .map_err(|error| refused(format!("the query cannot be read: {error}")))?;
         let for_display = text.purpose.as_deref() == Some("display");
-        Ok(Asked { server: number("server", text.server)?, days: number("days", text.days)?, for_display })
+        let month = text.month.as_deref().map(Month::parse).transpose();
+        let month = month.map_err(|error| refused(format!("month: {error}")))?;
+        Ok(Asked {
+            server: number("server", text.server)?,
+            days: number("days", text.days)?,
+            for_display,
+            month,
+        })
     }
 }
 

@@ -125,13 +125,20 @@ pub struct Window {
     start: Timestamp,
     minutes: Minutes,
     max_age: Seconds,
+    /// Whether whoever asks is in another month: what sums over a month would go into the wrong one.
+    elsewhen: bool,
 }
 
 impl Window {
     fn new(now: Timestamp, zone: BillingZone, max_age: Seconds) -> Window {
         let month = zone.day_of(now).month();
         let start = zone.start_of(month.first());
-        Window { now, zone, month, start, minutes: zone.minutes_of(month.period()), max_age }
+        Window { now, zone, month, start, minutes: zone.minutes_of(month.period()), max_age, elsewhen: false }
+    }
+
+    /// The same, for somebody in whose calendar this month runs.
+    fn asked_in(self, month: Option<Month>) -> Window {
+        Window { elsewhen: month.is_some_and(|month| month != self.month), ..self }
     }
 
     fn is_fresh(&self, at: Timestamp) -> bool {

@@ -117,7 +117,7 @@ async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Pr
 async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
-    let (units, window) = (api.units(), api.window());
+    let (units, window) = (api.units(), api.window().asked_in(asked.month));
     let carried = api.carried(server, &tenants, &units, &window).await?;
     let mut shape = UsageShape {
         schema: 1,
@@ -142,7 +142,7 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
         // Before it is said: what WHMCS was told must be known whatever happens next.
         api.store.put_told(tellings).await.map_err(unavailable)?;
     }
-    let reasons = ["stale", "never_read", "ambiguous", "failed"];
+    let reasons = ["stale", "never_read", "ambiguous", "failed", "other_month"];
     let count = |reason| (reason, shape.withheld.iter().filter(|withheld| withheld.reason == reason).count());
     api.telemetry.whmcs_withheld(server, &reasons.map(count).into());
     Ok(Json(&shape).into_response())
@@ -161,7 +161,7 @@ async fn tenant_usage(
 async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
-    let (units, window) = (api.units(), api.window());
+    let (units, window) = (api.units(), api.window().asked_in(asked.month));
     let accounts = accounts_of(&tenants, tenant)?;
     let carried = api.carried(server, &tenants, &units, &window).await?;
     let (values, withheld) = match answer(tenant, &accounts, &units, &window, &carried) {

@@ -7,6 +7,7 @@ use super::tenants::Found;
 use super::told::{Carried, GB_MONTH};
 use super::{Units, Window};
 use crate::domain::{Meter, Timestamp};
+use crate::metering::MonthToDate;
 use crate::store::{SeriesStanding, Telling};
 
 /// One value, as a decimal string in the configured unit.
@@ -37,7 +38,8 @@ impl Serialize for Values {
 pub struct Withheld {
     /// The tenant.
     pub tenant: String,
-    /// `stale`, `never_read`, `ambiguous` or `failed`.
+    /// `stale`, `never_read`, `ambiguous`, `failed`, or `other_month` where all there is sums over a month and
+    /// whoever asks is in another one.
     pub reason: &'static str,
     /// Since when.
     pub since: String,
@@ -72,6 +74,9 @@ pub fn answer(
         return None;
     }
     let newest = account.series.iter().map(|series| series.at).max();
+    if window.elsewhen && newest.is_some_and(|at| window.is_fresh(at)) {
+        return Some(withheld(tenant, "other_month", window.now));
+    }
     Some(match (&account.trouble, newest) {
         (Some((_, since)), _) => withheld(tenant, "failed", *since),
         (None, None) => withheld(tenant, "never_read", account.first_seen),
@@ -138,22 +143,27 @@ impl Values {
     }
 }
 
+impl Window {
+    /// The running month of a series, where it was read in it.
+    fn running(&self, series: &SeriesStanding) -> Option<MonthToDate> {
+        series.month.filter(|month| month.month == self.month && !self.elsewhen)
+    }
+}
+
 fn gb_month(series: &SeriesStanding, units: &Units, window: &Window) -> Option<Decimal> {
-    let month = series.month.filter(|month| month.month == window.month)?;
+    let month = window.running(series)?;
     unit_months(month.held, units.disk_gb_month, window.minutes)
 }
 
 /// A month's traffic is known once it was read in that month: before, nobody knows that it is zero.
 fn month_bytes(series: &SeriesStanding, unit: u64, window: &Window) -> Option<Decimal> {
-    let month = series.month.filter(|month| month.month == window.month)?;
-    Some(decimal(month.amount, unit))
+    Some(decimal(window.running(series)?.amount, unit))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::{AccountName, BackendId, BillingZone, Bytes, Month, Seconds};
-    use crate::metering::MonthToDate;
     use crate::store::AccountStanding;
 
     fn at(text: &str) -> Timestamp {
@@ -244,6 +254,27 @@ mod tests {
             panic!("known")
         };
         assert_eq!(values.0.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["disk"]);
+    }
+
+    #[test]
+    fn whoever_is_in_another_month_is_told_levels_only() {
+        let read = at("2026-03-31T21:59:00Z");
+        let both = vec![
+            series(Meter::StorageUsed, read, 7, "2026-03"),
+            series(Meter::TrafficOut, read, 7, "2026-03"),
+        ];
+        // The last second of March in Warsaw; where WHMCS runs it is April already.
+        let window = window("2026-03-31T21:59:59Z");
+        let names =
+            |month: &str| match told(&[&account(both.clone())], &window.asked_in(Month::parse(month).ok())) {
+                Some(Answer::Known(values)) => values.0.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+                other => panic!("known: {other:?}"),
+            };
+        assert_eq!(names("2026-03"), ["disk", "disk_gb_month", "traffic_out"]);
+        assert_eq!(names("2026-04"), ["disk"]);
+        let traffic = account(both[1..].to_vec());
+        let april = window.asked_in(Month::parse("2026-04").ok());
+        assert_eq!(reason(told(&[&traffic], &april)), "other_month");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What WHMCS was told is kept, and what a month lacks of it is told with the next: no byte is billed twice,
 //! none is lost between the last fetch of a month and its end.
 
+use chrono::TimeZone;
 use serde_json::Value;
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::growth::Traffic;
@@ -10,8 +11,6 @@ use whmeter_simulators::panel::SimulatedPanel;
 use crate::support::panels::section;
 use crate::support::program::{Daemon, Site, free_port};
 
-/// 2026-10-31 00:00 in Warsaw. That October has 745 hours: clocks went back in it.
-const LAST_OF_OCTOBER: i64 = 1_793_401_200;
 const HOUR: i64 = 3_600;
 const ACCOUNT: &str = "7-41";
 const GIB: f64 = (1u64 << 30) as f64;
@@ -48,6 +47,12 @@ impl Story<'_> {
     }
 }
 
+/// Seconds since 1970 of a local time in Warsaw.
+fn warsaw(year: i32, month: u32, day: u32) -> i64 {
+    let day = chrono::NaiveDate::from_ymd_opt(year, month, day).unwrap().and_hms_opt(0, 0, 0).unwrap();
+    chrono_tz::Europe::Warsaw.from_local_datetime(&day).earliest().unwrap().timestamp()
+}
+
 async fn told(daemon: &Daemon<'_>, query: &str, metric: &str) -> (f64, f64) {
     let answer = daemon.get(&format!("/v1/whmcs/usage?server=12{query}")).await;
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -64,7 +69,8 @@ fn same(told: f64, bytes: f64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
-    let start = LAST_OF_OCTOBER + 9 * HOUR;
+    // That October has 745 hours: clocks went back in it.
+    let start = warsaw(2026, 10, 31) + 9 * HOUR;
     let panel = crate::start(4, ClockStart::Frozen(start)).await;
     let port = free_port();
     let keys = "every = \"31d\"\nwhmcs_server = 12";
@@ -140,4 +146,52 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     assert!(text.contains("was told traffic_out") && text.contains("carried over"), "{text}");
     daemon.stop().await;
     panel.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn months_end_with_their_last_second_in_leap_years_and_when_clocks_change() {
+    let port = free_port();
+    // The ends of a leap February, of a year, and of the months in which clocks change.
+    for (year, month) in [(2028, 3), (2027, 1), (2026, 11), (2027, 4)] {
+        let midnight = warsaw(year, month, 1);
+        let panel = crate::start(4, ClockStart::Frozen(midnight - 30 * HOUR)).await;
+        let keys = "every = \"31d\"\nwhmcs_server = 12";
+        let site = Site::new(&crate::house(port, "", "", &[section(&panel, "s3", keys)]));
+        let story = Story { panel: &panel, site: &site, clock: site.path().join("now") };
+        story.poll(midnight - 6 * HOUR).await;
+        let daemon = site.start_told(port, &story.clock);
+        daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+
+        story.sends(midnight - 600, 10 << 30);
+        story.poll(midnight - 1).await;
+        let answer = daemon.get("/v1/whmcs/usage?server=12").await.json();
+        let label = chrono::NaiveDate::from_ymd_opt(year, month, 1).unwrap().pred_opt().unwrap();
+        assert_eq!(answer["month"]["label"], label.format("%Y-%m").to_string());
+        let (old, _) = told(&daemon, "", "traffic_out").await;
+        same(old, story.truth(midnight - 6 * HOUR, midnight - 1) as f64);
+        // A WHMCS that is an hour ahead has the new month already: the sums of this one are not for it.
+        let ahead = format!("/v1/whmcs/usage/{ACCOUNT}?server=12&month={year}-{month:02}");
+        let ahead = daemon.get(&ahead).await.json();
+        assert!(
+            ahead["values"]["disk"].is_object() && ahead["values"].get("traffic_out").is_none(),
+            "{ahead}"
+        );
+
+        story.becomes(midnight);
+        let new = daemon.get("/v1/whmcs/usage?server=12").await.json();
+        assert_eq!(new["month"]["label"], format!("{year}-{month:02}"));
+        assert!(new["tenants"][ACCOUNT].get("traffic_out").is_none(), "not read in it, not zero: {new}");
+        story.sends(midnight + 1, 1 << 30);
+        story.poll(midnight + 2).await;
+        let (new, carried) = told(&daemon, "", "traffic_out").await;
+        // One of the three seconds between the polls is the old month's, and what is thought to have passed in it.
+        assert!((carried - new / 3.0).abs() < 0.001 && new > 0.9, "{carried} of {new}");
+        same(old + new, story.truth(midnight - 6 * HOUR, midnight + 2) as f64);
+        // A WHMCS that is an hour behind would write the new month's sums into the old one's record.
+        let behind = format!("/v1/whmcs/usage?server=12&month={}", label.format("%Y-%m"));
+        let behind = daemon.get(&behind).await.json();
+        assert!(behind["tenants"][ACCOUNT].get("traffic_out").is_none(), "{behind}");
+        daemon.stop().await;
+        panel.stop();
+    }
 }

@@ -133,7 +133,10 @@ fn answered(answer: &str, request: &Request, kept: &Kept) -> (&'static str, &'st
         "companion" => good(companion(&request.path)),
         "purpose" => {
             let shown = request.path.contains("purpose=display");
-            let value = value(if shown { "1.00000" } else { "2.00000" });
+            // What is billed is asked for with the month of WHMCS's own calendar.
+            let month = whmcs_month();
+            let billed = if request.path.contains(&format!("month={month}")) { "2.00000" } else { "9.00000" };
+            let value = value(if shown { "1.00000" } else { billed });
             good(json!({ "schema": 1, "values": value, "tenants": { "x": value } }))
         }
         "final" => last_reading(request, kept),
@@ -145,6 +148,11 @@ fn answered(answer: &str, request: &Request, kept: &Kept) -> (&'static str, &'st
         }
         _ => ("200 OK", JSON, String::new()),
     }
+}
+
+/// As PHP's clock has it in the stubs' zone.
+fn whmcs_month() -> String {
+    chrono::Utc::now().with_timezone(&chrono_tz::Europe::Warsaw).format("%Y-%m").to_string()
 }
 
 fn value(text: &str) -> Value {

@@ -30,7 +30,7 @@ final class Account
     /** What WHMCS is going to bill: whmeter writes down that it was told so. @throws Refused */
     public function usage(Client $client): array
     {
-        return $client->get($this->path('usage'), ['server' => $this->server]);
+        return $client->get($this->path('usage'), ['server' => $this->server, 'month' => date('Y-m')]);
     }
 
     /** The same to be looked at only. @throws Refused */

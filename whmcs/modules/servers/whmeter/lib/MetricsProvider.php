@@ -69,7 +69,9 @@ final class MetricsProvider implements ProviderInterface
         if ($entry === 0) {
             return []; // Services without a server have this number too.
         }
-        $told = (new Client($this->params))->get('/v1/whmcs/usage', ['server' => $entry])['tenants'] ?? [];
+        // WHMCS keeps one record for each month of its own clock: another month's sums do not belong there.
+        $query = ['server' => $entry, 'month' => date('Y-m')];
+        $told = (new Client($this->params))->get('/v1/whmcs/usage', $query)['tenants'] ?? [];
         // A tenant of whom nothing is known is left out, as a metric is.
         return array_filter(array_map([$this, 'measured'], is_array($told) ? $told : []));
     }
