@@ -1,6 +1,7 @@
 //! Builds every room, joins their routes, and owns start and stop.
 
 mod page;
+mod watched;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,6 +15,8 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::mpsc;
+
+pub(crate) use watched::watched;
 
 use crate::access::{Access, Scope, guard};
 use crate::clock::Clock;
@@ -79,6 +82,7 @@ pub struct App {
     telemetry: Telemetry,
     polled: mpsc::UnboundedReceiver<PollReport>,
     recalculate: mpsc::UnboundedReceiver<Recalculation>,
+    poll_asked: mpsc::UnboundedReceiver<BackendId>,
     polls: Polls,
 }
 
@@ -134,7 +138,8 @@ impl App {
             &config.whmcs,
             to_recalculate,
         );
-        let console = Console::new(store.clone(), clock, config.zone);
+        let (to_poll, poll_asked) = mpsc::unbounded_channel();
+        let console = Console::new(store.clone(), clock, config.zone, to_poll);
         let app = App {
             store,
             clock,
@@ -147,6 +152,7 @@ impl App {
             telemetry,
             polled,
             recalculate,
+            poll_asked,
             polls: Polls::default(),
         };
         let serve = config.http.clone();
@@ -190,6 +196,8 @@ impl App {
         self.dispatcher.configure(panels(&config.backends), config.channels);
         self.collector.configure_limits(config.limits, channels);
         self.collector.configure(config.backends).await?;
+        let max_age = Seconds::new(config.whmcs.max_age.0.as_secs());
+        self.console.configure(watched(&self.collector.backends()), max_age);
         Ok(())
     }
 
@@ -242,6 +250,9 @@ impl App {
                 _ = acted.tick() => self.show_acts().await,
                 Some(asked) = self.recalculate.recv() => {
                     self.collector.poll_soon(asked.backend.as_str(), Some(asked.account));
+                }
+                Some(backend) = self.poll_asked.recv() => {
+                    self.collector.poll_soon(backend.as_str(), None);
                 }
                 _ = prune.tick() => self.prune(),
             }
@@ -339,6 +350,8 @@ impl App {
             (serve.api_listen, guarded(self.usage_api.clone().routes(), Scope::Billing)),
             (serve.api_listen, guarded(self.usage_api.clone().policy_routes(), Scope::Admin)),
             (serve.console_listen, guarded(self.console.clone().routes(), Scope::Read)),
+            (serve.console_listen, guarded(self.console.clone().admin_routes(), Scope::Admin)),
+            (serve.console_listen, Console::open_routes()),
         ];
         let mut addresses: Vec<(SocketAddr, Router)> = Vec::new();
         let all = serve.addresses().into_iter().map(|address| (address, Router::new()));

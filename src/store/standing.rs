@@ -11,7 +11,7 @@ use super::book::{Loaded, level_belief, month_to_date};
 use super::services::{MappedTo, ServiceRef, mapped_columns};
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
-use crate::domain::{AccountName, BackendId, Bytes, Mapping, Meter, Policy, Timestamp};
+use crate::domain::{AccountName, BackendId, Bytes, Mapping, Meter, Policy, ServerTotal, Timestamp};
 use crate::metering::{AccountBook, MonthToDate, SeriesBook};
 
 /// Version and acts together: what tells one standing of a backend from another.
@@ -98,6 +98,10 @@ pub struct BackendState {
     pub succeeded_at: Option<Timestamp>,
     /// Since when, why and with what words polls fail; `None` when the last one succeeded.
     pub failing: Option<Failing>,
+    /// Until when somebody holds the lease; before that time it is being polled.
+    pub leased_until: Timestamp,
+    /// What the panel itself says is stored on it, by the last poll of everybody.
+    pub server_total: Option<ServerTotal>,
 }
 
 /// A backend whose last poll failed.
@@ -212,8 +216,8 @@ pub(super) fn series_of(book: &AccountBook) -> Vec<SeriesStanding> {
 impl Store {
     /// Every backend that was ever polled, and how its polls go.
     pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
-        let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail
-            FROM backend ORDER BY name";
+        let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail,
+            lease_until, total_at, total_bytes FROM backend ORDER BY name";
         let mut on = self.readers.acquire().await?;
         let states = rows(&mut on, self.dialect, sql, []).await?;
         states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
@@ -333,5 +337,18 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
         }
         _ => None,
     };
-    Ok(BackendState { backend, kind, version, acts, polled_at, succeeded_at, failing })
+    let leased_until = columns.time()?;
+    let total = columns.maybe_time()?.zip(columns.maybe_bytes()?);
+    let server_total = total.map(|(at, stored)| ServerTotal { at, stored });
+    Ok(BackendState {
+        backend,
+        kind,
+        version,
+        acts,
+        polled_at,
+        succeeded_at,
+        failing,
+        leased_until,
+        server_total,
+    })
 }

@@ -1,0 +1,1 @@
+//! What does not fit, on panels made up for it.
