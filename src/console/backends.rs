@@ -57,7 +57,9 @@ pub(super) async fn backend(
         });
     }
     told["asked"] = json!(
-        console.asked_at(id).map(|at| { json!({ "at": at.to_string(), "state": progress(state, at, now) }) })
+        console
+            .asked_of(id)
+            .map(|asking| { json!({ "at": asking.at.to_string(), "state": asking.progress(state, now) }) })
     );
     Ok(Json(told).into_response())
 }
@@ -81,18 +83,27 @@ fn shape(name: &BackendId, watched: Option<&Watched>, state: Option<&BackendStat
     })
 }
 
-/// What became of a poll that was asked for at `asked`.
-fn progress(state: Option<&BackendState>, asked: Timestamp, now: Timestamp) -> &'static str {
-    match state {
-        Some(state) if state.leased_until > now => "running",
-        Some(state) if state.polled_at.is_some_and(|at| at >= asked) => {
-            if state.failing.is_some() {
-                "failed"
-            } else {
-                "done"
-            }
+/// A poll that was asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Asking {
+    at: Timestamp,
+    /// How many leases had been taken before: the poll has one of its own.
+    leases: i64,
+}
+
+impl Asking {
+    /// What became of it: `queued`, `running`, then `done` or `failed`.
+    fn progress(&self, state: Option<&BackendState>, now: Timestamp) -> &'static str {
+        let Some(state) = state.filter(|state| state.leases > self.leases) else { return "queued" };
+        match (state.leased_until > now, &state.failing) {
+            (true, _) => "running",
+            (false, Some(_)) => "failed",
+            (false, None) => "done",
         }
-        _ => "queued",
+    }
+
+    fn is_waiting(&self, state: Option<&BackendState>, now: Timestamp) -> bool {
+        now.since(self.at) < PATIENCE && self.progress(state, now) == "queued"
     }
 }
 
@@ -106,12 +117,11 @@ pub(super) async fn poll(
     let states = console.store.backends().await.map_err(unavailable)?;
     let state = states.iter().find(|state| state.backend == *backend);
     let now = console.clock.now();
-    let waiting =
-        |at: Timestamp| now.since(at) < PATIENCE && ["queued", "running"].contains(&progress(state, at, now));
     // Whoever is asked twice polls once.
-    if !console.asked_at(backend).is_some_and(waiting) {
+    if !console.asked_of(backend).is_some_and(|asking| asking.is_waiting(state, now)) {
+        let asking = Asking { at: now, leases: state.map_or(0, |state| state.leases) };
         let mut asked = console.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.insert(backend.clone(), now);
+        asked.insert(backend.clone(), asking);
         // Nobody listens any more only while the house is being left.
         let _ = console.polls.send(backend.clone());
     }
@@ -120,7 +130,7 @@ pub(super) async fn poll(
 }
 
 impl Console {
-    fn asked_at(&self, backend: &BackendId) -> Option<Timestamp> {
+    fn asked_of(&self, backend: &BackendId) -> Option<Asking> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(backend).copied()
     }
 }

@@ -30,7 +30,7 @@ pub(crate) use grouped::grouped;
 pub use sides::{Side, Wants, Watched, sides};
 
 use crate::clock::Clock;
-use crate::domain::{BackendId, BillingZone, Seconds, Timestamp};
+use crate::domain::{BackendId, BillingZone, Seconds};
 use crate::problem::Problem;
 use crate::store::{Standing, Store, StoreError};
 
@@ -43,8 +43,8 @@ pub struct Console {
     setup: Arc<RwLock<Setup>>,
     /// Backends that somebody wants polled now.
     polls: UnboundedSender<BackendId>,
-    /// When each was last asked for.
-    asked: Arc<Mutex<HashMap<BackendId, Timestamp>>>,
+    /// The last time each was asked for.
+    asked: Arc<Mutex<HashMap<BackendId, backends::Asking>>>,
 }
 
 /// What the config says.

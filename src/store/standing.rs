@@ -98,7 +98,9 @@ pub struct BackendState {
     pub succeeded_at: Option<Timestamp>,
     /// Since when, why and with what words polls fail; `None` when the last one succeeded.
     pub failing: Option<Failing>,
-    /// Until when somebody holds the lease; before that time it is being polled.
+    /// How often somebody has taken its lease: once for every poll, well or badly.
+    pub leases: i64,
+    /// Until when the lease is held; before that time it is being polled.
     pub leased_until: Timestamp,
     /// What the panel itself says is stored on it, by the last poll of everybody.
     pub server_total: Option<ServerTotal>,
@@ -217,7 +219,7 @@ impl Store {
     /// Every backend that was ever polled, and how its polls go.
     pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
         let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail,
-            lease_until, total_at, total_bytes FROM backend ORDER BY name";
+            fence, lease_until, total_at, total_bytes FROM backend ORDER BY name";
         let mut on = self.readers.acquire().await?;
         let states = rows(&mut on, self.dialect, sql, []).await?;
         states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
@@ -337,7 +339,7 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
         }
         _ => None,
     };
-    let leased_until = columns.time()?;
+    let (leases, leased_until) = (columns.int()?, columns.time()?);
     let total = columns.maybe_time()?.zip(columns.maybe_bytes()?);
     let server_total = total.map(|(at, stored)| ServerTotal { at, stored });
     Ok(BackendState {
@@ -348,6 +350,7 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
         polled_at,
         succeeded_at,
         failing,
+        leases,
         leased_until,
         server_total,
     })
