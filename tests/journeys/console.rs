@@ -32,7 +32,9 @@ async fn every_promised_route_is_there_and_described() {
     let panel = crate::start(3, ClockStart::WallClock).await;
     let port = free_port();
     let token = |scope: &str| {
-        format!("[[http.token]]\nname = \"{scope}\"\nscope = [\"{scope}\"]\ntoken = \"{scope}-0123456789\"\n")
+        format!(
+            "[[http.token]]\nname = \"{scope}\"\nscope = [\"{scope}\"]\ntoken = \"{scope}-0123456789-token\"\n"
+        )
     };
     let tokens: String = ["metrics", "billing", "read", "admin"].map(token).concat();
     let backend = section(&panel, "s3", "every = \"1h\"\nwhmcs_server = 12\n");
@@ -40,7 +42,7 @@ async fn every_promised_route_is_there_and_described() {
     let daemon = site.serve(port).await;
     let account = panel.accounts().remove(0);
     daemon
-        .until_as("/v1/accounts", "read-0123456789", "has read", |got| got.json()["rows"] != json!([]))
+        .until_as("/v1/accounts", "read-0123456789-token", "has read", |got| got.json()["rows"] != json!([]))
         .await;
     let document = daemon.get("/openapi.json").await;
     assert_eq!(document.status, 200, "it needs no token");
@@ -63,7 +65,7 @@ async fn every_promised_route_is_there_and_described() {
             ""
         };
         let scope = route["security"][0]["bearer"][0].as_str();
-        let given = scope.map_or(String::new(), |scope| format!("{scope}-0123456789"));
+        let given = scope.map_or(String::new(), |scope| format!("{scope}-0123456789-token"));
         let got = daemon.ask(&method, &format!("{real}{query}"), &given).await;
         assert!(
             ![401, 403, 404, 405].contains(&got.status),
@@ -74,7 +76,7 @@ async fn every_promised_route_is_there_and_described() {
         if let Some(scope) = scope {
             let other = if scope == "read" { "billing" } else { "read" };
             let refused =
-                daemon.ask(&method, &format!("{real}{query}"), &format!("{other}-0123456789")).await;
+                daemon.ask(&method, &format!("{real}{query}"), &format!("{other}-0123456789-token")).await;
             assert_eq!(refused.status, 403, "{method} {real} as {other}");
         }
         described += 1;
