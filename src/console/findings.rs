@@ -178,9 +178,13 @@ impl<'a> Finding<'a> {
 pub fn as_csv(findings: &[Finding<'_>]) -> String {
     let mut text = COLUMNS.join(",") + "\n";
     for finding in findings {
-        // A difference may be negative, and is a number all the same.
-        let cells = finding.cells().map(|text| if text.parse::<i64>().is_ok() { text } else { cell(&text) });
-        text.push_str(&cells.join(","));
+        let cells = finding.cells();
+        let cells = COLUMNS.iter().zip(&cells).map(|(column, text)| match *column {
+            // It may be negative, and is a number all the same.
+            "difference_bytes" => text.clone(),
+            _ => cell(text),
+        });
+        text.push_str(&cells.collect::<Vec<_>>().join(","));
         text.push('\n');
     }
     text
