@@ -1,6 +1,7 @@
 //! Builds every room, joins their routes, and owns start and stop.
 
 mod page;
+mod polls;
 mod watched;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ use axum::routing::get;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::mpsc;
 
+use polls::Polls;
 pub(crate) use watched::watched;
 
 use crate::access::{Access, Scope, guard};
@@ -24,11 +26,11 @@ use crate::collector::{Collector, Metered, PollReport};
 use crate::config::{Config, ServeSettings};
 use crate::console::Console;
 use crate::dispatcher::{Dispatcher, Panel};
-use crate::domain::{BackendId, Seconds, Timestamp};
+use crate::domain::{BackendId, Seconds};
 use crate::exposition::{self, Exposition};
 use crate::problem::Problem;
 use crate::settings::Period;
-use crate::store::{BackendState, Failing, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::usage_api::{LONGEST_SERVICES, Recalculation, SERVICES, UsageApi};
 
@@ -84,39 +86,6 @@ pub struct App {
     recalculate: mpsc::UnboundedReceiver<Recalculation>,
     poll_asked: mpsc::UnboundedReceiver<BackendId>,
     polls: Polls,
-}
-
-/// How the polls go, as the store has it, and what it could not be told.
-#[derive(Default)]
-struct Polls {
-    stored: Vec<BackendState>,
-    not_stored: HashMap<BackendId, Failing>,
-}
-
-impl Polls {
-    /// Takes in a report: trouble with the store itself is remembered until a poll of that backend is
-    /// stored again.
-    fn take(&mut self, report: &PollReport, now: Timestamp) {
-        match &report.failed {
-            Some(error) if error.is_ours() => {
-                let failing =
-                    Failing { since: now, reason: error.reason().into(), detail: error.to_string() };
-                self.not_stored.entry(report.backend.clone()).or_insert(failing);
-            }
-            _ => drop(self.not_stored.remove(&report.backend)),
-        }
-    }
-
-    /// The states to show: of a backend whose poll could not be stored the page says so.
-    fn shown(&self) -> Vec<BackendState> {
-        let mut states = self.stored.clone();
-        for state in &mut states {
-            if let Some(failing) = self.not_stored.get(&state.backend) {
-                state.failing.get_or_insert_with(|| failing.clone());
-            }
-        }
-        states
-    }
 }
 
 impl App {

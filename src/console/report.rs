@@ -109,8 +109,14 @@ async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Resu
         return Err(unknown(format!("no backend {backend:?} in the config", backend = backend.as_str())));
     }
     let sides = sides(&console.store, &watched, backend.as_ref()).await.map_err(unavailable)?;
-    let found = findings(&sides, &whats, backend.as_ref(), &console.moment());
-    Ok(if csv { told_as_csv(findings_csv(&found)) } else { Json(found).into_response() })
+    let moment = console.moment();
+    // Going through a hundred thousand accounts is work for a thread that nobody waits on.
+    let told = tokio::task::spawn_blocking(move || {
+        let found = findings(&sides, &whats, backend.as_ref(), &moment);
+        if csv { told_as_csv(findings_csv(&found)) } else { Json(found).into_response() }
+    });
+    let crashed = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("it stopped: {error}"));
+    told.await.map_err(crashed)
 }
 
 async fn standings(console: &Console) -> Result<Standings, Problem> {
