@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use prometheus::IntGaugeVec;
 
-use super::{Registering, Telemetry, count, forget};
+use super::{Registering, Telemetry, count};
 use crate::domain::{BackendId, Bytes, Meter};
 
 pub(super) struct FindingGauges {
@@ -77,9 +77,13 @@ impl Telemetry {
     /// Shows what those accounts use; meters that are not listed are unknown.
     pub fn unmapped_bytes(&self, backend: &BackendId, bytes: &BTreeMap<Meter, Bytes>) {
         let gauge = &self.inner.findings.unmapped_bytes;
-        forget(gauge, "backend", backend.as_str());
-        for (meter, bytes) in bytes {
-            gauge.with_label_values(&[backend.as_str(), meter.name()]).set(bytes.as_i64());
+        // One by one: a series that went for a moment would begin the waiting of its alert anew.
+        for meter in Meter::ALL {
+            let labels = [backend.as_str(), meter.name()];
+            match bytes.get(&meter) {
+                Some(bytes) => gauge.with_label_values(&labels).set(bytes.as_i64()),
+                None => drop(gauge.remove_label_values(&labels)),
+            }
         }
     }
 

@@ -41,10 +41,13 @@ fn dumped(text: &str) -> Samples {
 async fn what_promtool_takes_in_is_what_really_happened() {
     // Over the end of summer time: one of these days has 25 hours.
     let first = NaiveDate::from_ymd_opt(2026, 10, 23).unwrap();
-    let panel = crate::start(5, ClockStart::Frozen(midnight(first))).await;
+    let panel = crate::start(5, ClockStart::Frozen(midnight(first) - 30_000)).await;
     let site = Site::new(&crate::house(9480, "", "", &[section(&panel, "s3", "")]));
     let at_day = |number: u64| midnight(first + Days::new(number));
-    for at in (0..=4).flat_map(|number| [at_day(number), at_day(number) + 50_000]) {
+    // Nobody looked before that: the first day is known from then on only.
+    let began = midnight(first) - 30_000;
+    let polls = (0..=4).flat_map(|number| [at_day(number), at_day(number) + 50_000]);
+    for at in [began].into_iter().chain(polls) {
         panel.knobs().clock.freeze_at(at);
         site.at(at, &["poll"]).await.good();
     }
@@ -63,13 +66,12 @@ async fn what_promtool_takes_in_is_what_really_happened() {
     let truth = &panel.knobs().truth;
     let mut wanted = Samples::new();
     for account in panel.accounts() {
-        for number in 0..4 {
-            let (from, to) = (at_day(number), at_day(number + 1));
+        let days = (0..4).map(|number| (at_day(number), at_day(number + 1), at_day(number) + 50_000));
+        for (from, to, last) in [(began, at_day(0), began)].into_iter().chain(days) {
             let mut want = |name: &str, direction: &str, value: u64| {
                 wanted.insert((name.into(), account.clone(), direction.into(), to - 1), value);
             };
-            // The last look of a day is at its fifty thousandth second.
-            want("whmeter_storage_used_bytes", "", truth.level(&account, from + 50_000).unwrap());
+            want("whmeter_storage_used_bytes", "", truth.level(&account, last).unwrap());
             let moved = truth.traffic_between(&account, from, to).unwrap();
             want("whmeter_traffic_day_bytes", "in", moved.received);
             want("whmeter_traffic_day_bytes", "out", moved.sent);
@@ -86,6 +88,9 @@ async fn what_promtool_takes_in_is_what_really_happened() {
     // Without a log of its own promtool takes the folder for no database.
     std::fs::create_dir(site.path().join("tsdb/wal")).unwrap();
     let mut found = dumped(&run(&["tsdb", "dump", "tsdb"]));
+    let incomplete = found.keys().filter(|(name, ..)| name == "whmeter_day_incomplete");
+    let incomplete: Vec<i64> = incomplete.map(|(_, _, _, at)| *at).collect();
+    assert!(incomplete.len() >= panel.accounts().len() && incomplete.iter().all(|at| *at == at_day(0) - 1));
     found.retain(|(name, ..), _| name != "whmeter_day_incomplete");
     assert!(found.values().filter(|value| **value > 0).count() > 20, "{found:?}");
     for (key, value) in &found {
