@@ -1,5 +1,6 @@
 //! Builds every room, joins their routes, and owns start and stop.
 
+mod explained;
 mod page;
 mod polls;
 mod watched;
@@ -17,6 +18,8 @@ use axum::routing::get;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::mpsc;
 
+pub(crate) use explained::explained;
+use explained::explainer;
 use polls::Polls;
 pub(crate) use watched::watched;
 
@@ -108,7 +111,13 @@ impl App {
             to_recalculate,
         );
         let (to_poll, poll_asked) = mpsc::unbounded_channel();
-        let console = Console::new(store.clone(), clock, config.zone, to_poll);
+        let console = Console::new(
+            store.clone(),
+            clock,
+            config.zone,
+            to_poll,
+            explainer(store.clone(), clock, config.zone),
+        );
         let app = App {
             store,
             clock,

@@ -5,8 +5,10 @@ use clap::Args;
 
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::console::{Explanation, explain};
+use crate::app::explained;
+use crate::console::Explanation;
 use crate::domain::{AccountKey, AccountName, BackendId, Meter, Month, Nature};
+use crate::usage_api::ToldLine;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -36,17 +38,19 @@ impl Explain {
         let (config, clock, store) = self.config.store().await?;
         let month = month.unwrap_or(config.zone.day_of(clock.now()).month());
         let key = AccountKey { backend, name };
-        let explanation = explain(&store, &key, meter, month, config.zone).await?;
+        let running = config.zone.day_of(clock.now()).month();
+        let explained = explained(&store, &key, meter, month, running, config.zone).await?;
         store.close().await;
+        let explanation = &explained.story;
         if explanation.is_empty() {
             let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
             return Err(Failure::Tried(format!("{why}; `whmeter usage` lists what is known")));
         }
         let adds_up = explanation.adds_up;
         if self.json {
-            print_json(&explanation)?
+            print_json(&explained)?
         } else {
-            show(&explanation, meter)
+            show(explanation, meter, &explained.told)
         }
         if adds_up {
             Ok(())
@@ -56,7 +60,22 @@ impl Explain {
     }
 }
 
-fn show(explanation: &Explanation, meter: Meter) {
+fn show_told(told: &ToldLine) {
+    let ToldLine { server, tenant, metric, value, unit_bytes, at, .. } = told;
+    let carried = match told.carried.is_zero() {
+        true => String::new(),
+        false => format!(", {} of it carried over from the month before", told.carried),
+    };
+    let unit = grouped(unit_bytes);
+    print(format!(
+        "WHMCS (server {server}, tenant {tenant}) was told {metric} {value}{carried}, first at {at} (1 is {unit} B)"
+    ));
+    if let (Some(not_told), Some(so)) = (told.not_told, told.so) {
+        print(format!("    the ledger less what it was told: {not_told}: {so}"));
+    }
+}
+
+fn show(explanation: &Explanation, meter: Meter, told: &[ToldLine]) {
     let what = match meter.nature() {
         Nature::Flow => "moved",
         Nature::Level => "last level",
@@ -110,6 +129,7 @@ fn show(explanation: &Explanation, meter: Meter) {
     for baseline in &explanation.baselines {
         print(format!("believed now: {} {} B at {}", baseline.source, grouped(baseline.count), baseline.at));
     }
+    told.iter().for_each(show_told);
     print(if explanation.adds_up {
         "the lines add up to what is stored, to the byte"
     } else {

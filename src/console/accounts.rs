@@ -11,7 +11,6 @@ use serde_json::{Map, Value, json};
 
 use super::Console;
 use super::asked::{Asked, Wanted, period, refused, rows_wanted, unavailable, unknown};
-use super::explanation::explain;
 use super::findings::Moment;
 use super::place::Place;
 use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, Meter, Month, Nature};
@@ -244,9 +243,7 @@ pub(super) async fn why(
     let month = Asked::parsed("month", why.month.as_ref(), Month::parse)?;
     let month = month.unwrap_or(console.zone.day_of(console.clock.now()).month());
     let (key, _) = asked_for(&console, path).await?;
-    let explanation = explain(&console.store, &key, meter, month, console.zone).await.map_err(unavailable)?;
-    if explanation.is_empty() {
-        return Err(unknown(format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name)));
-    }
-    Ok(Json(explanation).into_response())
+    let told = (console.explainer)(key.clone(), meter, month).await.map_err(unavailable)?;
+    let nothing = || unknown(format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name));
+    told.ok_or_else(nothing)
 }

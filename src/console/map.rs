@@ -110,7 +110,7 @@ impl Page {
             let found: HashSet<i64> =
                 present.filter_map(|(side, (name, account))| Some(side.find(name, account)?.1?.id)).collect();
             // A list is in the order of its numbers.
-            let missing = list.services.iter().filter(|one| one.is_live() && !found.contains(&one.id));
+            let missing = list.services.iter().filter(|one| one.wants_account() && !found.contains(&one.id));
             for service in missing.filter(|one| (server, one.id) > after) {
                 let place = Place::Service { server, id: service.id };
                 if !self.add(place, || shape(None, None, Some(server), MISSING, Some(service))) {

@@ -20,7 +20,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
+use axum::response::Response;
 use axum::routing::{get, post};
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use csv::cell;
@@ -30,9 +32,17 @@ pub(crate) use grouped::grouped;
 pub use sides::{Side, Wants, Watched, sides};
 
 use crate::clock::Clock;
-use crate::domain::{BackendId, BillingZone, Seconds};
+use crate::domain::{AccountKey, BackendId, BillingZone, Meter, Month, Seconds};
 use crate::problem::Problem;
 use crate::store::{Standing, Store, StoreError};
+
+/// Explains an account's month of a meter, in JSON; `None` when nothing is known of it. The roof's, because
+/// the room that tells WHMCS has its part in it.
+pub type Explainer = Arc<
+    dyn Fn(AccountKey, Meter, Month) -> BoxFuture<'static, Result<Option<Response>, StoreError>>
+        + Send
+        + Sync,
+>;
 
 /// The room's state; cloned into every request.
 #[derive(Clone)]
@@ -43,6 +53,7 @@ pub struct Console {
     setup: Arc<RwLock<Setup>>,
     /// Backends that somebody wants polled now.
     polls: UnboundedSender<BackendId>,
+    explainer: Explainer,
     /// The last time each was asked for.
     asked: Arc<Mutex<HashMap<BackendId, backends::Asking>>>,
 }
@@ -56,8 +67,14 @@ struct Setup {
 
 impl Console {
     /// The room; requests for a poll go to `polls`.
-    pub fn new(store: Store, clock: Clock, zone: BillingZone, polls: UnboundedSender<BackendId>) -> Console {
-        Console { store, clock, zone, setup: Arc::default(), polls, asked: Arc::default() }
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        zone: BillingZone,
+        polls: UnboundedSender<BackendId>,
+        explainer: Explainer,
+    ) -> Console {
+        Console { store, clock, zone, setup: Arc::default(), polls, explainer, asked: Arc::default() }
     }
 
     /// Takes in the configured backends, and how old a number of now may be.

@@ -22,6 +22,7 @@ mod server_total;
 mod services;
 mod sql;
 mod standing;
+mod told;
 mod totals;
 mod usage;
 
@@ -43,6 +44,7 @@ pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
 pub use services::{MappedTo, PutServices, ServiceList, ServiceRef};
 pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Stamp, Standing};
+pub use told::{Closed, Telling};
 pub use totals::{By, CannotSum, Total};
 pub use usage::{DayPoint, Usage, UsageQuery};
 
@@ -58,4 +60,5 @@ pub struct Store {
     settings: Arc<StoreSettings>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
     lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
+    told: Arc<told::Tellings>,
 }

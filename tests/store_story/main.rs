@@ -6,6 +6,7 @@
 mod databases;
 mod history;
 mod promises;
+mod told;
 
 use std::collections::HashMap;
 
@@ -19,6 +20,7 @@ use whmeter::store::{
 use databases::{Databases, Fresh};
 use history::*;
 use promises::*;
+use told::*;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::from_utc(text.parse().unwrap()).unwrap()
@@ -543,6 +545,7 @@ stories!(
     what_gives_up_is_told_as_it_is_and_can_be_tried_again,
     a_pin_is_kept_with_its_author_and_disturbs_no_poll,
     many_that_start_together_on_an_empty_database_all_start,
+    what_was_told_is_kept_and_its_month_goes_on,
 );
 
 #[tokio::test]

@@ -33,7 +33,8 @@ pub(super) fn unmetered(sides: &[Side]) -> Vec<Finding<'_>> {
         match metered(&panels) {
             Err(why) => found.push(unknown(why)),
             Ok(metered) => {
-                let missing = list.services.iter().filter(|one| one.is_live() && !metered.contains(&one.id));
+                let missing =
+                    list.services.iter().filter(|one| one.wants_account() && !metered.contains(&one.id));
                 found.extend(
                     missing.map(|service| Finding { state: "missing", ..line.clone() }.sold(service)),
                 );
@@ -66,7 +67,7 @@ fn gone<'a>(panels: &[&'a Side], metered: &HashSet<i64>) -> Vec<Finding<'a>> {
         for (name, account) in side.accounts() {
             let Some(gone_at) = account.gone_at else { continue };
             let Some((_, Some(service))) = side.find(name, account) else { continue };
-            if !service.is_live() || metered.contains(&service.id) {
+            if !service.wants_account() || metered.contains(&service.id) {
                 continue;
             }
             let newest = last.entry(service.id).or_insert((gone_at, side, name.as_str(), service));

@@ -99,6 +99,8 @@ fn side(
         accounts: accounts.collect(),
         changed: Vec::new(),
         changed_since: (0, 0),
+        read_at: 1,
+        moved: Default::default(),
     };
     let state = BackendState {
         backend: backend.clone(),
