@@ -1,6 +1,9 @@
 //! Builds every room, joins their routes, and owns start and stop.
 
+mod explained;
 mod page;
+mod polls;
+mod watched;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -15,17 +18,22 @@ use axum::routing::get;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::mpsc;
 
+pub(crate) use explained::explained;
+use explained::explainer;
+use polls::Polls;
+pub(crate) use watched::watched;
+
 use crate::access::{Access, Scope, guard};
 use crate::clock::Clock;
 use crate::collector::{Collector, Metered, PollReport};
 use crate::config::{Config, ServeSettings};
 use crate::console::Console;
 use crate::dispatcher::{Dispatcher, Panel};
-use crate::domain::{BackendId, Seconds, Timestamp};
+use crate::domain::{BackendId, Seconds};
 use crate::exposition::{self, Exposition};
 use crate::problem::Problem;
 use crate::settings::Period;
-use crate::store::{BackendState, Failing, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::usage_api::{LONGEST_SERVICES, Recalculation, SERVICES, UsageApi};
 
@@ -79,40 +87,8 @@ pub struct App {
     telemetry: Telemetry,
     polled: mpsc::UnboundedReceiver<PollReport>,
     recalculate: mpsc::UnboundedReceiver<Recalculation>,
+    poll_asked: mpsc::UnboundedReceiver<BackendId>,
     polls: Polls,
-}
-
-/// How the polls go, as the store has it, and what it could not be told.
-#[derive(Default)]
-struct Polls {
-    stored: Vec<BackendState>,
-    not_stored: HashMap<BackendId, Failing>,
-}
-
-impl Polls {
-    /// Takes in a report: trouble with the store itself is remembered until a poll of that backend is
-    /// stored again.
-    fn take(&mut self, report: &PollReport, now: Timestamp) {
-        match &report.failed {
-            Some(error) if error.is_ours() => {
-                let failing =
-                    Failing { since: now, reason: error.reason().into(), detail: error.to_string() };
-                self.not_stored.entry(report.backend.clone()).or_insert(failing);
-            }
-            _ => drop(self.not_stored.remove(&report.backend)),
-        }
-    }
-
-    /// The states to show: of a backend whose poll could not be stored the page says so.
-    fn shown(&self) -> Vec<BackendState> {
-        let mut states = self.stored.clone();
-        for state in &mut states {
-            if let Some(failing) = self.not_stored.get(&state.backend) {
-                state.failing.get_or_insert_with(|| failing.clone());
-            }
-        }
-        states
-    }
 }
 
 impl App {
@@ -134,7 +110,14 @@ impl App {
             &config.whmcs,
             to_recalculate,
         );
-        let console = Console::new(store.clone(), clock, config.zone);
+        let (to_poll, poll_asked) = mpsc::unbounded_channel();
+        let console = Console::new(
+            store.clone(),
+            clock,
+            config.zone,
+            to_poll,
+            explainer(store.clone(), clock, config.zone),
+        );
         let app = App {
             store,
             clock,
@@ -147,6 +130,7 @@ impl App {
             telemetry,
             polled,
             recalculate,
+            poll_asked,
             polls: Polls::default(),
         };
         let serve = config.http.clone();
@@ -190,6 +174,8 @@ impl App {
         self.dispatcher.configure(panels(&config.backends), config.channels);
         self.collector.configure_limits(config.limits, channels);
         self.collector.configure(config.backends).await?;
+        let max_age = Seconds::new(config.whmcs.max_age.0.as_secs());
+        self.console.configure(watched(&self.collector.backends()), max_age);
         Ok(())
     }
 
@@ -242,6 +228,9 @@ impl App {
                 _ = acted.tick() => self.show_acts().await,
                 Some(asked) = self.recalculate.recv() => {
                     self.collector.poll_soon(asked.backend.as_str(), Some(asked.account));
+                }
+                Some(backend) = self.poll_asked.recv() => {
+                    self.collector.poll_soon(backend.as_str(), None);
                 }
                 _ = prune.tick() => self.prune(),
             }
@@ -339,6 +328,8 @@ impl App {
             (serve.api_listen, guarded(self.usage_api.clone().routes(), Scope::Billing)),
             (serve.api_listen, guarded(self.usage_api.clone().policy_routes(), Scope::Admin)),
             (serve.console_listen, guarded(self.console.clone().routes(), Scope::Read)),
+            (serve.console_listen, guarded(self.console.clone().admin_routes(), Scope::Admin)),
+            (serve.console_listen, Console::open_routes()),
         ];
         let mut addresses: Vec<(SocketAddr, Router)> = Vec::new();
         let all = serve.addresses().into_iter().map(|address| (address, Router::new()));

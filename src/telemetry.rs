@@ -3,6 +3,7 @@
 //! A tool for every floor above the ground. Customers' usage is not counted here: the prometheus crate
 //! takes seconds for as many series as there are accounts, and never forgets one by itself.
 
+mod findings;
 mod logs;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
+use findings::FindingGauges;
 pub use logs::{LogError, LogFormat, init_logs};
 
 use crate::domain::{BackendId, Policy, Reason, Seconds, Timestamp, Unclaimed};
@@ -62,9 +64,7 @@ struct Inner {
     switches: IntCounterVec,
     switch_failures: IntCounterVec,
     switch_delay: HistogramVec,
-    unmapped: IntGaugeVec,
-    unmetered: IntGaugeVec,
-    held_back: IntGaugeVec,
+    findings: FindingGauges,
     whmcs_last_fetch: IntGaugeVec,
     whmcs_fetches: IntCounterVec,
     whmcs_withheld: IntGaugeVec,
@@ -147,21 +147,7 @@ impl Telemetry {
                 "From the poll that saw the crossing to the switch, read back.",
                 &["backend"],
             ),
-            unmapped: own.gauge(
-                "whmeter_unmapped_accounts",
-                "Accounts on the panel that belong to no service of WHMCS, or to several: billed to nobody.",
-                &["backend"],
-            ),
-            unmetered: own.gauge(
-                "whmeter_unmetered_services",
-                "Active or suspended services of WHMCS that have no account on any panel of their server.",
-                &["server"],
-            ),
-            held_back: own.gauge(
-                "whmeter_held_back_meters",
-                "Meters of accounts whose readings jump further than max_rate allows, and are not believed yet.",
-                &["backend"],
-            ),
+            findings: FindingGauges::new(&own),
             whmcs_last_fetch: own.gauge(
                 "whmeter_whmcs_last_fetch_timestamp_seconds",
                 "When WHMCS last fetched the usage of one of its servers, in seconds since 1970.",
@@ -259,21 +245,6 @@ impl Telemetry {
         self.inner.limits_held.with_label_values(&[backend.as_str()]).set(count(accounts));
     }
 
-    /// Shows how many accounts of a backend belong to no service, or to several.
-    pub fn unmapped(&self, backend: &BackendId, accounts: usize) {
-        self.inner.unmapped.with_label_values(&[backend.as_str()]).set(count(accounts));
-    }
-
-    /// Shows how many living services of a WHMCS server have no account.
-    pub fn unmetered(&self, server: i64, services: usize) {
-        self.inner.unmetered.with_label_values(&[&server.to_string()]).set(count(services));
-    }
-
-    /// Shows how many meters of a backend are held back.
-    pub fn held_back(&self, backend: &BackendId, meters: usize) {
-        self.inner.held_back.with_label_values(&[backend.as_str()]).set(count(meters));
-    }
-
     /// Counts an attempt to deliver: `delivered`, `failed` (tried again) or `gave_up`.
     pub fn delivery(&self, channel: &str, outcome: &str) {
         self.inner.deliveries.with_label_values(&[channel, outcome]).inc();
@@ -334,7 +305,8 @@ impl Telemetry {
         forget(&own.poll_duration, "backend", name);
         forget(&own.switch_delay, "backend", name);
         let unclaimed = [&own.unclaimed_resources, &own.unclaimed_bytes];
-        for gauges in unclaimed.into_iter().chain([&own.poll_accounts, &own.limits_held, &own.unmapped]) {
+        let gauges = unclaimed.into_iter().chain([&own.poll_accounts, &own.limits_held]);
+        for gauges in gauges.chain(own.findings.of_backends()) {
             forget(gauges, "backend", name);
         }
         for counters in [&own.poll_failures, &own.notes, &own.switches, &own.switch_failures] {

@@ -1,10 +1,9 @@
 //! Keeps the page true: after a start, after polls, after switches.
 
-use std::collections::HashSet;
-
 use super::App;
 use crate::collector::PollReport;
-use crate::store::{BackendState, Standing, StoreError};
+use crate::domain::BackendId;
+use crate::store::{BackendState, StoreError};
 
 impl App {
     /// After a start: what was committed before is shown at once, not only after the next polls.
@@ -12,6 +11,7 @@ impl App {
         self.read_states().await?;
         for state in self.polls.stored.clone() {
             self.show_accounts(&state).await?;
+            self.show_findings(&state.backend).await?;
         }
         self.exposition.backends(&self.polls.shown());
         Ok(())
@@ -26,7 +26,7 @@ impl App {
             if let Some(state) = states.find(|state| state.backend == report.backend).cloned() {
                 self.show_accounts(&state).await?;
             }
-            self.show_unmetered().await
+            self.show_findings(&report.backend).await
         };
         if let Err(error) = outcome.await {
             tracing::warn!(backend = %report.backend, "page not brought up to date: {error}");
@@ -61,7 +61,6 @@ impl App {
 
     async fn show_accounts(&self, state: &BackendState) -> Result<(), StoreError> {
         let standing = self.store.standing(state).await?;
-        self.show_mapping(&standing);
         let series = standing.accounts.values().flat_map(|account| &account.series);
         let held_back = series.filter(|series| series.held_back.is_some()).count();
         self.telemetry.held_back(&standing.backend, held_back);
@@ -76,30 +75,18 @@ impl App {
         Ok(())
     }
 
-    /// How many accounts of a backend nobody is billed for, where WHMCS has told its services.
-    fn show_mapping(&self, standing: &Standing) {
-        let mut present = standing.accounts.values().filter(|account| account.gone_at.is_none()).peekable();
-        let told = present.any(|account| account.mapped.is_some());
-        if told {
-            let unbilled = standing.accounts.values().filter(|account| account.is_unbilled()).count();
-            self.telemetry.unmapped(&standing.backend, unbilled);
-        }
-    }
-
-    /// How many living services of each server have no account on any of its panels.
-    async fn show_unmetered(&self) -> Result<(), StoreError> {
-        for (server, backends) in self.collector.servers() {
-            let Some(list) = self.store.services(server).await? else { continue };
-            let mut metered = HashSet::new();
-            for state in self.polls.stored.iter().filter(|state| backends.contains(&state.backend)) {
-                let standing = self.store.standing(state).await?;
-                let present = standing.accounts.values().filter(|account| account.gone_at.is_none());
-                metered.extend(present.filter_map(|account| Some(account.service()?.id)));
-            }
-            // A companion has no account of its own: it is the service it stands for that must have one.
-            let own = list.services.iter().filter(|one| one.is_live() && one.companion_of().is_none());
-            let missing = own.filter(|one| !metered.contains(&one.id));
-            self.telemetry.unmetered(server, missing.count());
+    /// What of a backend does not fit what WHMCS sells. After a failed poll too: with time numbers become
+    /// too old to be shown.
+    async fn show_findings(&self, backend: &BackendId) -> Result<(), StoreError> {
+        let tally = self.console.tally(backend).await?;
+        let telemetry = &self.telemetry;
+        telemetry.unmapped(backend, tally.unmapped);
+        telemetry.unmapped_bytes(backend, &tally.unmapped_bytes);
+        telemetry.ghosts(backend, tally.ghosts);
+        telemetry.wrong_plans(backend, tally.wrong_plans);
+        telemetry.total_difference(backend, tally.total_difference);
+        if let Some((server, services)) = tally.unmetered {
+            telemetry.unmetered(server, services);
         }
         Ok(())
     }

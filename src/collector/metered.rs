@@ -107,6 +107,11 @@ impl Metered {
         })
     }
 
+    /// Whether the config leaves nobody out.
+    pub fn wants_everybody(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty()
+    }
+
     /// Whether the config wants this account.
     pub fn wants(&self, account: &AccountName) -> bool {
         let included = self.include.is_empty() || self.include.is_match(account.as_str());

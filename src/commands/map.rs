@@ -139,7 +139,7 @@ impl List {
             servers.dedup();
             for server in servers {
                 let Some(list) = store.services(server).await? else { continue };
-                let missing = list.services.iter().filter(|one| one.is_live());
+                let missing = list.services.iter().filter(|one| one.wants_account());
                 let missing = missing.filter(|one| !found.contains(&(Some(server), one.id)));
                 lines.extend(missing.map(|service| Line {
                     backend: format!("server {server}"),

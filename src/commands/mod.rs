@@ -4,6 +4,7 @@ mod adjust;
 mod backfill;
 mod check;
 mod explain;
+mod export;
 mod map;
 mod outbox;
 mod plan;
@@ -11,6 +12,7 @@ mod policy;
 mod poll;
 mod prune;
 mod replay;
+mod report;
 mod sample_config;
 mod serve;
 mod table;
@@ -51,6 +53,10 @@ enum Command {
     Backfill(backfill::Backfill),
     /// The numbers
     Usage(usage::Usage),
+    /// What does not fit: unbilled accounts, ghosts, services without accounts, wrong plans, server totals
+    Report(report::Report),
+    /// History for promtool tsdb create-blocks-from, or for a spreadsheet
+    Export(export::Export),
     /// Why this number: every day, the readings behind it, restarts and gaps
     Explain(explain::Explain),
     /// Which policy accounts are under and why; reconcile, pin and unpin by hand
@@ -167,6 +173,8 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Poll(command) => command.run().await,
             Command::Backfill(command) => command.run().await,
             Command::Usage(command) => command.run().await,
+            Command::Report(command) => command.run().await,
+            Command::Export(command) => command.run().await,
             Command::Explain(command) => command.run().await,
             Command::Policy(command) => command.run().await,
             Command::Map(command) => command.run().await,

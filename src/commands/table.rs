@@ -1,5 +1,7 @@
 //! Tables for people: columns as wide as their widest cell, numbers to the right.
 
+pub(super) use crate::console::grouped;
+
 /// A table with a heading.
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
@@ -45,23 +47,6 @@ impl std::fmt::Display for Table {
     }
 }
 
-/// Bytes with thousands apart, for people.
-pub(super) fn grouped(number: impl std::fmt::Display) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0
-            && (digits.len() - index).is_multiple_of(3)
-            && digit.is_ascii_digit()
-            && !out.ends_with('-')
-        {
-            out.push(' ');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +57,5 @@ mod tests {
         table.row(["Müller".into(), grouped(1_234_567)]);
         table.row(["a".into(), grouped(0)]);
         assert_eq!(table.to_string(), "account      bytes\nMüller   1 234 567\na                0");
-        assert_eq!([grouped(-100), grouped(-1000), grouped(999)], ["-100", "-1 000", "999"]);
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
+use crate::console::cell;
 use crate::domain::{AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, UsageDay};
 use crate::store::{self, Store, Total, UsageQuery};
 
@@ -163,8 +164,8 @@ fn show_csv(rows: &[Total]) {
     print("backend,account,meter,from,to,bytes,estimated_bytes,held_byte_minutes,complete");
     for row in rows {
         let cells = [
-            csv(row.account.backend.as_str()),
-            csv(row.account.name.as_str()),
+            cell(row.account.backend.as_str()),
+            cell(row.account.name.as_str()),
             row.meter.to_string(),
             row.span.first().to_string(),
             row.span.next().to_string(),
@@ -175,15 +176,6 @@ fn show_csv(rows: &[Total]) {
         ];
         print(cells.join(","));
     }
-}
-
-/// A cell that no spreadsheet takes for a formula and no comma splits.
-fn csv(text: &str) -> String {
-    let text = match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t') => format!("'{text}"),
-        _ => text.to_string(),
-    };
-    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 fn show_table(rows: &[Total]) {

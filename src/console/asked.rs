@@ -4,8 +4,9 @@ use axum::extract::{FromRequestParts, Query};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-use crate::domain::{AccountKey, AccountName, BackendId};
+use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, UsageDay};
 use crate::problem::Problem;
 use crate::store::StoreError;
 
@@ -23,6 +24,7 @@ pub(super) struct Asked {
     pub account: Option<String>,
     pub meter: Option<String>,
     pub state: Option<String>,
+    pub what: Option<String>,
     pub format: Option<String>,
     pub limit: Option<String>,
     pub cursor: Option<String>,
@@ -31,14 +33,53 @@ pub(super) struct Asked {
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = Problem;
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked, Problem> {
-        let read = Query::<Asked>::from_request_parts(parts, state).await;
-        read.map(|Query(asked)| asked).map_err(|error| refused(format!("the query cannot be read: {error}")))
+        Wanted::from_request_parts(parts, state).await.map(|Wanted(asked)| asked)
+    }
+}
+
+/// The query of a request in a shape of its own.
+pub(super) struct Wanted<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Wanted<T> {
+    type Rejection = Problem;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Wanted<T>, Problem> {
+        let read = Query::<T>::from_request_parts(parts, state).await;
+        let wanted = read.map(|Query(wanted)| Wanted(wanted));
+        wanted.map_err(|error| refused(format!("the query cannot be read: {}", error.body_text())))
     }
 }
 
 /// A request that cannot be understood.
 pub(super) fn refused(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail)
+}
+
+/// Something that is asked about and is not there.
+pub(super) fn unknown(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, detail)
+}
+
+/// How many rows are wanted.
+pub(super) fn rows_wanted(limit: Option<&String>) -> Result<usize, Problem> {
+    let limit = Asked::parsed("limit", limit, str::parse::<usize>)?.unwrap_or(100);
+    if !(1..=LONGEST_PAGE).contains(&limit) {
+        return Err(refused(format!("limit={limit} is not between 1 and {LONGEST_PAGE}")));
+    }
+    Ok(limit)
+}
+
+/// The days from `from` up to `to`, which is not included; the running month without both.
+pub(super) fn period(
+    from: Option<&String>,
+    to: Option<&String>,
+    today: UsageDay,
+) -> Result<BillingPeriod, Problem> {
+    let day = |key, text| Asked::parsed(key, text, UsageDay::parse);
+    match (day("from", from)?, day("to", to)?) {
+        (Some(from), Some(to)) => BillingPeriod::new(from, to).map_err(|error| refused(error.to_string())),
+        (None, None) => Ok(today.month().period()),
+        _ => Err(refused("from and to belong together; to is not included")),
+    }
 }
 
 /// A database that does not answer.
@@ -60,10 +101,7 @@ impl Asked {
 
     /// How many rows are wanted, and after which one.
     pub fn page(&self) -> Result<(usize, Option<i64>), Problem> {
-        let limit = Asked::parsed("limit", self.limit.as_ref(), str::parse::<usize>)?.unwrap_or(100);
-        if !(1..=LONGEST_PAGE).contains(&limit) {
-            return Err(refused(format!("limit={limit} is not between 1 and {LONGEST_PAGE}")));
-        }
+        let limit = rows_wanted(self.limit.as_ref())?;
         let cursor = Asked::parsed("cursor", self.cursor.as_ref(), str::parse::<i64>);
         Ok((limit, cursor?))
     }

@@ -1,17 +1,48 @@
-//! People's side: the JSON under `/v1`, of what was used, what was done, and what waits.
+//! People's side: the JSON under `/v1`, of what was used, what was done, what waits, and what does not fit.
 //!
-//! It reads and shows; whoever wants something done asks elsewhere.
+//! It reads and shows; the one thing that can be asked of it is a poll, which it passes on.
 
+mod accounts;
 mod asked;
+mod backends;
+mod csv;
+mod explanation;
+mod findings;
+mod grouped;
 mod lists;
+mod map;
+mod openapi;
+mod place;
 mod report;
+mod sides;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
-use axum::routing::get;
+use axum::response::Response;
+use axum::routing::{get, post};
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc::UnboundedSender;
+
+pub(crate) use csv::cell;
+pub(crate) use explanation::{Explanation, explain};
+pub use findings::{COLUMNS, Finding, Moment, Tally, What, as_csv, findings};
+pub(crate) use grouped::grouped;
+pub use sides::{Side, Wants, Watched, sides};
 
 use crate::clock::Clock;
-use crate::domain::BillingZone;
-use crate::store::Store;
+use crate::domain::{AccountKey, BackendId, BillingZone, Meter, Month, Seconds};
+use crate::problem::Problem;
+use crate::store::{Standing, Store, StoreError};
+
+/// Explains an account's month of a meter, in JSON; `None` when nothing is known of it. The roof's, because
+/// the room that tells WHMCS has its part in it.
+pub type Explainer = Arc<
+    dyn Fn(AccountKey, Meter, Month) -> BoxFuture<'static, Result<Option<Response>, StoreError>>
+        + Send
+        + Sync,
+>;
 
 /// The room's state; cloned into every request.
 #[derive(Clone)]
@@ -19,20 +50,102 @@ pub struct Console {
     store: Store,
     clock: Clock,
     zone: BillingZone,
+    setup: Arc<RwLock<Setup>>,
+    /// Backends that somebody wants polled now.
+    polls: UnboundedSender<BackendId>,
+    explainer: Explainer,
+    /// The last time each was asked for.
+    asked: Arc<Mutex<HashMap<BackendId, backends::Asking>>>,
+}
+
+/// What the config says.
+#[derive(Clone, Default)]
+struct Setup {
+    watched: Arc<[Watched]>,
+    max_age: Seconds,
 }
 
 impl Console {
-    /// The room.
-    pub fn new(store: Store, clock: Clock, zone: BillingZone) -> Console {
-        Console { store, clock, zone }
+    /// The room; requests for a poll go to `polls`.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        zone: BillingZone,
+        polls: UnboundedSender<BackendId>,
+        explainer: Explainer,
+    ) -> Console {
+        Console { store, clock, zone, setup: Arc::default(), polls, explainer, asked: Arc::default() }
     }
 
-    /// The routes; who may use them is the roof's to say.
+    /// Takes in the configured backends, and how old a number of now may be.
+    pub fn configure(&self, watched: Vec<Watched>, max_age: Seconds) {
+        let setup = Setup { watched: watched.into(), max_age };
+        *self.setup.write().unwrap_or_else(PoisonError::into_inner) = setup;
+    }
+
+    /// The routes that read; who may use them is the roof's to say.
     pub fn routes(self) -> Router {
         Router::new()
             .route("/v1/report", get(report::report))
             .route("/v1/audit", get(lists::audit))
             .route("/v1/outbox", get(lists::outbox))
+            .route("/v1/backends", get(backends::backends))
+            .route("/v1/backends/{name}", get(backends::backend))
+            .route("/v1/accounts", get(accounts::accounts))
+            .route("/v1/accounts/{backend}/{account}", get(accounts::account))
+            .route("/v1/accounts/{backend}/{account}/days", get(accounts::days))
+            .route("/v1/accounts/{backend}/{account}/explain", get(accounts::why))
+            .route("/v1/map", get(map::map))
             .with_state(self)
+    }
+
+    /// The route that has something done.
+    pub fn admin_routes(self) -> Router {
+        Router::new().route("/v1/backends/{name}/poll", post(backends::poll)).with_state(self)
+    }
+
+    /// What needs no token.
+    pub fn open_routes() -> Router {
+        Router::new().route("/openapi.json", get(openapi::document))
+    }
+
+    /// The numbers of a configured backend that series show.
+    pub async fn tally(&self, backend: &BackendId) -> Result<Tally, StoreError> {
+        let sides = sides(&self.store, &self.watched(), Some(backend)).await?;
+        let (backend, moment) = (backend.clone(), self.moment());
+        // Going through a hundred thousand accounts is work for a thread that nobody waits on.
+        let counted = tokio::task::spawn_blocking(move || findings::tally(&sides, &backend, &moment)).await;
+        // A number that could not be made is unknown.
+        Ok(counted.unwrap_or_default())
+    }
+
+    fn watched(&self) -> Arc<[Watched]> {
+        self.setup.read().unwrap_or_else(PoisonError::into_inner).watched.clone()
+    }
+
+    fn moment(&self) -> Moment {
+        let now = self.clock.now();
+        let max_age = self.setup.read().unwrap_or_else(PoisonError::into_inner).max_age;
+        Moment { now, month: self.zone.day_of(now).month(), max_age }
+    }
+
+    /// Every backend that was ever polled, in the order of names, as it stands.
+    async fn standings(&self) -> Result<Vec<Arc<Standing>>, Problem> {
+        let mut standings = Vec::new();
+        for state in self.store.backends().await.map_err(asked::unavailable)? {
+            standings.push(self.store.standing(&state).await.map_err(asked::unavailable)?);
+        }
+        standings.sort_by(|one, other| one.backend.cmp(&other.backend));
+        Ok(standings)
+    }
+
+    /// One backend as it stands.
+    async fn standing(&self, backend: &BackendId) -> Result<Arc<Standing>, Problem> {
+        let states = self.store.backends().await.map_err(asked::unavailable)?;
+        let state = states.iter().find(|state| state.backend == *backend);
+        let state = state.ok_or_else(|| {
+            asked::unknown(format!("nothing is stored of a backend {:?}", backend.as_str()))
+        })?;
+        self.store.standing(state).await.map_err(asked::unavailable)
     }
 }

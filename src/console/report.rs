@@ -1,4 +1,5 @@
-//! What everybody used in a period, with the service it is billed to: JSON, or CSV for a spreadsheet.
+//! What everybody used in a period, with the service it is billed to; with `what`, what does not fit. JSON, or
+//! CSV for a spreadsheet.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,8 +11,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::Console;
-use super::asked::{Asked, refused, unavailable};
-use crate::domain::{BackendId, BillingPeriod, Meter, UsageDay};
+use super::asked::{Asked, period, refused, unavailable, unknown};
+use super::csv::cell;
+use super::findings::{What, as_csv as findings_csv, findings};
+use super::sides::sides;
+use crate::domain::{BackendId, Meter};
 use crate::problem::Problem;
 use crate::store::{By, CannotSum, Standing, Total, UsageQuery};
 
@@ -44,24 +48,17 @@ pub(super) async fn report(
     asked: Asked,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let day = |key, text| Asked::parsed(key, text, UsageDay::parse);
-    let period = match (day("from", asked.from.as_ref())?, day("to", asked.to.as_ref())?) {
-        (Some(from), Some(to)) => BillingPeriod::new(from, to).map_err(|error| refused(error.to_string()))?,
-        (None, None) => console.zone.day_of(console.clock.now()).month().period(),
-        _ => return Err(refused("from and to belong together; to is not included")),
-    };
+    let as_csv = as_csv(&asked, &headers)?;
+    if asked.what.is_some() {
+        return report_of_findings(&console, &asked, as_csv).await;
+    }
+    let today = console.zone.day_of(console.clock.now());
+    let period = period(asked.from.as_ref(), asked.to.as_ref(), today)?;
     let by = match asked.by.as_deref() {
         None => By::Period,
         Some("day") => By::Day,
         Some("month") => By::Month,
         Some(other) => return Err(refused(format!("by={other:?}: expected day or month"))),
-    };
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let as_csv = match asked.format.as_deref() {
-        Some("csv") => true,
-        Some("json") => false,
-        Some(other) => return Err(refused(format!("format={other:?}: expected json or csv"))),
-        None => accept.starts_with("text/csv"),
     };
     let query = UsageQuery {
         backend: Asked::parsed("backend", asked.backend.as_ref(), BackendId::new)?,
@@ -80,8 +77,46 @@ pub(super) async fn report(
     }
     let mut text = String::from(COLUMNS);
     lines.iter().for_each(|line| csv(&mut text, line));
-    let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")];
-    Ok((kind, text).into_response())
+    Ok(told_as_csv(text))
+}
+
+/// Whether CSV is wanted rather than JSON.
+fn as_csv(asked: &Asked, headers: &HeaderMap) -> Result<bool, Problem> {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    match asked.format.as_deref() {
+        Some("csv") => Ok(true),
+        Some("json") => Ok(false),
+        Some(other) => Err(refused(format!("format={other:?}: expected json or csv"))),
+        None => Ok(accept.starts_with("text/csv")),
+    }
+}
+
+fn told_as_csv(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text).into_response()
+}
+
+/// What does not fit between the panels and WHMCS, as it stands now.
+async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Result<Response, Problem> {
+    let Asked { from: None, to: None, by: None, account: None, meter: None, .. } = asked else {
+        return Err(refused("what tells how things stand now: it goes with backend and format only"));
+    };
+    let whats = Asked::parsed("what", asked.what.as_ref(), What::named)?.unwrap_or_default();
+    let backend = Asked::parsed("backend", asked.backend.as_ref(), BackendId::new)?;
+    let watched = console.watched();
+    if let Some(backend) = &backend
+        && !watched.iter().any(|one| one.backend == *backend)
+    {
+        return Err(unknown(format!("no backend {backend:?} in the config", backend = backend.as_str())));
+    }
+    let sides = sides(&console.store, &watched, backend.as_ref()).await.map_err(unavailable)?;
+    let moment = console.moment();
+    // Going through a hundred thousand accounts is work for a thread that nobody waits on.
+    let told = tokio::task::spawn_blocking(move || {
+        let found = findings(&sides, &whats, backend.as_ref(), &moment);
+        if csv { told_as_csv(findings_csv(&found)) } else { Json(found).into_response() }
+    });
+    let crashed = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("it stopped: {error}"));
+    told.await.map_err(crashed)
 }
 
 async fn standings(console: &Console) -> Result<Standings, Problem> {
@@ -133,26 +168,4 @@ fn csv(out: &mut String, line: &Line<'_>) {
     ];
     out.push_str(&cells.join(","));
     out.push('\n');
-}
-
-/// A cell that no spreadsheet takes for a formula, and no comma or line break splits.
-fn cell(text: &str) -> String {
-    let text = match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r') => format!("'{text}"),
-        _ => text.to_string(),
-    };
-    let splits = text.contains([',', '"', '\n', '\r']);
-    if splits { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_is_neither_a_formula_nor_two_cells() {
-        assert_eq!(cell("=1+2"), "'=1+2");
-        assert_eq!(cell("a,\"b\"\nc"), "\"a,\"\"b\"\"\nc\"");
-        assert_eq!(cell("Müller"), "Müller");
-    }
 }

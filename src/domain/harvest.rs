@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{AccountName, Bytes, Meter, Policy, Reading, Span};
+use super::{AccountName, Bytes, Meter, Policy, Reading, Span, Timestamp};
 
 /// Why something could not be read or done: a closed set, so that it can be a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,7 +74,7 @@ pub struct Facts {
     pub package: Option<String>,
     /// The account's main domain.
     pub domain: Option<String>,
-    /// Bytes it may store, as the panel has it; `None` also for unlimited.
+    /// Bytes it may store, as the panel has it; zero is the panel's word for unlimited.
     pub storage_limit: Option<Bytes>,
 }
 
@@ -112,12 +112,22 @@ pub struct Estimate {
     pub about: Bytes,
 }
 
+/// What a panel itself says is stored on it altogether: more than its accounts hold, by what is nobody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerTotal {
+    /// When the panel measured it.
+    pub at: Timestamp,
+    /// Bytes stored.
+    pub stored: Bytes,
+}
+
 /// What one poll of one backend brought home.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Harvest {
     accounts: BTreeMap<AccountName, Harvested>,
     unclaimed: Vec<Unclaimed>,
     warnings: Vec<String>,
+    server_total: Option<ServerTotal>,
     complete: bool,
 }
 
@@ -163,6 +173,12 @@ impl Harvest {
         self.warnings.push(warning.into());
     }
 
+    /// Puts in what the panel says is stored on it altogether, where it has a number of its own for that:
+    /// never a sum of ours.
+    pub fn total(&mut self, total: ServerTotal) {
+        self.server_total = Some(total);
+    }
+
     /// Says that every account the panel has was listed: whoever is absent is gone.
     pub fn listed_everyone(&mut self) {
         self.complete = true;
@@ -186,6 +202,11 @@ impl Harvest {
     /// What the operator should know.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// What the panel says is stored on it altogether.
+    pub fn server_total(&self) -> Option<ServerTotal> {
+        self.server_total
     }
 
     /// Keeps only the accounts `keep` wants: the config's include and exclude lists.

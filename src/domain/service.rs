@@ -37,6 +37,12 @@ impl Service {
         matches!(self.status.as_str(), "Active" | "Suspended")
     }
 
+    /// Whether there should be an account of its own. A companion has none: it is the service it stands for
+    /// that must have one.
+    pub fn wants_account(&self) -> bool {
+        self.is_live() && self.companion_of().is_none()
+    }
+
     /// The service it stands for, if it is a companion: one named `whm-7731` carries the metrics of service
     /// 7731, whose own module can carry none.
     pub fn companion_of(&self) -> Option<i64> {

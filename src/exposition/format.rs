@@ -66,6 +66,13 @@ impl Format {
     }
 }
 
+/// The lines above the samples of a gauge.
+pub fn gauge_head(format: Format, name: &str, help: &str) -> String {
+    let mut out = Vec::new();
+    format.head(&mut out, name, Kind::Gauge, help);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
 /// The unit a family's name ends in.
 fn unit(name: &str) -> Option<&'static str> {
     let last = name.rsplit('_').next();
@@ -73,7 +80,7 @@ fn unit(name: &str) -> Option<&'static str> {
 }
 
 /// A label value as it stands between its quotes.
-pub(super) fn escape(value: &str) -> Cow<'_, str> {
+pub fn escape(value: &str) -> Cow<'_, str> {
     if value.bytes().any(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         Cow::from(value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
     } else {

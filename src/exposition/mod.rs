@@ -20,8 +20,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use self::chunk::Chunk;
-pub use self::format::Format;
+pub use self::format::{Format, escape, gauge_head};
 use self::render::FAMILIES;
+pub use self::render::direction;
 use self::snapshot::Page;
 use crate::domain::{BackendId, BillingZone, Seconds, Timestamp};
 use crate::settings::Period;

@@ -156,7 +156,17 @@ pub(super) fn account(
 
 /// Traffic whose direction a panel does not tell is `both`: a label value `total` beside `in` and
 /// `out` would make `sum` over the directions count twice, and Prometheus's naming rules forbid it.
-fn direction(meter: Meter) -> Option<&'static str> {
+pub fn direction(meter: Meter) -> Option<&'static str> {
+    match meter {
+        Meter::StorageUsed => None,
+        Meter::TrafficIn => Some("in"),
+        Meter::TrafficOut => Some("out"),
+        Meter::TrafficTotal => Some("both"),
+    }
+}
+
+/// The label `direction` and what follows it, up to the number.
+fn direction_end(meter: Meter) -> Option<&'static str> {
     match meter {
         Meter::StorageUsed => None,
         Meter::TrafficIn => Some("\",direction=\"in\"} "),
@@ -174,7 +184,7 @@ struct Pen<'a, 'w> {
 
 impl Pen<'_, '_> {
     fn series(&mut self, series: &SeriesStanding, limit: Option<Bytes>, month: Month) {
-        if let Some(direction) = direction(series.meter) {
+        if let Some(direction) = direction_end(series.meter) {
             self.number(TRAFFIC, direction, series.shown.get());
             if let Some(so_far) = series.month.filter(|so_far| so_far.month == month) {
                 self.number(TRAFFIC_MONTH, direction, so_far.amount.get());

@@ -157,6 +157,9 @@ impl Store {
             let cells = [poll.at.into(), poll.at.into(), lease.backend.as_str().into()];
             run(&mut tx, self.dialect, sql, cells).await?;
         }
+        if poll.reach == Reach::Everybody {
+            self.put_server_total(&mut tx, lease, poll.harvest.server_total()).await?;
+        }
         let new: Vec<(AccountName, Meter, i64)> = series
             .iter()
             .filter(|series| series.new)

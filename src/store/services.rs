@@ -187,8 +187,9 @@ impl Store {
         &self,
         backend: &BackendId,
     ) -> Result<HashMap<AccountName, i64>, StoreError> {
-        let sql = "SELECT a.name, p.service FROM service_pin p JOIN account a ON a.id = p.account
-            WHERE a.backend = ?";
+        // Pins are few and accounts many: crossed, SQLite goes from the pins to their accounts.
+        let sql = "SELECT a.name, p.service FROM service_pin p CROSS JOIN account a
+            WHERE a.id = p.account AND a.backend = ?";
         let mut on = self.readers.acquire().await?;
         let mut pinned = HashMap::new();
         for row in rows(&mut on, self.dialect, sql, [backend.as_str().into()]).await? {

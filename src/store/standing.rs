@@ -11,7 +11,7 @@ use super::book::{Loaded, level_belief, month_to_date};
 use super::services::{MappedTo, ServiceRef, mapped_columns};
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
-use crate::domain::{AccountName, BackendId, Bytes, Mapping, Meter, Month, Policy, Timestamp};
+use crate::domain::{AccountName, BackendId, Bytes, Mapping, Meter, Month, Policy, ServerTotal, Timestamp};
 use crate::metering::{AccountBook, Implausible, MonthToDate, SeriesBook};
 
 /// Version and acts together: what tells one standing of a backend from another.
@@ -104,6 +104,12 @@ pub struct BackendState {
     pub succeeded_at: Option<Timestamp>,
     /// Since when, why and with what words polls fail; `None` when the last one succeeded.
     pub failing: Option<Failing>,
+    /// How often somebody has taken its lease: once for every poll, well or badly.
+    pub leases: i64,
+    /// Until when the lease is held; before that time it is being polled.
+    pub leased_until: Timestamp,
+    /// What the panel itself says is stored on it, by the last poll of everybody.
+    pub server_total: Option<ServerTotal>,
 }
 
 /// A backend whose last poll failed.
@@ -229,8 +235,8 @@ pub(super) fn series_of(book: &AccountBook) -> Vec<SeriesStanding> {
 impl Store {
     /// Every backend that was ever polled, and how its polls go.
     pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
-        let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail
-            FROM backend ORDER BY name";
+        let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail,
+            fence, lease_until, total_at, total_bytes FROM backend ORDER BY name";
         let mut on = self.readers.acquire().await?;
         let states = rows(&mut on, self.dialect, sql, []).await?;
         states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
@@ -355,5 +361,19 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
         }
         _ => None,
     };
-    Ok(BackendState { backend, kind, version, acts, polled_at, succeeded_at, failing })
+    let (leases, leased_until) = (columns.int()?, columns.time()?);
+    let total = columns.maybe_time()?.zip(columns.maybe_bytes()?);
+    let server_total = total.map(|(at, stored)| ServerTotal { at, stored });
+    Ok(BackendState {
+        backend,
+        kind,
+        version,
+        acts,
+        polled_at,
+        succeeded_at,
+        failing,
+        leases,
+        leased_until,
+        server_total,
+    })
 }

@@ -84,13 +84,6 @@ impl Store {
             WHERE d.day >= ? AND d.day < ?";
         let span = [period.first().number(), period.next().number()];
         let found = self.narrowed(sql, span, query, "d.day").await?;
-        let point = |row| {
-            let mut columns = Columns::of(row);
-            let (account, meter) = key_columns(&mut columns)?;
-            let day = columns.day()?;
-            let Usage { amount, estimated, held, covered } = usage_columns(&mut columns)?;
-            Ok(DayPoint { account, meter, day, amount, estimated, held, covered })
-        };
         found.iter().map(point).collect()
     }
 
@@ -220,6 +213,15 @@ fn narrow(query: &UsageQuery, sql: &mut String, cells: &mut Vec<Cell>) {
         sql.push_str(" AND s.meter = ?");
         cells.push(meter.name().into());
     }
+}
+
+/// backend, name, meter, day and a usage's five columns.
+pub(super) fn point(row: &AnyRow) -> Result<DayPoint, StoreError> {
+    let mut columns = Columns::of(row);
+    let (account, meter) = key_columns(&mut columns)?;
+    let day = columns.day()?;
+    let Usage { amount, estimated, held, covered } = usage_columns(&mut columns)?;
+    Ok(DayPoint { account, meter, day, amount, estimated, held, covered })
 }
 
 fn key_columns(columns: &mut Columns<'_>) -> Result<(AccountKey, Meter), StoreError> {

@@ -184,5 +184,8 @@ pub fn state(of: &str, polled: Option<i64>, succeeded: Option<i64>, failing: Opt
             reason: reason.into(),
             detail: String::new(),
         }),
+        leases: 1,
+        leased_until: at(0),
+        server_total: None,
     }
 }

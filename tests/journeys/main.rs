@@ -4,7 +4,10 @@
 
 mod access;
 mod adjust;
+mod console;
 mod demo;
+mod export;
+mod findings;
 mod fortnight;
 mod history;
 mod killed;

@@ -34,7 +34,7 @@ use self::sums::Owned;
 use self::usage::Usage;
 use self::wire::{Group, User};
 use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory};
-use crate::domain::{AccountName, Harvest, Meter, Policy, Timestamp, Unclaimed};
+use crate::domain::{AccountName, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
 use crate::http::Http;
 use crate::settings::{Section, SettingsError};
 
@@ -79,6 +79,9 @@ impl Backend for Minio {
         let accounts = self.accounts(&people, documents.as_ref(), harvest);
         sums::storage(harvest, &accounts, &owned, &buckets, &usage, ask.now);
         self.unclaimed(&owned, &usage, harvest);
+        if let Usage::Known { at: Some(at), total: Some(stored), .. } = usage {
+            harvest.total(ServerTotal { at, stored });
+        }
         let hidden = owned.claimed().filter(|bucket| !buckets.contains_key(*bucket)).count();
         if hidden > 0 && self.rules.traffic != Traffic::Off {
             harvest.warn(format!(

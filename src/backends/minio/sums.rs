@@ -189,7 +189,7 @@ mod tests {
     fn known(when: Option<Timestamp>, sizes: &[(&str, Result<u64, &str>)]) -> Usage {
         let sizes =
             sizes.iter().map(|(name, size)| (name.to_string(), size.map(bytes).map_err(str::to_string)));
-        Usage::Known { at: when, sizes: sizes.collect(), rustfs: false }
+        Usage::Known { at: when, sizes: sizes.collect(), total: None, rustfs: false }
     }
 
     fn made(names: &[&str]) -> Buckets {

@@ -20,6 +20,9 @@ pub(super) enum Usage {
         at: Option<Timestamp>,
         /// Bytes of every bucket it knows, or what is wrong with the number.
         sizes: BTreeMap<String, Result<Bytes, String>>,
+        /// Bytes of the whole server by its own count, where it tells a number
+        /// (`objectsTotalSize`, RustFS: `objects_total_size`).
+        total: Option<Bytes>,
         /// Whether the server is RustFS, by the shape of its answer.
         rustfs: bool,
     },
@@ -60,6 +63,8 @@ struct WireUsage {
     rustfs_at: Option<Option<SinceEpoch>>,
     #[serde(rename = "buckets_usage", default, deserialize_with = "present")]
     rustfs_buckets: Option<Option<Map>>,
+    #[serde(rename = "objectsTotalSize", alias = "objects_total_size", default)]
+    total: Option<Value>,
     #[serde(rename = "usage_snapshot_complete", default)]
     complete: Option<bool>,
     #[serde(rename = "usage_snapshot_partial", default)]
@@ -95,6 +100,7 @@ impl WireUsage {
             None => return Err("lastUpdate is not a text".into()),
         };
         let unknown = Usage::Unknown { why: NEVER, rustfs: false };
+        let total = bytes(self.total.as_ref()).ok();
         let sizes = match (self.minio_buckets, self.minio_sizes) {
             (Some(Some(map)), _) => sizes(map),
             // The older twin of the map, filled in by the server where the other is missing.
@@ -107,7 +113,7 @@ impl WireUsage {
         match at {
             // A time of never with buckets is a contradiction; without any it is an empty server.
             None if !sizes.is_empty() => Ok(unknown),
-            at => Ok(Usage::Known { at, sizes, rustfs: false }),
+            at => Ok(Usage::Known { at, sizes, total, rustfs: false }),
         }
     }
 
@@ -121,7 +127,8 @@ impl WireUsage {
         };
         let (Some(at), Some(map)) = (at, buckets) else { return unknown(NEVER) };
         let at = Timestamp::new(at.secs_since_epoch).map_err(|error| error.to_string())?;
-        Ok(Usage::Known { at: Some(at), sizes: sizes(map), rustfs: true })
+        let total = bytes(self.total.as_ref()).ok();
+        Ok(Usage::Known { at: Some(at), sizes: sizes(map), total, rustfs: true })
     }
 }
 
@@ -173,6 +180,22 @@ mod tests {
         let (at, sizes) = known(include_str!("testdata/datausage.rustfs.json"));
         assert_eq!(at, Some(1_795_225_760));
         assert_eq!(sizes, [("7-41-data".into(), Ok(100_000)), ("7-411-data".into(), Ok(0))]);
+    }
+
+    #[test]
+    fn the_servers_own_total_is_read_from_both_shapes_or_is_unknown() {
+        let total = |text: &str| match usage(text) {
+            Ok(Usage::Known { total, .. }) => total.map(Bytes::get),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(total(include_str!("testdata/datausage.minio.json")), Some(100_512));
+        assert_eq!(total(include_str!("testdata/datausage.rustfs.json")), Some(100_000));
+        for odd in
+            ["", r#","objectsTotalSize":null"#, r#","objectsTotalSize":"7""#, r#","objectsTotalSize":-1"#]
+        {
+            let text = format!(r#"{{"lastUpdate":"2026-11-20T00:00:00Z","bucketsUsageInfo":{{}}{odd}}}"#);
+            assert_eq!(total(&text), None, "{text}");
+        }
     }
 
     #[test]

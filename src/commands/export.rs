@@ -1,0 +1,203 @@
+//! `whmeter export`: history for Prometheus or a spreadsheet, read page by page and written as it is read.
+
+mod openmetrics;
+
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{ConfigArg, Failure, Outcome, stored_backends};
+use crate::console::cell;
+use crate::domain::{BackendId, BillingPeriod, BillingZone, Meter, UsageDay};
+use crate::store::{DayPoint, Store, UsageQuery};
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// openmetrics (for promtool tsdb create-blocks-from) or csv
+    #[arg(long, value_enum)]
+    format: Format,
+    /// From this day on
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    from: String,
+    /// Up to this day, which is not included
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    to: String,
+    /// This backend only
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// Into this file instead of to stdout; it is there when all of it is
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Openmetrics,
+    Csv,
+}
+
+/// What is exported, and where it is read.
+struct History<'a> {
+    store: &'a Store,
+    backends: Vec<BackendId>,
+    period: BillingPeriod,
+    zone: BillingZone,
+}
+
+type Written = Result<(), Failure>;
+
+fn misused(error: impl std::fmt::Display) -> Failure {
+    Failure::Misused(error.to_string())
+}
+
+impl Export {
+    pub(super) async fn run(self) -> Outcome {
+        let day = |text: &str| UsageDay::parse(text).map_err(misused);
+        let asked = BillingPeriod::new(day(&self.from)?, day(&self.to)?).map_err(misused)?;
+        let (config, clock, store) = self.config.store().await?;
+        let backends = stored_backends(&store, self.backend.as_deref()).await?;
+        let today = config.zone.day_of(clock.now());
+        let period = match self.format {
+            Format::Csv => asked,
+            Format::Openmetrics => over(asked, today)?,
+        };
+        say_what_is_folded(&store, &backends, period).await?;
+        let history = History { store: &store, backends, period, zone: config.zone };
+        let part = self.out.as_ref().map(|out| {
+            let mut part = out.clone().into_os_string();
+            part.push(".part");
+            PathBuf::from(part)
+        });
+        match &part {
+            Some(part) => {
+                let file = std::fs::File::create(part).map_err(|error| not_written(part, &error))?;
+                let mut out = BufWriter::new(file);
+                history.write(self.format, &mut out).await?;
+                let file = out.into_inner().map_err(|error| not_written(part, error.error()))?;
+                file.sync_all().map_err(|error| not_written(part, &error))?;
+            }
+            None => {
+                let mut out = BufWriter::new(std::io::stdout());
+                history.write(self.format, &mut out).await?;
+            }
+        }
+        store.close().await;
+        if let (Some(part), Some(out)) = (&part, &self.out) {
+            std::fs::rename(part, out).map_err(|error| not_written(out, &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// The days of a period that are over: a sample may not lie in the future.
+fn over(asked: BillingPeriod, today: UsageDay) -> Result<BillingPeriod, Failure> {
+    if asked.next() <= today {
+        return Ok(asked);
+    }
+    let period = BillingPeriod::new(asked.first(), today);
+    let period =
+        period.map_err(|_| misused(format!("--from {}: no day since then is over", asked.first())))?;
+    eprintln!("whmeter: days up to {today} are exported, without it: a day counts when it is over");
+    Ok(period)
+}
+
+/// Days that are folded are not days of nothing: it is said that they are there.
+async fn say_what_is_folded(store: &Store, backends: &[BackendId], period: BillingPeriod) -> Written {
+    let last = period.days().last().unwrap_or(period.first()).month();
+    let mut folded = Vec::new();
+    for backend in backends {
+        let query = UsageQuery { backend: Some(backend.clone()), ..UsageQuery::default() };
+        let months = store.folded_months(&query, period.first().month(), last).await?;
+        folded.extend(months.iter().map(|(_, _, month, _)| *month).min());
+        folded.extend(months.iter().map(|(_, _, month, _)| *month).max());
+    }
+    if let (Some(first), Some(last)) = (folded.iter().min(), folded.iter().max()) {
+        eprintln!(
+            "whmeter: days of {first} to {last} are folded into their months and not exported; \
+             `whmeter usage --by month` shows them"
+        );
+    }
+    Ok(())
+}
+
+fn not_written(path: &std::path::Path, error: &std::io::Error) -> Failure {
+    Failure::Tried(format!("{} cannot be written: {error}", path.display()))
+}
+
+/// Writes a piece; a reader that went away (`| head`) has enough.
+fn put(out: &mut impl Write, text: &str) -> Result<bool, Failure> {
+    match out.write_all(text.as_bytes()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::Tried(format!("the export cannot be written: {error}"))),
+    }
+}
+
+impl History<'_> {
+    async fn write(&self, format: Format, out: &mut impl Write) -> Written {
+        let whole = match format {
+            Format::Csv => self.write_csv(out).await?,
+            Format::Openmetrics => self.write_openmetrics(out).await?,
+        };
+        if whole { out.flush().or_else(gone) } else { Ok(()) }
+    }
+
+    async fn write_csv(&self, out: &mut impl Write) -> Result<bool, Failure> {
+        put(out, "backend,account,meter,day,bytes,estimated_bytes,held_byte_minutes,complete\n")?;
+        self.each_page(&Meter::ALL, |points| {
+            let mut text = String::new();
+            for point in points {
+                text.push_str(&csv_line(point, self.zone));
+            }
+            put(out, &text)
+        })
+        .await
+    }
+
+    /// Hands over the day points page by page; `false` when they are no longer wanted.
+    async fn each_page(
+        &self,
+        meters: &[Meter],
+        mut take: impl FnMut(&[DayPoint]) -> Result<bool, Failure>,
+    ) -> Result<bool, Failure> {
+        for backend in &self.backends {
+            let mut pages = self.store.day_pages(backend, meters, self.period);
+            while let Some(points) = pages.next().await? {
+                if !take(&points)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn gone(error: std::io::Error) -> Written {
+    match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Failure::Tried(format!("the export cannot be written: {error}"))),
+    }
+}
+
+/// Whether readings account for every minute of its day.
+fn is_complete(point: &DayPoint, zone: BillingZone) -> bool {
+    let day = BillingPeriod::new(point.day, point.day.next());
+    day.is_ok_and(|day| point.covered >= zone.minutes_of(day))
+}
+
+fn csv_line(point: &DayPoint, zone: BillingZone) -> String {
+    format!(
+        "{},{},{},{},{},{},{},{}\n",
+        cell(point.account.backend.as_str()),
+        cell(point.account.name.as_str()),
+        point.meter,
+        point.day,
+        point.amount,
+        point.estimated,
+        point.held.get(),
+        is_complete(point, zone)
+    )
+}

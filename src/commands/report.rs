@@ -1,0 +1,116 @@
+//! `whmeter report`: what does not fit between the panels and WHMCS, as it stands now.
+
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use super::poll::chosen;
+use super::table::{Table, grouped};
+use super::{ConfigArg, Failure, Outcome, print, print_json};
+use crate::app::watched;
+use crate::console::{Finding, Moment, What, as_csv, findings, sides};
+use crate::domain::Seconds;
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// unbilled, ghosts, unmetered, wrong-plans, totals or all
+    #[arg(long, default_value = "all")]
+    what: String,
+    /// This backend only
+    #[arg(long, value_name = "NAME")]
+    backend: Option<String>,
+    /// table, json or csv
+    #[arg(long, value_enum, default_value = "table")]
+    format: Format,
+    /// Short for --format json
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+impl Report {
+    pub(super) async fn run(self) -> Outcome {
+        let whats = What::named(&self.what).map_err(|error| Failure::Misused(format!("--what {error}")))?;
+        let (config, clock, store) = self.config.store().await?;
+        let now = clock.now();
+        let moment = Moment {
+            now,
+            month: config.zone.day_of(now).month(),
+            max_age: Seconds::new(config.whmcs.max_age.0.as_secs()),
+        };
+        let all: Vec<_> = config.backends.into_iter().map(Arc::new).collect();
+        let of = match &self.backend {
+            Some(name) => chosen(&all, Some(name))?.first().map(|metered| metered.id.clone()),
+            None => None,
+        };
+        let sides = sides(&store, &watched(&all), of.as_ref()).await?;
+        let found = findings(&sides, &whats, of.as_ref(), &moment);
+        store.close().await;
+        match if self.json { Format::Json } else { self.format } {
+            Format::Json => print_json(&found)?,
+            Format::Csv => print(as_csv(&found).trim_end()),
+            Format::Table => show(&found),
+        }
+        Ok(())
+    }
+}
+
+/// The columns that fit on a screen.
+fn show(found: &[Finding<'_>]) {
+    let mut table = Table::new(&[
+        "what",
+        "state",
+        "backend",
+        "account",
+        "service>",
+        "username",
+        "product",
+        "meter",
+        "bytes>",
+        "panel>",
+        "sold>",
+        "difference>",
+        "",
+    ]);
+    for finding in found {
+        let [
+            what,
+            state,
+            backend,
+            server,
+            account,
+            service,
+            _,
+            username,
+            product,
+            _,
+            meter,
+            bytes,
+            panel,
+            sold,
+            more,
+            _,
+            since,
+            detail,
+        ] = finding.cells();
+        let backend = if backend.is_empty() { format!("server {server}") } else { backend };
+        let told = if detail.is_empty() && !since.is_empty() { format!("since {since}") } else { detail };
+        let [bytes, panel, sold, more] = [bytes, panel, sold, more].map(grouped);
+        table.row([
+            what, state, backend, account, service, username, product, meter, bytes, panel, sold, more, told,
+        ]);
+    }
+    if table.is_empty() {
+        print("everything fits");
+    } else {
+        print(table);
+    }
+}

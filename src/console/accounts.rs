@@ -1,0 +1,249 @@
+//! Accounts as they stand: a page of them, one of them, its days, and why its numbers are what they are.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::Console;
+use super::asked::{Asked, Wanted, period, refused, rows_wanted, unavailable, unknown};
+use super::findings::Moment;
+use super::place::Place;
+use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, Meter, Month, Nature};
+use crate::problem::Problem;
+use crate::store::{AccountStanding, DayPoint, Standing, UsageQuery};
+
+/// The longest span of days one answer tells.
+const LONGEST_SPAN: usize = 1100;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Search {
+    q: Option<String>,
+    backend: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Days {
+    from: Option<String>,
+    to: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Why {
+    meter: Option<String>,
+    month: Option<String>,
+}
+
+#[derive(Serialize)]
+struct DaysTold<'a> {
+    schema: u32,
+    backend: &'a str,
+    account: &'a str,
+    from: String,
+    to: String,
+    rows: Vec<DayRow>,
+    /// Months in the span of whose days only sums are kept.
+    folded_months: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct DayRow {
+    day: String,
+    meter: &'static str,
+    bytes: u64,
+    estimated_bytes: u64,
+    /// May outgrow 64 bits, and is a whole number all the same.
+    held_byte_minutes: u128,
+    complete: bool,
+}
+
+pub(super) async fn accounts(
+    State(console): State<Console>,
+    Wanted(search): Wanted<Search>,
+) -> Result<Response, Problem> {
+    let limit = rows_wanted(search.limit.as_ref())?;
+    let place = Place::read(search.cursor.as_ref())?;
+    let of = Asked::parsed("backend", search.backend.as_ref(), BackendId::new)?;
+    let standings = match &of {
+        Some(backend) => vec![console.standing(backend).await?],
+        None => console.standings().await?,
+    };
+    let moment = console.moment();
+    let words = search.q.as_deref().map(str::to_lowercase).unwrap_or_default();
+    let found = standings.iter().flat_map(|standing| {
+        let after = after(standing.backend.as_str(), place.as_ref());
+        after
+            .into_iter()
+            .flat_map(|bounds| standing.accounts.range::<str, _>(bounds))
+            .map(move |one| (standing, one))
+    });
+    let mut found = found.filter(|(_, (name, account))| is_meant(&words, name, account));
+    let page: Vec<_> = found.by_ref().take(limit).collect();
+    let last = page.last().filter(|_| found.next().is_some());
+    let next = last.map(|(standing, (name, _))| {
+        Place::Account { backend: standing.backend.to_string(), name: name.to_string() }.cursor()
+    });
+    let rows: Vec<Value> =
+        page.iter().map(|(standing, (name, account))| shape(standing, name, account, &moment)).collect();
+    Ok(Json(json!({ "schema": 1, "rows": rows, "next_cursor": next })).into_response())
+}
+
+/// Which of a backend's accounts follow a place; `None`: none of them.
+pub(super) fn after<'p>(backend: &str, place: Option<&'p Place>) -> Option<(Bound<&'p str>, Bound<&'p str>)> {
+    match place {
+        None => Some((Bound::Unbounded, Bound::Unbounded)),
+        Some(Place::Service { .. }) => None,
+        Some(Place::Account { backend: last, name }) => match backend.cmp(last.as_str()) {
+            std::cmp::Ordering::Less => None,
+            std::cmp::Ordering::Equal => Some((Bound::Excluded(name.as_str()), Bound::Unbounded)),
+            std::cmp::Ordering::Greater => Some((Bound::Unbounded, Bound::Unbounded)),
+        },
+    }
+}
+
+/// Whether a search means an account: by its name, domain, plan, or what WHMCS calls it.
+fn is_meant(words: &str, name: &AccountName, account: &AccountStanding) -> bool {
+    let has = |text: &str| text.to_lowercase().contains(words);
+    let service = account.service();
+    words.is_empty()
+        || has(name.as_str())
+        || account.domain.as_deref().is_some_and(has)
+        || account.package.as_deref().is_some_and(has)
+        || service.is_some_and(|service| has(&service.username))
+        || service.and_then(|service| service.product.as_deref()).is_some_and(has)
+}
+
+fn shape(standing: &Standing, name: &AccountName, account: &AccountStanding, moment: &Moment) -> Value {
+    let mut meters = Map::new();
+    for series in &account.series {
+        let mut told = json!({
+            "at": series.at.to_string(),
+            "stale": moment.now.since(series.at) > moment.max_age,
+            "limit_bytes": account.limit(series.meter).map(|limit| limit.get()),
+        });
+        match series.meter.nature() {
+            Nature::Level => told["bytes"] = json!(series.level.map(|level| level.get())),
+            Nature::Flow => {
+                let month = series.month.filter(|month| month.month == moment.month);
+                told["month_bytes"] = json!(month.map(|month| month.amount.get()));
+                told["bytes_total"] = json!(series.shown.get());
+            }
+        }
+        meters.insert(series.meter.name().into(), told);
+    }
+    let service = account.service();
+    json!({
+        "backend": standing.backend.as_str(),
+        "account": name.as_str(),
+        "kind": standing.kind,
+        "mapping": account.mapped.as_ref().map(|mapped| mapped.mapping.name()),
+        "service": service.map(|service| service.id),
+        "client": service.map(|service| service.client),
+        "username": service.map(|service| &service.username),
+        "product": service.and_then(|service| service.product.as_ref()),
+        "package": account.package,
+        "domain": account.domain,
+        "suspended": account.suspended,
+        "policy": account.policy.map(|policy| policy.name()),
+        "first_seen": account.first_seen.to_string(),
+        "gone_at": account.gone_at.map(|at| at.to_string()),
+        "back_at": account.back_at.map(|at| at.to_string()),
+        "trouble": account.trouble.as_ref().map(|(reason, since)| {
+            json!({ "reason": reason, "since": since.to_string() })
+        }),
+        "meters": meters,
+    })
+}
+
+/// The account of a path, as it stands.
+async fn asked_for(
+    console: &Console,
+    (backend, account): (String, String),
+) -> Result<(AccountKey, Arc<Standing>), Problem> {
+    let nobody = || unknown(format!("no account {account:?} was ever seen on {backend:?}"));
+    let backend = BackendId::new(&backend).map_err(|_| nobody())?;
+    let name = AccountName::new(&account).map_err(|_| nobody())?;
+    let standing = console.standing(&backend).await?;
+    if !standing.accounts.contains_key(&name) {
+        return Err(nobody());
+    }
+    Ok((AccountKey { backend, name }, standing))
+}
+
+pub(super) async fn account(
+    State(console): State<Console>,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let (key, standing) = asked_for(&console, path).await?;
+    let account = standing.accounts.get(&key.name).ok_or_else(|| unknown("it has just gone"))?;
+    let mut told = shape(&standing, &key.name, account, &console.moment());
+    told["schema"] = json!(1);
+    Ok(Json(told).into_response())
+}
+
+pub(super) async fn days(
+    State(console): State<Console>,
+    Path(path): Path<(String, String)>,
+    Wanted(days): Wanted<Days>,
+) -> Result<Response, Problem> {
+    let period = period(days.from.as_ref(), days.to.as_ref(), console.zone.day_of(console.clock.now()))?;
+    if period.days().take(LONGEST_SPAN + 1).count() > LONGEST_SPAN {
+        return Err(refused(format!("more than {LONGEST_SPAN} days: ask for a shorter span")));
+    }
+    let (key, _) = asked_for(&console, path).await?;
+    let query =
+        UsageQuery { backend: Some(key.backend.clone()), account: Some(key.name.clone()), meter: None };
+    let points = console.store.days(&query, period).await.map_err(unavailable)?;
+    let last = period.days().last().unwrap_or(period.first());
+    let folded = console.store.folded_months(&query, period.first().month(), last.month()).await;
+    let mut folded: Vec<Month> = folded.map_err(unavailable)?.iter().map(|(_, _, month, _)| *month).collect();
+    folded.sort();
+    folded.dedup();
+    let complete = |point: &DayPoint| {
+        let day = BillingPeriod::new(point.day, point.day.next());
+        day.is_ok_and(|day| point.covered >= console.zone.minutes_of(day))
+    };
+    let row = |point: &DayPoint| DayRow {
+        day: point.day.to_string(),
+        meter: point.meter.name(),
+        bytes: point.amount.get(),
+        estimated_bytes: point.estimated.get(),
+        held_byte_minutes: point.held.get(),
+        complete: complete(point),
+    };
+    let told = DaysTold {
+        schema: 1,
+        backend: key.backend.as_str(),
+        account: key.name.as_str(),
+        from: period.first().to_string(),
+        to: period.next().to_string(),
+        rows: points.iter().map(row).collect(),
+        folded_months: folded.iter().map(ToString::to_string).collect(),
+    };
+    Ok(Json(told).into_response())
+}
+
+pub(super) async fn why(
+    State(console): State<Console>,
+    Path(path): Path<(String, String)>,
+    Wanted(why): Wanted<Why>,
+) -> Result<Response, Problem> {
+    let meter = Asked::parsed("meter", why.meter.as_ref(), str::parse::<Meter>)?;
+    let meter = meter
+        .ok_or_else(|| refused("meter=NAME is missing: storage, traffic_in, traffic_out or traffic_total"))?;
+    let month = Asked::parsed("month", why.month.as_ref(), Month::parse)?;
+    let month = month.unwrap_or(console.zone.day_of(console.clock.now()).month());
+    let (key, _) = asked_for(&console, path).await?;
+    let told = (console.explainer)(key.clone(), meter, month).await.map_err(unavailable)?;
+    let nothing = || unknown(format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name));
+    told.ok_or_else(nothing)
+}

@@ -1,0 +1,136 @@
+//! The backends and how their polls go; and a poll because somebody asks for one.
+
+use std::sync::PoisonError;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::Console;
+use super::asked::{unavailable, unknown};
+use super::sides::Watched;
+use crate::domain::{BackendId, Seconds, Timestamp};
+use crate::problem::Problem;
+use crate::store::BackendState;
+
+/// A poll that was asked for and has not been seen for so long may be asked for again.
+const PATIENCE: Seconds = Seconds::new(600);
+
+pub(super) async fn backends(State(console): State<Console>) -> Result<Response, Problem> {
+    let states = console.store.backends().await.map_err(unavailable)?;
+    let watched = console.watched();
+    let mut names: Vec<&BackendId> = states.iter().map(|state| &state.backend).collect();
+    names.extend(watched.iter().map(|one| &one.backend));
+    names.sort();
+    names.dedup();
+    let now = console.clock.now();
+    let row = |name: &&BackendId| {
+        let state = states.iter().find(|state| state.backend == **name);
+        shape(name, watched.iter().find(|one| one.backend == **name), state, now)
+    };
+    let rows: Vec<Value> = names.iter().map(row).collect();
+    Ok(Json(json!({ "schema": 1, "rows": rows, "next_cursor": null })).into_response())
+}
+
+pub(super) async fn backend(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let states = console.store.backends().await.map_err(unavailable)?;
+    let state = states.iter().find(|state| state.backend.as_str() == name);
+    let watched = console.watched();
+    let watched = watched.iter().find(|one| one.backend.as_str() == name);
+    let id = watched.map(|one| &one.backend).or(state.map(|state| &state.backend));
+    let id = id.ok_or_else(|| unknown(format!("no backend {name:?}; GET /v1/backends lists them")))?;
+    let now = console.clock.now();
+    let mut told = shape(id, watched, state, now);
+    told["schema"] = json!(1);
+    if let Some(state) = state {
+        let standing = console.store.standing(state).await.map_err(unavailable)?;
+        let present = || standing.accounts.values().filter(|account| account.gone_at.is_none());
+        told["accounts"] = json!({
+            "present": present().count(),
+            "failed": present().filter(|account| account.trouble.is_some()).count(),
+            "gone": standing.accounts.len() - present().count(),
+        });
+    }
+    told["asked"] = json!(
+        console
+            .asked_of(id)
+            .map(|asking| { json!({ "at": asking.at.to_string(), "state": asking.progress(state, now) }) })
+    );
+    Ok(Json(told).into_response())
+}
+
+fn shape(name: &BackendId, watched: Option<&Watched>, state: Option<&BackendState>, now: Timestamp) -> Value {
+    let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    json!({
+        "backend": name.as_str(),
+        "kind": watched.map(|one| one.kind).or(state.map(|state| state.kind.as_str())),
+        "server": watched.and_then(|one| one.server),
+        "configured": watched.is_some(),
+        "polling": state.is_some_and(|state| state.leased_until > now),
+        "polled_at": time(state.and_then(|state| state.polled_at)),
+        "succeeded_at": time(state.and_then(|state| state.succeeded_at)),
+        "failing": state.and_then(|state| state.failing.as_ref()).map(|failing| json!({
+            "since": failing.since.to_string(), "reason": failing.reason, "detail": failing.detail,
+        })),
+        "server_total": state.and_then(|state| state.server_total).map(|total| json!({
+            "at": total.at.to_string(), "bytes": total.stored.get(),
+        })),
+    })
+}
+
+/// A poll that was asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Asking {
+    at: Timestamp,
+    /// How many leases had been taken before: the poll has one of its own.
+    leases: i64,
+}
+
+impl Asking {
+    /// What became of it: `queued`, `running`, then `done` or `failed`.
+    fn progress(&self, state: Option<&BackendState>, now: Timestamp) -> &'static str {
+        let Some(state) = state.filter(|state| state.leases > self.leases) else { return "queued" };
+        match (state.leased_until > now, &state.failing) {
+            (true, _) => "running",
+            (false, Some(_)) => "failed",
+            (false, None) => "done",
+        }
+    }
+
+    fn is_waiting(&self, state: Option<&BackendState>, now: Timestamp) -> bool {
+        now.since(self.at) < PATIENCE && self.progress(state, now) == "queued"
+    }
+}
+
+pub(super) async fn poll(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let watched = console.watched();
+    let watched = watched.iter().find(|one| one.backend.as_str() == name);
+    let backend = &watched.ok_or_else(|| unknown(format!("no backend {name:?} in the config")))?.backend;
+    let states = console.store.backends().await.map_err(unavailable)?;
+    let state = states.iter().find(|state| state.backend == *backend);
+    let now = console.clock.now();
+    // Whoever is asked twice polls once.
+    if !console.asked_of(backend).is_some_and(|asking| asking.is_waiting(state, now)) {
+        let asking = Asking { at: now, leases: state.map_or(0, |state| state.leases) };
+        let mut asked = console.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.insert(backend.clone(), asking);
+        // Nobody listens any more only while the house is being left.
+        let _ = console.polls.send(backend.clone());
+    }
+    let told = json!({ "schema": 1, "backend": name, "status": "queued", "progress": format!("/v1/backends/{name}") });
+    Ok((StatusCode::ACCEPTED, Json(told)).into_response())
+}
+
+impl Console {
+    fn asked_of(&self, backend: &BackendId) -> Option<Asking> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(backend).copied()
+    }
+}

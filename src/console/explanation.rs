@@ -1,0 +1,271 @@
+//! Why a number is what it is: one account's month as the journal tells it, held against what is stored.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::grouped::grouped;
+use crate::domain::{AccountKey, BillingZone, Epoch, Meter, Month, Reading, Span, UsageDay};
+use crate::store::{DayPoint, JournalEntry, MonthSum, Store, StoreError, Usage, UsageQuery};
+
+/// The whole answer.
+#[derive(Debug, Serialize)]
+pub(crate) struct Explanation {
+    pub(crate) backend: String,
+    pub(crate) account: String,
+    pub(crate) meter: &'static str,
+    pub(crate) month: String,
+    /// What the store says of the month; absent when it knows nothing.
+    pub(crate) bytes: Option<u64>,
+    /// Bytes of lines already folded: only their sum is kept.
+    pub(crate) folded_bytes: i128,
+    /// Every reading that moved a number of this month or was noted in it.
+    pub(crate) lines: Vec<Line>,
+    pub(crate) days: Vec<Day>,
+    /// What the panel's charts say of times nobody watched. Never billed.
+    pub(crate) estimates: Vec<Chart>,
+    /// What is believed of each counter now.
+    pub(crate) baselines: Vec<Baseline>,
+    /// When the account came back that had been gone: the id may be somebody else's since.
+    pub(crate) back_at: Option<String>,
+    /// Whether the lines add up to what is stored, to the byte.
+    pub(crate) adds_up: bool,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    pub(crate) entry: i64,
+    pub(crate) asked_at: String,
+    pub(crate) said: Vec<String>,
+    pub(crate) added: Vec<Added>,
+    pub(crate) notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Added {
+    pub(crate) day: String,
+    /// Flows: bytes added. Levels: the level of the day from this reading on.
+    pub(crate) bytes: i128,
+    pub(crate) held_byte_minutes: u128,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Day {
+    pub(crate) day: String,
+    pub(crate) explained_bytes: i128,
+    pub(crate) stored_bytes: u64,
+    pub(crate) stored_held_byte_minutes: u128,
+    pub(crate) explained_held_byte_minutes: u128,
+    pub(crate) covered_minutes: u64,
+    pub(crate) estimated_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Chart {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) about_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Baseline {
+    pub(crate) source: String,
+    pub(crate) count: u64,
+    pub(crate) at: String,
+}
+
+/// How many entries are read at once.
+const ENTRIES_AT_ONCE: i64 = 500;
+
+/// Tells one account's month of one meter.
+pub(crate) async fn explain(
+    store: &Store,
+    key: &AccountKey,
+    meter: Meter,
+    month: Month,
+    zone: BillingZone,
+) -> Result<Explanation, StoreError> {
+    let mut story = Story::new(key, meter, month, zone);
+    for fold in store.folds(&key.backend).await? {
+        if let Some(sum) = fold.sums.get(&(key.name.clone(), meter, month)) {
+            story.folded.get_or_insert_default().join(sum);
+        }
+    }
+    // Nothing is added to a day before it has begun.
+    let (start, end) = (zone.start_of(month.first()), zone.start_of(month.next().first()));
+    let mut next = store.first_entry_since(&key.backend, start).await?;
+    while let Some(first) = next {
+        let entries = store.journal(&key.backend, first, ENTRIES_AT_ONCE).await?;
+        entries.iter().for_each(|entry| story.entry(entry));
+        next = entries.last().map(|entry| entry.entry + 1);
+    }
+    let query = UsageQuery {
+        backend: Some(key.backend.clone()),
+        account: Some(key.name.clone()),
+        meter: Some(meter),
+    };
+    let stored = Stored {
+        days: store.days(&query, month.period()).await?,
+        total: store.month_total(key, meter, month).await?,
+        folded: !store.folded_months(&query, month, month).await?.is_empty(),
+    };
+    let mut explanation = story.conclude(&stored);
+    if let Ok(span) = Span::new(start, end) {
+        let estimates = store.estimates(key, meter, span).await?;
+        explanation.estimates = estimates.iter().map(Chart::of).collect();
+    }
+    let loaded = store.load(&key.backend, None).await?;
+    if let Some(account) = loaded.standing(&key.name) {
+        explanation.back_at = account.back_at.map(|at| at.to_string());
+    }
+    let series = loaded.book.accounts.get(&key.name).and_then(|account| account.get(&meter));
+    let baselines = series.into_iter().flat_map(|series| &series.baselines).map(|(source, baseline)| {
+        Baseline { source: source.to_string(), count: baseline.count.get(), at: baseline.at.to_string() }
+    });
+    explanation.baselines = baselines.collect();
+    Ok(explanation)
+}
+
+/// What the store has of the month.
+struct Stored {
+    days: Vec<DayPoint>,
+    total: Option<Usage>,
+    /// Whether some days are folded into it, so that they have no rows of their own.
+    folded: bool,
+}
+
+/// One account's month as the journal tells it.
+struct Story<'a> {
+    key: &'a AccountKey,
+    meter: Meter,
+    month: Month,
+    zone: BillingZone,
+    folded: Option<MonthSum>,
+    lines: Vec<Line>,
+    days: BTreeMap<UsageDay, MonthSum>,
+}
+
+impl Story<'_> {
+    fn new(key: &AccountKey, meter: Meter, month: Month, zone: BillingZone) -> Story<'_> {
+        Story { key, meter, month, zone, folded: None, lines: Vec::new(), days: BTreeMap::new() }
+    }
+
+    fn entry(&mut self, entry: &JournalEntry) {
+        let asked_in_month = self.zone.day_of(entry.at).month() == self.month;
+        let (mut added, mut notes) = (Vec::new(), Vec::new());
+        if let Some((reason, detail)) = entry.failed.as_ref().filter(|_| asked_in_month) {
+            notes.push(format!("poll failed ({reason}): {detail}"));
+        }
+        let mine = entry.made.iter().filter(|made| made.account == self.key.name && made.meter == self.meter);
+        for made in mine {
+            for (day, change) in made.days.iter().filter(|(day, _)| day.month() == self.month) {
+                self.days.entry(*day).or_default().add(*day, change);
+                let bytes = change.level.map_or(change.added, |level| level.wide());
+                added.push(Added { day: day.to_string(), bytes, held_byte_minutes: change.held.get() });
+            }
+            if asked_in_month || !added.is_empty() {
+                notes.extend(made.notes.iter().cloned());
+            }
+        }
+        if added.is_empty() && notes.is_empty() {
+            return;
+        }
+        let harvested = entry.harvest.accounts().get(&self.key.name);
+        let readings = harvested.into_iter().flat_map(|harvested| &harvested.readings);
+        let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| told(reading));
+        let asked_at = entry.at.to_string();
+        self.lines.push(Line { entry: entry.entry, asked_at, said: said.collect(), added, notes });
+    }
+
+    fn conclude(self, stored: &Stored) -> Explanation {
+        let day = |point: &DayPoint| {
+            let explained = self.days.get(&point.day).copied().unwrap_or_default();
+            Day {
+                day: point.day.to_string(),
+                explained_bytes: explained.amount(self.meter),
+                stored_bytes: point.amount.get(),
+                stored_held_byte_minutes: point.held.get(),
+                explained_held_byte_minutes: explained.held.get(),
+                covered_minutes: point.covered.get(),
+                estimated_bytes: point.estimated.get(),
+            }
+        };
+        let days: Vec<Day> = stored.days.iter().map(day).collect();
+        let adds_up = if stored.folded || self.folded.is_some() {
+            // What is folded has no rows of its own to be held against: the month has.
+            let mut sum = self.folded.unwrap_or_default();
+            self.days.values().for_each(|day| sum.join(day));
+            let total = stored.total.as_ref();
+            sum.amount(self.meter) == total.map_or(0, |total| total.amount.wide())
+                && sum.held == total.map(|total| total.held).unwrap_or_default()
+        } else {
+            days.iter().all(Day::is_same) && self.days.len() == days.len()
+        };
+        Explanation {
+            backend: self.key.backend.to_string(),
+            account: self.key.name.to_string(),
+            meter: self.meter.name(),
+            month: self.month.to_string(),
+            bytes: stored.total.as_ref().map(|total| total.amount.get()),
+            folded_bytes: self.folded.map_or(0, |folded| folded.amount(self.meter)),
+            days,
+            estimates: Vec::new(),
+            baselines: Vec::new(),
+            back_at: None,
+            lines: self.lines,
+            adds_up,
+        }
+    }
+}
+
+impl Explanation {
+    /// Whether nothing at all is known of that month.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_none() && self.lines.is_empty()
+    }
+}
+
+impl Day {
+    /// Whether the lines make what is stored of the day.
+    pub(crate) fn is_same(&self) -> bool {
+        self.explained_bytes == i128::from(self.stored_bytes)
+            && self.explained_held_byte_minutes == self.stored_held_byte_minutes
+    }
+}
+
+impl Chart {
+    fn of(estimate: &crate::domain::Estimate) -> Chart {
+        let (from, to) = (estimate.span.start().to_string(), estimate.span.end().to_string());
+        Chart { from, to, about_bytes: estimate.about.get() }
+    }
+}
+
+fn told(reading: &Reading) -> String {
+    let of = |source: &crate::domain::Source| match source.as_str() {
+        "" => String::new(),
+        source => format!("{source} "),
+    };
+    match reading {
+        Reading::Gauge { at, level } => format!("holds {} B at {at}", grouped(level)),
+        Reading::Counter { source, at, epoch, count } => {
+            let epoch = match epoch {
+                Epoch::Since(start) => format!("since {start}"),
+                Epoch::Running(uptime) => format!("running for {} s", uptime.get()),
+                Epoch::Replugged(uptime) => {
+                    format!("running for {} s, its network card plugged in again", uptime.get())
+                }
+                Epoch::Silent => "with no word of its beginning".into(),
+            };
+            format!("{}counted {} B {epoch}, at {at}", of(source), grouped(count))
+        }
+        Reading::PeriodTotal { source, at, span, total } => {
+            format!(
+                "{}moved {} B from {} to {}, as of {at}",
+                of(source),
+                grouped(total),
+                span.start(),
+                span.end()
+            )
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What does not fit between the panels and WHMCS: whose usage is billed to nobody, who is billed for
+//! nothing, whose plan is another than was sold, and what of a server is in no account.
+//!
+//! What cannot be told is told as such: a line with the state `unknown` and the reason.
+
+mod plans;
+mod services;
+#[cfg(test)]
+mod tests;
+mod totals;
+mod unbilled;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::csv::cell;
+use super::sides::Side;
+use crate::domain::{BackendId, Bytes, Meter, Month, Nature, Seconds, Service, Timestamp};
+use crate::store::SeriesStanding;
+
+/// A kind of thing that does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Accounts that belong to no service, or to several.
+    Unbilled,
+    /// Living services whose account was there and is gone.
+    Ghosts,
+    /// Living services without an account on any panel of their server; ghosts among them.
+    Unmetered,
+    /// Accounts whose limit on the panel is not the one that was sold.
+    WrongPlans,
+    /// What a panel says is stored on it, against the sum of its accounts.
+    Totals,
+}
+
+impl What {
+    /// Every kind.
+    pub const ALL: [What; 5] =
+        [What::Unbilled, What::Ghosts, What::Unmetered, What::WrongPlans, What::Totals];
+
+    /// Its name in JSON, in queries and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            What::Unbilled => "unbilled",
+            What::Ghosts => "ghosts",
+            What::Unmetered => "unmetered",
+            What::WrongPlans => "wrong-plans",
+            What::Totals => "totals",
+        }
+    }
+
+    /// The kinds meant by a name; `all` are all.
+    pub fn named(name: &str) -> Result<Vec<What>, String> {
+        if name == "all" {
+            return Ok(What::ALL.to_vec());
+        }
+        let found = What::ALL.into_iter().find(|what| what.name() == name);
+        let known = || What::ALL.map(What::name).join(", ");
+        found.map(|what| vec![what]).ok_or_else(|| format!("{name:?}: expected one of {}, all", known()))
+    }
+}
+
+/// Nothing can be told of it.
+const UNKNOWN: &str = "unknown";
+
+/// One line: what does not fit, or why that is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Finding<'a> {
+    what: &'static str,
+    state: &'static str,
+    backend: Option<&'a str>,
+    server: Option<i64>,
+    account: Option<&'a str>,
+    service: Option<i64>,
+    client: Option<i64>,
+    username: Option<&'a str>,
+    product: Option<&'a str>,
+    status: Option<&'a str>,
+    meter: Option<&'static str>,
+    /// Bytes used: the level, or this month's traffic.
+    bytes: Option<u64>,
+    /// Bytes the panel says: its limit for the account (0 is unlimited), or its own total.
+    panel_bytes: Option<u64>,
+    /// Bytes that were sold; 0 is unlimited.
+    sold_bytes: Option<u64>,
+    /// What the panel's total is more than its accounts together.
+    difference_bytes: Option<i64>,
+    /// When the bytes were measured.
+    at: Option<String>,
+    /// Since when the account is there, or gone.
+    since: Option<String>,
+    detail: Option<String>,
+}
+
+/// The columns of a table or CSV, in the order of [`Finding::cells`].
+pub const COLUMNS: [&str; 18] = [
+    "what",
+    "state",
+    "backend",
+    "server",
+    "account",
+    "service",
+    "client",
+    "username",
+    "product",
+    "status",
+    "meter",
+    "bytes",
+    "panel_bytes",
+    "sold_bytes",
+    "difference_bytes",
+    "at",
+    "since",
+    "detail",
+];
+
+impl<'a> Finding<'a> {
+    fn of(side: &'a Side, what: What, state: &'static str) -> Finding<'a> {
+        Finding {
+            what: what.name(),
+            state,
+            backend: Some(side.name()),
+            server: side.watched.server,
+            ..Finding::default()
+        }
+    }
+
+    fn unknown(side: &'a Side, what: What, why: impl Into<String>) -> Finding<'a> {
+        Finding { detail: Some(why.into()), ..Finding::of(side, what, UNKNOWN) }
+    }
+
+    fn sold(self, service: &'a Service) -> Finding<'a> {
+        Finding {
+            service: Some(service.id),
+            client: Some(service.client),
+            username: Some(&service.username),
+            product: service.product.as_deref(),
+            status: Some(&service.status),
+            ..self
+        }
+    }
+
+    /// Its values as text; nothing where there is none.
+    pub fn cells(&self) -> [String; 18] {
+        fn text(value: &Option<impl ToString>) -> String {
+            value.as_ref().map(ToString::to_string).unwrap_or_default()
+        }
+        [
+            self.what.into(),
+            self.state.into(),
+            text(&self.backend),
+            text(&self.server),
+            text(&self.account),
+            text(&self.service),
+            text(&self.client),
+            text(&self.username),
+            text(&self.product),
+            text(&self.status),
+            text(&self.meter),
+            text(&self.bytes),
+            text(&self.panel_bytes),
+            text(&self.sold_bytes),
+            text(&self.difference_bytes),
+            text(&self.at),
+            text(&self.since),
+            text(&self.detail),
+        ]
+    }
+
+    /// Whether it says that nothing can be told.
+    pub fn is_unknown(&self) -> bool {
+        self.state == UNKNOWN
+    }
+}
+
+/// Lines as CSV, with a heading.
+pub fn as_csv(findings: &[Finding<'_>]) -> String {
+    let mut text = COLUMNS.join(",") + "\n";
+    for finding in findings {
+        let cells = finding.cells();
+        let cells = COLUMNS.iter().zip(&cells).map(|(column, text)| match *column {
+            // It may be negative, and is a number all the same.
+            "difference_bytes" => text.clone(),
+            _ => cell(text),
+        });
+        text.push_str(&cells.collect::<Vec<_>>().join(","));
+        text.push('\n');
+    }
+    text
+}
+
+/// What "now" means: which month runs, and what is too old to be shown as a number of now.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The time.
+    pub now: Timestamp,
+    /// The billing month that runs.
+    pub month: Month,
+    /// A measurement older than this is no number of now.
+    pub max_age: Seconds,
+}
+
+impl Moment {
+    /// What is known of a meter now: its level, or what passed in the running month.
+    fn known(&self, series: &SeriesStanding) -> Option<Bytes> {
+        if self.now.since(series.at) > self.max_age {
+            return None;
+        }
+        match series.meter.nature() {
+            Nature::Level => series.level,
+            Nature::Flow => series.month.filter(|so_far| so_far.month == self.month).map(|it| it.amount),
+        }
+    }
+}
+
+/// Everything of these kinds that does not fit; of one backend only, where one is named.
+pub fn findings<'a>(
+    sides: &'a [Side],
+    whats: &[What],
+    of: Option<&BackendId>,
+    moment: &Moment,
+) -> Vec<Finding<'a>> {
+    let server = of.and_then(|of| sides.iter().find(|side| side.watched.backend == *of)?.watched.server);
+    let mut found = Vec::new();
+    for what in whats {
+        found.extend(match what {
+            What::Unbilled => unbilled::unbilled(sides, moment),
+            What::Ghosts => services::ghosts(sides),
+            What::Unmetered => services::unmetered(sides),
+            What::WrongPlans => plans::wrong_plans(sides),
+            What::Totals => totals::totals(sides, moment),
+        });
+    }
+    found.retain(|finding| match (of, finding.backend) {
+        (None, _) => true,
+        (Some(of), Some(backend)) => backend == of.as_str(),
+        (Some(_), None) => server.is_some() && finding.server == server,
+    });
+    found
+}
+
+/// What series show of one backend. What is unknown is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Accounts that belong to no service, or to several.
+    pub unmapped: Option<usize>,
+    /// What those use: level, or this month's traffic; a meter none of them is known of is absent.
+    pub unmapped_bytes: BTreeMap<Meter, Bytes>,
+    /// Living services whose account is gone from it.
+    pub ghosts: Option<usize>,
+    /// Accounts whose limit on the panel is not the one sold.
+    pub wrong_plans: Option<usize>,
+    /// What the panel's own total is more than its accounts together.
+    pub total_difference: Option<i64>,
+    /// Its WHMCS server, and how many living services there have no account.
+    pub unmetered: Option<(i64, Option<usize>)>,
+}
+
+/// The numbers of one backend; `sides` are it and the others of its server.
+pub fn tally(sides: &[Side], of: &BackendId, moment: &Moment) -> Tally {
+    let found = |what| findings(sides, &[what], Some(of), moment);
+    let count = |what| {
+        let found = found(what);
+        (!found.iter().any(Finding::is_unknown)).then_some(found.len())
+    };
+    let Some(side) = sides.iter().find(|side| side.watched.backend == *of) else { return Tally::default() };
+    let told = side.list.is_some() && side.present().any(|(_, account)| account.mapped.is_some());
+    Tally {
+        unmapped: told.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
+        unmapped_bytes: if told { unbilled::sums(side, moment) } else { BTreeMap::new() },
+        ghosts: count(What::Ghosts),
+        wrong_plans: count(What::WrongPlans),
+        total_difference: found(What::Totals).first().and_then(|total| total.difference_bytes),
+        unmetered: side.watched.server.map(|server| (server, count(What::Unmetered))),
+    }
+}

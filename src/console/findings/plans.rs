@@ -1,0 +1,38 @@
+//! Accounts whose limit on the panel is another than the one that was sold.
+
+use super::{Finding, What};
+use crate::console::sides::Side;
+use crate::domain::Meter;
+
+/// One line per account of a living service both of whose limits are known and differ. Unlimited (zero, on
+/// either side) differs from every number; what one side does not say is not compared.
+pub(super) fn wrong_plans(sides: &[Side]) -> Vec<Finding<'_>> {
+    let mut found = Vec::new();
+    for side in sides {
+        if let Some(why) = side.untold() {
+            found.push(Finding::unknown(side, What::WrongPlans, why));
+            continue;
+        }
+        let mut tells = false;
+        for (name, account) in side.present() {
+            let Some(panel) = account.storage_limit else { continue };
+            tells = true;
+            let Some((_, Some(service))) = side.find(name, account) else { continue };
+            let sold = service.limits.get(&Meter::StorageUsed).copied().filter(|_| service.is_live());
+            let Some(sold) = sold.filter(|sold| *sold != panel) else { continue };
+            let line = Finding {
+                account: Some(name.as_str()),
+                meter: Some(Meter::StorageUsed.name()),
+                panel_bytes: Some(panel.get()),
+                sold_bytes: Some(sold.get()),
+                ..Finding::of(side, What::WrongPlans, "differs")
+            };
+            found.push(line.sold(service));
+        }
+        if !tells {
+            let why = "the panel tells no limit of any account";
+            found.push(Finding::unknown(side, What::WrongPlans, why));
+        }
+    }
+    found
+}

@@ -1,0 +1,284 @@
+//! What does not fit, on panels made up for it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::console::sides::Watched;
+use crate::domain::{AccountName, BillingZone, Mapping, ServerTotal};
+use crate::metering::MonthToDate;
+use crate::store::{AccountStanding, BackendState, MappedTo, ServiceList, Standing, Store, StoreSettings};
+
+const NOW: i64 = 1_795_226_400;
+
+fn at(before: i64) -> Timestamp {
+    Timestamp::new(NOW - before).expect("in range")
+}
+
+fn bytes(count: u64) -> Bytes {
+    Bytes::new(count).expect("fits")
+}
+
+fn moment() -> Moment {
+    let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
+    Moment { now: at(0), month: zone.day_of(at(0)).month(), max_age: Seconds::hours(26) }
+}
+
+fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
+    Service {
+        id,
+        client: 1,
+        username: username.into(),
+        domain: None,
+        product: None,
+        package: None,
+        status: "Active".into(),
+        limits: sold.into_iter().map(|sold| (Meter::StorageUsed, bytes(sold))).collect(),
+        notify_template: None,
+        limited_template: None,
+    }
+}
+
+/// What WHMCS has told, by way of a real store: a list is its to make.
+async fn told(list: Vec<Service>) -> Option<Arc<ServiceList>> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(StoreSettings::default(), folder.path()).await.expect("a store");
+    store.put_services(12, &list, at(0)).await.expect("stored");
+    store.services(12).await.expect("read")
+}
+
+fn account(mapping: Option<Mapping>) -> AccountStanding {
+    AccountStanding {
+        first_seen: at(999_999),
+        gone_at: None,
+        back_at: None,
+        suspended: None,
+        policy: None,
+        package: None,
+        domain: None,
+        storage_limit: None,
+        limits: Default::default(),
+        mapped: mapping.map(|mapping| MappedTo { mapping, service: None }),
+        trouble: None,
+        series: Vec::new(),
+    }
+}
+
+fn read(meter: Meter, before: i64, amount: u64, month: Month) -> SeriesStanding {
+    let month = MonthToDate {
+        month,
+        amount: bytes(amount),
+        estimated: Bytes::ZERO,
+        held: Default::default(),
+        covered: Default::default(),
+    };
+    SeriesStanding {
+        meter,
+        at: at(before),
+        level: Some(bytes(amount)),
+        month: Some(month),
+        shown: bytes(amount),
+        held_back: None,
+    }
+}
+
+fn side(
+    name: &str,
+    list: &Option<Arc<ServiceList>>,
+    accounts: Vec<(&str, AccountStanding)>,
+    total: Option<u64>,
+) -> Side {
+    let backend = BackendId::new(name).expect("a name");
+    let accounts = accounts
+        .into_iter()
+        .map(|(name, account)| (AccountName::new(name).expect("a name"), Arc::new(account)));
+    let standing = Standing {
+        backend: backend.clone(),
+        kind: "minio".into(),
+        version: 1,
+        acts: 0,
+        accounts: accounts.collect(),
+        changed: Vec::new(),
+        changed_since: (0, 0),
+        read_at: 1,
+        moved: Default::default(),
+    };
+    let state = BackendState {
+        backend: backend.clone(),
+        kind: "minio".into(),
+        version: 1,
+        acts: 0,
+        polled_at: Some(at(60)),
+        succeeded_at: Some(at(60)),
+        failing: None,
+        leases: 1,
+        leased_until: Timestamp::EPOCH,
+        server_total: total.map(|stored| ServerTotal { at: at(60), stored: bytes(stored) }),
+    };
+    Side {
+        watched: Watched {
+            backend,
+            kind: "minio",
+            server: Some(12),
+            everybody: true,
+            wants: Arc::new(|_| true),
+        },
+        state: Some(state),
+        standing: Some(Arc::new(standing)),
+        list: list.clone(),
+        pinned: HashMap::new(),
+    }
+}
+
+fn accounts_of<'a>(found: &[Finding<'a>]) -> Vec<(&'static str, Option<&'a str>)> {
+    found.iter().map(|finding| (finding.state, finding.account)).collect()
+}
+
+#[tokio::test]
+async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
+    let list = told(vec![
+        service(1, "same", Some(10)),
+        service(2, "smaller", Some(10)),
+        service(3, "panel-unlimited", Some(10)),
+        service(4, "sold-unlimited", Some(0)),
+        service(5, "panel-silent", Some(10)),
+        service(6, "whmcs-silent", None),
+        Service { status: "Cancelled".into(), ..service(7, "ended", Some(10)) },
+    ])
+    .await;
+    let limited = |limit| AccountStanding { storage_limit: Some(bytes(limit)), ..account(None) };
+    let sides = [side(
+        "s3",
+        &list,
+        vec![
+            ("same", limited(10)),
+            ("smaller", limited(9)),
+            ("panel-unlimited", limited(0)),
+            ("sold-unlimited", limited(10)),
+            ("panel-silent", account(None)),
+            ("whmcs-silent", limited(10)),
+            ("ended", limited(9)),
+            ("nobody", limited(9)),
+        ],
+        None,
+    )];
+    let found = findings(&sides, &[What::WrongPlans], None, &moment());
+    let wrong = ["panel-unlimited", "smaller", "sold-unlimited"].map(|name| ("differs", Some(name)));
+    assert_eq!(accounts_of(&found), wrong);
+    assert_eq!((found[1].panel_bytes, found[1].sold_bytes), (Some(9), Some(10)));
+    assert_eq!(tally(&sides, &sides[0].watched.backend, &moment()).wrong_plans, Some(3));
+
+    let silent = [side("s3", &list, vec![("same", account(None))], None)];
+    assert_eq!(accounts_of(&findings(&silent, &[What::WrongPlans], None, &moment())), [("unknown", None)]);
+    assert_eq!(tally(&silent, &silent[0].watched.backend, &moment()).wrong_plans, None);
+}
+
+#[tokio::test]
+async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
+    let list = told(vec![
+        service(1, "moved", None),
+        service(2, "gone", None),
+        service(3, "renamed", None),
+        service(4, "never", None),
+    ])
+    .await;
+    let gone = |before| AccountStanding { gone_at: Some(at(before)), ..account(None) };
+    let known = |id| {
+        let service = crate::store::ServiceRef { id, client: 1, username: "x".into(), product: None };
+        Some(MappedTo { mapping: Mapping::Pinned, service: Some(service) })
+    };
+    let sides = [
+        side(
+            "a",
+            &list,
+            vec![
+                ("moved", gone(500)),
+                ("gone", gone(500)),
+                ("r1", AccountStanding { mapped: known(3), ..gone(500) }),
+                ("stranger", gone(500)),
+            ],
+            None,
+        ),
+        side("b", &list, vec![("moved", account(None)), ("Gone", gone(400))], None),
+    ];
+    let found = findings(&sides, &[What::Ghosts], None, &moment());
+    let told: Vec<_> = found.iter().map(|one| (one.backend, one.account, one.service)).collect();
+    // Of the two accounts it had, the one that went last; by what it was mapped to, else by its name.
+    assert_eq!(told, [(Some("b"), Some("Gone"), Some(2)), (Some("a"), Some("r1"), Some(3))]);
+    let missing = findings(&sides, &[What::Unmetered], None, &moment());
+    assert_eq!(missing.iter().map(|one| one.service).collect::<Vec<_>>(), [Some(2), Some(3), Some(4)]);
+    let ghosts = sides.each_ref().map(|side| tally(&sides, &side.watched.backend, &moment()).ghosts);
+    assert_eq!(ghosts, [Some(1), Some(1)]);
+
+    // A panel beside that was never read may hold them all.
+    let [one, mut unread] = sides;
+    (unread.state, unread.standing) = (None, None);
+    let sides = [one, unread];
+    for what in [What::Ghosts, What::Unmetered] {
+        let found = findings(&sides, &[what], None, &moment());
+        assert!(!found.is_empty() && found.iter().all(Finding::is_unknown), "{found:?}");
+    }
+    let tally = tally(&sides, &sides[0].watched.backend, &moment());
+    assert_eq!((tally.ghosts, tally.unmetered), (None, Some((12, None))));
+}
+
+#[tokio::test]
+async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
+    let list = told(vec![service(1, "mine", None)]).await;
+    let (month, before) = (moment().month, Month::from_number(202_610).expect("a month"));
+    let with = |mapping, series| AccountStanding { series, ..account(Some(mapping)) };
+    let [storage, out, inwards] = [Meter::StorageUsed, Meter::TrafficOut, Meter::TrafficIn];
+    let sides = [side(
+        "s3",
+        &list,
+        vec![
+            ("mine", with(Mapping::Mapped, vec![read(storage, 60, 1000, month)])),
+            ("one", with(Mapping::Unmapped, vec![read(storage, 60, 5, month), read(out, 60, 7, before)])),
+            ("two", with(Mapping::Ambiguous, vec![read(storage, 60, 6, month), read(inwards, 60, 0, month)])),
+            ("old", with(Mapping::Unmapped, vec![read(storage, 27 * 3600, 100, month)])),
+        ],
+        None,
+    )];
+    let numbers = tally(&sides, &sides[0].watched.backend, &moment());
+    assert_eq!(numbers.unmapped, Some(3));
+    // Out was last read before this month began: of this month nobody knows. In is known to be none.
+    let known = BTreeMap::from([(storage, bytes(11)), (inwards, Bytes::ZERO)]);
+    assert_eq!(numbers.unmapped_bytes, known);
+    let found = findings(&sides, &[What::Unbilled], None, &moment());
+    let old = found.iter().find(|one| one.account == Some("old")).expect("named all the same");
+    assert_eq!((old.meter, old.bytes), (None, None));
+
+    let all = [side("s3", &list, vec![("mine", with(Mapping::Mapped, vec![read(out, 60, 9, month)]))], None)];
+    let numbers = tally(&all, &all[0].watched.backend, &moment());
+    assert_eq!((numbers.unmapped, numbers.unmapped_bytes), (Some(0), BTreeMap::from([(out, Bytes::ZERO)])));
+
+    let untold = [side("s3", &None, vec![("one", account(None))], None)];
+    let numbers = tally(&untold, &untold[0].watched.backend, &moment());
+    assert_eq!(numbers, Tally { unmetered: Some((12, None)), ..Tally::default() });
+}
+
+#[tokio::test]
+async fn a_total_is_compared_only_where_every_part_is_known() {
+    let month = moment().month;
+    let holds = |level, before| AccountStanding {
+        series: vec![read(Meter::StorageUsed, before, level, month)],
+        ..account(None)
+    };
+    let gone = AccountStanding { gone_at: Some(at(1)), ..holds(1000, 60) };
+    let compared = |accounts, total| {
+        let sides = [side("s3", &None, accounts, total)];
+        tally(&sides, &sides[0].watched.backend, &moment()).total_difference
+    };
+    assert_eq!(compared(vec![("a", holds(5, 60)), ("b", holds(6, 60)), ("c", gone)], Some(20)), Some(9));
+    assert_eq!(compared(vec![("a", holds(5, 60))], Some(5)), Some(0));
+    assert_eq!(compared(vec![("a", holds(5, 60))], Some(2)), Some(-3));
+    assert_eq!(compared(vec![("a", holds(5, 60))], None), None);
+    assert_eq!(compared(vec![("a", holds(5, 60)), ("b", account(None))], Some(20)), None);
+    assert_eq!(compared(vec![("a", holds(5, 27 * 3600))], Some(20)), None);
+    let named = [side("s3", &None, vec![("-7", account(None))], None)];
+    let csv = as_csv(&[Finding { account: Some("-7"), ..Finding::of(&named[0], What::Totals, "same") }]);
+    assert!(csv.contains(",'-7,"), "a name is no number: {csv}");
+    let negative = [side("s3", &None, vec![("a", holds(5, 60))], Some(2))];
+    let csv = as_csv(&findings(&negative, &[What::Totals], None, &moment()));
+    assert!(csv.lines().nth(1).expect("a line").contains(",5,2,,-3,"), "a number is no formula: {csv}");
+}

@@ -1,0 +1,142 @@
+//! The map: every account with the service it belongs to by what WHMCS sells now, then every living
+//! service that has no account.
+
+use std::collections::HashSet;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Console;
+use super::accounts::after;
+use super::asked::{Asked, Wanted, refused, rows_wanted, unavailable, unknown};
+use super::place::Place;
+use super::sides::{Side, by_server, sides};
+use crate::domain::{BackendId, Mapping, Service};
+use crate::problem::Problem;
+
+/// The state of a service without an account.
+const MISSING: &str = "missing";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Search {
+    backend: Option<String>,
+    state: Option<String>,
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+pub(super) async fn map(
+    State(console): State<Console>,
+    Wanted(search): Wanted<Search>,
+) -> Result<Response, Problem> {
+    let limit = rows_wanted(search.limit.as_ref())?;
+    let place = Place::read(search.cursor.as_ref())?;
+    let of = Asked::parsed("backend", search.backend.as_ref(), BackendId::new)?;
+    let known: Vec<&str> = Mapping::ALL.map(Mapping::name).into_iter().chain([MISSING]).collect();
+    if let Some(state) = search.state.as_deref().filter(|state| !known.contains(state)) {
+        return Err(refused(format!("state {state:?} is not known; expected one of {}", known.join(", "))));
+    }
+    let watched = console.watched();
+    if let Some(of) = of.as_ref().filter(|of| !watched.iter().any(|one| one.backend == **of)) {
+        return Err(unknown(format!("no backend {:?} in the config", of.as_str())));
+    }
+    let sides = sides(&console.store, &watched, of.as_ref()).await.map_err(unavailable)?;
+    let wanted = |state: &str| search.state.as_deref().is_none_or(|only| only == state);
+    let mut page = Page { limit, rows: Vec::new(), full: false };
+    for side in sides.iter().filter(|side| of.as_ref().is_none_or(|of| side.watched.backend == *of)) {
+        page.accounts(side, place.as_ref(), &wanted);
+    }
+    if wanted(MISSING) && !page.full {
+        page.missing(&sides, place.as_ref());
+    }
+    let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.cursor());
+    let untold: Vec<&str> =
+        sides.iter().filter(|side| side.list.is_none()).map(|side| side.watched.backend.as_str()).collect();
+    let rows: Vec<Value> = page.rows.into_iter().map(|(_, row)| row).collect();
+    Ok(Json(json!({ "schema": 1, "rows": rows, "untold": untold, "next_cursor": next })).into_response())
+}
+
+/// The rows so far; `full` once there is one more than fits.
+struct Page {
+    limit: usize,
+    rows: Vec<(Place, Value)>,
+    full: bool,
+}
+
+impl Page {
+    /// Adds a row; `false` when there was no room for it.
+    fn add(&mut self, place: Place, row: impl FnOnce() -> Value) -> bool {
+        self.full = self.rows.len() == self.limit;
+        if !self.full {
+            self.rows.push((place, row()));
+        }
+        !self.full
+    }
+
+    fn accounts(&mut self, side: &Side, place: Option<&Place>, wanted: &impl Fn(&str) -> bool) {
+        let Some(bounds) = after(side.name(), place).filter(|_| !self.full) else { return };
+        let standing = side.standing.iter();
+        for (name, account) in standing.flat_map(|standing| standing.accounts.range::<str, _>(bounds)) {
+            if account.gone_at.is_some() || !(side.watched.wants)(name) {
+                continue;
+            }
+            let Some((mapping, service)) = side.find(name, account) else { continue };
+            if !wanted(mapping.name()) {
+                continue;
+            }
+            let place = Place::Account { backend: side.name().into(), name: name.to_string() };
+            let row = || {
+                shape(Some(side.name()), Some(name.as_str()), side.watched.server, mapping.name(), service)
+            };
+            if !self.add(place, row) {
+                return;
+            }
+        }
+    }
+
+    /// Only looking at all panels of a server tells which of its services have no account.
+    fn missing(&mut self, sides: &[Side], place: Option<&Place>) {
+        let after = match place {
+            Some(Place::Service { server, id }) => (*server, *id),
+            _ => (i64::MIN, i64::MIN),
+        };
+        for (server, panels) in by_server(sides).into_iter().filter(|(server, _)| *server >= after.0) {
+            let Some(list) = panels.iter().find_map(|side| side.list.as_ref()) else { continue };
+            let present = panels.iter().flat_map(|side| side.present().map(move |one| (side, one)));
+            let found: HashSet<i64> =
+                present.filter_map(|(side, (name, account))| Some(side.find(name, account)?.1?.id)).collect();
+            // A list is in the order of its numbers.
+            let missing = list.services.iter().filter(|one| one.wants_account() && !found.contains(&one.id));
+            for service in missing.filter(|one| (server, one.id) > after) {
+                let place = Place::Service { server, id: service.id };
+                if !self.add(place, || shape(None, None, Some(server), MISSING, Some(service))) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn shape(
+    backend: Option<&str>,
+    account: Option<&str>,
+    server: Option<i64>,
+    state: &str,
+    service: Option<&Service>,
+) -> Value {
+    json!({
+        "backend": backend,
+        "account": account,
+        "server": server,
+        "state": state,
+        "service": service.map(|service| service.id),
+        "client": service.map(|service| service.client),
+        "username": service.map(|service| &service.username),
+        "product": service.and_then(|service| service.product.as_ref()),
+        "status": service.map(|service| &service.status),
+    })
+}

@@ -1,0 +1,125 @@
+//! What does not fit between panels and WHMCS, as numbers: never a series per account.
+
+use std::collections::BTreeMap;
+
+use prometheus::IntGaugeVec;
+
+use super::{Registering, Telemetry, count};
+use crate::domain::{BackendId, Bytes, Meter};
+
+pub(super) struct FindingGauges {
+    unmapped: IntGaugeVec,
+    unmapped_bytes: IntGaugeVec,
+    unmetered: IntGaugeVec,
+    ghosts: IntGaugeVec,
+    wrong_plans: IntGaugeVec,
+    total_difference: IntGaugeVec,
+    held_back: IntGaugeVec,
+}
+
+impl FindingGauges {
+    pub(super) fn new(own: &Registering<'_>) -> FindingGauges {
+        FindingGauges {
+            unmapped: own.gauge(
+                "whmeter_unmapped_accounts",
+                "Accounts on the panel that belong to no service of WHMCS, or to several: billed to nobody.",
+                &["backend"],
+            ),
+            unmapped_bytes: own.gauge(
+                "whmeter_unmapped_bytes",
+                "What those accounts use, as far as known: the level, or the running month's traffic.",
+                &["backend", "meter"],
+            ),
+            unmetered: own.gauge(
+                "whmeter_unmetered_services",
+                "Active or suspended services of WHMCS that have no account on any panel of their server.",
+                &["server"],
+            ),
+            ghosts: own.gauge(
+                "whmeter_ghost_services",
+                "Active or suspended services of WHMCS whose account was on the panel and is gone.",
+                &["backend"],
+            ),
+            wrong_plans: own.gauge(
+                "whmeter_wrong_plan_accounts",
+                "Accounts whose limit on the panel is not the one that was sold; absent where one side tells none.",
+                &["backend"],
+            ),
+            total_difference: own.gauge(
+                "whmeter_server_total_difference_bytes",
+                "What the panel says is stored on it altogether, less what its accounts store.",
+                &["backend"],
+            ),
+            held_back: own.gauge(
+                "whmeter_held_back_meters",
+                "Meters of accounts whose readings jump further than max_rate allows, and are not believed yet.",
+                &["backend"],
+            ),
+        }
+    }
+
+    /// Those that have a label `backend`.
+    pub(super) fn of_backends(&self) -> [&IntGaugeVec; 6] {
+        let [unmapped, bytes, ghosts] = [&self.unmapped, &self.unmapped_bytes, &self.ghosts];
+        [unmapped, bytes, ghosts, &self.wrong_plans, &self.total_difference, &self.held_back]
+    }
+}
+
+/// Shows a number of a backend, or that it is unknown.
+fn show(gauge: &IntGaugeVec, backend: &BackendId, number: Option<i64>) {
+    let labels = [backend.as_str()];
+    match number {
+        Some(number) => gauge.with_label_values(&labels).set(number),
+        // It may not have been there; then it is gone as wanted.
+        None => drop(gauge.remove_label_values(&labels)),
+    }
+}
+
+impl Telemetry {
+    /// Shows how many accounts of a backend belong to no service, or to several.
+    pub fn unmapped(&self, backend: &BackendId, accounts: Option<usize>) {
+        show(&self.inner.findings.unmapped, backend, accounts.map(count));
+    }
+
+    /// Shows what those accounts use; meters that are not listed are unknown.
+    pub fn unmapped_bytes(&self, backend: &BackendId, bytes: &BTreeMap<Meter, Bytes>) {
+        let gauge = &self.inner.findings.unmapped_bytes;
+        // One by one: a series that went for a moment would begin the waiting of its alert anew.
+        for meter in Meter::ALL {
+            let labels = [backend.as_str(), meter.name()];
+            match bytes.get(&meter) {
+                Some(bytes) => gauge.with_label_values(&labels).set(bytes.as_i64()),
+                None => drop(gauge.remove_label_values(&labels)),
+            }
+        }
+    }
+
+    /// Shows how many meters of a backend are held back.
+    pub fn held_back(&self, backend: &BackendId, meters: usize) {
+        self.inner.findings.held_back.with_label_values(&[backend.as_str()]).set(count(meters));
+    }
+
+    /// Shows how many living services of a WHMCS server have no account.
+    pub fn unmetered(&self, server: i64, services: Option<usize>) {
+        let (gauge, server) = (&self.inner.findings.unmetered, server.to_string());
+        match services {
+            Some(services) => gauge.with_label_values(&[&server]).set(count(services)),
+            None => drop(gauge.remove_label_values(&[&server])),
+        }
+    }
+
+    /// Shows how many living services had their account on this backend, and have none any more.
+    pub fn ghosts(&self, backend: &BackendId, services: Option<usize>) {
+        show(&self.inner.findings.ghosts, backend, services.map(count));
+    }
+
+    /// Shows how many accounts have another limit on the panel than was sold.
+    pub fn wrong_plans(&self, backend: &BackendId, accounts: Option<usize>) {
+        show(&self.inner.findings.wrong_plans, backend, accounts.map(count));
+    }
+
+    /// Shows what the panel's own total is more than its accounts together.
+    pub fn total_difference(&self, backend: &BackendId, bytes: Option<i64>) {
+        show(&self.inner.findings.total_difference, backend, bytes);
+    }
+}
