@@ -6,6 +6,7 @@
 // Ground floor: pure values and rules.
 pub mod domain;
 pub mod metering;
+pub mod pricing;
 pub mod quota;
 
 // The stairwell: tools for every floor above the ground.
