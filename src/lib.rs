@@ -26,6 +26,7 @@ pub mod collector;
 pub mod console;
 pub mod dispatcher;
 pub mod exposition;
+pub mod invoicing;
 pub mod usage_api;
 
 // The roof: wires the rooms, spawns, exits.

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::timetable::Schedule;
 use crate::backends::{Backend, Kind};
-use crate::domain::{AccountName, BackendId, Timestamp};
+use crate::domain::{AccountName, BackendId, Seconds, Timestamp};
 use crate::settings::SettingsError;
 use crate::store::Loaded;
 
@@ -28,6 +28,9 @@ pub struct CommonSettings {
     /// How many days this backend's daily points are kept, where not as the store says.
     #[serde(default)]
     pub keep_days: Option<u32>,
+    /// How long after a period's end it may be billed: panels tell some things late.
+    #[serde(default = "two_days")]
+    pub settle_hours: u32,
     /// Only these accounts, as globs; all when empty.
     #[serde(default)]
     pub account_include: Vec<String>,
@@ -38,6 +41,10 @@ pub struct CommonSettings {
 
 fn quarter_hour() -> String {
     "15m".into()
+}
+
+fn two_days() -> u32 {
+    48
 }
 
 /// The longest one poll may take altogether, before it counts as failed.
@@ -53,6 +60,8 @@ pub struct Metered {
     pub whmcs_server: Option<i64>,
     /// How many days its daily points are kept, where not as the store says.
     pub keep_days: Option<u32>,
+    /// How long after a period's end it may be billed.
+    pub settle: Seconds,
     /// The panel.
     pub backend: Arc<dyn Backend>,
     pub(super) schedule: Schedule,
@@ -91,6 +100,7 @@ impl Metered {
             kind,
             whmcs_server: common.whmcs_server,
             keep_days: common.keep_days,
+            settle: Seconds::hours(common.settle_hours.into()),
             backend: Arc::from(backend),
             schedule: common.every.parse().map_err(wrong("every"))?,
             budget: POLL_BUDGET,

@@ -11,7 +11,7 @@ mod quantity;
 mod rule;
 mod tag;
 
-pub use charge::{Charge, NoLine, Priced, Used, amount_of, price};
+pub use charge::{Charge, NoLine, Priced, Used, amount_of, price, quantity};
 pub use decimal::{Decimal, Money, NotDecimal, TooLarge};
 pub use quantity::Quantity;
 pub use rule::{Included, Incomplete, Of, Round, Rule, Sold};
