@@ -20,7 +20,6 @@ CREATE TABLE invoice_line (
     first_day INTEGER NOT NULL,
     next_day INTEGER NOT NULL,
     number INTEGER NOT NULL,
-    server BIGINT,
     service BIGINT NOT NULL,
     client BIGINT NOT NULL,
     rule VARCHAR(255) NOT NULL,

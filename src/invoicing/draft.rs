@@ -23,8 +23,6 @@ pub struct Draft {
     pub meter: Meter,
     /// The rule.
     pub price: Price,
-    /// The WHMCS server of its backend.
-    pub server: Option<i64>,
     /// Who pays, where that is known.
     pub owner: Option<Owner>,
     /// What was used, where that is known.
@@ -162,7 +160,6 @@ impl<'a> Desk<'a> {
             account: AccountKey { backend: backend.clone(), name: name.clone() },
             meter,
             price: price.clone(),
-            server: self.billed.server,
             owner: service.map(|service| Owner {
                 service: service.id,
                 client: service.client,

@@ -18,7 +18,6 @@ pub(super) struct Weighed {
 /// Whom a line is for.
 struct Payer<'a> {
     account: &'a AccountKey,
-    server: Option<i64>,
     client: i64,
     product: &'a str,
 }
@@ -42,7 +41,6 @@ pub(super) fn weigh(draft: &Draft, known: &[InvoiceLine], period: BillingPeriod,
             };
             let payer = Payer {
                 account: &draft.account,
-                server: draft.server,
                 client: owner.client,
                 product: owner.product.as_deref().unwrap_or_default(),
             };
@@ -154,7 +152,6 @@ fn changed(draft: &Draft, base: &InvoiceLine, its: &[&InvoiceLine], corrects: bo
     // Whoever paid for the line pays for its correction.
     let payer = Payer {
         account: &draft.account,
-        server: base.line.server,
         client: base.line.client,
         product: draft.owner.as_ref().and_then(|owner| owner.product.as_deref()).unwrap_or_default(),
     };
@@ -199,7 +196,6 @@ fn line(
     NewLine {
         account: payer.account.clone(),
         tag,
-        server: payer.server,
         client: payer.client,
         rule: price.name.clone(),
         hash: price.hash.clone(),

@@ -22,8 +22,6 @@ pub struct NewLine {
     pub account: AccountKey,
     /// What is found again in WHMCS: service, period, meter and correction.
     pub tag: Tag,
-    /// The WHMCS server of the service.
-    pub server: Option<i64>,
     /// `tblclients.id`.
     pub client: i64,
     /// The price rule's name.

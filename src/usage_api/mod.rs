@@ -4,6 +4,7 @@
 
 mod amount;
 mod asked;
+mod billable;
 mod history;
 mod legacy;
 mod policy;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use serde::Deserialize;
 
 pub use amount::{Base, Unit};
+pub use billable::BILLABLE;
 pub use services::{LONGEST_SERVICES, SERVICES};
 
 use crate::clock::Clock;

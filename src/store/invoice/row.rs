@@ -7,12 +7,12 @@ use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, Timestamp
 use crate::pricing::{Money, Quantity, Tag};
 
 /// Every column but the id.
-pub(super) const COLUMNS: &str = "tag, backend, account, meter, first_day, next_day, number, server, service,
+pub(super) const COLUMNS: &str = "tag, backend, account, meter, first_day, next_day, number, service,
     client, rule, hash, used_peta, used_rest, used_over, included, amount, places, currency, description, state,
     attempts, intended_at, by_whom, billable, said";
 
 /// How many they are.
-pub(super) const COUNT: usize = 26;
+pub(super) const COUNT: usize = 25;
 
 /// A new row: the id, then every column.
 pub(super) fn cells(
@@ -35,7 +35,6 @@ pub(super) fn cells(
         first,
         next,
         i64::from(new.tag.correction).into(),
-        new.server.into(),
         new.tag.service.into(),
         new.client.into(),
         new.rule.as_str().into(),
@@ -67,7 +66,6 @@ pub(super) fn line_columns(columns: &mut Columns<'_>) -> Result<InvoiceLine, Sto
     let period = BillingPeriod::new(columns.day()?, columns.day()?)
         .map_err(|error| StoreError::corrupt(error, "a span of days"))?;
     let correction = columns.small()?;
-    let server = columns.maybe_int()?;
     let tag = Tag { service: columns.int()?, period, meter, correction };
     if tag.to_string() != written {
         return Err(StoreError::corrupt(written, "the tag of its own line"));
@@ -86,7 +84,6 @@ pub(super) fn line_columns(columns: &mut Columns<'_>) -> Result<InvoiceLine, Sto
         line: NewLine {
             account: AccountKey { backend, name },
             tag,
-            server,
             client,
             rule,
             hash,

@@ -2,21 +2,25 @@
 
 use std::collections::HashMap;
 
+use super::super::sql::{Columns, rows};
 use super::super::{Store, StoreError};
-use super::LineEnd;
+use super::{InvoiceLine, LineEnd};
 use crate::domain::{Seconds, Timestamp};
 
 /// A list read this long after an attempt began shows its item, if there is one: the call itself may take
 /// little more than a minute.
 const MARGIN: Seconds = Seconds::new(300);
 
-/// A billable item with a tag of ours.
+/// A list this long may have been cut, and then holds the newest items.
+const MAY_BE_CUT: usize = 20_000;
+
+/// A billable item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BillableItem {
     /// `tblbillableitems.id`.
     pub id: i64,
-    /// The tag in its description.
-    pub tag: String,
+    /// The tag in its description, if there is one.
+    pub tag: Option<String>,
 }
 
 /// What a list settled.
@@ -33,28 +37,27 @@ pub struct ToldItems {
 }
 
 impl Store {
-    /// Settles open lines by the full list of a server's items with our tags, read in WHMCS at `read_at`.
+    /// Settles open lines by WHMCS's list of items with our tags, read there at `read_at`.
     pub async fn told_billable(
         &self,
-        server: i64,
         items: &[BillableItem],
         read_at: Timestamp,
         now: Timestamp,
     ) -> Result<ToldItems, StoreError> {
         let mut told = ToldItems::default();
         let mut by_tag: HashMap<&str, i64> = HashMap::with_capacity(items.len());
-        for item in items {
-            if by_tag.insert(&item.tag, item.id).is_some_and(|other| other != item.id) {
-                told.twice.push(item.tag.clone());
+        for (tag, id) in items.iter().filter_map(|item| Some((item.tag.as_ref()?, item.id))) {
+            if by_tag.insert(tag, id).is_some_and(|other| other != id) {
+                told.twice.push(tag.clone());
             }
         }
+        let oldest = items.iter().map(|item| item.id).min().filter(|_| items.len() >= MAY_BE_CUT);
         for open in self.open_lines().await? {
             let found = by_tag.get(open.line.tag.to_string().as_str());
-            let is_late = open.intended_at.plus(MARGIN) < read_at;
+            let shows = open.intended_at.plus(MARGIN) < read_at && self.reaches_back(oldest, &open).await?;
             let (end, said) = match found {
                 Some(id) => (LineEnd::Created(Some(*id)), format!("found in WHMCS's own list of {read_at}")),
-                // The list is one server's: of others its silence says nothing.
-                None if is_late && open.line.server == Some(server) => (
+                None if shows => (
                     LineEnd::Refused,
                     format!("not in WHMCS's own list of {read_at}: it may be billed again"),
                 ),
@@ -70,5 +73,16 @@ impl Store {
             }
         }
         Ok(told)
+    }
+
+    /// Whether a list that may have been cut at the item `oldest` reaches back to before the attempt: it
+    /// holds an item that was there by then.
+    async fn reaches_back(&self, oldest: Option<i64>, open: &InvoiceLine) -> Result<bool, StoreError> {
+        let Some(oldest) = oldest else { return Ok(true) };
+        let sql = "SELECT MAX(billable) FROM invoice_line WHERE state = 'created' AND ended_at < ?";
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, sql, [open.intended_at.into()]).await?;
+        let before = found.first().map_or(Ok(None), |row| Columns::of(row).maybe_int())?;
+        Ok(before.is_some_and(|before| oldest <= before))
     }
 }
