@@ -7,6 +7,7 @@ mod adjust;
 mod demo;
 mod fortnight;
 mod history;
+mod invoices;
 mod killed;
 mod limits;
 mod prometheus;

@@ -38,7 +38,11 @@ pub fn add(server: &Server, switches: &Switches, form: &Form) -> Outcome {
     };
     let id = item.id;
     world.items.push(item);
-    Ok(Map::from_iter([("billableid".to_owned(), id.into())]))
+    let mut told = Map::from_iter([("billableid".to_owned(), id.into())]);
+    if switches.status_for_result {
+        told.insert("status".into(), "success".into());
+    }
+    Ok(told)
 }
 
 /// What the daily cron does: every item that waits goes onto a new invoice of its client.

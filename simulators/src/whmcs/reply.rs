@@ -24,8 +24,8 @@ pub type Outcome = Result<Map<String, Value>, Refusal>;
 pub fn body(switches: &Switches, outcome: &Outcome) -> (u16, Vec<u8>) {
     let (code, told) = match outcome {
         Ok(fields) => {
-            let word = if switches.status_for_result { "status" } else { "result" };
-            let mut told = json!({ word: "success" });
+            let is_told = fields.get("status").is_some_and(|status| status == "success");
+            let mut told = if is_told { json!({}) } else { json!({ "result": "success" }) };
             if let Some(told) = told.as_object_mut() {
                 told.extend(fields.clone());
             }

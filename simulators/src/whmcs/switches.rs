@@ -23,7 +23,7 @@ pub const ACTIONS: [&str; 9] = [
 pub struct Switches {
     /// Ids and counts come as texts.
     pub numbers_as_texts: bool,
-    /// Success is told as `status` in place of `result`, as the sample of one action prints it.
+    /// `AddBillableItem` tells success as `status` in place of `result`, as its sample prints it.
     pub status_for_result: bool,
     /// How the list of templates is wrapped, and those of invoices.
     pub templates_shape: TemplatesShape,
