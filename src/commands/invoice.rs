@@ -80,10 +80,11 @@ impl Invoice {
             None => invoicing.bill(&order, &whmcs).await,
         };
         let report = report.map_err(tried)?;
-        store.close().await;
         if let (Some(file), Some(form)) = (&self.dry_run, form) {
             write(file, form, &report)?;
+            invoicing.rehearsed(&order).await.map_err(tried)?;
         }
+        store.close().await;
         match self.json {
             true => print_json(&report)?,
             false => show(&report),

@@ -66,7 +66,7 @@ impl Invoicing {
         Invoicing { store, clock, terms }
     }
 
-    /// What a run would do, without WHMCS. The rules it went by may bill from now on.
+    /// What a run would do, without WHMCS.
     pub async fn rehearse(&self, order: &Order) -> Result<Report, RunError> {
         let mut report = Report::of(order.period, true);
         let weighed = self.weighed(order, &mut report).await?;
@@ -75,10 +75,14 @@ impl Invoicing {
             report.settled.push(format!("{}: {}", open.line.tag, is_open(&open)));
             report.open += 1;
         }
+        Ok(report)
+    }
+
+    /// Remembers that somebody has been handed a rehearsal: the rules it went by may bill from now on.
+    pub async fn rehearsed(&self, order: &Order) -> Result<(), RunError> {
         let rules: Vec<(String, String)> =
             self.rules(order).map(|price| (price.hash.clone(), price.name.clone())).collect();
-        self.store.arm_rules(&rules, &order.by, self.clock.now()).await?;
-        Ok(report)
+        Ok(self.store.arm_rules(&rules, &order.by, self.clock.now()).await?)
     }
 
     /// Bills a period.
@@ -226,7 +230,10 @@ impl Invoicing {
         };
         if !self.store.end_line(line, attempt, &end, &said, by, self.clock.now()).await? {
             // WHMCS's own list was quicker than its answer, or an operator.
-            tracing::warn!(tag = %line.tag, "the line was settled by somebody else while it was created");
+            tracing::warn!(
+                tag = %line.tag,
+                "{said}, and the line was settled by somebody else meanwhile: make sure WHMCS has the item once"
+            );
         }
         Ok(tried)
     }

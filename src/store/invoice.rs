@@ -196,8 +196,15 @@ impl Store {
             LineEnd::Created(billable) => *billable,
             _ => None,
         };
-        let sql = "UPDATE invoice_line SET state = ?, billable = ?, said = ?, ended_at = ?
-            WHERE tag = ? AND attempts = ? AND state IN ('intended', 'unknown')";
+        // One that was believed not to be there and turns up is there.
+        let from = match end {
+            LineEnd::Created(_) => "'intended', 'unknown', 'refused'",
+            _ => "'intended', 'unknown'",
+        };
+        let sql = format!(
+            "UPDATE invoice_line SET state = ?, billable = ?, said = ?, ended_at = ?
+            WHERE tag = ? AND attempts = ? AND state IN ({from})"
+        );
         let cells = [
             end.state().name().into(),
             billable.into(),
@@ -206,7 +213,7 @@ impl Store {
             tag.as_str().into(),
             i64::from(attempt).into(),
         ];
-        if run(on, self.dialect, sql, cells).await? == 0 {
+        if run(on, self.dialect, &sql, cells).await? == 0 {
             return Ok(false);
         }
         let number = billable.map(|id| format!(", billable item {id}")).unwrap_or_default();
@@ -236,6 +243,12 @@ impl Store {
     pub async fn open_lines(&self) -> Result<Vec<InvoiceLine>, StoreError> {
         let mut on = self.readers.acquire().await?;
         self.read_lines(&mut on, "state IN ('intended', 'unknown')", Vec::new()).await
+    }
+
+    /// Every line that is not known to be in WHMCS.
+    async fn lines_not_there(&self) -> Result<Vec<InvoiceLine>, StoreError> {
+        let mut on = self.readers.acquire().await?;
+        self.read_lines(&mut on, "state <> 'created'", Vec::new()).await
     }
 
     /// The line with this tag.

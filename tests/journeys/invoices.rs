@@ -54,13 +54,18 @@ struct House {
 impl House {
     /// Four accounts: 7-41 is over in both, 7-42 unlimited in storage, 7-411 nobody's, 8-77 has no bucket.
     async fn open(prices: &str) -> House {
+        // Readings are days apart here.
+        House::open_at(prices, "800h", &[0, 10, 31]).await
+    }
+
+    /// The same with looks at these days of the month, each with its level and what was sent until then.
+    async fn open_at(prices: &str, max_age: &str, looks: &[i64]) -> House {
         let panel = crate::start(4, ClockStart::Frozen(BEGIN)).await;
         let common =
             panel::Options { accounts: 3, clock: ClockStart::Frozen(NOW), ..panel::Options::default() };
         let whmcs = Whmcs::start(Options { common, ..Options::default() }).await.unwrap();
         let port = free_port();
-        // Readings are days apart here.
-        let billing = format!("{}max_age = \"800h\"", settings(&whmcs));
+        let billing = format!("{}max_age = {max_age:?}", settings(&whmcs));
         let backend = section(&panel, "s3", "every = \"12h\"\nwhmcs_server = 12");
         let site = Site::new(&format!("{}{prices}", crate::house(port, &billing, "", &[backend])));
         let house = House { site, panel, whmcs, port };
@@ -72,16 +77,15 @@ impl House {
             service(7731, 1042, "7-41", 2 * GIB), service(7732, 1043, "7-42", 0), service(7733, 1044, "8-77", GIB)] });
         let told = house.put(BEGIN, "services", &services).await;
         assert_eq!(told.status, 200, "{}", told.text());
-        house.play().await;
+        house.play(looks).await;
         house
     }
 
-    /// The month, with a look at its beginning, in its middle and at its end.
-    async fn play(&self) {
+    async fn play(&self, looks: &[i64]) {
         let truth = &self.panel.knobs().truth;
-        for (at, level, sent) in
-            [(BEGIN, 10 * GIB, 0), (BEGIN + 10 * DAY, 40 * GIB, 3 * GIB), (END, 5 * GIB, 7 * GIB / 3)]
-        {
+        let happened = [(10 * GIB, 0), (40 * GIB, 3 * GIB), (5 * GIB, 7 * GIB / 3)];
+        for (day, (level, sent)) in looks.iter().zip(happened) {
+            let at = BEGIN + day * DAY;
             self.panel.knobs().clock.freeze_at(at);
             for name in ["7-41", "7-42", "7-411"] {
                 truth.set_level(name, at - 5, level);
@@ -89,8 +93,9 @@ impl House {
             }
             self.site.at(at, &["poll"]).await.good();
         }
-        self.panel.knobs().clock.freeze_at(END + HOUR);
-        self.site.at(END + HOUR, &["poll"]).await.good();
+        let last = BEGIN + looks.last().unwrap() * DAY + HOUR;
+        self.panel.knobs().clock.freeze_at(last);
+        self.site.at(last, &["poll"]).await.good();
     }
 
     /// What WHMCS's hook tells a daemon that runs at this time.
@@ -387,6 +392,33 @@ async fn what_changes_after_it_was_billed_is_said_and_billed_only_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_known_of_the_whole_month_is_withheld() {
+    // Ten days between two looks: what was held is not known, what was sent in the month is.
+    let house = House::open_at(PRICES, "26h", &[0, 10, 31]).await;
+    let look = house.rehearse().await;
+    assert_eq!(line(&look, "7-41", "traffic_out")["state"], "would_create");
+    let stored = line(&look, "7-41", "storage");
+    assert_eq!(stored["state"], "withheld");
+    assert!(stored["reason"].as_str().unwrap().contains("incomplete = \"bill\""), "{stored}");
+    // Nobody looked at its end: how much of it belongs to the next month is a guess.
+    let house = House::open_at(PRICES, "26h", &[0, 10, 33]).await;
+    let look = house.rehearse().await;
+    assert_eq!(line(&look, "7-41", "traffic_out")["state"], "withheld", "{look:#}");
+    let config = std::fs::read_to_string(house.site.config()).unwrap();
+    house.site.write(
+        "whmeter.toml",
+        &config.replace("price = \"0.37\"", "price = \"0.37\"\nincomplete = \"bill\""),
+    );
+    let look = house.rehearse().await;
+    assert_eq!(line(&look, "7-41", "traffic_out")["state"], "would_create", "{look:#}");
+    // Not seen since it ended, it is not closed, however late it is.
+    let house = House::open_at(PRICES, "800h", &[0, 10, 20]).await;
+    let look = house.rehearse().await;
+    assert!(states(&look).iter().all(|state| *state == "withheld"));
+    assert!(look["lines"][0]["reason"].as_str().unwrap().contains("has not been polled since"), "{look:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_no_is_no_line_and_what_is_missing_is_said() {
     let house = House::open(PRICES).await;
     house.rehearse().await;
@@ -407,6 +439,17 @@ async fn a_no_is_no_line_and_what_is_missing_is_said() {
     house.whmcs.stop();
     let down = house.site.at(NOW, &["invoice", "--month", "2026-12"]).await.failure(1);
     assert!(down.contains("nothing was billed"), "{down}");
+
+    // Two accounts of one service: what is included is included once, and nobody has said where.
+    house.site.at(NOW, &["map", "set", "s3", "7-411", "7731", "--force"]).await.good();
+    let shared = house.rehearse().await;
+    for name in ["7-41", "7-411"] {
+        let line = line(&shared, name, "traffic_out");
+        assert!(
+            line["reason"].as_str().unwrap().contains("s3/7-41, s3/7-411 all belong to service 7731"),
+            "{line}"
+        );
+    }
 
     for (arguments, code, said) in [
         (vec!["invoice"], 2, "--month"),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod databases;
+mod invoices;
 mod promises;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use whmeter::settings::Secret;
 use whmeter::store::{JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery};
 
 use databases::{Databases, Fresh};
+use invoices::*;
 use promises::*;
 
 fn at(text: &str) -> Timestamp {
@@ -372,7 +374,7 @@ async fn a_newer_schema_is_refused_untouched(databases: &Databases) {
         SELECT 9999, 'from the future', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
     sqlx::raw_sql(newer).execute(&other).await.unwrap();
     let refused = Store::open(settings(&fresh, 400), fresh.folder.path()).await.err().unwrap();
-    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known: 4 }), "{refused}");
+    assert!(matches!(refused, StoreError::NewerSchema { found: 9999, known } if known == Store::newest_schema()), "{refused}");
     other.close().await;
 }
 
@@ -536,6 +538,7 @@ stories!(
     what_gives_up_is_told_as_it_is_and_can_be_tried_again,
     a_pin_is_kept_with_its_author_and_disturbs_no_poll,
     many_that_start_together_on_an_empty_database_all_start,
+    a_line_is_intended_once_and_settled_once,
 );
 
 #[tokio::test]

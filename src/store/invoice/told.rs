@@ -52,8 +52,11 @@ impl Store {
             }
         }
         let oldest = items.iter().map(|item| item.id).min().filter(|_| items.len() >= MAY_BE_CUT);
-        for open in self.open_lines().await? {
+        for open in self.lines_not_there().await? {
             let found = by_tag.get(open.line.tag.to_string().as_str());
+            if found.is_none() && !open.state.is_open() {
+                continue;
+            }
             let shows = open.intended_at.plus(MARGIN) < read_at && self.reaches_back(oldest, &open).await?;
             let (end, said) = match found {
                 Some(id) => (LineEnd::Created(Some(*id)), format!("found in WHMCS's own list of {read_at}")),
