@@ -198,6 +198,8 @@ fn standing() -> Standing {
         accounts,
         changed: Vec::new(),
         changed_since: (0, 0),
+        read_at: 0,
+        moved: Default::default(),
         acts: 0,
     }
 }

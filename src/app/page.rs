@@ -93,7 +93,9 @@ impl App {
                 let present = standing.accounts.values().filter(|account| account.gone_at.is_none());
                 metered.extend(present.filter_map(|account| Some(account.service()?.id)));
             }
-            let missing = list.services.iter().filter(|one| one.is_live() && !metered.contains(&one.id));
+            // A companion has no account of its own: it is the service it stands for that must have one.
+            let own = list.services.iter().filter(|one| one.is_live() && one.companion_of().is_none());
+            let missing = own.filter(|one| !metered.contains(&one.id));
             self.telemetry.unmetered(server, missing.count());
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::metering::{Book, LevelBelief, MonthToDate, Rules, Settled};
-use crate::quota::{Allowed, Crossings, Hold, Judged, Subject, Used, decide};
+use crate::quota::{Allowed, Crossings, Hold, Judged, SoldAs, Subject, Used, decide};
 use crate::store::{JudgedPoll, Loaded, MappedTo, ServiceList, Store, StoreError};
 
 /// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
@@ -25,6 +25,15 @@ pub(super) struct Looked<'a> {
 impl Looked<'_> {
     pub fn product(&self) -> Option<&str> {
         self.service?.product.as_deref()
+    }
+
+    fn sold_as(&self) -> SoldAs {
+        let Some(service) = self.service else { return SoldAs::default() };
+        SoldAs {
+            product: service.product.clone(),
+            template: service.notify_template.clone(),
+            limited_template: service.limited_template.clone(),
+        }
     }
 
     /// What the service itself says of a meter's limit.
@@ -176,7 +185,7 @@ impl<'a> Docket<'a> {
             account: AccountKey { backend: self.backend.clone(), name: looked.name.clone() },
             suspended: suspended && !ours,
             shown,
-            product: looked.product().map(str::to_string),
+            sold: looked.sold_as(),
             meters,
             crossings: crossings.cloned().unwrap_or_default(),
             hold,

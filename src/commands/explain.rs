@@ -12,6 +12,7 @@ use crate::domain::{
     AccountKey, AccountName, BackendId, BillingZone, Epoch, Meter, Month, Nature, Reading, Span, UsageDay,
 };
 use crate::store::{DayPoint, JournalEntry, MonthSum, Store, StoreError, Usage, UsageQuery};
+use crate::usage_api::{ToldLine, told_lines};
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -51,6 +52,8 @@ struct Explanation {
     baselines: Vec<Baseline>,
     /// When the account came back that had been gone: the id may be somebody else's since.
     back_at: Option<String>,
+    /// What WHMCS was told of the month, held against it.
+    told: Vec<ToldLine>,
     /// Whether the lines add up to what is stored, to the byte.
     adds_up: bool,
 }
@@ -110,7 +113,9 @@ impl Explain {
         let (config, clock, store) = self.config.store().await?;
         let month = month.unwrap_or(config.zone.day_of(clock.now()).month());
         let key = AccountKey { backend, name };
-        let explanation = explain(&store, &key, meter, month, config.zone).await?;
+        let running = config.zone.day_of(clock.now()).month();
+        let mut explanation = explain(&store, &key, meter, month, config.zone).await?;
+        explanation.told = told_lines(&store, &key, meter, month, running, config.zone).await?;
         store.close().await;
         if explanation.bytes.is_none() && explanation.lines.is_empty() {
             let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
@@ -264,6 +269,7 @@ impl Story<'_> {
             estimates: Vec::new(),
             baselines: Vec::new(),
             back_at: None,
+            told: Vec::new(),
             lines: self.lines,
             adds_up,
         }
@@ -311,6 +317,21 @@ fn told(reading: &Reading) -> String {
                 span.end()
             )
         }
+    }
+}
+
+fn show_told(told: &ToldLine) {
+    let ToldLine { server, tenant, metric, value, unit_bytes, at, .. } = told;
+    let carried = match told.carried.is_zero() {
+        true => String::new(),
+        false => format!(", {} of it carried over from the month before", told.carried),
+    };
+    let unit = grouped(unit_bytes);
+    print(format!(
+        "WHMCS (server {server}, tenant {tenant}) was told {metric} {value}{carried}, first at {at} (1 is {unit} B)"
+    ));
+    if let (Some(not_told), Some(so)) = (told.not_told, told.so) {
+        print(format!("    the ledger less what it was told: {not_told}: {so}"));
     }
 }
 
@@ -368,6 +389,7 @@ fn show(explanation: &Explanation, meter: Meter) {
     for baseline in &explanation.baselines {
         print(format!("believed now: {} {} B at {}", baseline.source, grouped(baseline.count), baseline.at));
     }
+    explanation.told.iter().for_each(show_told);
     print(if explanation.adds_up {
         "the lines add up to what is stored, to the byte"
     } else {

@@ -94,6 +94,11 @@ impl Month {
         UsageDay(NaiveDate::from_ymd_opt(self.year, self.month, 1).unwrap_or(NaiveDate::MIN))
     }
 
+    /// The month before.
+    pub fn before(self) -> Month {
+        self.first().minus_days(1).month()
+    }
+
     /// The month after.
     pub fn next(self) -> Month {
         match self.month {

@@ -36,6 +36,13 @@ impl Service {
     pub fn is_live(&self) -> bool {
         matches!(self.status.as_str(), "Active" | "Suspended")
     }
+
+    /// The service it stands for, if it is a companion: one named `whm-7731` carries the metrics of service
+    /// 7731, whose own module can carry none.
+    pub fn companion_of(&self) -> Option<i64> {
+        let id = self.username.strip_prefix("whm-")?;
+        id.bytes().all(|byte| byte.is_ascii_digit()).then(|| id.parse().ok())?
+    }
 }
 
 /// How an account came to its service.

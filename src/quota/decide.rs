@@ -2,8 +2,8 @@
 
 use litemap::LiteMap;
 
-use super::letter::{Address, Letter, Occasion};
-use super::rule::Rule;
+use super::letter::{Letter, Occasion};
+use super::rule::{Rule, SoldAs, Wording};
 use super::state::{Crossing, Crossings, Hold};
 use crate::domain::{AccountKey, AccountName, Bytes, Meter, Month, Policy, Timestamp};
 
@@ -40,8 +40,8 @@ pub struct Subject<'a> {
     pub suspended: bool,
     /// The policy the panel shows.
     pub shown: Option<Policy>,
-    /// The product it was sold as, where WHMCS has told it.
-    pub product: Option<String>,
+    /// What its service says of its letters.
+    pub sold: SoldAs,
     /// Every meter that has a rule or a crossing.
     pub meters: Vec<Judged<'a>>,
     /// What is crossed so far.
@@ -353,7 +353,7 @@ fn letters(
     switched: Option<Policy>,
     now: Timestamp,
 ) -> Vec<Letter> {
-    let mut letters = Vec::new();
+    let (mut letters, unworded) = (Vec::new(), Wording::default());
     for turn in turns {
         let occasions: &[Occasion] = match turn.what {
             What::Began if turn.is_limit() && switched == Some(Policy::Limited) => &[Occasion::Limited],
@@ -365,7 +365,7 @@ fn letters(
             What::Due(number) => &[Occasion::Reminder(number)],
         };
         for occasion in occasions {
-            let wording = turn.rule.map(|rule| rule.wording.address(*occasion)).unwrap_or_default();
+            let wording = turn.rule.map_or(&unworded, |rule| &rule.wording);
             letters.push(Letter {
                 occasion: *occasion,
                 account: subject.account.clone(),
@@ -376,7 +376,7 @@ fn letters(
                 limit: turn.judged.limit.unwrap_or(Bytes::ZERO),
                 since: turn.since,
                 at: now,
-                address: Address { product: subject.product.clone(), ..wording },
+                address: wording.address(*occasion, &subject.sold),
             });
         }
     }

@@ -13,5 +13,5 @@ mod tests;
 
 pub use decide::{Decided, Judged, Subject, Switch, Used, Verdict, decide};
 pub use letter::{Address, Channel, Letter, Occasion, Severity};
-pub use rule::{Allowed, Brake, Rule, Size, Wording};
+pub use rule::{Allowed, Brake, Rule, Size, SoldAs, Wording};
 pub use state::{Crossing, Crossings, Hold, Pin};

@@ -90,15 +90,27 @@ pub struct Wording {
     pub mail_to: Vec<String>,
 }
 
+/// What the service that an account belongs to says of its letters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SoldAs {
+    /// The product, where WHMCS has told it.
+    pub product: Option<String>,
+    /// The template for notices that its product names; it comes before the rule's.
+    pub template: Option<String>,
+    /// The template for letters that it was limited, likewise.
+    pub limited_template: Option<String>,
+}
+
 impl Wording {
     /// What a letter of this occasion is addressed with.
-    pub fn address(&self, occasion: Occasion) -> Address {
+    pub fn address(&self, occasion: Occasion, sold: &SoldAs) -> Address {
         let template = match occasion {
-            Occasion::Limited => &self.limited_template,
-            Occasion::Restored => &self.restored_template,
-            _ => &self.template,
+            Occasion::Limited => sold.limited_template.as_ref().or(self.limited_template.as_ref()),
+            Occasion::Restored => self.restored_template.as_ref(),
+            _ => sold.template.as_ref().or(self.template.as_ref()),
         };
-        Address { template: template.clone(), mail_to: self.mail_to.clone(), product: None }
+        let (mail_to, product) = (self.mail_to.clone(), sold.product.clone());
+        Address { template: template.cloned(), mail_to, product }
     }
 }
 

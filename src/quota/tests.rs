@@ -58,7 +58,7 @@ impl Account {
             account,
             suspended: self.suspended,
             shown: self.shown,
-            product: None,
+            sold: SoldAs::default(),
             meters: vec![Judged {
                 meter: self.meter,
                 rule: self.rule.as_ref().map(|rule| (0, rule)),
@@ -292,4 +292,22 @@ fn limits_come_from_the_service_the_rule_and_the_panel_in_this_order() {
     assert_eq!(rule(Size::Whmcs).limit(None, Some(bytes(9))), None);
     assert_eq!(rule(Size::Panel).limit(None, Some(Bytes::ZERO)), None);
     assert_eq!(rule(Size::Fixed(bytes(7))).limit(Some(Allowed::Unlimited), None), None);
+}
+
+#[test]
+fn letters_are_worded_by_the_service_then_by_the_rule() {
+    let named = |name: &str| Some(name.to_string());
+    let wording = Wording {
+        template: named("rule's notice"),
+        limited_template: named("rule's limited"),
+        restored_template: named("rule's restored"),
+        ..Wording::default()
+    };
+    let sold = SoldAs { template: named("product's notice"), ..SoldAs::default() };
+    let template = |occasion, sold: &SoldAs| wording.address(occasion, sold).template;
+    assert_eq!(template(Occasion::Notify, &SoldAs::default()), named("rule's notice"));
+    assert_eq!(template(Occasion::Notify, &sold), named("product's notice"));
+    assert_eq!(template(Occasion::Reminder(1), &sold), named("product's notice"));
+    assert_eq!(template(Occasion::Limited, &sold), named("rule's limited"));
+    assert_eq!(template(Occasion::Restored, &sold), named("rule's restored"));
 }

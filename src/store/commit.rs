@@ -1,6 +1,6 @@
 //! One poll, one transaction: beliefs, days, journal and the backend's version, or nothing at all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use litemap::LiteMap;
 use sqlx::AnyConnection;
@@ -13,7 +13,7 @@ use super::seen::changed_accounts;
 use super::services::MappedTo;
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
-use crate::domain::{AccountName, Bytes, Harvest, Meter, Reason, Timestamp};
+use crate::domain::{AccountName, Bytes, Harvest, Meter, Month, Reason, Timestamp};
 use crate::metering::{Adjustment, Settled};
 use crate::quota::{Channel, Decided};
 
@@ -164,6 +164,8 @@ impl Store {
             .collect();
         tx.commit().instrument(trace_span!("disk")).await?;
 
+        let days = poll.settled.changes.iter().flat_map(|change| change.days.keys());
+        let months: BTreeSet<Month> = days.map(|day| day.month()).collect();
         let moved = poll.settled.changes.iter().map(|change| &change.account);
         let mut changed: Vec<AccountName> = known.keys().chain(moved).cloned().collect();
         changed.sort();
@@ -181,7 +183,7 @@ impl Store {
         loaded.book.apply(poll.settled);
         loaded.version = version;
         if !quiet {
-            self.committed(&lease.backend, poll.kind, before, loaded, changed);
+            self.committed(&lease.backend, poll.kind, before, loaded, changed, months.into_iter());
         }
         Ok(Committed { day_points, version })
     }

@@ -21,6 +21,7 @@ mod seen;
 mod services;
 mod sql;
 mod standing;
+mod told;
 mod totals;
 mod usage;
 
@@ -42,6 +43,7 @@ pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
 pub use services::{MappedTo, PutServices, ServiceList, ServiceRef};
 pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Stamp, Standing};
+pub use told::{Closed, Telling};
 pub use totals::{By, CannotSum, Total};
 pub use usage::{DayPoint, Usage, UsageQuery};
 
@@ -57,4 +59,5 @@ pub struct Store {
     settings: Arc<StoreSettings>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
     lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
+    told: Arc<told::Tellings>,
 }

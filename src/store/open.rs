@@ -91,6 +91,7 @@ impl Store {
             settings: Arc::new(settings),
             standings: Arc::new(RwLock::new(HashMap::new())),
             lists: Arc::default(),
+            told: Arc::default(),
         })
     }
 

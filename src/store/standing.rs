@@ -11,7 +11,7 @@ use super::book::{Loaded, level_belief, month_to_date};
 use super::services::{MappedTo, ServiceRef, mapped_columns};
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
-use crate::domain::{AccountName, BackendId, Bytes, Mapping, Meter, Policy, Timestamp};
+use crate::domain::{AccountName, BackendId, Bytes, Mapping, Meter, Month, Policy, Timestamp};
 use crate::metering::{AccountBook, MonthToDate, SeriesBook};
 
 /// Version and acts together: what tells one standing of a backend from another.
@@ -34,6 +34,10 @@ pub struct Standing {
     pub changed: Vec<AccountName>,
     /// The stamp before the newest: `changed` holds what happened since then.
     pub changed_since: Stamp,
+    /// The version that was read as a whole: what it and those before it moved is not told apart.
+    pub read_at: i64,
+    /// The newest version after that which moved days of a month.
+    pub moved: LiteMap<Month, i64>,
 }
 
 /// One account as it stands.
@@ -115,6 +119,11 @@ impl Standing {
     /// What tells it from any other standing of its backend.
     pub fn stamp(&self) -> Stamp {
         (self.version, self.acts)
+    }
+
+    /// The newest version that may have moved days of a month.
+    pub fn touched(&self, month: Month) -> i64 {
+        self.moved.get(&month).copied().unwrap_or(self.read_at)
     }
 }
 
@@ -254,6 +263,7 @@ impl Store {
         before: i64,
         loaded: &Loaded,
         changed: Vec<AccountName>,
+        moved: impl Iterator<Item = Month>,
     ) {
         let mut standings = self.standings.write().unwrap_or_else(PoisonError::into_inner);
         let Some(kept) = standings.get_mut(backend).filter(|kept| kept.version == before) else { return };
@@ -268,6 +278,7 @@ impl Store {
         standing.version = loaded.version;
         standing.changed = changed;
         standing.changed_since = (before, standing.acts);
+        standing.moved.extend(moved.map(|month| (month, loaded.version)));
     }
 
     async fn refresh(&self, state: &BackendState, kept: Option<&Standing>) -> Result<Standing, StoreError> {
@@ -312,6 +323,8 @@ impl Store {
             accounts: kept.map(|kept| kept.accounts.clone()).unwrap_or_default(),
             changed: accounts.values().map(|(name, _, _)| name.clone()).collect(),
             changed_since: (since, acted),
+            read_at: version,
+            moved: LiteMap::new(),
         };
         for (name, mut account, series) in accounts.into_values() {
             account.series = series_of(&series);

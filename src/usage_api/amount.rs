@@ -43,7 +43,7 @@ impl Default for Base {
 
 /// Digits after the point: as many as WHMCS keeps.
 const PLACES: usize = 5;
-const SCALE: u64 = 100_000;
+pub(super) const SCALE: u64 = 100_000;
 
 /// A number with five places, exact. Written as a text, so that nobody reads it as floating point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +91,52 @@ impl Unit {
             Unit::PB => 5,
         };
         u64::from(base.0).pow(power)
+    }
+}
+
+impl Decimal {
+    /// So many hundred-thousandths.
+    pub fn new(scaled: u128) -> Decimal {
+        Decimal { scaled }
+    }
+
+    /// Its hundred-thousandths.
+    pub fn scaled(self) -> u128 {
+        self.scaled
+    }
+}
+
+/// A number with five places that may be below zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signed(i128);
+
+impl Signed {
+    /// So many hundred-thousandths.
+    pub fn new(scaled: i128) -> Signed {
+        Signed(scaled)
+    }
+
+    /// Whether it is nothing at all.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
+    /// Its hundred-thousandths, as the database keeps them.
+    pub fn scaled(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(if self.0 < 0 { i64::MIN } else { i64::MAX })
+    }
+}
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        write!(f, "{sign}{}", Decimal::new(self.0.unsigned_abs()))
+    }
+}
+
+impl Serialize for Signed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

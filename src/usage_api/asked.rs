@@ -11,12 +11,15 @@ use serde::Deserialize;
 struct AskedText {
     server: Option<String>,
     days: Option<String>,
+    purpose: Option<String>,
 }
 
 #[derive(Clone, Copy)]
 pub(super) struct Asked {
     pub server: Option<i64>,
     pub days: Option<u64>,
+    /// The answer is shown to somebody and billed to nobody (`purpose=display`).
+    pub for_display: bool,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asked {
@@ -26,7 +29,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
         let Query(text) = Query::<AskedText>::from_request_parts(parts, state)
             .await
             .map_err(|error| refused(format!("the query cannot be read: {error}")))?;
-        Ok(Asked { server: number("server", text.server)?, days: number("days", text.days)? })
+        let for_display = text.purpose.as_deref() == Some("display");
+        Ok(Asked { server: number("server", text.server)?, days: number("days", text.days)?, for_display })
     }
 }
 

@@ -10,7 +10,8 @@ use serde_json::json;
 use super::amount::whole_megabytes;
 use super::asked::Asked;
 use super::routes::month_shape;
-use super::totals::{Answer, answer, each_tenant};
+use super::told::Carried;
+use super::totals::{Answer, answer};
 use super::{Units, UsageApi, Window};
 use crate::domain::Meter;
 use crate::problem::Problem;
@@ -30,13 +31,14 @@ struct LegacyShape {
 
 pub(super) async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
-    let standings = api.standings(server).await?;
+    let tenants = api.tenants(server).await?;
     let (units, window) = (api.units(), api.window());
-    let mut tenants = BTreeMap::new();
-    let mut withheld = Vec::new();
-    each_tenant(&standings, |tenant, accounts| match (answer(tenant, accounts, &units, &window), accounts) {
-        (Some(Answer::Known(_)), [account]) => {
-            tenants.insert(tenant, megabytes(account, &units, &window));
+    let mut told = BTreeMap::new();
+    // The overage figures are month-to-date sums: they carry nothing.
+    let (mut withheld, nothing) = (Vec::new(), Carried::default());
+    tenants.each(|tenant, accounts| match (answer(tenant, accounts, &units, &window, &nothing), accounts) {
+        (Some(Answer::Known(_)), [found]) => {
+            told.insert(tenant, megabytes(found.account, &units, &window));
         }
         (Some(Answer::Withheld(why)), _) => withheld.push(why),
         _ => {}
@@ -46,7 +48,7 @@ pub(super) async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response,
         "server": server,
         "generated_at": window.now.to_string(),
         "month": month_shape(&window),
-        "tenants": tenants,
+        "tenants": told,
         "withheld": withheld,
     });
     Ok(Json(answer).into_response())

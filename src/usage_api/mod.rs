@@ -11,6 +11,8 @@ mod policy;
 mod recalculate;
 mod routes;
 mod services;
+mod tenants;
+mod told;
 mod totals;
 
 use std::collections::HashMap;
@@ -21,9 +23,10 @@ use serde::Deserialize;
 pub use amount::{Base, Unit};
 pub use billable::BILLABLE;
 pub use services::{LONGEST_SERVICES, SERVICES};
+pub use told::{ToldLine, told_lines};
 
 use crate::clock::Clock;
-use crate::domain::{AccountName, BackendId, BillingZone, Minutes, Month, Seconds, Timestamp};
+use crate::domain::{AccountName, BackendId, BillingZone, Meter, Minutes, Month, Nature, Seconds, Timestamp};
 use crate::settings::{Period, Secret};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -57,6 +60,9 @@ pub struct WhmcsSettings {
     /// A value older than this is withheld.
     #[serde(default = "day_and_a_bit")]
     pub max_age: Period,
+    /// Server entries of WHMCS that have companion services only, and no backend of their own.
+    #[serde(default)]
+    pub companion_servers: Vec<i64>,
 }
 
 /// Bases of single metrics, where they differ.
@@ -75,7 +81,7 @@ fn day_and_a_bit() -> Period {
 }
 
 /// The bytes of one unit of each metric.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Units {
     disk: u64,
     disk_gb_month: u64,
@@ -98,6 +104,15 @@ impl Units {
             traffic: unit.bytes(bases.traffic.unwrap_or(base)),
             base,
         }
+    }
+
+    /// A metric that sums up over a month, and the bytes of its unit.
+    fn of_month(&self, metric: &str) -> Option<(&'static str, u64)> {
+        if metric == told::GB_MONTH {
+            return Some((told::GB_MONTH, self.disk_gb_month));
+        }
+        let meter: Meter = metric.parse().ok()?;
+        (meter.nature() == Nature::Flow).then(|| (meter.name(), self.traffic))
     }
 }
 
@@ -136,6 +151,20 @@ pub struct Recalculation {
     pub account: AccountName,
 }
 
+/// What of the settings every request goes by.
+#[derive(Debug)]
+struct Taken {
+    units: Units,
+    max_age: Seconds,
+    companion_servers: Vec<i64>,
+}
+
+impl Default for Taken {
+    fn default() -> Taken {
+        Taken { units: Units::default(), max_age: Seconds::hours(26), companion_servers: Vec::new() }
+    }
+}
+
 /// The room's state; cloned into every request.
 #[derive(Clone)]
 pub struct UsageApi {
@@ -143,9 +172,11 @@ pub struct UsageApi {
     clock: Clock,
     telemetry: Telemetry,
     zone: BillingZone,
-    settings: Arc<RwLock<(Units, Seconds)>>,
+    settings: Arc<RwLock<Arc<Taken>>>,
     servers: Arc<RwLock<Arc<Servers>>>,
     recalculate: tokio::sync::mpsc::UnboundedSender<Recalculation>,
     /// When each tenant was last recalculated on request.
     recalculated: Arc<Mutex<HashMap<(i64, String), Timestamp>>>,
+    /// What the month before lacks, by server.
+    carried: Arc<Mutex<HashMap<i64, told::KeptCarried>>>,
 }

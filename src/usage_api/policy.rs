@@ -8,9 +8,8 @@ use serde_json::json;
 
 use super::asked::Asked;
 use super::routes::{accounts_of, unavailable};
-use super::totals::named;
 use super::{Recalculation, UsageApi};
-use crate::domain::{AccountKey, Policy, Timestamp};
+use crate::domain::{Policy, Timestamp};
 use crate::problem::Problem;
 use crate::quota::Pin;
 
@@ -58,17 +57,15 @@ pub(super) async fn policy_of(
 ) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let pin = wish.pin()?;
-    let standings = api.standings(server).await?;
-    accounts_of(&standings, tenant)?;
-    for standing in &standings {
-        let Some((account, _)) = named(standing, tenant) else { continue };
-        let key = AccountKey { backend: standing.backend.clone(), name: account.clone() };
+    let tenants = api.tenants(server).await?;
+    accounts_of(&tenants, tenant)?;
+    for found in tenants.ever(tenant) {
         if let Some(pin) = pin {
             let by = format!("WHMCS server {server}");
-            api.store.pin(&key, pin, &by, api.clock.now()).await.map_err(unavailable)?;
+            api.store.pin(&found.key(), pin, &by, api.clock.now()).await.map_err(unavailable)?;
         }
         // The look at the account carries it out, within its poll.
-        let look = Recalculation { backend: key.backend, account: key.name };
+        let look = Recalculation { backend: found.backend.clone(), account: found.name.clone() };
         let _ = api.recalculate.send(look);
     }
     let answer = json!({ "schema": 1, "tenant": tenant, "action": wish.action, "status": "queued" });

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::asked::Asked;
 use super::routes::accounts_of;
-use super::totals::named;
 use super::{Recalculation, UsageApi};
 use crate::domain::{Seconds, Timestamp};
 use crate::problem::Problem;
@@ -19,13 +18,12 @@ const RECALCULATE_EVERY: Seconds = Seconds::new(600);
 
 pub(super) async fn recalculate_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
-    let standings = api.standings(server).await?;
-    accounts_of(&standings, tenant)?;
+    let tenants = api.tenants(server).await?;
+    accounts_of(&tenants, tenant)?;
     api.take_recalculation(server, tenant)?;
-    for standing in &standings {
-        let Some((account, _)) = named(standing, tenant) else { continue };
-        let asked = Recalculation { backend: standing.backend.clone(), account: account.clone() };
+    for found in tenants.ever(tenant) {
         // Nobody listens any more only while the house is being left.
+        let asked = Recalculation { backend: found.backend.clone(), account: found.name.clone() };
         let _ = api.recalculate.send(asked);
     }
     Ok((StatusCode::ACCEPTED, Json(json!({ "schema": 1, "tenant": tenant, "status": "queued" })))

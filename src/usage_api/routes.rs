@@ -1,5 +1,6 @@
 //! The routes under `/v1/whmcs`.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use axum::extract::rejection::JsonRejection;
@@ -18,12 +19,14 @@ use super::legacy::legacy_of;
 use super::policy::{EXPECTED, PolicyWish, policy_of};
 use super::recalculate::recalculate_of;
 use super::services::{LONGEST_SERVICES, SERVICES, ServicesTold, services_of};
-use super::totals::{Answer, Values, Withheld, answer, each_tenant, named, of_tenant};
-use super::{Recalculation, Servers, Units, UsageApi, WhmcsSettings, Window};
+use super::tenants::{Found, Tenants};
+use super::told::{Carried, KeptCarried};
+use super::totals::{Answer, Values, Withheld, answer};
+use super::{Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
-use crate::domain::{BillingPeriod, BillingZone, Seconds};
+use crate::domain::{BackendId, BillingPeriod, BillingZone, Seconds, Service};
 use crate::problem::Problem;
-use crate::store::{AccountStanding, Standing, Store, StoreError, UsageQuery};
+use crate::store::{Standing, Store, StoreError, UsageQuery};
 use crate::telemetry::Telemetry;
 
 /// The longest history one answer gives.
@@ -80,10 +83,11 @@ impl UsageApi {
             clock,
             telemetry,
             zone,
-            settings: Arc::new(std::sync::RwLock::new((Units::default(), Seconds::hours(26)))),
+            settings: Arc::default(),
             servers: Arc::default(),
             recalculate,
             recalculated: Arc::default(),
+            carried: Arc::default(),
         };
         api.configure(settings, Servers::new());
         api
@@ -93,7 +97,8 @@ impl UsageApi {
     pub fn configure(&self, settings: &WhmcsSettings, servers: Servers) {
         let units = Units::new(settings.unit, settings.unit_base, settings.unit_bases);
         let max_age = Seconds::new(settings.max_age.0.as_secs());
-        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = (units, max_age);
+        let taken = Taken { units, max_age, companion_servers: settings.companion_servers.clone() };
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(taken);
         *self.servers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(servers);
     }
 
@@ -116,36 +121,100 @@ impl UsageApi {
         Router::new().route("/v1/whmcs/policy/{tenant}", post(policy)).with_state(self)
     }
 
+    fn settings(&self) -> Arc<Taken> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(super) fn units(&self) -> Units {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).0
+        self.settings().units
     }
 
     pub(super) fn window(&self) -> Window {
-        let max_age = self.settings.read().unwrap_or_else(PoisonError::into_inner).1;
-        Window::new(self.clock.now(), self.zone, max_age)
+        Window::new(self.clock.now(), self.zone, self.settings().max_age)
     }
 
-    /// How the accounts of a server stand; 404 for a server no backend answers for.
-    pub(super) async fn standings(&self, server: i64) -> Result<Vec<Arc<Standing>>, Problem> {
+    /// The tenants of a server; 404 for one that no backend answers for and that has no companions.
+    pub(super) async fn tenants(&self, server: i64) -> Result<Tenants, Problem> {
+        let own = self.backends_of(server);
+        let companions = self.companions(server).await?;
+        if own.is_none() && companions.is_none() {
+            return Err(self.stranger(server));
+        }
+        let all = self.standings().await?;
+        let is_own =
+            |standing: &&Arc<Standing>| own.as_ref().is_some_and(|own| own.contains(&standing.backend));
+        let tenants = Tenants::of_backends(all.iter().filter(is_own).cloned().collect());
+        Ok(match companions.filter(|companions| !companions.is_empty()) {
+            Some(companions) => tenants.with_companions(all, companions),
+            None => tenants,
+        })
+    }
+
+    pub(super) fn backends_of(&self, server: i64) -> Option<Vec<BackendId>> {
         let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(backends) = servers.get(&server) else {
-            let detail = format!("no backend has whmcs_server = {server}; set it in the backend's section");
-            return Err(Problem::new(StatusCode::NOT_FOUND, detail));
-        };
-        let mut standings = Vec::with_capacity(backends.len());
+        servers.get(&server).cloned()
+    }
+
+    pub(super) fn stranger(&self, server: i64) -> Problem {
+        let detail = format!(
+            "no backend has whmcs_server = {server}; set it in the backend's section, or name the server in \
+             companion_servers of [whmcs] if companions are all it has"
+        );
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// How every backend stands.
+    pub(super) async fn standings(&self) -> Result<Vec<Arc<Standing>>, Problem> {
+        let mut standings = Vec::new();
         for state in self.store.backends().await.map_err(unavailable)? {
-            if backends.contains(&state.backend) {
-                standings.push(self.store.standing(&state).await.map_err(unavailable)?);
-            }
+            standings.push(self.store.standing(&state).await.map_err(unavailable)?);
         }
         Ok(standings)
+    }
+
+    /// The companion services WHMCS has told of a server, by the service each stands for; `None` for a
+    /// server of which it has told nothing and which is not said to have any.
+    async fn companions(&self, server: i64) -> Result<Option<HashMap<i64, String>>, Problem> {
+        let said = self.settings().companion_servers.contains(&server);
+        let list = self.store.services(server).await.map_err(unavailable)?;
+        if list.is_none() && !said {
+            return Ok(None);
+        }
+        let live = list.iter().flat_map(|list| list.services.iter()).filter(|service| service.is_live());
+        let parent = |service: &Service| Some((service.companion_of()?, service.username.clone()));
+        Ok(Some(live.filter_map(parent).collect()))
+    }
+
+    /// What the month before lacks of what a server was told.
+    async fn carried(
+        &self,
+        server: i64,
+        tenants: &Tenants,
+        units: &Units,
+        window: &Window,
+    ) -> Result<Arc<Carried>, Problem> {
+        let before = window.month.before();
+        let mut closed = Vec::new();
+        for standing in tenants.standings() {
+            closed.push(self.store.closed(standing, server, before).await.map_err(unavailable)?);
+        }
+        let mut kept = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(carried) = kept.get(&server).and_then(|kept| kept.if_of(&closed, units)) {
+            return Ok(carried);
+        }
+        let new = KeptCarried::new(closed, *units, window.zone);
+        let carried = new.carried();
+        kept.insert(server, new);
+        Ok(carried)
     }
 
     fn count_fetch(&self, server: Option<i64>, route: &'static str, response: &Result<Response, Problem>) {
         let code = response.as_ref().map_or_else(|problem| problem.status, |response| response.status());
         // A server is counted only if we have it: anybody's number would be a new series.
         let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(server) = server.filter(|server| servers.contains_key(server)) {
+        let known =
+            |server: &i64| servers.contains_key(server) || self.settings().companion_servers.contains(server);
+        if let Some(server) = server.filter(known) {
             self.telemetry.whmcs_fetched(server, route, code.as_u16(), self.clock.now());
         }
     }
@@ -172,7 +241,7 @@ async fn ping(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Pro
     });
     let response = match asked.server {
         // A wrong server id is what a connection test is there to find.
-        Some(server) => api.standings(server).await.map(|_| Json(answer).into_response()),
+        Some(server) => api.tenants(server).await.map(|_| Json(answer).into_response()),
         None => Ok(Json(answer).into_response()),
     };
     api.count_fetch(asked.server, "ping", &response);
@@ -187,8 +256,9 @@ async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Pr
 
 async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
-    let standings = api.standings(server).await?;
+    let tenants = api.tenants(server).await?;
     let (units, window) = (api.units(), api.window());
+    let carried = api.carried(server, &tenants, &units, &window).await?;
     let mut shape = UsageShape {
         schema: 1,
         server,
@@ -198,11 +268,20 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
         tenants: Vec::new(),
         withheld: Vec::new(),
     };
-    each_tenant(&standings, |tenant, accounts| match answer(tenant, accounts, &units, &window) {
-        Some(Answer::Known(values)) => shape.tenants.push((tenant, values)),
+    let mut tellings = Vec::new();
+    tenants.each(|tenant, accounts| match answer(tenant, accounts, &units, &window, &carried) {
+        Some(Answer::Known(values)) => {
+            tellings
+                .extend(accounts.iter().flat_map(|found| values.tellings(tenant, found, server, &window)));
+            shape.tenants.push((tenant, values));
+        }
         Some(Answer::Withheld(withheld)) => shape.withheld.push(withheld),
         None => {}
     });
+    if !asked.for_display {
+        // Before it is said: what WHMCS was told must be known whatever happens next.
+        api.store.put_told(tellings).await.map_err(unavailable)?;
+    }
     let reasons = ["stale", "never_read", "ambiguous", "failed"];
     let count = |reason| (reason, shape.withheld.iter().filter(|withheld| withheld.reason == reason).count());
     api.telemetry.whmcs_withheld(server, &reasons.map(count).into());
@@ -221,23 +300,25 @@ async fn tenant_usage(
 
 async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
-    let standings = api.standings(server).await?;
+    let tenants = api.tenants(server).await?;
     let (units, window) = (api.units(), api.window());
-    let accounts = accounts_of(&standings, tenant)?;
-    let (values, withheld) = match answer(tenant, &accounts, &units, &window) {
+    let accounts = accounts_of(&tenants, tenant)?;
+    let carried = api.carried(server, &tenants, &units, &window).await?;
+    let (values, withheld) = match answer(tenant, &accounts, &units, &window, &carried) {
         Some(Answer::Known(values)) => (values, None),
         Some(Answer::Withheld(withheld)) => (Values::default(), Some(withheld)),
         None => return Err(unknown(tenant)),
     };
+    if !asked.for_display {
+        let told = accounts.iter().flat_map(|found| values.tellings(tenant, found, server, &window));
+        api.store.put_told(told.collect()).await.map_err(unavailable)?;
+    }
     let (generated_at, month) = (window.now.to_string(), month_shape(&window));
     Ok(Json(TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld }).into_response())
 }
 
-pub(super) fn accounts_of<'a>(
-    standings: &'a [Arc<Standing>],
-    tenant: &str,
-) -> Result<Vec<&'a AccountStanding>, Problem> {
-    let accounts = of_tenant(standings, tenant);
+pub(super) fn accounts_of<'a>(tenants: &'a Tenants, tenant: &str) -> Result<Vec<Found<'a>>, Problem> {
+    let accounts = tenants.of(tenant);
     if accounts.is_empty() { Err(unknown(tenant)) } else { Ok(accounts) }
 }
 
@@ -269,18 +350,17 @@ async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Respo
         let detail = format!("days={wanted} is not between 1 and {LONGEST_HISTORY}");
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
-    let standings = api.standings(server).await?;
-    accounts_of(&standings, tenant)?;
+    let tenants = api.tenants(server).await?;
+    accounts_of(&tenants, tenant)?;
     let (units, window) = (api.units(), api.window());
     let today = window.zone.day_of(window.now);
     let first = today.minus_days(wanted - 1);
     let period = BillingPeriod::new(first.month().first(), today.next())
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let (mut points, mut folded) = (Vec::new(), Vec::new());
-    for standing in &standings {
-        let Some((account, _)) = named(standing, tenant) else { continue };
-        let backend = Some(standing.backend.clone());
-        let query = UsageQuery { backend, account: Some(account.clone()), meter: None };
+    for found in tenants.ever(tenant) {
+        let (backend, account) = (Some(found.backend.clone()), Some(found.name.clone()));
+        let query = UsageQuery { backend, account, meter: None };
         points.extend(api.store.days(&query, period).await.map_err(unavailable)?);
         let months = api.store.folded_months(&query, first.month(), today.month());
         let months = months.await.map_err(unavailable)?.into_iter();

@@ -1,6 +1,6 @@
 //! Takes in the services WHMCS sells on one of its servers: whom accounts belong to, and their limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::UsageApi;
 use super::asked::Asked;
 use super::routes::unavailable;
-use crate::domain::{AccountName, Bytes, Mapping, Meter, Service, Services};
+use crate::domain::{Bytes, Mapping, Meter, Service, Services};
 use crate::problem::Problem;
 
 /// Where the list is put.
@@ -98,8 +98,6 @@ pub(super) async fn services_of(
     if told.schema != 1 {
         return Err(refused(format!("schema {} is not known; expected 1", told.schema)));
     }
-    // Nothing is kept of the list of a server that nobody answers for.
-    let standings = api.standings(server).await?;
     let mut list = Vec::with_capacity(told.services.len());
     for service in told.services {
         let id = service.id;
@@ -109,18 +107,26 @@ pub(super) async fn services_of(
     if let Some(twice) = list.windows(2).find(|pair| pair[0].id == pair[1].id) {
         return Err(refused(format!("service {} stands there twice", twice[0].id)));
     }
+    // Nothing is kept of the list of a server that nobody answers for.
+    let has_companions = list.iter().any(|service| service.companion_of().is_some());
+    if !has_companions && api.tenants(server).await.is_err() {
+        return Err(api.stranger(server));
+    }
     api.store.put_services(server, &list, api.clock.now()).await.map_err(unavailable)?;
     let services = Services::new(list);
-    let (mut mapped, mut ambiguous) = (std::collections::HashSet::new(), 0);
-    for standing in &standings {
-        for (name, _) in standing.accounts.iter().filter(|(_, account)| account.gone_at.is_none()) {
-            match services.find(&AccountName::clone(name), None) {
-                (Mapping::Ambiguous, _) => ambiguous += 1,
-                (_, Some(service)) => drop(mapped.insert(service.id)),
-                (_, None) => {}
-            }
+    let tenants = api.tenants(server).await?;
+    let (mut mapped, mut ambiguous) = (HashSet::new(), 0);
+    for name in tenants.present() {
+        match services.find(name, None) {
+            (Mapping::Ambiguous, _) => ambiguous += 1,
+            (_, Some(service)) => drop(mapped.insert(service.id)),
+            (_, None) => {}
         }
     }
+    let metered = tenants.metered();
+    let stands = |service: &&Service| service.companion_of().is_some_and(|parent| metered.contains(&parent));
+    mapped
+        .extend(services.iter().filter(|service| service.is_live()).filter(stands).map(|service| service.id));
     let live = services.iter().filter(|service| service.is_live());
     let missing = live.filter(|service| !mapped.contains(&service.id)).count();
     let answer = json!({

@@ -1,13 +1,13 @@
 //! What WHMCS is told of every tenant: known values, or the reason there are none.
 
-use std::sync::Arc;
-
 use serde::{Serialize, Serializer};
 
-use super::amount::{Decimal, decimal, unit_months};
+use super::amount::{Decimal, Signed, decimal, unit_months};
+use super::tenants::Found;
+use super::told::{Carried, GB_MONTH};
 use super::{Units, Window};
-use crate::domain::{AccountName, Meter, Timestamp};
-use crate::store::{AccountStanding, SeriesStanding, Standing};
+use crate::domain::{Meter, Timestamp};
+use crate::store::{SeriesStanding, Telling};
 
 /// One value, as a decimal string in the configured unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -15,6 +15,11 @@ pub struct Value {
     value: Decimal,
     /// When the panel measured it.
     collected_at: i64,
+    /// The part of it that the month before lacked, or had too much.
+    #[serde(skip_serializing_if = "Signed::is_zero")]
+    carried: Signed,
+    #[serde(skip)]
+    unit: u64,
 }
 
 /// The values of one tenant by metric name: only those that are known.
@@ -47,63 +52,19 @@ pub enum Answer {
     Withheld(Withheld),
 }
 
-/// What WHMCS calls an account: the username of its service, in WHMCS's own spelling; the panel's name
-/// until WHMCS has told its services.
-pub fn tenant_of<'a>(name: &'a AccountName, account: &'a AccountStanding) -> &'a str {
-    account.service().map_or(name.as_str(), |service| service.username.as_str())
-}
-
-/// The account of a backend that WHMCS means by `tenant`.
-pub fn named<'a>(standing: &'a Standing, tenant: &str) -> Option<(&'a AccountName, &'a AccountStanding)> {
-    let same = |(name, account): (&'a AccountName, &'a Arc<AccountStanding>)| (name, account.as_ref());
-    let spelled =
-        || standing.accounts.iter().map(same).find(|(name, account)| tenant_of(name, account) == tenant);
-    standing.accounts.get_key_value(tenant).map(same).or_else(spelled)
-}
-
-/// Goes through the accounts of one WHMCS server by tenant, in order.
-pub fn each_tenant<'a>(
-    standings: &'a [Arc<Standing>],
-    mut tell: impl FnMut(&'a str, &[&'a AccountStanding]),
-) {
-    let accounts = standings.iter().flat_map(|standing| &standing.accounts);
-    let mut accounts: Vec<_> =
-        accounts.map(|(name, account)| (tenant_of(name, account), account.as_ref())).collect();
-    accounts.sort_by_key(|(name, _)| *name);
-    for same in accounts.chunk_by(|(one, _), (other, _)| one == other) {
-        match same {
-            [(tenant, account)] => tell(tenant, &[account]),
-            several => {
-                let mut accounts = several.iter().map(|(_, account)| *account).collect();
-                prefer_living(&mut accounts);
-                tell(several[0].0, &accounts);
-            }
-        }
-    }
-}
-
-/// The accounts of one tenant, by the same rule as all tenants together.
-pub fn of_tenant<'a>(standings: &'a [Arc<Standing>], tenant: &str) -> Vec<&'a AccountStanding> {
-    let account = |standing: &'a Arc<Standing>| Some(named(standing, tenant)?.1);
-    let mut accounts: Vec<&AccountStanding> = standings.iter().filter_map(account).collect();
-    prefer_living(&mut accounts);
-    accounts
-}
-
-/// An account that moved to another backend of the server is still one account.
-fn prefer_living(accounts: &mut Vec<&AccountStanding>) {
-    if accounts.len() > 1 && accounts.iter().any(|account| account.gone_at.is_none()) {
-        accounts.retain(|account| account.gone_at.is_none());
-    }
-}
-
 /// What WHMCS is told of a tenant; `None` for one that left before this month began.
-pub fn answer(tenant: &str, accounts: &[&AccountStanding], units: &Units, window: &Window) -> Option<Answer> {
-    let [account] = accounts else {
-        let since = accounts.iter().map(|account| account.first_seen).max()?;
+pub fn answer(
+    tenant: &str,
+    accounts: &[Found<'_>],
+    units: &Units,
+    window: &Window,
+    carried: &Carried,
+) -> Option<Answer> {
+    let [found @ Found { account, .. }] = accounts else {
+        let since = accounts.iter().map(|found| found.account.first_seen).max()?;
         return Some(withheld(tenant, "ambiguous", since));
     };
-    let known = values(account, units, window);
+    let known = values(tenant, found, units, window, carried);
     if !known.0.is_empty() {
         return Some(Answer::Known(known));
     }
@@ -123,23 +84,58 @@ fn withheld(tenant: &str, reason: &'static str, since: Timestamp) -> Answer {
 }
 
 /// Every value that is known and fresh. A zero is a value.
-fn values(account: &AccountStanding, units: &Units, window: &Window) -> Values {
+fn values(tenant: &str, found: &Found<'_>, units: &Units, window: &Window, carried: &Carried) -> Values {
+    let account = found.account;
     let mut values = Vec::with_capacity(account.series.len() + 1);
     for series in account.series.iter().filter(|series| window.is_fresh(series.at)) {
-        let mut put = |name, value: Option<Decimal>| {
-            values.extend(value.map(|value| (name, Value { value, collected_at: series.at.get() })));
+        let collected_at = series.at.get();
+        let mut put = |metric, own: Option<Decimal>, unit, carried: i128| {
+            let with_carried = |own: Decimal| {
+                let sum = i128::try_from(own.scaled()).unwrap_or(i128::MAX).saturating_add(carried);
+                // What is owed to the customer beyond this month stays owed: it is carried on.
+                let value = Decimal::new(u128::try_from(sum).unwrap_or(0));
+                (metric, Value { value, collected_at, carried: Signed::new(carried), unit })
+            };
+            values.extend(own.map(with_carried));
         };
+        let carried = |metric| carried.of(found.backend, found.name, metric, tenant);
         match series.meter {
             Meter::StorageUsed => {
                 // Of an account that is gone the last level is not its level now.
                 let level = series.level.filter(|_| account.gone_at.is_none());
-                put("disk", level.map(|level| decimal(level, units.disk)));
-                put("disk_gb_month", gb_month(series, units, window));
+                put("disk", level.map(|level| decimal(level, units.disk)), units.disk, 0);
+                put(GB_MONTH, gb_month(series, units, window), units.disk_gb_month, carried(GB_MONTH));
             }
-            flow => put(flow.name(), month_bytes(series, units.traffic, window)),
+            flow => {
+                let sum = month_bytes(series, units.traffic, window);
+                put(flow.name(), sum, units.traffic, carried(flow.name()));
+            }
         }
     }
     Values(values)
+}
+
+impl Values {
+    /// The values as they are written down, before WHMCS is told.
+    pub fn tellings<'a>(
+        &'a self,
+        tenant: &'a str,
+        found: &'a Found<'_>,
+        server: i64,
+        window: &'a Window,
+    ) -> impl Iterator<Item = Telling> + 'a {
+        self.0.iter().map(move |(metric, value)| Telling {
+            account: found.key(),
+            month: window.month,
+            metric: (*metric).to_string(),
+            server,
+            tenant: tenant.to_string(),
+            value: i64::try_from(value.value.scaled()).unwrap_or(i64::MAX),
+            carried: value.carried.scaled(),
+            unit: value.unit,
+            at: window.now,
+        })
+    }
 }
 
 fn gb_month(series: &SeriesStanding, units: &Units, window: &Window) -> Option<Decimal> {
@@ -156,8 +152,9 @@ fn month_bytes(series: &SeriesStanding, unit: u64, window: &Window) -> Option<De
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BillingZone, Bytes, Month, Seconds};
+    use crate::domain::{AccountName, BackendId, BillingZone, Bytes, Month, Seconds};
     use crate::metering::MonthToDate;
+    use crate::store::AccountStanding;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_utc(text.parse().expect("a time")).expect("in range")
@@ -196,6 +193,13 @@ mod tests {
         }
     }
 
+    fn told(accounts: &[&AccountStanding], window: &Window) -> Option<Answer> {
+        let (backend, name) = (BackendId::new("b").expect("a name"), AccountName::new("t").expect("a name"));
+        let found = accounts.iter().map(|account| Found { backend: &backend, name: &name, account });
+        let found: Vec<Found<'_>> = found.collect();
+        answer("t", &found, &Units::default(), window, &Carried::default())
+    }
+
     fn reason(answer: Option<Answer>) -> &'static str {
         match answer {
             Some(Answer::Withheld(withheld)) => withheld.reason,
@@ -205,46 +209,38 @@ mod tests {
 
     #[test]
     fn never_1_unknown_never_becomes_zero_and_zero_stays() {
-        let units = Units::default();
         let now = window("2026-03-14T12:00:00Z");
         let zero = account(vec![series(Meter::TrafficOut, at("2026-03-14T11:00:00Z"), 0, "2026-03")]);
-        let Some(Answer::Known(values)) = answer("t", &[&zero], &units, &now) else { panic!("known") };
+        let Some(Answer::Known(values)) = told(&[&zero], &now) else { panic!("known") };
         let json = serde_json::to_value(&values).expect("JSON");
         assert_eq!(
             json,
             serde_json::json!({"traffic_out": {"value": "0.00000", "collected_at": 1_773_486_000}})
         );
-        assert_eq!(reason(answer("t", &[&account(vec![])], &units, &now)), "never_read");
+        assert_eq!(reason(told(&[&account(vec![])], &now)), "never_read");
     }
 
     #[test]
     fn never_7_no_number_lies_by_age() {
-        let units = Units::default();
         let read = at("2026-03-13T09:00:00Z");
         let old = account(vec![series(Meter::StorageUsed, read, 5, "2026-03")]);
-        assert!(matches!(
-            answer("t", &[&old], &units, &window("2026-03-14T11:00:00Z")),
-            Some(Answer::Known(_))
-        ));
+        assert!(matches!(told(&[&old], &window("2026-03-14T11:00:00Z")), Some(Answer::Known(_))));
         let later = window("2026-03-14T11:00:01Z");
-        assert_eq!(reason(answer("t", &[&old], &units, &later)), "stale");
+        assert_eq!(reason(told(&[&old], &later)), "stale");
         let mut failed = old.clone();
         failed.trouble = Some(("unexpected".into(), read));
-        assert_eq!(reason(answer("t", &[&failed], &units, &later)), "failed");
+        assert_eq!(reason(told(&[&failed], &later)), "failed");
     }
 
     #[test]
     fn a_month_nobody_has_read_yet_is_not_zero() {
-        let units = Units::default();
         // 23:30 UTC is already April in Warsaw; the last reading was in March.
         let read = at("2026-03-31T21:45:00Z");
         let both = vec![
             series(Meter::StorageUsed, read, 7, "2026-03"),
             series(Meter::TrafficOut, read, 7, "2026-03"),
         ];
-        let Some(Answer::Known(values)) =
-            answer("t", &[&account(both)], &units, &window("2026-03-31T22:30:00Z"))
-        else {
+        let Some(Answer::Known(values)) = told(&[&account(both)], &window("2026-03-31T22:30:00Z")) else {
             panic!("known")
         };
         assert_eq!(values.0.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["disk"]);
@@ -252,9 +248,8 @@ mod tests {
 
     #[test]
     fn two_accounts_of_one_name_are_ambiguous_unless_one_is_gone() {
-        let units = Units::default();
         let now = window("2026-03-14T12:00:00Z");
         let one = account(vec![series(Meter::TrafficOut, at("2026-03-14T11:00:00Z"), 1, "2026-03")]);
-        assert_eq!(reason(answer("t", &[&one, &one], &units, &now)), "ambiguous");
+        assert_eq!(reason(told(&[&one, &one], &now)), "ambiguous");
     }
 }

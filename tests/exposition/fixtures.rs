@@ -82,6 +82,8 @@ pub fn standing(of: &str, accounts: impl IntoIterator<Item = (AccountName, Accou
         accounts: accounts.into_iter().map(|(name, account)| (name, Arc::new(account))).collect(),
         changed: Vec::new(),
         changed_since: (0, 0),
+        read_at: 0,
+        moved: Default::default(),
         acts: 0,
     }
 }

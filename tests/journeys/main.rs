@@ -18,6 +18,7 @@ mod serving;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]
 mod support;
+mod told;
 mod whmcs;
 
 use support::house::{house, start};

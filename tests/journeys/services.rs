@@ -105,6 +105,48 @@ async fn accounts_find_their_services_and_limits_are_as_sold() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_companion_is_told_what_the_service_it_stands_for_used() {
+    let panel = crate::start(4, ClockStart::WallClock).await;
+    let port = free_port();
+    let site = Site::new(&house(port, &panel, ""));
+    let daemon = site.serve(port).await;
+    let names = panel.accounts();
+    hold(&panel, &names[0], 3 * GIB);
+    let unknown = daemon.get("/v1/whmcs/ping?server=20").await;
+    assert!(unknown.status == 404 && unknown.text().contains("companion_servers"), "{}", unknown.text());
+    let sold = json!({ "schema": 1, "services": [service(7731, &names[0]), service(7732, &names[1])] });
+    assert_eq!(put(&daemon, 12, sold.to_string()).await.status, 200);
+    let mapped =
+        |got: &Got| got.text().contains("service=\"7731\"") && got.text().contains("service=\"7732\"");
+    daemon.until("/metrics", "knows whose they are", mapped).await;
+
+    let mut ended = service(9003, "whm-7732");
+    ended["status"] = json!("Terminated");
+    let companions =
+        json!({ "schema": 1, "services": [service(9001, "whm-7731"), service(9002, "whm-99"), ended] });
+    let told = put(&daemon, 20, companions.to_string()).await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    let expected =
+        json!({ "schema": 1, "server": 20, "services": 3, "mapped": 1, "missing": 1, "ambiguous": 0 });
+    assert_eq!(told.json(), expected);
+
+    let holds = |got: &Got| got.json()["tenants"]["whm-7731"]["disk"]["value"] == "3.00000";
+    daemon.until("/v1/whmcs/usage?server=20", "tells the companion", holds).await;
+    let all = daemon.get("/v1/whmcs/usage?server=20").await.json();
+    assert_eq!(all["tenants"].as_object().unwrap().len(), 1, "a companion that ended is told nothing: {all}");
+    let one = daemon.get("/v1/whmcs/usage/whm-7731?server=20").await;
+    assert_eq!((one.status, &one.json()["values"]["disk"]["value"]), (200, &json!("3.00000")));
+    let history = daemon.get("/v1/whmcs/history/whm-7731?server=20").await;
+    assert_eq!(history.json()["days"].as_array().unwrap().len(), 1, "{}", history.text());
+    assert_eq!(daemon.get("/v1/whmcs/usage/whm-99?server=20").await.status, 404);
+    // The service itself is told under its own name, on its own server, and once.
+    let own = daemon.get("/v1/whmcs/usage?server=12").await.json();
+    assert!(own["tenants"].get(&names[0]).is_some() && own["tenants"].get("whm-7731").is_none(), "{own}");
+    assert_eq!(put(&daemon, 21, json!({ "schema": 1, "services": [] }).to_string()).await.status, 404);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_map_is_listed_set_by_hand_and_pruned() {
     let panel = crate::start(4, ClockStart::WallClock).await;
     let port = free_port();

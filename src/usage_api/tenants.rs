@@ -1,0 +1,135 @@
+//! Whom WHMCS means by a tenant: an account by WHMCS's own spelling of its name, or the account of the
+//! service that a companion stands for.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use crate::domain::{AccountKey, AccountName, BackendId};
+use crate::store::{AccountStanding, Standing};
+
+/// The tenants of one WHMCS server.
+#[derive(Clone, Debug, Default)]
+pub struct Tenants {
+    /// The backends that answer for the server.
+    own: Vec<Arc<Standing>>,
+    /// The backends that companions may be about: all of them.
+    all: Vec<Arc<Standing>>,
+    /// The server's companion services, by the service each stands for.
+    companions: HashMap<i64, String>,
+}
+
+/// An account that a tenant is.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// Its backend.
+    pub backend: &'a BackendId,
+    /// Its name on the panel.
+    pub name: &'a AccountName,
+    /// How it stands.
+    pub account: &'a AccountStanding,
+}
+
+impl Found<'_> {
+    /// Its name in the house.
+    pub fn key(&self) -> AccountKey {
+        AccountKey { backend: self.backend.clone(), name: self.name.clone() }
+    }
+}
+
+impl Tenants {
+    /// Of a server with backends of its own.
+    pub fn of_backends(own: Vec<Arc<Standing>>) -> Tenants {
+        Tenants { own, ..Tenants::default() }
+    }
+
+    /// And with companions of services that any of `all` may meter.
+    pub fn with_companions(self, all: Vec<Arc<Standing>>, companions: HashMap<i64, String>) -> Tenants {
+        Tenants { all, companions, ..self }
+    }
+
+    /// Goes through all tenants in order, each with the accounts it may be.
+    pub fn each<'a>(&'a self, mut tell: impl FnMut(&'a str, &[Found<'a>])) {
+        let own = accounts(&self.own).map(|found| (tenant_of(&found), found));
+        let companions = accounts(&self.all).filter_map(|found| Some((self.companion(&found)?, found)));
+        let mut tenants: Vec<(&str, Found<'_>)> = own.chain(companions).collect();
+        tenants.sort_by_key(|(tenant, _)| *tenant);
+        for same in tenants.chunk_by(|(one, _), (other, _)| one == other) {
+            match same {
+                [(tenant, found)] => tell(tenant, &[*found]),
+                several => {
+                    tell(several[0].0, &prefer_living(several.iter().map(|(_, found)| *found).collect()))
+                }
+            }
+        }
+    }
+
+    /// The accounts a tenant may be, by the same rule as all tenants together.
+    pub fn of(&self, tenant: &str) -> Vec<Found<'_>> {
+        prefer_living(self.ever(tenant))
+    }
+
+    /// The accounts a tenant is or was: a service that moved leaves its history where it was.
+    pub fn ever(&self, tenant: &str) -> Vec<Found<'_>> {
+        let own = self.own.iter().filter_map(|standing| named(standing, tenant));
+        let parent = self.companions.iter().find(|(_, name)| *name == tenant).map(|(id, _)| *id);
+        let is_parents = |found: &Found<'_>| parent.is_some() && service_of(found) == parent;
+        let companions = accounts(if parent.is_some() { &self.all } else { &[] }).filter(is_parents);
+        own.chain(companions).collect()
+    }
+
+    /// The accounts that are on the server's own panels now.
+    pub fn present(&self) -> impl Iterator<Item = &AccountName> {
+        let present = accounts(&self.own).filter(|found| found.account.gone_at.is_none());
+        present.map(|found| found.name)
+    }
+
+    /// The services that companions may stand for: those that have an account on some panel.
+    pub fn metered(&self) -> HashSet<i64> {
+        accounts(&self.all).filter_map(|found| service_of(&found)).collect()
+    }
+
+    /// The backends whose accounts may be tenants.
+    pub fn standings(&self) -> &[Arc<Standing>] {
+        if self.companions.is_empty() { &self.own } else { &self.all }
+    }
+
+    fn companion(&self, found: &Found<'_>) -> Option<&str> {
+        self.companions.get(&service_of(found)?).map(String::as_str)
+    }
+}
+
+fn accounts(standings: &[Arc<Standing>]) -> impl Iterator<Item = Found<'_>> {
+    standings.iter().flat_map(|standing| {
+        let found = |(name, account)| found(standing, name, account);
+        standing.accounts.iter().map(found)
+    })
+}
+
+fn found<'a>(standing: &'a Standing, name: &'a AccountName, account: &'a Arc<AccountStanding>) -> Found<'a> {
+    Found { backend: &standing.backend, name, account }
+}
+
+fn service_of(found: &Found<'_>) -> Option<i64> {
+    found.account.service().map(|service| service.id)
+}
+
+/// What WHMCS calls an account: the username of its service, in WHMCS's own spelling; the panel's name
+/// until WHMCS has told its services.
+fn tenant_of<'a>(found: &Found<'a>) -> &'a str {
+    found.account.service().map_or(found.name.as_str(), |service| service.username.as_str())
+}
+
+/// The account of a backend that WHMCS means by `tenant`.
+fn named<'a>(standing: &'a Arc<Standing>, tenant: &str) -> Option<Found<'a>> {
+    let exactly = standing.accounts.get_key_value(tenant);
+    let spelled = || accounts(std::slice::from_ref(standing)).find(|found| tenant_of(found) == tenant);
+    exactly.map(|(name, account)| found(standing, name, account)).or_else(spelled)
+}
+
+/// An account that moved to another backend of the server is still one account.
+fn prefer_living(mut accounts: Vec<Found<'_>>) -> Vec<Found<'_>> {
+    if accounts.len() > 1 && accounts.iter().any(|found| found.account.gone_at.is_none()) {
+        accounts.retain(|found| found.account.gone_at.is_none());
+    }
+    accounts
+}

@@ -1,0 +1,143 @@
+//! What WHMCS was told is kept, and what a month lacks of it is told with the next: no byte is billed twice,
+//! none is lost between the last fetch of a month and its end.
+
+use serde_json::Value;
+use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::growth::Traffic;
+use whmeter_simulators::minio::Panel;
+use whmeter_simulators::panel::SimulatedPanel;
+
+use crate::support::panels::section;
+use crate::support::program::{Daemon, Site, free_port};
+
+/// 2026-10-31 00:00 in Warsaw. That October has 745 hours: clocks went back in it.
+const LAST_OF_OCTOBER: i64 = 1_793_401_200;
+const HOUR: i64 = 3_600;
+const ACCOUNT: &str = "7-41";
+const GIB: f64 = (1u64 << 30) as f64;
+
+struct Story<'a> {
+    panel: &'a Panel,
+    site: &'a Site,
+    clock: std::path::PathBuf,
+}
+
+impl Story<'_> {
+    /// It is `at` for everybody.
+    fn becomes(&self, at: i64) {
+        self.panel.knobs().clock.freeze_at(at);
+        std::fs::write(&self.clock, at.to_string()).unwrap();
+    }
+
+    async fn poll(&self, at: i64) {
+        self.becomes(at);
+        self.site.at(at, &["poll"]).await.good();
+    }
+
+    fn sends(&self, at: i64, bytes: u64) {
+        assert!(self.panel.knobs().truth.add_traffic(ACCOUNT, at, Traffic { received: 0, sent: bytes }));
+    }
+
+    fn truth(&self, from: i64, to: i64) -> u64 {
+        self.panel.knobs().truth.traffic_between(ACCOUNT, from, to).unwrap().sent
+    }
+
+    async fn explained(&self, at: i64, meter: &str, month: &str) -> Value {
+        let arguments = ["explain", "s3", ACCOUNT, meter, "--month", month, "--json"];
+        self.site.at(at, &arguments).await.json()
+    }
+}
+
+async fn told(daemon: &Daemon<'_>, query: &str, metric: &str) -> (f64, f64) {
+    let answer = daemon.get(&format!("/v1/whmcs/usage?server=12{query}")).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let value = answer.json()["tenants"][ACCOUNT][metric].clone();
+    let number = |key: &str| value[key].as_str().map_or(0.0, |text| text.parse().unwrap());
+    assert!(value["value"].is_string(), "{metric}: {}", answer.text());
+    (number("value"), number("carried"))
+}
+
+/// Five places are told: each telling may be half a hundred-thousandth off.
+fn same(told: f64, bytes: f64) {
+    assert!((told - bytes / GIB).abs() < 0.000_02, "told {told} of {}", bytes / GIB);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
+    let start = LAST_OF_OCTOBER + 9 * HOUR;
+    let panel = crate::start(4, ClockStart::Frozen(start)).await;
+    let port = free_port();
+    let keys = "every = \"31d\"\nwhmcs_server = 12";
+    let site = Site::new(&crate::house(port, "", "", &[section(&panel, "s3", keys)]));
+    let story = Story { panel: &panel, site: &site, clock: site.path().join("now") };
+    story.poll(start).await;
+    let daemon = site.start_told(port, &story.clock);
+    daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+
+    // WHMCS asks at three in the afternoon of the last day, and not again before midnight.
+    let (asked, evening, night) = (start + 6 * HOUR, start + 14 * HOUR, start + 17 * HOUR);
+    story.sends(asked - 60, 40 << 30);
+    story.poll(asked).await;
+    let (october, carried) = told(&daemon, "", "traffic_out").await;
+    same(october, story.truth(start, asked) as f64);
+    assert_eq!(carried, 0.0, "nothing was told before");
+    let (october_disk, _) = told(&daemon, "", "disk_gb_month").await;
+
+    story.sends(evening - 60, 3 << 30);
+    story.poll(evening).await;
+    story.sends(night - 60, 5 << 30);
+    story.poll(night).await;
+    // A look for somebody's eyes is no telling.
+    let shown = told(&daemon, "&purpose=display", "traffic_out").await;
+    let explained = story.explained(night, "traffic_out", "2026-10").await;
+    let lines = explained["told"].as_array().unwrap();
+    assert_eq!(lines.len(), 1, "{explained}");
+    assert_eq!(lines[0]["value"], format!("{october:.5}"));
+    assert!(lines[0]["so"].as_str().unwrap().starts_with("to be told"), "{}", lines[0]);
+    assert!(story.explained(night, "traffic_out", "2026-11").await["told"].as_array().unwrap().is_empty());
+
+    let (november, carried) = told(&daemon, "", "traffic_out").await;
+    assert_eq!((november, carried), shown);
+    same(october + november, story.truth(start, night) as f64);
+    assert!(carried > 3.0, "October lacked the evening: {carried}");
+    assert_eq!(told(&daemon, "", "traffic_out").await, (november, carried), "the same again");
+    let explained = story.explained(night, "traffic_out", "2026-10").await;
+    assert_eq!(explained["told"][0]["not_told"], format!("{carried:.5}"));
+    assert_eq!(explained["told"][0]["so"], "told with the month after");
+    // GB-months too: October's remainder in October's unit-months.
+    let rows =
+        ["usage", "--account", ACCOUNT, "--meter", "storage", "--month", "2026-10", "--format", "json"];
+    let held = &site.at(night, &rows).await.json()[0]["held_byte_minutes"];
+    let held: f64 = held.to_string().parse().unwrap();
+    let (_, carried_disk) = told(&daemon, "", "disk_gb_month").await;
+    same(october_disk + carried_disk, held / f64::from(745 * 60));
+
+    // A correction of the closed month reaches the running one; it may be more than that month has.
+    let why = ["--reason", "test upload"];
+    let adjust = ["adjust", "s3", ACCOUNT, "traffic_out", "2026-10-31", "-30 GiB"];
+    site.at(night, &[&adjust[..], &why[..]].concat()).await.good();
+    let (nothing, owed) = told(&daemon, "", "traffic_out").await;
+    assert_eq!(nothing, 0.0, "never below zero");
+    assert!(owed < -10.0, "{owed}");
+
+    // A month later, by another process: what is owed is not forgotten, and nothing was told twice.
+    daemon.stop().await;
+    let daemon = site.start_told(port, &story.clock);
+    daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+    let middle = night + 14 * 24 * HOUR;
+    story.sends(middle - 60, 7 << 30);
+    story.poll(middle).await;
+    let (november, _) = told(&daemon, "", "traffic_out").await;
+    let december = night + 30 * 24 * HOUR;
+    story.sends(december - 60, 100 << 30);
+    story.poll(december).await;
+    let (last, _) = told(&daemon, "", "traffic_out").await;
+    let all = story.truth(start, december) as f64 - 30.0 * GIB;
+    same(october + november + last, all);
+    assert!(last > 60.0, "{last}");
+    let text = ["explain", "s3", ACCOUNT, "traffic_out", "--month", "2026-11"];
+    let text = site.at(december, &text).await.good();
+    assert!(text.contains("was told traffic_out") && text.contains("carried over"), "{text}");
+    daemon.stop().await;
+    panel.stop();
+}
