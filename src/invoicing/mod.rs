@@ -7,6 +7,8 @@ mod draft;
 mod prices;
 mod report;
 mod run;
+#[cfg(test)]
+mod tests;
 mod weigh;
 mod words;
 
