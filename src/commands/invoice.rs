@@ -77,7 +77,16 @@ impl Invoice {
         let order = self.order(&config, period)?;
         let report = match &self.dry_run {
             Some(_) => invoicing.rehearse(&order).await,
-            None => invoicing.bill(&order, &whmcs).await,
+            None => {
+                let bar = bar();
+                let tell = |done: usize, all: usize| {
+                    bar.set_length(all as u64);
+                    bar.set_position(done as u64);
+                };
+                let report = invoicing.bill(&order, &whmcs, &tell).await;
+                bar.finish_and_clear();
+                report
+            }
         };
         let report = report.map_err(tried)?;
         if let (Some(file), Some(form)) = (&self.dry_run, form) {
@@ -148,6 +157,16 @@ impl Invoice {
         Err(Failure::Tried(format!(
             "{what}: the lines say what to do; run the same again when it is done, nothing is billed twice"
         )))
+    }
+}
+
+/// On a terminal only, and only once there is something to create.
+fn bar() -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::no_length();
+    let style = indicatif::ProgressStyle::with_template("billing {wide_bar} {pos}/{len}, {eta} left");
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Draws up what is due: every account and meter that has a price, with an amount or the reason for none.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::prices::Price;
 use super::{Billed, Terms, Whose};
@@ -22,7 +23,7 @@ pub struct Draft {
     /// What was measured.
     pub meter: Meter,
     /// The rule.
-    pub price: Price,
+    pub price: Arc<Price>,
     /// Who pays, where that is known.
     pub owner: Option<Owner>,
     /// What was used, where that is known.
@@ -90,8 +91,8 @@ struct Desk<'a> {
     period: BillingPeriod,
     start: Timestamp,
     end: Timestamp,
-    standing: std::sync::Arc<Standing>,
-    list: Option<std::sync::Arc<ServiceList>>,
+    standing: Arc<Standing>,
+    list: Option<Arc<ServiceList>>,
     pinned: HashMap<AccountName, i64>,
     used: HashMap<(AccountName, Meter), Usage>,
     /// Flows whose share of the period is a guess: an unseen time lies across its beginning or end.
@@ -159,7 +160,7 @@ impl<'a> Desk<'a> {
         Some(Draft {
             account: AccountKey { backend: backend.clone(), name: name.clone() },
             meter,
-            price: price.clone(),
+            price: Arc::clone(price),
             owner: service.map(|service| Owner {
                 service: service.id,
                 client: service.client,

@@ -89,12 +89,12 @@ pub struct Price {
 
 /// Every rule, in the order of the config: of those for a meter, the first that matches wins.
 #[derive(Clone, Debug, Default)]
-pub struct Prices(Arc<Vec<Price>>);
+pub struct Prices(Arc<Vec<Arc<Price>>>);
 
 impl Prices {
     /// The rules in the order of the config.
     pub fn new(prices: Vec<Price>) -> Prices {
-        Prices(Arc::new(prices))
+        Prices(Arc::new(prices.into_iter().map(Arc::new).collect()))
     }
 
     /// Whether there are none.
@@ -104,7 +104,7 @@ impl Prices {
 
     /// The rules.
     pub fn iter(&self) -> impl Iterator<Item = &Price> {
-        self.0.iter()
+        self.0.iter().map(Arc::as_ref)
     }
 
     /// The rule for a meter of an account.
@@ -115,7 +115,7 @@ impl Prices {
         package: Option<&str>,
         product: Option<&str>,
         meter: Meter,
-    ) -> Option<&Price> {
+    ) -> Option<&Arc<Price>> {
         self.0.iter().find(|price| {
             price.rule.meter == meter
                 && price.is_for(backend)

@@ -2,7 +2,7 @@
 
 use super::draft::draw;
 use super::report::{Report, RowState};
-use super::weigh::{Weighed, is_open, overlapping, weigh};
+use super::weigh::{Known, Weighed, is_open, overlapping, weigh};
 use super::{Price, Terms};
 use crate::clock::Clock;
 use crate::domain::{BackendId, BillingPeriod, Seconds};
@@ -85,8 +85,13 @@ impl Invoicing {
         Ok(self.store.arm_rules(&rules, &order.by, self.clock.now()).await?)
     }
 
-    /// Bills a period.
-    pub async fn bill(&self, order: &Order, whmcs: &BillableItems) -> Result<Report, RunError> {
+    /// Bills a period; `tell` hears how many of how many lines are done.
+    pub async fn bill(
+        &self,
+        order: &Order,
+        whmcs: &BillableItems,
+        tell: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Report, RunError> {
         for price in self.rules(order) {
             if !self.store.is_armed(&price.hash).await? {
                 return Err(RunError::NotRehearsed(price.name.clone()));
@@ -96,13 +101,22 @@ impl Invoicing {
         let mut report = Report::of(order.period, false);
         report.settled = self.reconcile(whmcs, &order.by).await?;
         let mut stopped = None;
-        for Weighed { mut row, line } in self.weighed(order, &mut report).await? {
+        let weighed = self.weighed(order, &mut report).await?;
+        let (mut done, all) = (0, weighed.iter().filter(|weighed| weighed.line.is_some()).count());
+        for Weighed { mut row, line } in weighed {
             if let Some(line) = line {
+                tell(done, all);
+                done += 1;
                 (row.state, row.billable) = (RowState::NotTried, None);
                 match &stopped {
                     Some(why) => row.reason = format!("not tried, because the run ended: {why}"),
                     None => {
-                        let tried = self.create(&line, whmcs, &order.by).await?;
+                        // What is done already has to be told, whatever happens to the database.
+                        let tried = self.create(&line, whmcs, &order.by).await;
+                        let tried = tried.unwrap_or_else(|error| Tried {
+                            ends_run: true,
+                            ..Tried::so(RowState::NotTried, error.to_string())
+                        });
                         (row.state, row.billable) = (tried.state, tried.billable);
                         row.reason = [std::mem::take(&mut row.reason), tried.reason.clone()]
                             .into_iter()
@@ -115,7 +129,8 @@ impl Invoicing {
             }
             report.lines.push(row);
         }
-        report.open = self.store.open_lines().await?.len();
+        let open = self.store.open_lines().await;
+        report.open = open.map_or_else(|_| report.count(RowState::Unknown), |open| open.len());
         Ok(report)
     }
 
@@ -161,7 +176,7 @@ impl Invoicing {
 
     async fn weighed(&self, order: &Order, report: &mut Report) -> Result<Vec<Weighed>, RunError> {
         let drawn = draw(&self.store, &self.terms, order.period, self.clock.now()).await?;
-        let known = self.store.invoice_lines(order.period).await?;
+        let known = Known::new(self.store.invoice_lines(order.period).await?);
         report.notes = drawn.notes;
         let wanted = drawn
             .drafts
@@ -192,7 +207,7 @@ impl Invoicing {
         Ok(settled)
     }
 
-    async fn create(&self, line: &NewLine, whmcs: &BillableItems, by: &str) -> Result<Tried, RunError> {
+    async fn create(&self, line: &NewLine, whmcs: &BillableItems, by: &str) -> Result<Tried, StoreError> {
         let began = self.clock.now();
         let attempt = match self.store.intend_line(line, by, began).await? {
             Intent::Ours(attempt) => attempt,
@@ -228,14 +243,21 @@ impl Invoicing {
                 (LineEnd::Unknown, why, Tried { ends_run: true, ..Tried::so(RowState::Unknown, said) })
             }
         };
-        if !self.store.end_line(line, attempt, &end, &said, by, self.clock.now()).await? {
-            // WHMCS's own list was quicker than its answer, or an operator.
-            tracing::warn!(
-                tag = %line.tag,
-                "{said}, and the line was settled by somebody else meanwhile: make sure WHMCS has the item once"
-            );
+        match self.store.end_line(line, attempt, &end, &said, by, self.clock.now()).await {
+            Ok(true) => Ok(tried),
+            Ok(false) => {
+                // WHMCS's own list was quicker than its answer, or an operator.
+                tracing::warn!(
+                    tag = %line.tag,
+                    "{said}, and the line was settled by somebody else meanwhile: make sure WHMCS has the item once"
+                );
+                Ok(tried)
+            }
+            Err(error) => {
+                let why = format!("{said}, which could not be written down: {error}");
+                Ok(Tried { ends_run: true, ..Tried::so(RowState::Unknown, why) })
+            }
         }
-        Ok(tried)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Holds what is due against what was billed before: new lines, lines that are there, lines that nobody
 //! knows of, and usage that has changed since it was billed.
 
+use std::collections::HashMap;
+
 use super::draft::{Draft, Verdict};
 use super::prices::Price;
 use super::report::{Row, RowState};
 use super::words::Facts;
-use crate::domain::{AccountKey, BillingPeriod, Bytes};
+use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter};
 use crate::pricing::{Money, NoLine, Quantity, Tag, TooLarge, amount_of};
 use crate::store::{InvoiceLine, LineState, NewLine};
 
@@ -22,13 +24,40 @@ struct Payer<'a> {
     product: &'a str,
 }
 
+/// Lines that were tried before and may be there, by whose they are.
+pub(super) struct Known {
+    lines: Vec<InvoiceLine>,
+    of_account: HashMap<(AccountKey, Meter), Vec<usize>>,
+    of_service: HashMap<(i64, Meter), Vec<usize>>,
+}
+
+impl Known {
+    /// Puts lines in order to be found; those that were refused are not there.
+    pub fn new(mut lines: Vec<InvoiceLine>) -> Known {
+        lines.retain(|one| one.state != LineState::Refused);
+        let (mut of_account, mut of_service) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for (index, InvoiceLine { line, .. }) in lines.iter().enumerate() {
+            of_account.entry((line.account.clone(), line.tag.meter)).or_default().push(index);
+            of_service.entry((line.tag.service, line.tag.meter)).or_default().push(index);
+        }
+        Known { lines, of_account, of_service }
+    }
+
+    fn of_account(&self, account: &AccountKey, meter: Meter) -> impl Iterator<Item = &InvoiceLine> {
+        let found = self.of_account.get(&(account.clone(), meter));
+        found.into_iter().flatten().map(|index| &self.lines[*index])
+    }
+
+    fn of_service(&self, service: i64, meter: Meter) -> impl Iterator<Item = &InvoiceLine> {
+        let found = self.of_service.get(&(service, meter));
+        found.into_iter().flatten().map(|index| &self.lines[*index])
+    }
+}
+
 /// What has become of a draft; `known` are all lines of its days, `corrects` bills differences.
-pub(super) fn weigh(draft: &Draft, known: &[InvoiceLine], period: BillingPeriod, corrects: bool) -> Weighed {
-    let its: Vec<&InvoiceLine> = known
-        .iter()
-        .filter(|one| one.line.tag.period == period && one.line.tag.meter == draft.meter)
-        .filter(|one| one.line.account == draft.account && one.state != LineState::Refused)
-        .collect();
+pub(super) fn weigh(draft: &Draft, known: &Known, period: BillingPeriod, corrects: bool) -> Weighed {
+    let its = known.of_account(&draft.account, draft.meter);
+    let its: Vec<&InvoiceLine> = its.filter(|one| one.line.tag.period == period).collect();
     let base = its.iter().find(|one| one.line.tag.correction == 0);
     match (base, &draft.verdict) {
         (Some(base), _) => changed(draft, base, &its, corrects),
@@ -46,8 +75,10 @@ pub(super) fn weigh(draft: &Draft, known: &[InvoiceLine], period: BillingPeriod,
             };
             let tag = Tag { service: owner.service, period, meter: draft.meter, correction: 0 };
             let line = line(&draft.price, &payer, tag, charge.used, charge.included, charge.amount);
-            let overlaps = known.iter().find(|one| overlaps(one, &line));
-            match overlaps {
+            let touching = known
+                .of_account(&draft.account, draft.meter)
+                .chain(known.of_service(owner.service, draft.meter));
+            match touching.into_iter().find(|one| shares_days(one.line.tag.period, period)) {
                 Some(other) => {
                     let why = overlapping(other);
                     Weighed { row: filled(draft, &line, RowState::Refused, why), line: None }
@@ -93,11 +124,8 @@ pub(super) fn is_open(open: &InvoiceLine) -> String {
     )
 }
 
-fn overlaps(known: &InvoiceLine, new: &NewLine) -> bool {
-    let (one, two) = (known.line.tag, new.tag);
-    let is_same_usage = known.line.account == new.account || one.service == two.service;
-    let shares = one.period.first() < two.period.next() && two.period.first() < one.period.next();
-    known.state != LineState::Refused && one.meter == two.meter && is_same_usage && shares
+fn shares_days(one: BillingPeriod, two: BillingPeriod) -> bool {
+    one.first() < two.next() && two.first() < one.next()
 }
 
 /// A line that was billed before: whether what was used is still what was billed.

@@ -115,9 +115,15 @@ fn period(period: BillingPeriod) -> String {
     }
 }
 
-/// A customer's own words cannot look like our mark.
+/// A customer's own words look neither like our mark nor like markup: invoices are pages too.
 fn plain(text: &str) -> String {
-    text.replace('[', "(").replace(']', ")")
+    let plain = text.chars().map(|c| match c {
+        '[' | '<' | '{' => '(',
+        ']' | '>' | '}' => ')',
+        '&' => '+',
+        other => other,
+    });
+    plain.collect()
 }
 
 #[cfg(test)]
@@ -130,7 +136,7 @@ mod tests {
         let gib = Bytes::new(1 << 30).expect("fits");
         let month = Month::parse("2026-03").expect("a month").period();
         let facts = Facts {
-            product: "S3 [100]",
+            product: "S3 <100> & more",
             account: "[whm 1/2026-03/storage]",
             meter: Meter::TrafficOut,
             period: month,
@@ -150,7 +156,7 @@ mod tests {
         let said = own.say(&facts, &Tag { correction: 1, ..tag });
         assert_eq!(
             said,
-            "Correction: S3 (100) of (whm 1/2026-03/storage): 1.47 [whm 7731/2026-03/traffic_out/correction-1]"
+            "Correction: S3 (100) + more of (whm 1/2026-03/storage): 1.47 [whm 7731/2026-03/traffic_out/correction-1]"
         );
         assert!(Words::new(Some("x {"), "1 GiB", gib).is_err());
         assert!(Words::new(Some("x [whm 1]"), "1 GiB", gib).is_err());
