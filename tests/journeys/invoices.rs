@@ -221,6 +221,8 @@ async fn killed_before_the_answer_or_run_twice_at_once_it_bills_once() {
         .map(|(_, report)| states(report).iter().filter(|state| **state == "created").count())
         .sum();
     assert_eq!((made, house.items().len(), house.created()), (3, 3, 3), "{reports:#?}");
+    let lost = reports.iter().flat_map(|(_, report)| states(report)).filter(|state| *state == "not_tried");
+    assert_eq!(lost.count(), 0, "who comes second is told so: {reports:#?}");
     let (code, report) = house.bill(NOW + 60, &[]).await;
     assert_eq!((code, report["open"].as_u64()), (Some(0), Some(0)));
 }
