@@ -30,7 +30,11 @@ fn main() {
 }
 
 fn rules() -> Rules {
-    Rules { zone: BillingZone::parse("Europe/Warsaw").expect("a zone"), max_gap: Seconds::hours(26) }
+    Rules {
+        zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
+        max_gap: Seconds::hours(26),
+        max_rate: None,
+    }
 }
 
 fn backend() -> BackendId {

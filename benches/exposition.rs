@@ -171,6 +171,7 @@ fn standing() -> Standing {
             covered: Minutes::ZERO,
         }),
         shown: bytes(9_000_000_000_000),
+        held_back: None,
     };
     let mut account = |number: usize| AccountStanding {
         first_seen: now(),

@@ -275,7 +275,7 @@ async fn disk(accounts: usize, parts: &Parts) {
 }
 
 fn rules() -> Rules {
-    Rules { zone: BillingZone::parse("UTC").expect("a zone"), max_gap: Seconds::hours(26) }
+    Rules { zone: BillingZone::parse("UTC").expect("a zone"), max_gap: Seconds::hours(26), max_rate: None }
 }
 
 fn backend() -> BackendId {

@@ -88,8 +88,11 @@ async fn polls(answers: &[bytes::Bytes]) {
     let lease = store.take_lease(&id, "proxmox", "bench", at(0), Seconds::hours(9999)).await;
     let lease = lease.expect("a lease").expect("free");
     let mut loaded = store.load(&id, None).await.expect("a book");
-    let rules =
-        Rules { zone: BillingZone::parse("Europe/Warsaw").expect("a zone"), max_gap: Seconds::hours(26) };
+    let rules = Rules {
+        zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
+        max_gap: Seconds::hours(26),
+        max_rate: None,
+    };
     let (mut reading, mut settling, mut committing) = (Vec::new(), Vec::new(), Vec::new());
     for step in 0..runs {
         let mut harvest = Harvest::new();

@@ -177,9 +177,9 @@ impl Config {
         })
     }
 
-    /// The rules readings are settled by.
+    /// The rules readings are settled by; a backend may add a `max_rate` of its own.
     pub fn rules(&self) -> Rules {
-        Rules { zone: self.zone, max_gap: self.max_age() }
+        Rules { zone: self.zone, max_gap: self.max_age(), max_rate: None }
     }
 
     /// How old a number may be before it is withheld.

@@ -292,6 +292,27 @@ impl std::str::FromStr for Size {
     }
 }
 
+/// Bytes in a second, written as a size and `/s`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate(pub u64);
+
+impl std::str::FromStr for Rate {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Rate, String> {
+        let size = text.strip_suffix("/s").and_then(|size| size.trim().parse::<Size>().ok());
+        let rate = size.filter(|size| size.0 > 0).map(|size| Rate(size.0));
+        rate.ok_or_else(|| format!("{text:?} is not a rate; write a size in a second, like \"10 GB/s\""))
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rate, D::Error> {
+        let text = String::deserialize(deserializer)
+            .map_err(|_| de::Error::custom("expected a rate in quotes, like \"10 GB/s\""))?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
         let text = String::deserialize(deserializer)

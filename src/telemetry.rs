@@ -64,6 +64,7 @@ struct Inner {
     switch_delay: HistogramVec,
     unmapped: IntGaugeVec,
     unmetered: IntGaugeVec,
+    held_back: IntGaugeVec,
     whmcs_last_fetch: IntGaugeVec,
     whmcs_fetches: IntCounterVec,
     whmcs_withheld: IntGaugeVec,
@@ -155,6 +156,11 @@ impl Telemetry {
                 "whmeter_unmetered_services",
                 "Active or suspended services of WHMCS that have no account on any panel of their server.",
                 &["server"],
+            ),
+            held_back: own.gauge(
+                "whmeter_held_back_meters",
+                "Meters of accounts whose readings jump further than max_rate allows, and are not believed yet.",
+                &["backend"],
             ),
             whmcs_last_fetch: own.gauge(
                 "whmeter_whmcs_last_fetch_timestamp_seconds",
@@ -261,6 +267,11 @@ impl Telemetry {
     /// Shows how many living services of a WHMCS server have no account.
     pub fn unmetered(&self, server: i64, services: usize) {
         self.inner.unmetered.with_label_values(&[&server.to_string()]).set(count(services));
+    }
+
+    /// Shows how many meters of a backend are held back.
+    pub fn held_back(&self, backend: &BackendId, meters: usize) {
+        self.inner.held_back.with_label_values(&[backend.as_str()]).set(count(meters));
     }
 
     /// Counts an attempt to deliver: `delivered`, `failed` (tried again) or `gave_up`.

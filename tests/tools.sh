@@ -21,13 +21,20 @@ go_tool() { # name module
 }
 
 debian() { # command package
-    command -v "$1" >/dev/null && return 0
+    command -v "$1" >/dev/null || debian_package "$2"
+}
+
+php_extension() { # extension package
+    command -v php >/dev/null && php -m | grep -ix "$1" >/dev/null || debian_package "$2"
+}
+
+debian_package() { # package
     command -v apt-get >/dev/null && [ "$(id -u)" = 0 ] || return 1
-    say "installing $2"
+    say "installing $1"
     # The packages start services of their own; the tests run theirs.
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
-    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "$2"; } \
-        >"$tools/$2.log" 2>&1
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "$1"; } \
+        >"$tools/$1.log" 2>&1
     local ended=$?
     rm -f /usr/sbin/policy-rc.d
     return $ended
@@ -47,6 +54,9 @@ debian promtool prometheus || missing+=(prometheus)
 # Alertmanager and amtool.
 debian amtool prometheus-alertmanager || missing+=(prometheus-alertmanager)
 debian php php-cli || missing+=(php)
+php_extension curl php-curl || missing+=(php-curl)
+php_extension dom php-xml || missing+=(php-xml)
+debian chromium chromium || missing+=(chromium)
 debian /usr/lib/postgresql/*/bin/initdb postgresql || missing+=(postgresql)
 debian mariadbd mariadb-server || missing+=(mariadb)
 python_package minio minio==7.2.20 || missing+=("python minio client")

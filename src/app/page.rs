@@ -62,6 +62,9 @@ impl App {
     async fn show_accounts(&self, state: &BackendState) -> Result<(), StoreError> {
         let standing = self.store.standing(state).await?;
         self.show_mapping(&standing);
+        let series = standing.accounts.values().flat_map(|account| &account.series);
+        let held_back = series.filter(|series| series.held_back.is_some()).count();
+        self.telemetry.held_back(&standing.backend, held_back);
         let (exposition, now) = (self.exposition.clone(), self.clock.now());
         let rendering = tokio::task::spawn_blocking(move || {
             exposition.update(&standing, now);

@@ -1,10 +1,11 @@
-//! A correction by hand, under the same lease as a poll.
+//! What an operator says of the numbers, under the same lease as a poll: corrections, and that what was held
+//! back is true.
 
 use super::poll::Heartbeat;
 use super::{Collector, Metered};
 use crate::domain::{BillingPeriod, Bytes, Seconds};
-use crate::metering::{Adjustment, CannotAdjust, adjust};
-use crate::store::{StoreError, UsageQuery};
+use crate::metering::{Acceptance, Adjustment, CannotAdjust, Correction, NothingHeldBack, accept, adjust};
+use crate::store::{Lease, Loaded, StoreError, UsageQuery};
 
 /// How long a correction may hold the lease.
 const LEASE: Seconds = Seconds::new(60);
@@ -15,6 +16,9 @@ pub enum AdjustError {
     /// It makes no sense.
     #[error(transparent)]
     Cannot(#[from] CannotAdjust),
+    /// There is nothing to accept.
+    #[error(transparent)]
+    Nothing(#[from] NothingHeldBack),
     /// The day has less than is to be taken from it.
     #[error("the day has only {0} bytes")]
     TooLittle(Bytes),
@@ -33,6 +37,50 @@ impl Collector {
         metered: &Metered,
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
+        self.correct(metered, async |lease, loaded| {
+            let (before, after) = self.day_of(metered, adjustment).await?;
+            let settled = adjust(&loaded.book, adjustment, self.clock.now())?;
+            let correction = Correction::Adjusted(adjustment.clone());
+            self.store.commit_correction(lease, loaded, &correction, settled, self.clock.now()).await?;
+            Ok((before, after))
+        })
+        .await
+    }
+
+    /// Believes the next reading of a meter that is held back, whatever it says.
+    pub async fn accept(&self, metered: &Metered, acceptance: &Acceptance) -> Result<(), AdjustError> {
+        self.correct(metered, async |lease, loaded| {
+            let settled = accept(&loaded.book, acceptance, self.clock.now())?;
+            let correction = Correction::Accepted(acceptance.clone());
+            self.store.commit_correction(lease, loaded, &correction, settled, self.clock.now()).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// What the day has before and after a correction.
+    async fn day_of(
+        &self,
+        metered: &Metered,
+        adjustment: &Adjustment,
+    ) -> Result<(Bytes, Bytes), AdjustError> {
+        let query = UsageQuery {
+            backend: Some(metered.id.clone()),
+            account: Some(adjustment.account.clone()),
+            meter: Some(adjustment.meter),
+        };
+        let day = BillingPeriod::new(adjustment.day, adjustment.day.next());
+        let days = self.store.days(&query, day.map_err(|_| CannotAdjust::OutOfRange)?).await?;
+        let before = days.first().map_or(Bytes::ZERO, |point| point.amount);
+        let after = Bytes::from_wide(before.wide() + adjustment.amount);
+        Ok((before, after.map_err(|_| AdjustError::TooLittle(before))?))
+    }
+
+    async fn correct<T>(
+        &self,
+        metered: &Metered,
+        make: impl AsyncFnOnce(&Lease, &mut Loaded) -> Result<T, AdjustError>,
+    ) -> Result<T, AdjustError> {
         let mut last = metered.last.lock().await;
         let mut tries = 0;
         let lease = loop {
@@ -50,26 +98,9 @@ impl Collector {
         let _heart = Heartbeat::start(self, lease.clone());
         let outcome = async {
             let mut loaded = self.store.load(&metered.id, last.loaded.take()).await?;
-            let query = UsageQuery {
-                backend: Some(metered.id.clone()),
-                account: Some(adjustment.account.clone()),
-                meter: Some(adjustment.meter),
-            };
-            let days = self
-                .store
-                .days(
-                    &query,
-                    BillingPeriod::new(adjustment.day, adjustment.day.next())
-                        .map_err(|_| CannotAdjust::OutOfRange)?,
-                )
-                .await?;
-            let before = days.first().map_or(Bytes::ZERO, |point| point.amount);
-            let after = Bytes::from_wide(before.wide() + adjustment.amount);
-            let after = after.map_err(|_| AdjustError::TooLittle(before))?;
-            let settled = adjust(&loaded.book, adjustment, self.clock.now())?;
-            self.store.commit_adjustment(&lease, &mut loaded, adjustment, settled, self.clock.now()).await?;
+            let made = make(&lease, &mut loaded).await?;
             last.loaded = Some(loaded);
-            Ok((before, after))
+            Ok(made)
         };
         let outcome = outcome.await;
         if let Err(error) = self.store.release_lease(&lease).await {

@@ -10,8 +10,8 @@ use tokio::sync::Mutex;
 
 use super::timetable::Schedule;
 use crate::backends::{Backend, Kind};
-use crate::domain::{AccountName, BackendId, Seconds, Timestamp};
-use crate::settings::SettingsError;
+use crate::domain::{AccountName, BackendId, Bytes, Seconds, Timestamp};
+use crate::settings::{Rate, SettingsError};
 use crate::store::Loaded;
 
 /// The keys every backend's section has, whatever its kind.
@@ -31,6 +31,9 @@ pub struct CommonSettings {
     /// How long after a period's end it may be billed: panels tell some things late.
     #[serde(default = "two_days")]
     pub settle_hours: u32,
+    /// The most one account can move or store in a second; what jumps further is held back.
+    #[serde(default)]
+    pub max_rate: Option<Rate>,
     /// Only these accounts, as globs; all when empty.
     #[serde(default)]
     pub account_include: Vec<String>,
@@ -62,6 +65,8 @@ pub struct Metered {
     pub keep_days: Option<u32>,
     /// How long after a period's end it may be billed.
     pub settle: Seconds,
+    /// The most one account can move or store in a second.
+    pub max_rate: Option<Bytes>,
     /// The panel.
     pub backend: Arc<dyn Backend>,
     pub(super) schedule: Schedule,
@@ -95,12 +100,14 @@ impl Metered {
             let key = key.to_string();
             move |problem: String| SettingsError::new(key, problem)
         };
+        let max_rate = common.max_rate.map(|rate| Bytes::new(rate.0));
         Ok(Metered {
             id: BackendId::new(&common.name).map_err(|error| wrong("name")(error.to_string()))?,
             kind,
             whmcs_server: common.whmcs_server,
             keep_days: common.keep_days,
             settle: Seconds::hours(common.settle_hours.into()),
+            max_rate: max_rate.transpose().map_err(|error| wrong("max_rate")(error.to_string()))?,
             backend: Arc::from(backend),
             schedule: common.every.parse().map_err(wrong("every"))?,
             budget: POLL_BUDGET,

@@ -9,7 +9,7 @@ use super::metered::{LastTime, Metered};
 use super::{Collector, PollError, PollReport};
 use crate::backends::{Ask, BackendError, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
-use crate::metering::{Noted, settle};
+use crate::metering::{Noted, Rules, settle};
 use crate::store::{JudgedPoll, Lease, Loaded, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
 
@@ -110,7 +110,7 @@ impl Collector {
         };
         (last.refusals, last.not_before) = (0, None);
         report.count(&harvest);
-        let rules = self.rules;
+        let rules = Rules { max_rate: metered.max_rate, ..self.rules };
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
         let (limits, channels) = self.limits();
         let sold = Sold::of(&self.store, &metered.id, metered.whmcs_server).await?;

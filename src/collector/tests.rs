@@ -28,8 +28,11 @@ impl Backend for Counting {
 
 async fn replica(folder: &Path, now: i64, asked: &Arc<AtomicUsize>) -> Collector {
     let store = Store::open(StoreSettings::default(), folder).await.expect("a store");
-    let rules =
-        Rules { zone: BillingZone::parse("Europe/Warsaw").expect("a zone"), max_gap: Seconds::hours(26) };
+    let rules = Rules {
+        zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
+        max_gap: Seconds::hours(26),
+        max_rate: None,
+    };
     let (polled, _) = mpsc::unbounded_channel();
     let clock = Clock::Fixed(Timestamp::new(now).expect("in range"));
     let collector = Collector::new(store, clock, rules, Telemetry::new(), polled);

@@ -187,6 +187,13 @@ impl<'a> Desk<'a> {
                 "nothing was read of it in this period, which is not nothing used".into(),
             );
         };
+        let held_back = account.meter(price.rule.meter).and_then(|series| series.held_back);
+        if let Some(since) = held_back.filter(|_| !used.is_complete) {
+            return Verdict::Withheld(format!(
+                "readings since {since} jump further than can be and are held back: `whmeter adjust … --accept` \
+                 takes them in, if they are true"
+            ));
+        }
         let sold = match sold {
             Some(Allowed::UpTo(limit)) => Sold::UpTo(limit),
             Some(Allowed::Unlimited) => Sold::Unlimited,

@@ -5,6 +5,7 @@ use litemap::LiteMap;
 use super::book::{Book, MonthToDate, SeriesBook};
 use super::change::{DayChange, SeriesChange, Settled};
 use super::note::{Note, Noted};
+use super::plausible::{Acceptance, accept};
 use crate::domain::{AccountName, ByteMinutes, Bytes, Meter, Minutes, Nature, Source, Timestamp, UsageDay};
 
 /// A correction.
@@ -22,6 +23,26 @@ pub struct Adjustment {
     pub author: String,
     /// Why.
     pub reason: String,
+}
+
+/// What an operator has said: a record of its own in the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Correction {
+    /// Bytes added to a day, or taken from it.
+    Adjusted(Adjustment),
+    /// What was held back is true.
+    Accepted(Acceptance),
+}
+
+impl Correction {
+    /// Makes it again. It was possible once; where it is not any more nothing of it is left.
+    pub fn settle(&self, book: &Book, at: Timestamp) -> Settled {
+        let settled = match self {
+            Correction::Adjusted(adjustment) => adjust(book, adjustment, at).ok(),
+            Correction::Accepted(acceptance) => accept(book, acceptance, at).ok(),
+        };
+        settled.unwrap_or_else(|| Settled { last_look: book.last_look, ..Settled::default() })
+    }
 }
 
 /// Why a correction cannot be made.
@@ -49,20 +70,15 @@ pub fn adjust(book: &Book, adjustment: &Adjustment, at: Timestamp) -> Result<Set
     let sum = |so_far: Bytes| Bytes::from_wide(so_far.wide() + amount).map_err(|_| CannotAdjust::OutOfRange);
     let total = sum(before.total)?;
     let change = SeriesChange {
-        account: account.clone(),
-        meter: *meter,
-        at: before.at,
-        level: before.level,
         month: month(before, *day, sum)?,
         total,
         shown: before.shown.max(total),
-        baselines: Vec::new(),
-        periods: Vec::new(),
         days: LiteMap::from_iter([(*day, DayChange { added: *amount, ..DayChange::default() })]),
+        ..SeriesChange::unmoved(account, *meter, before)
     };
     let note = Note::Adjusted { amount: *amount, author: author.clone(), reason: reason.clone() };
     let noted = Noted { account: account.clone(), meter: *meter, source: Source::default(), at, note };
-    Ok(Settled { changes: vec![change], notes: vec![noted], last_look: book.last_look })
+    Ok(Settled { changes: vec![change], notes: vec![noted], last_look: book.last_look, max_rate: None })
 }
 
 /// The running month after it: only a correction of that month, or of a newer one, moves it.

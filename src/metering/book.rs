@@ -37,6 +37,17 @@ pub struct SeriesBook {
     pub total: Bytes,
     /// The largest `total` ever: what a counter that must never fall shows.
     pub shown: Bytes,
+    /// Readings that jump further than can be: nothing is believed before somebody has looked.
+    pub implausible: Option<Implausible>,
+}
+
+/// Readings held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Implausible {
+    /// When the first of them was measured.
+    pub since: Timestamp,
+    /// Whether an operator has said that they are true: the next reading is believed.
+    pub accepted: bool,
 }
 
 /// A level and when it was measured.

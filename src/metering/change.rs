@@ -2,7 +2,7 @@
 
 use litemap::LiteMap;
 
-use super::book::{Baseline, Book, LevelBelief, MonthToDate, PeriodBelief};
+use super::book::{Baseline, Book, Implausible, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
 use super::note::{Note, Noted};
 use crate::domain::{
     AccountName, BillingZone, ByteMinutes, Bytes, Meter, Minutes, Seconds, Source, Span, Timestamp, UsageDay,
@@ -16,6 +16,9 @@ pub struct Rules {
     /// How long a level is carried on, and a counter's growth across a midnight still told apart by
     /// day. What lies further apart is a gap.
     pub max_gap: Seconds,
+    /// The most an account can move or store in a second; what jumps further is held back. `None` holds
+    /// nothing back.
+    pub max_rate: Option<Bytes>,
 }
 
 /// What a poll changed.
@@ -27,6 +30,8 @@ pub struct Settled {
     pub notes: Vec<Noted>,
     /// When the whole list of accounts was last seen.
     pub last_look: Option<Timestamp>,
+    /// The rate that jumps were held back by.
+    pub max_rate: Option<Bytes>,
 }
 
 /// What changed of one series: its beliefs after the poll, and what was added to its days.
@@ -50,8 +55,29 @@ pub struct SeriesChange {
     pub baselines: Vec<(Source, Baseline)>,
     /// The period totals that changed.
     pub periods: Vec<((Source, Span), PeriodBelief)>,
+    /// Readings held back.
+    pub implausible: Option<Implausible>,
     /// What was added to each day.
     pub days: LiteMap<UsageDay, DayChange>,
+}
+
+impl SeriesChange {
+    /// A series as it is believed to be, changed in nothing.
+    pub(super) fn unmoved(account: &AccountName, meter: Meter, before: &SeriesBook) -> SeriesChange {
+        SeriesChange {
+            account: account.clone(),
+            meter,
+            at: before.at,
+            level: before.level,
+            month: before.month,
+            total: before.total,
+            shown: before.shown,
+            implausible: before.implausible,
+            baselines: Vec::new(),
+            periods: Vec::new(),
+            days: LiteMap::new(),
+        }
+    }
 }
 
 /// What a poll added to a day point.
@@ -97,6 +123,7 @@ impl Book {
             series.month = change.month;
             series.total = change.total;
             series.shown = change.shown;
+            series.implausible = change.implausible;
             series.baselines.extend(change.baselines);
             series.periods.extend(change.periods);
         }

@@ -10,6 +10,7 @@ mod counter;
 mod level;
 mod note;
 mod period;
+mod plausible;
 mod settle;
 mod share;
 mod uptime;
@@ -21,8 +22,11 @@ mod properties;
 #[cfg(test)]
 mod runs;
 
-pub use adjust::{Adjustment, CannotAdjust, adjust};
-pub use book::{AccountBook, Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
+pub use adjust::{Adjustment, CannotAdjust, Correction, adjust};
+pub use book::{
+    AccountBook, Baseline, Book, Doubt, Implausible, LevelBelief, MonthToDate, PeriodBelief, SeriesBook,
+};
 pub use change::{DayChange, Rules, SeriesChange, Settled};
 pub use note::{Note, Noted};
+pub use plausible::{Acceptance, NothingHeldBack, accept};
 pub use settle::settle;

@@ -77,6 +77,25 @@ pub enum Note {
     Contradiction,
     /// A sum beyond what can be stored; the reading is not believed.
     TooLarge,
+    /// It grew by `amount` since the last reading believed, where at most `allowed` can be: held back until
+    /// somebody has looked.
+    Implausible {
+        /// The growth.
+        amount: Bytes,
+        /// The most that can be.
+        allowed: Bytes,
+        /// The last reading believed.
+        since: Timestamp,
+    },
+    /// What was held back is not said any more; what is said now can be.
+    PlausibleAgain,
+    /// Somebody has looked at what was held back, and says that it is true.
+    Accepted {
+        /// Who.
+        author: String,
+        /// Why.
+        reason: String,
+    },
     /// Somebody has corrected a day by hand.
     Adjusted {
         /// Bytes added, or taken away.
@@ -120,6 +139,9 @@ impl Note {
             Note::ClockAhead { .. } => "clock_ahead",
             Note::Contradiction => "contradiction",
             Note::TooLarge => "too_large",
+            Note::Implausible { .. } => "implausible",
+            Note::PlausibleAgain => "plausible_again",
+            Note::Accepted { .. } => "accepted",
             Note::Adjusted { .. } => "adjusted",
         }
     }
@@ -156,6 +178,14 @@ impl fmt::Display for Note {
             Note::ClockAhead { at } => write!(f, "the panel's clock is ahead: it says {at}"),
             Note::Contradiction => f.write_str("two different answers for one instant; neither believed"),
             Note::TooLarge => f.write_str("sum too large to store; reading not believed"),
+            Note::Implausible { amount, allowed, since } => write!(
+                f,
+                "grew by {amount} B since {since}, where max_rate allows {allowed} B; held back: look at the panel, then `whmeter adjust … --accept` if it is true"
+            ),
+            Note::PlausibleAgain => f.write_str("what was held back is not said any more"),
+            Note::Accepted { author, reason } => {
+                write!(f, "what was held back is accepted by {author}: {reason}")
+            }
             Note::Adjusted { amount, author, reason } => {
                 write!(f, "corrected by {amount:+} B by {author}: {reason}")
             }

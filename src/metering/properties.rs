@@ -47,7 +47,11 @@ impl Ledger {
 
 pub(super) fn rules() -> Rules {
     // A zone with clock changes, so that days of 23 and 25 hours come up.
-    Rules { zone: BillingZone::parse("Europe/Warsaw").expect("a zone"), max_gap: Seconds::hours(26) }
+    Rules {
+        zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
+        max_gap: Seconds::hours(26),
+        max_rate: None,
+    }
 }
 
 pub(super) fn name() -> AccountName {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use litemap::LiteMap;
 
-use super::book::{Baseline, Book, MonthToDate, PeriodBelief, SeriesBook};
+use super::book::{Baseline, Book, Implausible, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
 use super::change::{DayChange, Effects, Rules, SeriesChange, Settled};
 use super::counter::{Count, Known, Step};
 use super::level::settle_level;
 use super::note::{Note, Noted};
 use super::period::revise;
+use super::plausible::{Believed, Jump, jump};
 use super::share::share;
 use crate::domain::{
     AccountName, ByteMinutes, Bytes, Harvest, Meter, Minutes, Nature, Reading, Seconds, Source, Span,
@@ -19,7 +20,7 @@ use crate::domain::{
 /// Settles one harvest, asked for at `now`. Readings of one harvest may come in any order; the same
 /// harvest twice changes nothing the second time.
 pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> Settled {
-    let mut settled = Settled { last_look: book.last_look, ..Settled::default() };
+    let mut settled = Settled { last_look: book.last_look, max_rate: rules.max_rate, ..Settled::default() };
     for (account, harvested) in harvest.accounts() {
         let mut by_meter: LiteMap<Meter, Vec<&Reading>> = LiteMap::new();
         for (meter, reading) in &harvested.readings {
@@ -51,6 +52,22 @@ fn order(reading: &Reading) -> (Timestamp, &str, Option<Span>, Bytes) {
     }
 }
 
+impl Believed for SettlingSeries<'_> {
+    fn level(&self) -> Option<LevelBelief> {
+        self.after.level
+    }
+
+    fn baseline(&self, source: &Source) -> Option<Baseline> {
+        let so_far = self.baselines.get(source).copied();
+        so_far.or_else(|| self.before?.baselines.get(source).copied())
+    }
+
+    fn total_of(&self, source: &Source, span: Span) -> Option<&PeriodBelief> {
+        let key = (source.clone(), span);
+        self.periods.get(&key).or_else(|| self.before?.periods.get(&key))
+    }
+}
+
 struct SettlingSeries<'a> {
     after: SeriesBook,
     baselines: LiteMap<Source, Baseline>,
@@ -76,6 +93,7 @@ impl<'a> SettlingSeries<'a> {
             month: before.month,
             total: before.total,
             shown: before.shown,
+            implausible: before.implausible,
             ..SeriesBook::default()
         });
         SettlingSeries {
@@ -95,6 +113,9 @@ impl<'a> SettlingSeries<'a> {
     fn readings(&mut self, readings: &[&Reading], whole: bool) {
         for together in readings.chunk_by(|a, b| a.at() == b.at()) {
             let at = self.believable(together[0].at());
+            if self.is_held_back(together, at) {
+                continue;
+            }
             let mut known = if whole { Known::All } else { Known::Nothing };
             for reading in together {
                 known = known.min(match reading {
@@ -123,6 +144,29 @@ impl<'a> SettlingSeries<'a> {
         }
     }
 
+    /// Whether readings of one instant jump further than can be, and nobody has said that they are true.
+    /// Nothing of the series is believed then: what it did meanwhile is in the next reading that is.
+    fn is_held_back(&mut self, together: &[&Reading], at: Timestamp) -> bool {
+        let held = self.after.implausible;
+        match jump(self, held, self.last_look, together, at, self.rules) {
+            Some(jump) if held.is_none_or(|held| !held.accepted) => {
+                if held.is_none() {
+                    let Jump { source, amount, allowed, since } = jump;
+                    self.effects.note(&source, at, Note::Implausible { amount, allowed, since });
+                    self.after.implausible = Some(Implausible { since: at, accepted: false });
+                }
+                true
+            }
+            _ => {
+                if held.is_some_and(|held| !held.accepted) {
+                    self.effects.note(&Source::default(), at, Note::PlausibleAgain);
+                }
+                self.after.implausible = None;
+                false
+            }
+        }
+    }
+
     /// A time in our future is the panel's clock being wrong: it measured when we asked, at the latest.
     fn believable(&mut self, at: Timestamp) -> Timestamp {
         if at > self.now {
@@ -136,8 +180,7 @@ impl<'a> SettlingSeries<'a> {
     }
 
     fn counter(&mut self, source: &Source, count: Count) -> Known {
-        let so_far = self.baselines.get(source).copied();
-        let believed = so_far.or_else(|| self.before?.baselines.get(source).copied());
+        let believed = self.baseline(source);
         let step = match believed {
             Some(baseline) => count.after(baseline),
             None => count.first(self.last_look),
@@ -180,7 +223,7 @@ impl<'a> SettlingSeries<'a> {
 
     fn period(&mut self, source: &Source, span: Span, at: Timestamp, total: Bytes) {
         let key = (source.clone(), span);
-        let believed = self.periods.get(&key).or_else(|| self.before?.periods.get(&key));
+        let believed = self.total_of(source, span);
         let first_time = believed.is_none();
         let seen = believed.map_or(span.start(), |belief| belief.at);
         let revision = revise(believed, span, at, total, self.rules.zone);
@@ -221,7 +264,8 @@ impl<'a> SettlingSeries<'a> {
         let mut days = self.effects.days;
         days.retain(|_, change| *change != DayChange::default());
         let moved = self.before.is_none_or(|before| {
-            (before.at, before.level, before.total) != (self.after.at, self.after.level, self.after.total)
+            (before.at, before.level, before.total, before.implausible)
+                != (self.after.at, self.after.level, self.after.total, self.after.implausible)
         });
         if moved || !days.is_empty() || !self.baselines.is_empty() || !self.periods.is_empty() {
             settled.changes.push(SeriesChange {
@@ -232,6 +276,7 @@ impl<'a> SettlingSeries<'a> {
                 month: self.after.month,
                 total: self.after.total,
                 shown: self.after.shown,
+                implausible: self.after.implausible,
                 baselines: self.baselines.into_tuple_vec(),
                 periods: self.periods.into_iter().collect(),
                 days,

@@ -106,7 +106,8 @@ impl Store {
         by_id: &HashMap<i64, AccountName>,
     ) -> Result<HashMap<i64, (AccountName, Meter, SeriesBook)>, StoreError> {
         let sql = "SELECT s.account, s.id, s.meter, s.at, s.level, s.level_at, s.month, s.month_amount,
-            s.month_estimated, s.month_held_peta, s.month_held_rest, s.month_covered, s.total, s.shown
+            s.month_estimated, s.month_held_peta, s.month_held_rest, s.month_covered, s.total, s.shown,
+            s.implausible_at, s.implausible_accepted
             FROM series s JOIN account a ON a.id = s.account WHERE a.backend = ?";
         let mut by_series = HashMap::new();
         for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {

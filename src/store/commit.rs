@@ -14,7 +14,7 @@ use super::services::MappedTo;
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Month, Reason, Timestamp};
-use crate::metering::{Adjustment, Settled};
+use crate::metering::{Correction, Settled};
 use crate::quota::{Channel, Decided};
 
 /// A poll ready to be committed.
@@ -80,11 +80,11 @@ impl Store {
 
     /// Writes a correction under the lease, by the same way as a poll: days, month, and its own entry in the
     /// journal.
-    pub async fn commit_adjustment(
+    pub async fn commit_correction(
         &self,
         lease: &Lease,
         loaded: &mut Loaded,
-        adjustment: &Adjustment,
+        correction: &Correction,
         settled: Settled,
         at: Timestamp,
     ) -> Result<Committed, StoreError> {
@@ -96,7 +96,7 @@ impl Store {
         let harvest = Harvest::new();
         let judged = JudgedPoll::default();
         let poll = Poll { at, kind: &kind, harvest: &harvest, settled, reach: Reach::History, judged };
-        self.commit_with(lease, loaded, poll, Some(adjustment)).await
+        self.commit_with(lease, loaded, poll, Some(correction)).await
     }
 
     async fn commit_with(
@@ -104,7 +104,7 @@ impl Store {
         lease: &Lease,
         loaded: &mut Loaded,
         poll: Poll<'_>,
-        adjustment: Option<&Adjustment>,
+        correction: Option<&Correction>,
     ) -> Result<Committed, StoreError> {
         let accounts = changed_accounts(loaded, &poll);
         let before = loaded.version;
@@ -112,7 +112,7 @@ impl Store {
         let quiet = accounts.is_empty() && poll.settled.changes.is_empty() && verdicts.is_empty();
         let version = if quiet { before } else { before + 1 };
         let body = trace_span!("journal")
-            .in_scope(|| body_of(poll.harvest, &poll.settled, loaded.book.last_look, poll.at, adjustment))?;
+            .in_scope(|| body_of(poll.harvest, &poll.settled, loaded.book.last_look, poll.at, correction))?;
 
         let mut tx = self.begin_write().await?;
         let last = self.claim_version(&mut tx, lease, before).await?;

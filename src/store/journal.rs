@@ -10,8 +10,8 @@ use sqlx::AnyConnection;
 
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
-use crate::domain::{AccountName, BackendId, Harvest, Meter, Timestamp, UsageDay};
-use crate::metering::{Adjustment, Book, DayChange, Rules, Settled, adjust, settle};
+use crate::domain::{AccountName, BackendId, Bytes, Harvest, Meter, Timestamp, UsageDay};
+use crate::metering::{Book, Correction, DayChange, Rules, Settled, settle};
 
 mod belief;
 mod body;
@@ -37,8 +37,10 @@ pub struct JournalEntry {
     pub harvest: Harvest,
     /// What was made of it.
     pub made: Vec<Made>,
+    /// The rate that jumps were held back by then.
+    pub max_rate: Option<Bytes>,
     /// The correction it is, where it is no poll.
-    pub adjusted: Option<Adjustment>,
+    pub corrected: Option<Correction>,
     /// Why the poll failed, where it did: reason and words.
     pub failed: Option<(String, String)>,
 }
@@ -46,11 +48,12 @@ pub struct JournalEntry {
 impl JournalEntry {
     /// Settles it again: a poll by what the panel said, a correction by what was asked for.
     pub fn settled(&self, book: &Book, rules: &Rules) -> Settled {
-        match &self.adjusted {
-            // It was possible once; where it is not any more nothing of it is left, which replay shows.
-            Some(adjustment) => adjust(book, adjustment, self.at)
-                .unwrap_or_else(|_| Settled { last_look: book.last_look, ..Settled::default() }),
-            None => settle(book, &self.harvest, self.at, rules),
+        match &self.corrected {
+            Some(correction) => correction.settle(book, self.at),
+            None => {
+                let rules = Rules { max_rate: self.max_rate, ..*rules };
+                settle(book, &self.harvest, self.at, &rules)
+            }
         }
     }
 }

@@ -119,7 +119,7 @@ impl Store {
             ChangedSeries { id, account, new, change }
         });
         let series: Vec<ChangedSeries<'c>> = numbered.collect();
-        const REST: [(&str, super::dialect::Merge); 14] = [
+        const REST: [(&str, super::dialect::Merge); 16] = [
             ("account", Keep),
             ("meter", Keep),
             ("at", Replace),
@@ -133,6 +133,8 @@ impl Store {
             ("month_covered", Replace),
             ("total", Replace),
             ("shown", Replace),
+            ("implausible_at", Replace),
+            ("implausible_accepted", Replace),
             ("changed", Replace),
         ];
         let cells = series.iter().map(|series| series_cells(series, version));
@@ -260,7 +262,7 @@ fn account_cells(
     ]
 }
 
-fn series_cells(series: &ChangedSeries<'_>, version: i64) -> Result<[Cell; 15], StoreError> {
+fn series_cells(series: &ChangedSeries<'_>, version: i64) -> Result<[Cell; 17], StoreError> {
     let change = series.change;
     let month = change.month;
     let [peta, rest] = held_cells(month.map(|month| month.held).unwrap_or_default())?;
@@ -279,6 +281,8 @@ fn series_cells(series: &ChangedSeries<'_>, version: i64) -> Result<[Cell; 15], 
         (month.map(|month| month.covered.get()).unwrap_or_default() as i64).into(),
         change.total.into(),
         change.shown.into(),
+        change.implausible.map(|held| held.since).into(),
+        change.implausible.map(|held| held.accepted).into(),
         version.into(),
     ])
 }

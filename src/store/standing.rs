@@ -12,7 +12,7 @@ use super::services::{MappedTo, ServiceRef, mapped_columns};
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
 use crate::domain::{AccountName, BackendId, Bytes, Mapping, Meter, Month, Policy, Timestamp};
-use crate::metering::{AccountBook, MonthToDate, SeriesBook};
+use crate::metering::{AccountBook, Implausible, MonthToDate, SeriesBook};
 
 /// Version and acts together: what tells one standing of a backend from another.
 pub type Stamp = (i64, i64);
@@ -83,6 +83,8 @@ pub struct SeriesStanding {
     pub month: Option<MonthToDate>,
     /// What a counter that must never fall shows: all bytes settled since first sight.
     pub shown: Bytes,
+    /// Since when its readings are held back because they jump further than can be.
+    pub held_back: Option<Timestamp>,
 }
 
 /// How the polls of a backend go.
@@ -193,7 +195,8 @@ pub(super) fn policy(name: Option<String>) -> Result<Option<Policy>, StoreError>
     name.map(known).transpose()
 }
 
-/// A series' row: id, meter, at, level, level_at, the month's six columns, total, shown.
+/// A series' row: id, meter, at, level, level_at, the month's six columns, total, shown, implausible_at,
+/// implausible_accepted.
 pub(super) fn series_columns(columns: &mut Columns<'_>) -> Result<(i64, Meter, SeriesBook), StoreError> {
     let id = columns.int()?;
     let meter: Meter = columns.text()?.parse().map_err(|error| StoreError::corrupt(error, "a meter"))?;
@@ -201,7 +204,11 @@ pub(super) fn series_columns(columns: &mut Columns<'_>) -> Result<(i64, Meter, S
     let level = level_belief(columns.maybe_bytes()?, columns.maybe_time()?);
     let month = month_to_date(columns)?;
     let (total, shown) = (columns.bytes()?, columns.bytes()?);
-    Ok((id, meter, SeriesBook { at, level, month, total, shown, ..SeriesBook::default() }))
+    let implausible = match (columns.maybe_time()?, columns.maybe_int()?) {
+        (Some(since), accepted) => Some(Implausible { since, accepted: accepted == Some(1) }),
+        (None, _) => None,
+    };
+    Ok((id, meter, SeriesBook { at, level, month, total, shown, implausible, ..SeriesBook::default() }))
 }
 
 /// What the read side sees of a book's account.
@@ -213,6 +220,7 @@ pub(super) fn series_of(book: &AccountBook) -> Vec<SeriesStanding> {
             level: series.level.map(|belief| belief.level),
             month: series.month,
             shown: series.shown,
+            held_back: series.implausible.map(|held| held.since),
         })
     };
     book.iter().filter_map(seen).collect()
@@ -303,7 +311,8 @@ impl Store {
             accounts.insert(id, (name, standing, AccountBook::new()));
         }
         let series = "SELECT s.account, s.id, s.meter, s.at, s.level, s.level_at, s.month, s.month_amount,
-            s.month_estimated, s.month_held_peta, s.month_held_rest, s.month_covered, s.total, s.shown
+            s.month_estimated, s.month_held_peta, s.month_held_rest, s.month_covered, s.total, s.shown,
+            s.implausible_at, s.implausible_accepted
             FROM series s JOIN account a ON a.id = s.account WHERE a.backend = ? AND (a.changed > ?
             OR EXISTS (SELECT 1 FROM series x WHERE x.account = a.id AND x.changed > ?)
             OR EXISTS (SELECT 1 FROM policy p WHERE p.account = a.id AND p.acted > ?))";

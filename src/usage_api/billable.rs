@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::UsageApi;
 use super::asked::Asked;
-use super::routes::unavailable;
+use super::state::unavailable;
 use crate::domain::{Seconds, Timestamp};
 use crate::pricing::Tag;
 use crate::problem::Problem;

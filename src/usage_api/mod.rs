@@ -11,7 +11,9 @@ mod policy;
 mod recalculate;
 mod routes;
 mod services;
+mod state;
 mod tenants;
+mod terms;
 mod told;
 mod totals;
 

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asked::Asked;
-use super::routes::{accounts_of, unavailable};
+use super::routes::accounts_of;
+use super::state::unavailable;
 use super::{Recalculation, UsageApi};
 use crate::domain::{Policy, Timestamp};
 use crate::problem::Problem;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::UsageApi;
 use super::asked::Asked;
-use super::routes::unavailable;
+use super::state::unavailable;
 use crate::domain::{Bytes, Mapping, Meter, Service, Services};
 use crate::problem::Problem;
 
@@ -124,7 +124,9 @@ pub(super) async fn services_of(
         }
     }
     let metered = tenants.metered();
-    let stands = |service: &&Service| service.companion_of().is_some_and(|parent| metered.contains(&parent));
+    let stands = |service: &&Service| {
+        service.companion_of().is_some_and(|parent| metered.contains(&(parent, service.client)))
+    };
     mapped
         .extend(services.iter().filter(|service| service.is_live()).filter(stands).map(|service| service.id));
     let live = services.iter().filter(|service| service.is_live());

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use crate::domain::{AccountKey, AccountName, BackendId};
 use crate::store::{AccountStanding, Standing};
 
+/// The service a companion stands for, and its client: nobody is shown or billed what is another's.
+pub type Parent = (i64, i64);
+
 /// The tenants of one WHMCS server.
 #[derive(Clone, Debug, Default)]
 pub struct Tenants {
@@ -14,8 +17,8 @@ pub struct Tenants {
     own: Vec<Arc<Standing>>,
     /// The backends that companions may be about: all of them.
     all: Vec<Arc<Standing>>,
-    /// The server's companion services, by the service each stands for.
-    companions: HashMap<i64, String>,
+    /// The server's companion services, by what each stands for.
+    companions: HashMap<Parent, String>,
 }
 
 /// An account that a tenant is.
@@ -43,7 +46,7 @@ impl Tenants {
     }
 
     /// And with companions of services that any of `all` may meter.
-    pub fn with_companions(self, all: Vec<Arc<Standing>>, companions: HashMap<i64, String>) -> Tenants {
+    pub fn with_companions(self, all: Vec<Arc<Standing>>, companions: HashMap<Parent, String>) -> Tenants {
         Tenants { all, companions, ..self }
     }
 
@@ -71,9 +74,9 @@ impl Tenants {
     /// The accounts a tenant is or was: a service that moved leaves its history where it was.
     pub fn ever(&self, tenant: &str) -> Vec<Found<'_>> {
         let own = self.own.iter().filter_map(|standing| named(standing, tenant));
-        let parent = self.companions.iter().find(|(_, name)| *name == tenant).map(|(id, _)| *id);
-        let is_parents = |found: &Found<'_>| parent.is_some() && service_of(found) == parent;
-        let companions = accounts(if parent.is_some() { &self.all } else { &[] }).filter(is_parents);
+        let is_companion = self.companions.values().any(|name| name == tenant);
+        let parents = accounts(if is_companion { &self.all } else { &[] });
+        let companions = parents.filter(|found| self.companion(found) == Some(tenant));
         own.chain(companions).collect()
     }
 
@@ -84,8 +87,8 @@ impl Tenants {
     }
 
     /// The services that companions may stand for: those that have an account on some panel.
-    pub fn metered(&self) -> HashSet<i64> {
-        accounts(&self.all).filter_map(|found| service_of(&found)).collect()
+    pub fn metered(&self) -> HashSet<Parent> {
+        accounts(&self.all).filter_map(|found| parent_of(&found)).collect()
     }
 
     /// The backends whose accounts may be tenants.
@@ -94,7 +97,7 @@ impl Tenants {
     }
 
     fn companion(&self, found: &Found<'_>) -> Option<&str> {
-        self.companions.get(&service_of(found)?).map(String::as_str)
+        self.companions.get(&parent_of(found)?).map(String::as_str)
     }
 }
 
@@ -109,8 +112,8 @@ fn found<'a>(standing: &'a Standing, name: &'a AccountName, account: &'a Arc<Acc
     Found { backend: &standing.backend, name, account }
 }
 
-fn service_of(found: &Found<'_>) -> Option<i64> {
-    found.account.service().map(|service| service.id)
+fn parent_of(found: &Found<'_>) -> Option<Parent> {
+    found.account.service().map(|service| (service.id, service.client))
 }
 
 /// What WHMCS calls an account: the username of its service, in WHMCS's own spelling; the panel's name

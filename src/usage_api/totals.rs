@@ -173,7 +173,7 @@ mod tests {
             held: Default::default(),
             covered: Default::default(),
         };
-        SeriesStanding { meter, at, level: Some(amount), month: Some(month), shown: amount }
+        SeriesStanding { meter, at, level: Some(amount), month: Some(month), shown: amount, held_back: None }
     }
 
     fn account(series: Vec<SeriesStanding>) -> AccountStanding {

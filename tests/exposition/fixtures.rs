@@ -53,6 +53,7 @@ pub fn series(meter: Meter, when: i64, value: u64) -> SeriesStanding {
             covered: Minutes::ZERO,
         }),
         shown: bytes(value),
+        held_back: None,
     }
 }
 

@@ -6,7 +6,7 @@ use whmeter_simulators::growth::Traffic;
 use whmeter_simulators::panel::SimulatedPanel;
 
 use crate::support::panels::{NOW, section};
-use crate::support::program::Site;
+use crate::support::program::{Got, Site, free_port};
 
 const DAY: i64 = 86_400;
 
@@ -104,4 +104,56 @@ async fn never_10_a_correction_is_a_record_of_its_own_and_in_every_total() {
     assert_eq!(bytes(&site, later, "7-41").await, unchanged);
     site.at(later, &["verify"]).await.good();
     site.at(later, &["explain", "s3", "7-41", "traffic_out", "--month", "2026-11"]).await.good();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_jump_beyond_the_rate_is_held_back_until_somebody_has_looked() {
+    let panel = crate::start(4, ClockStart::Frozen(NOW)).await;
+    let keys = "whmcs_server = 12\nevery = \"31d\"\nmax_rate = \"10 MB/s\"";
+    let port = free_port();
+    let site = Site::new(&crate::house(port, "", "", &[section(&panel, "s3", keys)]));
+    let (clock, truth) = (&panel.knobs().clock, &panel.knobs().truth);
+    let hour = 3_600;
+    let poll = async |step: i64| {
+        clock.freeze_at(NOW + step * hour);
+        site.at(NOW + step * hour, &["poll"]).await.good();
+        NOW + step * hour
+    };
+    let now = poll(0).await;
+    let first = bytes(&site, now, "7-41").await;
+    let now = poll(1).await;
+    let before = bytes(&site, now, "7-41").await;
+    assert!(before >= first);
+    // A petabyte in an hour.
+    truth.add_traffic("7-41", now + hour - 60, Traffic { received: 0, sent: 1 << 50 });
+    let now = poll(2).await;
+    assert_eq!(bytes(&site, now, "7-41").await, before, "not believed");
+    let told = site.at(now, &["explain", "s3", "7-41", "traffic_out"]).await.good();
+    assert!(told.contains("held back") && told.contains("max_rate allows 36000000000 B"), "{told}");
+    // Not true by waiting; nobody else is disturbed; the series says so.
+    let now = poll(200).await;
+    assert_eq!(bytes(&site, now, "7-41").await, before);
+    let file = site.path().join("now");
+    std::fs::write(&file, now.to_string()).unwrap();
+    let daemon = site.start_told(port, &file);
+    let held = |count| move |got: &Got| got.sample("whmeter_held_back_meters{backend=\"s3\"}") == Some(count);
+    daemon.until("/metrics", "counts what is held back", held(1)).await;
+
+    let nothing = ["adjust", "s3", "7-42", "traffic_out", "--accept", "--reason", "x"];
+    assert!(site.at(now, &nothing).await.failure(1).contains("nothing is held back"));
+    let accept = ["adjust", "s3", "7-41", "traffic_out", "--accept", "--reason", "a backup was moved"];
+    site.at(now, &accept).await.good();
+    site.at(now, &accept).await.failure(1);
+    daemon.stop().await;
+    let now = poll(201).await;
+    let moved = truth.traffic_between("7-41", NOW, now).unwrap().sent;
+    assert_eq!(bytes(&site, now, "7-41").await, moved, "to the byte, once accepted");
+    let arguments = ["explain", "s3", "7-41", "traffic_out", "--json"];
+    let story = site.at(now, &arguments).await.json();
+    assert_eq!(story["adds_up"], Value::Bool(true));
+    assert!(story.to_string().contains("accepted by") && story.to_string().contains("a backup was moved"));
+    site.at(now, &["verify"]).await.good();
+    let same = site.at(now, &["replay", "--json"]).await.json();
+    assert_eq!(same, serde_json::json!([]), "settled again it is the same");
+    panel.stop();
 }

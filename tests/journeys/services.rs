@@ -87,7 +87,9 @@ async fn accounts_find_their_services_and_limits_are_as_sold() {
     let one = daemon.get(&format!("/v1/whmcs/usage/{}?server=12", names[1].to_uppercase())).await;
     assert_eq!(one.status, 200, "{}", one.text());
 
-    // What was sold is the limit.
+    // What was sold is the limit, and is told; an unlimited meter is told as zero.
+    let told = daemon.get(&format!("/v1/whmcs/usage/{}?server=12", names[0])).await.json();
+    assert_eq!(told["limits"], json!({ "disk": "10.00000", "traffic_out": "0.00000" }));
     hold(&panel, &names[0], 9 * GIB);
     let ratio = format!(
         "whmeter_limit_used_ratio{{backend=\"s3\",account=\"{}\",meter=\"storage\"}} 0.90000",
@@ -120,14 +122,21 @@ async fn a_companion_is_told_what_the_service_it_stands_for_used() {
         |got: &Got| got.text().contains("service=\"7731\"") && got.text().contains("service=\"7732\"");
     daemon.until("/metrics", "knows whose they are", mapped).await;
 
-    let mut ended = service(9003, "whm-7732");
+    let beside = |id: u64, parent: u64, client: u64| {
+        let mut companion = service(id, &format!("whm-{parent}"));
+        companion["client"] = json!(client);
+        companion
+    };
+    let mut ended = beside(9003, 7732, 8732);
     ended["status"] = json!("Terminated");
-    let companions =
-        json!({ "schema": 1, "services": [service(9001, "whm-7731"), service(9002, "whm-99"), ended] });
+    // Another customer's companion, named by mistake: it is nobody's.
+    let strange = beside(9004, 7731, 666);
+    let all = [strange, beside(9001, 7731, 8731), beside(9002, 99, 8731), ended];
+    let companions = json!({ "schema": 1, "services": all });
     let told = put(&daemon, 20, companions.to_string()).await;
     assert_eq!(told.status, 200, "{}", told.text());
     let expected =
-        json!({ "schema": 1, "server": 20, "services": 3, "mapped": 1, "missing": 1, "ambiguous": 0 });
+        json!({ "schema": 1, "server": 20, "services": 4, "mapped": 1, "missing": 2, "ambiguous": 0 });
     assert_eq!(told.json(), expected);
 
     let holds = |got: &Got| got.json()["tenants"]["whm-7731"]["disk"]["value"] == "3.00000";
@@ -139,6 +148,13 @@ async fn a_companion_is_told_what_the_service_it_stands_for_used() {
     let history = daemon.get("/v1/whmcs/history/whm-7731?server=20").await;
     assert_eq!(history.json()["days"].as_array().unwrap().len(), 1, "{}", history.text());
     assert_eq!(daemon.get("/v1/whmcs/usage/whm-99?server=20").await.status, 404);
+    let strange = json!({ "schema": 1, "services": [beside(9005, 7732, 666)] });
+    assert_eq!(put(&daemon, 20, strange.to_string()).await.status, 200);
+    assert_eq!(
+        daemon.get("/v1/whmcs/usage/whm-7732?server=20").await.status,
+        404,
+        "it is another customer's"
+    );
     // The service itself is told under its own name, on its own server, and once.
     let own = daemon.get("/v1/whmcs/usage?server=12").await.json();
     assert!(own["tenants"].get(&names[0]).is_some() && own["tenants"].get("whm-7731").is_none(), "{own}");

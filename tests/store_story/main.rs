@@ -37,7 +37,7 @@ fn backend() -> BackendId {
 }
 
 fn rules() -> Rules {
-    Rules { zone: BillingZone::parse("Europe/Warsaw").unwrap(), max_gap: Seconds::hours(26) }
+    Rules { zone: BillingZone::parse("Europe/Warsaw").unwrap(), max_gap: Seconds::hours(26), max_rate: None }
 }
 
 async fn open(fresh: &Fresh, keep_days: u32) -> Store {

@@ -210,7 +210,7 @@ pub struct Ledger {
 impl Ledger {
     pub fn new() -> Ledger {
         let zone = whmeter::domain::BillingZone::parse("Europe/Warsaw").unwrap();
-        let rules = Rules { zone, max_gap: whmeter::domain::Seconds::hours(26) };
+        let rules = Rules { zone, max_gap: whmeter::domain::Seconds::hours(26), max_rate: None };
         Ledger { book: Book::default(), rules, sums: BTreeMap::new(), notes: Vec::new() }
     }
 

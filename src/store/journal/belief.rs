@@ -10,7 +10,7 @@ use crate::domain::{
     AccountName, ByteMinutes, Bytes, Meter, Minutes, Month, Source, Span, Timestamp, UnknownMeter, UsageDay,
 };
 use crate::metering::{
-    AccountBook, Baseline, Book, Doubt, LevelBelief, MonthToDate, PeriodBelief, SeriesBook,
+    AccountBook, Baseline, Book, Doubt, Implausible, LevelBelief, MonthToDate, PeriodBelief, SeriesBook,
 };
 
 /// A book; in order, so that the same beliefs are the same text.
@@ -33,6 +33,9 @@ struct SeriesBelief {
     month: Option<(i32, u64, u64, u128, u64)>,
     total: u64,
     shown: u64,
+    /// Held back since, and whether accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    implausible: Option<(i64, bool)>,
 }
 
 /// Count, measured at.
@@ -97,6 +100,7 @@ impl SeriesBelief {
             }),
             total: series.total.get(),
             shown: series.shown.get(),
+            implausible: series.implausible.map(|held| (held.since.get(), held.accepted)),
         }
     }
 
@@ -118,6 +122,7 @@ impl SeriesBelief {
             month: self.month.map(month).transpose()?,
             total: bytes(self.total)?,
             shown: bytes(self.shown)?,
+            implausible: self.implausible.map(implausible).transpose()?,
             ..SeriesBook::default()
         };
         for (source, epoch, count, at, doubt) in self.baselines {
@@ -159,6 +164,10 @@ impl PeriodBody {
         };
         Ok(((source_of(&self.source)?, span), belief))
     }
+}
+
+fn implausible((since, accepted): (i64, bool)) -> Result<Implausible, String> {
+    Ok(Implausible { since: time(since)?, accepted })
 }
 
 fn doubt_body(doubt: Doubt) -> DoubtBody {

@@ -20,7 +20,7 @@ use crate::domain::{
     AccountName, ByteMinutes, Bytes, Epoch, Harvest, Harvested, Meter, Minutes, Reading, Reason, Seconds,
     Source, Span, Timestamp, UsageDay,
 };
-use crate::metering::{Adjustment, DayChange, Settled};
+use crate::metering::{Acceptance, Adjustment, Correction, DayChange, Settled};
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -32,7 +32,11 @@ pub(super) struct Body<'a> {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     accounts: BTreeMap<Cow<'a, str>, Vec<(Cow<'a, str>, SeriesBody<'a>)>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_rate: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     adjusted: Option<AdjustmentBody>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    accepted: Option<AcceptanceBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<(String, String)>,
 }
@@ -66,6 +70,35 @@ impl AdjustmentBody {
             meter: self.meter.parse().map_err(|error: crate::domain::UnknownMeter| error.to_string())?,
             day: UsageDay::from_number(self.day).map_err(|error| error.to_string())?,
             amount: self.amount,
+            author: self.author,
+            reason: self.reason,
+        })
+    }
+}
+
+/// Somebody's word that what was held back is true.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct AcceptanceBody {
+    account: String,
+    meter: String,
+    author: String,
+    reason: String,
+}
+
+impl AcceptanceBody {
+    fn of(acceptance: &Acceptance) -> AcceptanceBody {
+        AcceptanceBody {
+            account: acceptance.account.as_str().into(),
+            meter: acceptance.meter.name().into(),
+            author: acceptance.author.clone(),
+            reason: acceptance.reason.clone(),
+        }
+    }
+
+    fn acceptance(self) -> Result<Acceptance, String> {
+        Ok(Acceptance {
+            account: AccountName::new(&self.account).map_err(|error| error.to_string())?,
+            meter: self.meter.parse().map_err(|error: crate::domain::UnknownMeter| error.to_string())?,
             author: self.author,
             reason: self.reason,
         })
@@ -129,7 +162,7 @@ pub(in super::super) fn body_of(
     settled: &Settled,
     last_look: Option<Timestamp>,
     asked: Timestamp,
-    adjustment: Option<&Adjustment>,
+    correction: Option<&Correction>,
 ) -> Result<Option<String>, StoreError> {
     let mut accounts: BTreeMap<Cow<'_, str>, Vec<(Cow<'_, str>, SeriesBody<'_>)>> = BTreeMap::new();
     for change in &settled.changes {
@@ -154,8 +187,13 @@ pub(in super::super) fn body_of(
         }
     }
     let (last_look, complete) = (last_look.map(Timestamp::get), harvest.is_complete());
-    let adjusted = adjustment.map(AdjustmentBody::of);
-    pack(&Body { last_look, complete, accounts, adjusted, failed: None }).map(Some)
+    let (adjusted, accepted) = match correction {
+        Some(Correction::Adjusted(adjustment)) => (Some(AdjustmentBody::of(adjustment)), None),
+        Some(Correction::Accepted(acceptance)) => (None, Some(AcceptanceBody::of(acceptance))),
+        None => (None, None),
+    };
+    let max_rate = settled.max_rate.map(Bytes::get);
+    pack(&Body { last_look, complete, accounts, max_rate, adjusted, accepted, failed: None }).map(Some)
 }
 
 /// The entry of a failed poll.
@@ -250,9 +288,14 @@ pub(super) fn entry_of(entry: i64, asked: Timestamp, text: &str) -> Result<Journ
     let body: Body<'static> = unpack(text).map_err(corrupt)?;
     let last_look = body.last_look.map(time).transpose().map_err(corrupt)?;
     let failed = body.failed.clone();
-    let adjusted = body.adjusted.clone().map(AdjustmentBody::adjustment).transpose().map_err(corrupt)?;
+    let max_rate = body.max_rate.map(bytes).transpose().map_err(corrupt)?;
+    let corrected = match (body.adjusted.clone(), body.accepted.clone()) {
+        (Some(adjusted), _) => Some(Correction::Adjusted(adjusted.adjustment().map_err(corrupt)?)),
+        (None, Some(accepted)) => Some(Correction::Accepted(accepted.acceptance().map_err(corrupt)?)),
+        (None, None) => None,
+    };
     let (harvest, made) = body.told(asked).map_err(corrupt)?;
-    Ok(JournalEntry { entry, at: asked, last_look, harvest, made, adjusted, failed })
+    Ok(JournalEntry { entry, at: asked, last_look, harvest, made, max_rate, corrected, failed })
 }
 
 impl Body<'_> {

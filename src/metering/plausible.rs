@@ -1,0 +1,216 @@
+//! Jumps that cannot be: growth faster than a backend's `max_rate` is held back until somebody has looked.
+
+use super::book::{Baseline, Book, Implausible, LevelBelief, PeriodBelief};
+use super::change::{Rules, SeriesChange, Settled};
+use super::counter::Count;
+use super::note::{Note, Noted};
+use super::period::revise;
+use crate::domain::{AccountName, Bytes, Meter, Reading, Seconds, Source, Span, Timestamp};
+
+/// The shortest time a jump is measured over: panels add in steps, and two clocks are two clocks.
+const SHORTEST: Seconds = Seconds::new(60);
+
+/// A jump that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Jump {
+    pub source: Source,
+    pub amount: Bytes,
+    pub allowed: Bytes,
+    pub since: Timestamp,
+}
+
+/// What is believed of a series while a harvest is settled.
+pub(super) trait Believed {
+    fn level(&self) -> Option<LevelBelief>;
+    fn baseline(&self, source: &Source) -> Option<Baseline>;
+    fn total_of(&self, source: &Source, span: Span) -> Option<&PeriodBelief>;
+}
+
+/// The first of some readings, all of `at`, that jumps further than can be. Once something is held back the
+/// time it is measured over stands still: a jump does not become true by waiting.
+pub(super) fn jump(
+    series: &impl Believed,
+    held: Option<Implausible>,
+    last_look: Option<Timestamp>,
+    readings: &[&Reading],
+    at: Timestamp,
+    rules: &Rules,
+) -> Option<Jump> {
+    let rate = rules.max_rate?;
+    let measured = held.map_or(at, |first| first.since.min(at));
+    readings.iter().find_map(|reading| {
+        let (source, since, amount) = growth(series, last_look, reading, at, rules)?;
+        let seconds = measured.since(since).max(SHORTEST).get();
+        let allowed = u128::from(rate.get()) * u128::from(seconds);
+        let allowed = Bytes::new(u64::try_from(allowed).unwrap_or(u64::MAX)).unwrap_or(Bytes::MAX);
+        (amount > allowed).then_some(Jump { source, amount, allowed, since })
+    })
+}
+
+/// What a reading would add, and since when.
+fn growth(
+    series: &impl Believed,
+    last_look: Option<Timestamp>,
+    reading: &Reading,
+    at: Timestamp,
+    rules: &Rules,
+) -> Option<(Source, Timestamp, Bytes)> {
+    match reading {
+        Reading::Gauge { level, .. } => {
+            let before = series.level()?;
+            Some((Source::default(), before.at, level.checked_sub(before.level)?))
+        }
+        Reading::Counter { source, epoch, count, .. } => {
+            let count = Count { at, epoch: *epoch, count: *count };
+            let step = match series.baseline(source) {
+                Some(baseline) => count.after(baseline),
+                None => count.first(last_look),
+            };
+            step.grew.map(|(since, amount)| (source.clone(), since, amount))
+        }
+        Reading::PeriodTotal { source, span, total, .. } => {
+            let believed = series.total_of(source, *span);
+            let moved: i128 = revise(believed, *span, at, *total, rules.zone).moved.values().sum();
+            let since = believed.map_or(span.start(), |belief| span.start().max(belief.at));
+            Some((source.clone(), since, Bytes::from_wide(moved).ok()?))
+        }
+    }
+}
+
+/// An operator's word that what was held back is true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// Whose usage.
+    pub account: AccountName,
+    /// Of what.
+    pub meter: Meter,
+    /// Who says so.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// Nothing is held back that could be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("nothing is held back there; `whmeter explain` tells what is")]
+pub struct NothingHeldBack;
+
+/// What an acceptance given at `at` changes: the next reading is believed, whatever it says.
+pub fn accept(book: &Book, acceptance: &Acceptance, at: Timestamp) -> Result<Settled, NothingHeldBack> {
+    let Acceptance { account, meter, author, reason } = acceptance;
+    let before = book.accounts.get(account).and_then(|series| series.get(meter)).ok_or(NothingHeldBack)?;
+    let held = before.implausible.filter(|held| !held.accepted).ok_or(NothingHeldBack)?;
+    let implausible = Some(Implausible { accepted: true, ..held });
+    let change = SeriesChange { implausible, ..SeriesChange::unmoved(account, *meter, before) };
+    let note = Note::Accepted { author: author.clone(), reason: reason.clone() };
+    let noted = Noted { account: account.clone(), meter: *meter, source: Source::default(), at, note };
+    Ok(Settled { changes: vec![change], notes: vec![noted], last_look: book.last_look, max_rate: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{BillingZone, Epoch, Harvest};
+    use crate::metering::settle;
+
+    const START: i64 = 1_795_000_000;
+
+    fn rules() -> Rules {
+        let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
+        Rules { zone, max_gap: Seconds::hours(26), max_rate: Some(bytes(1_000)) }
+    }
+
+    fn bytes(count: u64) -> Bytes {
+        Bytes::new(count).expect("fits")
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::new(START + second).expect("in range")
+    }
+
+    fn account() -> AccountName {
+        AccountName::new("alice").expect("a name")
+    }
+
+    /// A counter, a level and a period total that all say `amount`.
+    fn say(book: &mut Book, second: i64, amount: u64) -> Vec<&'static str> {
+        let (now, amount) = (at(second), bytes(amount));
+        let mut harvest = Harvest::new();
+        harvest.read(&account(), Meter::StorageUsed, Reading::Gauge { at: now, level: amount });
+        let source = Source::default();
+        let counter =
+            Reading::Counter { source: source.clone(), at: now, epoch: Epoch::Silent, count: amount };
+        harvest.read(&account(), Meter::TrafficIn, counter);
+        let span = Span::new(at(-86_400), at(864_000)).expect("a span");
+        let total = Reading::PeriodTotal { source, at: now, span, total: amount };
+        harvest.read(&account(), Meter::TrafficTotal, total);
+        harvest.listed_everyone();
+        let settled = settle(book, &harvest, now, &rules());
+        let notes = settled.notes.iter().map(|noted| noted.note.name()).collect();
+        book.apply(settled);
+        notes
+    }
+
+    fn totals(book: &Book) -> [u64; 3] {
+        let series = &book.accounts["alice"];
+        let level = series[&Meter::StorageUsed].level.map_or(0, |belief| belief.level.get());
+        [level, series[&Meter::TrafficIn].total.get(), series[&Meter::TrafficTotal].total.get()]
+    }
+
+    #[test]
+    fn a_jump_is_held_back_however_long_one_waits_and_lost_no_byte_when_accepted() {
+        let mut book = Book::default();
+        say(&mut book, 0, 1_000);
+        assert!(say(&mut book, 900, 801_000).is_empty(), "eight hundred thousand in a quarter hour can be");
+        assert_eq!(totals(&book), [801_000, 800_000, 801_000]);
+        let notes = say(&mut book, 1_800, 1 << 40);
+        assert_eq!(notes, ["implausible"; 3]);
+        assert_eq!(totals(&book), [801_000, 800_000, 801_000]);
+        // Said once, and not true by waiting.
+        assert!(say(&mut book, 500_000_000, (1 << 40) + 5).is_empty());
+        assert_eq!(totals(&book), [801_000, 800_000, 801_000]);
+        for meter in [Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficTotal] {
+            let acceptance =
+                Acceptance { account: account(), meter, author: "ann".into(), reason: "a migration".into() };
+            let settled = accept(&book, &acceptance, at(500_000_100)).expect("held back");
+            book.apply(settled);
+            assert_eq!(accept(&book, &acceptance, at(500_000_100)), Err(NothingHeldBack), "once");
+        }
+        say(&mut book, 500_000_900, (1 << 40) + 7);
+        assert_eq!(totals(&book), [(1 << 40) + 7, (1 << 40) + 7 - 1_000, (1 << 40) + 7]);
+        assert!(book.accounts["alice"].iter().all(|(_, series)| series.implausible.is_none()));
+        assert_eq!(
+            say(&mut book, 500_001_800, 1 << 50),
+            ["implausible"; 3],
+            "accepted was one jump, not all"
+        );
+    }
+
+    #[test]
+    fn a_glitch_that_passes_is_forgotten_and_what_passed_meanwhile_counts() {
+        let mut book = Book::default();
+        say(&mut book, 0, 1_000);
+        say(&mut book, 900, 1 << 60);
+        assert_eq!(say(&mut book, 1_800, 500_000), ["plausible_again"; 3]);
+        assert_eq!(totals(&book), [500_000, 499_000, 500_000]);
+        assert!(book.accounts["alice"].iter().all(|(_, series)| series.implausible.is_none()));
+    }
+
+    #[test]
+    fn without_a_rate_nothing_is_held_back() {
+        let mut book = Book::default();
+        let rules = Rules { max_rate: None, ..rules() };
+        for (second, level) in [(0, 0), (1, u64::MAX / 2)] {
+            let mut harvest = Harvest::new();
+            let reading = Reading::Gauge { at: at(second), level: bytes(level) };
+            harvest.read(&account(), Meter::StorageUsed, reading);
+            let settled = settle(&book, &harvest, at(second), &rules);
+            book.apply(settled);
+        }
+        assert_eq!(totals_of_level(&book), u64::MAX / 2);
+    }
+
+    fn totals_of_level(book: &Book) -> u64 {
+        book.accounts["alice"][&Meter::StorageUsed].level.map_or(0, |belief| belief.level.get())
+    }
+}

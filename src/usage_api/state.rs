@@ -1,0 +1,161 @@
+//! The room's state: settings as they were taken in, whose accounts a server asks about, and what its answers
+//! carry of the month before.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError};
+
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::tenants::{Parent, Tenants};
+use super::told::{Carried, KeptCarried};
+use super::{Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
+use crate::clock::Clock;
+use crate::domain::{BackendId, BillingZone, Seconds, Service};
+use crate::problem::Problem;
+use crate::store::{Standing, Store, StoreError};
+use crate::telemetry::Telemetry;
+
+impl UsageApi {
+    /// The room; requests for a fresh reading go to `recalculate`.
+    pub fn new(
+        store: Store,
+        clock: Clock,
+        telemetry: Telemetry,
+        zone: BillingZone,
+        settings: &WhmcsSettings,
+        recalculate: tokio::sync::mpsc::UnboundedSender<Recalculation>,
+    ) -> UsageApi {
+        let api = UsageApi {
+            store,
+            clock,
+            telemetry,
+            zone,
+            settings: Arc::default(),
+            servers: Arc::default(),
+            recalculate,
+            recalculated: Arc::default(),
+            carried: Arc::default(),
+        };
+        api.configure(settings, Servers::new());
+        api
+    }
+
+    /// Takes in new settings and which backends answer for which server.
+    pub fn configure(&self, settings: &WhmcsSettings, servers: Servers) {
+        let units = Units::new(settings.unit, settings.unit_base, settings.unit_bases);
+        let max_age = Seconds::new(settings.max_age.0.as_secs());
+        let taken = Taken { units, max_age, companion_servers: settings.companion_servers.clone() };
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(taken);
+        *self.servers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(servers);
+    }
+
+    fn settings(&self) -> Arc<Taken> {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn units(&self) -> Units {
+        self.settings().units
+    }
+
+    pub(super) fn window(&self) -> Window {
+        Window::new(self.clock.now(), self.zone, self.settings().max_age)
+    }
+
+    /// The tenants of a server; 404 for one that no backend answers for and that has no companions.
+    pub(super) async fn tenants(&self, server: i64) -> Result<Tenants, Problem> {
+        let own = self.backends_of(server);
+        let companions = self.companions(server).await?;
+        if own.is_none() && companions.is_none() {
+            return Err(self.stranger(server));
+        }
+        let all = self.standings().await?;
+        let is_own =
+            |standing: &&Arc<Standing>| own.as_ref().is_some_and(|own| own.contains(&standing.backend));
+        let tenants = Tenants::of_backends(all.iter().filter(is_own).cloned().collect());
+        Ok(match companions.filter(|companions| !companions.is_empty()) {
+            Some(companions) => tenants.with_companions(all, companions),
+            None => tenants,
+        })
+    }
+
+    pub(super) fn backends_of(&self, server: i64) -> Option<Vec<BackendId>> {
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        servers.get(&server).cloned()
+    }
+
+    pub(super) fn stranger(&self, server: i64) -> Problem {
+        let detail = format!(
+            "no backend has whmcs_server = {server}; set it in the backend's section, or name the server in \
+             companion_servers of [whmcs] if companions are all it has"
+        );
+        Problem::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// How every backend stands.
+    pub(super) async fn standings(&self) -> Result<Vec<Arc<Standing>>, Problem> {
+        let mut standings = Vec::new();
+        for state in self.store.backends().await.map_err(unavailable)? {
+            standings.push(self.store.standing(&state).await.map_err(unavailable)?);
+        }
+        Ok(standings)
+    }
+
+    /// The companion services WHMCS has told of a server, by the service and client each stands for; `None`
+    /// for a server of which it has told nothing and which is not said to have any.
+    async fn companions(&self, server: i64) -> Result<Option<HashMap<Parent, String>>, Problem> {
+        let said = self.settings().companion_servers.contains(&server);
+        let list = self.store.services(server).await.map_err(unavailable)?;
+        if list.is_none() && !said {
+            return Ok(None);
+        }
+        let live = list.iter().flat_map(|list| list.services.iter()).filter(|service| service.is_live());
+        let parent =
+            |service: &Service| Some(((service.companion_of()?, service.client), service.username.clone()));
+        Ok(Some(live.filter_map(parent).collect()))
+    }
+
+    /// What the month before lacks of what a server was told.
+    pub(super) async fn carried(
+        &self,
+        server: i64,
+        tenants: &Tenants,
+        units: &Units,
+        window: &Window,
+    ) -> Result<Arc<Carried>, Problem> {
+        let before = window.month.before();
+        let mut closed = Vec::new();
+        for standing in tenants.standings() {
+            closed.push(self.store.closed(standing, server, before).await.map_err(unavailable)?);
+        }
+        let mut kept = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(carried) = kept.get(&server).and_then(|kept| kept.if_of(&closed, units)) {
+            return Ok(carried);
+        }
+        let new = KeptCarried::new(closed, *units, window.zone);
+        let carried = new.carried();
+        kept.insert(server, new);
+        Ok(carried)
+    }
+
+    pub(super) fn count_fetch(
+        &self,
+        server: Option<i64>,
+        route: &'static str,
+        response: &Result<Response, Problem>,
+    ) {
+        let code = response.as_ref().map_or_else(|problem| problem.status, |response| response.status());
+        // A server is counted only if we have it: anybody's number would be a new series.
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let known =
+            |server: &i64| servers.contains_key(server) || self.settings().companion_servers.contains(server);
+        if let Some(server) = server.filter(known) {
+            self.telemetry.whmcs_fetched(server, route, code.as_u16(), self.clock.now());
+        }
+    }
+}
+
+pub(super) fn unavailable(error: StoreError) -> Problem {
+    tracing::error!("usage cannot be read: {error}");
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
+}

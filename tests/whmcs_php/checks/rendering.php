@@ -1,0 +1,172 @@
+<?php
+// Pages: everything is escaped, what is not known is said to be unknown, and pages to look at are written.
+
+declare(strict_types=1);
+
+require dirname(__DIR__) . '/stubs/whmcs.php';
+
+use WHMCS\Module\Server\Whmeter\AdminTab;
+use WHMCS\Module\Server\Whmeter\Chart;
+use WHMCS\Module\Server\Whmeter\ClientPage;
+use WHMCS\Module\Server\Whmeter\Standing;
+use WHMCS\Module\Server\Whmeter\Texts;
+
+/** Thirty days that grow, two of them unknown and the last one not over; fourteen months. */
+function history(): array
+{
+    $days = $months = [];
+    for ($back = 29; $back >= 0; $back--) {
+        $day = date('Y-m-d', strtotime("today -$back days"));
+        $disk = sprintf('%d.50000', 60 + (29 - $back));
+        if ($back !== 10 && $back !== 11) {
+            $days[] = ['day' => $day, 'disk' => $disk, 'traffic_out' => '0.25000', 'complete' => $back > 0];
+        }
+    }
+    for ($back = 13; $back >= 0; $back--) {
+        $month = date('Y-m', strtotime(date('Y-m-01') . " -$back months"));
+        $months[] = ['month' => $month, 'disk_average' => sprintf('%d.00000', 20 + 5 * (13 - $back)), 'complete' => $back > 0];
+    }
+    return ['schema' => 1, 'days' => $days, 'months' => $months];
+}
+
+function usage(string $disk = '93.41000', array $more = []): array
+{
+    $one = static fn (string $value) => ['value' => $value, 'collected_at' => 1773450300];
+    return $more + ['values' => ['disk' => $one($disk), 'traffic_out' => $one('7.25000'), 'traffic_in' => $one('0.00100')]];
+}
+
+/** The document must be well-formed: an unescaped character would end it. */
+function well_formed(string $html): DOMDocument
+{
+    libxml_use_internal_errors(true);
+    $document = new DOMDocument();
+    $closed = preg_replace('/<(input|br)([^>]*)>/', '<$1$2/>', $html);
+    holds($document->loadXML("<page>$closed</page>"), 'well-formed: ' . json_encode(libxml_get_errors()) . $html);
+    return $document;
+}
+
+$evil = ['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "' onload='alert(1)", '{php}evil{/php}', '</svg><b>'];
+
+$checks = [
+    'nothing told is markup, wherever it stands' => static function () use ($evil): void {
+        foreach ($evil as $text) {
+            $usage = usage('1.00000', ['policy' => $text, 'pinned' => $text, 'tenant' => $text, 'limits' => ['disk' => $text]]);
+            $usage['values'][$text] = ['value' => $text, 'collected_at' => $text];
+            $usage['values']['disk']['collected_at'] = $text;
+            $history = history();
+            $history['days'][] = ['day' => $text, 'disk' => '5.00000'];
+            $history['days'][0]['disk'] = $text;
+            $history['months'][] = ['month' => $text, 'disk_average' => $text];
+            $standing = Standing::of($usage, $history);
+            $html = ClientPage::html($standing, Texts::ofSystem(), 7) . implode('', AdminTab::fields($standing, Texts::ofSystem()));
+            foreach (['<script', 'alert', '<img', '<b>', '{php}'] as $part) {
+                holds(!str_contains($html, $part), "$part in $html");
+            }
+            well_formed($html);
+            well_formed(Chart::svg($text, [['label' => $text, 'title' => $text, 'value' => 1.0, 'whole' => true]]));
+        }
+    },
+    'what a refusal says is escaped and has no secret' => static function () use ($evil): void {
+        foreach ($evil as $text) {
+            $refused = new WHMCS\Module\Server\Whmeter\Refused("$text and the-token-0123456789");
+            $html = implode('', AdminTab::sorry($refused, ['the-token-0123456789'], Texts::ofSystem()));
+            holds(!str_contains($html, 'the-token'), $html);
+            well_formed($html);
+        }
+    },
+    'unknown is said, and is never a zero' => static function (): void {
+        foreach ([[], ['values' => []], ['values' => 'odd', 'limits' => 7], ['values' => [7, null, ['value' => 5]]]] as $usage) {
+            $standing = Standing::of($usage, []);
+            same([null, null, null, null], [$standing->values->get('disk'), $standing->limit('disk'), $standing->percent('disk'), $standing->policy], 'unknown');
+            $html = ClientPage::html($standing, Texts::ofSystem(), null);
+            same(4, substr_count($html, 'unknown'), "used, limit, share, reading: $html");
+            holds(!preg_match('/\b0(\.0+)?\b ?(GB|%)/', $html) && !str_contains($html, '<svg'), $html);
+            holds(str_contains($html, 'no history'), 'says so');
+            same('unknown', AdminTab::fields($standing, Texts::ofSystem())['Policy'], 'policy');
+        }
+    },
+    'a limit is a number, unlimited or unknown' => static function (): void {
+        $standing = static fn (array $limits) => Standing::of(usage('5.00000', ['limits' => $limits]), []);
+        $row = static fn (array $limits) => strip_tags(ClientPage::rows($standing($limits), Texts::ofSystem())['limit']);
+        same(['100.00 GB', 5.0], [$row(['disk' => '100.00000']), $standing(['disk' => '100.00000'])->percent('disk')], 'a number');
+        same(['Unlimited', null], [$row(['disk' => '0.00000']), $standing(['disk' => '0.00000'])->percent('disk')], 'unlimited');
+        same(['unknown', null], [$row([]), $standing([])->percent('disk')], 'unknown');
+    },
+    'a service that only moves data shows no disk' => static function (): void {
+        $usage = usage('1.00000', ['limits' => ['traffic_out' => '29.00000']]);
+        unset($usage['values']['disk']);
+        $rows = array_map('strip_tags', ClientPage::rows(Standing::of($usage, []), Texts::ofSystem()));
+        same(['traffic_in', 'traffic_out', 'last_reading'], array_keys($rows), 'rows');
+        same('7.25 GB / 29.00 GB · 25.0 %', $rows['traffic_out'], 'used, limit, share');
+        $standing = Standing::of($usage, ['days' => [['day' => '2026-03-14', 'disk' => '5.00000']]]);
+        same('unknown', ClientPage::rows($standing, Texts::ofSystem())['used'], 'a disk that was known is unknown now');
+    },
+    'what is billed for the month before is not used of this one\'s limit' => static function (): void {
+        $row = static function (string $value, $carried): string {
+            $usage = usage('1.00000', ['limits' => ['traffic_out' => '10.00000']]);
+            $usage['values']['traffic_out'] = ['value' => $value, 'carried' => $carried, 'collected_at' => 1];
+            return strip_tags(ClientPage::rows(Standing::of($usage, []), Texts::ofSystem())['traffic_out']);
+        };
+        same('5.00 GB / 10.00 GB · 50.0 %', $row('5.31250', '0.31250'), 'it lacked some');
+        same('5.00 GB / 10.00 GB · 50.0 %', $row('4.00000', '-1.00000'), 'it had too much');
+        same('unknown / 10.00 GB', $row('0.00000', '-1.00000'), 'more than there is');
+        same('0.00 GB / 10.00 GB · 0.0 %', $row('0.00000', '0.00000'), 'nothing');
+        same('4.00 GB / 10.00 GB · 40.0 %', $row('4.00000', '<b>'), 'nonsense');
+    },
+    'staff are told why nothing is known' => static function (): void {
+        $why = static fn ($reason) => AdminTab::fields(Standing::of(['withheld' => ['reason' => $reason]], []), Texts::ofSystem())['Last reading'];
+        same('unknown (stale)', strip_tags($why('stale')), 'a reason');
+        same('unknown', strip_tags($why('<script>')), 'no reason of ours');
+    },
+    'small is not nothing, and nothing is' => static function (): void {
+        $html = ClientPage::html(Standing::of(usage('0.00000'), []), Texts::ofSystem(), null);
+        holds(str_contains($html, '0.00 GB') && str_contains($html, '&lt; 0.01 GB'), $html);
+    },
+    'thirty days have thirty places; the unknown ones are empty' => static function (): void {
+        $document = well_formed(ClientPage::html(Standing::of(usage(), history()), Texts::ofSystem(), 7));
+        $path = new DOMXPath($document);
+        $charts = $path->query('//*[local-name()="svg"]');
+        same(3, $charts->length, 'disk by day, disk by month, traffic out by day');
+        $count = static fn (int $chart, string $what) => $path->query(".//*[@class='whmeter-$what']", $charts->item($chart))->length;
+        same([30, 28], [$count(0, 'label'), $count(0, 'column')], 'days');
+        same([12, 12], [$count(1, 'label'), $count(1, 'column')], 'months');
+        same(1, $path->query('.//*[@fill-opacity="0.5"]', $charts->item(0))->length, 'the running day is lighter');
+    },
+    'the template shows the page and nothing else' => static function (): void {
+        $folder = getenv('WHMCS_ROOT') . '/modules/servers/whmeter/';
+        $answer = whmeter_ClientArea(entry(['serverport' => '1']) + ['username' => 'x', 'serviceid' => 7, 'pid' => 1]);
+        $template = file_get_contents($folder . $answer['tabOverviewModuleOutputTemplate']);
+        $template = trim(preg_replace('/\{\*.*?\*\}/s', '', $template));
+        same('{$whmeterPage nofilter}', $template, 'template');
+        same(['whmeterPage'], array_keys($answer['templateVariables']), 'variables');
+    },
+];
+
+/** Pages for the browser. */
+$checks['pages to look at are written'] = static function (): void {
+    $folder = (string) getenv('PAGES');
+    if ($folder === '') {
+        return;
+    }
+    $measure = file_get_contents(dirname(__DIR__) . '/measure.js');
+    foreach (['english', 'german', 'arabic', 'hebrew', 'farsi', 'chinese', 'hungarian'] as $language) {
+        $_SESSION['Language'] = $language;
+        $texts = Texts::ofClient([]);
+        $limits = ['disk' => '100.00000', 'traffic_out' => '500.00000'];
+        $usage = usage('93.41000', ['policy' => 'limited', 'pinned' => 'limited', 'limits' => $limits]);
+        $standing = Standing::of($usage, history());
+        $html = ClientPage::html($standing, $texts, 7731);
+        $page = "<!doctype html><html><head><meta charset=\"utf-8\"><title>$language</title></head>"
+            . "<body style=\"font-family:sans-serif;max-width:800px\">$html<script>$measure</script></body></html>";
+        file_put_contents("$folder/$language.html", $page);
+    }
+    unset($_SESSION['Language']);
+    // The tab as WHMCS lays it out: label and content side by side.
+    $tab = '';
+    foreach (AdminTab::fields($standing, Texts::ofAdmin()) as $label => $content) {
+        $tab .= "<tr><td style=\"white-space:nowrap;vertical-align:top\">$label</td><td>$content</td></tr>";
+    }
+    file_put_contents("$folder/admin.html", "<!doctype html><meta charset=\"utf-8\"><table style=\"font-family:sans-serif\">$tab</table>");
+};
+
+checks($checks);

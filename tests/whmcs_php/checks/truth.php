@@ -1,0 +1,137 @@
+<?php
+// A running whmeter: every number arrives as it is, by every name; buttons, overage figures and the connection test.
+
+declare(strict_types=1);
+
+require dirname(__DIR__) . '/stubs/whmcs.php';
+
+use WHMCS\Database\Capsule;
+
+/** The values of one tenant by metric. */
+function told(array $metrics): array
+{
+    $values = [];
+    foreach ($metrics as $metric) {
+        $values[$metric->systemName()] = $metric->usage()->value();
+    }
+    return $values;
+}
+
+/** @var array<string, float> $disks what the panel really holds, in GB by account */
+$disks = json_decode((string) getenv('EXPECTED_DISKS'), true, 8, JSON_THROW_ON_ERROR);
+$number = 100;
+foreach (array_keys($disks) as $name) {
+    service(++$number, 1042, 1, 12, (string) $name);
+}
+server_row(12);
+product(1, 'Metered', 'whmeter', ['configoption1' => '200 GiB']);
+$params = static fn (string $name) => entry() + [
+    'serviceid' => 7731, 'username' => $name, 'password' => 'customers-password', 'pid' => 1, 'userid' => 1042,
+];
+
+checks([
+    'services are taken, and the limit as sold comes back' => static function () use ($params): void {
+        run_hook('AfterCronJob');
+        same([], $GLOBALS['module_log'], 'nothing was refused');
+        $limit = static fn () => strip_tags(whmeter_AdminServicesTabFields($params('7-41'))['Limit'] ?? '');
+        for ($tries = 0; $limit() !== '200.00 GB' && $tries < 100; $tries++) {
+            usleep(200000);
+        }
+        same('200.00 GB', $limit(), 'after the next poll');
+    },
+    'usage of all is what the panel holds' => static function () use ($disks): void {
+        $usage = whmeter_MetricProvider(entry())->usage();
+        foreach ($disks as $name => $disk) {
+            $told = told($usage[$name]);
+            same((float) $disk, $told['disk'], "disk of $name");
+        }
+        same([], array_diff_key($disks, $usage), 'everybody is told of');
+        check_log();
+    },
+    'usage of one is the same, by every name' => static function () use ($disks): void {
+        $provider = whmeter_MetricProvider(entry());
+        $usage = $provider->usage();
+        foreach (array_keys($disks) as $name) {
+            same(told($usage[$name]), told($provider->tenantUsage($name)), "as number or text: $name");
+            same(told($usage[$name]), told($provider->tenantUsage((string) $name)), "as text: $name");
+        }
+    },
+    'zero is told, and what is not known is not' => static function (): void {
+        $told = told(whmeter_MetricProvider(entry())->tenantUsage('007'));
+        same(0.0, $told['disk'], 'nothing is stored');
+        holds(!array_key_exists('traffic_out', $told), 'what it moved is not known');
+    },
+    'strangers have no usage, and nobody else\'s' => static function (): void {
+        $provider = whmeter_MetricProvider(entry());
+        foreach (['ghost', '', null, '..', '.', '%2e%2e', 'ping', "1042\0", '1042?server=13', '1042/..', [], false] as $name) {
+            same([], $provider->tenantUsage($name), 'usage of ' . json_encode($name));
+        }
+    },
+    'a wrong token or server gives nothing' => static function (): void {
+        same([], whmeter_MetricProvider(entry(['serveraccesshash' => 'not-the-token-0123456789']))->usage(), 'token');
+        same([], whmeter_MetricProvider(entry(['serverid' => 99]))->usage(), 'server');
+        check_log(2);
+    },
+    'the connection test tells right from wrong' => static function (): void {
+        same(['success' => true, 'error' => ''], whmeter_TestConnection(entry()), 'right');
+        same(['success' => true, 'error' => ''], whmeter_TestConnection(entry(['serverid' => ''])), 'not saved yet');
+        foreach ([['serveraccesshash' => 'not-the-token-0123456789'], ['serverid' => 99], ['serverport' => '1']] as $wrong) {
+            same(false, whmeter_TestConnection(entry($wrong))['success'], json_encode($wrong));
+        }
+        date_default_timezone_set('America/New_York');
+        $said = whmeter_TestConnection(entry())['error'];
+        date_default_timezone_set('Europe/Warsaw');
+        holds(str_contains($said, 'America/New_York') && str_contains($said, 'Europe/Warsaw'), "zones: $said");
+    },
+    'overage figures are written where they are known' => static function () use ($disks): void {
+        service(999, 1042, 1, 12, 'ghost');
+        service(998, 1042, 1, 13, '1042');
+        service(997, 1042, 1, 12, '1042', 'Terminated');
+        whmeter_UsageUpdate(entry());
+        foreach (Capsule::$tables['tblhosting'] as $row) {
+            $known = $row['id'] < 900;
+            $disk = $known ? (int) round($disks[$row['username']] * 1024) : 7;
+            same($disk, $row['diskusage'], "disk of {$row['username']}");
+            same($known ? date('Y-m-d') : '0000-00-00', substr($row['lastupdate'], 0, 10), 'last update');
+        }
+    },
+    'the button recalculates once, and then asks for patience' => static function () use ($params): void {
+        same('success', whmeter_recalc($params('7-41')), 'first');
+        holds(str_contains(whmeter_recalc($params('7-41')), '10 minutes'), 'second');
+        $_SESSION['Language'] = 'german';
+        holds(str_contains(whmeter_recalc($params('7-41')), '10 Minuten'), 'in German');
+        unset($_SESSION['Language']);
+        holds(str_contains(whmeter_recalc($params('ghost')), 'not measured'), 'stranger');
+    },
+    'nothing of the browser\'s request is looked at' => static function () use ($params): void {
+        $_GET = $_POST = $_REQUEST = ['username' => '1042', 'serviceid' => '1', 'server' => '13', 'tenant' => '1042'];
+        $page = whmeter_ClientArea($params('007'))['templateVariables']['whmeterPage'];
+        holds(str_contains($page, '0.00 GB') && str_contains($page, 'value="7731"'), $page);
+        $_GET = $_POST = $_REQUEST = [];
+    },
+    'the page and the tab show used, limit, share and policy' => static function () use ($params): void {
+        $page = whmeter_ClientArea($params('7-41'))['templateVariables']['whmeterPage'];
+        foreach (['100.00 GB', '200.00 GB', '50.0 %', '<svg', 'name="a" value="recalc"'] as $part) {
+            holds(str_contains($page, $part), "$part in $page");
+        }
+        $fields = whmeter_AdminServicesTabFields($params('7-41'));
+        foreach (['Used space', 'Limit', 'Used of limit', 'Last reading', 'Policy'] as $label) {
+            holds(isset($fields[$label]), "$label of " . implode(', ', array_keys($fields)));
+        }
+        same('Standard', $fields['Policy'], 'policy');
+        holds(str_contains($fields['Used of limit'], 'whmeter-bar'), 'a bar');
+    },
+    'a policy needs the admin token' => static function () use ($params): void {
+        $billing = ['serverpassword' => ''] + $params('7-41');
+        holds(str_contains(whmeter_setlimited($billing), 'does not permit'), 'without');
+        same('success', whmeter_setlimited($params('7-41')), 'with');
+        holds(str_contains(whmeter_setlimited($params('ghost')), 'not measured'), 'of nobody');
+        $fields = whmeter_AdminServicesTabFields($params('7-41'));
+        holds(str_contains($fields['Policy'], 'set by hand'), $fields['Policy']);
+        same('success', whmeter_updatepolicy($params('7-41')), 'usage decides again');
+        $fields = whmeter_AdminServicesTabFields($params('7-41'));
+        holds(!str_contains($fields['Policy'], 'set by hand'), $fields['Policy']);
+        same('success', whmeter_setstandard($params('7-41')), 'standard');
+        check_log(2);
+    },
+]);

@@ -1,0 +1,134 @@
+<?php
+// A WHMCS to test the module in: its classes, its functions, and every warning as an exception.
+
+declare(strict_types=1);
+
+use WHMCS\Database\Capsule;
+
+error_reporting(E_ALL);
+set_error_handler(static function (int $level, string $message, string $file, int $line): bool {
+    throw new ErrorException($message, 0, $level, $file, $line);
+});
+date_default_timezone_set('Europe/Warsaw');
+
+define('WHMCS', true);
+require __DIR__ . '/metrics.php';
+require __DIR__ . '/capsule.php';
+
+$GLOBALS['CONFIG'] = ['Language' => 'english'];
+$GLOBALS['module_log'] = $GLOBALS['hooks'] = $GLOBALS['api_calls'] = [];
+$GLOBALS['api_answers'] = [];
+
+function logModuleCall(...$arguments): void
+{
+    $GLOBALS['module_log'][] = $arguments;
+}
+
+function add_hook(string $point, int $priority, callable $work): void
+{
+    $GLOBALS['hooks'][$point][] = $work;
+}
+
+function localAPI(string $action, array $fields): array
+{
+    $GLOBALS['api_calls'][] = [$action, $fields];
+    $answer = $GLOBALS['api_answers'][$action] ?? ['result' => 'success'];
+    return is_callable($answer) ? $answer($fields) : $answer;
+}
+
+/** Calls a hook as WHMCS does. */
+function run_hook(string $point, array $vars = []): array
+{
+    return array_map(static fn ($work) => $work($vars), $GLOBALS['hooks'][$point]);
+}
+
+/** A row of tblhosting. */
+function service(int $id, int $client, int $product, int $server, string $username, string $status = 'Active'): void
+{
+    Capsule::$tables['tblhosting'][] = [
+        'id' => $id, 'userid' => $client, 'packageid' => $product, 'server' => $server, 'username' => $username,
+        'domain' => '', 'domainstatus' => $status, 'paymentmethod' => 'mailin', 'billingcycle' => 'Semi-Annually',
+        'nextduedate' => '2026-12-03', 'diskusage' => 7, 'disklimit' => 7, 'bwusage' => 7, 'bwlimit' => 7,
+        'lastupdate' => '0000-00-00 00:00:00',
+    ];
+}
+
+/** A row of tblproducts. */
+function product(int $id, string $name, string $module, array $options = []): void
+{
+    $empty = [];
+    foreach (range(1, 24) as $number) {
+        $empty["configoption$number"] = '';
+    }
+    Capsule::$tables['tblproducts'][] = $options + ['id' => $id, 'name' => $name, 'servertype' => $module] + $empty;
+}
+
+Capsule::$tables = array_fill_keys(['tblhosting', 'tblproducts', 'tblconfiguration', 'tblservers', 'tblbillableitems'], []);
+
+/** Where whmeter, or somebody in its place, listens, and what lets in. */
+function entry(array $more = []): array
+{
+    return $more + [
+        'server' => true, 'serverid' => 12, 'serverip' => '', 'serverhostname' => '127.0.0.1', 'serverusername' => '',
+        'serverpassword' => (string) getenv('WHMETER_ADMIN_TOKEN'), 'serveraccesshash' => (string) getenv('WHMETER_TOKEN'),
+        'serversecure' => false, 'serverport' => (string) getenv('WHMETER_PORT'), 'whmcsVersion' => '9.0.2-release.1',
+    ];
+}
+
+/** The same as a row of tblservers. */
+function server_row(int $id, array $more = []): void
+{
+    Capsule::$tables['tblservers'][] = $more + [
+        'id' => $id, 'type' => 'whmeter', 'disabled' => 0, 'hostname' => '127.0.0.1', 'ipaddress' => '', 'secure' => '',
+        'port' => (string) getenv('WHMETER_PORT'), 'accesshash' => (string) getenv('WHMETER_TOKEN'),
+    ];
+}
+
+function same($expected, $found, string $what): void
+{
+    if ($expected !== $found) {
+        throw new LogicException("$what: expected " . var_export($expected, true) . ', found ' . var_export($found, true));
+    }
+}
+
+function holds(bool $condition, string $what): void
+{
+    same(true, $condition, $what);
+}
+
+/** What was logged must be told, and show no secret anywhere but in the list of what is to be masked. */
+function check_log(int $least = 0): void
+{
+    holds(count($GLOBALS['module_log']) >= $least, "at least $least lines in the module log");
+    foreach ($GLOBALS['module_log'] as $line) {
+        $shown = json_encode(array_slice($line, 0, 5), JSON_THROW_ON_ERROR | JSON_PARTIAL_OUTPUT_ON_ERROR);
+        foreach (array_filter([getenv('WHMETER_TOKEN'), getenv('WHMETER_ADMIN_TOKEN'), 'customers-password']) as $secret) {
+            holds(!str_contains($shown, $secret), "no secret in $shown");
+        }
+    }
+}
+
+/** Lets the checks of a file run; they must print nothing themselves. */
+function checks(array $checks): void
+{
+    ob_start();
+    foreach ($checks as $name => $check) {
+        try {
+            $check();
+        } catch (Throwable $error) {
+            ob_end_clean();
+            fwrite(STDERR, "$name: {$error->getMessage()}\n{$error->getTraceAsString()}\n");
+            exit(1);
+        }
+    }
+    $printed = ob_get_clean();
+    if ($printed !== '') {
+        fwrite(STDERR, "something was printed: $printed\n");
+        exit(1);
+    }
+    echo count($checks), " checks\n";
+}
+
+$GLOBALS['installation'] = (string) getenv('WHMCS_ROOT');
+require $GLOBALS['installation'] . '/modules/servers/whmeter/whmeter.php';
+require $GLOBALS['installation'] . '/includes/hooks/whmeter.php';

@@ -1,0 +1,14 @@
+<?php
+// Finds the module's classes for whoever comes first: WHMCS, its cron, or the hook file.
+
+declare(strict_types=1);
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+spl_autoload_register(static function (string $class): void {
+    $own = 'WHMCS\\Module\\Server\\Whmeter\\';
+    $name = substr($class, strlen($own));
+    if (str_starts_with($class, $own) && preg_match('/^[A-Za-z]+$/D', $name) && is_file(__DIR__ . "/lib/$name.php")) {
+        require_once __DIR__ . "/lib/$name.php";
+    }
+});

@@ -1,0 +1,64 @@
+<?php
+// Which account on which server a service is about, and the questions whmeter answers of one account.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+final class Account
+{
+    private function __construct(private string $name, private int $server)
+    {
+    }
+
+    /** From what WHMCS says of the service: nothing of the browser's request is looked at. */
+    public static function of(array $params): ?self
+    {
+        // A service of another module is metered on its own server, and asked for at whmeter's entry.
+        $server = (int) ($params['metered'] ?? $params['serverid'] ?? 0);
+        return self::named((string) ($params['username'] ?? ''), $server);
+    }
+
+    /** @param string $username as WHMCS stores it */
+    public static function named(string $username, int $server): ?self
+    {
+        return $username === '' ? null : new self($username, $server);
+    }
+
+    /** What WHMCS is going to bill: whmeter writes down that it was told so. @throws Refused */
+    public function usage(Client $client): array
+    {
+        return $client->get($this->path('usage'), ['server' => $this->server]);
+    }
+
+    /** The same to be looked at only. @throws Refused */
+    public function display(Client $client): array
+    {
+        return $client->get($this->path('usage'), ['server' => $this->server, 'purpose' => 'display']);
+    }
+
+    /** @throws Refused */
+    public function history(Client $client): array
+    {
+        return $client->get($this->path('history'), ['server' => $this->server, 'days' => 365]);
+    }
+
+    /** @throws Refused */
+    public function recalculate(Client $client): void
+    {
+        $client->post($this->path('recalc'), ['server' => $this->server]);
+    }
+
+    /** @throws Refused */
+    public function policy(Client $client, array $wish): void
+    {
+        $client->order($this->path('policy'), ['server' => $this->server], $wish);
+    }
+
+    private function path(string $question): string
+    {
+        return "/v1/whmcs/$question/" . Client::part($this->name);
+    }
+}

@@ -1,0 +1,41 @@
+<?php
+// What staff see on a service: the customer's figures, the policy, and why there are none.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+final class AdminTab
+{
+    /** @return array<string, string> HTML by label */
+    public static function fields(Standing $standing, Texts $texts): array
+    {
+        $fields = [];
+        foreach (ClientPage::rows($standing, $texts) as $label => $value) {
+            $why = $label === 'last_reading' && $standing->withheld !== null ? ' ' . Html::kept("($standing->withheld)") : '';
+            $fields[$texts->get($label)] = "<div dir=\"{$texts->direction()}\">$value$why</div>";
+        }
+        $fields[$texts->get('policy')] = self::policy($standing, $texts);
+        $charts = Charts::html($standing, $texts);
+        $fields[$texts->get('title')] = "<div dir=\"{$texts->direction()}\">$charts</div>";
+        return $fields;
+    }
+
+    private static function policy(Standing $standing, Texts $texts): string
+    {
+        $name = $standing->policy === null ? 'unknown' : "policy_$standing->policy";
+        return $texts->html($name) . ($standing->pinned ? " ({$texts->html('pinned')})" : '');
+    }
+
+    /** @return array<string, string> */
+    public static function sorry(\Throwable $error, array $secrets, Texts $texts): array
+    {
+        $status = $error instanceof Refused ? $error->status : 0;
+        $why = $error instanceof Refused ? $error->getMessage() : '';
+        $why = Html::text(str_replace($secrets, '***', $why));
+        $said = $status === 404 ? $texts->html('no_account') : $texts->html('unreachable');
+        return [$texts->get('title') => $said . ($why === '' ? '' : "<br><small dir=\"ltr\">$why</small>")];
+    }
+}

@@ -1,0 +1,162 @@
+<?php
+// Asks whmeter over HTTP: fixed routes, one token, bounded in time and size.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+final class Client
+{
+    private const MAX_BYTES = 8388608;
+    private const MAX_DEPTH = 16;
+    private const CONNECT_SECONDS = 3;
+    private const SECONDS = 10;
+
+    private string $host;
+    private int $port;
+    private bool $tls;
+    private string $token;
+    private string $adminToken;
+
+    /** @param array $params server parameters as WHMCS hands them to every module function */
+    public function __construct(array $params)
+    {
+        $this->tls = !in_array($params['serversecure'] ?? false, [false, '', '0', 0, 'off'], true);
+        $this->port = (int) ($params['serverport'] ?? 0) ?: ($this->tls ? 9443 : 9480);
+        $this->host = trim((string) ($params['serverhostname'] ?? '')) ?: trim((string) ($params['serverip'] ?? ''));
+        $this->token = trim((string) ($params['serveraccesshash'] ?? ''));
+        $this->adminToken = trim((string) ($params['serverpassword'] ?? ''));
+    }
+
+    /** The tokens of a server entry: what no log may show. */
+    public static function secrets(array $params): array
+    {
+        $secrets = [$params['serveraccesshash'] ?? '', $params['serverpassword'] ?? '', $params['password'] ?? ''];
+        $secrets = array_map(static fn ($secret) => trim((string) $secret), $secrets);
+        return array_values(array_filter($secrets, static fn ($secret) => $secret !== ''));
+    }
+
+    /** One tenant as a part of a path. */
+    public static function part(string $tenant): string
+    {
+        // Dots alone would be taken for folders, also when encoded by halves.
+        return strspn($tenant, '.') === strlen($tenant) ? str_repeat('%2E', strlen($tenant)) : rawurlencode($tenant);
+    }
+
+    /** @throws Refused */
+    public function get(string $path, array $query = []): array
+    {
+        return $this->ask('GET', $path, $query, null, $this->token);
+    }
+
+    /** @throws Refused */
+    public function post(string $path, array $query): array
+    {
+        return $this->ask('POST', $path, $query, '', $this->token);
+    }
+
+    /** @throws Refused */
+    public function put(string $path, array $query, array $body): array
+    {
+        return $this->ask('PUT', $path, $query, self::json($body), $this->token);
+    }
+
+    /** Needs the admin token; that of the access hash may have the scope as well. @throws Refused */
+    public function order(string $path, array $query, array $body): array
+    {
+        return $this->ask('POST', $path, $query, self::json($body), $this->adminToken ?: $this->token);
+    }
+
+    /** Half a list would be taken for the whole: what is too long for whmeter is not sent. */
+    private static function json(array $body): string
+    {
+        $flags = JSON_THROW_ON_ERROR | JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES | JSON_INVALID_UTF8_SUBSTITUTE;
+        $json = json_encode($body, $flags);
+        if (strlen($json) > self::MAX_BYTES) {
+            throw new \LengthException('the list is larger than 8 MiB');
+        }
+        return $json;
+    }
+
+    private function ask(string $method, string $path, array $query, ?string $body, string $token): array
+    {
+        if ($token === '' || preg_match('/[^\x21-\x7e]/', $token)) {
+            throw new Refused('the access hash of the server entry must be whmeter\'s token, in one line');
+        }
+        [$answer, $code, $type] = $this->transfer($method, $this->url($path, $query), $body, $token);
+        if ($code >= 300 || $code < 200) {
+            throw new Refused("whmeter answers HTTP $code" . self::detail($answer, $type), $code);
+        }
+        $read = json_decode($answer, true, self::MAX_DEPTH);
+        if (!is_array($read)) {
+            throw new Refused('the answer is not JSON: ' . json_last_error_msg());
+        }
+        if (($read['schema'] ?? null) !== 1) {
+            throw new Refused('the answer has an unknown schema; update module and whmeter together');
+        }
+        return $read;
+    }
+
+    private function url(string $path, array $query): string
+    {
+        $host = filter_var($this->host, FILTER_VALIDATE_IP, FILTER_FLAG_IPV6) ? "[$this->host]" : $this->host;
+        if (!preg_match('/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)$/D', $host)) {
+            throw new Refused('the server entry needs a hostname alone, without https:// and without a path');
+        }
+        $scheme = $this->tls ? 'https' : 'http';
+        return "$scheme://$host:$this->port$path" . ($query ? '?' . http_build_query($query, '', '&') : '');
+    }
+
+    /** @return array{string, int, string} body, status, content type */
+    private function transfer(string $method, string $url, ?string $body, string $token): array
+    {
+        $answer = '';
+        $curl = curl_init();
+        $options = [
+            CURLOPT_URL => $url,
+            CURLOPT_CUSTOMREQUEST => $method,
+            CURLOPT_PATH_AS_IS => true,
+            CURLOPT_CONNECTTIMEOUT => self::CONNECT_SECONDS,
+            CURLOPT_TIMEOUT => self::SECONDS,
+            CURLOPT_NOSIGNAL => true,
+            CURLOPT_FOLLOWLOCATION => false,
+            CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
+            CURLOPT_SSL_VERIFYPEER => true,
+            CURLOPT_SSL_VERIFYHOST => 2,
+            CURLOPT_HTTPHEADER => [
+                "Authorization: Bearer $token",
+                'Accept: application/json',
+                'Content-Type: application/json',
+                'Expect:',
+            ],
+            // Returning less than was given ends the transfer: nobody fills our memory.
+            CURLOPT_WRITEFUNCTION => static function ($curl, string $chunk) use (&$answer): int {
+                $answer .= $chunk;
+                return strlen($answer) > self::MAX_BYTES ? 0 : strlen($chunk);
+            },
+        ];
+        if ($body !== null) {
+            $options[CURLOPT_POSTFIELDS] = $body;
+        }
+        curl_setopt_array($curl, $options);
+        if (curl_exec($curl) === false) {
+            $why = strlen($answer) > self::MAX_BYTES ? 'the answer is larger than 8 MiB' : curl_error($curl);
+            throw new Refused("whmeter cannot be asked: $why");
+        }
+        $type = (string) curl_getinfo($curl, CURLINFO_CONTENT_TYPE);
+        return [$answer, (int) curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $type];
+    }
+
+    /** What whmeter says of a refusal; what a proxy's page says is nobody's business. */
+    private static function detail(string $answer, string $type): string
+    {
+        if (!str_starts_with($type, 'application/problem+json')) {
+            return '';
+        }
+        $problem = json_decode($answer, true, self::MAX_DEPTH);
+        $detail = is_array($problem) ? ($problem['detail'] ?? '') : '';
+        return is_string($detail) && $detail !== '' ? ': ' . substr($detail, 0, 300) : '';
+    }
+}

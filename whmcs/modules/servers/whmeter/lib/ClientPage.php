@@ -1,0 +1,76 @@
+<?php
+// What the customer sees of one service: figures, charts and a button.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+final class ClientPage
+{
+    /** @param int|null $button the service whose figures the button reads again; null for no button */
+    public static function html(Standing $standing, Texts $texts, ?int $button): string
+    {
+        $rows = '';
+        foreach (self::rows($standing, $texts) as $label => $value) {
+            $rows .= "<tr><th scope=\"row\" style=\"text-align:start;vertical-align:top;padding-inline-end:1.5em\">"
+                . "{$texts->html($label)}</th><td>$value</td></tr>";
+        }
+        $button = $button === null ? '' : self::button($button, $texts);
+        return self::framed($texts, "<table class=\"table whmeter-figures\">$rows</table>$button" . Charts::html($standing, $texts));
+    }
+
+    /** Where there is nothing to show: the reason, without what is behind it. */
+    public static function sorry(string $why, Texts $texts): string
+    {
+        return self::framed($texts, "<p class=\"alert alert-info\">{$texts->html($why)}</p>");
+    }
+
+    /** @return array<string, string> HTML by the key of its label */
+    public static function rows(Standing $standing, Texts $texts): array
+    {
+        $traffic = array_filter(Standing::TRAFFIC, [$standing, 'has']);
+        // A service that only moves data has no disk to speak of; one of which nothing is known says so.
+        $rows = $standing->has('disk') || !$traffic ? self::disk($standing, $texts) : [];
+        foreach ($traffic as $meter) {
+            $rows[$meter] = self::traffic($meter, $standing, $texts);
+        }
+        $newest = $standing->values->newest;
+        return $rows + ['last_reading' => $newest === null ? $texts->html('unknown') : Html::kept(date('Y-m-d H:i', $newest))];
+    }
+
+    private static function disk(Standing $standing, Texts $texts): array
+    {
+        $percent = $standing->percent('disk');
+        return [
+            'used' => Html::amount($standing->values->get('disk'), $texts),
+            'limit' => $standing->limit('disk') === 0.0 ? $texts->html('unlimited') : Html::amount($standing->limit('disk'), $texts),
+            'percent' => $percent === null ? $texts->html('unknown') : Html::percent($percent),
+        ];
+    }
+
+    /** Used, and where there is a limit that and the share, in one row. */
+    private static function traffic(string $meter, Standing $standing, Texts $texts): string
+    {
+        $used = Html::amount($standing->values->get($meter), $texts);
+        $limit = $standing->limit($meter);
+        $percent = $standing->percent($meter);
+        return $used . ($limit > 0 ? ' / ' . Html::amount($limit, $texts) : '')
+            . ($percent === null ? '' : ' · ' . Html::percent($percent));
+    }
+
+    private static function button(int $service, Texts $texts): string
+    {
+        return '<form method="post" action="clientarea.php?action=productdetails" style="margin:1em 0">'
+            . "<input type=\"hidden\" name=\"id\" value=\"$service\">"
+            . '<input type="hidden" name="modop" value="custom"><input type="hidden" name="a" value="recalc">'
+            . "<button type=\"submit\" class=\"btn btn-default btn-secondary\">{$texts->html('recalculate')}</button></form>";
+    }
+
+    private static function framed(Texts $texts, string $html): string
+    {
+        return "<div class=\"whmeter\" dir=\"{$texts->direction()}\" style=\"text-align:start\">"
+            . "<h3>{$texts->html('title')}</h3>$html</div>";
+    }
+}

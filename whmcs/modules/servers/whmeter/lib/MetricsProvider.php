@@ -1,0 +1,118 @@
+<?php
+// The metrics WHMCS may price: what they are, and their values by tenant.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+use WHMCS\UsageBilling\Contracts\Metrics\MetricInterface;
+use WHMCS\UsageBilling\Contracts\Metrics\ProviderInterface;
+use WHMCS\UsageBilling\Metrics\Metric;
+use WHMCS\UsageBilling\Metrics\Units\FloatingPoint;
+use WHMCS\UsageBilling\Metrics\Units\GigaBytes;
+use WHMCS\UsageBilling\Metrics\Units\MegaBytes;
+use WHMCS\UsageBilling\Metrics\Usage;
+
+final class MetricsProvider implements ProviderInterface
+{
+    private array $params;
+    private ?array $names = null;
+
+    /** WHMCS builds providers often and without a server too: nothing is asked here. */
+    public function __construct($params)
+    {
+        $this->params = is_array($params) ? $params : [];
+    }
+
+    /** The names are keys of stored prices: never rename one. */
+    public function metrics()
+    {
+        $level = MetricInterface::TYPE_SNAPSHOT;
+        $month = MetricInterface::TYPE_PERIOD_MONTH;
+        $types = [
+            'disk' => $level,
+            'disk_gb_month' => $month,
+            'traffic_in' => $month,
+            'traffic_out' => $month,
+            'traffic_total' => $month,
+        ];
+        $names = $this->names ??= self::names(array_keys($types));
+        $metrics = [];
+        foreach ($types as $name => $type) {
+            $metrics[$name] = new Metric($name, $names[$name], $type, self::unit());
+        }
+        return $metrics;
+    }
+
+    /** @return array<string, string> what each metric is called in the language of the system */
+    private static function names(array $metrics): array
+    {
+        $same = array_combine($metrics, $metrics);
+        return Safely::run('texts', [], static fn () => array_map([Texts::ofSystem(), 'get'], $same), static fn () => $same);
+    }
+
+    public function usage()
+    {
+        return Safely::run('usage', $this->params, fn () => $this->allUsage(), static fn () => []);
+    }
+
+    public function tenantUsage($tenant)
+    {
+        return Safely::run('tenantUsage', $this->params, fn () => $this->usageOf($tenant), static fn () => []);
+    }
+
+    private function allUsage(): array
+    {
+        $entry = (int) ($this->params['serverid'] ?? 0);
+        if ($entry === 0) {
+            return []; // Services without a server have this number too.
+        }
+        $told = (new Client($this->params))->get('/v1/whmcs/usage', ['server' => $entry])['tenants'] ?? [];
+        // A tenant of whom nothing is known is left out, as a metric is.
+        return array_filter(array_map([$this, 'measured'], is_array($told) ? $told : []));
+    }
+
+    private function usageOf($tenant): array
+    {
+        $name = is_scalar($tenant) ? (string) $tenant : '';
+        $account = $name === '' ? null : Account::named($name, (int) ($this->params['serverid'] ?? 0));
+        if ($account === null) {
+            return [];
+        }
+        try {
+            return $this->measured($account->usage(new Client($this->params))['values'] ?? null);
+        } catch (Refused $refused) {
+            if ($refused->status === 404) {
+                return [];
+            }
+            throw $refused;
+        }
+    }
+
+    /** Zero is a value and is told; what is not known is left out, so that WHMCS keeps what it has. */
+    private function measured($told): array
+    {
+        $values = Values::read($told);
+        $list = [];
+        // New ones for every tenant: whether withUsage() makes a copy is for WHMCS to know.
+        foreach ($this->metrics() as $name => $metric) {
+            $value = $values->get($name);
+            if ($value !== null) {
+                $list[] = $metric->withUsage(new Usage($value));
+            }
+        }
+        return $list;
+    }
+
+    private static function unit(): FloatingPoint
+    {
+        return match (Settings::unit()) {
+            'MB' => new MegaBytes(),
+            'GB' => new GigaBytes(),
+            'TB' => new FloatingPoint('Terabytes', null, null, null, 'TB'),
+            'PB' => new FloatingPoint('Petabytes', null, null, null, 'PB'),
+        };
+    }
+}

@@ -1,0 +1,73 @@
+<?php
+// What a product says of limits and mail templates: our own settings, or another module's where the operator says which.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+final class ProductLimits
+{
+    /** The settings of our own products, in the order of whmeter_ConfigOptions. */
+    private const OWN = [
+        'storage' => 'configoption1',
+        'traffic_out' => 'configoption2',
+        'traffic_in' => 'configoption3',
+        'traffic_total' => 'configoption4',
+        'notify' => 'configoption5',
+        'limited' => 'configoption6',
+    ];
+    private const METERS = ['storage', 'traffic_in', 'traffic_out', 'traffic_total'];
+
+    /** @return array<string, int> bytes by meter, 0 for no limit; a meter the product says nothing of is absent */
+    public static function limits(object $product): array
+    {
+        $fields = self::fields($product);
+        $limits = [];
+        foreach (self::METERS as $meter) {
+            $text = isset($fields[$meter]) ? self::option($product, $fields[$meter]) : '';
+            $unit = $fields["{$meter}_unit"] ?? null;
+            $bytes = $unit === null ? Size::parse($text) : Size::of($text, self::option($product, $unit));
+            if ($bytes !== null) {
+                $limits[$meter] = $bytes;
+            }
+        }
+        return $limits;
+    }
+
+    /** @return array<string, string> mail templates: notify, limited */
+    public static function templates(object $product): array
+    {
+        $fields = self::fields($product);
+        $templates = [];
+        foreach (['notify', 'limited'] as $occasion) {
+            $name = isset($fields[$occasion]) ? self::option($product, $fields[$occasion]) : '';
+            if ($name !== '') {
+                $templates[$occasion] = $name;
+            }
+        }
+        return $templates;
+    }
+
+    private static function fields(object $product): array
+    {
+        $module = (string) ($product->servertype ?? '');
+        $fields = $module === 'whmeter' ? self::OWN : Settings::table('product_fields')[$module] ?? [];
+        return is_array($fields) ? $fields : [];
+    }
+
+    /** A setting of the product: configoption3, or configoption24.size inside one that holds JSON. */
+    private static function option(object $product, string $field): string
+    {
+        if (!preg_match('/^(configoption\d{1,2})(?:\.([A-Za-z0-9_-]+))?$/D', $field, $part)) {
+            return '';
+        }
+        $value = $product->{$part[1]} ?? '';
+        if (isset($part[2])) {
+            $read = json_decode((string) $value, true, 8);
+            $value = is_array($read) ? ($read[$part[2]] ?? '') : '';
+        }
+        return is_scalar($value) ? trim((string) $value) : '';
+    }
+}

@@ -1,0 +1,61 @@
+<?php
+// One service's figures, asked for and shown: to its customer, or to staff.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+use WHMCS\Database\Capsule;
+
+final class ServicePage
+{
+    /** @param int|null $button see ClientPage::html */
+    public static function ofClient(array $params, ?int $button): string
+    {
+        $texts = Texts::ofClient($params);
+        return Safely::run('client page', $params, static function () use ($params, $texts, $button): string {
+            $account = Account::of($params);
+            return $account === null
+                ? ClientPage::sorry('no_account', $texts)
+                : ClientPage::html(self::standing($account, $params), $texts, $button);
+        }, static function (\Throwable $error) use ($texts): string {
+            $unknown = $error instanceof Refused && $error->status === 404;
+            return ClientPage::sorry($unknown ? 'no_account' : 'unreachable', $texts);
+        });
+    }
+
+    /** @return array<string, string> HTML by label */
+    public static function ofAdmin(array $params): array
+    {
+        $texts = Texts::ofAdmin();
+        return Safely::run('admin tab', $params, static function () use ($params, $texts): array {
+            $account = Account::of($params);
+            return $account === null
+                ? [$texts->get('title') => $texts->html('no_account')]
+                : AdminTab::fields(self::standing($account, $params), $texts);
+        }, static fn (\Throwable $error) => AdminTab::sorry($error, Client::secrets($params), $texts));
+    }
+
+    /** The parameters of a service that another module runs, on a server that is metered; null for all others. */
+    public static function paramsOfOther(int $service): ?array
+    {
+        $row = Capsule::table('tblhosting')->where('id', $service)->first(['server', 'username']);
+        $entry = $row ? Servers::entryFor((int) $row->server) : null;
+        if ($entry === null || $entry === (int) $row->server) {
+            return null;
+        }
+        $own = ['metered' => (int) $row->server, 'serviceid' => $service, 'username' => (string) $row->username];
+        return $own + Servers::params($entry);
+    }
+
+    private static function standing(Account $account, array $params): Standing
+    {
+        $client = new Client($params);
+        $usage = $account->display($client);
+        $noHistory = static fn () => [];
+        $history = Safely::run('history', $params, static fn () => $account->history($client), $noHistory);
+        return Standing::of($usage, $history);
+    }
+}

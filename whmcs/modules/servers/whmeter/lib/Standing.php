@@ -1,0 +1,81 @@
+<?php
+// How an account stands: values, limits, policy, history; each null where it is not known.
+
+declare(strict_types=1);
+
+namespace WHMCS\Module\Server\Whmeter;
+
+defined('WHMCS') || exit('This file cannot be accessed directly');
+
+final class Standing
+{
+    public const TRAFFIC = ['traffic_in', 'traffic_out', 'traffic_total'];
+    private const METERS = ['disk', ...self::TRAFFIC];
+    /** Why nothing is known, in whmeter's words. */
+    private const WITHHELD = ['stale', 'never_read', 'ambiguous', 'failed'];
+
+    private function __construct(
+        public readonly Values $values,
+        private array $limits,
+        public readonly ?string $policy,
+        public readonly bool $pinned,
+        public readonly array $days,
+        public readonly array $months,
+        public readonly ?string $withheld,
+    ) {
+    }
+
+    /** @param array $usage, $history whmeter's answers */
+    public static function of(array $usage, array $history): self
+    {
+        $limits = is_array($usage['limits'] ?? null) ? $usage['limits'] : [];
+        $policy = $usage['policy'] ?? null;
+        $why = is_array($usage['withheld'] ?? null) ? $usage['withheld']['reason'] ?? null : null;
+        return new self(
+            Values::own($usage['values'] ?? null),
+            array_map([Values::class, 'number'], array_intersect_key($limits, array_flip(self::METERS))),
+            in_array($policy, ['standard', 'limited'], true) ? $policy : null,
+            in_array($usage['pinned'] ?? null, ['standard', 'limited'], true),
+            self::points($history['days'] ?? null, 'day', '/^\d{4}-\d\d-\d\d$/D'),
+            self::points($history['months'] ?? null, 'month', '/^\d{4}-\d\d$/D'),
+            in_array($why, self::WITHHELD, true) ? $why : null,
+        );
+    }
+
+    /** In the unit of the values; zero is unlimited. */
+    public function limit(string $meter): ?float
+    {
+        return $this->limits[$meter] ?? null;
+    }
+
+    /** Used of the limit in percent. */
+    public function percent(string $meter): ?float
+    {
+        [$used, $limit] = [$this->values->get($meter), $this->limit($meter)];
+        return $used !== null && $limit > 0 ? 100 * $used / $limit : null;
+    }
+
+    /** Whether this account is measured by the meter at all, now or in its history. */
+    public function has(string $meter): bool
+    {
+        $everKnown = array_filter(array_column($this->days, $meter), static fn ($value) => $value !== null);
+        return $this->values->get($meter) !== null || $this->limit($meter) !== null || $everKnown !== [];
+    }
+
+    /** Points by day or month; what is misshapen is left out. */
+    private static function points($told, string $key, string $shape): array
+    {
+        $points = [];
+        foreach (is_array($told) ? $told : [] as $point) {
+            $at = is_array($point) ? ($point[$key] ?? null) : null;
+            if (is_string($at) && preg_match($shape, $at)) {
+                $points[$at] = ['whole' => ($point['complete'] ?? false) === true];
+                foreach (['disk_average', ...self::METERS] as $name) {
+                    $points[$at][$name] = Values::number($point[$name] ?? null);
+                }
+            }
+        }
+        ksort($points);
+        return $points;
+    }
+}
