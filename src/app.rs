@@ -35,7 +35,7 @@ use crate::problem::Problem;
 use crate::settings::Period;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
-use crate::usage_api::{LONGEST_SERVICES, Recalculation, SERVICES, UsageApi};
+use crate::usage_api::{BILLABLE, LONGEST_SERVICES, Recalculation, SERVICES, UsageApi};
 
 /// A stop takes no longer than this.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -389,8 +389,9 @@ async fn refuse_long_bodies(
 ) -> Result<axum::response::Response, Problem> {
     let length = request.headers().get(axum::http::header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    // The list of a server's services is the one body that may be long.
-    let longest = if request.uri().path() == SERVICES { LONGEST_SERVICES } else { LONGEST_BODY };
+    // The lists that WHMCS tells are the bodies that may be long.
+    let is_list = [SERVICES, BILLABLE].contains(&request.uri().path());
+    let longest = if is_list { LONGEST_SERVICES } else { LONGEST_BODY };
     if length.is_some_and(|length| length > longest as u64) {
         let detail = format!("a body may have at most {} MiB here", longest >> 20);
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));

@@ -2,6 +2,8 @@
 //!
 //! Every error says file, line, key, what came and what was expected.
 
+mod prices;
+
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use crate::clock::Clock;
 use crate::collector::{CommonSettings, Limit, LimitSettings, Limits, Metered};
 use crate::domain::{BillingZone, Seconds};
 use crate::http::{Http, HttpSettings};
+use crate::invoicing::Prices;
 use crate::metering::Rules;
 use crate::notify::{Channels, NotifySettings, WhmcsApi};
 use crate::settings::{Section, SettingsError};
@@ -42,6 +45,10 @@ pub struct Config {
     pub backends: Vec<Metered>,
     /// What they may use.
     pub limits: Limits,
+    /// What more than that costs.
+    pub prices: Prices,
+    /// WHMCS's external API, where `[whmcs]` tells all of it.
+    pub api: Option<WhmcsApi>,
     /// How people are told.
     pub channels: Channels,
     /// What works but should be mended.
@@ -114,7 +121,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-const SECTIONS: [&str; 6] = ["whmcs", "store", "http", "backend", "limit", "notify"];
+const SECTIONS: [&str; 7] = ["whmcs", "store", "http", "backend", "limit", "price", "notify"];
 
 impl Config {
     /// Reads and checks the file. `clock` is what backends sign by.
@@ -147,8 +154,10 @@ impl Config {
         let tokens = reader.tokens(&http)?;
         let backends = reader.backends(table.remove("backend"), clock)?;
         let limits = reader.limits(table.remove("limit"), &backends)?;
+        let prices = reader.prices(table.remove("price"), &backends)?;
         let notify: NotifySettings = reader.section("notify", table.remove("notify"))?;
-        let channels = reader.channels(&notify, &whmcs, zone)?;
+        let api = prices::api(&whmcs, zone);
+        let channels = reader.channels(&notify, api.as_ref())?;
         let warnings = reader.warnings;
         let folder = folder.to_path_buf();
         Ok(Config {
@@ -161,6 +170,8 @@ impl Config {
             tokens,
             backends,
             limits,
+            prices,
+            api,
             channels,
             warnings,
         })
@@ -270,25 +281,8 @@ impl Reader<'_> {
         Ok(backends)
     }
 
-    fn channels(
-        &mut self,
-        notify: &NotifySettings,
-        whmcs: &WhmcsSettings,
-        zone: BillingZone,
-    ) -> Result<Channels, ConfigError> {
-        let given = (whmcs.url.clone(), whmcs.identifier.clone(), whmcs.secret.clone());
-        let api = match given {
-            (Some(url), Some(identifier), Some(secret)) => Some(WhmcsApi {
-                url,
-                identifier,
-                secret,
-                access_key: whmcs.access_key.clone(),
-                unit_bytes: whmcs.unit.bytes(whmcs.unit_base),
-                zone,
-            }),
-            _ => None,
-        };
-        let opened = Channels::open(notify, api.as_ref(), self.folder);
+    fn channels(&mut self, notify: &NotifySettings, api: Option<&WhmcsApi>) -> Result<Channels, ConfigError> {
+        let opened = Channels::open(notify, api, self.folder);
         let mut channels = opened.map_err(|error| match error.key.strip_prefix("whmcs.") {
             Some(key) => self.file.error(&["whmcs"], SettingsError { key: key.into(), ..error }),
             None => self.file.error(&["notify"], error),

@@ -6,6 +6,7 @@
 // Ground floor: pure values and rules.
 pub mod domain;
 pub mod metering;
+pub mod pricing;
 pub mod quota;
 
 // The stairwell: tools for every floor above the ground.
@@ -25,6 +26,7 @@ pub mod collector;
 pub mod console;
 pub mod dispatcher;
 pub mod exposition;
+pub mod invoicing;
 pub mod usage_api;
 
 // The roof: wires the rooms, spawns, exits.

@@ -84,6 +84,50 @@ async fn templates_are_listed_nested_or_flattened() {
 }
 
 #[tokio::test]
+async fn items_wait_for_invoices_and_are_listed_nowhere_else() {
+    let whmcs = start().await;
+    let right = [
+        ("clientid", "1042"),
+        ("description", "Traffic [whm 7731/2026-10/traffic_out]"),
+        ("amount", "1.50"),
+        ("unit", "quantity"),
+        ("quantity", "1"),
+        ("invoiceaction", "nextinvoice"),
+    ];
+    for (key, wrong, message) in [
+        ("clientid", "1", "Client ID not Found"),
+        ("description", "", "You must provide a description"),
+        ("unit", "", "Invalid Unit, please specify either 'hours' or 'quantity'"),
+        ("invoiceaction", "soon", "Invalid Invoice Action"),
+    ] {
+        let parameters = right.map(|(name, value)| (name, if name == key { wrong } else { value }));
+        assert_eq!(ask(&whmcs, "AddBillableItem", &parameters).await, error(message));
+    }
+    assert!(whmcs.items().is_empty());
+    let made = ask(&whmcs, "AddBillableItem", &right).await;
+    assert_eq!(made, json!({ "result": "success", "billableid": "1" }));
+    whmcs.switch(|switches| switches.status_for_result = true);
+    let made = ask(&whmcs, "AddBillableItem", &right).await;
+    assert_eq!(made, json!({ "status": "success", "billableid": "2" }));
+    let mine = [("userid", "1042")];
+    assert_eq!(ask(&whmcs, "GetInvoices", &mine).await["totalresults"], "0");
+    whmcs.make_invoices();
+    let list = ask(&whmcs, "GetInvoices", &mine).await;
+    assert_eq!(list["invoices"]["invoice"][0]["date"], "2026-11-21");
+    let one = ask(&whmcs, "GetInvoice", &[("invoiceid", "1")]).await;
+    let item = &one["items"]["item"][2];
+    assert_eq!(
+        (&item["type"], &item["relid"], &item["amount"]),
+        (&json!("Item"), &json!("2"), &json!("1.50"))
+    );
+    whmcs.switch(|switches| switches.templates_shape = TemplatesShape::Flattened);
+    let one = ask(&whmcs, "GetInvoice", &[("invoiceid", "1")]).await;
+    assert_eq!(one["items[item][1][description]"], "Traffic [whm 7731/2026-10/traffic_out]");
+    assert_eq!(ask(&whmcs, "GetInvoice", &[("invoiceid", "9")]).await, error("Invoice ID Not Found"));
+    assert_eq!(ask(&whmcs, "GetInvoices", &[("userid", "1043")]).await["totalresults"], "0");
+}
+
+#[tokio::test]
 async fn a_mail_needs_wording_a_service_and_variables_that_php_can_read() {
     let whmcs = start().await;
     let named = ("messagename", "puqMinIOS3 Notification disk limit");

@@ -4,9 +4,10 @@ use globset::{Glob, GlobMatcher};
 use serde::Deserialize;
 
 use super::docket::Looked;
-use crate::domain::{BackendId, Bytes, Meter, Seconds};
-use crate::quota::{Brake, Judged, Rule, Size, Wording};
+use crate::domain::{AccountName, BackendId, Bytes, Meter, Seconds, Service};
+use crate::quota::{Allowed, Brake, Judged, Rule, Size, Wording};
 use crate::settings::{self, Period, SettingsError};
+use crate::store::AccountStanding;
 
 /// One `[[limit]]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -232,6 +233,25 @@ impl Limits {
                 && limit.product.is_match(looked.product().unwrap_or_default())
         });
         found.map(|(number, limit)| (number, &limit.rule))
+    }
+
+    /// What an account may use of a meter: by its service, else by its rule, else by what the panel allows
+    /// to be stored. `None` where nobody says.
+    pub fn allowed(
+        &self,
+        backend: &BackendId,
+        name: &AccountName,
+        standing: &AccountStanding,
+        service: Option<&Service>,
+        meter: Meter,
+    ) -> Option<Allowed> {
+        let (package, storage_limit) = (standing.package.as_deref(), standing.storage_limit);
+        let looked = Looked { name, package, storage_limit, service };
+        let panel = storage_limit.filter(|_| meter == Meter::StorageUsed);
+        match self.of(backend, &looked, meter) {
+            Some((_, rule)) => rule.allowed(looked.sold(meter), panel),
+            None => looked.sold(meter).or(panel.map(Allowed::of)),
+        }
     }
 
     /// The meters of an account that have a rule, with the limit in force.

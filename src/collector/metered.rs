@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::timetable::Schedule;
 use crate::backends::{Backend, Kind};
-use crate::domain::{AccountName, BackendId, Bytes, Timestamp};
+use crate::domain::{AccountName, BackendId, Bytes, Seconds, Timestamp};
 use crate::settings::{Rate, SettingsError};
 use crate::store::Loaded;
 
@@ -28,6 +28,9 @@ pub struct CommonSettings {
     /// How many days this backend's daily points are kept, where not as the store says.
     #[serde(default)]
     pub keep_days: Option<u32>,
+    /// How long after a period's end it may be billed: panels tell some things late.
+    #[serde(default = "two_days")]
+    pub settle_hours: u32,
     /// The most one account can move or store in a second; what jumps further is held back.
     #[serde(default)]
     pub max_rate: Option<Rate>,
@@ -43,6 +46,10 @@ fn quarter_hour() -> String {
     "15m".into()
 }
 
+fn two_days() -> u32 {
+    48
+}
+
 /// The longest one poll may take altogether, before it counts as failed.
 const POLL_BUDGET: Duration = Duration::from_secs(15 * 60);
 
@@ -56,6 +63,8 @@ pub struct Metered {
     pub whmcs_server: Option<i64>,
     /// How many days its daily points are kept, where not as the store says.
     pub keep_days: Option<u32>,
+    /// How long after a period's end it may be billed.
+    pub settle: Seconds,
     /// The most one account can move or store in a second.
     pub max_rate: Option<Bytes>,
     /// The panel.
@@ -97,6 +106,7 @@ impl Metered {
             kind,
             whmcs_server: common.whmcs_server,
             keep_days: common.keep_days,
+            settle: Seconds::hours(common.settle_hours.into()),
             max_rate: max_rate.transpose().map_err(|error| wrong("max_rate")(error.to_string()))?,
             backend: Arc::from(backend),
             schedule: common.every.parse().map_err(wrong("every"))?,

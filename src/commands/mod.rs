@@ -5,6 +5,7 @@ mod backfill;
 mod check;
 mod explain;
 mod export;
+mod invoice;
 mod map;
 mod outbox;
 mod plan;
@@ -69,6 +70,8 @@ enum Command {
     Plan(plan::Plan),
     /// A correction record with author and reason; nothing is edited in place
     Adjust(adjust::Adjust),
+    /// Usage beyond what is included, as items on the customers' next invoices in WHMCS
+    Invoice(invoice::Invoice),
     /// Whether the journal holds, and whether every stored day is what it says
     Verify(verify::Verify),
     /// Settles the journal again with this version and lists every day that would differ; writes nothing
@@ -181,6 +184,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Outbox(command) => command.run().await,
             Command::Plan(command) => command.run().await,
             Command::Adjust(command) => command.run().await,
+            Command::Invoice(command) => command.run().await,
             Command::Verify(command) => command.run().await,
             Command::Replay(command) => command.run().await,
             Command::Prune(command) => command.run().await,

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 type Route = (&'static str, &'static str, Option<&'static str>, &'static str, &'static [&'static str]);
 
 const SERVER: &[&str] = &["server"];
+const USAGE: &[&str] = &["server", "month", "purpose"];
 
 /// The routes, as `docs/contract.md` promises them.
 const ROUTES: &[Route] = &[
@@ -18,12 +19,19 @@ const ROUTES: &[Route] = &[
     ("get", "/-/ready", None, "ok when the store answers and its schema is current", &[]),
     ("get", "/openapi.json", None, "This document", &[]),
     ("get", "/v1/whmcs/ping", Some("billing"), "Version, clock and time zone", SERVER),
-    ("get", "/v1/whmcs/usage", Some("billing"), "Totals of every tenant of the server", SERVER),
-    ("get", "/v1/whmcs/usage/{tenant}", Some("billing"), "Totals of one tenant", SERVER),
+    ("get", "/v1/whmcs/usage", Some("billing"), "Totals of every tenant of the server", USAGE),
+    ("get", "/v1/whmcs/usage/{tenant}", Some("billing"), "Totals of one tenant", USAGE),
     ("get", "/v1/whmcs/legacy", Some("billing"), "Whole MB for overage billing", SERVER),
     ("get", "/v1/whmcs/history/{tenant}", Some("billing"), "Days and months for charts", &["server", "days"]),
     ("post", "/v1/whmcs/recalc/{tenant}", Some("billing"), "Has a tenant read again soon", SERVER),
     ("put", "/v1/whmcs/services", Some("billing"), "Takes in the full list of a server's services", SERVER),
+    (
+        "put",
+        "/v1/whmcs/billable",
+        Some("billing"),
+        "Takes in the billable items that have a tag of ours",
+        SERVER,
+    ),
     (
         "post",
         "/v1/whmcs/policy/{tenant}",
@@ -71,6 +79,7 @@ const ROUTES: &[Route] = &[
 /// Routes that take a body.
 const BODIES: &[(&str, &str)] = &[
     ("/v1/whmcs/services", "schema 1 and the services, each with id, client, username, status"),
+    ("/v1/whmcs/billable", "schema 1, read_at in epoch seconds, and the items, each with id and description"),
     ("/v1/whmcs/policy/{tenant}", "action reconcile, pin or unpin; with pin a policy, and until"),
 ];
 

@@ -19,7 +19,7 @@ use std::path::Path;
 
 pub use delivery::{Delivered, Delivery, Firing, NotDelivered};
 pub use settings::NotifySettings;
-pub use whmcs::WhmcsApi;
+pub use whmcs::{BillableItems, Invoiced, NewItem, NotAdded, WhmcsApi};
 
 use crate::domain::Timestamp;
 use crate::quota::Channel;

@@ -117,15 +117,19 @@ impl Wording {
 impl Rule {
     /// The limit in force: the service's own, then the rule's, then the panel's. `None` is no limit.
     pub fn limit(&self, service: Option<Allowed>, panel: Option<Bytes>) -> Option<Bytes> {
-        let allowed = service.or(match self.size {
-            Size::Fixed(size) => Some(Allowed::of(size)),
-            Size::Panel => panel.map(Allowed::of),
-            Size::Whmcs => None,
-        });
-        match allowed {
+        match self.allowed(service, panel) {
             Some(Allowed::UpTo(limit)) => Some(limit),
             Some(Allowed::Unlimited) | None => None,
         }
+    }
+
+    /// The same, with no limit told from one that nobody tells (`None`).
+    pub fn allowed(&self, service: Option<Allowed>, panel: Option<Bytes>) -> Option<Allowed> {
+        service.or(match self.size {
+            Size::Fixed(size) => Some(Allowed::of(size)),
+            Size::Panel => panel.map(Allowed::of),
+            Size::Whmcs => None,
+        })
     }
 
     /// Every percentage at which something happens, each once, in order.

@@ -4,6 +4,7 @@
 
 mod amount;
 mod asked;
+mod billable;
 mod history;
 mod legacy;
 mod policy;
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use serde::Deserialize;
 
 pub use amount::{Base, Unit};
+pub use billable::BILLABLE;
 pub use services::{LONGEST_SERVICES, SERVICES};
 pub use told::{ToldLine, told_lines};
 

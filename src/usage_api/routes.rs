@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::asked::{Asked, Tenant};
+use super::billable::{BILLABLE, BillableTold, billable_of};
 use super::history::{days, months};
 use super::legacy::legacy_of;
 use super::policy::{EXPECTED, PolicyWish, policy_of};
@@ -76,6 +77,7 @@ impl UsageApi {
             .route("/v1/whmcs/history/{tenant}", get(history))
             .route("/v1/whmcs/recalc/{tenant}", post(recalculate))
             .route(SERVICES, put(services).layer(DefaultBodyLimit::max(LONGEST_SERVICES)))
+            .route(BILLABLE, put(billable).layer(DefaultBodyLimit::max(LONGEST_SERVICES)))
             .with_state(self)
     }
 
@@ -264,6 +266,19 @@ async fn services(
         Err(error) => Err(Problem::new(error.status(), error.body_text())),
     };
     api.count_fetch(asked.server, "services", &response);
+    response
+}
+
+async fn billable(
+    State(api): State<UsageApi>,
+    asked: Asked,
+    told: Result<Json<BillableTold>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let response = match told {
+        Ok(Json(told)) => billable_of(&api, &asked, told).await,
+        Err(error) => Err(Problem::new(error.status(), error.body_text())),
+    };
+    api.count_fetch(asked.server, "billable", &response);
     response
 }
 

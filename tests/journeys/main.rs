@@ -10,6 +10,7 @@ mod export;
 mod findings;
 mod fortnight;
 mod history;
+mod invoices;
 mod killed;
 mod limits;
 mod prometheus;

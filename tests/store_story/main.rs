@@ -5,6 +5,7 @@
 
 mod databases;
 mod history;
+mod invoices;
 mod promises;
 mod told;
 
@@ -19,6 +20,7 @@ use whmeter::store::{
 
 use databases::{Databases, Fresh};
 use history::*;
+use invoices::*;
 use promises::*;
 use told::*;
 
@@ -545,6 +547,7 @@ stories!(
     what_gives_up_is_told_as_it_is_and_can_be_tried_again,
     a_pin_is_kept_with_its_author_and_disturbs_no_poll,
     many_that_start_together_on_an_empty_database_all_start,
+    a_line_is_intended_once_and_settled_once,
     what_was_told_is_kept_and_its_month_goes_on,
 );
 

@@ -1,9 +1,10 @@
 //! From a form to an answer: the address, who asks, from where, which action, and what goes wrong.
 
 use super::Form;
+use super::billing;
 use super::mail;
-use super::reply::{Outcome, Refusal, answer, body, put_list};
-use super::switches::{ACTIONS, MishapKind, Switches, TemplatesShape};
+use super::reply::{Outcome, Refusal, answer, body, put_list, put_shaped};
+use super::switches::{ACTIONS, MishapKind, Switches};
 use super::world::Server;
 use crate::damage::html_page;
 use crate::faults::Strikes;
@@ -133,6 +134,9 @@ fn act(server: &Server, switches: &Switches, form: &Form, not_taken: bool) -> Ou
         "GetClientsDetails" => details(server, form),
         "GetEmails" => mail::list(server, switches, form),
         "SendEmail" => mail::send(server, switches, form, not_taken),
+        "AddBillableItem" => billing::add(server, switches, form),
+        "GetInvoices" => billing::invoices(server, switches, form),
+        "GetInvoice" => billing::invoice(server, switches, form),
         other => Err(Refusal::said(&format!("Command {other} Not Found"))),
     }
 }
@@ -147,16 +151,7 @@ fn templates(server: &Server, switches: &Switches, form: &Form) -> Outcome {
         .map(|(id, template)| json!({"id": id + 1, "name": template.name, "subject": template.subject, "custom": 1}))
         .collect();
     let mut told = Map::new();
-    match switches.templates_shape {
-        TemplatesShape::Nested => put_list(&mut told, switches, "emailtemplates", "emailtemplate", rows),
-        TemplatesShape::Flattened => {
-            for (number, row) in rows.iter().enumerate() {
-                for (key, value) in row.as_object().into_iter().flatten() {
-                    told.insert(format!("emailtemplates[emailtemplate][{number}][{key}]"), value.clone());
-                }
-            }
-        }
-    }
+    put_shaped(&mut told, switches, "emailtemplates", "emailtemplate", rows);
     Ok(told)
 }
 

@@ -1,8 +1,10 @@
-//! A fake WHMCS: the actions of its external API that mail to customers needs, and a mail log.
+//! A fake WHMCS: the actions of its external API that mail to customers and invoices need, a mail log, and
+//! the billable items it holds.
 //!
 //! It is no panel, so it is not listed among `PANELS`; but it has the same knobs and control address.
 //! Written from WHMCS's developer documentation (API reference) and PHP's of `unserialize`.
 
+mod billing;
 mod form;
 mod front;
 mod mail;
@@ -14,7 +16,7 @@ mod world;
 
 pub use switches::{ACTIONS, EmptyList, Mishap, MishapKind, Switches, TemplatesShape};
 pub use unserialize::unserialize;
-pub use world::{Client, Mail, Service, Template, World};
+pub use world::{BillableItem, Client, Invoice, Mail, Service, Template, World};
 
 use crate::control;
 use crate::panel::{self, Knobs, Landmarks, NotDone, SimulatedPanel};
@@ -120,6 +122,16 @@ impl Whmcs {
     /// The mails sent, oldest first.
     pub fn outbox(&self) -> Vec<Mail> {
         self.server.world().outbox.clone()
+    }
+
+    /// The billable items there are, oldest first: the truth of what customers pay.
+    pub fn items(&self) -> Vec<BillableItem> {
+        self.server.world().items.clone()
+    }
+
+    /// Puts every item that waits onto an invoice.
+    pub fn make_invoices(&self) {
+        billing::make_invoices(&self.server, &self.server.switches(), &mut self.server.world());
     }
 
     fn set_status(&self, account: &str, status: &str) -> Result<(), NotDone> {

@@ -1,5 +1,6 @@
 //! What a test can do to this WHMCS, below `/whmcs/` on the control address.
 
+use super::billing;
 use super::world::{Client, Server, Service, Template};
 use crate::panel::NotDone;
 use serde::de::DeserializeOwned;
@@ -10,6 +11,7 @@ use std::sync::PoisonError;
 ///
 /// * `state`: switches, services, templates;
 /// * `outbox`: the mails sent, oldest first; `outbox/clear` forgets them;
+/// * `items`: the billable items, oldest first; `invoices/make` puts those that wait onto invoices;
 /// * `switches`: the fields told are set, the others stay;
 /// * `clients`, `services`, `templates`: an array that takes the place of what there is.
 pub fn operate(server: &Server, operation: &str, arguments: &Value) -> Result<Value, NotDone> {
@@ -18,6 +20,8 @@ pub fn operate(server: &Server, operation: &str, arguments: &Value) -> Result<Va
         "state" => {}
         "outbox" => return Ok(json!(world.outbox)),
         "outbox/clear" => world.outbox.clear(),
+        "items" => return Ok(json!(world.items)),
+        "invoices/make" => billing::make_invoices(server, &server.switches(), &mut world),
         "switches" => {
             let mut switches = server.switches.write().unwrap_or_else(PoisonError::into_inner);
             let mut merged = json!(*switches);

@@ -1,6 +1,6 @@
 //! Answers as WHMCS puts them on the wire: JSON with its wrappings, errors, pages.
 
-use super::switches::{EmptyList, Switches};
+use super::switches::{EmptyList, Switches, TemplatesShape};
 use crate::server::status;
 use axum::http::{HeaderValue, Response, header};
 use bytes::Bytes;
@@ -24,7 +24,8 @@ pub type Outcome = Result<Map<String, Value>, Refusal>;
 pub fn body(switches: &Switches, outcome: &Outcome) -> (u16, Vec<u8>) {
     let (code, told) = match outcome {
         Ok(fields) => {
-            let mut told = json!({ "result": "success" });
+            let is_told = fields.get("status").is_some_and(|status| status == "success");
+            let mut told = if is_told { json!({}) } else { json!({ "result": "success" }) };
             if let Some(told) = told.as_object_mut() {
                 told.extend(fields.clone());
             }
@@ -52,6 +53,24 @@ pub fn put_list(
         (true, EmptyList::EmptyObject) => json!({}),
     };
     told.insert(outer.to_owned(), list);
+}
+
+/// Puts a list into an answer, nested or flattened as the documentation prints some.
+pub fn put_shaped(
+    told: &mut Map<String, Value>,
+    switches: &Switches,
+    outer: &str,
+    inner: &str,
+    rows: Vec<Value>,
+) {
+    if switches.templates_shape == TemplatesShape::Nested {
+        return put_list(told, switches, outer, inner, rows);
+    }
+    for (number, row) in rows.iter().enumerate() {
+        for (key, value) in row.as_object().into_iter().flatten() {
+            told.insert(format!("{outer}[{inner}][{number}][{key}]"), value.clone());
+        }
+    }
 }
 
 /// An answer of this type.

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What an API role can allow here.
-pub const ACTIONS: [&str; 6] = [
+pub const ACTIONS: [&str; 9] = [
+    "AddBillableItem",
     "GetClientsDetails",
     "GetClientsProducts",
     "GetEmailTemplates",
     "GetEmails",
+    "GetInvoice",
+    "GetInvoices",
     "SendEmail",
     "WhmcsDetails",
 ];
@@ -20,7 +23,9 @@ pub const ACTIONS: [&str; 6] = [
 pub struct Switches {
     /// Ids and counts come as texts.
     pub numbers_as_texts: bool,
-    /// How the list of templates is wrapped.
+    /// `AddBillableItem` tells success as `status` in place of `result`, as its sample prints it.
+    pub status_for_result: bool,
+    /// How the list of templates is wrapped, and those of invoices.
     pub templates_shape: TemplatesShape,
     /// How a list without rows is told.
     pub empty_list: EmptyList,
@@ -42,6 +47,7 @@ impl Default for Switches {
     fn default() -> Self {
         Self {
             numbers_as_texts: true,
+            status_for_result: false,
             templates_shape: TemplatesShape::Nested,
             empty_list: EmptyList::Missing,
             allowed_ip: None,

@@ -81,6 +81,40 @@ pub struct Mail {
     pub failed: bool,
 }
 
+/// An item that waits for an invoice, or has reached one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BillableItem {
+    /// `tblbillableitems.id`.
+    pub id: u64,
+    /// Whom it is billed to.
+    pub client: u64,
+    /// What stands on the invoice.
+    pub description: String,
+    /// The amount as it came.
+    pub amount: String,
+    /// `hours` or `quantity`.
+    pub unit: String,
+    /// How many.
+    pub quantity: String,
+    /// When it is invoiced.
+    pub invoice_action: String,
+    /// The day it was made.
+    pub created: String,
+    /// The invoice it has reached.
+    pub invoice: Option<u64>,
+}
+
+/// An invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invoice {
+    /// Its number.
+    pub id: u64,
+    /// Whose it is.
+    pub client: u64,
+    /// Its day, in WHMCS's own time.
+    pub date: String,
+}
+
 /// Everything there is; tests write into it.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -92,6 +126,10 @@ pub struct World {
     pub templates: Vec<Template>,
     /// The mail log, oldest first.
     pub outbox: Vec<Mail>,
+    /// Billable items, oldest first.
+    pub items: Vec<BillableItem>,
+    /// Invoices, oldest first.
+    pub invoices: Vec<Invoice>,
 }
 
 /// A running fake, as its parts share it.

@@ -219,6 +219,7 @@ mod tests {
                 kind: String,
                 name: String,
                 every: Option<String>,
+                max_rate: Option<String>,
                 whmcs_server: Option<u32>,
             }
             section.take::<Common>().expect("the keys of every backend");

@@ -224,7 +224,7 @@ mod tests {
         for text in [sample, &all] {
             let file: toml::Table = text.parse().expect("toml");
             let mut table = file["backend"][0].as_table().expect("a section").clone();
-            for common in ["kind", "name", "every", "whmcs_server", "tls_ca_file"] {
+            for common in ["kind", "name", "every", "max_rate", "whmcs_server", "tls_ca_file"] {
                 table.remove(common);
             }
             // The secret's file is the operator's.

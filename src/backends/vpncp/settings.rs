@@ -169,6 +169,7 @@ mod tests {
                 kind: String,
                 name: String,
                 every: Option<String>,
+                max_rate: Option<String>,
             }
             section.take::<Common>().expect("the keys of every backend");
             section.take::<crate::http::HttpSettings>().expect("the keys of HTTP");

@@ -1,7 +1,9 @@
-//! Mail to customers by WHMCS's `SendEmail`, worded by the operator's own templates where there are any.
+//! Mail to customers by WHMCS's `SendEmail`, worded by the operator's own templates where there are any;
+//! and items for their next invoice.
 //!
 //! WHMCS knows no idempotency: an attempt whose outcome is not known is looked up before it is repeated.
 
+mod billing;
 mod client;
 mod fields;
 mod php;
@@ -10,6 +12,8 @@ mod services;
 mod templates;
 mod told;
 mod wire;
+
+pub use billing::{BillableItems, Invoiced, NewItem, NotAdded};
 
 use super::delivery::{Delivered, Delivery, NotDelivered};
 use super::unit::Unit;

@@ -1,0 +1,277 @@
+//! Holds what is due against what was billed before: new lines, lines that are there, lines that nobody
+//! knows of, and usage that has changed since it was billed.
+
+use std::collections::HashMap;
+
+use super::draft::{Draft, Verdict};
+use super::prices::Price;
+use super::report::{Row, RowState};
+use super::words::Facts;
+use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter};
+use crate::pricing::{Money, NoLine, Quantity, Tag, TooLarge, amount_of};
+use crate::store::{InvoiceLine, LineState, NewLine};
+
+/// A row of the report, and the line to be created for it.
+pub(super) struct Weighed {
+    pub row: Row,
+    pub line: Option<NewLine>,
+}
+
+/// Whom a line is for.
+struct Payer<'a> {
+    account: &'a AccountKey,
+    client: i64,
+    product: &'a str,
+}
+
+/// Lines that were tried before and may be there, by whose they are.
+pub(super) struct Known {
+    lines: Vec<InvoiceLine>,
+    of_account: HashMap<(AccountKey, Meter), Vec<usize>>,
+    of_service: HashMap<(i64, Meter), Vec<usize>>,
+}
+
+impl Known {
+    /// Puts lines in order to be found; those that were refused are not there.
+    pub fn new(mut lines: Vec<InvoiceLine>) -> Known {
+        lines.retain(|one| one.state != LineState::Refused);
+        let (mut of_account, mut of_service) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for (index, InvoiceLine { line, .. }) in lines.iter().enumerate() {
+            of_account.entry((line.account.clone(), line.tag.meter)).or_default().push(index);
+            of_service.entry((line.tag.service, line.tag.meter)).or_default().push(index);
+        }
+        Known { lines, of_account, of_service }
+    }
+
+    fn of_account(&self, account: &AccountKey, meter: Meter) -> impl Iterator<Item = &InvoiceLine> {
+        let found = self.of_account.get(&(account.clone(), meter));
+        found.into_iter().flatten().map(|index| &self.lines[*index])
+    }
+
+    fn of_service(&self, service: i64, meter: Meter) -> impl Iterator<Item = &InvoiceLine> {
+        let found = self.of_service.get(&(service, meter));
+        found.into_iter().flatten().map(|index| &self.lines[*index])
+    }
+}
+
+/// What has become of a draft; `known` are all lines of its days, `corrects` bills differences.
+pub(super) fn weigh(draft: &Draft, known: &Known, period: BillingPeriod, corrects: bool) -> Weighed {
+    let its = known.of_account(&draft.account, draft.meter);
+    let its: Vec<&InvoiceLine> = its.filter(|one| one.line.tag.period == period).collect();
+    let base = its.iter().find(|one| one.line.tag.correction == 0);
+    match (base, &draft.verdict) {
+        (Some(base), _) => changed(draft, base, &its, corrects),
+        (None, Verdict::Due(charge)) => {
+            let Some(owner) = &draft.owner else {
+                return Weighed {
+                    row: row(draft, period, RowState::Withheld, "nobody pays".into()),
+                    line: None,
+                };
+            };
+            let payer = Payer {
+                account: &draft.account,
+                client: owner.client,
+                product: owner.product.as_deref().unwrap_or_default(),
+            };
+            let tag = Tag { service: owner.service, period, meter: draft.meter, correction: 0 };
+            let line = line(&draft.price, &payer, tag, charge.used, charge.included, charge.amount);
+            let touching = known
+                .of_account(&draft.account, draft.meter)
+                .chain(known.of_service(owner.service, draft.meter));
+            match touching.into_iter().find(|one| shares_days(one.line.tag.period, period)) {
+                Some(other) => {
+                    let why = overlapping(other);
+                    Weighed { row: filled(draft, &line, RowState::Refused, why), line: None }
+                }
+                None => {
+                    let row = filled(draft, &line, RowState::WouldCreate, String::new());
+                    Weighed { row, line: Some(line) }
+                }
+            }
+        }
+        (None, Verdict::Nothing(why)) => {
+            let mut row = row(draft, period, RowState::Nothing, why.to_string());
+            if let NoLine::BelowMinimum { amount, .. } = why {
+                row.amount = Some(*amount);
+            }
+            Weighed { row, line: None }
+        }
+        (None, Verdict::Withheld(why)) => {
+            Weighed { row: row(draft, period, RowState::Withheld, why.clone()), line: None }
+        }
+    }
+}
+
+/// Why days that another line bills are not billed again.
+pub(super) fn overlapping(other: &InvoiceLine) -> String {
+    format!(
+        "some of these days are billed already by {} ({}): no byte is billed twice",
+        other.line.tag,
+        other.state.name()
+    )
+}
+
+/// Why a line that is open is left alone, and what settles it.
+pub(super) fn is_open(open: &InvoiceLine) -> String {
+    let tag = open.line.tag.to_string();
+    format!(
+        "tried at {} by {}, and whether WHMCS has it is not known{}: its hook tells, or look for {tag} among the \
+         client's billable items and say `whmeter invoice --settle '{}' created` or `absent`",
+        open.intended_at,
+        open.by,
+        if open.said.is_empty() { String::new() } else { format!(" ({})", open.said) },
+        tag.trim_matches(['[', ']'])
+    )
+}
+
+fn shares_days(one: BillingPeriod, two: BillingPeriod) -> bool {
+    one.first() < two.next() && two.first() < one.next()
+}
+
+/// A line that was billed before: whether what was used is still what was billed.
+fn changed(draft: &Draft, base: &InvoiceLine, its: &[&InvoiceLine], corrects: bool) -> Weighed {
+    let made = |state, reason: String| {
+        let mut row = filled(draft, &base.line, state, reason);
+        row.billable = base.billable;
+        row
+    };
+    if let Some(open) = its.iter().find(|one| one.state.is_open()) {
+        return Weighed { row: made(RowState::Unknown, is_open(open)), line: None };
+    }
+    let newest = its.iter().max_by_key(|one| one.line.tag.correction).unwrap_or(&base);
+    let now = match draft.used {
+        Some(now) if now != newest.line.used => now,
+        _ => return Weighed { row: made(RowState::Already, String::new()), line: None },
+    };
+    let (was, is) = (newest.line.used.floor(), now.floor());
+    let story = format!("changed since it was billed: was {was} bytes, is {is}");
+    if let Verdict::Withheld(why) = &draft.verdict {
+        return Weighed { row: made(RowState::Changed, format!("{story}; {why}")), line: None };
+    }
+    if base.line.hash != draft.price.hash {
+        let why =
+            format!("{story}; the rule has changed too since, so the difference is the operator's to bill");
+        return Weighed { row: made(RowState::Changed, why), line: None };
+    }
+    let difference = match difference(draft, base, its, now) {
+        Ok(difference) => difference,
+        Err(error) => {
+            return Weighed { row: made(RowState::Changed, format!("{story}; {error}")), line: None };
+        }
+    };
+    let (currency, minimum) = (&base.line.currency, draft.price.rule.minimum);
+    let (state, why) = match difference.minor() {
+        0 => (RowState::Changed, "the amount stays the same".to_string()),
+        less if less < 0 => {
+            (RowState::Changed, format!("{difference} {currency}: a credit note is the operator's to write"))
+        }
+        _ if !difference.is_at_least(minimum) => {
+            (RowState::Changed, format!("{difference} {currency} more is below the minimum of {minimum}"))
+        }
+        _ if !corrects => {
+            (RowState::Changed, format!("{difference} {currency} more is billed by --corrections"))
+        }
+        _ => (RowState::WouldCreate, format!("{difference} {currency} more")),
+    };
+    let reason = format!("{story}; {why}");
+    if state != RowState::WouldCreate {
+        return Weighed { row: made(state, reason), line: None };
+    }
+    // Whoever paid for the line pays for its correction.
+    let payer = Payer {
+        account: &draft.account,
+        client: base.line.client,
+        product: draft.owner.as_ref().and_then(|owner| owner.product.as_deref()).unwrap_or_default(),
+    };
+    let tag = Tag { correction: newest.line.tag.correction + 1, ..base.line.tag };
+    let line = line(&draft.price, &payer, tag, now, base.line.included, difference);
+    Weighed { row: filled(draft, &line, state, reason), line: Some(line) }
+}
+
+/// What the whole now costs by the terms it was billed by, less all that was billed of it.
+fn difference(
+    draft: &Draft,
+    base: &InvoiceLine,
+    its: &[&InvoiceLine],
+    now: Quantity,
+) -> Result<Money, TooLarge> {
+    let mut rest = amount_of(&draft.price.rule, now, base.line.included)?;
+    for one in its {
+        rest = rest.minus(one.line.amount)?;
+    }
+    Ok(rest)
+}
+
+fn line(
+    price: &Price,
+    payer: &Payer<'_>,
+    tag: Tag,
+    used: Quantity,
+    included: Bytes,
+    amount: Money,
+) -> NewLine {
+    let facts = Facts {
+        product: payer.product,
+        account: payer.account.name.as_str(),
+        meter: tag.meter,
+        period: tag.period,
+        used,
+        included,
+        price: price.rule.price,
+        currency: &price.currency,
+        amount,
+    };
+    NewLine {
+        account: payer.account.clone(),
+        tag,
+        client: payer.client,
+        rule: price.name.clone(),
+        hash: price.hash.clone(),
+        used,
+        included,
+        amount,
+        currency: price.currency.clone(),
+        description: price.words.say(&facts, &tag),
+    }
+}
+
+/// A row with nothing due.
+fn row(draft: &Draft, period: BillingPeriod, state: RowState, reason: String) -> Row {
+    let owner = draft.owner.as_ref();
+    Row {
+        backend: draft.account.backend.to_string(),
+        account: draft.account.name.to_string(),
+        meter: draft.meter,
+        rule: draft.price.name.clone(),
+        service: owner.map(|owner| owner.service),
+        client: owner.map(|owner| owner.client),
+        product: owner.and_then(|owner| owner.product.clone()),
+        from: period.first().to_string(),
+        to: period.next().to_string(),
+        used_bytes: draft.used.map(Quantity::floor),
+        included_bytes: None,
+        amount: None,
+        currency: draft.price.currency.clone(),
+        state,
+        tag: None,
+        billable: None,
+        description: None,
+        reason,
+    }
+}
+
+/// A row of a line.
+fn filled(draft: &Draft, line: &NewLine, state: RowState, reason: String) -> Row {
+    Row {
+        rule: line.rule.clone(),
+        service: Some(line.tag.service),
+        client: Some(line.client),
+        used_bytes: Some(line.used.floor()),
+        included_bytes: Some(line.included.get()),
+        amount: Some(line.amount),
+        currency: line.currency.clone(),
+        tag: Some(line.tag.to_string()),
+        description: Some(line.description.clone()),
+        ..row(draft, line.tag.period, state, reason)
+    }
+}

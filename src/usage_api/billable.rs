@@ -1,0 +1,71 @@
+//! Takes in which billable items with our tags WHMCS has: what nobody knew of a line is settled by it.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::UsageApi;
+use super::asked::Asked;
+use super::state::unavailable;
+use crate::domain::{Seconds, Timestamp};
+use crate::pricing::Tag;
+use crate::problem::Problem;
+use crate::store::BillableItem;
+
+/// Where the list is put.
+pub const BILLABLE: &str = "/v1/whmcs/billable";
+
+/// Two clocks may differ by this much; a list from further ahead would seem newer than it is.
+const CLOCKS_DIFFER: Seconds = Seconds::new(60);
+
+/// The body: every item of WHMCS with a tag of ours, or the newest 20,000 of them.
+#[derive(Debug, Deserialize)]
+pub(super) struct BillableTold {
+    schema: u32,
+    /// When WHMCS began to read them.
+    read_at: i64,
+    items: Vec<ItemTold>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ItemTold {
+    id: i64,
+    description: String,
+}
+
+pub(super) async fn billable_of(
+    api: &UsageApi,
+    asked: &Asked,
+    told: BillableTold,
+) -> Result<Response, Problem> {
+    // The list is of the whole of WHMCS; the server says who tells it.
+    asked.needed_server()?;
+    let refused = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+    if told.schema != 1 {
+        return Err(refused(format!("schema {} is not known; expected 1", told.schema)));
+    }
+    let now = api.clock.now();
+    let read_at = Timestamp::new(told.read_at).map_err(|error| refused(format!("read_at: {error}")))?;
+    if read_at > now.plus(CLOCKS_DIFFER) {
+        let detail = format!("read_at {read_at} has not come yet, it is {now} here; set the clocks right");
+        return Err(refused(detail));
+    }
+    let item =
+        |item: &ItemTold| BillableItem { id: item.id, tag: Tag::find(&item.description).map(String::from) };
+    let items: Vec<BillableItem> = told.items.iter().map(item).collect();
+    let settled = api.store.told_billable(&items, read_at, now).await.map_err(unavailable)?;
+    for tag in &settled.twice {
+        tracing::error!(%tag, "WHMCS has more than one billable item with this tag: a customer may pay twice");
+    }
+    let answer = json!({
+        "schema": 1,
+        "items": items.len(),
+        "created": settled.created,
+        "absent": settled.absent,
+        "open": settled.open,
+        "twice": settled.twice,
+    });
+    Ok(Json(answer).into_response())
+}
