@@ -18,8 +18,8 @@ use axum::routing::get;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::mpsc;
 
-pub(crate) use explained::explained;
 use explained::explainer;
+pub(crate) use explained::{BilledLine, Explained, explained};
 use polls::Polls;
 pub(crate) use watched::watched;
 
@@ -175,7 +175,7 @@ impl App {
         self.collector.configure_limits(config.limits, channels);
         self.collector.configure(config.backends).await?;
         let max_age = Seconds::new(config.whmcs.max_age.0.as_secs());
-        self.console.configure(watched(&self.collector.backends()), max_age);
+        self.console.configure(watched(&self.collector.backends(), &config.prices, config.zone), max_age);
         Ok(())
     }
 

@@ -33,7 +33,9 @@ const ADMIN: &str = "admins-token-0123456789ab";
 
 fn tokens() -> String {
     let token = |scope: &str, secret: &str| {
-        format!("[[http.token]]\nname = {scope:?}\nscope = [{scope:?}]\ntoken = {secret:?}\n\n")
+        let scopes =
+            if scope == "admin" { "[\"admin\", \"metrics\"]".into() } else { format!("[{scope:?}]") };
+        format!("[[http.token]]\nname = {scope:?}\nscope = {scopes}\ntoken = {secret:?}\n\n")
     };
     [token("billing", BILLING), token("admin", ADMIN)].concat()
 }
@@ -76,6 +78,11 @@ async fn every_number_arrives_as_the_panel_has_it() {
     accounts.sort_unstable();
     expected.sort_unstable();
     assert_eq!(accounts, expected, "{listed}");
+    for route in ["services", "billable"] {
+        let taken = format!("whmeter_whmcs_fetches_total{{code=\"200\",route=\"{route}\",server=\"12\"}}");
+        let page = daemon.ask("GET", "/metrics", ADMIN).await;
+        assert!(page.sample(&taken) >= Some(1), "{route} was not taken: {}", page.text());
+    }
     daemon.stop().await;
     panel.stop();
 }

@@ -1,5 +1,5 @@
-//! Why a number is what it is, and what WHMCS was told of it: put together here, because the two rooms that
-//! know do not know each other.
+//! Why a number is what it is, what WHMCS was told of it and what items were made of it: put together here,
+//! because the rooms that know do not know each other.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::clock::Clock;
 use crate::console::{Explainer, Explanation, explain};
 use crate::domain::{AccountKey, BillingZone, Meter, Month};
-use crate::store::{Store, StoreError};
+use crate::store::{InvoiceLine, Store, StoreError};
 use crate::usage_api::{ToldLine, told_lines};
 
 /// The whole answer.
@@ -21,6 +21,51 @@ pub(crate) struct Explained {
     pub(crate) story: Explanation,
     /// What WHMCS was told of the month, held against it.
     pub(crate) told: Vec<ToldLine>,
+    /// The billable items that were made of it.
+    pub(crate) billed: Vec<BilledLine>,
+}
+
+/// A billable item, as it was made or tried.
+#[derive(Debug, Serialize)]
+pub(crate) struct BilledLine {
+    /// Its mark in WHMCS.
+    pub(crate) tag: String,
+    /// The price rule.
+    pub(crate) rule: String,
+    /// The days; `to` is not included.
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// What of the usage cost nothing.
+    pub(crate) included_bytes: u64,
+    /// What was due.
+    pub(crate) amount: String,
+    pub(crate) currency: String,
+    /// `intended`, `created`, `refused` or `unknown`.
+    pub(crate) state: &'static str,
+    /// `tblbillableitems.id`, where it is known.
+    pub(crate) billable: Option<i64>,
+    /// When it was tried last, and by whom.
+    pub(crate) at: String,
+    pub(crate) by: String,
+}
+
+impl BilledLine {
+    fn of(line: &InvoiceLine) -> BilledLine {
+        let of = &line.line;
+        BilledLine {
+            tag: of.tag.to_string(),
+            rule: of.rule.clone(),
+            from: of.tag.period.first().to_string(),
+            to: of.tag.period.next().to_string(),
+            included_bytes: of.included.get(),
+            amount: of.amount.to_string(),
+            currency: of.currency.clone(),
+            state: line.state.name(),
+            billable: line.billable,
+            at: line.intended_at.to_string(),
+            by: line.by.clone(),
+        }
+    }
 }
 
 /// Explains one account's month of one meter; `running` is the month that runs.
@@ -34,7 +79,8 @@ pub(crate) async fn explained(
 ) -> Result<Explained, StoreError> {
     let story = explain(store, key, meter, month, zone).await?;
     let told = told_lines(store, key, meter, month, running, zone).await?;
-    Ok(Explained { story, told })
+    let lines = store.invoice_lines_of(key, meter, month.period()).await?;
+    Ok(Explained { story, told, billed: lines.iter().map(BilledLine::of).collect() })
 }
 
 /// The same as an answer in JSON, for whoever asks over HTTP.

@@ -5,8 +5,7 @@ use clap::Args;
 
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::app::explained;
-use crate::console::Explanation;
+use crate::app::{BilledLine, Explained, explained};
 use crate::domain::{AccountKey, AccountName, BackendId, Meter, Month, Nature};
 use crate::usage_api::ToldLine;
 
@@ -50,7 +49,7 @@ impl Explain {
         if self.json {
             print_json(&explained)?
         } else {
-            show(explanation, meter, &explained.told)
+            show(&explained, meter)
         }
         if adds_up {
             Ok(())
@@ -75,7 +74,16 @@ fn show_told(told: &ToldLine) {
     }
 }
 
-fn show(explanation: &Explanation, meter: Meter, told: &[ToldLine]) {
+fn show_billed(billed: &BilledLine) {
+    let BilledLine { tag, rule, from, to, amount, currency, state, at, by, .. } = billed;
+    let number = billed.billable.map_or(String::new(), |id| format!(" as item {id}"));
+    print(format!(
+        "billed by {rule}: {amount} {currency} for {from} to {to}, {state}{number} at {at} by {by} {tag}"
+    ));
+}
+
+fn show(explained: &Explained, meter: Meter) {
+    let Explained { story: explanation, told, billed } = explained;
     let what = match meter.nature() {
         Nature::Flow => "moved",
         Nature::Level => "last level",
@@ -129,7 +137,11 @@ fn show(explanation: &Explanation, meter: Meter, told: &[ToldLine]) {
     for baseline in &explanation.baselines {
         print(format!("believed now: {} {} B at {}", baseline.source, grouped(baseline.count), baseline.at));
     }
+    if told.is_empty() {
+        print("WHMCS was told nothing of it for metric billing");
+    }
     told.iter().for_each(show_told);
+    billed.iter().for_each(show_billed);
     print(if explanation.adds_up {
         "the lines add up to what is stored, to the byte"
     } else {

@@ -51,7 +51,8 @@ impl Report {
             Some(name) => chosen(&all, Some(name))?.first().map(|metered| metered.id.clone()),
             None => None,
         };
-        let sides = sides(&store, &watched(&all), of.as_ref()).await?;
+        let watched = watched(&all, &config.prices, config.zone);
+        let sides = sides(&store, &watched, of.as_ref()).await?;
         let found = findings(&sides, &whats, of.as_ref(), &moment);
         store.close().await;
         match if self.json { Format::Json } else { self.format } {
@@ -77,6 +78,7 @@ fn show(found: &[Finding<'_>]) {
         "bytes>",
         "panel>",
         "sold>",
+        "worth>",
         "difference>",
         "",
     ]);
@@ -96,6 +98,8 @@ fn show(found: &[Finding<'_>]) {
             bytes,
             panel,
             sold,
+            amount,
+            currency,
             more,
             _,
             since,
@@ -103,9 +107,11 @@ fn show(found: &[Finding<'_>]) {
         ] = finding.cells();
         let backend = if backend.is_empty() { format!("server {server}") } else { backend };
         let told = if detail.is_empty() && !since.is_empty() { format!("since {since}") } else { detail };
+        let worth = format!("{amount} {currency}").trim().to_string();
         let [bytes, panel, sold, more] = [bytes, panel, sold, more].map(grouped);
         table.row([
-            what, state, backend, account, service, username, product, meter, bytes, panel, sold, more, told,
+            what, state, backend, account, service, username, product, meter, bytes, panel, sold, worth,
+            more, told,
         ]);
     }
     if table.is_empty() {

@@ -84,6 +84,9 @@ pub struct Finding<'a> {
     panel_bytes: Option<u64>,
     /// Bytes that were sold; 0 is unlimited.
     sold_bytes: Option<u64>,
+    /// What the bytes would cost by the config's prices: this month so far.
+    amount: Option<String>,
+    currency: Option<String>,
     /// What the panel's total is more than its accounts together.
     difference_bytes: Option<i64>,
     /// When the bytes were measured.
@@ -94,7 +97,7 @@ pub struct Finding<'a> {
 }
 
 /// The columns of a table or CSV, in the order of [`Finding::cells`].
-pub const COLUMNS: [&str; 18] = [
+pub const COLUMNS: [&str; 20] = [
     "what",
     "state",
     "backend",
@@ -109,6 +112,8 @@ pub const COLUMNS: [&str; 18] = [
     "bytes",
     "panel_bytes",
     "sold_bytes",
+    "amount",
+    "currency",
     "difference_bytes",
     "at",
     "since",
@@ -142,7 +147,7 @@ impl<'a> Finding<'a> {
     }
 
     /// Its values as text; nothing where there is none.
-    pub fn cells(&self) -> [String; 18] {
+    pub fn cells(&self) -> [String; 20] {
         fn text(value: &Option<impl ToString>) -> String {
             value.as_ref().map(ToString::to_string).unwrap_or_default()
         }
@@ -161,6 +166,8 @@ impl<'a> Finding<'a> {
             text(&self.bytes),
             text(&self.panel_bytes),
             text(&self.sold_bytes),
+            text(&self.amount),
+            text(&self.currency),
             text(&self.difference_bytes),
             text(&self.at),
             text(&self.since),

@@ -29,7 +29,7 @@ pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
 pub use findings::{COLUMNS, Finding, Moment, Tally, What, as_csv, findings};
 pub(crate) use grouped::grouped;
-pub use sides::{Side, Wants, Watched, sides};
+pub use sides::{Side, Wants, Watched, Worth, sides};
 
 use crate::clock::Clock;
 use crate::domain::{AccountKey, BackendId, BillingZone, Meter, Month, Seconds};

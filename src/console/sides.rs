@@ -4,10 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::domain::{AccountName, BackendId, Mapping, Service};
-use crate::store::{AccountStanding, BackendState, ServiceList, Standing, Store, StoreError};
+use crate::store::{AccountStanding, BackendState, SeriesStanding, ServiceList, Standing, Store, StoreError};
 
 /// Whether the config wants an account.
 pub type Wants = Arc<dyn Fn(&AccountName) -> bool + Send + Sync>;
+
+/// What a meter of an account nobody is billed for would cost so far in the running month: the amount as a
+/// decimal text, and its currency. `None` where nothing tells.
+pub type Worth =
+    Arc<dyn Fn(&AccountName, &AccountStanding, &SeriesStanding) -> Option<(String, String)> + Send + Sync>;
 
 /// One configured backend, as far as people's questions need it.
 #[derive(Clone)]
@@ -22,6 +27,8 @@ pub struct Watched {
     pub everybody: bool,
     /// Which accounts the config wants.
     pub wants: Wants,
+    /// What its unbilled usage would cost.
+    pub worth: Worth,
 }
 
 /// One configured backend with both its sides.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::words::Words;
 use crate::domain::{BackendId, Bytes, Meter};
-use crate::pricing::{Decimal, Included, Incomplete, Money, Of, Round, Rule};
+use crate::pricing::{Decimal, Included, Incomplete, Money, Of, Round, Rule, Used};
 use crate::settings::{SettingsError, Size};
 
 /// One `[[price]]`.
@@ -105,6 +105,25 @@ impl Prices {
     /// The rules.
     pub fn iter(&self) -> impl Iterator<Item = &Price> {
         self.0.iter().map(Arc::as_ref)
+    }
+
+    /// What a meter of an account that nobody is billed for would cost, by the rule for it: beyond what is
+    /// included, without a minimum, with its currency. `None` without a rule, or where the rule includes what
+    /// was sold: nothing was.
+    pub fn worth(
+        &self,
+        backend: &BackendId,
+        account: &str,
+        package: Option<&str>,
+        meter: Meter,
+        used: &Used,
+    ) -> Option<(Money, &str)> {
+        let price = self.of(backend, account, package, None, meter)?;
+        let Included::Fixed(size) = price.rule.included else { return None };
+        let included = size.checked_add(price.rule.extra)?;
+        let quantity = crate::pricing::quantity(&price.rule, used).ok()?;
+        let amount = crate::pricing::amount_of(&price.rule, quantity, included).ok()?;
+        Some((amount, &price.currency))
     }
 
     /// The rule for a meter of an account.

@@ -239,6 +239,20 @@ impl Store {
         self.read_lines(&mut on, filter, vec![next, first]).await
     }
 
+    /// The lines of one meter of one account that share a day with a period.
+    pub async fn invoice_lines_of(
+        &self,
+        account: &AccountKey,
+        meter: Meter,
+        period: BillingPeriod,
+    ) -> Result<Vec<InvoiceLine>, StoreError> {
+        let filter = "backend = ? AND account = ? AND meter = ? AND first_day < ? AND next_day > ?";
+        let [first, next] = days(period);
+        let names = [account.backend.as_str(), account.name.as_str(), meter.name()].map(Cell::from);
+        let mut on = self.readers.acquire().await?;
+        self.read_lines(&mut on, filter, names.into_iter().chain([next, first]).collect()).await
+    }
+
     /// Every line of which nobody knows whether it is in WHMCS.
     pub async fn open_lines(&self) -> Result<Vec<InvoiceLine>, StoreError> {
         let mut on = self.readers.acquire().await?;

@@ -52,7 +52,10 @@ const UNMETERED: &str = "whmeter_unmetered_services{server=\"12\"}";
 async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
     let panel = crate::start(6, ClockStart::WallClock).await;
     let port = free_port();
-    let site = Site::new(&house(port, &panel, ""));
+    // Half a cent for each thousand bytes beyond ten: an amount of every account can be worked out by heart.
+    let price = "\n[[price]]\nname = \"storage\"\nmeter = \"storage\"\nof = \"last\"\nincluded = \"10 B\"\n\
+                 per = \"1 kB\"\nprice = \"0.005\"\ncurrency = \"EUR\"\n";
+    let site = Site::new(&format!("{}{price}", house(port, &panel, "")));
     let daemon = site.serve(port).await;
     let all = panel.accounts();
     daemon
@@ -102,7 +105,14 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
         if row["meter"] == "storage" {
             let at: chrono::DateTime<chrono::Utc> = row["at"].as_str().unwrap().parse().unwrap();
             assert_eq!(row["bytes"].as_u64(), truth.level(account, at.timestamp()), "{row}");
-            sum += row["bytes"].as_u64().unwrap();
+            let bytes = row["bytes"].as_u64().unwrap();
+            sum += bytes;
+            // In tenths of a thousandth of a cent, to the nearest cent.
+            let cents = (u128::from(bytes.saturating_sub(10)) * 5 + 5_000) / 10_000;
+            assert_eq!(row["amount"], format!("{}.{:02}", cents / 100, cents % 100), "{row}");
+            assert_eq!(row["currency"], "EUR");
+        } else {
+            assert_eq!(row["amount"], Value::Null, "there is no price for it: {row}");
         }
     }
     assert!(sum > 0);

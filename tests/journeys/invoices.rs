@@ -98,6 +98,12 @@ async fn a_month_is_looked_at_then_billed_once() {
     let acts = site.at(NOW, &["policy", "show", "s3", "7-41", "--json"]).await.json()["acts"].to_string();
     assert!(acts.contains("[whm 7731/2026-12/storage]") && acts.contains("1.45 EUR"), "{acts}");
 
+    // Whoever asks why is shown the item beside the readings.
+    let why = ["explain", "s3", "7-41", "storage", "--month", "2026-12"];
+    let why = site.at(NOW, &why).await.good();
+    assert!(why.contains("1.45 EUR for 2026-12-01 to 2027-01-01, created as item"), "{why}");
+    assert!(why.contains("told nothing of it for metric billing"), "{why}");
+
     // Days that were billed are billed by no other line.
     let part = ["invoice", "--from", "2026-12-02", "--to", "2026-12-20", "--backend", "s3", "--json"];
     let part = site.at(NOW, &part).await;

@@ -32,7 +32,10 @@ pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a
             };
             let known = account.series.iter().filter_map(|series| {
                 let bytes = moment.known(series)?;
+                let (amount, currency) = (side.watched.worth)(name, account, series).unzip();
                 Some(Finding {
+                    amount,
+                    currency,
                     meter: Some(series.meter.name()),
                     bytes: Some(bytes.get()),
                     at: Some(series.at.to_string()),
