@@ -3,6 +3,7 @@
 //! A tool for every floor above the ground. Customers' usage is not counted here: the prometheus crate
 //! takes seconds for as many series as there are accounts, and never forgets one by itself.
 
+mod acts;
 mod findings;
 mod logs;
 
@@ -14,10 +15,11 @@ use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
 use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
+use acts::ActMetrics;
 use findings::FindingGauges;
 pub use logs::{LogError, LogFormat, init_logs};
 
-use crate::domain::{BackendId, Policy, Reason, Seconds, Timestamp, Unclaimed};
+use crate::domain::{BackendId, Policy, Reason, Timestamp, Unclaimed};
 use crate::metering::Note;
 
 /// What an unclaimed thing can be, so that each is exported from the first poll on.
@@ -57,13 +59,7 @@ struct Inner {
     notes: IntCounterVec,
     unclaimed_resources: IntGaugeVec,
     unclaimed_bytes: IntGaugeVec,
-    limits_held: IntGaugeVec,
-    outbox_pending: IntGaugeVec,
-    outbox_oldest: IntGaugeVec,
-    deliveries: IntCounterVec,
-    switches: IntCounterVec,
-    switch_failures: IntCounterVec,
-    switch_delay: HistogramVec,
+    acts: ActMetrics,
     findings: FindingGauges,
     whmcs_last_fetch: IntGaugeVec,
     whmcs_fetches: IntCounterVec,
@@ -112,41 +108,7 @@ impl Telemetry {
                 "Bytes of the unclaimed things; absent when the size of any of them is unknown.",
                 &["backend", "why"],
             ),
-            limits_held: own.gauge(
-                "whmeter_limits_held",
-                "Accounts that usage would limit and that are not, because too many crossed in one poll.",
-                &["backend"],
-            ),
-            outbox_pending: own.gauge(
-                "whmeter_outbox_pending",
-                "Letters and switches that wait, by channel; the same on every replica.",
-                &["channel"],
-            ),
-            outbox_oldest: own.gauge(
-                "whmeter_outbox_oldest_timestamp_seconds",
-                "When the oldest waiting letter or switch was decided, in seconds since 1970; 0 when none waits.",
-                &[],
-            ),
-            deliveries: own.counter(
-                "whmeter_deliveries_total",
-                "Attempts by this replica to deliver a letter or carry out a switch (channel policy).",
-                &["channel", "outcome"],
-            ),
-            switches: own.counter(
-                "whmeter_policy_switches_total",
-                "Accounts this replica has put under a policy.",
-                &["backend", "to"],
-            ),
-            switch_failures: own.counter(
-                "whmeter_policy_switch_failures_total",
-                "Attempts by this replica to switch an account that the panel did not take.",
-                &["backend", "reason"],
-            ),
-            switch_delay: own.histogram(
-                "whmeter_policy_switch_delay_seconds",
-                "From the poll that saw the crossing to the switch, read back.",
-                &["backend"],
-            ),
+            acts: ActMetrics::new(&own),
             findings: FindingGauges::new(&own),
             whmcs_last_fetch: own.gauge(
                 "whmeter_whmcs_last_fetch_timestamp_seconds",
@@ -179,13 +141,13 @@ impl Telemetry {
         self.inner.poll_duration.with_label_values(&[backend]);
         for reason in Reason::ALL {
             self.inner.poll_failures.with_label_values(&[backend, reason.name()]);
-            self.inner.switch_failures.with_label_values(&[backend, reason.name()]);
+            self.inner.acts.switch_failures.with_label_values(&[backend, reason.name()]);
         }
         for policy in [Policy::Standard, Policy::Limited] {
-            self.inner.switches.with_label_values(&[backend, policy.name()]);
+            self.inner.acts.switches.with_label_values(&[backend, policy.name()]);
         }
-        self.inner.switch_delay.with_label_values(&[backend]);
-        self.inner.limits_held.with_label_values(&[backend]);
+        self.inner.acts.switch_delay.with_label_values(&[backend]);
+        self.inner.acts.limits_held.with_label_values(&[backend]);
     }
 
     /// Counts a poll that ended.
@@ -230,57 +192,6 @@ impl Telemetry {
         }
     }
 
-    /// Makes everything that can be counted of these channels exist.
-    pub fn know_channels<'a>(&self, channels: impl IntoIterator<Item = &'a str>) {
-        for channel in channels {
-            for outcome in ["delivered", "failed", "gave_up"] {
-                self.inner.deliveries.with_label_values(&[channel, outcome]);
-            }
-            self.inner.outbox_pending.with_label_values(&[channel]);
-        }
-    }
-
-    /// Shows how many accounts of a backend are not limited because too many would be at once.
-    pub fn limits_held(&self, backend: &BackendId, accounts: usize) {
-        self.inner.limits_held.with_label_values(&[backend.as_str()]).set(count(accounts));
-    }
-
-    /// Counts an attempt to deliver: `delivered`, `failed` (tried again) or `gave_up`.
-    pub fn delivery(&self, channel: &str, outcome: &str) {
-        self.inner.deliveries.with_label_values(&[channel, outcome]).inc();
-    }
-
-    /// Counts a switch that the panel has taken, and how long after the decision.
-    pub fn switched(&self, backend: &BackendId, to: Policy, after: Seconds) {
-        self.inner.switches.with_label_values(&[backend.as_str(), to.name()]).inc();
-        self.inner.switch_delay.with_label_values(&[backend.as_str()]).observe(after.get() as f64);
-    }
-
-    /// Counts a switch that the panel did not take this time.
-    pub fn switch_failed(&self, backend: &BackendId, reason: Reason) {
-        self.inner.switch_failures.with_label_values(&[backend.as_str(), reason.name()]).inc();
-    }
-
-    /// Shows what waits: entries of each channel and when the oldest was made. A channel not listed has
-    /// nothing waiting.
-    pub fn outbox(&self, waiting: &[(String, u64, Timestamp)]) {
-        for family in self.inner.outbox_pending.collect() {
-            for series in family.get_metric() {
-                for label in series.get_label() {
-                    self.inner.outbox_pending.with_label_values(&[label.value()]).set(0);
-                }
-            }
-        }
-        for (channel, entries, _) in waiting {
-            let entries = i64::try_from(*entries).unwrap_or(i64::MAX);
-            self.inner.outbox_pending.with_label_values(&[channel]).set(entries);
-        }
-        match waiting.iter().map(|(_, _, oldest)| *oldest).min() {
-            Some(oldest) => self.inner.outbox_oldest.with_label_values::<&str>(&[]).set(oldest.get()),
-            None => self.inner.outbox_oldest.reset(),
-        }
-    }
-
     /// Counts a request by WHMCS that was answered with `code`. `route` is the pattern, not the path.
     pub fn whmcs_fetched(&self, server: i64, route: &str, code: u16, at: Timestamp) {
         let (server, code) = (server.to_string(), code.to_string());
@@ -303,13 +214,13 @@ impl Telemetry {
     pub fn forget_backend(&self, backend: &BackendId) {
         let (own, name) = (&self.inner, backend.as_str());
         forget(&own.poll_duration, "backend", name);
-        forget(&own.switch_delay, "backend", name);
+        forget(&own.acts.switch_delay, "backend", name);
         let unclaimed = [&own.unclaimed_resources, &own.unclaimed_bytes];
-        let gauges = unclaimed.into_iter().chain([&own.poll_accounts, &own.limits_held]);
+        let gauges = unclaimed.into_iter().chain([&own.poll_accounts, &own.acts.limits_held]);
         for gauges in gauges.chain(own.findings.of_backends()) {
             forget(gauges, "backend", name);
         }
-        for counters in [&own.poll_failures, &own.notes, &own.switches, &own.switch_failures] {
+        for counters in [&own.poll_failures, &own.notes, &own.acts.switches, &own.acts.switch_failures] {
             forget(counters, "backend", name);
         }
     }
