@@ -1,5 +1,6 @@
 //! What WHMCS was told, number by number: the last of each month, and what that month has come to since.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +21,7 @@ pub struct Telling {
     /// The running month when it was told.
     pub month: Month,
     /// The name of the metric.
-    pub metric: String,
+    pub metric: Cow<'static, str>,
     /// The WHMCS server that asked.
     pub server: i64,
     /// What WHMCS calls the account.
@@ -44,7 +45,8 @@ pub struct Closed {
     pub sums: HashMap<Meter, (Bytes, ByteMinutes)>,
 }
 
-/// The newest values told in a month, so that only what changes is written.
+/// The newest values told in a month, so that only what changes is written: by account, for each server that
+/// was told.
 #[derive(Debug, Default)]
 struct Remembered {
     month: Option<Month>,
@@ -54,10 +56,9 @@ struct Remembered {
 #[derive(Debug)]
 struct Newest {
     server: i64,
-    metric: String,
     tenant: String,
-    value: i64,
-    carried: i64,
+    /// By metric the value and the part carried, in the order they were told first.
+    values: Vec<(Cow<'static, str>, i64, i64)>,
 }
 
 /// A month that is over, as one server was told of one backend.
@@ -73,34 +74,60 @@ pub(super) struct Tellings {
     closed: Mutex<HashMap<ClosedKey, ClosedAsOf>>,
 }
 
+/// One value that is about to be told of an account: metric, value, and the part carried.
+pub type Said = (&'static str, i64, i64);
+
 impl Newest {
-    fn of(telling: &Telling) -> Newest {
-        let Telling { server, metric, tenant, value, carried, .. } = telling.clone();
-        Newest { server, metric, tenant, value, carried }
+    fn knows(&self, at: usize, metric: &str, value: i64, carried: i64) -> bool {
+        let same = |known: &(Cow<'static, str>, i64, i64)| {
+            (known.1, known.2) == (value, carried) && known.0 == metric
+        };
+        // Metrics come in the same order each time.
+        self.values.get(at).is_some_and(same) || self.values.iter().any(same)
     }
 }
 
 impl Remembered {
-    fn slot(&mut self, telling: &Telling) -> Option<&mut Newest> {
-        if self.month != Some(telling.month) {
-            *self = Remembered { month: Some(telling.month), told: HashMap::new() };
-        }
-        let mut told = self.told.get_mut(&telling.account.name)?.iter_mut();
-        told.find(|newest| (newest.server, &newest.metric) == (telling.server, &telling.metric))
+    fn newest(&self, account: &AccountName, server: i64, tenant: &str) -> Option<&Newest> {
+        let newest = self.told.get(account)?.iter().find(|newest| newest.server == server);
+        newest.filter(|newest| newest.tenant == tenant)
     }
 
-    fn knows(&mut self, telling: &Telling) -> bool {
-        self.slot(telling).is_some_and(|newest| {
-            let known = (&newest.tenant, newest.value, newest.carried);
-            known == (&telling.tenant, telling.value, telling.carried)
-        })
+    fn knows(&self, telling: &Telling) -> bool {
+        let newest = self.newest(&telling.account.name, telling.server, &telling.tenant);
+        let same = |newest: &Newest| newest.knows(0, &telling.metric, telling.value, telling.carried);
+        self.month == Some(telling.month) && newest.is_some_and(same)
+    }
+
+    /// Whether all of this was the last that was told of an account.
+    fn knows_all(
+        &self,
+        account: &AccountName,
+        server: i64,
+        tenant: &str,
+        said: impl Iterator<Item = Said>,
+    ) -> bool {
+        let Some(newest) = self.newest(account, server, tenant) else { return false };
+        said.enumerate().all(|(at, (metric, value, carried))| newest.knows(at, metric, value, carried))
     }
 
     fn take(&mut self, telling: Telling) {
-        let newest = Newest::of(&telling);
-        match self.slot(&telling) {
-            Some(slot) => *slot = newest,
-            None => self.told.entry(telling.account.name).or_default().push(newest),
+        if self.month != Some(telling.month) {
+            *self = Remembered { month: Some(telling.month), told: HashMap::new() };
+        }
+        let Telling { account, metric, server, tenant, value, carried, .. } = telling;
+        let told = self.told.entry(account.name).or_default();
+        let at = told.iter().position(|newest| newest.server == server).unwrap_or_else(|| {
+            told.push(Newest { server, tenant: String::new(), values: Vec::new() });
+            told.len() - 1
+        });
+        let newest = &mut told[at];
+        if newest.tenant != tenant {
+            *newest = Newest { server, tenant, values: Vec::new() };
+        }
+        match newest.values.iter_mut().find(|known| known.0 == metric) {
+            Some(known) => *known = (metric, value, carried),
+            None => newest.values.push((metric, value, carried)),
         }
     }
 }
@@ -108,12 +135,29 @@ impl Remembered {
 const COLUMNS: &str = "backend, month, account, metric, server, tenant, value, carried, unit, told_at";
 
 impl Store {
+    /// Whether nothing of this need be written down: all of it was the last that a server was told of the
+    /// account. Ten thousand accounts are asked for at once, and most have not moved since.
+    pub fn was_told(
+        &self,
+        account: (&BackendId, &AccountName),
+        month: Month,
+        server: i64,
+        tenant: &str,
+        said: impl Iterator<Item = Said>,
+    ) -> bool {
+        let newest = self.told.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_month = newest.get(account.0).filter(|newest| newest.month == Some(month));
+        of_month.is_some_and(|newest| newest.knows_all(account.1, server, tenant, said))
+    }
+
     /// Writes down what WHMCS is about to be told; a value told before is not written again.
     pub async fn put_told(&self, mut tellings: Vec<Telling>) -> Result<(), StoreError> {
         {
-            let mut newest = self.told.newest.lock().unwrap_or_else(PoisonError::into_inner);
-            tellings
-                .retain(|telling| !newest.entry(telling.account.backend.clone()).or_default().knows(telling));
+            let newest = self.told.newest.lock().unwrap_or_else(PoisonError::into_inner);
+            let knows = |telling: &Telling| {
+                newest.get(&telling.account.backend).is_some_and(|newest| newest.knows(telling))
+            };
+            tellings.retain(|telling| !knows(telling));
         }
         if tellings.is_empty() {
             return Ok(());
@@ -234,7 +278,7 @@ fn cells(telling: &Telling) -> Result<[Cell; 10], StoreError> {
         telling.account.backend.as_str().into(),
         telling.month.number().into(),
         telling.account.name.as_str().into(),
-        telling.metric.as_str().into(),
+        telling.metric.as_ref().into(),
         telling.server.into(),
         telling.tenant.as_str().into(),
         telling.value.into(),
@@ -253,6 +297,7 @@ fn telling(row: &AnyRow) -> Result<Telling, StoreError> {
     let (value, carried, unit) = (columns.int()?, columns.int()?, columns.int()?);
     let unit = u64::try_from(unit).map_err(|_| StoreError::corrupt(unit, "a unit"))?;
     let account = AccountKey { backend, name };
+    let metric = Cow::Owned(metric);
     Ok(Telling { account, month, metric, server, tenant, value, carried, unit, at: columns.time()? })
 }
 

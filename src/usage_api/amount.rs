@@ -120,11 +120,6 @@ impl Signed {
     pub fn is_zero(&self) -> bool {
         self.0 == 0
     }
-
-    /// Its hundred-thousandths, as the database keeps them.
-    pub fn scaled(self) -> i64 {
-        i64::try_from(self.0).unwrap_or(if self.0 < 0 { i64::MIN } else { i64::MAX })
-    }
 }
 
 impl fmt::Display for Signed {
@@ -136,6 +131,9 @@ impl fmt::Display for Signed {
 
 impl Serialize for Signed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 >= 0 {
+            return Decimal::new(self.0.unsigned_abs()).serialize(serializer);
+        }
         serializer.collect_str(self)
     }
 }

@@ -133,8 +133,8 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     let mut tellings = Vec::new();
     tenants.each(|tenant, accounts| match answer(tenant, accounts, &units, &window, &carried) {
         Some(Answer::Known(values)) => {
-            tellings
-                .extend(accounts.iter().flat_map(|found| values.tellings(tenant, found, server, &window)));
+            let news = |found| values.news(&api.store, tenant, found, server, &units, &window);
+            tellings.extend(accounts.iter().flat_map(news));
             shape.tenants.push((tenant, values));
         }
         Some(Answer::Withheld(withheld)) => shape.withheld.push(withheld),
@@ -173,8 +173,8 @@ async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<
     };
     let terms = api.terms(&accounts).await?;
     if !asked.for_display {
-        let told = accounts.iter().flat_map(|found| values.tellings(tenant, found, server, &window));
-        api.store.put_told(told.collect()).await.map_err(unavailable)?;
+        let news = |found| values.news(&api.store, tenant, found, server, &units, &window);
+        api.store.put_told(accounts.iter().flat_map(news).collect()).await.map_err(unavailable)?;
     }
     let (generated_at, month) = (window.now.to_string(), month_shape(&window));
     let shape = TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld, terms };

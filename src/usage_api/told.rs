@@ -23,7 +23,7 @@ pub(super) const GB_MONTH: &str = "disk_gb_month";
 #[derive(Debug, Default)]
 pub struct Carried(HashMap<BackendId, HashMap<AccountName, Lacking>>);
 
-type Lacking = LiteMap<&'static str, (String, i128)>;
+type Lacking = LiteMap<&'static str, (String, i64)>;
 
 impl Carried {
     /// Takes in what one server was told of the month before.
@@ -33,14 +33,15 @@ impl Carried {
             let Some((metric, unit)) = units.of_month(metric) else { continue };
             let Some(lacking) = lacking(one, zone).filter(|lacking| *lacking != 0) else { continue };
             let accounts = self.0.entry(account.backend.clone()).or_default();
-            let lacking = in_unit(lacking, one.telling.unit, unit);
+            // What does not fit is not carried: `explain` names it.
+            let Ok(lacking) = i64::try_from(in_unit(lacking, one.telling.unit, unit)) else { continue };
             accounts.entry(account.name.clone()).or_default().insert(metric, (tenant.clone(), lacking));
         }
     }
 
     /// What a tenant's metric carries, in hundred-thousandths of its unit. What another tenant owes of this
     /// account stays with that one.
-    pub fn of(&self, backend: &BackendId, account: &AccountName, metric: &str, tenant: &str) -> i128 {
+    pub fn of(&self, backend: &BackendId, account: &AccountName, metric: &str, tenant: &str) -> i64 {
         let carried = self.0.get(backend).and_then(|accounts| accounts.get(account)?.get(metric));
         carried.filter(|(whose, _)| whose == tenant).map_or(0, |(_, lacking)| *lacking)
     }
@@ -81,7 +82,7 @@ fn lacking(closed: &Closed, zone: BillingZone) -> Option<i128> {
     let Telling { metric, month, unit, value, carried, .. } = &closed.telling;
     let minutes = zone.minutes_of(month.period());
     let sum = |meter| closed.sums.get(&meter).copied().unwrap_or((Bytes::ZERO, ByteMinutes::ZERO));
-    let ledger = match metric.as_str() {
+    let ledger = match metric.as_ref() {
         GB_MONTH => unit_months(sum(Meter::StorageUsed).1, *unit, minutes)?.scaled(),
         flow => {
             let meter: Meter = flow.parse().ok()?;
@@ -139,7 +140,7 @@ pub async fn told_lines(
     let sums = usage.map(|usage| HashMap::from([(meter, (usage.amount, usage.held))])).unwrap_or_default();
     let later = store.told(account, month.next()).await?;
     for telling in store.told(account, month).await? {
-        if !metrics(meter).contains(&telling.metric.as_str()) {
+        if !metrics(meter).contains(&telling.metric.as_ref()) {
             continue;
         }
         let closed = Closed { telling, sums: sums.clone() };
@@ -160,7 +161,7 @@ pub async fn told_lines(
         lines.push(ToldLine {
             server,
             tenant,
-            metric,
+            metric: metric.into_owned(),
             value: Signed::new(value.into()),
             unit_bytes: unit,
             carried: Signed::new(carried.into()),

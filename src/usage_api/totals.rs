@@ -1,5 +1,6 @@
 //! What WHMCS is told of every tenant: known values, or the reason there are none.
 
+use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::amount::{Decimal, Signed, decimal, unit_months};
@@ -8,19 +9,29 @@ use super::told::{Carried, GB_MONTH};
 use super::{Units, Window};
 use crate::domain::{Meter, Timestamp};
 use crate::metering::MonthToDate;
-use crate::store::{SeriesStanding, Telling};
+use crate::store::{SeriesStanding, Store, Telling};
 
-/// One value, as a decimal string in the configured unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// One value, in hundred-thousandths of the configured unit; told as a decimal string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value {
-    value: Decimal,
+    value: i64,
+    /// The part of it that the month before lacked, or had too much.
+    carried: i64,
     /// When the panel measured it.
     collected_at: i64,
-    /// The part of it that the month before lacked, or had too much.
-    #[serde(skip_serializing_if = "Signed::is_zero")]
-    carried: Signed,
-    #[serde(skip)]
-    unit: u64,
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields = if self.carried == 0 { 2 } else { 3 };
+        let mut value = serializer.serialize_struct("Value", fields)?;
+        value.serialize_field("value", &Signed::new(self.value.into()))?;
+        value.serialize_field("collected_at", &self.collected_at)?;
+        if self.carried != 0 {
+            value.serialize_field("carried", &Signed::new(self.carried.into()))?;
+        }
+        value.end()
+    }
 }
 
 /// The values of one tenant by metric name: only those that are known.
@@ -94,26 +105,24 @@ fn values(tenant: &str, found: &Found<'_>, units: &Units, window: &Window, carri
     let mut values = Vec::with_capacity(account.series.len() + 1);
     for series in account.series.iter().filter(|series| window.is_fresh(series.at)) {
         let collected_at = series.at.get();
-        let mut put = |metric, own: Option<Decimal>, unit, carried: i128| {
+        let mut put = |metric, own: Option<Decimal>, carried: i64| {
             let with_carried = |own: Decimal| {
-                let sum = i128::try_from(own.scaled()).unwrap_or(i128::MAX).saturating_add(carried);
+                let sum = i64::try_from(own.scaled()).ok()?.checked_add(carried)?;
                 // What is owed to the customer beyond this month stays owed: it is carried on.
-                let value = Decimal::new(u128::try_from(sum).unwrap_or(0));
-                (metric, Value { value, collected_at, carried: Signed::new(carried), unit })
+                Some((metric, Value { value: sum.max(0), carried, collected_at }))
             };
-            values.extend(own.map(with_carried));
+            values.extend(own.and_then(with_carried));
         };
         let carried = |metric| carried.of(found.backend, found.name, metric, tenant);
         match series.meter {
             Meter::StorageUsed => {
                 // Of an account that is gone the last level is not its level now.
                 let level = series.level.filter(|_| account.gone_at.is_none());
-                put("disk", level.map(|level| decimal(level, units.disk)), units.disk, 0);
-                put(GB_MONTH, gb_month(series, units, window), units.disk_gb_month, carried(GB_MONTH));
+                put("disk", level.map(|level| decimal(level, units.disk)), 0);
+                put(GB_MONTH, gb_month(series, units, window), carried(GB_MONTH));
             }
             flow => {
-                let sum = month_bytes(series, units.traffic, window);
-                put(flow.name(), sum, units.traffic, carried(flow.name()));
+                put(flow.name(), month_bytes(series, units.traffic, window), carried(flow.name()));
             }
         }
     }
@@ -121,25 +130,32 @@ fn values(tenant: &str, found: &Found<'_>, units: &Units, window: &Window, carri
 }
 
 impl Values {
-    /// The values as they are written down, before WHMCS is told.
-    pub fn tellings<'a>(
-        &'a self,
-        tenant: &'a str,
-        found: &'a Found<'_>,
+    /// What has to be written down before WHMCS is told; nothing where all of it was told before.
+    pub fn news(
+        &self,
+        store: &Store,
+        tenant: &str,
+        found: &Found<'_>,
         server: i64,
-        window: &'a Window,
-    ) -> impl Iterator<Item = Telling> + 'a {
-        self.0.iter().map(move |(metric, value)| Telling {
+        units: &Units,
+        window: &Window,
+    ) -> Vec<Telling> {
+        let said = self.0.iter().map(|(metric, value)| (*metric, value.value, value.carried));
+        if store.was_told((found.backend, found.name), window.month, server, tenant, said) {
+            return Vec::new();
+        }
+        let telling = |(metric, value): &(&'static str, Value)| Telling {
             account: found.key(),
             month: window.month,
-            metric: (*metric).to_string(),
+            metric: (*metric).into(),
             server,
             tenant: tenant.to_string(),
-            value: i64::try_from(value.value.scaled()).unwrap_or(i64::MAX),
-            carried: value.carried.scaled(),
-            unit: value.unit,
+            value: value.value,
+            carried: value.carried,
+            unit: units.of_month(metric).map_or(units.disk, |(_, unit)| unit),
             at: window.now,
-        })
+        };
+        self.0.iter().map(telling).collect()
     }
 }
 

@@ -9,7 +9,7 @@ fn telling(account: &str, month: &str, metric: &str, value: i64, server: i64) ->
     Telling {
         account: AccountKey { backend: backend(), name: name(account) },
         month: Month::parse(month).unwrap(),
-        metric: metric.into(),
+        metric: metric.to_string().into(),
         server,
         tenant: format!("tenant of {account}"),
         value,
