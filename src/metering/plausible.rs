@@ -167,20 +167,20 @@ mod tests {
         assert_eq!(notes, ["implausible"; 3]);
         assert_eq!(totals(&book), [801_000, 800_000, 801_000]);
         // Said once, and not true by waiting.
-        assert!(say(&mut book, 500_000_000, (1 << 40) + 5).is_empty());
+        assert!(say(&mut book, 2_000_000_000, (1 << 40) + 5).is_empty());
         assert_eq!(totals(&book), [801_000, 800_000, 801_000]);
         for meter in [Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficTotal] {
             let acceptance =
                 Acceptance { account: account(), meter, author: "ann".into(), reason: "a migration".into() };
-            let settled = accept(&book, &acceptance, at(500_000_100)).expect("held back");
+            let settled = accept(&book, &acceptance, at(2_000_000_100)).expect("held back");
             book.apply(settled);
-            assert_eq!(accept(&book, &acceptance, at(500_000_100)), Err(NothingHeldBack), "once");
+            assert_eq!(accept(&book, &acceptance, at(2_000_000_100)), Err(NothingHeldBack), "once");
         }
-        say(&mut book, 500_000_900, (1 << 40) + 7);
+        say(&mut book, 2_000_000_900, (1 << 40) + 7);
         assert_eq!(totals(&book), [(1 << 40) + 7, (1 << 40) + 7 - 1_000, (1 << 40) + 7]);
         assert!(book.accounts["alice"].iter().all(|(_, series)| series.implausible.is_none()));
         assert_eq!(
-            say(&mut book, 500_001_800, 1 << 50),
+            say(&mut book, 2_000_001_800, 1 << 50),
             ["implausible"; 3],
             "accepted was one jump, not all"
         );
