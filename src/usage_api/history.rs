@@ -43,15 +43,28 @@ pub(super) struct MonthPoint {
 }
 
 /// The points by day, oldest first.
-pub(super) fn days(points: &[DayPoint], units: &Units, window: &Window) -> Vec<Day> {
-    let mut days: BTreeMap<UsageDay, Vec<(Meter, Usage)>> = BTreeMap::new();
+pub(super) fn days(points: &[DayPoint], units: &Units, window: &Window) -> Result<Vec<Day>, StoreError> {
+    let mut days: BTreeMap<UsageDay, BTreeMap<Meter, Usage>> = BTreeMap::new();
     for point in points {
-        days.entry(point.day).or_default().push((point.meter, point.usage()));
+        put(days.entry(point.day).or_default(), point.meter, point.usage())?;
     }
     let whole = |day| window.zone.span_of(day).map_or(Minutes::ZERO, |span| span.minutes());
-    days.iter()
-        .map(|(day, usages)| Day { day: day.to_string(), point: point(usages, units, whole(*day)) })
-        .collect()
+    let points = days.into_iter().map(|(day, usages)| {
+        let usages: Vec<_> = usages.into_iter().collect();
+        Day { day: day.to_string(), point: point(&usages, units, whole(day)) }
+    });
+    Ok(points.collect())
+}
+
+/// On the day a service moves it has used something on both sides.
+fn put(sums: &mut BTreeMap<Meter, Usage>, meter: Meter, usage: Usage) -> Result<(), StoreError> {
+    match sums.get_mut(&meter) {
+        Some(sum) => sum.add(meter, &usage),
+        None => {
+            sums.insert(meter, usage);
+            Ok(())
+        }
+    }
 }
 
 /// The same and the folded days by month, oldest first.
@@ -63,14 +76,10 @@ pub(super) fn months(
 ) -> Result<Vec<MonthPoint>, StoreError> {
     let mut months: BTreeMap<Month, BTreeMap<Meter, Usage>> = BTreeMap::new();
     for (month, meter, usage) in folded {
-        months.entry(month).or_default().insert(meter, usage);
+        put(months.entry(month).or_default(), meter, usage)?;
     }
     for point in points {
-        let month = months.entry(point.day.month()).or_default();
-        match month.get_mut(&point.meter) {
-            Some(sum) => sum.add(point.meter, &point.usage())?,
-            None => drop(month.insert(point.meter, point.usage())),
-        }
+        put(months.entry(point.day.month()).or_default(), point.meter, point.usage())?;
     }
     let whole = |month: Month| window.zone.minutes_of(month.period());
     let points = months.into_iter().map(|(month, usages)| {

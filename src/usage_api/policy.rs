@@ -59,8 +59,8 @@ pub(super) async fn policy_of(
     let server = asked.needed_server()?;
     let pin = wish.pin()?;
     let tenants = api.tenants(server).await?;
-    accounts_of(&tenants, tenant)?;
-    for found in tenants.ever(tenant) {
+    let accounts = accounts_of(&tenants, tenant)?;
+    for found in accounts {
         if let Some(pin) = pin {
             let by = format!("WHMCS server {server}");
             api.store.pin(&found.key(), pin, &by, api.clock.now()).await.map_err(unavailable)?;

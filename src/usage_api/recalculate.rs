@@ -19,9 +19,9 @@ const RECALCULATE_EVERY: Seconds = Seconds::new(600);
 pub(super) async fn recalculate_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
-    accounts_of(&tenants, tenant)?;
+    let accounts = accounts_of(&tenants, tenant)?;
     api.take_recalculation(server, tenant)?;
-    for found in tenants.ever(tenant) {
+    for found in accounts {
         // Nobody listens any more only while the house is being left.
         let asked = Recalculation { backend: found.backend.clone(), account: found.name.clone() };
         let _ = api.recalculate.send(asked);

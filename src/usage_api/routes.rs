@@ -232,11 +232,12 @@ async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Respo
     }
     let months = months(&points, folded, &units, &window).map_err(unavailable)?;
     points.retain(|point| point.day >= first);
+    let days = days(&points, &units, &window).map_err(unavailable)?;
     let answer = json!({
         "schema": 1,
         "server": server,
         "tenant": tenant,
-        "days": days(&points, &units, &window),
+        "days": days,
         "months": months,
     });
     Ok(Json(answer).into_response())

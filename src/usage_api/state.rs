@@ -72,11 +72,8 @@ impl UsageApi {
         let all = self.standings().await?;
         let is_own =
             |standing: &&Arc<Standing>| own.as_ref().is_some_and(|own| own.contains(&standing.backend));
-        let tenants = Tenants::of_backends(all.iter().filter(is_own).cloned().collect());
-        Ok(match companions.filter(|companions| !companions.is_empty()) {
-            Some(companions) => tenants.with_companions(all, companions),
-            None => tenants,
-        })
+        let own = all.iter().filter(is_own).cloned().collect();
+        Ok(Tenants::new(own, all, companions.unwrap_or_default()))
     }
 
     pub(super) fn backends_of(&self, server: i64) -> Option<Vec<BackendId>> {

@@ -15,7 +15,7 @@ pub type Parent = (i64, i64);
 pub struct Tenants {
     /// The backends that answer for the server.
     own: Vec<Arc<Standing>>,
-    /// The backends that companions may be about: all of them.
+    /// All backends: companions may be about any of them, and services come from any.
     all: Vec<Arc<Standing>>,
     /// The server's companion services, by what each stands for.
     companions: HashMap<Parent, String>,
@@ -40,20 +40,20 @@ impl Found<'_> {
 }
 
 impl Tenants {
-    /// Of a server with backends of its own.
-    pub fn of_backends(own: Vec<Arc<Standing>>) -> Tenants {
-        Tenants { own, ..Tenants::default() }
-    }
-
-    /// And with companions of services that any of `all` may meter.
-    pub fn with_companions(self, all: Vec<Arc<Standing>>, companions: HashMap<Parent, String>) -> Tenants {
-        Tenants { all, companions, ..self }
+    /// Of a server with backends of its own among `all`, and companions of services that any may meter.
+    pub fn new(
+        own: Vec<Arc<Standing>>,
+        all: Vec<Arc<Standing>>,
+        companions: HashMap<Parent, String>,
+    ) -> Tenants {
+        Tenants { own, all, companions }
     }
 
     /// Goes through all tenants in order, each with the accounts it may be.
     pub fn each<'a>(&'a self, mut tell: impl FnMut(&'a str, &[Found<'a>])) {
         let own = accounts(&self.own).map(|found| (tenant_of(&found), found));
-        let companions = accounts(&self.all).filter_map(|found| Some((self.companion(&found)?, found)));
+        let parents = if self.companions.is_empty() { &[] } else { self.all.as_slice() };
+        let companions = accounts(parents).filter_map(|found| Some((self.companion(&found)?, found)));
         let mut tenants: Vec<(&str, Found<'_>)> = own.chain(companions).collect();
         tenants.sort_by_key(|(tenant, _)| *tenant);
         for same in tenants.chunk_by(|(one, _), (other, _)| one == other) {
@@ -68,11 +68,26 @@ impl Tenants {
 
     /// The accounts a tenant may be, by the same rule as all tenants together.
     pub fn of(&self, tenant: &str) -> Vec<Found<'_>> {
-        prefer_living(self.ever(tenant))
+        prefer_living(self.any_of(tenant))
     }
 
-    /// The accounts a tenant is or was: a service that moved leaves its history where it was.
+    /// The accounts a tenant is or was, those that are gone first: a service that moved, to another server too,
+    /// leaves its history where it was.
     pub fn ever(&self, tenant: &str) -> Vec<Found<'_>> {
+        let mut found = self.any_of(tenant);
+        let services: HashSet<Parent> = found.iter().filter_map(parent_of).collect();
+        let is_known = |one: &Found<'_>| {
+            found.iter().any(|known| (known.backend, known.name) == (one.backend, one.name))
+        };
+        let elsewhere =
+            accounts(&self.all).filter(|one| parent_of(one).is_some_and(|of| services.contains(&of)));
+        let elsewhere: Vec<Found<'_>> = elsewhere.filter(|one| !is_known(one)).collect();
+        found.extend(elsewhere);
+        found.sort_by_key(|found| found.account.gone_at.is_none());
+        found
+    }
+
+    fn any_of(&self, tenant: &str) -> Vec<Found<'_>> {
         let own = self.own.iter().filter_map(|standing| named(standing, tenant));
         let is_companion = self.companions.values().any(|name| name == tenant);
         let parents = accounts(if is_companion { &self.all } else { &[] });

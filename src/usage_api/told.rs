@@ -81,12 +81,15 @@ impl KeptCarried {
 fn lacking(closed: &Closed, zone: BillingZone) -> Option<i128> {
     let Telling { metric, month, unit, value, carried, .. } = &closed.telling;
     let minutes = zone.minutes_of(month.period());
-    let sum = |meter| closed.sums.get(&meter).copied().unwrap_or((Bytes::ZERO, ByteMinutes::ZERO));
+    // A day nothing passed on has no row. But where something was told and nothing is there, nobody knows.
+    let is_nothing = *value == (*carried).max(0);
+    let nothing = is_nothing.then_some((Bytes::ZERO, ByteMinutes::ZERO));
+    let sum = |meter| closed.sums.get(&meter).copied().or(nothing);
     let ledger = match metric.as_ref() {
-        GB_MONTH => unit_months(sum(Meter::StorageUsed).1, *unit, minutes)?.scaled(),
+        GB_MONTH => unit_months(sum(Meter::StorageUsed)?.1, *unit, minutes)?.scaled(),
         flow => {
             let meter: Meter = flow.parse().ok()?;
-            decimal(sum(meter).0, *unit).scaled()
+            decimal(sum(meter)?.0, *unit).scaled()
         }
     };
     Some(i128::try_from(ledger).ok()? + i128::from(*carried) - i128::from(*value))

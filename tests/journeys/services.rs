@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::growth::Traffic;
 use whmeter_simulators::minio::Panel;
 use whmeter_simulators::panel::SimulatedPanel;
 
@@ -159,6 +160,58 @@ async fn a_companion_is_told_what_the_service_it_stands_for_used() {
     let own = daemon.get("/v1/whmcs/usage?server=12").await.json();
     assert!(own["tenants"].get(&names[0]).is_some() && own["tenants"].get("whm-7731").is_none(), "{own}");
     assert_eq!(put(&daemon, 21, json!({ "schema": 1, "services": [] }).to_string()).await.status, 404);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_moves_to_another_server_keeps_its_history() {
+    let (old, new) =
+        (crate::start(3, ClockStart::WallClock).await, crate::start(3, ClockStart::WallClock).await);
+    let port = free_port();
+    let backends = [
+        section(&old, "old", "every = \"1s\"\nwhmcs_server = 12\n"),
+        section(&new, "new", "every = \"1s\"\nwhmcs_server = 13\n"),
+    ];
+    let site = Site::new(&crate::house(port, "", "", &backends));
+    let daemon = site.serve(port).await;
+    let name = old.accounts()[0].clone();
+    assert_eq!(new.accounts()[0], name, "both panels know the name");
+    let list = |services: Vec<Value>| json!({ "schema": 1, "services": services }).to_string();
+    let other = |client: u64| json!({ "id": 99, "client": client, "username": name, "product": "S3", "status": "Active" });
+    assert_eq!(put(&daemon, 12, list(vec![service(7731, &name)])).await.status, 200);
+    assert_eq!(put(&daemon, 13, list(vec![other(1)])).await.status, 200);
+    let mapped = |got: &Got| {
+        let page = got.text();
+        page.contains("service=\"7731\"") && page.contains("service=\"99\"")
+    };
+    daemon.until("/metrics", "knows whose they are", mapped).await;
+    let sent = |backend: &str| {
+        format!("whmeter_traffic_month_bytes{{backend=\"{backend}\",account=\"{name}\",direction=\"out\"}}")
+    };
+    let now = old.knobs().clock.now_seconds();
+    old.knobs().truth.add_traffic(&name, now, Traffic { received: 0, sent: 7 * GIB });
+    daemon.until("/metrics", "counts on the old", |got| got.sample(&sent("old")) >= Some(7 * GIB)).await;
+
+    // Moved: gone from the old panel, sold on the new server.
+    old.vanish(&name).unwrap();
+    let gone = format!("whmeter_storage_used_bytes{{backend=\"old\",account=\"{name}\"}}");
+    daemon.until("/metrics", "is gone from the old", |got| got.sample(&gone).is_none()).await;
+    assert_eq!(put(&daemon, 12, list(vec![])).await.status, 200);
+    let path = format!("/v1/whmcs/history/{name}?server=13&days=2");
+    let sum = |got: &Got| -> f64 {
+        let days = got.json()["days"].as_array().cloned().unwrap_or_default();
+        days.iter().filter_map(|day| day["traffic_out"].as_str()?.parse::<f64>().ok()).sum()
+    };
+    assert!(sum(&daemon.get(&path).await) < 1.0, "another service of that name has another history");
+    assert_eq!(put(&daemon, 13, list(vec![service(7731, &name)])).await.status, 200);
+    let moved = new.knobs().clock.now_seconds();
+    new.knobs().truth.add_traffic(&name, moved, Traffic { received: 0, sent: 2 * GIB });
+    let both = |got: &Got| (9.0..9.9).contains(&sum(got));
+    daemon.until(&path, "tells what was used on both, on the day of the move too", both).await;
+    // What is billed on the new server is what passed there.
+    let billed = daemon.get("/v1/whmcs/usage?server=13").await.json();
+    let value: f64 = billed["tenants"][&name]["traffic_out"]["value"].as_str().unwrap().parse().unwrap();
+    assert!((2.0..2.9).contains(&value), "{billed}");
     daemon.stop().await;
 }
 
