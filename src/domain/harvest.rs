@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{AccountName, Bytes, Meter, Policy, Reading, Span, Timestamp};
+use super::{AccountName, Bytes, Identity, Meter, Policy, Reading, Span, Timestamp};
 
 /// Why something could not be read or done: a closed set, so that it can be a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,10 @@ pub struct Unread {
 /// What a panel tells about an account besides its usage. `None` is "the panel did not say".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// What makes the account itself, whatever its name: see [`Identity`].
+    pub identity: Identity,
+    /// When the account was made, as the panel tells: a count it came with at first sight is not older.
+    pub created: Option<Timestamp>,
     /// Whether the account is switched off.
     pub suspended: Option<bool>,
     /// Which of our two policies the panel shows; `None` also for one that is neither.

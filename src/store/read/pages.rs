@@ -1,9 +1,9 @@
 //! History in pages: a few accounts at a time, so that whoever writes it out holds few rows however many
 //! there are.
 
-use super::sql::{Cell, Columns, rows};
-use super::usage::{DayPoint, point};
-use super::{Store, StoreError};
+use super::super::sql::{Cell, Columns, rows};
+use super::super::{Store, StoreError};
+use super::usage::{DayPoint, POINTS, point};
 use crate::domain::{AccountName, BackendId, BillingPeriod, Meter};
 
 /// About how many rows are held at once.
@@ -32,15 +32,15 @@ impl Store {
         after: Option<&AccountName>,
         count: usize,
     ) -> Result<Vec<AccountName>, StoreError> {
-        let mut sql = "SELECT name FROM account WHERE backend = ?".to_string();
+        let mut sql = "SELECT label FROM life WHERE backend = ?".to_string();
         let mut cells = vec![Cell::from(backend.as_str())];
         if let Some(after) = after {
-            sql.push_str(" AND name > ?");
+            sql.push_str(" AND label > ?");
             cells.push(after.as_str().into());
         }
-        sql.push_str(&format!(" ORDER BY name LIMIT {count}"));
+        sql.push_str(&format!(" ORDER BY label LIMIT {count}"));
         let mut on = self.readers.acquire().await?;
-        let name = |row| super::quota::account(&Columns::of(row).text()?);
+        let name = |row| Columns::of(row).account();
         rows(&mut on, self.dialect, &sql, cells).await?.iter().map(name).collect()
     }
 }
@@ -55,14 +55,12 @@ impl DayPages<'_> {
         let (Some(first), Some(last)) = (names.first(), names.last()) else { return Ok(None) };
         let meters = vec!["?"; self.meters.len()].join(", ");
         let sql = format!(
-            "SELECT a.backend, a.name, s.meter, d.day, d.amount, d.estimated, d.held_peta, d.held_rest,
-            d.covered FROM account a JOIN series s ON s.account = a.id JOIN day_point d ON d.series = s.id
-            WHERE a.backend = ? AND a.name >= ? AND a.name <= ? AND d.day >= ? AND d.day < ?
-            AND s.meter IN ({meters}) ORDER BY a.name, s.meter, d.day"
+            "{POINTS} WHERE l.backend = ? AND l.label >= ? AND l.label <= ? AND d.day >= ? AND d.day < ?
+            AND d.meter IN ({meters}) ORDER BY l.label, d.meter, d.day, h.id"
         );
         let mut cells = Vec::from([self.backend.as_str(), first.as_str(), last.as_str()].map(Cell::from));
-        cells.extend([self.period.first().number().into(), self.period.next().number().into()]);
-        cells.extend(self.meters.iter().map(|meter| Cell::from(meter.name())));
+        cells.extend([self.period.first().into(), self.period.next().into()]);
+        cells.extend(self.meters.iter().map(|meter| Cell::from(*meter)));
         let mut on = self.store.readers.acquire().await?;
         let found = rows(&mut on, self.store.dialect, &sql, cells).await?;
         self.after = Some(last.clone());

@@ -1,21 +1,21 @@
 //! One poll, one transaction: beliefs, days, journal and the backend's version, or nothing at all.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use litemap::LiteMap;
 use sqlx::AnyConnection;
 use tracing::{Instrument, trace_span};
 
-use super::book::Loaded;
-use super::journal::{append, body_of, failure_body};
-use super::put::ChangedSeries;
-use super::seen::changed_accounts;
-use super::services::MappedTo;
-use super::sql::{Cell, Columns, rows, run};
-use super::{Lease, Store, StoreError};
-use crate::domain::{AccountName, Bytes, Harvest, Meter, Month, Reason, Timestamp};
-use crate::metering::{Correction, Settled};
+use super::super::journal::{append, body_of, failure_body};
+use super::super::sql::{Cell, Columns, rows, run};
+use super::super::{Lease, Store, StoreError};
+use super::account_changes::changed_lives;
+use super::load::Loaded;
+use crate::domain::{AccountName, Harvest, Limit, Meter, Month, Reason, Timestamp};
+use crate::metering::{Book, Correction, OwnerChange, Settled};
 use crate::quota::{Channel, Decided};
+use crate::standing::MappedTo;
 
 /// A poll ready to be committed.
 #[derive(Debug)]
@@ -38,8 +38,8 @@ pub struct Poll<'a> {
 #[derive(Debug, Default)]
 pub struct JudgedPoll<'a> {
     /// The limits in force, of every account that was looked at.
-    pub limits: HashMap<AccountName, LiteMap<Meter, Bytes>>,
-    /// The services of the accounts that were looked at; of others nothing changes.
+    pub limits: HashMap<AccountName, LiteMap<Meter, Limit>>,
+    /// What the names of accounts mean to WHMCS; of others nothing changes.
     pub mapped: HashMap<AccountName, MappedTo>,
     /// What was decided.
     pub decided: Decided,
@@ -106,32 +106,25 @@ impl Store {
         poll: Poll<'_>,
         correction: Option<&Correction>,
     ) -> Result<Committed, StoreError> {
-        let accounts = changed_accounts(loaded, &poll);
+        let after = after(&loaded.book, &poll.settled);
+        let lives = changed_lives(loaded, &after, &poll);
         let before = loaded.version;
         let verdicts = &poll.judged.decided.verdicts;
-        let quiet = accounts.is_empty() && poll.settled.changes.is_empty() && verdicts.is_empty();
+        let quiet = lives.is_empty() && poll.settled.is_quiet() && verdicts.is_empty();
         let version = if quiet { before } else { before + 1 };
-        let body = trace_span!("journal")
-            .in_scope(|| body_of(poll.harvest, &poll.settled, loaded.book.last_look, poll.at, correction))?;
+        let body = trace_span!("journal").in_scope(|| {
+            body_of(poll.harvest, &poll.settled, &loaded.book, &after, poll.at, correction)
+        })?;
 
         let mut tx = self.begin_write().await?;
         let last = self.claim_version(&mut tx, lease, before).await?;
-        let known = self.put_accounts(&mut tx, lease, loaded, accounts, version).await?;
-        let series = self.put_series(&mut tx, &known, loaded, &poll.settled.changes, version).await?;
-        self.put_beliefs(&mut tx, &series).await?;
-        let day_points = self.put_days(&mut tx, &series).await?;
-        let id_of = |account: &AccountName, meter| {
-            // Changes are in order of account and meter.
-            let key = |series: &ChangedSeries<'_>| {
-                (&series.change.account, series.change.meter).cmp(&(account, meter))
-            };
-            match series.binary_search_by(key) {
-                Ok(found) => Some(series[found].id),
-                Err(_) => loaded.accounts.get(account)?.series.get(&meter).copied(),
-            }
-        };
-        self.put_estimates(&mut tx, poll.harvest, id_of).await?;
-        self.put_verdicts(&mut tx, &known, loaded, &poll).await?;
+        self.put_lives(&mut tx, lease, loaded.ids, &after, &lives, version).await?;
+        self.put_holdings(&mut tx, loaded, &poll.settled).await?;
+        self.put_beliefs(&mut tx, loaded.ids, &poll.settled, version).await?;
+        let day_points = self.put_days(&mut tx, loaded, &poll.settled).await?;
+        self.put_parts(&mut tx, loaded, &poll.settled).await?;
+        self.put_estimates(&mut tx, loaded.ids, poll.harvest, &after).await?;
+        self.put_verdicts(&mut tx, lease, loaded, &after, &poll).await?;
         let chain = match &body {
             Some(body) => {
                 let entry = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body);
@@ -139,56 +132,63 @@ impl Store {
             }
             None => last.1,
         };
-        let sql =
-            "UPDATE backend SET version = ?, kind = ?, last_look = ?, entries = ?, chain = ? WHERE name = ?";
+        let sql = "UPDATE backend SET version = ?, kind = ?, last_look = ?, next_life = ?, next_holding = ?,
+            entries = ?, chain = ? WHERE name = ?";
         let cells = [
             version.into(),
             poll.kind.into(),
             poll.settled.last_look.into(),
+            i64::from(after.next_life.get()).into(),
+            i64::from(after.next_holding.get()).into(),
             (last.0 + i64::from(body.is_some())).into(),
             chain.as_str().into(),
             lease.backend.as_str().into(),
         ];
         run(&mut tx, self.dialect, sql, cells).await?;
-        if poll.reach != Reach::History {
-            let sql =
-                "UPDATE backend SET polled_at = ?, succeeded_at = ?, failing_since = NULL, reason = NULL,
-                detail = NULL WHERE name = ?";
-            let cells = [poll.at.into(), poll.at.into(), lease.backend.as_str().into()];
-            run(&mut tx, self.dialect, sql, cells).await?;
-        }
         if poll.reach == Reach::Everybody {
-            self.put_server_total(&mut tx, lease, poll.harvest.server_total()).await?;
+            self.put_success(&mut tx, lease, &poll).await?;
         }
-        let new: Vec<(AccountName, Meter, i64)> = series
-            .iter()
-            .filter(|series| series.new)
-            .map(|series| (series.change.account.clone(), series.change.meter, series.id))
-            .collect();
         tx.commit().instrument(trace_span!("disk")).await?;
 
         let days = poll.settled.changes.iter().flat_map(|change| change.days.keys());
-        let months: BTreeSet<Month> = days.map(|day| day.month()).collect();
-        let moved = poll.settled.changes.iter().map(|change| &change.account);
-        let mut changed: Vec<AccountName> = known.keys().chain(moved).cloned().collect();
-        changed.sort();
-        changed.dedup();
-        loaded.accounts.extend(known);
-        for (account, meter, id) in new {
-            if let Some(known) = loaded.accounts.get_mut(&account) {
-                known.series.insert(meter, id);
-            }
+        let months: BTreeSet<Month> = days.map(|(_, day)| day.month()).collect();
+        let owners_changed = !poll.settled.owners.is_empty();
+        let changed = changed_names(&after, &lives, &poll.settled);
+        match after {
+            Cow::Owned(book) => loaded.book = book,
+            Cow::Borrowed(_) => loaded.book.apply(poll.settled),
         }
+        loaded.facts.extend(lives);
         for verdict in poll.judged.decided.verdicts {
-            loaded.holds.insert(verdict.account.clone(), verdict.hold);
-            loaded.crossings.insert(verdict.account, verdict.crossings);
+            loaded.crossings.insert(verdict.holding, verdict.crossings);
+            loaded.holds.insert(verdict.account, verdict.hold);
         }
-        loaded.book.apply(poll.settled);
         loaded.version = version;
         if !quiet {
-            self.committed(&lease.backend, poll.kind, before, loaded, changed, months.into_iter());
+            let moved = if owners_changed { None } else { Some(months) };
+            self.committed(&lease.backend, poll.kind, before, loaded, changed, moved);
         }
         Ok(Committed { day_points, version })
+    }
+
+    /// Writes down that everybody was asked for, and that the panel answered.
+    async fn put_success(
+        &self,
+        on: &mut AnyConnection,
+        lease: &Lease,
+        poll: &Poll<'_>,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE backend SET polled_at = ?, succeeded_at = ?, failing_since = NULL, reason = NULL,
+            detail = NULL, total_at = ?, total_bytes = ? WHERE name = ?";
+        let total = poll.harvest.server_total();
+        let cells = [
+            poll.at.into(),
+            poll.at.into(),
+            total.map(|total| total.at).into(),
+            total.map(|total| total.stored).into(),
+            lease.backend.as_str().into(),
+        ];
+        run(on, self.dialect, sql, cells).await.map(drop)
     }
 
     /// Writes down that a poll failed. The last truth stays in place.
@@ -256,4 +256,35 @@ impl Store {
 
 fn lost(lease: &Lease) -> StoreError {
     StoreError::LostLease { backend: lease.backend.to_string() }
+}
+
+/// The book as a poll leaves it: a copy only where something became of lives or owners, which is rare.
+fn after<'b>(book: &'b Book, settled: &Settled) -> Cow<'b, Book> {
+    if settled.lives.is_empty() && settled.owners.is_empty() {
+        return Cow::Borrowed(book);
+    }
+    let mut after = book.clone();
+    after.apply(settled.clone());
+    Cow::Owned(after)
+}
+
+/// The accounts whose standing changes, in order.
+fn changed_names(
+    after: &Book,
+    lives: &std::collections::BTreeMap<crate::domain::LifeNo, crate::standing::AccountStanding>,
+    settled: &Settled,
+) -> Vec<AccountName> {
+    let moved = settled.changes.iter().map(|change| &change.life);
+    let renamed = settled.lives.iter().filter_map(|change| match &change.event {
+        crate::metering::LifeEvent::Renamed(_) => Some(&change.life),
+        _ => None,
+    });
+    let parted = settled.owners.iter().filter_map(|change| match change {
+        OwnerChange::Opened { life, .. } => Some(*life),
+        OwnerChange::Parted { holding, .. } => after.holding(*holding).map(|(life, _)| life),
+    });
+    let lives = lives.keys().chain(moved).chain(renamed).copied().chain(parted);
+    let names: BTreeSet<&AccountName> =
+        lives.filter_map(|no| after.lives.get(&no).map(|life| &life.name)).collect();
+    names.into_iter().cloned().collect()
 }

@@ -39,7 +39,7 @@ CREATE TABLE invoice_line (
     billable BIGINT,
     said TEXT,
     ended_at BIGINT,
-    UNIQUE (backend, account, meter, first_day, next_day, number)
+    UNIQUE (service, meter, first_day, next_day, number)
 );
 CREATE INDEX invoice_line_service ON invoice_line (service, meter, first_day);
 CREATE INDEX invoice_line_state ON invoice_line (state);

@@ -1,30 +1,23 @@
 -- Limits: what is crossed, which policy is wanted, what is to be told and done, and who did what.
 
--- The limit in force for each meter, as the last poll found it. None: no limit.
-ALTER TABLE account ADD COLUMN allowed_storage BIGINT;
-ALTER TABLE account ADD COLUMN allowed_in BIGINT;
-ALTER TABLE account ADD COLUMN allowed_out BIGINT;
-ALTER TABLE account ADD COLUMN allowed_total BIGINT;
-
--- How many switches have ended: what polls do not write, so that a poll under way is not disturbed.
-ALTER TABLE backend ADD COLUMN acts BIGINT NOT NULL DEFAULT 0;
-
 -- Thresholds (percent) that were ever crossed. since is null while one is not crossed.
 CREATE TABLE crossing (
-    account BIGINT NOT NULL,
-    meter VARCHAR(16) NOT NULL,
+    holding BIGINT NOT NULL,
+    meter INTEGER NOT NULL,
     threshold INTEGER NOT NULL,
     episode INTEGER NOT NULL,
     since BIGINT,
     month INTEGER,
     reminded INTEGER NOT NULL,
-    PRIMARY KEY (account, meter, threshold)
+    PRIMARY KEY (holding, meter, threshold)
 ) /*clustered*/;
 
--- Which policy we want an account under. wanted and number are the poll's; confirmed, left_alone and
+-- Which policy we want an account under, by its name: what a restore needs outlives a change of owner. wanted
+-- and number are the poll's; confirmed, left_alone and
 -- memory are the dispatcher's; pinned is the operator's.
 CREATE TABLE policy (
-    account BIGINT NOT NULL PRIMARY KEY,
+    backend VARCHAR(64) NOT NULL,
+    account VARCHAR(255) NOT NULL,
     wanted VARCHAR(16) NOT NULL,
     number INTEGER NOT NULL,
     confirmed INTEGER,
@@ -35,7 +28,8 @@ CREATE TABLE policy (
     pinned_until BIGINT,
     pinned_by VARCHAR(255),
     pinned_at BIGINT,
-    acted BIGINT NOT NULL DEFAULT 0
+    acted BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (backend, account)
 ) /*clustered*/;
 
 -- What is to be told and done, one row a channel. channel "policy" is a switch. waits_for is the switch
@@ -47,6 +41,7 @@ CREATE TABLE outbox (
     occasion VARCHAR(16) NOT NULL,
     backend VARCHAR(64) NOT NULL,
     account VARCHAR(255) NOT NULL,
+    holding BIGINT NOT NULL,
     meter VARCHAR(16),
     threshold INTEGER NOT NULL,
     episode INTEGER NOT NULL,
