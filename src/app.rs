@@ -3,9 +3,7 @@
 mod explained;
 mod page;
 mod polls;
-mod watched;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,17 +16,16 @@ use axum::routing::get;
 use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::mpsc;
 
-use explained::explainer;
+use explained::Explainer;
 pub(crate) use explained::{BilledLine, Explained, explained};
 use polls::Polls;
-pub(crate) use watched::watched;
 
 use crate::access::{Access, Scope, guard};
 use crate::clock::Clock;
-use crate::collector::{Collector, Metered, PollReport};
+use crate::collector::{Collector, PollReport};
 use crate::config::{Config, ServeSettings};
 use crate::console::Console;
-use crate::dispatcher::{Dispatcher, Panel};
+use crate::dispatcher::Dispatcher;
 use crate::domain::{BackendId, Seconds};
 use crate::exposition::{self, Exposition};
 use crate::problem::Problem;
@@ -116,7 +113,7 @@ impl App {
             clock,
             config.zone,
             to_poll,
-            explainer(store.clone(), clock, config.zone),
+            Arc::new(Explainer::new(store.clone(), clock, config.zone)),
         );
         let app = App {
             store,
@@ -158,24 +155,24 @@ impl App {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        for old in self.collector.backends().iter() {
-            if !config.backends.iter().any(|new| new.id == old.id) {
+        for old in self.collector.panels().iter() {
+            if !config.panels.iter().any(|new| new.id == old.id) {
                 self.exposition.remove(&old.id);
                 self.telemetry.forget_backend(&old.id);
             }
         }
-        for new in &config.backends {
+        for new in &config.panels {
             self.telemetry.know_backend(&new.id);
         }
+        let max_age = config.max_age();
         self.usage_api.configure(&config.whmcs, config.servers());
         self.access.configure(config.tokens);
         let channels = config.channels.names();
         self.telemetry.know_channels(channels.iter().map(|channel| channel.name()).chain(["policy"]));
-        self.dispatcher.configure(panels(&config.backends), config.channels);
+        self.dispatcher.configure(&config.panels, config.channels);
         self.collector.configure_limits(config.limits, channels);
-        self.collector.configure(config.backends).await?;
-        let max_age = Seconds::new(config.whmcs.max_age.0.as_secs());
-        self.console.configure(watched(&self.collector.backends(), &config.prices, config.zone), max_age);
+        self.console.configure(&config.panels, config.prices, max_age);
+        self.collector.configure(config.panels).await?;
         Ok(())
     }
 
@@ -187,7 +184,7 @@ impl App {
         let mut timetable = self.collector.start().await?;
         let dispatcher = self.dispatcher.clone();
         let delivering = tokio::spawn(async move { dispatcher.run().await });
-        tracing::info!(addresses = ?serve.addresses(), backends = self.collector.backends().len(), "whmeter is up");
+        tracing::info!(addresses = ?serve.addresses(), backends = self.collector.panels().len(), "whmeter is up");
         self.until_stopped(config_file).await?;
         tracing::info!("stopping");
         // What is under way ends or is tried again; nothing new is begun.
@@ -252,8 +249,7 @@ impl App {
     fn prune(&self) {
         let (collector, store, clock) = (self.collector.clone(), self.store.clone(), self.clock);
         tokio::spawn(async move {
-            let keep =
-                collector.backends().iter().filter_map(|m| Some((m.id.clone(), m.keep_days?))).collect();
+            let keep = collector.panels().iter().filter_map(|m| Some((m.id.clone(), m.keep_days?))).collect();
             match store.prune(collector.zone().day_of(clock.now()), &keep).await {
                 Ok(pruned) if pruned.day_points > 0 => {
                     tracing::info!(day_points = pruned.day_points, "days folded into months");
@@ -264,7 +260,7 @@ impl App {
             if let Err(error) = store.prune_outbox(clock.now().minus(KEEP_DELIVERED)).await {
                 tracing::warn!("what was delivered long ago is not forgotten: {error}");
             }
-            for metered in collector.backends().iter() {
+            for metered in collector.panels().iter() {
                 let backend = &metered.id;
                 match store.fold_journal(backend, clock.now(), &collector.rules()).await {
                     Ok(entries) if entries > 0 => tracing::info!(%backend, entries, "journal folded"),
@@ -362,16 +358,6 @@ impl App {
             .layer(axum::middleware::from_fn(refuse_long_bodies))
             .layer(DefaultBodyLimit::max(LONGEST_BODY))
     }
-}
-
-/// The panels as the dispatcher needs them.
-fn panels(backends: &[Metered]) -> HashMap<BackendId, Panel> {
-    let panel = |metered: &Metered| Panel {
-        backend: metered.backend.clone(),
-        kind: metered.kind.name,
-        server: metered.whmcs_server,
-    };
-    backends.iter().map(|metered| (metered.id.clone(), panel(metered))).collect()
 }
 
 /// Ready: the store answers and its schema is ours, or this process would not have started.

@@ -13,12 +13,14 @@ pub mod quota;
 pub mod clock;
 pub mod http;
 pub mod problem;
+pub mod selector;
 pub mod settings;
 pub mod telemetry;
 
 // First floor, the edges: one outside thing each.
 pub mod backends;
 pub mod notify;
+pub mod rules;
 pub mod store;
 
 // Second floor, the flows: one job each.

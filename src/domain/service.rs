@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use litemap::LiteMap;
 
-use super::{AccountName, Bytes, Meter};
+use super::{AccountName, Limit, Meter};
 
 /// One service, as WHMCS tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct Service {
     pub package: Option<String>,
     /// `Pending`, `Active`, `Suspended`, `Terminated`, `Cancelled`, `Fraud` or `Completed`.
     pub status: String,
-    /// Its limits; zero is unlimited, an absent meter says nothing.
-    pub limits: LiteMap<Meter, Bytes>,
+    /// Its limits; of an absent meter it says nothing.
+    pub limits: LiteMap<Meter, Limit>,
     /// The template of its notices, where the product names one.
     pub notify_template: Option<String>,
     /// The template that says it was limited.
@@ -32,6 +32,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// What was sold of a meter.
+    pub fn limit(&self, meter: Meter) -> Limit {
+        self.limits.get(&meter).copied().unwrap_or_default()
+    }
+
     /// Whether somebody pays for it now, so that there should be an account.
     pub fn is_live(&self) -> bool {
         matches!(self.status.as_str(), "Active" | "Suspended")

@@ -5,7 +5,7 @@ use litemap::LiteMap;
 use super::letter::{Letter, Occasion};
 use super::rule::{Rule, SoldAs, Wording};
 use super::state::{Crossing, Crossings, Hold};
-use crate::domain::{AccountKey, AccountName, Bytes, Meter, Month, Policy, Timestamp};
+use crate::domain::{AccountKey, AccountName, Bytes, Limit, Meter, Month, Policy, Timestamp};
 
 /// What is known of the use of one meter. Where it is not fresh, whole and plausible there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct Judged<'a> {
     pub meter: Meter,
     /// Its rule, where one matches, and the rule's number in the config.
     pub rule: Option<(usize, &'a Rule)>,
-    /// The limit in force; `None` is no limit.
-    pub limit: Option<Bytes>,
+    /// The limit in force; `Unknown` decides nothing.
+    pub limit: Limit,
     /// What is known of its use; `None` decides nothing.
     pub used: Option<Used>,
 }
@@ -202,15 +202,22 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &[usize]) -> Judgement {
     Judgement { verdict, limiting }
 }
 
-/// Whether a meter wants its account limited. One that could not be read wants what it wanted.
+/// Whether a meter wants its account limited. One of which use or limit is unknown wants what it wanted.
 fn demands(judged: &Judged<'_>, crossings: &Crossings, hold: Hold) -> bool {
     let Some((_, rule)) = judged.rule else { return false };
     let mine =
         crossings.iter().filter(|((meter, _), crossing)| *meter == judged.meter && crossing.since.is_some());
     let mut thresholds = mine.map(|((_, threshold), _)| *threshold);
-    match judged.used {
-        Some(_) => thresholds.any(|threshold| rule.limit_at == Some(threshold)),
-        None => hold.wanted == Policy::Limited && thresholds.next().is_some(),
+    match judged.is_known() {
+        true => thresholds.any(|threshold| rule.limit_at == Some(threshold)),
+        false => hold.wanted == Policy::Limited && thresholds.next().is_some(),
+    }
+}
+
+impl Judged<'_> {
+    /// Whether use and limit are both known: before, nothing can be decided.
+    fn is_known(&self) -> bool {
+        self.used.is_some() && self.limit.is_known()
     }
 }
 
@@ -228,11 +235,12 @@ fn cross<'a>(
     braked: &[usize],
     turns: &mut Vec<Turn<'a>>,
 ) {
-    // Not knowing the use, and often with it the panel's limit, we do not know that anything is over.
-    if judged.rule.is_some() && judged.used.is_none() {
+    // Not knowing the use or the limit, we do not know that anything is over: one answer of a panel without
+    // its limit would else restore an account that is far beyond it.
+    if judged.rule.is_some() && !judged.is_known() {
         return;
     }
-    let rule = judged.rule.filter(|_| judged.limit.is_some());
+    let rule = judged.rule.filter(|_| judged.limit.up_to().is_some());
     let thresholds = rule.map(|(_, rule)| rule.thresholds()).unwrap_or_default();
     let turn = |threshold, crossing: &Crossing, since, what| Turn {
         judged,
@@ -249,7 +257,9 @@ fn cross<'a>(
             turns.push(turn(*threshold, crossing, since, What::Ended));
         }
     }
-    let (Some((number, rule)), Some(limit), Some(used)) = (rule, judged.limit, judged.used) else { return };
+    let (Some((number, rule)), Some(limit), Some(used)) = (rule, judged.limit.up_to(), judged.used) else {
+        return;
+    };
     for threshold in &thresholds {
         let key = (judged.meter, *threshold);
         let mut crossing = crossings.get(&key).copied().unwrap_or_default();
@@ -339,7 +349,7 @@ fn switch(
 }
 
 fn reached(judged: &Judged<'_>) -> String {
-    match (judged.used, judged.limit) {
+    match (judged.used, judged.limit.up_to()) {
         (Some(used), Some(limit)) => format!("{} used {} of {limit} bytes", judged.meter, used.told),
         // Not measured this time: what was crossed stays crossed.
         _ => format!("{} is over its limit", judged.meter),
@@ -373,7 +383,7 @@ fn letters(
                 threshold: turn.threshold,
                 episode: turn.episode,
                 used: turn.judged.used.map_or(Bytes::ZERO, |used| used.told),
-                limit: turn.judged.limit.unwrap_or(Bytes::ZERO),
+                limit: turn.judged.limit.up_to().unwrap_or(Bytes::ZERO),
                 since: turn.since,
                 at: now,
                 address: wording.address(*occasion, &subject.sold),

@@ -13,7 +13,7 @@ use super::seen::changed_accounts;
 use super::services::MappedTo;
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
-use crate::domain::{AccountName, Bytes, Harvest, Meter, Month, Reason, Timestamp};
+use crate::domain::{AccountName, Harvest, Limit, Meter, Month, Reason, Timestamp};
 use crate::metering::{Correction, Settled};
 use crate::quota::{Channel, Decided};
 
@@ -38,7 +38,7 @@ pub struct Poll<'a> {
 #[derive(Debug, Default)]
 pub struct JudgedPoll<'a> {
     /// The limits in force, of every account that was looked at.
-    pub limits: HashMap<AccountName, LiteMap<Meter, Bytes>>,
+    pub limits: HashMap<AccountName, LiteMap<Meter, Limit>>,
     /// The services of the accounts that were looked at; of others nothing changes.
     pub mapped: HashMap<AccountName, MappedTo>,
     /// What was decided.

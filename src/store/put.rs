@@ -232,7 +232,7 @@ fn account_cells(
     account: &AccountStanding,
     version: i64,
 ) -> [Cell; 23] {
-    let limit = |meter| account.limits.get(&meter).copied().into();
+    let limit = |meter| account.limit(meter).into();
     let [storage, inwards, outwards, total] = Meter::ALL.map(limit);
     let [mapping, service, client, tenant, product] = mapped_cells(account.mapped.as_ref());
     [

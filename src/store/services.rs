@@ -3,15 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
-use litemap::LiteMap;
-
 use super::dialect::Merge::Replace;
 use super::quota::account;
 use super::sql::{Cell, Columns, Upsert, rows, run};
+use super::standing::limits;
 use super::{Store, StoreError};
-use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Mapping, Meter, Service, Services, Timestamp,
-};
+use crate::domain::{AccountKey, AccountName, BackendId, Mapping, Meter, Service, Services, Timestamp};
 
 /// One server's services at one version.
 #[derive(Clone, Debug)]
@@ -159,12 +156,7 @@ impl Store {
             let (id, client, username) = (columns.int()?, columns.int()?, columns.text()?);
             let (domain, product) = (columns.maybe_text()?, columns.maybe_text()?);
             let (package, status) = (columns.maybe_text()?, columns.text()?);
-            let mut limits: LiteMap<Meter, Bytes> = LiteMap::new();
-            for meter in Meter::ALL {
-                if let Some(limit) = columns.maybe_bytes()? {
-                    limits.insert(meter, limit);
-                }
-            }
+            let limits = limits(&mut columns)?;
             let (notify_template, limited_template) = (columns.maybe_text()?, columns.maybe_text()?);
             list.push(Service {
                 id,
@@ -247,7 +239,7 @@ impl Store {
 }
 
 fn service_cells(server: i64, service: &Service) -> [Cell; 14] {
-    let limit = |meter| service.limits.get(&meter).copied().into();
+    let limit = |meter| service.limit(meter).into();
     let [storage, inwards, outwards, total] = Meter::ALL.map(limit);
     [
         server.into(),

@@ -8,7 +8,7 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 
 use super::dialect::{Dialect, Merge};
 use super::error::StoreError;
-use crate::domain::{ByteMinutes, Bytes, Minutes, Month, Timestamp, UsageDay};
+use crate::domain::{ByteMinutes, Bytes, Limit, Minutes, Month, Timestamp, UsageDay};
 
 /// A value on its way into the database. Nothings are typed, because PostgreSQL asks.
 #[derive(Clone, Debug)]
@@ -39,6 +39,12 @@ int_cell! {
     bool => i64::from,
     Bytes => Bytes::as_i64,
     Timestamp => Timestamp::get,
+}
+
+impl From<Limit> for Cell {
+    fn from(limit: Limit) -> Cell {
+        limit.to_door().into()
+    }
 }
 
 impl From<&str> for Cell {
@@ -214,6 +220,11 @@ impl<'r> Columns<'r> {
                 Bytes::from_wide(count.into()).map_err(|_| StoreError::corrupt(count, "a byte count"))
             })
             .transpose()
+    }
+
+    /// A limit: nothing is unknown, zero is unlimited.
+    pub(super) fn limit(&mut self) -> Result<Limit, StoreError> {
+        self.maybe_bytes().map(Limit::of_door)
     }
 
     pub(super) fn time(&mut self) -> Result<Timestamp, StoreError> {

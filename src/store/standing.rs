@@ -11,7 +11,9 @@ use super::book::{Loaded, level_belief, month_to_date};
 use super::services::{MappedTo, ServiceRef, mapped_columns};
 use super::sql::{Cell, Columns, rows};
 use super::{Store, StoreError};
-use crate::domain::{AccountName, BackendId, Bytes, Mapping, Meter, Month, Policy, ServerTotal, Timestamp};
+use crate::domain::{
+    AccountName, BackendId, Bytes, Limit, Mapping, Meter, Month, Policy, ServerTotal, Timestamp,
+};
 use crate::metering::{AccountBook, Implausible, MonthToDate, SeriesBook};
 
 /// Version and acts together: what tells one standing of a backend from another.
@@ -59,9 +61,9 @@ pub struct AccountStanding {
     /// Its main domain.
     pub domain: Option<String>,
     /// Bytes it may store, by the panel.
-    pub storage_limit: Option<Bytes>,
-    /// The limits in force, by the rules, when it was last polled; a meter without one has none.
-    pub limits: LiteMap<Meter, Bytes>,
+    pub storage_limit: Limit,
+    /// The limits that were in force when it was last polled; of an absent meter it is unknown.
+    pub limits: LiteMap<Meter, Limit>,
     /// The service it belongs to, once WHMCS has told its services.
     pub mapped: Option<MappedTo>,
     /// The reason it could not be read last time, and since when.
@@ -136,10 +138,18 @@ impl Standing {
 }
 
 impl AccountStanding {
-    /// The limit of a meter: by the rule in force, else, for storage, by the panel.
-    pub fn limit(&self, meter: Meter) -> Option<Bytes> {
-        let panel = self.storage_limit.filter(|_| meter == Meter::StorageUsed);
-        self.limits.get(&meter).copied().or(panel)
+    /// The limit in force of a meter, as the last poll found it.
+    pub fn limit(&self, meter: Meter) -> Limit {
+        self.limits.get(&meter).copied().unwrap_or_default()
+    }
+
+    /// What the panel itself allows of a meter, as it said last.
+    pub fn panel_limit(&self, meter: Meter) -> Limit {
+        match meter {
+            Meter::StorageUsed => self.storage_limit,
+            // No panel tells one yet that would have to be kept.
+            Meter::TrafficIn | Meter::TrafficOut | Meter::TrafficTotal => Limit::Unknown,
+        }
     }
 
     /// Whether it is on the panel and nobody is billed for it, as far as WHMCS has told its services.
@@ -174,7 +184,7 @@ pub(super) fn account_columns(
         policy: policy(columns.maybe_text()?)?,
         package: columns.maybe_text()?,
         domain: columns.maybe_text()?,
-        storage_limit: columns.maybe_bytes()?,
+        storage_limit: columns.limit()?,
         trouble: columns.maybe_text()?.zip(columns.maybe_time()?),
         limits: limits(columns)?,
         mapped: mapped_columns(columns)?,
@@ -183,10 +193,11 @@ pub(super) fn account_columns(
     Ok((id, name, standing))
 }
 
-fn limits(columns: &mut Columns<'_>) -> Result<LiteMap<Meter, Bytes>, StoreError> {
+pub(super) fn limits(columns: &mut Columns<'_>) -> Result<LiteMap<Meter, Limit>, StoreError> {
     let mut limits = LiteMap::new();
     for meter in Meter::ALL {
-        if let Some(limit) = columns.maybe_bytes()? {
+        let limit = columns.limit()?;
+        if limit.is_known() {
             limits.insert(meter, limit);
         }
     }
