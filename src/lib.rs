@@ -29,6 +29,7 @@ pub mod console;
 pub mod dispatcher;
 pub mod exposition;
 pub mod invoicing;
+pub mod upkeep;
 pub mod usage_api;
 
 // The roof: wires the rooms, spawns, exits.
