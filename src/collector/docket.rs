@@ -19,9 +19,8 @@ use crate::store::{JudgedPoll, Loaded, MappedTo, ServiceList, Store, StoreError}
 struct Looked<'a> {
     name: &'a AccountName,
     package: Option<&'a str>,
-    /// By the panel, and by what it said this time: a limit that it did not tell is unknown.
-    storage_limit: Limit,
-    traffic_limit: Limit,
+    /// What the panel allows of each meter, in the order of [`Meter::ALL`].
+    panel: [Limit; 4],
     service: Option<&'a Service>,
 }
 
@@ -29,13 +28,6 @@ impl Looked<'_> {
     fn candidate<'c>(&'c self, backend: &'c BackendId) -> Candidate<'c> {
         let product = self.service.and_then(|service| service.product.as_deref());
         Candidate { backend, account: self.name, package: self.package, product }
-    }
-
-    fn panel(&self, meter: Meter) -> Limit {
-        match meter {
-            Meter::StorageUsed => self.storage_limit,
-            Meter::TrafficIn | Meter::TrafficOut | Meter::TrafficTotal => self.traffic_limit,
-        }
     }
 
     fn sold_as(&self) -> SoldAs {
@@ -130,8 +122,8 @@ impl<'a> Docket<'a> {
             let looked = Looked {
                 name,
                 package: facts.package.as_deref().or(known.and_then(|known| known.package.as_deref())),
-                storage_limit: facts.storage_limit,
-                traffic_limit: facts.traffic_limit,
+                // As it said this time: a limit that it did not tell is unknown.
+                panel: Meter::ALL.map(|meter| facts.limit(meter)),
                 service: self.sold.service(name),
             };
             let judged = self.judged(&looked);
@@ -154,8 +146,7 @@ impl<'a> Docket<'a> {
             let looked = Looked {
                 name,
                 package: standing.package.as_deref(),
-                storage_limit: standing.storage_limit,
-                traffic_limit: Limit::Unknown,
+                panel: Meter::ALL.map(|meter| standing.panel_limit(meter)),
                 service: self.sold.service(name),
             };
             let judged = self.judged(&looked);
@@ -174,12 +165,12 @@ impl<'a> Docket<'a> {
     /// Every meter of an account with its rule, where it has one, and the limit in force.
     fn judged(&self, looked: &Looked<'_>) -> Vec<Judged<'a>> {
         let candidate = looked.candidate(self.backend);
-        let judged = |meter| {
+        let judged = |(meter, panel)| {
             let rule = self.limits.of(&candidate, meter);
-            let (limit, _) = in_force(looked.sold(meter), rule.map(|(_, rule)| rule), looked.panel(meter));
+            let (limit, _) = in_force(looked.sold(meter), rule.map(|(_, rule)| rule), panel);
             Judged { meter, rule, limit, used: None }
         };
-        Meter::ALL.into_iter().map(judged).collect()
+        Meter::ALL.into_iter().zip(looked.panel).map(judged).collect()
     }
 
     fn subject(
