@@ -182,7 +182,7 @@ fn standing() -> Standing {
         policy: Some(Policy::Standard),
         package: Some(format!("Plan {}", number % 7)),
         domain: Some(format!("customer{number}.example")),
-        storage_limit: None,
+        storage_limit: Default::default(),
         limits: Default::default(),
         mapped: None,
         trouble: None,

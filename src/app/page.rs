@@ -54,7 +54,7 @@ impl App {
 
     async fn read_states(&mut self) -> Result<(), StoreError> {
         let mut states = self.store.backends().await?;
-        states.retain(|state| self.collector.backend(state.backend.as_str()).is_some());
+        states.retain(|state| self.collector.panel(state.backend.as_str()).is_some());
         self.polls.stored = states;
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! What an operator says of the numbers, under the same lease as a poll: corrections, and that what was held
 //! back is true.
 
+use super::Collector;
 use super::poll::Heartbeat;
-use super::{Collector, Metered};
+use crate::backends::ConfiguredPanel;
 use crate::domain::{BillingPeriod, Bytes, Seconds};
 use crate::metering::{Acceptance, Adjustment, CannotAdjust, Correction, NothingHeldBack, accept, adjust};
 use crate::store::{Lease, Loaded, StoreError, UsageQuery};
@@ -34,7 +35,7 @@ impl Collector {
     /// Makes a correction; returns what the day had before and has now.
     pub async fn adjust(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
         self.correct(metered, async |lease, loaded| {
@@ -48,7 +49,11 @@ impl Collector {
     }
 
     /// Believes the next reading of a meter that is held back, whatever it says.
-    pub async fn accept(&self, metered: &Metered, acceptance: &Acceptance) -> Result<(), AdjustError> {
+    pub async fn accept(
+        &self,
+        metered: &ConfiguredPanel,
+        acceptance: &Acceptance,
+    ) -> Result<(), AdjustError> {
         self.correct(metered, async |lease, loaded| {
             let settled = accept(&loaded.book, acceptance, self.clock.now())?;
             let correction = Correction::Accepted(acceptance.clone());
@@ -61,7 +66,7 @@ impl Collector {
     /// What the day has before and after a correction.
     async fn day_of(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
         let query = UsageQuery {
@@ -78,10 +83,11 @@ impl Collector {
 
     async fn correct<T>(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
         make: impl AsyncFnOnce(&Lease, &mut Loaded) -> Result<T, AdjustError>,
     ) -> Result<T, AdjustError> {
-        let mut last = metered.last.lock().await;
+        let last = self.last(&metered.id);
+        let mut last = last.lock().await;
         let mut tries = 0;
         let lease = loop {
             let now = self.clock.now();

@@ -5,26 +5,29 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::limits::Limits;
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Mapping, Meter, Nature, Policy, Service,
-    Timestamp,
+    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Mapping, Meter, Nature, Policy,
+    Service, Timestamp,
 };
 use crate::metering::{Book, LevelBelief, MonthToDate, Rules, Settled};
-use crate::quota::{Allowed, Crossings, Hold, Judged, SoldAs, Subject, Used, decide};
+use crate::quota::{Hold, Judged, SoldAs, Subject, Used, decide, in_force};
+use crate::rules::Limits;
+use crate::selector::Candidate;
 use crate::store::{JudgedPoll, Loaded, MappedTo, ServiceList, Store, StoreError};
 
 /// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
-pub(super) struct Looked<'a> {
-    pub name: &'a AccountName,
-    pub package: Option<&'a str>,
-    pub storage_limit: Option<Bytes>,
-    pub service: Option<&'a Service>,
+struct Looked<'a> {
+    name: &'a AccountName,
+    package: Option<&'a str>,
+    /// What the panel allows of each meter, in the order of [`Meter::ALL`].
+    panel: [Limit; 4],
+    service: Option<&'a Service>,
 }
 
 impl Looked<'_> {
-    pub fn product(&self) -> Option<&str> {
-        self.service?.product.as_deref()
+    fn candidate<'c>(&'c self, backend: &'c BackendId) -> Candidate<'c> {
+        let product = self.service.and_then(|service| service.product.as_deref());
+        Candidate { backend, account: self.name, package: self.package, product }
     }
 
     fn sold_as(&self) -> SoldAs {
@@ -37,8 +40,8 @@ impl Looked<'_> {
     }
 
     /// What the service itself says of a meter's limit.
-    pub fn sold(&self, meter: Meter) -> Option<Allowed> {
-        self.service?.limits.get(&meter).map(|limit| Allowed::of(*limit))
+    fn sold(&self, meter: Meter) -> Limit {
+        self.service.map_or(Limit::Unknown, |service| service.limit(meter))
     }
 }
 
@@ -97,24 +100,21 @@ impl<'a> Docket<'a> {
         let names = harvest.accounts().keys();
         let mapped = names.filter_map(|name| Some((name.clone(), MappedTo::of(self.sold.find(name)?))));
         let mapped = mapped.collect();
-        if self.limits.is_empty() && self.loaded.crossings.is_empty() && self.loaded.holds.is_empty() {
-            return JudgedPoll { mapped, ..JudgedPoll::default() };
-        }
-        let mut limits = HashMap::new();
-        let subjects = self.polled(harvest, settled).inspect(|subject| {
-            limits.insert(subject.account.name.clone(), in_force(subject));
-        });
+        let mut limits = HashMap::with_capacity(harvest.accounts().len());
+        let subjects = self.polled(harvest, settled, &mut limits);
         // Whoever is not in the book yet is in the harvest.
         let accounts = self.loaded.present().count().max(harvest.accounts().len());
         let decided = decide(subjects, accounts, self.now);
         JudgedPoll { limits, mapped, decided, channels: &[] }
     }
 
-    /// The accounts a poll has looked at, with what is known of them after it.
+    /// The accounts a poll has looked at, with what is known of them after it; notes the limits in force of
+    /// every one, for whoever shows them.
     fn polled<'h>(
         &'h self,
         harvest: &'h Harvest,
         settled: &'h Settled,
+        limits: &'h mut HashMap<AccountName, LiteMap<Meter, Limit>>,
     ) -> impl Iterator<Item = Subject<'a>> + 'h {
         harvest.accounts().iter().filter_map(move |(name, harvested)| {
             let facts = &harvested.facts;
@@ -122,9 +122,12 @@ impl<'a> Docket<'a> {
             let looked = Looked {
                 name,
                 package: facts.package.as_deref().or(known.and_then(|known| known.package.as_deref())),
-                storage_limit: facts.storage_limit,
+                // As it said this time: a limit that it did not tell is unknown.
+                panel: Meter::ALL.map(|meter| facts.limit(meter)),
                 service: self.sold.service(name),
             };
+            let judged = self.judged(&looked);
+            limits.insert(name.clone(), known_limits(&judged));
             let suspended = facts.suspended.or(known.and_then(|known| known.suspended));
             let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
             let used = |meter| {
@@ -133,7 +136,7 @@ impl<'a> Docket<'a> {
             };
             // An account that could not be looked at shows nothing, which is not "neither policy".
             let shown = if unread { Some(self.hold(name).wanted) } else { facts.policy };
-            self.subject(&looked, suspended == Some(true), shown, used)
+            self.subject(&looked, judged, suspended == Some(true), shown, used)
         })
     }
 
@@ -143,14 +146,15 @@ impl<'a> Docket<'a> {
             let looked = Looked {
                 name,
                 package: standing.package.as_deref(),
-                storage_limit: standing.storage_limit,
+                panel: Meter::ALL.map(|meter| standing.panel_limit(meter)),
                 service: self.sold.service(name),
             };
+            let judged = self.judged(&looked);
             let fresh = standing.trouble.is_none();
             let used =
                 |meter| fresh.then(|| self.used(Belief::before(&self.loaded.book, name, meter)?, meter))?;
             let shown = standing.policy.or(Some(self.hold(name).wanted));
-            self.subject(&looked, standing.suspended == Some(true), shown, used)
+            self.subject(&looked, judged, standing.suspended == Some(true), shown, used)
         })
     }
 
@@ -158,27 +162,39 @@ impl<'a> Docket<'a> {
         self.loaded.holds.get(name).copied().unwrap_or_default()
     }
 
+    /// Every meter of an account with its rule, where it has one, and the limit in force.
+    fn judged(&self, looked: &Looked<'_>) -> Vec<Judged<'a>> {
+        let candidate = looked.candidate(self.backend);
+        let judged = |(meter, panel)| {
+            let rule = self.limits.of(&candidate, meter);
+            let (limit, _) = in_force(looked.sold(meter), rule.map(|(_, rule)| rule), panel);
+            Judged { meter, rule, limit, used: None }
+        };
+        Meter::ALL.into_iter().zip(looked.panel).map(judged).collect()
+    }
+
     fn subject(
         &self,
         looked: &Looked<'_>,
+        mut meters: Vec<Judged<'a>>,
         suspended: bool,
         shown: Option<Policy>,
         used: impl Fn(Meter) -> Option<Used>,
     ) -> Option<Subject<'a>> {
-        let mut meters = self.limits.in_force(self.backend, looked);
         let crossings = self.loaded.crossings.get(looked.name);
         let hold = self.hold(looked.name);
+        let is_crossed =
+            |meter| crossings.is_some_and(|all| all.keys().any(|(crossed, _)| *crossed == meter));
+        // What was crossed under a rule that is gone has to end.
+        meters.retain(|judged| judged.rule.is_some() || is_crossed(judged.meter));
         if meters.is_empty() && crossings.is_none() && hold == Hold::default() {
             return None;
         }
-        // What was crossed under a rule that is gone has to end.
-        for (meter, _) in crossings.into_iter().flat_map(Crossings::keys) {
-            if !meters.iter().any(|judged| judged.meter == *meter) {
-                meters.push(Judged { meter: *meter, rule: None, limit: None, used: None });
-            }
-        }
         for judged in &mut meters {
             judged.used = used(judged.meter);
+            if judged.rule.is_none() {
+                judged.limit = Limit::Unknown;
+            }
         }
         let ours = self.by_suspending && hold.wanted == Policy::Limited;
         Some(Subject {
@@ -245,7 +261,8 @@ impl Belief {
     }
 }
 
-/// The limits in force after a poll, of everybody it judged.
-fn in_force(subject: &Subject<'_>) -> LiteMap<Meter, Bytes> {
-    subject.meters.iter().filter_map(|judged| Some((judged.meter, judged.limit?))).collect()
+/// The limits in force that are known.
+fn known_limits(judged: &[Judged<'_>]) -> LiteMap<Meter, Limit> {
+    let known = judged.iter().filter(|judged| judged.limit.is_known());
+    known.map(|judged| (judged.meter, judged.limit)).collect()
 }

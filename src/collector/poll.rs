@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::docket::{Docket, Sold};
-use super::metered::{LastTime, Metered};
-use super::{Collector, PollError, PollReport};
-use crate::backends::{Ask, BackendError, Past};
+use super::{Collector, LastTime, PollError, PollReport};
+use crate::backends::{Ask, BackendError, ConfiguredPanel, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
 use crate::metering::{Noted, Rules, settle};
 use crate::store::{JudgedPoll, Lease, Loaded, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
+
+/// The longest one poll may take altogether, before it counts as failed.
+const POLL_BUDGET: Duration = Duration::from_secs(15 * 60);
 
 /// A lease is this long, and renewed at a third of it: a collector that dies keeps others out no longer.
 const LEASE: Seconds = Seconds::new(60);
@@ -22,27 +24,35 @@ const LONGEST_PARKING: Seconds = Seconds::hours(24);
 
 impl Collector {
     /// Polls one backend now, for everybody or for one account.
-    pub async fn poll(&self, metered: &Metered, only: Option<AccountName>) -> PollReport {
-        let mut last = metered.last.lock().await;
+    pub async fn poll(&self, metered: &ConfiguredPanel, only: Option<AccountName>) -> PollReport {
+        let last = self.last(&metered.id);
+        let mut last = last.lock().await;
         self.poll_locked(metered, &mut last, Wish::Now(only)).await
     }
 
     /// Asks one backend for what it still knows of the time from `since` to `until`.
-    pub async fn backfill(&self, metered: &Metered, since: Timestamp, until: Timestamp) -> PollReport {
-        let mut last = metered.last.lock().await;
+    pub async fn backfill(
+        &self,
+        metered: &ConfiguredPanel,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> PollReport {
+        let last = self.last(&metered.id);
+        let mut last = last.lock().await;
         self.poll_locked(metered, &mut last, Wish::History { since, until }).await
     }
 
     /// Polls a backend that is due, unless it is being polled already or wants to be left alone.
-    pub(super) async fn poll_due(&self, metered: &Metered) -> Option<PollReport> {
-        let mut last = metered.last.try_lock().ok()?;
+    pub(super) async fn poll_due(&self, metered: &ConfiguredPanel) -> Option<PollReport> {
+        let last = self.last(&metered.id);
+        let mut last = last.try_lock().ok()?;
         if last.not_before.is_some_and(|time| self.clock.now() < time) {
             return None;
         }
         Some(self.poll_locked(metered, &mut last, Wish::IfDue).await)
     }
 
-    async fn poll_locked(&self, metered: &Metered, last: &mut LastTime, wish: Wish) -> PollReport {
+    async fn poll_locked(&self, metered: &ConfiguredPanel, last: &mut LastTime, wish: Wish) -> PollReport {
         let started = Instant::now();
         let mut report = PollReport::new(metered.id.clone());
         let outcome = self.pass(metered, last, wish, &mut report).await;
@@ -57,7 +67,7 @@ impl Collector {
 
     async fn pass(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
         last: &mut LastTime,
         wish: Wish,
         report: &mut PollReport,
@@ -79,13 +89,13 @@ impl Collector {
     }
 
     /// Whether another whmeter on this database has polled it since it was last due.
-    fn was_polled(&self, metered: &Metered, polled_at: Option<Timestamp>, now: Timestamp) -> bool {
+    fn was_polled(&self, metered: &ConfiguredPanel, polled_at: Option<Timestamp>, now: Timestamp) -> bool {
         polled_at.is_some_and(|at| metered.schedule.next_due(&metered.id, at, self.rules.zone) > now)
     }
 
     async fn under_lease(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
         last: &mut LastTime,
         wish: Wish,
         now: Timestamp,
@@ -148,7 +158,7 @@ impl Collector {
     }
 
     /// Asks the panel within its budget; a crash in its code is an answer we did not understand.
-    async fn ask(&self, metered: &Metered, question: Question) -> Result<Harvest, BackendError> {
+    async fn ask(&self, metered: &ConfiguredPanel, question: Question) -> Result<Harvest, BackendError> {
         let backend = Arc::clone(&metered.backend);
         let only = match &question {
             Question::Now(ask) => ask.only.clone(),
@@ -163,11 +173,11 @@ impl Collector {
             Ok::<Harvest, BackendError>(harvest)
         });
         let stop = asking.abort_handle();
-        let answered = tokio::time::timeout(metered.budget, asking).await;
+        let answered = tokio::time::timeout(POLL_BUDGET, asking).await;
         let mut harvest = match answered {
             Err(_) => {
                 stop.abort();
-                let within = humantime::format_duration(metered.budget);
+                let within = humantime::format_duration(POLL_BUDGET);
                 return Err(BackendError::Unreachable(format!("the poll did not end within {within}")));
             }
             Ok(Err(error)) => return Err(crashed(&error)),
@@ -195,7 +205,7 @@ impl Collector {
     }
 
     /// Logs a poll and counts it, once.
-    fn tell(&self, metered: &Metered, report: &PollReport) {
+    fn tell(&self, metered: &ConfiguredPanel, report: &PollReport) {
         let backend = &metered.id;
         let took = report.took;
         match &report.failed {
@@ -220,7 +230,12 @@ impl Collector {
 
     /// Logs what should be mended, once, and again only after it was mended or changed. Returns what is
     /// to be mended now.
-    fn warn(&self, metered: &Metered, report: &PollReport, known: &HashSet<String>) -> HashSet<String> {
+    fn warn(
+        &self,
+        metered: &ConfiguredPanel,
+        report: &PollReport,
+        known: &HashSet<String>,
+    ) -> HashSet<String> {
         let failed = report.accounts_failed.iter();
         let failed = failed.map(|failed| {
             format!("account {} not read ({}): {}", failed.account, failed.reason, failed.detail)
@@ -233,7 +248,7 @@ impl Collector {
     }
 
     /// Says loudly that a whole crowd would have been limited at once.
-    fn tell_held(&self, metered: &Metered, held: &[AccountName]) {
+    fn tell_held(&self, metered: &ConfiguredPanel, held: &[AccountName]) {
         self.telemetry.limits_held(&metered.id, held.len());
         if !held.is_empty() {
             tracing::error!(
@@ -244,7 +259,7 @@ impl Collector {
         }
     }
 
-    fn tell_notes(&self, metered: &Metered, notes: &[Noted]) {
+    fn tell_notes(&self, metered: &ConfiguredPanel, notes: &[Noted]) {
         for noted in notes {
             self.telemetry.note(&metered.id, &noted.note);
             tracing::debug!(

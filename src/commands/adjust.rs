@@ -50,7 +50,7 @@ impl Adjust {
             return Err(Failure::Misused(format!("{day} has not begun yet")));
         }
         let (app, _) = App::build(config, clock).await?;
-        let metered = app.collector().backend(&self.backend);
+        let metered = app.collector().panel(&self.backend);
         let metered = metered
             .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
         let (account, author, reason) = (key.name.clone(), operator(), reason.to_string());

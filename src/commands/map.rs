@@ -9,9 +9,10 @@ use super::policy::{key, operator};
 use super::poll::chosen;
 use super::table::Table;
 use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::collector::{Metered, Sold};
+use crate::backends::ConfiguredPanel;
+use crate::collector::Sold;
 use crate::config::Config;
-use crate::domain::{AccountKey, Bytes, Meter, Service};
+use crate::domain::{AccountKey, Meter, Service};
 use crate::store::{Loaded, Store};
 
 #[derive(Debug, Args)]
@@ -95,20 +96,20 @@ impl Map {
 }
 
 /// What WHMCS sells on the server of a backend, and who is on its panel.
-async fn sides(store: &Store, metered: &Metered) -> Result<(Sold, Loaded), Failure> {
+async fn sides(store: &Store, metered: &ConfiguredPanel) -> Result<(Sold, Loaded), Failure> {
     let sold = Sold::of(store, &metered.id, metered.whmcs_server).await?;
     Ok((sold, store.load(&metered.id, None).await?))
 }
 
-fn backend<'c>(config: &'c Config, name: &str) -> Result<&'c Metered, Failure> {
-    let found = config.backends.iter().find(|metered| metered.id.as_str() == name);
-    found.ok_or_else(|| Failure::Misused(format!("no backend {name:?} in the config")))
+fn backend<'c>(config: &'c Config, name: &str) -> Result<&'c ConfiguredPanel, Failure> {
+    let found = config.panels.iter().find(|metered| metered.id.as_str() == name);
+    found.map(AsRef::as_ref).ok_or_else(|| Failure::Misused(format!("no backend {name:?} in the config")))
 }
 
 impl List {
     async fn run(self) -> Outcome {
         let (config, _, store) = self.config.store().await?;
-        let all: Vec<_> = config.backends.into_iter().map(std::sync::Arc::new).collect();
+        let all = config.panels;
         let mut lines = Vec::new();
         let mut untold = Vec::new();
         let mut found = HashSet::new();
@@ -228,9 +229,9 @@ impl Set {
         if !service.is_live() {
             wrong.push(format!("the service is {}", service.status));
         }
-        let sold_size = service.limits.get(&Meter::StorageUsed).copied().unwrap_or(Bytes::ZERO);
-        if let Some(limit) =
-            standing.storage_limit.filter(|limit| *limit != sold_size && sold_size > Bytes::ZERO)
+        let sold_size = service.limit(Meter::StorageUsed).up_to();
+        if let (Some(limit), Some(sold_size)) = (standing.storage_limit.to_door(), sold_size)
+            && limit != sold_size
         {
             wrong.push(format!("the panel allows {limit} bytes and {sold_size} were sold"));
         }
@@ -264,7 +265,7 @@ impl Prune {
     async fn run(self) -> Outcome {
         let (config, clock, store) = self.config.store().await?;
         let mut dropped = 0;
-        for metered in &config.backends {
+        for metered in &config.panels {
             let sold = Sold::of(&store, &metered.id, metered.whmcs_server).await?;
             let Some(list) = &sold.list else { continue };
             for (name, _) in sold.pinned.iter().filter(|(_, id)| list.services.by_id(**id).is_none()) {

@@ -49,7 +49,7 @@ impl Plan {
                 why,
             });
         }
-        for metered in &config.backends {
+        for metered in &config.panels {
             let loaded = store.load(&metered.id, None).await?;
             let sold = Sold::of(&store, &metered.id, metered.whmcs_server).await?;
             let docket = Docket {

@@ -136,7 +136,7 @@ impl One {
         known(app.store(), &key).await?;
         let metered = app
             .collector()
-            .backend(&self.backend)
+            .panel(&self.backend)
             .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
         if let Some(pin) = &pin {
             let pin = match pin {

@@ -128,12 +128,12 @@ fn shape(standing: &Standing, name: &AccountName, account: &AccountStanding, mom
         let mut told = json!({
             "at": series.at.to_string(),
             "stale": moment.now.since(series.at) > moment.max_age,
-            "limit_bytes": account.limit(series.meter).map(|limit| limit.get()),
+            "limit_bytes": account.limit(series.meter).to_door().map(|limit| limit.get()),
         });
         match series.meter.nature() {
             Nature::Level => told["bytes"] = json!(series.level.map(|level| level.get())),
             Nature::Flow => {
-                let month = series.month.filter(|month| month.month == moment.month);
+                let month = series.month.filter(|month| month.month == moment.month());
                 told["month_bytes"] = json!(month.map(|month| month.amount.get()));
                 told["bytes_total"] = json!(series.shown.get());
             }
@@ -243,7 +243,7 @@ pub(super) async fn why(
     let month = Asked::parsed("month", why.month.as_ref(), Month::parse)?;
     let month = month.unwrap_or(console.zone.day_of(console.clock.now()).month());
     let (key, _) = asked_for(&console, path).await?;
-    let told = (console.explainer)(key.clone(), meter, month).await.map_err(unavailable)?;
+    let told = console.explainer.explain(&key, meter, month).await.map_err(unavailable)?;
     let nothing = || unknown(format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name));
     told.ok_or_else(nothing)
 }

@@ -16,7 +16,8 @@ use serde::Serialize;
 
 use super::csv::cell;
 use super::sides::Side;
-use crate::domain::{BackendId, Bytes, Meter, Month, Nature, Seconds, Service, Timestamp};
+use crate::domain::{BackendId, BillingZone, Bytes, Meter, Month, Nature, Seconds, Service, Timestamp};
+use crate::rules::Prices;
 use crate::store::SeriesStanding;
 
 /// A kind of thing that does not fit.
@@ -126,7 +127,7 @@ impl<'a> Finding<'a> {
             what: what.name(),
             state,
             backend: Some(side.name()),
-            server: side.watched.server,
+            server: side.panel.whmcs_server,
             ..Finding::default()
         }
     }
@@ -202,13 +203,18 @@ pub fn as_csv(findings: &[Finding<'_>]) -> String {
 pub struct Moment {
     /// The time.
     pub now: Timestamp,
-    /// The billing month that runs.
-    pub month: Month,
+    /// The zone that cuts days and months.
+    pub zone: BillingZone,
     /// A measurement older than this is no number of now.
     pub max_age: Seconds,
 }
 
 impl Moment {
+    /// The billing month that runs.
+    pub fn month(&self) -> Month {
+        self.zone.day_of(self.now).month()
+    }
+
     /// What is known of a meter now: its level, or what passed in the running month.
     fn known(&self, series: &SeriesStanding) -> Option<Bytes> {
         if self.now.since(series.at) > self.max_age {
@@ -216,23 +222,25 @@ impl Moment {
         }
         match series.meter.nature() {
             Nature::Level => series.level,
-            Nature::Flow => series.month.filter(|so_far| so_far.month == self.month).map(|it| it.amount),
+            Nature::Flow => series.month.filter(|so_far| so_far.month == self.month()).map(|it| it.amount),
         }
     }
 }
 
-/// Everything of these kinds that does not fit; of one backend only, where one is named.
+/// Everything of these kinds that does not fit; of one backend only, where one is named. `prices` tell what
+/// unbilled usage would cost.
 pub fn findings<'a>(
     sides: &'a [Side],
     whats: &[What],
     of: Option<&BackendId>,
     moment: &Moment,
+    prices: &Prices,
 ) -> Vec<Finding<'a>> {
-    let server = of.and_then(|of| sides.iter().find(|side| side.watched.backend == *of)?.watched.server);
+    let server = of.and_then(|of| sides.iter().find(|side| side.panel.id == *of)?.panel.whmcs_server);
     let mut found = Vec::new();
     for what in whats {
         found.extend(match what {
-            What::Unbilled => unbilled::unbilled(sides, moment),
+            What::Unbilled => unbilled::unbilled(sides, moment, prices),
             What::Ghosts => services::ghosts(sides),
             What::Unmetered => services::unmetered(sides),
             What::WrongPlans => plans::wrong_plans(sides),
@@ -266,12 +274,12 @@ pub struct Tally {
 
 /// The numbers of one backend; `sides` are it and the others of its server.
 pub fn tally(sides: &[Side], of: &BackendId, moment: &Moment) -> Tally {
-    let found = |what| findings(sides, &[what], Some(of), moment);
+    let found = |what| findings(sides, &[what], Some(of), moment, &Prices::default());
     let count = |what| {
         let found = found(what);
         (!found.iter().any(Finding::is_unknown)).then_some(found.len())
     };
-    let Some(side) = sides.iter().find(|side| side.watched.backend == *of) else { return Tally::default() };
+    let Some(side) = sides.iter().find(|side| side.panel.id == *of) else { return Tally::default() };
     let told = side.list.is_some() && side.present().any(|(_, account)| account.mapped.is_some());
     Tally {
         unmapped: told.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
@@ -279,6 +287,6 @@ pub fn tally(sides: &[Side], of: &BackendId, moment: &Moment) -> Tally {
         ghosts: count(What::Ghosts),
         wrong_plans: count(What::WrongPlans),
         total_difference: found(What::Totals).first().and_then(|total| total.difference_bytes),
-        unmetered: side.watched.server.map(|server| (server, count(What::Unmetered))),
+        unmetered: side.panel.whmcs_server.map(|server| (server, count(What::Unmetered))),
     }
 }

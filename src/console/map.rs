@@ -40,22 +40,21 @@ pub(super) async fn map(
     if let Some(state) = search.state.as_deref().filter(|state| !known.contains(state)) {
         return Err(refused(format!("state {state:?} is not known; expected one of {}", known.join(", "))));
     }
-    let watched = console.watched();
-    if let Some(of) = of.as_ref().filter(|of| !watched.iter().any(|one| one.backend == **of)) {
+    let panels = console.panels();
+    if let Some(of) = of.as_ref().filter(|of| !panels.iter().any(|one| one.id == **of)) {
         return Err(unknown(format!("no backend {:?} in the config", of.as_str())));
     }
-    let sides = sides(&console.store, &watched, of.as_ref()).await.map_err(unavailable)?;
+    let sides = sides(&console.store, &panels, of.as_ref()).await.map_err(unavailable)?;
     let wanted = |state: &str| search.state.as_deref().is_none_or(|only| only == state);
     let mut page = Page { limit, rows: Vec::new(), full: false };
-    for side in sides.iter().filter(|side| of.as_ref().is_none_or(|of| side.watched.backend == *of)) {
+    for side in sides.iter().filter(|side| of.as_ref().is_none_or(|of| side.panel.id == *of)) {
         page.accounts(side, place.as_ref(), &wanted);
     }
     if wanted(MISSING) && !page.full {
         page.missing(&sides, place.as_ref());
     }
     let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.cursor());
-    let untold: Vec<&str> =
-        sides.iter().filter(|side| side.list.is_none()).map(|side| side.watched.backend.as_str()).collect();
+    let untold: Vec<&str> = sides.iter().filter(|side| side.list.is_none()).map(|side| side.name()).collect();
     let rows: Vec<Value> = page.rows.into_iter().map(|(_, row)| row).collect();
     Ok(Json(json!({ "schema": 1, "rows": rows, "untold": untold, "next_cursor": next })).into_response())
 }
@@ -81,7 +80,7 @@ impl Page {
         let Some(bounds) = after(side.name(), place).filter(|_| !self.full) else { return };
         let standing = side.standing.iter();
         for (name, account) in standing.flat_map(|standing| standing.accounts.range::<str, _>(bounds)) {
-            if account.gone_at.is_some() || !(side.watched.wants)(name) {
+            if account.gone_at.is_some() || !side.panel.wants(name) {
                 continue;
             }
             let Some((mapping, service)) = side.find(name, account) else { continue };
@@ -90,7 +89,13 @@ impl Page {
             }
             let place = Place::Account { backend: side.name().into(), name: name.to_string() };
             let row = || {
-                shape(Some(side.name()), Some(name.as_str()), side.watched.server, mapping.name(), service)
+                shape(
+                    Some(side.name()),
+                    Some(name.as_str()),
+                    side.panel.whmcs_server,
+                    mapping.name(),
+                    service,
+                )
             };
             if !self.add(place, row) {
                 return;

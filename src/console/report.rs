@@ -102,17 +102,17 @@ async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Resu
     };
     let whats = Asked::parsed("what", asked.what.as_ref(), What::named)?.unwrap_or_default();
     let backend = Asked::parsed("backend", asked.backend.as_ref(), BackendId::new)?;
-    let watched = console.watched();
+    let setup = console.setup();
     if let Some(backend) = &backend
-        && !watched.iter().any(|one| one.backend == *backend)
+        && !setup.panels.iter().any(|one| one.id == *backend)
     {
         return Err(unknown(format!("no backend {backend:?} in the config", backend = backend.as_str())));
     }
-    let sides = sides(&console.store, &watched, backend.as_ref()).await.map_err(unavailable)?;
+    let sides = sides(&console.store, &setup.panels, backend.as_ref()).await.map_err(unavailable)?;
     let moment = console.moment();
     // Going through a hundred thousand accounts is work for a thread that nobody waits on.
     let told = tokio::task::spawn_blocking(move || {
-        let found = findings(&sides, &whats, backend.as_ref(), &moment);
+        let found = findings(&sides, &whats, backend.as_ref(), &moment, &setup.prices);
         if csv { told_as_csv(findings_csv(&found)) } else { Json(found).into_response() }
     });
     let crashed = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("it stopped: {error}"));

@@ -3,38 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::backends::ConfiguredPanel;
 use crate::domain::{AccountName, BackendId, Mapping, Service};
-use crate::store::{AccountStanding, BackendState, SeriesStanding, ServiceList, Standing, Store, StoreError};
-
-/// Whether the config wants an account.
-pub type Wants = Arc<dyn Fn(&AccountName) -> bool + Send + Sync>;
-
-/// What a meter of an account nobody is billed for would cost so far in the running month: the amount as a
-/// decimal text, and its currency. `None` where nothing tells.
-pub type Worth =
-    Arc<dyn Fn(&AccountName, &AccountStanding, &SeriesStanding) -> Option<(String, String)> + Send + Sync>;
-
-/// One configured backend, as far as people's questions need it.
-#[derive(Clone)]
-pub struct Watched {
-    /// Its name.
-    pub backend: BackendId,
-    /// Its kind.
-    pub kind: &'static str,
-    /// `tblservers.id` that it answers for.
-    pub server: Option<i64>,
-    /// Whether the config wants every account it has.
-    pub everybody: bool,
-    /// Which accounts the config wants.
-    pub wants: Wants,
-    /// What its unbilled usage would cost.
-    pub worth: Worth,
-}
+use crate::store::{AccountStanding, BackendState, ServiceList, Standing, Store, StoreError};
 
 /// One configured backend with both its sides.
 pub struct Side {
     /// The backend.
-    pub watched: Watched,
+    pub panel: Arc<ConfiguredPanel>,
     /// How its polls go; `None` before the first.
     pub state: Option<BackendState>,
     /// Its accounts; `None` before the first poll.
@@ -49,32 +25,32 @@ pub struct Side {
 /// services have no account.
 pub async fn sides(
     store: &Store,
-    watched: &[Watched],
+    panels: &[Arc<ConfiguredPanel>],
     of: Option<&BackendId>,
 ) -> Result<Vec<Side>, StoreError> {
-    let server = watched.iter().find(|one| Some(&one.backend) == of).and_then(|one| one.server);
-    let beside = |one: &Watched| server.is_some() && one.server == server;
-    let wanted = watched.iter().filter(|one| of.is_none_or(|of| one.backend == *of || beside(one)));
+    let server = panels.iter().find(|one| Some(&one.id) == of).and_then(|one| one.whmcs_server);
+    let beside = |one: &ConfiguredPanel| server.is_some() && one.whmcs_server == server;
+    let wanted = panels.iter().filter(|one| of.is_none_or(|of| one.id == *of || beside(one)));
     let mut states: HashMap<BackendId, BackendState> =
         store.backends().await?.into_iter().map(|state| (state.backend.clone(), state)).collect();
     let mut sides = Vec::new();
-    for watched in wanted {
-        let state = states.remove(&watched.backend);
+    for panel in wanted {
+        let state = states.remove(&panel.id);
         let standing = match &state {
             Some(state) => Some(store.standing(state).await?),
             None => None,
         };
-        let list = match watched.server {
+        let list = match panel.whmcs_server {
             Some(server) => store.services(server).await?,
             None => None,
         };
         let pinned = match &list {
-            Some(_) => store.pinned_services(&watched.backend).await?,
+            Some(_) => store.pinned_services(&panel.id).await?,
             None => HashMap::new(),
         };
-        sides.push(Side { watched: watched.clone(), state, standing, list, pinned });
+        sides.push(Side { panel: Arc::clone(panel), state, standing, list, pinned });
     }
-    sides.sort_by(|one, other| one.watched.backend.cmp(&other.watched.backend));
+    sides.sort_by(|one, other| one.panel.id.cmp(&other.panel.id));
     Ok(sides)
 }
 
@@ -82,7 +58,7 @@ pub async fn sides(
 pub fn by_server(sides: &[Side]) -> BTreeMap<i64, Vec<&Side>> {
     let mut servers: BTreeMap<i64, Vec<&Side>> = BTreeMap::new();
     for side in sides {
-        if let Some(server) = side.watched.server {
+        if let Some(server) = side.panel.whmcs_server {
             servers.entry(server).or_default().push(side);
         }
     }
@@ -92,15 +68,13 @@ pub fn by_server(sides: &[Side]) -> BTreeMap<i64, Vec<&Side>> {
 impl Side {
     /// Its name.
     pub fn name(&self) -> &str {
-        self.watched.backend.as_str()
+        self.panel.id.as_str()
     }
 
     /// Every account ever seen that the config wants, by name.
     pub fn accounts(&self) -> impl Iterator<Item = (&AccountName, &AccountStanding)> {
         let accounts = self.standing.iter().flat_map(|standing| &standing.accounts);
-        accounts
-            .map(|(name, account)| (name, account.as_ref()))
-            .filter(|(name, _)| (self.watched.wants)(name))
+        accounts.map(|(name, account)| (name, account.as_ref())).filter(|(name, _)| self.panel.wants(name))
     }
 
     /// The accounts that are on the panel, as it was last seen.
@@ -118,7 +92,7 @@ impl Side {
 
     /// Why nothing can be said of its accounts' services.
     pub fn untold(&self) -> Option<String> {
-        match (self.watched.server, &self.list, &self.standing) {
+        match (self.panel.whmcs_server, &self.list, &self.standing) {
             (None, ..) => Some("the config gives no whmcs_server for it".into()),
             (Some(server), None, _) => {
                 Some(format!("WHMCS has not told the services of its server {server} yet"))

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::backends::Backend;
+use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{AccountKey, BackendId, Seconds, Timestamp};
 use crate::notify::{Channels, Firing};
@@ -37,21 +37,10 @@ const LONGEST_PAUSE: u64 = 3600;
 /// After so long nothing is tried any more.
 const GIVE_UP_AFTER: Seconds = Seconds::hours(3 * 24);
 
-/// One configured panel, as far as switches and letters need it.
-#[derive(Clone)]
-pub struct Panel {
-    /// The panel.
-    pub backend: Arc<dyn Backend>,
-    /// Its kind.
-    pub kind: &'static str,
-    /// The WHMCS server it answers for.
-    pub server: Option<i64>,
-}
-
 /// Everything an entry can be delivered by.
 #[derive(Clone, Default)]
 struct Desk {
-    panels: HashMap<BackendId, Panel>,
+    panels: HashMap<BackendId, Arc<ConfiguredPanel>>,
     channels: Channels,
 }
 
@@ -87,7 +76,8 @@ impl Dispatcher {
     }
 
     /// Takes in new panels and channels; what is under way goes on with the old ones.
-    pub fn configure(&self, panels: HashMap<BackendId, Panel>, channels: Channels) {
+    pub fn configure(&self, panels: &[Arc<ConfiguredPanel>], channels: Channels) {
+        let panels = panels.iter().map(|panel| (panel.id.clone(), Arc::clone(panel))).collect();
         let desk = Arc::new(Desk { panels, channels });
         *self.inner.desk.write().unwrap_or_else(PoisonError::into_inner) = desk;
     }
@@ -254,7 +244,7 @@ impl Dispatcher {
                 let panel = desk.panels.get(&firing.letter.account.backend)?;
                 Some(Firing {
                     letter: &firing.letter,
-                    kind: panel.kind,
+                    kind: panel.kind.name,
                     product: firing.letter.address.product.as_deref(),
                 })
             })

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Desk, Dispatcher, Panel};
-use crate::backends::{Applied, BackendError, Memory};
+use super::{Desk, Dispatcher};
+use crate::backends::{Applied, BackendError, ConfiguredPanel, Memory};
 use crate::domain::Policy;
 use crate::store::{Concluded, Entry, StoreError, SwitchEnd};
 
@@ -55,7 +55,7 @@ impl Dispatcher {
     }
 
     /// What was there before is stored before the first change, and read back after it.
-    async fn apply(&self, panel: &Panel, entry: &Entry, to: Policy) -> Result<SwitchEnd, Stopped> {
+    async fn apply(&self, panel: &ConfiguredPanel, entry: &Entry, to: Policy) -> Result<SwitchEnd, Stopped> {
         let (store, account) = (&self.inner.store, &entry.account);
         let memory = match (store.memory(account).await?, to) {
             (Some(memory), _) => memory,

@@ -56,9 +56,11 @@ mod tests {
     #[test]
     fn zero_is_unlimited_at_the_doors_and_nothing_is_unknown() {
         let size = |count| Some(Bytes::new(count).expect("valid"));
-        for (door, limit) in
-            [(None, Limit::Unknown), (size(0), Limit::Unlimited), (size(7), Limit::UpTo(size(7).expect("some")))]
-        {
+        for (door, limit) in [
+            (None, Limit::Unknown),
+            (size(0), Limit::Unlimited),
+            (size(7), Limit::UpTo(size(7).expect("some"))),
+        ] {
             assert_eq!(Limit::of_door(door), limit);
             assert_eq!(limit.to_door(), door);
         }

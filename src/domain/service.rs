@@ -23,7 +23,7 @@ pub struct Service {
     pub status: String,
     /// When the customer's contract began (`tblhosting.regdate`), where WHMCS has told it.
     pub registered: Option<UsageDay>,
-    /// Its limits; an absent meter says nothing.
+    /// Its limits; of an absent meter it says nothing.
     pub limits: LiteMap<Meter, Limit>,
     /// The template of its notices, where the product names one.
     pub notify_template: Option<String>,
@@ -32,6 +32,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// What was sold of a meter.
+    pub fn limit(&self, meter: Meter) -> Limit {
+        self.limits.get(&meter).copied().unwrap_or_default()
+    }
+
     /// Whether somebody pays for it now, so that there should be an account.
     pub fn is_live(&self) -> bool {
         matches!(self.status.as_str(), "Active" | "Suspended")

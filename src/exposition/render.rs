@@ -5,7 +5,9 @@
 use std::borrow::Cow;
 
 use super::format::{Format, Kind, escape};
-use crate::domain::{AccountName, BackendId, BillingZone, Bytes, Meter, Month, Policy, Seconds, Timestamp};
+use crate::domain::{
+    AccountName, BackendId, BillingZone, Bytes, Limit, Meter, Month, Policy, Seconds, Timestamp,
+};
 use crate::store::{AccountStanding, SeriesStanding};
 
 /// How many families describe accounts.
@@ -183,29 +185,29 @@ struct Pen<'a, 'w> {
 }
 
 impl Pen<'_, '_> {
-    fn series(&mut self, series: &SeriesStanding, limit: Option<Bytes>, month: Month) {
+    fn series(&mut self, series: &SeriesStanding, limit: Limit, month: Month) {
         if let Some(direction) = direction_end(series.meter) {
             self.number(TRAFFIC, direction, series.shown.get());
             if let Some(so_far) = series.month.filter(|so_far| so_far.month == month) {
                 self.number(TRAFFIC_MONTH, direction, so_far.amount.get());
-                if let Some(limit) = limit.filter(|limit| *limit > Bytes::ZERO) {
+                if let Some(limit) = limit.up_to() {
                     self.ratio(series.meter, so_far.amount, limit);
                 }
             }
-            if let Some(limit) = limit {
+            if let Some(limit) = limit.to_door() {
                 self.number(TRAFFIC_LIMIT, direction, limit.get());
             }
         } else if let Some(level) = series.level {
             self.number(STORAGE_USED, "\"} ", level.get());
-            // A limit of zero means there is none: nothing is a part of it.
-            if let Some(limit) = limit.filter(|limit| *limit > Bytes::ZERO) {
+            // Where there is no limit nothing is a part of it.
+            if let Some(limit) = limit.up_to() {
                 self.ratio(series.meter, level, limit);
             }
         }
     }
 
     fn facts(&mut self, standing: &AccountStanding) {
-        if let Some(limit) = standing.limit(Meter::StorageUsed) {
+        if let Some(limit) = standing.limit(Meter::StorageUsed).to_door() {
             self.number(STORAGE_LIMIT, "\"} ", limit.get());
         }
         if let Some(policy) = standing.policy {

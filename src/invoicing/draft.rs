@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::prices::Price;
-use super::{Billed, Terms, Whose};
+use super::Terms;
+use crate::backends::ConfiguredPanel;
 use crate::domain::{
-    AccountKey, AccountName, BillingPeriod, Bytes, Mapping, Meter, Service, Services, Span, Timestamp,
+    AccountKey, AccountName, BillingPeriod, Bytes, Limit, Mapping, Meter, Service, Services, Span, Timestamp,
     UsageDay,
 };
-use crate::pricing::{Charge, NoLine, Priced, Quantity, Sold, Used};
-use crate::quota::Allowed;
+use crate::pricing::{Charge, NoLine, Priced, Quantity, Used};
+use crate::rules::Price;
+use crate::selector::Candidate;
 use crate::store::{
     AccountStanding, BackendState, By, CannotSum, ServiceList, Standing, Store, StoreError, Usage, UsageQuery,
 };
@@ -72,12 +73,12 @@ pub async fn draw(
 ) -> Result<Drawn, CannotSum> {
     let mut drawn = Drawn::default();
     let states = store.backends().await?;
-    for billed in &terms.backends {
-        let Some(state) = states.iter().find(|state| state.backend == billed.id) else {
-            drawn.notes.push(format!("{} was never polled: nothing is known of it", billed.id));
+    for panel in &terms.panels {
+        let Some(state) = states.iter().find(|state| state.backend == panel.id) else {
+            drawn.notes.push(format!("{} was never polled: nothing is known of it", panel.id));
             continue;
         };
-        let desk = Desk::open(store, terms, billed, state, period, now).await?;
+        let desk = Desk::open(store, terms, panel, state, period, now).await?;
         desk.draw(&mut drawn.drafts);
     }
     withhold_shared(&mut drawn.drafts);
@@ -87,7 +88,7 @@ pub async fn draw(
 /// All that is known of one backend's period.
 struct Desk<'a> {
     terms: &'a Terms,
-    billed: &'a Billed,
+    panel: &'a ConfiguredPanel,
     period: BillingPeriod,
     start: Timestamp,
     end: Timestamp,
@@ -105,15 +106,15 @@ impl<'a> Desk<'a> {
     async fn open(
         store: &Store,
         terms: &'a Terms,
-        billed: &'a Billed,
+        panel: &'a ConfiguredPanel,
         state: &BackendState,
         period: BillingPeriod,
         now: Timestamp,
     ) -> Result<Desk<'a>, CannotSum> {
-        let query = UsageQuery { backend: Some(billed.id.clone()), ..UsageQuery::default() };
+        let query = UsageQuery { backend: Some(panel.id.clone()), ..UsageQuery::default() };
         let totals = store.totals(&query, period, By::Period, terms.zone).await?;
         let used = totals.into_iter().map(|total| ((total.account.name, total.meter), total.usage)).collect();
-        let list = match billed.server {
+        let list = match panel.whmcs_server {
             Some(server) => store.services(server).await?,
             None => None,
         };
@@ -122,16 +123,16 @@ impl<'a> Desk<'a> {
         guessed.extend(guessed_at(store, &query, period.next()).await?);
         Ok(Desk {
             terms,
-            billed,
+            panel,
             period,
             start: terms.zone.start_of(period.first()),
             end,
             standing: store.standing(state).await?,
             list,
-            pinned: store.pinned_services(&billed.id).await?,
+            pinned: store.pinned_services(&panel.id).await?,
             used,
             guessed,
-            open: open(billed, state, end, now),
+            open: open(panel, state, end, now),
         })
     }
 
@@ -142,7 +143,7 @@ impl<'a> Desk<'a> {
             if !was_there {
                 continue;
             }
-            let meters = Meter::ALL.into_iter().filter(|meter| self.billed.meters.contains(meter));
+            let meters = Meter::ALL.into_iter().filter(|meter| self.panel.kind.meters.contains(meter));
             drafts.extend(meters.filter_map(|meter| self.draft(name, account, meter)));
         }
     }
@@ -152,11 +153,11 @@ impl<'a> Desk<'a> {
         let service = found.and_then(|(_, service)| service);
         let known = account.service().and_then(|service| service.product.as_deref());
         let product = service.map_or(known, |service| service.product.as_deref());
-        let package = account.package.as_deref();
-        let backend = &self.billed.id;
-        let price = self.terms.prices.of(backend, name.as_str(), package, product, meter)?;
+        let backend = &self.panel.id;
+        let candidate = Candidate { backend, account: name, package: account.package.as_deref(), product };
+        let price = self.terms.prices.of(&candidate, meter)?;
         let used = self.used(name, account, meter);
-        let sold = (self.terms.limit)(&Whose { backend, name, standing: account, service, meter });
+        let limit = self.limit(&candidate, account, service, meter);
         Some(Draft {
             account: AccountKey { backend: backend.clone(), name: name.clone() },
             meter,
@@ -167,15 +168,30 @@ impl<'a> Desk<'a> {
                 product: service.product.clone(),
             }),
             used: used.and_then(|used| crate::pricing::quantity(&price.rule, &used).ok()),
-            verdict: self.verdict(price, used, sold, account, found),
+            verdict: self.verdict(price, used, limit, account, found),
         })
+    }
+
+    /// The limit in force by the rules and the services of now.
+    fn limit(
+        &self,
+        candidate: &Candidate<'_>,
+        account: &AccountStanding,
+        service: Option<&Service>,
+        meter: Meter,
+    ) -> Limit {
+        let sold = service.map_or(Limit::Unknown, |service| service.limit(meter));
+        // A limit rule for a product is for what is sold now, not for what was sold when it was last polled.
+        let product = service.and_then(|service| service.product.as_deref());
+        let candidate = Candidate { product, ..*candidate };
+        self.terms.limits.in_force(&candidate, meter, sold, account.panel_limit(meter)).0
     }
 
     fn verdict(
         &self,
         price: &Price,
         used: Option<Used>,
-        sold: Option<Allowed>,
+        limit: Limit,
         account: &AccountStanding,
         found: Option<(Mapping, Option<&Service>)>,
     ) -> Verdict {
@@ -194,12 +210,7 @@ impl<'a> Desk<'a> {
                  takes them in, if they are true"
             ));
         }
-        let sold = match sold {
-            Some(Allowed::UpTo(limit)) => Sold::UpTo(limit),
-            Some(Allowed::Unlimited) => Sold::Unlimited,
-            None => Sold::Unknown,
-        };
-        let judged = match crate::pricing::price(&price.rule, &used, sold) {
+        let judged = match crate::pricing::price(&price.rule, &used, limit) {
             Ok(judged) => judged,
             Err(error) => {
                 return Verdict::Withheld(format!("{error}; check price and per of {}", price.name));
@@ -226,7 +237,7 @@ impl<'a> Desk<'a> {
         found: Option<(Mapping, Option<&Service>)>,
     ) -> Option<String> {
         let text = match found {
-            None => match self.billed.server {
+            None => match self.panel.whmcs_server {
                 Some(server) => {
                     format!("WHMCS has not told the services of server {server}: install its hook file")
                 }
@@ -280,16 +291,16 @@ fn find<'s>(
 }
 
 /// Why a period is not closed for a backend.
-fn open(billed: &Billed, state: &BackendState, end: Timestamp, now: Timestamp) -> Option<String> {
-    let closes = end.plus(billed.settle);
+fn open(panel: &ConfiguredPanel, state: &BackendState, end: Timestamp, now: Timestamp) -> Option<String> {
+    let closes = end.plus(panel.settle);
     if now < closes {
         return Some(format!(
             "the period is closed for {} at {closes}: settle_hours after its end",
-            billed.id
+            panel.id
         ));
     }
     let seen = state.succeeded_at.is_some_and(|at| at >= end);
-    (!seen).then(|| format!("{} has not been polled since the period ended at {end}", billed.id))
+    (!seen).then(|| format!("{} has not been polled since the period ended at {end}", panel.id))
 }
 
 /// Flows with a guess on both sides of the midnight that `day` begins with.

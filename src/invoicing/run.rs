@@ -1,13 +1,14 @@
 //! One run: settles what is open, draws up, weighs, and creates line by line, each written down first.
 
+use super::Terms;
 use super::draft::draw;
 use super::report::{Report, RowState};
 use super::weigh::{Known, Weighed, is_open, overlapping, weigh};
-use super::{Price, Terms};
 use crate::clock::Clock;
 use crate::domain::{BackendId, BillingPeriod, Seconds};
 use crate::notify::{BillableItems, NewItem, NotAdded};
 use crate::pricing::Tag;
+use crate::rules::Price;
 use crate::store::{CannotSum, Intent, InvoiceLine, LineEnd, LineState, NewLine, Store, StoreError};
 
 /// Whoever was held up for longer between writing a line down and calling WHMCS does not call any more:
@@ -168,7 +169,7 @@ impl Invoicing {
     /// The rules of the backends that are billed.
     fn rules(&self, order: &Order) -> impl Iterator<Item = &Price> {
         let wanted = order.backend.clone();
-        let ids = self.terms.backends.iter().map(|billed| &billed.id);
+        let ids = self.terms.panels.iter().map(|panel| &panel.id);
         let ids: Vec<&BackendId> =
             ids.filter(|id| wanted.as_ref().is_none_or(|wanted| wanted == *id)).collect();
         self.terms.prices.iter().filter(move |price| ids.iter().any(|id| price.is_for(id)))

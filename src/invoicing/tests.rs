@@ -1,8 +1,8 @@
 //! The examples of the documentation, worked by hand there and by the program here.
 
-use super::{Price, PriceSettings};
-use crate::domain::{ByteMinutes, Bytes, Minutes};
-use crate::pricing::{Charge, NoLine, Priced, Sold, Used, price};
+use crate::domain::{ByteMinutes, Bytes, Limit, Minutes};
+use crate::pricing::{Charge, NoLine, Priced, Used, price};
+use crate::rules::Price;
 use crate::settings::Section;
 
 fn prices(text: &str) -> Vec<Price> {
@@ -10,7 +10,7 @@ fn prices(text: &str) -> Vec<Price> {
     let list = table["price"].as_array().expect("a list of prices");
     let one = |value: &toml::Value| {
         let section = Section::new(value.as_table().expect("a section").clone(), std::path::Path::new("."));
-        Price::new(&section.read::<PriceSettings>().expect("settings")).expect("a price")
+        Price::read(section).expect("a price")
     };
     list.iter().map(one).collect()
 }
@@ -22,7 +22,7 @@ fn judged(rule: &Price, megabytes: u64) -> Priced {
         minutes: Minutes::new(43_200),
         is_complete: true,
     };
-    price(&rule.rule, &used, Sold::Unknown).expect("small enough")
+    price(&rule.rule, &used, Limit::Unknown).expect("small enough")
 }
 
 #[test]

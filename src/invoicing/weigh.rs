@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 
 use super::draft::{Draft, Verdict};
-use super::prices::Price;
 use super::report::{Row, RowState};
-use super::words::Facts;
 use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter};
 use crate::pricing::{Money, NoLine, Quantity, Tag, TooLarge, amount_of};
+use crate::rules::{Figures, Price};
 use crate::store::{InvoiceLine, LineState, NewLine};
 
 /// A row of the report, and the line to be created for it.
@@ -210,7 +209,7 @@ fn line(
     included: Bytes,
     amount: Money,
 ) -> NewLine {
-    let facts = Facts {
+    let figures = Figures {
         product: payer.product,
         account: payer.account.name.as_str(),
         meter: tag.meter,
@@ -231,7 +230,7 @@ fn line(
         included,
         amount,
         currency: price.currency.clone(),
-        description: price.words.say(&facts, &tag),
+        description: price.description.render(&figures, &tag),
     }
 }
 

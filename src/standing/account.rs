@@ -34,7 +34,7 @@ pub struct AccountStanding {
     pub storage_limit: Limit,
     /// What it may move in a month, by the panel.
     pub traffic_limit: Limit,
-    /// The limits in force, by the rules, when it was last polled; a meter without one has none.
+    /// The limits that were in force when it was last polled; of an absent meter it is unknown.
     pub limits: LiteMap<Meter, Limit>,
     /// Who pays for what it uses from now on.
     pub owner: Owner,
@@ -101,6 +101,19 @@ impl AccountStanding {
         let mapping = self.mapped.as_ref().map(|mapped| mapped.mapping);
         let unbilled = matches!(mapping, Some(Mapping::Unmapped | Mapping::Ambiguous | Mapping::Ended));
         self.gone_at.is_none() && unbilled
+    }
+
+    /// The limit in force of a meter, as the last poll found it.
+    pub fn limit(&self, meter: Meter) -> Limit {
+        self.limits.get(&meter).copied().unwrap_or_default()
+    }
+
+    /// What the panel itself allows of a meter, as it said last.
+    pub fn panel_limit(&self, meter: Meter) -> Limit {
+        match meter {
+            Meter::StorageUsed => self.storage_limit,
+            Meter::TrafficIn | Meter::TrafficOut | Meter::TrafficTotal => self.traffic_limit,
+        }
     }
 
     /// Whether its panel has it, as far as the newest complete list tells.

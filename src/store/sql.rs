@@ -56,15 +56,15 @@ fn meter_number(meter: Meter) -> i64 {
     }
 }
 
-impl From<Limit> for Cell {
-    fn from(limit: Limit) -> Cell {
-        limit.to_door().into()
-    }
-}
-
 impl From<String> for Cell {
     fn from(value: String) -> Cell {
         Cell::Text(Some(value))
+    }
+}
+
+impl From<Limit> for Cell {
+    fn from(limit: Limit) -> Cell {
+        limit.to_door().into()
     }
 }
 
@@ -255,6 +255,11 @@ impl<'r> Columns<'r> {
             .transpose()
     }
 
+    /// A limit: nothing is unknown, zero is unlimited.
+    pub(super) fn limit(&mut self) -> Result<Limit, StoreError> {
+        self.maybe_bytes().map(Limit::of_door)
+    }
+
     pub(super) fn time(&mut self) -> Result<Timestamp, StoreError> {
         let seconds = self.int()?;
         Timestamp::new(seconds).map_err(|_| StoreError::corrupt(seconds, "a time"))
@@ -298,10 +303,6 @@ impl<'r> Columns<'r> {
         let number = self.int()?;
         let found = Meter::ALL.into_iter().find(|meter| meter_number(*meter) == number);
         found.ok_or_else(|| StoreError::corrupt(number, "a meter"))
-    }
-
-    pub(super) fn limit(&mut self) -> Result<Limit, StoreError> {
-        Ok(Limit::of_door(self.maybe_bytes()?))
     }
 
     pub(super) fn backend(&mut self) -> Result<BackendId, StoreError> {

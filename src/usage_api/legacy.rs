@@ -63,10 +63,11 @@ fn megabytes(account: &AccountStanding, units: &Units, window: &Window) -> Legac
         fresh(Meter::StorageUsed).and_then(|series| series.level).filter(|_| account.gone_at.is_none());
     let both = || month(Meter::TrafficIn)?.checked_add(month(Meter::TrafficOut)?);
     let traffic = month(Meter::TrafficTotal).or_else(both);
+    let limit = |meter| account.limit(meter).to_door().map(|limit| whole_megabytes(limit, units.base));
     LegacyShape {
         disk_mb: disk.map(|level| whole_megabytes(level, units.base)),
-        disk_limit_mb: account.storage_limit.map(|limit| whole_megabytes(limit, units.base)),
+        disk_limit_mb: limit(Meter::StorageUsed),
         bw_mb: traffic.map(|sum| whole_megabytes(sum, units.base)),
-        bw_limit_mb: None,
+        bw_limit_mb: limit(Meter::TrafficTotal),
     }
 }

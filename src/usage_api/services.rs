@@ -11,7 +11,7 @@ use serde_json::json;
 use super::UsageApi;
 use super::asked::Asked;
 use super::state::unavailable;
-use crate::domain::{Bytes, Mapping, Meter, Service, Services};
+use crate::domain::{Bytes, Limit, Mapping, Meter, Service, Services};
 use crate::problem::Problem;
 
 /// Where the list is put.
@@ -58,7 +58,8 @@ impl ServiceTold {
     fn service(self) -> Result<Service, String> {
         let limit = |(name, size): (String, u64)| {
             let meter: Meter = name.parse().map_err(|error| format!("limits: {error}"))?;
-            Ok((meter, Bytes::new(size).map_err(|error| format!("limits.{name}: {error}"))?))
+            let size = Bytes::new(size).map_err(|error| format!("limits.{name}: {error}"))?;
+            Ok((meter, Limit::of_size(size)))
         };
         // The longest text every database indexes; WHMCS's own columns are as wide.
         let short = |text: Option<String>| {

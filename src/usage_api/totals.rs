@@ -211,7 +211,7 @@ mod tests {
             policy: None,
             package: None,
             domain: None,
-            storage_limit: None,
+            storage_limit: Default::default(),
             limits: Default::default(),
             mapped: None,
             trouble: None,

@@ -53,9 +53,9 @@ async fn decide(store: &Store, lease: &Lease, loaded: &mut Loaded, now: Timestam
         verdicts.iter().map(|verdict| (verdict.account.as_str(), 1100, 5)).collect();
     let harvest = harvest(now, &accounts);
     let settled = settle(&loaded.book, &harvest, now, &rules());
-    let limits = verdicts
-        .iter()
-        .map(|verdict| (verdict.account.clone(), LiteMap::from_iter([(Meter::StorageUsed, bytes(1000))])));
+    let limits = verdicts.iter().map(|verdict| {
+        (verdict.account.clone(), LiteMap::from_iter([(Meter::StorageUsed, Limit::UpTo(bytes(1000)))]))
+    });
     let judged = JudgedPoll {
         limits: limits.collect(),
         mapped: HashMap::new(),
@@ -122,7 +122,7 @@ pub async fn a_promise_is_claimed_once_and_its_letters_wait_for_the_truth(databa
     let state = store.backends().await.unwrap().remove(0);
     let standing = store.standing(&state).await.unwrap();
     assert_eq!(standing.accounts[&name("alice")].policy, Some(Policy::Limited));
-    assert_eq!(standing.accounts[&name("alice")].limit(Meter::StorageUsed), Some(bytes(1000)));
+    assert_eq!(standing.accounts[&name("alice")].limit(Meter::StorageUsed), Limit::UpTo(bytes(1000)));
     let loaded = store.load(&backend(), Some(loaded)).await.unwrap();
     assert_eq!(loaded.holds[&name("alice")].confirmed_at, Some(later));
     let fresh_look = other.load(&backend(), None).await.unwrap();

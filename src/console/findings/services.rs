@@ -20,7 +20,7 @@ fn metered(panels: &[&Side]) -> Result<HashSet<i64>, String> {
 /// Living services without an account on any panel of their server.
 pub(super) fn unmetered(sides: &[Side]) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
-    for side in sides.iter().filter(|side| side.watched.server.is_none()) {
+    for side in sides.iter().filter(|side| side.panel.whmcs_server.is_none()) {
         found.extend(side.untold().map(|why| Finding::unknown(side, What::Unmetered, why)));
     }
     for (server, panels) in by_server(sides) {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::console::sides::Watched;
-use crate::domain::{AccountName, BillingZone, Mapping, ServerTotal};
+use crate::backends::ConfiguredPanel;
+use crate::domain::{AccountName, BillingZone, Limit, Mapping, ServerTotal};
 use crate::metering::MonthToDate;
 use crate::store::{AccountStanding, BackendState, MappedTo, ServiceList, Standing, Store, StoreSettings};
 
@@ -21,7 +21,7 @@ fn bytes(count: u64) -> Bytes {
 
 fn moment() -> Moment {
     let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-    Moment { now: at(0), month: zone.day_of(at(0)).month(), max_age: Seconds::hours(26) }
+    Moment { now: at(0), zone, max_age: Seconds::hours(26) }
 }
 
 fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
@@ -33,7 +33,7 @@ fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
         product: None,
         package: None,
         status: "Active".into(),
-        limits: sold.into_iter().map(|sold| (Meter::StorageUsed, bytes(sold))).collect(),
+        limits: sold.into_iter().map(|sold| (Meter::StorageUsed, Limit::of_size(bytes(sold)))).collect(),
         notify_template: None,
         limited_template: None,
     }
@@ -56,7 +56,7 @@ fn account(mapping: Option<Mapping>) -> AccountStanding {
         policy: None,
         package: None,
         domain: None,
-        storage_limit: None,
+        storage_limit: Limit::Unknown,
         limits: Default::default(),
         mapped: mapping.map(|mapping| MappedTo { mapping, service: None }),
         trouble: None,
@@ -116,14 +116,7 @@ fn side(
         server_total: total.map(|stored| ServerTotal { at: at(60), stored: bytes(stored) }),
     };
     Side {
-        watched: Watched {
-            worth: Arc::new(|_, _, _| None),
-            backend,
-            kind: "minio",
-            server: Some(12),
-            everybody: true,
-            wants: Arc::new(|_| true),
-        },
+        panel: Arc::new(ConfiguredPanel::empty(&format!("name = '{name}'\nwhmcs_server = 12"))),
         state: Some(state),
         standing: Some(Arc::new(standing)),
         list: list.clone(),
@@ -147,7 +140,7 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
         Service { status: "Cancelled".into(), ..service(7, "ended", Some(10)) },
     ])
     .await;
-    let limited = |limit| AccountStanding { storage_limit: Some(bytes(limit)), ..account(None) };
+    let limited = |limit| AccountStanding { storage_limit: Limit::of_size(bytes(limit)), ..account(None) };
     let sides = [side(
         "s3",
         &list,
@@ -163,15 +156,18 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
         ],
         None,
     )];
-    let found = findings(&sides, &[What::WrongPlans], None, &moment());
+    let found = findings(&sides, &[What::WrongPlans], None, &moment(), &Prices::default());
     let wrong = ["panel-unlimited", "smaller", "sold-unlimited"].map(|name| ("differs", Some(name)));
     assert_eq!(accounts_of(&found), wrong);
     assert_eq!((found[1].panel_bytes, found[1].sold_bytes), (Some(9), Some(10)));
-    assert_eq!(tally(&sides, &sides[0].watched.backend, &moment()).wrong_plans, Some(3));
+    assert_eq!(tally(&sides, &sides[0].panel.id, &moment()).wrong_plans, Some(3));
 
     let silent = [side("s3", &list, vec![("same", account(None))], None)];
-    assert_eq!(accounts_of(&findings(&silent, &[What::WrongPlans], None, &moment())), [("unknown", None)]);
-    assert_eq!(tally(&silent, &silent[0].watched.backend, &moment()).wrong_plans, None);
+    assert_eq!(
+        accounts_of(&findings(&silent, &[What::WrongPlans], None, &moment(), &Prices::default())),
+        [("unknown", None)]
+    );
+    assert_eq!(tally(&silent, &silent[0].panel.id, &moment()).wrong_plans, None);
 }
 
 #[tokio::test]
@@ -202,13 +198,13 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
         ),
         side("b", &list, vec![("moved", account(None)), ("Gone", gone(400))], None),
     ];
-    let found = findings(&sides, &[What::Ghosts], None, &moment());
+    let found = findings(&sides, &[What::Ghosts], None, &moment(), &Prices::default());
     let told: Vec<_> = found.iter().map(|one| (one.backend, one.account, one.service)).collect();
     // Of the two accounts it had, the one that went last; by what it was mapped to, else by its name.
     assert_eq!(told, [(Some("b"), Some("Gone"), Some(2)), (Some("a"), Some("r1"), Some(3))]);
-    let missing = findings(&sides, &[What::Unmetered], None, &moment());
+    let missing = findings(&sides, &[What::Unmetered], None, &moment(), &Prices::default());
     assert_eq!(missing.iter().map(|one| one.service).collect::<Vec<_>>(), [Some(2), Some(3), Some(4)]);
-    let ghosts = sides.each_ref().map(|side| tally(&sides, &side.watched.backend, &moment()).ghosts);
+    let ghosts = sides.each_ref().map(|side| tally(&sides, &side.panel.id, &moment()).ghosts);
     assert_eq!(ghosts, [Some(1), Some(1)]);
 
     // A panel beside that was never read may hold them all.
@@ -216,17 +212,17 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
     (unread.state, unread.standing) = (None, None);
     let sides = [one, unread];
     for what in [What::Ghosts, What::Unmetered] {
-        let found = findings(&sides, &[what], None, &moment());
+        let found = findings(&sides, &[what], None, &moment(), &Prices::default());
         assert!(!found.is_empty() && found.iter().all(Finding::is_unknown), "{found:?}");
     }
-    let tally = tally(&sides, &sides[0].watched.backend, &moment());
+    let tally = tally(&sides, &sides[0].panel.id, &moment());
     assert_eq!((tally.ghosts, tally.unmetered), (None, Some((12, None))));
 }
 
 #[tokio::test]
 async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
     let list = told(vec![service(1, "mine", None)]).await;
-    let (month, before) = (moment().month, Month::from_number(202_610).expect("a month"));
+    let (month, before) = (moment().month(), Month::from_number(202_610).expect("a month"));
     let with = |mapping, series| AccountStanding { series, ..account(Some(mapping)) };
     let [storage, out, inwards] = [Meter::StorageUsed, Meter::TrafficOut, Meter::TrafficIn];
     let sides = [side(
@@ -240,27 +236,27 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
         ],
         None,
     )];
-    let numbers = tally(&sides, &sides[0].watched.backend, &moment());
+    let numbers = tally(&sides, &sides[0].panel.id, &moment());
     assert_eq!(numbers.unmapped, Some(3));
     // Out was last read before this month began: of this month nobody knows. In is known to be none.
     let known = BTreeMap::from([(storage, bytes(11)), (inwards, Bytes::ZERO)]);
     assert_eq!(numbers.unmapped_bytes, known);
-    let found = findings(&sides, &[What::Unbilled], None, &moment());
+    let found = findings(&sides, &[What::Unbilled], None, &moment(), &Prices::default());
     let old = found.iter().find(|one| one.account == Some("old")).expect("named all the same");
     assert_eq!((old.meter, old.bytes), (None, None));
 
     let all = [side("s3", &list, vec![("mine", with(Mapping::Mapped, vec![read(out, 60, 9, month)]))], None)];
-    let numbers = tally(&all, &all[0].watched.backend, &moment());
+    let numbers = tally(&all, &all[0].panel.id, &moment());
     assert_eq!((numbers.unmapped, numbers.unmapped_bytes), (Some(0), BTreeMap::from([(out, Bytes::ZERO)])));
 
     let untold = [side("s3", &None, vec![("one", account(None))], None)];
-    let numbers = tally(&untold, &untold[0].watched.backend, &moment());
+    let numbers = tally(&untold, &untold[0].panel.id, &moment());
     assert_eq!(numbers, Tally { unmetered: Some((12, None)), ..Tally::default() });
 }
 
 #[tokio::test]
 async fn a_total_is_compared_only_where_every_part_is_known() {
-    let month = moment().month;
+    let month = moment().month();
     let holds = |level, before| AccountStanding {
         series: vec![read(Meter::StorageUsed, before, level, month)],
         ..account(None)
@@ -268,7 +264,7 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
     let gone = AccountStanding { gone_at: Some(at(1)), ..holds(1000, 60) };
     let compared = |accounts, total| {
         let sides = [side("s3", &None, accounts, total)];
-        tally(&sides, &sides[0].watched.backend, &moment()).total_difference
+        tally(&sides, &sides[0].panel.id, &moment()).total_difference
     };
     assert_eq!(compared(vec![("a", holds(5, 60)), ("b", holds(6, 60)), ("c", gone)], Some(20)), Some(9));
     assert_eq!(compared(vec![("a", holds(5, 60))], Some(5)), Some(0));
@@ -280,6 +276,6 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
     let csv = as_csv(&[Finding { account: Some("-7"), ..Finding::of(&named[0], What::Totals, "same") }]);
     assert!(csv.contains(",'-7,"), "a name is no number: {csv}");
     let negative = [side("s3", &None, vec![("a", holds(5, 60))], Some(2))];
-    let csv = as_csv(&findings(&negative, &[What::Totals], None, &moment()));
+    let csv = as_csv(&findings(&negative, &[What::Totals], None, &moment(), &Prices::default()));
     assert!(csv.lines().nth(1).expect("a line").contains(",5,2,,,,-3,"), "a number is no formula: {csv}");
 }

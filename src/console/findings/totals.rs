@@ -30,7 +30,7 @@ fn compared(side: &Side, moment: &Moment) -> Result<(Bytes, ServerTotal), String
     if moment.now.since(total.at) > moment.max_age {
         return Err(format!("the panel's total is of {} and too old", total.at));
     }
-    if !side.watched.everybody {
+    if !side.panel.wants_everybody() {
         return Err("the config leaves accounts out, and the panel's total does not".into());
     }
     let mut sum = Bytes::ZERO;

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use super::{Finding, Moment, What};
 use crate::console::sides::Side;
-use crate::domain::{Bytes, Meter};
-use crate::store::MappedTo;
+use crate::domain::{AccountName, Bytes, Meter};
+use crate::pricing::Used;
+use crate::rules::Prices;
+use crate::selector::Candidate;
+use crate::store::{AccountStanding, MappedTo, SeriesStanding};
 
 /// One line per meter of each such account that something is known of now; one without a meter where
 /// nothing is. Accounts that the config excludes are not looked at.
-pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a>> {
+pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
     let mut found = Vec::new();
     for side in sides {
         if let Some(why) = side.untold() {
@@ -32,7 +35,7 @@ pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a
             };
             let known = account.series.iter().filter_map(|series| {
                 let bytes = moment.known(series)?;
-                let (amount, currency) = (side.watched.worth)(name, account, series).unzip();
+                let (amount, currency) = worth(side, name, account, series, moment, prices).unzip();
                 Some(Finding {
                     amount,
                     currency,
@@ -50,6 +53,29 @@ pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a
         }
     }
     found
+}
+
+/// What a meter would cost so far in the running month, and in which currency. The month is priced as far as
+/// it has come: storage by what was held of it until now.
+fn worth(
+    side: &Side,
+    name: &AccountName,
+    account: &AccountStanding,
+    series: &SeriesStanding,
+    moment: &Moment,
+    prices: &Prices,
+) -> Option<(String, String)> {
+    let month = series.month?;
+    let minutes = moment.zone.minutes_of(month.month.period());
+    let used = Used { amount: month.amount, held: month.held, minutes, is_complete: true };
+    let candidate = Candidate {
+        backend: &side.panel.id,
+        account: name,
+        package: account.package.as_deref(),
+        product: None,
+    };
+    let (amount, currency) = prices.worth(&candidate, series.meter, &used)?;
+    Some((amount.to_string(), currency.to_string()))
 }
 
 /// What these accounts of a backend use, meter by meter. Where there are none it is nothing; a meter that

@@ -1,29 +1,17 @@
 //! The `[[limit]]` rules: how they are written, and which one is an account's.
 
-use globset::{Glob, GlobMatcher};
+use std::sync::Arc;
+
 use serde::Deserialize;
 
-use super::docket::Looked;
-use crate::domain::{AccountName, BackendId, Bytes, Meter, Seconds, Service};
-use crate::quota::{Allowed, Brake, Judged, Rule, Size, Wording};
-use crate::settings::{self, Period, SettingsError};
-use crate::store::AccountStanding;
+use crate::domain::{BackendId, Bytes, Limit, Meter, Seconds};
+use crate::quota::{Brake, Origin, Rule, Size, Wording, in_force};
+use crate::selector::{Candidate, Selector};
+use crate::settings::{self, Period, Section, SettingsError};
 
-/// One `[[limit]]`.
+/// One `[[limit]]`, besides whom it is for.
 #[derive(Clone, Debug, Deserialize)]
-pub struct LimitSettings {
-    /// Backends it is for, as a glob.
-    #[serde(default = "all")]
-    pub backend: String,
-    /// Accounts it is for, as a glob.
-    #[serde(default = "all")]
-    pub account: String,
-    /// Plans it is for, by the panel's name, as a glob.
-    #[serde(default = "all")]
-    pub package: String,
-    /// Products it is for, by WHMCS's name, as a glob.
-    #[serde(default = "all")]
-    pub product: String,
+struct LimitSettings {
     /// `storage`, `traffic_in`, `traffic_out` or `traffic_total`.
     pub meter: String,
     /// `"100 GiB"`, `"panel"`, `"whmcs"`, or `"unlimited"`.
@@ -57,51 +45,36 @@ pub struct LimitSettings {
     pub mail_to: Vec<String>,
 }
 
-fn all() -> String {
-    "*".into()
-}
-
 /// The largest percentage that can be meant.
 const MOST_PERCENT: u32 = 10_000;
 
 /// One rule and whom it is for.
 #[derive(Clone, Debug)]
-pub struct Limit {
+pub struct LimitRule {
     meter: Meter,
-    backend: GlobMatcher,
-    account: GlobMatcher,
-    package: GlobMatcher,
-    product: GlobMatcher,
+    selector: Selector,
     rule: Rule,
 }
 
-/// Every rule, in the order of the config: of those for a meter, the first that matches wins.
+/// Every rule, in the order of the config: of those for a meter, the first that matches wins. Cloned freely;
+/// all clones are one.
 #[derive(Clone, Debug, Default)]
-pub struct Limits(Vec<Limit>);
+pub struct Limits(Arc<[LimitRule]>);
 
-impl Limit {
-    /// Checks one section.
-    pub fn new(settings: &LimitSettings) -> Result<Limit, SettingsError> {
-        let glob = |key: &str, pattern: &str| {
-            let glob = Glob::new(pattern).map(|glob| glob.compile_matcher());
-            glob.map_err(|error| SettingsError::new(key, error.to_string()))
-        };
+impl LimitRule {
+    /// Reads one section; an error names its key.
+    pub fn read(mut section: Section) -> Result<LimitRule, SettingsError> {
+        let selector = Selector::take(&mut section)?;
+        let settings: LimitSettings = section.read()?;
         let meter = settings.meter.parse();
         let meter: Meter = meter
             .map_err(|error: crate::domain::UnknownMeter| SettingsError::new("meter", error.to_string()))?;
-        Ok(Limit {
-            meter,
-            backend: glob("backend", &settings.backend)?,
-            account: glob("account", &settings.account)?,
-            package: glob("package", &settings.package)?,
-            product: glob("product", &settings.product)?,
-            rule: rule(settings, meter)?,
-        })
+        Ok(LimitRule { meter, selector, rule: rule(&settings)? })
     }
 
     /// Whether the rule can limit accounts of this backend.
     pub fn limits(&self, backend: &BackendId) -> bool {
-        self.rule.limit_at.is_some() && self.backend.is_match(backend.as_str())
+        self.rule.limit_at.is_some() && self.selector.is_for(backend)
     }
 
     /// The WHMCS templates it names.
@@ -111,7 +84,7 @@ impl Limit {
     }
 }
 
-fn rule(settings: &LimitSettings, meter: Meter) -> Result<Rule, SettingsError> {
+fn rule(settings: &LimitSettings) -> Result<Rule, SettingsError> {
     let percent = |key: &str, percent: u32| match percent {
         1..=MOST_PERCENT => Ok(percent),
         _ => Err(SettingsError::new(
@@ -142,13 +115,8 @@ fn rule(settings: &LimitSettings, meter: Meter) -> Result<Rule, SettingsError> {
         let problem = "the rule does nothing; give notify_at = [80, 90] or limit_at = 100";
         return Err(SettingsError::new("notify_at", problem));
     }
-    let size = size(&settings.size)?;
-    if size == Size::Panel && meter != Meter::StorageUsed {
-        let problem = "\"panel\": panels tell limits of storage only; give a size or \"whmcs\"";
-        return Err(SettingsError::new("size", problem));
-    }
     Ok(Rule {
-        size,
+        size: size(&settings.size)?,
         notify_at,
         limit_at,
         restore_below,
@@ -168,12 +136,13 @@ fn size(text: &str) -> Result<Size, SettingsError> {
     match text.trim() {
         "panel" => Ok(Size::Panel),
         "whmcs" => Ok(Size::Whmcs),
-        "unlimited" | "0" => Ok(Size::Fixed(Bytes::ZERO)),
+        "unlimited" | "0" => Ok(Size::Fixed(Limit::Unlimited)),
         size => {
             let parsed = size
                 .parse::<settings::Size>()
                 .map_err(|error| wrong(format!("{error}; or \"panel\", \"whmcs\" or \"unlimited\"")))?;
-            Bytes::new(parsed.0).map(Size::Fixed).map_err(|error| wrong(error.to_string()))
+            let size = Bytes::new(parsed.0).map(Limit::of_size);
+            size.map(Size::Fixed).map_err(|error| wrong(error.to_string()))
         }
     }
 }
@@ -209,63 +178,36 @@ fn mail_to(addresses: &[String]) -> Result<Vec<String>, SettingsError> {
 
 impl Limits {
     /// The rules in the order of the config.
-    pub fn new(limits: Vec<Limit>) -> Limits {
-        Limits(limits)
+    pub fn new(limits: Vec<LimitRule>) -> Limits {
+        Limits(limits.into())
     }
 
-    /// Whether there are none, so that nothing need be judged.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The rules.
-    pub fn iter(&self) -> impl Iterator<Item = &Limit> {
+    pub fn iter(&self) -> impl Iterator<Item = &LimitRule> {
         self.0.iter()
     }
 
-    fn of(&self, backend: &BackendId, looked: &Looked<'_>, meter: Meter) -> Option<(usize, &Rule)> {
+    /// The rule for a meter of an account, and its number in the config.
+    pub fn of(&self, candidate: &Candidate<'_>, meter: Meter) -> Option<(usize, &Rule)> {
         let mut rules = self.0.iter().enumerate();
-        let found = rules.find(|(_, limit)| {
-            limit.meter == meter
-                && limit.backend.is_match(backend.as_str())
-                && limit.account.is_match(looked.name.as_str())
-                && limit.package.is_match(looked.package.unwrap_or_default())
-                && limit.product.is_match(looked.product().unwrap_or_default())
-        });
+        let found = rules.find(|(_, limit)| limit.meter == meter && limit.selector.matches(candidate));
         found.map(|(number, limit)| (number, &limit.rule))
     }
 
-    /// What an account may use of a meter: by its service, else by its rule, else by what the panel allows
-    /// to be stored. `None` where nobody says.
-    pub fn allowed(
+    /// The limit in force of a meter of an account, and whose word it is; `sold` is what its service says,
+    /// `panel` what its panel says.
+    pub fn in_force(
         &self,
-        backend: &BackendId,
-        name: &AccountName,
-        standing: &AccountStanding,
-        service: Option<&Service>,
+        candidate: &Candidate<'_>,
         meter: Meter,
-    ) -> Option<Allowed> {
-        let (package, storage_limit) = (standing.package.as_deref(), standing.storage_limit);
-        let looked = Looked { name, package, storage_limit, service };
-        let panel = storage_limit.filter(|_| meter == Meter::StorageUsed);
-        match self.of(backend, &looked, meter) {
-            Some((_, rule)) => rule.allowed(looked.sold(meter), panel),
-            None => looked.sold(meter).or(panel.map(Allowed::of)),
-        }
-    }
-
-    /// The meters of an account that have a rule, with the limit in force.
-    pub(super) fn in_force<'a>(&'a self, backend: &BackendId, looked: &Looked<'_>) -> Vec<Judged<'a>> {
-        let judged = |meter| {
-            let rule = self.of(backend, looked, meter)?;
-            let panel = looked.storage_limit.filter(|_| meter == Meter::StorageUsed);
-            Some(Judged {
-                meter,
-                rule: Some(rule),
-                limit: rule.1.limit(looked.sold(meter), panel),
-                used: None,
-            })
-        };
-        Meter::ALL.into_iter().filter_map(judged).collect()
+        sold: Limit,
+        panel: Limit,
+    ) -> (Limit, Origin) {
+        in_force(sold, self.of(candidate, meter).map(|(_, rule)| rule), panel)
     }
 }

@@ -13,29 +13,38 @@ const KNOWN: [&str; 11] = [
 
 /// The parts of a description, and the unit of its sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Words {
+pub struct Description {
     template: String,
     per: String,
     unit: Bytes,
     unit_name: String,
 }
 
-/// What is filled in.
-pub(super) struct Facts<'a> {
+/// What is filled in, in bytes and money.
+pub struct Figures<'a> {
+    /// The product's name.
     pub product: &'a str,
+    /// The account.
     pub account: &'a str,
+    /// What was measured.
     pub meter: Meter,
+    /// The days.
     pub period: BillingPeriod,
+    /// What was used.
     pub used: Quantity,
+    /// What of it costs nothing.
     pub included: Bytes,
+    /// The price of one unit.
     pub price: Decimal,
+    /// Its currency.
     pub currency: &'a str,
+    /// What is due.
     pub amount: Money,
 }
 
-impl Words {
+impl Description {
     /// Checks the operator's line; `per` is what the price is for, as it was written.
-    pub fn new(description: Option<&str>, per: &str, per_bytes: Bytes) -> Result<Words, String> {
+    pub fn new(description: Option<&str>, per: &str, per_bytes: Bytes) -> Result<Description, String> {
         let template = description.unwrap_or(USUAL);
         if template.contains("[whm") || template.chars().any(char::is_control) || template.len() > 500 {
             return Err("expected one line of at most 500 characters without \"[whm\", our own mark".into());
@@ -51,7 +60,7 @@ impl Words {
         let per = per.trim();
         let unit_name = per.trim_start_matches(|c: char| c.is_ascii_digit()).trim();
         let unit = format!("1 {unit_name}").parse::<Size>().ok().and_then(|unit| Bytes::new(unit.0).ok());
-        Ok(Words {
+        Ok(Description {
             template: template.into(),
             per: per.into(),
             unit: unit.unwrap_or(per_bytes),
@@ -65,13 +74,13 @@ impl Words {
     }
 
     /// The whole description, with the tag at its end.
-    pub fn say(&self, facts: &Facts<'_>, tag: &Tag) -> String {
+    pub fn render(&self, figures: &Figures<'_>, tag: &Tag) -> String {
         let mut said = String::new();
         let mut rest = self.template.as_str();
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             said.push_str(before);
-            said.push_str(&plain(&self.value(name, facts)));
+            said.push_str(&plain(&self.value(name, figures)));
             rest = after;
         }
         said.push_str(rest);
@@ -79,20 +88,20 @@ impl Words {
         format!("{correction}{said} {tag}")
     }
 
-    fn value(&self, name: &str, facts: &Facts<'_>) -> String {
+    fn value(&self, name: &str, figures: &Figures<'_>) -> String {
         let size = |quantity: Quantity| format!("{} {}", quantity.shown(self.unit), self.unit_name);
         match name {
-            "product" => facts.product.into(),
-            "account" => facts.account.into(),
-            "meter" => meter(facts.meter).into(),
-            "period" => period(facts.period),
-            "used" => size(facts.used),
-            "included" => size(Quantity::of(facts.included)),
-            "over" => size(facts.used.beyond(facts.included).unwrap_or(Quantity::of(Bytes::ZERO))),
-            "price" => facts.price.to_string(),
-            "currency" => facts.currency.into(),
+            "product" => figures.product.into(),
+            "account" => figures.account.into(),
+            "meter" => meter(figures.meter).into(),
+            "period" => period(figures.period),
+            "used" => size(figures.used),
+            "included" => size(Quantity::of(figures.included)),
+            "over" => size(figures.used.beyond(figures.included).unwrap_or(Quantity::of(Bytes::ZERO))),
+            "price" => figures.price.to_string(),
+            "currency" => figures.currency.into(),
             "per" => self.per.clone(),
-            _ => facts.amount.to_string(),
+            _ => figures.amount.to_string(),
         }
     }
 }
@@ -135,7 +144,7 @@ mod tests {
     fn the_line_says_what_was_used_and_ends_in_its_tag() {
         let gib = Bytes::new(1 << 30).expect("fits");
         let month = Month::parse("2026-03").expect("a month").period();
-        let facts = Facts {
+        let figures = Figures {
             product: "S3 <100> & more",
             account: "[whm 1/2026-03/storage]",
             meter: Meter::TrafficOut,
@@ -147,18 +156,18 @@ mod tests {
             amount: Money::new(147, 2).expect("money"),
         };
         let tag = Tag { service: 7731, period: month, meter: Meter::TrafficOut, correction: 0 };
-        let usual = Words::new(None, "1 GiB", gib).expect("right");
+        let usual = Description::new(None, "1 GiB", gib).expect("right");
         assert_eq!(
-            usual.say(&facts, &tag),
+            usual.render(&figures, &tag),
             "Outgoing traffic 2026-03: 173.5 GiB used, 100 GiB included, 73.5 GiB at 0.02 EUR per 1 GiB [whm 7731/2026-03/traffic_out]"
         );
-        let own = Words::new(Some("{product} of {account}: {amount}"), "1 GiB", gib).expect("right");
-        let said = own.say(&facts, &Tag { correction: 1, ..tag });
+        let own = Description::new(Some("{product} of {account}: {amount}"), "1 GiB", gib).expect("right");
+        let said = own.render(&figures, &Tag { correction: 1, ..tag });
         assert_eq!(
             said,
             "Correction: S3 (100) + more of (whm 1/2026-03/storage): 1.47 [whm 7731/2026-03/traffic_out/correction-1]"
         );
-        assert!(Words::new(Some("x {"), "1 GiB", gib).is_err());
-        assert!(Words::new(Some("x [whm 1]"), "1 GiB", gib).is_err());
+        assert!(Description::new(Some("x {"), "1 GiB", gib).is_err());
+        assert!(Description::new(Some("x [whm 1]"), "1 GiB", gib).is_err());
     }
 }

@@ -1,18 +1,15 @@
-//! One configured backend as the collector sees it: what to ask, when, and how it went last time.
+//! One configured panel, as the config says it: the same value for every room.
 
-use std::collections::HashSet;
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
-use tokio::sync::Mutex;
 
-use super::timetable::Schedule;
-use crate::backends::{Backend, Kind};
-use crate::domain::{AccountName, BackendId, Bytes, Seconds, Timestamp};
+use super::schedule::Schedule;
+use super::{Backend, Kind};
+use crate::domain::{AccountName, BackendId, Bytes, Seconds};
 use crate::settings::{Rate, SettingsError};
-use crate::store::Loaded;
 
 /// The keys every backend's section has, whatever its kind.
 #[derive(Clone, Debug, Deserialize)]
@@ -50,17 +47,17 @@ fn two_days() -> u32 {
     48
 }
 
-/// The longest one poll may take altogether, before it counts as failed.
-const POLL_BUDGET: Duration = Duration::from_secs(15 * 60);
-
-/// One configured backend.
-pub struct Metered {
+/// One configured panel: what the config says of it, and the panel itself. Built once by the config and
+/// handed to every room.
+pub struct ConfiguredPanel {
     /// Its name.
     pub id: BackendId,
     /// Its kind.
     pub kind: &'static Kind,
     /// `tblservers.id` that it answers for.
     pub whmcs_server: Option<i64>,
+    /// When it is polled.
+    pub schedule: Schedule,
     /// How many days its daily points are kept, where not as the store says.
     pub keep_days: Option<u32>,
     /// How long after a period's end it may be billed.
@@ -69,51 +66,34 @@ pub struct Metered {
     pub max_rate: Option<Bytes>,
     /// The panel.
     pub backend: Arc<dyn Backend>,
-    pub(super) schedule: Schedule,
-    pub(super) budget: Duration,
     include: GlobSet,
     exclude: GlobSet,
-    pub(super) last: Mutex<LastTime>,
 }
 
-/// What a poll leaves for the next one.
-#[derive(Debug, Default)]
-pub(super) struct LastTime {
-    /// The book as we committed it.
-    pub loaded: Option<Loaded>,
-    /// Not to be asked before, because the panel refused us or asked for peace.
-    pub not_before: Option<Timestamp>,
-    /// What was to be mended at the last poll, and is logged already.
-    pub warned: HashSet<String>,
-    /// How often in a row it refused us.
-    pub refusals: u32,
-}
-
-impl Metered {
-    /// Takes the common keys of a section; what is left is the kind's own, opened as `backend`.
+impl ConfiguredPanel {
+    /// Takes the common keys of a section; what is left is the kind's own, opened as `backend`. An error names
+    /// its key.
     pub fn new(
         common: &CommonSettings,
         kind: &'static Kind,
         backend: Box<dyn Backend>,
-    ) -> Result<Metered, SettingsError> {
+    ) -> Result<ConfiguredPanel, SettingsError> {
         let wrong = |key: &str| {
             let key = key.to_string();
             move |problem: String| SettingsError::new(key, problem)
         };
         let max_rate = common.max_rate.map(|rate| Bytes::new(rate.0));
-        Ok(Metered {
+        Ok(ConfiguredPanel {
             id: BackendId::new(&common.name).map_err(|error| wrong("name")(error.to_string()))?,
             kind,
             whmcs_server: common.whmcs_server,
+            schedule: common.every.parse().map_err(wrong("every"))?,
             keep_days: common.keep_days,
             settle: Seconds::hours(common.settle_hours.into()),
             max_rate: max_rate.transpose().map_err(|error| wrong("max_rate")(error.to_string()))?,
             backend: Arc::from(backend),
-            schedule: common.every.parse().map_err(wrong("every"))?,
-            budget: POLL_BUDGET,
             include: globs(&common.account_include).map_err(wrong("account_include"))?,
             exclude: globs(&common.account_exclude).map_err(wrong("account_exclude"))?,
-            last: Mutex::new(LastTime::default()),
         })
     }
 
@@ -129,10 +109,42 @@ impl Metered {
     }
 }
 
+impl fmt::Debug for ConfiguredPanel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfiguredPanel").field("id", &self.id).field("kind", &self.kind.name).finish()
+    }
+}
+
 fn globs(patterns: &[String]) -> Result<GlobSet, String> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
         set.add(Glob::new(pattern).map_err(|error| error.to_string())?);
     }
     set.build().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+impl ConfiguredPanel {
+    /// A panel without accounts, configured by these keys, for tests of other rooms.
+    pub(crate) fn empty(keys: &str) -> ConfiguredPanel {
+        struct Empty;
+
+        #[async_trait::async_trait]
+        impl Backend for Empty {
+            async fn poll(
+                &self,
+                _: &super::Ask,
+                harvest: &mut crate::domain::Harvest,
+            ) -> Result<(), super::BackendError> {
+                harvest.listed_everyone();
+                Ok(())
+            }
+
+            async fn check(&self, _: &mut Vec<super::CheckStep>) {}
+        }
+
+        let section = crate::settings::Section::new(keys.parse().expect("toml"), std::path::Path::new("."));
+        let common: CommonSettings = section.read().expect("settings");
+        ConfiguredPanel::new(&common, &super::KINDS[0], Box::new(Empty)).expect("a panel")
+    }
 }

@@ -2,32 +2,20 @@
 
 use std::sync::Arc;
 
-use globset::{Glob, GlobMatcher};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::words::Words;
+use super::description::Description;
 use crate::domain::{BackendId, Bytes, Meter};
 use crate::pricing::{Decimal, Included, Incomplete, Money, Of, Round, Rule, Used};
-use crate::settings::{SettingsError, Size};
+use crate::selector::{Candidate, Selector};
+use crate::settings::{Section, SettingsError, Size};
 
-/// One `[[price]]`.
+/// One `[[price]]`, besides whom it is for.
 #[derive(Clone, Debug, Deserialize)]
-pub struct PriceSettings {
+struct PriceSettings {
     /// What people call it.
     pub name: String,
-    /// Backends it is for, as a glob.
-    #[serde(default = "all")]
-    pub backend: String,
-    /// Accounts it is for, as a glob.
-    #[serde(default = "all")]
-    pub account: String,
-    /// Plans it is for, by the panel's name, as a glob.
-    #[serde(default = "all")]
-    pub package: String,
-    /// Products it is for, by WHMCS's name, as a glob.
-    #[serde(default = "all")]
-    pub product: String,
     /// `storage`, `traffic_in`, `traffic_out` or `traffic_total`.
     pub meter: String,
     /// Of storage `"average"` (GB-months) or `"last"`.
@@ -61,10 +49,6 @@ pub struct PriceSettings {
     pub incomplete: Option<String>,
 }
 
-fn all() -> String {
-    "*".into()
-}
-
 fn two() -> u32 {
     2
 }
@@ -80,11 +64,9 @@ pub struct Price {
     pub currency: String,
     /// SHA-256 of what it means; its name is no part of that.
     pub hash: String,
-    pub(super) words: Words,
-    backend: GlobMatcher,
-    account: GlobMatcher,
-    package: GlobMatcher,
-    product: GlobMatcher,
+    /// What the customer reads.
+    pub description: Description,
+    selector: Selector,
 }
 
 /// Every rule, in the order of the config: of those for a meter, the first that matches wins.
@@ -110,15 +92,8 @@ impl Prices {
     /// What a meter of an account that nobody is billed for would cost, by the rule for it: beyond what is
     /// included, without a minimum, with its currency. `None` without a rule, or where the rule includes what
     /// was sold: nothing was.
-    pub fn worth(
-        &self,
-        backend: &BackendId,
-        account: &str,
-        package: Option<&str>,
-        meter: Meter,
-        used: &Used,
-    ) -> Option<(Money, &str)> {
-        let price = self.of(backend, account, package, None, meter)?;
+    pub fn worth(&self, candidate: &Candidate<'_>, meter: Meter, used: &Used) -> Option<(Money, &str)> {
+        let price = self.of(candidate, meter)?;
         let Included::Fixed(size) = price.rule.included else { return None };
         let included = size.checked_add(price.rule.extra)?;
         let quantity = crate::pricing::quantity(&price.rule, used).ok()?;
@@ -127,31 +102,19 @@ impl Prices {
     }
 
     /// The rule for a meter of an account.
-    pub(super) fn of(
-        &self,
-        backend: &BackendId,
-        account: &str,
-        package: Option<&str>,
-        product: Option<&str>,
-        meter: Meter,
-    ) -> Option<&Arc<Price>> {
-        self.0.iter().find(|price| {
-            price.rule.meter == meter
-                && price.is_for(backend)
-                && price.account.is_match(account)
-                && price.package.is_match(package.unwrap_or_default())
-                && price.product.is_match(product.unwrap_or_default())
-        })
+    pub fn of(&self, candidate: &Candidate<'_>, meter: Meter) -> Option<&Arc<Price>> {
+        self.0.iter().find(|price| price.rule.meter == meter && price.selector.matches(candidate))
     }
 }
 
 impl Price {
-    /// Checks one section.
-    pub fn new(settings: &PriceSettings) -> Result<Price, SettingsError> {
-        let glob = |key: &str, pattern: &str| {
-            let glob = Glob::new(pattern).map(|glob| glob.compile_matcher());
-            glob.map_err(|error| SettingsError::new(key, error.to_string()))
-        };
+    /// Reads one section; an error names its key.
+    pub fn read(mut section: Section) -> Result<Price, SettingsError> {
+        let selector = Selector::take(&mut section)?;
+        Price::new(&section.read()?, selector)
+    }
+
+    fn new(settings: &PriceSettings, selector: Selector) -> Result<Price, SettingsError> {
         if settings.name.is_empty() || settings.name.len() > 255 {
             return Err(SettingsError::new("name", "expected a name of 1 to 255 characters"));
         }
@@ -162,24 +125,21 @@ impl Price {
             return Err(SettingsError::new("currency", problem));
         }
         let rule = rule(settings)?;
-        let words = Words::new(settings.description.as_deref(), &settings.per, rule.per)
+        let description = Description::new(settings.description.as_deref(), &settings.per, rule.per)
             .map_err(|problem| SettingsError::new("description", problem))?;
         Ok(Price {
             name: settings.name.clone(),
             currency: settings.currency.clone(),
-            hash: hash(settings, &rule, &words),
-            words,
+            hash: hash(&selector, &settings.currency, &rule, &description),
+            description,
             rule,
-            backend: glob("backend", &settings.backend)?,
-            account: glob("account", &settings.account)?,
-            package: glob("package", &settings.package)?,
-            product: glob("product", &settings.product)?,
+            selector,
         })
     }
 
     /// Whether it is for accounts of this backend.
     pub fn is_for(&self, backend: &BackendId) -> bool {
-        self.backend.is_match(backend.as_str())
+        self.selector.is_for(backend)
     }
 }
 
@@ -263,11 +223,11 @@ fn decimal(key: &str, value: &toml::Value) -> Result<Decimal, SettingsError> {
 }
 
 /// Everything that decides who is billed what, and what he reads.
-fn hash(settings: &PriceSettings, rule: &Rule, words: &Words) -> String {
-    let PriceSettings { backend, account, package, product, currency, .. } = settings;
+fn hash(selector: &Selector, currency: &str, rule: &Rule, description: &Description) -> String {
+    let [backend, account, package, product] = selector.patterns();
     let meaning = format!(
         "1\n{backend:?}\n{account:?}\n{package:?}\n{product:?}\n{currency:?}\n{:?}\n{}\n{:?}\n{:?}\n{}\n{}\n{}\n{:?}\n{}\n{}\n{:?}",
-        words.template(),
+        description.template(),
         rule.meter,
         rule.of,
         rule.included,
@@ -285,14 +245,13 @@ fn hash(settings: &PriceSettings, rule: &Rule, words: &Words) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Section;
 
     const RIGHT: &str = "name = 'out'\nmeter = 'traffic_out'\nincluded = '100 GiB'\nper = '1 GiB'\n\
         price = '0.02'\ncurrency = 'EUR'\n";
 
     fn read(text: &str) -> Result<Price, SettingsError> {
         let section = Section::new(text.parse().expect("toml"), std::path::Path::new("."));
-        Price::new(&section.read::<PriceSettings>()?)
+        Price::read(section)
     }
 
     #[test]
