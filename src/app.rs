@@ -5,6 +5,7 @@ mod page;
 mod polls;
 mod server;
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::dispatcher::Dispatcher;
 use crate::domain::BackendId;
 use crate::exposition::{self, Exposition};
 use crate::settings::Period;
+use crate::standing::Stamp;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::upkeep::{self, Upkeep};
@@ -34,8 +36,14 @@ use crate::usage_api::{Recalculation, UsageApi};
 /// A stop takes no longer than this.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 
-/// Switches that ended are shown this often: thousands may end together.
-const SHOW_ACTS_EVERY: Duration = Duration::from_secs(1);
+/// What was committed is shown this often: thousands of switches may end together.
+const SHOW_EVERY: Duration = Duration::from_secs(1);
+
+/// Other processes commit, too: the database is looked at for that this often.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+
+/// What WHMCS cannot be told any more is counted this often.
+const COUNT_UNTOLD_EVERY: Duration = Duration::from_secs(600);
 
 /// Why the daemon could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +82,8 @@ pub struct App {
     recalculate: mpsc::UnboundedReceiver<Recalculation>,
     poll_asked: mpsc::UnboundedReceiver<BackendId>,
     polls: Polls,
+    /// What of each backend the page shows.
+    shown: HashMap<BackendId, Stamp>,
     upkeep: Upkeep,
 }
 
@@ -119,6 +129,7 @@ impl App {
             recalculate,
             poll_asked,
             polls: Polls::default(),
+            shown: HashMap::new(),
             upkeep,
         };
         let serve = config.http.clone();
@@ -203,7 +214,10 @@ impl App {
         let mut int = signal(SignalKind::interrupt())?;
         let mut hup = signal(SignalKind::hangup())?;
         let mut upkeep = tokio::time::interval(upkeep::EVERY);
-        let mut acted = tokio::time::interval(SHOW_ACTS_EVERY);
+        let mut show = tokio::time::interval(SHOW_EVERY);
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        let mut untold = tokio::time::interval(COUNT_UNTOLD_EVERY);
+        let mut moves = self.store.moves();
         loop {
             tokio::select! {
                 _ = term.recv() => return Ok(()),
@@ -213,7 +227,14 @@ impl App {
                     self.dispatcher.wake();
                     self.show(&report).await;
                 }
-                _ = acted.tick() => self.show_acts().await,
+                _ = show.tick() => {
+                    if moves.has_changed().unwrap_or(false) {
+                        moves.mark_unchanged();
+                        self.show_moved().await;
+                    }
+                }
+                _ = look.tick() => self.show_moved().await,
+                _ = untold.tick() => self.show_untold().await,
                 Some(asked) = self.recalculate.recv() => {
                     self.collector.poll_soon(asked.backend.as_str(), Some(asked.account));
                 }

@@ -10,6 +10,7 @@ pub mod ownership;
 pub mod pricing;
 pub mod quota;
 pub mod standing;
+pub mod told;
 
 // The stairwell: tools for every floor above the ground.
 pub mod clock;

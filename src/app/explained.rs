@@ -1,6 +1,8 @@
 //! Why a number is what it is, what WHMCS was told of it and what items were made of it: put together here,
 //! because the rooms that know do not know each other.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -8,8 +10,8 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::console::{Explain, Explanation, explain};
-use crate::domain::{AccountKey, BillingZone, Meter, Month};
-use crate::store::{InvoiceLine, Store, StoreError};
+use crate::domain::{AccountKey, BillingZone, Meter, Month, Owner};
+use crate::store::{InvoiceLine, Store, StoreError, UsageQuery};
 use crate::usage_api::{ToldLine, told_lines};
 
 /// The whole answer.
@@ -76,7 +78,14 @@ pub(crate) async fn explained(
     zone: BillingZone,
 ) -> Result<Explained, StoreError> {
     let story = explain(store, key, meter, month, zone).await?;
-    let told = told_lines(store, key, meter, month, running, zone).await?;
+    let (backend, account) = (Some(key.backend.clone()), Some(key.name.clone()));
+    let query = UsageQuery { backend, account, meter: Some(meter), owner: None };
+    let owned = store.months(&query, month, month).await?;
+    let owners: BTreeSet<&Owner> = owned.iter().map(|owned| &owned.owner).collect();
+    let mut told = Vec::new();
+    for owner in owners.into_iter().filter(|owner| **owner != Owner::Nobody) {
+        told.extend(told_lines(store, owner, meter, month, running, zone).await?);
+    }
     let lines = store.invoice_lines_of(key, meter, month.period()).await?;
     Ok(Explained { story, told, billed: lines.iter().map(BilledLine::of).collect() })
 }

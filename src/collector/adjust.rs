@@ -5,7 +5,9 @@ use super::Collector;
 use super::poll::Heartbeat;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{BillingPeriod, Bytes, Seconds};
-use crate::metering::{Acceptance, Adjustment, CannotAdjust, Correction, NothingHeldBack, accept, adjust};
+use crate::metering::{
+    Acceptance, Adjustment, Book, CannotAdjust, Correction, NothingHeldBack, accept, adjust, adjusted_holding,
+};
 use crate::store::{Lease, Loaded, StoreError, UsageQuery};
 
 /// How long a correction may hold the lease.
@@ -39,8 +41,8 @@ impl Collector {
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
         self.correct(metered, async |lease, loaded| {
-            let (before, after) = self.day_of(metered, adjustment).await?;
-            let settled = adjust(&loaded.book, adjustment, self.clock.now())?;
+            let settled = adjust(&loaded.book, adjustment, self.clock.now(), self.rules.zone)?;
+            let (before, after) = self.day_of(metered, &loaded.book, adjustment).await?;
             let correction = Correction::Adjusted(adjustment.clone());
             self.store.commit_correction(lease, loaded, &correction, settled, self.clock.now()).await?;
             Ok((before, after))
@@ -67,12 +69,16 @@ impl Collector {
     async fn day_of(
         &self,
         metered: &ConfiguredPanel,
+        book: &Book,
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
+        let (_, no) = adjusted_holding(book, &adjustment.account, adjustment.day, self.rules.zone)?;
+        let (_, holding) = book.holding(no).ok_or(CannotAdjust::Unknown)?;
         let query = UsageQuery {
             backend: Some(metered.id.clone()),
             account: Some(adjustment.account.clone()),
             meter: Some(adjustment.meter),
+            owner: Some(holding.parts[holding.part_of(adjustment.day)].owner.clone()),
         };
         let day = BillingPeriod::new(adjustment.day, adjustment.day.next());
         let days = self.store.days(&query, day.map_err(|_| CannotAdjust::OutOfRange)?).await?;

@@ -1,23 +1,28 @@
 //! What a poll puts before the judge: each account with its rules, its limits, and what is known of its use.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use litemap::LiteMap;
 
+use super::owners::Sold;
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Mapping, Meter, Nature, Policy,
-    Service, Timestamp,
+    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Meter, Nature, Policy, Seconds,
+    Service,
 };
-use crate::metering::{Book, LevelBelief, MonthToDate, Rules, Settled};
-use crate::quota::{Hold, Judged, SoldAs, Subject, Used, decide, in_force};
+use crate::metering::{Book, Life};
+use crate::quota::{Crossings, Decided, Hold, Judged, Recently, SoldAs, Subject, Used, decide, in_force};
 use crate::rules::Limits;
 use crate::selector::Candidate;
-use crate::store::{JudgedPoll, Loaded, MappedTo, ServiceList, Store, StoreError};
+use crate::standing::{MappedTo, Moment, SeriesStanding};
+use crate::store::{JudgedPoll, Loaded};
+
+/// The brake on limiting counts what a rule has limited within this time.
+const BRAKE_LOOKS_BACK: Seconds = Seconds::hours(24);
 
 /// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
 struct Looked<'a> {
     name: &'a AccountName,
+    life: &'a Life,
     package: Option<&'a str>,
     /// What the panel allows of each meter, in the order of [`Meter::ALL`].
     panel: [Limit; 4],
@@ -53,59 +58,57 @@ pub struct Docket<'a> {
     pub backend: &'a BackendId,
     /// What was believed and decided before.
     pub loaded: &'a Loaded,
-    /// When it was asked.
-    pub now: Timestamp,
-    /// What days and ages mean.
-    pub rules: &'a Rules,
+    /// What is believed now.
+    pub book: &'a Book,
+    /// When it was asked; what is older than a gap is not known.
+    pub moment: Moment,
     /// Whether this backend limits accounts by switching them off.
     pub by_suspending: bool,
     /// What WHMCS sells, where it has told us.
     pub sold: &'a Sold,
 }
 
-/// The services of a backend's WHMCS server, and those pinned to its accounts by hand.
-#[derive(Clone, Debug, Default)]
-pub struct Sold {
-    /// The server's services; `None` until WHMCS has told them.
-    pub list: Option<Arc<ServiceList>>,
-    /// Services by account, where an operator has said so.
-    pub pinned: HashMap<AccountName, i64>,
-}
-
-impl Sold {
-    /// What is known of a backend's services.
-    pub async fn of(store: &Store, backend: &BackendId, server: Option<i64>) -> Result<Sold, StoreError> {
-        let Some(server) = server else { return Ok(Sold::default()) };
-        let list = store.services(server).await?;
-        let pinned = match &list {
-            Some(_) => store.pinned_services(backend).await?,
-            None => HashMap::new(),
-        };
-        Ok(Sold { list, pinned })
-    }
-
-    /// The service of an account; `None` until WHMCS has told its services.
-    pub fn find(&self, name: &AccountName) -> Option<(Mapping, Option<&Service>)> {
-        Some(self.list.as_ref()?.services.find(name, self.pinned.get(name).copied()))
-    }
-
-    fn service(&self, name: &AccountName) -> Option<&Service> {
-        self.find(name)?.1
-    }
-}
-
 impl<'a> Docket<'a> {
     /// What a poll means for limits.
-    pub fn judge(&self, harvest: &Harvest, settled: &Settled) -> JudgedPoll<'static> {
-        let names = harvest.accounts().keys();
-        let mapped = names.filter_map(|name| Some((name.clone(), MappedTo::of(self.sold.find(name)?))));
-        let mapped = mapped.collect();
+    pub fn judge(&self, harvest: &Harvest, mapped: HashMap<AccountName, MappedTo>) -> JudgedPoll<'static> {
         let mut limits = HashMap::with_capacity(harvest.accounts().len());
-        let subjects = self.polled(harvest, settled, &mut limits);
-        // Whoever is not in the book yet is in the harvest.
-        let accounts = self.loaded.present().count().max(harvest.accounts().len());
-        let decided = decide(subjects, accounts, self.now);
+        let subjects = self.polled(harvest, &mut limits);
+        let decided = decide(subjects, self.accounts(), &self.recently(), self.moment.now);
         JudgedPoll { limits, mapped, decided, channels: &[] }
+    }
+
+    /// What would be decided of every account as it stands, without asking anybody.
+    pub fn plan(&self) -> Decided {
+        decide(self.standing(), self.accounts(), &self.recently(), self.moment.now)
+    }
+
+    /// How many accounts the backend has.
+    fn accounts(&self) -> usize {
+        let newest = self.book.names.values().filter_map(|no| self.book.lives.get(no));
+        newest.filter(|life| life.ended.is_none()).count()
+    }
+
+    /// How many accounts each rule has limited of late.
+    fn recently(&self) -> Recently {
+        let mut recently = Recently::new();
+        for (name, _) in self.loaded.holds.iter().filter(|(_, hold)| hold.wanted == Policy::Limited) {
+            let Some(life) = self.book.life(name) else { continue };
+            let Some(crossings) = self.loaded.crossings.get(&life.holding().no) else { continue };
+            let facts = self.loaded.facts(name);
+            let looked = self.looked(name, life, facts.and_then(|facts| facts.package.as_deref()), |_| Limit::Unknown);
+            let candidate = looked.candidate(self.backend);
+            let rules = Meter::ALL.into_iter().filter_map(|meter| Some((meter, self.limits.of(&candidate, meter)?)));
+            for (meter, (number, rule)) in rules {
+                let limited = crossings.iter().any(|((of, threshold), crossing)| {
+                    let began = crossing.since.is_some_and(|at| self.moment.now.since(at) <= BRAKE_LOOKS_BACK);
+                    *of == meter && began && rule.limits_at(*threshold)
+                });
+                if limited {
+                    *recently.entry(number).or_default() += 1;
+                }
+            }
+        }
+        recently
     }
 
     /// The accounts a poll has looked at, with what is known of them after it; notes the limits in force of
@@ -113,49 +116,47 @@ impl<'a> Docket<'a> {
     fn polled<'h>(
         &'h self,
         harvest: &'h Harvest,
-        settled: &'h Settled,
         limits: &'h mut HashMap<AccountName, LiteMap<Meter, Limit>>,
     ) -> impl Iterator<Item = Subject<'a>> + 'h {
         harvest.accounts().iter().filter_map(move |(name, harvested)| {
             let facts = &harvested.facts;
+            let life = self.book.life(name)?;
             let known = self.loaded.facts(name);
-            let looked = Looked {
-                name,
-                package: facts.package.as_deref().or(known.and_then(|known| known.package.as_deref())),
-                // As it said this time: a limit that it did not tell is unknown.
-                panel: Meter::ALL.map(|meter| facts.limit(meter)),
-                service: self.sold.service(name),
-            };
+            let package = facts.package.as_deref().or(known.and_then(|known| known.package.as_deref()));
+            // As the panel said this time: a limit that it did not tell is unknown.
+            let looked = self.looked(name, life, package, |meter| facts.limit(meter));
             let judged = self.judged(&looked);
             limits.insert(name.clone(), known_limits(&judged));
             let suspended = facts.suspended.or(known.and_then(|known| known.suspended));
             let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
-            let used = |meter| {
-                is_read(harvested, meter)
-                    .then(|| self.used(Belief::after(self.loaded, settled, name, meter)?, meter))?
-            };
+            let used = |meter| is_read(harvested, meter).then(|| self.used(life, meter))?;
             // An account that could not be looked at shows nothing, which is not "neither policy".
             let shown = if unread { Some(self.hold(name).wanted) } else { facts.policy };
             self.subject(&looked, judged, suspended == Some(true), shown, used)
         })
     }
 
-    /// Every account as it stands, without asking anybody: what `plan` looks at.
-    pub fn standing(&self) -> impl Iterator<Item = Subject<'a>> {
-        self.loaded.present().filter_map(move |(name, standing)| {
-            let looked = Looked {
-                name,
-                package: standing.package.as_deref(),
-                panel: Meter::ALL.map(|meter| standing.panel_limit(meter)),
-                service: self.sold.service(name),
-            };
+    /// Every account as it stands.
+    fn standing(&self) -> impl Iterator<Item = Subject<'a>> {
+        self.loaded.present().filter_map(move |(name, life, standing)| {
+            let looked =
+                self.looked(name, life, standing.package.as_deref(), |meter| standing.panel_limit(meter));
             let judged = self.judged(&looked);
             let fresh = standing.trouble.is_none();
-            let used =
-                |meter| fresh.then(|| self.used(Belief::before(&self.loaded.book, name, meter)?, meter))?;
+            let used = |meter| fresh.then(|| self.used(life, meter))?;
             let shown = standing.policy.or(Some(self.hold(name).wanted));
             self.subject(&looked, judged, standing.suspended == Some(true), shown, used)
         })
+    }
+
+    fn looked<'l>(
+        &'l self,
+        name: &'l AccountName,
+        life: &'l Life,
+        package: Option<&'l str>,
+        panel: impl Fn(Meter) -> Limit,
+    ) -> Looked<'l> {
+        Looked { name, life, package, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
     }
 
     fn hold(&self, name: &AccountName) -> Hold {
@@ -181,7 +182,8 @@ impl<'a> Docket<'a> {
         shown: Option<Policy>,
         used: impl Fn(Meter) -> Option<Used>,
     ) -> Option<Subject<'a>> {
-        let crossings = self.loaded.crossings.get(looked.name);
+        let holding = looked.life.holding().no;
+        let crossings: Option<&Crossings> = self.loaded.crossings.get(&holding);
         let hold = self.hold(looked.name);
         let is_crossed =
             |meter| crossings.is_some_and(|all| all.keys().any(|(crossed, _)| *crossed == meter));
@@ -199,6 +201,7 @@ impl<'a> Docket<'a> {
         let ours = self.by_suspending && hold.wanted == Policy::Limited;
         Some(Subject {
             account: AccountKey { backend: self.backend.clone(), name: looked.name.clone() },
+            holding,
             suspended: suspended && !ours,
             shown,
             sold: looked.sold_as(),
@@ -209,20 +212,18 @@ impl<'a> Docket<'a> {
     }
 
     /// What is known of the use of a meter; `None` where it is too old.
-    fn used(&self, belief: Belief, meter: Meter) -> Option<Used> {
-        let fresh = |at: Timestamp| self.now.since(at) <= self.rules.max_gap;
-        belief.at.filter(|at| fresh(*at))?;
+    fn used(&self, life: &Life, meter: Meter) -> Option<Used> {
+        let month = life.holding().parts.last().and_then(|part| part.months.get(&meter).copied());
+        let series = SeriesStanding::of(meter, life.series.get(&meter)?, month)?;
         match meter.nature() {
             Nature::Level => {
-                let LevelBelief { level, .. } = belief.level?;
+                let level = series.known(&self.moment).ok()?;
                 Some(Used { certain: level, told: level, month: None })
             }
             Nature::Flow => {
-                let running = self.rules.zone.day_of(self.now).month();
-                // Read last before the month began: of the running one nothing is known.
-                let month = belief.month.filter(|month| month.month == running)?;
+                let month = series.running(&self.moment).ok()?;
                 let certain = month.amount.checked_sub(month.estimated).unwrap_or(Bytes::ZERO);
-                Some(Used { certain, told: month.amount, month: Some(running) })
+                Some(Used { certain, told: month.amount, month: Some(month.month) })
             }
         }
     }
@@ -232,33 +233,6 @@ impl<'a> Docket<'a> {
 fn is_read(harvested: &Harvested, meter: Meter) -> bool {
     let read = harvested.readings.iter().any(|(of, _)| *of == meter);
     read && !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter))
-}
-
-/// What is believed of one series.
-#[derive(Clone, Copy)]
-struct Belief {
-    at: Option<Timestamp>,
-    level: Option<LevelBelief>,
-    month: Option<MonthToDate>,
-}
-
-impl Belief {
-    fn before(book: &Book, name: &AccountName, meter: Meter) -> Option<Belief> {
-        let series = book.accounts.get(name)?.get(&meter)?;
-        Some(Belief { at: series.at, level: series.level, month: series.month })
-    }
-
-    fn after(loaded: &Loaded, settled: &Settled, name: &AccountName, meter: Meter) -> Option<Belief> {
-        let changed =
-            settled.changes.binary_search_by(|change| (&change.account, change.meter).cmp(&(name, meter)));
-        match changed {
-            Ok(found) => {
-                let change = &settled.changes[found];
-                Some(Belief { at: change.at, level: change.level, month: change.month })
-            }
-            Err(_) => Belief::before(&loaded.book, name, meter),
-        }
-    }
 }
 
 /// The limits in force that are known.

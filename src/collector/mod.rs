@@ -5,6 +5,7 @@
 
 mod adjust;
 mod docket;
+mod owners;
 mod poll;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,8 @@ use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 pub use adjust::AdjustError;
-pub use docket::{Docket, Sold};
+pub use docket::Docket;
+pub use owners::Sold;
 
 use crate::backends::{BackendError, ConfiguredPanel};
 use crate::clock::Clock;

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::docket::{Docket, Sold};
+use super::docket::Docket;
+use super::owners::{Sold, Titles};
 use super::{Collector, LastTime, PollError, PollReport};
 use crate::backends::{Ask, BackendError, ConfiguredPanel, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
-use crate::metering::{Noted, Rules, settle};
+use crate::metering::{Noted, Rules, look, settle_looked};
+use crate::standing::Moment;
 use crate::store::{JudgedPoll, Lease, Loaded, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
 
@@ -45,7 +47,11 @@ impl Collector {
     /// Polls a backend that is due, unless it is being polled already or wants to be left alone.
     pub(super) async fn poll_due(&self, metered: &ConfiguredPanel) -> Option<PollReport> {
         let last = self.last(&metered.id);
-        let mut last = last.try_lock().ok()?;
+        let Ok(mut last) = last.try_lock() else {
+            // It may be one account only that is read, or a correction: everybody is still to be asked.
+            self.due_soon(metered);
+            return None;
+        };
         if last.not_before.is_some_and(|time| self.clock.now() < time) {
             return None;
         }
@@ -112,7 +118,8 @@ impl Collector {
             Err(error) => {
                 last.loaded = Some(loaded);
                 self.note_refusal(last, &error, now);
-                if reach != Reach::History {
+                // That one account could not be asked for says nothing of the others.
+                if reach == Reach::Everybody {
                     self.store.record_failure(lease, now, error.reason(), &error.to_string()).await?;
                 }
                 return Err(PollError::Panel(error));
@@ -121,36 +128,54 @@ impl Collector {
         (last.refusals, last.not_before) = (0, None);
         report.count(&harvest);
         let rules = Rules { max_rate: metered.max_rate, ..self.rules };
+        let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
+        let today = rules.zone.day_of(now);
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
+        let asked = Arc::clone(&sold);
+        let (harvest, loaded, mut settled, mut after, titles) = aside(move || {
+            let changing = match reach {
+                Reach::History => HashSet::new(),
+                Reach::Everybody | Reach::Some => asked.changing(&loaded.book, &harvest, today),
+            };
+            let look = look(&loaded.book, &harvest, now, &changing);
+            let settled = settle_looked(&loaded.book, &harvest, look, now, &rules);
+            let after = loaded.book.after(&settled);
+            let titles = match reach {
+                Reach::History => Titles::default(),
+                Reach::Everybody | Reach::Some => asked.titles(&after, &harvest, reach, today, rules.zone),
+            };
+            (harvest, loaded, settled, after, titles)
+        })
+        .await?;
+        settled.owners = self.store.owner_changes(&loaded, &settled, &after, &titles.intents, now).await?;
+        settled.owners.iter().for_each(|change| after.apply_owner(change.clone()));
         let (limits, channels) = self.limits();
-        let sold = Sold::of(&self.store, &metered.id, metered.whmcs_server).await?;
         let (backend, by_suspending) = (metered.id.clone(), metered.backend.limits_by_suspending());
-        let (harvest, mut loaded, settled, mut judged) = tokio::task::spawn_blocking(move || {
-            let settled = settle(&loaded.book, &harvest, now, &rules);
+        let (harvest, mut loaded, after, mut judged) = aside(move || {
             let docket = Docket {
                 limits: &limits,
                 backend: &backend,
                 loaded: &loaded,
-                now,
-                rules: &rules,
+                book: &after,
+                moment: Moment::new(now, rules.zone, rules.max_gap),
                 by_suspending,
                 sold: &sold,
             };
             let judged = match reach {
                 Reach::History => JudgedPoll::default(),
-                Reach::Everybody | Reach::Some => docket.judge(&harvest, &settled),
+                Reach::Everybody | Reach::Some => docket.judge(&harvest, titles.mapped),
             };
-            (harvest, loaded, settled, judged)
+            (harvest, loaded, after, judged)
         })
-        .await
-        .map_err(|error| PollError::Panel(crashed(&error)))?;
+        .await?;
         judged.channels = &channels;
         report.noted = settled.notes.len();
         self.tell_notes(metered, &settled.notes);
         if reach == Reach::Everybody {
             self.tell_held(metered, &judged.decided.held);
         }
-        let poll = Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, reach, judged };
+        let poll =
+            Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, after, reach, judged };
         // A book that was not committed may not be believed: it is loaded again next time.
         report.day_points_changed = self.store.commit(lease, &mut loaded, poll).await?.day_points;
         last.loaded = Some(loaded);
@@ -302,6 +327,11 @@ impl Wish {
         let ask = Ask { now, since: loaded.unread_since(now), only, limited };
         (Question::Now(ask), reach)
     }
+}
+
+/// Does work on a thread that nobody waits on.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PollError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| PollError::Panel(crashed(&error)))
 }
 
 fn crashed(error: &tokio::task::JoinError) -> BackendError {

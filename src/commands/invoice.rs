@@ -29,7 +29,7 @@ pub(super) struct Invoice {
     /// [[price]] has to be looked at this way once before it may bill
     #[arg(long, value_name = "FILE")]
     dry_run: Option<PathBuf>,
-    /// This backend only
+    /// Services with an account on this backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
     /// Bills also what usage has grown since it was billed

@@ -27,7 +27,7 @@ impl Prune {
         if self.json {
             return print_json(&json!({ "day_points": pruned.day_points, "journal_entries": entries }));
         }
-        print(format!("{} day points folded into their months", pruned.day_points));
+        print(format!("{} day points taken away; their months have them in their sums", pruned.day_points));
         print(format!("{entries} journal entries folded into sums of their months"));
         Ok(())
     }

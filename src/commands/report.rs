@@ -5,7 +5,8 @@ use clap::{Args, ValueEnum};
 use super::poll::chosen;
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::console::{Finding, Moment, What, as_csv, findings, sides};
+use crate::console::{Finding, What, as_csv, findings, sides};
+use crate::standing::Moment;
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
@@ -37,13 +38,16 @@ impl Report {
         let whats = What::named(&self.what).map_err(|error| Failure::Misused(format!("--what {error}")))?;
         let (config, clock, store) = self.config.store().await?;
         let now = clock.now();
-        let moment = Moment { now, zone: config.zone, max_age: config.max_age() };
+        let moment = Moment::new(now, config.zone, config.max_age());
         let all = config.panels;
         let of = match &self.backend {
             Some(name) => chosen(&all, Some(name))?.first().map(|metered| metered.id.clone()),
             None => None,
         };
-        let sides = sides(&store, &all, of.as_ref()).await?;
+        let mut sides = sides(&store, &all, of.as_ref()).await?;
+        if whats.contains(&What::Untold) {
+            sides = sides.with_told(&store, &moment).await?;
+        }
         let found = findings(&sides, &whats, of.as_ref(), &moment, &config.prices);
         store.close().await;
         match if self.json { Format::Json } else { self.format } {

@@ -16,7 +16,7 @@ mod place;
 mod report;
 mod sides;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
@@ -27,16 +27,17 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
-pub use findings::{COLUMNS, Finding, Moment, Tally, What, as_csv, findings};
+pub use findings::{COLUMNS, Finding, Tally, What, as_csv, findings};
 pub(crate) use grouped::grouped;
-pub use sides::{Side, sides};
+pub use sides::{Side, Sides, sides};
 
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{AccountKey, BackendId, BillingZone, Meter, Month, Seconds};
 use crate::problem::Problem;
 use crate::rules::Prices;
-use crate::store::{Standing, Store, StoreError};
+use crate::standing::{Moment, Standing};
+use crate::store::{Store, StoreError};
 
 /// Explains numbers over HTTP. A trait, because an explanation is put together of what this room, the room that
 /// tells WHMCS and the invoices know, and only the roof knows all three.
@@ -127,6 +128,16 @@ impl Console {
         Ok(counted.unwrap_or_default())
     }
 
+    /// What services used, up to now and in the month before, and WHMCS cannot be told any more: how many services,
+    /// and bytes by meter.
+    pub async fn untold(&self) -> Result<(usize, BTreeMap<Meter, i64>), StoreError> {
+        let moment = self.moment();
+        let sides = sides(&self.store, &self.panels(), None).await?.with_told(&self.store, &moment).await?;
+        let counted =
+            tokio::task::spawn_blocking(move || findings::untold_sums(&sides, &moment)).await;
+        Ok(counted.unwrap_or_default())
+    }
+
     fn setup(&self) -> Setup {
         self.setup.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -136,7 +147,7 @@ impl Console {
     }
 
     fn moment(&self) -> Moment {
-        Moment { now: self.clock.now(), zone: self.zone, max_age: self.setup().max_age }
+        Moment::new(self.clock.now(), self.zone, self.setup().max_age)
     }
 
     /// Every backend that was ever polled, in the order of names, as it stands.

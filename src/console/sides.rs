@@ -1,11 +1,24 @@
 //! Both sides of every panel: who is on it as it stands, and what WHMCS sells on its server.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::backends::ConfiguredPanel;
-use crate::domain::{AccountName, BackendId, Mapping, Service};
-use crate::store::{AccountStanding, BackendState, ServiceList, Standing, Store, StoreError};
+use crate::domain::{AccountName, BackendId, Month, Owner, Service};
+use crate::standing::{AccountStanding, Moment, Standing};
+use crate::store::{BackendState, ServiceList, Store, StoreError};
+use crate::told::ClosedMonth;
+
+/// Every backend with both its sides, and what WHMCS was told of them.
+#[derive(Default)]
+pub struct Sides {
+    /// The backends, in the order of names.
+    pub panels: Vec<Side>,
+    /// What WHMCS sells, server by server.
+    pub lists: BTreeMap<i64, Arc<ServiceList>>,
+    /// What WHMCS was told of months, where that was asked for: the one before, and the running one.
+    pub told: Vec<(Month, Arc<ClosedMonth>)>,
+}
 
 /// One configured backend with both its sides.
 pub struct Side {
@@ -17,8 +30,6 @@ pub struct Side {
     pub standing: Option<Arc<Standing>>,
     /// What WHMCS sells on its server; `None` until it has told.
     pub list: Option<Arc<ServiceList>>,
-    /// Services by account, where an operator has said so.
-    pub pinned: HashMap<AccountName, i64>,
 }
 
 /// Loads every backend, or one and those of its server: only all panels of a server tell which of its
@@ -27,31 +38,55 @@ pub async fn sides(
     store: &Store,
     panels: &[Arc<ConfiguredPanel>],
     of: Option<&BackendId>,
-) -> Result<Vec<Side>, StoreError> {
+) -> Result<Sides, StoreError> {
     let server = panels.iter().find(|one| Some(&one.id) == of).and_then(|one| one.whmcs_server);
     let beside = |one: &ConfiguredPanel| server.is_some() && one.whmcs_server == server;
     let wanted = panels.iter().filter(|one| of.is_none_or(|of| one.id == *of || beside(one)));
     let mut states: HashMap<BackendId, BackendState> =
         store.backends().await?.into_iter().map(|state| (state.backend.clone(), state)).collect();
-    let mut sides = Vec::new();
+    let lists = store.service_lists().await?;
+    let mut sides = Sides { lists, ..Sides::default() };
     for panel in wanted {
         let state = states.remove(&panel.id);
         let standing = match &state {
             Some(state) => Some(store.standing(state).await?),
             None => None,
         };
-        let list = match panel.whmcs_server {
-            Some(server) => store.services(server).await?,
-            None => None,
-        };
-        let pinned = match &list {
-            Some(_) => store.pinned_services(&panel.id).await?,
-            None => HashMap::new(),
-        };
-        sides.push(Side { panel: Arc::clone(panel), state, standing, list, pinned });
+        let list = panel.whmcs_server.and_then(|server| sides.lists.get(&server).cloned());
+        sides.panels.push(Side { panel: Arc::clone(panel), state, standing, list });
     }
-    sides.sort_by(|one, other| one.panel.id.cmp(&other.panel.id));
+    sides.panels.sort_by(|one, other| one.panel.id.cmp(&other.panel.id));
     Ok(sides)
+}
+
+impl Sides {
+    /// The same with what WHMCS was told of the month before and of the running one.
+    pub async fn with_told(mut self, store: &Store, moment: &Moment) -> Result<Sides, StoreError> {
+        for month in [moment.month.before(), moment.month] {
+            self.told.push((month, Arc::new(store.read_closed(month).await?)));
+        }
+        Ok(self)
+    }
+
+    /// A service, whichever server sells or sold it, and that server.
+    pub fn service(&self, id: i64) -> Option<(i64, &Service)> {
+        self.lists.iter().find_map(|(server, list)| {
+            let service = list.services.by_id(id).or_else(|| list.former.get(&id))?;
+            Some((*server, service))
+        })
+    }
+
+    /// Whoever WHMCS asks for as long as there is anything to tell: its living services, those they stand for,
+    /// and the names on servers whose services it has not told.
+    pub fn asked(&self) -> HashSet<Owner> {
+        let services = self.lists.values().flat_map(|list| list.services.iter());
+        let living = services.filter(|service| service.is_live());
+        let ids = living.flat_map(|service| [Some(service.id), service.companion_of()]);
+        let mut asked: HashSet<Owner> = ids.flatten().map(Owner::Service).collect();
+        let names = self.panels.iter().flat_map(Side::accounts).map(|(_, account)| &account.owner);
+        asked.extend(names.filter(|owner| matches!(owner, Owner::Name { .. })).cloned());
+        asked
+    }
 }
 
 /// The backends that answer for a WHMCS server, server by server.
@@ -82,12 +117,11 @@ impl Side {
         self.accounts().filter(|(_, account)| account.gone_at.is_none())
     }
 
-    /// The service an account belongs to by what WHMCS sells now; of one that is gone also by what it was
-    /// mapped to when it was last there.
-    pub fn find(&self, name: &AccountName, account: &AccountStanding) -> Option<(Mapping, Option<&Service>)> {
-        let before = || account.service().filter(|_| account.gone_at.is_some()).map(|service| service.id);
-        let by_id = self.pinned.get(name).copied().or_else(before);
-        Some(self.list.as_ref()?.services.find(name, by_id))
+    /// The service that pays for an account, also one that is sold no more.
+    pub fn service(&self, account: &AccountStanding) -> Option<&Service> {
+        let list = self.list.as_ref()?;
+        let id = account.owner.service()?;
+        list.services.by_id(id).or_else(|| list.former.get(&id))
     }
 
     /// Why nothing can be said of its accounts' services.

@@ -7,8 +7,8 @@ mod deliver;
 mod lanes;
 mod switch;
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -57,7 +57,6 @@ struct Inner {
     desk: RwLock<Arc<Desk>>,
     lanes: Lanes,
     wake: Notify,
-    acted: Mutex<HashSet<BackendId>>,
 }
 
 impl Dispatcher {
@@ -70,7 +69,6 @@ impl Dispatcher {
             desk: RwLock::default(),
             lanes: Lanes::default(),
             wake: Notify::new(),
-            acted: Mutex::default(),
         };
         Dispatcher { inner: Arc::new(inner) }
     }
@@ -85,11 +83,6 @@ impl Dispatcher {
     /// Says that something was put into the outbox.
     pub fn wake(&self) {
         self.inner.wake.notify_one();
-    }
-
-    /// The backends of which switches have ended since this was last asked.
-    pub fn take_acted(&self) -> HashSet<BackendId> {
-        std::mem::take(&mut self.inner.acted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Delivers until the future is dropped. What is under way then is tried again by whoever comes next.

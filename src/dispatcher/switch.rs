@@ -79,7 +79,6 @@ impl Dispatcher {
             return Ok(false);
         }
         let (backend, account) = (&entry.account.backend, &entry.account.name);
-        self.acted(backend);
         match &end {
             SwitchEnd::Took(answer) => {
                 self.inner.telemetry.delivery("policy", "delivered");
@@ -97,12 +96,6 @@ impl Dispatcher {
 
     pub(super) async fn give_up_switch(&self, entry: &Entry, why: &str) -> Result<bool, StoreError> {
         let concluded = self.inner.store.conclude(entry, &SwitchEnd::GaveUp(why.into()), self.now()).await?;
-        self.acted(&entry.account.backend);
         Ok(concluded == Concluded::Yes)
-    }
-
-    fn acted(&self, backend: &crate::domain::BackendId) {
-        let mut acted = self.inner.acted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        acted.insert(backend.clone());
     }
 }

@@ -1,9 +1,11 @@
 //! Bills usage beyond what is included as items on the customers' next invoices: drawn up from what is
-//! stored, compared with what was billed before, and created in WHMCS once and never twice.
+//! stored, compared with what was billed before, and created in WHMCS once and never twice. A line is a
+//! service's: the sum over everything that it owned in the period, on whatever backend.
 //!
 //! A rehearsal goes the same way up to the last step.
 
 mod draft;
+mod pieces;
 mod report;
 mod run;
 #[cfg(test)]
@@ -16,7 +18,7 @@ use crate::backends::ConfiguredPanel;
 use crate::domain::{BillingZone, Seconds};
 use crate::rules::{Limits, Prices};
 
-pub use draft::{Draft, Drawn, Owner, Verdict};
+pub use draft::{Draft, Drawn, Payer, Verdict};
 pub use report::{Report, Row, RowState};
 pub use run::{Invoicing, Order, RunError};
 

@@ -182,6 +182,13 @@ impl Effects {
 }
 
 impl Book {
+    /// What is believed once a poll's word is taken: a book of its own.
+    pub fn after(&self, settled: &Settled) -> Book {
+        let mut after = self.clone();
+        after.apply(settled.clone());
+        after
+    }
+
     /// Takes in what a poll settled: after this the book believes what the store has committed.
     pub fn apply(&mut self, settled: Settled) {
         for change in settled.lives {

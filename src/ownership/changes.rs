@@ -63,9 +63,11 @@ pub fn intent(
         }
         // Its backend was given to another server that has told nothing yet.
         (Ruling::ByName(name), Owner::Name { .. }) if name != current => Intent::Open(name.clone()),
-        // The services are told, and none has its name.
-        (Ruling::Contested { .. } | Ruling::Unclaimed, Owner::Name { server, .. }) if is_ours(server) => {
-            Intent::HandOver { from: current.clone(), to: Owner::Nobody }
+        // The services are told: it was the one with its name, were it sold no more, or else nobody's.
+        (Ruling::Contested { .. } | Ruling::Unclaimed, Owner::Name { server, name }) if is_ours(server) => {
+            let was = sold.services.and_then(|services| services.named(name));
+            let to = was.map_or(Owner::Nobody, |service| Owner::Service(service.id));
+            Intent::HandOver { from: current.clone(), to }
         }
         _ => Intent::Keep,
     }

@@ -99,6 +99,11 @@ impl Wording {
 }
 
 impl Rule {
+    /// Whether accounts are limited at this percentage.
+    pub fn limits_at(&self, threshold: u32) -> bool {
+        self.limit_at == Some(threshold)
+    }
+
     /// Every percentage at which something happens, each once, in order.
     pub(super) fn thresholds(&self) -> Vec<u32> {
         let mut all: Vec<u32> = self.notify_at.iter().copied().chain(self.limit_at).collect();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Limit, Meter, Month, Policy, Seconds, Timestamp,
+    AccountKey, AccountName, BackendId, Bytes, HoldingNo, Limit, Meter, Month, Policy, Seconds, Timestamp,
 };
 
 pub(super) fn up_to(size: u64) -> Limit {
@@ -23,6 +23,7 @@ pub(super) fn rule() -> Rule {
 
 /// One account whose state is carried from poll to poll.
 pub(super) struct Account {
+    pub holding: HoldingNo,
     pub crossings: Crossings,
     pub hold: Hold,
     pub now: i64,
@@ -37,6 +38,7 @@ pub(super) struct Account {
 impl Account {
     pub fn new(rule: Rule) -> Account {
         Account {
+            holding: HoldingNo::new(1),
             crossings: Crossings::new(),
             hold: Hold::default(),
             now: 1_000_000,
@@ -62,6 +64,7 @@ impl Account {
         };
         Subject {
             account,
+            holding: self.holding,
             suspended: self.suspended,
             shown: self.shown,
             sold: SoldAs::default(),
@@ -79,8 +82,10 @@ impl Account {
     /// One poll, a minute after the last one; the panel takes every switch at once.
     pub fn poll(&mut self, used: impl Into<Option<u64>>) -> Vec<String> {
         self.now += 60;
-        let verdict = decide(std::iter::once(self.subject(used.into())), 100, self.at()).verdicts.pop();
+        let subjects = std::iter::once(self.subject(used.into()));
+        let verdict = decide(subjects, 100, &Recently::new(), self.at()).verdicts.pop();
         let Some(verdict) = verdict else { return Vec::new() };
+        assert_eq!(verdict.holding, self.holding);
         (self.crossings, self.hold) = (verdict.crossings, verdict.hold);
         let mut said: Vec<String> = verdict.letters.iter().map(told).collect();
         if let Some(switch) = verdict.switch {
@@ -263,7 +268,7 @@ fn an_estimate_triggers_nothing_and_hides_nothing() {
         told: Bytes::new(1000).expect("valid"),
         month: None,
     });
-    assert_eq!(decide(std::iter::once(subject), 1, account.at()), Decided::default());
+    assert_eq!(decide(std::iter::once(subject), 1, &Recently::new(), account.at()), Decided::default());
 }
 
 #[test]
@@ -276,13 +281,52 @@ fn above_the_brake_nobody_is_limited_and_everybody_is_named() {
         subject
     };
     let now = Timestamp::new(1_000_000).expect("valid");
-    let decided = decide((0..10).map(subject), 100, now);
+    let decided = decide((0..10).map(subject), 100, &Recently::new(), now);
     assert_eq!((decided.held.len(), decided.verdicts.len()), (0, 10));
-    let decided = decide((0..11).map(subject), 100, now);
+    let decided = decide((0..11).map(subject), 100, &Recently::new(), now);
     assert_eq!(decided.held.len(), 11);
     assert!(decided.verdicts.iter().all(|verdict| verdict.switch.is_none() && verdict.letters.len() == 2));
     // One at a time is no broken panel.
-    assert_eq!(decide((0..1).map(subject), 3, now).held.len(), 0);
+    assert_eq!(decide((0..1).map(subject), 3, &Recently::new(), now).held.len(), 0);
+}
+
+#[test]
+fn the_brake_counts_what_a_rule_has_limited_of_late() {
+    let one = Account::new(Rule { brake: Brake::Count(20), ..rule() });
+    let subject = |number: usize| {
+        let mut subject = one.subject(Some(1000));
+        subject.account.name = AccountName::new(&format!("a{number:02}")).expect("valid");
+        subject
+    };
+    let now = Timestamp::new(1_000_000).expect("valid");
+    let held = |count: usize, recently: &[(usize, usize)]| {
+        decide((0..count).map(subject), 100, &recently.iter().copied().collect(), now).held.len()
+    };
+    assert_eq!(held(8, &[(0, 12)]), 0);
+    assert_eq!(held(9, &[(0, 12)]), 9);
+    // Twenty times one account is twenty accounts, and the next is one too many.
+    assert_eq!((held(1, &[(0, 19)]), held(1, &[(0, 20)])), (0, 1));
+    // What another rule has limited is the other rule's.
+    assert_eq!(held(9, &[(1, 12)]), 0);
+}
+
+#[test]
+fn another_holding_begins_with_no_crossing() {
+    let mut account = Account::new(rule());
+    account.poll(1000);
+    assert_eq!(account.hold.wanted, Policy::Limited);
+    // Somebody else has the account from now on: what was crossed ends unsaid, and the switch is taken back.
+    (account.holding, account.crossings) = (HoldingNo::new(2), Crossings::new());
+    assert_eq!(account.poll(3), ["standard #2"]);
+    assert!(account.crossings.is_empty());
+    // His first crossing is the first of its own, and no letter of his has the key of one told before.
+    assert_eq!(account.poll(850), ["notify 80/1"]);
+    let key = |holding| {
+        let account = Account { holding: HoldingNo::new(holding), ..Account::new(rule()) };
+        let subjects = std::iter::once(account.subject(Some(850)));
+        decide(subjects, 100, &Recently::new(), account.at()).verdicts[0].letters[0].key()
+    };
+    assert_ne!(key(1), key(2));
 }
 
 #[test]

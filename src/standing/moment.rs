@@ -20,6 +20,9 @@ pub struct Moment {
 }
 
 impl Moment {
+    /// Two clocks are two clocks: so far ahead of ours a measurement may seem to be.
+    pub const CLOCKS_DIFFER: Seconds = Seconds::new(60);
+
     /// The moment `now`.
     pub fn new(now: Timestamp, zone: BillingZone, max_age: Seconds) -> Moment {
         let month = zone.day_of(now).month();
@@ -28,9 +31,9 @@ impl Moment {
     }
 
     /// Whether something measured at `at` is a number of now. What is measured in the future is not: then one of
-    /// the clocks is wrong. A minute is two clocks being two clocks.
+    /// the clocks is wrong.
     pub fn is_fresh(&self, at: Timestamp) -> bool {
-        self.now.since(at) <= self.max_age && at.since(self.now) <= Seconds::new(60)
+        self.now.since(at) <= self.max_age && at.since(self.now) <= Moment::CLOCKS_DIFFER
     }
 
     /// The first instant at which something measured at `at` is too old.

@@ -161,6 +161,7 @@ impl Store {
             self.put_act(&mut tx, &act).await?;
         }
         tx.commit().await?;
+        self.publish(&entry.account.backend);
         Ok(Concluded::Yes)
     }
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::UsageApi;
-use super::amount::{Decimal, decimal};
+use crate::told::{Decimal, decimal};
 use super::state::unavailable;
-use super::tenants::Found;
+use super::tenants::Tenant;
 use crate::domain::Meter;
 use crate::problem::Problem;
-use crate::store::AccountStanding;
+use crate::standing::AccountStanding;
 
 /// For the pages that customers and staff see in WHMCS; what is not known is absent.
 #[derive(Debug, Default, Serialize)]
@@ -25,9 +25,9 @@ pub(super) struct Terms {
 }
 
 impl UsageApi {
-    /// The terms of the account a tenant is; none where several could be meant.
-    pub(super) async fn terms(&self, accounts: &[Found<'_>]) -> Result<Terms, Problem> {
-        let [found] = accounts else { return Ok(Terms::default()) };
+    /// The terms of the account a tenant has; none where it has several or none.
+    pub(super) async fn terms(&self, tenant: &Tenant<'_>) -> Result<Terms, Problem> {
+        let [found] = tenant.living.as_slice() else { return Ok(Terms::default()) };
         let state = self.store.policy(&found.key()).await.map_err(unavailable)?;
         let pinned = state.and_then(|state| state.hold.pinned(self.clock.now()));
         Ok(Terms {

@@ -17,7 +17,7 @@ pub(super) fn wrong_plans(sides: &[Side]) -> Vec<Finding<'_>> {
         for (name, account) in side.present() {
             let Some(panel) = account.storage_limit.to_door() else { continue };
             tells = true;
-            let Some((_, Some(service))) = side.find(name, account) else { continue };
+            let Some(service) = side.service(account) else { continue };
             let sold = service.limit(Meter::StorageUsed).to_door().filter(|_| service.is_live());
             let Some(sold) = sold.filter(|sold| *sold != panel) else { continue };
             let line = Finding {

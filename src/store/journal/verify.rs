@@ -91,7 +91,6 @@ struct Known {
 }
 
 /// What is stored of some holdings.
-#[derive(Default)]
 struct Stored {
     /// By part of each holding.
     months: BTreeMap<(HoldingNo, Meter, Month), BTreeMap<usize, MonthSum>>,
@@ -274,7 +273,8 @@ impl Store {
         kept_from: UsageDay,
     ) -> Result<Stored, StoreError> {
         let range = || [Cell::from(first), last.into()];
-        let mut stored = Stored { kept_from, ..Stored::default() };
+        let (months, days, owners) = (BTreeMap::new(), BTreeMap::new(), HashMap::new());
+        let mut stored = Stored { months, days, owners, kept_from };
         let columns = day_point::of(Nature::Flow).columns("d");
         let sql = format!("SELECT {columns} FROM day_point d WHERE d.holding >= ? AND d.holding <= ?");
         for row in rows(on, self.dialect, &sql, range()).await? {

@@ -1,6 +1,5 @@
 //! One poll, one transaction: beliefs, days, journal and the backend's version, or nothing at all.
 
-use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use litemap::LiteMap;
@@ -28,6 +27,8 @@ pub struct Poll<'a> {
     pub harvest: &'a Harvest,
     /// What it means.
     pub settled: Settled,
+    /// What is believed once all of it is: the book before, with what was settled.
+    pub after: Book,
     /// Whom it is about.
     pub reach: Reach,
     /// What it means for limits.
@@ -95,7 +96,8 @@ impl Store {
         drop(on);
         let harvest = Harvest::new();
         let judged = JudgedPoll::default();
-        let poll = Poll { at, kind: &kind, harvest: &harvest, settled, reach: Reach::History, judged };
+        let after = loaded.book.after(&settled);
+        let poll = Poll { at, kind: &kind, harvest: &harvest, settled, after, reach: Reach::History, judged };
         self.commit_with(lease, loaded, poll, Some(correction)).await
     }
 
@@ -106,25 +108,25 @@ impl Store {
         poll: Poll<'_>,
         correction: Option<&Correction>,
     ) -> Result<Committed, StoreError> {
-        let after = after(&loaded.book, &poll.settled);
-        let lives = changed_lives(loaded, &after, &poll);
+        let after = &poll.after;
+        let lives = changed_lives(loaded, after, &poll);
         let before = loaded.version;
         let verdicts = &poll.judged.decided.verdicts;
         let quiet = lives.is_empty() && poll.settled.is_quiet() && verdicts.is_empty();
         let version = if quiet { before } else { before + 1 };
         let body = trace_span!("journal").in_scope(|| {
-            body_of(poll.harvest, &poll.settled, &loaded.book, &after, poll.at, correction)
+            body_of(poll.harvest, &poll.settled, &loaded.book, after, poll.at, correction)
         })?;
 
         let mut tx = self.begin_write().await?;
         let last = self.claim_version(&mut tx, lease, before).await?;
-        self.put_lives(&mut tx, lease, loaded.ids, &after, &lives, version).await?;
+        self.put_lives(&mut tx, lease, loaded.ids, after, &lives, version).await?;
         self.put_holdings(&mut tx, loaded, &poll.settled).await?;
         self.put_beliefs(&mut tx, loaded.ids, &poll.settled, version).await?;
         let day_points = self.put_days(&mut tx, loaded, &poll.settled).await?;
         self.put_parts(&mut tx, loaded, &poll.settled).await?;
-        self.put_estimates(&mut tx, loaded.ids, poll.harvest, &after).await?;
-        self.put_verdicts(&mut tx, lease, loaded, &after, &poll).await?;
+        self.put_estimates(&mut tx, loaded.ids, poll.harvest, after).await?;
+        self.put_verdicts(&mut tx, lease, loaded, after, &poll).await?;
         let chain = match &body {
             Some(body) => {
                 let entry = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body);
@@ -153,11 +155,8 @@ impl Store {
         let days = poll.settled.changes.iter().flat_map(|change| change.days.keys());
         let months: BTreeSet<Month> = days.map(|(_, day)| day.month()).collect();
         let owners_changed = !poll.settled.owners.is_empty();
-        let changed = changed_names(&after, &lives, &poll.settled);
-        match after {
-            Cow::Owned(book) => loaded.book = book,
-            Cow::Borrowed(_) => loaded.book.apply(poll.settled),
-        }
+        let changed = changed_names(after, &lives, &poll.settled);
+        loaded.book = poll.after;
         loaded.facts.extend(lives);
         for verdict in poll.judged.decided.verdicts {
             loaded.crossings.insert(verdict.holding, verdict.crossings);
@@ -256,16 +255,6 @@ impl Store {
 
 fn lost(lease: &Lease) -> StoreError {
     StoreError::LostLease { backend: lease.backend.to_string() }
-}
-
-/// The book as a poll leaves it: a copy only where something became of lives or owners, which is rare.
-fn after<'b>(book: &'b Book, settled: &Settled) -> Cow<'b, Book> {
-    if settled.lives.is_empty() && settled.owners.is_empty() {
-        return Cow::Borrowed(book);
-    }
-    let mut after = book.clone();
-    after.apply(settled.clone());
-    Cow::Owned(after)
 }
 
 /// The accounts whose standing changes, in order.

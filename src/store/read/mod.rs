@@ -7,7 +7,7 @@ mod totals;
 mod usage;
 
 pub use pages::DayPages;
-pub use reported::{Closed, ClosedMonth, Payee, Reported, Said, Sums, Telling};
+pub use reported::{Reported, Said};
 pub(super) use reported::Memory;
 pub use standing::{BackendState, Failing};
 pub use totals::{By, CannotSum, Total};

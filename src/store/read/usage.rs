@@ -75,16 +75,21 @@ pub struct UsageQuery {
 impl Usage {
     /// Adds what came later: flows sum, of levels the later one stands.
     pub fn add(&mut self, meter: Meter, later: &Usage) -> Result<(), StoreError> {
+        let level = (meter.nature() == Nature::Level).then_some(later.amount);
+        self.join(later)?;
+        self.amount = level.unwrap_or(self.amount);
+        Ok(())
+    }
+
+    /// Adds what another account used at the same time: levels sum, too.
+    pub fn join(&mut self, other: &Usage) -> Result<(), StoreError> {
         let sum = |a: Bytes, b: Bytes| {
             a.checked_add(b).ok_or_else(|| StoreError::corrupt(format!("{a} + {b}"), "a byte count"))
         };
-        self.amount = match meter.nature() {
-            Nature::Flow => sum(self.amount, later.amount)?,
-            Nature::Level => later.amount,
-        };
-        self.estimated = sum(self.estimated, later.estimated)?;
-        self.held += later.held;
-        self.covered += later.covered;
+        self.amount = sum(self.amount, other.amount)?;
+        self.estimated = sum(self.estimated, other.estimated)?;
+        self.held += other.held;
+        self.covered += other.covered;
         Ok(())
     }
 }

@@ -41,11 +41,6 @@ impl Ids {
         [self.backend * ROOM, (self.backend + 1) * ROOM]
     }
 
-    /// The ids of the backend that an id belongs to.
-    pub fn of(id: i64) -> Ids {
-        Ids { backend: id / ROOM }
-    }
-
     pub fn life_no(id: i64) -> Result<LifeNo, StoreError> {
         number(id).map(LifeNo::new)
     }

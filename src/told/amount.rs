@@ -43,7 +43,9 @@ impl Default for Base {
 
 /// Digits after the point: as many as WHMCS keeps.
 const PLACES: usize = 5;
-pub(super) const SCALE: u64 = 100_000;
+
+/// A number is so many parts of a whole: hundred-thousandths.
+pub const SCALE: u64 = 100_000;
 
 /// A number with five places, exact. Written as a text, so that nobody reads it as floating point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
