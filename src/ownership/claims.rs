@@ -127,8 +127,8 @@ impl<'a> Claims<'a> {
         let alone = wanted.count <= 1 || wanted.pinned == wanted.count;
         match alone || rank == Rank::Pinned {
             true => owned,
-            // Of two that want it, one that has owned it all along keeps it.
-            false if wanted.owners == 1 && claimant.owner == Some(service) => owned,
+            // Of two that want it, one that has owned it all along keeps it, unless an operator has said otherwise.
+            false if wanted.pinned == 0 && wanted.owners == 1 && claimant.owner == Some(service) => owned,
             false => contested(true),
         }
     }

@@ -64,9 +64,14 @@ impl Store {
     ) -> Result<Vec<Part>, StoreError> {
         // Nothing of it lies before: it changes hands as a whole, and no day need be looked at.
         if let [only] = holding.parts.as_slice() {
+            let whole = vec![Part { owner: owner.clone(), ..only.clone() }];
+            // Ten thousand accounts of a new panel are taken over at once: nothing is asked that is known.
+            if since == UsageDay::FIRST {
+                return Ok(whole);
+            }
             let first = self.first_day(loaded, settled, holding.no).await?;
             if first.is_none_or(|first| since <= first) {
-                return Ok(vec![Part { owner: owner.clone(), ..only.clone() }]);
+                return Ok(whole);
             }
         }
         let days = self.days_of_holding(loaded, settled, holding.no).await?;
@@ -80,13 +85,17 @@ impl Store {
         settled: &Settled,
         no: HoldingNo,
     ) -> Result<Option<UsageDay>, StoreError> {
-        let mut on = self.readers.acquire().await?;
-        let sql = "SELECT MIN(day) FROM day_point WHERE holding = ?";
-        let found = rows(&mut on, self.dialect, sql, [loaded.ids.holding(no).into()]).await?;
-        let stored = found.first().map_or(Ok(None), |row| Columns::of(row).maybe_day())?;
-        let sql = "SELECT MIN(month) FROM month_sum WHERE holding = ?";
-        let found = rows(&mut on, self.dialect, sql, [loaded.ids.holding(no).into()]).await?;
-        let summed = found.first().map_or(Ok(None), |row| Columns::of(row).maybe_month())?;
+        let (mut stored, mut summed) = (None, None);
+        // Of one that began with this poll nothing is stored.
+        if no < loaded.book.next_holding {
+            let mut on = self.readers.acquire().await?;
+            let sql = "SELECT MIN(day) FROM day_point WHERE holding = ?";
+            let found = rows(&mut on, self.dialect, sql, [loaded.ids.holding(no).into()]).await?;
+            stored = found.first().map_or(Ok(None), |row| Columns::of(row).maybe_day())?;
+            let sql = "SELECT MIN(month) FROM month_sum WHERE holding = ?";
+            let found = rows(&mut on, self.dialect, sql, [loaded.ids.holding(no).into()]).await?;
+            summed = found.first().map_or(Ok(None), |row| Columns::of(row).maybe_month())?;
+        }
         let moved = settled.changes.iter().flat_map(|change| change.days.iter());
         let moved = moved.filter(|((of, _), _)| *of == no).map(|((_, day), _)| *day).min();
         // Days that are not kept any more lie in a month before the first that is.
