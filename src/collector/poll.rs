@@ -163,7 +163,7 @@ impl Collector {
             };
             let judged = match reach {
                 Reach::History => JudgedPoll::default(),
-                Reach::Everybody | Reach::Some => docket.judge(&harvest, titles.mapped),
+                Reach::Everybody | Reach::Some => docket.judge(&harvest, reach, titles.mapped),
             };
             (harvest, loaded, after, judged)
         })
