@@ -9,11 +9,13 @@ use crate::domain::{
     AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Meter, Nature, Policy, Service,
 };
 use crate::metering::{Book, Life};
-use crate::quota::{Crossings, Decided, Hold, Judged, Besides, SoldAs, Subject, Used, decide, in_force, would_limit};
+use crate::quota::{
+    Besides, Crossings, Decided, Hold, Judged, SoldAs, Subject, Used, decide, in_force, would_limit,
+};
 use crate::rules::Limits;
 use crate::selector::Candidate;
 use crate::standing::{MappedTo, Moment, SeriesStanding};
-use crate::store::{JudgedPoll, Loaded, Reach};
+use crate::store::{JudgedPoll, Loaded};
 
 /// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
 struct Looked<'a> {
@@ -64,18 +66,32 @@ pub struct Docket<'a> {
     pub sold: &'a Sold,
 }
 
+/// Whom the brake counts together with those that are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nobody: an operator has asked for this account by itself.
+    Nobody,
+    /// Whoever was limited since everybody was looked at.
+    LimitedSince,
+    /// Those, and whoever would be limited as he stands.
+    Everybody,
+}
+
 impl<'a> Docket<'a> {
     /// What a poll means for limits.
     pub fn judge(
         &self,
         harvest: &Harvest,
-        reach: Reach,
+        beside: Beside,
         mapped: HashMap<AccountName, MappedTo>,
     ) -> JudgedPoll<'static> {
         let mut limits = HashMap::with_capacity(harvest.accounts().len());
         let subjects = self.polled(harvest, &mut limits);
-        let mut besides = self.limited_since_the_last_look();
-        if reach == Reach::Some {
+        let mut besides = match beside {
+            Beside::Nobody => Besides::new(),
+            Beside::LimitedSince | Beside::Everybody => self.limited_since_the_last_look(),
+        };
+        if beside == Beside::Everybody {
             let others = self.standing().filter(|one| !harvest.accounts().contains_key(&one.account.name));
             for (number, count) in would_limit(others, self.moment.now) {
                 *besides.entry(number).or_default() += count;
@@ -104,9 +120,11 @@ impl<'a> Docket<'a> {
             let Some(life) = self.book.life(name) else { continue };
             let Some(crossings) = self.loaded.crossings.get(&life.holding().no) else { continue };
             let facts = self.loaded.facts(name);
-            let looked = self.looked(name, life, facts.and_then(|facts| facts.package.as_deref()), |_| Limit::Unknown);
+            let looked =
+                self.looked(name, life, facts.and_then(|facts| facts.package.as_deref()), |_| Limit::Unknown);
             let candidate = looked.candidate(self.backend);
-            let rules = Meter::ALL.into_iter().filter_map(|meter| Some((meter, self.limits.of(&candidate, meter)?)));
+            let rules =
+                Meter::ALL.into_iter().filter_map(|meter| Some((meter, self.limits.of(&candidate, meter)?)));
             for (meter, (number, rule)) in rules {
                 let limited = crossings.iter().any(|((of, threshold), crossing)| {
                     let began = crossing.since.is_some_and(|at| at > last_look);

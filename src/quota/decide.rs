@@ -372,7 +372,14 @@ fn switch(
         hold.confirmed_at = None;
         (Policy::Limited, format!("the panel no longer shows the limited policy; {why}"))
     };
-    Some(Switch { account: subject.account.clone(), holding: subject.holding, to, number: hold.number, why, at: now })
+    Some(Switch {
+        account: subject.account.clone(),
+        holding: subject.holding,
+        to,
+        number: hold.number,
+        why,
+        at: now,
+    })
 }
 
 fn reached(judged: &Judged<'_>) -> String {

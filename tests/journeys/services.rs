@@ -215,7 +215,10 @@ async fn a_service_that_moves_to_another_server_keeps_its_history() {
     let billed = daemon.get("/v1/whmcs/usage?server=13").await.json();
     let value: f64 = billed["tenants"][&name]["traffic_out"]["value"].as_str().unwrap().parse().unwrap();
     assert!((9.0..9.9).contains(&value), "{billed}");
-    assert!(billed["tenants"][&name].get("disk").is_none(), "what a missing account holds is not known: {billed}");
+    assert!(
+        billed["tenants"][&name].get("disk").is_none(),
+        "what a missing account holds is not known: {billed}"
+    );
     daemon.stop().await;
 }
 
