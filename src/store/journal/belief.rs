@@ -11,6 +11,12 @@ use crate::metering::{
     Absence, Baseline, Book, Doubt, Holding, Implausible, LevelBelief, Life, PeriodBelief, SeriesBook,
 };
 
+/// Which counter; its epoch, count and time; a lower count not believed yet; who showed it; since when nobody has it.
+type BaselineBody = (CounterBody, EpochBody, u64, i64, Option<DoubtBody>, u32, Option<i64>);
+
+/// The days and holdings that the bytes of a span were put on.
+type Placed = Vec<((UsageDay, HoldingNo), Bytes)>;
+
 /// A book; in order, so that the same beliefs are the same text.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct BookBody {
@@ -19,7 +25,7 @@ pub(super) struct BookBody {
     next_holding: u32,
     lives: Vec<(u32, LifeBelief)>,
     /// Counter, epoch, count, measured at, doubt, holder, absent.
-    counters: Vec<(CounterBody, EpochBody, u64, i64, Option<DoubtBody>, u32, Option<i64>)>,
+    counters: Vec<BaselineBody>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -218,7 +224,7 @@ impl PeriodBody {
             let key = (UsageDay::from_number(day).map_err(text)?, HoldingNo::new(holding));
             Ok::<_, String>((key, bytes(count)?))
         });
-        let placed: Result<Vec<((UsageDay, HoldingNo), Bytes)>, String> = placed.collect();
+        let placed: Result<Placed, String> = placed.collect();
         let belief = PeriodBelief {
             total: bytes(self.total)?,
             at: time(self.at)?,
