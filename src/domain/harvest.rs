@@ -147,6 +147,7 @@ pub struct Harvest {
     warnings: Vec<String>,
     server_total: Option<ServerTotal>,
     complete: bool,
+    every_source: bool,
 }
 
 impl Harvest {
@@ -205,6 +206,17 @@ impl Harvest {
     /// Whether every account was listed.
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Says that every counter the panel has was listed, with the accounts: one that is absent is in no account.
+    /// Where counters are of servers that may be down (nodes of a cluster) that is not so.
+    pub fn listed_every_source(&mut self) {
+        self.every_source = true;
+    }
+
+    /// Whether every account and every counter was listed.
+    pub fn has_every_source(&self) -> bool {
+        self.complete && self.every_source
     }
 
     /// The accounts by name.

@@ -89,6 +89,8 @@ pub fn look(book: &Book, harvest: &Harvest, now: Timestamp, changing: &HashSet<A
     }
     if harvest.is_complete() {
         looking.absent(harvest);
+    }
+    if harvest.has_every_source() {
         looking.lost(harvest);
     }
     looking.look
@@ -306,5 +308,91 @@ fn went_on(
         }
         _ if count < believed.count => Shown::Less,
         _ => Shown::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settle;
+    use super::*;
+    use crate::domain::{BillingZone, Bytes};
+    use crate::metering::Rules;
+
+    /// The pools of a cluster, one guest that wanders between them, and what each is settled to have moved.
+    struct Pools {
+        book: Book,
+        lists_sources: bool,
+        minutes: i64,
+    }
+
+    impl Pools {
+        fn new(lists_sources: bool) -> Pools {
+            Pools { book: Book::default(), lists_sources, minutes: 0 }
+        }
+
+        /// A quarter of an hour later: the guest has counted so much, in this pool or in none.
+        fn shows(&mut self, pool: Option<&str>, count: u64) {
+            self.minutes += 15;
+            let now = Timestamp::new(1_795_000_000 + self.minutes * 60).expect("in range");
+            let mut harvest = Harvest::new();
+            for name in ["a", "b"] {
+                let account = AccountName::new(name).expect("a name");
+                let mut read = |source: &str, count: u64| {
+                    let source = Source::new(source).expect("a source");
+                    let count = Bytes::new(count).expect("fits");
+                    let reading = Reading::Counter { source, at: now, epoch: Epoch::Silent, count };
+                    harvest.read(&account, Meter::TrafficOut, reading);
+                };
+                read(&format!("qemu/{name}"), 5);
+                if pool == Some(name) {
+                    read("qemu/104", count);
+                }
+            }
+            harvest.listed_everyone();
+            if self.lists_sources {
+                harvest.listed_every_source();
+            }
+            let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
+            let rules = Rules { zone, max_gap: Seconds::hours(26), max_rate: None };
+            let settled = settle(&self.book, &harvest, now, &rules);
+            self.book.apply(settled);
+        }
+
+        fn moved(&self) -> [u64; 2] {
+            ["a", "b"].map(|name| {
+                let name = AccountName::new(name).expect("a name");
+                self.book.series(&name, Meter::TrafficOut).map_or(0, |series| series.total.get())
+            })
+        }
+    }
+
+    #[test]
+    fn a_guest_that_wanders_between_pools_is_counted_once_for_whoever_had_it() {
+        let mut pools = Pools::new(true);
+        pools.shows(Some("a"), 100);
+        pools.shows(Some("a"), 300);
+        assert_eq!(pools.moved(), [200, 0]);
+        pools.shows(Some("b"), 500);
+        assert_eq!(pools.moved(), [400, 0], "until it was seen in the other it was in the first");
+        pools.shows(Some("b"), 50_500);
+        pools.shows(Some("a"), 50_600);
+        pools.shows(Some("a"), 50_700);
+        assert_eq!(pools.moved(), [500, 50_100], "and not all of it again when it comes back");
+    }
+
+    #[test]
+    fn what_a_guest_moved_while_it_was_in_no_pool_is_nobodys() {
+        let mut pools = Pools::new(true);
+        pools.shows(Some("a"), 100);
+        pools.shows(None, 0);
+        pools.shows(Some("b"), 1_000);
+        pools.shows(Some("b"), 1_007);
+        assert_eq!(pools.moved(), [0, 7]);
+        // A counter of a node that was down is no guest in no pool: it is caught up with.
+        let mut nodes = Pools::new(false);
+        nodes.shows(Some("a"), 100);
+        nodes.shows(None, 0);
+        nodes.shows(Some("a"), 1_000);
+        assert_eq!(nodes.moved(), [900, 0]);
     }
 }

@@ -92,7 +92,7 @@ pub async fn what_was_told_follows_the_service_and_the_last_told_is_the_last(dat
     let handed = Intent::HandOver { from, to: to.clone() };
     committed(store, &lease, &mut loaded, over, &[("a", 5, 1_000_000)], &[("a", handed)]).await;
     let month = closed(store).await;
-    assert!(month.told.get(&by_name).is_none(), "{:?}", month.told);
+    assert!(!month.told.contains_key(&by_name), "{:?}", month.told);
     assert_eq!(values(&month, &to), [("disk_gb_month".into(), 12), ("traffic_out".into(), 50)]);
     assert!(month.told[&to][1].telling.tenant.starts_with("tenant of a on"), "as WHMCS was told");
     assert!(month.sums[&to][&Meter::TrafficOut].0 > bytes(12_000), "October gained its last hours");
