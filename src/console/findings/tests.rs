@@ -265,7 +265,7 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
         &list,
         vec![
             ("mine", with(Mapping::Mapped, vec![read(storage, 60, 1000, month)])),
-            ("one", with(Mapping::Unmapped, vec![read(storage, 60, 5, month), read(out, 60, 7, before)])),
+            ("one", with(Mapping::Unmapped, vec![read(storage, 60, 5, month), read(out, 27 * 3600, 7, before)])),
             ("two", with(Mapping::Ambiguous, vec![read(storage, 60, 6, month), read(inwards, 60, 0, month)])),
             ("old", with(Mapping::Unmapped, vec![read(storage, 27 * 3600, 100, month)])),
         ],
@@ -273,7 +273,7 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
     )]);
     let numbers = tally(&sides, &sides.panels[0].panel.id, &moment());
     assert_eq!(numbers.unmapped, Some(3));
-    // Out was last read before this month began: of this month nobody knows. In is known to be none.
+    // Out was last read too long ago: of this month nobody knows. In is known to be none.
     let known = BTreeMap::from([(storage, bytes(11)), (inwards, Bytes::ZERO)]);
     assert_eq!(numbers.unmapped_bytes, known);
     let found = findings(&sides, &[What::Unbilled], None, &moment(), &Prices::default());
