@@ -265,7 +265,10 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
         &list,
         vec![
             ("mine", with(Mapping::Mapped, vec![read(storage, 60, 1000, month)])),
-            ("one", with(Mapping::Unmapped, vec![read(storage, 60, 5, month), read(out, 27 * 3600, 7, before)])),
+            (
+                "one",
+                with(Mapping::Unmapped, vec![read(storage, 60, 5, month), read(out, 27 * 3600, 7, before)]),
+            ),
             ("two", with(Mapping::Ambiguous, vec![read(storage, 60, 6, month), read(inwards, 60, 0, month)])),
             ("old", with(Mapping::Unmapped, vec![read(storage, 27 * 3600, 100, month)])),
         ],
