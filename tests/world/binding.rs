@@ -82,8 +82,13 @@ struct Replica {
     routes: Router,
 }
 
-static KIND: Kind =
-    Kind { name: "world", meters: &Meter::ALL, can_limit: false, sample: "", open: |_, _| Err(never_opened()) };
+static KIND: Kind = Kind {
+    name: "world",
+    meters: &Meter::ALL,
+    can_limit: false,
+    sample: "",
+    open: |_, _| Err(never_opened()),
+};
 
 fn never_opened() -> SettingsError {
     SettingsError::new("kind", "a world's panels are not opened from a config")
@@ -188,8 +193,9 @@ impl Product {
 
     /// Somebody looks at what WHMCS would be told.
     pub async fn look(&mut self, replica: usize, server: i64) -> Result<Said, String> {
-        let request =
-            Request::get(format!("/v1/whmcs/usage?server={server}&purpose=display")).body(Body::empty()).unwrap();
+        let request = Request::get(format!("/v1/whmcs/usage?server={server}&purpose=display"))
+            .body(Body::empty())
+            .unwrap();
         self.send(replica, request).await.map(|answer| said(&answer))
     }
 
@@ -322,12 +328,15 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
     for shown in &answer.accounts {
         let account = AccountName::new(&shown.name).unwrap();
         harvest.facts(&account);
-        let level = Bytes::new(shown.level).unwrap();
-        harvest.read(&account, Meter::StorageUsed, Reading::Gauge { at, level });
+        if let Some(level) = shown.level {
+            let level = Bytes::new(level).unwrap();
+            harvest.read(&account, Meter::StorageUsed, Reading::Gauge { at, level });
+        }
         for counter in &shown.counters {
             let epoch = match counter.begun {
                 Begun::Ago(seconds) => Epoch::Running(Seconds::new(seconds)),
                 Begun::At(began) => Epoch::Since(Timestamp::new(began).unwrap()),
+                Begun::Untold => Epoch::Silent,
             };
             for (meter, count) in [(Meter::TrafficIn, counter.received), (Meter::TrafficOut, counter.sent)] {
                 let source = Source::new(&counter.source).unwrap();

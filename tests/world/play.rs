@@ -100,7 +100,10 @@ impl Player<'_> {
 
     async fn happens(&mut self, at: i64, what: &What) -> Result<(), Failure> {
         match what {
-            What::Poll { backend, replica, killed } => self.poll(at, *backend, *replica, *killed).await,
+            What::Poll { backend, replica, killed, again } => {
+                self.poll(at, *backend, *replica, *killed).await?;
+                if *again { self.poll(at, *backend, *replica, false).await } else { Ok(()) }
+            }
             What::Listed { server, replica } => {
                 let list = self.whmcs.list(*server);
                 let put = self.product.list(*replica, *server, &list).await;
@@ -193,7 +196,8 @@ impl Player<'_> {
             let about = || format!("{} of {} ({:?})", expected.metric, expected.tenant, expected.owner);
             match (expected.number, found) {
                 (Number::Never(why), Some((value, _))) => {
-                    return self.fail("never", format!("{} is told, {value}, and is not known: {why}", about()));
+                    return self
+                        .fail("never", format!("{} is told, {value}, and is not known: {why}", about()));
                 }
                 (Number::Must { value, .. }, None) => {
                     let why = said.withheld.get(&expected.tenant);
@@ -215,9 +219,10 @@ impl Player<'_> {
             }
         }
         match left.iter().next() {
-            Some(((tenant, metric), (value, _))) => {
-                self.fail("stranger", format!("{metric} of {tenant} is told, {value}, and nobody is called that"))
-            }
+            Some(((tenant, metric), (value, _))) => self.fail(
+                "stranger",
+                format!("{metric} of {tenant} is told, {value}, and nobody is called that"),
+            ),
             None => Ok(told),
         }
     }
@@ -231,7 +236,12 @@ impl Player<'_> {
         Ok(())
     }
 
-    fn same<T: PartialEq + fmt::Debug>(&self, check: &'static str, found: &T, right: &T) -> Result<(), Failure> {
+    fn same<T: PartialEq + fmt::Debug>(
+        &self,
+        check: &'static str,
+        found: &T,
+        right: &T,
+    ) -> Result<(), Failure> {
         if found == right { Ok(()) } else { self.fail(check, format!("{found:?}, right is {right:?}")) }
     }
 

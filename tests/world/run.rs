@@ -13,10 +13,17 @@ pub const ON: &[Feature] = &[
     Feature::Outages,
     Feature::Kills,
     Feature::Looks,
+    Feature::Bursts,
+    Feature::Again,
+    Feature::SilentCounters,
+    Feature::MonthTotals,
     Feature::Replicas,
     Feature::Twice,
     Feature::Adjustments,
     Feature::Suspensions,
+    Feature::UnknownDays,
+    Feature::LateFirstList,
+    Feature::Pins,
 ];
 
 /// How often a story is played to find a shorter one.

@@ -50,8 +50,12 @@ fn main() -> ExitCode {
         };
     }
     let days = number("DAYS", number("YEARS", 1.0) * 365.0) as i64;
-    let asked =
-        Asked { first: number("SEED", 1.0) as u64, seeds: number("SEEDS", 10.0) as u64, days, features: features() };
+    let asked = Asked {
+        first: number("SEED", 1.0) as u64,
+        seeds: number("SEEDS", 10.0) as u64,
+        days,
+        features: features(),
+    };
     if all(&asked) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

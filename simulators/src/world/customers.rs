@@ -142,7 +142,8 @@ impl<'a> Customers<'a> {
 
     fn other_backend(&mut self, at: i64, sale: &mut Sale) {
         let plans = &self.make.story.backends;
-        let other = (0..plans.len()).find(|other| *other != sale.backend && plans[*other].server == sale.server);
+        let other =
+            (0..plans.len()).find(|other| *other != sale.backend && plans[*other].server == sale.server);
         let Some(backend) = other else { return };
         let account = self.born(at, backend, &sale.name, sale.until);
         let died = at + self.make.dice.random_range(60..3 * DAY);
@@ -152,7 +153,9 @@ impl<'a> Customers<'a> {
 
     fn other_server(&mut self, at: i64, sale: &mut Sale) {
         let plans = &self.make.story.backends;
-        let Some(backend) = (0..plans.len()).find(|other| plans[*other].server != sale.server) else { return };
+        let Some(backend) = (0..plans.len()).find(|other| plans[*other].server != sale.server) else {
+            return;
+        };
         let server = plans[backend].server;
         let taken = self.names.get(&(server, sale.name.clone())).is_some_and(|until| *until > at);
         if taken {
@@ -210,9 +213,10 @@ impl<'a> Customers<'a> {
         let count = if self.make.has(Feature::PoolMoves) { self.make.times(40.0) } else { 0 };
         for _ in 0..count {
             let at = self.make.some_time();
-            let pools = self.there.iter().filter(|(backend, .., end)| {
-                self.make.story.backends[*backend].pools && *end > at
-            });
+            let pools = self
+                .there
+                .iter()
+                .filter(|(backend, .., end)| self.make.story.backends[*backend].pools && *end > at);
             let pools: Vec<(usize, u32, Vec<u32>)> =
                 pools.map(|(backend, account, ids, _)| (*backend, *account, ids.clone())).collect();
             if pools.is_empty() {

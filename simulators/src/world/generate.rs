@@ -21,6 +21,14 @@ pub enum Feature {
     Kills,
     /// People look at what WHMCS would be told.
     Looks,
+    /// Panels are asked again within seconds or minutes.
+    Bursts,
+    /// The same answer is taken in twice.
+    Again,
+    /// A panel tells counters without a word of when they began.
+    SilentCounters,
+    /// A panel tells what passed since the first of the month.
+    MonthTotals,
     /// Two of our processes share the database.
     Replicas,
     /// WHMCS asks twice at once.
@@ -58,6 +66,10 @@ pub const ALL: &[Feature] = &[
     Feature::Outages,
     Feature::Kills,
     Feature::Looks,
+    Feature::Bursts,
+    Feature::Again,
+    Feature::SilentCounters,
+    Feature::MonthTotals,
     Feature::Replicas,
     Feature::Twice,
     Feature::Adjustments,
@@ -94,7 +106,7 @@ const ZONES: [&str; 4] = ["Europe/Warsaw", "Europe/Warsaw", "America/New_York", 
 pub fn generate(seed: u64, days: i64, features: &[Feature]) -> Story {
     let mut dice = StdRng::seed_from_u64(seed);
     let from = first_second() + dice.random_range(0..365 * DAY);
-    let backends = panels(&mut dice);
+    let backends = panels(&mut dice, features);
     let zone = ZONES[dice.random_range(0..ZONES.len())];
     let mut maker = Maker {
         dice,
@@ -111,11 +123,12 @@ pub fn generate(seed: u64, days: i64, features: &[Feature]) -> Story {
 
 fn first_second() -> i64 {
     let date = NaiveDate::from_ymd_opt(2026, 1, 1).map(|date| date.and_hms_opt(0, 0, 0));
-    date.flatten().map_or(0, |time| DateTime::<chrono::Utc>::from_naive_utc_and_offset(time, chrono::Utc).timestamp())
+    date.flatten()
+        .map_or(0, |time| DateTime::<chrono::Utc>::from_naive_utc_and_offset(time, chrono::Utc).timestamp())
 }
 
 /// Two panels of server 1, one of each kind, and perhaps one of server 2.
-fn panels(dice: &mut StdRng) -> Vec<BackendPlan> {
+fn panels(dice: &mut StdRng, features: &[Feature]) -> Vec<BackendPlan> {
     let plan = |name: &str, server, shows, identity, pools| BackendPlan {
         name: name.into(),
         server,
@@ -123,13 +136,19 @@ fn panels(dice: &mut StdRng) -> Vec<BackendPlan> {
         identity,
         pools,
     };
-    let shows = |dice: &mut StdRng| if dice.random_bool(0.6) { Shows::Uptime } else { Shows::Started };
+    let mut ways = vec![Shows::Uptime, Shows::Started];
+    let more = [(Feature::SilentCounters, Shows::Silent), (Feature::MonthTotals, Shows::Month)];
+    ways.extend(more.into_iter().filter(|(feature, _)| features.contains(feature)).map(|(_, shows)| shows));
+    let shows = |dice: &mut StdRng| ways[dice.random_range(0..ways.len())];
     let mut plans = vec![
         plan("b0", 1, shows(dice), dice.random_bool(0.5), false),
         plan("b1", 1, Shows::Uptime, dice.random_bool(0.3), true),
     ];
     if dice.random_bool(0.6) {
-        plans.push(plan("b2", 2, shows(dice), dice.random_bool(0.5), dice.random_bool(0.4)));
+        let shows = shows(dice);
+        // A month's total is an account's, not a guest's.
+        let pools = shows != Shows::Month && dice.random_bool(0.4);
+        plans.push(plan("b2", 2, shows, dice.random_bool(0.5), pools));
     }
     plans
 }
@@ -189,8 +208,12 @@ impl Maker {
             while at < self.until {
                 let replica = self.replica();
                 let killed = self.has(Feature::Kills) && self.dice.random_bool(0.01);
-                self.put(at, What::Poll { backend, replica, killed });
-                at += every + self.dice.random_range(-HOUR..=HOUR);
+                let again = self.has(Feature::Again) && self.dice.random_bool(0.05);
+                self.put(at, What::Poll { backend, replica, killed, again });
+                at += match self.has(Feature::Bursts) && self.dice.random_bool(0.05) {
+                    true => self.dice.random_range(10..900),
+                    false => every + self.dice.random_range(-HOUR..=HOUR),
+                };
             }
         }
         for server in self.servers() {

@@ -1,7 +1,9 @@
 //! Which account is which: when a name that is listed means the same account as before, and when another.
 
+use std::collections::BTreeMap;
+
 use super::claims::Claim;
-use super::ledger::Owner;
+use super::ledger::{Metric, Owner};
 use super::oracle::Oracle;
 use super::panels::{Begun, Shown};
 
@@ -20,7 +22,9 @@ pub struct Life {
     /// The holding it is in now.
     pub holding: usize,
     /// When it was listed last, in epoch seconds.
-    pub read_at: i64,
+    pub listed_at: i64,
+    /// When each metric was read last, and believed.
+    pub read_at: BTreeMap<Metric, i64>,
     /// The first whole list without it, since it was listed last.
     pub missing_since: Option<i64>,
     /// Whether a later list confirmed that.
@@ -93,7 +97,8 @@ impl Oracle {
             name: shown.name.clone(),
             identity: shown.identity.clone(),
             holding,
-            read_at: at,
+            listed_at: at,
+            read_at: BTreeMap::new(),
             missing_since: None,
             is_gone: false,
             level: None,
@@ -124,8 +129,11 @@ fn shows_less(before: &Life, shown: &Shown, at: i64) -> bool {
         let now = shown.counters.iter().find(|counter| counter.source == *source);
         now.is_none_or(|now| {
             let young = match now.begun {
-                Begun::Ago(seconds) => i64::try_from(seconds).is_ok_and(|seconds| seconds < at - before.read_at),
-                Begun::At(began) => began > before.read_at,
+                Begun::Ago(seconds) => {
+                    i64::try_from(seconds).is_ok_and(|seconds| seconds < at - before.listed_at)
+                }
+                Begun::At(began) => began > before.listed_at,
+                Begun::Untold => false,
             };
             now.received < *received || now.sent < *sent || young
         })

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod lives;
 pub mod oracle;
 pub mod panels;
+mod seen;
 pub mod shrink;
 pub mod story;
 pub mod telling;

@@ -3,13 +3,14 @@
 //! Whatever cannot be known by looking at panels is a [`Gap`] with its cause, so that all bytes that ever passed
 //! are either somebody's, or nobody's, or in a gap.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::calendar::Zone;
 use super::claims::{Claim, Claims};
 use super::ledger::{Ledger, Metric, Owner};
 use super::lives::Life;
-use super::panels::{Answer, Counter, Shown, Truly};
+use super::panels::{Answer, Shown};
+use super::seen::{Seen, SourceKey};
 use super::story::Story;
 use super::telling::Told;
 use super::truth::Truth;
@@ -17,10 +18,6 @@ use super::whmcs::Service;
 
 /// A level is carried on for so long, and a number may be so old to be told, in seconds.
 pub const MAX_AGE: i64 = 26 * 3600;
-
-/// A guest that was found in another pool: whose are the bytes between the two looks? The old pool's, as with
-/// every change of owner.
-const MOVED_GROWTH_IS_THE_OLD_POOLS: bool = true;
 
 /// Bytes that no meter could have seen, or whose time to be told is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,12 +41,12 @@ pub struct Oracle {
     pub(super) ledger: Ledger,
     pub(super) claims: Claims,
     pub(super) told: Told,
-    unseen: Vec<Gap>,
+    pub(super) unseen: Vec<Gap>,
     untold: Vec<Gap>,
-    /// When each source was seen last, whatever it was called.
-    last_seen: BTreeMap<u32, i64>,
+    /// Bytes of each source that are in the books or in a gap, whatever it was called.
+    pub(super) accounted: BTreeMap<(u32, Metric), u64>,
     /// Bytes that operators added to what was sent.
-    corrected: i128,
+    pub(super) corrected: i128,
 }
 
 /// One panel as it was seen.
@@ -62,22 +59,7 @@ pub(super) struct Side {
     /// The latest life of each name.
     pub names: BTreeMap<String, usize>,
     /// What was seen last of each counter.
-    seen: BTreeMap<SourceKey, Seen>,
-}
-
-/// The life it is the only counter of, or what the panel calls it.
-type SourceKey = (Option<usize>, String);
-
-#[derive(Clone, Debug)]
-pub(super) struct Seen {
-    at: i64,
-    /// In which account.
-    life: usize,
-    truly: Truly,
-    received: u64,
-    sent: u64,
-    /// Whether a whole list was seen since that had it nowhere, and its account all the same.
-    was_nowhere: bool,
+    pub seen: BTreeMap<SourceKey, Seen>,
 }
 
 impl Oracle {
@@ -100,7 +82,7 @@ impl Oracle {
             told: Told::default(),
             unseen: Vec::new(),
             untold: Vec::new(),
-            last_seen: BTreeMap::new(),
+            accounted: BTreeMap::new(),
             corrected: 0,
         })
     }
@@ -112,11 +94,9 @@ impl Oracle {
         for shown in &answer.accounts {
             let life = self.life_of(backend, shown, at);
             present.push(life);
-            for counter in &shown.counters {
-                self.counted(backend, life, counter, at, truth);
-            }
+            self.counters(backend, life, shown, at, truth);
             self.level(life, shown, at);
-            self.lives[life].read_at = at;
+            self.lives[life].listed_at = at;
         }
         self.absent(backend, &present, at);
         self.nowhere(backend, answer, &present);
@@ -198,88 +178,31 @@ impl Oracle {
         }
     }
 
-    fn not_seen(&mut self, at: i64, metric: Metric, amount: i128, cause: &'static str) {
+    pub(super) fn not_seen(&mut self, at: i64, metric: Metric, amount: i128, cause: &'static str) {
         if amount != 0 {
             self.unseen.push(Gap { at, metric, amount, cause });
         }
     }
 
-    fn counted(&mut self, backend: usize, life: usize, counter: &Counter, at: i64, truth: &Truth) {
-        let own = counter.source.is_empty().then_some(life);
-        let key = (own, counter.source.clone());
-        let side = &mut self.backends[backend];
-        let last_look = side.last_look;
-        let now = Seen {
-            at,
-            life,
-            truly: counter.truly,
-            received: counter.received,
-            sent: counter.sent,
-            was_nowhere: false,
-        };
-        let before = side.seen.insert(key, now);
-        let run_from = counter.truly.run_from;
-        let (since, holder, base) = match &before {
-            // First sight: only what is proven to have begun after everything was seen.
-            None if last_look.is_some_and(|look| run_from > look) => (run_from, Some(life), (0, 0)),
-            None => (at, None, (counter.received, counter.sent)),
-            Some(seen) if seen.truly == counter.truly => {
-                let holder = if MOVED_GROWTH_IS_THE_OLD_POOLS { seen.life } else { life };
-                let holder = if seen.was_nowhere { None } else { Some(holder) };
-                (seen.at, holder, (seen.received, seen.sent))
-            }
-            // A new run, told by the panel: all it has counted is new, and belongs to whoever has it now.
-            Some(_) => (run_from, Some(life), (0, 0)),
-        };
-        for (metric, count, base) in
-            [(Metric::In, counter.received, base.0), (Metric::Out, counter.sent, base.1)]
-        {
-            if let Some(holder) = holder {
-                let holding = self.lives[holder].holding;
-                self.ledger.passed(holding, metric, (since, at), count - base);
-            }
-        }
-        self.unseen(before.as_ref(), counter, holder.is_none(), at, truth);
-    }
-
-    /// What passed and will never be known: at first sight, before a restart, or while it was nowhere.
-    fn unseen(&mut self, before: Option<&Seen>, counter: &Counter, lost: bool, at: i64, truth: &Truth) {
-        let Truly { source, run_from } = counter.truly;
-        let last = self.last_seen.insert(source, at).unwrap_or(i64::MIN);
-        let (to, cause) = match before {
-            _ if lost && last == i64::MIN => (at, "first sight"),
-            _ if lost => (at, "nobody's, or not known to be the same, for a while"),
-            Some(seen) if seen.truly == counter.truly => return,
-            _ => (run_from, "ended before it was seen again"),
-        };
-        let passed = truth.source(source).map(|found| found.moved(last, to)).unwrap_or_default();
-        self.not_seen(at, Metric::In, passed.received.into(), cause);
-        self.not_seen(at, Metric::Out, passed.sent.into(), cause);
-    }
-
     /// The level before held until now; after too long a silence nobody knows.
     fn level(&mut self, life: usize, shown: &Shown, at: i64) {
+        let Some(new) = shown.level else { return };
         let (before, holding) = (self.lives[life].level, self.lives[life].holding);
         if let Some((since, level)) = before {
             if at - since <= MAX_AGE {
                 self.ledger.held(holding, (since, at), level);
             } else {
                 let minutes = at.div_euclid(60) - since.div_euclid(60);
-                self.not_seen(at, Metric::GbMonth, i128::from(level) * i128::from(minutes), "not asked for too long");
+                self.not_seen(
+                    at,
+                    Metric::GbMonth,
+                    i128::from(level) * i128::from(minutes),
+                    "not asked for too long",
+                );
             }
         }
-        self.lives[life].level = Some((at, shown.level));
-    }
-
-    /// Guests that a whole list had nowhere, though it had their account.
-    fn nowhere(&mut self, backend: usize, answer: &Answer, present: &[usize]) {
-        let counters = answer.accounts.iter().flat_map(|shown| &shown.counters);
-        let there: BTreeSet<&str> = counters.map(|counter| counter.source.as_str()).collect();
-        for ((own, source), seen) in &mut self.backends[backend].seen {
-            if own.is_none() && !there.contains(source.as_str()) && present.contains(&seen.life) {
-                seen.was_nowhere = true;
-            }
-        }
+        self.lives[life].level = Some((at, new));
+        self.lives[life].read_at.insert(Metric::GbMonth, at);
     }
 
     /// Whose an account is after this commit. What it measured is the owner's before.
@@ -308,31 +231,5 @@ impl Oracle {
             }
         }
         self.lives[life].was_owned = true;
-    }
-
-    /// All bytes of one way that passed through the sources of this world, and where they are in the books: held
-    /// by somebody or nobody, in gaps, and not seen yet. The first is the sum of the others, or this bookkeeper
-    /// is wrong.
-    pub fn balance(&self, metric: Metric, truth: &Truth, at: i64) -> (i128, i128) {
-        let way = |moved: crate::growth::Traffic| match metric {
-            Metric::In => i128::from(moved.received),
-            _ => i128::from(moved.sent),
-        };
-        let passed: i128 = truth.sources().map(|(_, source)| way(source.moved(i64::MIN, at))).sum();
-        let owners: BTreeSet<&Owner> = self.ledger.holdings().iter().map(|holding| &holding.owner).collect();
-        let held: i128 = owners
-            .into_iter()
-            .flat_map(|owner| {
-                let months = self.ledger.months_of(owner, metric).into_iter();
-                months.filter_map(move |month| self.ledger.month(owner, metric, month))
-            })
-            .sum();
-        let corrected = if metric == Metric::Out { self.corrected } else { 0 };
-        let in_gaps: i128 = self.unseen.iter().filter(|gap| gap.metric == metric).map(|gap| gap.amount).sum();
-        let later = |(id, source): (u32, &super::truth::Source)| {
-            way(source.moved(self.last_seen.get(&id).copied().unwrap_or(i64::MIN), at))
-        };
-        let not_seen: i128 = truth.sources().map(later).sum();
-        (passed, held - corrected + in_gaps + not_seen)
     }
 }

@@ -1,5 +1,7 @@
 //! What each panel answers when it is asked: the truth, in the way this panel tells it.
 
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
+
 use super::story::Shows;
 use super::truth::Truth;
 
@@ -19,8 +21,8 @@ pub struct Shown {
     pub name: String,
     /// What proves that it is the same as before, where the panel has such a thing.
     pub identity: Option<String>,
-    /// Bytes it holds.
-    pub level: u64,
+    /// Bytes it holds; a pool without guests tells nothing.
+    pub level: Option<u64>,
     /// Its counters.
     pub counters: Vec<Counter>,
 }
@@ -47,6 +49,8 @@ pub enum Begun {
     Ago(u64),
     /// The instant, in epoch seconds.
     At(i64),
+    /// Nothing.
+    Untold,
 }
 
 /// Which run of which source a count really is of.
@@ -63,11 +67,15 @@ pub fn answer(truth: &Truth, backend: usize, at: i64) -> Answer {
     let Some(plan) = truth.plan(backend) else { return Answer { at, accounts: Vec::new() } };
     let accounts = truth.on(backend).map(|(id, account)| {
         let counters = truth.sources_of(id).filter_map(|(source, found)| {
-            let run_from = found.run_from()?;
+            let run_from = match plan.shows {
+                Shows::Month => month_start(at),
+                _ => found.run_from()?,
+            };
             let moved = found.moved(run_from, at);
             let begun = match plan.shows {
                 Shows::Uptime => Begun::Ago(u64::try_from(at - run_from).unwrap_or_default()),
-                Shows::Started => Begun::At(run_from),
+                Shows::Started | Shows::Month => Begun::At(run_from),
+                Shows::Silent => Begun::Untold,
             };
             Some(Counter {
                 source: found.shown.clone(),
@@ -81,9 +89,16 @@ pub fn answer(truth: &Truth, backend: usize, at: i64) -> Answer {
         Shown {
             name: account.name.clone(),
             identity: plan.identity.then(|| format!("uid-{id}")),
-            level: truth.sources_of(id).map(|(_, source)| source.level(at)).sum(),
+            level: truth.sources_of(id).map(|(_, source)| source.level(at)).reduce(|sum, one| sum + one),
             counters,
         }
     });
     Answer { at, accounts: accounts.collect() }
+}
+
+/// Panels that tell totals of a month cut it in UTC, whatever the billing zone is.
+fn month_start(at: i64) -> i64 {
+    let date = DateTime::from_timestamp(at, 0).unwrap_or_default().date_naive();
+    let first = NaiveDate::from_ymd_opt(date.year(), date.month(), 1);
+    first.map_or(0, |first| first.and_time(NaiveTime::MIN).and_utc().timestamp())
 }

@@ -43,6 +43,10 @@ pub enum Shows {
     Uptime,
     /// Counters, with the instant they began.
     Started,
+    /// Counters, and nothing of when they began.
+    Silent,
+    /// What passed since the first of the month, in UTC.
+    Month,
 }
 
 /// Something happens.
@@ -195,6 +199,8 @@ pub enum What {
         replica: usize,
         /// Whether that process is killed while it asks.
         killed: bool,
+        /// Whether it takes in the same answer twice.
+        again: bool,
     },
     /// WHMCS collects for billing.
     Collect {

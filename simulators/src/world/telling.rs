@@ -2,9 +2,9 @@
 //!
 //! Numbers are hundred-thousandths of a GiB, or of a GiB held for a month.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::calendar::{Month, before};
+use super::calendar::{Month, before, next};
 use super::ledger::{Metric, Owner};
 use super::lives::Life;
 use super::oracle::{MAX_AGE, Oracle};
@@ -76,16 +76,24 @@ struct Standing<'a> {
     withheld: Option<&'static str>,
 }
 
+impl Standing<'_> {
+    /// Whether an account that is there was not read for too long.
+    fn stale(&self, metric: Metric, at: i64) -> Option<&'static str> {
+        let fresh = |life: &&Life| life.read_at.get(&metric).is_some_and(|read| at - read <= MAX_AGE);
+        if self.living.iter().all(fresh) { None } else { Some("stale, or never read") }
+    }
+}
+
 impl Oracle {
     /// What WHMCS is to be told when it asks for a server at `at`.
     pub fn expected(&self, server: i64, at: i64) -> Vec<Expected> {
         let mut all = Vec::new();
         let mut of = |owner: Owner, tenant: &str, is_living: bool| {
-            let standing = self.standing(&owner, is_living, at);
+            let standing = self.standing(&owner, is_living);
             let mut put = |metric, number| {
                 all.push(Expected { owner: owner.clone(), tenant: tenant.to_owned(), metric, number });
             };
-            put("disk", disk(&standing));
+            put("disk", disk(&standing, at));
             for metric in Metric::ALL {
                 put(metric.name(), self.summed(&owner, metric, &standing, at));
             }
@@ -117,7 +125,7 @@ impl Oracle {
         months.insert(self.zone.month(at), Telling { value, carried });
     }
 
-    fn standing(&self, owner: &Owner, is_living: bool, at: i64) -> Standing<'_> {
+    fn standing(&self, owner: &Owner, is_living: bool) -> Standing<'_> {
         let its = self.lives.iter().filter(|life| self.ledger.owner(life.holding) == owner && !life.is_gone);
         let (living, missing): (Vec<&Life>, Vec<&Life>) = its.partition(|life| life.is_there());
         let pinned = |life: &&Life| match owner {
@@ -132,8 +140,6 @@ impl Oracle {
             Some("ended")
         } else if competing {
             Some("ambiguous")
-        } else if living.iter().any(|life| at - life.read_at > MAX_AGE) {
-            Some("stale")
         } else {
             None
         };
@@ -145,7 +151,7 @@ impl Oracle {
     }
 
     fn summed(&self, owner: &Owner, metric: Metric, standing: &Standing<'_>, at: i64) -> Number {
-        if let Some(why) = standing.withheld {
+        if let Some(why) = standing.withheld.or(standing.stale(metric, at)) {
             return Number::Never(why);
         }
         let month = self.zone.month(at);
@@ -154,7 +160,7 @@ impl Oracle {
         let value = (own + carried).max(0);
         // Before an account was read in this month nobody knows what it has in it.
         let start = self.zone.month_start(month);
-        let all_read = standing.living.iter().all(|life| life.read_at >= start);
+        let all_read = standing.living.iter().all(|life| life.read_at.get(&metric) >= Some(&start));
         if all_read && !standing.living.is_empty() {
             Number::Must { value, carried }
         } else {
@@ -179,24 +185,29 @@ impl Oracle {
     /// running month would still be told is none of it.
     pub fn close(&mut self, at: i64) {
         let running = self.zone.month(at);
-        let owners: std::collections::BTreeSet<Owner> =
+        let owners: BTreeSet<Owner> =
             self.ledger.holdings().iter().map(|holding| holding.owner.clone()).collect();
         for owner in owners {
+            let has_ended = match &owner {
+                Owner::Service(id) => !self.claims.service(*id).is_some_and(|known| known.is_living()),
+                Owner::Nobody | Owner::Name(..) => false,
+            };
+            let is_over = has_ended || owner == Owner::Nobody;
             for metric in Metric::ALL {
                 let months = self.ledger.months_of(&owner, metric);
-                for month in months.into_iter().filter(|month| *month < before(running)) {
-                    self.close_month(&owner, metric, month, at);
+                for month in months.into_iter().filter(|month| is_over || *month < before(running)) {
+                    self.close_month(&owner, metric, month, has_ended, at);
                 }
             }
         }
     }
 
-    fn close_month(&mut self, owner: &Owner, metric: Metric, month: Month, at: i64) {
+    fn close_month(&mut self, owner: &Owner, metric: Metric, month: Month, has_ended: bool, at: i64) {
         let has = self.ledger.month(owner, metric, month).unwrap_or(0);
         let told = self.told.0.get(&(owner.clone(), metric));
         let (this, after) = (
             told.and_then(|months| months.get(&month)).copied(),
-            told.and_then(|months| months.get(&super::calendar::next(month))).copied(),
+            told.and_then(|months| months.get(&next(month))).copied(),
         );
         let bytes = |lacking: i128| match metric {
             Metric::GbMonth => lacking * GIB * self.minutes(month) / PLACES,
@@ -204,6 +215,10 @@ impl Oracle {
         };
         let (amount, cause) = match (owner, this, after) {
             (Owner::Nobody, _, _) => (has, "nobody's"),
+            (_, None, _) if has_ended => (has, "its service ended before it was told"),
+            (_, Some(_), None) if has_ended => {
+                (bytes(self.lacking(owner, metric, month)), "its service ended before it was told")
+            }
             (_, None, _) => (has, "WHMCS never asked in that month, or was told nothing"),
             (_, Some(_), None) => {
                 (bytes(self.lacking(owner, metric, month)), "WHMCS was told nothing in the month after")
@@ -220,8 +235,8 @@ impl Oracle {
 }
 
 /// What all accounts hold together, if all are there.
-fn disk(standing: &Standing<'_>) -> Number {
-    match standing.withheld {
+fn disk(standing: &Standing<'_>, at: i64) -> Number {
+    match standing.withheld.or(standing.stale(Metric::GbMonth, at)) {
         Some(why) => Number::Never(why),
         None if standing.some_missing => Number::Never("an account is missing"),
         None => {

@@ -87,7 +87,9 @@ impl Truth {
     /// Takes in what happens at `at`.
     pub fn happens(&mut self, at: i64, what: &What) {
         match what {
-            What::Born { account, backend, name, sources } => self.born(at, *account, *backend, name, sources),
+            What::Born { account, backend, name, sources } => {
+                self.born(at, *account, *backend, name, sources)
+            }
             What::Died { account } => {
                 let Some(found) = self.accounts.get_mut(account) else { return };
                 found.lives = false;
@@ -202,8 +204,7 @@ impl Truth {
         }
         let growth = Growth::of(self.seed, &plan.id.to_string(), "");
         let account = Some(account);
-        let source =
-            Source { shown: plan.shown.clone(), backend, account, growth, runs: vec![(at, None)] };
+        let source = Source { shown: plan.shown.clone(), backend, account, growth, runs: vec![(at, None)] };
         self.sources.insert(plan.id, source);
     }
 
