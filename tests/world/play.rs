@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use whmeter_simulators::world::ledger::Metric;
 use whmeter_simulators::world::oracle::Oracle;
@@ -45,6 +46,8 @@ pub struct Played {
     pub numbers: usize,
     /// What could not be seen or told: how often, and how many bytes of traffic, by cause.
     pub gaps: BTreeMap<&'static str, (usize, i128)>,
+    /// Where the time went: how often, and how long.
+    pub times: BTreeMap<&'static str, (usize, Duration)>,
 }
 
 struct Player<'a> {
@@ -83,7 +86,10 @@ impl Player<'_> {
             self.product.set_clock(event.at);
             self.truth.happens(event.at, &event.what);
             self.whmcs.happens(event.at, &event.what);
+            let began = Instant::now();
             self.happens(event.at, &event.what).await?;
+            let (count, took) = self.played.times.entry(kind(&event.what)).or_default();
+            (*count, *took) = (*count + 1, *took + began.elapsed());
         }
         let end = self.story.events.last().map_or(0, |event| event.at);
         self.balanced(end)?;
@@ -252,5 +258,18 @@ impl Player<'_> {
     fn fail<T>(&self, check: &'static str, detail: String) -> Result<T, Failure> {
         let at = self.story.events.get(self.event).map(|event| event.to_string()).unwrap_or_default();
         Err(Failure { event: self.event, check, detail: format!("{detail}\n  at {at}") })
+    }
+}
+
+/// What an event costs is told under this name.
+fn kind(what: &What) -> &'static str {
+    match what {
+        What::Poll { killed: true, .. } => "polls killed",
+        What::Poll { .. } => "polls",
+        What::Listed { .. } => "lists",
+        What::Collect { .. } => "collections",
+        What::Look { .. } => "looks",
+        What::Adjusted { .. } | What::Pinned { .. } => "operators",
+        _ => "the world",
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use whmeter_simulators::world::generate::Feature;
 
@@ -20,6 +20,15 @@ struct Asked {
     seeds: u64,
     days: i64,
     features: Vec<Feature>,
+}
+
+/// What all worlds came to that did not fail.
+#[derive(Default)]
+struct Sums {
+    polls: usize,
+    numbers: usize,
+    gaps: BTreeMap<&'static str, (usize, i128)>,
+    times: BTreeMap<&'static str, (usize, Duration)>,
 }
 
 fn number(key: &str, otherwise: f64) -> f64 {
@@ -63,7 +72,7 @@ fn main() -> ExitCode {
 fn all(asked: &Asked) -> u64 {
     let began = Instant::now();
     let (next, failed) = (AtomicU64::new(0), AtomicU64::new(0));
-    let sums = Mutex::new((0, 0, BTreeMap::<&str, (usize, i128)>::new()));
+    let sums = Mutex::new(Sums::default());
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -77,11 +86,15 @@ fn all(asked: &Asked) -> u64 {
                     match run::world(seed, asked.days, &asked.features) {
                         Ok(played) => {
                             let mut sums = sums.lock().unwrap();
-                            sums.0 += played.polls;
-                            sums.1 += played.numbers;
+                            sums.polls += played.polls;
+                            sums.numbers += played.numbers;
                             for (cause, (times, bytes)) in played.gaps {
-                                let sum = sums.2.entry(cause).or_default();
+                                let sum = sums.gaps.entry(cause).or_default();
                                 *sum = (sum.0 + times, sum.1 + bytes);
+                            }
+                            for (what, (count, took)) in played.times {
+                                let sum = sums.times.entry(what).or_default();
+                                *sum = (sum.0 + count, sum.1 + took);
                             }
                         }
                         Err((failure, story)) => {
@@ -93,7 +106,14 @@ fn all(asked: &Asked) -> u64 {
             });
         }
     });
-    let (polls, numbers, gaps) = sums.into_inner().unwrap();
+    let Sums { polls, numbers, gaps, times } = sums.into_inner().unwrap();
+    for (what, (count, took)) in times {
+        println!(
+            "time: {what}: {:.2} s, {:.0} µs each",
+            took.as_secs_f64(),
+            took.as_micros() as f64 / count as f64
+        );
+    }
     for (cause, (times, bytes)) in gaps {
         println!("gap: {cause}: {times} times, {bytes} bytes of traffic");
     }
