@@ -12,8 +12,8 @@ mod run;
 const DAYS: i64 = 75;
 
 fn holds(seed: u64) {
-    if let Err((failure, story)) = run::world(seed, DAYS, run::ON) {
-        panic!("{}", run::obituary(seed, DAYS, &failure, &story));
+    if let Err(failed) = run::world(seed, DAYS, run::ON) {
+        panic!("{}", run::obituary(seed, DAYS, &failed));
     }
 }
 

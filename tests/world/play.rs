@@ -20,6 +20,9 @@ const LEASE: i64 = 60;
 /// Numbers may differ by so many hundred-thousandths: each is rounded by itself.
 const ROUNDING: i128 = 2;
 
+/// A value, and what of it is carried, in hundred-thousandths.
+type Numbers = (i128, i128);
+
 /// A check that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -187,12 +190,7 @@ impl Player<'_> {
     }
 
     /// Holds an answer against the oracle, number by number; returns what was told of whom.
-    fn compare(
-        &mut self,
-        server: i64,
-        at: i64,
-        said: &Said,
-    ) -> Result<Vec<(Expected, (i128, i128))>, Failure> {
+    fn compare(&mut self, server: i64, at: i64, said: &Said) -> Result<Vec<(Expected, Numbers)>, Failure> {
         let all = self.oracle.expected(server, at);
         let mut left = said.values.clone();
         let mut told = Vec::new();

@@ -12,6 +12,7 @@ pub const ON: &[Feature] = &[
     Feature::Restarts,
     Feature::Outages,
     Feature::Kills,
+    Feature::Pauses,
     Feature::Looks,
     Feature::Bursts,
     Feature::Again,
@@ -36,7 +37,7 @@ pub fn played(story: &Story) -> Result<Played, Failure> {
 }
 
 /// Plays the world of a seed; a failure comes with the shortest story that still has it.
-pub fn world(seed: u64, days: i64, features: &[Feature]) -> Result<Played, (Failure, Story)> {
+pub fn world(seed: u64, days: i64, features: &[Feature]) -> Result<Played, Box<(Failure, Story)>> {
     let story = generate(seed, days, features);
     played(&story).map_err(|failure| {
         // What comes after it is not needed.
@@ -46,12 +47,12 @@ pub fn world(seed: u64, days: i64, features: &[Feature]) -> Result<Played, (Fail
         let story = if fails(&cut) { cut } else { story };
         let short = shrink(&story, PLAYS, fails);
         let failure = played(&short).err().unwrap_or(failure);
-        (failure, short)
+        Box::new((failure, short))
     })
 }
 
 /// What is said of a seed that fails.
-pub fn obituary(seed: u64, days: i64, failure: &Failure, story: &Story) -> String {
+pub fn obituary(seed: u64, days: i64, (failure, story): &(Failure, Story)) -> String {
     format!(
         "seed {seed} fails: {failure}\n\nThe shortest story found that still fails (to play it again, put it into \
          a file and say STORY=FILE; for the whole world SEED={seed} DAYS={days}):\n\n{story}"

@@ -97,9 +97,9 @@ fn all(asked: &Asked) -> u64 {
                                 *sum = (sum.0 + count, sum.1 + took);
                             }
                         }
-                        Err((failure, story)) => {
+                        Err(failure) => {
                             failed.fetch_add(1, Ordering::Relaxed);
-                            println!("{}\n", run::obituary(seed, asked.days, &failure, &story));
+                            println!("{}\n", run::obituary(seed, asked.days, &failure));
                         }
                     }
                 }

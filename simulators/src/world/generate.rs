@@ -19,6 +19,8 @@ pub enum Feature {
     Outages,
     /// Our processes are killed, while they poll and in between.
     Kills,
+    /// Nothing of ours runs, for hours or days, also across the end of a month.
+    Pauses,
     /// People look at what WHMCS would be told.
     Looks,
     /// Panels are asked again within seconds or minutes.
@@ -65,6 +67,7 @@ pub const ALL: &[Feature] = &[
     Feature::Restarts,
     Feature::Outages,
     Feature::Kills,
+    Feature::Pauses,
     Feature::Looks,
     Feature::Bursts,
     Feature::Again,
@@ -241,9 +244,9 @@ impl Maker {
     /// Panels that do not answer, processes that die, operators that correct.
     fn trouble(&mut self) {
         for backend in 0..self.story.backends.len() {
-            for _ in 0..if self.has(Feature::Outages) { self.times(6.0) } else { 0 } {
+            for _ in 0..if self.has(Feature::Outages) { self.times(12.0) } else { 0 } {
                 let at = self.some_time();
-                let length = match self.dice.random_bool(0.8) {
+                let length = match self.dice.random_bool(0.6) {
                     true => self.dice.random_range(HOUR..20 * HOUR),
                     false => self.dice.random_range(20 * HOUR..80 * HOUR),
                 };
@@ -260,6 +263,11 @@ impl Maker {
     /// Puts everything in order.
     fn finish(mut self) -> Story {
         self.story.events.sort_by_key(|event| event.at);
+        for _ in 0..if self.has(Feature::Pauses) { self.times(5.0) } else { 0 } {
+            let from = self.some_time();
+            let until = from + self.dice.random_range(HOUR..4 * DAY);
+            self.story.events.retain(|event| !(from..until).contains(&event.at) || !event.is_ours());
+        }
         let mut polled = i64::MIN;
         self.story.events.retain(|event| match event.what {
             What::Poll { .. } => {

@@ -225,6 +225,13 @@ pub enum What {
     },
 }
 
+impl Event {
+    /// Whether it needs a process of ours that runs, and comes to nothing without one.
+    pub fn is_ours(&self) -> bool {
+        matches!(self.what, What::Poll { .. } | What::Collect { .. } | What::Look { .. })
+    }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = serde_json::to_string(&self.what).map_err(|_| fmt::Error)?;
