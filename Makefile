@@ -37,8 +37,9 @@ SEEDS ?= 20
 YEARS ?= 1
 SEED ?= 1
 sim:
+	@$(CARGO) build --locked --quiet --workspace --profile sim --example sim
 	@SEEDS=$(SEEDS) YEARS=$(YEARS) SEED=$(SEED) DAYS=$(DAYS) FEATURES=$(FEATURES) STORY=$(STORY) \
-		$(CARGO) run --locked --quiet --workspace --profile sim --example sim
+		$${CARGO_TARGET_DIR:-target}/sim/examples/sim
 
 bless:
 	BLESS=1 $(CARGO) test --locked --test exposition
