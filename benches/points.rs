@@ -105,6 +105,7 @@ impl Panel {
         }
         harvest.listed_everyone();
         let settled = settle(&self.loaded.book, &harvest, at, &rules());
+        let after = self.loaded.book.after(&settled);
         let poll = Poll {
             at,
             kind: "minio",

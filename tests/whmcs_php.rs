@@ -110,8 +110,8 @@ async fn a_companion_has_the_numbers_of_the_service_it_stands_beside() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whmeter_that_answers_as_nobody_should_breaks_nothing() {
     let Some(whmcs) = Installation::new() else { return };
-    let stand_in = StandIn::start().await;
-    for check in ["broken", "names", "hooks", "push"] {
+    for check in ["broken", "names", "purpose", "hooks", "list", "push"] {
+        let stand_in = StandIn::start().await;
         whmcs.check(check, stand_in.port(), &[("WHMETER_TOKEN", "answer-taken-0123456789")]).await;
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::backends::{Ask, Backend, CheckStep, KINDS};
+use crate::backends::{Ask, Backend, CheckStep, CommonSettings, KINDS};
 use crate::domain::BillingZone;
 use crate::settings::Section;
 use crate::store::StoreSettings;
@@ -38,13 +38,14 @@ async fn replica(folder: &Path, now: i64, asked: &Arc<AtomicUsize>) -> Collector
     let collector = Collector::new(store, clock, rules, Telemetry::new(), polled);
     let section = Section::new("name = 'shared'".parse().expect("toml"), folder);
     let common: CommonSettings = section.read().expect("settings");
-    let metered = Metered::new(&common, &KINDS[0], Box::new(Counting(Arc::clone(asked)))).expect("a backend");
-    collector.configure(vec![metered]).await.expect("configured");
+    let panel = Box::new(Counting(Arc::clone(asked)));
+    let panel = ConfiguredPanel::new(&common, &KINDS[0], panel).expect("a panel");
+    collector.configure(vec![Arc::new(panel)]).await.expect("configured");
     collector
 }
 
 async fn due(collector: &Collector) -> Option<PollError> {
-    let metered = collector.backend("shared").expect("configured");
+    let metered = collector.panel("shared").expect("configured");
     collector.poll_due(&metered).await.expect("not parked").failed
 }
 
@@ -71,7 +72,7 @@ async fn a_lease_whose_holder_died_holds_others_off_for_a_minute_and_no_longer()
     let dead = other.store.take_lease(&name, "minio", "dead", at, Seconds::new(60)).await.expect("asked");
     assert!(dead.is_some());
     assert!(matches!(due(&other).await, Some(PollError::Elsewhere)));
-    let metered = other.backend("shared").expect("configured");
+    let metered = other.panel("shared").expect("configured");
     // Taken its turn, it would be due in a quarter of an hour: it looks again sooner.
     assert!(other.take_turn(&metered, at));
     other.due_soon(&metered);

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asked::Asked;
-use super::routes::accounts_of;
+use super::routes::unknown;
 use super::state::unavailable;
 use super::{Recalculation, UsageApi};
 use crate::domain::{Policy, Timestamp};
@@ -59,8 +59,8 @@ pub(super) async fn policy_of(
     let server = asked.needed_server()?;
     let pin = wish.pin()?;
     let tenants = api.tenants(server).await?;
-    let accounts = accounts_of(&tenants, tenant)?;
-    for found in accounts {
+    let found = tenants.of(tenant).ok_or_else(|| unknown(tenant))?;
+    for found in &found.living {
         if let Some(pin) = pin {
             let by = format!("WHMCS server {server}");
             api.store.pin(&found.key(), pin, &by, api.clock.now()).await.map_err(unavailable)?;

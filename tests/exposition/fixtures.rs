@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use whmeter::domain::{
-    AccountName, BackendId, BillingZone, ByteMinutes, Bytes, Meter, Minutes, Policy, Reason, Timestamp,
+    AccountName, BackendId, BillingZone, ByteMinutes, Bytes, Limit, Meter, Minutes, Policy, Reason, Timestamp,
 };
 use whmeter::exposition::{Exposition, Format, Settings};
 use whmeter::metering::{MonthToDate, Note};
@@ -58,6 +59,11 @@ pub fn series(meter: Meter, when: i64, value: u64) -> SeriesStanding {
 }
 
 /// An account of which only the meters are known.
+/// A limit of storage that is in force.
+pub fn storage(limit: Bytes) -> LiteMap<Meter, Limit> {
+    [(Meter::StorageUsed, Limit::of_size(limit))].into_iter().collect()
+}
+
 pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
     AccountStanding {
         first_seen: at(NOON - 1000 * HOUR),
@@ -67,7 +73,7 @@ pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
         policy: None,
         package: None,
         domain: None,
-        storage_limit: None,
+        storage_limit: Limit::Unknown,
         limits: Default::default(),
         mapped: None,
         trouble: None,
@@ -110,8 +116,8 @@ pub fn house() -> Exposition {
         policy: Some(Policy::Limited),
         package: Some("Gold \"100\"".into()),
         domain: Some("a\\b\nc.example".into()),
-        storage_limit: Some(bytes(100_000)),
-        limits: Default::default(),
+        storage_limit: Limit::of_size(bytes(100_000)),
+        limits: storage(bytes(100_000)),
         mapped: None,
         ..account(vec![
             series(Meter::StorageUsed, NOON, 93_410),
@@ -122,15 +128,15 @@ pub fn house() -> Exposition {
     let gone = AccountStanding { gone_at: Some(at(NOON - 1)), ..full.clone() };
     let old = AccountStanding {
         suspended: Some(true),
-        storage_limit: Some(bytes(5)),
-        limits: Default::default(),
+        storage_limit: Limit::of_size(bytes(5)),
+        limits: storage(bytes(5)),
         mapped: None,
         package: Some("Old".into()),
         ..account(vec![series(Meter::StorageUsed, NOON - 27 * HOUR, 5)])
     };
     let over = AccountStanding {
-        storage_limit: Some(bytes(3)),
-        limits: Default::default(),
+        storage_limit: Limit::of_size(bytes(3)),
+        limits: storage(bytes(3)),
         mapped: None,
         suspended: Some(true),
         policy: Some(Policy::Standard),

@@ -243,6 +243,9 @@ async fn the_map_is_listed_set_by_hand_and_pruned() {
     };
     let row =
         |account: &str, state: &str, service: Option<i64>| (account.to_string(), state.to_string(), service);
+    // Whose they are is found by the poll after the list.
+    let service_of = |number: u64| move |got: &Got| got.text().contains(&format!("service=\"{number}\""));
+    daemon.until("/metrics", "knows whose they are", service_of(1)).await;
     let before = states().await;
     assert!(before.contains(&row(&names[0], "mapped", Some(1))), "{before:?}");
     assert!(before.contains(&row(&names[1], "unmapped", None)), "{before:?}");
@@ -260,7 +263,25 @@ async fn the_map_is_listed_set_by_hand_and_pruned() {
     assert!(refused.contains(&names[0]), "{refused}");
     site.run(&["map", "set", "s3", "never-seen", "2"]).await.failure(2);
     site.run(&["map", "set", "s3", &names[1], "2"]).await.good();
+    daemon.until("/metrics", "goes by hand's word", service_of(2)).await;
     assert!(states().await.contains(&row(&names[1], "pinned", Some(2))));
+    // The numbers by who pays for them.
+    let usage = async |more: &[&str]| site.run(&[&["usage", "--json"], more].concat()).await.json();
+    let mine = usage(&["--service", "2"]).await;
+    assert!(!mine.as_array().unwrap().is_empty());
+    assert!(
+        mine.as_array().unwrap().iter().all(|line| line["account"] == names[1] && line["owner"].is_null())
+    );
+    let owners = usage(&["--by-owner", "--meter", "storage"]).await;
+    let owner = |name: &String| {
+        let lines = owners.as_array().unwrap().iter().filter(|line| line["account"] == *name);
+        lines.map(|line| line["owner"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        [0, 1, 2].map(|index| owner(&names[index])),
+        [["service 1"], ["service 2"], ["nobody"]],
+        "{owners}"
+    );
     daemon
         .until("/v1/whmcs/usage?server=12", "bills by hand's word", |got| {
             got.json()["tenants"].get("another-name").is_some()
