@@ -13,18 +13,18 @@ use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 use tower::ServiceExt;
-use whmeter::backends::{Ask, Backend, BackendError, CheckStep, Kind};
+use whmeter::backends::{Ask, Backend, BackendError, CheckStep, CommonSettings, ConfiguredPanel, Kind};
 use whmeter::clock::Clock;
-use whmeter::collector::{Collector, CommonSettings, Metered, PollError};
+use whmeter::collector::{Collector, PollError};
 use whmeter::domain::{
-    AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Meter, Reading, Seconds, Source,
+    AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading, Seconds, Source,
     Timestamp, UsageDay,
 };
 use whmeter::metering::{Adjustment, Rules};
 use whmeter::settings::{Section, SettingsError};
 use whmeter::store::{Store, StoreSettings};
 use whmeter::telemetry::Telemetry;
-use whmeter::usage_api::{UsageApi, WhmcsSettings};
+use whmeter::usage_api::{Servers, UsageApi, WhmcsSettings};
 use whmeter_simulators::world::panels::{Answer, Begun};
 use whmeter_simulators::world::story::{BackendPlan, Story};
 use whmeter_simulators::world::whmcs::Service;
@@ -119,8 +119,8 @@ impl Product {
     pub async fn poll(&mut self, replica: usize, backend: usize, say: Say) -> Polled {
         *self.panels[backend].says.lock().unwrap_or_else(PoisonError::into_inner) = say;
         let replica = self.replica(replica).await;
-        let metered = Arc::clone(&replica.collector.backends()[backend]);
-        let report = replica.collector.poll(&metered, None).await;
+        let panel = Arc::clone(&replica.collector.panels()[backend]);
+        let report = replica.collector.poll(&panel, None).await;
         match report.failed {
             None => Polled::Committed,
             Some(PollError::Panel(BackendError::Unreachable(_))) => Polled::NoAnswer,
@@ -134,9 +134,9 @@ impl Product {
         let panel = Arc::clone(&self.panels[backend]);
         *panel.says.lock().unwrap_or_else(PoisonError::into_inner) = Say::Silence;
         let replica = self.replica(number).await;
-        let metered = Arc::clone(&replica.collector.backends()[backend]);
+        let configured = Arc::clone(&replica.collector.panels()[backend]);
         let killed = tokio::select! {
-            _ = replica.collector.poll(&metered, None) => false,
+            _ = replica.collector.poll(&configured, None) => false,
             () = panel.asked.notified() => true,
         };
         self.kill(number);
@@ -193,7 +193,7 @@ impl Product {
 
     /// Somebody looks at what WHMCS would be told.
     pub async fn look(&mut self, replica: usize, server: i64) -> Result<Said, String> {
-        let request = Request::get(format!("/v1/whmcs/usage?server={server}&purpose=display"))
+        let request = Request::get(format!("/v1/whmcs/usage?server={server}"))
             .body(Body::empty())
             .unwrap();
         self.send(replica, request).await.map(|answer| said(&answer))
@@ -224,8 +224,8 @@ impl Product {
             reason: "because".into(),
         };
         let collector = &self.replica(0).await.collector;
-        let metered = Arc::clone(&collector.backends()[backend]);
-        collector.adjust(&metered, &adjustment).await.map(drop).map_err(|error| error.to_string())
+        let panel = Arc::clone(&collector.panels()[backend]);
+        collector.adjust(&panel, &adjustment).await.map(drop).map_err(|error| error.to_string())
     }
 
     /// Holds the journal against every stored sum.
@@ -287,13 +287,17 @@ impl Product {
         let backends = self.plans.iter().zip(&self.panels).map(|(plan, panel)| {
             let text = format!("name = '{}'\nwhmcs_server = {}", plan.name, plan.server);
             let common: CommonSettings = Section::new(text.parse().unwrap(), folder).read().unwrap();
-            Metered::new(&common, &KIND, Box::new(Played(Arc::clone(panel)))).unwrap()
+            Arc::new(ConfiguredPanel::new(&common, &KIND, Box::new(Played(Arc::clone(panel)))).unwrap())
         });
         collector.configure(backends.collect()).await.unwrap();
         let settings: WhmcsSettings = toml::from_str(&format!("timezone = '{}'", self.zone.name())).unwrap();
         let (recalculate, _) = mpsc::unbounded_channel();
         let api = UsageApi::new(store.clone(), clock, telemetry, self.zone, &settings, recalculate);
-        api.configure(&settings, collector.servers());
+        let mut servers = Servers::new();
+        for panel in collector.panels().iter() {
+            servers.entry(panel.whmcs_server.unwrap()).or_default().push(panel.id.clone());
+        }
+        api.configure(&settings, servers);
         Replica { store, collector, routes: api.routes() }
     }
 }
@@ -327,7 +331,11 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
     let at = Timestamp::new(answer.at).unwrap();
     for shown in &answer.accounts {
         let account = AccountName::new(&shown.name).unwrap();
-        harvest.facts(&account);
+        if let Some(id) = &shown.identity {
+            harvest.facts(&account).identity = Identity::new().with_unique(id);
+        } else {
+            harvest.facts(&account);
+        }
         if let Some(level) = shown.level {
             let level = Bytes::new(level).unwrap();
             harvest.read(&account, Meter::StorageUsed, Reading::Gauge { at, level });
