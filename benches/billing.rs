@@ -134,7 +134,8 @@ async fn answers(accounts: usize, runs: usize) {
         let routes = routes.clone();
         async move {
             let request = Request::get(format!("/v1/whmcs/usage?server={SERVER}"));
-            let request = request.header("X-Whmeter-Purpose", purpose).body(Body::empty()).expect("a request");
+            let request =
+                request.header("X-Whmeter-Purpose", purpose).body(Body::empty()).expect("a request");
             let response = routes.oneshot(request).await.expect("an answer");
             axum::body::to_bytes(response.into_body(), usize::MAX).await.expect("a body")
         }

@@ -215,8 +215,10 @@ impl App {
         let mut hup = signal(SignalKind::hangup())?;
         let mut upkeep = tokio::time::interval(upkeep::EVERY);
         let mut show = tokio::time::interval(SHOW_EVERY);
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        let mut untold = tokio::time::interval(COUNT_UNTOLD_EVERY);
+        // Everything was shown at the start: these need not be right behind it.
+        let after = |wait| tokio::time::Instant::now() + wait;
+        let mut look = tokio::time::interval_at(after(LOOK_EVERY), LOOK_EVERY);
+        let mut untold = tokio::time::interval_at(after(LOOK_EVERY), COUNT_UNTOLD_EVERY);
         let mut moves = self.store.moves();
         loop {
             tokio::select! {
@@ -236,10 +238,11 @@ impl App {
                 _ = look.tick() => self.show_moved().await,
                 _ = untold.tick() => self.show_untold().await,
                 Some(asked) = self.recalculate.recv() => {
-                    self.collector.poll_soon(asked.backend.as_str(), Some(asked.account));
+                    let Recalculation { backend, account, by_hand } = asked;
+                    self.collector.poll_soon(backend.as_str(), Some(account), by_hand);
                 }
                 Some(backend) = self.poll_asked.recv() => {
-                    self.collector.poll_soon(backend.as_str(), None);
+                    self.collector.poll_soon(backend.as_str(), None, true);
                 }
                 _ = upkeep.tick() => {
                     let (upkeep, panels) = (self.upkeep.clone(), self.collector.panels());

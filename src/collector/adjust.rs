@@ -4,7 +4,7 @@
 use super::Collector;
 use super::poll::Heartbeat;
 use crate::backends::ConfiguredPanel;
-use crate::domain::{BillingPeriod, Bytes, Seconds};
+use crate::domain::{BillingPeriod, Bytes, Nature, Seconds};
 use crate::metering::{
     Acceptance, Adjustment, Book, CannotAdjust, Correction, NothingHeldBack, accept, adjust, adjusted_holding,
 };
@@ -41,8 +41,8 @@ impl Collector {
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
         self.correct(metered, async |lease, loaded| {
-            let settled = adjust(&loaded.book, adjustment, self.clock.now(), self.rules.zone)?;
             let (before, after) = self.day_of(metered, &loaded.book, adjustment).await?;
+            let settled = adjust(&loaded.book, adjustment, self.clock.now(), self.rules.zone)?;
             let correction = Correction::Adjusted(adjustment.clone());
             self.store.commit_correction(lease, loaded, &correction, settled, self.clock.now()).await?;
             Ok((before, after))
@@ -72,6 +72,9 @@ impl Collector {
         book: &Book,
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
+        if adjustment.meter.nature() == Nature::Level {
+            return Err(CannotAdjust::Level.into());
+        }
         let (_, no) = adjusted_holding(book, &adjustment.account, adjustment.day, self.rules.zone)?;
         let (_, holding) = book.holding(no).ok_or(CannotAdjust::Unknown)?;
         let query = UsageQuery {
@@ -82,7 +85,8 @@ impl Collector {
         };
         let day = BillingPeriod::new(adjustment.day, adjustment.day.next());
         let days = self.store.days(&query, day.map_err(|_| CannotAdjust::OutOfRange)?).await?;
-        let before = days.first().map_or(Bytes::ZERO, |point| point.amount);
+        // Held twice on that day, it is the later part that is corrected.
+        let before = days.last().map_or(Bytes::ZERO, |point| point.amount);
         let after = Bytes::from_wide(before.wide() + adjustment.amount);
         Ok((before, after.map_err(|_| AdjustError::TooLittle(before))?))
     }

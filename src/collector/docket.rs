@@ -6,18 +6,16 @@ use litemap::LiteMap;
 
 use super::owners::Sold;
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Meter, Nature, Policy, Seconds,
-    Service,
+    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Meter, Nature, Policy, Service,
 };
 use crate::metering::{Book, Life};
-use crate::quota::{Crossings, Decided, Hold, Judged, Recently, SoldAs, Subject, Used, decide, in_force};
+use crate::quota::{
+    Besides, Crossings, Decided, Hold, Judged, SoldAs, Subject, Used, decide, in_force, would_limit,
+};
 use crate::rules::Limits;
 use crate::selector::Candidate;
 use crate::standing::{MappedTo, Moment, SeriesStanding};
 use crate::store::{JudgedPoll, Loaded};
-
-/// The brake on limiting counts what a rule has limited within this time.
-const BRAKE_LOOKS_BACK: Seconds = Seconds::hours(24);
 
 /// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
 struct Looked<'a> {
@@ -68,18 +66,44 @@ pub struct Docket<'a> {
     pub sold: &'a Sold,
 }
 
+/// Whom the brake counts together with those that are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nobody: an operator has asked for this account by itself.
+    Nobody,
+    /// Whoever was limited since everybody was looked at.
+    LimitedSince,
+    /// Those, and whoever would be limited as he stands.
+    Everybody,
+}
+
 impl<'a> Docket<'a> {
     /// What a poll means for limits.
-    pub fn judge(&self, harvest: &Harvest, mapped: HashMap<AccountName, MappedTo>) -> JudgedPoll<'static> {
+    pub fn judge(
+        &self,
+        harvest: &Harvest,
+        beside: Beside,
+        mapped: HashMap<AccountName, MappedTo>,
+    ) -> JudgedPoll<'static> {
         let mut limits = HashMap::with_capacity(harvest.accounts().len());
         let subjects = self.polled(harvest, &mut limits);
-        let decided = decide(subjects, self.accounts(), &self.recently(), self.moment.now);
+        let mut besides = match beside {
+            Beside::Nobody => Besides::new(),
+            Beside::LimitedSince | Beside::Everybody => self.limited_since_the_last_look(),
+        };
+        if beside == Beside::Everybody {
+            let others = self.standing().filter(|one| !harvest.accounts().contains_key(&one.account.name));
+            for (number, count) in would_limit(others, self.moment.now) {
+                *besides.entry(number).or_default() += count;
+            }
+        }
+        let decided = decide(subjects, self.accounts(), &besides, self.moment.now);
         JudgedPoll { limits, mapped, decided, channels: &[] }
     }
 
     /// What would be decided of every account as it stands, without asking anybody.
     pub fn plan(&self) -> Decided {
-        decide(self.standing(), self.accounts(), &self.recently(), self.moment.now)
+        decide(self.standing(), self.accounts(), &self.limited_since_the_last_look(), self.moment.now)
     }
 
     /// How many accounts the backend has.
@@ -88,27 +112,30 @@ impl<'a> Docket<'a> {
         newest.filter(|life| life.ended.is_none()).count()
     }
 
-    /// How many accounts each rule has limited of late.
-    fn recently(&self) -> Recently {
-        let mut recently = Recently::new();
+    /// How many accounts each rule has limited since everybody was looked at: one by one, by recalculations.
+    fn limited_since_the_last_look(&self) -> Besides {
+        let mut besides = Besides::new();
+        let Some(last_look) = self.loaded.book.last_look else { return besides };
         for (name, _) in self.loaded.holds.iter().filter(|(_, hold)| hold.wanted == Policy::Limited) {
             let Some(life) = self.book.life(name) else { continue };
             let Some(crossings) = self.loaded.crossings.get(&life.holding().no) else { continue };
             let facts = self.loaded.facts(name);
-            let looked = self.looked(name, life, facts.and_then(|facts| facts.package.as_deref()), |_| Limit::Unknown);
+            let looked =
+                self.looked(name, life, facts.and_then(|facts| facts.package.as_deref()), |_| Limit::Unknown);
             let candidate = looked.candidate(self.backend);
-            let rules = Meter::ALL.into_iter().filter_map(|meter| Some((meter, self.limits.of(&candidate, meter)?)));
+            let rules =
+                Meter::ALL.into_iter().filter_map(|meter| Some((meter, self.limits.of(&candidate, meter)?)));
             for (meter, (number, rule)) in rules {
                 let limited = crossings.iter().any(|((of, threshold), crossing)| {
-                    let began = crossing.since.is_some_and(|at| self.moment.now.since(at) <= BRAKE_LOOKS_BACK);
+                    let began = crossing.since.is_some_and(|at| at > last_look);
                     *of == meter && began && rule.limits_at(*threshold)
                 });
                 if limited {
-                    *recently.entry(number).or_default() += 1;
+                    *besides.entry(number).or_default() += 1;
                 }
             }
         }
-        recently
+        besides
     }
 
     /// The accounts a poll has looked at, with what is known of them after it; notes the limits in force of

@@ -287,15 +287,17 @@ impl Collector {
         *turn = soon.min(*turn);
     }
 
-    /// Polls one account of one backend soon, because somebody asked for it.
-    pub fn poll_soon(self: &Arc<Self>, backend: &str, account: Option<AccountName>) -> bool {
-        let Some(metered) = self.panel(backend) else { return false };
+    /// Polls a backend, or one account of it, soon, because somebody asked for it; `by_hand` if an operator did.
+    pub fn poll_soon(self: &Arc<Self>, backend: &str, account: Option<AccountName>, by_hand: bool) {
+        let Some(metered) = self.panel(backend) else { return };
         let collector = Arc::clone(self);
         tokio::spawn(async move {
             let Ok(_permit) = collector.at_once.acquire().await else { return };
-            let report = collector.poll(&metered, account).await;
+            let report = match account {
+                Some(account) if by_hand => collector.reconcile(&metered, account).await,
+                account => collector.poll(&metered, account).await,
+            };
             let _ = collector.polled.send(report);
         });
-        true
     }
 }

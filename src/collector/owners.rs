@@ -145,7 +145,8 @@ impl Sold {
         here: impl Iterator<Item = (&'n AccountName, Option<&'n Life>)>,
     ) -> Claims<'a> {
         let elsewhere = self.elsewhere.iter();
-        let elsewhere = elsewhere.map(|one| Claimant { name: &one.name, pinned: one.pinned, owner: one.owner });
+        let elsewhere =
+            elsewhere.map(|one| Claimant { name: &one.name, pinned: one.pinned, owner: one.owner });
         let here: Vec<Claimant<'n>> = here.map(|(name, life)| self.claimant(name, life)).collect();
         let everybody = here.iter().copied().chain(elsewhere);
         Claims::new(self.server, self.services(), everybody)

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::docket::Docket;
+use super::docket::{Beside, Docket};
 use super::owners::{Sold, Titles};
 use super::{Collector, LastTime, PollError, PollReport};
 use crate::backends::{Ask, BackendError, ConfiguredPanel, Past};
@@ -30,6 +30,13 @@ impl Collector {
         let last = self.last(&metered.id);
         let mut last = last.lock().await;
         self.poll_locked(metered, &mut last, Wish::Now(only)).await
+    }
+
+    /// Reads one account because an operator has said so: no brake holds what its usage demands.
+    pub async fn reconcile(&self, metered: &ConfiguredPanel, account: AccountName) -> PollReport {
+        let last = self.last(&metered.id);
+        let mut last = last.lock().await;
+        self.poll_locked(metered, &mut last, Wish::ByHand(account)).await
     }
 
     /// Asks one backend for what it still knows of the time from `since` to `until`.
@@ -112,6 +119,7 @@ impl Collector {
             Ok(loaded) => loaded,
             Err(error) => return Err(error.into()),
         };
+        let beside = wish.beside();
         let (question, reach) = wish.question(&loaded, now);
         let harvest = match self.ask(metered, question).await {
             Ok(harvest) => harvest,
@@ -163,7 +171,7 @@ impl Collector {
             };
             let judged = match reach {
                 Reach::History => JudgedPoll::default(),
-                Reach::Everybody | Reach::Some => docket.judge(&harvest, titles.mapped),
+                Reach::Everybody | Reach::Some => docket.judge(&harvest, beside, titles.mapped),
             };
             (harvest, loaded, after, judged)
         })
@@ -302,6 +310,8 @@ enum Wish {
     IfDue,
     /// A poll, of everybody or of one account.
     Now(Option<AccountName>),
+    /// A look at one account, because an operator wants done what its usage demands.
+    ByHand(AccountName),
     /// What the panel still knows of a time gone by.
     History { since: Timestamp, until: Timestamp },
 }
@@ -313,11 +323,21 @@ enum Question {
 }
 
 impl Wish {
+    /// Whom the brake counts together with those that are looked at.
+    fn beside(&self) -> Beside {
+        match self {
+            Wish::IfDue | Wish::Now(None) | Wish::History { .. } => Beside::LimitedSince,
+            Wish::Now(Some(_)) => Beside::Everybody,
+            Wish::ByHand(_) => Beside::Nobody,
+        }
+    }
+
     /// The question to ask, and whom its answer will be about.
     fn question(self, loaded: &Loaded, now: Timestamp) -> (Question, Reach) {
         let (only, reach) = match self {
             Wish::IfDue | Wish::Now(None) => (None, Reach::Everybody),
             Wish::Now(only) => (only, Reach::Some),
+            Wish::ByHand(account) => (Some(account), Reach::Some),
             Wish::History { since, until } => {
                 let past = Past { now, since, until: until.min(now) };
                 return (Question::Past(past), Reach::History);

@@ -163,7 +163,7 @@ impl One {
         }
         let mut waited = Duration::ZERO;
         let report = loop {
-            let report = app.collector().poll(&metered, Some(key.name.clone())).await;
+            let report = app.collector().reconcile(&metered, key.name.clone()).await;
             let busy = matches!(report.failed, Some(PollError::Elsewhere));
             if !busy || waited >= WAIT_FOR_LEASE {
                 break report;

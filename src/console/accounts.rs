@@ -135,7 +135,9 @@ fn shape(standing: &Standing, name: &AccountName, account: &AccountStanding, mom
         match series.meter.nature() {
             Nature::Level => told["bytes"] = json!(series.level.map(|level| level.get())),
             Nature::Flow => {
-                let month = series.month.filter(|month| month.month == moment.month);
+                // An old number is shown with its age.
+                let month = series.running(moment).ok().or(series.month);
+                let month = month.filter(|month| month.month == moment.month);
                 told["month_bytes"] = json!(month.map(|month| month.amount.get()));
                 told["bytes_total"] = json!(series.shown.get());
             }

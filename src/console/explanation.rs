@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::grouped::grouped;
-use crate::domain::{AccountKey, BillingZone, Epoch, HoldingNo, LifeNo, Meter, Month, Reading, Span, UsageDay};
+use crate::domain::{
+    AccountKey, BillingZone, Epoch, HoldingNo, LifeNo, Meter, Month, Reading, Span, UsageDay,
+};
 use crate::metering::Holding;
 use crate::store::{DayPoint, JournalEntry, MonthSum, Store, StoreError, Usage, UsageQuery};
 

@@ -54,7 +54,8 @@ pub(super) async fn map(
         page.missing(&sides.panels, place.as_ref());
     }
     let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.cursor());
-    let untold: Vec<&str> = sides.panels.iter().filter(|side| side.list.is_none()).map(|side| side.name()).collect();
+    let untold: Vec<&str> =
+        sides.panels.iter().filter(|side| side.list.is_none()).map(|side| side.name()).collect();
     let rows: Vec<Value> = page.rows.into_iter().map(|(_, row)| row).collect();
     Ok(Json(json!({ "schema": 1, "rows": rows, "untold": untold, "next_cursor": next })).into_response())
 }

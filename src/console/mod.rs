@@ -133,8 +133,7 @@ impl Console {
     pub async fn untold(&self) -> Result<(usize, BTreeMap<Meter, i64>), StoreError> {
         let moment = self.moment();
         let sides = sides(&self.store, &self.panels(), None).await?.with_told(&self.store, &moment).await?;
-        let counted =
-            tokio::task::spawn_blocking(move || findings::untold_sums(&sides, &moment)).await;
+        let counted = tokio::task::spawn_blocking(move || findings::untold_sums(&sides, &moment)).await;
         Ok(counted.unwrap_or_default())
     }
 

@@ -95,8 +95,7 @@ pub fn adjust(
         ..SeriesChange::unmoved(life, *meter, before)
     };
     let note = Note::Adjusted { amount: *amount, author: author.clone(), reason: reason.clone() };
-    let noted =
-        Noted { account: account.clone(), life, meter: *meter, source: Source::default(), at, note };
+    let noted = Noted { account: account.clone(), life, meter: *meter, source: Source::default(), at, note };
     let (changes, notes) = (vec![change], vec![noted]);
     Ok(Settled { changes, notes, last_look: book.last_look, ..Settled::default() })
 }

@@ -200,7 +200,8 @@ impl Looking<'_> {
                 Reading::Counter { source, at, epoch, count } => {
                     let key = CounterKey::of(*meter, source, no);
                     let believed = self.book.counters.get(&key).filter(|baseline| baseline.holder == no);
-                    believed.map_or(Shown::Nothing, |believed| went_on(believed, last_seen, *at, *epoch, *count))
+                    believed
+                        .map_or(Shown::Nothing, |believed| went_on(believed, last_seen, *at, *epoch, *count))
                 }
                 Reading::PeriodTotal { source, span, total, .. } => {
                     let series = life.series.get(meter);
@@ -300,7 +301,9 @@ fn went_on(
             }
         }
         // A later start is told: the count began anew, and says nothing of whose it is.
-        Epoch::Since(start) if matches!(believed.epoch, Epoch::Since(known) if start > known) => Shown::Nothing,
+        Epoch::Since(start) if matches!(believed.epoch, Epoch::Since(known) if start > known) => {
+            Shown::Nothing
+        }
         _ if count < believed.count => Shown::Less,
         _ => Shown::All,
     }

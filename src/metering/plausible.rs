@@ -20,10 +20,20 @@ pub(super) struct Jump {
 /// What is believed of a series while a harvest is settled, and what a reading would add to it since when.
 pub(super) trait Believed {
     fn level(&self) -> Option<LevelBelief>;
-    fn growth(&self, source: &Source, at: Timestamp, epoch: Epoch, count: Bytes)
-    -> Option<(Timestamp, Bytes)>;
-    fn revision(&self, source: &Source, span: Span, at: Timestamp, total: Bytes)
-    -> Option<(Timestamp, Bytes)>;
+    fn growth(
+        &self,
+        source: &Source,
+        at: Timestamp,
+        epoch: Epoch,
+        count: Bytes,
+    ) -> Option<(Timestamp, Bytes)>;
+    fn revision(
+        &self,
+        source: &Source,
+        span: Span,
+        at: Timestamp,
+        total: Bytes,
+    ) -> Option<(Timestamp, Bytes)>;
 }
 
 /// The first of some readings, all of `at`, that jumps further than can be. Once something is held back the
@@ -90,8 +100,7 @@ pub fn accept(book: &Book, acceptance: &Acceptance, at: Timestamp) -> Result<Set
     let implausible = Some(Implausible { accepted: true, ..held });
     let change = SeriesChange { implausible, ..SeriesChange::unmoved(life, *meter, before) };
     let note = Note::Accepted { author: author.clone(), reason: reason.clone() };
-    let noted =
-        Noted { account: account.clone(), life, meter: *meter, source: Source::default(), at, note };
+    let noted = Noted { account: account.clone(), life, meter: *meter, source: Source::default(), at, note };
     let (changes, notes) = (vec![change], vec![noted]);
     Ok(Settled { changes, notes, last_look: book.last_look, ..Settled::default() })
 }
@@ -167,7 +176,13 @@ mod tests {
         }
         say(&mut book, 2_000_000_900, (1 << 40) + 7);
         assert_eq!(totals(&book), [(1 << 40) + 7, (1 << 40) + 7 - 1_000, (1 << 40) + 7]);
-        assert!(book.life(&account()).expect("seen").series.iter().all(|(_, series)| series.implausible.is_none()));
+        assert!(
+            book.life(&account())
+                .expect("seen")
+                .series
+                .iter()
+                .all(|(_, series)| series.implausible.is_none())
+        );
         assert_eq!(
             say(&mut book, 2_000_001_800, 1 << 50),
             ["implausible"; 3],
@@ -182,7 +197,13 @@ mod tests {
         say(&mut book, 900, 1 << 60);
         assert_eq!(say(&mut book, 1_800, 500_000), ["plausible_again"; 3]);
         assert_eq!(totals(&book), [500_000, 499_000, 500_000]);
-        assert!(book.life(&account()).expect("seen").series.iter().all(|(_, series)| series.implausible.is_none()));
+        assert!(
+            book.life(&account())
+                .expect("seen")
+                .series
+                .iter()
+                .all(|(_, series)| series.implausible.is_none())
+        );
     }
 
     #[test]
@@ -200,6 +221,8 @@ mod tests {
     }
 
     fn totals_of_level(book: &Book) -> u64 {
-        book.life(&account()).expect("seen").series[&Meter::StorageUsed].level.map_or(0, |belief| belief.level.get())
+        book.life(&account()).expect("seen").series[&Meter::StorageUsed]
+            .level
+            .map_or(0, |belief| belief.level.get())
     }
 }

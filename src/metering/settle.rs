@@ -28,14 +28,8 @@ pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> 
 
 /// The same, once it is known whose life each account is.
 pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp, rules: &Rules) -> Settled {
-    let mut settling = Settling {
-        book,
-        look: &look,
-        now,
-        rules,
-        series: BTreeMap::new(),
-        counters: BTreeMap::new(),
-    };
+    let mut settling =
+        Settling { book, look: &look, now, rules, series: BTreeMap::new(), counters: BTreeMap::new() };
     for (account, harvested) in harvest.accounts() {
         if let Some(life) = look.life_of(book, account) {
             settling.account(life, harvested);
@@ -444,12 +438,24 @@ impl Believed for SeriesNow<'_, '_> {
         self.settling.series.get(&(self.of.life, self.of.meter))?.after.level
     }
 
-    fn growth(&self, source: &Source, at: Timestamp, epoch: Epoch, count: Bytes) -> Option<(Timestamp, Bytes)> {
+    fn growth(
+        &self,
+        source: &Source,
+        at: Timestamp,
+        epoch: Epoch,
+        count: Bytes,
+    ) -> Option<(Timestamp, Bytes)> {
         let count = Count { at, epoch, count, holder: self.of.life };
         self.settling.step(self.of, source, count).1.grew
     }
 
-    fn revision(&self, source: &Source, span: Span, at: Timestamp, total: Bytes) -> Option<(Timestamp, Bytes)> {
+    fn revision(
+        &self,
+        source: &Source,
+        span: Span,
+        at: Timestamp,
+        total: Bytes,
+    ) -> Option<(Timestamp, Bytes)> {
         let settling = self.settling;
         let series = settling.series.get(&(self.of.life, self.of.meter))?;
         let not_ours = settling.not_ours(self.of, source, span)?;

@@ -74,7 +74,8 @@ impl<'a> Claims<'a> {
             let Want::One(rank, service) = claims.want(claimant.name, claimant.pinned) else { continue };
             let owner = usize::from(claimant.owner == Some(service));
             let pinned = usize::from(rank == Rank::Pinned);
-            let known = claims.wanted.entry(service).or_insert(Wanted { rank, count: 0, pinned: 0, owners: 0 });
+            let known =
+                claims.wanted.entry(service).or_insert(Wanted { rank, count: 0, pinned: 0, owners: 0 });
             known.pinned += pinned;
             // A weaker claim does not compete with a stronger one, unless an operator has said the stronger: he
             // may not know of the account that has the very name.

@@ -127,7 +127,9 @@ fn what_is_nobodys_is_taken_from_the_day_the_contract_began() {
     let today = day("2026-11-20");
     let since = |sold: &Service, life: &Life| {
         let services = Services::new(vec![sold.clone()]);
-        match intent(life, &owned(1), &Sold { server: Some(12), services: Some(&services) }, today, |_| Some(day("2026-11-18"))) {
+        match intent(life, &owned(1), &Sold { server: Some(12), services: Some(&services) }, today, |_| {
+            Some(day("2026-11-18"))
+        }) {
             Intent::TakeOver { since, owner: Owner::Service(1) } => since,
             other => panic!("{other:?}"),
         }

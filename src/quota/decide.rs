@@ -103,15 +103,24 @@ pub struct Decided {
     pub held: Vec<AccountName>,
 }
 
-/// How many accounts each rule has limited within the last day: the brake counts them together with those of a
-/// poll, or one recalculation after the other would pass it.
-pub type Recently = LiteMap<usize, usize>;
+/// How many accounts each rule limits besides those that are looked at: the brake counts them together, or one
+/// recalculation after the other would pass it.
+pub type Besides = LiteMap<usize, usize>;
+
+/// How many of these accounts each rule would newly limit, were it for usage alone.
+pub fn would_limit<'a>(subjects: impl Iterator<Item = Subject<'a>>, now: Timestamp) -> Besides {
+    let mut counts = Besides::new();
+    for number in subjects.flat_map(|subject| judge(&subject, now, &[]).limiting) {
+        *counts.entry(number).or_default() += 1;
+    }
+    counts
+}
 
 /// Decides about everybody a poll has looked at. `accounts` is how many the backend has.
 pub fn decide<'a>(
     subjects: impl Iterator<Item = Subject<'a>>,
     accounts: usize,
-    recently: &Recently,
+    besides: &Besides,
     now: Timestamp,
 ) -> Decided {
     let mut judged: Vec<(Subject<'a>, Judgement)> = Vec::new();
@@ -121,7 +130,7 @@ pub fn decide<'a>(
             judged.push((subject, judgement));
         }
     }
-    let braked = braked(&judged, accounts, recently);
+    let braked = braked(&judged, accounts, besides);
     let mut decided = Decided::default();
     for (subject, judgement) in judged {
         let stopped = judgement.limiting.iter().any(|rule| braked.contains(rule));
@@ -138,8 +147,8 @@ pub fn decide<'a>(
     decided
 }
 
-/// The rules that would limit more accounts within a day than they may.
-fn braked(judged: &[(Subject<'_>, Judgement)], accounts: usize, recently: &Recently) -> Vec<usize> {
+/// The rules that would limit more accounts at once than they may.
+fn braked(judged: &[(Subject<'_>, Judgement)], accounts: usize, besides: &Besides) -> Vec<usize> {
     let mut counts: LiteMap<usize, usize> = LiteMap::new();
     for number in judged.iter().flat_map(|(_, judgement)| &judgement.limiting) {
         *counts.entry(*number).or_default() += 1;
@@ -150,7 +159,7 @@ fn braked(judged: &[(Subject<'_>, Judgement)], accounts: usize, recently: &Recen
     };
     let too_many = counts
         .into_iter()
-        .map(|(number, count)| (number, count + recently.get(&number).copied().unwrap_or(0)))
+        .map(|(number, count)| (number, count + besides.get(&number).copied().unwrap_or(0)))
         .filter(|(number, count)| rule(*number).is_some_and(|rule| !rule.brake.allows(*count, accounts)));
     too_many.map(|(number, _)| number).collect()
 }
@@ -363,7 +372,14 @@ fn switch(
         hold.confirmed_at = None;
         (Policy::Limited, format!("the panel no longer shows the limited policy; {why}"))
     };
-    Some(Switch { account: subject.account.clone(), holding: subject.holding, to, number: hold.number, why, at: now })
+    Some(Switch {
+        account: subject.account.clone(),
+        holding: subject.holding,
+        to,
+        number: hold.number,
+        why,
+        at: now,
+    })
 }
 
 fn reached(judged: &Judged<'_>) -> String {

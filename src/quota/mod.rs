@@ -12,7 +12,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Decided, Judged, Recently, Subject, Switch, Used, Verdict, decide};
+pub use decide::{Besides, Decided, Judged, Subject, Switch, Used, Verdict, decide, would_limit};
 pub use in_force::{Origin, in_force};
 pub use letter::{Address, Channel, Letter, Occasion, Severity};
 pub use rule::{Brake, Rule, Size, SoldAs, Wording};

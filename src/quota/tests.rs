@@ -83,7 +83,7 @@ impl Account {
     pub fn poll(&mut self, used: impl Into<Option<u64>>) -> Vec<String> {
         self.now += 60;
         let subjects = std::iter::once(self.subject(used.into()));
-        let verdict = decide(subjects, 100, &Recently::new(), self.at()).verdicts.pop();
+        let verdict = decide(subjects, 100, &Besides::new(), self.at()).verdicts.pop();
         let Some(verdict) = verdict else { return Vec::new() };
         assert_eq!(verdict.holding, self.holding);
         (self.crossings, self.hold) = (verdict.crossings, verdict.hold);
@@ -268,7 +268,7 @@ fn an_estimate_triggers_nothing_and_hides_nothing() {
         told: Bytes::new(1000).expect("valid"),
         month: None,
     });
-    assert_eq!(decide(std::iter::once(subject), 1, &Recently::new(), account.at()), Decided::default());
+    assert_eq!(decide(std::iter::once(subject), 1, &Besides::new(), account.at()), Decided::default());
 }
 
 #[test]
@@ -281,13 +281,13 @@ fn above_the_brake_nobody_is_limited_and_everybody_is_named() {
         subject
     };
     let now = Timestamp::new(1_000_000).expect("valid");
-    let decided = decide((0..10).map(subject), 100, &Recently::new(), now);
+    let decided = decide((0..10).map(subject), 100, &Besides::new(), now);
     assert_eq!((decided.held.len(), decided.verdicts.len()), (0, 10));
-    let decided = decide((0..11).map(subject), 100, &Recently::new(), now);
+    let decided = decide((0..11).map(subject), 100, &Besides::new(), now);
     assert_eq!(decided.held.len(), 11);
     assert!(decided.verdicts.iter().all(|verdict| verdict.switch.is_none() && verdict.letters.len() == 2));
     // One at a time is no broken panel.
-    assert_eq!(decide((0..1).map(subject), 3, &Recently::new(), now).held.len(), 0);
+    assert_eq!(decide((0..1).map(subject), 3, &Besides::new(), now).held.len(), 0);
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn another_holding_begins_with_no_crossing() {
     let key = |holding| {
         let account = Account { holding: HoldingNo::new(holding), ..Account::new(rule()) };
         let subjects = std::iter::once(account.subject(Some(850)));
-        decide(subjects, 100, &Recently::new(), account.at()).verdicts[0].letters[0].key()
+        decide(subjects, 100, &Besides::new(), account.at()).verdicts[0].letters[0].key()
     };
     assert_ne!(key(1), key(2));
 }

@@ -3,9 +3,7 @@
 use litemap::LiteMap;
 
 use super::SeriesStanding;
-use crate::domain::{
-    AccountName, Limit, LifeNo, Mapping, Meter, Month, Owner, Policy, Service, Timestamp,
-};
+use crate::domain::{AccountName, LifeNo, Limit, Mapping, Meter, Month, Owner, Policy, Service, Timestamp};
 use crate::metering::{Book, Life, MonthToDate};
 
 /// One account as it stands: its name's newest life.

@@ -90,10 +90,8 @@ mod tests {
 
     fn series(meter: Meter, measured: &str, month: Option<&str>) -> SeriesStanding {
         let amount = Bytes::new(7).expect("fits");
-        let month = month.map(|month| MonthToDate {
-            amount,
-            ..MonthToDate::new(Month::parse(month).expect("a month"))
-        });
+        let month = month
+            .map(|month| MonthToDate { amount, ..MonthToDate::new(Month::parse(month).expect("a month")) });
         let level = (meter == Meter::StorageUsed).then_some(amount);
         SeriesStanding { meter, at: at(measured), level, month, shown: amount, held_back: None }
     }

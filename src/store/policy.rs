@@ -4,9 +4,9 @@
 use sqlx::AnyConnection;
 
 use super::audit::Act;
-use super::outbox::{Entry, EntryState, Promise};
 use super::dialect::Merge::{Keep, Replace};
 use super::ledger::hold;
+use super::outbox::{Entry, EntryState, Promise};
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::life;
 use super::{Store, StoreError};
@@ -184,13 +184,8 @@ impl Store {
         let sql = "UPDATE policy SET confirmed = ?, confirmed_at = ?, left_alone = ?
             WHERE backend = ? AND account = ?";
         let [backend, name] = key_cells(&entry.account);
-        run(
-            on,
-            self.dialect,
-            sql,
-            [i64::from(number).into(), now.into(), found.into(), backend, name],
-        )
-        .await?;
+        run(on, self.dialect, sql, [i64::from(number).into(), now.into(), found.into(), backend, name])
+            .await?;
         if forget {
             let sql = "UPDATE policy SET memory = NULL WHERE backend = ? AND account = ?";
             run(on, self.dialect, sql, key_cells(&entry.account)).await?;

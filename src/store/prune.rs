@@ -57,7 +57,8 @@ impl Store {
 
     /// The last of the next few holdings from `from` on.
     async fn some_holdings(&self, from: i64, end: i64) -> Result<Option<i64>, StoreError> {
-        let sql = "SELECT MAX(id) FROM (SELECT id FROM holding WHERE id >= ? AND id < ? ORDER BY id LIMIT ?) s";
+        let sql =
+            "SELECT MAX(id) FROM (SELECT id FROM holding WHERE id >= ? AND id < ? ORDER BY id LIMIT ?) s";
         let mut on = self.readers.acquire().await?;
         let cells: [Cell; 3] = [from.into(), end.into(), HOLDINGS_AT_ONCE.into()];
         let found = rows(&mut on, self.dialect, sql, cells).await?;

@@ -155,11 +155,7 @@ impl Store {
         Ok(list)
     }
 
-    async fn read_addons(
-        &self,
-        on: &mut sqlx::AnyConnection,
-        server: i64,
-    ) -> Result<Vec<Addon>, StoreError> {
+    async fn read_addons(&self, on: &mut sqlx::AnyConnection, server: i64) -> Result<Vec<Addon>, StoreError> {
         let columns = service::ADDON.columns("a");
         let sql = format!("SELECT {columns} FROM service_addon a WHERE a.server = ? ORDER BY a.id");
         let found = rows(on, self.dialect, &sql, [server.into()]).await?;
@@ -202,8 +198,7 @@ impl Store {
         let (backend, account) = (key.backend.as_str(), key.name.as_str());
         match service {
             Some(service) => {
-                let row: [Cell; 5] =
-                    [backend.into(), account.into(), service.into(), by.into(), now.into()];
+                let row: [Cell; 5] = [backend.into(), account.into(), service.into(), by.into(), now.into()];
                 PIN.put(&mut tx, self.dialect, vec![row]).await?;
             }
             None => {

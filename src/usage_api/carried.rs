@@ -116,9 +116,9 @@ pub async fn told_lines(
         }
         let closed = Closed { telling, sums: sums.clone() };
         let lacking = if month < running { lacking(&closed, zone) } else { None };
-        let carried = later.iter().find(|later| {
-            (&later.metric, &later.payee) == (&closed.telling.metric, &closed.telling.payee)
-        });
+        let carried = later
+            .iter()
+            .find(|later| (&later.metric, &later.payee) == (&closed.telling.metric, &closed.telling.payee));
         let so = lacking.map(|lacking| match carried {
             _ if lacking == 0 => "the same as the ledger",
             Some(later) if in_unit(lacking, closed.telling.unit, later.unit) == later.carried.into() => {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::told::{Decimal, decimal};
 use super::{Units, Window};
 use crate::domain::{AccountKey, Meter, Minutes, Month, UsageDay};
 use crate::store::{DayPoint, OwnedMonth, StoreError, Usage};
+use crate::told::{Decimal, decimal};
 
 /// One day or month of one tenant.
 #[derive(Debug, Default, Serialize)]

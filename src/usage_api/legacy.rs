@@ -7,16 +7,16 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::told::whole_megabytes;
 use super::asked::Asked;
+use super::carried::Carried;
 use super::routes::{answer_of, month_shape};
 use super::sums::known;
 use super::tenants::Tenant;
-use super::carried::Carried;
 use super::totals::Answer;
 use super::{Units, UsageApi, Window};
 use crate::domain::Meter;
 use crate::problem::Problem;
+use crate::told::whole_megabytes;
 
 #[derive(Default, Serialize)]
 struct LegacyShape {

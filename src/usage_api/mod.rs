@@ -23,8 +23,8 @@ use std::sync::{Arc, Mutex, RwLock};
 use serde::Deserialize;
 
 pub use billable::BILLABLE;
-pub use services::{LONGEST_SERVICES, SERVICES};
 pub use carried::{ToldLine, told_lines};
+pub use services::{LONGEST_SERVICES, SERVICES};
 
 use crate::clock::Clock;
 use crate::domain::{AccountName, BackendId, BillingZone, Meter, Month, Nature, Seconds, Timestamp};
@@ -153,6 +153,8 @@ pub struct Recalculation {
     pub backend: BackendId,
     /// The account.
     pub account: AccountName,
+    /// Whether an operator wants done what its usage demands.
+    pub by_hand: bool,
 }
 
 /// What of the settings every request goes by.

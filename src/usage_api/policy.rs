@@ -66,7 +66,8 @@ pub(super) async fn policy_of(
             api.store.pin(&found.key(), pin, &by, api.clock.now()).await.map_err(unavailable)?;
         }
         // The look at the account carries it out, within its poll.
-        let look = Recalculation { backend: found.backend.clone(), account: found.name.clone() };
+        let (backend, account) = (found.backend.clone(), found.name.clone());
+        let look = Recalculation { backend, account, by_hand: true };
         let _ = api.recalculate.send(look);
     }
     let answer = json!({ "schema": 1, "tenant": tenant, "action": wish.action, "status": "queued" });

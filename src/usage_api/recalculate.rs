@@ -23,7 +23,8 @@ pub(super) async fn recalculate_of(api: &UsageApi, tenant: &str, asked: &Asked) 
     api.take_recalculation(server, tenant)?;
     for found in &found.living {
         // Nobody listens any more only while the house is being left.
-        let asked = Recalculation { backend: found.backend.clone(), account: found.name.clone() };
+        let (backend, account) = (found.backend.clone(), found.name.clone());
+        let asked = Recalculation { backend, account, by_hand: false };
         let _ = api.recalculate.send(asked);
     }
     Ok((StatusCode::ACCEPTED, Json(json!({ "schema": 1, "tenant": tenant, "status": "queued" })))

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::asked::{Asked, TenantName};
 use super::billable::{BILLABLE, BillableTold, billable_of};
+use super::carried::Carried;
 use super::history::{days, months};
 use super::legacy::legacy_of;
 use super::policy::{EXPECTED, PolicyWish, policy_of};
@@ -19,7 +20,6 @@ use super::services::{LONGEST_SERVICES, SERVICES, ServicesTold, services_of};
 use super::state::unavailable;
 use super::tenants::Tenant;
 use super::terms::Terms;
-use super::carried::Carried;
 use super::totals::{Answer, REASONS, Values, Withheld, answer};
 use super::{Units, UsageApi, Window};
 use crate::domain::BillingPeriod;
@@ -183,7 +183,8 @@ impl UsageApi {
     ) -> Result<(), Problem> {
         loop {
             let known = self.store.reported(server);
-            let news = said.clone().flat_map(|(tenant, values)| values.news(tenant, &known, server, units, window));
+            let news =
+                said.clone().flat_map(|(tenant, values)| values.news(tenant, &known, server, units, window));
             let news = news.collect();
             let (month, now) = (window.moment.month, window.moment.now);
             if self.store.report(server, month, known, news, now).await.map_err(unavailable)? {

@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::tenants::Tenants;
 use super::carried::{Carried, KeptCarried};
+use super::tenants::Tenants;
 use super::{Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
 use crate::domain::{BackendId, BillingZone, Seconds};

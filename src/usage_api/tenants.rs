@@ -154,7 +154,8 @@ impl Tenants {
             return None;
         }
         let living = living(&accounts, &usage_of);
-        let (name, payee, is_sold) = (service.username.as_str(), Owner::Service(service.id), service.is_live());
+        let (name, payee, is_sold) =
+            (service.username.as_str(), Owner::Service(service.id), service.is_live());
         Some(Tenant { name, payee, usage_of, is_sold, living, accounts, contested })
     }
 

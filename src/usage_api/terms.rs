@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::UsageApi;
-use crate::told::{Decimal, decimal};
 use super::state::unavailable;
 use super::tenants::Tenant;
 use crate::domain::Meter;
 use crate::problem::Problem;
 use crate::standing::AccountStanding;
+use crate::told::{Decimal, decimal};
 
 /// For the pages that customers and staff see in WHMCS; what is not known is absent.
 #[derive(Debug, Default, Serialize)]

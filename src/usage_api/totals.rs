@@ -3,15 +3,15 @@
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use crate::told::{Decimal, Signed, decimal, unit_months};
+use super::carried::Carried;
 use super::sums::{Known, known};
 use super::tenants::Tenant;
-use super::carried::Carried;
-use crate::told::GB_MONTH;
 use super::{Units, Window};
 use crate::domain::Timestamp;
 use crate::store::Reported;
+use crate::told::GB_MONTH;
 use crate::told::Telling;
+use crate::told::{Decimal, Signed, decimal, unit_months};
 
 /// One value, in hundred-thousandths of the configured unit; told as a decimal string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -299,8 +299,10 @@ mod tests {
         let now = window("2026-03-14T12:00:00Z");
         let read = at("2026-03-14T11:00:00Z");
         let gb = |amount: u64| {
-            account(vec![series(Meter::TrafficOut, read, amount << 30, "2026-03"),
-                series(Meter::StorageUsed, read, amount << 30, "2026-03")])
+            account(vec![
+                series(Meter::TrafficOut, read, amount << 30, "2026-03"),
+                series(Meter::StorageUsed, read, amount << 30, "2026-03"),
+            ])
         };
         let value = |answer: Option<Answer>, metric: &str| match answer {
             Some(Answer::Known(values)) => {

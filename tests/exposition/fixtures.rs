@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use litemap::LiteMap;
 use whmeter::domain::{
-    AccountName, BackendId, BillingZone, ByteMinutes, Bytes, Limit, Meter, Minutes, Policy, Reason, Timestamp,
+    AccountName, BackendId, BillingZone, ByteMinutes, Bytes, LifeNo, Limit, Meter, Minutes, Owner, Policy,
+    Reason, Timestamp,
 };
 use whmeter::exposition::{Exposition, Format, Settings};
 use whmeter::metering::{MonthToDate, Note};
-use whmeter::store::{AccountStanding, BackendState, Failing, SeriesStanding, Standing};
+use whmeter::standing::{AccountStanding, SeriesStanding, Standing};
+use whmeter::store::{BackendState, Failing};
 use whmeter::telemetry::{PollOutcome, Telemetry};
 
 /// 2026-11-20T12:00:00Z.
@@ -66,18 +68,23 @@ pub fn storage(limit: Bytes) -> LiteMap<Meter, Limit> {
 
 pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
     AccountStanding {
+        life: LifeNo::new(1),
+        nth: 1,
         first_seen: at(NOON - 1000 * HOUR),
+        missing_since: None,
         gone_at: None,
-        back_at: None,
         suspended: None,
         policy: None,
         package: None,
         domain: None,
         storage_limit: Limit::Unknown,
+        traffic_limit: Limit::Unknown,
         limits: Default::default(),
+        owner: Owner::Nobody,
         mapped: None,
         trouble: None,
         series,
+        shares: Vec::new(),
     }
 }
 
@@ -163,7 +170,8 @@ pub fn house() -> Exposition {
         std::time::Duration::from_secs(30),
     );
     telemetry.unclaimed(&backend("s3-fra1"), &[]);
-    telemetry.whmcs_fetched(12, "/v1/whmcs/usage", 200, at(NOON - 60));
+    telemetry.whmcs_fetched(12, "/v1/whmcs/usage", 200);
+    telemetry.whmcs_collected(12, at(NOON - 60));
     telemetry.whmcs_withheld(12, &BTreeMap::from([("stale", 1)]));
     let exposition = Exposition::new(Settings::default(), zone(), telemetry);
     for standing in &standings {

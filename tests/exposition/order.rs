@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use whmeter::domain::{Limit, Meter, Seconds};
-use whmeter::store::AccountStanding;
+use whmeter::standing::AccountStanding;
 
 use crate::fixtures::*;
 

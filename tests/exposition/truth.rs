@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use whmeter::domain::{Limit, Meter, Month, Policy};
-use whmeter::store::AccountStanding;
+use whmeter::standing::AccountStanding;
 
 use crate::fixtures::*;
 use crate::server::Server;

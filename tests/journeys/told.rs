@@ -55,10 +55,10 @@ fn warsaw(year: i32, month: u32, day: u32) -> i64 {
 
 /// What WHMCS is told when it collects.
 async fn told(daemon: &Daemon<'_>, metric: &str) -> (f64, f64) {
-    asked(daemon, Some("billing"), metric).await
+    asked_as(daemon, Some("billing"), metric).await
 }
 
-async fn asked(daemon: &Daemon<'_>, purpose: Option<&str>, metric: &str) -> (f64, f64) {
+async fn asked_as(daemon: &Daemon<'_>, purpose: Option<&str>, metric: &str) -> (f64, f64) {
     let mut request = daemon.request("GET", "/v1/whmcs/usage?server=12");
     if let Some(purpose) = purpose {
         request = request.header("X-Whmeter-Purpose", purpose);
@@ -103,7 +103,7 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     story.sends(night - 60, 5 << 30);
     story.poll(night).await;
     // A look for somebody's eyes is no telling.
-    let shown = asked(&daemon, None, "traffic_out").await;
+    let shown = asked_as(&daemon, None, "traffic_out").await;
     let explained = story.explained(night, "traffic_out", "2026-10").await;
     let lines = explained["told"].as_array().unwrap();
     assert_eq!(lines.len(), 1, "{explained}");

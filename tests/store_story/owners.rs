@@ -100,10 +100,15 @@ pub async fn every_byte_has_one_owner_and_none_moves_between_lives(databases: &D
     let before: u64 = months.iter().filter(|row| row.0 == "104~1").map(|row| row.2).sum();
     assert_eq!(before, 1_050);
     let standing = loaded.standing(&name("104")).unwrap();
-    assert_eq!((standing.nth, standing.meter(Meter::TrafficOut).unwrap().shown), (2, bytes(1_052)), "never falls");
+    assert_eq!(
+        (standing.nth, standing.meter(Meter::TrafficOut).unwrap().shown),
+        (2, bytes(1_052)),
+        "never falls"
+    );
 
     // Nothing was held while nobody was there.
-    let query = UsageQuery { meter: Some(Meter::StorageUsed), account: Some(name("104~1")), ..UsageQuery::default() };
+    let query =
+        UsageQuery { meter: Some(Meter::StorageUsed), account: Some(name("104~1")), ..UsageQuery::default() };
     let days = store.days(&query, Month::parse("2026-11").unwrap().period()).await.unwrap();
     assert!(days.iter().all(|point| point.day <= UsageDay::parse("2026-11-06").unwrap()), "{days:?}");
 

@@ -74,7 +74,10 @@ pub async fn what_was_told_follows_the_service_and_the_last_told_is_the_last(dat
     assert_eq!(tell(&replicas[1], &[flow(60)]).await, 1, "it looks again before it says anything");
     let remembered = replicas[0].reported(12);
     let said = |value| std::iter::once(("traffic_out", value, -7));
-    assert!(remembered.knows(&by_name, october(), "tenant of a on server 12", said(50)), "and is out of date");
+    assert!(
+        remembered.knows(&by_name, october(), "tenant of a on server 12", said(50)),
+        "and is out of date"
+    );
     assert_eq!(tell(&replicas[0], &[flow(50)]).await, 1);
     assert_eq!(tell(&replicas[0], &[telling(by_name.clone(), "disk_gb_month", 12)]).await, 0);
     let month = closed(store).await;
@@ -111,8 +114,15 @@ pub async fn sums_of_owners_outgrow_no_database(databases: &Databases) {
     let half = u64::MAX / 4;
     let owner = |name| (name, Intent::TakeOver { since: UsageDay::FIRST, owner: Owner::Service(7) });
     let intents = [owner("a"), owner("b"), owner("c")];
-    committed(&store, &lease, &mut loaded, start, &[("a", half, 0), ("b", half, 0), ("c", half, 0)], &intents)
-        .await;
+    committed(
+        &store,
+        &lease,
+        &mut loaded,
+        start,
+        &[("a", half, 0), ("b", half, 0), ("c", half, 0)],
+        &intents,
+    )
+    .await;
     let later = start.plus(Seconds::hours(24));
     let accounts = [("a", half, half), ("b", half, half), ("c", half, 1)];
     committed(&store, &lease, &mut loaded, later, &accounts, &[]).await;

@@ -7,7 +7,8 @@ use crate::console::sides::Sides;
 pub(super) fn addons(sides: &Sides) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for (server, list) in &sides.lists {
-        let living = list.addons.iter().filter(|addon| matches!(addon.status.as_str(), "Active" | "Suspended"));
+        let living =
+            list.addons.iter().filter(|addon| matches!(addon.status.as_str(), "Active" | "Suspended"));
         found.extend(living.map(|addon| Finding {
             what: What::Addons.name(),
             state: "not covered",

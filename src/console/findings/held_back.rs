@@ -15,7 +15,7 @@ pub(super) fn held_back(sides: &[Side]) -> Vec<Finding<'_>> {
                     meter: Some(series.meter.name()),
                     at: Some(series.at.to_string()),
                     since: Some(since.to_string()),
-                    detail: Some("readings jump further than max_rate allows: `whmeter accept` believes them".into()),
+                    detail: Some("readings jump further than max_rate allows: see `whmeter explain`, then `whmeter adjust --accept`".into()),
                     ..Finding::of(side, What::HeldBack, "held back")
                 };
                 found.push(match side.service(account) {

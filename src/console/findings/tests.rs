@@ -228,10 +228,17 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
     let found = findings(&sides, &[What::Ghosts], None, &moment(), &Prices::default());
     let told: Vec<_> = found.iter().map(|one| (one.backend, one.account, one.service)).collect();
     // Of the two accounts it had, the one that went last; also of one whose name somebody else has now.
-    let ghosts = [(Some("b"), Some("Gone"), Some(2)), (Some("a"), Some("r1"), Some(3)), (Some("b"), Some("again"), Some(5))];
+    let ghosts = [
+        (Some("b"), Some("Gone"), Some(2)),
+        (Some("a"), Some("r1"), Some(3)),
+        (Some("b"), Some("again"), Some(5)),
+    ];
     assert_eq!(told, ghosts);
     let missing = findings(&sides, &[What::Unmetered], None, &moment(), &Prices::default());
-    assert_eq!(missing.iter().map(|one| one.service).collect::<Vec<_>>(), [Some(2), Some(3), Some(4), Some(5)]);
+    assert_eq!(
+        missing.iter().map(|one| one.service).collect::<Vec<_>>(),
+        [Some(2), Some(3), Some(4), Some(5)]
+    );
     let ghosts: Vec<_> =
         sides.panels.iter().map(|side| tally(&sides, &side.panel.id, &moment()).ghosts).collect();
     assert_eq!(ghosts, [Some(1), Some(2)]);
@@ -358,7 +365,12 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
 async fn what_is_held_back_and_what_no_metric_bills_is_named() {
     let list = told(vec![service(1, "mine", None)]).await;
     let held = SeriesStanding { held_back: Some(at(300)), ..read(Meter::TrafficOut, 60, 5, moment().month) };
-    let panel = side("s3", &list, vec![("mine", of(1, AccountStanding { series: vec![held], ..account(None) }))], None);
+    let panel = side(
+        "s3",
+        &list,
+        vec![("mine", of(1, AccountStanding { series: vec![held], ..account(None) }))],
+        None,
+    );
     let sides = all(vec![panel]);
     let found = findings(&sides, &[What::HeldBack, What::Addons], None, &moment(), &Prices::default());
     let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.meter)).collect();

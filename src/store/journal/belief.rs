@@ -5,9 +5,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::shapes::{
-    CounterBody, EpochBody, PartBody, account, bytes, meter_of, source_of, text, time,
-};
+use super::shapes::{CounterBody, EpochBody, PartBody, account, bytes, meter_of, source_of, text, time};
 use crate::domain::{Bytes, HoldingNo, Identity, LifeNo, Source, Span, Timestamp, UsageDay};
 use crate::metering::{
     Absence, Baseline, Book, Doubt, Holding, Implausible, LevelBelief, Life, PeriodBelief, SeriesBook,
@@ -126,9 +124,8 @@ impl BookBody {
 impl LifeBelief {
     fn of(life: &Life, newest: bool) -> LifeBelief {
         let series = life.series.iter().map(|(meter, one)| (meter.name().into(), SeriesBelief::of(one)));
-        let holding = |one: &Holding| {
-            (one.no.get(), one.from.get(), one.parts.iter().map(PartBody::of).collect())
-        };
+        let holding =
+            |one: &Holding| (one.no.get(), one.from.get(), one.parts.iter().map(PartBody::of).collect());
         LifeBelief {
             name: life.name.as_str().into(),
             nth: life.nth,

@@ -154,9 +154,8 @@ impl Store {
         }
         let book = self.folded_book(on, backend, upto).await?;
         let holdings = book.lives.values().flat_map(|life| &life.holdings);
-        let parts = holdings.map(|one| {
-            (one.no, one.parts.iter().map(|part| (part.since, part.owner.clone())).collect())
-        });
+        let parts = holdings
+            .map(|one| (one.no, one.parts.iter().map(|part| (part.since, part.owner.clone())).collect()));
         Ok(parts.collect())
     }
 
@@ -408,8 +407,7 @@ fn compare(
             parts.entry(part).or_default().join(sum);
         }
         for (part, (since, owner)) in owners.iter().enumerate() {
-            let (said, found) =
-                (parts.get(&part), stored.months.get(key).and_then(|parts| parts.get(&part)));
+            let (said, found) = (parts.get(&part), stored.months.get(key).and_then(|parts| parts.get(&part)));
             if !same(*meter, said, found) {
                 let when = format!("{month} of {owner} from {since} on");
                 return difference((*holding, *meter), when, said, found);

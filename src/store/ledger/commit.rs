@@ -114,9 +114,8 @@ impl Store {
         let verdicts = &poll.judged.decided.verdicts;
         let quiet = lives.is_empty() && poll.settled.is_quiet() && verdicts.is_empty();
         let version = if quiet { before } else { before + 1 };
-        let body = trace_span!("journal").in_scope(|| {
-            body_of(poll.harvest, &poll.settled, &loaded.book, after, poll.at, correction)
-        })?;
+        let body = trace_span!("journal")
+            .in_scope(|| body_of(poll.harvest, &poll.settled, &loaded.book, after, poll.at, correction))?;
 
         let mut tx = self.begin_write().await?;
         let last = self.claim_version(&mut tx, lease, before).await?;

@@ -49,8 +49,7 @@ impl Store {
         version: i64,
     ) -> Result<(), StoreError> {
         let backend = lease.backend.as_str();
-        let cells =
-            lives.iter().map(|(no, account)| life::cells(ids, backend, after, *no, account, version));
+        let cells = lives.iter().map(|(no, account)| life::cells(ids, backend, after, *no, account, version));
         life::LIFE.put_made(on, self.dialect, Box::new(cells)).await.map(drop)
     }
 
@@ -209,9 +208,8 @@ impl Store {
             let parts = by_days.remove(&(month, meter)).unwrap_or_default();
             let is_whole = kept_from.is_none_or(|from| month.first() >= from) && !parts.is_empty();
             let parts = if is_whole { parts } else { BTreeMap::from([(part_of(sum.last_day), sum)]) };
-            let cells = parts.iter().map(|(part, added)| {
-                month_sum::cells(ids, (no, *part, month, meter), added)
-            });
+            let cells =
+                parts.iter().map(|(part, added)| month_sum::cells(ids, (no, *part, month, meter), added));
             let cells = cells.collect::<Result<Vec<_>, _>>()?;
             month_sum::of(meter.nature()).put(on, self.dialect, cells).await?;
         }

@@ -65,13 +65,7 @@ impl Newest {
 impl Reported {
     /// Whether all of this was the last that was told of a payee in a month. Ten thousand are asked for at
     /// once, and most have not moved since.
-    pub fn knows(
-        &self,
-        payee: &Payee,
-        month: Month,
-        tenant: &str,
-        said: impl Iterator<Item = Said>,
-    ) -> bool {
+    pub fn knows(&self, payee: &Payee, month: Month, tenant: &str, said: impl Iterator<Item = Said>) -> bool {
         let Some(newest) = self.told.get(payee).filter(|newest| newest.tenant == tenant) else {
             return false;
         };
@@ -135,7 +129,8 @@ impl Store {
         let found = rows(&mut tx, self.dialect, sql, [server.into()]).await?;
         let times = found.first().map_or(Ok(1), |row| Columns::of(row).int())?;
         if known.times != times - 1 {
-            let told = self.read_told(&mut tx, "r.month = ? AND r.asked_by = ?", [month.into(), server.into()]);
+            let told =
+                self.read_told(&mut tx, "r.month = ? AND r.asked_by = ?", [month.into(), server.into()]);
             let mut newest = Reported { times: times - 1, month: Some(month), told: HashMap::new() };
             told.await?.into_iter().for_each(|telling| newest.take(telling));
             tx.rollback().await?;

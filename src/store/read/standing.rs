@@ -174,9 +174,10 @@ impl Store {
         book: &Book,
     ) -> Result<(), StoreError> {
         let of_life = |no| book.lives.get(&no).map(|life| &life.name);
-        let moved = standing.accounts.iter().filter(|(name, account)| {
-            of_life(account.life).is_some_and(|known| known != *name)
-        });
+        let moved = standing
+            .accounts
+            .iter()
+            .filter(|(name, account)| of_life(account.life).is_some_and(|known| known != *name));
         let moved: Vec<AccountName> = moved.map(|(name, _)| name.clone()).collect();
         for name in moved {
             let sql = "SELECT id FROM life WHERE backend = ? AND name = ?";

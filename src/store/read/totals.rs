@@ -121,12 +121,7 @@ impl Store {
     }
 
     /// Of days that are not kept any more nobody knows the parts of their month.
-    async fn refuse_folded(
-        &self,
-        query: &UsageQuery,
-        days: BillingPeriod,
-        by: By,
-    ) -> Result<(), CannotSum> {
+    async fn refuse_folded(&self, query: &UsageQuery, days: BillingPeriod, by: By) -> Result<(), CannotSum> {
         let kept_from = self.days_kept_from(query.backend.as_ref()).await?;
         if days.first() >= kept_from || by == By::Day {
             return Ok(());

@@ -125,7 +125,8 @@ impl Store {
         first: Month,
         last: Month,
     ) -> Result<Vec<OwnedMonth>, StoreError> {
-        let sql = "SELECT l.backend, l.label, m.meter, m.month, m.amount, m.estimated, m.held_peta, m.held_rest,
+        let sql =
+            "SELECT l.backend, l.label, m.meter, m.month, m.amount, m.estimated, m.held_peta, m.held_rest,
             m.covered, p.service, p.server, p.name
             FROM life l JOIN holding h ON h.life = l.id JOIN month_sum m ON m.holding = h.id
             JOIN holding_part p ON p.holding = m.holding AND p.part = m.part

@@ -51,4 +51,3 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<(LifeNo, Meter,
     };
     Ok((life, meter, SeriesBook { at, level, periods: BTreeMap::new(), total, shown, implausible }))
 }
-

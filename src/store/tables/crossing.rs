@@ -33,8 +33,7 @@ pub(in super::super) fn cells(
 pub(in super::super) fn row(
     columns: &mut Columns<'_>,
 ) -> Result<(HoldingNo, (Meter, u32), Crossing), StoreError> {
-    let (holding, meter, threshold) =
-        (Ids::holding_no(columns.int()?)?, columns.meter()?, columns.small()?);
+    let (holding, meter, threshold) = (Ids::holding_no(columns.int()?)?, columns.meter()?, columns.small()?);
     let crossing = Crossing {
         episode: columns.small()?,
         since: columns.maybe_time()?,
