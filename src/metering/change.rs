@@ -225,11 +225,17 @@ impl Book {
             }
             LifeEvent::Renamed(name) => {
                 let nth = self.nth(&name);
-                if let Some(life) = self.lives.get_mut(&no) {
-                    self.names.remove(&life.name);
-                    (life.name, life.nth) = (name.clone(), nth);
-                    (life.absence, life.ended) = (None, None);
-                    self.names.insert(name, no);
+                let Some(life) = self.lives.get_mut(&no) else { return };
+                let left = std::mem::replace(&mut life.name, name.clone());
+                life.nth = nth;
+                (life.absence, life.ended) = (None, None);
+                self.names.insert(name, no);
+                // Where two change names, the name it leaves may be another's by now; else it means who had it before.
+                if self.names.get(&left) == Some(&no) {
+                    match self.lives_of(&left).map(|(no, _)| no).last() {
+                        Some(before) => drop(self.names.insert(left, before)),
+                        None => drop(self.names.remove(&left)),
+                    }
                 }
             }
             LifeEvent::Missing(absence) => self.with(no, |life| life.absence = Some(absence)),

@@ -69,9 +69,10 @@ fn level(tenant: &Tenant<'_>, window: &Window) -> Option<Bytes> {
     Some(sum)
 }
 
-/// What its holdings have of the running month. It is known if every account that it has now was measured in it.
+/// What its holdings have of the running month. It is known if every account that it has now was measured in it; one
+/// that is missing is not there to be measured.
 fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, ByteMinutes)> {
-    for found in measured(tenant, meter)? {
+    for found in measured(tenant, meter)?.filter(|found| found.account.is_present()) {
         found.account.meter(meter)?.running(&window.moment).ok()?;
     }
     let shares = tenant.accounts.iter();

@@ -166,10 +166,11 @@ impl Tenants {
         }
         let accounts = holdings.get(owner)?.clone();
         let living = living(&accounts, owner);
-        // A name that two panels have is nobody's in particular.
-        let contested = match living.len() {
+        // A name that two panels have is nobody's in particular; one that is missing does not compete.
+        let present = || living.iter().filter(|found| found.account.is_present());
+        let contested = match present().count() {
             0 | 1 => None,
-            _ => living.iter().map(|found| found.account.first_seen).max(),
+            _ => present().map(|found| found.account.first_seen).max(),
         };
         let (payee, usage_of) = (owner.clone(), owner.clone());
         Some(Tenant { name: name.as_ref(), payee, usage_of, is_sold: true, living, accounts, contested })

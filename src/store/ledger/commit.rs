@@ -154,7 +154,7 @@ impl Store {
         let days = poll.settled.changes.iter().flat_map(|change| change.days.keys());
         let months: BTreeSet<Month> = days.map(|(_, day)| day.month()).collect();
         let owners_changed = !poll.settled.owners.is_empty();
-        let changed = changed_names(after, &lives, &poll.settled);
+        let changed = changed_names(&loaded.book, after, &lives, &poll.settled);
         loaded.book = poll.after;
         loaded.facts.extend(lives);
         for verdict in poll.judged.decided.verdicts {
@@ -258,6 +258,7 @@ fn lost(lease: &Lease) -> StoreError {
 
 /// The accounts whose standing changes, in order.
 fn changed_names(
+    before: &Book,
     after: &Book,
     lives: &std::collections::BTreeMap<crate::domain::LifeNo, crate::standing::AccountStanding>,
     settled: &Settled,
@@ -271,8 +272,10 @@ fn changed_names(
         OwnerChange::Opened { life, .. } => Some(*life),
         OwnerChange::Parted { holding, .. } => after.holding(*holding).map(|(life, _)| life),
     });
+    // Under the name that an account leaves nothing may stay.
+    let left = renamed.clone().filter_map(|no| before.lives.get(no).map(|life| &life.name));
     let lives = lives.keys().chain(moved).chain(renamed).copied().chain(parted);
-    let names: BTreeSet<&AccountName> =
-        lives.filter_map(|no| after.lives.get(&no).map(|life| &life.name)).collect();
+    let named = lives.filter_map(|no| after.lives.get(&no).map(|life| &life.name));
+    let names: BTreeSet<&AccountName> = named.chain(left).collect();
     names.into_iter().cloned().collect()
 }
