@@ -143,11 +143,9 @@ impl Ledger {
         }
     }
 
-    /// Whatever one owner had is another's.
-    pub fn hand_over(&mut self, from: &Owner, to: &Owner) {
-        for holding in self.holdings.iter_mut().filter(|holding| holding.owner == *from) {
-            holding.owner = to.clone();
-        }
+    /// A holding is another's.
+    pub fn hand_holding(&mut self, holding: usize, to: &Owner) {
+        self.holdings[holding].owner = to.clone();
     }
 }
 

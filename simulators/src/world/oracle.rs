@@ -100,6 +100,7 @@ impl Oracle {
         }
         self.absent(backend, &present, at);
         self.nowhere(backend, answer, &present);
+        self.hand_over_names(backend);
         for life in present {
             self.find_owner(life, at);
         }
@@ -108,20 +109,27 @@ impl Oracle {
 
     /// WHMCS told a server's services.
     pub fn listed(&mut self, server: i64, list: &[Service], at: i64) {
-        if !self.claims.listed(server, list, at) {
+        self.claims.listed(server, list, at);
+    }
+
+    /// Until WHMCS told its services whoever had the name was told: with the first poll after that, what the accounts
+    /// of this panel had is the service's of that name.
+    fn hand_over_names(&mut self, backend: usize) {
+        let server = self.backends[backend].server;
+        if !self.claims.knows(server) {
             return;
         }
-        // Until now whoever had the name was told: what they had is now the service's of that name.
-        let names: Vec<Owner> = self.ledger.holdings().iter().map(|holding| holding.owner.clone()).collect();
-        for owner in names {
-            let Owner::Name(of, name) = &owner else { continue };
-            if *of != server {
+        for number in 0..self.ledger.holdings().len() {
+            let holding = &self.ledger.holdings()[number];
+            let owner = holding.owner.clone();
+            let Owner::Name(_, name) = &owner else { continue };
+            if self.lives[holding.life].backend != backend {
                 continue;
             }
-            let named = list.iter().filter(|service| service.username == *name);
-            let service = named.max_by_key(|service| service.is_living());
-            let new = service.map_or(Owner::Nobody, |service| Owner::Service(service.id));
-            self.ledger.hand_over(&owner, &new);
+            let named = self.claims.on(server).filter(|known| known.service.username == *name);
+            let known = named.max_by_key(|known| known.is_living());
+            let new = known.map_or(Owner::Nobody, |known| Owner::Service(known.service.id));
+            self.ledger.hand_holding(number, &new);
             self.told.hand_over(&owner, &new);
         }
     }

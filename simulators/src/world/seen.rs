@@ -8,10 +8,6 @@ use super::panels::{Answer, Begun, Counter, Shown, Truly};
 use super::truth::Truth;
 use crate::growth::Traffic;
 
-/// A guest that was found in another pool: whose are the bytes between the two looks? The old pool's, as with
-/// every change of owner.
-const MOVED_GROWTH_IS_THE_OLD_POOLS: bool = true;
-
 /// The life it is the only counter of, or what the panel calls it.
 pub(super) type SourceKey = (Option<usize>, String);
 
@@ -22,7 +18,16 @@ pub(super) struct Seen {
     life: usize,
     /// Whether a whole list was seen since that had it nowhere, and its account all the same.
     was_nowhere: bool,
+    /// Whether a whole list was seen since that had neither it nor its account.
+    was_away: bool,
     ways: BTreeMap<Metric, Way>,
+}
+
+impl Seen {
+    /// Whether nobody had it before this life shows it. One that was away with its account has only come back.
+    fn was_nobodys(&self, life: usize) -> bool {
+        self.was_nowhere || self.was_away && self.life != life
+    }
 }
 
 /// One way of a counter.
@@ -77,38 +82,33 @@ impl Oracle {
         for (metric, count) in [(Metric::In, counter.received), (Metric::Out, counter.sent)] {
             let now = Way { at, count, truly: counter.truly, doubt: None };
             let known = before.as_ref().and_then(|seen| seen.ways.get(&metric));
-            let step = match known {
+            // Once nobody had it, what it says is news.
+            let was_nobodys = before.as_ref().is_some_and(|seen| seen.was_nobodys(life));
+            let mut step = match known.filter(|_| !was_nobodys) {
                 None => first(now, counter.begun, last_look),
                 Some(known) => next(now, counter.begun, *known),
             };
-            let same_run = known.is_some_and(|known| known.truly == counter.truly);
-            let holder = match &before {
-                Some(seen) if same_run && seen.was_nowhere => None,
-                Some(seen) if same_run && MOVED_GROWTH_IS_THE_OLD_POOLS => Some(seen.life),
-                _ => Some(life),
-            };
+            if was_nobodys {
+                step.cause = "in nobody's pool for a while";
+            }
+            // What a counter grew by is whose it was.
+            let holder = before.as_ref().filter(|_| !was_nobodys).map_or(life, |seen| seen.life);
             if !step.is_final {
                 doubted.insert(metric);
             }
             self.booked(metric, &step, holder, at, truth);
             ways.insert(metric, step.way);
         }
-        self.backends[backend].seen.insert(key, Seen { life, was_nowhere: false, ways });
+        self.backends[backend].seen.insert(key, Seen { life, was_nowhere: false, was_away: false, ways });
     }
 
     /// Puts what grew into the books, and what was lost into a gap.
-    fn booked(&mut self, metric: Metric, step: &Step, holder: Option<usize>, at: i64, truth: &Truth) {
-        let source = step.way.truly.source;
+    fn booked(&mut self, metric: Metric, step: &Step, holder: usize, at: i64, truth: &Truth) {
+        let (source, cause) = (step.way.truly.source, step.cause);
         let mut grew = 0;
-        let mut cause = step.cause;
         if let Some((since, bytes)) = step.grew {
-            match holder {
-                Some(holder) => {
-                    self.ledger.passed(self.lives[holder].holding, metric, (since, at), bytes);
-                    grew = bytes;
-                }
-                None => cause = "in nobody's pool for a while",
-            }
+            self.ledger.passed(self.lives[holder].holding, metric, (since, at), bytes);
+            grew = bytes;
         }
         if !step.is_final {
             return;
@@ -118,13 +118,16 @@ impl Oracle {
         self.not_seen(at, metric, i128::from(passed - before) - i128::from(grew), cause);
     }
 
-    /// Guests that a whole list had nowhere, though it had their account.
+    /// Guests that a whole list had nowhere.
     pub(super) fn nowhere(&mut self, backend: usize, answer: &Answer, present: &[usize]) {
         let counters = answer.accounts.iter().flat_map(|shown| &shown.counters);
         let there: BTreeSet<&str> = counters.map(|counter| counter.source.as_str()).collect();
         for ((own, source), seen) in &mut self.backends[backend].seen {
-            if own.is_none() && !there.contains(source.as_str()) && present.contains(&seen.life) {
-                seen.was_nowhere = true;
+            if own.is_none() && !there.contains(source.as_str()) {
+                match present.contains(&seen.life) {
+                    true => seen.was_nowhere = true,
+                    false => seen.was_away = true,
+                }
             }
         }
     }

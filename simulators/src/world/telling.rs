@@ -99,12 +99,18 @@ impl Oracle {
             }
         };
         if self.claims.knows(server) {
+            let living = |name: &str| {
+                self.claims.on(server).any(|known| known.is_living() && known.service.username == name)
+            };
             for known in self.claims.on(server) {
                 let service = &known.service;
-                of(Owner::Service(service.id), &service.username, known.is_living());
+                // Of one that ended nothing is told; where a living one has its name now, that one is.
+                if known.is_living() || !living(&service.username) {
+                    of(Owner::Service(service.id), &service.username, known.is_living());
+                }
             }
-            return all;
         }
+        // Whoever was known by name is told by name until the first poll after the list.
         let mut names: Vec<&Owner> = self.ledger.holdings().iter().map(|holding| &holding.owner).collect();
         names.sort_unstable();
         names.dedup();
