@@ -17,8 +17,8 @@ use whmeter::backends::{Ask, Backend, BackendError, CheckStep, CommonSettings, C
 use whmeter::clock::Clock;
 use whmeter::collector::{Collector, PollError};
 use whmeter::domain::{
-    AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading, Seconds, Source,
-    Timestamp, UsageDay,
+    AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading,
+    Seconds, Source, Timestamp, UsageDay,
 };
 use whmeter::metering::{Adjustment, Rules};
 use whmeter::settings::{Section, SettingsError};
@@ -193,9 +193,7 @@ impl Product {
 
     /// Somebody looks at what WHMCS would be told.
     pub async fn look(&mut self, replica: usize, server: i64) -> Result<Said, String> {
-        let request = Request::get(format!("/v1/whmcs/usage?server={server}"))
-            .body(Body::empty())
-            .unwrap();
+        let request = Request::get(format!("/v1/whmcs/usage?server={server}")).body(Body::empty()).unwrap();
         self.send(replica, request).await.map(|answer| said(&answer))
     }
 

@@ -6,7 +6,7 @@ use whmeter_simulators::world::story::Story;
 
 use crate::play::{Failure, Played, play};
 
-/// What is switched on today. What is left out fails, or is not played yet.
+/// What is switched on today. What is left out fails: `docs/simulation.md` says why.
 pub const ON: &[Feature] = &[
     Feature::Births,
     Feature::Restarts,
@@ -22,6 +22,12 @@ pub const ON: &[Feature] = &[
     Feature::Twice,
     Feature::Adjustments,
     Feature::Suspensions,
+    Feature::Terminations,
+    Feature::Resales,
+    Feature::Renames,
+    Feature::BackendMoves,
+    Feature::PoolMoves,
+    Feature::LateLists,
     Feature::UnknownDays,
     Feature::LateFirstList,
     Feature::Pins,

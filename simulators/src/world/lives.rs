@@ -31,10 +31,10 @@ pub struct Life {
     pub is_gone: bool,
     /// Its last level, and when it was measured.
     pub level: Option<(i64, u64)>,
-    /// What its counters said last: source, received, sent.
-    pub counts: Vec<(String, u64, u64)>,
     /// Whether it ever was somebody's.
     pub was_owned: bool,
+    /// The service that another account wanted, too, when its panel was asked last.
+    pub contested: Option<i64>,
 }
 
 impl Life {
@@ -60,9 +60,6 @@ impl Oracle {
             found.level = None;
         }
         (found.missing_since, found.is_gone) = (None, false);
-        let counts = shown.counters.iter();
-        found.counts =
-            counts.map(|counter| (counter.source.clone(), counter.received, counter.sent)).collect();
         self.backends[backend].names.insert(shown.name.clone(), life);
         life
     }
@@ -74,20 +71,62 @@ impl Oracle {
         let life = *side.names.get(&shown.name)?;
         let before = &self.lives[life];
         let was_away = before.missing_since.is_some() || before.is_gone;
+        // From a service to another: what was nobody's or a name's is only taken over.
+        let owner = self.ledger.owner(before.holding);
         let changes_hands = match self.claims.of(side.server, backend, &shown.name) {
-            Claim::Service(service) => *self.ledger.owner(before.holding) != Owner::Service(service),
+            Claim::Service(service) => {
+                matches!(owner, Owner::Service(id) if *id != service) && !self.is_contested(life, service)
+            }
             Claim::None | Claim::Several => false,
         };
-        let suspect = was_away || changes_hands;
-        (!(suspect && shows_less(before, shown, at))).then_some(life)
+        let shows = self.shows(life, shown, at);
+        let is_other = match (was_away || changes_hands, before.is_gone) {
+            // Whoever was gone has to prove that it is the same.
+            (true, true) => shows != Shows::All,
+            (true, false) => shows == Shows::Less,
+            (false, _) => false,
+        };
+        (!is_other).then_some(life)
+    }
+
+    /// What an account shows of the counters that are believed to be a life's. A guest that another account had
+    /// meanwhile says nothing, and neither does a count that is said to have begun anew.
+    fn shows(&self, life: usize, shown: &Shown, at: i64) -> Shows {
+        let before = &self.lives[life];
+        let mut shows = Shows::Nothing;
+        for now in &shown.counters {
+            let own = now.source.is_empty().then_some(life);
+            let Some(seen) = self.backends[before.backend].seen.get(&(own, now.source.clone())) else {
+                continue;
+            };
+            if seen.life != life {
+                continue;
+            }
+            let counts = [(Metric::In, now.received), (Metric::Out, now.sent)];
+            for (way, count) in
+                counts.iter().filter_map(|(metric, count)| Some((seen.ways.get(metric)?, *count)))
+            {
+                let is_young = match now.begun {
+                    Begun::At(began) if began > way.truly.run_from => continue,
+                    Begun::Ago(seconds) => {
+                        i64::try_from(seconds).is_ok_and(|ago| ago < at - before.listed_at)
+                    }
+                    Begun::At(_) | Begun::Untold => false,
+                };
+                if count < way.count || is_young {
+                    return Shows::Less;
+                }
+                shows = Shows::All;
+            }
+        }
+        shows
     }
 
     fn begin(&mut self, backend: usize, shown: &Shown, at: i64) -> usize {
         let server = self.backends[backend].server;
-        let owner = match self.claims.of(server, backend, &shown.name) {
-            _ if !self.claims.knows(server) => Owner::Name(server, shown.name.clone()),
-            Claim::Service(service) => Owner::Service(service),
-            Claim::None | Claim::Several => Owner::Nobody,
+        let owner = match self.claims.knows(server) {
+            false => Owner::Name(server, shown.name.clone()),
+            true => Owner::Nobody,
         };
         let was_owned = owner != Owner::Nobody;
         let life = self.lives.len();
@@ -102,8 +141,8 @@ impl Oracle {
             missing_since: None,
             is_gone: false,
             level: None,
-            counts: Vec::new(),
             was_owned,
+            contested: None,
         });
         life
     }
@@ -123,19 +162,13 @@ impl Oracle {
     }
 }
 
-/// Whether a counter is below what it was, or runs for less time than the account was away.
-fn shows_less(before: &Life, shown: &Shown, at: i64) -> bool {
-    before.counts.iter().any(|(source, received, sent)| {
-        let now = shown.counters.iter().find(|counter| counter.source == *source);
-        now.is_none_or(|now| {
-            let young = match now.begun {
-                Begun::Ago(seconds) => {
-                    i64::try_from(seconds).is_ok_and(|seconds| seconds < at - before.listed_at)
-                }
-                Begun::At(began) => began > before.listed_at,
-                Begun::Untold => false,
-            };
-            now.received < *received || now.sent < *sent || young
-        })
-    })
+/// What an account shows of what is believed of a life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    /// Less.
+    Less,
+    /// Nothing that could be compared.
+    Nothing,
+    /// All of it, or more.
+    All,
 }

@@ -213,11 +213,34 @@ impl Oracle {
         self.lives[life].read_at.insert(Metric::GbMonth, at);
     }
 
+    /// Whether another account that is there, on another panel of the server, has a claim to the service as good as
+    /// this one's. The one that an operator has named has it; where he named none the one that has owned it alone.
+    pub(super) fn is_contested(&self, life: usize, service: i64) -> bool {
+        let mine = &self.lives[life];
+        let server = self.backends[mine.backend].server;
+        let pinned = |one: &Life| self.claims.is_pinned(one.backend, &one.name, service);
+        let rivals = self.lives.iter().enumerate().filter(|(number, other)| {
+            let there = *number != life && other.is_there() && self.backends[other.backend].server == server;
+            there && self.claims.of(server, other.backend, &other.name) == Claim::Service(service)
+        });
+        let rivals: Vec<&Life> = rivals.map(|(_, other)| other).collect();
+        let owns = |one: &Life| *self.ledger.owner(one.holding) == Owner::Service(service);
+        let some_pinned = pinned(mine) || rivals.iter().any(|other| pinned(other));
+        let alone = owns(mine) && !rivals.iter().any(|other| owns(other));
+        !rivals.is_empty() && !pinned(mine) && (some_pinned || !alone)
+    }
+
     /// Whose an account is after this commit. What it measured is the owner's before.
     fn find_owner(&mut self, life: usize, at: i64) {
         let Life { backend, ref name, holding, .. } = self.lives[life];
         let server = self.backends[backend].server;
-        let Claim::Service(service) = self.claims.of(server, backend, name) else { return };
+        let claim = self.claims.of(server, backend, name);
+        self.lives[life].contested = None;
+        let Claim::Service(service) = claim else { return };
+        if self.is_contested(life, service) {
+            self.lives[life].contested = Some(service);
+            return;
+        }
         let (old, new) = (self.ledger.owner(holding).clone(), Owner::Service(service));
         if old == new {
             return;

@@ -15,12 +15,12 @@ pub(super) type SourceKey = (Option<usize>, String);
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     /// In which account.
-    life: usize,
+    pub life: usize,
     /// Whether a whole list was seen since that had it nowhere, and its account all the same.
     was_nowhere: bool,
     /// Whether a whole list was seen since that had neither it nor its account.
     was_away: bool,
-    ways: BTreeMap<Metric, Way>,
+    pub ways: BTreeMap<Metric, Way>,
 }
 
 impl Seen {
@@ -32,10 +32,10 @@ impl Seen {
 
 /// One way of a counter.
 #[derive(Clone, Copy, Debug)]
-struct Way {
+pub(super) struct Way {
     at: i64,
-    count: u64,
-    truly: Truly,
+    pub count: u64,
+    pub truly: Truly,
     /// A count below it, told without a word of a restart: not believed before it is told twice.
     doubt: Option<(i64, u64)>,
 }

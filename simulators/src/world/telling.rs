@@ -87,17 +87,7 @@ impl Standing<'_> {
 impl Oracle {
     /// What WHMCS is to be told when it asks for a server at `at`.
     pub fn expected(&self, server: i64, at: i64) -> Vec<Expected> {
-        let mut all = Vec::new();
-        let mut of = |owner: Owner, tenant: &str, is_living: bool| {
-            let standing = self.standing(&owner, is_living);
-            let mut put = |metric, number| {
-                all.push(Expected { owner: owner.clone(), tenant: tenant.to_owned(), metric, number });
-            };
-            put("disk", disk(&standing, at));
-            for metric in Metric::ALL {
-                put(metric.name(), self.summed(&owner, metric, &standing, at));
-            }
-        };
+        let mut all: Vec<Expected> = Vec::new();
         if self.claims.knows(server) {
             let living = |name: &str| {
                 self.claims.on(server).any(|known| known.is_living() && known.service.username == name)
@@ -106,22 +96,45 @@ impl Oracle {
                 let service = &known.service;
                 // Of one that ended nothing is told; where a living one has its name now, that one is.
                 if known.is_living() || !living(&service.username) {
-                    of(Owner::Service(service.id), &service.username, known.is_living());
+                    let owner = Owner::Service(service.id);
+                    all.extend(self.of(
+                        &owner,
+                        &service.username,
+                        &self.standing(&owner, known.is_living()),
+                        at,
+                    ));
                 }
             }
         }
-        // Whoever was known by name is told by name until the first poll after the list.
+        // Whoever was known by name is told by name until the first poll after the list, if that name is not also that
+        // of a service that has accounts.
         let mut names: Vec<&Owner> = self.ledger.holdings().iter().map(|holding| &holding.owner).collect();
         names.sort_unstable();
         names.dedup();
-        for owner in names {
-            if let Owner::Name(on, name) = owner
-                && *on == server
-            {
-                of(owner.clone(), name, true);
+        let owns = |id: i64| names.contains(&&Owner::Service(id));
+        for owner in &names {
+            let Owner::Name(on, name) = owner else { continue };
+            if *on != server {
+                continue;
             }
+            let mut services = self.claims.on(server).filter(|known| known.service.username == *name);
+            let is_both = services.any(|known| known.is_living() && owns(known.service.id));
+            all.retain(|expected| expected.tenant != *name);
+            let standing = match is_both {
+                true => Standing { withheld: Some("ambiguous"), ..self.standing(owner, true) },
+                false => self.standing(owner, true),
+            };
+            all.extend(self.of(owner, name, &standing, at));
         }
         all
+    }
+
+    fn of(&self, owner: &Owner, tenant: &str, standing: &Standing<'_>, at: i64) -> Vec<Expected> {
+        let sums = Metric::ALL.map(|metric| (metric.name(), self.summed(owner, metric, standing, at)));
+        let numbers = [("disk", disk(standing, at))].into_iter().chain(sums);
+        let put =
+            |(metric, number)| Expected { owner: owner.clone(), tenant: tenant.to_owned(), metric, number };
+        numbers.map(put).collect()
     }
 
     /// Writes down what WHMCS was told.
@@ -134,14 +147,12 @@ impl Oracle {
     fn standing(&self, owner: &Owner, is_living: bool) -> Standing<'_> {
         let its = self.lives.iter().filter(|life| self.ledger.owner(life.holding) == owner && !life.is_gone);
         let (living, missing): (Vec<&Life>, Vec<&Life>) = its.partition(|life| life.is_there());
-        let pinned = |life: &&Life| match owner {
-            Owner::Service(id) => self.claims.is_pinned(life.backend, &life.name, *id),
-            _ => false,
+        let competing = match owner {
+            Owner::Service(id) => {
+                self.lives.iter().any(|life| life.is_there() && life.contested == Some(*id))
+            }
+            Owner::Name(..) | Owner::Nobody => living.len() > 1,
         };
-        let competing = living.iter().any(|one| {
-            let rivals = living.iter().filter(|other| self.same_server(one, other));
-            rivals.clone().count() > 1 && !rivals.copied().all(|life| pinned(&life))
-        });
         let withheld = if !is_living {
             Some("ended")
         } else if competing {
@@ -150,10 +161,6 @@ impl Oracle {
             None
         };
         Standing { living, some_missing: !missing.is_empty(), withheld }
-    }
-
-    fn same_server(&self, one: &Life, other: &Life) -> bool {
-        self.backends[one.backend].server == self.backends[other.backend].server
     }
 
     fn summed(&self, owner: &Owner, metric: Metric, standing: &Standing<'_>, at: i64) -> Number {
