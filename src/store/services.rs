@@ -71,6 +71,7 @@ impl Store {
         let gone: Vec<i64> = gone.map(|row| row.service.id).collect();
         let cells: Vec<[Cell; 17]> =
             changed.iter().map(|one| service::cells(one, server, true, now)).collect();
+        self.leave_other_lists(&mut tx, server, &told).await?;
         service::SERVICE.put(&mut tx, self.dialect, cells).await?;
         for id in &gone {
             let sql = "UPDATE service SET listed = 0 WHERE id = ? AND server = ?";
@@ -89,6 +90,28 @@ impl Store {
         LIST.put(&mut tx, self.dialect, vec![row]).await?;
         tx.commit().await?;
         Ok(PutServices { changed: changed.len(), gone: gone.len() })
+    }
+
+    /// A service that is told on this server is on no other any more: whoever remembers their lists reads them anew.
+    async fn leave_other_lists(
+        &self,
+        on: &mut sqlx::AnyConnection,
+        server: i64,
+        told: &HashSet<i64>,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT id, server FROM service WHERE server <> ?";
+        let mut left = HashSet::new();
+        for row in rows(on, self.dialect, sql, [server.into()]).await? {
+            let mut columns = Columns::of(&row);
+            if told.contains(&columns.int()?) {
+                left.insert(columns.int()?);
+            }
+        }
+        for other in left {
+            let sql = "UPDATE service_list SET version = version + 1 WHERE server = ?";
+            run(on, self.dialect, sql, [other.into()]).await?;
+        }
+        Ok(())
     }
 
     /// A server's services; `None` until WHMCS has told them. Kept in memory until the list changes.

@@ -352,6 +352,8 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
         }
     }
     harvest.listed_everyone();
+    // Every guest there is, whoever has it.
+    harvest.listed_every_source();
 }
 
 async fn answered(routes: Router, request: Request<Body>) -> Result<Value, String> {
