@@ -1,12 +1,13 @@
 # make demo   simulated panels, a month of history played in fast, and whmeter on SQLite
 # make test   the gate: format, clippy, every test; installs what the tests need
 # make bench  the figures of docs/benchmarks.md
+# make sim    SEEDS=n YEARS=n SEED=first: whole worlds made of seeds, against an oracle (docs/simulation.md)
 # make bless  rewrites the golden files after a look at the difference
 
 CARGO ?= cargo
 export WHMETER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-.PHONY: demo test fmt lint tools bench bless release
+.PHONY: demo test fmt lint tools bench sim bless release
 
 demo:
 	$(CARGO) build --locked --workspace --bins
@@ -31,6 +32,14 @@ tools:
 
 bench:
 	$(CARGO) bench --locked
+
+SEEDS ?= 20
+YEARS ?= 1
+SEED ?= 1
+sim:
+	@$(CARGO) build --locked --quiet --workspace --profile sim --example sim
+	@SEEDS=$(SEEDS) YEARS=$(YEARS) SEED=$(SEED) DAYS=$(DAYS) FEATURES=$(FEATURES) STORY=$(STORY) \
+		$${CARGO_TARGET_DIR:-target}/sim/examples/sim
 
 bless:
 	BLESS=1 $(CARGO) test --locked --test exposition

@@ -14,11 +14,12 @@ use axum::routing::get;
 use bytes::Bytes as Body;
 use whmeter::clock::Clock;
 use whmeter::domain::{
-    AccountName, BackendId, BillingZone, ByteMinutes, Bytes, Meter, Minutes, Month, Policy, Timestamp,
+    AccountName, BackendId, BillingZone, ByteMinutes, Bytes, LifeNo, Meter, Minutes, Month, Owner, Policy,
+    Timestamp,
 };
 use whmeter::exposition::{Exposition, Format, Settings};
 use whmeter::metering::MonthToDate;
-use whmeter::store::{AccountStanding, SeriesStanding, Standing};
+use whmeter::standing::{AccountStanding, SeriesStanding, Standing};
 use whmeter::telemetry::Telemetry;
 
 const ACCOUNTS: usize = 100_000;
@@ -174,16 +175,21 @@ fn standing() -> Standing {
         held_back: None,
     };
     let mut account = |number: usize| AccountStanding {
+        life: LifeNo::new(number as u32),
+        nth: 1,
         first_seen: now(),
+        missing_since: None,
         gone_at: None,
-        back_at: None,
         // Eight series: used, in, out, in and out of the month, suspended, limited, description.
         suspended: Some(false),
         policy: Some(Policy::Standard),
         package: Some(format!("Plan {}", number % 7)),
         domain: Some(format!("customer{number}.example")),
-        storage_limit: None,
+        storage_limit: Default::default(),
+        traffic_limit: Default::default(),
         limits: Default::default(),
+        owner: Owner::Nobody,
+        shares: Vec::new(),
         mapped: None,
         trouble: None,
         series: vec![series(Meter::StorageUsed), series(Meter::TrafficIn), series(Meter::TrafficOut)],

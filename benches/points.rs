@@ -105,11 +105,13 @@ impl Panel {
         }
         harvest.listed_everyone();
         let settled = settle(&self.loaded.book, &harvest, at, &rules());
+        let after = self.loaded.book.after(&settled);
         let poll = Poll {
             at,
             kind: "minio",
             harvest: &harvest,
             settled: settled.clone(),
+            after,
             reach: Reach::Everybody,
             judged: JudgedPoll::default(),
         };
@@ -178,12 +180,14 @@ async fn days(accounts: usize, runs: usize, parts: &Parts) {
 /// The day points of a poll as the shell reads them.
 fn rows_of(settled: &Settled) -> String {
     let mut csv = String::new();
-    for (series, change) in settled.changes.iter().enumerate() {
-        for (day, part) in &change.days {
+    for change in &settled.changes {
+        // Numbered as the store numbers them.
+        let meter = Meter::ALL.iter().position(|meter| *meter == change.meter).expect("a meter");
+        for ((holding, day), part) in &change.days {
             let (held, covered) = (part.held.get(), part.covered.get());
             let amount = (part.added, part.estimated);
-            let row = (series + 1, day.number());
-            writeln!(csv, "{},{},{},{},0,{held},{covered}", row.0, row.1, amount.0, amount.1)
+            let key = (holding.get(), meter, day.number());
+            writeln!(csv, "{},{},{},{},{},0,{held},{covered}", key.0, key.1, key.2, amount.0, amount.1)
                 .expect("memory");
         }
     }
@@ -195,7 +199,7 @@ fn rows_of(settled: &Settled) -> String {
 /// memory already, and from start to end for an import of a file (a prepared INSERT for each row).
 fn bulk_load(folder: &Path, csv: &str) -> [Duration; 2] {
     std::fs::write(folder.join("points.csv"), csv).expect("written");
-    let schema = include_str!("../migrations/0001_start.sql").replace("/*clustered*/", "WITHOUT ROWID");
+    let schema = include_str!("../migrations/0002_ledger.sql").replace("/*clustered*/", "WITHOUT ROWID");
     let table = schema.split_inclusive(';').find(|text| text.contains("TABLE day_point")).expect("there");
     let session = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -8192;";
     let waiting = "ATTACH ':memory:' AS memory; CREATE TABLE memory.waiting AS SELECT * FROM day_point;";
@@ -203,7 +207,7 @@ fn bulk_load(folder: &Path, csv: &str) -> [Duration; 2] {
         "{session} {table} {waiting}
 .import --csv --schema memory points.csv waiting
 .timer on
-INSERT INTO day_point SELECT series, day, amount, estimated, held_peta, held_rest, covered
+INSERT INTO day_point SELECT holding, meter, day, amount, estimated, held_peta, held_rest, covered
 FROM memory.waiting ORDER BY rowid;
 "
     );

@@ -103,11 +103,13 @@ async fn polls(answers: &[bytes::Bytes]) {
         let began = Instant::now();
         let settled = settle(&loaded.book, &harvest, at(step), &rules);
         let settle = began.elapsed();
+        let after = loaded.book.after(&settled);
         let poll = Poll {
             at: at(step),
             kind: "proxmox",
             harvest: &harvest,
             settled,
+            after,
             reach: Reach::Everybody,
             judged: JudgedPoll::default(),
         };

@@ -3,7 +3,7 @@
 mod explained;
 mod page;
 mod polls;
-mod watched;
+mod server;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,45 +12,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
-use axum::routing::get;
-use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::mpsc;
 
-use explained::explainer;
+use explained::Explainer;
 pub(crate) use explained::{BilledLine, Explained, explained};
 use polls::Polls;
-pub(crate) use watched::watched;
 
 use crate::access::{Access, Scope, guard};
 use crate::clock::Clock;
-use crate::collector::{Collector, Metered, PollReport};
+use crate::collector::{Collector, PollReport};
 use crate::config::{Config, ServeSettings};
 use crate::console::Console;
-use crate::dispatcher::{Dispatcher, Panel};
-use crate::domain::{BackendId, Seconds};
+use crate::dispatcher::Dispatcher;
+use crate::domain::BackendId;
 use crate::exposition::{self, Exposition};
-use crate::problem::Problem;
 use crate::settings::Period;
+use crate::standing::Stamp;
 use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
-use crate::usage_api::{BILLABLE, LONGEST_SERVICES, Recalculation, SERVICES, UsageApi};
+use crate::upkeep::{self, Upkeep};
+use crate::usage_api::{Recalculation, UsageApi};
 
 /// A stop takes no longer than this.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 
-/// A request body longer than this is refused.
-const LONGEST_BODY: usize = 1 << 20;
+/// What was committed is shown this often: thousands of switches may end together.
+const SHOW_EVERY: Duration = Duration::from_secs(1);
 
-/// Switches that ended are shown this often: thousands may end together.
-const SHOW_ACTS_EVERY: Duration = Duration::from_secs(1);
+/// Other processes commit, too: the database is looked at for that this often.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
 
-/// Days are folded this often.
-const PRUNE_EVERY: Duration = Duration::from_secs(6 * 3600);
-
-/// What was delivered is kept this long, for whoever asks whether a customer was told.
-const KEEP_DELIVERED: Seconds = Seconds::hours(400 * 24);
+/// What WHMCS cannot be told any more is counted this often.
+const COUNT_UNTOLD_EVERY: Duration = Duration::from_secs(600);
 
 /// Why the daemon could not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +82,9 @@ pub struct App {
     recalculate: mpsc::UnboundedReceiver<Recalculation>,
     poll_asked: mpsc::UnboundedReceiver<BackendId>,
     polls: Polls,
+    /// What of each backend the page shows.
+    shown: HashMap<BackendId, Stamp>,
+    upkeep: Upkeep,
 }
 
 impl App {
@@ -110,13 +106,14 @@ impl App {
             &config.whmcs,
             to_recalculate,
         );
+        let upkeep = Upkeep::new(store.clone(), clock, config.rules());
         let (to_poll, poll_asked) = mpsc::unbounded_channel();
         let console = Console::new(
             store.clone(),
             clock,
             config.zone,
             to_poll,
-            explainer(store.clone(), clock, config.zone),
+            Arc::new(Explainer::new(store.clone(), clock, config.zone)),
         );
         let app = App {
             store,
@@ -132,6 +129,8 @@ impl App {
             recalculate,
             poll_asked,
             polls: Polls::default(),
+            shown: HashMap::new(),
+            upkeep,
         };
         let serve = config.http.clone();
         app.configure(config).await?;
@@ -158,24 +157,24 @@ impl App {
         for warning in &config.warnings {
             tracing::warn!("{warning}");
         }
-        for old in self.collector.backends().iter() {
-            if !config.backends.iter().any(|new| new.id == old.id) {
+        for old in self.collector.panels().iter() {
+            if !config.panels.iter().any(|new| new.id == old.id) {
                 self.exposition.remove(&old.id);
                 self.telemetry.forget_backend(&old.id);
             }
         }
-        for new in &config.backends {
+        for new in &config.panels {
             self.telemetry.know_backend(&new.id);
         }
+        let max_age = config.max_age();
         self.usage_api.configure(&config.whmcs, config.servers());
         self.access.configure(config.tokens);
         let channels = config.channels.names();
         self.telemetry.know_channels(channels.iter().map(|channel| channel.name()).chain(["policy"]));
-        self.dispatcher.configure(panels(&config.backends), config.channels);
+        self.dispatcher.configure(&config.panels, config.channels);
         self.collector.configure_limits(config.limits, channels);
-        self.collector.configure(config.backends).await?;
-        let max_age = Seconds::new(config.whmcs.max_age.0.as_secs());
-        self.console.configure(watched(&self.collector.backends(), &config.prices, config.zone), max_age);
+        self.console.configure(&config.panels, config.prices, max_age);
+        self.collector.configure(config.panels).await?;
         Ok(())
     }
 
@@ -183,11 +182,11 @@ impl App {
     pub async fn run(mut self, serve: ServeSettings, config_file: &Path) -> Result<(), AppError> {
         self.show_everything().await?;
         let stop = axum_server::Handle::new();
-        let servers = self.listen(&serve, &stop).await?;
+        let servers = server::listen(&serve, self.routes(&serve), &stop).await?;
         let mut timetable = self.collector.start().await?;
         let dispatcher = self.dispatcher.clone();
         let delivering = tokio::spawn(async move { dispatcher.run().await });
-        tracing::info!(addresses = ?serve.addresses(), backends = self.collector.backends().len(), "whmeter is up");
+        tracing::info!(addresses = ?serve.addresses(), backends = self.collector.panels().len(), "whmeter is up");
         self.until_stopped(config_file).await?;
         tracing::info!("stopping");
         // What is under way ends or is tried again; nothing new is begun.
@@ -214,8 +213,13 @@ impl App {
         let mut term = signal(SignalKind::terminate())?;
         let mut int = signal(SignalKind::interrupt())?;
         let mut hup = signal(SignalKind::hangup())?;
-        let mut prune = tokio::time::interval(PRUNE_EVERY);
-        let mut acted = tokio::time::interval(SHOW_ACTS_EVERY);
+        let mut upkeep = tokio::time::interval(upkeep::EVERY);
+        let mut show = tokio::time::interval(SHOW_EVERY);
+        // Everything was shown at the start: these need not be right behind it.
+        let after = |wait| tokio::time::Instant::now() + wait;
+        let mut look = tokio::time::interval_at(after(LOOK_EVERY), LOOK_EVERY);
+        let mut untold = tokio::time::interval_at(after(LOOK_EVERY), COUNT_UNTOLD_EVERY);
+        let mut moves = self.store.moves();
         loop {
             tokio::select! {
                 _ = term.recv() => return Ok(()),
@@ -225,14 +229,25 @@ impl App {
                     self.dispatcher.wake();
                     self.show(&report).await;
                 }
-                _ = acted.tick() => self.show_acts().await,
+                _ = show.tick() => {
+                    if moves.has_changed().unwrap_or(false) {
+                        moves.mark_unchanged();
+                        self.show_moved().await;
+                    }
+                }
+                _ = look.tick() => self.show_moved().await,
+                _ = untold.tick() => self.show_untold().await,
                 Some(asked) = self.recalculate.recv() => {
-                    self.collector.poll_soon(asked.backend.as_str(), Some(asked.account));
+                    let Recalculation { backend, account, by_hand } = asked;
+                    self.collector.poll_soon(backend.as_str(), Some(account), by_hand);
                 }
                 Some(backend) = self.poll_asked.recv() => {
-                    self.collector.poll_soon(backend.as_str(), None);
+                    self.collector.poll_soon(backend.as_str(), None, true);
                 }
-                _ = prune.tick() => self.prune(),
+                _ = upkeep.tick() => {
+                    let (upkeep, panels) = (self.upkeep.clone(), self.collector.panels());
+                    tokio::spawn(async move { upkeep.run(&panels).await });
+                }
             }
         }
     }
@@ -249,75 +264,6 @@ impl App {
         }
     }
 
-    fn prune(&self) {
-        let (collector, store, clock) = (self.collector.clone(), self.store.clone(), self.clock);
-        tokio::spawn(async move {
-            let keep =
-                collector.backends().iter().filter_map(|m| Some((m.id.clone(), m.keep_days?))).collect();
-            match store.prune(collector.zone().day_of(clock.now()), &keep).await {
-                Ok(pruned) if pruned.day_points > 0 => {
-                    tracing::info!(day_points = pruned.day_points, "days folded into months");
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!("days not folded: {error}"),
-            }
-            if let Err(error) = store.prune_outbox(clock.now().minus(KEEP_DELIVERED)).await {
-                tracing::warn!("what was delivered long ago is not forgotten: {error}");
-            }
-            for metered in collector.backends().iter() {
-                let backend = &metered.id;
-                match store.fold_journal(backend, clock.now(), &collector.rules()).await {
-                    Ok(entries) if entries > 0 => tracing::info!(%backend, entries, "journal folded"),
-                    Ok(_) => {}
-                    Err(error) => tracing::warn!(%backend, "journal not folded: {error}"),
-                }
-            }
-        });
-    }
-
-    async fn listen(
-        &self,
-        serve: &ServeSettings,
-        stop: &axum_server::Handle<SocketAddr>,
-    ) -> Result<Vec<tokio::task::JoinHandle<()>>, AppError> {
-        let tls = match (&serve.tls_cert, &serve.tls_key) {
-            (Some(cert), Some(key)) => {
-                Some(RustlsConfig::from_pem_file(cert, key).await.map_err(|error| AppError::Serve {
-                    address: serve.listen,
-                    why: format!("tls_cert or tls_key: {error}"),
-                })?)
-            }
-            _ => None,
-        };
-        let mut servers = Vec::new();
-        for (address, routes) in self.routes(serve) {
-            let listener = std::net::TcpListener::bind(address).map_err(|error| AppError::Serve {
-                address,
-                why: format!("{error}; is another whmeter running? choose another http.listen"),
-            })?;
-            listener.set_nonblocking(true)?;
-            let service = routes.into_make_service();
-            let handle = stop.clone();
-            let tls = tls.clone();
-            servers.push(tokio::spawn(async move {
-                let ended = match tls {
-                    Some(tls) => match axum_server::from_tcp_rustls(listener, tls) {
-                        Ok(server) => server.handle(handle).serve(service).await,
-                        Err(error) => Err(error),
-                    },
-                    None => match axum_server::from_tcp(listener) {
-                        Ok(server) => server.handle(handle).serve(service).await,
-                        Err(error) => Err(error),
-                    },
-                };
-                if let Err(error) = ended {
-                    tracing::error!(%address, "serving ended: {error}");
-                }
-            }));
-        }
-        Ok(servers)
-    }
-
     /// The routes of each address.
     fn routes(&self, serve: &ServeSettings) -> Vec<(SocketAddr, Router)> {
         let guarded = |routes: Router, scope| {
@@ -331,70 +277,8 @@ impl App {
             (serve.console_listen, guarded(self.console.clone().admin_routes(), Scope::Admin)),
             (serve.console_listen, Console::open_routes()),
         ];
-        let mut addresses: Vec<(SocketAddr, Router)> = Vec::new();
-        let all = serve.addresses().into_iter().map(|address| (address, Router::new()));
-        for (own, routes) in all.map(|(a, r)| (Some(a), r)).chain(parts) {
-            let address = own.unwrap_or(serve.listen);
-            match addresses.iter().position(|(known, _)| *known == address) {
-                Some(index) => {
-                    let joined = std::mem::take(&mut addresses[index].1).merge(routes);
-                    addresses[index].1 = joined;
-                }
-                None => addresses.push((address, routes)),
-            }
-        }
-        addresses.into_iter().map(|(address, routes)| (address, self.finish(routes))).collect()
+        let finished = |routes| server::finished(routes, self.store.clone());
+        let joined = server::joined(serve, parts).into_iter();
+        joined.map(|(address, routes)| (address, finished(routes))).collect()
     }
-
-    fn finish(&self, routes: Router) -> Router {
-        let health = Router::new()
-            .route("/-/healthy", get(|| async { "ok\n" }))
-            .route("/-/ready", get(ready))
-            .with_state(self.store.clone());
-        let nothing_here =
-            || async { Problem::new(StatusCode::NOT_FOUND, "nothing is served under this path") };
-        let not_so =
-            || async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method") };
-        routes
-            .merge(health)
-            .fallback(nothing_here)
-            .method_not_allowed_fallback(not_so)
-            .layer(axum::middleware::from_fn(refuse_long_bodies))
-            .layer(DefaultBodyLimit::max(LONGEST_BODY))
-    }
-}
-
-/// The panels as the dispatcher needs them.
-fn panels(backends: &[Metered]) -> HashMap<BackendId, Panel> {
-    let panel = |metered: &Metered| Panel {
-        backend: metered.backend.clone(),
-        kind: metered.kind.name,
-        server: metered.whmcs_server,
-    };
-    backends.iter().map(|metered| (metered.id.clone(), panel(metered))).collect()
-}
-
-/// Ready: the store answers and its schema is ours, or this process would not have started.
-async fn ready(State(store): State<Store>) -> Result<&'static str, Problem> {
-    match store.ready().await {
-        Ok(()) => Ok("ok\n"),
-        Err(error) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
-    }
-}
-
-/// A body that says it is too long is refused before anybody reads it.
-async fn refuse_long_bodies(
-    request: axum::extract::Request,
-    next: axum::middleware::Next,
-) -> Result<axum::response::Response, Problem> {
-    let length = request.headers().get(axum::http::header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    // The lists that WHMCS tells are the bodies that may be long.
-    let is_list = [SERVICES, BILLABLE].contains(&request.uri().path());
-    let longest = if is_list { LONGEST_SERVICES } else { LONGEST_BODY };
-    if length.is_some_and(|length| length > longest as u64) {
-        let detail = format!("a body may have at most {} MiB here", longest >> 20);
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-    }
-    Ok(next.run(request).await)
 }

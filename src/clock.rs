@@ -16,6 +16,8 @@ pub enum Clock {
     Fixed(Timestamp),
     /// The epoch seconds that a file holds: whoever writes it lets months pass in minutes.
     Told(&'static Path),
+    /// The epoch seconds that a number in memory holds: a simulation sets it, many thousand times a second.
+    Settable(&'static AtomicI64),
 }
 
 impl Clock {
@@ -24,6 +26,7 @@ impl Clock {
         match self {
             Clock::Fixed(at) => at,
             Clock::Told(file) => told(file),
+            Clock::Settable(now) => Timestamp::new(now.load(Ordering::Relaxed)).unwrap_or(Timestamp::EPOCH),
             Clock::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp::EPOCH.plus(Seconds::new(since.as_secs()))

@@ -7,20 +7,20 @@ mod prices;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::access::{Token, TokenSettings};
-use crate::backends::{self, KINDS};
+use crate::backends::{self, CommonSettings, ConfiguredPanel, KINDS};
 use crate::clock::Clock;
-use crate::collector::{CommonSettings, Limit, LimitSettings, Limits, Metered};
 use crate::domain::{BillingZone, Seconds};
 use crate::http::{Http, HttpSettings};
-use crate::invoicing::Prices;
 use crate::metering::Rules;
 use crate::notify::{Channels, NotifySettings, WhmcsApi};
+use crate::rules::{LimitRule, Limits, Prices};
 use crate::settings::{Section, SettingsError};
 use crate::store::StoreSettings;
 use crate::usage_api::{Servers, WhmcsSettings};
@@ -42,7 +42,7 @@ pub struct Config {
     /// Who may ask what.
     pub tokens: Vec<Token>,
     /// The panels.
-    pub backends: Vec<Metered>,
+    pub panels: Vec<Arc<ConfiguredPanel>>,
     /// What they may use.
     pub limits: Limits,
     /// What more than that costs.
@@ -152,9 +152,9 @@ impl Config {
             *file = folder.join(&file);
         }
         let tokens = reader.tokens(&http)?;
-        let backends = reader.backends(table.remove("backend"), clock)?;
-        let limits = reader.limits(table.remove("limit"), &backends)?;
-        let prices = reader.prices(table.remove("price"), &backends)?;
+        let panels = reader.panels(table.remove("backend"), clock)?;
+        let limits = reader.limits(table.remove("limit"), &panels)?;
+        let prices = reader.prices(table.remove("price"), &panels)?;
         let notify: NotifySettings = reader.section("notify", table.remove("notify"))?;
         let api = prices::api(&whmcs, zone);
         let channels = reader.channels(&notify, api.as_ref())?;
@@ -168,7 +168,7 @@ impl Config {
             store,
             http,
             tokens,
-            backends,
+            panels,
             limits,
             prices,
             api,
@@ -190,7 +190,7 @@ impl Config {
     /// Which backends answer for which WHMCS server.
     pub fn servers(&self) -> Servers {
         let mut servers = Servers::new();
-        for metered in &self.backends {
+        for metered in &self.panels {
             if let Some(server) = metered.whmcs_server {
                 servers.entry(server).or_default().push(metered.id.clone());
             }
@@ -255,7 +255,11 @@ impl Reader<'_> {
         Ok(tokens)
     }
 
-    fn backends(&mut self, value: Option<toml::Value>, clock: Clock) -> Result<Vec<Metered>, ConfigError> {
+    fn panels(
+        &mut self,
+        value: Option<toml::Value>,
+        clock: Clock,
+    ) -> Result<Vec<Arc<ConfiguredPanel>>, ConfigError> {
         let list = match value {
             None => Vec::new(),
             Some(toml::Value::Array(list)) => list,
@@ -264,21 +268,21 @@ impl Reader<'_> {
                 return Err(self.file.error(&["backend"], SettingsError::new("", problem)));
             }
         };
-        let mut backends: Vec<Metered> = Vec::new();
+        let mut panels: Vec<Arc<ConfiguredPanel>> = Vec::new();
         for (index, value) in list.into_iter().enumerate() {
             let number = index.to_string();
             let at = ["backend", number.as_str()];
-            let metered = self.backend(value, clock).map_err(|error| self.file.error(&at, error))?;
-            if backends.iter().any(|other| other.id == metered.id) {
+            let metered = self.panel(value, clock).map_err(|error| self.file.error(&at, error))?;
+            if panels.iter().any(|other| other.id == metered.id) {
                 let problem = format!(
                     "another backend is called {} already; names are keys and must differ",
                     metered.id
                 );
                 return Err(self.file.error(&at, SettingsError::new("name", problem)));
             }
-            backends.push(metered);
+            panels.push(Arc::new(metered));
         }
-        Ok(backends)
+        Ok(panels)
     }
 
     fn channels(&mut self, notify: &NotifySettings, api: Option<&WhmcsApi>) -> Result<Channels, ConfigError> {
@@ -292,7 +296,11 @@ impl Reader<'_> {
         Ok(channels)
     }
 
-    fn limits(&mut self, value: Option<toml::Value>, backends: &[Metered]) -> Result<Limits, ConfigError> {
+    fn limits(
+        &mut self,
+        value: Option<toml::Value>,
+        panels: &[Arc<ConfiguredPanel>],
+    ) -> Result<Limits, ConfigError> {
         let list = match value {
             None => Vec::new(),
             Some(toml::Value::Array(list)) => list,
@@ -309,12 +317,11 @@ impl Reader<'_> {
                 let toml::Value::Table(table) = value else {
                     return Err(SettingsError::new("", "expected [[limit]], in double brackets"));
                 };
-                let section = Section::new(table, self.folder);
-                Limit::new(&section.read::<LimitSettings>()?)
+                LimitRule::read(Section::new(table, self.folder))
             };
             let limit = read().map_err(|error| self.file.error(&at, error))?;
             for metered in
-                backends.iter().filter(|metered| limit.limits(&metered.id) && !metered.kind.can_limit)
+                panels.iter().filter(|metered| limit.limits(&metered.id) && !metered.kind.can_limit)
             {
                 self.warnings.push(format!(
                     "limit[{index}]: limit_at does nothing on {}: whmeter cannot limit accounts of kind {}",
@@ -326,7 +333,7 @@ impl Reader<'_> {
         Ok(Limits::new(limits))
     }
 
-    fn backend(&mut self, value: toml::Value, clock: Clock) -> Result<Metered, SettingsError> {
+    fn panel(&mut self, value: toml::Value, clock: Clock) -> Result<ConfiguredPanel, SettingsError> {
         let toml::Value::Table(mut table) = value else {
             return Err(SettingsError::new("", "expected [[backend]], in double brackets"));
         };
@@ -344,7 +351,7 @@ impl Reader<'_> {
         let http = Http::new(&settings, &section)?.with_clock(clock);
         let opened = (kind.open)(section.clone(), http);
         self.warn(&format!("backend {}", common.name), &section);
-        Metered::new(&common, kind, opened?)
+        ConfiguredPanel::new(&common, kind, opened?)
     }
 }
 

@@ -6,19 +6,24 @@
 // Ground floor: pure values and rules.
 pub mod domain;
 pub mod metering;
+pub mod ownership;
 pub mod pricing;
 pub mod quota;
+pub mod standing;
+pub mod told;
 
 // The stairwell: tools for every floor above the ground.
 pub mod clock;
 pub mod http;
 pub mod problem;
+pub mod selector;
 pub mod settings;
 pub mod telemetry;
 
 // First floor, the edges: one outside thing each.
 pub mod backends;
 pub mod notify;
+pub mod rules;
 pub mod store;
 
 // Second floor, the flows: one job each.
@@ -27,6 +32,7 @@ pub mod console;
 pub mod dispatcher;
 pub mod exposition;
 pub mod invoicing;
+pub mod upkeep;
 pub mod usage_api;
 
 // The roof: wires the rooms, spawns, exits.

@@ -193,12 +193,14 @@ impl Telemetry {
     }
 
     /// Counts a request by WHMCS that was answered with `code`. `route` is the pattern, not the path.
-    pub fn whmcs_fetched(&self, server: i64, route: &str, code: u16, at: Timestamp) {
+    pub fn whmcs_fetched(&self, server: i64, route: &str, code: u16) {
         let (server, code) = (server.to_string(), code.to_string());
         self.inner.whmcs_fetches.with_label_values(&[server.as_str(), route, code.as_str()]).inc();
-        if code.starts_with('2') {
-            self.inner.whmcs_last_fetch.with_label_values(&[&server]).set(at.get());
-        }
+    }
+
+    /// Notes that WHMCS has collected what it bills; a look does not count.
+    pub fn whmcs_collected(&self, server: i64, at: Timestamp) {
+        self.inner.whmcs_last_fetch.with_label_values(&[&server.to_string()]).set(at.get());
     }
 
     /// Shows how many tenants were left out of the last answer, by reason; reasons not listed go.

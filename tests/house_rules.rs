@@ -9,19 +9,20 @@ use std::path::{Path, PathBuf};
 
 /// Floors from the ground up. Rooms of one floor may not look at each other; domain is the one that
 /// the ground floor's others may look at.
-const FLOORS: [&[&str]; 5] = [
+const FLOORS: [&[&str]; 6] = [
     &["domain"],
-    &["metering", "quota", "pricing"],
-    &["backends", "store", "notify"],
-    &["collector", "dispatcher", "exposition", "usage_api", "console", "invoicing"],
+    &["metering", "quota", "pricing", "told"],
+    &["ownership", "standing"],
+    &["backends", "store", "notify", "rules"],
+    &["collector", "dispatcher", "exposition", "usage_api", "console", "invoicing", "upkeep"],
     &["access", "app", "commands", "config", "lib", "main"],
 ];
 
 /// Tools in the stairwell: for every floor from the first up, and for each other.
-const STAIRWELL: [&str; 5] = ["clock", "http", "problem", "settings", "telemetry"];
+const STAIRWELL: [&str; 6] = ["clock", "http", "problem", "selector", "settings", "telemetry"];
 
 /// What the ground floor may use besides itself and the standard library.
-const GROUND_CRATES: [&str; 4] = ["chrono", "chrono_tz", "litemap", "thiserror"];
+const GROUND_CRATES: [&str; 5] = ["chrono", "chrono_tz", "litemap", "serde", "thiserror"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -79,11 +80,11 @@ fn every_arrow_points_down() {
             for other in rooms_named(line).into_iter().filter(|other| *other != room) {
                 let allowed = match (floor(&room), floor(&other)) {
                     // The roof wires everything.
-                    (Some(4), _) => true,
+                    (Some(5), _) => true,
                     (Some(own), Some(theirs)) => theirs < own,
-                    (Some(own), None) => STAIRWELL.contains(&other.as_str()) && own >= 2,
+                    (Some(own), None) => STAIRWELL.contains(&other.as_str()) && own >= 3,
                     // The stairwell stands on the ground.
-                    (None, Some(theirs)) => STAIRWELL.contains(&room.as_str()) && theirs <= 1,
+                    (None, Some(theirs)) => STAIRWELL.contains(&room.as_str()) && theirs <= 2,
                     (None, None) => STAIRWELL.contains(&room.as_str()) && STAIRWELL.contains(&other.as_str()),
                 };
                 if !allowed {
@@ -114,7 +115,7 @@ fn the_ground_floor_is_pure() {
     ];
     let mut wrong = Vec::new();
     for (path, room, text) in all_sources() {
-        if !["domain", "metering", "quota", "pricing"].contains(&room.as_str()) {
+        if floor(&room).is_none_or(|floor| floor > 2) {
             continue;
         }
         for (number, line) in
@@ -147,6 +148,29 @@ fn every_file_says_what_it_is_for_and_none_has_a_banned_name() {
         let stem = path.file_stem().unwrap().to_string_lossy().to_string();
         if banned.contains(&stem.as_str()) {
             wrong.push(format!("{}: banned name", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A closure that is kept is a side door: nobody who reads the room sees who stands behind it. Rooms are handed
+/// types; a closure may be an argument, for as long as the call lasts.
+#[test]
+fn no_room_keeps_a_closure() {
+    let mut wrong = Vec::new();
+    for (path, room, text) in all_sources() {
+        if STAIRWELL.contains(&room.as_str()) {
+            continue;
+        }
+        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        // Without blanks, so that a line break does not hide one.
+        let code: String = code.chars().filter(|c| !c.is_whitespace()).collect();
+        for holder in ["Arc<", "Box<", "Rc<"] {
+            for closure in ["dynFn(", "dynFnMut(", "dynFnOnce("] {
+                if code.contains(&format!("{holder}{closure}")) {
+                    wrong.push(format!("{}: {holder}{closure}", path.display()));
+                }
+            }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -68,16 +68,23 @@ async fn every_number_arrives_as_the_panel_has_it() {
     let variables = [("WHMETER_TOKEN", BILLING), ("WHMETER_ADMIN_TOKEN", ADMIN), ("EXPECTED_DISKS", disks)];
     let told = whmcs.check("truth", port, &variables).await;
     assert!(told.contains("12 checks"), "{told}");
-    // What the module pushed is what the operator sees.
-    let listed = site.run(&["map", "list", "--json"]).await.json();
-    let mapped = |row: &&Value| row["state"] == "mapped";
-    let found = listed.as_array().unwrap().iter().filter(mapped);
-    let mut accounts: Vec<_> = found.map(|row| row["account"].as_str().unwrap()).collect();
+    // What the module pushed is what the operator sees, once it was polled.
     let disks: Value = serde_json::from_str(disks).unwrap();
-    let mut expected: Vec<_> = disks.as_object().unwrap().keys().map(String::as_str).collect();
-    accounts.sort_unstable();
+    let mut expected: Vec<&str> = disks.as_object().unwrap().keys().map(String::as_str).collect();
     expected.sort_unstable();
-    assert_eq!(accounts, expected, "{listed}");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    loop {
+        let listed = site.run(&["map", "list", "--json"]).await.json();
+        let mapped = |row: &&Value| row["state"] == "mapped";
+        let found = listed.as_array().unwrap().iter().filter(mapped);
+        let mut accounts: Vec<_> = found.map(|row| row["account"].as_str().unwrap()).collect();
+        accounts.sort_unstable();
+        if accounts == expected {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{listed}");
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    }
     for route in ["services", "billable"] {
         let taken = format!("whmeter_whmcs_fetches_total{{code=\"200\",route=\"{route}\",server=\"12\"}}");
         let page = daemon.ask("GET", "/metrics", ADMIN).await;
@@ -110,8 +117,8 @@ async fn a_companion_has_the_numbers_of_the_service_it_stands_beside() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whmeter_that_answers_as_nobody_should_breaks_nothing() {
     let Some(whmcs) = Installation::new() else { return };
-    let stand_in = StandIn::start().await;
-    for check in ["broken", "names", "hooks", "push"] {
+    for check in ["broken", "names", "purpose", "hooks", "list", "push"] {
+        let stand_in = StandIn::start().await;
         whmcs.check(check, stand_in.port(), &[("WHMETER_TOKEN", "answer-taken-0123456789")]).await;
     }
 }

@@ -34,6 +34,7 @@ pub mod truth;
 pub mod vpncp;
 pub mod whmcs;
 pub mod wire;
+pub mod world;
 
 /// Every kind of panel there is.
 pub const PANELS: &[panel::Kind] = &[minio::KIND, proxmox::KIND, vpncp::KIND];

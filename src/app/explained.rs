@@ -1,17 +1,17 @@
 //! Why a number is what it is, what WHMCS was told of it and what items were made of it: put together here,
 //! because the rooms that know do not know each other.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
+use async_trait::async_trait;
 use axum::Json;
-use axum::response::IntoResponse;
-use futures_util::FutureExt;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::console::{Explainer, Explanation, explain};
-use crate::domain::{AccountKey, BillingZone, Meter, Month};
-use crate::store::{InvoiceLine, Store, StoreError};
+use crate::console::{Explain, Explanation, explain};
+use crate::domain::{AccountKey, BillingZone, Meter, Month, Owner};
+use crate::store::{InvoiceLine, Store, StoreError, UsageQuery};
 use crate::usage_api::{ToldLine, told_lines};
 
 /// The whole answer.
@@ -78,20 +78,41 @@ pub(crate) async fn explained(
     zone: BillingZone,
 ) -> Result<Explained, StoreError> {
     let story = explain(store, key, meter, month, zone).await?;
-    let told = told_lines(store, key, meter, month, running, zone).await?;
+    let (backend, account) = (Some(key.backend.clone()), Some(key.name.clone()));
+    let query = UsageQuery { backend, account, meter: Some(meter), owner: None };
+    let owned = store.months(&query, month, month).await?;
+    let owners: BTreeSet<&Owner> = owned.iter().map(|owned| &owned.owner).collect();
+    let mut told = Vec::new();
+    for owner in owners.into_iter().filter(|owner| **owner != Owner::Nobody) {
+        told.extend(told_lines(store, owner, meter, month, running, zone).await?);
+    }
     let lines = store.invoice_lines_of(key, meter, month.period()).await?;
     Ok(Explained { story, told, billed: lines.iter().map(BilledLine::of).collect() })
 }
 
-/// The same as an answer in JSON, for whoever asks over HTTP.
-pub(super) fn explainer(store: Store, clock: Clock, zone: BillingZone) -> Explainer {
-    Arc::new(move |key, meter, month| {
-        let store = store.clone();
-        async move {
-            let running = zone.day_of(clock.now()).month();
-            let explained = explained(&store, &key, meter, month, running, zone).await?;
-            Ok((!explained.story.is_empty()).then(|| Json(explained).into_response()))
-        }
-        .boxed()
-    })
+/// Explains over HTTP, in JSON.
+pub(super) struct Explainer {
+    store: Store,
+    clock: Clock,
+    zone: BillingZone,
+}
+
+impl Explainer {
+    pub(super) fn new(store: Store, clock: Clock, zone: BillingZone) -> Explainer {
+        Explainer { store, clock, zone }
+    }
+}
+
+#[async_trait]
+impl Explain for Explainer {
+    async fn explain(
+        &self,
+        account: &AccountKey,
+        meter: Meter,
+        month: Month,
+    ) -> Result<Option<Response>, StoreError> {
+        let running = self.zone.day_of(self.clock.now()).month();
+        let explained = explained(&self.store, account, meter, month, running, self.zone).await?;
+        Ok((!explained.story.is_empty()).then(|| Json(explained).into_response()))
+    }
 }

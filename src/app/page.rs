@@ -1,4 +1,4 @@
-//! Keeps the page true: after a start, after polls, after switches.
+//! Keeps the page true: after a start, after polls, after whatever else is committed.
 
 use super::App;
 use crate::collector::PollReport;
@@ -34,33 +34,40 @@ impl App {
         self.exposition.backends(&self.polls.shown());
     }
 
-    /// After switches: the page shows what the panels were read back to have.
-    pub(super) async fn show_acts(&mut self) {
-        let acted = self.dispatcher.take_acted();
-        if acted.is_empty() {
-            return;
-        }
+    /// After commits, of this process or of another, such as a correction by hand: the page shows what they left.
+    pub(super) async fn show_moved(&mut self) {
         let outcome = async {
             self.read_states().await?;
-            for state in self.polls.stored.iter().filter(|state| acted.contains(&state.backend)) {
-                self.show_accounts(state).await?;
+            for state in self.polls.stored.clone() {
+                if self.shown.get(&state.backend) != Some(&(state.version, state.acts)) {
+                    self.show_accounts(&state).await?;
+                }
             }
             Ok::<(), StoreError>(())
         };
         if let Err(error) = outcome.await {
-            tracing::warn!("page not brought up to date after switches: {error}");
+            tracing::warn!("page not brought up to date: {error}");
+        }
+    }
+
+    /// What WHMCS cannot be told any more.
+    pub(super) async fn show_untold(&self) {
+        match self.console.untold().await {
+            Ok((services, bytes)) => self.telemetry.untold(services, &bytes),
+            Err(error) => tracing::warn!("what WHMCS cannot be told is not known: {error}"),
         }
     }
 
     async fn read_states(&mut self) -> Result<(), StoreError> {
         let mut states = self.store.backends().await?;
-        states.retain(|state| self.collector.backend(state.backend.as_str()).is_some());
+        states.retain(|state| self.collector.panel(state.backend.as_str()).is_some());
         self.polls.stored = states;
         Ok(())
     }
 
-    async fn show_accounts(&self, state: &BackendState) -> Result<(), StoreError> {
+    async fn show_accounts(&mut self, state: &BackendState) -> Result<(), StoreError> {
         let standing = self.store.standing(state).await?;
+        let stamp = standing.stamp();
         let series = standing.accounts.values().flat_map(|account| &account.series);
         let held_back = series.filter(|series| series.held_back.is_some()).count();
         self.telemetry.held_back(&standing.backend, held_back);
@@ -72,6 +79,7 @@ impl App {
         if let Err(error) = rendering.await {
             tracing::error!(backend = %state.backend, "page not rendered: {error}; please report this");
         }
+        self.shown.insert(state.backend.clone(), stamp);
         Ok(())
     }
 

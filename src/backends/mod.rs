@@ -11,9 +11,14 @@ use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Timestamp};
 use crate::http::{Http, HttpError, ProbeStep};
 use crate::settings::{Section, SettingsError};
 
+mod configured;
 mod minio;
 mod proxmox;
+mod schedule;
 mod vpncp;
+
+pub use configured::{CommonSettings, ConfiguredPanel};
+pub use schedule::Schedule;
 
 /// Every kind of panel whmeter knows.
 pub const KINDS: &[Kind] = &[

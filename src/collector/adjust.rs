@@ -1,10 +1,13 @@
 //! What an operator says of the numbers, under the same lease as a poll: corrections, and that what was held
 //! back is true.
 
+use super::Collector;
 use super::poll::Heartbeat;
-use super::{Collector, Metered};
-use crate::domain::{BillingPeriod, Bytes, Seconds};
-use crate::metering::{Acceptance, Adjustment, CannotAdjust, Correction, NothingHeldBack, accept, adjust};
+use crate::backends::ConfiguredPanel;
+use crate::domain::{BillingPeriod, Bytes, Nature, Seconds};
+use crate::metering::{
+    Acceptance, Adjustment, Book, CannotAdjust, Correction, NothingHeldBack, accept, adjust, adjusted_holding,
+};
 use crate::store::{Lease, Loaded, StoreError, UsageQuery};
 
 /// How long a correction may hold the lease.
@@ -34,12 +37,12 @@ impl Collector {
     /// Makes a correction; returns what the day had before and has now.
     pub async fn adjust(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
         self.correct(metered, async |lease, loaded| {
-            let (before, after) = self.day_of(metered, adjustment).await?;
-            let settled = adjust(&loaded.book, adjustment, self.clock.now())?;
+            let (before, after) = self.day_of(metered, &loaded.book, adjustment).await?;
+            let settled = adjust(&loaded.book, adjustment, self.clock.now(), self.rules.zone)?;
             let correction = Correction::Adjusted(adjustment.clone());
             self.store.commit_correction(lease, loaded, &correction, settled, self.clock.now()).await?;
             Ok((before, after))
@@ -48,7 +51,11 @@ impl Collector {
     }
 
     /// Believes the next reading of a meter that is held back, whatever it says.
-    pub async fn accept(&self, metered: &Metered, acceptance: &Acceptance) -> Result<(), AdjustError> {
+    pub async fn accept(
+        &self,
+        metered: &ConfiguredPanel,
+        acceptance: &Acceptance,
+    ) -> Result<(), AdjustError> {
         self.correct(metered, async |lease, loaded| {
             let settled = accept(&loaded.book, acceptance, self.clock.now())?;
             let correction = Correction::Accepted(acceptance.clone());
@@ -61,27 +68,36 @@ impl Collector {
     /// What the day has before and after a correction.
     async fn day_of(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
+        book: &Book,
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
+        if adjustment.meter.nature() == Nature::Level {
+            return Err(CannotAdjust::Level.into());
+        }
+        let (_, no) = adjusted_holding(book, &adjustment.account, adjustment.day, self.rules.zone)?;
+        let (_, holding) = book.holding(no).ok_or(CannotAdjust::Unknown)?;
         let query = UsageQuery {
             backend: Some(metered.id.clone()),
             account: Some(adjustment.account.clone()),
             meter: Some(adjustment.meter),
+            owner: Some(holding.parts[holding.part_of(adjustment.day)].owner.clone()),
         };
         let day = BillingPeriod::new(adjustment.day, adjustment.day.next());
         let days = self.store.days(&query, day.map_err(|_| CannotAdjust::OutOfRange)?).await?;
-        let before = days.first().map_or(Bytes::ZERO, |point| point.amount);
+        // Held twice on that day, it is the later part that is corrected.
+        let before = days.last().map_or(Bytes::ZERO, |point| point.amount);
         let after = Bytes::from_wide(before.wide() + adjustment.amount);
         Ok((before, after.map_err(|_| AdjustError::TooLittle(before))?))
     }
 
     async fn correct<T>(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
         make: impl AsyncFnOnce(&Lease, &mut Loaded) -> Result<T, AdjustError>,
     ) -> Result<T, AdjustError> {
-        let mut last = metered.last.lock().await;
+        let last = self.last(&metered.id);
+        let mut last = last.lock().await;
         let mut tries = 0;
         let lease = loop {
             let now = self.clock.now();

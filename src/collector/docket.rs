@@ -1,30 +1,36 @@
 //! What a poll puts before the judge: each account with its rules, its limits, and what is known of its use.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use litemap::LiteMap;
 
-use super::limits::Limits;
+use super::owners::Sold;
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Mapping, Meter, Nature, Policy, Service,
-    Timestamp,
+    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Meter, Nature, Policy, Service,
 };
-use crate::metering::{Book, LevelBelief, MonthToDate, Rules, Settled};
-use crate::quota::{Allowed, Crossings, Hold, Judged, SoldAs, Subject, Used, decide};
-use crate::store::{JudgedPoll, Loaded, MappedTo, ServiceList, Store, StoreError};
+use crate::metering::{Book, Life};
+use crate::quota::{
+    Besides, Crossings, Decided, Hold, Judged, SoldAs, Subject, Used, decide, in_force, would_limit,
+};
+use crate::rules::Limits;
+use crate::selector::Candidate;
+use crate::standing::{MappedTo, Moment, SeriesStanding};
+use crate::store::{JudgedPoll, Loaded};
 
 /// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
-pub(super) struct Looked<'a> {
-    pub name: &'a AccountName,
-    pub package: Option<&'a str>,
-    pub storage_limit: Option<Bytes>,
-    pub service: Option<&'a Service>,
+struct Looked<'a> {
+    name: &'a AccountName,
+    life: &'a Life,
+    package: Option<&'a str>,
+    /// What the panel allows of each meter, in the order of [`Meter::ALL`].
+    panel: [Limit; 4],
+    service: Option<&'a Service>,
 }
 
 impl Looked<'_> {
-    pub fn product(&self) -> Option<&str> {
-        self.service?.product.as_deref()
+    fn candidate<'c>(&'c self, backend: &'c BackendId) -> Candidate<'c> {
+        let product = self.service.and_then(|service| service.product.as_deref());
+        Candidate { backend, account: self.name, package: self.package, product }
     }
 
     fn sold_as(&self) -> SoldAs {
@@ -37,8 +43,8 @@ impl Looked<'_> {
     }
 
     /// What the service itself says of a meter's limit.
-    pub fn sold(&self, meter: Meter) -> Option<Allowed> {
-        self.service?.limits.get(&meter).map(|limit| Allowed::of(*limit))
+    fn sold(&self, meter: Meter) -> Limit {
+        self.service.map_or(Limit::Unknown, |service| service.limit(meter))
     }
 }
 
@@ -50,139 +56,179 @@ pub struct Docket<'a> {
     pub backend: &'a BackendId,
     /// What was believed and decided before.
     pub loaded: &'a Loaded,
-    /// When it was asked.
-    pub now: Timestamp,
-    /// What days and ages mean.
-    pub rules: &'a Rules,
+    /// What is believed now.
+    pub book: &'a Book,
+    /// When it was asked; what is older than a gap is not known.
+    pub moment: Moment,
     /// Whether this backend limits accounts by switching them off.
     pub by_suspending: bool,
     /// What WHMCS sells, where it has told us.
     pub sold: &'a Sold,
 }
 
-/// The services of a backend's WHMCS server, and those pinned to its accounts by hand.
-#[derive(Clone, Debug, Default)]
-pub struct Sold {
-    /// The server's services; `None` until WHMCS has told them.
-    pub list: Option<Arc<ServiceList>>,
-    /// Services by account, where an operator has said so.
-    pub pinned: HashMap<AccountName, i64>,
-}
-
-impl Sold {
-    /// What is known of a backend's services.
-    pub async fn of(store: &Store, backend: &BackendId, server: Option<i64>) -> Result<Sold, StoreError> {
-        let Some(server) = server else { return Ok(Sold::default()) };
-        let list = store.services(server).await?;
-        let pinned = match &list {
-            Some(_) => store.pinned_services(backend).await?,
-            None => HashMap::new(),
-        };
-        Ok(Sold { list, pinned })
-    }
-
-    /// The service of an account; `None` until WHMCS has told its services.
-    pub fn find(&self, name: &AccountName) -> Option<(Mapping, Option<&Service>)> {
-        Some(self.list.as_ref()?.services.find(name, self.pinned.get(name).copied()))
-    }
-
-    fn service(&self, name: &AccountName) -> Option<&Service> {
-        self.find(name)?.1
-    }
+/// Whom the brake counts together with those that are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beside {
+    /// Nobody: an operator has asked for this account by itself.
+    Nobody,
+    /// Whoever was limited since everybody was looked at.
+    LimitedSince,
+    /// Those, and whoever would be limited as he stands.
+    Everybody,
 }
 
 impl<'a> Docket<'a> {
     /// What a poll means for limits.
-    pub fn judge(&self, harvest: &Harvest, settled: &Settled) -> JudgedPoll<'static> {
-        let names = harvest.accounts().keys();
-        let mapped = names.filter_map(|name| Some((name.clone(), MappedTo::of(self.sold.find(name)?))));
-        let mapped = mapped.collect();
-        if self.limits.is_empty() && self.loaded.crossings.is_empty() && self.loaded.holds.is_empty() {
-            return JudgedPoll { mapped, ..JudgedPoll::default() };
+    pub fn judge(
+        &self,
+        harvest: &Harvest,
+        beside: Beside,
+        mapped: HashMap<AccountName, MappedTo>,
+    ) -> JudgedPoll<'static> {
+        let mut limits = HashMap::with_capacity(harvest.accounts().len());
+        let subjects = self.polled(harvest, &mut limits);
+        let mut besides = match beside {
+            Beside::Nobody => Besides::new(),
+            Beside::LimitedSince | Beside::Everybody => self.limited_since_the_last_look(),
+        };
+        if beside == Beside::Everybody {
+            let others = self.standing().filter(|one| !harvest.accounts().contains_key(&one.account.name));
+            for (number, count) in would_limit(others, self.moment.now) {
+                *besides.entry(number).or_default() += count;
+            }
         }
-        let mut limits = HashMap::new();
-        let subjects = self.polled(harvest, settled).inspect(|subject| {
-            limits.insert(subject.account.name.clone(), in_force(subject));
-        });
-        // Whoever is not in the book yet is in the harvest.
-        let accounts = self.loaded.present().count().max(harvest.accounts().len());
-        let decided = decide(subjects, accounts, self.now);
+        let decided = decide(subjects, self.accounts(), &besides, self.moment.now);
         JudgedPoll { limits, mapped, decided, channels: &[] }
     }
 
-    /// The accounts a poll has looked at, with what is known of them after it.
+    /// What would be decided of every account as it stands, without asking anybody.
+    pub fn plan(&self) -> Decided {
+        decide(self.standing(), self.accounts(), &self.limited_since_the_last_look(), self.moment.now)
+    }
+
+    /// How many accounts the backend has.
+    fn accounts(&self) -> usize {
+        let newest = self.book.names.values().filter_map(|no| self.book.lives.get(no));
+        newest.filter(|life| life.ended.is_none()).count()
+    }
+
+    /// How many accounts each rule has limited since everybody was looked at: one by one, by recalculations.
+    fn limited_since_the_last_look(&self) -> Besides {
+        let mut besides = Besides::new();
+        let Some(last_look) = self.loaded.book.last_look else { return besides };
+        for (name, _) in self.loaded.holds.iter().filter(|(_, hold)| hold.wanted == Policy::Limited) {
+            let Some(life) = self.book.life(name) else { continue };
+            let Some(crossings) = self.loaded.crossings.get(&life.holding().no) else { continue };
+            let facts = self.loaded.facts(name);
+            let looked =
+                self.looked(name, life, facts.and_then(|facts| facts.package.as_deref()), |_| Limit::Unknown);
+            let candidate = looked.candidate(self.backend);
+            let rules =
+                Meter::ALL.into_iter().filter_map(|meter| Some((meter, self.limits.of(&candidate, meter)?)));
+            for (meter, (number, rule)) in rules {
+                let limited = crossings.iter().any(|((of, threshold), crossing)| {
+                    let began = crossing.since.is_some_and(|at| at > last_look);
+                    *of == meter && began && rule.limits_at(*threshold)
+                });
+                if limited {
+                    *besides.entry(number).or_default() += 1;
+                }
+            }
+        }
+        besides
+    }
+
+    /// The accounts a poll has looked at, with what is known of them after it; notes the limits in force of
+    /// every one, for whoever shows them.
     fn polled<'h>(
         &'h self,
         harvest: &'h Harvest,
-        settled: &'h Settled,
+        limits: &'h mut HashMap<AccountName, LiteMap<Meter, Limit>>,
     ) -> impl Iterator<Item = Subject<'a>> + 'h {
         harvest.accounts().iter().filter_map(move |(name, harvested)| {
             let facts = &harvested.facts;
+            let life = self.book.life(name)?;
             let known = self.loaded.facts(name);
-            let looked = Looked {
-                name,
-                package: facts.package.as_deref().or(known.and_then(|known| known.package.as_deref())),
-                storage_limit: facts.storage_limit,
-                service: self.sold.service(name),
-            };
+            let package = facts.package.as_deref().or(known.and_then(|known| known.package.as_deref()));
+            // As the panel said this time: a limit that it did not tell is unknown.
+            let looked = self.looked(name, life, package, |meter| facts.limit(meter));
+            let judged = self.judged(&looked);
+            limits.insert(name.clone(), known_limits(&judged));
             let suspended = facts.suspended.or(known.and_then(|known| known.suspended));
             let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
-            let used = |meter| {
-                is_read(harvested, meter)
-                    .then(|| self.used(Belief::after(self.loaded, settled, name, meter)?, meter))?
-            };
+            let used = |meter| is_read(harvested, meter).then(|| self.used(life, meter))?;
             // An account that could not be looked at shows nothing, which is not "neither policy".
             let shown = if unread { Some(self.hold(name).wanted) } else { facts.policy };
-            self.subject(&looked, suspended == Some(true), shown, used)
+            self.subject(&looked, judged, suspended == Some(true), shown, used)
         })
     }
 
-    /// Every account as it stands, without asking anybody: what `plan` looks at.
-    pub fn standing(&self) -> impl Iterator<Item = Subject<'a>> {
-        self.loaded.present().filter_map(move |(name, standing)| {
-            let looked = Looked {
-                name,
-                package: standing.package.as_deref(),
-                storage_limit: standing.storage_limit,
-                service: self.sold.service(name),
-            };
+    /// Every account as it stands.
+    fn standing(&self) -> impl Iterator<Item = Subject<'a>> {
+        self.loaded.present().filter_map(move |(name, life, standing)| {
+            let looked =
+                self.looked(name, life, standing.package.as_deref(), |meter| standing.panel_limit(meter));
+            let judged = self.judged(&looked);
             let fresh = standing.trouble.is_none();
-            let used =
-                |meter| fresh.then(|| self.used(Belief::before(&self.loaded.book, name, meter)?, meter))?;
+            let used = |meter| fresh.then(|| self.used(life, meter))?;
             let shown = standing.policy.or(Some(self.hold(name).wanted));
-            self.subject(&looked, standing.suspended == Some(true), shown, used)
+            self.subject(&looked, judged, standing.suspended == Some(true), shown, used)
         })
+    }
+
+    fn looked<'l>(
+        &'l self,
+        name: &'l AccountName,
+        life: &'l Life,
+        package: Option<&'l str>,
+        panel: impl Fn(Meter) -> Limit,
+    ) -> Looked<'l> {
+        Looked { name, life, package, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
     }
 
     fn hold(&self, name: &AccountName) -> Hold {
         self.loaded.holds.get(name).copied().unwrap_or_default()
     }
 
+    /// Every meter of an account with its rule, where it has one, and the limit in force.
+    fn judged(&self, looked: &Looked<'_>) -> Vec<Judged<'a>> {
+        let candidate = looked.candidate(self.backend);
+        let judged = |(meter, panel)| {
+            let rule = self.limits.of(&candidate, meter);
+            let (limit, _) = in_force(looked.sold(meter), rule.map(|(_, rule)| rule), panel);
+            Judged { meter, rule, limit, used: None }
+        };
+        Meter::ALL.into_iter().zip(looked.panel).map(judged).collect()
+    }
+
     fn subject(
         &self,
         looked: &Looked<'_>,
+        mut meters: Vec<Judged<'a>>,
         suspended: bool,
         shown: Option<Policy>,
         used: impl Fn(Meter) -> Option<Used>,
     ) -> Option<Subject<'a>> {
-        let mut meters = self.limits.in_force(self.backend, looked);
-        let crossings = self.loaded.crossings.get(looked.name);
+        let holding = looked.life.holding().no;
+        let crossings: Option<&Crossings> = self.loaded.crossings.get(&holding);
         let hold = self.hold(looked.name);
+        let is_crossed =
+            |meter| crossings.is_some_and(|all| all.keys().any(|(crossed, _)| *crossed == meter));
+        // What was crossed under a rule that is gone has to end.
+        meters.retain(|judged| judged.rule.is_some() || is_crossed(judged.meter));
         if meters.is_empty() && crossings.is_none() && hold == Hold::default() {
             return None;
         }
-        // What was crossed under a rule that is gone has to end.
-        for (meter, _) in crossings.into_iter().flat_map(Crossings::keys) {
-            if !meters.iter().any(|judged| judged.meter == *meter) {
-                meters.push(Judged { meter: *meter, rule: None, limit: None, used: None });
-            }
-        }
         for judged in &mut meters {
             judged.used = used(judged.meter);
+            if judged.rule.is_none() {
+                judged.limit = Limit::Unknown;
+            }
         }
         let ours = self.by_suspending && hold.wanted == Policy::Limited;
         Some(Subject {
             account: AccountKey { backend: self.backend.clone(), name: looked.name.clone() },
+            holding,
             suspended: suspended && !ours,
             shown,
             sold: looked.sold_as(),
@@ -193,20 +239,18 @@ impl<'a> Docket<'a> {
     }
 
     /// What is known of the use of a meter; `None` where it is too old.
-    fn used(&self, belief: Belief, meter: Meter) -> Option<Used> {
-        let fresh = |at: Timestamp| self.now.since(at) <= self.rules.max_gap;
-        belief.at.filter(|at| fresh(*at))?;
+    fn used(&self, life: &Life, meter: Meter) -> Option<Used> {
+        let month = life.holding().parts.last().and_then(|part| part.months.get(&meter).copied());
+        let series = SeriesStanding::of(meter, life.series.get(&meter)?, month)?;
         match meter.nature() {
             Nature::Level => {
-                let LevelBelief { level, .. } = belief.level?;
+                let level = series.known(&self.moment).ok()?;
                 Some(Used { certain: level, told: level, month: None })
             }
             Nature::Flow => {
-                let running = self.rules.zone.day_of(self.now).month();
-                // Read last before the month began: of the running one nothing is known.
-                let month = belief.month.filter(|month| month.month == running)?;
+                let month = series.running(&self.moment).ok()?;
                 let certain = month.amount.checked_sub(month.estimated).unwrap_or(Bytes::ZERO);
-                Some(Used { certain, told: month.amount, month: Some(running) })
+                Some(Used { certain, told: month.amount, month: Some(month.month) })
             }
         }
     }
@@ -218,34 +262,8 @@ fn is_read(harvested: &Harvested, meter: Meter) -> bool {
     read && !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter))
 }
 
-/// What is believed of one series.
-#[derive(Clone, Copy)]
-struct Belief {
-    at: Option<Timestamp>,
-    level: Option<LevelBelief>,
-    month: Option<MonthToDate>,
-}
-
-impl Belief {
-    fn before(book: &Book, name: &AccountName, meter: Meter) -> Option<Belief> {
-        let series = book.accounts.get(name)?.get(&meter)?;
-        Some(Belief { at: series.at, level: series.level, month: series.month })
-    }
-
-    fn after(loaded: &Loaded, settled: &Settled, name: &AccountName, meter: Meter) -> Option<Belief> {
-        let changed =
-            settled.changes.binary_search_by(|change| (&change.account, change.meter).cmp(&(name, meter)));
-        match changed {
-            Ok(found) => {
-                let change = &settled.changes[found];
-                Some(Belief { at: change.at, level: change.level, month: change.month })
-            }
-            Err(_) => Belief::before(&loaded.book, name, meter),
-        }
-    }
-}
-
-/// The limits in force after a poll, of everybody it judged.
-fn in_force(subject: &Subject<'_>) -> LiteMap<Meter, Bytes> {
-    subject.meters.iter().filter_map(|judged| Some((judged.meter, judged.limit?))).collect()
+/// The limits in force that are known.
+fn known_limits(judged: &[Judged<'_>]) -> LiteMap<Meter, Limit> {
+    let known = judged.iter().filter(|judged| judged.limit.is_known());
+    known.map(|judged| (judged.meter, judged.limit)).collect()
 }

@@ -5,39 +5,36 @@
 
 mod adjust;
 mod docket;
-mod limits;
-mod metered;
+mod owners;
 mod poll;
 #[cfg(test)]
 mod tests;
-mod timetable;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 pub use adjust::AdjustError;
-pub use docket::{Docket, Sold};
-pub use limits::{Limit, LimitSettings, Limits};
-pub use metered::{CommonSettings, Metered};
-pub use timetable::Schedule;
+pub use docket::Docket;
+pub use owners::Sold;
 
-use crate::backends::BackendError;
+use crate::backends::{BackendError, ConfiguredPanel};
 use crate::clock::Clock;
 use crate::domain::{AccountName, BackendId, BillingZone, Harvest, Reason, Seconds, Timestamp, Unclaimed};
 use crate::metering::Rules;
 use crate::quota::Channel;
-use crate::store::{Store, StoreError};
+use crate::rules::Limits;
+use crate::store::{Loaded, Store, StoreError};
 use crate::telemetry::Telemetry;
 
 /// How many backends are polled at once.
 const POLLS_AT_ONCE: usize = 8;
 
 /// The rules for limits, and the channels of their letters.
-pub type Acting = (Arc<Limits>, Arc<[Channel]>);
+pub type Acting = (Limits, Arc<[Channel]>);
 
 /// Polls the configured backends.
 pub struct Collector {
@@ -46,11 +43,26 @@ pub struct Collector {
     rules: Rules,
     telemetry: Telemetry,
     holder: String,
-    backends: RwLock<Arc<Vec<Arc<Metered>>>>,
+    panels: RwLock<Arc<[Arc<ConfiguredPanel>]>>,
+    /// What each panel's last poll leaves for the next: forgotten when the config is read anew.
+    last: RwLock<HashMap<BackendId, Arc<Mutex<LastTime>>>>,
     acting: RwLock<Acting>,
     due: RwLock<HashMap<BackendId, Timestamp>>,
     at_once: Semaphore,
     polled: mpsc::UnboundedSender<PollReport>,
+}
+
+/// What a poll leaves for the next one.
+#[derive(Debug, Default)]
+struct LastTime {
+    /// The book as we committed it.
+    loaded: Option<Loaded>,
+    /// Not to be asked before, because the panel refused us or asked for peace.
+    not_before: Option<Timestamp>,
+    /// What was to be mended at the last poll, and is logged already.
+    warned: HashSet<String>,
+    /// How often in a row it refused us.
+    refusals: u32,
 }
 
 /// How one poll went.
@@ -150,7 +162,8 @@ impl Collector {
             rules,
             telemetry,
             holder: format!("{:016x}", rand::random::<u64>()),
-            backends: RwLock::new(Arc::new(Vec::new())),
+            panels: RwLock::default(),
+            last: RwLock::default(),
             acting: RwLock::default(),
             due: RwLock::new(HashMap::new()),
             at_once: Semaphore::new(POLLS_AT_ONCE),
@@ -158,42 +171,32 @@ impl Collector {
         }
     }
 
-    /// Takes in a new list of backends; polls that run go on to their end.
-    pub async fn configure(&self, backends: Vec<Metered>) -> Result<(), StoreError> {
+    /// Takes in a new list of panels; polls that run go on to their end. One that refused us is asked again:
+    /// the config may have new credentials.
+    pub async fn configure(&self, panels: Vec<Arc<ConfiguredPanel>>) -> Result<(), StoreError> {
         let last: HashMap<BackendId, Option<Timestamp>> =
             self.store.backends().await?.into_iter().map(|state| (state.backend, state.polled_at)).collect();
         let now = self.clock.now();
-        let due = backends.iter().map(|metered| {
+        let due = panels.iter().map(|metered| {
             let last = last.get(&metered.id).copied().flatten();
             (metered.id.clone(), metered.schedule.first_due(&metered.id, last, now, self.rules.zone))
         });
         let due = due.collect();
-        let backends = backends.into_iter().map(Arc::new).collect();
-        *self.backends.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(backends);
+        *self.panels.write().unwrap_or_else(PoisonError::into_inner) = panels.into();
+        self.last.write().unwrap_or_else(PoisonError::into_inner).clear();
         *self.due.write().unwrap_or_else(PoisonError::into_inner) = due;
         Ok(())
     }
 
     /// Takes in new rules for limits, and the channels their letters go by.
     pub fn configure_limits(&self, limits: Limits, channels: Vec<Channel>) {
-        let acting = (Arc::new(limits), channels.into());
+        let acting = (limits, channels.into());
         *self.acting.write().unwrap_or_else(PoisonError::into_inner) = acting;
     }
 
     /// The rules for limits and the channels of their letters.
     pub fn limits(&self) -> Acting {
         self.acting.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Which backends answer for which WHMCS server.
-    pub fn servers(&self) -> HashMap<i64, Vec<BackendId>> {
-        let mut servers: HashMap<i64, Vec<BackendId>> = HashMap::new();
-        for metered in self.backends().iter() {
-            if let Some(server) = metered.whmcs_server {
-                servers.entry(server).or_default().push(metered.id.clone());
-            }
-        }
-        servers
     }
 
     /// The zone that cuts days.
@@ -206,14 +209,20 @@ impl Collector {
         self.rules
     }
 
-    /// The configured backends.
-    pub fn backends(&self) -> Arc<Vec<Arc<Metered>>> {
-        self.backends.read().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The configured panels.
+    pub fn panels(&self) -> Arc<[Arc<ConfiguredPanel>]> {
+        self.panels.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The configured backend called `name`.
-    pub fn backend(&self, name: &str) -> Option<Arc<Metered>> {
-        self.backends().iter().find(|metered| metered.id.as_str() == name).cloned()
+    /// What the last poll of a panel has left. Whoever polls holds it locked.
+    fn last(&self, backend: &BackendId) -> Arc<Mutex<LastTime>> {
+        let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
+        last.entry(backend.clone()).or_default().clone()
+    }
+
+    /// The configured panel called `name`.
+    pub fn panel(&self, name: &str) -> Option<Arc<ConfiguredPanel>> {
+        self.panels().iter().find(|metered| metered.id.as_str() == name).cloned()
     }
 
     /// Starts the timetable. Stop it with [`JobScheduler::shutdown`].
@@ -236,7 +245,7 @@ impl Collector {
     /// Starts a poll of every backend that is due, each in a task of its own.
     fn poll_whoever_is_due(self: &Arc<Self>) {
         let now = self.clock.now();
-        for metered in self.backends().iter() {
+        for metered in self.panels().iter() {
             if !self.take_turn(metered, now) {
                 continue;
             }
@@ -255,7 +264,7 @@ impl Collector {
     }
 
     /// Whether a backend is due; if so it is due again only at its next time.
-    fn take_turn(&self, metered: &Metered, now: Timestamp) -> bool {
+    fn take_turn(&self, metered: &ConfiguredPanel, now: Timestamp) -> bool {
         let mut due = self.due.write().unwrap_or_else(PoisonError::into_inner);
         let next = metered.schedule.next_due(&metered.id, now, self.rules.zone);
         let turn = due.entry(metered.id.clone()).or_insert(now);
@@ -271,22 +280,24 @@ impl Collector {
     }
 
     /// Whoever holds the lease may have died with it: look again when it has run out.
-    fn due_soon(&self, metered: &Metered) {
+    fn due_soon(&self, metered: &ConfiguredPanel) {
         let soon = self.clock.now().plus(Seconds::new(20));
         let mut due = self.due.write().unwrap_or_else(PoisonError::into_inner);
         let turn = due.entry(metered.id.clone()).or_insert(soon);
         *turn = soon.min(*turn);
     }
 
-    /// Polls one account of one backend soon, because somebody asked for it.
-    pub fn poll_soon(self: &Arc<Self>, backend: &str, account: Option<AccountName>) -> bool {
-        let Some(metered) = self.backend(backend) else { return false };
+    /// Polls a backend, or one account of it, soon, because somebody asked for it; `by_hand` if an operator did.
+    pub fn poll_soon(self: &Arc<Self>, backend: &str, account: Option<AccountName>, by_hand: bool) {
+        let Some(metered) = self.panel(backend) else { return };
         let collector = Arc::clone(self);
         tokio::spawn(async move {
             let Ok(_permit) = collector.at_once.acquire().await else { return };
-            let report = collector.poll(&metered, account).await;
+            let report = match account {
+                Some(account) if by_hand => collector.reconcile(&metered, account).await,
+                account => collector.poll(&metered, account).await,
+            };
             let _ = collector.polled.send(report);
         });
-        true
     }
 }

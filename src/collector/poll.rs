@@ -4,14 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::docket::{Docket, Sold};
-use super::metered::{LastTime, Metered};
-use super::{Collector, PollError, PollReport};
-use crate::backends::{Ask, BackendError, Past};
+use super::docket::{Beside, Docket};
+use super::owners::{Sold, Titles};
+use super::{Collector, LastTime, PollError, PollReport};
+use crate::backends::{Ask, BackendError, ConfiguredPanel, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
-use crate::metering::{Noted, Rules, settle};
+use crate::metering::{Noted, Rules, look, settle_looked};
+use crate::standing::Moment;
 use crate::store::{JudgedPoll, Lease, Loaded, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
+
+/// The longest one poll may take altogether, before it counts as failed.
+const POLL_BUDGET: Duration = Duration::from_secs(15 * 60);
 
 /// A lease is this long, and renewed at a third of it: a collector that dies keeps others out no longer.
 const LEASE: Seconds = Seconds::new(60);
@@ -22,27 +26,46 @@ const LONGEST_PARKING: Seconds = Seconds::hours(24);
 
 impl Collector {
     /// Polls one backend now, for everybody or for one account.
-    pub async fn poll(&self, metered: &Metered, only: Option<AccountName>) -> PollReport {
-        let mut last = metered.last.lock().await;
+    pub async fn poll(&self, metered: &ConfiguredPanel, only: Option<AccountName>) -> PollReport {
+        let last = self.last(&metered.id);
+        let mut last = last.lock().await;
         self.poll_locked(metered, &mut last, Wish::Now(only)).await
     }
 
+    /// Reads one account because an operator has said so: no brake holds what its usage demands.
+    pub async fn reconcile(&self, metered: &ConfiguredPanel, account: AccountName) -> PollReport {
+        let last = self.last(&metered.id);
+        let mut last = last.lock().await;
+        self.poll_locked(metered, &mut last, Wish::ByHand(account)).await
+    }
+
     /// Asks one backend for what it still knows of the time from `since` to `until`.
-    pub async fn backfill(&self, metered: &Metered, since: Timestamp, until: Timestamp) -> PollReport {
-        let mut last = metered.last.lock().await;
+    pub async fn backfill(
+        &self,
+        metered: &ConfiguredPanel,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> PollReport {
+        let last = self.last(&metered.id);
+        let mut last = last.lock().await;
         self.poll_locked(metered, &mut last, Wish::History { since, until }).await
     }
 
     /// Polls a backend that is due, unless it is being polled already or wants to be left alone.
-    pub(super) async fn poll_due(&self, metered: &Metered) -> Option<PollReport> {
-        let mut last = metered.last.try_lock().ok()?;
+    pub(super) async fn poll_due(&self, metered: &ConfiguredPanel) -> Option<PollReport> {
+        let last = self.last(&metered.id);
+        let Ok(mut last) = last.try_lock() else {
+            // It may be one account only that is read, or a correction: everybody is still to be asked.
+            self.due_soon(metered);
+            return None;
+        };
         if last.not_before.is_some_and(|time| self.clock.now() < time) {
             return None;
         }
         Some(self.poll_locked(metered, &mut last, Wish::IfDue).await)
     }
 
-    async fn poll_locked(&self, metered: &Metered, last: &mut LastTime, wish: Wish) -> PollReport {
+    async fn poll_locked(&self, metered: &ConfiguredPanel, last: &mut LastTime, wish: Wish) -> PollReport {
         let started = Instant::now();
         let mut report = PollReport::new(metered.id.clone());
         let outcome = self.pass(metered, last, wish, &mut report).await;
@@ -57,7 +80,7 @@ impl Collector {
 
     async fn pass(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
         last: &mut LastTime,
         wish: Wish,
         report: &mut PollReport,
@@ -79,13 +102,13 @@ impl Collector {
     }
 
     /// Whether another whmeter on this database has polled it since it was last due.
-    fn was_polled(&self, metered: &Metered, polled_at: Option<Timestamp>, now: Timestamp) -> bool {
+    fn was_polled(&self, metered: &ConfiguredPanel, polled_at: Option<Timestamp>, now: Timestamp) -> bool {
         polled_at.is_some_and(|at| metered.schedule.next_due(&metered.id, at, self.rules.zone) > now)
     }
 
     async fn under_lease(
         &self,
-        metered: &Metered,
+        metered: &ConfiguredPanel,
         last: &mut LastTime,
         wish: Wish,
         now: Timestamp,
@@ -96,13 +119,15 @@ impl Collector {
             Ok(loaded) => loaded,
             Err(error) => return Err(error.into()),
         };
+        let beside = wish.beside();
         let (question, reach) = wish.question(&loaded, now);
         let harvest = match self.ask(metered, question).await {
             Ok(harvest) => harvest,
             Err(error) => {
                 last.loaded = Some(loaded);
                 self.note_refusal(last, &error, now);
-                if reach != Reach::History {
+                // That one account could not be asked for says nothing of the others.
+                if reach == Reach::Everybody {
                     self.store.record_failure(lease, now, error.reason(), &error.to_string()).await?;
                 }
                 return Err(PollError::Panel(error));
@@ -111,36 +136,54 @@ impl Collector {
         (last.refusals, last.not_before) = (0, None);
         report.count(&harvest);
         let rules = Rules { max_rate: metered.max_rate, ..self.rules };
+        let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
+        let today = rules.zone.day_of(now);
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
+        let asked = Arc::clone(&sold);
+        let (harvest, loaded, mut settled, mut after, titles) = aside(move || {
+            let changing = match reach {
+                Reach::History => HashSet::new(),
+                Reach::Everybody | Reach::Some => asked.changing(&loaded.book, &harvest, today),
+            };
+            let look = look(&loaded.book, &harvest, now, &changing);
+            let settled = settle_looked(&loaded.book, &harvest, look, now, &rules);
+            let after = loaded.book.after(&settled);
+            let titles = match reach {
+                Reach::History => Titles::default(),
+                Reach::Everybody | Reach::Some => asked.titles(&after, &harvest, reach, today, rules.zone),
+            };
+            (harvest, loaded, settled, after, titles)
+        })
+        .await?;
+        settled.owners = self.store.owner_changes(&loaded, &settled, &after, &titles.intents, now).await?;
+        settled.owners.iter().for_each(|change| after.apply_owner(change.clone()));
         let (limits, channels) = self.limits();
-        let sold = Sold::of(&self.store, &metered.id, metered.whmcs_server).await?;
         let (backend, by_suspending) = (metered.id.clone(), metered.backend.limits_by_suspending());
-        let (harvest, mut loaded, settled, mut judged) = tokio::task::spawn_blocking(move || {
-            let settled = settle(&loaded.book, &harvest, now, &rules);
+        let (harvest, mut loaded, after, mut judged) = aside(move || {
             let docket = Docket {
                 limits: &limits,
                 backend: &backend,
                 loaded: &loaded,
-                now,
-                rules: &rules,
+                book: &after,
+                moment: Moment::new(now, rules.zone, rules.max_gap),
                 by_suspending,
                 sold: &sold,
             };
             let judged = match reach {
                 Reach::History => JudgedPoll::default(),
-                Reach::Everybody | Reach::Some => docket.judge(&harvest, &settled),
+                Reach::Everybody | Reach::Some => docket.judge(&harvest, beside, titles.mapped),
             };
-            (harvest, loaded, settled, judged)
+            (harvest, loaded, after, judged)
         })
-        .await
-        .map_err(|error| PollError::Panel(crashed(&error)))?;
+        .await?;
         judged.channels = &channels;
         report.noted = settled.notes.len();
         self.tell_notes(metered, &settled.notes);
         if reach == Reach::Everybody {
             self.tell_held(metered, &judged.decided.held);
         }
-        let poll = Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, reach, judged };
+        let poll =
+            Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, after, reach, judged };
         // A book that was not committed may not be believed: it is loaded again next time.
         report.day_points_changed = self.store.commit(lease, &mut loaded, poll).await?.day_points;
         last.loaded = Some(loaded);
@@ -148,7 +191,7 @@ impl Collector {
     }
 
     /// Asks the panel within its budget; a crash in its code is an answer we did not understand.
-    async fn ask(&self, metered: &Metered, question: Question) -> Result<Harvest, BackendError> {
+    async fn ask(&self, metered: &ConfiguredPanel, question: Question) -> Result<Harvest, BackendError> {
         let backend = Arc::clone(&metered.backend);
         let only = match &question {
             Question::Now(ask) => ask.only.clone(),
@@ -163,11 +206,11 @@ impl Collector {
             Ok::<Harvest, BackendError>(harvest)
         });
         let stop = asking.abort_handle();
-        let answered = tokio::time::timeout(metered.budget, asking).await;
+        let answered = tokio::time::timeout(POLL_BUDGET, asking).await;
         let mut harvest = match answered {
             Err(_) => {
                 stop.abort();
-                let within = humantime::format_duration(metered.budget);
+                let within = humantime::format_duration(POLL_BUDGET);
                 return Err(BackendError::Unreachable(format!("the poll did not end within {within}")));
             }
             Ok(Err(error)) => return Err(crashed(&error)),
@@ -195,7 +238,7 @@ impl Collector {
     }
 
     /// Logs a poll and counts it, once.
-    fn tell(&self, metered: &Metered, report: &PollReport) {
+    fn tell(&self, metered: &ConfiguredPanel, report: &PollReport) {
         let backend = &metered.id;
         let took = report.took;
         match &report.failed {
@@ -220,7 +263,12 @@ impl Collector {
 
     /// Logs what should be mended, once, and again only after it was mended or changed. Returns what is
     /// to be mended now.
-    fn warn(&self, metered: &Metered, report: &PollReport, known: &HashSet<String>) -> HashSet<String> {
+    fn warn(
+        &self,
+        metered: &ConfiguredPanel,
+        report: &PollReport,
+        known: &HashSet<String>,
+    ) -> HashSet<String> {
         let failed = report.accounts_failed.iter();
         let failed = failed.map(|failed| {
             format!("account {} not read ({}): {}", failed.account, failed.reason, failed.detail)
@@ -233,7 +281,7 @@ impl Collector {
     }
 
     /// Says loudly that a whole crowd would have been limited at once.
-    fn tell_held(&self, metered: &Metered, held: &[AccountName]) {
+    fn tell_held(&self, metered: &ConfiguredPanel, held: &[AccountName]) {
         self.telemetry.limits_held(&metered.id, held.len());
         if !held.is_empty() {
             tracing::error!(
@@ -244,7 +292,7 @@ impl Collector {
         }
     }
 
-    fn tell_notes(&self, metered: &Metered, notes: &[Noted]) {
+    fn tell_notes(&self, metered: &ConfiguredPanel, notes: &[Noted]) {
         for noted in notes {
             self.telemetry.note(&metered.id, &noted.note);
             tracing::debug!(
@@ -262,6 +310,8 @@ enum Wish {
     IfDue,
     /// A poll, of everybody or of one account.
     Now(Option<AccountName>),
+    /// A look at one account, because an operator wants done what its usage demands.
+    ByHand(AccountName),
     /// What the panel still knows of a time gone by.
     History { since: Timestamp, until: Timestamp },
 }
@@ -273,11 +323,21 @@ enum Question {
 }
 
 impl Wish {
+    /// Whom the brake counts together with those that are looked at.
+    fn beside(&self) -> Beside {
+        match self {
+            Wish::IfDue | Wish::Now(None) | Wish::History { .. } => Beside::LimitedSince,
+            Wish::Now(Some(_)) => Beside::Everybody,
+            Wish::ByHand(_) => Beside::Nobody,
+        }
+    }
+
     /// The question to ask, and whom its answer will be about.
     fn question(self, loaded: &Loaded, now: Timestamp) -> (Question, Reach) {
         let (only, reach) = match self {
             Wish::IfDue | Wish::Now(None) => (None, Reach::Everybody),
             Wish::Now(only) => (only, Reach::Some),
+            Wish::ByHand(account) => (Some(account), Reach::Some),
             Wish::History { since, until } => {
                 let past = Past { now, since, until: until.min(now) };
                 return (Question::Past(past), Reach::History);
@@ -287,6 +347,11 @@ impl Wish {
         let ask = Ask { now, since: loaded.unread_since(now), only, limited };
         (Question::Now(ask), reach)
     }
+}
+
+/// Does work on a thread that nobody waits on.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PollError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| PollError::Panel(crashed(&error)))
 }
 
 fn crashed(error: &tokio::task::JoinError) -> BackendError {

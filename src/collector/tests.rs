@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::backends::{Ask, Backend, CheckStep, KINDS};
-use crate::domain::BillingZone;
+use crate::backends::{Ask, Backend, CheckStep, CommonSettings, KINDS};
+use crate::domain::{BillingZone, Bytes, Meter, Reading};
 use crate::settings::Section;
 use crate::store::StoreSettings;
 
@@ -38,13 +38,14 @@ async fn replica(folder: &Path, now: i64, asked: &Arc<AtomicUsize>) -> Collector
     let collector = Collector::new(store, clock, rules, Telemetry::new(), polled);
     let section = Section::new("name = 'shared'".parse().expect("toml"), folder);
     let common: CommonSettings = section.read().expect("settings");
-    let metered = Metered::new(&common, &KINDS[0], Box::new(Counting(Arc::clone(asked)))).expect("a backend");
-    collector.configure(vec![metered]).await.expect("configured");
+    let panel = Box::new(Counting(Arc::clone(asked)));
+    let panel = ConfiguredPanel::new(&common, &KINDS[0], panel).expect("a panel");
+    collector.configure(vec![Arc::new(panel)]).await.expect("configured");
     collector
 }
 
 async fn due(collector: &Collector) -> Option<PollError> {
-    let metered = collector.backend("shared").expect("configured");
+    let metered = collector.panel("shared").expect("configured");
     collector.poll_due(&metered).await.expect("not parked").failed
 }
 
@@ -71,10 +72,71 @@ async fn a_lease_whose_holder_died_holds_others_off_for_a_minute_and_no_longer()
     let dead = other.store.take_lease(&name, "minio", "dead", at, Seconds::new(60)).await.expect("asked");
     assert!(dead.is_some());
     assert!(matches!(due(&other).await, Some(PollError::Elsewhere)));
-    let metered = other.backend("shared").expect("configured");
+    let metered = other.panel("shared").expect("configured");
     // Taken its turn, it would be due in a quarter of an hour: it looks again sooner.
     assert!(other.take_turn(&metered, at));
     other.due_soon(&metered);
     assert!(other.take_turn(&metered, at.plus(Seconds::new(20))));
     assert!(due(&replica(folder.path(), now + 60, &asked).await).await.is_none());
+}
+
+/// A panel with one account that cannot be asked for everybody while it is down, and can for the one.
+struct Half(Arc<AtomicUsize>);
+
+#[async_trait]
+impl Backend for Half {
+    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+        if ask.only.is_none() && self.0.load(Ordering::SeqCst) > 0 {
+            return Err(BackendError::Unreachable("it is down".into()));
+        }
+        let account = AccountName::new("alice").expect("a name");
+        let reading = Reading::Gauge { at: ask.now, level: Bytes::new(5).expect("fits") };
+        harvest.read(&account, Meter::StorageUsed, reading);
+        if ask.only.is_none() {
+            harvest.listed_everyone();
+        }
+        Ok(())
+    }
+
+    async fn check(&self, _: &mut Vec<CheckStep>) {}
+}
+
+#[tokio::test]
+async fn a_recalculation_counts_for_its_account_alone_and_no_poll_waits_for_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let now = 1_795_000_000;
+    let alice = AccountName::new("alice").expect("a name");
+    let with = async |now: i64| {
+        let collector = replica(folder.path(), now, &asked).await;
+        let section = Section::new("name = 'shared'".parse().expect("toml"), folder.path());
+        let common: CommonSettings = section.read().expect("settings");
+        let panel = ConfiguredPanel::new(&common, &KINDS[0], Box::new(Half(Arc::clone(&asked))));
+        collector.configure(vec![Arc::new(panel.expect("a panel"))]).await.expect("configured");
+        collector
+    };
+    let health = async |collector: &Collector| {
+        let state = collector.store.backends().await.expect("read").remove(0);
+        (state.polled_at, state.succeeded_at, state.failing.map(|failing| failing.since))
+    };
+    assert!(due(&with(now).await).await.is_none());
+    asked.store(1, Ordering::SeqCst);
+    let failing = with(now + 900).await;
+    assert!(matches!(due(&failing).await, Some(PollError::Panel(_))));
+    let before = health(&failing).await;
+    assert!(before.2.is_some());
+    let later = with(now + 1_500).await;
+    let metered = later.panel("shared").expect("configured");
+    let one = later.poll(&metered, Some(alice.clone())).await;
+    assert!(one.failed.is_none() && one.accounts_read == 1, "{one:?}");
+    assert_eq!(health(&later).await, before, "one account says nothing of the backend");
+    // Nor does a look at one keep everybody from being asked when it is time.
+    asked.store(0, Ordering::SeqCst);
+    let on_time = with(now + 1_800).await;
+    let metered = on_time.panel("shared").expect("configured");
+    assert!(on_time.poll(&metered, Some(alice)).await.failed.is_none());
+    assert!(due(&on_time).await.is_none(), "polled, not taken for polled");
+    let after = health(&on_time).await;
+    assert_eq!(after.1.map(Timestamp::get), Some(now + 1_800));
+    assert_eq!(after.2, None);
 }

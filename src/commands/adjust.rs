@@ -7,7 +7,7 @@ use super::{ConfigArg, Failure, Outcome, print};
 use crate::app::App;
 use crate::collector::AdjustError;
 use crate::domain::{Meter, UsageDay};
-use crate::metering::{Acceptance, Adjustment};
+use crate::metering::{Acceptance, Adjustment, CannotAdjust};
 use crate::settings::Size;
 
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ pub(super) struct Adjust {
     config: ConfigArg,
     /// The backend's name
     backend: String,
-    /// The account, as the panel spells it
+    /// The account, as the panel spells it; NAME~1 is the first life of a name that was given to somebody else since
     account: String,
     /// traffic_in, traffic_out or traffic_total
     meter: String,
@@ -50,13 +50,19 @@ impl Adjust {
             return Err(Failure::Misused(format!("{day} has not begun yet")));
         }
         let (app, _) = App::build(config, clock).await?;
-        let metered = app.collector().backend(&self.backend);
+        let metered = app.collector().panel(&self.backend);
         let metered = metered
             .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
         let (account, author, reason) = (key.name.clone(), operator(), reason.to_string());
         let failed = |what: String| {
             move |error: AdjustError| {
-                Failure::Tried(format!("{} {} {meter} {what}: {error}", key.backend, key.name))
+                let hint = match &error {
+                    AdjustError::Cannot(CannotAdjust::Unknown) => {
+                        "; `whmeter usage` lists what was, earlier lives of a name as NAME~1"
+                    }
+                    _ => "",
+                };
+                Failure::Tried(format!("{} {} {meter} {what}: {error}{hint}", key.backend, key.name))
             }
         };
         match day.zip(amount) {

@@ -38,7 +38,7 @@ impl Backfill {
             return Err(Failure::Misused(format!("--since {} is not before its end", self.since)));
         }
         let (app, _) = App::build(config, clock).await?;
-        let backends = chosen(&app.collector().backends(), self.backend.as_deref())?;
+        let backends = chosen(&app.collector().panels(), self.backend.as_deref())?;
         let mut reports = Vec::new();
         for metered in &backends {
             let report = app.collector().backfill(metered, since, until).await;

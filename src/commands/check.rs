@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use super::poll::chosen;
 use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::backends::{Ask, CheckStep};
-use crate::collector::Metered;
+use crate::backends::{Ask, CheckStep, ConfiguredPanel};
 use crate::domain::{Harvest, Timestamp};
 use crate::store::Store;
 
@@ -34,7 +33,7 @@ struct Line {
 impl Check {
     pub(super) async fn run(self) -> Outcome {
         let (config, clock) = self.config.read("error")?;
-        let all: Vec<_> = config.backends.into_iter().map(std::sync::Arc::new).collect();
+        let all = config.panels;
         let backends = chosen(&all, self.backend.as_deref())?;
         let mut lines = vec![Line {
             of: "config".into(),
@@ -84,7 +83,7 @@ impl Check {
     }
 }
 
-async fn check_backend(metered: &Metered, now: Timestamp) -> Vec<Line> {
+async fn check_backend(metered: &ConfiguredPanel, now: Timestamp) -> Vec<Line> {
     let mut steps = Vec::new();
     metered.backend.check(&mut steps).await;
     let usable = steps.iter().all(|step| step.outcome.is_ok() || !step.fatal);
@@ -101,7 +100,7 @@ async fn check_backend(metered: &Metered, now: Timestamp) -> Vec<Line> {
 }
 
 /// One full listing, thrown away.
-async fn listing(metered: &Metered, now: Timestamp) -> CheckStep {
+async fn listing(metered: &ConfiguredPanel, now: Timestamp) -> CheckStep {
     let mut harvest = Harvest::new();
     let polled = metered.backend.poll(&Ask::at(now), &mut harvest).await;
     harvest.retain(|account| metered.wants(account));

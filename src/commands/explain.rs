@@ -15,7 +15,7 @@ pub(super) struct Explain {
     config: ConfigArg,
     /// The backend's name
     backend: String,
-    /// The account, as the panel spells it
+    /// The account, as the panel spells it; NAME~1 is the first life of a name that was given to somebody else since
     account: String,
     /// storage, traffic_in, traffic_out or traffic_total
     meter: String,
@@ -43,7 +43,9 @@ impl Explain {
         let explanation = &explained.story;
         if explanation.is_empty() {
             let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
-            return Err(Failure::Tried(format!("{why}; `whmeter usage` lists what is known")));
+            return Err(Failure::Tried(format!(
+                "{why}; `whmeter usage` lists what is known, earlier lives of a name as NAME~1"
+            )));
         }
         let adds_up = explanation.adds_up;
         if self.json {
@@ -99,10 +101,15 @@ fn show(explained: &Explained, meter: Meter) {
             grouped(explanation.folded_bytes)
         ));
     }
-    if let Some(back_at) = &explanation.back_at {
-        print(format!(
-            "  the account had been gone and came back at {back_at}: the id may be somebody else's since"
-        ));
+    let ended = explanation.ended.as_ref().map_or(String::new(), |ended| format!(", ended {ended}"));
+    if let Some(born) = explanation.born.as_ref().filter(|_| explanation.life > 1 || !ended.is_empty()) {
+        print(format!("  life {} of its name: first seen {born}{ended}", explanation.life));
+    }
+    for (index, owned) in explanation.owners.iter().enumerate() {
+        match index {
+            0 => print(format!("  paid for by {}", owned.owner)),
+            _ => print(format!("  from {} on by {}", owned.since, owned.owner)),
+        }
     }
     let mut table = Table::new(&["day", "bytes>", "by the journal>", "minutes known>", "estimated>", ""]);
     for day in &explanation.days {

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::{ConfigArg, Failure, Outcome, stored_backends};
 use crate::console::cell;
-use crate::domain::{BackendId, BillingPeriod, BillingZone, Meter, UsageDay};
+use crate::domain::{BackendId, BillingPeriod, BillingZone, Meter, Minutes, UsageDay};
 use crate::store::{DayPoint, Store, UsageQuery};
 
 #[derive(Debug, Args)]
@@ -64,7 +64,7 @@ impl Export {
             Format::Csv => asked,
             Format::Openmetrics => over(asked, today)?,
         };
-        say_what_is_folded(&store, &backends, period).await?;
+        say_what_is_pruned(&store, &backends, period).await?;
         let history = History { store: &store, backends, period, zone: config.zone };
         let part = self.out.as_ref().map(|out| {
             let mut part = out.clone().into_os_string();
@@ -104,21 +104,23 @@ fn over(asked: BillingPeriod, today: UsageDay) -> Result<BillingPeriod, Failure>
     Ok(period)
 }
 
-/// Days that are folded are not days of nothing: it is said that they are there.
-async fn say_what_is_folded(store: &Store, backends: &[BackendId], period: BillingPeriod) -> Written {
-    let last = period.days().last().unwrap_or(period.first()).month();
-    let mut folded = Vec::new();
+/// Days that are not kept any more are not days of nothing: it is said that their months have them.
+async fn say_what_is_pruned(store: &Store, backends: &[BackendId], period: BillingPeriod) -> Written {
     for backend in backends {
+        let kept_from = store.days_kept_from(Some(backend)).await?;
+        if period.first() >= kept_from {
+            continue;
+        }
         let query = UsageQuery { backend: Some(backend.clone()), ..UsageQuery::default() };
-        let months = store.folded_months(&query, period.first().month(), last).await?;
-        folded.extend(months.iter().map(|(_, _, month, _)| *month).min());
-        folded.extend(months.iter().map(|(_, _, month, _)| *month).max());
-    }
-    if let (Some(first), Some(last)) = (folded.iter().min(), folded.iter().max()) {
-        eprintln!(
-            "whmeter: days of {first} to {last} are folded into their months and not exported; \
-             `whmeter usage --by month` shows them"
-        );
+        let last = kept_from.min(period.next()).minus_days(1).month();
+        let months = store.months(&query, period.first().month(), last).await?;
+        let months = months.iter().map(|one| one.month);
+        if let (Some(first), Some(last)) = (months.clone().min(), months.max()) {
+            eprintln!(
+                "whmeter: {backend}: days before {kept_from} are not kept any more and not exported; \
+                 `whmeter usage --by month` shows {first} to {last} whole"
+            );
+        }
     }
     Ok(())
 }
@@ -146,33 +148,27 @@ impl History<'_> {
     }
 
     async fn write_csv(&self, out: &mut impl Write) -> Result<bool, Failure> {
-        put(out, "backend,account,meter,day,bytes,estimated_bytes,held_byte_minutes,complete\n")?;
-        self.each_page(&Meter::ALL, |points| {
-            let mut text = String::new();
-            for point in points {
-                text.push_str(&csv_line(point, self.zone));
-            }
-            put(out, &text)
-        })
-        .await
-    }
-
-    /// Hands over the day points page by page; `false` when they are no longer wanted.
-    async fn each_page(
-        &self,
-        meters: &[Meter],
-        mut take: impl FnMut(&[DayPoint]) -> Result<bool, Failure>,
-    ) -> Result<bool, Failure> {
+        put(out, "backend,account,meter,day,bytes,estimated_bytes,held_byte_minutes,complete,owner\n")?;
         for backend in &self.backends {
-            let mut pages = self.store.day_pages(backend, meters, self.period);
+            let mut pages = self.store.day_pages(backend, &Meter::ALL, self.period);
             while let Some(points) = pages.next().await? {
-                if !take(&points)? {
+                let mut text = String::new();
+                for day in points.chunk_by(is_same_day) {
+                    let complete = is_complete(day, self.zone);
+                    day.iter().for_each(|point| text.push_str(&csv_line(point, complete)));
+                }
+                if !put(out, &text)? {
                     return Ok(false);
                 }
             }
         }
         Ok(true)
     }
+}
+
+/// Whether two points are of one day of one series: whoever had it in turn has a point of his own.
+fn is_same_day(one: &DayPoint, other: &DayPoint) -> bool {
+    (&one.account, one.meter, one.day) == (&other.account, other.meter, other.day)
 }
 
 fn gone(error: std::io::Error) -> Written {
@@ -182,15 +178,17 @@ fn gone(error: std::io::Error) -> Written {
     }
 }
 
-/// Whether readings account for every minute of its day.
-fn is_complete(point: &DayPoint, zone: BillingZone) -> bool {
-    let day = BillingPeriod::new(point.day, point.day.next());
-    day.is_ok_and(|day| point.covered >= zone.minutes_of(day))
+/// Whether readings account for every minute of the day that these points are of.
+fn is_complete(points: &[DayPoint], zone: BillingZone) -> bool {
+    let day = points.first().map(|point| BillingPeriod::new(point.day, point.day.next()));
+    let mut covered = Minutes::ZERO;
+    points.iter().for_each(|point| covered += point.covered);
+    matches!(day, Some(Ok(day)) if covered >= zone.minutes_of(day))
 }
 
-fn csv_line(point: &DayPoint, zone: BillingZone) -> String {
+fn csv_line(point: &DayPoint, complete: bool) -> String {
     format!(
-        "{},{},{},{},{},{},{},{}\n",
+        "{},{},{},{},{},{},{},{complete},{}\n",
         cell(point.account.backend.as_str()),
         cell(point.account.name.as_str()),
         point.meter,
@@ -198,6 +196,6 @@ fn csv_line(point: &DayPoint, zone: BillingZone) -> String {
         point.amount,
         point.estimated,
         point.held.get(),
-        is_complete(point, zone)
+        cell(&point.owner.to_string())
     )
 }

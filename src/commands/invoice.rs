@@ -1,7 +1,6 @@
 //! `whmeter invoice`: usage beyond what is included as items on the customers' next invoices.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
 
@@ -10,7 +9,7 @@ use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::config::Config;
 use crate::domain::{BackendId, BillingPeriod, Month, UsageDay};
-use crate::invoicing::{Billed, Invoicing, Order, Report, RowState, RunError, Terms, Whose};
+use crate::invoicing::{Invoicing, Order, Report, RowState, RunError, Terms};
 use crate::notify::BillableItems;
 
 #[derive(Debug, Args)]
@@ -30,7 +29,7 @@ pub(super) struct Invoice {
     /// [[price]] has to be looked at this way once before it may bill
     #[arg(long, value_name = "FILE")]
     dry_run: Option<PathBuf>,
-    /// This backend only
+    /// Services with an account on this backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
     /// Bills also what usage has grown since it was billed
@@ -117,8 +116,7 @@ impl Invoice {
     fn order(&self, config: &Config, period: Option<BillingPeriod>) -> Result<Order, Failure> {
         let period = period.ok_or_else(|| misused("which period? --month YYYY-MM, or --from and --to"))?;
         let backend = self.backend.as_deref().map(BackendId::new).transpose().map_err(misused)?;
-        if let Some(name) =
-            backend.as_ref().filter(|name| !config.backends.iter().any(|one| one.id == **name))
+        if let Some(name) = backend.as_ref().filter(|name| !config.panels.iter().any(|one| one.id == **name))
         {
             return Err(misused(format!("no backend {:?} in the config", name.as_str())));
         }
@@ -190,19 +188,10 @@ fn whmcs(config: &Config) -> Result<BillableItems, Failure> {
 }
 
 fn terms(config: &Config) -> Terms {
-    let backends = config.backends.iter().map(|metered| Billed {
-        id: metered.id.clone(),
-        server: metered.whmcs_server,
-        settle: metered.settle,
-        meters: metered.kind.meters,
-    });
-    let limits = config.limits.clone();
     Terms {
         prices: config.prices.clone(),
-        backends: backends.collect(),
-        limit: Arc::new(move |whose: &Whose<'_>| {
-            limits.allowed(whose.backend, whose.name, whose.standing, whose.service, whose.meter)
-        }),
+        panels: config.panels.clone(),
+        limits: config.limits.clone(),
         zone: config.zone,
         max_age: config.max_age(),
     }

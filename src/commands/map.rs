@@ -1,6 +1,7 @@
 //! `whmeter map`: accounts against WHMCS's services: whose usage is billed to whom, and whose to nobody.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -9,10 +10,11 @@ use super::policy::{key, operator};
 use super::poll::chosen;
 use super::table::Table;
 use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::collector::{Metered, Sold};
+use crate::backends::ConfiguredPanel;
 use crate::config::Config;
-use crate::domain::{AccountKey, Bytes, Meter, Service};
-use crate::store::{Loaded, Store};
+use crate::domain::{AccountKey, Meter, Service};
+use crate::standing::ServiceRef;
+use crate::store::{Loaded, ServiceList, Store};
 
 #[derive(Debug, Args)]
 pub(super) struct Map {
@@ -80,7 +82,9 @@ struct Line {
     backend: String,
     account: Option<String>,
     state: &'static str,
-    service: Option<Service>,
+    service: Option<ServiceRef>,
+    /// The service's status, where WHMCS has told it.
+    status: Option<String>,
 }
 
 impl Map {
@@ -94,87 +98,113 @@ impl Map {
     }
 }
 
-/// What WHMCS sells on the server of a backend, and who is on its panel.
-async fn sides(store: &Store, metered: &Metered) -> Result<(Sold, Loaded), Failure> {
-    let sold = Sold::of(store, &metered.id, metered.whmcs_server).await?;
-    Ok((sold, store.load(&metered.id, None).await?))
+/// What WHMCS has told of the services of a backend's server.
+async fn told(store: &Store, metered: &ConfiguredPanel) -> Result<Option<Arc<ServiceList>>, Failure> {
+    match metered.whmcs_server {
+        Some(server) => Ok(store.services(server).await?),
+        None => Ok(None),
+    }
 }
 
-fn backend<'c>(config: &'c Config, name: &str) -> Result<&'c Metered, Failure> {
-    let found = config.backends.iter().find(|metered| metered.id.as_str() == name);
-    found.ok_or_else(|| Failure::Misused(format!("no backend {name:?} in the config")))
+fn backend<'c>(config: &'c Config, name: &str) -> Result<&'c ConfiguredPanel, Failure> {
+    let found = config.panels.iter().find(|metered| metered.id.as_str() == name);
+    found.map(AsRef::as_ref).ok_or_else(|| Failure::Misused(format!("no backend {name:?} in the config")))
 }
 
 impl List {
     async fn run(self) -> Outcome {
         let (config, _, store) = self.config.store().await?;
-        let all: Vec<_> = config.backends.into_iter().map(std::sync::Arc::new).collect();
+        let all = config.panels;
         let mut lines = Vec::new();
-        let mut untold = Vec::new();
-        let mut found = HashSet::new();
+        let (mut untold, mut unread) = (Vec::new(), Vec::new());
+        let mut owned = HashSet::new();
         let backends = chosen(&all, self.backend.as_deref())?;
         for metered in &backends {
-            let (sold, loaded) = sides(&store, metered).await?;
-            if sold.list.is_none() {
+            let loaded = store.load(&metered.id, None).await?;
+            owned.extend(owners(&loaded));
+            let Some(list) = told(&store, metered).await? else {
                 untold.push(metered.id.to_string());
                 continue;
-            }
-            let mut accounts: Vec<_> = loaded.present().map(|(name, _)| name).collect();
-            accounts.sort();
-            for name in accounts {
-                let Some((mapping, service)) = sold.find(name) else { continue };
-                found.extend(service.map(|service| (metered.whmcs_server, service.id)));
+            };
+            let mut waiting = 0;
+            let mut accounts: Vec<_> = loaded.present().filter(|(name, ..)| metered.wants(name)).collect();
+            accounts.sort_unstable_by_key(|(name, ..)| *name);
+            for (name, _, account) in accounts {
+                // It is the poll that finds whose they are: before, they are neither one's nor nobody's.
+                let Some(mapped) = &account.mapped else {
+                    waiting += 1;
+                    continue;
+                };
+                let id = mapped.service.as_ref().map(|service| service.id);
+                let known = id.and_then(|id| list.services.by_id(id).or_else(|| list.former.get(&id)));
                 lines.push(Line {
                     backend: metered.id.to_string(),
                     account: Some(name.to_string()),
-                    state: mapping.name(),
-                    service: service.cloned(),
+                    state: mapped.mapping.name(),
+                    service: mapped.service.clone(),
+                    status: known.map(|service| service.status.clone()),
                 });
             }
+            if waiting > 0 {
+                unread.push(format!("{waiting} accounts of {}", metered.id));
+            }
         }
-        // Only looking at all panels of a server tells which of its services have no account.
+        // Only looking at all panels tells which services have no account.
         if self.backend.is_none() {
-            let mut servers: Vec<i64> = backends.iter().filter_map(|metered| metered.whmcs_server).collect();
-            servers.sort_unstable();
-            servers.dedup();
+            let servers: BTreeSet<i64> = backends.iter().filter_map(|metered| metered.whmcs_server).collect();
             for server in servers {
                 let Some(list) = store.services(server).await? else { continue };
                 let missing = list.services.iter().filter(|one| one.wants_account());
-                let missing = missing.filter(|one| !found.contains(&(Some(server), one.id)));
+                let missing = missing.filter(|one| !owned.contains(&one.id));
                 lines.extend(missing.map(|service| Line {
                     backend: format!("server {server}"),
                     account: None,
                     state: "missing",
-                    service: Some(service.clone()),
+                    service: Some(ServiceRef::of(service)),
+                    status: Some(service.status.clone()),
                 }));
             }
         }
+        store.close().await;
         if self.json {
             return print_json(&lines.iter().map(shape).collect::<Vec<_>>());
         }
-        let mut table = Table::new(&["backend", "account", "state", "service>", "username", "product"]);
-        for line in &lines {
-            let of = |read: fn(&Service) -> Option<String>| {
-                line.service.as_ref().and_then(read).unwrap_or_else(|| "-".into())
-            };
-            table.row([
-                line.backend.clone(),
-                line.account.clone().unwrap_or_else(|| "-".into()),
-                line.state.into(),
-                of(|service| Some(service.id.to_string())),
-                of(|service| Some(service.username.clone())),
-                of(|service| service.product.clone()),
-            ]);
-        }
-        print(table);
+        print(table(&lines));
         if !untold.is_empty() {
             print(format!(
                 "WHMCS has not told the services of {} yet: install its hook file, and give whmcs_server",
                 untold.join(", ")
             ));
         }
+        if !unread.is_empty() {
+            print(format!(
+                "not polled since WHMCS told the services of their server, and so not listed: {}",
+                unread.join(", ")
+            ));
+        }
         Ok(())
     }
+}
+
+/// The services that own an account which is on a panel.
+fn owners(loaded: &Loaded) -> impl Iterator<Item = i64> {
+    loaded.present().filter_map(|(_, life, _)| life.owner().service())
+}
+
+fn table(lines: &[Line]) -> Table {
+    let mut table = Table::new(&["backend", "account", "state", "service>", "username", "product"]);
+    for line in lines {
+        let (service, dash) = (line.service.as_ref(), || "-".to_string());
+        table.row([
+            line.backend.clone(),
+            line.account.clone().unwrap_or_else(dash),
+            line.state.into(),
+            service.map_or_else(dash, |service| service.id.to_string()),
+            service.map_or_else(dash, |service| service.username.clone()),
+            service.and_then(|service| service.product.clone()).unwrap_or_else(dash),
+        ]);
+    }
+    table
 }
 
 fn shape(line: &Line) -> serde_json::Value {
@@ -187,7 +217,7 @@ fn shape(line: &Line) -> serde_json::Value {
         "client": service.map(|service| service.client),
         "username": service.map(|service| &service.username),
         "product": service.and_then(|service| service.product.as_ref()),
-        "status": service.map(|service| &service.status),
+        "status": line.status,
     })
 }
 
@@ -196,8 +226,7 @@ impl Set {
         let (config, clock, store) = self.config.store().await?;
         let metered = backend(&config, &self.backend)?;
         let key = key(&self.backend, &self.account)?;
-        let (sold, loaded) = sides(&store, metered).await?;
-        let wrong = self.mismatches(&sold, &loaded, &key)?;
+        let wrong = self.mismatches(&config, metered, &store, &key).await?;
         if !wrong.is_empty() && !self.force {
             return Err(Failure::Tried(format!("{}; --force does it all the same", wrong.join("; "))));
         }
@@ -214,11 +243,16 @@ impl Set {
     }
 
     /// What does not fit.
-    fn mismatches(&self, sold: &Sold, loaded: &Loaded, key: &AccountKey) -> Result<Vec<String>, Failure> {
-        let standing = loaded.facts(&key.name).ok_or_else(|| {
-            Failure::Misused(format!("no account {:?} was ever seen on {}", self.account, self.backend))
-        })?;
-        let Some(list) = &sold.list else {
+    async fn mismatches(
+        &self,
+        config: &Config,
+        metered: &ConfiguredPanel,
+        store: &Store,
+        key: &AccountKey,
+    ) -> Result<Vec<String>, Failure> {
+        let loaded = store.load(&metered.id, None).await?;
+        let standing = loaded.facts(&key.name).ok_or_else(|| self.stranger(&loaded, key))?;
+        let Some(list) = told(store, metered).await? else {
             return Ok(vec!["WHMCS has not told the services of this backend's server".into()]);
         };
         let Some(service) = list.services.by_id(self.service) else {
@@ -228,20 +262,50 @@ impl Set {
         if !service.is_live() {
             wrong.push(format!("the service is {}", service.status));
         }
-        let sold_size = service.limits.get(&Meter::StorageUsed).copied().unwrap_or(Bytes::ZERO);
-        if let Some(limit) =
-            standing.storage_limit.filter(|limit| *limit != sold_size && sold_size > Bytes::ZERO)
+        let sold_size = service.limit(Meter::StorageUsed).up_to();
+        if let (Some(limit), Some(sold_size)) = (standing.storage_limit.to_door(), sold_size)
+            && limit != sold_size
         {
             wrong.push(format!("the panel allows {limit} bytes and {sold_size} were sold"));
         }
-        let other = loaded.present().find(|(name, _)| {
-            **name != key.name
-                && sold.find(name).and_then(|(_, one)| one).is_some_and(|one| one.id == service.id)
-        });
-        if let Some((name, _)) = other {
-            wrong.push(format!("account {name} belongs to this service already"));
-        }
+        wrong.extend(self.other_account(config, store, key, service).await?);
         Ok(wrong)
+    }
+
+    /// Another account that is on a panel and has the service.
+    async fn other_account(
+        &self,
+        config: &Config,
+        store: &Store,
+        key: &AccountKey,
+        service: &Service,
+    ) -> Result<Option<String>, Failure> {
+        for metered in &config.panels {
+            let loaded = store.load(&metered.id, None).await?;
+            let others = loaded.present().filter(|(name, life, _)| {
+                let is_same = metered.id == key.backend && **name == key.name;
+                !is_same && life.owner().service() == Some(service.id)
+            });
+            if let Some(name) = others.map(|(name, ..)| name).min() {
+                let on =
+                    if metered.id == key.backend { String::new() } else { format!(" of {}", metered.id) };
+                return Ok(Some(format!("account {name}{on} belongs to this service already")));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Why nothing can be said of an account.
+    fn stranger(&self, loaded: &Loaded, key: &AccountKey) -> Failure {
+        let (account, backend) = (&self.account, &self.backend);
+        Failure::Misused(match loaded.book.called(&key.name) {
+            Some(_) => format!(
+                "{account} is an earlier life of its name on {backend}: expected an account as the panel spells it"
+            ),
+            None => format!(
+                "no account {account:?} was ever seen on {backend}; `whmeter usage --backend {backend}` lists them"
+            ),
+        })
     }
 }
 
@@ -264,11 +328,11 @@ impl Prune {
     async fn run(self) -> Outcome {
         let (config, clock, store) = self.config.store().await?;
         let mut dropped = 0;
-        for metered in &config.backends {
-            let sold = Sold::of(&store, &metered.id, metered.whmcs_server).await?;
-            let Some(list) = &sold.list else { continue };
-            for (name, _) in sold.pinned.iter().filter(|(_, id)| list.services.by_id(**id).is_none()) {
-                let key = AccountKey { backend: metered.id.clone(), name: name.clone() };
+        for metered in &config.panels {
+            let Some(list) = told(&store, metered).await? else { continue };
+            let pinned = store.pinned_services(&metered.id).await?;
+            for (name, _) in pinned.into_iter().filter(|(_, id)| list.services.by_id(*id).is_none()) {
+                let key = AccountKey { backend: metered.id.clone(), name };
                 store.pin_service(&key, None, &operator(), clock.now()).await?;
                 dropped += 1;
             }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::table::Table;
 use super::{ConfigArg, Outcome, print, print_json};
 use crate::collector::{Docket, Sold};
-use crate::quota::{Occasion, Verdict, decide};
+use crate::quota::{Occasion, Verdict};
+use crate::standing::Moment;
 use crate::store::{EntryState, Promise};
 
 #[derive(Debug, Args)]
@@ -49,19 +50,19 @@ impl Plan {
                 why,
             });
         }
-        for metered in &config.backends {
+        for metered in &config.panels {
             let loaded = store.load(&metered.id, None).await?;
-            let sold = Sold::of(&store, &metered.id, metered.whmcs_server).await?;
+            let sold = Sold::of(&store, &config.panels, metered).await?;
             let docket = Docket {
                 limits: &config.limits,
                 backend: &metered.id,
                 loaded: &loaded,
-                now,
-                rules: &rules,
+                book: &loaded.book,
+                moment: Moment::new(now, rules.zone, rules.max_gap),
                 by_suspending: metered.backend.limits_by_suspending(),
                 sold: &sold,
             };
-            let decided = decide(docket.standing(), loaded.present().count(), now);
+            let decided = docket.plan();
             for verdict in &decided.verdicts {
                 lines.extend(told(metered.id.as_str(), verdict));
             }

@@ -126,6 +126,18 @@ async fn known(store: &Store, key: &AccountKey) -> Result<PolicyState, Failure> 
     })
 }
 
+/// What was once called so can be looked at; only what the panel has now can be put under a policy.
+async fn refuse_earlier_life(store: &Store, key: &AccountKey) -> Outcome {
+    let book = store.load(&key.backend, None).await?.book;
+    if book.names.contains_key(&key.name) {
+        return Ok(());
+    }
+    Err(Failure::Misused(format!(
+        "{} is an earlier life of its name on {}: expected an account as the panel spells it",
+        key.name, key.backend
+    )))
+}
+
 impl One {
     /// Pins or unpins where asked to, looks at the account, and carries out what follows.
     async fn change(self, pin: Option<Option<(Policy, Option<String>)>>) -> Outcome {
@@ -134,9 +146,10 @@ impl One {
         let key = key(&self.backend, &self.account)?;
         let (app, _) = App::build(config, clock).await?;
         known(app.store(), &key).await?;
+        refuse_earlier_life(app.store(), &key).await?;
         let metered = app
             .collector()
-            .backend(&self.backend)
+            .panel(&self.backend)
             .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
         if let Some(pin) = &pin {
             let pin = match pin {
@@ -150,7 +163,7 @@ impl One {
         }
         let mut waited = Duration::ZERO;
         let report = loop {
-            let report = app.collector().poll(&metered, Some(key.name.clone())).await;
+            let report = app.collector().reconcile(&metered, key.name.clone()).await;
             let busy = matches!(report.failed, Some(PollError::Elsewhere));
             if !busy || waited >= WAIT_FOR_LEASE {
                 break report;

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::table::Table;
 use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::app::App;
-use crate::collector::{Metered, PollReport};
+use crate::backends::ConfiguredPanel;
+use crate::collector::PollReport;
 use crate::domain::AccountName;
 
 #[derive(Debug, Args)]
@@ -30,7 +31,7 @@ impl Poll {
     pub(super) async fn run(self) -> Outcome {
         let (config, clock) = self.config.read("error")?;
         let (app, _) = App::build(config, clock).await?;
-        let backends = chosen(&app.collector().backends(), self.backend.as_deref())?;
+        let backends = chosen(&app.collector().panels(), self.backend.as_deref())?;
         let account = self.account.as_deref().map(AccountName::new).transpose();
         let account = account.map_err(|error| Failure::Misused(error.to_string()))?;
         let bar = progress(backends.len());
@@ -65,7 +66,10 @@ pub(super) fn report_all(reports: &[PollReport], json: bool) -> Outcome {
 }
 
 /// The backends a command is about.
-pub(super) fn chosen(all: &[Arc<Metered>], name: Option<&str>) -> Result<Vec<Arc<Metered>>, Failure> {
+pub(super) fn chosen(
+    all: &[Arc<ConfiguredPanel>],
+    name: Option<&str>,
+) -> Result<Vec<Arc<ConfiguredPanel>>, Failure> {
     let Some(name) = name else { return Ok(all.to_vec()) };
     let found: Vec<_> = all.iter().filter(|metered| metered.id.as_str() == name).cloned().collect();
     if found.is_empty() {

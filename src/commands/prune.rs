@@ -17,7 +17,7 @@ pub(super) struct Prune {
 impl Prune {
     pub(super) async fn run(self) -> Outcome {
         let (config, clock, store) = self.config.store().await?;
-        let keep = config.backends.iter().filter_map(|m| Some((m.id.clone(), m.keep_days?))).collect();
+        let keep = config.panels.iter().filter_map(|m| Some((m.id.clone(), m.keep_days?))).collect();
         let pruned = store.prune(config.zone.day_of(clock.now()), &keep).await?;
         let mut entries = 0;
         for state in store.backends().await? {
@@ -27,7 +27,7 @@ impl Prune {
         if self.json {
             return print_json(&json!({ "day_points": pruned.day_points, "journal_entries": entries }));
         }
-        print(format!("{} day points folded into their months", pruned.day_points));
+        print(format!("{} day points taken away; their months have them in their sums", pruned.day_points));
         print(format!("{entries} journal entries folded into sums of their months"));
         Ok(())
     }

@@ -1,17 +1,16 @@
 //! `whmeter replay`: settles the journal again with this version's code, writes nothing, and lists every
 //! day that would come out differently.
 
-use std::collections::BTreeMap;
-
-use litemap::LiteMap;
+use std::collections::{BTreeMap, HashMap};
 
 use clap::Args;
+use litemap::LiteMap;
 use serde::Serialize;
 
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
-use crate::domain::{AccountName, BackendId, Meter, UsageDay};
-use crate::metering::{DayChange, Rules};
+use crate::domain::{BackendId, HoldingNo, Meter, UsageDay};
+use crate::metering::{Book, DayChange, Holding, Rules};
 use crate::store::{MonthSum, Store, StoreError};
 
 #[derive(Debug, Args)]
@@ -40,12 +39,17 @@ struct Differing {
     would_be_bytes: i128,
     settled_covered_minutes: u64,
     would_be_covered_minutes: u64,
+    /// Who pays for it: a day that changed hands is one for each.
+    owner: String,
 }
 
 /// How many entries are read at once.
 const ENTRIES_AT_ONCE: i64 = 200;
 
-type Days = BTreeMap<(AccountName, Meter, UsageDay), MonthSum>;
+type Days = BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>;
+
+/// What was added to days, by the holding they belong to.
+type Changes = LiteMap<(HoldingNo, UsageDay), DayChange>;
 
 impl Replay {
     pub(super) async fn run(self) -> Outcome {
@@ -64,7 +68,17 @@ impl Replay {
             print("every day would be the same");
             return Ok(());
         }
-        let heads = ["backend", "account", "meter", "day", "bytes>", "would be>", "minutes>", "would be>"];
+        let heads = [
+            "backend",
+            "account",
+            "meter",
+            "day",
+            "bytes>",
+            "would be>",
+            "minutes>",
+            "would be>",
+            "paid for by",
+        ];
         let mut table = Table::new(&heads);
         for day in &differing {
             table.row([
@@ -76,6 +90,7 @@ impl Replay {
                 grouped(day.would_be_bytes),
                 day.settled_covered_minutes.to_string(),
                 day.would_be_covered_minutes.to_string(),
+                day.owner.clone(),
             ]);
         }
         print(table);
@@ -93,9 +108,11 @@ async fn replay(
 ) -> Result<Vec<Differing>, StoreError> {
     let mut book = store.checkpoint(backend).await?;
     let (mut settled_days, mut would_be) = (Days::new(), Days::new());
-    let add = |days: &mut Days, account: &AccountName, meter, changes: &LiteMap<UsageDay, DayChange>| {
-        for (day, change) in changes.iter().filter(|(day, _)| since.is_none_or(|since| **day >= since)) {
-            days.entry((account.clone(), meter, *day)).or_default().add(*day, change);
+    let add = |days: &mut Days, meter: Meter, changes: &Changes| {
+        for ((holding, day), change) in changes.iter() {
+            if since.is_none_or(|since| *day >= since) {
+                days.entry((*holding, meter, *day)).or_default().add(*day, change);
+            }
         }
     };
     let mut first = 1;
@@ -104,13 +121,11 @@ async fn replay(
         let Some(last) = entries.last().map(|entry| entry.entry) else { break };
         for entry in entries.iter().filter(|entry| entry.failed.is_none()) {
             book.last_look = entry.last_look;
+            // Whose life each account was and who paid for it is as it was found then: what WHMCS sold that day
+            // is not kept.
             let settled = entry.settled(&book, rules);
-            for change in &settled.changes {
-                add(&mut would_be, &change.account, change.meter, &change.days);
-            }
-            for made in &entry.made {
-                add(&mut settled_days, &made.account, made.meter, &made.days);
-            }
+            settled.changes.iter().for_each(|change| add(&mut would_be, change.meter, &change.days));
+            entry.made.iter().for_each(|made| add(&mut settled_days, made.meter, &made.days));
             book.apply(settled);
         }
         first = last + 1;
@@ -118,20 +133,49 @@ async fn replay(
     let mut keys: Vec<_> = settled_days.keys().chain(would_be.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
-    let differing = keys.into_iter().filter_map(|key| {
-        let [settled, would_be] =
-            [&settled_days, &would_be].map(|days| days.get(key).copied().unwrap_or_default());
-        let (account, meter, day) = key;
-        (settled != would_be).then(|| Differing {
+    let days_of = |key| [&settled_days, &would_be].map(|days| days.get(key).copied().unwrap_or_default());
+    let other: Vec<_> = keys.into_iter().filter(|key| days_of(key)[0] != days_of(key)[1]).collect();
+    let titles = if other.is_empty() { HashMap::new() } else { titles(&book) };
+    let mut differing = Vec::with_capacity(other.len());
+    for key @ (holding, meter, day) in other {
+        let [settled, would_be] = days_of(key);
+        let title = titles.get(holding);
+        differing.push(Differing {
             backend: backend.to_string(),
-            account: account.to_string(),
+            // A book that knows no such holding is none that this journal has made.
+            account: title.map_or_else(|| format!("holding {holding}"), |title| title.account.clone()),
             meter: meter.name(),
             day: day.to_string(),
             settled_bytes: settled.amount(*meter),
             would_be_bytes: would_be.amount(*meter),
             settled_covered_minutes: settled.covered.get(),
             would_be_covered_minutes: would_be.covered.get(),
-        })
+            owner: title.map_or_else(|| "nobody".into(), |title| title.owner(*day)),
+        });
+    }
+    differing.sort_by(|one, other| {
+        (&one.account, one.meter, &one.day).cmp(&(&other.account, other.meter, &other.day))
     });
-    Ok(differing.collect())
+    Ok(differing)
+}
+
+/// Whose a holding is.
+struct Title<'a> {
+    account: String,
+    holding: &'a Holding,
+}
+
+impl Title<'_> {
+    fn owner(&self, day: UsageDay) -> String {
+        self.holding.parts[self.holding.part_of(day)].owner.to_string()
+    }
+}
+
+/// Every holding with its account, as it is called among the lives of its name.
+fn titles(book: &Book) -> HashMap<HoldingNo, Title<'_>> {
+    let lives = book.lives.iter().flat_map(|(no, life)| {
+        let account = life.label(book.names.get(&life.name) == Some(no));
+        life.holdings.iter().map(move |holding| (holding.no, Title { account: account.clone(), holding }))
+    });
+    lives.collect()
 }

@@ -1,15 +1,12 @@
 //! `whmeter report`: what does not fit between the panels and WHMCS, as it stands now.
 
-use std::sync::Arc;
-
 use clap::{Args, ValueEnum};
 
 use super::poll::chosen;
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::app::watched;
-use crate::console::{Finding, Moment, What, as_csv, findings, sides};
-use crate::domain::Seconds;
+use crate::console::{Finding, What, as_csv, findings, sides};
+use crate::standing::Moment;
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
@@ -41,19 +38,17 @@ impl Report {
         let whats = What::named(&self.what).map_err(|error| Failure::Misused(format!("--what {error}")))?;
         let (config, clock, store) = self.config.store().await?;
         let now = clock.now();
-        let moment = Moment {
-            now,
-            month: config.zone.day_of(now).month(),
-            max_age: Seconds::new(config.whmcs.max_age.0.as_secs()),
-        };
-        let all: Vec<_> = config.backends.into_iter().map(Arc::new).collect();
+        let moment = Moment::new(now, config.zone, config.max_age());
+        let all = config.panels;
         let of = match &self.backend {
             Some(name) => chosen(&all, Some(name))?.first().map(|metered| metered.id.clone()),
             None => None,
         };
-        let watched = watched(&all, &config.prices, config.zone);
-        let sides = sides(&store, &watched, of.as_ref()).await?;
-        let found = findings(&sides, &whats, of.as_ref(), &moment);
+        let mut sides = sides(&store, &all, of.as_ref()).await?;
+        if whats.contains(&What::Untold) {
+            sides = sides.with_told(&store, &moment).await?;
+        }
+        let found = findings(&sides, &whats, of.as_ref(), &moment, &config.prices);
         store.close().await;
         match if self.json { Format::Json } else { self.format } {
             Format::Json => print_json(&found)?,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::console::cell;
-use crate::domain::{AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, UsageDay};
+use crate::domain::{AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, Owner, UsageDay};
 use crate::store::{self, Store, Total, UsageQuery};
 
 #[derive(Debug, Args)]
@@ -16,9 +16,12 @@ pub(super) struct Usage {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// This account only
+    /// This account only; NAME~1 is the first life of a name that was given to somebody else since
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
+    /// What this service pays for only, by its number in WHMCS (tblhosting.id)
+    #[arg(long, value_name = "ID")]
+    service: Option<i64>,
     /// storage, traffic_in, traffic_out or traffic_total
     #[arg(long)]
     meter: Option<String>,
@@ -34,6 +37,9 @@ pub(super) struct Usage {
     /// Rows by day or by month
     #[arg(long, value_enum)]
     by: Option<By>,
+    /// Told apart by who pays for it
+    #[arg(long)]
+    by_owner: bool,
     /// table, json or csv
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -69,8 +75,8 @@ impl Usage {
         store.close().await;
         match if self.json { Format::Json } else { self.format } {
             Format::Json => print_json(&rows.iter().map(shape).collect::<Vec<_>>())?,
-            Format::Csv => show_csv(&rows),
-            Format::Table => show_table(&rows),
+            Format::Csv => show_csv(&rows, self.by_owner),
+            Format::Table => show_table(&rows, self.by_owner),
         }
         Ok(())
     }
@@ -80,6 +86,7 @@ impl Usage {
             backend: self.backend.as_deref().map(BackendId::new).transpose().map_err(misused)?,
             account: self.account.as_deref().map(AccountName::new).transpose().map_err(misused)?,
             meter: self.meter.as_deref().map(str::parse).transpose().map_err(misused)?,
+            owner: self.service.map(Owner::Service),
         })
     }
 
@@ -105,31 +112,34 @@ impl Usage {
             None => store::By::Period,
             Some(By::Month) => store::By::Month,
             Some(By::Day) => {
-                self.say_what_is_folded(store, query, period).await?;
+                say_what_is_pruned(store, query, period).await?;
                 store::By::Day
             }
         };
-        store.totals(query, period, by, zone).await.map_err(|error| Failure::Tried(error.to_string()))
+        let totals = match self.by_owner {
+            true => store.totals_by_owner(query, period, by, zone).await,
+            false => store.totals(query, period, by, zone).await,
+        };
+        totals.map_err(|error| Failure::Tried(error.to_string()))
     }
+}
 
-    /// Days that are folded are not days of nothing: it is said that they are there.
-    async fn say_what_is_folded(
-        &self,
-        store: &Store,
-        query: &UsageQuery,
-        period: BillingPeriod,
-    ) -> Result<(), Failure> {
-        let last = period.days().last().unwrap_or(period.first()).month();
-        let months = store.folded_months(query, period.first().month(), last).await?;
-        if let (Some(first), Some(last)) =
-            (months.iter().map(|m| m.2).min(), months.iter().map(|m| m.2).max())
-        {
-            eprintln!(
-                "whmeter: days of {first} to {last} are folded into their months; --by month shows them"
-            );
-        }
-        Ok(())
+/// Days that are not kept any more are not days of nothing: it is said that their months have them.
+async fn say_what_is_pruned(store: &Store, query: &UsageQuery, period: BillingPeriod) -> Outcome {
+    let kept_from = store.days_kept_from(query.backend.as_ref()).await?;
+    if period.first() >= kept_from {
+        return Ok(());
     }
+    let last = kept_from.min(period.next()).minus_days(1).month();
+    let months = store.months(query, period.first().month(), last).await?;
+    if let (Some(first), Some(last)) =
+        (months.iter().map(|one| one.month).min(), months.iter().map(|one| one.month).max())
+    {
+        eprintln!(
+            "whmeter: not every day before {kept_from} is kept any more; --by month shows {first} to {last} whole"
+        );
+    }
+    Ok(())
 }
 
 /// A row as JSON. Byte-minutes outgrow 64 bits, and are written as a whole number all the same.
@@ -144,6 +154,9 @@ struct Shape<'a> {
     estimated_bytes: u64,
     held_byte_minutes: u128,
     complete: bool,
+    /// Who pays for it, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<String>,
 }
 
 fn shape(row: &Total) -> Shape<'_> {
@@ -157,13 +170,15 @@ fn shape(row: &Total) -> Shape<'_> {
         estimated_bytes: row.usage.estimated.get(),
         held_byte_minutes: row.usage.held.get(),
         complete: row.complete,
+        owner: row.owner.as_ref().map(Owner::to_string),
     }
 }
 
-fn show_csv(rows: &[Total]) {
-    print("backend,account,meter,from,to,bytes,estimated_bytes,held_byte_minutes,complete");
+fn show_csv(rows: &[Total], by_owner: bool) {
+    let owner = if by_owner { ",owner" } else { "" };
+    print(format!("backend,account,meter,from,to,bytes,estimated_bytes,held_byte_minutes,complete{owner}"));
     for row in rows {
-        let cells = [
+        let mut cells = vec![
             cell(row.account.backend.as_str()),
             cell(row.account.name.as_str()),
             row.meter.to_string(),
@@ -174,16 +189,21 @@ fn show_csv(rows: &[Total]) {
             row.usage.held.get().to_string(),
             row.complete.to_string(),
         ];
+        cells.extend(row.owner.as_ref().map(|owner| cell(&owner.to_string())));
         print(cells.join(","));
     }
 }
 
-fn show_table(rows: &[Total]) {
-    let mut table =
-        Table::new(&["backend", "account", "meter", "from", "to", "bytes>", "average>", "estimated>", ""]);
+fn show_table(rows: &[Total], by_owner: bool) {
+    let mut columns =
+        vec!["backend", "account", "meter", "from", "to", "bytes>", "average>", "estimated>", ""];
+    if by_owner {
+        columns.push("owner");
+    }
+    let mut table = Table::new(&columns);
     for row in rows {
         let average = row.usage.held.average(row.usage.covered).filter(|_| row.meter == Meter::StorageUsed);
-        table.row([
+        let mut cells = vec![
             row.account.backend.to_string(),
             row.account.name.to_string(),
             row.meter.to_string(),
@@ -193,7 +213,9 @@ fn show_table(rows: &[Total]) {
             average.map(grouped).unwrap_or_default(),
             if row.usage.estimated.get() > 0 { grouped(row.usage.estimated) } else { String::new() },
             if row.complete { String::new() } else { "not complete".into() },
-        ]);
+        ];
+        cells.extend(row.owner.as_ref().map(Owner::to_string));
+        table.row(cells);
     }
     if table.is_empty() {
         print("nothing is known of this period");

@@ -1,10 +1,12 @@
 //! The `[[price]]` list, and whom it needs in WHMCS.
 
+use std::sync::Arc;
+
 use super::{ConfigError, Reader};
-use crate::collector::Metered;
+use crate::backends::ConfiguredPanel;
 use crate::domain::BillingZone;
-use crate::invoicing::{Price, PriceSettings, Prices};
 use crate::notify::WhmcsApi;
+use crate::rules::{Price, Prices};
 use crate::settings::{Section, SettingsError};
 use crate::usage_api::WhmcsSettings;
 
@@ -24,7 +26,7 @@ impl Reader<'_> {
     pub(super) fn prices(
         &mut self,
         value: Option<toml::Value>,
-        backends: &[Metered],
+        panels: &[Arc<ConfiguredPanel>],
     ) -> Result<Prices, ConfigError> {
         let list = match value {
             None => Vec::new(),
@@ -42,7 +44,7 @@ impl Reader<'_> {
                 let toml::Value::Table(table) = value else {
                     return Err(SettingsError::new("", "expected [[price]], in double brackets"));
                 };
-                let price = Price::new(&Section::new(table, self.folder).read::<PriceSettings>()?)?;
+                let price = Price::read(Section::new(table, self.folder))?;
                 if prices.iter().any(|other| other.name == price.name) {
                     let problem = format!("another price is called {:?} already", price.name);
                     return Err(SettingsError::new("name", problem));
@@ -50,7 +52,7 @@ impl Reader<'_> {
                 Ok(price)
             };
             let price = read().map_err(|error| self.file.error(&at, error))?;
-            let unmeasured = backends.iter().filter(|metered| {
+            let unmeasured = panels.iter().filter(|metered| {
                 price.is_for(&metered.id) && !metered.kind.meters.contains(&price.rule.meter)
             });
             for metered in unmeasured {

@@ -11,11 +11,11 @@ use serde_json::{Map, Value, json};
 
 use super::Console;
 use super::asked::{Asked, Wanted, period, refused, rows_wanted, unavailable, unknown};
-use super::findings::Moment;
 use super::place::Place;
 use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, Meter, Month, Nature};
 use crate::problem::Problem;
-use crate::store::{AccountStanding, DayPoint, Standing, UsageQuery};
+use crate::standing::{AccountStanding, Moment, Standing};
+use crate::store::{DayPoint, UsageQuery};
 
 /// The longest span of days one answer tells.
 const LONGEST_SPAN: usize = 1100;
@@ -51,8 +51,8 @@ struct DaysTold<'a> {
     from: String,
     to: String,
     rows: Vec<DayRow>,
-    /// Months in the span of whose days only sums are kept.
-    folded_months: Vec<String>,
+    /// Days before this one are not kept: of their months only sums are.
+    days_from: String,
 }
 
 #[derive(Serialize)]
@@ -64,6 +64,8 @@ struct DayRow {
     /// May outgrow 64 bits, and is a whole number all the same.
     held_byte_minutes: u128,
     complete: bool,
+    /// Who pays for it.
+    owner: String,
 }
 
 pub(super) async fn accounts(
@@ -127,13 +129,15 @@ fn shape(standing: &Standing, name: &AccountName, account: &AccountStanding, mom
     for series in &account.series {
         let mut told = json!({
             "at": series.at.to_string(),
-            "stale": moment.now.since(series.at) > moment.max_age,
-            "limit_bytes": account.limit(series.meter).map(|limit| limit.get()),
+            "stale": !moment.is_fresh(series.at),
+            "limit_bytes": account.limit(series.meter).to_door().map(|limit| limit.get()),
         });
         match series.meter.nature() {
             Nature::Level => told["bytes"] = json!(series.level.map(|level| level.get())),
             Nature::Flow => {
-                let month = series.month.filter(|month| month.month == moment.month);
+                // An old number is shown with its age.
+                let month = series.running(moment).ok().or(series.month);
+                let month = month.filter(|month| month.month == moment.month);
                 told["month_bytes"] = json!(month.map(|month| month.amount.get()));
                 told["bytes_total"] = json!(series.shown.get());
             }
@@ -156,7 +160,9 @@ fn shape(standing: &Standing, name: &AccountName, account: &AccountStanding, mom
         "policy": account.policy.map(|policy| policy.name()),
         "first_seen": account.first_seen.to_string(),
         "gone_at": account.gone_at.map(|at| at.to_string()),
-        "back_at": account.back_at.map(|at| at.to_string()),
+        "missing_since": account.missing_since.map(|at| at.to_string()),
+        "life": account.nth,
+        "owner": account.owner.to_string(),
         "trouble": account.trouble.as_ref().map(|(reason, since)| {
             json!({ "reason": reason, "since": since.to_string() })
         }),
@@ -173,10 +179,17 @@ async fn asked_for(
     let backend = BackendId::new(&backend).map_err(|_| nobody())?;
     let name = AccountName::new(&account).map_err(|_| nobody())?;
     let standing = console.standing(&backend).await?;
-    if !standing.accounts.contains_key(&name) {
+    if !standing.accounts.contains_key(&name) && !is_earlier_life(&standing, &name) {
         return Err(nobody());
     }
     Ok((AccountKey { backend, name }, standing))
+}
+
+/// Whether a name means an earlier life of an account, as `104~1` does.
+fn is_earlier_life(standing: &Standing, name: &AccountName) -> bool {
+    let Some((name, nth)) = name.as_str().rsplit_once('~') else { return false };
+    let newest = standing.accounts.get(name);
+    newest.is_some_and(|newest| nth.parse().is_ok_and(|nth: u32| nth > 0 && nth < newest.nth))
 }
 
 pub(super) async fn account(
@@ -200,14 +213,10 @@ pub(super) async fn days(
         return Err(refused(format!("more than {LONGEST_SPAN} days: ask for a shorter span")));
     }
     let (key, _) = asked_for(&console, path).await?;
-    let query =
-        UsageQuery { backend: Some(key.backend.clone()), account: Some(key.name.clone()), meter: None };
+    let (backend, account) = (Some(key.backend.clone()), Some(key.name.clone()));
+    let query = UsageQuery { backend, account, ..UsageQuery::default() };
     let points = console.store.days(&query, period).await.map_err(unavailable)?;
-    let last = period.days().last().unwrap_or(period.first());
-    let folded = console.store.folded_months(&query, period.first().month(), last.month()).await;
-    let mut folded: Vec<Month> = folded.map_err(unavailable)?.iter().map(|(_, _, month, _)| *month).collect();
-    folded.sort();
-    folded.dedup();
+    let kept_from = console.store.days_kept_from(Some(&key.backend)).await.map_err(unavailable)?;
     let complete = |point: &DayPoint| {
         let day = BillingPeriod::new(point.day, point.day.next());
         day.is_ok_and(|day| point.covered >= console.zone.minutes_of(day))
@@ -219,6 +228,7 @@ pub(super) async fn days(
         estimated_bytes: point.estimated.get(),
         held_byte_minutes: point.held.get(),
         complete: complete(point),
+        owner: point.owner.to_string(),
     };
     let told = DaysTold {
         schema: 1,
@@ -227,7 +237,7 @@ pub(super) async fn days(
         from: period.first().to_string(),
         to: period.next().to_string(),
         rows: points.iter().map(row).collect(),
-        folded_months: folded.iter().map(ToString::to_string).collect(),
+        days_from: kept_from.to_string(),
     };
     Ok(Json(told).into_response())
 }
@@ -243,7 +253,7 @@ pub(super) async fn why(
     let month = Asked::parsed("month", why.month.as_ref(), Month::parse)?;
     let month = month.unwrap_or(console.zone.day_of(console.clock.now()).month());
     let (key, _) = asked_for(&console, path).await?;
-    let told = (console.explainer)(key.clone(), meter, month).await.map_err(unavailable)?;
+    let told = console.explainer.explain(&key, meter, month).await.map_err(unavailable)?;
     let nothing = || unknown(format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name));
     told.ok_or_else(nothing)
 }

@@ -1,6 +1,6 @@
 //! The backends and how their polls go; and a poll because somebody asks for one.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Console;
 use super::asked::{unavailable, unknown};
-use super::sides::Watched;
+use crate::backends::ConfiguredPanel;
 use crate::domain::{BackendId, Seconds, Timestamp};
 use crate::problem::Problem;
 use crate::store::BackendState;
@@ -20,15 +20,15 @@ const PATIENCE: Seconds = Seconds::new(600);
 
 pub(super) async fn backends(State(console): State<Console>) -> Result<Response, Problem> {
     let states = console.store.backends().await.map_err(unavailable)?;
-    let watched = console.watched();
+    let panels = console.panels();
     let mut names: Vec<&BackendId> = states.iter().map(|state| &state.backend).collect();
-    names.extend(watched.iter().map(|one| &one.backend));
+    names.extend(panels.iter().map(|one| &one.id));
     names.sort();
     names.dedup();
     let now = console.clock.now();
     let row = |name: &&BackendId| {
         let state = states.iter().find(|state| state.backend == **name);
-        shape(name, watched.iter().find(|one| one.backend == **name), state, now)
+        shape(name, panel(&panels, name.as_str()), state, now)
     };
     let rows: Vec<Value> = names.iter().map(row).collect();
     Ok(Json(json!({ "schema": 1, "rows": rows, "next_cursor": null })).into_response())
@@ -40,12 +40,12 @@ pub(super) async fn backend(
 ) -> Result<Response, Problem> {
     let states = console.store.backends().await.map_err(unavailable)?;
     let state = states.iter().find(|state| state.backend.as_str() == name);
-    let watched = console.watched();
-    let watched = watched.iter().find(|one| one.backend.as_str() == name);
-    let id = watched.map(|one| &one.backend).or(state.map(|state| &state.backend));
+    let panels = console.panels();
+    let panel = panel(&panels, &name);
+    let id = panel.map(|one| &one.id).or(state.map(|state| &state.backend));
     let id = id.ok_or_else(|| unknown(format!("no backend {name:?}; GET /v1/backends lists them")))?;
     let now = console.clock.now();
-    let mut told = shape(id, watched, state, now);
+    let mut told = shape(id, panel, state, now);
     told["schema"] = json!(1);
     if let Some(state) = state {
         let standing = console.store.standing(state).await.map_err(unavailable)?;
@@ -64,13 +64,22 @@ pub(super) async fn backend(
     Ok(Json(told).into_response())
 }
 
-fn shape(name: &BackendId, watched: Option<&Watched>, state: Option<&BackendState>, now: Timestamp) -> Value {
+fn panel<'p>(panels: &'p [Arc<ConfiguredPanel>], name: &str) -> Option<&'p ConfiguredPanel> {
+    panels.iter().find(|panel| panel.id.as_str() == name).map(Arc::as_ref)
+}
+
+fn shape(
+    name: &BackendId,
+    panel: Option<&ConfiguredPanel>,
+    state: Option<&BackendState>,
+    now: Timestamp,
+) -> Value {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string());
     json!({
         "backend": name.as_str(),
-        "kind": watched.map(|one| one.kind).or(state.map(|state| state.kind.as_str())),
-        "server": watched.and_then(|one| one.server),
-        "configured": watched.is_some(),
+        "kind": panel.map(|one| one.kind.name).or(state.map(|state| state.kind.as_str())),
+        "server": panel.and_then(|one| one.whmcs_server),
+        "configured": panel.is_some(),
         "polling": state.is_some_and(|state| state.leased_until > now),
         "polled_at": time(state.and_then(|state| state.polled_at)),
         "succeeded_at": time(state.and_then(|state| state.succeeded_at)),
@@ -111,9 +120,9 @@ pub(super) async fn poll(
     State(console): State<Console>,
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
-    let watched = console.watched();
-    let watched = watched.iter().find(|one| one.backend.as_str() == name);
-    let backend = &watched.ok_or_else(|| unknown(format!("no backend {name:?} in the config")))?.backend;
+    let panels = console.panels();
+    let panel = panel(&panels, &name);
+    let backend = &panel.ok_or_else(|| unknown(format!("no backend {name:?} in the config")))?.id;
     let states = console.store.backends().await.map_err(unavailable)?;
     let state = states.iter().find(|state| state.backend == *backend);
     let now = console.clock.now();

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::grouped::grouped;
-use crate::domain::{AccountKey, BillingZone, Epoch, Meter, Month, Reading, Span, UsageDay};
+use crate::domain::{
+    AccountKey, BillingZone, Epoch, HoldingNo, LifeNo, Meter, Month, Reading, Span, UsageDay,
+};
+use crate::metering::Holding;
 use crate::store::{DayPoint, JournalEntry, MonthSum, Store, StoreError, Usage, UsageQuery};
 
 /// The whole answer.
@@ -26,8 +29,14 @@ pub(crate) struct Explanation {
     pub(crate) estimates: Vec<Chart>,
     /// What is believed of each counter now.
     pub(crate) baselines: Vec<Baseline>,
-    /// When the account came back that had been gone: the id may be somebody else's since.
-    pub(crate) back_at: Option<String>,
+    /// Which life of its name it is, from 1: a name that was freed may be somebody else's since.
+    pub(crate) life: u32,
+    /// When it was first seen.
+    pub(crate) born: Option<String>,
+    /// When it ended.
+    pub(crate) ended: Option<String>,
+    /// Who pays for it, from the first to the present one.
+    pub(crate) owners: Vec<OwnedSince>,
     /// Whether the lines add up to what is stored, to the byte.
     pub(crate) adds_up: bool,
 }
@@ -68,6 +77,13 @@ pub(crate) struct Chart {
 }
 
 #[derive(Debug, Serialize)]
+pub(crate) struct OwnedSince {
+    /// The moment, or the day from which on it was taken over.
+    pub(crate) since: String,
+    pub(crate) owner: String,
+}
+
+#[derive(Debug, Serialize)]
 pub(crate) struct Baseline {
     pub(crate) source: String,
     pub(crate) count: u64,
@@ -85,10 +101,17 @@ pub(crate) async fn explain(
     month: Month,
     zone: BillingZone,
 ) -> Result<Explanation, StoreError> {
-    let mut story = Story::new(key, meter, month, zone);
+    let loaded = store.load(&key.backend, None).await?;
+    let no = loaded.book.called(&key.name);
+    let life = no.and_then(|no| loaded.book.lives.get(&no));
+    let mut story = Story::new(key, no, meter, month, zone);
+    let holdings: Vec<HoldingNo> =
+        life.iter().flat_map(|life| &life.holdings).map(|holding| holding.no).collect();
     for fold in store.folds(&key.backend).await? {
-        if let Some(sum) = fold.sums.get(&(key.name.clone(), meter, month)) {
-            story.folded.get_or_insert_default().join(sum);
+        for holding in &holdings {
+            if let Some(sum) = fold.sums.get(&(*holding, meter, month)) {
+                story.folded.get_or_insert_default().join(sum);
+            }
         }
     }
     // Nothing is added to a day before it has begun.
@@ -99,31 +122,60 @@ pub(crate) async fn explain(
         entries.iter().for_each(|entry| story.entry(entry));
         next = entries.last().map(|entry| entry.entry + 1);
     }
-    let query = UsageQuery {
-        backend: Some(key.backend.clone()),
-        account: Some(key.name.clone()),
-        meter: Some(meter),
-    };
+    let (backend, account) = (Some(key.backend.clone()), Some(key.name.clone()));
+    let query = UsageQuery { backend, account, meter: Some(meter), owner: None };
+    let kept_from = store.days_kept_from(Some(&key.backend)).await?;
     let stored = Stored {
-        days: store.days(&query, month.period()).await?,
+        days: by_day(store.days(&query, month.period()).await?)?,
         total: store.month_total(key, meter, month).await?,
-        folded: !store.folded_months(&query, month, month).await?.is_empty(),
+        folded: kept_from > month.first(),
     };
     let mut explanation = story.conclude(&stored);
     if let Ok(span) = Span::new(start, end) {
         let estimates = store.estimates(key, meter, span).await?;
         explanation.estimates = estimates.iter().map(Chart::of).collect();
     }
-    let loaded = store.load(&key.backend, None).await?;
-    if let Some(account) = loaded.standing(&key.name) {
-        explanation.back_at = account.back_at.map(|at| at.to_string());
+    if let Some(life) = life {
+        explanation.life = life.nth;
+        explanation.born = Some(life.born.to_string());
+        explanation.ended = life.ended.map(|at| at.to_string());
+        explanation.owners = life.holdings.iter().flat_map(owners).collect();
     }
-    let series = loaded.book.accounts.get(&key.name).and_then(|account| account.get(&meter));
-    let baselines = series.into_iter().flat_map(|series| &series.baselines).map(|(source, baseline)| {
-        Baseline { source: source.to_string(), count: baseline.count.get(), at: baseline.at.to_string() }
+    let counters = loaded.book.counters.iter();
+    let mine = counters.filter(|(counter, baseline)| counter.meter == meter && Some(baseline.holder) == no);
+    let baselines = mine.map(|(counter, baseline)| Baseline {
+        source: counter.source.to_string(),
+        count: baseline.count.get(),
+        at: baseline.at.to_string(),
     });
     explanation.baselines = baselines.collect();
+    explanation.baselines.sort_by(|one, other| one.source.cmp(&other.source));
     Ok(explanation)
+}
+
+/// Who pays for the days of a holding.
+fn owners(holding: &Holding) -> impl Iterator<Item = OwnedSince> {
+    holding.parts.iter().enumerate().map(|(index, part)| {
+        let since = if index == 0 { holding.from.to_string() } else { part.since.to_string() };
+        OwnedSince { since, owner: part.owner.to_string() }
+    })
+}
+
+/// Days put together: of one that changed hands both holdings have a part.
+fn by_day(points: Vec<DayPoint>) -> Result<Vec<DayPoint>, StoreError> {
+    let mut days: BTreeMap<UsageDay, DayPoint> = BTreeMap::new();
+    for point in points {
+        match days.get_mut(&point.day) {
+            None => drop(days.insert(point.day, point)),
+            Some(known) => {
+                let mut usage = known.usage();
+                usage.add(point.meter, &point.usage())?;
+                let Usage { amount, estimated, held, covered } = usage;
+                *known = DayPoint { amount, estimated, held, covered, ..point };
+            }
+        }
+    }
+    Ok(days.into_values().collect())
 }
 
 /// What the store has of the month.
@@ -137,6 +189,7 @@ struct Stored {
 /// One account's month as the journal tells it.
 struct Story<'a> {
     key: &'a AccountKey,
+    life: Option<LifeNo>,
     meter: Meter,
     month: Month,
     zone: BillingZone,
@@ -146,8 +199,14 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
-    fn new(key: &AccountKey, meter: Meter, month: Month, zone: BillingZone) -> Story<'_> {
-        Story { key, meter, month, zone, folded: None, lines: Vec::new(), days: BTreeMap::new() }
+    fn new(
+        key: &AccountKey,
+        life: Option<LifeNo>,
+        meter: Meter,
+        month: Month,
+        zone: BillingZone,
+    ) -> Story<'_> {
+        Story { key, life, meter, month, zone, folded: None, lines: Vec::new(), days: BTreeMap::new() }
     }
 
     fn entry(&mut self, entry: &JournalEntry) {
@@ -156,9 +215,12 @@ impl Story<'_> {
         if let Some((reason, detail)) = entry.failed.as_ref().filter(|_| asked_in_month) {
             notes.push(format!("poll failed ({reason}): {detail}"));
         }
-        let mine = entry.made.iter().filter(|made| made.account == self.key.name && made.meter == self.meter);
+        let mine = entry.made.iter().filter(|made| Some(made.life) == self.life && made.meter == self.meter);
+        // As it was called then.
+        let mut called = None;
         for made in mine {
-            for (day, change) in made.days.iter().filter(|(day, _)| day.month() == self.month) {
+            called = Some(&made.account);
+            for ((_, day), change) in made.days.iter().filter(|((_, day), _)| day.month() == self.month) {
                 self.days.entry(*day).or_default().add(*day, change);
                 let bytes = change.level.map_or(change.added, |level| level.wide());
                 added.push(Added { day: day.to_string(), bytes, held_byte_minutes: change.held.get() });
@@ -170,7 +232,7 @@ impl Story<'_> {
         if added.is_empty() && notes.is_empty() {
             return;
         }
-        let harvested = entry.harvest.accounts().get(&self.key.name);
+        let harvested = entry.harvest.accounts().get(called.unwrap_or(&self.key.name));
         let readings = harvested.into_iter().flat_map(|harvested| &harvested.readings);
         let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| told(reading));
         let asked_at = entry.at.to_string();
@@ -211,7 +273,10 @@ impl Story<'_> {
             days,
             estimates: Vec::new(),
             baselines: Vec::new(),
-            back_at: None,
+            life: 1,
+            born: None,
+            ended: None,
+            owners: Vec::new(),
             lines: self.lines,
             adds_up,
         }

@@ -3,26 +3,30 @@
 //!
 //! What cannot be told is told as such: a line with the state `unknown` and the reason.
 
+mod addons;
+mod held_back;
 mod plans;
 mod services;
 #[cfg(test)]
 mod tests;
 mod totals;
 mod unbilled;
+mod untold;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::csv::cell;
-use super::sides::Side;
-use crate::domain::{BackendId, Bytes, Meter, Month, Nature, Seconds, Service, Timestamp};
-use crate::store::SeriesStanding;
+use super::sides::{Side, Sides};
+use crate::domain::{BackendId, Bytes, Meter, Service};
+use crate::rules::Prices;
+use crate::standing::Moment;
 
 /// A kind of thing that does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// Accounts that belong to no service, or to several.
+    /// Accounts that belong to no service, to several, or to one that is sold no more.
     Unbilled,
     /// Living services whose account was there and is gone.
     Ghosts,
@@ -32,12 +36,26 @@ pub enum What {
     WrongPlans,
     /// What a panel says is stored on it, against the sum of its accounts.
     Totals,
+    /// Meters whose readings are not believed until somebody has looked.
+    HeldBack,
+    /// What services used and WHMCS cannot be told any more.
+    Untold,
+    /// Add-ons that WHMCS runs on a server of ours: no metric bills what they use.
+    Addons,
 }
 
 impl What {
     /// Every kind.
-    pub const ALL: [What; 5] =
-        [What::Unbilled, What::Ghosts, What::Unmetered, What::WrongPlans, What::Totals];
+    pub const ALL: [What; 8] = [
+        What::Unbilled,
+        What::Ghosts,
+        What::Unmetered,
+        What::WrongPlans,
+        What::Totals,
+        What::HeldBack,
+        What::Untold,
+        What::Addons,
+    ];
 
     /// Its name in JSON, in queries and on the command line.
     pub fn name(self) -> &'static str {
@@ -47,6 +65,9 @@ impl What {
             What::Unmetered => "unmetered",
             What::WrongPlans => "wrong-plans",
             What::Totals => "totals",
+            What::HeldBack => "held-back",
+            What::Untold => "untold",
+            What::Addons => "addons",
         }
     }
 
@@ -87,7 +108,8 @@ pub struct Finding<'a> {
     /// What the bytes would cost by the config's prices: this month so far.
     amount: Option<String>,
     currency: Option<String>,
-    /// What the panel's total is more than its accounts together.
+    /// What the panel's total is more than its accounts together; of what is untold, what WHMCS lacks, negative
+    /// where it was told too much.
     difference_bytes: Option<i64>,
     /// When the bytes were measured.
     at: Option<String>,
@@ -126,7 +148,7 @@ impl<'a> Finding<'a> {
             what: what.name(),
             state,
             backend: Some(side.name()),
-            server: side.watched.server,
+            server: side.panel.whmcs_server,
             ..Finding::default()
         }
     }
@@ -197,46 +219,28 @@ pub fn as_csv(findings: &[Finding<'_>]) -> String {
     text
 }
 
-/// What "now" means: which month runs, and what is too old to be shown as a number of now.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// The time.
-    pub now: Timestamp,
-    /// The billing month that runs.
-    pub month: Month,
-    /// A measurement older than this is no number of now.
-    pub max_age: Seconds,
-}
-
-impl Moment {
-    /// What is known of a meter now: its level, or what passed in the running month.
-    fn known(&self, series: &SeriesStanding) -> Option<Bytes> {
-        if self.now.since(series.at) > self.max_age {
-            return None;
-        }
-        match series.meter.nature() {
-            Nature::Level => series.level,
-            Nature::Flow => series.month.filter(|so_far| so_far.month == self.month).map(|it| it.amount),
-        }
-    }
-}
-
-/// Everything of these kinds that does not fit; of one backend only, where one is named.
+/// Everything of these kinds that does not fit; of one backend only, where one is named. `prices` tell what
+/// unbilled usage would cost.
 pub fn findings<'a>(
-    sides: &'a [Side],
+    sides: &'a Sides,
     whats: &[What],
     of: Option<&BackendId>,
     moment: &Moment,
+    prices: &Prices,
 ) -> Vec<Finding<'a>> {
-    let server = of.and_then(|of| sides.iter().find(|side| side.watched.backend == *of)?.watched.server);
+    let panels = sides.panels.as_slice();
+    let server = of.and_then(|of| panels.iter().find(|side| side.panel.id == *of)?.panel.whmcs_server);
     let mut found = Vec::new();
     for what in whats {
         found.extend(match what {
-            What::Unbilled => unbilled::unbilled(sides, moment),
-            What::Ghosts => services::ghosts(sides),
-            What::Unmetered => services::unmetered(sides),
-            What::WrongPlans => plans::wrong_plans(sides),
-            What::Totals => totals::totals(sides, moment),
+            What::Unbilled => unbilled::unbilled(panels, moment, prices),
+            What::Ghosts => services::ghosts(panels),
+            What::Unmetered => services::unmetered(panels),
+            What::WrongPlans => plans::wrong_plans(panels),
+            What::Totals => totals::totals(panels, moment),
+            What::HeldBack => held_back::held_back(panels),
+            What::Untold => untold::untold(sides, moment, prices),
+            What::Addons => addons::addons(sides),
         });
     }
     found.retain(|finding| match (of, finding.backend) {
@@ -265,13 +269,13 @@ pub struct Tally {
 }
 
 /// The numbers of one backend; `sides` are it and the others of its server.
-pub fn tally(sides: &[Side], of: &BackendId, moment: &Moment) -> Tally {
-    let found = |what| findings(sides, &[what], Some(of), moment);
+pub fn tally(sides: &Sides, of: &BackendId, moment: &Moment) -> Tally {
+    let found = |what| findings(sides, &[what], Some(of), moment, &Prices::default());
     let count = |what| {
         let found = found(what);
         (!found.iter().any(Finding::is_unknown)).then_some(found.len())
     };
-    let Some(side) = sides.iter().find(|side| side.watched.backend == *of) else { return Tally::default() };
+    let Some(side) = sides.panels.iter().find(|side| side.panel.id == *of) else { return Tally::default() };
     let told = side.list.is_some() && side.present().any(|(_, account)| account.mapped.is_some());
     Tally {
         unmapped: told.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
@@ -279,6 +283,24 @@ pub fn tally(sides: &[Side], of: &BackendId, moment: &Moment) -> Tally {
         ghosts: count(What::Ghosts),
         wrong_plans: count(What::WrongPlans),
         total_difference: found(What::Totals).first().and_then(|total| total.difference_bytes),
-        unmetered: side.watched.server.map(|server| (server, count(What::Unmetered))),
+        unmetered: side.panel.whmcs_server.map(|server| (server, count(What::Unmetered))),
     }
+}
+
+/// How many services owe what WHMCS cannot be told any more, and how much of each meter that is.
+pub fn untold_sums(sides: &Sides, moment: &Moment) -> (usize, BTreeMap<Meter, i64>) {
+    let found = findings(sides, &[What::Untold], None, moment, &Prices::default());
+    let mut services: Vec<(Option<i64>, Option<&str>)> =
+        found.iter().map(|finding| (finding.service, finding.account)).collect();
+    services.sort_unstable();
+    services.dedup();
+    let mut sums: BTreeMap<Meter, i64> = BTreeMap::new();
+    for finding in &found {
+        let meter = finding.meter.and_then(|meter| meter.parse().ok());
+        if let (Some(meter), Some(bytes)) = (meter, finding.difference_bytes) {
+            let sum = sums.entry(meter).or_default();
+            *sum = sum.saturating_add(bytes);
+        }
+    }
+    (services.len(), sums)
 }

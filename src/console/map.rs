@@ -40,22 +40,22 @@ pub(super) async fn map(
     if let Some(state) = search.state.as_deref().filter(|state| !known.contains(state)) {
         return Err(refused(format!("state {state:?} is not known; expected one of {}", known.join(", "))));
     }
-    let watched = console.watched();
-    if let Some(of) = of.as_ref().filter(|of| !watched.iter().any(|one| one.backend == **of)) {
+    let panels = console.panels();
+    if let Some(of) = of.as_ref().filter(|of| !panels.iter().any(|one| one.id == **of)) {
         return Err(unknown(format!("no backend {:?} in the config", of.as_str())));
     }
-    let sides = sides(&console.store, &watched, of.as_ref()).await.map_err(unavailable)?;
+    let sides = sides(&console.store, &panels, of.as_ref()).await.map_err(unavailable)?;
     let wanted = |state: &str| search.state.as_deref().is_none_or(|only| only == state);
     let mut page = Page { limit, rows: Vec::new(), full: false };
-    for side in sides.iter().filter(|side| of.as_ref().is_none_or(|of| side.watched.backend == *of)) {
+    for side in sides.panels.iter().filter(|side| of.as_ref().is_none_or(|of| side.panel.id == *of)) {
         page.accounts(side, place.as_ref(), &wanted);
     }
     if wanted(MISSING) && !page.full {
-        page.missing(&sides, place.as_ref());
+        page.missing(&sides.panels, place.as_ref());
     }
     let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.cursor());
     let untold: Vec<&str> =
-        sides.iter().filter(|side| side.list.is_none()).map(|side| side.watched.backend.as_str()).collect();
+        sides.panels.iter().filter(|side| side.list.is_none()).map(|side| side.name()).collect();
     let rows: Vec<Value> = page.rows.into_iter().map(|(_, row)| row).collect();
     Ok(Json(json!({ "schema": 1, "rows": rows, "untold": untold, "next_cursor": next })).into_response())
 }
@@ -81,16 +81,23 @@ impl Page {
         let Some(bounds) = after(side.name(), place).filter(|_| !self.full) else { return };
         let standing = side.standing.iter();
         for (name, account) in standing.flat_map(|standing| standing.accounts.range::<str, _>(bounds)) {
-            if account.gone_at.is_some() || !(side.watched.wants)(name) {
+            if account.gone_at.is_some() || !side.panel.wants(name) {
                 continue;
             }
-            let Some((mapping, service)) = side.find(name, account) else { continue };
+            let Some(mapped) = &account.mapped else { continue };
+            let (mapping, service) = (mapped.mapping, side.service(account));
             if !wanted(mapping.name()) {
                 continue;
             }
             let place = Place::Account { backend: side.name().into(), name: name.to_string() };
             let row = || {
-                shape(Some(side.name()), Some(name.as_str()), side.watched.server, mapping.name(), service)
+                shape(
+                    Some(side.name()),
+                    Some(name.as_str()),
+                    side.panel.whmcs_server,
+                    mapping.name(),
+                    service,
+                )
             };
             if !self.add(place, row) {
                 return;
@@ -106,9 +113,8 @@ impl Page {
         };
         for (server, panels) in by_server(sides).into_iter().filter(|(server, _)| *server >= after.0) {
             let Some(list) = panels.iter().find_map(|side| side.list.as_ref()) else { continue };
-            let present = panels.iter().flat_map(|side| side.present().map(move |one| (side, one)));
-            let found: HashSet<i64> =
-                present.filter_map(|(side, (name, account))| Some(side.find(name, account)?.1?.id)).collect();
+            let present = panels.iter().flat_map(|side| side.present());
+            let found: HashSet<i64> = present.filter_map(|(_, account)| account.owner.service()).collect();
             // A list is in the order of its numbers.
             let missing = list.services.iter().filter(|one| one.wants_account() && !found.contains(&one.id));
             for service in missing.filter(|one| (server, one.id) > after) {

@@ -16,33 +16,41 @@ mod place;
 mod report;
 mod sides;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::response::Response;
 use axum::routing::{get, post};
-use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
-pub use findings::{COLUMNS, Finding, Moment, Tally, What, as_csv, findings};
+pub use findings::{COLUMNS, Finding, Tally, What, as_csv, findings};
 pub(crate) use grouped::grouped;
-pub use sides::{Side, Wants, Watched, Worth, sides};
+pub use sides::{Side, Sides, sides};
 
+use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{AccountKey, BackendId, BillingZone, Meter, Month, Seconds};
 use crate::problem::Problem;
-use crate::store::{Standing, Store, StoreError};
+use crate::rules::Prices;
+use crate::standing::{Moment, Standing};
+use crate::store::{Store, StoreError};
 
-/// Explains an account's month of a meter, in JSON; `None` when nothing is known of it. The roof's, because
-/// the room that tells WHMCS has its part in it.
-pub type Explainer = Arc<
-    dyn Fn(AccountKey, Meter, Month) -> BoxFuture<'static, Result<Option<Response>, StoreError>>
-        + Send
-        + Sync,
->;
+/// Explains numbers over HTTP. A trait, because an explanation is put together of what this room, the room that
+/// tells WHMCS and the invoices know, and only the roof knows all three.
+#[async_trait]
+pub trait Explain: Send + Sync {
+    /// Explains an account's month of a meter, in JSON; `None` when nothing is known of it.
+    async fn explain(
+        &self,
+        account: &AccountKey,
+        meter: Meter,
+        month: Month,
+    ) -> Result<Option<Response>, StoreError>;
+}
 
 /// The room's state; cloned into every request.
 #[derive(Clone)]
@@ -53,7 +61,7 @@ pub struct Console {
     setup: Arc<RwLock<Setup>>,
     /// Backends that somebody wants polled now.
     polls: UnboundedSender<BackendId>,
-    explainer: Explainer,
+    explainer: Arc<dyn Explain>,
     /// The last time each was asked for.
     asked: Arc<Mutex<HashMap<BackendId, backends::Asking>>>,
 }
@@ -61,7 +69,8 @@ pub struct Console {
 /// What the config says.
 #[derive(Clone, Default)]
 struct Setup {
-    watched: Arc<[Watched]>,
+    panels: Arc<[Arc<ConfiguredPanel>]>,
+    prices: Prices,
     max_age: Seconds,
 }
 
@@ -72,14 +81,14 @@ impl Console {
         clock: Clock,
         zone: BillingZone,
         polls: UnboundedSender<BackendId>,
-        explainer: Explainer,
+        explainer: Arc<dyn Explain>,
     ) -> Console {
         Console { store, clock, zone, setup: Arc::default(), polls, explainer, asked: Arc::default() }
     }
 
-    /// Takes in the configured backends, and how old a number of now may be.
-    pub fn configure(&self, watched: Vec<Watched>, max_age: Seconds) {
-        let setup = Setup { watched: watched.into(), max_age };
+    /// Takes in the configured panels, what usage costs, and how old a number of now may be.
+    pub fn configure(&self, panels: &[Arc<ConfiguredPanel>], prices: Prices, max_age: Seconds) {
+        let setup = Setup { panels: panels.into(), prices, max_age };
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = setup;
     }
 
@@ -111,7 +120,7 @@ impl Console {
 
     /// The numbers of a configured backend that series show.
     pub async fn tally(&self, backend: &BackendId) -> Result<Tally, StoreError> {
-        let sides = sides(&self.store, &self.watched(), Some(backend)).await?;
+        let sides = sides(&self.store, &self.panels(), Some(backend)).await?;
         let (backend, moment) = (backend.clone(), self.moment());
         // Going through a hundred thousand accounts is work for a thread that nobody waits on.
         let counted = tokio::task::spawn_blocking(move || findings::tally(&sides, &backend, &moment)).await;
@@ -119,14 +128,25 @@ impl Console {
         Ok(counted.unwrap_or_default())
     }
 
-    fn watched(&self) -> Arc<[Watched]> {
-        self.setup.read().unwrap_or_else(PoisonError::into_inner).watched.clone()
+    /// What services used, up to now and in the month before, and WHMCS cannot be told any more: how many services,
+    /// and bytes by meter.
+    pub async fn untold(&self) -> Result<(usize, BTreeMap<Meter, i64>), StoreError> {
+        let moment = self.moment();
+        let sides = sides(&self.store, &self.panels(), None).await?.with_told(&self.store, &moment).await?;
+        let counted = tokio::task::spawn_blocking(move || findings::untold_sums(&sides, &moment)).await;
+        Ok(counted.unwrap_or_default())
+    }
+
+    fn setup(&self) -> Setup {
+        self.setup.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn panels(&self) -> Arc<[Arc<ConfiguredPanel>]> {
+        self.setup().panels
     }
 
     fn moment(&self) -> Moment {
-        let now = self.clock.now();
-        let max_age = self.setup.read().unwrap_or_else(PoisonError::into_inner).max_age;
-        Moment { now, month: self.zone.day_of(now).month(), max_age }
+        Moment::new(self.clock.now(), self.zone, self.setup().max_age)
     }
 
     /// Every backend that was ever polled, in the order of names, as it stands.

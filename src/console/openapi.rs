@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 type Route = (&'static str, &'static str, Option<&'static str>, &'static str, &'static [&'static str]);
 
 const SERVER: &[&str] = &["server"];
-const USAGE: &[&str] = &["server", "month", "purpose"];
+const USAGE: &[&str] = &["server", "month"];
 
 /// The routes, as `docs/contract.md` promises them.
 const ROUTES: &[Route] = &[

@@ -1,7 +1,7 @@
 //! What everybody used in a period, with the service it is billed to; with `what`, what does not fit. JSON, or
 //! CSV for a spreadsheet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use axum::Json;
@@ -15,16 +15,18 @@ use super::asked::{Asked, period, refused, unavailable, unknown};
 use super::csv::cell;
 use super::findings::{What, as_csv as findings_csv, findings};
 use super::sides::sides;
-use crate::domain::{BackendId, Meter};
+use crate::domain::{BackendId, Meter, Owner, Service};
 use crate::problem::Problem;
-use crate::store::{By, CannotSum, Standing, Total, UsageQuery};
+use crate::standing::Standing;
+use crate::store::{By, CannotSum, ServiceList, Total, UsageQuery};
 
 /// One line: a meter of an account over a span of days.
 #[derive(Serialize)]
 struct Line<'a> {
     backend: &'a str,
     account: &'a str,
-    /// How it came to its service; absent until WHMCS has told its services.
+    /// How it came to its service; absent until WHMCS has told its services, and of what it used when it was
+    /// another's.
     mapping: Option<&'static str>,
     service: Option<i64>,
     client: Option<i64>,
@@ -64,14 +66,18 @@ pub(super) async fn report(
         backend: Asked::parsed("backend", asked.backend.as_ref(), BackendId::new)?,
         account: Asked::parsed("account", asked.account.as_ref(), crate::domain::AccountName::new)?,
         meter: Asked::parsed("meter", asked.meter.as_ref(), str::parse::<Meter>)?,
+        owner: None,
     };
-    let totals = console.store.totals(&query, period, by, console.zone).await;
+    let totals = console.store.totals_by_owner(&query, period, by, console.zone).await;
     let totals = totals.map_err(|error| match error {
         CannotSum::Folded(_) => Problem::new(StatusCode::CONFLICT, error.to_string()),
         CannotSum::Store(error) => unavailable(error),
     })?;
-    let standings = standings(&console).await?;
-    let lines: Vec<Line<'_>> = totals.iter().map(|total| line(total, &standings)).collect();
+    let known = Known {
+        standings: standings(&console).await?,
+        lists: console.store.service_lists().await.map_err(unavailable)?,
+    };
+    let lines: Vec<Line<'_>> = totals.iter().map(|total| line(total, &known)).collect();
     if !as_csv {
         return Ok(Json(lines).into_response());
     }
@@ -102,17 +108,20 @@ async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Resu
     };
     let whats = Asked::parsed("what", asked.what.as_ref(), What::named)?.unwrap_or_default();
     let backend = Asked::parsed("backend", asked.backend.as_ref(), BackendId::new)?;
-    let watched = console.watched();
+    let setup = console.setup();
     if let Some(backend) = &backend
-        && !watched.iter().any(|one| one.backend == *backend)
+        && !setup.panels.iter().any(|one| one.id == *backend)
     {
         return Err(unknown(format!("no backend {backend:?} in the config", backend = backend.as_str())));
     }
-    let sides = sides(&console.store, &watched, backend.as_ref()).await.map_err(unavailable)?;
+    let mut sides = sides(&console.store, &setup.panels, backend.as_ref()).await.map_err(unavailable)?;
     let moment = console.moment();
+    if whats.contains(&What::Untold) {
+        sides = sides.with_told(&console.store, &moment).await.map_err(unavailable)?;
+    }
     // Going through a hundred thousand accounts is work for a thread that nobody waits on.
     let told = tokio::task::spawn_blocking(move || {
-        let found = findings(&sides, &whats, backend.as_ref(), &moment);
+        let found = findings(&sides, &whats, backend.as_ref(), &moment, &setup.prices);
         if csv { told_as_csv(findings_csv(&found)) } else { Json(found).into_response() }
     });
     let crashed = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("it stopped: {error}"));
@@ -128,15 +137,32 @@ async fn standings(console: &Console) -> Result<Standings, Problem> {
     Ok(standings)
 }
 
-fn line<'a>(total: &'a Total, standings: &'a Standings) -> Line<'a> {
-    let account = standings.get(&total.account.backend).and_then(|one| one.accounts.get(&total.account.name));
-    let mapped = account.and_then(|account| account.mapped.as_ref());
-    let service = mapped.and_then(|mapped| mapped.service.as_ref());
+/// What is known of accounts and services.
+struct Known {
+    standings: Standings,
+    lists: BTreeMap<i64, Arc<ServiceList>>,
+}
+
+impl Known {
+    fn service(&self, id: i64) -> Option<&Service> {
+        self.lists.values().find_map(|list| list.services.by_id(id).or_else(|| list.former.get(&id)))
+    }
+}
+
+fn line<'a>(total: &'a Total, known: &'a Known) -> Line<'a> {
+    let standing = known.standings.get(&total.account.backend);
+    let account = standing.and_then(|one| one.accounts.get(&total.account.name));
+    // How its name is mapped now says nothing of what somebody else paid for.
+    let owner = total.owner.as_ref();
+    let mapped = account.filter(|account| Some(&account.owner) == owner);
+    let mapped = mapped.and_then(|account| account.mapped.as_ref());
+    let id = owner.and_then(Owner::service);
+    let service = id.and_then(|id| known.service(id));
     Line {
         backend: total.account.backend.as_str(),
         account: total.account.name.as_str(),
         mapping: mapped.map(|mapped| mapped.mapping.name()),
-        service: service.map(|service| service.id),
+        service: id,
         client: service.map(|service| service.client),
         product: service.and_then(|service| service.product.as_deref()),
         meter: total.meter.name(),

@@ -1,88 +1,99 @@
 //! Both sides of every panel: who is on it as it stands, and what WHMCS sells on its server.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::domain::{AccountName, BackendId, Mapping, Service};
-use crate::store::{AccountStanding, BackendState, SeriesStanding, ServiceList, Standing, Store, StoreError};
+use crate::backends::ConfiguredPanel;
+use crate::domain::{AccountName, BackendId, Month, Owner, Service};
+use crate::standing::{AccountStanding, Moment, Standing};
+use crate::store::{BackendState, ServiceList, Store, StoreError};
+use crate::told::ClosedMonth;
 
-/// Whether the config wants an account.
-pub type Wants = Arc<dyn Fn(&AccountName) -> bool + Send + Sync>;
-
-/// What a meter of an account nobody is billed for would cost so far in the running month: the amount as a
-/// decimal text, and its currency. `None` where nothing tells.
-pub type Worth =
-    Arc<dyn Fn(&AccountName, &AccountStanding, &SeriesStanding) -> Option<(String, String)> + Send + Sync>;
-
-/// One configured backend, as far as people's questions need it.
-#[derive(Clone)]
-pub struct Watched {
-    /// Its name.
-    pub backend: BackendId,
-    /// Its kind.
-    pub kind: &'static str,
-    /// `tblservers.id` that it answers for.
-    pub server: Option<i64>,
-    /// Whether the config wants every account it has.
-    pub everybody: bool,
-    /// Which accounts the config wants.
-    pub wants: Wants,
-    /// What its unbilled usage would cost.
-    pub worth: Worth,
+/// Every backend with both its sides, and what WHMCS was told of them.
+#[derive(Default)]
+pub struct Sides {
+    /// The backends, in the order of names.
+    pub panels: Vec<Side>,
+    /// What WHMCS sells, server by server.
+    pub lists: BTreeMap<i64, Arc<ServiceList>>,
+    /// What WHMCS was told of months, where that was asked for: the one before, and the running one.
+    pub told: Vec<(Month, Arc<ClosedMonth>)>,
 }
 
 /// One configured backend with both its sides.
 pub struct Side {
     /// The backend.
-    pub watched: Watched,
+    pub panel: Arc<ConfiguredPanel>,
     /// How its polls go; `None` before the first.
     pub state: Option<BackendState>,
     /// Its accounts; `None` before the first poll.
     pub standing: Option<Arc<Standing>>,
     /// What WHMCS sells on its server; `None` until it has told.
     pub list: Option<Arc<ServiceList>>,
-    /// Services by account, where an operator has said so.
-    pub pinned: HashMap<AccountName, i64>,
 }
 
 /// Loads every backend, or one and those of its server: only all panels of a server tell which of its
 /// services have no account.
 pub async fn sides(
     store: &Store,
-    watched: &[Watched],
+    panels: &[Arc<ConfiguredPanel>],
     of: Option<&BackendId>,
-) -> Result<Vec<Side>, StoreError> {
-    let server = watched.iter().find(|one| Some(&one.backend) == of).and_then(|one| one.server);
-    let beside = |one: &Watched| server.is_some() && one.server == server;
-    let wanted = watched.iter().filter(|one| of.is_none_or(|of| one.backend == *of || beside(one)));
+) -> Result<Sides, StoreError> {
+    let server = panels.iter().find(|one| Some(&one.id) == of).and_then(|one| one.whmcs_server);
+    let beside = |one: &ConfiguredPanel| server.is_some() && one.whmcs_server == server;
+    let wanted = panels.iter().filter(|one| of.is_none_or(|of| one.id == *of || beside(one)));
     let mut states: HashMap<BackendId, BackendState> =
         store.backends().await?.into_iter().map(|state| (state.backend.clone(), state)).collect();
-    let mut sides = Vec::new();
-    for watched in wanted {
-        let state = states.remove(&watched.backend);
+    let lists = store.service_lists().await?;
+    let mut sides = Sides { lists, ..Sides::default() };
+    for panel in wanted {
+        let state = states.remove(&panel.id);
         let standing = match &state {
             Some(state) => Some(store.standing(state).await?),
             None => None,
         };
-        let list = match watched.server {
-            Some(server) => store.services(server).await?,
-            None => None,
-        };
-        let pinned = match &list {
-            Some(_) => store.pinned_services(&watched.backend).await?,
-            None => HashMap::new(),
-        };
-        sides.push(Side { watched: watched.clone(), state, standing, list, pinned });
+        let list = panel.whmcs_server.and_then(|server| sides.lists.get(&server).cloned());
+        sides.panels.push(Side { panel: Arc::clone(panel), state, standing, list });
     }
-    sides.sort_by(|one, other| one.watched.backend.cmp(&other.watched.backend));
+    sides.panels.sort_by(|one, other| one.panel.id.cmp(&other.panel.id));
     Ok(sides)
+}
+
+impl Sides {
+    /// The same with what WHMCS was told of the month before and of the running one.
+    pub async fn with_told(mut self, store: &Store, moment: &Moment) -> Result<Sides, StoreError> {
+        for month in [moment.month.before(), moment.month] {
+            self.told.push((month, Arc::new(store.read_closed(month).await?)));
+        }
+        Ok(self)
+    }
+
+    /// A service, whichever server sells or sold it, and that server.
+    pub fn service(&self, id: i64) -> Option<(i64, &Service)> {
+        self.lists.iter().find_map(|(server, list)| {
+            let service = list.services.by_id(id).or_else(|| list.former.get(&id))?;
+            Some((*server, service))
+        })
+    }
+
+    /// Whoever WHMCS asks for as long as there is anything to tell: its living services, those they stand for,
+    /// and the names on servers whose services it has not told.
+    pub fn asked(&self) -> HashSet<Owner> {
+        let services = self.lists.values().flat_map(|list| list.services.iter());
+        let living = services.filter(|service| service.is_live());
+        let ids = living.flat_map(|service| [Some(service.id), service.companion_of()]);
+        let mut asked: HashSet<Owner> = ids.flatten().map(Owner::Service).collect();
+        let names = self.panels.iter().flat_map(Side::accounts).map(|(_, account)| &account.owner);
+        asked.extend(names.filter(|owner| matches!(owner, Owner::Name { .. })).cloned());
+        asked
+    }
 }
 
 /// The backends that answer for a WHMCS server, server by server.
 pub fn by_server(sides: &[Side]) -> BTreeMap<i64, Vec<&Side>> {
     let mut servers: BTreeMap<i64, Vec<&Side>> = BTreeMap::new();
     for side in sides {
-        if let Some(server) = side.watched.server {
+        if let Some(server) = side.panel.whmcs_server {
             servers.entry(server).or_default().push(side);
         }
     }
@@ -92,15 +103,13 @@ pub fn by_server(sides: &[Side]) -> BTreeMap<i64, Vec<&Side>> {
 impl Side {
     /// Its name.
     pub fn name(&self) -> &str {
-        self.watched.backend.as_str()
+        self.panel.id.as_str()
     }
 
     /// Every account ever seen that the config wants, by name.
     pub fn accounts(&self) -> impl Iterator<Item = (&AccountName, &AccountStanding)> {
         let accounts = self.standing.iter().flat_map(|standing| &standing.accounts);
-        accounts
-            .map(|(name, account)| (name, account.as_ref()))
-            .filter(|(name, _)| (self.watched.wants)(name))
+        accounts.map(|(name, account)| (name, account.as_ref())).filter(|(name, _)| self.panel.wants(name))
     }
 
     /// The accounts that are on the panel, as it was last seen.
@@ -108,17 +117,16 @@ impl Side {
         self.accounts().filter(|(_, account)| account.gone_at.is_none())
     }
 
-    /// The service an account belongs to by what WHMCS sells now; of one that is gone also by what it was
-    /// mapped to when it was last there.
-    pub fn find(&self, name: &AccountName, account: &AccountStanding) -> Option<(Mapping, Option<&Service>)> {
-        let before = || account.service().filter(|_| account.gone_at.is_some()).map(|service| service.id);
-        let by_id = self.pinned.get(name).copied().or_else(before);
-        Some(self.list.as_ref()?.services.find(name, by_id))
+    /// The service that pays for an account, also one that is sold no more.
+    pub fn service(&self, account: &AccountStanding) -> Option<&Service> {
+        let list = self.list.as_ref()?;
+        let id = account.owner.service()?;
+        list.services.by_id(id).or_else(|| list.former.get(&id))
     }
 
     /// Why nothing can be said of its accounts' services.
     pub fn untold(&self) -> Option<String> {
-        match (self.watched.server, &self.list, &self.standing) {
+        match (self.panel.whmcs_server, &self.list, &self.standing) {
             (None, ..) => Some("the config gives no whmcs_server for it".into()),
             (Some(server), None, _) => {
                 Some(format!("WHMCS has not told the services of its server {server} yet"))

@@ -7,13 +7,13 @@ mod deliver;
 mod lanes;
 mod switch;
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use crate::backends::Backend;
+use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{AccountKey, BackendId, Seconds, Timestamp};
 use crate::notify::{Channels, Firing};
@@ -37,21 +37,10 @@ const LONGEST_PAUSE: u64 = 3600;
 /// After so long nothing is tried any more.
 const GIVE_UP_AFTER: Seconds = Seconds::hours(3 * 24);
 
-/// One configured panel, as far as switches and letters need it.
-#[derive(Clone)]
-pub struct Panel {
-    /// The panel.
-    pub backend: Arc<dyn Backend>,
-    /// Its kind.
-    pub kind: &'static str,
-    /// The WHMCS server it answers for.
-    pub server: Option<i64>,
-}
-
 /// Everything an entry can be delivered by.
 #[derive(Clone, Default)]
 struct Desk {
-    panels: HashMap<BackendId, Panel>,
+    panels: HashMap<BackendId, Arc<ConfiguredPanel>>,
     channels: Channels,
 }
 
@@ -68,7 +57,6 @@ struct Inner {
     desk: RwLock<Arc<Desk>>,
     lanes: Lanes,
     wake: Notify,
-    acted: Mutex<HashSet<BackendId>>,
 }
 
 impl Dispatcher {
@@ -81,13 +69,13 @@ impl Dispatcher {
             desk: RwLock::default(),
             lanes: Lanes::default(),
             wake: Notify::new(),
-            acted: Mutex::default(),
         };
         Dispatcher { inner: Arc::new(inner) }
     }
 
     /// Takes in new panels and channels; what is under way goes on with the old ones.
-    pub fn configure(&self, panels: HashMap<BackendId, Panel>, channels: Channels) {
+    pub fn configure(&self, panels: &[Arc<ConfiguredPanel>], channels: Channels) {
+        let panels = panels.iter().map(|panel| (panel.id.clone(), Arc::clone(panel))).collect();
         let desk = Arc::new(Desk { panels, channels });
         *self.inner.desk.write().unwrap_or_else(PoisonError::into_inner) = desk;
     }
@@ -95,11 +83,6 @@ impl Dispatcher {
     /// Says that something was put into the outbox.
     pub fn wake(&self) {
         self.inner.wake.notify_one();
-    }
-
-    /// The backends of which switches have ended since this was last asked.
-    pub fn take_acted(&self) -> HashSet<BackendId> {
-        std::mem::take(&mut self.inner.acted.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Delivers until the future is dropped. What is under way then is tried again by whoever comes next.
@@ -254,7 +237,7 @@ impl Dispatcher {
                 let panel = desk.panels.get(&firing.letter.account.backend)?;
                 Some(Firing {
                     letter: &firing.letter,
-                    kind: panel.kind,
+                    kind: panel.kind.name,
                     product: firing.letter.address.product.as_deref(),
                 })
             })

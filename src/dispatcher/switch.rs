@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Desk, Dispatcher, Panel};
-use crate::backends::{Applied, BackendError, Memory};
+use super::{Desk, Dispatcher};
+use crate::backends::{Applied, BackendError, ConfiguredPanel, Memory};
 use crate::domain::Policy;
 use crate::store::{Concluded, Entry, StoreError, SwitchEnd};
 
@@ -55,7 +55,7 @@ impl Dispatcher {
     }
 
     /// What was there before is stored before the first change, and read back after it.
-    async fn apply(&self, panel: &Panel, entry: &Entry, to: Policy) -> Result<SwitchEnd, Stopped> {
+    async fn apply(&self, panel: &ConfiguredPanel, entry: &Entry, to: Policy) -> Result<SwitchEnd, Stopped> {
         let (store, account) = (&self.inner.store, &entry.account);
         let memory = match (store.memory(account).await?, to) {
             (Some(memory), _) => memory,
@@ -79,7 +79,6 @@ impl Dispatcher {
             return Ok(false);
         }
         let (backend, account) = (&entry.account.backend, &entry.account.name);
-        self.acted(backend);
         match &end {
             SwitchEnd::Took(answer) => {
                 self.inner.telemetry.delivery("policy", "delivered");
@@ -97,12 +96,6 @@ impl Dispatcher {
 
     pub(super) async fn give_up_switch(&self, entry: &Entry, why: &str) -> Result<bool, StoreError> {
         let concluded = self.inner.store.conclude(entry, &SwitchEnd::GaveUp(why.into()), self.now()).await?;
-        self.acted(&entry.account.backend);
         Ok(concluded == Concluded::Yes)
-    }
-
-    fn acted(&self, backend: &crate::domain::BackendId) {
-        let mut acted = self.inner.acted.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        acted.insert(backend.clone());
     }
 }

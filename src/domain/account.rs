@@ -74,7 +74,8 @@ name!(
     AccountName, "account", false
 );
 name!(
-    /// Which of an account's counters: a VM, a network card, a node and bucket. Empty when it has one.
+    /// Which counter: a VM, a network card, a node and bucket. A name is the counter's own on its whole backend,
+    /// whichever account shows it; empty where an account has one counter, which is that account's.
     Source, "source", true
 );
 

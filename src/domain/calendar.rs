@@ -12,6 +12,9 @@ use super::time::{InvalidTime, Minutes, Span, Timestamp};
 pub struct UsageDay(NaiveDate);
 
 impl UsageDay {
+    /// 1970-01-01: before any day that was ever measured.
+    pub const FIRST: UsageDay = UsageDay(NaiveDate::from_yo_opt(1970, 1).expect("a date"));
+
     /// The day with this date.
     pub fn new(date: NaiveDate) -> UsageDay {
         UsageDay(date)

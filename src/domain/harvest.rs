@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{AccountName, Bytes, Meter, Policy, Reading, Span, Timestamp};
+use super::{AccountName, Bytes, Identity, Limit, Meter, Policy, Reading, Span, Timestamp};
 
 /// Why something could not be read or done: a closed set, so that it can be a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,9 +63,14 @@ pub struct Unread {
     pub detail: String,
 }
 
-/// What a panel tells about an account besides its usage. `None` is "the panel did not say".
+/// What a panel tells about an account besides its usage. `None`, and of limits `Unknown`, is "the panel did
+/// not say".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
+    /// What makes the account itself, whatever its name: see [`Identity`].
+    pub identity: Identity,
+    /// When the account was made, as the panel tells: a count it came with at first sight is not older.
+    pub created: Option<Timestamp>,
     /// Whether the account is switched off.
     pub suspended: Option<bool>,
     /// Which of our two policies the panel shows; `None` also for one that is neither.
@@ -74,8 +79,21 @@ pub struct Facts {
     pub package: Option<String>,
     /// The account's main domain.
     pub domain: Option<String>,
-    /// Bytes it may store, as the panel has it; zero is the panel's word for unlimited.
-    pub storage_limit: Option<Bytes>,
+    /// Bytes it may store, as the panel has it.
+    pub storage_limit: Limit,
+    /// Bytes it may move in a month, as the panel has it: of the traffic the panel counts, whatever its
+    /// direction.
+    pub traffic_limit: Limit,
+}
+
+impl Facts {
+    /// What the panel itself allows of a meter.
+    pub fn limit(&self, meter: Meter) -> Limit {
+        match meter {
+            Meter::StorageUsed => self.storage_limit,
+            Meter::TrafficIn | Meter::TrafficOut | Meter::TrafficTotal => self.traffic_limit,
+        }
+    }
 }
 
 /// Everything one poll learned about one account.
@@ -129,6 +147,7 @@ pub struct Harvest {
     warnings: Vec<String>,
     server_total: Option<ServerTotal>,
     complete: bool,
+    every_source: bool,
 }
 
 impl Harvest {
@@ -187,6 +206,17 @@ impl Harvest {
     /// Whether every account was listed.
     pub fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Says that every counter the panel has was listed, with the accounts: one that is absent is in no account.
+    /// Where counters are of servers that may be down (nodes of a cluster) that is not so.
+    pub fn listed_every_source(&mut self) {
+        self.every_source = true;
+    }
+
+    /// Whether every account and every counter was listed.
+    pub fn has_every_source(&self) -> bool {
+        self.complete && self.every_source
     }
 
     /// The accounts by name.

@@ -26,7 +26,8 @@ pub use self::render::direction;
 use self::snapshot::Page;
 use crate::domain::{BackendId, BillingZone, Seconds, Timestamp};
 use crate::settings::Period;
-use crate::store::{BackendState, Standing};
+use crate::standing::Standing;
+use crate::store::BackendState;
 use crate::telemetry::Telemetry;
 
 /// What the config says about the page.

@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 
 use super::format::{Format, Kind, escape};
-use crate::domain::{AccountName, BackendId, BillingZone, Bytes, Meter, Month, Policy, Seconds, Timestamp};
-use crate::store::{AccountStanding, SeriesStanding};
+use crate::domain::{AccountName, BackendId, Bytes, Limit, Meter, Policy, Seconds, Timestamp};
+use crate::standing::{AccountStanding, Moment, SeriesStanding};
 
 /// How many families describe accounts.
 pub(super) const FAMILIES: usize = 9;
@@ -68,32 +68,6 @@ pub(super) fn head(out: &mut Vec<u8>, family: usize, format: Format) {
     format.head(out, name, kind, help);
 }
 
-/// The time a page is true at, and what it calls too old.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Moment {
-    /// The time of the page.
-    pub now: Timestamp,
-    /// How old a measurement may be and still be shown.
-    pub max_age: Seconds,
-    /// The billing month that runs.
-    pub month: Month,
-    /// The first instant of the next one.
-    pub month_end: Timestamp,
-}
-
-impl Moment {
-    /// The moment `now` in a billing zone.
-    pub fn new(now: Timestamp, max_age: Seconds, zone: BillingZone) -> Moment {
-        let month = zone.day_of(now).month();
-        Moment { now, max_age, month, month_end: zone.start_of(month.next().first()) }
-    }
-
-    /// The first instant at which something measured at `at` is too old.
-    fn expiry(&self, at: Timestamp) -> Timestamp {
-        at.plus(self.max_age).plus(Seconds::new(1))
-    }
-}
-
 /// The first instant there is.
 pub(super) fn epoch() -> Timestamp {
     Timestamp::new(0).unwrap_or_else(|_| unreachable!("1970 is in range"))
@@ -136,22 +110,29 @@ pub(super) fn account(
     let mut pen = Pen { lines, words, name: escape(name.as_str()) };
     let mut due = never();
     for series in &standing.series {
-        let expiry = moment.expiry(series.at);
-        if moment.now < expiry {
-            due = due.min(expiry);
-            pen.series(series, standing.limit(series.meter), moment.month);
+        due = due.min(changes(series.at, moment));
+        if moment.is_fresh(series.at) {
+            pen.series(series, standing.limit(series.meter), moment);
         }
     }
     // The panel's other statements carry no time of their own. They came with the readings, so they
     // are believed as long as the newest reading is.
     let told = standing.series.iter().map(|series| series.at).fold(standing.first_seen, Timestamp::max);
-    let expiry = moment.expiry(told);
-    if moment.now < expiry {
-        due = due.min(expiry);
+    due = due.min(changes(told, moment));
+    if moment.is_fresh(told) {
         pen.facts(standing);
     }
     pen.description(standing);
     due
+}
+
+/// When something measured at `at` begins to be of now, or ends.
+fn changes(at: Timestamp, moment: &Moment) -> Timestamp {
+    match (moment.is_fresh(at), at > moment.now) {
+        (true, _) => moment.expiry(at),
+        (false, true) => at.minus(Moment::CLOCKS_DIFFER),
+        (false, false) => never(),
+    }
 }
 
 /// Traffic whose direction a panel does not tell is `both`: a label value `total` beside `in` and
@@ -183,29 +164,29 @@ struct Pen<'a, 'w> {
 }
 
 impl Pen<'_, '_> {
-    fn series(&mut self, series: &SeriesStanding, limit: Option<Bytes>, month: Month) {
+    fn series(&mut self, series: &SeriesStanding, limit: Limit, moment: &Moment) {
         if let Some(direction) = direction_end(series.meter) {
             self.number(TRAFFIC, direction, series.shown.get());
-            if let Some(so_far) = series.month.filter(|so_far| so_far.month == month) {
+            if let Ok(so_far) = series.running(moment) {
                 self.number(TRAFFIC_MONTH, direction, so_far.amount.get());
-                if let Some(limit) = limit.filter(|limit| *limit > Bytes::ZERO) {
+                if let Some(limit) = limit.up_to() {
                     self.ratio(series.meter, so_far.amount, limit);
                 }
             }
-            if let Some(limit) = limit {
+            if let Some(limit) = limit.to_door() {
                 self.number(TRAFFIC_LIMIT, direction, limit.get());
             }
         } else if let Some(level) = series.level {
             self.number(STORAGE_USED, "\"} ", level.get());
-            // A limit of zero means there is none: nothing is a part of it.
-            if let Some(limit) = limit.filter(|limit| *limit > Bytes::ZERO) {
+            // Where there is no limit nothing is a part of it.
+            if let Some(limit) = limit.up_to() {
                 self.ratio(series.meter, level, limit);
             }
         }
     }
 
     fn facts(&mut self, standing: &AccountStanding) {
-        if let Some(limit) = standing.limit(Meter::StorageUsed) {
+        if let Some(limit) = standing.limit(Meter::StorageUsed).to_door() {
             self.number(STORAGE_LIMIT, "\"} ", limit.get());
         }
         if let Some(policy) = standing.policy {

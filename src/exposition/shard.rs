@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::chunk::Chunk;
 use super::index::Index;
-use super::render::{self, FAMILIES, Lines, Moment, Words};
+use super::render::{self, FAMILIES, Lines, Words};
 use crate::domain::{AccountName, BackendId, Timestamp};
-use crate::store::{AccountStanding, Stamp, Standing};
+use crate::standing::{AccountStanding, Moment, Stamp, Standing};
 
 /// Accounts per group. Larger ones pack better and make fewer pieces to send; smaller ones mean less
 /// to pack anew when a few accounts changed. A chunk is about 45 kB, its gzip member about 7 kB.

@@ -20,10 +20,11 @@ use std::sync::Arc;
 
 use super::chunk::Chunk;
 use super::format::Format;
-use super::render::{self, FAMILIES, Moment};
+use super::render::{self, FAMILIES};
 use super::shard::Shard;
 use crate::domain::{BackendId, BillingZone, Month, Seconds, Timestamp};
-use crate::store::{BackendState, Standing};
+use crate::standing::{Moment, Standing};
+use crate::store::BackendState;
 
 /// A clock that steps back less than this is taken to stand still: two rooms ask it a moment apart.
 const STEP_BACK: Seconds = Seconds::new(60);
@@ -77,7 +78,7 @@ impl Page {
     /// Renders what `now`, and what the store committed, changes.
     pub fn update(&mut self, standing: Option<&Standing>, now: Timestamp) {
         let back = self.stepped_back(now);
-        let moment = Moment::new(if back { now } else { now.max(self.now) }, self.max_age, self.zone);
+        let moment = Moment::new(if back { now } else { now.max(self.now) }, self.zone, self.max_age);
         let anew = back || self.month != Some(moment.month);
         for (backend, shard) in &mut self.shards {
             let standing = standing.filter(|standing| standing.backend == *backend);

@@ -1,31 +1,34 @@
-//! Draws up what is due: every account and meter that has a price, with an amount or the reason for none.
+//! Draws up what is due: every service and meter that has a price, with an amount or the reason for none; and
+//! what is nobody's, account by account.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::prices::Price;
-use super::{Billed, Terms, Whose};
+use super::Terms;
+use super::pieces::{Contested, Desk, Piece, Sold};
 use crate::domain::{
-    AccountKey, AccountName, BillingPeriod, Bytes, Mapping, Meter, Service, Services, Span, Timestamp,
-    UsageDay,
+    AccountKey, BillingPeriod, ByteMinutes, Bytes, Meter, Minutes, Nature, Owner, Timestamp,
 };
-use crate::pricing::{Charge, NoLine, Priced, Quantity, Sold, Used};
-use crate::quota::Allowed;
-use crate::store::{
-    AccountStanding, BackendState, By, CannotSum, ServiceList, Standing, Store, StoreError, Usage, UsageQuery,
-};
+use crate::pricing::{Charge, Included, NoLine, Of, Priced, Quantity, TooLarge, Used};
+use crate::rules::Price;
+use crate::store::{CannotSum, Store};
 
-/// One meter of one account under one price.
+/// One meter of one service under one price: what all its accounts used together, on whatever backend. Of what
+/// is no service's, one meter of one account.
 #[derive(Clone, Debug)]
 pub struct Draft {
-    /// Whose usage.
+    /// Whose usage: of several accounts the one that the service had last.
     pub account: AccountKey,
+    /// All accounts that it is the sum of, in order.
+    pub accounts: Vec<AccountKey>,
     /// What was measured.
     pub meter: Meter,
     /// The rule.
     pub price: Arc<Price>,
+    /// The service, `tblhosting.id`; `None` where it is nobody's.
+    pub service: Option<i64>,
     /// Who pays, where that is known.
-    pub owner: Option<Owner>,
+    pub payer: Option<Payer>,
     /// What was used, where that is known.
     pub used: Option<Quantity>,
     /// What is due.
@@ -34,7 +37,7 @@ pub struct Draft {
 
 /// Who pays.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct Payer {
     /// `tblhosting.id`.
     pub service: i64,
     /// `tblclients.id`.
@@ -57,13 +60,13 @@ pub enum Verdict {
 /// Everything that was looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Drawn {
-    /// By backend, account and meter.
+    /// By backend, account, meter and service.
     pub drafts: Vec<Draft>,
     /// What could not be looked at.
     pub notes: Vec<String>,
 }
 
-/// Draws up a period. All backends are looked at together, because two may belong to one service.
+/// Draws up a period. All backends are looked at together, because a service has accounts on several.
 pub async fn draw(
     store: &Store,
     terms: &Terms,
@@ -72,137 +75,154 @@ pub async fn draw(
 ) -> Result<Drawn, CannotSum> {
     let mut drawn = Drawn::default();
     let states = store.backends().await?;
-    for billed in &terms.backends {
-        let Some(state) = states.iter().find(|state| state.backend == billed.id) else {
-            drawn.notes.push(format!("{} was never polled: nothing is known of it", billed.id));
-            continue;
-        };
-        let desk = Desk::open(store, terms, billed, state, period, now).await?;
-        desk.draw(&mut drawn.drafts);
+    for panel in &terms.panels {
+        if !states.iter().any(|state| state.backend == panel.id) {
+            drawn.notes.push(format!("{} was never polled: nothing is known of it", panel.id));
+        }
     }
-    withhold_shared(&mut drawn.drafts);
+    let sold = Sold::of(store).await?;
+    let (mut pieces, mut contested) = (Vec::new(), Contested::new());
+    for state in &states {
+        let desk = Desk::open(store, terms, &sold, state, period, now).await?;
+        desk.pieces(&mut pieces);
+        desk.contested(&mut contested);
+    }
+    drawn.drafts = drafts(pieces, &sold, &contested, terms.zone.minutes_of(period));
     Ok(drawn)
 }
 
-/// All that is known of one backend's period.
-struct Desk<'a> {
-    terms: &'a Terms,
-    billed: &'a Billed,
-    period: BillingPeriod,
-    start: Timestamp,
-    end: Timestamp,
-    standing: Arc<Standing>,
-    list: Option<Arc<ServiceList>>,
-    pinned: HashMap<AccountName, i64>,
-    used: HashMap<(AccountName, Meter), Usage>,
-    /// Flows whose share of the period is a guess: an unseen time lies across its beginning or end.
-    guessed: HashSet<(AccountName, Meter)>,
-    /// Why the period is not closed yet.
-    open: Option<String>,
+/// The drafts that pieces make; `minutes` are those of the whole period.
+pub(super) fn drafts(pieces: Vec<Piece>, sold: &Sold, contested: &Contested, minutes: Minutes) -> Vec<Draft> {
+    let sums = together(pieces).into_iter().filter_map(|pieces| Sum::of(pieces, minutes));
+    let mut drafts: Vec<Draft> = sums.map(|sum| sum.draft(sold, contested)).collect();
+    withhold_several_prices(&mut drafts);
+    drafts.sort_by_cached_key(|draft| (draft.account.clone(), draft.meter, draft.service));
+    drafts
 }
 
-impl<'a> Desk<'a> {
-    async fn open(
-        store: &Store,
-        terms: &'a Terms,
-        billed: &'a Billed,
-        state: &BackendState,
-        period: BillingPeriod,
-        now: Timestamp,
-    ) -> Result<Desk<'a>, CannotSum> {
-        let query = UsageQuery { backend: Some(billed.id.clone()), ..UsageQuery::default() };
-        let totals = store.totals(&query, period, By::Period, terms.zone).await?;
-        let used = totals.into_iter().map(|total| ((total.account.name, total.meter), total.usage)).collect();
-        let list = match billed.server {
-            Some(server) => store.services(server).await?,
-            None => None,
-        };
-        let end = terms.zone.start_of(period.next());
-        let mut guessed = guessed_at(store, &query, period.first()).await?;
-        guessed.extend(guessed_at(store, &query, period.next()).await?);
-        Ok(Desk {
-            terms,
-            billed,
-            period,
-            start: terms.zone.start_of(period.first()),
-            end,
-            standing: store.standing(state).await?,
-            list,
-            pinned: store.pinned_services(&billed.id).await?,
-            used,
-            guessed,
-            open: open(billed, state, end, now),
-        })
+/// The pieces of each line: of a service all that fall under one rule, of what is no service's each by itself.
+fn together(pieces: Vec<Piece>) -> Vec<Vec<Piece>> {
+    let mut lines: BTreeMap<_, Vec<Piece>> = BTreeMap::new();
+    for piece in pieces {
+        let alone = piece.owner.service().is_none().then(|| piece.account.clone());
+        let key = (piece.owner.clone(), piece.price.rule.meter, piece.price.hash.clone(), alone);
+        lines.entry(key).or_default().push(piece);
+    }
+    let mut lines: Vec<Vec<Piece>> = lines.into_values().collect();
+    lines.iter_mut().for_each(|pieces| pieces.sort_by(|one, other| one.account.cmp(&other.account)));
+    lines
+}
+
+/// What one line is the sum of; never of nothing.
+struct Sum {
+    pieces: Vec<Piece>,
+    owner: Owner,
+    price: Arc<Price>,
+    /// Up to when the owner had any of it.
+    until: Timestamp,
+    /// The minutes of the whole period.
+    minutes: Minutes,
+}
+
+impl Sum {
+    fn of(pieces: Vec<Piece>, minutes: Minutes) -> Option<Sum> {
+        let until = pieces.iter().map(|piece| piece.until).max()?;
+        let first = pieces.first()?;
+        let (owner, price) = (first.owner.clone(), Arc::clone(&first.price));
+        Some(Sum { pieces, owner, price, until, minutes })
     }
 
-    fn draw(&self, drafts: &mut Vec<Draft>) {
-        for (name, account) in &self.standing.accounts {
-            let was_there =
-                account.first_seen < self.end && account.gone_at.is_none_or(|gone| gone > self.start);
-            if !was_there {
-                continue;
-            }
-            let meters = Meter::ALL.into_iter().filter(|meter| self.billed.meters.contains(meter));
-            drafts.extend(meters.filter_map(|meter| self.draft(name, account, meter)));
+    fn draft(self, sold: &Sold, contested: &Contested) -> Draft {
+        let rule = &self.price.rule;
+        let service = self.owner.service();
+        let payer = service.and_then(|id| sold.service(id)).map(|service| Payer {
+            service: service.id,
+            client: service.client,
+            product: service.product.clone(),
+        });
+        let used = self.used();
+        let quantity = match &used {
+            Ok(Some(used)) => crate::pricing::quantity(rule, used).ok(),
+            _ => None,
+        };
+        let accounts: Vec<AccountKey> = self.pieces.iter().map(|piece| piece.account.clone()).collect();
+        let account =
+            self.last().next().map_or_else(|| self.pieces[0].account.clone(), |last| last.account.clone());
+        Draft {
+            account,
+            accounts,
+            meter: rule.meter,
+            service,
+            used: quantity,
+            verdict: self.verdict(used, payer.is_some(), contested),
+            payer,
+            price: self.price,
         }
     }
 
-    fn draft(&self, name: &AccountName, account: &AccountStanding, meter: Meter) -> Option<Draft> {
-        let found = self.list.as_ref().map(|list| find(&list.services, name, &self.pinned));
-        let service = found.and_then(|(_, service)| service);
-        let known = account.service().and_then(|service| service.product.as_deref());
-        let product = service.map_or(known, |service| service.product.as_deref());
-        let package = account.package.as_deref();
-        let backend = &self.billed.id;
-        let price = self.terms.prices.of(backend, name.as_str(), package, product, meter)?;
-        let used = self.used(name, account, meter);
-        let sold = (self.terms.limit)(&Whose { backend, name, standing: account, service, meter });
-        Some(Draft {
-            account: AccountKey { backend: backend.clone(), name: name.clone() },
-            meter,
-            price: Arc::clone(price),
-            owner: service.map(|service| Owner {
-                service: service.id,
-                client: service.client,
-                product: service.product.clone(),
-            }),
-            used: used.and_then(|used| crate::pricing::quantity(&price.rule, &used).ok()),
-            verdict: self.verdict(price, used, sold, account, found),
-        })
+    /// The accounts that the owner had last: those at the end of the period, if it had any by then.
+    fn last(&self) -> impl Iterator<Item = &Piece> {
+        self.pieces.iter().filter(|piece| piece.until == self.until)
+    }
+
+    /// What was used, and whether all of it is known; `None` where nothing was read.
+    fn used(&self) -> Result<Option<Used>, TooLarge> {
+        let rule = &self.price.rule;
+        // A level that stood when an account was left stands there no more.
+        let is_counted = |piece: &&Piece| rule.meter.nature() == Nature::Flow || piece.until == self.until;
+        let counted = || self.pieces.iter().filter(is_counted).filter_map(|piece| piece.usage.as_ref());
+        let all = || self.pieces.iter().filter_map(|piece| piece.usage.as_ref());
+        let is_read = if rule.of == Of::Last { counted().next().is_some() } else { all().next().is_some() };
+        if !is_read {
+            return Ok(None);
+        }
+        let sum = |sum: Bytes, usage: &crate::store::Usage| sum.checked_add(usage.amount).ok_or(TooLarge);
+        Ok(Some(Used {
+            amount: counted().try_fold(Bytes::ZERO, sum)?,
+            held: all().fold(ByteMinutes::ZERO, |sum, usage| sum + usage.held),
+            minutes: self.minutes,
+            is_complete: self.pieces.iter().all(|piece| piece.is_complete),
+        }))
     }
 
     fn verdict(
         &self,
-        price: &Price,
-        used: Option<Used>,
-        sold: Option<Allowed>,
-        account: &AccountStanding,
-        found: Option<(Mapping, Option<&Service>)>,
+        used: Result<Option<Used>, TooLarge>,
+        is_client_known: bool,
+        contested: &Contested,
     ) -> Verdict {
-        if let Some(why) = &self.open {
-            return Verdict::Withheld(why.clone());
+        let withheld = |why: &str| Verdict::Withheld(why.to_string());
+        if let Some(why) = self.pieces.iter().find_map(|piece| piece.open.as_deref()) {
+            return withheld(why);
         }
-        let Some(used) = used else {
-            return Verdict::Withheld(
-                "nothing was read of it in this period, which is not nothing used".into(),
-            );
-        };
-        let held_back = account.meter(price.rule.meter).and_then(|series| series.held_back);
-        if let Some(since) = held_back.filter(|_| !used.is_complete) {
+        if let Some((service, rivals)) = self.owner.service().and_then(|id| Some((id, contested.get(&id)?))) {
+            let rivals: Vec<&str> = rivals.iter().map(String::as_str).collect();
             return Verdict::Withheld(format!(
-                "readings since {since} jump further than can be and are held back: `whmeter adjust … --accept` \
-                 takes them in, if they are true"
+                "ambiguous: whose {} is is not clear, and service {service} waits for it; say which by \
+                 `whmeter map set`",
+                rivals.join(", ")
             ));
         }
-        let sold = match sold {
-            Some(Allowed::UpTo(limit)) => Sold::UpTo(limit),
-            Some(Allowed::Unlimited) => Sold::Unlimited,
-            None => Sold::Unknown,
+        let used = match used {
+            Ok(Some(used)) => used,
+            Ok(None) => return withheld("nothing was read of it in this period, which is not nothing used"),
+            Err(error) => return Verdict::Withheld(error.to_string()),
         };
-        let judged = match crate::pricing::price(&price.rule, &used, sold) {
+        if let Some(why) = self.held_back().filter(|_| !used.is_complete) {
+            return Verdict::Withheld(why);
+        }
+        let limit = self.last().next().map(|piece| piece.limit).unwrap_or_default();
+        let is_disputed = self.last().any(|piece| piece.limit != limit);
+        if is_disputed && self.price.rule.included == Included::Limit {
+            return withheld(
+                "its accounts have different limits, and what is included is included once: tell the service's \
+                 own in WHMCS, or give them one by a [[limit]]",
+            );
+        }
+        let judged = match crate::pricing::price(&self.price.rule, &used, limit) {
             Ok(judged) => judged,
             Err(error) => {
-                return Verdict::Withheld(format!("{error}; check price and per of {}", price.name));
+                return Verdict::Withheld(format!("{error}; check price and per of {}", self.price.name));
             }
         };
         if let Priced::None(why) = judged
@@ -210,7 +230,7 @@ impl<'a> Desk<'a> {
         {
             return Verdict::Nothing(why);
         }
-        if let Some(why) = self.nobody(account, found) {
+        if let Some(why) = self.nobody(is_client_known) {
             return Verdict::Withheld(why);
         }
         match judged {
@@ -219,111 +239,47 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// That readings are held back, and what takes them in.
+    fn held_back(&self) -> Option<String> {
+        let (piece, since) = self.pieces.iter().find_map(|piece| Some((piece, piece.held_back?)))?;
+        let of = match self.pieces.len() {
+            1 => String::new(),
+            _ => format!(" of {}/{}", piece.account.backend, piece.account.name),
+        };
+        Some(format!(
+            "readings{of} since {since} jump further than can be and are held back: `whmeter adjust … --accept` \
+             takes them in, if they are true"
+        ))
+    }
+
     /// Why nobody can be billed.
-    fn nobody(
-        &self,
-        account: &AccountStanding,
-        found: Option<(Mapping, Option<&Service>)>,
-    ) -> Option<String> {
-        let text = match found {
-            None => match self.billed.server {
-                Some(server) => {
-                    format!("WHMCS has not told the services of server {server}: install its hook file")
-                }
-                None => "its backend has no whmcs_server".into(),
-            },
-            Some((Mapping::Ambiguous, _)) => {
-                "ambiguous: several services have its name; say which by `whmeter map set`".into()
+    fn nobody(&self, is_client_known: bool) -> Option<String> {
+        match &self.owner {
+            Owner::Service(_) if is_client_known => None,
+            owner @ Owner::Service(_) => {
+                Some(format!("WHMCS has told nothing of {owner}, so its client is not known"))
             }
-            Some((_, None)) => "unmapped: no service has its name; say which by `whmeter map set`".into(),
-            Some((Mapping::Pinned, Some(_))) => return None,
-            Some((_, Some(_))) => match account.back_at.filter(|back| *back > self.start) {
-                Some(back) => format!(
-                    "it was gone from the panel until {back}, and its name may have changed hands; say whose it \
-                     is by `whmeter map set`"
-                ),
-                None => return None,
-            },
-        };
-        Some(text)
-    }
-
-    /// What was used, and whether all of it is known: from first sight on, or from the period's beginning.
-    fn used(&self, name: &AccountName, account: &AccountStanding, meter: Meter) -> Option<Used> {
-        let key = (name.clone(), meter);
-        let usage = self.used.get(&key)?;
-        let from = account.first_seen.max(self.start);
-        let until = match account.gone_at.filter(|gone| *gone < self.end) {
-            // Deleted between two polls, it cannot be read up to its end.
-            Some(gone) => match account.meter(meter).map(|series| series.at) {
-                Some(at) if gone.since(at) <= self.terms.max_age => at.min(gone),
-                _ => gone,
-            },
-            None => self.end,
-        };
-        let expected = Span::new(from, until).map_or(crate::domain::Minutes::ZERO, Span::minutes);
-        Some(Used {
-            amount: usage.amount,
-            held: usage.held,
-            minutes: self.terms.zone.minutes_of(self.period),
-            is_complete: usage.covered >= expected && !self.guessed.contains(&key),
-        })
-    }
-}
-
-fn find<'s>(
-    services: &'s Services,
-    name: &AccountName,
-    pinned: &HashMap<AccountName, i64>,
-) -> (Mapping, Option<&'s Service>) {
-    services.find(name, pinned.get(name).copied())
-}
-
-/// Why a period is not closed for a backend.
-fn open(billed: &Billed, state: &BackendState, end: Timestamp, now: Timestamp) -> Option<String> {
-    let closes = end.plus(billed.settle);
-    if now < closes {
-        return Some(format!(
-            "the period is closed for {} at {closes}: settle_hours after its end",
-            billed.id
-        ));
-    }
-    let seen = state.succeeded_at.is_some_and(|at| at >= end);
-    (!seen).then(|| format!("{} has not been polled since the period ended at {end}", billed.id))
-}
-
-/// Flows with a guess on both sides of the midnight that `day` begins with.
-async fn guessed_at(
-    store: &Store,
-    query: &UsageQuery,
-    day: UsageDay,
-) -> Result<HashSet<(AccountName, Meter)>, StoreError> {
-    let Ok(around) = BillingPeriod::new(day.minus_days(1), day.next()) else { return Ok(HashSet::new()) };
-    let points = store.days(query, around).await?;
-    let on = |wanted: UsageDay| {
-        let guessed = points.iter().filter(move |point| point.day == wanted && point.estimated > Bytes::ZERO);
-        guessed.map(|point| (point.account.name.clone(), point.meter)).collect::<HashSet<_>>()
-    };
-    Ok(&on(day.minus_days(1)) & &on(day))
-}
-
-/// Several accounts of one service would each get what is included in it.
-fn withhold_shared(drafts: &mut [Draft]) {
-    let mut of: HashMap<(i64, Meter), Vec<String>> = HashMap::new();
-    for draft in drafts.iter() {
-        if let Some(owner) = &draft.owner {
-            let name = format!("{}/{}", draft.account.backend, draft.account.name);
-            of.entry((owner.service, draft.meter)).or_default().push(name);
+            _ => self.pieces.iter().find_map(|piece| piece.nobody.clone()),
         }
     }
-    for draft in drafts.iter_mut() {
-        let Some(owner) = &draft.owner else { continue };
-        if let Some(all) = of.get(&(owner.service, draft.meter)).filter(|all| all.len() > 1) {
-            let all = all.join(", ");
+}
+
+/// Of one service, meter and period WHMCS has one line at most. Where accounts of a service fall under several
+/// rules of which more than one may be due, none of them is that line.
+fn withhold_several_prices(drafts: &mut [Draft]) {
+    let mut of: HashMap<(i64, Meter), Vec<String>> = HashMap::new();
+    for draft in drafts.iter().filter(|draft| !matches!(draft.verdict, Verdict::Nothing(_))) {
+        if let Some(service) = draft.service {
+            of.entry((service, draft.meter)).or_default().push(draft.price.name.clone());
+        }
+    }
+    for draft in drafts.iter_mut().filter(|draft| matches!(draft.verdict, Verdict::Due(_))) {
+        let Some(service) = draft.service else { continue };
+        if let Some(names) = of.get(&(service, draft.meter)).filter(|names| names.len() > 1) {
             draft.verdict = Verdict::Withheld(format!(
-                "ambiguous: {all} all belong to service {}, and what is included is included once; say which one \
-                 by `whmeter map set`",
-                owner.service
+                "accounts of service {service} fall under several prices ({}), and of one service, meter and \
+                 period there is one line: let one [[price]] be for all of them",
+                names.join(", ")
             ));
         }
     }

@@ -51,7 +51,7 @@ impl RowState {
 pub struct Row {
     /// The backend.
     pub backend: String,
-    /// The account.
+    /// The account; of several the one that the service had last, and the reason names them all.
     pub account: String,
     /// What was measured.
     #[serde(serialize_with = "as_text")]

@@ -1,13 +1,14 @@
 //! One run: settles what is open, draws up, weighs, and creates line by line, each written down first.
 
-use super::draft::draw;
+use super::Terms;
+use super::draft::{Draft, draw};
 use super::report::{Report, RowState};
 use super::weigh::{Known, Weighed, is_open, overlapping, weigh};
-use super::{Price, Terms};
 use crate::clock::Clock;
 use crate::domain::{BackendId, BillingPeriod, Seconds};
 use crate::notify::{BillableItems, NewItem, NotAdded};
 use crate::pricing::Tag;
+use crate::rules::Price;
 use crate::store::{CannotSum, Intent, InvoiceLine, LineEnd, LineState, NewLine, Store, StoreError};
 
 /// Whoever was held up for longer between writing a line down and calling WHMCS does not call any more:
@@ -22,7 +23,7 @@ const ENDED_AFTER: Seconds = Seconds::new(300);
 pub struct Order {
     /// The days.
     pub period: BillingPeriod,
-    /// One backend only.
+    /// Services with an account on this backend only; each is billed as a whole.
     pub backend: Option<BackendId>,
     /// Whether differences to what was billed are billed.
     pub corrections: bool,
@@ -168,21 +169,24 @@ impl Invoicing {
     /// The rules of the backends that are billed.
     fn rules(&self, order: &Order) -> impl Iterator<Item = &Price> {
         let wanted = order.backend.clone();
-        let ids = self.terms.backends.iter().map(|billed| &billed.id);
-        let ids: Vec<&BackendId> =
-            ids.filter(|id| wanted.as_ref().is_none_or(|wanted| wanted == *id)).collect();
-        self.terms.prices.iter().filter(move |price| ids.iter().any(|id| price.is_for(id)))
+        self.terms
+            .prices
+            .iter()
+            .filter(move |price| wanted.as_ref().is_none_or(|wanted| price.is_for(wanted)))
     }
 
     async fn weighed(&self, order: &Order, report: &mut Report) -> Result<Vec<Weighed>, RunError> {
         let drawn = draw(&self.store, &self.terms, order.period, self.clock.now()).await?;
-        let known = Known::new(self.store.invoice_lines(order.period).await?);
+        let lines = self.store.invoice_lines(order.period).await?;
+        let known = Known::new(lines, &drawn.drafts, order.period);
         report.notes = drawn.notes;
-        let wanted = drawn
-            .drafts
-            .iter()
-            .filter(|draft| order.backend.as_ref().is_none_or(|wanted| draft.account.backend == *wanted));
-        Ok(wanted.map(|draft| weigh(draft, &known, order.period, order.corrections)).collect())
+        // A service with an account on the wanted backend is billed as a whole: a part of it would be wrong.
+        let is_wanted = |draft: &&Draft| match &order.backend {
+            Some(wanted) => draft.accounts.iter().any(|account| account.backend == *wanted),
+            None => true,
+        };
+        let wanted = drawn.drafts.iter().filter(is_wanted);
+        Ok(wanted.map(|draft| weigh(draft, &known, order.corrections)).collect())
     }
 
     /// Looks for open lines among the clients' invoices; one that is not there may still wait for its.

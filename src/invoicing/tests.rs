@@ -1,16 +1,26 @@
-//! The examples of the documentation, worked by hand there and by the program here.
+//! The examples of the documentation, worked by hand there and by the program here; and what becomes of one
+//! service's accounts on several backends.
 
-use super::{Price, PriceSettings};
-use crate::domain::{ByteMinutes, Bytes, Minutes};
-use crate::pricing::{Charge, NoLine, Priced, Sold, Used, price};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::draft::drafts;
+use super::pieces::{Contested, Piece, Sold};
+use super::{Draft, Verdict};
+use crate::domain::{
+    AccountKey, AccountName, BackendId, ByteMinutes, Bytes, Limit, Minutes, Owner, Timestamp,
+};
+use crate::pricing::{Charge, NoLine, Priced, Quantity, Used, price};
+use crate::rules::Price;
 use crate::settings::Section;
+use crate::store::Usage;
 
 fn prices(text: &str) -> Vec<Price> {
     let table: toml::Table = text.parse().expect("TOML");
     let list = table["price"].as_array().expect("a list of prices");
     let one = |value: &toml::Value| {
         let section = Section::new(value.as_table().expect("a section").clone(), std::path::Path::new("."));
-        Price::new(&section.read::<PriceSettings>().expect("settings")).expect("a price")
+        Price::read(section).expect("a price")
     };
     list.iter().map(one).collect()
 }
@@ -22,7 +32,7 @@ fn judged(rule: &Price, megabytes: u64) -> Priced {
         minutes: Minutes::new(43_200),
         is_complete: true,
     };
-    price(&rule.rule, &used, Sold::Unknown).expect("small enough")
+    price(&rule.rule, &used, Limit::Unknown).expect("small enough")
 }
 
 #[test]
@@ -54,4 +64,106 @@ fn the_sample_config_shows_a_price_that_can_be_read() {
     let lines = sample[start..].lines().take_while(|line| line.starts_with('#'));
     let text: String = lines.map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
     assert_eq!(prices(&text).len(), 1);
+}
+
+/// The minutes of a month of 30 days.
+const MONTH: Minutes = Minutes::new(43_200);
+
+fn bytes(count: u64) -> Bytes {
+    Bytes::new(count).expect("fits")
+}
+
+fn rule(name: &str, more: &str) -> Arc<Price> {
+    let text = format!(
+        "[[price]]\nname = '{name}'\nmeter = 'storage'\nper = '1 MB'\nprice = '1'\ncurrency = 'EUR'\n{more}"
+    );
+    Arc::new(prices(&text).remove(0))
+}
+
+/// What service 7731 has of an account: a level that was held for some minutes.
+fn piece(backend: &str, price: &Arc<Price>, level: u64, minutes: u64, until: i64) -> Piece {
+    let name = AccountName::new("alice").expect("a name");
+    Piece {
+        account: AccountKey { backend: BackendId::new(backend).expect("a backend"), name },
+        owner: Owner::Service(7731),
+        price: Arc::clone(price),
+        usage: Some(Usage {
+            amount: bytes(level),
+            estimated: Bytes::ZERO,
+            held: bytes(level).held_for(Minutes::new(minutes)),
+            covered: Minutes::new(minutes),
+        }),
+        is_complete: true,
+        until: Timestamp::new(until).expect("in range"),
+        held_back: None,
+        limit: Limit::UpTo(bytes(3_000_000)),
+        open: None,
+        nobody: None,
+    }
+}
+
+fn drawn(pieces: Vec<Piece>) -> Vec<Draft> {
+    drafts(pieces, &Sold::default(), &Contested::new(), MONTH)
+}
+
+fn withheld(draft: &Draft) -> &str {
+    match &draft.verdict {
+        Verdict::Withheld(why) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn an_account_that_moves_is_one_line_and_what_is_included_is_included_once() {
+    let average = rule("average", "included = '3 MB'");
+    // A third of the month 6 MB on one backend, then 1.5 MB on another: 3 MB on average, all included.
+    let moved =
+        || vec![piece("b1", &average, 6_000_000, 14_400, 10), piece("b2", &average, 1_500_000, 28_800, 30)];
+    let all = drawn(moved());
+    let [draft] = all.as_slice() else { panic!("{all:#?}") };
+    assert_eq!(draft.used, Some(Quantity::of(bytes(3_000_000))));
+    assert_eq!(draft.verdict, Verdict::Nothing(NoLine::Within { included: bytes(3_000_000) }));
+    assert_eq!((draft.account.backend.as_str(), draft.accounts.len()), ("b2", 2), "the one it had last");
+    // One part that is not known makes the whole unknown, and it may be beyond what is included.
+    let mut pieces = moved();
+    pieces[0].is_complete = false;
+    assert!(matches!(drawn(pieces)[0].verdict, Verdict::Withheld(_)));
+    // What was left behind stands there no more; two that it has at the end are both its last level.
+    let last = rule("last", "of = 'last'\nincluded = '9 MB'");
+    let used = |pieces| drawn(pieces)[0].used;
+    let left = vec![piece("b1", &last, 6_000_000, 14_400, 10), piece("b2", &last, 1_500_000, 28_800, 30)];
+    assert_eq!(used(left), Some(Quantity::of(bytes(1_500_000))));
+    let both = vec![piece("b1", &last, 6_000_000, 43_200, 30), piece("b2", &last, 1_500_000, 28_800, 30)];
+    assert_eq!(used(both), Some(Quantity::of(bytes(7_500_000))));
+}
+
+#[test]
+fn what_cannot_be_one_line_is_withheld_and_says_why() {
+    let average = rule("average", "included = '1 MB'");
+    let pieces = |one: &Arc<Price>, two: &Arc<Price>| {
+        vec![piece("b1", one, 6_000_000, 14_400, 10), piece("b2", two, 3_000_000, 28_800, 30)]
+    };
+    // WHMCS has never told of the service: nobody knows its client.
+    assert!(withheld(&drawn(pieces(&average, &average))[0]).contains("told nothing of service 7731"));
+    let contested = Contested::from([(7731, BTreeSet::from(["b3/alice".to_string()]))]);
+    let waits = drafts(pieces(&average, &average), &Sold::default(), &contested, MONTH);
+    assert!(withheld(&waits[0]).contains("ambiguous: whose b3/alice is"), "{waits:#?}");
+    // Two that it has at once may store different amounts by their panels, and nobody has said what was sold.
+    let by_limit = rule("limit", "included = 'limit'");
+    let mut both = pieces(&by_limit, &by_limit);
+    both[0].until = both[1].until;
+    assert_eq!(drawn(both.clone())[0].used, Some(Quantity::of(bytes(4_000_000))));
+    both[0].limit = Limit::UpTo(bytes(5_000_000));
+    assert!(withheld(&drawn(both)[0]).contains("different limits"));
+    // Each rule has its own accounts' part.
+    let two = drawn(pieces(&average, &by_limit));
+    let used: Vec<_> = two.iter().map(|draft| draft.used.map(Quantity::floor)).collect();
+    assert_eq!(used, [Some(2_000_000), Some(2_000_000)]);
+    // What is no service's stays apart.
+    let mut nobodys = pieces(&average, &average);
+    for piece in &mut nobodys {
+        (piece.owner, piece.nobody) = (Owner::Nobody, Some("unmapped".into()));
+    }
+    let nobodys = drawn(nobodys);
+    assert_eq!(nobodys.iter().map(withheld).collect::<Vec<_>>(), ["unmapped", "unmapped"]);
 }

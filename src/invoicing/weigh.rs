@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 
 use super::draft::{Draft, Verdict};
-use super::prices::Price;
 use super::report::{Row, RowState};
-use super::words::Facts;
 use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter};
 use crate::pricing::{Money, NoLine, Quantity, Tag, TooLarge, amount_of};
+use crate::rules::{Figures, Price};
 use crate::store::{InvoiceLine, LineState, NewLine};
 
 /// A row of the report, and the line to be created for it.
@@ -18,29 +17,44 @@ pub(super) struct Weighed {
 }
 
 /// Whom a line is for.
-struct Payer<'a> {
+struct Billed<'a> {
     account: &'a AccountKey,
     client: i64,
     product: &'a str,
 }
 
-/// Lines that were tried before and may be there, by whose they are.
+/// Lines that were tried before and may be there, by whose they are; and what is drawn up now.
 pub(super) struct Known {
     lines: Vec<InvoiceLine>,
     of_account: HashMap<(AccountKey, Meter), Vec<usize>>,
     of_service: HashMap<(i64, Meter), Vec<usize>>,
+    drawn: HashMap<(i64, Meter), Vec<DrawnUp>>,
+    period: BillingPeriod,
+}
+
+/// What is drawn up of a service under one rule.
+struct DrawnUp {
+    rule: String,
+    hash: String,
+    used: Option<Quantity>,
 }
 
 impl Known {
-    /// Puts lines in order to be found; those that were refused are not there.
-    pub fn new(mut lines: Vec<InvoiceLine>) -> Known {
+    /// Puts lines in order to be found; those that were refused are not there. `drafts` are all of the period.
+    pub fn new(mut lines: Vec<InvoiceLine>, drafts: &[Draft], period: BillingPeriod) -> Known {
         lines.retain(|one| one.state != LineState::Refused);
         let (mut of_account, mut of_service) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (index, InvoiceLine { line, .. }) in lines.iter().enumerate() {
             of_account.entry((line.account.clone(), line.tag.meter)).or_default().push(index);
             of_service.entry((line.tag.service, line.tag.meter)).or_default().push(index);
         }
-        Known { lines, of_account, of_service }
+        let mut drawn = HashMap::<_, Vec<_>>::new();
+        for draft in drafts {
+            let Some(service) = draft.service else { continue };
+            let (rule, hash) = (draft.price.name.clone(), draft.price.hash.clone());
+            drawn.entry((service, draft.meter)).or_default().push(DrawnUp { rule, hash, used: draft.used });
+        }
+        Known { lines, of_account, of_service, drawn, period }
     }
 
     fn of_account(&self, account: &AccountKey, meter: Meter) -> impl Iterator<Item = &InvoiceLine> {
@@ -52,33 +66,65 @@ impl Known {
         let found = self.of_service.get(&(service, meter));
         found.into_iter().flatten().map(|index| &self.lines[*index])
     }
+
+    fn drawn(&self, service: i64, meter: Meter) -> &[DrawnUp] {
+        self.drawn.get(&(service, meter)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether a line bills what a draft is of. Where a service has drafts under several rules it is of the one
+    /// with its rule as it means now, else as it is called, else of the first.
+    fn is_of(&self, line: &NewLine, draft: &Draft) -> bool {
+        let drawn = self.drawn(line.tag.service, line.tag.meter);
+        let found = drawn
+            .iter()
+            .find(|one| one.hash == line.hash)
+            .or_else(|| drawn.iter().find(|one| one.rule == line.rule))
+            .or_else(|| drawn.first());
+        found.is_none_or(|one| one.hash == draft.price.hash)
+    }
+
+    /// Whether what a line bills is its own service's still: none of its bytes has gone over to another.
+    fn stands(&self, line: &NewLine) -> bool {
+        let drawn = self.drawn(line.tag.service, line.tag.meter);
+        let now = drawn.iter().filter_map(|one| one.used).map(Quantity::floor).max();
+        line.tag.period == self.period && now.is_some_and(|now| now >= line.used.floor())
+    }
+
+    /// A line that bills days of a draft already: any other of its service, or one of another service that was
+    /// made out for one of its accounts and whose usage is that service's no more.
+    fn in_the_way(&self, draft: &Draft, service: i64) -> Option<&InvoiceLine> {
+        let days = |one: &&InvoiceLine| shares_days(one.line.tag.period, self.period);
+        let its = self.of_service(service, draft.meter).find(days);
+        its.or_else(|| {
+            let others = draft.accounts.iter().flat_map(|account| self.of_account(account, draft.meter));
+            others.filter(days).find(|one| one.line.tag.service != service && !self.stands(&one.line))
+        })
+    }
 }
 
 /// What has become of a draft; `known` are all lines of its days, `corrects` bills differences.
-pub(super) fn weigh(draft: &Draft, known: &Known, period: BillingPeriod, corrects: bool) -> Weighed {
-    let its = known.of_account(&draft.account, draft.meter);
+pub(super) fn weigh(draft: &Draft, known: &Known, corrects: bool) -> Weighed {
+    let period = known.period;
+    let its = draft.service.into_iter().flat_map(|service| known.of_service(service, draft.meter));
     let its: Vec<&InvoiceLine> = its.filter(|one| one.line.tag.period == period).collect();
-    let base = its.iter().find(|one| one.line.tag.correction == 0);
+    let base = its.iter().find(|one| one.line.tag.correction == 0 && known.is_of(&one.line, draft));
     match (base, &draft.verdict) {
         (Some(base), _) => changed(draft, base, &its, corrects),
         (None, Verdict::Due(charge)) => {
-            let Some(owner) = &draft.owner else {
+            let Some(payer) = &draft.payer else {
                 return Weighed {
                     row: row(draft, period, RowState::Withheld, "nobody pays".into()),
                     line: None,
                 };
             };
-            let payer = Payer {
+            let billed = Billed {
                 account: &draft.account,
-                client: owner.client,
-                product: owner.product.as_deref().unwrap_or_default(),
+                client: payer.client,
+                product: payer.product.as_deref().unwrap_or_default(),
             };
-            let tag = Tag { service: owner.service, period, meter: draft.meter, correction: 0 };
-            let line = line(&draft.price, &payer, tag, charge.used, charge.included, charge.amount);
-            let touching = known
-                .of_account(&draft.account, draft.meter)
-                .chain(known.of_service(owner.service, draft.meter));
-            match touching.into_iter().find(|one| shares_days(one.line.tag.period, period)) {
+            let tag = Tag { service: payer.service, period, meter: draft.meter, correction: 0 };
+            let line = line(&draft.price, &billed, tag, charge.used, charge.included, charge.amount);
+            match known.in_the_way(draft, payer.service) {
                 Some(other) => {
                     let why = overlapping(other);
                     Weighed { row: filled(draft, &line, RowState::Refused, why), line: None }
@@ -178,13 +224,13 @@ fn changed(draft: &Draft, base: &InvoiceLine, its: &[&InvoiceLine], corrects: bo
         return Weighed { row: made(state, reason), line: None };
     }
     // Whoever paid for the line pays for its correction.
-    let payer = Payer {
+    let billed = Billed {
         account: &draft.account,
         client: base.line.client,
-        product: draft.owner.as_ref().and_then(|owner| owner.product.as_deref()).unwrap_or_default(),
+        product: draft.payer.as_ref().and_then(|payer| payer.product.as_deref()).unwrap_or_default(),
     };
     let tag = Tag { correction: newest.line.tag.correction + 1, ..base.line.tag };
-    let line = line(&draft.price, &payer, tag, now, base.line.included, difference);
+    let line = line(&draft.price, &billed, tag, now, base.line.included, difference);
     Weighed { row: filled(draft, &line, state, reason), line: Some(line) }
 }
 
@@ -204,15 +250,15 @@ fn difference(
 
 fn line(
     price: &Price,
-    payer: &Payer<'_>,
+    billed: &Billed<'_>,
     tag: Tag,
     used: Quantity,
     included: Bytes,
     amount: Money,
 ) -> NewLine {
-    let facts = Facts {
-        product: payer.product,
-        account: payer.account.name.as_str(),
+    let figures = Figures {
+        product: billed.product,
+        account: billed.account.name.as_str(),
         meter: tag.meter,
         period: tag.period,
         used,
@@ -222,30 +268,30 @@ fn line(
         amount,
     };
     NewLine {
-        account: payer.account.clone(),
+        account: billed.account.clone(),
         tag,
-        client: payer.client,
+        client: billed.client,
         rule: price.name.clone(),
         hash: price.hash.clone(),
         used,
         included,
         amount,
         currency: price.currency.clone(),
-        description: price.words.say(&facts, &tag),
+        description: price.description.render(&figures, &tag),
     }
 }
 
 /// A row with nothing due.
 fn row(draft: &Draft, period: BillingPeriod, state: RowState, reason: String) -> Row {
-    let owner = draft.owner.as_ref();
+    let payer = draft.payer.as_ref();
     Row {
         backend: draft.account.backend.to_string(),
         account: draft.account.name.to_string(),
         meter: draft.meter,
         rule: draft.price.name.clone(),
-        service: owner.map(|owner| owner.service),
-        client: owner.map(|owner| owner.client),
-        product: owner.and_then(|owner| owner.product.clone()),
+        service: draft.service,
+        client: payer.map(|payer| payer.client),
+        product: payer.and_then(|payer| payer.product.clone()),
         from: period.first().to_string(),
         to: period.next().to_string(),
         used_bytes: draft.used.map(Quantity::floor),
@@ -256,8 +302,19 @@ fn row(draft: &Draft, period: BillingPeriod, state: RowState, reason: String) ->
         tag: None,
         billable: None,
         description: None,
-        reason,
+        reason: summed(draft, reason),
     }
+}
+
+/// A reason that names the accounts, where there are several.
+fn summed(draft: &Draft, reason: String) -> String {
+    if draft.accounts.len() < 2 {
+        return reason;
+    }
+    let names: Vec<String> =
+        draft.accounts.iter().map(|account| format!("{}/{}", account.backend, account.name)).collect();
+    let sum = format!("the sum of {}", names.join(", "));
+    if reason.is_empty() { sum } else { format!("{sum}; {reason}") }
 }
 
 /// A row of a line.

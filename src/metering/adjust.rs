@@ -2,11 +2,13 @@
 
 use litemap::LiteMap;
 
-use super::book::{Book, MonthToDate, SeriesBook};
+use super::book::Book;
 use super::change::{DayChange, SeriesChange, Settled};
 use super::note::{Note, Noted};
 use super::plausible::{Acceptance, accept};
-use crate::domain::{AccountName, ByteMinutes, Bytes, Meter, Minutes, Nature, Source, Timestamp, UsageDay};
+use crate::domain::{
+    AccountName, BillingZone, Bytes, HoldingNo, LifeNo, Meter, Nature, Source, Timestamp, UsageDay,
+};
 
 /// A correction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +38,9 @@ pub enum Correction {
 
 impl Correction {
     /// Makes it again. It was possible once; where it is not any more nothing of it is left.
-    pub fn settle(&self, book: &Book, at: Timestamp) -> Settled {
+    pub fn settle(&self, book: &Book, at: Timestamp, zone: BillingZone) -> Settled {
         let settled = match self {
-            Correction::Adjusted(adjustment) => adjust(book, adjustment, at).ok(),
+            Correction::Adjusted(adjustment) => adjust(book, adjustment, at, zone).ok(),
             Correction::Accepted(acceptance) => accept(book, acceptance, at).ok(),
         };
         settled.unwrap_or_else(|| Settled { last_look: book.last_look, ..Settled::default() })
@@ -59,52 +61,48 @@ pub enum CannotAdjust {
     OutOfRange,
 }
 
+/// The life and holding that a correction of a day is put to: whoever had the day at its end.
+pub fn adjusted_holding(
+    book: &Book,
+    account: &AccountName,
+    day: UsageDay,
+    zone: BillingZone,
+) -> Result<(LifeNo, HoldingNo), CannotAdjust> {
+    let life = book.called(account).ok_or(CannotAdjust::Unknown)?;
+    let holding = book.lives.get(&life).map(|one| one.holding_at(zone.start_of(day.next())));
+    Ok((life, holding.ok_or(CannotAdjust::Unknown)?))
+}
+
 /// What a correction made at `at` adds to days and beliefs.
-pub fn adjust(book: &Book, adjustment: &Adjustment, at: Timestamp) -> Result<Settled, CannotAdjust> {
+pub fn adjust(
+    book: &Book,
+    adjustment: &Adjustment,
+    at: Timestamp,
+    zone: BillingZone,
+) -> Result<Settled, CannotAdjust> {
     let Adjustment { account, meter, day, amount, author, reason } = adjustment;
     if meter.nature() == Nature::Level {
         return Err(CannotAdjust::Level);
     }
-    let before = book.accounts.get(account).and_then(|series| series.get(meter));
+    let (life, holding) = adjusted_holding(book, account, *day, zone)?;
+    let before = book.lives.get(&life).and_then(|life| life.series.get(meter));
     let before = before.ok_or(CannotAdjust::Unknown)?;
-    let sum = |so_far: Bytes| Bytes::from_wide(so_far.wide() + amount).map_err(|_| CannotAdjust::OutOfRange);
-    let total = sum(before.total)?;
+    let total = Bytes::from_wide(before.total.wide() + amount).map_err(|_| CannotAdjust::OutOfRange)?;
     let change = SeriesChange {
-        month: month(before, *day, sum)?,
         total,
         shown: before.shown.max(total),
-        days: LiteMap::from_iter([(*day, DayChange { added: *amount, ..DayChange::default() })]),
-        ..SeriesChange::unmoved(account, *meter, before)
+        days: LiteMap::from_iter([((holding, *day), DayChange { added: *amount, ..DayChange::default() })]),
+        ..SeriesChange::unmoved(life, *meter, before)
     };
     let note = Note::Adjusted { amount: *amount, author: author.clone(), reason: reason.clone() };
-    let noted = Noted { account: account.clone(), meter: *meter, source: Source::default(), at, note };
-    Ok(Settled { changes: vec![change], notes: vec![noted], last_look: book.last_look, max_rate: None })
-}
-
-/// The running month after it: only a correction of that month, or of a newer one, moves it.
-fn month(
-    before: &SeriesBook,
-    day: UsageDay,
-    sum: impl Fn(Bytes) -> Result<Bytes, CannotAdjust>,
-) -> Result<Option<MonthToDate>, CannotAdjust> {
-    let of = day.month();
-    let new = MonthToDate {
-        month: of,
-        amount: Bytes::ZERO,
-        estimated: Bytes::ZERO,
-        held: ByteMinutes::ZERO,
-        covered: Minutes::ZERO,
-    };
-    let carried = match before.month {
-        Some(carried) if carried.month > of => return Ok(Some(carried)),
-        Some(carried) if carried.month == of => carried,
-        _ => new,
-    };
-    Ok(Some(MonthToDate { amount: sum(carried.amount)?, ..carried }))
+    let noted = Noted { account: account.clone(), life, meter: *meter, source: Source::default(), at, note };
+    let (changes, notes) = (vec![change], vec![noted]);
+    Ok(Settled { changes, notes, last_look: book.last_look, ..Settled::default() })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::book::{Life, SeriesBook};
     use super::*;
 
     fn day(text: &str) -> UsageDay {
@@ -122,28 +120,31 @@ mod tests {
         }
     }
 
-    fn book(month: &str, amount: u64) -> Book {
+    fn zone() -> BillingZone {
+        BillingZone::parse("Europe/Warsaw").expect("a zone")
+    }
+
+    /// An account that moved `amount` on a day.
+    fn book(on: &str, amount: u64) -> Book {
         let amount = Bytes::new(amount).expect("fits");
-        let month = MonthToDate {
-            month: day(month).month(),
-            amount,
-            estimated: Bytes::ZERO,
-            held: ByteMinutes::ZERO,
-            covered: Minutes::ZERO,
-        };
-        let series = SeriesBook { total: amount, shown: amount, month: Some(month), ..SeriesBook::default() };
+        let name = AccountName::new("alice").expect("a name");
+        let mut life = Life::new(&name, 1, Timestamp::EPOCH, HoldingNo::new(1));
+        let series = SeriesBook { total: amount, shown: amount, ..SeriesBook::default() };
+        life.series.insert(Meter::TrafficOut, series);
+        let moved = DayChange { added: amount.wide(), ..DayChange::default() };
+        life.holdings[0].parts[0].add(Meter::TrafficOut, day(on), &moved);
         let mut book = Book::default();
-        let account = book.accounts.entry(AccountName::new("alice").expect("a name")).or_default();
-        account.insert(Meter::TrafficOut, series);
+        book.lives.insert(LifeNo::new(1), life);
+        book.names.insert(name, LifeNo::new(1));
         book
     }
 
     fn month_after(book: &mut Book, adjustment: &Adjustment) -> (String, u64, u64) {
-        let settled = adjust(book, adjustment, Timestamp::EPOCH).expect("possible");
+        let settled = adjust(book, adjustment, Timestamp::EPOCH, zone()).expect("possible");
         book.apply(settled);
-        let series = &book.accounts["alice"][&Meter::TrafficOut];
-        let month = series.month.expect("a month");
-        (month.month.to_string(), month.amount.get(), series.shown.get())
+        let life = book.life(&adjustment.account).expect("seen");
+        let month = life.holdings[0].parts[0].months[&Meter::TrafficOut];
+        (month.month.to_string(), month.amount.get(), life.series[&Meter::TrafficOut].shown.get())
     }
 
     #[test]
@@ -161,7 +162,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         let book = book("2026-11-20", 100);
         let on = day("2026-11-20");
-        let refused = |adjustment: &Adjustment| adjust(&book, adjustment, Timestamp::EPOCH).err();
+        let refused = |adjustment: &Adjustment| adjust(&book, adjustment, Timestamp::EPOCH, zone()).err();
         assert_eq!(refused(&adjustment(on, -101)), Some(CannotAdjust::OutOfRange));
         assert_eq!(refused(&adjustment(on, i128::from(i64::MAX))), Some(CannotAdjust::OutOfRange));
         let level = Adjustment { meter: Meter::StorageUsed, ..adjustment(on, 1) };

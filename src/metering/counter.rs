@@ -3,7 +3,7 @@
 use super::book::{Baseline, Doubt};
 use super::note::Note;
 use super::uptime::{Run, compare};
-use crate::domain::{Bytes, Epoch, Seconds, Timestamp};
+use crate::domain::{Bytes, Epoch, LifeNo, Seconds, Timestamp};
 
 /// A told start may wobble by this much and still be the same start: panels work it out from an
 /// uptime in whole seconds or minutes.
@@ -18,6 +18,8 @@ pub(super) struct Count {
     pub at: Timestamp,
     pub epoch: Epoch,
     pub count: Bytes,
+    /// Whose life shows it.
+    pub holder: LifeNo,
 }
 
 /// What one reading of a counter means.
@@ -51,7 +53,7 @@ impl Count {
             Epoch::Replugged(uptime) => Epoch::Running(uptime),
             epoch => epoch,
         };
-        Baseline { epoch, count: self.count, at: self.at, doubt: None }
+        Baseline { epoch, count: self.count, at: self.at, doubt: None, holder: self.holder, absent: None }
     }
 
     /// A counter never seen before. It counts only if the panel proves that it began after
@@ -208,7 +210,7 @@ mod tests {
     }
 
     fn count(seconds: i64, epoch: Epoch, count: u64) -> Count {
-        Count { at: at(seconds), epoch, count: Bytes::new(count).expect("fits") }
+        Count { at: at(seconds), epoch, count: Bytes::new(count).expect("fits"), holder: LifeNo::new(1) }
     }
 
     fn grown(step: &Step) -> Option<u64> {

@@ -3,6 +3,7 @@
 use super::book::LevelBelief;
 use super::change::{Effects, Rules};
 use super::note::Note;
+use super::share::Timeline;
 use crate::domain::{Bytes, Source, Span, Timestamp};
 
 /// Settles one gauge reading: the level before held until now, the new one holds from now on.
@@ -11,13 +12,14 @@ pub(super) fn settle_level(
     at: Timestamp,
     level: Bytes,
     rules: &Rules,
+    time: Timeline<'_>,
     effects: &mut Effects,
 ) -> LevelBelief {
     let now = LevelBelief { at, level };
-    let today = rules.zone.day_of(at);
+    let (holding, today) = time.at(at);
     let Some(before) = before else {
         effects.note(&Source::default(), at, Note::FirstSight { count: level });
-        effects.day(today).level = Some(level);
+        effects.day(holding, today).level = Some(level);
         return now;
     };
     if now == before {
@@ -32,14 +34,14 @@ pub(super) fn settle_level(
             // For this long nobody knows what was held: no time is covered, and the days say so.
             effects.note(&Source::default(), at, Note::Gap { from: before.at, to: at });
         } else {
-            for (day, part) in rules.zone.cut(span) {
-                let change = effects.day(day);
+            for ((holding, day), part) in time.cut(span) {
+                let change = effects.day(holding, day);
                 change.level = Some(before.level);
                 change.held += before.level.held_for(part.minutes());
                 change.covered += part.minutes();
             }
         }
     }
-    effects.day(today).level = Some(level);
+    effects.day(holding, today).level = Some(level);
     now
 }

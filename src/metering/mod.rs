@@ -8,6 +8,7 @@ mod book;
 mod change;
 mod counter;
 mod level;
+mod lives;
 mod note;
 mod period;
 mod plausible;
@@ -22,11 +23,13 @@ mod properties;
 #[cfg(test)]
 mod runs;
 
-pub use adjust::{Adjustment, CannotAdjust, Correction, adjust};
+pub use adjust::{Adjustment, CannotAdjust, Correction, adjust, adjusted_holding};
 pub use book::{
-    AccountBook, Baseline, Book, Doubt, Implausible, LevelBelief, MonthToDate, PeriodBelief, SeriesBook,
+    Absence, Baseline, Book, CounterKey, Doubt, Holding, Implausible, LevelBelief, Life, MonthToDate, Part,
+    PeriodBelief, SeriesBook, put_on_parts,
 };
-pub use change::{DayChange, Rules, SeriesChange, Settled};
+pub use change::{DayChange, LifeChange, LifeEvent, OwnerChange, Rules, SeriesChange, Settled};
+pub use lives::{Look, look};
 pub use note::{Note, Noted};
 pub use plausible::{Acceptance, NothingHeldBack, accept};
-pub use settle::settle;
+pub use settle::{settle, settle_looked};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AccountName, Bytes, Meter, Source, Timestamp};
+use crate::domain::{AccountName, Bytes, LifeNo, Meter, Source, Timestamp};
 
 /// Something worth knowing about how a reading became a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,13 @@ pub enum Note {
     /// Seen for the first time and proven to have begun after our last look; counted in full.
     BeganSinceLastLook {
         /// The count it came with.
+        count: Bytes,
+    },
+    /// Back after a complete list in which no account had it; what it counted meanwhile is nobody's.
+    Unowned {
+        /// The last reading before.
+        seen: Timestamp,
+        /// The count it came back with.
         count: Bytes,
     },
     /// The panel told that the counter began anew. What passed between `seen` and that moment is lost.
@@ -112,6 +119,8 @@ pub enum Note {
 pub struct Noted {
     /// The account.
     pub account: AccountName,
+    /// Which life of it.
+    pub life: LifeNo,
     /// The meter.
     pub meter: Meter,
     /// The counter, where the account has several.
@@ -128,6 +137,7 @@ impl Note {
         match self {
             Note::FirstSight { .. } => "first_sight",
             Note::BeganSinceLastLook { .. } => "began_since_last_look",
+            Note::Unowned { .. } => "unowned",
             Note::CounterRestarted { .. } => "counter_restarted",
             Note::Stopped { .. } => "stopped",
             Note::Started { .. } => "started",
@@ -156,6 +166,10 @@ impl fmt::Display for Note {
             Note::BeganSinceLastLook { count } => {
                 write!(f, "began after our last look; its {count} B count in full")
             }
+            Note::Unowned { seen, count } => write!(
+                f,
+                "back at {count} B; no account had it in a complete list since {seen}, and what passed since is nobody's"
+            ),
             Note::CounterRestarted { seen, count } => write!(
                 f,
                 "counter restarted; {count} B since then count, what passed after {seen} and before the restart is lost"

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::book::{Doubt, PeriodBelief};
 use super::note::Note;
-use super::share::share;
-use crate::domain::{BillingZone, Bytes, Span, Timestamp, UsageDay};
+use super::share::{Place, Timeline};
+use crate::domain::{Bytes, HoldingNo, Span, Timestamp, UsageDay};
 
 /// What one period total means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) struct Revision {
     /// What to believe from now on; `None` when nothing changed.
     pub belief: Option<PeriodBelief>,
     /// Bytes added to (or taken from) each day.
-    pub moved: BTreeMap<UsageDay, i128>,
+    pub moved: BTreeMap<Place, i128>,
     /// What was noticed.
     pub note: Option<Note>,
 }
@@ -25,6 +25,20 @@ impl Revision {
     }
 }
 
+/// What of a span is somebody else's: a life before of the same name had a part of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NotOurs {
+    /// Nothing before this instant is ours.
+    pub until: Timestamp,
+    /// What the total was when it was theirs.
+    pub total: Bytes,
+}
+
+impl NotOurs {
+    /// All of the span is ours.
+    pub const NOTHING: NotOurs = NotOurs { until: Timestamp::EPOCH, total: Bytes::ZERO };
+}
+
 /// Compares a total with the one believed. Growth while the span runs is placed by the time between
 /// the two readings; what is only known as a whole is shared by overlap; a fall is taken back from
 /// the last days it was put on.
@@ -33,11 +47,13 @@ pub(super) fn revise(
     span: Span,
     at: Timestamp,
     total: Bytes,
-    zone: BillingZone,
+    time: Timeline<'_>,
+    not_ours: NotOurs,
 ) -> Revision {
     let Some(before) = before else {
         let mut placed = BTreeMap::new();
-        let moved = place(&mut placed, total, window(span, span.start(), at), zone);
+        let growth = total.checked_sub(not_ours.total).unwrap_or(total);
+        let moved = place(&mut placed, growth, window(span, not_ours.until.max(span.start()), at), time);
         return Revision { belief: Some(PeriodBelief { total, at, placed, doubt: None }), moved, note: None };
     };
     let newest = before.doubt.map_or(before.at, |doubt| doubt.at);
@@ -53,7 +69,7 @@ pub(super) fn revise(
     }
     let mut belief = PeriodBelief { total, at, doubt: None, ..before.clone() };
     let moved = match total.checked_sub(before.total) {
-        Some(growth) => place(&mut belief.placed, growth, window(span, before.at, at), zone),
+        Some(growth) => place(&mut belief.placed, growth, window(span, before.at, at), time),
         None if before.doubt.is_some() => take_back(&mut belief.placed, before.total.wide() - total.wide()),
         None => {
             let note = Some(Note::WentBackwards { believed: before.total, came: total });
@@ -73,30 +89,31 @@ fn window(span: Span, seen: Timestamp, at: Timestamp) -> Span {
 }
 
 fn place(
-    placed: &mut BTreeMap<UsageDay, Bytes>,
+    placed: &mut BTreeMap<(UsageDay, HoldingNo), Bytes>,
     growth: Bytes,
     window: Span,
-    zone: BillingZone,
-) -> BTreeMap<UsageDay, i128> {
+    time: Timeline<'_>,
+) -> BTreeMap<Place, i128> {
     let mut moved = BTreeMap::new();
-    for (day, part) in share(zone, window.start(), window.end(), growth) {
-        let sum = placed.entry(day).or_default();
+    for ((holding, day), part) in time.share(window.start(), window.end(), growth) {
+        let sum = placed.entry((day, holding)).or_default();
         // The days of a span sum to its total, which fits: each of them fits too.
         *sum = sum.checked_add(part).unwrap_or(Bytes::MAX);
-        moved.insert(day, part.wide());
+        moved.insert((holding, day), part.wide());
     }
     moved
 }
 
-fn take_back(placed: &mut BTreeMap<UsageDay, Bytes>, mut fall: i128) -> BTreeMap<UsageDay, i128> {
+/// Takes a fall back from where the bytes were put last, and no more than was put there.
+fn take_back(placed: &mut BTreeMap<(UsageDay, HoldingNo), Bytes>, mut fall: i128) -> BTreeMap<Place, i128> {
     let mut moved = BTreeMap::new();
-    for (day, sum) in placed.iter_mut().rev() {
+    for ((day, holding), sum) in placed.iter_mut().rev() {
         let taken = fall.min(sum.wide());
         if taken == 0 {
             continue;
         }
         *sum = Bytes::from_wide(sum.wide() - taken).unwrap_or(Bytes::ZERO);
-        moved.insert(*day, -taken);
+        moved.insert((*holding, *day), -taken);
         fall -= taken;
     }
     moved
@@ -104,10 +121,31 @@ fn take_back(placed: &mut BTreeMap<UsageDay, Bytes>, mut fall: i128) -> BTreeMap
 
 #[cfg(test)]
 mod tests {
+    use super::super::book::Holding;
     use super::*;
+    use crate::domain::{BillingZone, Owner};
 
-    fn zone() -> BillingZone {
-        BillingZone::parse("Europe/Warsaw").expect("a zone")
+    fn no() -> HoldingNo {
+        HoldingNo::new(1)
+    }
+
+    fn revise(
+        before: Option<&PeriodBelief>,
+        span: Span,
+        at: Timestamp,
+        total: Bytes,
+        holdings: &[Holding],
+    ) -> Revision {
+        let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
+        super::revise(before, span, at, total, Timeline { zone, holdings }, NotOurs::NOTHING)
+    }
+
+    fn zone() -> &'static [Holding] {
+        Box::leak(Box::new([Holding::new(no(), Timestamp::EPOCH, Owner::Nobody)]))
+    }
+
+    fn on<const N: usize>(days: [(UsageDay, i128); N]) -> BTreeMap<Place, i128> {
+        days.into_iter().map(|(day, moved)| ((no(), day), moved)).collect()
     }
 
     fn day(text: &str) -> UsageDay {
@@ -128,7 +166,7 @@ mod tests {
     fn a_day_known_only_as_a_whole_is_shared_by_overlap() {
         let span = utc_day();
         let revision = revise(None, span, span.end(), bytes(2400), zone());
-        assert_eq!(revision.moved, BTreeMap::from([(day("2026-06-01"), 2200), (day("2026-06-02"), 200)]));
+        assert_eq!(revision.moved, on([(day("2026-06-01"), 2200), (day("2026-06-02"), 200)]));
     }
 
     #[test]
@@ -139,7 +177,7 @@ mod tests {
         let late = span.end().minus(crate::domain::Seconds::hours(1));
         let second = revise(Some(&first), span, late, bytes(2100), zone());
         // 11 hours, of which the last is already tomorrow in Warsaw.
-        assert_eq!(second.moved, BTreeMap::from([(day("2026-06-01"), 1000), (day("2026-06-02"), 100)]));
+        assert_eq!(second.moved, on([(day("2026-06-01"), 1000), (day("2026-06-02"), 100)]));
     }
 
     #[test]
@@ -157,7 +195,7 @@ mod tests {
         let recovered = revise(Some(&doubted), span, latest, bytes(2400), zone());
         assert!(recovered.moved.values().all(|moved| *moved == 0), "{recovered:?}");
         let fallen = revise(Some(&doubted), span, latest, bytes(2100), zone());
-        assert_eq!(fallen.moved, BTreeMap::from([(day("2026-06-01"), -100), (day("2026-06-02"), -200)]));
+        assert_eq!(fallen.moved, on([(day("2026-06-01"), -100), (day("2026-06-02"), -200)]));
         let belief = fallen.belief.expect("believed");
         assert_eq!(belief.placed.values().map(|bytes| bytes.get()).sum::<u64>(), 2100);
     }

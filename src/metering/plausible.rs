@@ -1,11 +1,9 @@
 //! Jumps that cannot be: growth faster than a backend's `max_rate` is held back until somebody has looked.
 
-use super::book::{Baseline, Book, Implausible, LevelBelief, PeriodBelief};
+use super::book::{Book, Implausible, LevelBelief};
 use super::change::{Rules, SeriesChange, Settled};
-use super::counter::Count;
 use super::note::{Note, Noted};
-use super::period::revise;
-use crate::domain::{AccountName, Bytes, Meter, Reading, Seconds, Source, Span, Timestamp};
+use crate::domain::{AccountName, Bytes, Epoch, Meter, Reading, Seconds, Source, Span, Timestamp};
 
 /// The shortest time a jump is measured over: panels add in steps, and two clocks are two clocks.
 const SHORTEST: Seconds = Seconds::new(60);
@@ -19,11 +17,23 @@ pub(super) struct Jump {
     pub since: Timestamp,
 }
 
-/// What is believed of a series while a harvest is settled.
+/// What is believed of a series while a harvest is settled, and what a reading would add to it since when.
 pub(super) trait Believed {
     fn level(&self) -> Option<LevelBelief>;
-    fn baseline(&self, source: &Source) -> Option<Baseline>;
-    fn total_of(&self, source: &Source, span: Span) -> Option<&PeriodBelief>;
+    fn growth(
+        &self,
+        source: &Source,
+        at: Timestamp,
+        epoch: Epoch,
+        count: Bytes,
+    ) -> Option<(Timestamp, Bytes)>;
+    fn revision(
+        &self,
+        source: &Source,
+        span: Span,
+        at: Timestamp,
+        total: Bytes,
+    ) -> Option<(Timestamp, Bytes)>;
 }
 
 /// The first of some readings, all of `at`, that jumps further than can be. Once something is held back the
@@ -31,7 +41,6 @@ pub(super) trait Believed {
 pub(super) fn jump(
     series: &impl Believed,
     held: Option<Implausible>,
-    last_look: Option<Timestamp>,
     readings: &[&Reading],
     at: Timestamp,
     rules: &Rules,
@@ -39,7 +48,7 @@ pub(super) fn jump(
     let rate = rules.max_rate?;
     let measured = held.map_or(at, |first| first.since.min(at));
     readings.iter().find_map(|reading| {
-        let (source, since, amount) = growth(series, last_look, reading, at, rules)?;
+        let (source, since, amount) = growth(series, reading, at)?;
         let seconds = measured.since(since).max(SHORTEST).get();
         let allowed = u128::from(rate.get()) * u128::from(seconds);
         let allowed = Bytes::new(u64::try_from(allowed).unwrap_or(u64::MAX)).unwrap_or(Bytes::MAX);
@@ -48,33 +57,20 @@ pub(super) fn jump(
 }
 
 /// What a reading would add, and since when.
-fn growth(
-    series: &impl Believed,
-    last_look: Option<Timestamp>,
-    reading: &Reading,
-    at: Timestamp,
-    rules: &Rules,
-) -> Option<(Source, Timestamp, Bytes)> {
-    match reading {
+fn growth(series: &impl Believed, reading: &Reading, at: Timestamp) -> Option<(Source, Timestamp, Bytes)> {
+    let (source, grew) = match reading {
         Reading::Gauge { level, .. } => {
             let before = series.level()?;
-            Some((Source::default(), before.at, level.checked_sub(before.level)?))
+            (Source::default(), Some((before.at, level.checked_sub(before.level)?)))
         }
         Reading::Counter { source, epoch, count, .. } => {
-            let count = Count { at, epoch: *epoch, count: *count };
-            let step = match series.baseline(source) {
-                Some(baseline) => count.after(baseline),
-                None => count.first(last_look),
-            };
-            step.grew.map(|(since, amount)| (source.clone(), since, amount))
+            (source.clone(), series.growth(source, at, *epoch, *count))
         }
         Reading::PeriodTotal { source, span, total, .. } => {
-            let believed = series.total_of(source, *span);
-            let moved: i128 = revise(believed, *span, at, *total, rules.zone).moved.values().sum();
-            let since = believed.map_or(span.start(), |belief| span.start().max(belief.at));
-            Some((source.clone(), since, Bytes::from_wide(moved).ok()?))
+            (source.clone(), series.revision(source, *span, at, *total))
         }
-    }
+    };
+    grew.map(|(since, amount)| (source, since, amount))
 }
 
 /// An operator's word that what was held back is true.
@@ -98,13 +94,15 @@ pub struct NothingHeldBack;
 /// What an acceptance given at `at` changes: the next reading is believed, whatever it says.
 pub fn accept(book: &Book, acceptance: &Acceptance, at: Timestamp) -> Result<Settled, NothingHeldBack> {
     let Acceptance { account, meter, author, reason } = acceptance;
-    let before = book.accounts.get(account).and_then(|series| series.get(meter)).ok_or(NothingHeldBack)?;
+    let life = book.called(account).ok_or(NothingHeldBack)?;
+    let before = book.lives.get(&life).and_then(|life| life.series.get(meter)).ok_or(NothingHeldBack)?;
     let held = before.implausible.filter(|held| !held.accepted).ok_or(NothingHeldBack)?;
     let implausible = Some(Implausible { accepted: true, ..held });
-    let change = SeriesChange { implausible, ..SeriesChange::unmoved(account, *meter, before) };
+    let change = SeriesChange { implausible, ..SeriesChange::unmoved(life, *meter, before) };
     let note = Note::Accepted { author: author.clone(), reason: reason.clone() };
-    let noted = Noted { account: account.clone(), meter: *meter, source: Source::default(), at, note };
-    Ok(Settled { changes: vec![change], notes: vec![noted], last_look: book.last_look, max_rate: None })
+    let noted = Noted { account: account.clone(), life, meter: *meter, source: Source::default(), at, note };
+    let (changes, notes) = (vec![change], vec![noted]);
+    Ok(Settled { changes, notes, last_look: book.last_look, ..Settled::default() })
 }
 
 #[cfg(test)]
@@ -152,7 +150,7 @@ mod tests {
     }
 
     fn totals(book: &Book) -> [u64; 3] {
-        let series = &book.accounts["alice"];
+        let series = &book.life(&account()).expect("seen").series;
         let level = series[&Meter::StorageUsed].level.map_or(0, |belief| belief.level.get());
         [level, series[&Meter::TrafficIn].total.get(), series[&Meter::TrafficTotal].total.get()]
     }
@@ -178,7 +176,13 @@ mod tests {
         }
         say(&mut book, 2_000_000_900, (1 << 40) + 7);
         assert_eq!(totals(&book), [(1 << 40) + 7, (1 << 40) + 7 - 1_000, (1 << 40) + 7]);
-        assert!(book.accounts["alice"].iter().all(|(_, series)| series.implausible.is_none()));
+        assert!(
+            book.life(&account())
+                .expect("seen")
+                .series
+                .iter()
+                .all(|(_, series)| series.implausible.is_none())
+        );
         assert_eq!(
             say(&mut book, 2_000_001_800, 1 << 50),
             ["implausible"; 3],
@@ -193,7 +197,13 @@ mod tests {
         say(&mut book, 900, 1 << 60);
         assert_eq!(say(&mut book, 1_800, 500_000), ["plausible_again"; 3]);
         assert_eq!(totals(&book), [500_000, 499_000, 500_000]);
-        assert!(book.accounts["alice"].iter().all(|(_, series)| series.implausible.is_none()));
+        assert!(
+            book.life(&account())
+                .expect("seen")
+                .series
+                .iter()
+                .all(|(_, series)| series.implausible.is_none())
+        );
     }
 
     #[test]
@@ -211,6 +221,8 @@ mod tests {
     }
 
     fn totals_of_level(book: &Book) -> u64 {
-        book.accounts["alice"][&Meter::StorageUsed].level.map_or(0, |belief| belief.level.get())
+        book.life(&account()).expect("seen").series[&Meter::StorageUsed]
+            .level
+            .map_or(0, |belief| belief.level.get())
     }
 }

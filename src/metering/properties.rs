@@ -20,8 +20,14 @@ impl Ledger {
         let settled = settle(&self.book, harvest, now, &rules());
         let mut moved = 0;
         for change in &settled.changes {
-            for (day, part) in &change.days {
-                let day = self.days.entry((change.account.clone(), change.meter, *day)).or_default();
+            let born = settled.lives.iter().find_map(|one| match &one.event {
+                LifeEvent::Born { name, .. } if one.life == change.life => Some(name.clone()),
+                _ => None,
+            });
+            let known = self.book.lives.get(&change.life).map(|life| life.name.clone());
+            let account = known.or(born).expect("a life");
+            for ((_, day), part) in &change.days {
+                let day = self.days.entry((account.clone(), change.meter, *day)).or_default();
                 match part.level {
                     Some(level) => day.0 = level.wide(),
                     None => day.0 += part.added,
@@ -41,7 +47,7 @@ impl Ledger {
     }
 
     pub fn series(&self, meter: Meter) -> SeriesBook {
-        self.book.accounts[&name()][&meter].clone()
+        self.book.series(&name(), meter).expect("read").clone()
     }
 }
 
@@ -179,6 +185,10 @@ proptest! {
             gathered.take(&harvest, now);
         }
         prop_assert_eq!(singly.days, gathered.days);
+        // Gathered, it was first seen later.
+        for life in gathered.book.lives.values_mut().chain(singly.book.lives.values_mut()) {
+            life.born = start();
+        }
         prop_assert_eq!(singly.book, gathered.book);
     }
 
@@ -209,7 +219,9 @@ proptest! {
         let mut ledger = Ledger::default();
         for reading in &readings {
             ledger.take(&one(Meter::TrafficIn, reading.clone()), reading.at());
-            let month = ledger.series(Meter::TrafficIn).month.expect("read");
+            let life = ledger.book.life(&name()).expect("seen");
+            let month = life.holdings[0].parts[0].months.get(&Meter::TrafficIn);
+            let month = *month.unwrap_or(&MonthToDate::new(rules().zone.day_of(reading.at()).month()));
             let days = ledger.days.iter().filter(|((_, _, day), _)| day.month() == month.month);
             let (mut amount, mut covered) = (0, 0);
             for (_, (bytes, _, minutes)) in days {

@@ -164,8 +164,8 @@ fn a_story_of_one_guest_to_the_byte() {
         assert_eq!(ledger.sum(Meter::TrafficIn), sum, "at {second} s");
     }
     let last = ledger.series(Meter::TrafficIn);
-    assert_eq!((last.total, ledger.book.accounts.len()), (bytes(10_930), 1));
-    assert!(ledger.book.accounts.contains_key(&name()));
+    assert_eq!((last.total, ledger.book.lives.len()), (bytes(10_930), 1));
+    assert!(ledger.book.names.contains_key(&name()));
 }
 
 #[test]

@@ -1,42 +1,44 @@
 //! One harvest against the book: the days it moves, the beliefs it changes, and what was noticed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use litemap::LiteMap;
 
-use super::book::{Baseline, Book, Implausible, LevelBelief, MonthToDate, PeriodBelief, SeriesBook};
-use super::change::{DayChange, Effects, Rules, SeriesChange, Settled};
+use super::book::{
+    Baseline, Book, CounterKey, Holding, Implausible, LevelBelief, Life, PeriodBelief, SeriesBook,
+};
+use super::change::{Effects, Rules, SeriesChange, Settled};
 use super::counter::{Count, Known, Step};
 use super::level::settle_level;
+use super::lives::{Look, look};
 use super::note::{Note, Noted};
-use super::period::revise;
+use super::period::{NotOurs, revise};
 use super::plausible::{Believed, Jump, jump};
-use super::share::share;
+use super::share::Timeline;
 use crate::domain::{
-    AccountName, ByteMinutes, Bytes, Harvest, Meter, Minutes, Nature, Reading, Seconds, Source, Span,
-    Timestamp,
+    Bytes, Epoch, Harvest, Harvested, LifeNo, Meter, Reading, Seconds, Source, Span, Timestamp,
 };
 
 /// Settles one harvest, asked for at `now`. Readings of one harvest may come in any order; the same
 /// harvest twice changes nothing the second time.
 pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> Settled {
-    let mut settled = Settled { last_look: book.last_look, max_rate: rules.max_rate, ..Settled::default() };
+    let look = look(book, harvest, now, &HashSet::new());
+    settle_looked(book, harvest, look, now, rules)
+}
+
+/// The same, once it is known whose life each account is.
+pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp, rules: &Rules) -> Settled {
+    let mut settling =
+        Settling { book, look: &look, now, rules, series: BTreeMap::new(), counters: BTreeMap::new() };
     for (account, harvested) in harvest.accounts() {
-        let mut by_meter: LiteMap<Meter, Vec<&Reading>> = LiteMap::new();
-        for (meter, reading) in &harvested.readings {
-            by_meter.entry(*meter).or_default().push(reading);
-        }
-        for (meter, mut readings) in by_meter {
-            readings.sort_by(|a, b| order(a).cmp(&order(b)));
-            let before = book.accounts.get(account).and_then(|series| series.get(&meter));
-            let mut series = SettlingSeries::new(before, book.last_look, now, rules);
-            // What one of several counters did is not known: the others count, the time does not.
-            let whole =
-                !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
-            series.readings(&readings, whole);
-            series.finish(account, meter, &mut settled);
+        if let Some(life) = look.life_of(book, account) {
+            settling.account(life, harvested);
         }
     }
+    settling.lose();
+    let mut settled = Settled { last_look: book.last_look, max_rate: rules.max_rate, ..Settled::default() };
+    settling.finish(&mut settled);
+    settled.lives = look.changes;
     if harvest.is_complete() {
         settled.last_look = settled.last_look.max(Some(now));
     }
@@ -52,265 +54,415 @@ fn order(reading: &Reading) -> (Timestamp, &str, Option<Span>, Bytes) {
     }
 }
 
-impl Believed for SettlingSeries<'_> {
-    fn level(&self) -> Option<LevelBelief> {
-        self.after.level
+/// A harvest on its way into the book.
+struct Settling<'a> {
+    book: &'a Book,
+    look: &'a Look,
+    now: Timestamp,
+    rules: &'a Rules,
+    /// Every series that was read, or that growth of a counter was found to belong to.
+    series: BTreeMap<(LifeNo, Meter), MovingSeries<'a>>,
+    /// Counters as they are believed after what was settled so far, where that is not as the book has them.
+    counters: BTreeMap<CounterKey, Baseline>,
+}
+
+/// One series while its readings are settled.
+struct MovingSeries<'a> {
+    life: &'a Life,
+    before: Option<&'a SeriesBook>,
+    after: SeriesBook,
+    periods: BTreeMap<(Source, Span), PeriodBelief>,
+    effects: Effects,
+}
+
+impl<'a> MovingSeries<'a> {
+    fn new(life: &'a Life, meter: Meter, is_back: bool) -> MovingSeries<'a> {
+        let before = life.series.get(&meter);
+        // The map stays behind: it can be long, and only what changes is written.
+        let mut after = before.map_or_else(SeriesBook::default, |before| SeriesBook {
+            at: before.at,
+            level: before.level,
+            total: before.total,
+            shown: before.shown,
+            implausible: before.implausible,
+            periods: BTreeMap::new(),
+        });
+        if is_back {
+            after.level = None;
+        }
+        MovingSeries { life, before, after, periods: BTreeMap::new(), effects: Effects::default() }
     }
 
-    fn baseline(&self, source: &Source) -> Option<Baseline> {
-        let so_far = self.baselines.get(source).copied();
-        so_far.or_else(|| self.before?.baselines.get(source).copied())
+    fn holdings(&self) -> &'a [Holding] {
+        &self.life.holdings
     }
 
     fn total_of(&self, source: &Source, span: Span) -> Option<&PeriodBelief> {
         let key = (source.clone(), span);
         self.periods.get(&key).or_else(|| self.before?.periods.get(&key))
     }
+
+    /// Marks the time between two instants as accounted for.
+    fn cover(&mut self, time: Timeline<'_>, from: Option<Timestamp>, to: Timestamp) {
+        let Some(Ok(span)) = from.map(|from| Span::new(from, to)) else { return };
+        for ((holding, day), part) in time.cut(span) {
+            self.effects.day(holding, day).covered += part.minutes();
+        }
+    }
 }
 
-struct SettlingSeries<'a> {
-    after: SeriesBook,
-    baselines: LiteMap<Source, Baseline>,
-    periods: BTreeMap<(Source, Span), PeriodBelief>,
-    effects: Effects,
-    before: Option<&'a SeriesBook>,
-    last_look: Option<Timestamp>,
-    now: Timestamp,
-    rules: &'a Rules,
-}
+impl<'a> Settling<'a> {
+    fn timeline(&self, life: &'a Life) -> Timeline<'a> {
+        Timeline { zone: self.rules.zone, holdings: &life.holdings }
+    }
 
-impl<'a> SettlingSeries<'a> {
-    fn new(
-        before: Option<&'a SeriesBook>,
-        last_look: Option<Timestamp>,
-        now: Timestamp,
-        rules: &'a Rules,
-    ) -> SettlingSeries<'a> {
-        // The maps stay behind: they can be long, and only what changes is written.
-        let after = before.map_or_else(SeriesBook::default, |before| SeriesBook {
-            at: before.at,
-            level: before.level,
-            month: before.month,
-            total: before.total,
-            shown: before.shown,
-            implausible: before.implausible,
-            ..SeriesBook::default()
-        });
-        SettlingSeries {
-            after,
-            baselines: LiteMap::new(),
-            periods: BTreeMap::new(),
-            effects: Effects::default(),
-            before,
-            last_look,
-            now,
-            rules,
+    fn moving(&mut self, no: LifeNo, meter: Meter) -> Option<&mut MovingSeries<'a>> {
+        let (book, look) = (self.book, self.look);
+        let life = look.life(book, no)?;
+        let made = || MovingSeries::new(life, meter, look.back().contains(&no));
+        Some(self.series.entry((no, meter)).or_insert_with(made))
+    }
+
+    fn account(&mut self, life: LifeNo, harvested: &Harvested) {
+        let mut by_meter: LiteMap<Meter, Vec<&Reading>> = LiteMap::new();
+        for (meter, reading) in &harvested.readings {
+            by_meter.entry(*meter).or_default().push(reading);
+        }
+        for (meter, mut readings) in by_meter {
+            readings.sort_by(|a, b| order(a).cmp(&order(b)));
+            // What one of several counters did is not known: the others count, the time does not.
+            let whole =
+                !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
+            if self.moving(life, meter).is_some() {
+                let of = Of { life, meter, created: harvested.facts.created };
+                self.readings(of, &readings, whole);
+            }
+        }
+        // What it held while it was away is not known, also where it was not read this time.
+        if self.look.back().contains(&life) {
+            let known = self.look.life(self.book, life).map(|life| &life.series);
+            let levels = known.into_iter().flat_map(|series| series.iter());
+            let levels: Vec<Meter> =
+                levels.filter(|(_, series)| series.level.is_some()).map(|(meter, _)| *meter).collect();
+            for meter in levels {
+                self.moving(life, meter);
+            }
         }
     }
 
     /// Settles the readings, already in order; those of one instant belong together. `whole` tells that
     /// every counter of the series is among them.
-    fn readings(&mut self, readings: &[&Reading], whole: bool) {
+    fn readings(&mut self, of: Of, readings: &[&Reading], whole: bool) {
         for together in readings.chunk_by(|a, b| a.at() == b.at()) {
-            let at = self.believable(together[0].at());
-            if self.is_held_back(together, at) {
+            let at = self.believable(of, together[0].at());
+            if self.is_held_back(of, together, at) {
                 continue;
             }
             let mut known = if whole { Known::All } else { Known::Nothing };
             for reading in together {
                 known = known.min(match reading {
                     Reading::Gauge { level, .. } => {
-                        self.after.level =
-                            Some(settle_level(self.after.level, at, *level, self.rules, &mut self.effects));
+                        self.level(of, at, *level);
                         Known::Part
                     }
                     Reading::Counter { source, epoch, count, .. } => {
-                        self.counter(source, Count { at, epoch: *epoch, count: *count })
+                        let count = Count { at, epoch: *epoch, count: *count, holder: of.life };
+                        self.counter(of, source, count)
                     }
                     Reading::PeriodTotal { source, span, total, .. } => {
-                        self.period(source, *span, at, *total);
+                        self.period(of, source, *span, at, *total);
                         Known::Part
                     }
                 });
             }
+            let zone = self.rules.zone;
+            let Some(series) = self.moving(of.life, of.meter) else { return };
             // Counters cover time together; levels and period totals do so each on its own.
             if known == Known::All {
-                self.cover(self.after.at, at);
+                let time = Timeline { zone, holdings: series.holdings() };
+                series.cover(time, series.after.at, at);
             }
             // Where a counter was not measured the series is as old as that counter.
             if known > Known::Nothing {
-                self.after.at = self.after.at.max(Some(at));
+                series.after.at = series.after.at.max(Some(at));
             }
+        }
+    }
+
+    fn note(&mut self, of: Of, source: &Source, at: Timestamp, note: Note) {
+        if let Some(series) = self.moving(of.life, of.meter) {
+            series.effects.note(source, at, note);
         }
     }
 
     /// Whether readings of one instant jump further than can be, and nobody has said that they are true.
     /// Nothing of the series is believed then: what it did meanwhile is in the next reading that is.
-    fn is_held_back(&mut self, together: &[&Reading], at: Timestamp) -> bool {
-        let held = self.after.implausible;
-        match jump(self, held, self.last_look, together, at, self.rules) {
+    fn is_held_back(&mut self, of: Of, together: &[&Reading], at: Timestamp) -> bool {
+        let Some(held) = self.series.get(&(of.life, of.meter)).map(|series| series.after.implausible) else {
+            return false;
+        };
+        let series = SeriesNow { settling: self, of };
+        match jump(&series, held, together, at, self.rules) {
             Some(jump) if held.is_none_or(|held| !held.accepted) => {
                 if held.is_none() {
                     let Jump { source, amount, allowed, since } = jump;
-                    self.effects.note(&source, at, Note::Implausible { amount, allowed, since });
-                    self.after.implausible = Some(Implausible { since: at, accepted: false });
+                    self.note(of, &source, at, Note::Implausible { amount, allowed, since });
+                    if let Some(series) = self.moving(of.life, of.meter) {
+                        series.after.implausible = Some(Implausible { since: at, accepted: false });
+                    }
                 }
                 true
             }
             _ => {
                 if held.is_some_and(|held| !held.accepted) {
-                    self.effects.note(&Source::default(), at, Note::PlausibleAgain);
+                    self.note(of, &Source::default(), at, Note::PlausibleAgain);
                 }
-                self.after.implausible = None;
+                if let Some(series) = self.moving(of.life, of.meter) {
+                    series.after.implausible = None;
+                }
                 false
             }
         }
     }
 
     /// A time in our future is the panel's clock being wrong: it measured when we asked, at the latest.
-    fn believable(&mut self, at: Timestamp) -> Timestamp {
-        if at > self.now {
-            // A few seconds are two clocks being two clocks.
-            if at.since(self.now) > Seconds::new(300) {
-                self.effects.note(&Source::default(), self.now, Note::ClockAhead { at });
-            }
-            return self.now;
+    fn believable(&mut self, of: Of, at: Timestamp) -> Timestamp {
+        let now = self.now;
+        if at <= now {
+            return at;
         }
-        at
+        // A few seconds are two clocks being two clocks.
+        if at.since(now) > Seconds::new(300) {
+            self.note(of, &Source::default(), now, Note::ClockAhead { at });
+        }
+        now
     }
 
-    fn counter(&mut self, source: &Source, count: Count) -> Known {
-        let believed = self.baseline(source);
-        let step = match believed {
-            Some(baseline) => count.after(baseline),
-            None => count.first(self.last_look),
+    fn level(&mut self, of: Of, at: Timestamp, level: Bytes) {
+        let (rules, is_back) = (self.rules, self.look.back().contains(&of.life));
+        let Some(series) = self.moving(of.life, of.meter) else { return };
+        let time = Timeline { zone: rules.zone, holdings: series.holdings() };
+        let seen = series.before.and_then(|before| before.level).filter(|_| is_back);
+        let before = series.after.level;
+        if let Some(seen) = seen.filter(|seen| before.is_none() && seen.at < at) {
+            series.effects.note(&Source::default(), at, Note::Gap { from: seen.at, to: at });
+        }
+        series.after.level = Some(settle_level(before, at, level, rules, time, &mut series.effects));
+    }
+
+    fn baseline(&self, key: &CounterKey) -> Option<Baseline> {
+        self.counters.get(key).or_else(|| self.book.counters.get(key)).copied()
+    }
+
+    /// What one reading of a counter means, and whom what it grew by belongs to.
+    fn step(&self, of: Of, source: &Source, count: Count) -> (Option<Baseline>, Step, LifeNo) {
+        let believed = self.baseline(&CounterKey::of(of.meter, source, of.life));
+        let first = || {
+            // An account that was made after the count's beginning has counted from then on.
+            let epoch = match (count.epoch, of.created) {
+                (Epoch::Since(start), Some(created)) if created > start => Epoch::Since(created),
+                (epoch, _) => epoch,
+            };
+            let step = Count { epoch, ..count }.first(self.book.last_look);
+            Step { baseline: Baseline { epoch: count.epoch, ..step.baseline }, ..step }
         };
+        let Some(known) = believed else { return (None, first(), of.life) };
+        // The name was given to somebody else: what the counter of that name had counted is another's.
+        if self.look.replaces(self.book, of.life, known.holder) {
+            return (believed, first(), of.life);
+        }
+        // A complete look showed nobody to have it, though its account was there: what it grew by meanwhile is
+        // nobody's. Where the account itself was away, it has only come back with it.
+        let came_back = known.holder == of.life && self.look.back().contains(&of.life);
+        if known.absent.is_some() && !came_back {
+            let step = first();
+            let note = match step.grew {
+                Some(_) => step.note.clone(),
+                None => Some(Note::Unowned { seen: known.at, count: count.count }),
+            };
+            return (believed, Step { note, ..step }, of.life);
+        }
+        let step = count.after(known);
+        (believed, Step { baseline: Baseline { absent: None, ..step.baseline }, ..step }, known.holder)
+    }
+
+    fn counter(&mut self, of: Of, source: &Source, count: Count) -> Known {
+        let (believed, step, payer) = self.step(of, source, count);
         let Step { baseline, grew, note, known } = step;
         if let Some((since, amount)) = grew
-            && !self.add(source, since, count.at, amount)
+            && !self.add((payer, of.meter), source, since, count.at, amount)
         {
+            self.note(of, source, count.at, Note::TooLarge);
             return Known::Nothing;
         }
         if let Some(note) = note {
-            self.effects.note(source, count.at, note);
+            self.note(of, source, count.at, note);
         }
         if believed != Some(baseline) {
-            self.baselines.insert(source.clone(), baseline);
+            self.counters.insert(CounterKey::of(of.meter, source, of.life), baseline);
         }
         known
     }
 
-    /// Adds growth between two instants to the days; refuses what could not be summed.
-    fn add(&mut self, source: &Source, since: Timestamp, at: Timestamp, amount: Bytes) -> bool {
-        let Some(total) = self.after.total.checked_add(amount) else {
-            self.effects.note(source, at, Note::TooLarge);
-            return false;
-        };
-        self.after.total = total;
-        let shares = share(self.rules.zone, since, at, amount);
-        let far = at.since(since) > self.rules.max_gap;
+    /// Adds growth between two instants to the days of a life; refuses what could not be summed.
+    fn add(
+        &mut self,
+        (life, meter): (LifeNo, Meter),
+        source: &Source,
+        since: Timestamp,
+        at: Timestamp,
+        amount: Bytes,
+    ) -> bool {
+        let rules = self.rules;
+        let Some(series) = self.moving(life, meter) else { return false };
+        let Some(total) = series.after.total.checked_add(amount) else { return false };
+        series.after.total = total;
+        let time = Timeline { zone: rules.zone, holdings: series.holdings() };
+        let shares = time.share(since, at, amount);
+        let far = at.since(since) > rules.max_gap;
         if far {
-            self.effects.note(source, at, Note::Gap { from: since, to: at });
+            series.effects.note(source, at, Note::Gap { from: since, to: at });
         }
         let guessed = far && shares.len() > 1;
-        for (day, part) in shares {
-            let change = self.effects.day(day);
+        for ((holding, day), part) in shares {
+            let change = series.effects.day(holding, day);
             change.added += part.wide();
             change.estimated += if guessed { part.wide() } else { 0 };
         }
         true
     }
 
-    fn period(&mut self, source: &Source, span: Span, at: Timestamp, total: Bytes) {
-        let key = (source.clone(), span);
-        let believed = self.total_of(source, span);
+    /// What of a span belongs to the life before of the same name; `None` where all of it does.
+    fn not_ours(&self, of: Of, source: &Source, span: Span) -> Option<NotOurs> {
+        let Some(life) = self.look.life(self.book, of.life) else { return Some(NotOurs::NOTHING) };
+        let Some(until) = life.predecessor.filter(|seen| *seen > span.start()) else {
+            return Some(NotOurs::NOTHING);
+        };
+        if span.end() <= until {
+            return None;
+        }
+        let before = self.book.lives_of(&life.name).filter(|(no, _)| *no < of.life).last();
+        let series = before.and_then(|(_, life)| life.series.get(&of.meter));
+        let theirs = series.and_then(|series| series.periods.get(&(source.clone(), span)));
+        Some(NotOurs { until, total: theirs.map_or(Bytes::ZERO, |belief| belief.total) })
+    }
+
+    fn period(&mut self, of: Of, source: &Source, span: Span, at: Timestamp, total: Bytes) {
+        let Some(not_ours) = self.not_ours(of, source, span) else { return };
+        let zone = self.rules.zone;
+        let Some(series) = self.moving(of.life, of.meter) else { return };
+        let time = Timeline { zone, holdings: series.holdings() };
+        let believed = series.total_of(source, span);
         let first_time = believed.is_none();
         let seen = believed.map_or(span.start(), |belief| belief.at);
-        let revision = revise(believed, span, at, total, self.rules.zone);
-        let sum = self.after.total.wide() + revision.moved.values().sum::<i128>();
+        let revision = revise(believed, span, at, total, time, not_ours);
+        let sum = series.after.total.wide() + revision.moved.values().sum::<i128>();
         let Ok(sum) = Bytes::from_wide(sum) else {
-            self.effects.note(source, at, Note::TooLarge);
+            series.effects.note(source, at, Note::TooLarge);
             return;
         };
-        self.after.total = sum;
-        for (day, moved) in revision.moved {
-            self.effects.day(day).added += moved;
+        series.after.total = sum;
+        for ((holding, day), moved) in revision.moved {
+            series.effects.day(holding, day).added += moved;
         }
         if let Some(note) = revision.note {
-            self.effects.note(source, at, note);
+            series.effects.note(source, at, note);
         }
         if let Some(belief) = revision.belief {
             if belief.doubt.is_none() && (first_time || seen < span.end()) {
-                self.cover(Some(span.start().max(seen)), at.min(span.end()));
+                let from = span.start().max(seen).max(not_ours.until);
+                series.cover(time, Some(from), at.min(span.end()));
             }
-            self.periods.insert(key, belief);
+            series.periods.insert((source.clone(), span), belief);
         }
     }
 
-    /// Marks the time between two instants as accounted for.
-    fn cover(&mut self, from: Option<Timestamp>, to: Timestamp) {
-        let Some(Ok(span)) = from.map(|from| Span::new(from, to)) else { return };
-        for (day, part) in self.rules.zone.cut(span) {
-            self.effects.day(day).covered += part.minutes();
+    /// Marks the counters that nobody has any more.
+    fn lose(&mut self) {
+        for key in &self.look.lost {
+            if let Some(baseline) = self.baseline(key) {
+                self.counters.insert(key.clone(), Baseline { absent: Some(self.now), ..baseline });
+            }
         }
     }
 
-    fn finish(mut self, account: &AccountName, meter: Meter, settled: &mut Settled) {
-        self.after.shown = self.after.shown.max(self.after.total);
-        self.after.month = self.month(meter);
-        for (source, at, note) in self.effects.notes {
-            settled.notes.push(Noted { account: account.clone(), meter, source, at, note });
-        }
-        let mut days = self.effects.days;
-        days.retain(|_, change| *change != DayChange::default());
-        let moved = self.before.is_none_or(|before| {
-            (before.at, before.level, before.total, before.implausible)
-                != (self.after.at, self.after.level, self.after.total, self.after.implausible)
-        });
-        if moved || !days.is_empty() || !self.baselines.is_empty() || !self.periods.is_empty() {
-            settled.changes.push(SeriesChange {
-                account: account.clone(),
-                meter,
-                at: self.after.at,
-                level: self.after.level,
-                month: self.after.month,
-                total: self.after.total,
-                shown: self.after.shown,
-                implausible: self.after.implausible,
-                baselines: self.baselines.into_tuple_vec(),
-                periods: self.periods.into_iter().collect(),
-                days,
+    fn finish(self, settled: &mut Settled) {
+        settled.counters = self.counters.into_iter().collect();
+        for ((no, meter), mut series) in self.series {
+            series.after.shown = series.after.shown.max(series.after.total);
+            let account = &series.life.name;
+            for (source, at, note) in series.effects.notes {
+                settled.notes.push(Noted { account: account.clone(), life: no, meter, source, at, note });
+            }
+            let mut days = series.effects.days;
+            days.retain(|_, change| *change != super::change::DayChange::default());
+            let (before, after) = (series.before, &series.after);
+            let moved = before.is_none_or(|before| {
+                (before.at, before.level, before.total, before.implausible)
+                    != (after.at, after.level, after.total, after.implausible)
             });
+            if moved || !days.is_empty() || !series.periods.is_empty() {
+                settled.changes.push(SeriesChange {
+                    life: no,
+                    meter,
+                    at: after.at,
+                    level: after.level,
+                    total: after.total,
+                    shown: after.shown,
+                    implausible: after.implausible,
+                    periods: series.periods.into_iter().collect(),
+                    days,
+                });
+            }
         }
     }
+}
 
-    /// The running month after this poll: the newest one that was read of, with what its days gained.
-    fn month(&self, meter: Meter) -> Option<MonthToDate> {
-        let read = self.after.at.map(|at| self.rules.zone.day_of(at).month());
-        // Where one counter of several lags, the others are in the new month already.
-        let moved = self.effects.days.keys().next_back().map(|day| day.month());
-        let month = read.max(moved).max(self.after.month.map(|carried| carried.month))?;
-        let carried = self.after.month.filter(|before| before.month == month);
-        let mut sum = carried.unwrap_or(MonthToDate {
-            month,
-            amount: Bytes::ZERO,
-            estimated: Bytes::ZERO,
-            held: ByteMinutes::ZERO,
-            covered: Minutes::ZERO,
-        });
-        let (mut added, mut estimated) = (0, 0);
-        for (_, change) in self.effects.days.iter().filter(|(day, _)| day.month() == month) {
-            added += change.added;
-            estimated += change.estimated;
-            sum.held += change.held;
-            sum.covered += change.covered;
-        }
-        // The month is part of `total`, which was checked.
-        sum.amount = match meter.nature() {
-            Nature::Flow => Bytes::from_wide(sum.amount.wide() + added).unwrap_or(sum.amount),
-            Nature::Level => self.after.level.map_or(sum.amount, |belief| belief.level),
-        };
-        sum.estimated = Bytes::from_wide(sum.estimated.wide() + estimated).unwrap_or(sum.estimated);
-        Some(sum)
+/// Whose readings of what are being settled.
+#[derive(Clone, Copy)]
+struct Of {
+    life: LifeNo,
+    meter: Meter,
+    /// When the account was made, where the panel tells.
+    created: Option<Timestamp>,
+}
+
+/// What is believed of a series in the middle of settling.
+struct SeriesNow<'s, 'a> {
+    settling: &'s Settling<'a>,
+    of: Of,
+}
+
+impl Believed for SeriesNow<'_, '_> {
+    fn level(&self) -> Option<LevelBelief> {
+        self.settling.series.get(&(self.of.life, self.of.meter))?.after.level
+    }
+
+    fn growth(
+        &self,
+        source: &Source,
+        at: Timestamp,
+        epoch: Epoch,
+        count: Bytes,
+    ) -> Option<(Timestamp, Bytes)> {
+        let count = Count { at, epoch, count, holder: self.of.life };
+        self.settling.step(self.of, source, count).1.grew
+    }
+
+    fn revision(
+        &self,
+        source: &Source,
+        span: Span,
+        at: Timestamp,
+        total: Bytes,
+    ) -> Option<(Timestamp, Bytes)> {
+        let settling = self.settling;
+        let series = settling.series.get(&(self.of.life, self.of.meter))?;
+        let not_ours = settling.not_ours(self.of, source, span)?;
+        let believed = series.total_of(source, span);
+        let time = settling.timeline(series.life);
+        let moved: i128 = revise(believed, span, at, total, time, not_ours).moved.values().sum();
+        let since = believed.map_or(span.start(), |belief| span.start().max(belief.at));
+        Some((since, Bytes::from_wide(moved).ok()?))
     }
 }

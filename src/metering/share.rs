@@ -1,32 +1,71 @@
-//! Puts bytes on days: by the time each day has of a span, the last day taking the remainder.
+//! Puts bytes and time on days, and where a day was split on whoever held which part of it: by the time each
+//! has of a span, the last taking the remainder.
 
-use crate::domain::{BillingZone, Bytes, Span, Timestamp, UsageDay};
+use super::book::Holding;
+use crate::domain::{BillingZone, Bytes, HoldingNo, Span, Timestamp, UsageDay};
 
-/// Shares `amount` over the days between `from` and `to`, in proportion to their seconds. The parts
-/// sum to `amount` exactly. Where no time passed everything goes to the day of `to`.
-pub(super) fn share(
-    zone: BillingZone,
-    from: Timestamp,
-    to: Timestamp,
-    amount: Bytes,
-) -> Vec<(UsageDay, Bytes)> {
-    let Ok(span) = Span::new(from, to) else {
-        return vec![(zone.day_of(to), amount)];
-    };
-    let whole = u128::from(span.seconds().get());
-    let mut left = amount;
-    let mut shares: Vec<(UsageDay, Bytes)> = zone
-        .cut(span)
-        .map(|(day, part)| {
-            let share = u128::from(amount.get()) * u128::from(part.seconds().get()) / whole;
-            // A part of `amount` is at most `amount`, and the floors never exceed what is left.
-            let share = Bytes::from_wide(share as i128).unwrap_or(left).min(left);
-            left = left.checked_sub(share).unwrap_or(Bytes::ZERO);
-            (day, share)
-        })
-        .collect();
-    if let Some((_, last)) = shares.last_mut() {
-        *last = last.checked_add(left).unwrap_or(*last);
+/// A day of a holding.
+pub(super) type Place = (HoldingNo, UsageDay);
+
+/// The time of one life, cut by days and by holdings.
+#[derive(Clone, Copy)]
+pub(super) struct Timeline<'a> {
+    pub zone: BillingZone,
+    /// Never empty, oldest first.
+    pub holdings: &'a [Holding],
+}
+
+impl Timeline<'_> {
+    /// The holding an instant belongs to: the commit that opens one still belongs to the one before.
+    fn holding_at(&self, at: Timestamp) -> HoldingNo {
+        let found = self.holdings.iter().rev().find(|holding| holding.from < at);
+        found.unwrap_or(&self.holdings[0]).no
     }
-    shares
+
+    /// Where an instant lies.
+    pub fn at(&self, at: Timestamp) -> Place {
+        (self.holding_at(at), self.zone.day_of(at))
+    }
+
+    /// The parts of a span, in order.
+    pub fn cut(&self, span: Span) -> Vec<(Place, Span)> {
+        let mut parts = Vec::new();
+        for (day, of_day) in self.zone.cut(span) {
+            if let [only] = self.holdings {
+                parts.push(((only.no, day), of_day));
+                continue;
+            }
+            let ends = self.holdings.iter().skip(1).map(|holding| holding.from).chain([of_day.end()]);
+            for (holding, end) in self.holdings.iter().zip(ends) {
+                let of_holding = Span::new(holding.from.max(of_day.start()), end.min(of_day.end()));
+                parts.extend(of_holding.map(|part| ((holding.no, day), part)));
+            }
+        }
+        parts
+    }
+
+    /// Shares `amount` over the time between `from` and `to`, in proportion to its seconds. The shares sum to
+    /// `amount` exactly. Where no time passed everything goes to where `to` lies.
+    pub fn share(&self, from: Timestamp, to: Timestamp, amount: Bytes) -> Vec<(Place, Bytes)> {
+        let Ok(span) = Span::new(from, to) else {
+            return vec![(self.at(to), amount)];
+        };
+        let whole = u128::from(span.seconds().get());
+        let mut left = amount;
+        let mut shares: Vec<(Place, Bytes)> = self
+            .cut(span)
+            .into_iter()
+            .map(|(place, part)| {
+                let share = u128::from(amount.get()) * u128::from(part.seconds().get()) / whole;
+                // A part of `amount` is at most `amount`, and the floors never exceed what is left.
+                let share = Bytes::from_wide(share as i128).unwrap_or(left).min(left);
+                left = left.checked_sub(share).unwrap_or(Bytes::ZERO);
+                (place, share)
+            })
+            .collect();
+        if let Some((_, last)) = shares.last_mut() {
+            *last = last.checked_add(left).unwrap_or(*last);
+        }
+        shares
+    }
 }

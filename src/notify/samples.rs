@@ -1,6 +1,6 @@
 //! The letter that this room's tests deliver.
 
-use crate::domain::{AccountKey, AccountName, BackendId, Bytes, Meter, Timestamp};
+use crate::domain::{AccountKey, AccountName, BackendId, Bytes, HoldingNo, Meter, Timestamp};
 use crate::quota::{Address, Letter, Occasion};
 
 /// 93.41 GiB of 100 GiB storage, at noon of 20 November 2026.
@@ -10,6 +10,7 @@ pub(super) fn letter(occasion: Occasion, account: &str) -> Letter {
     Letter {
         occasion,
         account: AccountKey { backend, name: AccountName::new(account).expect("a name") },
+        holding: HoldingNo::new(7),
         meter: Meter::StorageUsed,
         threshold: 90,
         episode: 2,

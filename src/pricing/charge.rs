@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::decimal::{Decimal, Money, TooLarge};
 use super::quantity::Quantity;
-use super::rule::{Included, Incomplete, Of, Round, Rule, Sold};
-use crate::domain::{ByteMinutes, Bytes, Minutes};
+use super::rule::{Included, Incomplete, Of, Round, Rule};
+use crate::domain::{ByteMinutes, Bytes, Limit, Minutes};
 
 /// One meter of one account over a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,11 +100,11 @@ pub fn quantity(rule: &Rule, used: &Used) -> Result<Quantity, TooLarge> {
 }
 
 /// Judges the usage of one meter of one account; `sold` is the limit in force.
-pub fn price(rule: &Rule, used: &Used, sold: Sold) -> Result<Priced, TooLarge> {
+pub fn price(rule: &Rule, used: &Used, sold: Limit) -> Result<Priced, TooLarge> {
     let basis = match (rule.included, sold) {
-        (Included::Fixed(size), _) | (Included::Limit, Sold::UpTo(size)) => size,
-        (Included::Limit, Sold::Unlimited) => return Ok(Priced::None(NoLine::Unlimited)),
-        (Included::Limit, Sold::Unknown) => return Ok(Priced::None(NoLine::UnknownLimit)),
+        (Included::Fixed(size), _) | (Included::Limit, Limit::UpTo(size)) => size,
+        (Included::Limit, Limit::Unlimited) => return Ok(Priced::None(NoLine::Unlimited)),
+        (Included::Limit, Limit::Unknown) => return Ok(Priced::None(NoLine::UnknownLimit)),
     };
     if !used.is_complete && rule.incomplete == Incomplete::Withhold {
         return Ok(Priced::None(NoLine::Incomplete));

@@ -14,5 +14,5 @@ mod tag;
 pub use charge::{Charge, NoLine, Priced, Used, amount_of, price, quantity};
 pub use decimal::{Decimal, Money, NotDecimal, TooLarge};
 pub use quantity::Quantity;
-pub use rule::{Included, Incomplete, Of, Round, Rule, Sold};
+pub use rule::{Included, Incomplete, Of, Round, Rule};
 pub use tag::Tag;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{ByteMinutes, Bytes, Meter, Minutes};
+use crate::domain::{ByteMinutes, Bytes, Limit, Meter, Minutes};
 
 const GIB: u64 = 1 << 30;
 
@@ -35,7 +35,7 @@ fn passed(amount: u64) -> Used {
 }
 
 fn due(rule: &Rule, used: &Used) -> i64 {
-    match price(rule, used, Sold::Unknown).expect("small enough") {
+    match price(rule, used, Limit::Unknown).expect("small enough") {
         Priced::Due(charge) => charge.amount.minor(),
         Priced::None(_) => 0,
     }
@@ -73,15 +73,15 @@ fn reasons_are_told_apart() {
     };
     let limit = Rule { included: Included::Limit, ..rule() };
     let much = passed(500 * GIB);
-    assert_eq!(none(&limit, &much, Sold::Unlimited), NoLine::Unlimited);
-    assert_eq!(none(&limit, &much, Sold::Unknown), NoLine::UnknownLimit);
-    assert!(matches!(none(&limit, &much, Sold::UpTo(bytes(500 * GIB))), NoLine::Within { .. }));
+    assert_eq!(none(&limit, &much, Limit::Unlimited), NoLine::Unlimited);
+    assert_eq!(none(&limit, &much, Limit::Unknown), NoLine::UnknownLimit);
+    assert!(matches!(none(&limit, &much, Limit::UpTo(bytes(500 * GIB))), NoLine::Within { .. }));
     let gap = Used { is_complete: false, ..much };
-    assert_eq!(none(&rule(), &gap, Sold::Unknown), NoLine::Incomplete);
+    assert_eq!(none(&rule(), &gap, Limit::Unknown), NoLine::Incomplete);
     assert_eq!(due(&Rule { incomplete: Incomplete::Bill, ..rule() }, &gap), 800);
-    assert_eq!(none(&rule(), &passed(100 * GIB + 1), Sold::Unknown), NoLine::Rounded);
+    assert_eq!(none(&rule(), &passed(100 * GIB + 1), Limit::Unknown), NoLine::Rounded);
     let minimum = Rule { minimum: decimal("8.01"), ..rule() };
-    assert!(matches!(none(&minimum, &much, Sold::Unknown), NoLine::BelowMinimum { .. }));
+    assert!(matches!(none(&minimum, &much, Limit::Unknown), NoLine::BelowMinimum { .. }));
     assert_eq!(due(&Rule { minimum: decimal("8"), ..rule() }, &much), 800);
     let withheld = [NoLine::Incomplete, NoLine::UnknownLimit, NoLine::Unlimited, NoLine::Rounded];
     assert_eq!(withheld.map(NoLine::is_withheld), [true, true, false, false]);
@@ -90,12 +90,12 @@ fn reasons_are_told_apart() {
 #[test]
 fn what_cannot_be_counted_is_an_error_and_never_wraps() {
     let dear = Rule { per: bytes(1), price: decimal("1000000"), ..rule() };
-    assert_eq!(price(&dear, &passed(i64::MAX as u64), Sold::Unknown), Err(TooLarge));
+    assert_eq!(price(&dear, &passed(i64::MAX as u64), Limit::Unknown), Err(TooLarge));
     let full = Rule { extra: Bytes::MAX, ..rule() };
-    assert_eq!(price(&full, &passed(1), Sold::Unknown), Err(TooLarge));
+    assert_eq!(price(&full, &passed(1), Limit::Unknown), Err(TooLarge));
     let forever = Used { held: ByteMinutes::new(u128::MAX), ..passed(1) };
     let average = Rule { of: Of::Average, ..dear };
-    assert_eq!(price(&average, &forever, Sold::Unknown), Err(TooLarge));
+    assert_eq!(price(&average, &forever, Limit::Unknown), Err(TooLarge));
 }
 
 prop_compose! {
@@ -169,14 +169,14 @@ proptest! {
             held: used.held + ByteMinutes::new(more.into()),
             ..used
         };
-        if let (Ok(_), Ok(_)) = (price(&rule, &used, Sold::Unknown), price(&rule, &larger, Sold::Unknown)) {
+        if let (Ok(_), Ok(_)) = (price(&rule, &used, Limit::Unknown), price(&rule, &larger, Limit::Unknown)) {
             prop_assert!(due(&rule, &used) <= due(&rule, &larger));
         }
     }
 
     #[test]
     fn no_line_is_below_its_minimum_or_nothing(rule in any_rule(), used in any_used()) {
-        if let Ok(Priced::Due(charge)) = price(&rule, &used, Sold::Unknown) {
+        if let Ok(Priced::Due(charge)) = price(&rule, &used, Limit::Unknown) {
             prop_assert!(charge.amount.is_at_least(rule.minimum) && charge.amount.minor() > 0);
         }
     }

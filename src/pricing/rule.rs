@@ -48,17 +48,6 @@ pub enum Included {
     Limit,
 }
 
-/// What the limit in force says of an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sold {
-    /// So much.
-    UpTo(Bytes),
-    /// Anything.
-    Unlimited,
-    /// Nobody has said.
-    Unknown,
-}
-
 /// How units of `per` are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {

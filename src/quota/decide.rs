@@ -5,7 +5,7 @@ use litemap::LiteMap;
 use super::letter::{Letter, Occasion};
 use super::rule::{Rule, SoldAs, Wording};
 use super::state::{Crossing, Crossings, Hold};
-use crate::domain::{AccountKey, AccountName, Bytes, Meter, Month, Policy, Timestamp};
+use crate::domain::{AccountKey, AccountName, Bytes, HoldingNo, Limit, Meter, Month, Policy, Timestamp};
 
 /// What is known of the use of one meter. Where it is not fresh, whole and plausible there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct Judged<'a> {
     pub meter: Meter,
     /// Its rule, where one matches, and the rule's number in the config.
     pub rule: Option<(usize, &'a Rule)>,
-    /// The limit in force; `None` is no limit.
-    pub limit: Option<Bytes>,
+    /// The limit in force; `Unknown` decides nothing.
+    pub limit: Limit,
     /// What is known of its use; `None` decides nothing.
     pub used: Option<Used>,
 }
@@ -36,6 +36,8 @@ pub struct Judged<'a> {
 pub struct Subject<'a> {
     /// Whom it is about.
     pub account: AccountKey,
+    /// Who holds it: with another owner nothing is crossed yet.
+    pub holding: HoldingNo,
     /// Switched off by somebody else: never touched, never restored.
     pub suspended: bool,
     /// The policy the panel shows.
@@ -55,6 +57,8 @@ pub struct Subject<'a> {
 pub struct Switch {
     /// Whom.
     pub account: AccountKey,
+    /// Who held it when it was decided.
+    pub holding: HoldingNo,
     /// Which policy.
     pub to: Policy,
     /// The number of the order, for its key.
@@ -68,7 +72,8 @@ pub struct Switch {
 impl Switch {
     /// The derived key.
     pub fn key(&self) -> String {
-        format!("{}/{}/policy/{}", self.account.backend, self.account.name, self.number)
+        let Switch { account, holding, number, .. } = self;
+        format!("{}/{}/{holding}/policy/{number}", account.backend, account.name)
     }
 }
 
@@ -77,6 +82,8 @@ impl Switch {
 pub struct Verdict {
     /// Whom it is about.
     pub account: AccountName,
+    /// Who holds it.
+    pub holding: HoldingNo,
     /// What is crossed from now on.
     pub crossings: Crossings,
     /// The policy wanted from now on.
@@ -96,8 +103,26 @@ pub struct Decided {
     pub held: Vec<AccountName>,
 }
 
+/// How many accounts each rule limits besides those that are looked at: the brake counts them together, or one
+/// recalculation after the other would pass it.
+pub type Besides = LiteMap<usize, usize>;
+
+/// How many of these accounts each rule would newly limit, were it for usage alone.
+pub fn would_limit<'a>(subjects: impl Iterator<Item = Subject<'a>>, now: Timestamp) -> Besides {
+    let mut counts = Besides::new();
+    for number in subjects.flat_map(|subject| judge(&subject, now, &[]).limiting) {
+        *counts.entry(number).or_default() += 1;
+    }
+    counts
+}
+
 /// Decides about everybody a poll has looked at. `accounts` is how many the backend has.
-pub fn decide<'a>(subjects: impl Iterator<Item = Subject<'a>>, accounts: usize, now: Timestamp) -> Decided {
+pub fn decide<'a>(
+    subjects: impl Iterator<Item = Subject<'a>>,
+    accounts: usize,
+    besides: &Besides,
+    now: Timestamp,
+) -> Decided {
     let mut judged: Vec<(Subject<'a>, Judgement)> = Vec::new();
     for subject in subjects {
         let judgement = judge(&subject, now, &[]);
@@ -105,7 +130,7 @@ pub fn decide<'a>(subjects: impl Iterator<Item = Subject<'a>>, accounts: usize, 
             judged.push((subject, judgement));
         }
     }
-    let braked = braked(&judged, accounts);
+    let braked = braked(&judged, accounts, besides);
     let mut decided = Decided::default();
     for (subject, judgement) in judged {
         let stopped = judgement.limiting.iter().any(|rule| braked.contains(rule));
@@ -123,7 +148,7 @@ pub fn decide<'a>(subjects: impl Iterator<Item = Subject<'a>>, accounts: usize, 
 }
 
 /// The rules that would limit more accounts at once than they may.
-fn braked(judged: &[(Subject<'_>, Judgement)], accounts: usize) -> Vec<usize> {
+fn braked(judged: &[(Subject<'_>, Judgement)], accounts: usize, besides: &Besides) -> Vec<usize> {
     let mut counts: LiteMap<usize, usize> = LiteMap::new();
     for number in judged.iter().flat_map(|(_, judgement)| &judgement.limiting) {
         *counts.entry(*number).or_default() += 1;
@@ -134,6 +159,7 @@ fn braked(judged: &[(Subject<'_>, Judgement)], accounts: usize) -> Vec<usize> {
     };
     let too_many = counts
         .into_iter()
+        .map(|(number, count)| (number, count + besides.get(&number).copied().unwrap_or(0)))
         .filter(|(number, count)| rule(*number).is_some_and(|rule| !rule.brake.allows(*count, accounts)));
     too_many.map(|(number, _)| number).collect()
 }
@@ -173,6 +199,7 @@ enum What {
 fn judge(subject: &Subject<'_>, now: Timestamp, braked: &[usize]) -> Judgement {
     let mut verdict = Verdict {
         account: subject.account.name.clone(),
+        holding: subject.holding,
         crossings: subject.crossings.clone(),
         hold: subject.hold,
         letters: Vec::new(),
@@ -202,15 +229,22 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &[usize]) -> Judgement {
     Judgement { verdict, limiting }
 }
 
-/// Whether a meter wants its account limited. One that could not be read wants what it wanted.
+/// Whether a meter wants its account limited. One of which use or limit is unknown wants what it wanted.
 fn demands(judged: &Judged<'_>, crossings: &Crossings, hold: Hold) -> bool {
     let Some((_, rule)) = judged.rule else { return false };
     let mine =
         crossings.iter().filter(|((meter, _), crossing)| *meter == judged.meter && crossing.since.is_some());
     let mut thresholds = mine.map(|((_, threshold), _)| *threshold);
-    match judged.used {
-        Some(_) => thresholds.any(|threshold| rule.limit_at == Some(threshold)),
-        None => hold.wanted == Policy::Limited && thresholds.next().is_some(),
+    match judged.is_known() {
+        true => thresholds.any(|threshold| rule.limit_at == Some(threshold)),
+        false => hold.wanted == Policy::Limited && thresholds.next().is_some(),
+    }
+}
+
+impl Judged<'_> {
+    /// Whether use and limit are both known: before, nothing can be decided.
+    fn is_known(&self) -> bool {
+        self.used.is_some() && self.limit.is_known()
     }
 }
 
@@ -228,11 +262,12 @@ fn cross<'a>(
     braked: &[usize],
     turns: &mut Vec<Turn<'a>>,
 ) {
-    // Not knowing the use, and often with it the panel's limit, we do not know that anything is over.
-    if judged.rule.is_some() && judged.used.is_none() {
+    // Not knowing the use or the limit, we do not know that anything is over: one answer of a panel without
+    // its limit would else restore an account that is far beyond it.
+    if judged.rule.is_some() && !judged.is_known() {
         return;
     }
-    let rule = judged.rule.filter(|_| judged.limit.is_some());
+    let rule = judged.rule.filter(|_| judged.limit.up_to().is_some());
     let thresholds = rule.map(|(_, rule)| rule.thresholds()).unwrap_or_default();
     let turn = |threshold, crossing: &Crossing, since, what| Turn {
         judged,
@@ -249,7 +284,9 @@ fn cross<'a>(
             turns.push(turn(*threshold, crossing, since, What::Ended));
         }
     }
-    let (Some((number, rule)), Some(limit), Some(used)) = (rule, judged.limit, judged.used) else { return };
+    let (Some((number, rule)), Some(limit), Some(used)) = (rule, judged.limit.up_to(), judged.used) else {
+        return;
+    };
     for threshold in &thresholds {
         let key = (judged.meter, *threshold);
         let mut crossing = crossings.get(&key).copied().unwrap_or_default();
@@ -335,11 +372,18 @@ fn switch(
         hold.confirmed_at = None;
         (Policy::Limited, format!("the panel no longer shows the limited policy; {why}"))
     };
-    Some(Switch { account: subject.account.clone(), to, number: hold.number, why, at: now })
+    Some(Switch {
+        account: subject.account.clone(),
+        holding: subject.holding,
+        to,
+        number: hold.number,
+        why,
+        at: now,
+    })
 }
 
 fn reached(judged: &Judged<'_>) -> String {
-    match (judged.used, judged.limit) {
+    match (judged.used, judged.limit.up_to()) {
         (Some(used), Some(limit)) => format!("{} used {} of {limit} bytes", judged.meter, used.told),
         // Not measured this time: what was crossed stays crossed.
         _ => format!("{} is over its limit", judged.meter),
@@ -369,11 +413,12 @@ fn letters(
             letters.push(Letter {
                 occasion: *occasion,
                 account: subject.account.clone(),
+                holding: subject.holding,
                 meter: turn.judged.meter,
                 threshold: turn.threshold,
                 episode: turn.episode,
                 used: turn.judged.used.map_or(Bytes::ZERO, |used| used.told),
-                limit: turn.judged.limit.unwrap_or(Bytes::ZERO),
+                limit: turn.judged.limit.up_to().unwrap_or(Bytes::ZERO),
                 since: turn.since,
                 at: now,
                 address: wording.address(*occasion, &subject.sold),

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AccountKey, Bytes, Meter, Timestamp};
+use crate::domain::{AccountKey, Bytes, HoldingNo, Meter, Timestamp};
 
 /// A way to tell somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,6 +129,8 @@ pub struct Letter {
     pub occasion: Occasion,
     /// Whom it is about.
     pub account: AccountKey,
+    /// Who held the account: another owner's crossing is another crossing.
+    pub holding: HoldingNo,
     /// What was measured.
     pub meter: Meter,
     /// The threshold, in percent of the limit.
@@ -159,10 +161,10 @@ pub struct Address {
 }
 
 impl Letter {
-    /// The crossing itself, by whichever letter it is told: `backend/account/meter/threshold/episode`.
+    /// The crossing itself, by whichever letter it is told: `backend/account/holding/meter/threshold/episode`.
     pub fn crossing(&self) -> String {
         let AccountKey { backend, name } = &self.account;
-        format!("{backend}/{name}/{}/{}/{}", self.meter, self.threshold, self.episode)
+        format!("{backend}/{name}/{}/{}/{}/{}", self.holding, self.meter, self.threshold, self.episode)
     }
 
     /// The derived key: one crossing is one letter, whoever noticed it and however often.
@@ -194,6 +196,7 @@ mod tests {
         Letter {
             occasion,
             account: AccountKey { backend: BackendId::new("s3-fra1").expect("valid"), name },
+            holding: HoldingNo::new(7),
             meter: Meter::StorageUsed,
             threshold: 90,
             episode: 2,
@@ -208,10 +211,10 @@ mod tests {
     #[test]
     fn one_crossing_has_one_key_and_its_later_letters_have_their_own() {
         let key = |occasion| letter(occasion).key();
-        assert_eq!(key(Occasion::Notify), "s3-fra1/1042-7731/storage/90/2");
+        assert_eq!(key(Occasion::Notify), "s3-fra1/1042-7731/7/storage/90/2");
         assert_eq!(key(Occasion::Limited), key(Occasion::Notify));
-        assert_eq!(key(Occasion::Reminder(3)), "s3-fra1/1042-7731/storage/90/2/reminder-3");
-        assert_eq!(key(Occasion::Restored), "s3-fra1/1042-7731/storage/90/2/restored");
+        assert_eq!(key(Occasion::Reminder(3)), "s3-fra1/1042-7731/7/storage/90/2/reminder-3");
+        assert_eq!(key(Occasion::Restored), "s3-fra1/1042-7731/7/storage/90/2/restored");
     }
 
     #[test]

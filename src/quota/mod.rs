@@ -3,6 +3,7 @@
 //! No clock, no network, no rounding: it is handed the time and says what should be done, as data.
 
 mod decide;
+mod in_force;
 mod letter;
 #[cfg(test)]
 mod properties;
@@ -11,7 +12,8 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use decide::{Decided, Judged, Subject, Switch, Used, Verdict, decide};
+pub use decide::{Besides, Decided, Judged, Subject, Switch, Used, Verdict, decide, would_limit};
+pub use in_force::{Origin, in_force};
 pub use letter::{Address, Channel, Letter, Occasion, Severity};
-pub use rule::{Allowed, Brake, Rule, Size, SoldAs, Wording};
+pub use rule::{Brake, Rule, Size, SoldAs, Wording};
 pub use state::{Crossing, Crossings, Hold, Pin};

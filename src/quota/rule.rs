@@ -2,7 +2,7 @@
 //! once.
 
 use super::letter::{Address, Occasion};
-use crate::domain::{Bytes, Seconds};
+use crate::domain::{Limit, Seconds};
 
 /// How far a notice's level has to fall below its threshold before the next crossing counts, where no
 /// limit tells its own distance. In percent of the limit.
@@ -30,28 +30,12 @@ pub struct Rule {
 /// Where a limit comes from. A service's own limit, told by WHMCS, comes before all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// This many bytes.
-    Fixed(Bytes),
+    /// So much, or without an end.
+    Fixed(Limit),
     /// What the panel says.
     Panel,
     /// What WHMCS says of the service, and nothing else.
     Whmcs,
-}
-
-/// What one source says of a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// There is none. A size of zero means this everywhere.
-    Unlimited,
-    /// So many bytes; never zero.
-    UpTo(Bytes),
-}
-
-impl Allowed {
-    /// Reads a size: zero is unlimited.
-    pub fn of(size: Bytes) -> Allowed {
-        if size == Bytes::ZERO { Allowed::Unlimited } else { Allowed::UpTo(size) }
-    }
 }
 
 /// How many accounts a poll may newly limit by one rule. One is always allowed: it is no broken panel.
@@ -115,21 +99,9 @@ impl Wording {
 }
 
 impl Rule {
-    /// The limit in force: the service's own, then the rule's, then the panel's. `None` is no limit.
-    pub fn limit(&self, service: Option<Allowed>, panel: Option<Bytes>) -> Option<Bytes> {
-        match self.allowed(service, panel) {
-            Some(Allowed::UpTo(limit)) => Some(limit),
-            Some(Allowed::Unlimited) | None => None,
-        }
-    }
-
-    /// The same, with no limit told from one that nobody tells (`None`).
-    pub fn allowed(&self, service: Option<Allowed>, panel: Option<Bytes>) -> Option<Allowed> {
-        service.or(match self.size {
-            Size::Fixed(size) => Some(Allowed::of(size)),
-            Size::Panel => panel.map(Allowed::of),
-            Size::Whmcs => None,
-        })
+    /// Whether accounts are limited at this percentage.
+    pub fn limits_at(&self, threshold: u32) -> bool {
+        self.limit_at == Some(threshold)
     }
 
     /// Every percentage at which something happens, each once, in order.

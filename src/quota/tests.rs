@@ -1,11 +1,17 @@
 //! The state machine, case by case: what each change of usage, limit, pin or panel leads to.
 
 use super::*;
-use crate::domain::{AccountKey, AccountName, BackendId, Bytes, Meter, Month, Policy, Seconds, Timestamp};
+use crate::domain::{
+    AccountKey, AccountName, BackendId, Bytes, HoldingNo, Limit, Meter, Month, Policy, Seconds, Timestamp,
+};
+
+pub(super) fn up_to(size: u64) -> Limit {
+    Limit::UpTo(Bytes::new(size).expect("valid"))
+}
 
 pub(super) fn rule() -> Rule {
     Rule {
-        size: Size::Fixed(Bytes::new(1000).expect("valid")),
+        size: Size::Fixed(up_to(1000)),
         notify_at: vec![80, 90],
         limit_at: Some(100),
         restore_below: 95,
@@ -17,11 +23,12 @@ pub(super) fn rule() -> Rule {
 
 /// One account whose state is carried from poll to poll.
 pub(super) struct Account {
+    pub holding: HoldingNo,
     pub crossings: Crossings,
     pub hold: Hold,
     pub now: i64,
     pub rule: Option<Rule>,
-    pub limit: Option<u64>,
+    pub limit: Limit,
     pub shown: Option<Policy>,
     pub suspended: bool,
     pub month: Option<Month>,
@@ -31,11 +38,12 @@ pub(super) struct Account {
 impl Account {
     pub fn new(rule: Rule) -> Account {
         Account {
+            holding: HoldingNo::new(1),
             crossings: Crossings::new(),
             hold: Hold::default(),
             now: 1_000_000,
             rule: Some(rule),
-            limit: Some(1000),
+            limit: up_to(1000),
             shown: Some(Policy::Standard),
             suspended: false,
             month: None,
@@ -56,13 +64,14 @@ impl Account {
         };
         Subject {
             account,
+            holding: self.holding,
             suspended: self.suspended,
             shown: self.shown,
             sold: SoldAs::default(),
             meters: vec![Judged {
                 meter: self.meter,
                 rule: self.rule.as_ref().map(|rule| (0, rule)),
-                limit: self.limit.map(bytes),
+                limit: self.limit,
                 used,
             }],
             crossings: self.crossings.clone(),
@@ -73,8 +82,10 @@ impl Account {
     /// One poll, a minute after the last one; the panel takes every switch at once.
     pub fn poll(&mut self, used: impl Into<Option<u64>>) -> Vec<String> {
         self.now += 60;
-        let verdict = decide(std::iter::once(self.subject(used.into())), 100, self.at()).verdicts.pop();
+        let subjects = std::iter::once(self.subject(used.into()));
+        let verdict = decide(subjects, 100, &Besides::new(), self.at()).verdicts.pop();
         let Some(verdict) = verdict else { return Vec::new() };
+        assert_eq!(verdict.holding, self.holding);
         (self.crossings, self.hold) = (verdict.crossings, verdict.hold);
         let mut said: Vec<String> = verdict.letters.iter().map(told).collect();
         if let Some(switch) = verdict.switch {
@@ -131,7 +142,7 @@ fn unknown_usage_decides_nothing_whatever_the_state() {
     assert!(account.poll(None).is_empty());
     account.poll(1000);
     // A panel that was not read tells neither the use nor its own limit.
-    account.limit = None;
+    account.limit = Limit::Unknown;
     assert!(account.poll(None).is_empty());
     account.rule = Some(Rule { limit_at: Some(98), ..rule() });
     assert!(account.poll(None).is_empty());
@@ -142,16 +153,15 @@ fn unknown_usage_decides_nothing_whatever_the_state() {
 fn a_limit_that_is_raised_lowered_or_removed_is_judged_anew() {
     let mut account = Account::new(rule());
     account.poll(1000);
-    account.limit = Some(2000);
+    account.limit = up_to(2000);
     let over = ["resolved 80/1", "resolved 90/1", "restored 100/1", "resolved 100/1", "standard #2"];
     assert_eq!(account.poll(1000), over);
-    account.limit = Some(1000);
+    account.limit = up_to(1000);
     assert_eq!(account.poll(1000).last().expect("valid"), "limited #3");
-    // Zero and "unlimited" come in as no limit at all.
-    account.limit = None;
+    account.limit = Limit::Unlimited;
     assert_eq!(account.poll(1000).last().expect("valid"), "standard #4");
     assert!(account.poll(u64::from(u32::MAX)).is_empty());
-    account.limit = Some(1000);
+    account.limit = up_to(1000);
     account.poll(1000);
     account.rule = None;
     assert_eq!(account.poll(1000).last().expect("valid"), "standard #6");
@@ -258,7 +268,7 @@ fn an_estimate_triggers_nothing_and_hides_nothing() {
         told: Bytes::new(1000).expect("valid"),
         month: None,
     });
-    assert_eq!(decide(std::iter::once(subject), 1, account.at()), Decided::default());
+    assert_eq!(decide(std::iter::once(subject), 1, &Besides::new(), account.at()), Decided::default());
 }
 
 #[test]
@@ -271,27 +281,96 @@ fn above_the_brake_nobody_is_limited_and_everybody_is_named() {
         subject
     };
     let now = Timestamp::new(1_000_000).expect("valid");
-    let decided = decide((0..10).map(subject), 100, now);
+    let decided = decide((0..10).map(subject), 100, &Besides::new(), now);
     assert_eq!((decided.held.len(), decided.verdicts.len()), (0, 10));
-    let decided = decide((0..11).map(subject), 100, now);
+    let decided = decide((0..11).map(subject), 100, &Besides::new(), now);
     assert_eq!(decided.held.len(), 11);
     assert!(decided.verdicts.iter().all(|verdict| verdict.switch.is_none() && verdict.letters.len() == 2));
     // One at a time is no broken panel.
-    assert_eq!(decide((0..1).map(subject), 3, now).held.len(), 0);
+    assert_eq!(decide((0..1).map(subject), 3, &Besides::new(), now).held.len(), 0);
+}
+
+#[test]
+fn the_brake_counts_what_a_rule_has_limited_of_late() {
+    let one = Account::new(Rule { brake: Brake::Count(20), ..rule() });
+    let subject = |number: usize| {
+        let mut subject = one.subject(Some(1000));
+        subject.account.name = AccountName::new(&format!("a{number:02}")).expect("valid");
+        subject
+    };
+    let now = Timestamp::new(1_000_000).expect("valid");
+    let held = |count: usize, recently: &[(usize, usize)]| {
+        decide((0..count).map(subject), 100, &recently.iter().copied().collect(), now).held.len()
+    };
+    assert_eq!(held(8, &[(0, 12)]), 0);
+    assert_eq!(held(9, &[(0, 12)]), 9);
+    // Twenty times one account is twenty accounts, and the next is one too many.
+    assert_eq!((held(1, &[(0, 19)]), held(1, &[(0, 20)])), (0, 1));
+    // What another rule has limited is the other rule's.
+    assert_eq!(held(9, &[(1, 12)]), 0);
+}
+
+#[test]
+fn another_holding_begins_with_no_crossing() {
+    let mut account = Account::new(rule());
+    account.poll(1000);
+    assert_eq!(account.hold.wanted, Policy::Limited);
+    // Somebody else has the account from now on: what was crossed ends unsaid, and the switch is taken back.
+    (account.holding, account.crossings) = (HoldingNo::new(2), Crossings::new());
+    assert_eq!(account.poll(3), ["standard #2"]);
+    assert!(account.crossings.is_empty());
+    // His first crossing is the first of its own, and no letter of his has the key of one told before.
+    assert_eq!(account.poll(850), ["notify 80/1"]);
+    let key = |holding| {
+        let account = Account { holding: HoldingNo::new(holding), ..Account::new(rule()) };
+        let subjects = std::iter::once(account.subject(Some(850)));
+        decide(subjects, 100, &Besides::new(), account.at()).verdicts[0].letters[0].key()
+    };
+    assert_ne!(key(1), key(2));
 }
 
 #[test]
 fn limits_come_from_the_service_the_rule_and_the_panel_in_this_order() {
-    let bytes = |count| Bytes::new(count).expect("valid");
-    let rule = |size| Rule { size, ..rule() };
-    let service = Some(Allowed::UpTo(bytes(5)));
-    assert_eq!(rule(Size::Fixed(bytes(7))).limit(service, Some(bytes(9))), Some(bytes(5)));
-    assert_eq!(rule(Size::Fixed(bytes(7))).limit(None, Some(bytes(9))), Some(bytes(7)));
-    assert_eq!(rule(Size::Panel).limit(service, Some(bytes(9))), Some(bytes(5)));
-    assert_eq!(rule(Size::Panel).limit(None, Some(bytes(9))), Some(bytes(9)));
-    assert_eq!(rule(Size::Whmcs).limit(None, Some(bytes(9))), None);
-    assert_eq!(rule(Size::Panel).limit(None, Some(Bytes::ZERO)), None);
-    assert_eq!(rule(Size::Fixed(bytes(7))).limit(Some(Allowed::Unlimited), None), None);
+    let rule = |size| Some(Rule { size, ..rule() });
+    let fixed = || rule(Size::Fixed(up_to(7)));
+    let asked = |sold, rule: Option<Rule>, panel| in_force(sold, rule.as_ref(), panel);
+    let (unknown, nobody) = (Limit::Unknown, (Limit::Unknown, Origin::Nobody));
+    assert_eq!(asked(up_to(5), fixed(), up_to(9)), (up_to(5), Origin::Sold));
+    assert_eq!(asked(unknown, fixed(), up_to(9)), (up_to(7), Origin::Rule));
+    assert_eq!(asked(up_to(5), rule(Size::Panel), up_to(9)), (up_to(5), Origin::Sold));
+    assert_eq!(asked(unknown, rule(Size::Panel), up_to(9)), (up_to(9), Origin::Panel));
+    assert_eq!(asked(unknown, rule(Size::Whmcs), up_to(9)), nobody);
+    assert_eq!(asked(unknown, rule(Size::Panel), Limit::Unlimited), (Limit::Unlimited, Origin::Panel));
+    assert_eq!(asked(Limit::Unlimited, fixed(), unknown), (Limit::Unlimited, Origin::Sold));
+    assert_eq!(asked(unknown, rule(Size::Panel), unknown), nobody);
+    // Without a rule the panel limits by itself, unless something else was sold.
+    assert_eq!(asked(unknown, None, up_to(9)), (up_to(9), Origin::Panel));
+    assert_eq!(asked(up_to(5), None, up_to(9)), (up_to(5), Origin::Sold));
+    assert_eq!(asked(unknown, None, unknown), nobody);
+}
+
+#[test]
+fn an_answer_without_a_limit_decides_nothing_and_unlimited_ends_it() {
+    for shown in [Policy::Standard, Policy::Limited] {
+        let mut account = Account::new(Rule { size: Size::Panel, ..rule() });
+        assert_eq!(account.poll(1200).last().expect("valid"), "limited #1");
+        let (crossings, hold) = (account.crossings.clone(), account.hold);
+        // The panel tells the use and, for once, no limit: whatever the use, nothing is over.
+        account.limit = Limit::Unknown;
+        for used in [1200, 0, 5000] {
+            assert!(account.poll(used).is_empty(), "{used}");
+        }
+        assert_eq!((account.crossings.clone(), account.hold), (crossings, hold));
+        // Nor does anything begin.
+        assert!(Account { limit: Limit::Unknown, ..Account::new(rule()) }.poll(5000).is_empty());
+        // What we want does not change, and a panel that has forgotten it is told again.
+        account.shown = Some(shown);
+        let again: &[&str] = if shown == Policy::Standard { &["limited #2"] } else { &[] };
+        assert_eq!(account.poll(1200), again);
+        account.limit = Limit::Unlimited;
+        assert_eq!(account.poll(1200)[..3], ["resolved 80/1", "resolved 90/1", "restored 100/1"]);
+        assert_eq!(account.hold.wanted, Policy::Standard);
+    }
 }
 
 #[test]

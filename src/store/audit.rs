@@ -2,10 +2,9 @@
 
 use sqlx::AnyConnection;
 
-use super::quota::account;
 use super::sql::{Cell, Columns, rows, run};
 use super::{Store, StoreError};
-use crate::domain::{AccountKey, BackendId, Timestamp};
+use crate::domain::{AccountKey, Timestamp};
 
 /// Something that was done to an account, or was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,10 +99,7 @@ impl Store {
         for row in rows(&mut on, self.dialect, &sql, cells).await? {
             let mut columns = Columns::of(&row);
             let (id, at, actor) = (columns.int()?, columns.time()?, columns.text()?);
-            let backend = columns.text()?;
-            let backend =
-                BackendId::new(&backend).map_err(|error| StoreError::corrupt(error, "a backend"))?;
-            let account = AccountKey { backend, name: account(&columns.text()?)? };
+            let account = AccountKey { backend: columns.backend()?, name: columns.account()? };
             acts.push(Audited {
                 id,
                 at,

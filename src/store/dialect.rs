@@ -70,15 +70,6 @@ impl Dialect {
         Cow::Owned(out)
     }
 
-    /// The sum of a column as a whole number: PostgreSQL and MySQL would make a decimal of it.
-    pub(super) fn sum(self, column: &str) -> String {
-        match self {
-            Dialect::Sqlite => format!("SUM({column})"),
-            Dialect::Postgres => format!("CAST(SUM({column}) AS BIGINT)"),
-            Dialect::Mysql => format!("CAST(SUM({column}) AS SIGNED)"),
-        }
-    }
-
     /// A text column with a literal of ours at its end.
     pub(super) fn append(self, column: &str, literal: &str) -> String {
         match self {

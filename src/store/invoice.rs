@@ -4,6 +4,7 @@
 //! there and may be tried again) or `unknown`. Whoever finds an intended line that is not his own knows as
 //! little about it as about an unknown one.
 
+mod lives;
 mod row;
 mod told;
 
@@ -18,7 +19,7 @@ pub use told::{BillableItem, ToldItems};
 /// What is to be billed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewLine {
-    /// Whose usage.
+    /// Whose usage: of a service's accounts the one that it had last.
     pub account: AccountKey,
     /// What is found again in WHMCS: service, period, meter and correction.
     pub tag: Tag,
@@ -131,33 +132,19 @@ impl Store {
         let tag = new.tag.to_string();
         let mut attempts = 1;
         for known in self.touching(&mut tx, new).await? {
-            let is_its = known.line.tag.period == new.tag.period && known.line.account == new.account;
-            // Of one account and span there is one line, whichever service it was billed to.
-            let is_same =
-                known.line.tag == new.tag || is_its && known.line.tag.correction == new.tag.correction;
             match known.state {
-                LineState::Refused if is_same => attempts = attempts.max(known.attempts + 1),
+                LineState::Refused if known.line.tag == new.tag => {
+                    attempts = attempts.max(known.attempts + 1)
+                }
                 LineState::Refused => {}
-                _ if is_same => return Ok(Intent::There(Box::new(known))),
+                _ if known.line.tag == new.tag => return Ok(Intent::There(Box::new(known))),
                 // Corrections stand beside the line they correct.
-                _ if is_its && known.line.tag.service == new.tag.service => {}
+                _ if known.line.tag.period == new.tag.period => {}
                 _ => return Ok(Intent::Overlaps(Box::new(known))),
             }
         }
-        let sql =
-            "DELETE FROM invoice_line WHERE state = 'refused' AND (tag = ? OR (backend = ? AND account = ?
-            AND meter = ? AND first_day = ? AND next_day = ? AND number = ?))";
-        let [first, next] = days(new.tag.period);
-        let key = [
-            tag.as_str().into(),
-            new.account.backend.as_str().into(),
-            new.account.name.as_str().into(),
-            new.tag.meter.name().into(),
-            first,
-            next,
-            i64::from(new.tag.correction).into(),
-        ];
-        run(&mut tx, self.dialect, sql, key).await?;
+        let sql = "DELETE FROM invoice_line WHERE state = 'refused' AND tag = ?";
+        run(&mut tx, self.dialect, sql, [tag.as_str().into()]).await?;
         let sql = format!("INSERT INTO invoice_line (id, {COLUMNS}) VALUES (?{})", ", ?".repeat(row::COUNT));
         run(&mut tx, self.dialect, &sql, cells(id, new, attempts, by, now)?).await?;
         tx.commit().await?;
@@ -239,18 +226,36 @@ impl Store {
         self.read_lines(&mut on, filter, vec![next, first]).await
     }
 
-    /// The lines of one meter of one account that share a day with a period.
+    /// The lines that share a day with a period and bill one meter of one account: made out for it, or for a
+    /// service that owned it then and has other accounts besides.
     pub async fn invoice_lines_of(
         &self,
         account: &AccountKey,
         meter: Meter,
         period: BillingPeriod,
     ) -> Result<Vec<InvoiceLine>, StoreError> {
-        let filter = "backend = ? AND account = ? AND meter = ? AND first_day < ? AND next_day > ?";
+        let filter = "meter = ? AND first_day < ? AND next_day > ? AND ((backend = ? AND account = ?)
+            OR service IN (SELECT p.service FROM life l JOIN holding h ON h.life = l.id
+            JOIN holding_part p ON p.holding = h.id AND p.service <> 0
+            JOIN month_sum m ON m.holding = p.holding AND m.part = p.part
+            WHERE l.backend = ? AND l.label = ? AND m.meter = ? AND m.month >= ? AND m.month <= ?))";
         let [first, next] = days(period);
-        let names = [account.backend.as_str(), account.name.as_str(), meter.name()].map(Cell::from);
+        let (backend, name) = (account.backend.as_str(), account.name.as_str());
+        let last = period.next().minus_days(1).month();
+        let cells = vec![
+            meter.name().into(),
+            next,
+            first,
+            backend.into(),
+            name.into(),
+            backend.into(),
+            name.into(),
+            meter.into(),
+            period.first().month().into(),
+            last.into(),
+        ];
         let mut on = self.readers.acquire().await?;
-        self.read_lines(&mut on, filter, names.into_iter().chain([next, first]).collect()).await
+        self.read_lines(&mut on, filter, cells).await
     }
 
     /// Every line of which nobody knows whether it is in WHMCS.
@@ -271,18 +276,15 @@ impl Store {
         Ok(self.read_lines(&mut on, "tag = ?", vec![tag.into()]).await?.pop())
     }
 
-    /// Lines that share a day with `new`, of its account or of its service.
+    /// Lines of the same service and meter that share a day with `new`.
     async fn touching(
         &self,
         on: &mut sqlx::AnyConnection,
         new: &NewLine,
     ) -> Result<Vec<InvoiceLine>, StoreError> {
-        let filter = "((backend = ? AND account = ?) OR service = ?) AND meter = ? AND first_day < ?
-            AND next_day > ?";
+        let filter = "service = ? AND meter = ? AND first_day < ? AND next_day > ?";
         let [first, next] = days(new.tag.period);
-        let (backend, account) = (new.account.backend.as_str(), new.account.name.as_str());
-        let meter = new.tag.meter.name();
-        let cells = vec![backend.into(), account.into(), new.tag.service.into(), meter.into(), next, first];
+        let cells = vec![new.tag.service.into(), new.tag.meter.name().into(), next, first];
         self.read_lines(on, filter, cells).await
     }
 

@@ -10,12 +10,15 @@ use sqlx::AnyConnection;
 
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
-use crate::domain::{AccountName, BackendId, Bytes, Harvest, Meter, Timestamp, UsageDay};
-use crate::metering::{Book, Correction, DayChange, Rules, Settled, settle};
+use crate::domain::{AccountName, BackendId, Bytes, Harvest, HoldingNo, LifeNo, Meter, Timestamp, UsageDay};
+use crate::metering::{
+    Book, Correction, CounterKey, DayChange, LifeChange, Look, OwnerChange, Rules, Settled, settle_looked,
+};
 
 mod belief;
 mod body;
 mod fold;
+mod shapes;
 mod sums;
 mod verify;
 
@@ -35,8 +38,14 @@ pub struct JournalEntry {
     pub last_look: Option<Timestamp>,
     /// What was new: the readings that moved a number or raised a note.
     pub harvest: Harvest,
+    /// What became of lives.
+    pub lives: Vec<LifeChange>,
+    /// Counters that nobody had any more.
+    pub lost: Vec<CounterKey>,
     /// What was made of it.
     pub made: Vec<Made>,
+    /// Who owned what from then on.
+    pub owners: Vec<OwnerChange>,
     /// The rate that jumps were held back by then.
     pub max_rate: Option<Bytes>,
     /// The correction it is, where it is no poll.
@@ -49,10 +58,12 @@ impl JournalEntry {
     /// Settles it again: a poll by what the panel said, a correction by what was asked for.
     pub fn settled(&self, book: &Book, rules: &Rules) -> Settled {
         match &self.corrected {
-            Some(correction) => correction.settle(book, self.at),
+            Some(correction) => correction.settle(book, self.at, rules.zone),
             None => {
                 let rules = Rules { max_rate: self.max_rate, ..*rules };
-                settle(book, &self.harvest, self.at, &rules)
+                let look = Look::again(book, self.lives.clone(), self.lost.clone());
+                let settled = settle_looked(book, &self.harvest, look, self.at, &rules);
+                Settled { owners: self.owners.clone(), ..settled }
             }
         }
     }
@@ -61,12 +72,14 @@ impl JournalEntry {
 /// What an entry made of one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Made {
-    /// The account.
+    /// The account, as it was called then.
     pub account: AccountName,
+    /// Which life.
+    pub life: LifeNo,
     /// The meter.
     pub meter: Meter,
-    /// What was added to each day.
-    pub days: LiteMap<UsageDay, DayChange>,
+    /// What was added to each day, by the holding it belongs to.
+    pub days: LiteMap<(HoldingNo, UsageDay), DayChange>,
     /// What was noticed, in words.
     pub notes: Vec<String>,
 }

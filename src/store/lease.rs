@@ -33,9 +33,11 @@ impl Store {
         let mut tx = self.begin_write().await?;
         let known = "SELECT fence, polled_at FROM backend WHERE name = ?";
         if rows(&mut tx, self.dialect, known, [backend.as_str().into()]).await?.is_empty() {
-            let sql = "INSERT INTO backend (name, kind, version, fence, holder, lease_until, entries, chain)
-                VALUES (?, ?, 0, 0, '', 0, 0, '')";
-            run(&mut tx, self.dialect, sql, [backend.as_str().into(), kind.into()]).await?;
+            let number = self.allot(&mut tx, "backend", 1).await?;
+            let sql = "INSERT INTO backend (name, number, kind, version, acts, fence, holder, lease_until,
+                next_life, next_holding, days_from, entries, chain)
+                VALUES (?, ?, ?, 0, 0, 0, '', 0, 1, 1, 19700101, 0, '')";
+            run(&mut tx, self.dialect, sql, [backend.as_str().into(), number.into(), kind.into()]).await?;
         }
         let sql = "UPDATE backend SET kind = ?, holder = ?, lease_until = ?, fence = fence + 1
             WHERE name = ? AND (lease_until <= ? OR holder = ?)";

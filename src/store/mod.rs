@@ -4,53 +4,45 @@
 //! transaction: all of it is there, or none of it.
 
 mod audit;
-mod book;
-mod commit;
 mod dialect;
 mod error;
 mod invoice;
 mod journal;
 mod lease;
+mod ledger;
 mod open;
 mod outbox;
-mod pages;
 mod policy;
 mod prune;
-mod put;
-mod quota;
-mod seen;
-mod server_total;
+mod read;
 mod services;
 mod sql;
-mod standing;
-mod told;
-mod totals;
-mod usage;
+mod tables;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use sqlx::AnyPool;
+use tokio::sync::watch;
 
 pub use audit::{Act, Audited};
-pub use book::Loaded;
-pub use commit::{Committed, JudgedPoll, Poll, Reach};
 pub use error::StoreError;
 pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
 pub use journal::{ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, Verified};
 pub use lease::Lease;
+pub use ledger::{Committed, JudgedPoll, Loaded, Poll, Reach};
 pub use open::StoreSettings;
 pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};
-pub use pages::DayPages;
 pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
-pub use services::{MappedTo, PutServices, ServiceList, ServiceRef};
-pub use standing::{AccountStanding, BackendState, Failing, SeriesStanding, Stamp, Standing};
-pub use told::{Closed, Telling};
-pub use totals::{By, CannotSum, Total};
-pub use usage::{DayPoint, Usage, UsageQuery};
+pub use read::{
+    BackendState, By, CannotSum, DayPages, DayPoint, Failing, OwnedMonth, Reported, Said, Total, Usage,
+    UsageQuery,
+};
+pub use services::{PutServices, ServiceList};
 
 use crate::domain::BackendId;
+use crate::standing::Standing;
 use dialect::Dialect;
 
 /// The database, and the newest committed values in memory.
@@ -62,5 +54,20 @@ pub struct Store {
     settings: Arc<StoreSettings>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
     lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
-    told: Arc<told::Tellings>,
+    told: Arc<read::Memory>,
+    moved: Arc<watch::Sender<Moved>>,
+}
+
+/// How often each backend has been committed by this process: whoever follows it looks at those that moved.
+pub type Moved = HashMap<BackendId, u64>;
+
+impl Store {
+    /// Tells, from now on, which backends were committed.
+    pub fn moves(&self) -> watch::Receiver<Moved> {
+        self.moved.subscribe()
+    }
+
+    fn publish(&self, backend: &BackendId) {
+        self.moved.send_modify(|moved| *moved.entry(backend.clone()).or_default() += 1);
+    }
 }

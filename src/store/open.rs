@@ -92,6 +92,7 @@ impl Store {
             standings: Arc::new(RwLock::new(HashMap::new())),
             lists: Arc::default(),
             told: Arc::default(),
+            moved: Arc::new(tokio::sync::watch::Sender::default()),
         })
     }
 

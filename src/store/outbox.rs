@@ -5,7 +5,8 @@
 
 use sqlx::AnyConnection;
 
-use super::sql::{Cell, Columns, Upsert, rows, run};
+use super::dialect::Merge::{Keep, Replace};
+use super::sql::{Cell, Columns, Table, rows, run};
 use super::{Store, StoreError};
 use crate::domain::{AccountKey, BackendId, Policy, Seconds, Timestamp};
 use crate::quota::{Channel, Letter};
@@ -22,6 +23,36 @@ const CLAIM: Seconds = Seconds::new(15 * 60);
 /// was put off by a clock that has since been set back. Twice: replicas' clocks differ, and a time asked for
 /// before the write lock was had is older than what was written meanwhile.
 const CLOCK_WAS_SET_BACK: (Seconds, Seconds) = (Seconds::new(2 * 3600), Seconds::new(2 * CLAIM.get()));
+
+/// What a new entry is made of. A key that is there already is the same promise: it keeps its state, whoever
+/// decided it again.
+const OUTBOX: Table = Table {
+    name: "outbox",
+    keys: &["letter", "channel"],
+    rest: &[
+        ("id", Keep),
+        ("occasion", Keep),
+        ("backend", Keep),
+        ("account", Keep),
+        ("holding", Keep),
+        ("meter", Keep),
+        ("threshold", Keep),
+        ("episode", Keep),
+        ("reminder", Keep),
+        ("used", Keep),
+        ("allowed", Keep),
+        ("since", Keep),
+        ("template", Keep),
+        ("mail_to", Keep),
+        ("product", Keep),
+        ("why", Keep),
+        ("made_at", Replace),
+        ("waits_for", Keep),
+        ("state", Keep),
+        ("due_at", Keep),
+        ("attempts", Keep),
+    ],
+};
 
 /// The channel of switches.
 pub(super) const POLICY: &str = "policy";
@@ -164,35 +195,9 @@ impl Store {
     pub(super) async fn put_entries(
         &self,
         on: &mut AnyConnection,
-        cells: Vec<[Cell; 22]>,
+        cells: Vec<[Cell; 23]>,
     ) -> Result<(), StoreError> {
-        use super::dialect::Merge::{Keep, Replace};
-        // A key that is there already is the same promise: it keeps its state, whoever decided it again.
-        const REST: [(&str, super::dialect::Merge); 20] = [
-            ("id", Keep),
-            ("occasion", Keep),
-            ("backend", Keep),
-            ("account", Keep),
-            ("meter", Keep),
-            ("threshold", Keep),
-            ("episode", Keep),
-            ("reminder", Keep),
-            ("used", Keep),
-            ("allowed", Keep),
-            ("since", Keep),
-            ("template", Keep),
-            ("mail_to", Keep),
-            ("product", Keep),
-            ("why", Keep),
-            ("made_at", Replace),
-            ("waits_for", Keep),
-            ("state", Keep),
-            ("due_at", Keep),
-            ("attempts", Keep),
-        ];
-        Upsert { table: "outbox", keys: &["letter", "channel"], rest: &REST }
-            .put(on, self.dialect, cells)
-            .await
+        OUTBOX.put(on, self.dialect, cells).await
     }
 
     /// Claims up to `most` entries that are due, in order for each account and channel: what is claimed
@@ -392,16 +397,19 @@ impl Store {
     /// The alerts that were told and still hold.
     pub async fn firing(&self) -> Result<Vec<Firing>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM outbox o JOIN account a ON a.backend = o.backend AND a.name = o.account
-            JOIN crossing c ON c.account = a.id AND c.meter = o.meter AND c.threshold = o.threshold
-                AND c.episode = o.episode
+            "SELECT {COLUMNS}, c.meter FROM outbox o JOIN crossing c ON c.holding = o.holding
+                AND c.threshold = o.threshold AND c.episode = o.episode
+            JOIN holding h ON h.id = o.holding JOIN life l ON l.id = h.life
             WHERE o.channel = 'alertmanager' AND o.occasion IN ('notify', 'limited')
-            AND o.state = 'delivered' AND c.since IS NOT NULL AND a.gone_at IS NULL"
+            AND o.state = 'delivered' AND c.since IS NOT NULL AND l.ended_at IS NULL"
         );
         let mut on = self.readers.acquire().await?;
         let mut firing = Vec::new();
         for row in rows(&mut on, self.dialect, &sql, []).await? {
-            if let Promise::Tell(_, letter) = entry(&row)?.promise {
+            let crossed = Columns::from(&row, row::COUNT).meter()?;
+            if let Promise::Tell(_, letter) = entry(&row)?.promise
+                && letter.meter == crossed
+            {
                 firing.push(Firing { letter });
             }
         }

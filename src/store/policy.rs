@@ -4,11 +4,13 @@
 use sqlx::AnyConnection;
 
 use super::audit::Act;
+use super::dialect::Merge::{Keep, Replace};
+use super::ledger::hold;
 use super::outbox::{Entry, EntryState, Promise};
-use super::quota::{account, hold};
-use super::sql::{Columns, rows, run};
+use super::sql::{Cell, Columns, Table, rows, run};
+use super::tables::life;
 use super::{Store, StoreError};
-use crate::domain::{AccountKey, BackendId, Policy, Timestamp};
+use crate::domain::{AccountKey, Policy, Timestamp};
 use crate::quota::{Channel, Hold, Occasion, Pin};
 
 /// Everything known of an account's policy.
@@ -41,6 +43,24 @@ pub enum SwitchEnd {
     Superseded,
 }
 
+/// The operator's part of the table of policies.
+const PINNED: Table = Table {
+    name: "policy",
+    keys: &["backend", "account"],
+    rest: &[
+        ("wanted", Keep),
+        ("number", Keep),
+        ("pinned", Replace),
+        ("pinned_until", Replace),
+        ("pinned_by", Replace),
+        ("pinned_at", Replace),
+    ],
+};
+
+fn key_cells(account: &AccountKey) -> [Cell; 2] {
+    [account.backend.as_str().into(), account.name.as_str().into()]
+}
+
 /// What came of concluding a switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Concluded {
@@ -59,37 +79,37 @@ impl Store {
 
     /// What was there before the account was first limited.
     pub async fn memory(&self, account: &AccountKey) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT p.memory FROM policy p JOIN account a ON a.id = p.account
-            WHERE a.backend = ? AND a.name = ?";
-        let cells = [account.backend.as_str().into(), account.name.as_str().into()];
+        let sql = "SELECT memory FROM policy WHERE backend = ? AND account = ?";
         let mut on = self.readers.acquire().await?;
-        let found = rows(&mut on, self.dialect, sql, cells).await?;
+        let found = rows(&mut on, self.dialect, sql, key_cells(account)).await?;
         found.first().map_or(Ok(None), |row| Columns::of(row).maybe_text())
     }
 
     /// Stores what was there before, unless something is stored already; returns what is stored.
     pub async fn keep_memory(&self, account: &AccountKey, memory: &str) -> Result<String, StoreError> {
         let mut tx = self.begin_write().await?;
-        let id = self.account_id(&mut tx, account).await?;
-        let sql = "UPDATE policy SET memory = ? WHERE account = ? AND memory IS NULL";
-        run(&mut tx, self.dialect, sql, [memory.into(), id.into()]).await?;
-        let sql = "SELECT memory FROM policy WHERE account = ?";
-        let found = rows(&mut tx, self.dialect, sql, [id.into()]).await?;
+        let sql = "UPDATE policy SET memory = ? WHERE backend = ? AND account = ? AND memory IS NULL";
+        let [backend, name] = key_cells(account);
+        run(&mut tx, self.dialect, sql, [memory.into(), backend, name]).await?;
+        let sql = "SELECT memory FROM policy WHERE backend = ? AND account = ?";
+        let found = rows(&mut tx, self.dialect, sql, key_cells(account)).await?;
         tx.commit().await?;
         let kept = found.first().map(|row| Columns::of(row).maybe_text()).transpose()?.flatten();
         kept.ok_or_else(|| StoreError::corrupt("nothing", "a row of policy"))
     }
 
-    pub(super) async fn account_id(
+    /// Makes sure that an account was ever seen.
+    pub(super) async fn known_account(
         &self,
         on: &mut AnyConnection,
         account: &AccountKey,
-    ) -> Result<i64, StoreError> {
-        let sql = "SELECT id FROM account WHERE backend = ? AND name = ?";
-        let cells = [account.backend.as_str().into(), account.name.as_str().into()];
-        let found = rows(on, self.dialect, sql, cells).await?;
-        let row = found.first().ok_or_else(|| StoreError::corrupt(&account.name, "a known account"))?;
-        Columns::of(row).int()
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT id FROM life WHERE backend = ? AND label = ?";
+        let found = rows(on, self.dialect, sql, key_cells(account)).await?;
+        match found.first() {
+            Some(_) => Ok(()),
+            None => Err(StoreError::corrupt(&account.name, "a known account")),
+        }
     }
 
     /// Writes down how a switch ended, with all that follows: what the account shows, the letters that
@@ -114,8 +134,8 @@ impl Store {
         if !self.end_entry(&mut tx, entry, state, said, now).await? {
             return Ok(Concluded::Elsewhere);
         }
-        let account = self.account_id(&mut tx, &entry.account).await?;
-        self.confirm(&mut tx, entry, account, *to, end, now).await?;
+        self.known_account(&mut tx, &entry.account).await?;
+        self.confirm(&mut tx, entry, *to, end, now).await?;
         self.free_letters(&mut tx, entry, end, now).await?;
         if *end != SwitchEnd::Superseded {
             let (before, after) = match to {
@@ -141,6 +161,7 @@ impl Store {
             self.put_act(&mut tx, &act).await?;
         }
         tx.commit().await?;
+        self.publish(&entry.account.backend);
         Ok(Concluded::Yes)
     }
 
@@ -148,7 +169,6 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         entry: &Entry,
-        account: i64,
         to: Policy,
         end: &SwitchEnd,
         now: Timestamp,
@@ -161,29 +181,34 @@ impl Store {
         };
         // Only for the newest order: an older one that ends late says nothing of what is wanted now.
         let number: u32 = entry.key.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
-        let sql = "UPDATE policy SET confirmed = ?, confirmed_at = ?, left_alone = ? WHERE account = ?";
-        let cells = [i64::from(number).into(), now.into(), found.into(), account.into()];
-        run(on, self.dialect, sql, cells).await?;
+        let sql = "UPDATE policy SET confirmed = ?, confirmed_at = ?, left_alone = ?
+            WHERE backend = ? AND account = ?";
+        let [backend, name] = key_cells(&entry.account);
+        run(on, self.dialect, sql, [i64::from(number).into(), now.into(), found.into(), backend, name])
+            .await?;
         if forget {
-            run(on, self.dialect, "UPDATE policy SET memory = NULL WHERE account = ?", [account.into()])
-                .await?;
+            let sql = "UPDATE policy SET memory = NULL WHERE backend = ? AND account = ?";
+            run(on, self.dialect, sql, key_cells(&entry.account)).await?;
         }
         // What was read back is what the panel shows.
         let shown = match end {
             SwitchEnd::LeftAlone(_) => None,
             _ => Some(to.name()),
         };
-        let sql = "UPDATE account SET policy = ? WHERE id = ?";
-        run(on, self.dialect, sql, [shown.into(), account.into()]).await?;
-        self.acted(on, &entry.account, account).await
+        let sql = "UPDATE life SET policy = ? WHERE backend = ? AND label = ?";
+        let [backend, name] = key_cells(&entry.account);
+        run(on, self.dialect, sql, [shown.into(), backend, name]).await?;
+        self.acted(on, &entry.account).await
     }
 
     /// Makes readers look at the account again, without disturbing a poll under way.
-    async fn acted(&self, on: &mut AnyConnection, key: &AccountKey, account: i64) -> Result<(), StoreError> {
+    async fn acted(&self, on: &mut AnyConnection, key: &AccountKey) -> Result<(), StoreError> {
         let sql = "UPDATE backend SET acts = acts + 1 WHERE name = ?";
         run(on, self.dialect, sql, [key.backend.as_str().into()]).await?;
-        let sql = "UPDATE policy SET acted = (SELECT acts FROM backend WHERE name = ?) WHERE account = ?";
-        run(on, self.dialect, sql, [key.backend.as_str().into(), account.into()]).await.map(drop)
+        let sql = "UPDATE policy SET acted = (SELECT acts FROM backend WHERE name = ?)
+            WHERE backend = ? AND account = ?";
+        let [backend, name] = key_cells(key);
+        run(on, self.dialect, sql, [backend.clone(), backend, name]).await.map(drop)
     }
 
     /// Letters that waited for a switch: sent when it is true, otherwise what is true instead.
@@ -235,15 +260,15 @@ impl Store {
 
     /// Everything known of an account's policy; `None` where the account is not known.
     pub async fn policy(&self, account: &AccountKey) -> Result<Option<PolicyState>, StoreError> {
-        let sql = "SELECT a.policy, p.wanted, p.number, p.confirmed, p.confirmed_at, p.left_alone, p.pinned,
+        let sql = "SELECT l.policy, p.wanted, p.number, p.confirmed, p.confirmed_at, p.left_alone, p.pinned,
             p.pinned_until, p.memory, p.left_alone, p.pinned_by, p.pinned_at
-            FROM account a LEFT JOIN policy p ON p.account = a.id WHERE a.backend = ? AND a.name = ?";
-        let cells = [account.backend.as_str().into(), account.name.as_str().into()];
+            FROM life l LEFT JOIN policy p ON p.backend = l.backend AND p.account = l.label
+            WHERE l.backend = ? AND l.label = ?";
         let mut on = self.readers.acquire().await?;
-        let found = rows(&mut on, self.dialect, sql, cells).await?;
+        let found = rows(&mut on, self.dialect, sql, key_cells(account)).await?;
         let Some(row) = found.first() else { return Ok(None) };
         let mut columns = Columns::of(row);
-        let shown = super::standing::policy(columns.maybe_text()?)?;
+        let shown = life::policy(columns.maybe_text()?)?;
         let hold = hold(&mut columns)?;
         Ok(Some(PolicyState {
             hold,
@@ -256,19 +281,16 @@ impl Store {
 
     /// Every account that is limited or pinned, or on its way there or back.
     pub async fn held_accounts(&self) -> Result<Vec<(AccountKey, PolicyState)>, StoreError> {
-        let sql = "SELECT a.backend, a.name FROM policy p JOIN account a ON a.id = p.account
-            WHERE p.wanted = 'limited' OR p.pinned IS NOT NULL OR p.confirmed IS NULL OR p.confirmed <> p.number
-            ORDER BY a.backend, a.name";
+        let sql = "SELECT backend, account FROM policy
+            WHERE wanted = 'limited' OR pinned IS NOT NULL OR confirmed IS NULL OR confirmed <> number
+            ORDER BY backend, account";
         let mut on = self.readers.acquire().await?;
         let found = rows(&mut on, self.dialect, sql, []).await?;
         drop(on);
         let mut held = Vec::new();
         for row in &found {
             let mut columns = Columns::of(row);
-            let backend = columns.text()?;
-            let backend =
-                BackendId::new(&backend).map_err(|error| StoreError::corrupt(error, "a backend"))?;
-            let key = AccountKey { backend, name: account(&columns.text()?)? };
+            let key = AccountKey { backend: columns.backend()?, name: columns.account()? };
             if let Some(state) = self.policy(&key).await? {
                 held.push((key, state));
             }
@@ -284,23 +306,16 @@ impl Store {
         by: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        use super::dialect::Merge::{Keep, Replace};
         let mut tx = self.begin_write().await?;
-        let id = self.account_id(&mut tx, account).await?;
-        let before =
-            rows(&mut tx, self.dialect, "SELECT pinned FROM policy WHERE account = ?", [id.into()]).await?;
+        self.known_account(&mut tx, account).await?;
+        let sql = "SELECT pinned FROM policy WHERE backend = ? AND account = ?";
+        let before = rows(&mut tx, self.dialect, sql, key_cells(account)).await?;
         let before = before.first().map_or(Ok(None), |row| Columns::of(row).maybe_text())?;
         let policy = pin.map(|pin| pin.policy.name());
-        let rest = [
-            ("wanted", Keep),
-            ("number", Keep),
-            ("pinned", Replace),
-            ("pinned_until", Replace),
-            ("pinned_by", Replace),
-            ("pinned_at", Replace),
-        ];
-        let row = [
-            id.into(),
+        let [backend, name] = key_cells(account);
+        let row: [Cell; 8] = [
+            backend,
+            name,
             Policy::Standard.name().into(),
             0i64.into(),
             policy.into(),
@@ -308,8 +323,7 @@ impl Store {
             by.into(),
             now.into(),
         ];
-        let table = super::sql::Upsert { table: "policy", keys: &["account"], rest: &rest };
-        table.put(&mut tx, self.dialect, vec![row]).await?;
+        PINNED.put(&mut tx, self.dialect, vec![row]).await?;
         let until =
             pin.and_then(|pin| pin.until).map(|until| format!(" until {}", until.to_utc().to_rfc3339()));
         let act = Act {
@@ -323,7 +337,7 @@ impl Store {
             answer: String::new(),
         };
         self.put_act(&mut tx, &act).await?;
-        self.acted(&mut tx, account, id).await?;
+        self.acted(&mut tx, account).await?;
         Ok(tx.commit().await?)
     }
 }

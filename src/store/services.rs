@@ -1,61 +1,36 @@
-//! The services WHMCS has told us of, server by server: each list replaces the one before as a whole.
+//! The services WHMCS has told us of, server by server: each list replaces the one before as a whole. What is
+//! not listed any more stays known, for it may have used something that is not billed yet.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
-use litemap::LiteMap;
-
+use super::audit::Act;
 use super::dialect::Merge::Replace;
-use super::quota::account;
-use super::sql::{Cell, Columns, Upsert, rows, run};
+use super::sql::{Cell, Columns, Table, rows, run};
+use super::tables::service;
 use super::{Store, StoreError};
-use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Mapping, Meter, Service, Services, Timestamp,
-};
+use crate::domain::{AccountKey, AccountName, Addon, BackendId, BillingZone, Service, Timestamp, UsageDay};
+use crate::ownership::Services;
 
 /// One server's services at one version.
 #[derive(Clone, Debug)]
 pub struct ServiceList {
     /// The services, to find accounts' in.
     pub services: Services,
+    /// Services that the server told once and tells no more, by their numbers.
+    pub former: BTreeMap<i64, Service>,
+    /// Add-ons that the server runs, which no metric bills.
+    pub addons: Vec<Addon>,
     /// When WHMCS told them.
     pub told_at: Timestamp,
+    first_listed: HashMap<i64, Timestamp>,
     version: i64,
 }
 
-/// The service an account was mapped to when it was last polled.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MappedTo {
-    /// How.
-    pub mapping: Mapping,
-    /// To what; `None` where there is none, or several.
-    pub service: Option<ServiceRef>,
-}
-
-/// What of a service is shown with its account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServiceRef {
-    /// `tblhosting.id`.
-    pub id: i64,
-    /// `tblclients.id`.
-    pub client: i64,
-    /// WHMCS's own spelling of the account's name.
-    pub username: String,
-    /// The product's name.
-    pub product: Option<String>,
-}
-
-impl MappedTo {
-    /// The outcome of a search.
-    pub fn of(found: (Mapping, Option<&Service>)) -> MappedTo {
-        let (mapping, service) = found;
-        let service = service.map(|service| ServiceRef {
-            id: service.id,
-            client: service.client,
-            username: service.username.clone(),
-            product: service.product.clone(),
-        });
-        MappedTo { mapping, service }
+impl ServiceList {
+    /// The day a service was told first.
+    pub fn first_listed(&self, service: i64, zone: BillingZone) -> Option<UsageDay> {
+        self.first_listed.get(&service).map(|at| zone.day_of(*at))
     }
 }
 
@@ -68,8 +43,14 @@ pub struct PutServices {
     pub gone: usize,
 }
 
-const COLUMNS: &str = "id, client, username, domain, product, package, status, allowed_storage, allowed_in,
-    allowed_out, allowed_total, notify_template, limited_template";
+const LIST: Table =
+    Table { name: "service_list", keys: &["server"], rest: &[("version", Replace), ("told_at", Replace)] };
+
+const PIN: Table = Table {
+    name: "service_pin",
+    keys: &["backend", "account"],
+    rest: &[("service", Replace), ("by_whom", Replace), ("at", Replace)],
+};
 
 impl Store {
     /// Puts a server's list in, in place of the one before.
@@ -77,46 +58,60 @@ impl Store {
         &self,
         server: i64,
         list: &[Service],
+        addons: &[Addon],
         now: Timestamp,
     ) -> Result<PutServices, StoreError> {
         let mut tx = self.begin_write().await?;
-        let known: HashMap<i64, Service> =
-            self.read_services(&mut tx, server).await?.into_iter().map(|one| (one.id, one)).collect();
+        let known = self.read_services(&mut tx, server).await?;
+        let same = |row: &service::Row, service: &Service| row.listed && row.service == *service;
+        let changed = list.iter().filter(|one| !known.get(&one.id).is_some_and(|row| same(row, one)));
+        let changed: Vec<&Service> = changed.collect();
         let told: HashSet<i64> = list.iter().map(|service| service.id).collect();
-        let changed: Vec<&Service> =
-            list.iter().filter(|service| known.get(&service.id) != Some(*service)).collect();
-        let gone: Vec<i64> = known.keys().copied().filter(|id| !told.contains(id)).collect();
-        let rest = [
-            "client",
-            "username",
-            "domain",
-            "product",
-            "package",
-            "status",
-            "allowed_storage",
-            "allowed_in",
-            "allowed_out",
-            "allowed_total",
-            "notify_template",
-            "limited_template",
-        ]
-        .map(|name| (name, Replace));
-        let cells: Vec<[Cell; 14]> = changed.iter().map(|service| service_cells(server, service)).collect();
-        Upsert { table: "service", keys: &["server", "id"], rest: &rest }
-            .put(&mut tx, self.dialect, cells)
-            .await?;
+        let gone = known.values().filter(|row| row.listed && !told.contains(&row.service.id));
+        let gone: Vec<i64> = gone.map(|row| row.service.id).collect();
+        let cells: Vec<[Cell; 17]> =
+            changed.iter().map(|one| service::cells(one, server, true, now)).collect();
+        self.leave_other_lists(&mut tx, server, &told).await?;
+        service::SERVICE.put(&mut tx, self.dialect, cells).await?;
         for id in &gone {
-            let sql = "DELETE FROM service WHERE server = ? AND id = ?";
-            run(&mut tx, self.dialect, sql, [server.into(), (*id).into()]).await?;
+            let sql = "UPDATE service SET listed = 0 WHERE id = ? AND server = ?";
+            run(&mut tx, self.dialect, sql, [(*id).into(), server.into()]).await?;
+        }
+        let were_addons = self.read_addons(&mut tx, server).await?;
+        if were_addons != addons {
+            run(&mut tx, self.dialect, "DELETE FROM service_addon WHERE server = ?", [server.into()]).await?;
+            let cells: Vec<[Cell; 8]> =
+                addons.iter().map(|addon| service::addon_cells(server, addon)).collect();
+            service::ADDON.put(&mut tx, self.dialect, cells).await?;
         }
         let version = self.list_version(&mut tx, server).await?.map_or(0, |(version, _)| version);
-        let moved = i64::from(!changed.is_empty() || !gone.is_empty() || version == 0);
-        let rest = ["version", "told_at"].map(|name| (name, Replace));
-        Upsert { table: "service_list", keys: &["server"], rest: &rest }
-            .put(&mut tx, self.dialect, vec![[server.into(), (version + moved).into(), now.into()]])
-            .await?;
+        let moved = !changed.is_empty() || !gone.is_empty() || were_addons != addons || version == 0;
+        let row = [server.into(), (version + i64::from(moved)).into(), now.into()];
+        LIST.put(&mut tx, self.dialect, vec![row]).await?;
         tx.commit().await?;
         Ok(PutServices { changed: changed.len(), gone: gone.len() })
+    }
+
+    /// A service that is told on this server is on no other any more: whoever remembers their lists reads them anew.
+    async fn leave_other_lists(
+        &self,
+        on: &mut sqlx::AnyConnection,
+        server: i64,
+        told: &HashSet<i64>,
+    ) -> Result<(), StoreError> {
+        let sql = "SELECT id, server FROM service WHERE server <> ?";
+        let mut left = HashSet::new();
+        for row in rows(on, self.dialect, sql, [server.into()]).await? {
+            let mut columns = Columns::of(&row);
+            if told.contains(&columns.int()?) {
+                left.insert(columns.int()?);
+            }
+        }
+        for other in left {
+            let sql = "UPDATE service_list SET version = version + 1 WHERE server = ?";
+            run(on, self.dialect, sql, [other.into()]).await?;
+        }
+        Ok(())
     }
 
     /// A server's services; `None` until WHMCS has told them. Kept in memory until the list changes.
@@ -127,10 +122,31 @@ impl Store {
         if let Some(kept) = kept.filter(|kept| (kept.version, kept.told_at) == (version, told_at)) {
             return Ok(Some(kept));
         }
-        let services = Services::new(self.read_services(&mut tx, server).await?);
-        let list = Arc::new(ServiceList { services, told_at, version });
+        let rows = self.read_services(&mut tx, server).await?;
+        let addons = self.read_addons(&mut tx, server).await?;
+        let first_listed = rows.values().map(|row| (row.service.id, row.first_listed)).collect();
+        let (listed, former): (Vec<service::Row>, Vec<service::Row>) =
+            rows.into_values().partition(|row| row.listed);
+        let services = Services::new(listed.into_iter().map(|row| row.service).collect());
+        let former = former.into_iter().map(|row| (row.service.id, row.service)).collect();
+        let list = Arc::new(ServiceList { services, former, addons, told_at, first_listed, version });
         self.lists.write().unwrap_or_else(PoisonError::into_inner).insert(server, Arc::clone(&list));
         Ok(Some(list))
+    }
+
+    /// The lists of every server that WHMCS has told of.
+    pub async fn service_lists(&self) -> Result<BTreeMap<i64, Arc<ServiceList>>, StoreError> {
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, "SELECT server FROM service_list", []).await?;
+        drop(on);
+        let mut lists = BTreeMap::new();
+        for row in &found {
+            let server = Columns::of(row).int()?;
+            if let Some(list) = self.services(server).await? {
+                lists.insert(server, list);
+            }
+        }
+        Ok(lists)
     }
 
     async fn list_version(
@@ -151,35 +167,22 @@ impl Store {
         &self,
         on: &mut sqlx::AnyConnection,
         server: i64,
-    ) -> Result<Vec<Service>, StoreError> {
-        let sql = format!("SELECT {COLUMNS} FROM service WHERE server = ? ORDER BY id");
-        let mut list = Vec::new();
+    ) -> Result<BTreeMap<i64, service::Row>, StoreError> {
+        let columns = service::SERVICE.columns("s");
+        let sql = format!("SELECT {columns} FROM service s WHERE s.server = ?");
+        let mut list = BTreeMap::new();
         for row in rows(on, self.dialect, &sql, [server.into()]).await? {
-            let mut columns = Columns::of(&row);
-            let (id, client, username) = (columns.int()?, columns.int()?, columns.text()?);
-            let (domain, product) = (columns.maybe_text()?, columns.maybe_text()?);
-            let (package, status) = (columns.maybe_text()?, columns.text()?);
-            let mut limits: LiteMap<Meter, Bytes> = LiteMap::new();
-            for meter in Meter::ALL {
-                if let Some(limit) = columns.maybe_bytes()? {
-                    limits.insert(meter, limit);
-                }
-            }
-            let (notify_template, limited_template) = (columns.maybe_text()?, columns.maybe_text()?);
-            list.push(Service {
-                id,
-                client,
-                username,
-                domain,
-                product,
-                package,
-                status,
-                limits,
-                notify_template,
-                limited_template,
-            });
+            let row = service::row(&mut Columns::of(&row))?;
+            list.insert(row.service.id, row);
         }
         Ok(list)
+    }
+
+    async fn read_addons(&self, on: &mut sqlx::AnyConnection, server: i64) -> Result<Vec<Addon>, StoreError> {
+        let columns = service::ADDON.columns("a");
+        let sql = format!("SELECT {columns} FROM service_addon a WHERE a.server = ? ORDER BY a.id");
+        let found = rows(on, self.dialect, &sql, [server.into()]).await?;
+        found.iter().map(|row| Ok(service::addon_row(&mut Columns::of(row))?.1)).collect()
     }
 
     /// The services operators have pinned to a backend's accounts.
@@ -187,16 +190,22 @@ impl Store {
         &self,
         backend: &BackendId,
     ) -> Result<HashMap<AccountName, i64>, StoreError> {
-        // Pins are few and accounts many: crossed, SQLite goes from the pins to their accounts.
-        let sql = "SELECT a.name, p.service FROM service_pin p CROSS JOIN account a
-            WHERE a.id = p.account AND a.backend = ?";
+        let sql = "SELECT account, service FROM service_pin WHERE backend = ?";
         let mut on = self.readers.acquire().await?;
-        let mut pinned = HashMap::new();
-        for row in rows(&mut on, self.dialect, sql, [backend.as_str().into()]).await? {
-            let mut columns = Columns::of(&row);
-            pinned.insert(account(&columns.text()?)?, columns.int()?);
-        }
-        Ok(pinned)
+        let pin = |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.account()?, columns.int()?))
+        };
+        rows(&mut on, self.dialect, sql, [backend.as_str().into()]).await?.iter().map(pin).collect()
+    }
+
+    /// The service that owned an account when it was last polled.
+    pub async fn service_of(&self, key: &AccountKey) -> Result<Option<i64>, StoreError> {
+        let sql = "SELECT service FROM life WHERE backend = ? AND label = ?";
+        let cells = [key.backend.as_str().into(), key.name.as_str().into()];
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, sql, cells).await?;
+        found.first().map_or(Ok(None), |row| Columns::of(row).maybe_int())
     }
 
     /// Pins a service to an account, or takes the pin away. The next poll goes by it.
@@ -208,21 +217,19 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
-        let id = self.account_id(&mut tx, key).await?;
+        self.known_account(&mut tx, key).await?;
+        let (backend, account) = (key.backend.as_str(), key.name.as_str());
         match service {
             Some(service) => {
-                let rest = ["service", "by_whom", "at"].map(|name| (name, Replace));
-                let row = [id.into(), service.into(), by.into(), now.into()];
-                Upsert { table: "service_pin", keys: &["account"], rest: &rest }
-                    .put(&mut tx, self.dialect, vec![row])
-                    .await?;
+                let row: [Cell; 5] = [backend.into(), account.into(), service.into(), by.into(), now.into()];
+                PIN.put(&mut tx, self.dialect, vec![row]).await?;
             }
             None => {
-                let sql = "DELETE FROM service_pin WHERE account = ?";
-                run(&mut tx, self.dialect, sql, [id.into()]).await?;
+                let sql = "DELETE FROM service_pin WHERE backend = ? AND account = ?";
+                run(&mut tx, self.dialect, sql, [backend.into(), account.into()]).await?;
             }
         }
-        let act = super::audit::Act {
+        let act = Act {
             at: now,
             actor: by.into(),
             account: key.clone(),
@@ -235,61 +242,4 @@ impl Store {
         self.put_act(&mut tx, &act).await?;
         Ok(tx.commit().await?)
     }
-
-    /// The service an account was mapped to when it was last polled.
-    pub async fn service_of(&self, key: &AccountKey) -> Result<Option<i64>, StoreError> {
-        let sql = "SELECT service FROM account WHERE backend = ? AND name = ?";
-        let cells = [key.backend.as_str().into(), key.name.as_str().into()];
-        let mut on = self.readers.acquire().await?;
-        let found = rows(&mut on, self.dialect, sql, cells).await?;
-        found.first().map_or(Ok(None), |row| Columns::of(row).maybe_int())
-    }
-}
-
-fn service_cells(server: i64, service: &Service) -> [Cell; 14] {
-    let limit = |meter| service.limits.get(&meter).copied().into();
-    let [storage, inwards, outwards, total] = Meter::ALL.map(limit);
-    [
-        server.into(),
-        service.id.into(),
-        service.client.into(),
-        service.username.as_str().into(),
-        service.domain.as_deref().into(),
-        service.product.as_deref().into(),
-        service.package.as_deref().into(),
-        service.status.as_str().into(),
-        storage,
-        inwards,
-        outwards,
-        total,
-        service.notify_template.as_deref().into(),
-        service.limited_template.as_deref().into(),
-    ]
-}
-
-/// mapping, service, client, tenant, product of an account's row.
-pub(super) fn mapped_columns(columns: &mut Columns<'_>) -> Result<Option<MappedTo>, StoreError> {
-    let mapping = columns.maybe_text()?;
-    let (id, client) = (columns.maybe_int()?, columns.maybe_int()?);
-    let (username, product) = (columns.maybe_text()?, columns.maybe_text()?);
-    let Some(name) = mapping else { return Ok(None) };
-    let mapping = Mapping::ALL.into_iter().find(|mapping| mapping.name() == name);
-    let mapping = mapping.ok_or_else(|| StoreError::corrupt(name, "a way of mapping"))?;
-    let service = match (id, client, username) {
-        (Some(id), Some(client), Some(username)) => Some(ServiceRef { id, client, username, product }),
-        _ => None,
-    };
-    Ok(Some(MappedTo { mapping, service }))
-}
-
-/// The cells of these columns.
-pub(super) fn mapped_cells(mapped: Option<&MappedTo>) -> [Cell; 5] {
-    let service = mapped.and_then(|mapped| mapped.service.as_ref());
-    [
-        mapped.map(|mapped| mapped.mapping.name()).into(),
-        service.map(|service| service.id).into(),
-        service.map(|service| service.client).into(),
-        service.map(|service| service.username.as_str()).into(),
-        service.and_then(|service| service.product.as_deref()).into(),
-    ]
 }

@@ -8,7 +8,9 @@ use sqlx::{Any, AnyConnection, AssertSqlSafe, Row};
 
 use super::dialect::{Dialect, Merge};
 use super::error::StoreError;
-use crate::domain::{ByteMinutes, Bytes, Minutes, Month, Timestamp, UsageDay};
+use crate::domain::{
+    AccountName, BackendId, ByteMinutes, Bytes, Limit, Meter, Minutes, Month, Timestamp, UsageDay,
+};
 
 /// A value on its way into the database. Nothings are typed, because PostgreSQL asks.
 #[derive(Clone, Debug)]
@@ -39,6 +41,31 @@ int_cell! {
     bool => i64::from,
     Bytes => Bytes::as_i64,
     Timestamp => Timestamp::get,
+    Meter => meter_number,
+    UsageDay => |day: UsageDay| i64::from(day.number()),
+    Month => |month: Month| i64::from(month.number()),
+}
+
+/// Meters as the database numbers them.
+fn meter_number(meter: Meter) -> i64 {
+    match meter {
+        Meter::StorageUsed => 0,
+        Meter::TrafficIn => 1,
+        Meter::TrafficOut => 2,
+        Meter::TrafficTotal => 3,
+    }
+}
+
+impl From<String> for Cell {
+    fn from(value: String) -> Cell {
+        Cell::Text(Some(value))
+    }
+}
+
+impl From<Limit> for Cell {
+    fn from(limit: Limit) -> Cell {
+        limit.to_door().into()
+    }
 }
 
 impl From<&str> for Cell {
@@ -115,15 +142,22 @@ const ROWS_AT_ONCE: [usize; 4] = [512, 64, 8, 1];
 /// closure over borrowed rows that it may go from thread to thread.
 pub(super) type RowsMade<'r, Row> = Box<dyn Iterator<Item = Result<Row, StoreError>> + Send + 'r>;
 
-/// A table to put many rows into.
-pub(super) struct Upsert<'a> {
-    pub table: &'static str,
-    pub keys: &'a [&'static str],
-    pub rest: &'a [(&'static str, Merge)],
+/// A table: its name, the columns of its key, and the rest with what an upsert does to each. Its cells, and the
+/// columns of its rows, are in this order.
+pub(super) struct Table {
+    pub name: &'static str,
+    pub keys: &'static [&'static str],
+    pub rest: &'static [(&'static str, Merge)],
 }
 
-impl Upsert<'_> {
-    /// Puts the rows in; each row has the keys first, then the rest, in this order.
+impl Table {
+    /// All its columns for a SELECT, as those of `alias`.
+    pub(super) fn columns(&self, alias: &str) -> String {
+        let names = self.keys.iter().copied().chain(self.rest.iter().map(|(name, _)| *name));
+        names.map(|name| format!("{alias}.{name}")).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Puts the rows in.
     pub(super) async fn put<Row: IntoIterator<Item = Cell> + Send + 'static>(
         &self,
         on: &mut AnyConnection,
@@ -155,7 +189,7 @@ impl Upsert<'_> {
             let mut cells = cells.drain(..);
             for (size, text) in ROWS_AT_ONCE.into_iter().zip(&mut texts) {
                 while cells.len() >= size * columns {
-                    let make = || dialect.upsert(self.table, self.keys, self.rest, size).into();
+                    let make = || dialect.upsert(self.name, self.keys, self.rest, size).into();
                     let query = sqlx::query(AssertSqlSafe(text.get_or_insert_with(make).clone()));
                     bind(query, cells.by_ref().take(size * columns)).execute(&mut *on).await?;
                 }
@@ -173,6 +207,11 @@ pub(super) struct Columns<'r> {
 impl<'r> Columns<'r> {
     pub(super) fn of(row: &'r AnyRow) -> Columns<'r> {
         Columns { row, next: 0 }
+    }
+
+    /// Reads on from the column at `next`.
+    pub(super) fn from(row: &'r AnyRow, next: usize) -> Columns<'r> {
+        Columns { row, next }
     }
 
     fn index(&mut self) -> usize {
@@ -216,6 +255,11 @@ impl<'r> Columns<'r> {
             .transpose()
     }
 
+    /// A limit: nothing is unknown, zero is unlimited.
+    pub(super) fn limit(&mut self) -> Result<Limit, StoreError> {
+        self.maybe_bytes().map(Limit::of_door)
+    }
+
     pub(super) fn time(&mut self) -> Result<Timestamp, StoreError> {
         let seconds = self.int()?;
         Timestamp::new(seconds).map_err(|_| StoreError::corrupt(seconds, "a time"))
@@ -247,6 +291,32 @@ impl<'r> Columns<'r> {
         let count =
             u64::try_from(minutes).map_err(|_| StoreError::corrupt(minutes, "a number of minutes"))?;
         Ok(Minutes::new(count))
+    }
+
+    pub(super) fn maybe_day(&mut self) -> Result<Option<UsageDay>, StoreError> {
+        let Some(number) = self.maybe_int()? else { return Ok(None) };
+        let day = i32::try_from(number).ok().and_then(|number| UsageDay::from_number(number).ok());
+        day.map(Some).ok_or_else(|| StoreError::corrupt(number, "a day"))
+    }
+
+    pub(super) fn meter(&mut self) -> Result<Meter, StoreError> {
+        let number = self.int()?;
+        let found = Meter::ALL.into_iter().find(|meter| meter_number(*meter) == number);
+        found.ok_or_else(|| StoreError::corrupt(number, "a meter"))
+    }
+
+    pub(super) fn backend(&mut self) -> Result<BackendId, StoreError> {
+        let name = self.text()?;
+        BackendId::new(&name).map_err(|error| StoreError::corrupt(error, "a backend's name"))
+    }
+
+    pub(super) fn account(&mut self) -> Result<AccountName, StoreError> {
+        let name = self.text()?;
+        AccountName::new(&name).map_err(|error| StoreError::corrupt(error, "an account's name"))
+    }
+
+    pub(super) fn flag(&mut self) -> Result<Option<bool>, StoreError> {
+        Ok(self.maybe_int()?.map(|flag| flag != 0))
     }
 
     pub(super) fn held(&mut self) -> Result<ByteMinutes, StoreError> {

@@ -15,6 +15,8 @@ pub(super) struct FindingGauges {
     wrong_plans: IntGaugeVec,
     total_difference: IntGaugeVec,
     held_back: IntGaugeVec,
+    untold_services: IntGaugeVec,
+    untold_bytes: IntGaugeVec,
 }
 
 impl FindingGauges {
@@ -54,6 +56,16 @@ impl FindingGauges {
                 "whmeter_held_back_meters",
                 "Meters of accounts whose readings jump further than max_rate allows, and are not believed yet.",
                 &["backend"],
+            ),
+            untold_services: own.gauge(
+                "whmeter_untold_services",
+                "Services with usage of this month or the one before that WHMCS cannot be told any more.",
+                &[],
+            ),
+            untold_bytes: own.gauge(
+                "whmeter_untold_bytes",
+                "That usage: what the ledger has and WHMCS lacks; negative where it was told too much.",
+                &["meter"],
             ),
         }
     }
@@ -121,5 +133,17 @@ impl Telemetry {
     /// Shows what the panel's own total is more than its accounts together.
     pub fn total_difference(&self, backend: &BackendId, bytes: Option<i64>) {
         show(&self.inner.findings.total_difference, backend, bytes);
+    }
+}
+
+impl Telemetry {
+    /// Shows what WHMCS cannot be told any more; of meters that are not listed that is nothing.
+    pub fn untold(&self, services: usize, bytes: &BTreeMap<Meter, i64>) {
+        let none: [&str; 0] = [];
+        self.inner.findings.untold_services.with_label_values(&none).set(count(services));
+        for meter in [Meter::TrafficIn, Meter::TrafficOut, Meter::TrafficTotal] {
+            let lacking = bytes.get(&meter).copied().unwrap_or(0);
+            self.inner.findings.untold_bytes.with_label_values(&[meter.name()]).set(lacking);
+        }
     }
 }

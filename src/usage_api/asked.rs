@@ -7,12 +7,14 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::Deserialize;
 
+/// The header by which WHMCS says that it collects what it bills.
+const PURPOSE: &str = "x-whmeter-purpose";
+
 /// The query of a request. Texts first, so that a number that is none gets an answer that says so.
 #[derive(Deserialize)]
 struct AskedText {
     server: Option<String>,
     days: Option<String>,
-    purpose: Option<String>,
     month: Option<String>,
 }
 
@@ -20,8 +22,8 @@ struct AskedText {
 pub(super) struct Asked {
     pub server: Option<i64>,
     pub days: Option<u64>,
-    /// The answer is shown to somebody and billed to nobody (`purpose=display`).
-    pub for_display: bool,
+    /// WHMCS collects what it bills: what it is told is kept. Every other question is a look.
+    pub for_billing: bool,
     /// The month that runs where it is asked.
     pub month: Option<Month>,
 }
@@ -33,26 +35,27 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
         let Query(text) = Query::<AskedText>::from_request_parts(parts, state)
             .await
             .map_err(|error| refused(format!("the query cannot be read: {error}")))?;
-        let for_display = text.purpose.as_deref() == Some("display");
+        // A header, because no page of another site can make a browser send it without asking us first.
+        let for_billing = parts.headers.get(PURPOSE).is_some_and(|purpose| purpose == "billing");
         let month = text.month.as_deref().map(Month::parse).transpose();
         let month = month.map_err(|error| refused(format!("month: {error}")))?;
         Ok(Asked {
             server: number("server", text.server)?,
             days: number("days", text.days)?,
-            for_display,
+            for_billing,
             month,
         })
     }
 }
 
 /// The last part of the path, decoded.
-pub(super) struct Tenant(pub String);
+pub(super) struct TenantName(pub String);
 
-impl<S: Send + Sync> FromRequestParts<S> for Tenant {
+impl<S: Send + Sync> FromRequestParts<S> for TenantName {
     type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Tenant, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<TenantName, Problem> {
         let read = Path::from_request_parts(parts, state).await;
-        read.map(|Path(tenant)| Tenant(tenant))
+        read.map(|Path(tenant)| TenantName(tenant))
             .map_err(|error| Problem::new(error.status(), format!("the name cannot be read: {error}")))
     }
 }

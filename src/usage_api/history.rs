@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::amount::{Decimal, decimal};
 use super::{Units, Window};
-use crate::domain::{Meter, Minutes, Month, UsageDay};
-use crate::store::{DayPoint, StoreError, Usage};
+use crate::domain::{AccountKey, Meter, Minutes, Month, UsageDay};
+use crate::store::{DayPoint, OwnedMonth, StoreError, Usage};
+use crate::told::{Decimal, decimal};
 
 /// One day or month of one tenant.
 #[derive(Debug, Default, Serialize)]
@@ -43,66 +43,74 @@ pub(super) struct MonthPoint {
 }
 
 /// The points by day, oldest first.
-pub(super) fn days(points: &[DayPoint], units: &Units, window: &Window) -> Result<Vec<Day>, StoreError> {
-    let mut days: BTreeMap<UsageDay, BTreeMap<Meter, Usage>> = BTreeMap::new();
+pub(super) fn days(points: Vec<DayPoint>, units: &Units, window: &Window) -> Result<Vec<Day>, StoreError> {
+    let mut days: BTreeMap<UsageDay, Sums> = BTreeMap::new();
     for point in points {
-        put(days.entry(point.day).or_default(), point.meter, point.usage())?;
+        let usage = point.usage();
+        put(days.entry(point.day).or_default(), point.account, point.meter, usage)?;
     }
-    let whole = |day| window.zone.span_of(day).map_or(Minutes::ZERO, |span| span.minutes());
-    let points = days.into_iter().map(|(day, usages)| {
-        let usages: Vec<_> = usages.into_iter().collect();
-        Day { day: day.to_string(), point: point(&usages, units, whole(day)) }
-    });
-    Ok(points.collect())
+    let whole = |day| window.moment.zone.span_of(day).map_or(Minutes::ZERO, |span| span.minutes());
+    let point = |(day, sums): (UsageDay, Sums)| {
+        Ok(Day { day: day.to_string(), point: point(sums, units, whole(day))? })
+    };
+    days.into_iter().map(point).collect()
 }
 
-/// On the day a service moves it has used something on both sides.
-fn put(sums: &mut BTreeMap<Meter, Usage>, meter: Meter, usage: Usage) -> Result<(), StoreError> {
-    match sums.get_mut(&meter) {
+/// The sums by month, oldest first.
+pub(super) fn months(
+    sums: Vec<OwnedMonth>,
+    units: &Units,
+    window: &Window,
+) -> Result<Vec<MonthPoint>, StoreError> {
+    let mut months: BTreeMap<Month, Sums> = BTreeMap::new();
+    for owned in sums {
+        put(months.entry(owned.month).or_default(), owned.account, owned.meter, owned.usage)?;
+    }
+    let whole = |month: Month| window.moment.zone.minutes_of(month.period());
+    let point = |(month, sums): (Month, Sums)| {
+        Ok(MonthPoint { month: month.to_string(), point: point(sums, units, whole(month))? })
+    };
+    months.into_iter().map(point).collect()
+}
+
+/// What a tenant's accounts have of a day or a month.
+type Sums = BTreeMap<(Meter, AccountKey), Usage>;
+
+/// On the day it changes hands one account has used something on both sides.
+fn put(sums: &mut Sums, account: AccountKey, meter: Meter, usage: Usage) -> Result<(), StoreError> {
+    match sums.get_mut(&(meter, account.clone())) {
         Some(sum) => sum.add(meter, &usage),
         None => {
-            sums.insert(meter, usage);
+            sums.insert((meter, account), usage);
             Ok(())
         }
     }
 }
 
-/// The same and the folded days by month, oldest first.
-pub(super) fn months(
-    points: &[DayPoint],
-    folded: Vec<(Month, Meter, Usage)>,
-    units: &Units,
-    window: &Window,
-) -> Result<Vec<MonthPoint>, StoreError> {
-    let mut months: BTreeMap<Month, BTreeMap<Meter, Usage>> = BTreeMap::new();
-    for (month, meter, usage) in folded {
-        put(months.entry(month).or_default(), meter, usage)?;
-    }
-    for point in points {
-        put(months.entry(point.day.month()).or_default(), point.meter, point.usage())?;
-    }
-    let whole = |month: Month| window.zone.minutes_of(month.period());
-    let points = months.into_iter().map(|(month, usages)| {
-        let usages: Vec<_> = usages.into_iter().collect();
-        MonthPoint { month: month.to_string(), point: point(&usages, units, whole(month)) }
-    });
-    Ok(points.collect())
-}
-
-fn point(usages: &[(Meter, Usage)], units: &Units, whole: Minutes) -> Point {
-    let mut point = Point { complete: !usages.is_empty(), ..Point::default() };
-    for (meter, usage) in usages {
-        point.complete &= usage.covered >= whole;
-        match meter {
-            Meter::StorageUsed => {
-                point.disk = Some(decimal(usage.amount, units.disk));
-                point.disk_average =
-                    usage.held.average(usage.covered).map(|average| decimal(average, units.disk));
-            }
-            Meter::TrafficIn => point.traffic_in = Some(decimal(usage.amount, units.traffic)),
-            Meter::TrafficOut => point.traffic_out = Some(decimal(usage.amount, units.traffic)),
-            Meter::TrafficTotal => point.traffic_total = Some(decimal(usage.amount, units.traffic)),
+fn point(sums: Sums, units: &Units, whole: Minutes) -> Result<Point, StoreError> {
+    // All its accounts together: what one holds comes to what the other holds.
+    let mut all: BTreeMap<Meter, Usage> = BTreeMap::new();
+    for ((meter, _), usage) in sums {
+        match all.get_mut(&meter) {
+            Some(sum) => sum.join(&usage)?,
+            None => drop(all.insert(meter, usage)),
         }
     }
-    point
+    let mut point = Point { complete: !all.is_empty(), ..Point::default() };
+    for (meter, usage) in all {
+        point.complete &= usage.covered >= whole;
+        let amount = |unit| Some(decimal(usage.amount, unit));
+        match meter {
+            Meter::StorageUsed => {
+                point.disk = amount(units.disk);
+                // Minutes that two accounts cover are the same minutes.
+                let average = usage.held.average(usage.covered.min(whole));
+                point.disk_average = average.map(|average| decimal(average, units.disk));
+            }
+            Meter::TrafficIn => point.traffic_in = amount(units.traffic),
+            Meter::TrafficOut => point.traffic_out = amount(units.traffic),
+            Meter::TrafficTotal => point.traffic_total = amount(units.traffic),
+        }
+    }
+    Ok(point)
 }

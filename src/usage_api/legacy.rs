@@ -7,15 +7,16 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use super::amount::whole_megabytes;
 use super::asked::Asked;
-use super::routes::month_shape;
-use super::told::Carried;
-use super::totals::{Answer, answer};
+use super::carried::Carried;
+use super::routes::{answer_of, month_shape};
+use super::sums::known;
+use super::tenants::Tenant;
+use super::totals::Answer;
 use super::{Units, UsageApi, Window};
 use crate::domain::Meter;
 use crate::problem::Problem;
-use crate::store::AccountStanding;
+use crate::told::whole_megabytes;
 
 #[derive(Default, Serialize)]
 struct LegacyShape {
@@ -36,17 +37,20 @@ pub(super) async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response,
     let mut told = BTreeMap::new();
     // The overage figures are month-to-date sums: they carry nothing.
     let (mut withheld, nothing) = (Vec::new(), Carried::default());
-    tenants.each(|tenant, accounts| match (answer(tenant, accounts, &units, &window, &nothing), accounts) {
-        (Some(Answer::Known(_)), [found]) => {
-            told.insert(tenant, megabytes(found.account, &units, &window));
+    let tenants = tenants.each();
+    for same in tenants.chunk_by(|one, other| one.name == other.name) {
+        match answer_of(same, &units, &window, &nothing) {
+            Some((tenant, Answer::Known(_))) => {
+                told.insert(tenant.name, megabytes(tenant, &units, &window));
+            }
+            Some((_, Answer::Withheld(why))) => withheld.push(why),
+            None => {}
         }
-        (Some(Answer::Withheld(why)), _) => withheld.push(why),
-        _ => {}
-    });
+    }
     let answer = json!({
         "schema": 1,
         "server": server,
-        "generated_at": window.now.to_string(),
+        "generated_at": window.moment.now.to_string(),
         "month": month_shape(&window),
         "tenants": told,
         "withheld": withheld,
@@ -54,19 +58,21 @@ pub(super) async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response,
     Ok(Json(answer).into_response())
 }
 
-/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is told.
-fn megabytes(account: &AccountStanding, units: &Units, window: &Window) -> LegacyShape {
-    let fresh = |meter| account.meter(meter).filter(|series| window.is_fresh(series.at));
-    let month =
-        |meter| fresh(meter)?.month.filter(|month| month.month == window.month).map(|month| month.amount);
-    let disk =
-        fresh(Meter::StorageUsed).and_then(|series| series.level).filter(|_| account.gone_at.is_none());
-    let both = || month(Meter::TrafficIn)?.checked_add(month(Meter::TrafficOut)?);
-    let traffic = month(Meter::TrafficTotal).or_else(both);
+/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is told. The limits
+/// are those of its one account.
+fn megabytes(tenant: &Tenant<'_>, units: &Units, window: &Window) -> LegacyShape {
+    let known = known(tenant, window);
+    let moved = |meter| known.flows.get(&meter).map(|moved| moved.amount);
+    let both = || moved(Meter::TrafficIn)?.checked_add(moved(Meter::TrafficOut)?);
+    let traffic = moved(Meter::TrafficTotal).or_else(both);
+    let limit = |meter| {
+        let [found] = tenant.living.as_slice() else { return None };
+        found.account.limit(meter).to_door().map(|limit| whole_megabytes(limit, units.base))
+    };
     LegacyShape {
-        disk_mb: disk.map(|level| whole_megabytes(level, units.base)),
-        disk_limit_mb: account.storage_limit.map(|limit| whole_megabytes(limit, units.base)),
+        disk_mb: known.level.map(|level| whole_megabytes(level.amount, units.base)),
+        disk_limit_mb: limit(Meter::StorageUsed),
         bw_mb: traffic.map(|sum| whole_megabytes(sum, units.base)),
-        bw_limit_mb: None,
+        bw_limit_mb: limit(Meter::TrafficTotal),
     }
 }

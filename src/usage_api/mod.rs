@@ -2,9 +2,9 @@
 //!
 //! Answers come from memory and never wait for a panel. It bills nothing and sums nothing over time.
 
-mod amount;
 mod asked;
 mod billable;
+mod carried;
 mod history;
 mod legacy;
 mod policy;
@@ -12,9 +12,9 @@ mod recalculate;
 mod routes;
 mod services;
 mod state;
+mod sums;
 mod tenants;
 mod terms;
-mod told;
 mod totals;
 
 use std::collections::HashMap;
@@ -22,16 +22,17 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use serde::Deserialize;
 
-pub use amount::{Base, Unit};
 pub use billable::BILLABLE;
+pub use carried::{ToldLine, told_lines};
 pub use services::{LONGEST_SERVICES, SERVICES};
-pub use told::{ToldLine, told_lines};
 
 use crate::clock::Clock;
-use crate::domain::{AccountName, BackendId, BillingZone, Meter, Minutes, Month, Nature, Seconds, Timestamp};
+use crate::domain::{AccountName, BackendId, BillingZone, Meter, Month, Nature, Seconds, Timestamp};
 use crate::settings::{Period, Secret};
+use crate::standing::Moment;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::told::{Base, GB_MONTH, Unit};
 
 /// The `[whmcs]` section.
 #[derive(Clone, Debug, Deserialize)]
@@ -108,43 +109,37 @@ impl Units {
         }
     }
 
+    /// The bytes of one unit of any metric.
+    fn of(&self, metric: &str) -> u64 {
+        self.of_month(metric).map_or(self.disk, |(_, unit)| unit)
+    }
+
     /// A metric that sums up over a month, and the bytes of its unit.
     fn of_month(&self, metric: &str) -> Option<(&'static str, u64)> {
-        if metric == told::GB_MONTH {
-            return Some((told::GB_MONTH, self.disk_gb_month));
+        if metric == GB_MONTH {
+            return Some((GB_MONTH, self.disk_gb_month));
         }
         let meter: Meter = metric.parse().ok()?;
         (meter.nature() == Nature::Flow).then(|| (meter.name(), self.traffic))
     }
 }
 
-/// What "now" means to an answer: which month runs, and what is too old.
+/// The moment of an answer, as seen by whoever asks.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    now: Timestamp,
-    zone: BillingZone,
-    month: Month,
-    start: Timestamp,
-    minutes: Minutes,
-    max_age: Seconds,
+    moment: Moment,
     /// Whether whoever asks is in another month: what sums over a month would go into the wrong one.
     elsewhen: bool,
 }
 
 impl Window {
-    fn new(now: Timestamp, zone: BillingZone, max_age: Seconds) -> Window {
-        let month = zone.day_of(now).month();
-        let start = zone.start_of(month.first());
-        Window { now, zone, month, start, minutes: zone.minutes_of(month.period()), max_age, elsewhen: false }
+    fn new(moment: Moment) -> Window {
+        Window { moment, elsewhen: false }
     }
 
     /// The same, for somebody in whose calendar this month runs.
     fn asked_in(self, month: Option<Month>) -> Window {
-        Window { elsewhen: month.is_some_and(|month| month != self.month), ..self }
-    }
-
-    fn is_fresh(&self, at: Timestamp) -> bool {
-        self.now.since(at) <= self.max_age
+        Window { elsewhen: month.is_some_and(|month| month != self.moment.month), ..self }
     }
 }
 
@@ -158,6 +153,8 @@ pub struct Recalculation {
     pub backend: BackendId,
     /// The account.
     pub account: AccountName,
+    /// Whether an operator wants done what its usage demands.
+    pub by_hand: bool,
 }
 
 /// What of the settings every request goes by.
@@ -186,6 +183,6 @@ pub struct UsageApi {
     recalculate: tokio::sync::mpsc::UnboundedSender<Recalculation>,
     /// When each tenant was last recalculated on request.
     recalculated: Arc<Mutex<HashMap<(i64, String), Timestamp>>>,
-    /// What the month before lacks, by server.
-    carried: Arc<Mutex<HashMap<i64, told::KeptCarried>>>,
+    /// What the month before lacks.
+    carried: Arc<Mutex<Option<carried::KeptCarried>>>,
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asked::Asked;
-use super::routes::accounts_of;
+use super::routes::unknown;
 use super::state::unavailable;
 use super::{Recalculation, UsageApi};
 use crate::domain::{Policy, Timestamp};
@@ -59,14 +59,15 @@ pub(super) async fn policy_of(
     let server = asked.needed_server()?;
     let pin = wish.pin()?;
     let tenants = api.tenants(server).await?;
-    let accounts = accounts_of(&tenants, tenant)?;
-    for found in accounts {
+    let found = tenants.of(tenant).ok_or_else(|| unknown(tenant))?;
+    for found in &found.living {
         if let Some(pin) = pin {
             let by = format!("WHMCS server {server}");
             api.store.pin(&found.key(), pin, &by, api.clock.now()).await.map_err(unavailable)?;
         }
         // The look at the account carries it out, within its poll.
-        let look = Recalculation { backend: found.backend.clone(), account: found.name.clone() };
+        let (backend, account) = (found.backend.clone(), found.name.clone());
+        let look = Recalculation { backend, account, by_hand: true };
         let _ = api.recalculate.send(look);
     }
     let answer = json!({ "schema": 1, "tenant": tenant, "action": wish.action, "status": "queued" });

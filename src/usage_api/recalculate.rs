@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::asked::Asked;
-use super::routes::accounts_of;
+use super::routes::unknown;
 use super::{Recalculation, UsageApi};
 use crate::domain::{Seconds, Timestamp};
 use crate::problem::Problem;
@@ -19,11 +19,12 @@ const RECALCULATE_EVERY: Seconds = Seconds::new(600);
 pub(super) async fn recalculate_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
-    let accounts = accounts_of(&tenants, tenant)?;
+    let found = tenants.of(tenant).ok_or_else(|| unknown(tenant))?;
     api.take_recalculation(server, tenant)?;
-    for found in accounts {
+    for found in &found.living {
         // Nobody listens any more only while the house is being left.
-        let asked = Recalculation { backend: found.backend.clone(), account: found.name.clone() };
+        let (backend, account) = (found.backend.clone(), found.name.clone());
+        let asked = Recalculation { backend, account, by_hand: false };
         let _ = api.recalculate.send(asked);
     }
     Ok((StatusCode::ACCEPTED, Json(json!({ "schema": 1, "tenant": tenant, "status": "queued" })))

@@ -9,20 +9,22 @@ use axum::{Json, Router};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use super::asked::{Asked, Tenant};
+use super::asked::{Asked, TenantName};
 use super::billable::{BILLABLE, BillableTold, billable_of};
+use super::carried::Carried;
 use super::history::{days, months};
 use super::legacy::legacy_of;
 use super::policy::{EXPECTED, PolicyWish, policy_of};
 use super::recalculate::recalculate_of;
 use super::services::{LONGEST_SERVICES, SERVICES, ServicesTold, services_of};
 use super::state::unavailable;
-use super::tenants::{Found, Tenants};
+use super::tenants::Tenant;
 use super::terms::Terms;
-use super::totals::{Answer, Values, Withheld, answer};
-use super::{UsageApi, Window};
+use super::totals::{Answer, REASONS, Values, Withheld, answer};
+use super::{Units, UsageApi, Window};
 use crate::domain::BillingPeriod;
 use crate::problem::Problem;
+use crate::standing::Moment;
 use crate::store::UsageQuery;
 
 /// The longest history one answer gives.
@@ -88,7 +90,8 @@ impl UsageApi {
 }
 
 pub(super) fn month_shape(window: &Window) -> MonthShape {
-    MonthShape { label: window.month.to_string(), tz: window.zone.name(), start: window.start.to_string() }
+    let Moment { month, zone, month_start, .. } = window.moment;
+    MonthShape { label: month.to_string(), tz: zone.name(), start: month_start.to_string() }
 }
 
 async fn ping(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
@@ -96,9 +99,9 @@ async fn ping(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Pro
     let answer = json!({
         "schema": 1,
         "version": env!("CARGO_PKG_VERSION"),
-        "time": window.now.to_string(),
-        "clock": window.now.get(),
-        "tz": window.zone.name(),
+        "time": window.moment.now.to_string(),
+        "clock": window.moment.now.get(),
+        "tz": window.moment.zone.name(),
         "server": asked.server,
     });
     let response = match asked.server {
@@ -106,13 +109,13 @@ async fn ping(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Pro
         Some(server) => api.tenants(server).await.map(|_| Json(answer).into_response()),
         None => Ok(Json(answer).into_response()),
     };
-    api.count_fetch(asked.server, "ping", &response);
+    api.count_fetch(asked.server, "ping", false, &response);
     response
 }
 
 async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
     let response = usage_of(&api, &asked).await;
-    api.count_fetch(asked.server, "usage", &response);
+    api.count_fetch(asked.server, "usage", asked.for_billing, &response);
     response
 }
 
@@ -120,43 +123,84 @@ async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
     let (units, window) = (api.units(), api.window().asked_in(asked.month));
-    let carried = api.carried(server, &tenants, &units, &window).await?;
+    let carried = api.carried(&tenants, &units, &window).await?;
+    let tenants = tenants.each();
     let mut shape = UsageShape {
         schema: 1,
         server,
         tenant_key: "username",
-        generated_at: window.now.to_string(),
+        generated_at: window.moment.now.to_string(),
         month: month_shape(&window),
-        tenants: Vec::new(),
+        tenants: Vec::with_capacity(tenants.len()),
         withheld: Vec::new(),
     };
-    let mut tellings = Vec::new();
-    tenants.each(|tenant, accounts| match answer(tenant, accounts, &units, &window, &carried) {
-        Some(Answer::Known(values)) => {
-            let news = |found| values.news(&api.store, tenant, found, server, &units, &window);
-            tellings.extend(accounts.iter().flat_map(news));
-            shape.tenants.push((tenant, values));
+    let mut known: Vec<(&Tenant<'_>, Values)> = Vec::with_capacity(tenants.len());
+    for same in tenants.chunk_by(|one, other| one.name == other.name) {
+        match answer_of(same, &units, &window, &carried) {
+            Some((tenant, Answer::Known(values))) => known.push((tenant, values)),
+            Some((_, Answer::Withheld(withheld))) => shape.withheld.push(withheld),
+            None => {}
         }
-        Some(Answer::Withheld(withheld)) => shape.withheld.push(withheld),
-        None => {}
-    });
-    if !asked.for_display {
-        // Before it is said: what WHMCS was told must be known whatever happens next.
-        api.store.put_told(tellings).await.map_err(unavailable)?;
     }
-    let reasons = ["stale", "never_read", "ambiguous", "failed", "other_month"];
+    if asked.for_billing {
+        let said = known.iter().map(|(tenant, values)| (*tenant, values));
+        api.tell(server, &units, &window, said).await?;
+    }
+    shape.tenants = known.into_iter().map(|(tenant, values)| (tenant.name, values)).collect();
     let count = |reason| (reason, shape.withheld.iter().filter(|withheld| withheld.reason == reason).count());
-    api.telemetry.whmcs_withheld(server, &reasons.map(count).into());
+    api.telemetry.whmcs_withheld(server, &REASONS.map(count).into());
     Ok(Json(&shape).into_response())
+}
+
+/// The answer for those that WHMCS calls by one name, which is one of them nearly always.
+pub(super) fn answer_of<'t, 'a>(
+    same: &'t [Tenant<'a>],
+    units: &Units,
+    window: &Window,
+    carried: &Carried,
+) -> Option<(&'t Tenant<'a>, Answer)> {
+    let told = |tenant| Some((tenant, answer(tenant, units, window, carried)?));
+    let mut answers = same.iter().filter_map(told);
+    let first = answers.next()?;
+    match answers.next() {
+        None => Some(first),
+        Some((tenant, _)) => {
+            let since = tenant.since().unwrap_or(window.moment.now);
+            Some((first.0, Answer::ambiguous(tenant.name, since)))
+        }
+    }
+}
+
+impl UsageApi {
+    /// Writes down what a server is about to be told, before it is said: what WHMCS was told must be known whatever
+    /// happens next. The database decides who told last; whoever was overtaken looks again.
+    async fn tell<'t, 'a: 't>(
+        &self,
+        server: i64,
+        units: &Units,
+        window: &Window,
+        said: impl Iterator<Item = (&'t Tenant<'a>, &'t Values)> + Clone,
+    ) -> Result<(), Problem> {
+        loop {
+            let known = self.store.reported(server);
+            let news =
+                said.clone().flat_map(|(tenant, values)| values.news(tenant, &known, server, units, window));
+            let news = news.collect();
+            let (month, now) = (window.moment.month, window.moment.now);
+            if self.store.report(server, month, known, news, now).await.map_err(unavailable)? {
+                return Ok(());
+            }
+        }
+    }
 }
 
 async fn tenant_usage(
     State(api): State<UsageApi>,
-    Tenant(tenant): Tenant,
+    TenantName(tenant): TenantName,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let response = tenant_usage_of(&api, &tenant, &asked).await;
-    api.count_fetch(asked.server, "tenant", &response);
+    api.count_fetch(asked.server, "tenant", asked.for_billing, &response);
     response
 }
 
@@ -164,26 +208,20 @@ async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
     let (units, window) = (api.units(), api.window().asked_in(asked.month));
-    let accounts = accounts_of(&tenants, tenant)?;
-    let carried = api.carried(server, &tenants, &units, &window).await?;
-    let (values, withheld) = match answer(tenant, &accounts, &units, &window, &carried) {
+    let found = tenants.of(tenant).ok_or_else(|| unknown(tenant))?;
+    let carried = api.carried(&tenants, &units, &window).await?;
+    let (values, withheld) = match answer(&found, &units, &window, &carried) {
         Some(Answer::Known(values)) => (values, None),
         Some(Answer::Withheld(withheld)) => (Values::default(), Some(withheld)),
         None => return Err(unknown(tenant)),
     };
-    let terms = api.terms(&accounts).await?;
-    if !asked.for_display {
-        let news = |found| values.news(&api.store, tenant, found, server, &units, &window);
-        api.store.put_told(accounts.iter().flat_map(news).collect()).await.map_err(unavailable)?;
+    let terms = api.terms(&found).await?;
+    if asked.for_billing && withheld.is_none() {
+        api.tell(server, &units, &window, std::iter::once((&found, &values))).await?;
     }
-    let (generated_at, month) = (window.now.to_string(), month_shape(&window));
+    let (generated_at, month) = (window.moment.now.to_string(), month_shape(&window));
     let shape = TenantShape { schema: 1, server, tenant, generated_at, month, values, withheld, terms };
     Ok(Json(shape).into_response())
-}
-
-pub(super) fn accounts_of<'a>(tenants: &'a Tenants, tenant: &str) -> Result<Vec<Found<'a>>, Problem> {
-    let accounts = tenants.of(tenant);
-    if accounts.is_empty() { Err(unknown(tenant)) } else { Ok(accounts) }
 }
 
 pub(super) fn unknown(tenant: &str) -> Problem {
@@ -193,17 +231,17 @@ pub(super) fn unknown(tenant: &str) -> Problem {
 
 async fn legacy(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
     let response = legacy_of(&api, &asked).await;
-    api.count_fetch(asked.server, "legacy", &response);
+    api.count_fetch(asked.server, "legacy", false, &response);
     response
 }
 
 async fn history(
     State(api): State<UsageApi>,
-    Tenant(tenant): Tenant,
+    TenantName(tenant): TenantName,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let response = history_of(&api, &tenant, &asked).await;
-    api.count_fetch(asked.server, "history", &response);
+    api.count_fetch(asked.server, "history", false, &response);
     response
 }
 
@@ -215,24 +253,17 @@ async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Respo
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
     let tenants = api.tenants(server).await?;
-    accounts_of(&tenants, tenant)?;
+    let found = tenants.of(tenant).ok_or_else(|| unknown(tenant))?;
     let (units, window) = (api.units(), api.window());
-    let today = window.zone.day_of(window.now);
+    let today = window.moment.zone.day_of(window.moment.now);
     let first = today.minus_days(wanted - 1);
-    let period = BillingPeriod::new(first.month().first(), today.next())
+    let period = BillingPeriod::new(first, today.next())
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let (mut points, mut folded) = (Vec::new(), Vec::new());
-    for found in tenants.ever(tenant) {
-        let (backend, account) = (Some(found.backend.clone()), Some(found.name.clone()));
-        let query = UsageQuery { backend, account, meter: None };
-        points.extend(api.store.days(&query, period).await.map_err(unavailable)?);
-        let months = api.store.folded_months(&query, first.month(), today.month());
-        let months = months.await.map_err(unavailable)?.into_iter();
-        folded.extend(months.map(|(_, meter, month, usage)| (month, meter, usage)));
-    }
-    let months = months(&points, folded, &units, &window).map_err(unavailable)?;
-    points.retain(|point| point.day >= first);
-    let days = days(&points, &units, &window).map_err(unavailable)?;
+    let query = UsageQuery { owner: Some(found.usage_of.clone()), ..UsageQuery::default() };
+    let points = api.store.days(&query, period).await.map_err(unavailable)?;
+    let sums = api.store.months(&query, first.month(), today.month()).await.map_err(unavailable)?;
+    let days = days(points, &units, &window).map_err(unavailable)?;
+    let months = months(sums, &units, &window).map_err(unavailable)?;
     let answer = json!({
         "schema": 1,
         "server": server,
@@ -245,7 +276,7 @@ async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Respo
 
 async fn policy(
     State(api): State<UsageApi>,
-    tenant: Tenant,
+    tenant: TenantName,
     asked: Asked,
     wish: Result<Json<PolicyWish>, JsonRejection>,
 ) -> Result<Response, Problem> {
@@ -253,7 +284,7 @@ async fn policy(
         Ok(Json(wish)) => policy_of(&api, &tenant.0, &asked, wish).await,
         Err(error) => Err(Problem::new(error.status(), format!("{error}; {EXPECTED}"))),
     };
-    api.count_fetch(asked.server, "policy", &response);
+    api.count_fetch(asked.server, "policy", false, &response);
     response
 }
 
@@ -266,7 +297,7 @@ async fn services(
         Ok(Json(told)) => services_of(&api, &asked, told).await,
         Err(error) => Err(Problem::new(error.status(), error.body_text())),
     };
-    api.count_fetch(asked.server, "services", &response);
+    api.count_fetch(asked.server, "services", false, &response);
     response
 }
 
@@ -279,16 +310,16 @@ async fn billable(
         Ok(Json(told)) => billable_of(&api, &asked, told).await,
         Err(error) => Err(Problem::new(error.status(), error.body_text())),
     };
-    api.count_fetch(asked.server, "billable", &response);
+    api.count_fetch(asked.server, "billable", false, &response);
     response
 }
 
 async fn recalculate(
     State(api): State<UsageApi>,
-    Tenant(tenant): Tenant,
+    TenantName(tenant): TenantName,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let response = recalculate_of(&api, &tenant, &asked).await;
-    api.count_fetch(asked.server, "recalc", &response);
+    api.count_fetch(asked.server, "recalc", false, &response);
     response
 }

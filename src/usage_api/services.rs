@@ -11,7 +11,9 @@ use serde_json::json;
 use super::UsageApi;
 use super::asked::Asked;
 use super::state::unavailable;
-use crate::domain::{Bytes, Mapping, Meter, Service, Services};
+use super::tenants::Found;
+use crate::domain::{Addon, Bytes, Limit, Mapping, Meter, Service, UsageDay};
+use crate::ownership::{Claimant, Claims, Ruling, Services};
 use crate::problem::Problem;
 
 /// Where the list is put.
@@ -25,6 +27,9 @@ pub const LONGEST_SERVICES: usize = 16 << 20;
 pub(super) struct ServicesTold {
     schema: u32,
     services: Vec<ServiceTold>,
+    /// Add-ons that WHMCS runs on this server; absent where it does not tell them.
+    #[serde(default)]
+    addons: Vec<AddonTold>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -39,11 +44,30 @@ struct ServiceTold {
     #[serde(default)]
     package: Option<String>,
     status: String,
+    /// The day the customer's contract began.
+    #[serde(default)]
+    registered: Option<String>,
     /// Bytes by meter; zero is unlimited, an absent meter says nothing.
     #[serde(default)]
     limits: BTreeMap<String, u64>,
     #[serde(default)]
     templates: TemplatesTold,
+}
+
+/// A product add-on with an account of its own: no metric bills it, so that it is only named.
+#[derive(Debug, Deserialize)]
+struct AddonTold {
+    id: i64,
+    service: i64,
+    #[serde(default)]
+    client: i64,
+    #[serde(default)]
+    username: Option<String>,
+    #[serde(default)]
+    name: Option<String>,
+    status: String,
+    #[serde(default)]
+    registered: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,24 +78,48 @@ struct TemplatesTold {
     limited: Option<String>,
 }
 
+/// The longest text every database indexes; WHMCS's own columns are as wide.
+fn short(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(|text| text.chars().take(255).collect())
+}
+
+/// A day as WHMCS tells it; its "0000-00-00" is no day.
+fn registered(text: Option<&str>) -> Result<Option<UsageDay>, String> {
+    let told = text.filter(|text| !text.is_empty() && !text.starts_with("0000"));
+    told.map(UsageDay::parse).transpose().map_err(|error| format!("registered: {error}"))
+}
+
+fn checked_status(status: String) -> Result<String, String> {
+    if status.is_empty() || status.len() > 32 {
+        let shown: String = status.chars().take(40).collect();
+        return Err(format!("status {shown:?} is not one of WHMCS's"));
+    }
+    Ok(status)
+}
+
+impl AddonTold {
+    fn addon(self) -> Result<Addon, String> {
+        Ok(Addon {
+            id: self.id,
+            service: self.service,
+            client: self.client,
+            username: short(self.username),
+            name: short(self.name),
+            status: checked_status(self.status)?,
+            registered: registered(self.registered.as_deref())?,
+        })
+    }
+}
+
 impl ServiceTold {
     fn service(self) -> Result<Service, String> {
         let limit = |(name, size): (String, u64)| {
             let meter: Meter = name.parse().map_err(|error| format!("limits: {error}"))?;
-            Ok((meter, Bytes::new(size).map_err(|error| format!("limits.{name}: {error}"))?))
-        };
-        // The longest text every database indexes; WHMCS's own columns are as wide.
-        let short = |text: Option<String>| {
-            text.filter(|text| !text.is_empty()).map(|text| text.chars().take(255).collect())
+            let size = Bytes::new(size).map_err(|error| format!("limits.{name}: {error}"))?;
+            Ok((meter, Limit::of_size(size)))
         };
         if self.username.len() > 255 {
             return Err("username is longer than 255 bytes".into());
-        }
-        if self.status.is_empty() || self.status.len() > 32 {
-            return Err(format!(
-                "status {:?} is not one of WHMCS's",
-                self.status.chars().take(40).collect::<String>()
-            ));
         }
         Ok(Service {
             id: self.id,
@@ -80,7 +128,8 @@ impl ServiceTold {
             domain: short(self.domain),
             product: short(self.product),
             package: short(self.package),
-            status: self.status,
+            status: checked_status(self.status)?,
+            registered: registered(self.registered.as_deref())?,
             limits: self.limits.into_iter().map(limit).collect::<Result<_, String>>()?,
             notify_template: short(self.templates.notify),
             limited_template: short(self.templates.limited),
@@ -112,25 +161,31 @@ pub(super) async fn services_of(
     if !has_companions && api.tenants(server).await.is_err() {
         return Err(api.stranger(server));
     }
-    api.store.put_services(server, &list, api.clock.now()).await.map_err(unavailable)?;
+    let mut addons = Vec::with_capacity(told.addons.len());
+    for addon in told.addons {
+        let id = addon.id;
+        addons.push(addon.addon().map_err(|error| refused(format!("addon {id}: {error}")))?);
+    }
+    addons.sort_by_key(|addon| addon.id);
+    addons.dedup_by_key(|addon| addon.id);
+    api.store.put_services(server, &list, &addons, api.clock.now()).await.map_err(unavailable)?;
     let services = Services::new(list);
     let tenants = api.tenants(server).await?;
+    let own = api.backends_of(server).unwrap_or_default();
+    let claimants: Vec<Claimant<'_>> = tenants.on(&own).map(claimant).collect();
+    let claims = Claims::new(Some(server), Some(&services), claimants.iter().copied());
     let (mut mapped, mut ambiguous) = (HashSet::new(), 0);
-    for name in tenants.present() {
-        match services.find(name, None) {
-            (Mapping::Ambiguous, _) => ambiguous += 1,
-            (_, Some(service)) => drop(mapped.insert(service.id)),
-            (_, None) => {}
+    for claimant in &claimants {
+        match claims.ruling(claimant) {
+            Ruling::Owned { service, .. } => drop(mapped.insert(service)),
+            Ruling::Contested { .. } => ambiguous += 1,
+            Ruling::Unclaimed | Ruling::ByName(_) | Ruling::NoServer => {}
         }
     }
-    let metered = tenants.metered();
-    let stands = |service: &&Service| {
-        service.companion_of().is_some_and(|parent| metered.contains(&(parent, service.client)))
-    };
-    mapped
-        .extend(services.iter().filter(|service| service.is_live()).filter(stands).map(|service| service.id));
-    let live = services.iter().filter(|service| service.is_live());
-    let missing = live.filter(|service| !mapped.contains(&service.id)).count();
+    let live = || services.iter().filter(|service| service.is_live());
+    let stands = |service: &&Service| service.companion_of().is_some() && tenants.is_metered(service);
+    mapped.extend(live().filter(stands).map(|service| service.id));
+    let missing = live().filter(|service| !mapped.contains(&service.id)).count();
     let answer = json!({
         "schema": 1,
         "server": server,
@@ -140,4 +195,11 @@ pub(super) async fn services_of(
         "ambiguous": ambiguous,
     });
     Ok(Json(answer).into_response())
+}
+
+/// An account as one that may be a service's.
+fn claimant(found: Found<'_>) -> Claimant<'_> {
+    let pinned = found.account.mapped.as_ref().filter(|mapped| mapped.mapping == Mapping::Pinned);
+    let pinned = pinned.and_then(|mapped| Some(mapped.service.as_ref()?.id));
+    Claimant { name: found.name, pinned, owner: found.account.owner.service() }
 }

@@ -1,19 +1,19 @@
 //! The room's state: settings as they were taken in, whose accounts a server asks about, and what its answers
 //! carry of the month before.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::tenants::{Parent, Tenants};
-use super::told::{Carried, KeptCarried};
+use super::carried::{Carried, KeptCarried};
+use super::tenants::Tenants;
 use super::{Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
-use crate::domain::{BackendId, BillingZone, Seconds, Service};
+use crate::domain::{BackendId, BillingZone, Seconds};
 use crate::problem::Problem;
-use crate::store::{Standing, Store, StoreError};
+use crate::standing::{Moment, Standing};
+use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 
 impl UsageApi {
@@ -59,21 +59,19 @@ impl UsageApi {
     }
 
     pub(super) fn window(&self) -> Window {
-        Window::new(self.clock.now(), self.zone, self.settings().max_age)
+        Window::new(Moment::new(self.clock.now(), self.zone, self.settings().max_age))
     }
 
     /// The tenants of a server; 404 for one that no backend answers for and that has no companions.
     pub(super) async fn tenants(&self, server: i64) -> Result<Tenants, Problem> {
-        let own = self.backends_of(server);
-        let companions = self.companions(server).await?;
-        if own.is_none() && companions.is_none() {
+        let lists = self.store.service_lists().await.map_err(unavailable)?;
+        let is_known = self.backends_of(server).is_some()
+            || lists.contains_key(&server)
+            || self.settings().companion_servers.contains(&server);
+        if !is_known {
             return Err(self.stranger(server));
         }
-        let all = self.standings().await?;
-        let is_own =
-            |standing: &&Arc<Standing>| own.as_ref().is_some_and(|own| own.contains(&standing.backend));
-        let own = all.iter().filter(is_own).cloned().collect();
-        Ok(Tenants::new(own, all, companions.unwrap_or_default()))
+        Ok(Tenants::new(server, self.standings().await?, &lists))
     }
 
     pub(super) fn backends_of(&self, server: i64) -> Option<Vec<BackendId>> {
@@ -98,40 +96,22 @@ impl UsageApi {
         Ok(standings)
     }
 
-    /// The companion services WHMCS has told of a server, by the service and client each stands for; `None`
-    /// for a server of which it has told nothing and which is not said to have any.
-    async fn companions(&self, server: i64) -> Result<Option<HashMap<Parent, String>>, Problem> {
-        let said = self.settings().companion_servers.contains(&server);
-        let list = self.store.services(server).await.map_err(unavailable)?;
-        if list.is_none() && !said {
-            return Ok(None);
-        }
-        let live = list.iter().flat_map(|list| list.services.iter()).filter(|service| service.is_live());
-        let parent =
-            |service: &Service| Some(((service.companion_of()?, service.client), service.username.clone()));
-        Ok(Some(live.filter_map(parent).collect()))
-    }
-
-    /// What the month before lacks of what a server was told.
+    /// What the month before lacks of what WHMCS was told.
     pub(super) async fn carried(
         &self,
-        server: i64,
         tenants: &Tenants,
         units: &Units,
         window: &Window,
     ) -> Result<Arc<Carried>, Problem> {
-        let before = window.month.before();
-        let mut closed = Vec::new();
-        for standing in tenants.standings() {
-            closed.push(self.store.closed(standing, server, before).await.map_err(unavailable)?);
-        }
+        let before = window.moment.month.before();
+        let closed = self.store.closed(tenants.standings(), before).await.map_err(unavailable)?;
         let mut kept = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(carried) = kept.get(&server).and_then(|kept| kept.if_of(&closed, units)) {
+        if let Some(carried) = kept.as_ref().and_then(|kept| kept.if_of(&closed, units)) {
             return Ok(carried);
         }
-        let new = KeptCarried::new(closed, *units, window.zone);
+        let new = KeptCarried::new(closed, *units, self.zone);
         let carried = new.carried();
-        kept.insert(server, new);
+        *kept = Some(new);
         Ok(carried)
     }
 
@@ -139,6 +119,7 @@ impl UsageApi {
         &self,
         server: Option<i64>,
         route: &'static str,
+        for_billing: bool,
         response: &Result<Response, Problem>,
     ) {
         let code = response.as_ref().map_or_else(|problem| problem.status, |response| response.status());
@@ -147,7 +128,10 @@ impl UsageApi {
         let known =
             |server: &i64| servers.contains_key(server) || self.settings().companion_servers.contains(server);
         if let Some(server) = server.filter(known) {
-            self.telemetry.whmcs_fetched(server, route, code.as_u16(), self.clock.now());
+            self.telemetry.whmcs_fetched(server, route, code.as_u16());
+            if for_billing && code.is_success() {
+                self.telemetry.whmcs_collected(server, self.clock.now());
+            }
         }
     }
 }

@@ -1,27 +1,27 @@
-//! Whom WHMCS means by a tenant: an account by WHMCS's own spelling of its name, or the account of the
-//! service that a companion stands for.
+//! Whom WHMCS means by a tenant: a service by its username, on every route by the same rule. Before WHMCS has told
+//! its services a name is all that is known, and means the account that has it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::domain::{AccountKey, AccountName, BackendId};
-use crate::store::{AccountStanding, Standing};
+use crate::domain::{AccountKey, AccountName, BackendId, Owner, Service, Timestamp};
+use crate::standing::{AccountStanding, Standing};
+use crate::store::ServiceList;
+use crate::told::Payee;
 
-/// The service a companion stands for, and its client: nobody is shown or billed what is another's.
-pub type Parent = (i64, i64);
-
-/// The tenants of one WHMCS server.
+/// The tenants of one WHMCS server, and all accounts that anybody pays for.
 #[derive(Clone, Debug, Default)]
 pub struct Tenants {
-    /// The backends that answer for the server.
-    own: Vec<Arc<Standing>>,
-    /// All backends: companions may be about any of them, and services come from any.
+    server: i64,
+    /// Everything that is metered: a service's accounts may be on any backend.
     all: Vec<Arc<Standing>>,
-    /// The server's companion services, by what each stands for.
-    companions: HashMap<Parent, String>,
+    /// The server's services, once WHMCS has told them.
+    list: Option<Arc<ServiceList>>,
+    /// The clients of services that companions stand for: nobody is shown or billed what is another's.
+    clients: HashMap<i64, i64>,
 }
 
-/// An account that a tenant is.
+/// An account, wherever it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Found<'a> {
     /// Its backend.
@@ -39,115 +39,191 @@ impl Found<'_> {
     }
 }
 
+/// One tenant: who it is, and the accounts it pays or paid for.
+#[derive(Clone, Debug)]
+pub struct Tenant<'a> {
+    /// What WHMCS calls it: the username of its service, in WHMCS's own spelling.
+    pub name: &'a str,
+    /// Whom WHMCS is told of.
+    pub payee: Payee,
+    /// Whose usage that is: its own, or that of the service it stands for as a companion.
+    pub usage_of: Owner,
+    /// Whether WHMCS still sells it, as far as is known.
+    pub is_sold: bool,
+    /// The accounts it pays for now; those that are missing among them.
+    pub living: Vec<Found<'a>>,
+    /// All that it ever paid for, those among them.
+    pub accounts: Vec<Found<'a>>,
+    /// Since when another account wants the same service, or another service the same account.
+    pub contested: Option<Timestamp>,
+}
+
+/// What every owner has, to find it by.
+type Holdings<'a> = HashMap<&'a Owner, Vec<Found<'a>>>;
+
 impl Tenants {
-    /// Of a server with backends of its own among `all`, and companions of services that any may meter.
-    pub fn new(
-        own: Vec<Arc<Standing>>,
-        all: Vec<Arc<Standing>>,
-        companions: HashMap<Parent, String>,
-    ) -> Tenants {
-        Tenants { own, all, companions }
+    /// Of a server, among everything that is metered. `lists` are those of all servers.
+    pub fn new(server: i64, all: Vec<Arc<Standing>>, lists: &BTreeMap<i64, Arc<ServiceList>>) -> Tenants {
+        let list = lists.get(&server).cloned();
+        let services = list.iter().flat_map(|list| list.services.iter());
+        let parents: HashSet<i64> = services.filter_map(Service::companion_of).collect();
+        let client = |id: &i64| {
+            let found = lists.values().find_map(|list| {
+                list.services.by_id(*id).or_else(|| list.former.get(id)).map(|service| service.client)
+            });
+            Some((*id, found?))
+        };
+        let clients = parents.iter().filter_map(client).collect();
+        Tenants { server, all, list, clients }
     }
 
-    /// Goes through all tenants in order, each with the accounts it may be.
-    pub fn each<'a>(&'a self, mut tell: impl FnMut(&'a str, &[Found<'a>])) {
-        let own = accounts(&self.own).map(|found| (tenant_of(&found), found));
-        let parents = if self.companions.is_empty() { &[] } else { self.all.as_slice() };
-        let companions = accounts(parents).filter_map(|found| Some((self.companion(&found)?, found)));
-        let mut tenants: Vec<(&str, Found<'_>)> = own.chain(companions).collect();
-        tenants.sort_by_key(|(tenant, _)| *tenant);
-        for same in tenants.chunk_by(|(one, _), (other, _)| one == other) {
-            match same {
-                [(tenant, found)] => tell(tenant, &[*found]),
-                several => {
-                    tell(several[0].0, &prefer_living(several.iter().map(|(_, found)| *found).collect()))
-                }
+    /// Everything that is metered.
+    pub fn standings(&self) -> &[Arc<Standing>] {
+        &self.all
+    }
+
+    /// Every tenant that WHMCS may ask for, in the order of their names.
+    pub fn each(&self) -> Vec<Tenant<'_>> {
+        let holdings = self.holdings();
+        let contested = self.contested();
+        let services = self.list.iter().flat_map(|list| list.services.iter());
+        let services = services.filter(|service| service.is_live());
+        let services = services.filter_map(|service| self.of_service(service, &holdings, &contested));
+        let names = holdings.keys().filter_map(|owner| self.of_name(owner, &holdings));
+        let mut tenants: Vec<Tenant<'_>> = services.chain(names).collect();
+        tenants.sort_by(|one, other| one.name.cmp(other.name));
+        tenants
+    }
+
+    /// The tenant that WHMCS calls so; `None` where nobody ever paid for anything under this name.
+    pub fn of(&self, tenant: &str) -> Option<Tenant<'_>> {
+        let (holdings, contested) = (self.holdings(), self.contested());
+        let services = self.list.iter().flat_map(|list| list.services.iter());
+        let named = services.filter(|service| service.username == tenant);
+        let mut found: Vec<Tenant<'_>> =
+            named.filter_map(|service| self.of_service(service, &holdings, &contested)).collect();
+        let name = Owner::named(self.server, tenant);
+        let name = holdings.get_key_value(&name).and_then(|(owner, _)| self.of_name(owner, &holdings));
+        found.extend(name);
+        if found.iter().any(|tenant| tenant.is_sold) {
+            found.retain(|tenant| tenant.is_sold);
+        }
+        let several = found.len() > 1;
+        let mut tenant = found.pop()?;
+        if several {
+            tenant.contested = tenant.contested.or_else(|| tenant.since());
+        }
+        Some(tenant)
+    }
+
+    /// The accounts on the server's own panels, as far as the rules of ownership see them.
+    pub fn on<'a>(&'a self, own: &'a [BackendId]) -> impl Iterator<Item = Found<'a>> {
+        let own = self.all.iter().filter(|standing| own.contains(&standing.backend));
+        own.flat_map(|standing| accounts(standing)).filter(|found| found.account.is_present())
+    }
+
+    /// Whether any account's usage belongs to a service.
+    pub fn is_metered(&self, service: &Service) -> bool {
+        let of = self.usage_of(service);
+        of.is_some_and(|owner| {
+            self.all.iter().flat_map(|standing| accounts(standing)).any(|found| found.account.owner == owner)
+        })
+    }
+
+    /// Whose usage a service is told: for a companion its parent's, if both are the same client's.
+    fn usage_of(&self, service: &Service) -> Option<Owner> {
+        match service.companion_of() {
+            None => Some(Owner::Service(service.id)),
+            Some(parent) => {
+                let same = self.clients.get(&parent) == Some(&service.client);
+                same.then_some(Owner::Service(parent))
             }
         }
     }
 
-    /// The accounts a tenant may be, by the same rule as all tenants together.
-    pub fn of(&self, tenant: &str) -> Vec<Found<'_>> {
-        prefer_living(self.any_of(tenant))
+    fn of_service<'a>(
+        &self,
+        service: &'a Service,
+        holdings: &Holdings<'a>,
+        contested: &HashMap<i64, Timestamp>,
+    ) -> Option<Tenant<'a>> {
+        let usage_of = self.usage_of(service)?;
+        let contested = usage_of.service().and_then(|id| contested.get(&id).copied());
+        let accounts = holdings.get(&usage_of).cloned().unwrap_or_default();
+        if accounts.is_empty() && contested.is_none() {
+            return None;
+        }
+        let living = living(&accounts, &usage_of);
+        let (name, payee, is_sold) =
+            (service.username.as_str(), Owner::Service(service.id), service.is_live());
+        Some(Tenant { name, payee, usage_of, is_sold, living, accounts, contested })
     }
 
-    /// The accounts a tenant is or was, those that are gone first: a service that moved, to another server too,
-    /// leaves its history where it was.
-    pub fn ever(&self, tenant: &str) -> Vec<Found<'_>> {
-        let mut found = self.any_of(tenant);
-        let services: HashSet<Parent> = found.iter().filter_map(parent_of).collect();
-        let is_known = |one: &Found<'_>| {
-            found.iter().any(|known| (known.backend, known.name) == (one.backend, one.name))
+    fn of_name<'a>(&self, owner: &'a Owner, holdings: &Holdings<'a>) -> Option<Tenant<'a>> {
+        let Owner::Name { server, name } = owner else { return None };
+        if *server != self.server {
+            return None;
+        }
+        let accounts = holdings.get(owner)?.clone();
+        let living = living(&accounts, owner);
+        // A name that two panels have is nobody's in particular; one that is missing does not compete.
+        let present = || living.iter().filter(|found| found.account.is_present());
+        let contested = match present().count() {
+            0 | 1 => None,
+            _ => present().map(|found| found.account.first_seen).max(),
         };
-        let elsewhere =
-            accounts(&self.all).filter(|one| parent_of(one).is_some_and(|of| services.contains(&of)));
-        let elsewhere: Vec<Found<'_>> = elsewhere.filter(|one| !is_known(one)).collect();
-        found.extend(elsewhere);
-        found.sort_by_key(|found| found.account.gone_at.is_none());
-        found
+        let (payee, usage_of) = (owner.clone(), owner.clone());
+        Some(Tenant { name: name.as_ref(), payee, usage_of, is_sold: true, living, accounts, contested })
     }
 
-    fn any_of(&self, tenant: &str) -> Vec<Found<'_>> {
-        let own = self.own.iter().filter_map(|standing| named(standing, tenant));
-        let is_companion = self.companions.values().any(|name| name == tenant);
-        let parents = accounts(if is_companion { &self.all } else { &[] });
-        let companions = parents.filter(|found| self.companion(found) == Some(tenant));
-        own.chain(companions).collect()
+    /// Everybody's accounts.
+    fn holdings(&self) -> Holdings<'_> {
+        let mut holdings = Holdings::new();
+        for found in self.all.iter().flat_map(|standing| accounts(standing)) {
+            let mut put = |owner| {
+                let accounts: &mut Vec<Found<'_>> = holdings.entry(owner).or_default();
+                let is_known = |known: &Found<'_>| std::ptr::eq(known.account, found.account);
+                if !accounts.last().is_some_and(is_known) {
+                    accounts.push(found);
+                }
+            };
+            put(&found.account.owner);
+            let former = found.account.shares.iter().filter(|share| share.owner != found.account.owner);
+            former.for_each(|share| put(&share.owner));
+        }
+        holdings.remove(&Owner::Nobody);
+        holdings
     }
 
-    /// The accounts that are on the server's own panels now.
-    pub fn present(&self) -> impl Iterator<Item = &AccountName> {
-        let present = accounts(&self.own).filter(|found| found.account.gone_at.is_none());
-        present.map(|found| found.name)
-    }
-
-    /// The services that companions may stand for: those that have an account on some panel.
-    pub fn metered(&self) -> HashSet<Parent> {
-        accounts(&self.all).filter_map(|found| parent_of(&found)).collect()
-    }
-
-    /// The backends whose accounts may be tenants.
-    pub fn standings(&self) -> &[Arc<Standing>] {
-        if self.companions.is_empty() { &self.own } else { &self.all }
-    }
-
-    fn companion(&self, found: &Found<'_>) -> Option<&str> {
-        self.companions.get(&parent_of(found)?).map(String::as_str)
+    /// Services that wait because an account could be theirs or another's.
+    fn contested(&self) -> HashMap<i64, Timestamp> {
+        let mut contested = HashMap::new();
+        for found in self.all.iter().flat_map(|standing| accounts(standing)) {
+            let Some(mapped) = found.account.mapped.as_ref().filter(|_| found.account.is_present()) else {
+                continue;
+            };
+            for service in &mapped.rivals {
+                let since = contested.entry(*service).or_insert(found.account.first_seen);
+                *since = found.account.first_seen.max(*since);
+            }
+        }
+        contested
     }
 }
 
-fn accounts(standings: &[Arc<Standing>]) -> impl Iterator<Item = Found<'_>> {
-    standings.iter().flat_map(|standing| {
-        let found = |(name, account)| found(standing, name, account);
-        standing.accounts.iter().map(found)
-    })
-}
-
-fn found<'a>(standing: &'a Standing, name: &'a AccountName, account: &'a Arc<AccountStanding>) -> Found<'a> {
-    Found { backend: &standing.backend, name, account }
-}
-
-fn parent_of(found: &Found<'_>) -> Option<Parent> {
-    found.account.service().map(|service| (service.id, service.client))
-}
-
-/// What WHMCS calls an account: the username of its service, in WHMCS's own spelling; the panel's name
-/// until WHMCS has told its services.
-fn tenant_of<'a>(found: &Found<'a>) -> &'a str {
-    found.account.service().map_or(found.name.as_str(), |service| service.username.as_str())
-}
-
-/// The account of a backend that WHMCS means by `tenant`.
-fn named<'a>(standing: &'a Arc<Standing>, tenant: &str) -> Option<Found<'a>> {
-    let exactly = standing.accounts.get_key_value(tenant);
-    let spelled = || accounts(std::slice::from_ref(standing)).find(|found| tenant_of(found) == tenant);
-    exactly.map(|(name, account)| found(standing, name, account)).or_else(spelled)
-}
-
-/// An account that moved to another backend of the server is still one account.
-fn prefer_living(mut accounts: Vec<Found<'_>>) -> Vec<Found<'_>> {
-    if accounts.len() > 1 && accounts.iter().any(|found| found.account.gone_at.is_none()) {
-        accounts.retain(|found| found.account.gone_at.is_none());
+impl Tenant<'_> {
+    /// When the newest of its accounts was first seen.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.accounts.iter().map(|found| found.account.first_seen).max()
     }
-    accounts
+}
+
+/// Those that are its accounts now.
+fn living<'a>(accounts: &[Found<'a>], owner: &Owner) -> Vec<Found<'a>> {
+    let living = |found: &&Found<'_>| found.account.gone_at.is_none() && found.account.owner == *owner;
+    accounts.iter().filter(living).copied().collect()
+}
+
+fn accounts(standing: &Standing) -> impl Iterator<Item = Found<'_>> {
+    standing.accounts.iter().map(|(name, account)| Found { backend: &standing.backend, name, account })
 }

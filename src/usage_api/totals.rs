@@ -3,13 +3,15 @@
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::amount::{Decimal, Signed, decimal, unit_months};
-use super::tenants::Found;
-use super::told::{Carried, GB_MONTH};
+use super::carried::Carried;
+use super::sums::{Known, known};
+use super::tenants::Tenant;
 use super::{Units, Window};
-use crate::domain::{Meter, Timestamp};
-use crate::metering::MonthToDate;
-use crate::store::{SeriesStanding, Store, Telling};
+use crate::domain::Timestamp;
+use crate::store::Reported;
+use crate::told::GB_MONTH;
+use crate::told::Telling;
+use crate::told::{Decimal, Signed, decimal, unit_months};
 
 /// One value, in hundred-thousandths of the configured unit; told as a decimal string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +51,7 @@ impl Serialize for Values {
 pub struct Withheld {
     /// The tenant.
     pub tenant: String,
-    /// `stale`, `never_read`, `ambiguous`, `failed`, or `other_month` where all there is sums over a month and
-    /// whoever asks is in another one.
+    /// One of [`REASONS`]; `other_month` where all there is sums over a month and whoever asks is in another one.
     pub reason: &'static str,
     /// Since when.
     pub since: String,
@@ -65,66 +66,73 @@ pub enum Answer {
     Withheld(Withheld),
 }
 
-/// What WHMCS is told of a tenant; `None` for one that left before this month began.
-pub fn answer(
-    tenant: &str,
-    accounts: &[Found<'_>],
-    units: &Units,
-    window: &Window,
-    carried: &Carried,
-) -> Option<Answer> {
-    let [found @ Found { account, .. }] = accounts else {
-        let since = accounts.iter().map(|found| found.account.first_seen).max()?;
-        return Some(withheld(tenant, "ambiguous", since));
-    };
-    let known = values(tenant, found, units, window, carried);
-    if !known.0.is_empty() {
-        return Some(Answer::Known(known));
+/// What WHMCS is told of a tenant; `None` for one of which there is nothing to say.
+pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Carried) -> Option<Answer> {
+    if let Some(since) = tenant.contested {
+        return Some(withheld(tenant.name, "ambiguous", since));
     }
-    if account.gone_at.is_some_and(|gone| gone < window.start) {
+    if !tenant.is_sold {
+        return Some(withheld(tenant.name, "ended", tenant.since()?));
+    }
+    let values = values(tenant, &known(tenant, window), units, window, carried);
+    if !values.0.is_empty() {
+        return Some(Answer::Known(values));
+    }
+    if tenant.living.is_empty() {
         return None;
     }
-    let newest = account.series.iter().map(|series| series.at).max();
-    if window.elsewhen && newest.is_some_and(|at| window.is_fresh(at)) {
-        return Some(withheld(tenant, "other_month", window.now));
-    }
-    Some(match (&account.trouble, newest) {
-        (Some((_, since)), _) => withheld(tenant, "failed", *since),
-        (None, None) => withheld(tenant, "never_read", account.first_seen),
-        (None, Some(at)) => withheld(tenant, "stale", at),
+    let trouble = tenant.living.iter().find_map(|found| Some(found.account.trouble.as_ref()?.1));
+    let unread = tenant.living.iter().find(|found| found.account.series.is_empty());
+    let oldest = tenant.living.iter().filter_map(|found| found.account.series.iter().map(|one| one.at).max());
+    let oldest = oldest.min();
+    let missing = tenant.living.iter().find_map(|found| found.account.missing_since);
+    Some(match (trouble, unread, oldest) {
+        (_, None, Some(at)) if window.moment.is_fresh(at) => match missing {
+            Some(since) => withheld(tenant.name, "missing", since),
+            None => withheld(tenant.name, "other_month", window.moment.now),
+        },
+        (Some(since), ..) => withheld(tenant.name, "failed", since),
+        (None, Some(found), _) => withheld(tenant.name, "never_read", found.account.first_seen),
+        (None, None, at) => withheld(tenant.name, "stale", at.unwrap_or(window.moment.now)),
     })
+}
+
+/// Why a tenant may be withheld.
+pub const REASONS: [&str; 7] =
+    ["stale", "never_read", "ambiguous", "failed", "other_month", "missing", "ended"];
+
+impl Answer {
+    /// Several could be meant.
+    pub fn ambiguous(tenant: &str, since: Timestamp) -> Answer {
+        withheld(tenant, "ambiguous", since)
+    }
 }
 
 fn withheld(tenant: &str, reason: &'static str, since: Timestamp) -> Answer {
     Answer::Withheld(Withheld { tenant: tenant.to_string(), reason, since: since.to_string() })
 }
 
-/// Every value that is known and fresh. A zero is a value.
-fn values(tenant: &str, found: &Found<'_>, units: &Units, window: &Window, carried: &Carried) -> Values {
-    let account = found.account;
-    let mut values = Vec::with_capacity(account.series.len() + 1);
-    for series in account.series.iter().filter(|series| window.is_fresh(series.at)) {
-        let collected_at = series.at.get();
-        let mut put = |metric, own: Option<Decimal>, carried: i64| {
-            let with_carried = |own: Decimal| {
-                let sum = i64::try_from(own.scaled()).ok()?.checked_add(carried)?;
-                // What is owed to the customer beyond this month stays owed: it is carried on.
-                Some((metric, Value { value: sum.max(0), carried, collected_at }))
-            };
-            values.extend(own.and_then(with_carried));
+/// Every value that is known. A zero is a value.
+fn values(tenant: &Tenant<'_>, known: &Known, units: &Units, window: &Window, carried: &Carried) -> Values {
+    let mut values = Vec::with_capacity(4);
+    let mut put = |metric: &'static str, own: Option<Decimal>, carried: i64, at: Timestamp| {
+        let with_carried = |own: Decimal| {
+            let sum = i64::try_from(own.scaled()).ok()?.checked_add(carried)?;
+            // What is owed to the customer beyond this month stays owed: it is carried on.
+            Some((metric, Value { value: sum.max(0), carried, collected_at: at.get() }))
         };
-        let carried = |metric| carried.of(found.backend, found.name, metric, tenant);
-        match series.meter {
-            Meter::StorageUsed => {
-                // Of an account that is gone the last level is not its level now.
-                let level = series.level.filter(|_| account.gone_at.is_none());
-                put("disk", level.map(|level| decimal(level, units.disk)), 0);
-                put(GB_MONTH, gb_month(series, units, window), carried(GB_MONTH));
-            }
-            flow => {
-                put(flow.name(), month_bytes(series, units.traffic, window), carried(flow.name()));
-            }
-        }
+        values.extend(own.and_then(with_carried));
+    };
+    if let Some(level) = known.level {
+        put("disk", Some(decimal(level.amount, units.disk)), 0, level.at);
+    }
+    let carries = |metric| carried.of(&tenant.payee, metric);
+    if let Some(held) = known.held {
+        let months = unit_months(held.amount, units.disk_gb_month, window.moment.month_minutes());
+        put(GB_MONTH, months, carries(GB_MONTH), held.at);
+    }
+    for (meter, moved) in known.flows.iter() {
+        put(meter.name(), Some(decimal(moved.amount, units.traffic)), carries(meter.name()), moved.at);
     }
     Values(values)
 }
@@ -133,88 +141,76 @@ impl Values {
     /// What has to be written down before WHMCS is told; nothing where all of it was told before.
     pub fn news(
         &self,
-        store: &Store,
-        tenant: &str,
-        found: &Found<'_>,
+        tenant: &Tenant<'_>,
+        known: &Reported,
         server: i64,
         units: &Units,
         window: &Window,
     ) -> Vec<Telling> {
         let said = self.0.iter().map(|(metric, value)| (*metric, value.value, value.carried));
-        if store.was_told((found.backend, found.name), window.month, server, tenant, said) {
+        if known.knows(&tenant.payee, window.moment.month, tenant.name, said) {
             return Vec::new();
         }
         let telling = |(metric, value): &(&'static str, Value)| Telling {
-            account: found.key(),
-            month: window.month,
+            payee: tenant.payee.clone(),
+            usage_of: tenant.usage_of.clone(),
+            month: window.moment.month,
             metric: (*metric).into(),
             server,
-            tenant: tenant.to_string(),
+            tenant: tenant.name.to_string(),
             value: value.value,
             carried: value.carried,
-            unit: units.of_month(metric).map_or(units.disk, |(_, unit)| unit),
-            at: window.now,
+            unit: units.of(metric),
+            at: window.moment.now,
         };
         self.0.iter().map(telling).collect()
     }
 }
 
-impl Window {
-    /// The running month of a series, where it was read in it.
-    fn running(&self, series: &SeriesStanding) -> Option<MonthToDate> {
-        series.month.filter(|month| month.month == self.month && !self.elsewhen)
-    }
-}
-
-fn gb_month(series: &SeriesStanding, units: &Units, window: &Window) -> Option<Decimal> {
-    let month = window.running(series)?;
-    unit_months(month.held, units.disk_gb_month, window.minutes)
-}
-
-/// A month's traffic is known once it was read in that month: before, nobody knows that it is zero.
-fn month_bytes(series: &SeriesStanding, unit: u64, window: &Window) -> Option<Decimal> {
-    Some(decimal(window.running(series)?.amount, unit))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::tenants::Found;
     use super::*;
-    use crate::domain::{AccountName, BackendId, BillingZone, Bytes, Month, Seconds};
-    use crate::store::AccountStanding;
+    use crate::domain::{AccountName, BackendId, BillingZone, Bytes, LifeNo, Meter, Month, Owner, Seconds};
+    use crate::metering::MonthToDate;
+    use crate::standing::{AccountStanding, Moment, SeriesStanding, Share};
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_utc(text.parse().expect("a time")).expect("in range")
     }
 
     fn window(now: &str) -> Window {
-        Window::new(at(now), BillingZone::parse("Europe/Warsaw").expect("a zone"), Seconds::hours(26))
+        let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
+        Window::new(Moment::new(at(now), zone, Seconds::hours(26)))
     }
 
     fn series(meter: Meter, at: Timestamp, amount: u64, month: &str) -> SeriesStanding {
         let amount = Bytes::new(amount).expect("fits");
-        let month = MonthToDate {
-            month: Month::parse(month).expect("a month"),
-            amount,
-            estimated: Bytes::ZERO,
-            held: Default::default(),
-            covered: Default::default(),
-        };
+        let month = Month::parse(month).expect("a month");
+        let month = MonthToDate { amount, ..MonthToDate::new(month) };
         SeriesStanding { meter, at, level: Some(amount), month: Some(month), shown: amount, held_back: None }
     }
 
     fn account(series: Vec<SeriesStanding>) -> AccountStanding {
+        let owner = Owner::named(7, "t");
+        let months = series.iter().filter_map(|one| Some((one.meter, one.month?))).collect();
         AccountStanding {
+            life: LifeNo::new(1),
+            nth: 1,
             first_seen: at("2026-01-01T00:00:00Z"),
+            missing_since: None,
             gone_at: None,
-            back_at: None,
             suspended: None,
             policy: None,
             package: None,
             domain: None,
-            storage_limit: None,
+            storage_limit: Default::default(),
+            traffic_limit: Default::default(),
             limits: Default::default(),
+            owner: owner.clone(),
             mapped: None,
             trouble: None,
+            shares: vec![Share { owner, life: LifeNo::new(1), months }],
             series,
         }
     }
@@ -222,8 +218,19 @@ mod tests {
     fn told(accounts: &[&AccountStanding], window: &Window) -> Option<Answer> {
         let (backend, name) = (BackendId::new("b").expect("a name"), AccountName::new("t").expect("a name"));
         let found = accounts.iter().map(|account| Found { backend: &backend, name: &name, account });
-        let found: Vec<Found<'_>> = found.collect();
-        answer("t", &found, &Units::default(), window, &Carried::default())
+        let accounts: Vec<Found<'_>> = found.collect();
+        let living = accounts.iter().filter(|found| found.account.gone_at.is_none()).copied().collect();
+        let payee = Owner::named(7, "t");
+        let usage_of = payee.clone();
+        let tenant = Tenant { name: "t", payee, usage_of, is_sold: true, living, accounts, contested: None };
+        answer(&tenant, &Units::default(), window, &Carried::default())
+    }
+
+    fn names(answer: Option<Answer>) -> Vec<&'static str> {
+        match answer {
+            Some(Answer::Known(values)) => values.0.iter().map(|(name, _)| *name).collect(),
+            other => panic!("known: {other:?}"),
+        }
     }
 
     fn reason(answer: Option<Answer>) -> &'static str {
@@ -266,10 +273,7 @@ mod tests {
             series(Meter::StorageUsed, read, 7, "2026-03"),
             series(Meter::TrafficOut, read, 7, "2026-03"),
         ];
-        let Some(Answer::Known(values)) = told(&[&account(both)], &window("2026-03-31T22:30:00Z")) else {
-            panic!("known")
-        };
-        assert_eq!(values.0.iter().map(|(name, _)| *name).collect::<Vec<_>>(), ["disk"]);
+        assert_eq!(names(told(&[&account(both)], &window("2026-03-31T22:30:00Z"))), ["disk"]);
     }
 
     #[test]
@@ -282,10 +286,7 @@ mod tests {
         // The last second of March in Warsaw; where WHMCS runs it is April already.
         let window = window("2026-03-31T21:59:59Z");
         let names =
-            |month: &str| match told(&[&account(both.clone())], &window.asked_in(Month::parse(month).ok())) {
-                Some(Answer::Known(values)) => values.0.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
-                other => panic!("known: {other:?}"),
-            };
+            |month: &str| names(told(&[&account(both.clone())], &window.asked_in(Month::parse(month).ok())));
         assert_eq!(names("2026-03"), ["disk", "disk_gb_month", "traffic_out"]);
         assert_eq!(names("2026-04"), ["disk"]);
         let traffic = account(both[1..].to_vec());
@@ -294,9 +295,33 @@ mod tests {
     }
 
     #[test]
-    fn two_accounts_of_one_name_are_ambiguous_unless_one_is_gone() {
+    fn a_tenant_is_told_the_sum_of_its_accounts_or_nothing() {
         let now = window("2026-03-14T12:00:00Z");
-        let one = account(vec![series(Meter::TrafficOut, at("2026-03-14T11:00:00Z"), 1, "2026-03")]);
-        assert_eq!(reason(told(&[&one, &one], &now)), "ambiguous");
+        let read = at("2026-03-14T11:00:00Z");
+        let gb = |amount: u64| {
+            account(vec![
+                series(Meter::TrafficOut, read, amount << 30, "2026-03"),
+                series(Meter::StorageUsed, read, amount << 30, "2026-03"),
+            ])
+        };
+        let value = |answer: Option<Answer>, metric: &str| match answer {
+            Some(Answer::Known(values)) => {
+                let json = serde_json::to_value(&values).expect("JSON");
+                json[metric]["value"].as_str().map(String::from)
+            }
+            other => panic!("known: {other:?}"),
+        };
+        let (one, two) = (gb(3), gb(200));
+        assert_eq!(value(told(&[&one, &two], &now), "traffic_out").as_deref(), Some("203.00000"));
+        assert_eq!(value(told(&[&one, &two], &now), "disk").as_deref(), Some("203.00000"));
+        // It moved: what it used before stays, what it held is not held any more.
+        let gone = AccountStanding { gone_at: Some(read), ..gb(200) };
+        assert_eq!(value(told(&[&one, &gone], &now), "traffic_out").as_deref(), Some("203.00000"));
+        assert_eq!(value(told(&[&one, &gone], &now), "disk").as_deref(), Some("3.00000"));
+        let missing = AccountStanding { missing_since: Some(read), ..gb(200) };
+        assert_eq!(names(told(&[&one, &missing], &now)), ["disk_gb_month", "traffic_out"]);
+        let old = account(vec![series(Meter::TrafficOut, at("2026-03-12T11:00:00Z"), 1, "2026-03")]);
+        assert_eq!(names(told(&[&one, &old], &now)), ["disk", "disk_gb_month"], "one part is not known");
+        assert_eq!(reason(told(&[&one, &account(vec![])], &now)), "never_read");
     }
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use litemap::LiteMap;
 use whmeter::domain::{
-    AccountName, BackendId, BillingZone, ByteMinutes, Bytes, Meter, Minutes, Policy, Reason, Timestamp,
+    AccountName, BackendId, BillingZone, ByteMinutes, Bytes, LifeNo, Limit, Meter, Minutes, Owner, Policy,
+    Reason, Timestamp,
 };
 use whmeter::exposition::{Exposition, Format, Settings};
 use whmeter::metering::{MonthToDate, Note};
-use whmeter::store::{AccountStanding, BackendState, Failing, SeriesStanding, Standing};
+use whmeter::standing::{AccountStanding, SeriesStanding, Standing};
+use whmeter::store::{BackendState, Failing};
 use whmeter::telemetry::{PollOutcome, Telemetry};
 
 /// 2026-11-20T12:00:00Z.
@@ -58,20 +61,30 @@ pub fn series(meter: Meter, when: i64, value: u64) -> SeriesStanding {
 }
 
 /// An account of which only the meters are known.
+/// A limit of storage that is in force.
+pub fn storage(limit: Bytes) -> LiteMap<Meter, Limit> {
+    [(Meter::StorageUsed, Limit::of_size(limit))].into_iter().collect()
+}
+
 pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
     AccountStanding {
+        life: LifeNo::new(1),
+        nth: 1,
         first_seen: at(NOON - 1000 * HOUR),
+        missing_since: None,
         gone_at: None,
-        back_at: None,
         suspended: None,
         policy: None,
         package: None,
         domain: None,
-        storage_limit: None,
+        storage_limit: Limit::Unknown,
+        traffic_limit: Limit::Unknown,
         limits: Default::default(),
+        owner: Owner::Nobody,
         mapped: None,
         trouble: None,
         series,
+        shares: Vec::new(),
     }
 }
 
@@ -110,8 +123,8 @@ pub fn house() -> Exposition {
         policy: Some(Policy::Limited),
         package: Some("Gold \"100\"".into()),
         domain: Some("a\\b\nc.example".into()),
-        storage_limit: Some(bytes(100_000)),
-        limits: Default::default(),
+        storage_limit: Limit::of_size(bytes(100_000)),
+        limits: storage(bytes(100_000)),
         mapped: None,
         ..account(vec![
             series(Meter::StorageUsed, NOON, 93_410),
@@ -122,15 +135,15 @@ pub fn house() -> Exposition {
     let gone = AccountStanding { gone_at: Some(at(NOON - 1)), ..full.clone() };
     let old = AccountStanding {
         suspended: Some(true),
-        storage_limit: Some(bytes(5)),
-        limits: Default::default(),
+        storage_limit: Limit::of_size(bytes(5)),
+        limits: storage(bytes(5)),
         mapped: None,
         package: Some("Old".into()),
         ..account(vec![series(Meter::StorageUsed, NOON - 27 * HOUR, 5)])
     };
     let over = AccountStanding {
-        storage_limit: Some(bytes(3)),
-        limits: Default::default(),
+        storage_limit: Limit::of_size(bytes(3)),
+        limits: storage(bytes(3)),
         mapped: None,
         suspended: Some(true),
         policy: Some(Policy::Standard),
@@ -157,7 +170,8 @@ pub fn house() -> Exposition {
         std::time::Duration::from_secs(30),
     );
     telemetry.unclaimed(&backend("s3-fra1"), &[]);
-    telemetry.whmcs_fetched(12, "/v1/whmcs/usage", 200, at(NOON - 60));
+    telemetry.whmcs_fetched(12, "/v1/whmcs/usage", 200);
+    telemetry.whmcs_collected(12, at(NOON - 60));
     telemetry.whmcs_withheld(12, &BTreeMap::from([("stale", 1)]));
     let exposition = Exposition::new(Settings::default(), zone(), telemetry);
     for standing in &standings {

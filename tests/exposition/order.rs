@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use whmeter::domain::{Meter, Seconds};
-use whmeter::store::AccountStanding;
+use whmeter::domain::{Limit, Meter, Seconds};
+use whmeter::standing::AccountStanding;
 
 use crate::fixtures::*;
 
@@ -104,8 +104,8 @@ proptest! {
                         let known = AccountStanding {
                             first_seen: at(read),
                             suspended: (n % 5 > 0).then_some(value % 2 == 0),
-                            storage_limit: (n % 7 > 0).then(|| bytes(value / 2)),
-                            limits: Default::default(),
+                            storage_limit: Limit::of_door((n % 7 > 0).then(|| bytes(value / 2))),
+                            limits: if n % 7 > 0 { storage(bytes(value / 2)) } else { Default::default() },
             mapped: None,
                             ..account(meters)
                         };

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use whmeter::domain::{Meter, Month, Policy};
-use whmeter::store::AccountStanding;
+use whmeter::domain::{Limit, Meter, Month, Policy};
+use whmeter::standing::AccountStanding;
 
 use crate::fixtures::*;
 use crate::server::Server;
@@ -14,8 +14,8 @@ fn never_7_no_number_lies_by_age() {
     let facts = AccountStanding {
         suspended: Some(true),
         policy: Some(Policy::Standard),
-        storage_limit: Some(bytes(9)),
-        limits: Default::default(),
+        storage_limit: Limit::of_size(bytes(9)),
+        limits: storage(bytes(9)),
         mapped: None,
         ..account(vec![series(Meter::StorageUsed, NOON - HOUR, 1), series(Meter::TrafficIn, NOON, 2)])
     };

@@ -82,7 +82,7 @@ async fn never_10_a_correction_is_a_record_of_its_own_and_in_every_total() {
         (
             vec!["adjust", "s3", "9-99", "traffic_out", "2026-11-22", "+1 GB", "--reason", "x"],
             1,
-            "never read",
+            "never read; `whmeter usage` lists",
         ),
         (vec!["adjust", "s3", "7-41", "traffic_out", "2027-11-22", "+1 GB", "--reason", "x"], 2, "not begun"),
         (vec!["adjust", "s3", "7-41", "traffic_out", "2026-11-22", "5 GB", "--reason", "x"], 2, "sign"),

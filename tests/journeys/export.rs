@@ -5,10 +5,12 @@ use std::process::Command;
 
 use chrono::{Days, NaiveDate, TimeZone};
 use chrono_tz::Europe::Warsaw;
+use serde_json::{Value, json};
 use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::growth::Traffic;
 use whmeter_simulators::panel::SimulatedPanel;
 
-use crate::support::panels::section;
+use crate::support::panels::{NOW, section};
 use crate::support::program::Site;
 use crate::support::tools;
 
@@ -104,7 +106,7 @@ async fn what_promtool_takes_in_is_what_really_happened() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_spreadsheet_has_a_line_per_day_and_a_file_is_whole_or_not_there() {
-    let panel = crate::start(4, ClockStart::Frozen(crate::support::panels::NOW)).await;
+    let panel = crate::start(4, ClockStart::Frozen(NOW)).await;
     let site = Site::new(&crate::house(9480, "", "", &[section(&panel, "s3", "")]));
     let start = panel.knobs().clock.now_seconds();
     for at in [start, start + 3600, start + 90_000] {
@@ -114,9 +116,11 @@ async fn a_spreadsheet_has_a_line_per_day_and_a_file_is_whole_or_not_there() {
     let now = start + 90_000;
     let span = ["--from", "2026-11-01", "--to", "2026-12-01"];
     let csv = site.at(now, &[&["export", "--format", "csv"], &span[..]].concat()).await.good();
-    let days = site.at(now, &[&["usage", "--by", "day", "--json"], &span[..]].concat()).await.json();
+    let days =
+        site.at(now, &[&["usage", "--by", "day", "--by-owner", "--json"], &span[..]].concat()).await.json();
     let mut lines: Vec<&str> = csv.lines().collect();
-    assert_eq!(lines.remove(0), "backend,account,meter,day,bytes,estimated_bytes,held_byte_minutes,complete");
+    let heads = "backend,account,meter,day,bytes,estimated_bytes,held_byte_minutes,complete,owner";
+    assert_eq!(lines.remove(0), heads);
     let wanted = days.as_array().unwrap().iter().map(|row| {
         let keys = [
             "backend",
@@ -127,6 +131,7 @@ async fn a_spreadsheet_has_a_line_per_day_and_a_file_is_whole_or_not_there() {
             "estimated_bytes",
             "held_byte_minutes",
             "complete",
+            "owner",
         ];
         keys.map(|key| row[key].to_string().trim_matches('"').to_string()).join(",")
     });
@@ -144,5 +149,86 @@ async fn a_spreadsheet_has_a_line_per_day_and_a_file_is_whole_or_not_there() {
     let nowhere = [&["export", "--format", "csv", "--out", "no/such/folder.csv"], &span[..]].concat();
     let said = site.at(now, &nowhere).await.failure(1);
     assert!(said.contains("no/such/folder.csv"), "{said}");
+    panel.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_given_to_somebody_else_is_two_accounts_and_one_series() {
+    let panel = crate::start(4, ClockStart::Frozen(NOW)).await;
+    let site = Site::new(&crate::house(9480, "", "", &[section(&panel, "s3", "")]));
+    let (clock, truth) = (&panel.knobs().clock, &panel.knobs().truth);
+    let hour = 3_600;
+    let poll = async |step: i64| {
+        clock.freeze_at(NOW + step * hour);
+        site.at(NOW + step * hour, &["poll"]).await.good();
+    };
+    poll(0).await;
+    truth.add_traffic("7-41", NOW + hour - 60, Traffic { received: 0, sent: 1_000_000_000 });
+    poll(1).await;
+    panel.vanish("7-41").unwrap();
+    poll(2).await;
+    poll(3).await;
+    // What comes back has moved nothing yet: it is another's.
+    panel.reappear("7-41").unwrap();
+    poll(4).await;
+    truth.add_traffic("7-41", NOW + 5 * hour - 60, Traffic { received: 0, sent: 77 });
+    poll(5).await;
+
+    let now = NOW + 30 * hour;
+    let span = ["--from", "2026-11-21", "--to", "2026-11-22"];
+    let csv = site.at(now, &[&["export", "--format", "csv"], &span[..]].concat()).await.good();
+    let bytes = |account: &str, meter: &str| -> u64 {
+        let key = format!("s3,{account},{meter},2026-11-21,");
+        let mut found = csv.lines().filter_map(|line| line.strip_prefix(&key));
+        let (line, more) = (found.next(), found.next());
+        assert_eq!(more, None, "one line for each: {csv}");
+        line.unwrap_or_else(|| panic!("{key} in {csv}")).split(',').next().unwrap().parse().unwrap()
+    };
+    let [before, after] = ["7-41~1", "7-41"].map(|account| bytes(account, "traffic_out"));
+    assert!(before >= 1_000_000_000 && (77..1_000_000_000).contains(&after), "{before}, then {after}");
+    let text = site.at(now, &[&["export", "--format", "openmetrics"], &span[..]].concat()).await.good();
+    assert!(!text.contains('~'), "a series is a name's: {text}");
+    let sample = |series: &str| -> u64 {
+        let mut found = text.lines().filter_map(|line| line.strip_prefix(series));
+        let (line, more) = (found.next(), found.next());
+        assert_eq!(more, None, "one sample a day: {text}");
+        line.unwrap_or_else(|| panic!("{series} in {text}"))
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    };
+    let sent = "whmeter_traffic_day_bytes{backend=\"s3\",account=\"7-41\",direction=\"out\"}";
+    assert_eq!(sample(sent), before + after);
+    let stored = "whmeter_storage_used_bytes{backend=\"s3\",account=\"7-41\"}";
+    assert_eq!(sample(stored), bytes("7-41", "storage"));
+
+    // Each is asked for, explained and corrected by its own name; only the living one is switched or mapped.
+    let total = async |account: &str| -> u64 {
+        let of = ["usage", "--account", account, "--meter", "traffic_out", "--month", "2026-11", "--json"];
+        let rows = site.at(now, &of).await.json();
+        rows.as_array().unwrap().iter().map(|row| row["bytes"].as_u64().unwrap()).sum()
+    };
+    assert_eq!((total("7-41~1").await, total("7-41").await), (before, after));
+    let adjust = ["adjust", "s3", "7-41~1", "traffic_out", "2026-11-21", "+5 B", "--reason", "ticket 4711"];
+    site.at(now, &adjust).await.good();
+    assert_eq!((total("7-41~1").await, total("7-41").await), (before + 5, after));
+    for account in ["7-41", "7-41~1"] {
+        let explain = ["explain", "s3", account, "traffic_out", "--month", "2026-11"];
+        let story = site.at(now, &[&explain[..], &["--json"]].concat()).await.json();
+        assert_eq!(story["adds_up"], Value::Bool(true), "{story}");
+        let told = site.at(now, &explain).await.good();
+        assert!(told.contains("of its name: first seen"), "{told}");
+    }
+    let unknown = site.at(now, &["explain", "s3", "7-41~9", "traffic_out", "--month", "2026-11"]).await;
+    assert!(unknown.failure(1).contains("NAME~1"));
+    for arguments in [&["map", "set", "s3", "7-41~1", "1"][..], &["policy", "pin", "s3", "7-41~1", "limited"]]
+    {
+        let said = site.at(now, arguments).await.failure(2);
+        assert!(said.contains("earlier life"), "{said}");
+    }
+    site.at(now, &["verify"]).await.good();
+    assert_eq!(site.at(now, &["replay", "--json"]).await.json(), json!([]));
     panel.stop();
 }

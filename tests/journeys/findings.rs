@@ -23,6 +23,12 @@ async fn tell(daemon: &Daemon<'_>, services: Vec<Value>) {
     assert_eq!(daemon.send(put.header("content-type", "application/json")).await.unwrap().status, 200);
 }
 
+/// It is `at` for everybody.
+fn becomes(site: &Site, panel: &Panel, at: i64) {
+    panel.knobs().clock.freeze_at(at);
+    std::fs::write(site.path().join("now"), at.to_string()).unwrap();
+}
+
 /// Has the backend polled, and waits for it.
 async fn poll(daemon: &Daemon<'_>) {
     let asked = daemon.send(daemon.request("POST", "/v1/backends/s3/poll")).await.unwrap();
@@ -50,13 +56,16 @@ const UNMETERED: &str = "whmeter_unmetered_services{server=\"12\"}";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
-    let panel = crate::start(6, ClockStart::WallClock).await;
+    let start = 1_795_176_000;
+    let panel = crate::start(6, ClockStart::Frozen(start)).await;
     let port = free_port();
     // Half a cent for each thousand bytes beyond ten: an amount of every account can be worked out by heart.
     let price = "\n[[price]]\nname = \"storage\"\nmeter = \"storage\"\nof = \"last\"\nincluded = \"10 B\"\n\
                  per = \"1 kB\"\nprice = \"0.005\"\ncurrency = \"EUR\"\n";
     let site = Site::new(&format!("{}{price}", house(port, &panel, "")));
-    let daemon = site.serve(port).await;
+    becomes(&site, &panel, start);
+    let daemon = site.start_told(port, &site.path().join("now"));
+    daemon.until("/-/ready", "ready", |got| got.status == 200).await;
     let all = panel.accounts();
     daemon
         .until("/v1/accounts", "shows everybody", |got| {
@@ -133,6 +142,10 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
 
     // Gone from the panel and still billed.
     panel.vanish(&all[0]).unwrap();
+    becomes(&site, &panel, start + 600);
+    poll(&daemon).await;
+    assert_eq!(report(&daemon, "ghosts").await, Vec::<Value>::new(), "one list is not the truth");
+    becomes(&site, &panel, start + 1200);
     poll(&daemon).await;
     let ghosts = report(&daemon, "ghosts").await;
     assert_eq!(names(&ghosts, "account"), [all[0].clone()]);
@@ -152,12 +165,13 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
     assert_eq!(report(&daemon, "ghosts").await, Vec::<Value>::new());
 
     // The command says the same by the same code.
+    let now = start + 1200;
     let route = daemon.get("/v1/report?what=all&backend=s3").await.json();
-    assert_eq!(site.run(&["report", "--what", "all", "--backend", "s3", "--json"]).await.json(), route);
+    assert_eq!(site.at(now, &["report", "--what", "all", "--backend", "s3", "--json"]).await.json(), route);
     let csv = daemon.get("/v1/report?what=all&format=csv").await;
     assert!(csv.header("content-type").starts_with("text/csv"));
-    assert_eq!(site.run(&["report", "--format", "csv"]).await.good(), csv.text());
-    let table = site.run(&["report", "--what", "unbilled"]).await.good();
+    assert_eq!(site.at(now, &["report", "--format", "csv"]).await.good(), csv.text());
+    let table = site.at(now, &["report", "--what", "unbilled"]).await.good();
     assert!(table.contains("ambiguous") && table.contains(&all[3]), "{table}");
     site.run(&["report", "--what", "everything"]).await.failure(2);
     site.run(&["report", "--backend", "nas"]).await.failure(2);
@@ -174,7 +188,8 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
     // What the operator leaves out on purpose is not unbilled; the server's total has it all the same.
     std::fs::write(site.config(), house(port, &panel, &format!("account_exclude = [\"{}\"]\n", all[3])))
         .unwrap();
-    let daemon = site.serve(port).await;
+    let daemon = site.start_told(port, &site.path().join("now"));
+    daemon.until("/-/ready", "ready", |got| got.status == 200).await;
     poll(&daemon).await;
     assert_eq!(names(&report(&daemon, "unbilled").await, "account"), [&all[2..3], &all[4..]].concat());
     assert_eq!(report(&daemon, "ghosts").await, Vec::<Value>::new());

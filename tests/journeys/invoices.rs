@@ -318,17 +318,6 @@ async fn a_no_is_no_line_and_what_is_missing_is_said() {
     let down = house.site.at(NOW, &["invoice", "--month", "2026-12"]).await.failure(1);
     assert!(down.contains("nothing was billed"), "{down}");
 
-    // Two accounts of one service: what is included is included once, and nobody has said where.
-    house.site.at(NOW, &["map", "set", "s3", "7-411", "7731", "--force"]).await.good();
-    let shared = house.rehearse().await;
-    for name in ["7-41", "7-411"] {
-        let line = line(&shared, name, "traffic_out");
-        assert!(
-            line["reason"].as_str().unwrap().contains("s3/7-41, s3/7-411 all belong to service 7731"),
-            "{line}"
-        );
-    }
-
     for (arguments, code, said) in [
         (vec!["invoice"], 2, "--month"),
         (vec!["invoice", "--month", "2026-13"], 2, "2026-13"),
@@ -351,4 +340,75 @@ async fn a_no_is_no_line_and_what_is_missing_is_said() {
     house.site.write("whmeter.toml", &config.replace("\"0.37\"", "0.37"));
     let float = house.site.at(NOW, &["invoice", "--month", "2026-12"]).await.failure(2);
     assert!(float.contains("price[0].price") && float.contains("price = \"0.37\""), "{float}");
+}
+
+/// The services of the house with some more keys of the first, and more services.
+fn services(first: Value, more: &[Value]) -> Value {
+    let service = |id: u64, client: u64, name: &str, storage: u64| {
+        json!({ "id": id, "client": client, "username": name, "product": "S3 [big]", "status": "Active",
+            "limits": { "storage": storage } })
+    };
+    let mut all = vec![service(7732, 1043, "7-42", 0), service(7733, 1044, "8-77", GIB)];
+    if let Value::Object(keys) = first {
+        let mut one = service(7731, 1042, "7-41", 2 * GIB);
+        one.as_object_mut().unwrap().extend(keys);
+        all.push(one);
+    }
+    all.extend_from_slice(more);
+    json!({ "schema": 1, "services": all })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_accounts_of_a_service_are_one_line() {
+    let house = House::open(PRICES).await;
+    let told = house.put(NOW, "services", &services(json!({ "registered": "2026-12-01" }), &[])).await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    for name in ["7-41", "7-411"] {
+        house.site.at(NOW, &["map", "set", "s3", name, "7731", "--force"]).await.good();
+    }
+    house.poll(NOW).await;
+    let look = house.rehearse().await;
+    let out = line(&look, "7-41", "traffic_out");
+    // Both accounts' bytes, and one included GiB.
+    let over = u128::from(house.sent("7-41") + house.sent("7-411") - GIB);
+    assert_eq!(out["amount"], cents(over, 1, 37_000).as_str(), "{out}");
+    assert!(out["reason"].as_str().unwrap().contains("the sum of s3/7-41, s3/7-411"), "{out}");
+    let held = 2 * (u128::from(10 * GIB) * 14_400 + u128::from(40 * GIB) * 21 * 1_440);
+    let month = 31 * 1_440;
+    let stored = line(&look, "7-41", "storage");
+    let due = cents(held - u128::from(2 * GIB) * month, month, 5_120);
+    assert_eq!(stored["amount"], due.as_str(), "{stored}");
+    let lines = look["lines"].as_array().unwrap();
+    assert!(lines.iter().all(|line| line["account"] != "7-411"), "{look:#}");
+    let (code, billed) = house.bill(NOW, &[]).await;
+    assert_eq!((code, house.items().len()), (Some(0), 3), "{billed:#}");
+    // Whoever asks about the other account is shown the item too.
+    let why = ["explain", "s3", "7-411", "storage", "--month", "2026-12"];
+    let why = house.site.at(NOW, &why).await.good();
+    assert!(why.contains("EUR for 2026-12-01 to 2027-01-01, created as item"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_contested_waits_and_what_an_ended_service_used_is_its_own() {
+    let house = House::open(PRICES).await;
+    let twin = json!({ "id": 7735, "client": 1045, "username": "7-41", "product": "S3", "status": "Active" });
+    let told = house.put(NOW, "services", &services(json!({}), &[twin])).await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    house.poll(NOW).await;
+    let look = house.rehearse().await;
+    for meter in ["storage", "traffic_out"] {
+        let line = line(&look, "7-41", meter);
+        assert_eq!((&line["state"], &line["service"]), (&json!("withheld"), &json!(7731)), "{line}");
+        assert!(line["reason"].as_str().unwrap().contains("ambiguous"), "{line}");
+    }
+    // Neither is sold any more: what the one has used while it had the account is billed to its client.
+    let told = house.put(NOW + 60, "services", &services(Value::Null, &[])).await;
+    assert_eq!(told.status, 200, "{}", told.text());
+    house.poll(NOW + 60).await;
+    let look = house.rehearse().await;
+    let out = line(&look, "7-41", "traffic_out");
+    assert_eq!((&out["state"], &out["client"]), (&json!("would_create"), &json!(1042)), "{out}");
+    assert_eq!(out["amount"], cents(u128::from(house.sent("7-41") - GIB), 1, 37_000).as_str(), "{out}");
+    // Its limit is as it was told last.
+    assert_eq!(line(&look, "7-41", "storage")["amount"], "1.45");
 }

@@ -194,8 +194,8 @@ async fn a_service_that_moves_to_another_server_keeps_its_history() {
 
     // Moved: gone from the old panel, sold on the new server.
     old.vanish(&name).unwrap();
-    let gone = format!("whmeter_storage_used_bytes{{backend=\"old\",account=\"{name}\"}}");
-    daemon.until("/metrics", "is gone from the old", |got| got.sample(&gone).is_none()).await;
+    let there = format!("/v1/accounts/old/{name}");
+    daemon.until(&there, "is missing from the old", |got| got.json()["missing_since"].is_string()).await;
     assert_eq!(put(&daemon, 12, list(vec![])).await.status, 200);
     let path = format!("/v1/whmcs/history/{name}?server=13&days=2");
     let sum = |got: &Got| -> f64 {
@@ -204,14 +204,21 @@ async fn a_service_that_moves_to_another_server_keeps_its_history() {
     };
     assert!(sum(&daemon.get(&path).await) < 1.0, "another service of that name has another history");
     assert_eq!(put(&daemon, 13, list(vec![service(7731, &name)])).await.status, 200);
+    // What the poll measures that finds the new owner is still the old one's.
+    let owned = |got: &Got| got.json()["owner"] == "service 7731";
+    daemon.until(&format!("/v1/accounts/new/{name}"), "has its new owner", owned).await;
     let moved = new.knobs().clock.now_seconds();
     new.knobs().truth.add_traffic(&name, moved, Traffic { received: 0, sent: 2 * GIB });
     let both = |got: &Got| (9.0..9.9).contains(&sum(got));
     daemon.until(&path, "tells what was used on both, on the day of the move too", both).await;
-    // What is billed on the new server is what passed there.
+    // What is told of a service is the sum over all its accounts: it does not fall because it moved.
     let billed = daemon.get("/v1/whmcs/usage?server=13").await.json();
     let value: f64 = billed["tenants"][&name]["traffic_out"]["value"].as_str().unwrap().parse().unwrap();
-    assert!((2.0..2.9).contains(&value), "{billed}");
+    assert!((9.0..9.9).contains(&value), "{billed}");
+    assert!(
+        billed["tenants"][&name].get("disk").is_none(),
+        "what a missing account holds is not known: {billed}"
+    );
     daemon.stop().await;
 }
 
@@ -243,6 +250,9 @@ async fn the_map_is_listed_set_by_hand_and_pruned() {
     };
     let row =
         |account: &str, state: &str, service: Option<i64>| (account.to_string(), state.to_string(), service);
+    // Whose they are is found by the poll after the list.
+    let service_of = |number: u64| move |got: &Got| got.text().contains(&format!("service=\"{number}\""));
+    daemon.until("/metrics", "knows whose they are", service_of(1)).await;
     let before = states().await;
     assert!(before.contains(&row(&names[0], "mapped", Some(1))), "{before:?}");
     assert!(before.contains(&row(&names[1], "unmapped", None)), "{before:?}");
@@ -260,7 +270,25 @@ async fn the_map_is_listed_set_by_hand_and_pruned() {
     assert!(refused.contains(&names[0]), "{refused}");
     site.run(&["map", "set", "s3", "never-seen", "2"]).await.failure(2);
     site.run(&["map", "set", "s3", &names[1], "2"]).await.good();
+    daemon.until("/metrics", "goes by hand's word", service_of(2)).await;
     assert!(states().await.contains(&row(&names[1], "pinned", Some(2))));
+    // The numbers by who pays for them.
+    let usage = async |more: &[&str]| site.run(&[&["usage", "--json"], more].concat()).await.json();
+    let mine = usage(&["--service", "2"]).await;
+    assert!(!mine.as_array().unwrap().is_empty());
+    assert!(
+        mine.as_array().unwrap().iter().all(|line| line["account"] == names[1] && line["owner"].is_null())
+    );
+    let owners = usage(&["--by-owner", "--meter", "storage"]).await;
+    let owner = |name: &String| {
+        let lines = owners.as_array().unwrap().iter().filter(|line| line["account"] == *name);
+        lines.map(|line| line["owner"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        [0, 1, 2].map(|index| owner(&names[index])),
+        [["service 1"], ["service 2"], ["nobody"]],
+        "{owners}"
+    );
     daemon
         .until("/v1/whmcs/usage?server=12", "bills by hand's word", |got| {
             got.json()["tenants"].get("another-name").is_some()

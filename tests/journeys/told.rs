@@ -53,8 +53,17 @@ fn warsaw(year: i32, month: u32, day: u32) -> i64 {
     chrono_tz::Europe::Warsaw.from_local_datetime(&day).earliest().unwrap().timestamp()
 }
 
-async fn told(daemon: &Daemon<'_>, query: &str, metric: &str) -> (f64, f64) {
-    let answer = daemon.get(&format!("/v1/whmcs/usage?server=12{query}")).await;
+/// What WHMCS is told when it collects.
+async fn told(daemon: &Daemon<'_>, metric: &str) -> (f64, f64) {
+    asked_as(daemon, Some("billing"), metric).await
+}
+
+async fn asked_as(daemon: &Daemon<'_>, purpose: Option<&str>, metric: &str) -> (f64, f64) {
+    let mut request = daemon.request("GET", "/v1/whmcs/usage?server=12");
+    if let Some(purpose) = purpose {
+        request = request.header("X-Whmeter-Purpose", purpose);
+    }
+    let answer = daemon.send(request).await.unwrap();
     assert_eq!(answer.status, 200, "{}", answer.text());
     let value = answer.json()["tenants"][ACCOUNT][metric].clone();
     let number = |key: &str| value[key].as_str().map_or(0.0, |text| text.parse().unwrap());
@@ -84,17 +93,17 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     let (asked, evening, night) = (start + 6 * HOUR, start + 14 * HOUR, start + 17 * HOUR);
     story.sends(asked - 60, 40 << 30);
     story.poll(asked).await;
-    let (october, carried) = told(&daemon, "", "traffic_out").await;
+    let (october, carried) = told(&daemon, "traffic_out").await;
     same(october, story.truth(start, asked) as f64);
     assert_eq!(carried, 0.0, "nothing was told before");
-    let (october_disk, _) = told(&daemon, "", "disk_gb_month").await;
+    let (october_disk, _) = told(&daemon, "disk_gb_month").await;
 
     story.sends(evening - 60, 3 << 30);
     story.poll(evening).await;
     story.sends(night - 60, 5 << 30);
     story.poll(night).await;
     // A look for somebody's eyes is no telling.
-    let shown = told(&daemon, "&purpose=display", "traffic_out").await;
+    let shown = asked_as(&daemon, None, "traffic_out").await;
     let explained = story.explained(night, "traffic_out", "2026-10").await;
     let lines = explained["told"].as_array().unwrap();
     assert_eq!(lines.len(), 1, "{explained}");
@@ -102,11 +111,11 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     assert!(lines[0]["so"].as_str().unwrap().starts_with("to be told"), "{}", lines[0]);
     assert!(story.explained(night, "traffic_out", "2026-11").await["told"].as_array().unwrap().is_empty());
 
-    let (november, carried) = told(&daemon, "", "traffic_out").await;
+    let (november, carried) = told(&daemon, "traffic_out").await;
     assert_eq!((november, carried), shown);
     same(october + november, story.truth(start, night) as f64);
     assert!(carried > 3.0, "October lacked the evening: {carried}");
-    assert_eq!(told(&daemon, "", "traffic_out").await, (november, carried), "the same again");
+    assert_eq!(told(&daemon, "traffic_out").await, (november, carried), "the same again");
     let explained = story.explained(night, "traffic_out", "2026-10").await;
     assert_eq!(explained["told"][0]["not_told"], format!("{carried:.5}"));
     assert_eq!(explained["told"][0]["so"], "told with the month after");
@@ -115,14 +124,14 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
         ["usage", "--account", ACCOUNT, "--meter", "storage", "--month", "2026-10", "--format", "json"];
     let held = &site.at(night, &rows).await.json()[0]["held_byte_minutes"];
     let held: f64 = held.to_string().parse().unwrap();
-    let (_, carried_disk) = told(&daemon, "", "disk_gb_month").await;
+    let (_, carried_disk) = told(&daemon, "disk_gb_month").await;
     same(october_disk + carried_disk, held / f64::from(745 * 60));
 
     // A correction of the closed month reaches the running one; it may be more than that month has.
     let why = ["--reason", "test upload"];
     let adjust = ["adjust", "s3", ACCOUNT, "traffic_out", "2026-10-31", "-30 GiB"];
     site.at(night, &[&adjust[..], &why[..]].concat()).await.good();
-    let (nothing, owed) = told(&daemon, "", "traffic_out").await;
+    let (nothing, owed) = told(&daemon, "traffic_out").await;
     assert_eq!(nothing, 0.0, "never below zero");
     assert!(owed < -10.0, "{owed}");
 
@@ -133,11 +142,11 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     let middle = night + 14 * 24 * HOUR;
     story.sends(middle - 60, 7 << 30);
     story.poll(middle).await;
-    let (november, _) = told(&daemon, "", "traffic_out").await;
+    let (november, _) = told(&daemon, "traffic_out").await;
     let december = night + 30 * 24 * HOUR;
     story.sends(december - 60, 100 << 30);
     story.poll(december).await;
-    let (last, _) = told(&daemon, "", "traffic_out").await;
+    let (last, _) = told(&daemon, "traffic_out").await;
     let all = story.truth(start, december) as f64 - 30.0 * GIB;
     same(october + november + last, all);
     assert!(last > 60.0, "{last}");
@@ -167,7 +176,7 @@ async fn months_end_with_their_last_second_in_leap_years_and_when_clocks_change(
         let answer = daemon.get("/v1/whmcs/usage?server=12").await.json();
         let label = chrono::NaiveDate::from_ymd_opt(year, month, 1).unwrap().pred_opt().unwrap();
         assert_eq!(answer["month"]["label"], label.format("%Y-%m").to_string());
-        let (old, _) = told(&daemon, "", "traffic_out").await;
+        let (old, _) = told(&daemon, "traffic_out").await;
         same(old, story.truth(midnight - 6 * HOUR, midnight - 1) as f64);
         // A WHMCS that is an hour ahead has the new month already: the sums of this one are not for it.
         let ahead = format!("/v1/whmcs/usage/{ACCOUNT}?server=12&month={year}-{month:02}");
@@ -183,7 +192,7 @@ async fn months_end_with_their_last_second_in_leap_years_and_when_clocks_change(
         assert!(new["tenants"][ACCOUNT].get("traffic_out").is_none(), "not read in it, not zero: {new}");
         story.sends(midnight + 1, 1 << 30);
         story.poll(midnight + 2).await;
-        let (new, carried) = told(&daemon, "", "traffic_out").await;
+        let (new, carried) = told(&daemon, "traffic_out").await;
         // One of the three seconds between the polls is the old month's, and what is thought to have passed in it.
         assert!((carried - new / 3.0).abs() < 0.001 && new > 0.9, "{carried} of {new}");
         same(old + new, story.truth(midnight - 6 * HOUR, midnight + 2) as f64);

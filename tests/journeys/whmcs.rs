@@ -114,12 +114,14 @@ async fn every_shape_is_as_promised_and_every_number_the_truth() {
 
     check_odd_names(&daemon).await;
     check_recalculation(&daemon, &panel).await;
+    let last = "whmeter_whmcs_last_fetch_timestamp_seconds{server=\"12\"}";
+    assert_eq!(daemon.get("/metrics").await.sample(last), None, "a look is not WHMCS collecting");
+    let telling = daemon.request("GET", usage).header("X-Whmeter-Purpose", "billing");
+    assert_eq!(daemon.send(telling).await.unwrap().status, 200);
     let fetched = "whmeter_whmcs_fetches_total{code=\"200\",route=\"usage\",server=\"12\"}";
     let page = daemon.get("/metrics").await;
     assert!(page.sample(fetched) > Some(0), "{}", page.text());
-    assert!(
-        page.sample("whmeter_whmcs_last_fetch_timestamp_seconds{server=\"12\"}") >= Some(now.unsigned_abs())
-    );
+    assert!(page.sample(last) >= Some(now.unsigned_abs()));
     daemon.stop().await;
     site.check_never_said(&["rootsecret123", "some-secret-of-it"]);
     panel.stop();

@@ -118,7 +118,7 @@ async fn an_alert_fires_is_kept_alive_and_resolves() {
     let [alert] = &running.firing().await[..] else { panic!("{:?}", running.firing().await) };
     let labels = serde_json::json!({"alertname": "WhmeterQuota", "backend": "s3-fra1", "account": "1042-7731",
         "meter": "storage", "threshold": "90", "kind": "minio", "severity": "warning",
-        "product": "S3 Storage 100", "whmeter_episode": "s3-fra1/1042-7731/storage/90/2"});
+        "product": "S3 Storage 100", "whmeter_episode": "s3-fra1/1042-7731/1/storage/90/2"});
     assert_eq!(alert["labels"], labels);
     assert_eq!(alert["generatorURL"], "https://meter.example.net/");
     assert!(alert["annotations"]["summary"].as_str().unwrap().contains("93.41 %"), "{alert}");

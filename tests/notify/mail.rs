@@ -67,7 +67,7 @@ async fn mail_arrives_encrypted_and_logged_in_with_both_parts() {
             (mail.from.as_str(), &mail.to[..]),
             ("billing@example.net", &["ops@example.net".into()][..])
         );
-        let key = hex::encode(Sha256::digest("s3-fra1/1042-7731/storage/90/2"));
+        let key = hex::encode(Sha256::digest("s3-fra1/1042-7731/1/storage/90/2"));
         assert_eq!(mail.header("Message-ID").unwrap(), format!("<{key}@example.net>"));
         assert_eq!(mail.header("Date").unwrap(), "Fri, 20 Nov 2026 12:00:00 +0000");
         assert_eq!(mail.header("Subject").unwrap(), "Storage at 93.41 % of its limit: 1042-7731");

@@ -32,6 +32,7 @@ fn letter(occasion: Occasion, account: &str) -> Letter {
             backend: BackendId::new("s3-fra1").unwrap(),
             name: AccountName::new(account).unwrap(),
         },
+        holding: whmeter::domain::HoldingNo::new(1),
         meter: Meter::StorageUsed,
         threshold: 90,
         episode: 2,

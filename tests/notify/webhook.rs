@@ -73,12 +73,12 @@ async fn the_body_is_the_promised_one_and_signed() {
     let posts = receiver.posts.lock().unwrap();
     let [(headers, body), (_, second)] = &posts[..] else { panic!("{posts:?}") };
     let told: Value = serde_json::from_slice(body).unwrap();
-    let expected = json!({"key": "s3-fra1/Jörg/storage/90/2", "kind": "limited", "backend": "s3-fra1",
+    let expected = json!({"key": "s3-fra1/Jörg/1/storage/90/2", "kind": "limited", "backend": "s3-fra1",
         "account": "Jörg", "service": 7731, "meter": "storage", "used_bytes": 100_298_223_944_u64,
         "limit_bytes": 107_374_182_400_u64, "percent": 93.41, "threshold": 90, "at": "2026-11-20T12:00:00Z"});
     assert_eq!(told, expected);
     assert_eq!(headers["content-type"], "application/json");
-    assert_eq!(headers["idempotency-key"], "s3-fra1/J%C3%B6rg/storage/90/2");
+    assert_eq!(headers["idempotency-key"], "s3-fra1/J%C3%B6rg/1/storage/90/2");
     assert_eq!(headers["x-whmeter-signature"], format!("sha256={}", hmac(SECRET.as_bytes(), body)));
     let told: Value = serde_json::from_slice(second).unwrap();
     assert_eq!((&told["kind"], &told["service"]), (&json!("restored"), &Value::Null));

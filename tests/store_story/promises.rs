@@ -15,6 +15,7 @@ fn letter(account: &str, occasion: Occasion, episode: u32) -> Letter {
     Letter {
         occasion,
         account: key(account),
+        holding: HoldingNo::new(1),
         meter: Meter::StorageUsed,
         threshold: 100,
         episode,
@@ -41,28 +42,50 @@ fn verdict(account: &str, to: Policy, number: u32, now: Timestamp) -> Verdict {
         if limited { &[Occasion::Limited] } else { &[Occasion::Restored, Occasion::Resolved] };
     Verdict {
         account: name(account),
+        holding: HoldingNo::new(1),
         crossings,
         hold: Hold { wanted: to, number, confirmed_at: None, left_alone: false, pin: None },
         letters: occasions.iter().map(|occasion| letter(account, *occasion, episode)).collect(),
-        switch: Some(Switch { account: key(account), to, number, why: "it said so".into(), at: now }),
+        switch: Some(Switch {
+            account: key(account),
+            holding: HoldingNo::new(1),
+            to,
+            number,
+            why: "it said so".into(),
+            at: now,
+        }),
     }
 }
 
-async fn decide(store: &Store, lease: &Lease, loaded: &mut Loaded, now: Timestamp, verdicts: Vec<Verdict>) {
+async fn decide(
+    store: &Store,
+    lease: &Lease,
+    loaded: &mut Loaded,
+    now: Timestamp,
+    mut verdicts: Vec<Verdict>,
+) {
     let accounts: Vec<(&str, u64, u64)> =
         verdicts.iter().map(|verdict| (verdict.account.as_str(), 1100, 5)).collect();
     let harvest = harvest(now, &accounts);
     let settled = settle(&loaded.book, &harvest, now, &rules());
-    let limits = verdicts
-        .iter()
-        .map(|verdict| (verdict.account.clone(), LiteMap::from_iter([(Meter::StorageUsed, bytes(1000))])));
+    let after = loaded.book.after(&settled);
+    for verdict in &mut verdicts {
+        let holding = after.life(&verdict.account).unwrap().holding().no;
+        verdict.holding = holding;
+        verdict.letters.iter_mut().for_each(|letter| letter.holding = holding);
+        verdict.switch.iter_mut().for_each(|switch| switch.holding = holding);
+    }
+    let limits = verdicts.iter().map(|verdict| {
+        (verdict.account.clone(), LiteMap::from_iter([(Meter::StorageUsed, Limit::UpTo(bytes(1000)))]))
+    });
     let judged = JudgedPoll {
         limits: limits.collect(),
         mapped: HashMap::new(),
         decided: Decided { verdicts: verdicts.clone(), held: Vec::new() },
         channels: &ALL,
     };
-    let poll = Poll { at: now, kind: "minio", harvest: &harvest, settled, reach: Reach::Some, judged };
+    let (kind, harvest, reach) = ("minio", &harvest, Reach::Some);
+    let poll = Poll { at: now, kind, harvest, settled, after, reach, judged };
     store.commit(lease, loaded, poll).await.unwrap();
 }
 
@@ -102,7 +125,7 @@ pub async fn a_promise_is_claimed_once_and_its_letters_wait_for_the_truth(databa
     let (mine, theirs) = tokio::join!(claim(&store, switches(), now), claim(&other, switches(), now));
     assert_eq!(mine.len() + theirs.len(), 1);
     let switch = mine.into_iter().chain(theirs).next().unwrap();
-    assert_eq!(switch.key, "s3-fra1/alice/policy/1");
+    assert_eq!(switch.key, "s3-fra1/alice/1/policy/1");
     assert_eq!(store.keep_memory(&key("alice"), "before").await.unwrap(), "before");
     assert_eq!(store.keep_memory(&key("alice"), "later").await.unwrap(), "before", "the first one counts");
     // It dies with it: after the claim somebody else has it, and the first one's word no longer counts.
@@ -115,14 +138,14 @@ pub async fn a_promise_is_claimed_once_and_its_letters_wait_for_the_truth(databa
     assert_eq!(store.conclude(&again[0], &took, later).await.unwrap(), Concluded::Yes);
     let letters = claim(&store, Lane::Letters(Channel::Whmcs), later).await;
     assert_eq!(kinds(&letters), ["whmcs limited"]);
-    assert_eq!(letters[0].key, "s3-fra1/alice/storage/100/1");
+    assert_eq!(letters[0].key, "s3-fra1/alice/1/storage/100/1");
     let Promise::Tell(_, told) = &letters[0].promise else { panic!("{letters:?}") };
     assert_eq!(told, &Letter { at: now, ..letter("alice", Occasion::Limited, 1) });
     // What was read back is shown to everybody, and the next poll knows it.
     let state = store.backends().await.unwrap().remove(0);
     let standing = store.standing(&state).await.unwrap();
     assert_eq!(standing.accounts[&name("alice")].policy, Some(Policy::Limited));
-    assert_eq!(standing.accounts[&name("alice")].limit(Meter::StorageUsed), Some(bytes(1000)));
+    assert_eq!(standing.accounts[&name("alice")].limit(Meter::StorageUsed), Limit::UpTo(bytes(1000)));
     let loaded = store.load(&backend(), Some(loaded)).await.unwrap();
     assert_eq!(loaded.holds[&name("alice")].confirmed_at, Some(later));
     let fresh_look = other.load(&backend(), None).await.unwrap();
@@ -214,7 +237,7 @@ pub async fn what_gives_up_is_told_as_it_is_and_can_be_tried_again(databases: &D
         ("bob", "webhook notify"),
     ];
     assert_eq!(told, expected.map(|(who, what)| (who.to_string(), what.to_string())));
-    assert_eq!(letters[2].key, "s3-fra1/alice/storage/100/1/failed");
+    assert_eq!(letters[2].key, "s3-fra1/alice/1/storage/100/1/failed");
     let state = store.policy(&key("bob")).await.unwrap().unwrap();
     assert_eq!((state.left_alone.as_deref(), state.shown, state.remembers), (Some("theirs"), None, false));
     let waiting = store.waiting().await.unwrap();

@@ -216,12 +216,13 @@ impl Ledger {
 
     pub fn take(&mut self, harvest: &Harvest, at: i64) {
         let settled = settle(&self.book, harvest, instant(at), &self.rules);
+        let after = self.book.after(&settled);
         for change in &settled.changes {
-            let key = (change.account.to_string(), change.meter);
+            let key = (after.lives[&change.life].name.to_string(), change.meter);
             *self.sums.entry(key).or_default() += change.days.values().map(|day| day.added).sum::<i128>();
         }
         self.notes.extend(settled.notes.iter().map(|noted| noted.note.name()));
-        self.book.apply(settled);
+        self.book = after;
     }
 
     /// Bytes in and out of one account.

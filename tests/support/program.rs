@@ -290,7 +290,9 @@ impl Daemon<'_> {
     pub async fn stop(mut self) -> Duration {
         let began = Instant::now();
         self.signal("-TERM");
-        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it does not stop");
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        let ended =
+            ended.unwrap_or_else(|_| panic!("it does not stop; its log ends so: {}", tail(&self.log())));
         let took = began.elapsed();
         let log = self.log();
         assert_eq!(ended.unwrap().code(), Some(0), "{log}");
@@ -298,4 +300,10 @@ impl Daemon<'_> {
         self.site.hear(&log);
         took
     }
+}
+
+/// The end of a log.
+fn tail(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
 }

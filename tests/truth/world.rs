@@ -275,6 +275,7 @@ impl World {
             backend: Some(BackendId::new(&key.0).unwrap()),
             account: Some(AccountName::new(&key.1).unwrap()),
             meter: Some(key.2.parse::<Meter>().unwrap()),
+            owner: None,
         };
         let zone = zone();
         let [first, next] =

@@ -1,5 +1,6 @@
 //! Somebody in whmeter's place who answers as its token says: `answer-html-…` gets HTML, `answer-slow-…`
-//! waits. What is sent to it is kept, and told under `/recorded`.
+//! waits. What is sent to it is kept, and told under `/recorded`; what it was asked, and whether as billing, under
+//! `/asked`.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -34,6 +35,7 @@ pub struct StandIn {
 #[derive(Default)]
 struct Kept {
     requests: Mutex<Vec<Value>>,
+    asked: Mutex<Vec<Value>>,
     /// When the last reading was, in seconds after some time: it moves on when it is asked for.
     read_at: AtomicI64,
 }
@@ -42,6 +44,8 @@ struct Request {
     method: String,
     path: String,
     authorization: String,
+    /// Of the head; empty where it was not sent.
+    purpose: String,
     body: String,
 }
 
@@ -72,6 +76,14 @@ async fn serve(mut stream: TcpStream, kept: &Kept) -> std::io::Result<()> {
         let told = std::mem::take(&mut *kept.requests.lock().unwrap());
         return say(&mut stream, "200 OK", "application/json", &Value::from(told).to_string()).await;
     }
+    if request.path == "/asked" {
+        let told = std::mem::take(&mut *kept.asked.lock().unwrap());
+        return say(&mut stream, "200 OK", "application/json", &Value::from(told).to_string()).await;
+    }
+    kept.asked
+        .lock()
+        .unwrap()
+        .push(json!({ "method": request.method, "path": request.path, "purpose": request.purpose }));
     // Nobody who was sent here may arrive.
     let elsewhere = request.path.starts_with("/elsewhere").then_some("companion");
     let answer = elsewhere.or(request.authorization.split('-').nth(1)).unwrap_or_default().to_string();
@@ -132,7 +144,7 @@ fn answered(answer: &str, request: &Request, kept: &Kept) -> (&'static str, &'st
         "names" => named(&request.path),
         "companion" => good(companion(&request.path)),
         "purpose" => {
-            let shown = request.path.contains("purpose=display");
+            let shown = request.purpose.is_empty();
             // What is billed is asked for with the month of WHMCS's own calendar.
             let month = whmcs_month();
             let billed = if request.path.contains(&format!("month={month}")) { "2.00000" } else { "9.00000" };
@@ -282,7 +294,8 @@ async fn read(stream: &mut TcpStream) -> std::io::Result<Option<Request>> {
     let mut first = text.lines().next().unwrap_or_default().split(' ').map(str::to_string);
     let body = String::from_utf8_lossy(&bytes[head + 4..]).into_owned();
     let (method, path) = (first.next().unwrap_or_default(), first.next().unwrap_or_default());
-    Ok(Some(Request { method, path, authorization: header("authorization"), body }))
+    let (authorization, purpose) = (header("authorization"), header("x-whmeter-purpose"));
+    Ok(Some(Request { method, path, authorization, purpose, body }))
 }
 
 async fn say(stream: &mut TcpStream, status: &str, kind: &str, body: &str) -> std::io::Result<()> {

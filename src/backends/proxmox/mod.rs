@@ -126,7 +126,11 @@ impl Backend for Proxmox {
         }
         match &ask.only {
             Some(only) => harvest.keep_only(only),
-            None if listing.is_complete() => harvest.listed_everyone(),
+            None if listing.is_complete() => {
+                harvest.listed_everyone();
+                // The cluster lists every guest there is, whoever has it.
+                harvest.listed_every_source();
+            }
             None => {}
         }
         Ok(())

@@ -15,10 +15,10 @@ pub(super) fn wrong_plans(sides: &[Side]) -> Vec<Finding<'_>> {
         }
         let mut tells = false;
         for (name, account) in side.present() {
-            let Some(panel) = account.storage_limit else { continue };
+            let Some(panel) = account.storage_limit.to_door() else { continue };
             tells = true;
-            let Some((_, Some(service))) = side.find(name, account) else { continue };
-            let sold = service.limits.get(&Meter::StorageUsed).copied().filter(|_| service.is_live());
+            let Some(service) = side.service(account) else { continue };
+            let sold = service.limit(Meter::StorageUsed).to_door().filter(|_| service.is_live());
             let Some(sold) = sold.filter(|sold| *sold != panel) else { continue };
             let line = Finding {
                 account: Some(name.as_str()),

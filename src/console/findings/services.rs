@@ -11,16 +11,14 @@ fn metered(panels: &[&Side]) -> Result<HashSet<i64>, String> {
     if let Some(unread) = panels.iter().find(|side| !side.is_read()) {
         return Err(format!("{} was never read: nobody knows who is on it", unread.name()));
     }
-    let found = panels
-        .iter()
-        .flat_map(|side| side.present().filter_map(|(name, account)| Some(side.find(name, account)?.1?.id)));
-    Ok(found.collect())
+    let present = panels.iter().flat_map(|side| side.present());
+    Ok(present.filter_map(|(_, account)| account.owner.service()).collect())
 }
 
 /// Living services without an account on any panel of their server.
 pub(super) fn unmetered(sides: &[Side]) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
-    for side in sides.iter().filter(|side| side.watched.server.is_none()) {
+    for side in sides.iter().filter(|side| side.panel.whmcs_server.is_none()) {
         found.extend(side.untold().map(|why| Finding::unknown(side, What::Unmetered, why)));
     }
     for (server, panels) in by_server(sides) {
@@ -64,15 +62,21 @@ pub(super) fn ghosts(sides: &[Side]) -> Vec<Finding<'_>> {
 fn gone<'a>(panels: &[&'a Side], metered: &HashSet<i64>) -> Vec<Finding<'a>> {
     let mut last: BTreeMap<i64, (Timestamp, &'a Side, &'a str, &'a Service)> = BTreeMap::new();
     for side in panels {
+        let Some(list) = side.list.as_ref() else { continue };
         for (name, account) in side.accounts() {
-            let Some(gone_at) = account.gone_at else { continue };
-            let Some((_, Some(service))) = side.find(name, account) else { continue };
-            if !service.wants_account() || metered.contains(&service.id) {
-                continue;
-            }
-            let newest = last.entry(service.id).or_insert((gone_at, side, name.as_str(), service));
-            if newest.0 < gone_at {
-                *newest = (gone_at, side, name.as_str(), service);
+            // Of an account whose name somebody else has now the owner before lost it when that one came.
+            let before = account.shares.iter().filter(|share| share.life != account.life);
+            let before = before.map(|share| (share.owner.service(), account.first_seen));
+            let now = account.gone_at.map(|gone_at| (account.owner.service(), gone_at));
+            for (owner, gone_at) in before.chain(now) {
+                let Some(service) = owner.and_then(|id| list.services.by_id(id)) else { continue };
+                if !service.wants_account() || metered.contains(&service.id) {
+                    continue;
+                }
+                let newest = last.entry(service.id).or_insert((gone_at, side, name.as_str(), service));
+                if newest.0 < gone_at {
+                    *newest = (gone_at, side, name.as_str(), service);
+                }
             }
         }
     }

@@ -1,13 +1,17 @@
 //! What does not fit, on panels made up for it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::*;
-use crate::console::sides::Watched;
-use crate::domain::{AccountName, BillingZone, Mapping, ServerTotal};
+use crate::backends::ConfiguredPanel;
+use crate::domain::{
+    AccountName, Addon, BillingZone, ByteMinutes, LifeNo, Limit, Mapping, Month, Owner, Seconds, ServerTotal,
+    Timestamp,
+};
 use crate::metering::MonthToDate;
-use crate::store::{AccountStanding, BackendState, MappedTo, ServiceList, Standing, Store, StoreSettings};
+use crate::standing::{AccountStanding, MappedTo, SeriesStanding, Share, Standing};
+use crate::store::{BackendState, ServiceList, Store, StoreSettings};
+use crate::told::{Closed, ClosedMonth, Telling};
 
 const NOW: i64 = 1_795_226_400;
 
@@ -21,7 +25,7 @@ fn bytes(count: u64) -> Bytes {
 
 fn moment() -> Moment {
     let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-    Moment { now: at(0), month: zone.day_of(at(0)).month(), max_age: Seconds::hours(26) }
+    Moment::new(at(0), zone, Seconds::hours(26))
 }
 
 fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
@@ -33,7 +37,8 @@ fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
         product: None,
         package: None,
         status: "Active".into(),
-        limits: sold.into_iter().map(|sold| (Meter::StorageUsed, bytes(sold))).collect(),
+        registered: None,
+        limits: sold.into_iter().map(|sold| (Meter::StorageUsed, Limit::of_size(bytes(sold)))).collect(),
         notify_template: None,
         limited_template: None,
     }
@@ -43,35 +48,54 @@ fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
 async fn told(list: Vec<Service>) -> Option<Arc<ServiceList>> {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(StoreSettings::default(), folder.path()).await.expect("a store");
-    store.put_services(12, &list, at(0)).await.expect("stored");
+    let addon = |id, status: &str| Addon {
+        id,
+        service: 1,
+        client: 1,
+        username: Some("extra".into()),
+        name: None,
+        status: status.into(),
+        registered: None,
+    };
+    let addons = [addon(4, "Active"), addon(5, "Cancelled")];
+    store.put_services(12, &list, &addons, at(0)).await.expect("stored");
     store.services(12).await.expect("read")
 }
 
 fn account(mapping: Option<Mapping>) -> AccountStanding {
     AccountStanding {
+        life: LifeNo::new(1),
+        nth: 1,
         first_seen: at(999_999),
+        missing_since: None,
         gone_at: None,
-        back_at: None,
         suspended: None,
         policy: None,
         package: None,
         domain: None,
-        storage_limit: None,
+        storage_limit: Limit::Unknown,
+        traffic_limit: Limit::Unknown,
         limits: Default::default(),
-        mapped: mapping.map(|mapping| MappedTo { mapping, service: None }),
+        owner: Owner::Nobody,
+        mapped: mapping.map(|mapping| MappedTo { mapping, service: None, rivals: Vec::new() }),
         trouble: None,
         series: Vec::new(),
+        shares: Vec::new(),
     }
 }
 
+/// An account that a service pays for.
+fn of(service: i64, account: AccountStanding) -> AccountStanding {
+    AccountStanding { owner: Owner::Service(service), ..account }
+}
+
+fn all(panels: Vec<Side>) -> Sides {
+    let lists = panels.iter().filter_map(|side| Some((12, side.list.clone()?))).collect();
+    Sides { panels, lists, told: Vec::new() }
+}
+
 fn read(meter: Meter, before: i64, amount: u64, month: Month) -> SeriesStanding {
-    let month = MonthToDate {
-        month,
-        amount: bytes(amount),
-        estimated: Bytes::ZERO,
-        held: Default::default(),
-        covered: Default::default(),
-    };
+    let month = MonthToDate { amount: bytes(amount), ..MonthToDate::new(month) };
     SeriesStanding {
         meter,
         at: at(before),
@@ -116,18 +140,10 @@ fn side(
         server_total: total.map(|stored| ServerTotal { at: at(60), stored: bytes(stored) }),
     };
     Side {
-        watched: Watched {
-            worth: Arc::new(|_, _, _| None),
-            backend,
-            kind: "minio",
-            server: Some(12),
-            everybody: true,
-            wants: Arc::new(|_| true),
-        },
+        panel: Arc::new(ConfiguredPanel::empty(&format!("name = '{name}'\nwhmcs_server = 12"))),
         state: Some(state),
         standing: Some(Arc::new(standing)),
         list: list.clone(),
-        pinned: HashMap::new(),
     }
 }
 
@@ -147,31 +163,34 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
         Service { status: "Cancelled".into(), ..service(7, "ended", Some(10)) },
     ])
     .await;
-    let limited = |limit| AccountStanding { storage_limit: Some(bytes(limit)), ..account(None) };
-    let sides = [side(
+    let limited = |limit| AccountStanding { storage_limit: Limit::of_size(bytes(limit)), ..account(None) };
+    let sides = all(vec![side(
         "s3",
         &list,
         vec![
-            ("same", limited(10)),
-            ("smaller", limited(9)),
-            ("panel-unlimited", limited(0)),
-            ("sold-unlimited", limited(10)),
-            ("panel-silent", account(None)),
-            ("whmcs-silent", limited(10)),
-            ("ended", limited(9)),
+            ("same", of(1, limited(10))),
+            ("smaller", of(2, limited(9))),
+            ("panel-unlimited", of(3, limited(0))),
+            ("sold-unlimited", of(4, limited(10))),
+            ("panel-silent", of(5, account(None))),
+            ("whmcs-silent", of(6, limited(10))),
+            ("ended", of(7, limited(9))),
             ("nobody", limited(9)),
         ],
         None,
-    )];
-    let found = findings(&sides, &[What::WrongPlans], None, &moment());
+    )]);
+    let found = findings(&sides, &[What::WrongPlans], None, &moment(), &Prices::default());
     let wrong = ["panel-unlimited", "smaller", "sold-unlimited"].map(|name| ("differs", Some(name)));
     assert_eq!(accounts_of(&found), wrong);
     assert_eq!((found[1].panel_bytes, found[1].sold_bytes), (Some(9), Some(10)));
-    assert_eq!(tally(&sides, &sides[0].watched.backend, &moment()).wrong_plans, Some(3));
+    assert_eq!(tally(&sides, &sides.panels[0].panel.id, &moment()).wrong_plans, Some(3));
 
-    let silent = [side("s3", &list, vec![("same", account(None))], None)];
-    assert_eq!(accounts_of(&findings(&silent, &[What::WrongPlans], None, &moment())), [("unknown", None)]);
-    assert_eq!(tally(&silent, &silent[0].watched.backend, &moment()).wrong_plans, None);
+    let silent = all(vec![side("s3", &list, vec![("same", of(1, account(None)))], None)]);
+    assert_eq!(
+        accounts_of(&findings(&silent, &[What::WrongPlans], None, &moment(), &Prices::default())),
+        [("unknown", None)]
+    );
+    assert_eq!(tally(&silent, &silent.panels[0].panel.id, &moment()).wrong_plans, None);
 }
 
 #[tokio::test]
@@ -181,45 +200,57 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
         service(2, "gone", None),
         service(3, "renamed", None),
         service(4, "never", None),
+        service(5, "again", None),
     ])
     .await;
     let gone = |before| AccountStanding { gone_at: Some(at(before)), ..account(None) };
-    let known = |id| {
-        let service = crate::store::ServiceRef { id, client: 1, username: "x".into(), product: None };
-        Some(MappedTo { mapping: Mapping::Pinned, service: Some(service) })
-    };
-    let sides = [
+    let share = Share { owner: Owner::Service(5), life: LifeNo::new(0), months: Default::default() };
+    let again = AccountStanding { shares: vec![share], ..account(None) };
+    let sides = all(vec![
         side(
             "a",
             &list,
             vec![
-                ("moved", gone(500)),
-                ("gone", gone(500)),
-                ("r1", AccountStanding { mapped: known(3), ..gone(500) }),
+                ("moved", of(1, gone(500))),
+                ("gone", of(2, gone(500))),
+                ("r1", of(3, gone(500))),
                 ("stranger", gone(500)),
             ],
             None,
         ),
-        side("b", &list, vec![("moved", account(None)), ("Gone", gone(400))], None),
-    ];
-    let found = findings(&sides, &[What::Ghosts], None, &moment());
+        side(
+            "b",
+            &list,
+            vec![("moved", of(1, account(None))), ("Gone", of(2, gone(400))), ("again", again)],
+            None,
+        ),
+    ]);
+    let found = findings(&sides, &[What::Ghosts], None, &moment(), &Prices::default());
     let told: Vec<_> = found.iter().map(|one| (one.backend, one.account, one.service)).collect();
-    // Of the two accounts it had, the one that went last; by what it was mapped to, else by its name.
-    assert_eq!(told, [(Some("b"), Some("Gone"), Some(2)), (Some("a"), Some("r1"), Some(3))]);
-    let missing = findings(&sides, &[What::Unmetered], None, &moment());
-    assert_eq!(missing.iter().map(|one| one.service).collect::<Vec<_>>(), [Some(2), Some(3), Some(4)]);
-    let ghosts = sides.each_ref().map(|side| tally(&sides, &side.watched.backend, &moment()).ghosts);
-    assert_eq!(ghosts, [Some(1), Some(1)]);
+    // Of the two accounts it had, the one that went last; also of one whose name somebody else has now.
+    let ghosts = [
+        (Some("b"), Some("Gone"), Some(2)),
+        (Some("a"), Some("r1"), Some(3)),
+        (Some("b"), Some("again"), Some(5)),
+    ];
+    assert_eq!(told, ghosts);
+    let missing = findings(&sides, &[What::Unmetered], None, &moment(), &Prices::default());
+    assert_eq!(
+        missing.iter().map(|one| one.service).collect::<Vec<_>>(),
+        [Some(2), Some(3), Some(4), Some(5)]
+    );
+    let ghosts: Vec<_> =
+        sides.panels.iter().map(|side| tally(&sides, &side.panel.id, &moment()).ghosts).collect();
+    assert_eq!(ghosts, [Some(1), Some(2)]);
 
     // A panel beside that was never read may hold them all.
-    let [one, mut unread] = sides;
-    (unread.state, unread.standing) = (None, None);
-    let sides = [one, unread];
+    let mut sides = sides;
+    (sides.panels[1].state, sides.panels[1].standing) = (None, None);
     for what in [What::Ghosts, What::Unmetered] {
-        let found = findings(&sides, &[what], None, &moment());
+        let found = findings(&sides, &[what], None, &moment(), &Prices::default());
         assert!(!found.is_empty() && found.iter().all(Finding::is_unknown), "{found:?}");
     }
-    let tally = tally(&sides, &sides[0].watched.backend, &moment());
+    let tally = tally(&sides, &sides.panels[0].panel.id, &moment());
     assert_eq!((tally.ghosts, tally.unmetered), (None, Some((12, None))));
 }
 
@@ -229,32 +260,36 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
     let (month, before) = (moment().month, Month::from_number(202_610).expect("a month"));
     let with = |mapping, series| AccountStanding { series, ..account(Some(mapping)) };
     let [storage, out, inwards] = [Meter::StorageUsed, Meter::TrafficOut, Meter::TrafficIn];
-    let sides = [side(
+    let sides = all(vec![side(
         "s3",
         &list,
         vec![
             ("mine", with(Mapping::Mapped, vec![read(storage, 60, 1000, month)])),
-            ("one", with(Mapping::Unmapped, vec![read(storage, 60, 5, month), read(out, 60, 7, before)])),
+            (
+                "one",
+                with(Mapping::Unmapped, vec![read(storage, 60, 5, month), read(out, 27 * 3600, 7, before)]),
+            ),
             ("two", with(Mapping::Ambiguous, vec![read(storage, 60, 6, month), read(inwards, 60, 0, month)])),
             ("old", with(Mapping::Unmapped, vec![read(storage, 27 * 3600, 100, month)])),
         ],
         None,
-    )];
-    let numbers = tally(&sides, &sides[0].watched.backend, &moment());
+    )]);
+    let numbers = tally(&sides, &sides.panels[0].panel.id, &moment());
     assert_eq!(numbers.unmapped, Some(3));
-    // Out was last read before this month began: of this month nobody knows. In is known to be none.
+    // Out was last read too long ago: of this month nobody knows. In is known to be none.
     let known = BTreeMap::from([(storage, bytes(11)), (inwards, Bytes::ZERO)]);
     assert_eq!(numbers.unmapped_bytes, known);
-    let found = findings(&sides, &[What::Unbilled], None, &moment());
+    let found = findings(&sides, &[What::Unbilled], None, &moment(), &Prices::default());
     let old = found.iter().find(|one| one.account == Some("old")).expect("named all the same");
     assert_eq!((old.meter, old.bytes), (None, None));
 
-    let all = [side("s3", &list, vec![("mine", with(Mapping::Mapped, vec![read(out, 60, 9, month)]))], None)];
-    let numbers = tally(&all, &all[0].watched.backend, &moment());
+    let mine = vec![("mine", with(Mapping::Mapped, vec![read(out, 60, 9, month)]))];
+    let mapped = all(vec![side("s3", &list, mine, None)]);
+    let numbers = tally(&mapped, &mapped.panels[0].panel.id, &moment());
     assert_eq!((numbers.unmapped, numbers.unmapped_bytes), (Some(0), BTreeMap::from([(out, Bytes::ZERO)])));
 
-    let untold = [side("s3", &None, vec![("one", account(None))], None)];
-    let numbers = tally(&untold, &untold[0].watched.backend, &moment());
+    let untold = all(vec![side("s3", &None, vec![("one", account(None))], None)]);
+    let numbers = tally(&untold, &untold.panels[0].panel.id, &moment());
     assert_eq!(numbers, Tally { unmetered: Some((12, None)), ..Tally::default() });
 }
 
@@ -267,8 +302,8 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
     };
     let gone = AccountStanding { gone_at: Some(at(1)), ..holds(1000, 60) };
     let compared = |accounts, total| {
-        let sides = [side("s3", &None, accounts, total)];
-        tally(&sides, &sides[0].watched.backend, &moment()).total_difference
+        let sides = all(vec![side("s3", &None, accounts, total)]);
+        tally(&sides, &sides.panels[0].panel.id, &moment()).total_difference
     };
     assert_eq!(compared(vec![("a", holds(5, 60)), ("b", holds(6, 60)), ("c", gone)], Some(20)), Some(9));
     assert_eq!(compared(vec![("a", holds(5, 60))], Some(5)), Some(0));
@@ -279,7 +314,69 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
     let named = [side("s3", &None, vec![("-7", account(None))], None)];
     let csv = as_csv(&[Finding { account: Some("-7"), ..Finding::of(&named[0], What::Totals, "same") }]);
     assert!(csv.contains(",'-7,"), "a name is no number: {csv}");
-    let negative = [side("s3", &None, vec![("a", holds(5, 60))], Some(2))];
-    let csv = as_csv(&findings(&negative, &[What::Totals], None, &moment()));
+    let negative = all(vec![side("s3", &None, vec![("a", holds(5, 60))], Some(2))]);
+    let csv = as_csv(&findings(&negative, &[What::Totals], None, &moment(), &Prices::default()));
     assert!(csv.lines().nth(1).expect("a line").contains(",5,2,,,,-3,"), "a number is no formula: {csv}");
+}
+
+/// Seven bytes of it were never told, and its service is sold no more; the living one's remainder is carried.
+#[tokio::test]
+async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
+    let ended = Service { status: "Terminated".into(), ..service(1, "mine", None) };
+    let list = told(vec![ended, service(2, "living", None), service(3, "late", None)]).await;
+    let month = moment().month;
+    let sum = |amount| [(Meter::TrafficOut, (bytes(amount), ByteMinutes::ZERO))].into_iter().collect();
+    let closed = |of: Month, told: &[(i64, i64, u64)], untold: &[(i64, u64)]| {
+        let mut month = ClosedMonth::default();
+        for (id, value, has) in told {
+            let telling = Telling {
+                payee: Owner::Service(*id),
+                usage_of: Owner::Service(*id),
+                month: of,
+                metric: "traffic_out".into(),
+                server: 12,
+                tenant: format!("tenant {id}"),
+                value: *value,
+                carried: 0,
+                unit: 100_000,
+                at: at(60),
+            };
+            let closed = Closed { telling, sums: sum(*has) };
+            month.told.insert(Owner::Service(*id), vec![closed]);
+            month.sums.insert(Owner::Service(*id), sum(*has));
+        }
+        month.sums.extend(untold.iter().map(|(id, has)| (Owner::Service(*id), sum(*has))));
+        (of, Arc::new(month))
+    };
+    let panel = side("s3", &list, vec![("mine", of(1, account(Some(Mapping::Ended))))], None);
+    let mut sides = all(vec![panel]);
+    sides.told = vec![
+        closed(month.before(), &[(1, 93, 100), (2, 50, 60)], &[(3, 9)]),
+        closed(month, &[(1, 5, 8), (2, 5, 6)], &[(3, 4)]),
+    ];
+    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.difference_bytes)).collect();
+    let wanted = [("closed", Some(1), Some(7)), ("closed", Some(3), Some(9)), ("running", Some(1), Some(3))];
+    assert_eq!(told, wanted, "of the living ones only what WHMCS was never told of a closed month");
+    assert_eq!(untold_sums(&sides, &moment()), (2, [(Meter::TrafficOut, 19)].into_iter().collect()));
+    sides.told = vec![closed(month.before(), &[], &[(3, 9)])];
+    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    assert!(found.is_empty(), "WHMCS never asked: it is billed in another way, {found:?}");
+}
+
+#[tokio::test]
+async fn what_is_held_back_and_what_no_metric_bills_is_named() {
+    let list = told(vec![service(1, "mine", None)]).await;
+    let held = SeriesStanding { held_back: Some(at(300)), ..read(Meter::TrafficOut, 60, 5, moment().month) };
+    let panel = side(
+        "s3",
+        &list,
+        vec![("mine", of(1, AccountStanding { series: vec![held], ..account(None) }))],
+        None,
+    );
+    let sides = all(vec![panel]);
+    let found = findings(&sides, &[What::HeldBack, What::Addons], None, &moment(), &Prices::default());
+    let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.meter)).collect();
+    assert_eq!(told, [("held back", Some(1), Some("traffic_out")), ("not covered", Some(1), None)]);
+    assert_eq!(found[1].username, Some("extra"));
 }

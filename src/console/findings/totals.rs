@@ -1,8 +1,9 @@
 //! What a panel itself says is stored on it, against the sum of its accounts.
 
-use super::{Finding, Moment, What};
+use super::{Finding, What};
 use crate::console::sides::Side;
 use crate::domain::{Bytes, Meter, ServerTotal};
+use crate::standing::Moment;
 
 /// One line per backend: `differs`, `same`, or why it is unknown.
 pub(super) fn totals<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a>> {
@@ -27,15 +28,15 @@ pub(super) fn totals<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a>>
 fn compared(side: &Side, moment: &Moment) -> Result<(Bytes, ServerTotal), String> {
     let state = side.state.as_ref().ok_or("it was never polled")?;
     let total = state.server_total.ok_or("the panel tells no total of its own")?;
-    if moment.now.since(total.at) > moment.max_age {
+    if !moment.is_fresh(total.at) {
         return Err(format!("the panel's total is of {} and too old", total.at));
     }
-    if !side.watched.everybody {
+    if !side.panel.wants_everybody() {
         return Err("the config leaves accounts out, and the panel's total does not".into());
     }
     let mut sum = Bytes::ZERO;
     for (name, account) in side.present() {
-        let level = account.meter(Meter::StorageUsed).and_then(|series| moment.known(series));
+        let level = account.meter(Meter::StorageUsed).and_then(|series| series.known(moment).ok());
         let level = level.ok_or_else(|| format!("what {name} stores is not known now"))?;
         sum = sum.checked_add(level).ok_or("the accounts' sum is more than can be counted")?;
     }

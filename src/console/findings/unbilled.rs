@@ -1,15 +1,19 @@
-//! Accounts on the panels that belong to no service, or to several: what they use is billed to nobody.
+//! Accounts on the panels that belong to no service, to several, or to one that is sold no more: what they use is
+//! billed to nobody.
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Moment, What};
+use super::{Finding, What};
 use crate::console::sides::Side;
-use crate::domain::{Bytes, Meter};
-use crate::store::MappedTo;
+use crate::domain::{AccountName, Bytes, Meter};
+use crate::pricing::Used;
+use crate::rules::Prices;
+use crate::selector::Candidate;
+use crate::standing::{AccountStanding, MappedTo, Moment, SeriesStanding};
 
 /// One line per meter of each such account that something is known of now; one without a meter where
 /// nothing is. Accounts that the config excludes are not looked at.
-pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a>> {
+pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
     let mut found = Vec::new();
     for side in sides {
         if let Some(why) = side.untold() {
@@ -24,15 +28,27 @@ pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a
             found.push(Finding::unknown(side, What::Unbilled, why));
         }
         for (name, account) in side.present().filter(|(_, account)| account.is_unbilled()) {
-            let state = account.mapped.as_ref().map_or("unmapped", |MappedTo { mapping, .. }| mapping.name());
+            let mapped = account.mapped.as_ref();
+            let state = mapped.map_or("unmapped", |MappedTo { mapping, .. }| mapping.name());
+            let rivals = mapped.map(|mapped| mapped.rivals.as_slice()).unwrap_or_default();
+            let withheld = (!rivals.is_empty()).then(|| {
+                let ids: Vec<String> = rivals.iter().map(ToString::to_string).collect();
+                format!("withheld until it is clear whose it is: {}", ids.join(", "))
+            });
             let line = Finding {
                 account: Some(name.as_str()),
                 since: Some(account.first_seen.to_string()),
+                detail: withheld,
                 ..Finding::of(side, What::Unbilled, state)
             };
+            // It was somebody's once: he does not pay for it any more, or not alone.
+            let line = match side.service(account) {
+                Some(service) => line.sold(service),
+                None => line,
+            };
             let known = account.series.iter().filter_map(|series| {
-                let bytes = moment.known(series)?;
-                let (amount, currency) = (side.watched.worth)(name, account, series).unzip();
+                let bytes = series.known(moment).ok()?;
+                let (amount, currency) = worth(side, name, account, series, moment, prices).unzip();
                 Some(Finding {
                     amount,
                     currency,
@@ -45,11 +61,36 @@ pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a
             let before = found.len();
             found.extend(known);
             if found.len() == before {
-                found.push(Finding { detail: Some("nothing is known of its use now".into()), ..line });
+                let nothing = "nothing is known of its use now".to_string();
+                let detail = line.detail.as_ref().map_or(nothing.clone(), |so| format!("{so}; {nothing}"));
+                found.push(Finding { detail: Some(detail), ..line });
             }
         }
     }
     found
+}
+
+/// What a meter would cost so far in the running month, and in which currency. The month is priced as far as
+/// it has come: storage by what was held of it until now.
+fn worth(
+    side: &Side,
+    name: &AccountName,
+    account: &AccountStanding,
+    series: &SeriesStanding,
+    moment: &Moment,
+    prices: &Prices,
+) -> Option<(String, String)> {
+    let month = series.month?;
+    let minutes = moment.zone.minutes_of(month.month.period());
+    let used = Used { amount: month.amount, held: month.held, minutes, is_complete: true };
+    let candidate = Candidate {
+        backend: &side.panel.id,
+        account: name,
+        package: account.package.as_deref(),
+        product: None,
+    };
+    let (amount, currency) = prices.worth(&candidate, series.meter, &used)?;
+    Some((amount.to_string(), currency.to_string()))
 }
 
 /// What these accounts of a backend use, meter by meter. Where there are none it is nothing; a meter that
@@ -60,7 +101,7 @@ pub(super) fn sums(side: &Side, moment: &Moment) -> BTreeMap<Meter, Bytes> {
     for (_, account) in side.present().filter(|(_, account)| account.is_unbilled()) {
         any = true;
         for series in &account.series {
-            if let Some(bytes) = moment.known(series) {
+            if let Ok(bytes) = series.known(moment) {
                 let sum = sums.entry(series.meter).or_insert(Some(Bytes::ZERO));
                 *sum = sum.and_then(|sum| sum.checked_add(bytes));
             }

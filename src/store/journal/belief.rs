@@ -1,23 +1,48 @@
 //! A whole book as a fold keeps it: what was believed after the last entry that was folded, so that the
 //! entries after it can be settled again.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::body::{EpochBody, bytes, source_of, time};
-use crate::domain::{
-    AccountName, ByteMinutes, Bytes, Meter, Minutes, Month, Source, Span, Timestamp, UnknownMeter, UsageDay,
-};
+use super::shapes::{CounterBody, EpochBody, PartBody, account, bytes, meter_of, source_of, text, time};
+use crate::domain::{Bytes, HoldingNo, Identity, LifeNo, Source, Span, Timestamp, UsageDay};
 use crate::metering::{
-    AccountBook, Baseline, Book, Doubt, Implausible, LevelBelief, MonthToDate, PeriodBelief, SeriesBook,
+    Absence, Baseline, Book, Doubt, Holding, Implausible, LevelBelief, Life, PeriodBelief, SeriesBook,
 };
+
+/// Which counter; its epoch, count and time; a lower count not believed yet; who showed it; since when nobody has it.
+type BaselineBody = (CounterBody, EpochBody, u64, i64, Option<DoubtBody>, u32, Option<i64>);
+
+/// The days and holdings that the bytes of a span were put on.
+type Placed = Vec<((UsageDay, HoldingNo), Bytes)>;
 
 /// A book; in order, so that the same beliefs are the same text.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct BookBody {
     last_look: Option<i64>,
-    accounts: BTreeMap<String, Vec<(String, SeriesBelief)>>,
+    next_life: u32,
+    next_holding: u32,
+    lives: Vec<(u32, LifeBelief)>,
+    /// Counter, epoch, count, measured at, doubt, holder, absent.
+    counters: Vec<BaselineBody>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct LifeBelief {
+    name: String,
+    nth: u32,
+    newest: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    identity: String,
+    born: i64,
+    predecessor: Option<i64>,
+    /// Since, last seen.
+    absence: Option<(i64, i64)>,
+    ended: Option<i64>,
+    series: Vec<(String, SeriesBelief)>,
+    /// Number, from, parts.
+    holdings: Vec<(u32, i64, Vec<PartBody>)>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -26,11 +51,7 @@ struct SeriesBelief {
     /// Measured at, level.
     level: Option<(i64, u64)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    baselines: Vec<(String, EpochBody, u64, i64, Option<DoubtBody>)>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     periods: Vec<PeriodBody>,
-    /// Month, amount, estimated, held, covered.
-    month: Option<(i32, u64, u64, u128, u64)>,
     total: u64,
     shown: u64,
     /// Held back since, and whether accepted.
@@ -47,57 +68,117 @@ struct PeriodBody {
     span: (i64, i64),
     total: u64,
     at: i64,
-    placed: Vec<(i32, u64)>,
+    /// Day, holding, bytes.
+    placed: Vec<(i32, u32, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     doubt: Option<DoubtBody>,
 }
 
 impl BookBody {
     pub(super) fn of(book: &Book) -> BookBody {
-        let account = |(name, series): (&AccountName, &AccountBook)| {
-            let series = series.iter().map(|(meter, series)| (meter.name().into(), SeriesBelief::of(series)));
-            (name.as_str().into(), series.collect())
+        let mut counters: Vec<_> = book.counters.iter().collect();
+        counters.sort_unstable_by_key(|(key, _)| *key);
+        let counter = |(key, one): (_, &Baseline)| {
+            let (epoch, absent) = (EpochBody::of(&one.epoch), one.absent.map(Timestamp::get));
+            let doubt = one.doubt.map(doubt_body);
+            (CounterBody::of(key), epoch, one.count.get(), one.at.get(), doubt, one.holder.get(), absent)
+        };
+        let life = |(no, life): (&LifeNo, &Life)| {
+            (no.get(), LifeBelief::of(life, book.names.get(&life.name) == Some(no)))
         };
         BookBody {
             last_look: book.last_look.map(Timestamp::get),
-            accounts: book.accounts.iter().map(account).collect(),
+            next_life: book.next_life.get(),
+            next_holding: book.next_holding.get(),
+            lives: book.lives.iter().map(life).collect(),
+            counters: counters.into_iter().map(counter).collect(),
         }
     }
 
     pub(super) fn book(self) -> Result<Book, String> {
-        let mut book = Book { last_look: self.last_look.map(time).transpose()?, ..Book::default() };
-        for (name, meters) in self.accounts {
-            let account = book.accounts.entry(AccountName::new(&name).map_err(text)?).or_default();
-            for (meter, series) in meters {
-                let meter: Meter = meter.parse().map_err(|error: UnknownMeter| error.to_string())?;
-                account.insert(meter, series.series()?);
+        let mut book = Book {
+            last_look: self.last_look.map(time).transpose()?,
+            next_life: LifeNo::new(self.next_life),
+            next_holding: HoldingNo::new(self.next_holding),
+            ..Book::default()
+        };
+        for (no, belief) in self.lives {
+            let newest = belief.newest;
+            let life = belief.life()?;
+            if newest {
+                book.names.insert(life.name.clone(), LifeNo::new(no));
             }
+            book.lives.insert(LifeNo::new(no), life);
         }
+        let mut counters = HashMap::with_capacity(self.counters.len());
+        for (key, epoch, count, at, doubt, holder, absent) in self.counters {
+            let baseline = Baseline {
+                epoch: epoch.epoch()?,
+                count: bytes(count)?,
+                at: time(at)?,
+                doubt: doubt.map(doubt_of).transpose()?,
+                holder: LifeNo::new(holder),
+                absent: absent.map(time).transpose()?,
+            };
+            counters.insert(key.key()?, baseline);
+        }
+        book.counters = counters;
         Ok(book)
+    }
+}
+
+impl LifeBelief {
+    fn of(life: &Life, newest: bool) -> LifeBelief {
+        let series = life.series.iter().map(|(meter, one)| (meter.name().into(), SeriesBelief::of(one)));
+        let holding =
+            |one: &Holding| (one.no.get(), one.from.get(), one.parts.iter().map(PartBody::of).collect());
+        LifeBelief {
+            name: life.name.as_str().into(),
+            nth: life.nth,
+            newest,
+            identity: life.identity.to_string(),
+            born: life.born.get(),
+            predecessor: life.predecessor.map(Timestamp::get),
+            absence: life.absence.map(|absence| (absence.since.get(), absence.last_seen.get())),
+            ended: life.ended.map(Timestamp::get),
+            series: series.collect(),
+            holdings: life.holdings.iter().map(holding).collect(),
+        }
+    }
+
+    fn life(self) -> Result<Life, String> {
+        let mut life = Life::new(&account(&self.name)?, self.nth, time(self.born)?, HoldingNo::default());
+        life.identity = Identity::parse(&self.identity);
+        life.predecessor = self.predecessor.map(time).transpose()?;
+        life.absence = match self.absence {
+            Some((since, last_seen)) => Some(Absence { since: time(since)?, last_seen: time(last_seen)? }),
+            None => None,
+        };
+        life.ended = self.ended.map(time).transpose()?;
+        for (meter, series) in self.series {
+            life.series.insert(meter_of(&meter)?, series.series()?);
+        }
+        life.holdings.clear();
+        for (no, from, parts) in self.holdings {
+            let parts = parts.into_iter().map(PartBody::part).collect::<Result<Vec<_>, _>>()?;
+            if parts.is_empty() {
+                return Err(format!("holding {no} of {} has no owner", life.name));
+            }
+            life.holdings.push(Holding { no: HoldingNo::new(no), from: time(from)?, parts });
+        }
+        if life.holdings.is_empty() {
+            return Err(format!("{} has no holding", life.name));
+        }
+        Ok(life)
     }
 }
 
 impl SeriesBelief {
     fn of(series: &SeriesBook) -> SeriesBelief {
-        let baseline = |(source, baseline): (&Source, &Baseline)| {
-            let (count, at) = (baseline.count.get(), baseline.at.get());
-            (
-                source.as_str().into(),
-                EpochBody::of(&baseline.epoch),
-                count,
-                at,
-                baseline.doubt.map(doubt_body),
-            )
-        };
         SeriesBelief {
             at: series.at.map(Timestamp::get),
             level: series.level.map(|belief| (belief.at.get(), belief.level.get())),
-            baselines: series.baselines.iter().map(baseline).collect(),
             periods: series.periods.iter().map(|(key, belief)| PeriodBody::of(key, belief)).collect(),
-            month: series.month.map(|month| {
-                let (held, covered) = (month.held.get(), month.covered.get());
-                (month.month.number(), month.amount.get(), month.estimated.get(), held, covered)
-            }),
             total: series.total.get(),
             shown: series.shown.get(),
             implausible: series.implausible.map(|held| (held.since.get(), held.accepted)),
@@ -107,30 +188,14 @@ impl SeriesBelief {
     fn series(self) -> Result<SeriesBook, String> {
         let level =
             |(at, level): (i64, u64)| Ok::<_, String>(LevelBelief { at: time(at)?, level: bytes(level)? });
-        let month = |(month, amount, estimated, held, covered)| {
-            Ok::<_, String>(MonthToDate {
-                month: Month::from_number(month).map_err(text)?,
-                amount: bytes(amount)?,
-                estimated: bytes(estimated)?,
-                held: ByteMinutes::new(held),
-                covered: Minutes::new(covered),
-            })
-        };
         let mut series = SeriesBook {
             at: self.at.map(time).transpose()?,
             level: self.level.map(level).transpose()?,
-            month: self.month.map(month).transpose()?,
             total: bytes(self.total)?,
             shown: bytes(self.shown)?,
             implausible: self.implausible.map(implausible).transpose()?,
             ..SeriesBook::default()
         };
-        for (source, epoch, count, at, doubt) in self.baselines {
-            let (count, at, doubt) = (bytes(count)?, time(at)?, doubt.map(doubt_of).transpose()?);
-            series
-                .baselines
-                .insert(source_of(&source)?, Baseline { epoch: epoch.epoch()?, count, at, doubt });
-        }
         for period in self.periods {
             let (key, belief) = period.belief()?;
             series.periods.insert(key, belief);
@@ -141,25 +206,29 @@ impl SeriesBelief {
 
 impl PeriodBody {
     fn of((source, span): &(Source, Span), belief: &PeriodBelief) -> PeriodBody {
+        let placed = belief.placed.iter();
+        let placed = placed.map(|((day, holding), bytes)| (day.number(), holding.get(), bytes.get()));
         PeriodBody {
             source: source.as_str().into(),
             span: (span.start().get(), span.end().get()),
             total: belief.total.get(),
             at: belief.at.get(),
-            placed: belief.placed.iter().map(|(day, bytes)| (day.number(), bytes.get())).collect(),
+            placed: placed.collect(),
             doubt: belief.doubt.map(doubt_body),
         }
     }
 
     fn belief(self) -> Result<((Source, Span), PeriodBelief), String> {
         let span = Span::new(time(self.span.0)?, time(self.span.1)?).map_err(text)?;
-        let placed = self.placed.into_iter().map(|(day, count)| {
-            Ok::<(UsageDay, Bytes), String>((UsageDay::from_number(day).map_err(text)?, bytes(count)?))
+        let placed = self.placed.into_iter().map(|(day, holding, count)| {
+            let key = (UsageDay::from_number(day).map_err(text)?, HoldingNo::new(holding));
+            Ok::<_, String>((key, bytes(count)?))
         });
+        let placed: Result<Placed, String> = placed.collect();
         let belief = PeriodBelief {
             total: bytes(self.total)?,
             at: time(self.at)?,
-            placed: placed.collect::<Result<_, _>>()?,
+            placed: placed?.into_iter().collect(),
             doubt: self.doubt.map(doubt_of).transpose()?,
         };
         Ok(((source_of(&self.source)?, span), belief))
@@ -176,8 +245,4 @@ fn doubt_body(doubt: Doubt) -> DoubtBody {
 
 fn doubt_of((count, at): DoubtBody) -> Result<Doubt, String> {
     Ok(Doubt { count: bytes(count)?, at: time(at)? })
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }

@@ -15,12 +15,16 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::super::StoreError;
+use super::shapes::{
+    CounterBody, DayBody, EpochBody, LifeBody, OwnershipBody, account, bytes, is_default, meter_of,
+    source_of, text, time,
+};
 use super::{JournalEntry, Made};
 use crate::domain::{
-    AccountName, ByteMinutes, Bytes, Epoch, Harvest, Harvested, Meter, Minutes, Reading, Reason, Seconds,
-    Source, Span, Timestamp, UsageDay,
+    AccountName, Bytes, Harvest, Harvested, HoldingNo, LifeNo, Meter, Reading, Reason, Span, Timestamp,
+    UsageDay,
 };
-use crate::metering::{Acceptance, Adjustment, Correction, DayChange, Settled};
+use crate::metering::{Acceptance, Adjustment, Book, Correction, CounterKey, Settled};
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -29,8 +33,17 @@ pub(super) struct Body<'a> {
     last_look: Option<i64>,
     #[serde(default, skip_serializing_if = "is_default")]
     complete: bool,
+    /// What became of lives, by their numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lives: Vec<(u32, LifeBody)>,
+    /// Counters that nobody has any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<CounterBody>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     accounts: BTreeMap<Cow<'a, str>, Vec<(Cow<'a, str>, SeriesBody<'a>)>>,
+    /// Who owns what from then on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    owners: Vec<OwnershipBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_rate: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,6 +121,11 @@ impl AcceptanceBody {
 /// One meter of one account: what was said, what it made, what was noticed.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SeriesBody<'a> {
+    /// Whose life.
+    life: u32,
+    /// When the account was made, where the panel told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<i64>,
     /// Measured at, level.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     gauges: Vec<(i64, u64)>,
@@ -120,64 +138,39 @@ struct SeriesBody<'a> {
     /// Why a part of it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unread: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "LiteMap::is_empty")]
-    days: LiteMap<i32, DayBody>,
+    /// Holding, day, what was added.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    days: Vec<(u32, i32, DayBody)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) enum EpochBody {
-    #[serde(rename = "s")]
-    Since(i64),
-    #[serde(rename = "r")]
-    Running(u64),
-    #[serde(rename = "p")]
-    Replugged(u64),
-    #[serde(rename = "-")]
-    Silent,
-}
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct DayBody {
-    #[serde(default, skip_serializing_if = "is_default")]
-    added: i128,
-    #[serde(default, skip_serializing_if = "is_default")]
-    estimated: i128,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    level: Option<u64>,
-    #[serde(default, skip_serializing_if = "is_default")]
-    held: u128,
-    #[serde(default, skip_serializing_if = "is_default")]
-    covered: u64,
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// What a poll has to write into the journal; `None` when the panel said nothing new.
 pub(in super::super) fn body_of(
     harvest: &Harvest,
     settled: &Settled,
-    last_look: Option<Timestamp>,
+    book: &Book,
+    after: &Book,
     asked: Timestamp,
     correction: Option<&Correction>,
 ) -> Result<Option<String>, StoreError> {
-    let mut accounts: BTreeMap<Cow<'_, str>, Vec<(Cow<'_, str>, SeriesBody<'_>)>> = BTreeMap::new();
+    let mut accounts: Accounts<'_> = BTreeMap::new();
     for change in &settled.changes {
-        let series = series(&mut accounts, &change.account, change.meter);
+        let Some(life) = after.lives.get(&change.life) else { continue };
+        let series = series(&mut accounts, &life.name, change.life, change.meter);
         let days = change.days.iter();
-        series.days = days.map(|(day, change)| (day.number(), DayBody::of(change))).collect();
+        series.days =
+            days.map(|((holding, day), add)| (holding.get(), day.number(), DayBody::of(add))).collect();
     }
     for noted in &settled.notes {
         let text = match noted.source.as_str() {
             "" => noted.note.to_string(),
             source => format!("{source}: {}", noted.note),
         };
-        series(&mut accounts, &noted.account, noted.meter).notes.push(text);
+        series(&mut accounts, &noted.account, noted.life, noted.meter).notes.push(text);
     }
-    if accounts.is_empty() {
+    let lost: Vec<CounterBody> = lost(settled, book).map(CounterBody::of).collect();
+    if accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty() && lost.is_empty() {
         return Ok(None);
     }
     for (account, meters) in &mut accounts {
@@ -186,14 +179,32 @@ pub(in super::super) fn body_of(
             series.said(harvested, meter, asked);
         }
     }
-    let (last_look, complete) = (last_look.map(Timestamp::get), harvest.is_complete());
     let (adjusted, accepted) = match correction {
         Some(Correction::Adjusted(adjustment)) => (Some(AdjustmentBody::of(adjustment)), None),
         Some(Correction::Accepted(acceptance)) => (None, Some(AcceptanceBody::of(acceptance))),
         None => (None, None),
     };
-    let max_rate = settled.max_rate.map(Bytes::get);
-    pack(&Body { last_look, complete, accounts, max_rate, adjusted, accepted, failed: None }).map(Some)
+    pack(&Body {
+        last_look: book.last_look.map(Timestamp::get),
+        complete: harvest.is_complete(),
+        lives: settled.lives.iter().map(LifeBody::of).collect(),
+        lost,
+        accounts,
+        owners: settled.owners.iter().map(OwnershipBody::of).collect(),
+        max_rate: settled.max_rate.map(Bytes::get),
+        adjusted,
+        accepted,
+        failed: None,
+    })
+    .map(Some)
+}
+
+/// Counters that nobody has any more since this poll.
+fn lost<'s>(settled: &'s Settled, book: &'s Book) -> impl Iterator<Item = &'s CounterKey> {
+    let lost = settled.counters.iter().filter(|(key, now)| {
+        now.absent.is_some() && book.counters.get(key).is_some_and(|before| before.absent.is_none())
+    });
+    lost.map(|(key, _)| key)
 }
 
 /// The entry of a failed poll.
@@ -201,15 +212,19 @@ pub(in super::super) fn failure_body(reason: &str, detail: &str) -> Result<Strin
     pack(&Body { failed: Some((reason.into(), detail.into())), ..Body::default() })
 }
 
+/// What was said and made of each account, meter by meter.
+type Accounts<'a> = BTreeMap<Cow<'a, str>, Vec<(Cow<'a, str>, SeriesBody<'a>)>>;
+
 fn series<'m, 'a>(
-    accounts: &'m mut BTreeMap<Cow<'a, str>, Vec<(Cow<'a, str>, SeriesBody<'a>)>>,
+    accounts: &'m mut Accounts<'a>,
     account: &'a AccountName,
+    life: LifeNo,
     meter: Meter,
 ) -> &'m mut SeriesBody<'a> {
     let meters = accounts.entry(account.as_str().into()).or_default();
-    let found = meters.iter().position(|(of, _)| *of == meter.name());
+    let found = meters.iter().position(|(of, one)| *of == meter.name() && one.life == life.get());
     let index = found.unwrap_or_else(|| {
-        meters.push((meter.name().into(), SeriesBody::default()));
+        meters.push((meter.name().into(), SeriesBody { life: life.get(), ..SeriesBody::default() }));
         meters.len() - 1
     });
     &mut meters[index].1
@@ -234,51 +249,10 @@ impl<'a> SeriesBody<'a> {
                 }
             }
         }
+        self.created = harvested.facts.created.map(Timestamp::get);
         let mut unread = harvested.unread.iter();
         let unread = unread.find(|unread| unread.meter.is_none_or(|about| about.name() == meter));
         self.unread = unread.map(|unread| unread.reason.name().into());
-    }
-}
-
-impl EpochBody {
-    pub(super) fn of(epoch: &Epoch) -> EpochBody {
-        match epoch {
-            Epoch::Since(start) => EpochBody::Since(start.get()),
-            Epoch::Running(uptime) => EpochBody::Running(uptime.get()),
-            Epoch::Replugged(uptime) => EpochBody::Replugged(uptime.get()),
-            Epoch::Silent => EpochBody::Silent,
-        }
-    }
-
-    pub(super) fn epoch(self) -> Result<Epoch, String> {
-        Ok(match self {
-            EpochBody::Since(start) => Epoch::Since(time(start)?),
-            EpochBody::Running(uptime) => Epoch::Running(Seconds::new(uptime)),
-            EpochBody::Replugged(uptime) => Epoch::Replugged(Seconds::new(uptime)),
-            EpochBody::Silent => Epoch::Silent,
-        })
-    }
-}
-
-impl DayBody {
-    fn of(change: &DayChange) -> DayBody {
-        DayBody {
-            added: change.added,
-            estimated: change.estimated,
-            level: change.level.map(Bytes::get),
-            held: change.held.get(),
-            covered: change.covered.get(),
-        }
-    }
-
-    fn change(self) -> Result<DayChange, String> {
-        Ok(DayChange {
-            added: self.added,
-            estimated: self.estimated,
-            level: self.level.map(bytes).transpose()?,
-            held: ByteMinutes::new(self.held),
-            covered: Minutes::new(self.covered),
-        })
     }
 }
 
@@ -286,72 +260,82 @@ impl DayBody {
 pub(super) fn entry_of(entry: i64, asked: Timestamp, text: &str) -> Result<JournalEntry, StoreError> {
     let corrupt = |error: String| StoreError::corrupt(format!("entry {entry}: {error}"), "a journal entry");
     let body: Body<'static> = unpack(text).map_err(corrupt)?;
-    let last_look = body.last_look.map(time).transpose().map_err(corrupt)?;
-    let failed = body.failed.clone();
-    let max_rate = body.max_rate.map(bytes).transpose().map_err(corrupt)?;
-    let corrected = match (body.adjusted.clone(), body.accepted.clone()) {
-        (Some(adjusted), _) => Some(Correction::Adjusted(adjusted.adjustment().map_err(corrupt)?)),
-        (None, Some(accepted)) => Some(Correction::Accepted(accepted.acceptance().map_err(corrupt)?)),
-        (None, None) => None,
-    };
-    let (harvest, made) = body.told(asked).map_err(corrupt)?;
-    Ok(JournalEntry { entry, at: asked, last_look, harvest, made, max_rate, corrected, failed })
+    body.entry(entry, asked).map_err(corrupt)
 }
 
 impl Body<'_> {
-    fn told(self, asked: Timestamp) -> Result<(Harvest, Vec<Made>), String> {
-        let moment = |offset: i64| time(asked.get().saturating_add(offset));
-        let span = |start, end| Span::new(moment(start)?, moment(end)?).map_err(|error| error.to_string());
+    fn entry(self, entry: i64, asked: Timestamp) -> Result<JournalEntry, String> {
+        let corrected = match (self.adjusted, self.accepted) {
+            (Some(adjusted), _) => Some(Correction::Adjusted(adjusted.adjustment()?)),
+            (None, Some(accepted)) => Some(Correction::Accepted(accepted.acceptance()?)),
+            (None, None) => None,
+        };
         let (mut harvest, mut made) = (Harvest::new(), Vec::new());
-        for (account, meters) in self.accounts {
-            let account = AccountName::new(&account).map_err(|error| error.to_string())?;
+        for (name, meters) in self.accounts {
+            let account = account(&name)?;
             for (meter, series) in meters {
-                let meter: Meter =
-                    meter.parse().map_err(|error: crate::domain::UnknownMeter| error.to_string())?;
-                for (at, level) in series.gauges {
-                    let reading = Reading::Gauge { at: moment(at)?, level: bytes(level)? };
-                    harvest.read(&account, meter, reading);
-                }
-                for (source, at, epoch, count) in series.counts {
-                    let (source, epoch) = (source_of(&source)?, epoch.epoch()?);
-                    let reading = Reading::Counter { source, at: moment(at)?, epoch, count: bytes(count)? };
-                    harvest.read(&account, meter, reading);
-                }
-                for (source, at, start, end, total) in series.totals {
-                    let (source, span, total) = (source_of(&source)?, span(start, end)?, bytes(total)?);
-                    let reading = Reading::PeriodTotal { source, at: moment(at)?, span, total };
-                    harvest.read(&account, meter, reading);
-                }
-                if let Some(reason) = series.unread {
-                    let known = Reason::ALL.into_iter().find(|known| known.name() == reason);
-                    let reason = known.ok_or_else(|| format!("unknown reason {reason}"))?;
-                    harvest.unread(&account, Some(meter), reason, "a part of it");
-                }
-                let mut days = LiteMap::new();
-                for (day, change) in series.days {
-                    let day = UsageDay::from_number(day).map_err(|error| error.to_string())?;
-                    days.insert(day, change.change()?);
-                }
-                made.push(Made { account: account.clone(), meter, days, notes: series.notes });
+                made.push(series.told(&account, meter_of(&meter)?, asked, &mut harvest)?);
             }
         }
         if self.complete {
             harvest.listed_everyone();
         }
-        Ok((harvest, made))
+        Ok(JournalEntry {
+            entry,
+            at: asked,
+            last_look: self.last_look.map(time).transpose()?,
+            harvest,
+            lives: self.lives.into_iter().map(LifeBody::change).collect::<Result<_, _>>()?,
+            lost: self.lost.into_iter().map(CounterBody::key).collect::<Result<_, _>>()?,
+            made,
+            owners: self.owners.into_iter().map(OwnershipBody::change).collect::<Result<_, _>>()?,
+            max_rate: self.max_rate.map(bytes).transpose()?,
+            corrected,
+            failed: self.failed,
+        })
     }
 }
 
-pub(super) fn time(seconds: i64) -> Result<Timestamp, String> {
-    Timestamp::new(seconds).map_err(|error| error.to_string())
-}
-
-pub(super) fn bytes(count: u64) -> Result<Bytes, String> {
-    Bytes::new(count).map_err(|error| error.to_string())
-}
-
-pub(super) fn source_of(name: &str) -> Result<Source, String> {
-    Source::new(name).map_err(|error| error.to_string())
+impl SeriesBody<'_> {
+    /// Puts what was said into a harvest, and returns what was made of it.
+    fn told(
+        self,
+        account: &AccountName,
+        meter: Meter,
+        asked: Timestamp,
+        harvest: &mut Harvest,
+    ) -> Result<Made, String> {
+        let moment = |offset: i64| time(asked.get().saturating_add(offset));
+        let span = |start, end| Span::new(moment(start)?, moment(end)?).map_err(text);
+        for (at, level) in self.gauges {
+            let reading = Reading::Gauge { at: moment(at)?, level: bytes(level)? };
+            harvest.read(account, meter, reading);
+        }
+        for (source, at, epoch, count) in self.counts {
+            let (source, epoch) = (source_of(&source)?, epoch.epoch()?);
+            let reading = Reading::Counter { source, at: moment(at)?, epoch, count: bytes(count)? };
+            harvest.read(account, meter, reading);
+        }
+        for (source, at, start, end, total) in self.totals {
+            let (source, span, total) = (source_of(&source)?, span(start, end)?, bytes(total)?);
+            harvest.read(account, meter, Reading::PeriodTotal { source, at: moment(at)?, span, total });
+        }
+        if let Some(created) = self.created {
+            harvest.facts(account).created = Some(time(created)?);
+        }
+        if let Some(reason) = self.unread {
+            let known = Reason::ALL.into_iter().find(|known| known.name() == reason);
+            let reason = known.ok_or_else(|| format!("unknown reason {reason}"))?;
+            harvest.unread(account, Some(meter), reason, "a part of it");
+        }
+        let mut days = LiteMap::new();
+        for (holding, day, change) in self.days {
+            let day = UsageDay::from_number(day).map_err(text)?;
+            days.insert((HoldingNo::new(holding), day), change.change()?);
+        }
+        let (account, life) = (account.clone(), LifeNo::new(self.life));
+        Ok(Made { account, life, meter, days, notes: self.notes })
+    }
 }
 
 /// Packs a body into text that every database takes.

@@ -186,7 +186,17 @@ impl Store {
     pub async fn checkpoint(&self, backend: &BackendId) -> Result<Book, StoreError> {
         let mut on = self.readers.acquire().await?;
         let Some(head) = self.fold_heads(&mut on, backend).await?.pop() else { return Ok(Book::default()) };
-        let body = self.fold_part(&mut on, backend, head.upto, "book").await?;
+        self.folded_book(&mut on, backend, head.upto).await
+    }
+
+    /// The book kept with the fold that ends with entry `upto`.
+    pub(super) async fn folded_book(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        upto: i64,
+    ) -> Result<Book, StoreError> {
+        let body = self.fold_part(on, backend, upto, "book").await?;
         let book = unpack(&body).and_then(BookBody::book);
         book.map_err(|error| StoreError::corrupt(error, "the beliefs kept with a fold"))
     }

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Made;
-use super::body::bytes;
-use crate::domain::{AccountName, ByteMinutes, Bytes, Meter, Minutes, Month, Nature, UnknownMeter, UsageDay};
+use super::shapes::{bytes, meter_of, text};
+use crate::domain::{ByteMinutes, Bytes, HoldingNo, Meter, Minutes, Month, Nature, UsageDay};
 use crate::metering::DayChange;
 
-/// The sums by account, meter and month.
-pub type MonthSums = BTreeMap<(AccountName, Meter, Month), MonthSum>;
+/// The sums by holding, meter and month.
+pub type MonthSums = BTreeMap<(HoldingNo, Meter, Month), MonthSum>;
 
 /// What entries made of one month, or one day, of one series.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,40 +65,36 @@ impl MonthSum {
 /// Takes in what one entry made.
 pub(super) fn add_made(sums: &mut MonthSums, made: &[Made]) {
     for made in made {
-        for (day, change) in &made.days {
-            let key = (made.account.clone(), made.meter, day.month());
+        for ((holding, day), change) in &made.days {
+            let key = (*holding, made.meter, day.month());
             sums.entry(key).or_default().add(*day, change);
         }
     }
 }
 
-/// Account, meter, month; added, estimated, day and level, held, covered.
+/// Holding, meter, month; added, estimated, day and level, held, covered.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct SumBody(String, String, i32, i128, i128, Option<(i32, u64)>, u128, u64);
+pub(super) struct SumBody(u32, String, i32, i128, i128, Option<(i32, u64)>, u128, u64);
 
 pub(super) fn sums_body(sums: &MonthSums) -> Vec<SumBody> {
-    let body = |((account, meter, month), sum): (&(AccountName, Meter, Month), &MonthSum)| {
-        let (account, meter) = (account.as_str().into(), meter.name().into());
+    let body = |((holding, meter, month), sum): (&(HoldingNo, Meter, Month), &MonthSum)| {
         let level = sum.level.map(|(day, level)| (day.number(), level.get()));
         let (held, covered) = (sum.held.get(), sum.covered.get());
-        SumBody(account, meter, month.number(), sum.added, sum.estimated, level, held, covered)
+        let (holding, meter) = (holding.get(), meter.name().into());
+        SumBody(holding, meter, month.number(), sum.added, sum.estimated, level, held, covered)
     };
     sums.iter().map(body).collect()
 }
 
 pub(super) fn sums_of(body: Vec<SumBody>) -> Result<MonthSums, String> {
     let mut sums = MonthSums::new();
-    for SumBody(account, meter, month, added, estimated, level, held, covered) in body {
-        let account = AccountName::new(&account).map_err(|error| error.to_string())?;
-        let meter: Meter = meter.parse().map_err(|error: UnknownMeter| error.to_string())?;
-        let month = Month::from_number(month).map_err(|error| error.to_string())?;
-        let level = level.map(|(day, level)| {
-            let day = UsageDay::from_number(day).map_err(|error| error.to_string())?;
-            Ok::<_, String>((day, bytes(level)?))
-        });
+    for SumBody(holding, meter, month, added, estimated, level, held, covered) in body {
+        let month = Month::from_number(month).map_err(text)?;
+        let level = level
+            .map(|(day, level)| Ok::<_, String>((UsageDay::from_number(day).map_err(text)?, bytes(level)?)));
         let (held, covered) = (ByteMinutes::new(held), Minutes::new(covered));
         let sum = MonthSum { added, estimated, level: level.transpose()?, held, covered };
-        sums.insert((account, meter, month), sum);
+        sums.insert((HoldingNo::new(holding), meter_of(&meter)?, month), sum);
     }
     Ok(sums)
 }

@@ -1,16 +1,18 @@
 //! Whether the journal holds, and whether the stored days are what it says they are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::AnyConnection;
 
 use super::super::sql::{Cell, Columns, rows};
+use super::super::tables::{Ids, day_point, holding, month_sum};
 use super::super::{Store, StoreError};
 use super::body::unpack;
 use super::fold::{Head, sha256};
 use super::sums::{MonthSum, MonthSums, sums_of};
 use super::{ChainBreak, ENTRIES_AT_ONCE, JournalEntry, Links};
-use crate::domain::{AccountName, BackendId, Bytes, Meter, Month, UsageDay};
+use crate::domain::{BackendId, HoldingNo, Meter, Month, Nature, Owner, UsageDay};
+use crate::metering::{LifeEvent, OwnerChange};
 
 /// A journal that holds, and days that are what it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,13 +41,27 @@ pub enum Difference {
         /// How.
         trouble: &'static str,
     },
+    /// Somebody else pays than the journal says.
+    #[error("{backend} {account}, holding {holding}: the store has {stored}, the journal says {journal}")]
+    Owner {
+        /// The backend.
+        backend: BackendId,
+        /// The account.
+        account: String,
+        /// The holding.
+        holding: HoldingNo,
+        /// Who pays for which days, as it is stored.
+        stored: String,
+        /// As it should be.
+        journal: String,
+    },
     /// A stored day or month is not what the journal says.
     #[error("{backend} {account} {meter} {when}: the store has {stored}, the journal says {journal}")]
     Sum {
         /// The backend.
         backend: BackendId,
-        /// The account.
-        account: AccountName,
+        /// The account, as it is called among the lives of its name.
+        account: String,
         /// The meter.
         meter: Meter,
         /// The day, or the month where days or entries are folded.
@@ -57,16 +73,31 @@ pub enum Difference {
     },
 }
 
-/// How many accounts are held against the journal at once: what they made must fit into memory.
-const ACCOUNTS_AT_ONCE: i64 = 5000;
+/// How many holdings are held against the journal at once: what they made must fit into memory.
+const HOLDINGS_AT_ONCE: i64 = 5000;
 
-type Key = (AccountName, Meter);
+/// Holdings by their numbers, each with the name of its account.
+type Holdings = BTreeMap<HoldingNo, String>;
 
-/// What is known of some accounts: month by month of what was folded, day by day of the rest.
+/// Who pays for which days of a holding.
+type Owners = Vec<(UsageDay, Owner)>;
+
+/// What is known of some holdings: months of what was folded, days of the rest, and who pays.
 #[derive(Default)]
 struct Known {
-    months: BTreeMap<(AccountName, Meter, Month), MonthSum>,
-    days: BTreeMap<(AccountName, Meter, UsageDay), MonthSum>,
+    months: BTreeMap<(HoldingNo, Meter, Month), MonthSum>,
+    days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
+    owners: HashMap<HoldingNo, Owners>,
+}
+
+/// What is stored of some holdings.
+struct Stored {
+    /// By part of each holding.
+    months: BTreeMap<(HoldingNo, Meter, Month), BTreeMap<usize, MonthSum>>,
+    days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
+    owners: HashMap<HoldingNo, Owners>,
+    /// Days before this one are not kept.
+    kept_from: UsageDay,
 }
 
 impl Store {
@@ -85,20 +116,47 @@ impl Store {
             Err(broken) => return Ok(Err(broken.into())),
         }
         let upto = folds.last().map_or(0, |head| head.upto);
-        let mut from = 0;
+        let believed = self.owners_at(&mut tx, backend, upto).await?;
+        let sql = "SELECT number, days_from FROM backend WHERE name = ?";
+        let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
+        let Some(row) = found.first() else { return Ok(Ok(verified)) };
+        let mut columns = Columns::of(row);
+        let (ids, kept_from) = (Ids { backend: columns.int()? }, columns.day()?);
+        let [mut from, end] = ids.range();
         loop {
-            let accounts = self.some_accounts(&mut tx, backend, from).await?;
-            let Some(last) = accounts.keys().next_back().copied() else { break };
-            let names: BTreeSet<AccountName> = accounts.into_values().collect();
-            let said = self.said(&mut tx, backend, &folds, upto, &names).await?;
-            let stored = self.stored(&mut tx, backend, from, last).await?;
-            match compare(backend, said, stored) {
+            let holdings = self.some_of(&mut tx, from, end).await?;
+            let Some(last) = holdings.keys().next_back().copied() else { break };
+            let mut said = Known::default();
+            for no in holdings.keys() {
+                said.owners.extend(believed.get(no).map(|owners| (*no, owners.clone())));
+            }
+            self.said(&mut tx, backend, &folds, upto, &holdings, &mut said).await?;
+            let last = ids.holding(last);
+            let stored = self.stored(&mut tx, from, last, kept_from).await?;
+            match compare(backend, &holdings, said, &stored) {
                 Ok(sums) => verified.sums += sums,
                 Err(difference) => return Ok(Err(*difference)),
             }
             from = last + 1;
         }
         Ok(Ok(verified))
+    }
+
+    /// Who paid for what after the last entry that was folded.
+    async fn owners_at(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        upto: i64,
+    ) -> Result<HashMap<HoldingNo, Owners>, StoreError> {
+        if upto == 0 {
+            return Ok(HashMap::new());
+        }
+        let book = self.folded_book(on, backend, upto).await?;
+        let holdings = book.lives.values().flat_map(|life| &life.holdings);
+        let parts = holdings
+            .map(|one| (one.no, one.parts.iter().map(|part| (part.since, part.owner.clone())).collect()));
+        Ok(parts.collect())
     }
 
     async fn verify_folds(
@@ -164,149 +222,208 @@ impl Store {
         })
     }
 
-    /// Some accounts of a backend by their ids, from `from` on.
-    async fn some_accounts(
-        &self,
-        on: &mut AnyConnection,
-        backend: &BackendId,
-        from: i64,
-    ) -> Result<BTreeMap<i64, AccountName>, StoreError> {
-        let sql = "SELECT id, name FROM account WHERE backend = ? AND id >= ? ORDER BY id LIMIT ?";
-        let cells: [Cell; 3] = [backend.as_str().into(), from.into(), ACCOUNTS_AT_ONCE.into()];
-        let account = |row| {
+    /// The next few holdings from the id `from` on.
+    async fn some_of(&self, on: &mut AnyConnection, from: i64, end: i64) -> Result<Holdings, StoreError> {
+        let sql = "SELECT h.id, l.label FROM holding h JOIN life l ON l.id = h.life
+            WHERE h.id >= ? AND h.id < ? ORDER BY h.id LIMIT ?";
+        let cells: [Cell; 3] = [from.into(), end.into(), HOLDINGS_AT_ONCE.into()];
+        let holding = |row| {
             let mut columns = Columns::of(row);
-            let (id, name) = (columns.int()?, columns.text()?);
-            let name = AccountName::new(&name).map_err(|error| StoreError::corrupt(error, "an account"))?;
-            Ok((id, name))
+            Ok((Ids::holding_no(columns.int()?)?, columns.text()?))
         };
-        rows(on, self.dialect, sql, cells).await?.iter().map(account).collect()
+        rows(on, self.dialect, sql, cells).await?.iter().map(holding).collect()
     }
 
-    /// What folds and entries say of some accounts.
+    /// What folds and entries say of some holdings.
     async fn said(
         &self,
         on: &mut AnyConnection,
         backend: &BackendId,
         folds: &[Head],
         upto: i64,
-        names: &BTreeSet<AccountName>,
-    ) -> Result<Known, StoreError> {
-        let mut said = Known::default();
+        of: &Holdings,
+        said: &mut Known,
+    ) -> Result<(), StoreError> {
         for head in folds {
             let body = self.fold_part(on, backend, head.upto, "sums").await?;
             let sums: Result<MonthSums, String> = unpack(&body).and_then(sums_of);
             let sums = sums.map_err(|error| StoreError::corrupt(error, "the sums of a fold"))?;
-            for (key, sum) in sums.into_iter().filter(|((account, ..), _)| names.contains(account)) {
+            for (key, sum) in sums.into_iter().filter(|((holding, ..), _)| of.contains_key(holding)) {
                 said.months.entry(key).or_default().join(&sum);
             }
         }
         let mut first = upto + 1;
         loop {
             let raw = self.raw_entries(on, backend, first, ENTRIES_AT_ONCE).await?;
-            let Some(last) = raw.last().map(|raw| raw.entry) else { return Ok(said) };
+            let Some(last) = raw.last().map(|raw| raw.entry) else { return Ok(()) };
             for raw in &raw {
-                said.take_in(&raw.entry()?, names);
+                said.take_in(&raw.entry()?, of);
             }
             first = last + 1;
         }
     }
 
-    /// What is stored of the accounts with ids from `first` to `last`.
+    /// What is stored of the holdings with ids from `first` to `last`.
     async fn stored(
         &self,
         on: &mut AnyConnection,
-        backend: &BackendId,
         first: i64,
         last: i64,
-    ) -> Result<Known, StoreError> {
-        let range = || [Cell::from(backend.as_str()), first.into(), last.into()];
-        let mut stored = Known::default();
-        let sql =
-            "SELECT a.name, s.meter, d.amount, d.estimated, d.held_peta, d.held_rest, d.covered, d.day, d.day
-            FROM account a JOIN series s ON s.account = a.id JOIN day_point d ON d.series = s.id
-            WHERE a.backend = ? AND a.id >= ? AND a.id <= ?";
-        for row in rows(on, self.dialect, sql, range()).await? {
-            let mut columns = Columns::of(&row);
-            let ((account, meter), sum) = sum_columns(&mut columns)?;
-            stored.days.insert((account, meter, columns.day()?), sum);
+        kept_from: UsageDay,
+    ) -> Result<Stored, StoreError> {
+        let range = || [Cell::from(first), last.into()];
+        let (months, days, owners) = (BTreeMap::new(), BTreeMap::new(), HashMap::new());
+        let mut stored = Stored { months, days, owners, kept_from };
+        let columns = day_point::of(Nature::Flow).columns("d");
+        let sql = format!("SELECT {columns} FROM day_point d WHERE d.holding >= ? AND d.holding <= ?");
+        for row in rows(on, self.dialect, &sql, range()).await? {
+            let (holding, meter, day, change) = day_point::row(&mut Columns::of(&row))?;
+            stored.days.entry((holding, meter, day)).or_default().add(day, &change);
         }
-        let sql =
-            "SELECT a.name, s.meter, m.amount, m.estimated, m.held_peta, m.held_rest, m.covered, m.last_day,
-            m.month FROM account a JOIN series s ON s.account = a.id JOIN month_total m ON m.series = s.id
-            WHERE a.backend = ? AND a.id >= ? AND a.id <= ?";
-        for row in rows(on, self.dialect, sql, range()).await? {
-            let mut columns = Columns::of(&row);
-            let ((account, meter), sum) = sum_columns(&mut columns)?;
-            stored.months.insert((account, meter, columns.month()?), sum);
+        let columns = month_sum::of(Nature::Flow).columns("m");
+        let sql = format!("SELECT {columns} FROM month_sum m WHERE m.holding >= ? AND m.holding <= ?");
+        for row in rows(on, self.dialect, &sql, range()).await? {
+            let ((holding, part, month, meter), sum, last_day) = month_sum::row(&mut Columns::of(&row))?;
+            let (added, level) = match meter.nature() {
+                Nature::Flow => (sum.amount.wide(), None),
+                Nature::Level => (0, Some((last_day, sum.amount))),
+            };
+            let (held, covered) = (sum.held, sum.covered);
+            let sum = MonthSum { added, estimated: sum.estimated.wide(), level, held, covered };
+            stored.months.entry((holding, meter, month)).or_default().insert(part, sum);
+        }
+        let columns = holding::PART.columns("p");
+        let sql = format!(
+            "SELECT {columns} FROM holding_part p WHERE p.holding >= ? AND p.holding <= ?
+            ORDER BY p.holding, p.part"
+        );
+        for row in rows(on, self.dialect, &sql, range()).await? {
+            let (holding, _, since, owner) = holding::part_row(&mut Columns::of(&row))?;
+            stored.owners.entry(holding).or_default().push((since, owner));
         }
         Ok(stored)
     }
 }
 
-/// Reads name, meter, amount, estimated, held, covered and day.
-fn sum_columns(columns: &mut Columns<'_>) -> Result<(Key, MonthSum), StoreError> {
-    let name =
-        AccountName::new(&columns.text()?).map_err(|error| StoreError::corrupt(error, "an account"))?;
-    let meter: Meter = columns.text()?.parse().map_err(|error| StoreError::corrupt(error, "a meter"))?;
-    let (amount, estimated): (Bytes, Bytes) = (columns.bytes()?, columns.bytes()?);
-    let (held, covered, day) = (columns.held()?, columns.minutes()?, columns.day()?);
-    let mut sum = MonthSum { estimated: estimated.wide(), held, covered, ..MonthSum::default() };
-    match meter.nature() {
-        crate::domain::Nature::Flow => sum.added = amount.wide(),
-        crate::domain::Nature::Level => sum.level = Some((day, amount)),
-    }
-    Ok(((name, meter), sum))
-}
-
 impl Known {
-    fn take_in(&mut self, entry: &JournalEntry, names: &BTreeSet<AccountName>) {
-        for made in entry.made.iter().filter(|made| names.contains(&made.account)) {
-            for (day, change) in &made.days {
-                let key = (made.account.clone(), made.meter, *day);
-                self.days.entry(key).or_default().add(*day, change);
+    fn take_in(&mut self, entry: &JournalEntry, of: &Holdings) {
+        for change in &entry.lives {
+            if let LifeEvent::Born { holding, .. } = &change.event {
+                self.own(*holding, vec![(UsageDay::FIRST, Owner::Nobody)], of);
+            }
+        }
+        for made in &entry.made {
+            for ((holding, day), change) in made.days.iter().filter(|((no, _), _)| of.contains_key(no)) {
+                self.days.entry((*holding, made.meter, *day)).or_default().add(*day, change);
+            }
+        }
+        for change in &entry.owners {
+            match change {
+                OwnerChange::Opened { holding, owner, .. } => {
+                    self.own(*holding, vec![(UsageDay::FIRST, owner.clone())], of);
+                }
+                OwnerChange::Parted { holding, parts } => {
+                    let parts = parts.iter().map(|part| (part.since, part.owner.clone()));
+                    self.own(*holding, parts.collect(), of);
+                }
             }
         }
     }
 
-    /// Sums the days of every month that `folded` names into the month.
-    fn fold(&mut self, folded: &BTreeSet<(AccountName, Meter, Month)>) {
-        let days = std::mem::take(&mut self.days);
-        for ((account, meter, day), sum) in days {
-            let month = (account, meter, day.month());
-            if folded.contains(&month) {
-                self.months.entry(month).or_default().join(&sum);
-            } else {
-                self.days.insert((month.0, meter, day), sum);
-            }
+    fn own(&mut self, holding: HoldingNo, owners: Owners, of: &Holdings) {
+        if of.contains_key(&holding) {
+            self.owners.insert(holding, owners);
         }
+    }
+
+    /// What the journal says of whole months: of each its folded sum and its days together.
+    fn whole_months(&self) -> BTreeMap<(HoldingNo, Meter, Month), MonthSum> {
+        let mut months = self.months.clone();
+        for ((holding, meter, day), sum) in &self.days {
+            months.entry((*holding, *meter, day.month())).or_default().join(sum);
+        }
+        months
     }
 }
 
-/// Holds what is stored against what was said: days where both sides have them, else their months.
-fn compare(backend: &BackendId, mut said: Known, mut stored: Known) -> Result<u64, Box<Difference>> {
-    let folded: BTreeSet<_> = said.months.keys().chain(stored.months.keys()).cloned().collect();
-    said.fold(&folded);
-    stored.fold(&folded);
-    let sums = (stored.days.len() + stored.months.len()) as u64;
-    let difference =
-        |(account, meter): Key, when: String, said: Option<&MonthSum>, found: Option<&MonthSum>| {
-            let (stored, journal) = (told(meter, found), told(meter, said));
-            Err(Box::new(Difference::Sum { backend: backend.clone(), account, meter, when, stored, journal }))
-        };
-    let days: BTreeSet<_> = said.days.keys().chain(stored.days.keys()).collect();
-    for key @ (account, meter, day) in days {
+/// Holds what is stored against what was said: who pays; every day that both sides have; every month, and where
+/// it has all its days what each payer has of it.
+fn compare(
+    backend: &BackendId,
+    names: &Holdings,
+    said: Known,
+    stored: &Stored,
+) -> Result<u64, Box<Difference>> {
+    let name = |holding: HoldingNo| names.get(&holding).cloned().unwrap_or_default();
+    for holding in names.keys() {
+        let (journal, found) = (said.owners.get(holding), stored.owners.get(holding));
+        if journal != found {
+            return Err(Box::new(Difference::Owner {
+                backend: backend.clone(),
+                account: name(*holding),
+                holding: *holding,
+                stored: owned(found),
+                journal: owned(journal),
+            }));
+        }
+    }
+    let difference = |(holding, meter), when: String, said: Option<&MonthSum>, found: Option<&MonthSum>| {
+        let (stored, journal) = (told(meter, found), told(meter, said));
+        let (backend, account) = (backend.clone(), name(holding));
+        Err(Box::new(Difference::Sum { backend, account, meter, when, stored, journal }))
+    };
+    let folded: BTreeSet<_> = said.months.keys().copied().collect();
+    let by_day = |(holding, meter, day): &(HoldingNo, Meter, UsageDay)| {
+        *day >= stored.kept_from && !folded.contains(&(*holding, *meter, day.month()))
+    };
+    let days: BTreeSet<_> = said.days.keys().chain(stored.days.keys()).filter(|key| by_day(key)).collect();
+    for key @ (holding, meter, day) in &days {
         let (said, found) = (said.days.get(key), stored.days.get(key));
         if !same(*meter, said, found) {
-            return difference((account.clone(), *meter), day.to_string(), said, found);
+            return difference((*holding, *meter), day.to_string(), said, found);
         }
     }
-    for key @ (account, meter, month) in &folded {
-        let (said, found) = (said.months.get(key), stored.months.get(key));
-        if !same(*meter, said, found) {
-            return difference((account.clone(), *meter), month.to_string(), said, found);
+    let whole = said.whole_months();
+    let months: BTreeSet<_> = whole.keys().chain(stored.months.keys()).collect();
+    for key @ (holding, meter, month) in &months {
+        let mut found: Option<MonthSum> = None;
+        for part in stored.months.get(key).into_iter().flat_map(BTreeMap::values) {
+            found.get_or_insert_default().join(part);
+        }
+        let said_whole = whole.get(key);
+        if !same(*meter, said_whole, found.as_ref()) {
+            return difference((*holding, *meter), month.to_string(), said_whole, found.as_ref());
+        }
+        let owners = stored.owners.get(holding).map(Vec::as_slice).unwrap_or_default();
+        if owners.len() < 2 || month.first() < stored.kept_from || folded.contains(key) {
+            continue;
+        }
+        let mut parts: BTreeMap<usize, MonthSum> = BTreeMap::new();
+        let period = month.period();
+        for ((.., day), sum) in
+            said.days.range((*holding, *meter, period.first())..(*holding, *meter, period.next()))
+        {
+            let part = owners.iter().rposition(|(since, _)| since <= day).unwrap_or(0);
+            parts.entry(part).or_default().join(sum);
+        }
+        for (part, (since, owner)) in owners.iter().enumerate() {
+            let (said, found) = (parts.get(&part), stored.months.get(key).and_then(|parts| parts.get(&part)));
+            if !same(*meter, said, found) {
+                let when = format!("{month} of {owner} from {since} on");
+                return difference((*holding, *meter), when, said, found);
+            }
         }
     }
-    Ok(sums)
+    Ok((days.len() + months.len()) as u64)
+}
+
+fn owned(owners: Option<&Owners>) -> String {
+    let Some(owners) = owners else { return "nobody at all".into() };
+    let part = |(since, owner): &(UsageDay, Owner)| match *since {
+        UsageDay::FIRST => owner.to_string(),
+        since => format!("from {since} on {owner}"),
+    };
+    owners.iter().map(part).collect::<Vec<_>>().join(", ")
 }
 
 fn same(meter: Meter, said: Option<&MonthSum>, stored: Option<&MonthSum>) -> bool {

@@ -3,19 +3,19 @@
 use sqlx::any::AnyRow;
 
 use super::super::StoreError;
-use super::super::quota::{account, meter};
 use super::super::sql::{Cell, Columns};
-use super::super::standing::policy;
+use super::super::tables::Ids;
+use super::super::tables::life::policy;
 use super::{Entry, EntryState, POLICY, Promise};
-use crate::domain::{AccountKey, BackendId, Policy, Timestamp};
+use crate::domain::{AccountKey, Meter, Policy, Timestamp, UnknownMeter};
 use crate::quota::{Address, Channel, Letter, Occasion, Switch};
 
 /// The columns of an entry, in the order [`entry`] reads them.
-pub(super) const COLUMNS: &str = "o.id, o.letter, o.channel, o.occasion, o.backend, o.account, o.meter, o.threshold,
+pub(super) const COLUMNS: &str = "o.id, o.letter, o.channel, o.occasion, o.backend, o.account, o.holding, o.meter, o.threshold,
     o.episode, o.reminder, o.used, o.allowed, o.since, o.template, o.mail_to, o.product, o.why, o.made_at, o.waits_for,
     o.state, o.due_at, o.attempts, o.tried_at, o.said, o.ended_at";
 
-pub(in super::super) fn switch_cells(id: i64, switch: &Switch) -> [Cell; 22] {
+pub(in super::super) fn switch_cells(id: i64, switch: &Switch, holding: i64) -> [Cell; 23] {
     let nothing = || Cell::from(0i64);
     [
         switch.key().as_str().into(),
@@ -24,6 +24,7 @@ pub(in super::super) fn switch_cells(id: i64, switch: &Switch) -> [Cell; 22] {
         switch.to.name().into(),
         switch.account.backend.as_str().into(),
         switch.account.name.as_str().into(),
+        holding.into(),
         Cell::Text(None),
         nothing(),
         i64::from(switch.number).into(),
@@ -47,9 +48,10 @@ pub(in super::super) fn letter_cells(
     id: i64,
     channel: Channel,
     letter: &Letter,
+    holding: i64,
     waits_for: Option<i64>,
     at: Timestamp,
-) -> [Cell; 22] {
+) -> [Cell; 23] {
     let reminder = match letter.occasion {
         Occasion::Reminder(number) => number,
         _ => 0,
@@ -62,6 +64,7 @@ pub(in super::super) fn letter_cells(
         letter.occasion.name().into(),
         letter.account.backend.as_str().into(),
         letter.account.name.as_str().into(),
+        holding.into(),
         letter.meter.name().into(),
         i64::from(letter.threshold).into(),
         i64::from(letter.episode).into(),
@@ -81,14 +84,18 @@ pub(in super::super) fn letter_cells(
     ]
 }
 
+/// How many they are.
+pub(super) const COUNT: usize = 26;
+
 /// Reads a row of [`COLUMNS`].
 pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
     let mut columns = Columns::of(row);
     let (id, key, channel, occasion) = (columns.int()?, columns.text()?, columns.text()?, columns.text()?);
-    let backend = columns.text()?;
-    let backend = BackendId::new(&backend).map_err(|error| StoreError::corrupt(error, "a backend"))?;
-    let account = AccountKey { backend, name: account(&columns.text()?)? };
-    let meter = columns.maybe_text()?.map(|name| meter(&name)).transpose()?;
+    let account = AccountKey { backend: columns.backend()?, name: columns.account()? };
+    let holding = Ids::holding_no(columns.int()?)?;
+    let meter = columns.maybe_text()?.map(|name| name.parse());
+    let meter: Option<Meter> =
+        meter.transpose().map_err(|error: UnknownMeter| StoreError::corrupt(error, "a meter"))?;
     let (threshold, episode, reminder) = (columns.small()?, columns.small()?, columns.small()?);
     let (used, limit, since) = (columns.bytes()?, columns.bytes()?, columns.time()?);
     let (template, mail_to) = (columns.maybe_text()?, columns.maybe_text()?);
@@ -100,6 +107,7 @@ pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
             let letter = Letter {
                 occasion: occasion_of(&occasion, reminder)?,
                 account: account.clone(),
+                holding,
                 meter,
                 threshold,
                 episode,

@@ -84,6 +84,22 @@ checks([
         same([], asked(), 'not twice');
         $status = 'Active';
     },
+    'an add-on that comes and goes moves nothing of the service it is attached to' => static function () use ($module): void {
+        $token = Capsule::$tables['tblservers'][0]['accesshash'];
+        Capsule::$tables['tblservers'][0]['accesshash'] = 'answer-final-0123456789';
+        $points = ['AfterModuleCreate', 'AfterModuleSuspend', 'AfterModuleUnsuspend', 'PreModuleTerminate', 'AfterModuleTerminate'];
+        foreach (['Active', 'Suspended'] as $status) {
+            Capsule::$tables['tblhosting'][2]['domainstatus'] = $status;
+            foreach ($points as $point) {
+                same([null], run_hook($point, $module(7731, ['addonId' => 91])), $point);
+            }
+        }
+        same([], asked(), 'its companion stays as it is');
+        $told = file_get_contents('http://127.0.0.1:' . getenv('WHMETER_PORT') . '/recorded');
+        same([], json_decode($told, true), 'and no last reading is taken');
+        Capsule::$tables['tblhosting'][2]['domainstatus'] = 'Active';
+        Capsule::$tables['tblservers'][0]['accesshash'] = $token;
+    },
     'an order that WHMCS refuses is logged, and nothing else is done' => static function () use ($names): void {
         $GLOBALS['api_answers']['AddOrder'] = ['result' => 'error', 'message' => 'Invalid Payment Method'];
         service(7750, 1042, 17, 12, 'new');

@@ -24,6 +24,7 @@ foreach (array_keys($disks) as $name) {
     service(++$number, 1042, 1, 12, (string) $name);
 }
 server_row(12);
+addon(91, 101, 3, 12, ['name' => 'Mirror']);
 Capsule::$tables['tblbillableitems'][] = ['id' => 5, 'userid' => 1, 'description' => 'Traffic [whm 101/2026-03/traffic_out]', 'amount' => '1.50'];
 product(1, 'Metered', 'whmeter', ['configoption1' => '200 GiB']);
 $params = static fn (string $name) => entry() + [

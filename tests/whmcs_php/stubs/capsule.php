@@ -7,10 +7,31 @@ final class Capsule
 {
     /** @var array<string, array<int, array>> */
     public static array $tables = [];
+    /** @var array<string, string[]> the columns of tables where versions of WHMCS differ */
+    public static array $columns = [];
+    /** Whether the database says which columns there are. */
+    public static bool $listsColumns = true;
 
     public static function table(string $name): Query
     {
         return new Query($name);
+    }
+
+    public static function schema(): Schema
+    {
+        return new Schema();
+    }
+}
+
+final class Schema
+{
+    /** As MySQL answers: of a table that is not there, nothing. */
+    public function getColumnListing(string $table): array
+    {
+        if (Capsule::$tables === [] || !Capsule::$listsColumns) {
+            throw new \RuntimeException('no columns to be had');
+        }
+        return isset(Capsule::$tables[$table]) ? Capsule::$columns[$table] ?? [] : [];
     }
 }
 
@@ -29,6 +50,7 @@ final class Query
 
     public function where(string $column, $value, $text = null): self
     {
+        $this->known([$column]);
         if ($value === 'like') {
             $part = trim((string) $text, '%');
             $this->tests[] = static fn (array $row) => stripos((string) $row[$column], $part) !== false;
@@ -41,6 +63,7 @@ final class Query
 
     public function whereIn(string $column, array $values): self
     {
+        $this->known([$column]);
         $this->tests[] = static fn (array $row) => in_array((string) $row[$column], array_map('strval', $values), true);
         return $this;
     }
@@ -59,6 +82,7 @@ final class Query
 
     public function get(array $columns = ['*']): \ArrayIterator
     {
+        $this->known(array_diff($columns, ['*']));
         $shown = static fn (array $row) => (object) ($columns === ['*'] ? $row : array_intersect_key($row, array_flip($columns)));
         $rows = array_values($this->rows());
         [$column, $sign] = $this->order ?? ['', 0];
@@ -89,6 +113,15 @@ final class Query
             Capsule::$tables[$this->table][] = $fields + $key;
         }
         return true;
+    }
+
+    /** @param string[] $columns must be there where the table's columns are written down */
+    private function known(array $columns): void
+    {
+        $unknown = array_diff($columns, Capsule::$columns[$this->table] ?? $columns);
+        if ($unknown !== []) {
+            throw new \RuntimeException('unknown column ' . implode(', ', $unknown) . " of $this->table");
+        }
     }
 
     private function rows(): array

@@ -48,9 +48,28 @@ function service(int $id, int $client, int $product, int $server, string $userna
     Capsule::$tables['tblhosting'][] = [
         'id' => $id, 'userid' => $client, 'packageid' => $product, 'server' => $server, 'username' => $username,
         'domain' => '', 'domainstatus' => $status, 'paymentmethod' => 'mailin', 'billingcycle' => 'Semi-Annually',
-        'nextduedate' => '2026-12-03', 'diskusage' => 7, 'disklimit' => 7, 'bwusage' => 7, 'bwlimit' => 7,
+        'regdate' => '2025-11-03', 'nextduedate' => '2026-12-03', 'diskusage' => 7, 'disklimit' => 7, 'bwusage' => 7, 'bwlimit' => 7,
         'lastupdate' => '0000-00-00 00:00:00',
     ];
+}
+
+/** A row of tblhostingaddons. */
+function addon(int $id, int $service, int $definition, int $server, array $more = []): void
+{
+    Capsule::$tables['tblhostingaddons'][] = $more + [
+        'id' => $id, 'orderid' => 1, 'hostingid' => $service, 'addonid' => $definition, 'userid' => 1042, 'server' => $server,
+        'name' => '', 'billingcycle' => 'Monthly', 'status' => 'Active', 'regdate' => '2026-02-01', 'notes' => 'of nobody\'s business',
+    ];
+}
+
+/** A custom field of an add-on, and its value on one that was sold. */
+function addon_field(int $field, int $definition, string $name, int $addon, string $value, string $type = 'addon'): void
+{
+    $row = ['id' => $field, 'type' => $type, 'relid' => $definition, 'fieldname' => $name, 'fieldtype' => 'text'];
+    if (!in_array($row, Capsule::$tables['tblcustomfields'], true)) {
+        Capsule::$tables['tblcustomfields'][] = $row;
+    }
+    Capsule::$tables['tblcustomfieldsvalues'][] = ['id' => 1, 'fieldid' => $field, 'relid' => $addon, 'value' => $value];
 }
 
 /** A row of tblproducts. */
@@ -63,7 +82,22 @@ function product(int $id, string $name, string $module, array $options = []): vo
     Capsule::$tables['tblproducts'][] = $options + ['id' => $id, 'name' => $name, 'servertype' => $module] + $empty;
 }
 
-Capsule::$tables = array_fill_keys(['tblhosting', 'tblproducts', 'tblconfiguration', 'tblservers', 'tblbillableitems'], []);
+Capsule::$tables = array_fill_keys([
+    'tblhosting', 'tblproducts', 'tblconfiguration', 'tblservers', 'tblbillableitems', 'tblhostingaddons', 'tbladdons',
+    'tblcustomfields', 'tblcustomfieldsvalues',
+], []);
+Capsule::$columns = [
+    'tblhosting' => [
+        'id', 'userid', 'orderid', 'packageid', 'server', 'regdate', 'domain', 'paymentmethod', 'billingcycle', 'nextduedate',
+        'domainstatus', 'username', 'password', 'diskusage', 'disklimit', 'bwusage', 'bwlimit', 'lastupdate',
+    ],
+    'tblhostingaddons' => [
+        'id', 'orderid', 'hostingid', 'addonid', 'userid', 'server', 'name', 'billingcycle', 'status', 'regdate', 'notes',
+    ],
+    'tbladdons' => ['id', 'packages', 'name', 'description', 'billingcycle', 'module'],
+    'tblcustomfields' => ['id', 'type', 'relid', 'fieldname', 'fieldtype'],
+    'tblcustomfieldsvalues' => ['id', 'fieldid', 'relid', 'value'],
+];
 
 /** Where whmeter, or somebody in its place, listens, and what lets in. */
 function entry(array $more = []): array

@@ -27,7 +27,9 @@ use WHMCS\Module\Server\Whmeter\ServicePage;
             return Safely::run($point, [], static fn () => $work($vars), static fn () => $neutral);
         });
     };
-    $service = static fn (array $vars): int => (int) ($vars['params']['serviceid'] ?? 0);
+    // An add-on comes with the id of the service it is attached to, to which nothing happens then.
+    $addon = static fn (array $vars): bool => !empty($vars['params']['addonId']);
+    $service = static fn (array $vars): int => $addon($vars) ? 0 : (int) ($vars['params']['serviceid'] ?? 0);
 
     foreach (['AfterModuleChangePackage', 'ServiceEdit', 'ServiceDelete', 'ProductEdit', 'ServerEdit'] as $change) {
         $hook($change, static fn () => Push::later());
@@ -50,8 +52,8 @@ use WHMCS\Module\Server\Whmeter\ServicePage;
         });
     }
 
-    $hook('PreModuleTerminate', static function (array $vars): void {
-        $params = $vars['params'] ?? [];
+    $hook('PreModuleTerminate', static function (array $vars) use ($addon): void {
+        $params = $addon($vars) ? [] : $vars['params'] ?? [];
         FinalReading::take((string) ($params['username'] ?? ''), (int) ($params['serverid'] ?? 0));
     });
 

@@ -27,16 +27,16 @@ final class Account
         return $username === '' ? null : new self($username, $server);
     }
 
-    /** What WHMCS is going to bill: whmeter writes down that it was told so. @throws Refused */
-    public function usage(Client $client): array
+    /** For WHMCS to bill, so by the month of its own clock. @throws Refused */
+    public function collect(Client $client): array
     {
-        return $client->get($this->path('usage'), ['server' => $this->server, 'month' => date('Y-m')]);
+        return $client->collect($this->path('usage'), ['server' => $this->server, 'month' => date('Y-m')]);
     }
 
     /** The same to be looked at only. @throws Refused */
-    public function display(Client $client): array
+    public function look(Client $client): array
     {
-        return $client->get($this->path('usage'), ['server' => $this->server, 'purpose' => 'display']);
+        return $client->get($this->path('usage'), ['server' => $this->server]);
     }
 
     /** @throws Refused */

@@ -13,6 +13,8 @@ final class Client
     private const MAX_DEPTH = 16;
     private const CONNECT_SECONDS = 3;
     private const SECONDS = 10;
+    /** Only an answer that was asked for with this line is kept by whmeter as told to WHMCS. */
+    private const BILLING = 'X-Whmeter-Purpose: billing';
 
     private string $host;
     private int $port;
@@ -45,10 +47,16 @@ final class Client
         return strspn($tenant, '.') === strlen($tenant) ? str_repeat('%2E', strlen($tenant)) : rawurlencode($tenant);
     }
 
-    /** @throws Refused */
+    /** To be looked at, by whomever: whmeter keeps nothing of it. @throws Refused */
     public function get(string $path, array $query = []): array
     {
         return $this->ask('GET', $path, $query, null, $this->token);
+    }
+
+    /** For WHMCS to store and to bill: whmeter writes down that it was told so. @throws Refused */
+    public function collect(string $path, array $query): array
+    {
+        return $this->ask('GET', $path, $query, null, $this->token, [self::BILLING]);
     }
 
     /** @throws Refused */
@@ -80,12 +88,13 @@ final class Client
         return $json;
     }
 
-    private function ask(string $method, string $path, array $query, ?string $body, string $token): array
+    /** @param string[] $marks further lines of the request's head */
+    private function ask(string $method, string $path, array $query, ?string $body, string $token, array $marks = []): array
     {
         if ($token === '' || preg_match('/[^\x21-\x7e]/', $token)) {
             throw new Refused('the access hash of the server entry must be whmeter\'s token, in one line');
         }
-        [$answer, $code, $type] = $this->transfer($method, $this->url($path, $query), $body, $token);
+        [$answer, $code, $type] = $this->transfer($method, $this->url($path, $query), $body, ["Authorization: Bearer $token", ...$marks]);
         if ($code >= 300 || $code < 200) {
             throw new Refused("whmeter answers HTTP $code" . self::detail($answer, $type), $code);
         }
@@ -110,7 +119,7 @@ final class Client
     }
 
     /** @return array{string, int, string} body, status, content type */
-    private function transfer(string $method, string $url, ?string $body, string $token): array
+    private function transfer(string $method, string $url, ?string $body, array $head): array
     {
         $answer = '';
         $curl = curl_init();
@@ -126,7 +135,7 @@ final class Client
             CURLOPT_SSL_VERIFYPEER => true,
             CURLOPT_SSL_VERIFYHOST => 2,
             CURLOPT_HTTPHEADER => [
-                "Authorization: Bearer $token",
+                ...$head,
                 'Accept: application/json',
                 'Content-Type: application/json',
                 'Expect:',

@@ -53,11 +53,13 @@ final class MetricsProvider implements ProviderInterface
         return Safely::run('texts', [], static fn () => array_map([Texts::ofSystem(), 'get'], $same), static fn () => $same);
     }
 
+    /** Called by the cron that collects usage. */
     public function usage()
     {
         return Safely::run('usage', $this->params, fn () => $this->allUsage(), static fn () => []);
     }
 
+    /** Called for one service, by staff's refresh too: whoever has it called, WHMCS stores what it is given. */
     public function tenantUsage($tenant)
     {
         return Safely::run('tenantUsage', $this->params, fn () => $this->usageOf($tenant), static fn () => []);
@@ -71,7 +73,7 @@ final class MetricsProvider implements ProviderInterface
         }
         // WHMCS keeps one record for each month of its own clock: another month's sums do not belong there.
         $query = ['server' => $entry, 'month' => date('Y-m')];
-        $told = (new Client($this->params))->get('/v1/whmcs/usage', $query)['tenants'] ?? [];
+        $told = (new Client($this->params))->collect('/v1/whmcs/usage', $query)['tenants'] ?? [];
         // A tenant of whom nothing is known is left out, as a metric is.
         return array_filter(array_map([$this, 'measured'], is_array($told) ? $told : []));
     }
@@ -84,7 +86,7 @@ final class MetricsProvider implements ProviderInterface
             return [];
         }
         try {
-            return $this->measured($account->usage(new Client($this->params))['values'] ?? null);
+            return $this->measured($account->collect(new Client($this->params))['values'] ?? null);
         } catch (Refused $refused) {
             if ($refused->status === 404) {
                 return [];

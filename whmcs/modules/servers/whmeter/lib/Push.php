@@ -103,7 +103,7 @@ final class Push
             return self::TAKEN;
         } catch (\Throwable $error) {
             $status = $error instanceof Refused ? $error->status : -1;
-            if ($status !== self::UNKNOWN || !empty($body['services'])) {
+            if ($status !== self::UNKNOWN || !empty($body['services']) || !empty($body['addons'])) {
                 Safely::log("push of $list, server $server", $params, $error);
             }
             return $status;

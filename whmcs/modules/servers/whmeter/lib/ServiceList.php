@@ -1,5 +1,5 @@
 <?php
-// The full list of one server's services, as whmeter wants it: whose they are, and what was sold.
+// The full list of one server's services, as whmeter wants it: whose they are, since when, and what was sold.
 
 declare(strict_types=1);
 
@@ -18,15 +18,27 @@ final class ServiceList
             $products[(int) $product->id] = $product;
         }
         $columns = ['id', 'userid', 'packageid', 'username', 'domain', 'domainstatus'];
+        $columns = [...$columns, ...Columns::present('tblhosting', ['regdate'])];
         $services = [];
         foreach (Capsule::table('tblhosting')->where('server', $server)->orderBy('id')->get($columns) as $service) {
             $services[] = self::shape($service, $products[(int) $service->packageid] ?? (object) []);
         }
-        return ['schema' => 1, 'services' => $services];
+        return ['schema' => 1, 'services' => $services] + self::addons($server);
+    }
+
+    /** Nothing is billed by add-ons: if they cannot be read, the services are sent all the same. */
+    private static function addons(int $server): array
+    {
+        $read = static fn () => AddonList::of($server);
+        $addons = Safely::run("add-ons of server $server", [], $read, static fn () => null);
+        // An absent list says nothing; an empty one says that there are none.
+        return $addons === null ? [] : ['addons' => $addons];
     }
 
     private static function shape(object $service, object $product): array
     {
+        // From that day on usage that was nobody's may be this service's.
+        $registered = Day::of($service->regdate ?? null);
         return [
             'id' => (int) $service->id,
             'client' => (int) $service->userid,
@@ -35,6 +47,7 @@ final class ServiceList
             'product' => (string) ($product->name ?? ''),
             'package' => (string) ($product->servertype ?? ''),
             'status' => (string) $service->domainstatus,
+            ...($registered === null ? [] : ['registered' => $registered]),
             'limits' => (object) ProductLimits::limits($product),
             'templates' => (object) ProductLimits::templates($product),
         ];

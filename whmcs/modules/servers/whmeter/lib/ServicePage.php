@@ -53,7 +53,7 @@ final class ServicePage
     private static function standing(Account $account, array $params): Standing
     {
         $client = new Client($params);
-        $usage = $account->display($client);
+        $usage = $account->look($client);
         $noHistory = static fn () => [];
         $history = Safely::run('history', $params, static fn () => $account->history($client), $noHistory);
         return Standing::of($usage, $history);

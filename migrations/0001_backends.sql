@@ -1,0 +1,82 @@
+-- One text for SQLite, PostgreSQL and MySQL/MariaDB: BIGINT, INTEGER, VARCHAR and TEXT only. Days are
+-- 20261120, months 202611, times epoch seconds, meters 0 storage, 1 traffic_in, 2 traffic_out,
+-- 3 traffic_total. A table marked clustered is stored in the order of its key where the database has a choice.
+-- Byte-minutes outgrow 64 bits and are two numbers: peta * 10^15 + rest. A limit of 0 is unlimited, none says
+-- nothing.
+
+-- Numbers given out: the next one of each kind.
+CREATE TABLE allot (
+    name VARCHAR(32) NOT NULL PRIMARY KEY,
+    next BIGINT NOT NULL
+);
+INSERT INTO allot (name, next) VALUES ('backend', 1);
+
+-- One row per configured panel: its lease, its version (one more with every commit), its last poll, and the
+-- head of its journal. Ids of its lives and holdings are number * 2^32 + their own numbers, which are counted
+-- through the backend by next_life and next_holding. Days before days_from are not kept any more. acts counts switches that ended: what polls do not write.
+CREATE TABLE backend (
+    name VARCHAR(64) NOT NULL PRIMARY KEY,
+    number BIGINT NOT NULL UNIQUE,
+    kind VARCHAR(32) NOT NULL,
+    version BIGINT NOT NULL,
+    acts BIGINT NOT NULL,
+    fence BIGINT NOT NULL,
+    holder VARCHAR(64) NOT NULL,
+    lease_until BIGINT NOT NULL,
+    next_life BIGINT NOT NULL,
+    next_holding BIGINT NOT NULL,
+    days_from INTEGER NOT NULL,
+    last_look BIGINT,
+    polled_at BIGINT,
+    succeeded_at BIGINT,
+    failing_since BIGINT,
+    reason VARCHAR(32),
+    detail TEXT,
+    total_bytes BIGINT,
+    total_at BIGINT,
+    entries BIGINT NOT NULL,
+    chain VARCHAR(64) NOT NULL
+);
+
+-- What happened, in order, each entry chained to the one before by its hash. Never edited.
+CREATE TABLE journal (
+    backend VARCHAR(64) NOT NULL,
+    entry BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    fence BIGINT NOT NULL,
+    parts INTEGER NOT NULL,
+    hash VARCHAR(64) NOT NULL,
+    PRIMARY KEY (backend, entry)
+) /*clustered*/;
+
+-- The body of a journal entry: JSON, gzip, base64, cut to what every database takes as one text.
+CREATE TABLE journal_part (
+    backend VARCHAR(64) NOT NULL,
+    entry BIGINT NOT NULL,
+    part INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (backend, entry, part)
+);
+
+-- Entries of the journal up to `upto`, folded: what they summed to month by month (sums), and what was
+-- believed after the last of them (book; kept of the newest fold only). Each is chained to the one
+-- before by its hash, and to the entry it ends with by that entry's link.
+CREATE TABLE journal_fold (
+    backend VARCHAR(64) NOT NULL,
+    upto BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    chain VARCHAR(64) NOT NULL,
+    sums_hash VARCHAR(64) NOT NULL,
+    book_hash VARCHAR(64) NOT NULL,
+    hash VARCHAR(64) NOT NULL,
+    PRIMARY KEY (backend, upto)
+) /*clustered*/;
+
+CREATE TABLE journal_fold_part (
+    backend VARCHAR(64) NOT NULL,
+    upto BIGINT NOT NULL,
+    what VARCHAR(8) NOT NULL,
+    part INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (backend, upto, what, part)
+);

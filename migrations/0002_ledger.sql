@@ -1,0 +1,149 @@
+-- Who used what: lives of accounts, their holdings, and the bytes of each.
+
+-- One life of an account. A name that is given to somebody else begins another life (nth); label is the name
+-- for the newest and NAME~nth for the others. Lives are never deleted.
+CREATE TABLE life (
+    id BIGINT NOT NULL PRIMARY KEY,
+    backend VARCHAR(64) NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    nth INTEGER NOT NULL,
+    label VARCHAR(255) NOT NULL,
+    first_seen BIGINT NOT NULL,
+    predecessor BIGINT,
+    missing_since BIGINT,
+    last_seen BIGINT,
+    ended_at BIGINT,
+    identity TEXT,
+    suspended INTEGER,
+    policy VARCHAR(16),
+    package VARCHAR(255),
+    domain VARCHAR(255),
+    storage_limit BIGINT,
+    traffic_limit BIGINT,
+    trouble VARCHAR(32),
+    trouble_since BIGINT,
+    allowed_storage BIGINT,
+    allowed_in BIGINT,
+    allowed_out BIGINT,
+    allowed_total BIGINT,
+    mapping VARCHAR(16),
+    service BIGINT,
+    client BIGINT,
+    tenant VARCHAR(255),
+    product VARCHAR(255),
+    rivals VARCHAR(255),
+    changed BIGINT NOT NULL,
+    UNIQUE (backend, name, nth)
+) /*clustered*/;
+CREATE INDEX life_label ON life (backend, label);
+
+-- A stretch of a life's time, cut where a commit found its owner changed; it begins after from_at.
+CREATE TABLE holding (
+    id BIGINT NOT NULL PRIMARY KEY,
+    life BIGINT NOT NULL,
+    from_at BIGINT NOT NULL
+) /*clustered*/;
+CREATE INDEX holding_life ON holding (life);
+
+-- Who pays for the days of a holding from `since` on: a service; before WHMCS has told its services a name on
+-- one of its servers (service 0); else nobody (service 0, server 0).
+CREATE TABLE holding_part (
+    holding BIGINT NOT NULL,
+    part INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    service BIGINT NOT NULL,
+    server BIGINT NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    PRIMARY KEY (holding, part)
+) /*clustered*/;
+CREATE INDEX holding_part_service ON holding_part (service);
+
+-- The beliefs about one meter of one life: its last reading, its sum since its name was first seen.
+CREATE TABLE belief (
+    life BIGINT NOT NULL,
+    meter INTEGER NOT NULL,
+    at BIGINT,
+    level BIGINT,
+    level_at BIGINT,
+    total BIGINT NOT NULL,
+    shown BIGINT NOT NULL,
+    implausible_at BIGINT,
+    implausible_accepted INTEGER,
+    changed BIGINT NOT NULL,
+    PRIMARY KEY (life, meter)
+) /*clustered*/;
+
+-- The last count believed of each counter. own is the life whose counter it is where the counter has no name of
+-- its own, else 0; holder the life that showed it. Neither started nor uptime: the panel tells neither.
+CREATE TABLE baseline (
+    backend BIGINT NOT NULL,
+    meter INTEGER NOT NULL,
+    own BIGINT NOT NULL,
+    source VARCHAR(255) NOT NULL,
+    holder BIGINT NOT NULL,
+    started BIGINT,
+    uptime BIGINT,
+    amount BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    doubt_amount BIGINT,
+    doubt_at BIGINT,
+    absent_at BIGINT,
+    PRIMARY KEY (backend, meter, own, source)
+) /*clustered*/;
+
+-- The last total believed of each span, and the days and holdings it was put on
+-- ("20261120/3:17 20261121/3:4").
+CREATE TABLE period_total (
+    life BIGINT NOT NULL,
+    meter INTEGER NOT NULL,
+    source VARCHAR(255) NOT NULL,
+    starts BIGINT NOT NULL,
+    ends BIGINT NOT NULL,
+    total BIGINT NOT NULL,
+    at BIGINT NOT NULL,
+    placed TEXT NOT NULL,
+    doubt_total BIGINT,
+    doubt_at BIGINT,
+    PRIMARY KEY (life, meter, source, starts, ends)
+) /*clustered*/;
+
+-- Bytes of one meter of one holding on one day. Holding first: a month of one customer is one short walk.
+CREATE TABLE day_point (
+    holding BIGINT NOT NULL,
+    meter INTEGER NOT NULL,
+    day INTEGER NOT NULL,
+    amount BIGINT NOT NULL,
+    estimated BIGINT NOT NULL,
+    held_peta BIGINT NOT NULL,
+    held_rest BIGINT NOT NULL,
+    covered BIGINT NOT NULL,
+    PRIMARY KEY (holding, meter, day)
+) /*clustered*/;
+
+-- What the days of a part of a holding sum to, month by month: what is billed. Kept for ever, also when the
+-- days are not any more.
+CREATE TABLE month_sum (
+    holding BIGINT NOT NULL,
+    part INTEGER NOT NULL,
+    month INTEGER NOT NULL,
+    meter INTEGER NOT NULL,
+    amount BIGINT NOT NULL,
+    estimated BIGINT NOT NULL,
+    held_peta BIGINT NOT NULL,
+    held_rest BIGINT NOT NULL,
+    covered BIGINT NOT NULL,
+    last_day INTEGER NOT NULL,
+    PRIMARY KEY (holding, part, month, meter)
+) /*clustered*/;
+
+CREATE INDEX month_sum_month ON month_sum (month);
+
+-- What a panel's charts say of a time nobody watched. Shown to people, never billed.
+CREATE TABLE estimate (
+    life BIGINT NOT NULL,
+    meter INTEGER NOT NULL,
+    starts BIGINT NOT NULL,
+    ends BIGINT NOT NULL,
+    about BIGINT NOT NULL,
+    PRIMARY KEY (life, meter, starts)
+) /*clustered*/;

@@ -1,0 +1,81 @@
+-- Services as WHMCS tells them: who pays, what was sold, and what WHMCS was told in return.
+
+-- Every service ever told; listed: it is in the newest list of its server.
+CREATE TABLE service (
+    id BIGINT NOT NULL PRIMARY KEY,
+    server BIGINT NOT NULL,
+    listed INTEGER NOT NULL,
+    first_listed BIGINT NOT NULL,
+    client BIGINT NOT NULL,
+    username VARCHAR(255) NOT NULL,
+    domain VARCHAR(255),
+    product VARCHAR(255),
+    package VARCHAR(255),
+    status VARCHAR(32) NOT NULL,
+    registered INTEGER,
+    allowed_storage BIGINT,
+    allowed_in BIGINT,
+    allowed_out BIGINT,
+    allowed_total BIGINT,
+    notify_template VARCHAR(255),
+    limited_template VARCHAR(255)
+) /*clustered*/;
+CREATE INDEX service_server ON service (server);
+
+-- Product add-ons that run on a server of their own: listed, and billed by no metric.
+CREATE TABLE service_addon (
+    server BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    service BIGINT NOT NULL,
+    client BIGINT NOT NULL,
+    username VARCHAR(255),
+    name VARCHAR(255),
+    status VARCHAR(32) NOT NULL,
+    registered INTEGER,
+    PRIMARY KEY (server, id)
+) /*clustered*/;
+
+-- When each list was told, and how often it has changed.
+CREATE TABLE service_list (
+    server BIGINT NOT NULL PRIMARY KEY,
+    version BIGINT NOT NULL,
+    told_at BIGINT NOT NULL
+) /*clustered*/;
+
+-- What an operator has said of an account whose service cannot be told by its name.
+CREATE TABLE service_pin (
+    backend VARCHAR(64) NOT NULL,
+    account VARCHAR(255) NOT NULL,
+    service BIGINT NOT NULL,
+    by_whom VARCHAR(255) NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (backend, account)
+) /*clustered*/;
+
+-- What WHMCS was told last of each metric in each month, by whom it was told of: a service, or a name on a
+-- server before WHMCS has told its services (service 0). usage_of is the service whose usage it is: itself, or
+-- the one that a companion stands for. Values are hundred-thousandths of a unit of so many bytes. carried is
+-- the part of the value that months before lacked, or had too much.
+CREATE TABLE reported (
+    service BIGINT NOT NULL,
+    server BIGINT NOT NULL,
+    name VARCHAR(255) NOT NULL,
+    month INTEGER NOT NULL,
+    metric VARCHAR(16) NOT NULL,
+    usage_of BIGINT NOT NULL,
+    asked_by BIGINT NOT NULL,
+    tenant VARCHAR(255) NOT NULL,
+    value BIGINT NOT NULL,
+    carried BIGINT NOT NULL,
+    unit BIGINT NOT NULL,
+    told_at BIGINT NOT NULL,
+    PRIMARY KEY (service, server, name, month, metric)
+) /*clustered*/;
+CREATE INDEX reported_month ON reported (month);
+
+-- How often each server was told: who finds another number than he remembers has not told last.
+CREATE TABLE reported_to (
+    server BIGINT NOT NULL PRIMARY KEY,
+    times BIGINT NOT NULL,
+    told_at BIGINT NOT NULL
+) /*clustered*/;

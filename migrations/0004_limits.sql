@@ -1,0 +1,85 @@
+-- Limits: what is crossed, which policy is wanted, what is to be told and done, and who did what.
+
+-- Thresholds (percent) that were ever crossed. since is null while one is not crossed.
+CREATE TABLE crossing (
+    holding BIGINT NOT NULL,
+    meter INTEGER NOT NULL,
+    threshold INTEGER NOT NULL,
+    episode INTEGER NOT NULL,
+    since BIGINT,
+    month INTEGER,
+    reminded INTEGER NOT NULL,
+    PRIMARY KEY (holding, meter, threshold)
+) /*clustered*/;
+
+-- Which policy we want an account under, by its name: what a restore needs outlives a change of owner. wanted
+-- and number are the poll's; confirmed, left_alone and
+-- memory are the dispatcher's; pinned is the operator's.
+CREATE TABLE policy (
+    backend VARCHAR(64) NOT NULL,
+    account VARCHAR(255) NOT NULL,
+    wanted VARCHAR(16) NOT NULL,
+    number INTEGER NOT NULL,
+    confirmed INTEGER,
+    confirmed_at BIGINT,
+    left_alone TEXT,
+    memory TEXT,
+    pinned VARCHAR(16),
+    pinned_until BIGINT,
+    pinned_by VARCHAR(255),
+    pinned_at BIGINT,
+    acted BIGINT NOT NULL DEFAULT 0,
+    PRIMARY KEY (backend, account)
+) /*clustered*/;
+
+-- What is to be told and done, one row a channel. channel "policy" is a switch. waits_for is the switch
+-- that has to be done before it is true.
+CREATE TABLE outbox (
+    id BIGINT NOT NULL PRIMARY KEY,
+    letter VARCHAR(450) NOT NULL,
+    channel VARCHAR(16) NOT NULL,
+    occasion VARCHAR(16) NOT NULL,
+    backend VARCHAR(64) NOT NULL,
+    account VARCHAR(255) NOT NULL,
+    holding BIGINT NOT NULL,
+    meter VARCHAR(16),
+    threshold INTEGER NOT NULL,
+    episode INTEGER NOT NULL,
+    reminder INTEGER NOT NULL,
+    used BIGINT NOT NULL,
+    allowed BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    template VARCHAR(255),
+    mail_to TEXT,
+    product VARCHAR(255),
+    why TEXT,
+    made_at BIGINT NOT NULL,
+    waits_for BIGINT,
+    state VARCHAR(16) NOT NULL,
+    due_at BIGINT NOT NULL,
+    attempts INTEGER NOT NULL,
+    claimed_until BIGINT,
+    tried_at BIGINT,
+    said TEXT,
+    ended_at BIGINT,
+    UNIQUE (letter, channel)
+);
+CREATE INDEX outbox_lane ON outbox (channel, state, due_at, id);
+CREATE INDEX outbox_account ON outbox (backend, account, channel);
+INSERT INTO allot (name, next) VALUES ('outbox', 1);
+
+-- Who or what changed an account, when, from what, to what, why, and what the panel answered.
+CREATE TABLE audit (
+    id BIGINT NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL,
+    actor VARCHAR(255) NOT NULL,
+    backend VARCHAR(64) NOT NULL,
+    account VARCHAR(255) NOT NULL,
+    action VARCHAR(32) NOT NULL,
+    before_it VARCHAR(255),
+    after_it VARCHAR(255),
+    why TEXT NOT NULL,
+    answer TEXT NOT NULL
+);
+CREATE INDEX audit_account ON audit (backend, account, id);
+INSERT INTO allot (name, next) VALUES ('audit', 1);

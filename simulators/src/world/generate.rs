@@ -1,0 +1,284 @@
+//! A story made of a seed: customers who come, change and go, panels and processes that fail, and in between polls
+//! and collections. Nothing is checked here: an event that makes no sense when it comes changes nothing.
+
+use chrono::{DateTime, NaiveDate};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use super::customers::Customers;
+use super::story::{BackendPlan, Event, Shows, Story, What};
+
+/// Kinds of things that can happen, each to be switched on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feature {
+    /// Customers come while the meter runs.
+    Births,
+    /// Counters begin anew.
+    Restarts,
+    /// Panels do not answer, for hours or days.
+    Outages,
+    /// Our processes are killed, while they poll and in between.
+    Kills,
+    /// Nothing of ours runs, for hours or days, also across the end of a month.
+    Pauses,
+    /// People look at what WHMCS would be told.
+    Looks,
+    /// Panels are asked again within seconds or minutes.
+    Bursts,
+    /// The same answer is taken in twice.
+    Again,
+    /// A panel tells counters without a word of when they began.
+    SilentCounters,
+    /// A panel tells what passed since the first of the month.
+    MonthTotals,
+    /// Two of our processes share the database.
+    Replicas,
+    /// WHMCS asks twice at once.
+    Twice,
+    /// Operators correct days.
+    Adjustments,
+    /// Services are suspended and active again.
+    Suspensions,
+    /// Customers go: services end, accounts are deleted.
+    Terminations,
+    /// Names are sold again.
+    Resales,
+    /// Accounts are called something else, and so are their services.
+    Renames,
+    /// Accounts are moved to another panel of their server.
+    BackendMoves,
+    /// Services are moved to another server.
+    ServerMoves,
+    /// Guests go from pool to pool.
+    PoolMoves,
+    /// Lists come minutes, hours or days after what they tell.
+    LateLists,
+    /// Lists do not tell the day a service was registered on.
+    UnknownDays,
+    /// The first list of a server comes after days.
+    LateFirstList,
+    /// Operators pin accounts to services.
+    Pins,
+}
+
+/// Everything that can be made.
+pub const ALL: &[Feature] = &[
+    Feature::Births,
+    Feature::Restarts,
+    Feature::Outages,
+    Feature::Kills,
+    Feature::Pauses,
+    Feature::Looks,
+    Feature::Bursts,
+    Feature::Again,
+    Feature::SilentCounters,
+    Feature::MonthTotals,
+    Feature::Replicas,
+    Feature::Twice,
+    Feature::Adjustments,
+    Feature::Suspensions,
+    Feature::Terminations,
+    Feature::Resales,
+    Feature::Renames,
+    Feature::BackendMoves,
+    Feature::ServerMoves,
+    Feature::PoolMoves,
+    Feature::LateLists,
+    Feature::UnknownDays,
+    Feature::LateFirstList,
+    Feature::Pins,
+];
+
+impl Feature {
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Feature> {
+        ALL.iter().copied().find(|feature| format!("{feature:?}").eq_ignore_ascii_case(name))
+    }
+}
+
+pub(super) const HOUR: i64 = 3_600;
+pub(super) const DAY: i64 = 86_400;
+
+/// A restart so soon (seconds) after a look is not told from growth by an uptime: it is not played.
+const TOO_SOON: i64 = 400;
+
+/// The zones worlds lie in.
+const ZONES: [&str; 4] = ["Europe/Warsaw", "Europe/Warsaw", "America/New_York", "UTC"];
+
+/// A world of `days` days in which only these things happen.
+pub fn generate(seed: u64, days: i64, features: &[Feature]) -> Story {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let from = first_second() + dice.random_range(0..365 * DAY);
+    let backends = panels(&mut dice, features);
+    let zone = ZONES[dice.random_range(0..ZONES.len())];
+    let mut maker = Maker {
+        dice,
+        features: features.to_vec(),
+        from,
+        until: from + days * DAY,
+        story: Story { seed, zone: zone.into(), backends, events: Vec::new() },
+    };
+    maker.ours();
+    maker.trouble();
+    Customers::new(&mut maker).come_and_go();
+    maker.finish()
+}
+
+fn first_second() -> i64 {
+    let date = NaiveDate::from_ymd_opt(2026, 1, 1).map(|date| date.and_hms_opt(0, 0, 0));
+    date.flatten()
+        .map_or(0, |time| DateTime::<chrono::Utc>::from_naive_utc_and_offset(time, chrono::Utc).timestamp())
+}
+
+/// Two panels of server 1, one of each kind, and perhaps one of server 2.
+fn panels(dice: &mut StdRng, features: &[Feature]) -> Vec<BackendPlan> {
+    let plan = |name: &str, server, shows, identity, pools| BackendPlan {
+        name: name.into(),
+        server,
+        shows,
+        identity,
+        pools,
+    };
+    let mut ways = vec![Shows::Uptime, Shows::Started];
+    let more = [(Feature::SilentCounters, Shows::Silent), (Feature::MonthTotals, Shows::Month)];
+    ways.extend(more.into_iter().filter(|(feature, _)| features.contains(feature)).map(|(_, shows)| shows));
+    let shows = |dice: &mut StdRng| ways[dice.random_range(0..ways.len())];
+    let mut plans = vec![
+        plan("b0", 1, shows(dice), dice.random_bool(0.5), false),
+        plan("b1", 1, Shows::Uptime, dice.random_bool(0.3), true),
+    ];
+    if dice.random_bool(0.6) {
+        let shows = shows(dice);
+        // A month's total is an account's, not a guest's.
+        let pools = shows != Shows::Month && dice.random_bool(0.4);
+        plans.push(plan("b2", 2, shows, dice.random_bool(0.5), pools));
+    }
+    plans
+}
+
+/// What a story is made with.
+pub(super) struct Maker {
+    pub dice: StdRng,
+    features: Vec<Feature>,
+    /// The meter's first moment.
+    pub from: i64,
+    /// The end of the story.
+    pub until: i64,
+    pub story: Story,
+}
+
+impl Maker {
+    pub fn has(&self, feature: Feature) -> bool {
+        self.features.contains(&feature)
+    }
+
+    pub fn put(&mut self, at: i64, what: What) {
+        self.story.events.push(Event { at, what });
+    }
+
+    pub fn servers(&self) -> Vec<i64> {
+        let mut servers: Vec<i64> = self.story.backends.iter().map(|plan| plan.server).collect();
+        servers.dedup();
+        servers
+    }
+
+    pub fn replica(&mut self) -> usize {
+        if self.has(Feature::Replicas) { self.dice.random_range(0..2) } else { 0 }
+    }
+
+    /// An instant of the story.
+    pub fn some_time(&mut self) -> i64 {
+        self.dice.random_range(self.from..self.until)
+    }
+
+    /// About this many times a year, whatever the story's length.
+    pub fn times(&mut self, a_year: f64) -> usize {
+        let expected = a_year * (self.until - self.from) as f64 / (365 * DAY) as f64;
+        expected as usize + usize::from(self.dice.random_bool(expected.fract()))
+    }
+
+    /// WHMCS tells a server's services.
+    pub fn list(&mut self, at: i64, server: i64) {
+        let replica = self.replica();
+        self.put(at, What::Listed { server, replica });
+    }
+
+    /// Polls and collections.
+    fn ours(&mut self) {
+        for backend in 0..self.story.backends.len() {
+            let every = self.dice.random_range(6 * HOUR..=12 * HOUR);
+            let mut at = self.from + self.dice.random_range(0..HOUR);
+            while at < self.until {
+                let replica = self.replica();
+                let killed = self.has(Feature::Kills) && self.dice.random_bool(0.01);
+                let again = self.has(Feature::Again) && self.dice.random_bool(0.05);
+                self.put(at, What::Poll { backend, replica, killed, again });
+                at += match self.has(Feature::Bursts) && self.dice.random_bool(0.05) {
+                    true => self.dice.random_range(10..900),
+                    false => every + self.dice.random_range(-HOUR..=HOUR),
+                };
+            }
+        }
+        for server in self.servers() {
+            let first = if self.has(Feature::LateFirstList) && self.dice.random_bool(0.5) {
+                self.from + self.dice.random_range(DAY..40 * DAY)
+            } else {
+                self.from - 1
+            };
+            self.list(first, server);
+            let mut at = self.from + self.dice.random_range(HOUR..12 * HOUR);
+            while at < self.until {
+                let late = self.dice.random_range(0..=20 * 60);
+                let (replica, twice) =
+                    (self.replica(), self.has(Feature::Twice) && self.dice.random_bool(0.05));
+                self.put(at + late, What::Collect { server, replica, twice });
+                at += 12 * HOUR;
+            }
+            for _ in 0..if self.has(Feature::Looks) { self.times(60.0) } else { 0 } {
+                let (at, replica) = (self.some_time(), self.replica());
+                self.put(at, What::Look { server, replica });
+            }
+        }
+    }
+
+    /// Panels that do not answer, processes that die, operators that correct.
+    fn trouble(&mut self) {
+        for backend in 0..self.story.backends.len() {
+            for _ in 0..if self.has(Feature::Outages) { self.times(12.0) } else { 0 } {
+                let at = self.some_time();
+                let length = match self.dice.random_bool(0.6) {
+                    true => self.dice.random_range(HOUR..20 * HOUR),
+                    false => self.dice.random_range(20 * HOUR..80 * HOUR),
+                };
+                self.put(at, What::Down { backend });
+                self.put(at + length, What::Up { backend });
+            }
+        }
+        for _ in 0..if self.has(Feature::Kills) { self.times(20.0) } else { 0 } {
+            let (at, replica) = (self.some_time(), self.replica());
+            self.put(at, What::Killed { replica });
+        }
+    }
+
+    /// Puts everything in order.
+    fn finish(mut self) -> Story {
+        self.story.events.sort_by_key(|event| event.at);
+        for _ in 0..if self.has(Feature::Pauses) { self.times(5.0) } else { 0 } {
+            let from = self.some_time();
+            let until = from + self.dice.random_range(HOUR..4 * DAY);
+            self.story.events.retain(|event| !(from..until).contains(&event.at) || !event.is_ours());
+        }
+        let mut polled = i64::MIN;
+        self.story.events.retain(|event| match event.what {
+            What::Poll { .. } => {
+                polled = event.at;
+                true
+            }
+            What::Restarted { .. } => event.at > polled.saturating_add(TOO_SOON),
+            _ => true,
+        });
+        let until = self.until;
+        self.story.events.retain(|event| event.at < until);
+        self.story
+    }
+}

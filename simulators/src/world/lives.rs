@@ -1,0 +1,174 @@
+//! Which account is which: when a name that is listed means the same account as before, and when another.
+
+use std::collections::BTreeMap;
+
+use super::claims::Claim;
+use super::ledger::{Metric, Owner};
+use super::oracle::Oracle;
+use super::panels::{Begun, Shown};
+
+/// A name that is missing from two whole lists at least so far apart (seconds) is gone.
+const GONE_AFTER: i64 = 120;
+
+/// One account from its making to its deletion, as far as panels let anybody tell.
+#[derive(Clone, Debug)]
+pub struct Life {
+    /// Its panel.
+    pub backend: usize,
+    /// Its name, as it was listed last.
+    pub name: String,
+    /// What proved who it is.
+    pub identity: Option<String>,
+    /// The holding it is in now.
+    pub holding: usize,
+    /// When it was listed last, in epoch seconds.
+    pub listed_at: i64,
+    /// When each metric was read last, and believed.
+    pub read_at: BTreeMap<Metric, i64>,
+    /// The first whole list without it, since it was listed last.
+    pub missing_since: Option<i64>,
+    /// Whether a later list confirmed that.
+    pub is_gone: bool,
+    /// Its last level, and when it was measured.
+    pub level: Option<(i64, u64)>,
+    /// Whether it ever was somebody's.
+    pub was_owned: bool,
+    /// The service that another account wanted, too, when its panel was asked last.
+    pub contested: Option<i64>,
+}
+
+impl Life {
+    /// Whether it was in the last whole list.
+    pub fn is_there(&self) -> bool {
+        self.missing_since.is_none() && !self.is_gone
+    }
+}
+
+impl Oracle {
+    /// The life a listed account is of: a known one, or a new one.
+    pub(super) fn life_of(&mut self, backend: usize, shown: &Shown, at: i64) -> usize {
+        let known = if self.backends[backend].identity {
+            self.lives.iter().position(|life| life.backend == backend && life.identity == shown.identity)
+        } else {
+            self.same_as_before(backend, shown, at)
+        };
+        let life = known.unwrap_or_else(|| self.begin(backend, shown, at));
+        let found = &mut self.lives[life];
+        found.name.clone_from(&shown.name);
+        if found.is_gone {
+            // Between its end and its return it held nothing that anybody knows of.
+            found.level = None;
+        }
+        (found.missing_since, found.is_gone) = (None, false);
+        self.backends[backend].names.insert(shown.name.clone(), life);
+        life
+    }
+
+    /// Without a proof of identity: the life that had the name, unless it was away or changes hands, and shows
+    /// less than it did.
+    fn same_as_before(&self, backend: usize, shown: &Shown, at: i64) -> Option<usize> {
+        let side = &self.backends[backend];
+        let life = *side.names.get(&shown.name)?;
+        let before = &self.lives[life];
+        let was_away = before.missing_since.is_some() || before.is_gone;
+        // From a service to another: what was nobody's or a name's is only taken over.
+        let owner = self.ledger.owner(before.holding);
+        let changes_hands = match self.claims.of(side.server, backend, &shown.name) {
+            Claim::Service(service) => {
+                matches!(owner, Owner::Service(id) if *id != service) && !self.is_contested(life, service)
+            }
+            Claim::None | Claim::Several => false,
+        };
+        let shows = self.shows(life, shown, at);
+        let is_other = match (was_away || changes_hands, before.is_gone) {
+            // Whoever was gone has to prove that it is the same.
+            (true, true) => shows != Shows::All,
+            (true, false) => shows == Shows::Less,
+            (false, _) => false,
+        };
+        (!is_other).then_some(life)
+    }
+
+    /// What an account shows of the counters that are believed to be a life's. A guest that another account had
+    /// meanwhile says nothing, and neither does a count that is said to have begun anew.
+    fn shows(&self, life: usize, shown: &Shown, at: i64) -> Shows {
+        let before = &self.lives[life];
+        let mut shows = Shows::Nothing;
+        for now in &shown.counters {
+            let own = now.source.is_empty().then_some(life);
+            let Some(seen) = self.backends[before.backend].seen.get(&(own, now.source.clone())) else {
+                continue;
+            };
+            if seen.life != life {
+                continue;
+            }
+            let counts = [(Metric::In, now.received), (Metric::Out, now.sent)];
+            for (way, count) in
+                counts.iter().filter_map(|(metric, count)| Some((seen.ways.get(metric)?, *count)))
+            {
+                let is_young = match now.begun {
+                    Begun::At(began) if began > way.truly.run_from => continue,
+                    Begun::Ago(seconds) => {
+                        i64::try_from(seconds).is_ok_and(|ago| ago < at - before.listed_at)
+                    }
+                    Begun::At(_) | Begun::Untold => false,
+                };
+                if count < way.count || is_young {
+                    return Shows::Less;
+                }
+                shows = Shows::All;
+            }
+        }
+        shows
+    }
+
+    fn begin(&mut self, backend: usize, shown: &Shown, at: i64) -> usize {
+        let server = self.backends[backend].server;
+        let owner = match self.claims.knows(server) {
+            false => Owner::Name(server, shown.name.clone()),
+            true => Owner::Nobody,
+        };
+        let was_owned = owner != Owner::Nobody;
+        let life = self.lives.len();
+        let holding = self.ledger.open(life, owner);
+        self.lives.push(Life {
+            backend,
+            name: shown.name.clone(),
+            identity: shown.identity.clone(),
+            holding,
+            listed_at: at,
+            read_at: BTreeMap::new(),
+            missing_since: None,
+            is_gone: false,
+            level: None,
+            was_owned,
+            contested: None,
+        });
+        life
+    }
+
+    /// Accounts that a whole list did not have.
+    pub(super) fn absent(&mut self, backend: usize, present: &[usize], at: i64) {
+        for (number, life) in self.lives.iter_mut().enumerate() {
+            if life.backend != backend || life.is_gone || present.contains(&number) {
+                continue;
+            }
+            match life.missing_since {
+                None => life.missing_since = Some(at),
+                Some(since) if at - since >= GONE_AFTER => life.is_gone = true,
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// What an account shows of what is believed of a life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shows {
+    /// Less.
+    Less,
+    /// Nothing that could be compared.
+    Nothing,
+    /// All of it, or more.
+    All,
+}

@@ -1,0 +1,266 @@
+//! What each service owes: a plain bookkeeper that is told what happened and what is true.
+//!
+//! Whatever cannot be known by looking at panels is a [`Gap`] with its cause, so that all bytes that ever passed
+//! are either somebody's, or nobody's, or in a gap.
+
+use std::collections::BTreeMap;
+
+use super::calendar::Zone;
+use super::claims::{Claim, Claims};
+use super::ledger::{Ledger, Metric, Owner};
+use super::lives::Life;
+use super::panels::{Answer, Shown};
+use super::seen::{Seen, SourceKey};
+use super::story::Story;
+use super::telling::Told;
+use super::truth::Truth;
+use super::whmcs::Service;
+
+/// A level is carried on for so long, and a number may be so old to be told, in seconds.
+pub const MAX_AGE: i64 = 26 * 3600;
+
+/// Bytes that no meter could have seen, or whose time to be told is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// When it was found, in epoch seconds.
+    pub at: i64,
+    /// What of.
+    pub metric: Metric,
+    /// How much: bytes, or bytes times minutes. Below zero where too much was told.
+    pub amount: i128,
+    /// Why.
+    pub cause: &'static str,
+}
+
+/// The bookkeeper.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    pub(super) zone: Zone,
+    pub(super) backends: Vec<Side>,
+    pub(super) lives: Vec<Life>,
+    pub(super) ledger: Ledger,
+    pub(super) claims: Claims,
+    pub(super) told: Told,
+    pub(super) unseen: Vec<Gap>,
+    untold: Vec<Gap>,
+    /// Bytes of each source that are in the books or in a gap, whatever it was called.
+    pub(super) accounted: BTreeMap<(u32, Metric), u64>,
+    /// Bytes that operators added to what was sent.
+    pub(super) corrected: i128,
+}
+
+/// One panel as it was seen.
+#[derive(Clone, Debug)]
+pub(super) struct Side {
+    pub server: i64,
+    pub identity: bool,
+    /// When its whole list was seen last.
+    pub last_look: Option<i64>,
+    /// The latest life of each name.
+    pub names: BTreeMap<String, usize>,
+    /// What was seen last of each counter.
+    pub seen: BTreeMap<SourceKey, Seen>,
+}
+
+impl Oracle {
+    /// A bookkeeper of a world in which nothing has happened; `None` where the zone is unknown.
+    pub fn new(story: &Story) -> Option<Oracle> {
+        let zone = Zone::named(&story.zone)?;
+        let side = |server, identity| Side {
+            server,
+            identity,
+            last_look: None,
+            names: BTreeMap::new(),
+            seen: BTreeMap::new(),
+        };
+        Some(Oracle {
+            zone,
+            backends: story.backends.iter().map(|plan| side(plan.server, plan.identity)).collect(),
+            lives: Vec::new(),
+            ledger: Ledger::new(zone),
+            claims: Claims::default(),
+            told: Told::default(),
+            unseen: Vec::new(),
+            untold: Vec::new(),
+            accounted: BTreeMap::new(),
+            corrected: 0,
+        })
+    }
+
+    /// A poll was committed that had this answer.
+    pub fn polled(&mut self, backend: usize, answer: &Answer, truth: &Truth) {
+        let at = answer.at;
+        let mut present = Vec::new();
+        for shown in &answer.accounts {
+            let life = self.life_of(backend, shown, at);
+            present.push(life);
+            self.counters(backend, life, shown, at, truth);
+            self.level(life, shown, at);
+            self.lives[life].listed_at = at;
+        }
+        self.absent(backend, &present, at);
+        self.nowhere(backend, answer, &present);
+        self.hand_over_names(backend);
+        for life in present {
+            self.find_owner(life, at);
+        }
+        self.backends[backend].last_look = Some(at);
+    }
+
+    /// WHMCS told a server's services.
+    pub fn listed(&mut self, server: i64, list: &[Service], at: i64) {
+        self.claims.listed(server, list, at);
+    }
+
+    /// Until WHMCS told its services whoever had the name was told: with the first poll after that, what the accounts
+    /// of this panel had is the service's of that name.
+    fn hand_over_names(&mut self, backend: usize) {
+        let server = self.backends[backend].server;
+        if !self.claims.knows(server) {
+            return;
+        }
+        for number in 0..self.ledger.holdings().len() {
+            let holding = &self.ledger.holdings()[number];
+            let owner = holding.owner.clone();
+            let Owner::Name(_, name) = &owner else { continue };
+            if self.lives[holding.life].backend != backend {
+                continue;
+            }
+            let named = self.claims.on(server).filter(|known| known.service.username == *name);
+            let known = named.max_by_key(|known| known.is_living());
+            let new = known.map_or(Owner::Nobody, |known| Owner::Service(known.service.id));
+            self.ledger.hand_holding(number, &new);
+            self.told.hand_over(&owner, &new);
+        }
+    }
+
+    /// An operator pinned an account, or took that back.
+    pub fn pinned(&mut self, backend: usize, name: &str, service: Option<i64>) {
+        self.claims.pinned(backend, name, service);
+    }
+
+    /// Whether an account of this name was ever seen.
+    pub fn knows(&self, backend: usize, name: &str) -> bool {
+        self.backends.get(backend).is_some_and(|side| side.names.contains_key(name))
+    }
+
+    /// How many bytes an adjustment of so many thousandths of a day comes to; `None` where the account has no such
+    /// day, or where it changed hands on it.
+    pub fn adjustment(&self, backend: usize, name: &str, at: i64, per_mille: i64) -> Option<i128> {
+        let holding = self.holder_of_day(backend, name, at)?;
+        let has = self.ledger.day(holding, Metric::Out, self.zone.day(at))?;
+        Some(has * i128::from(per_mille) / 1000).filter(|amount| *amount != 0)
+    }
+
+    /// An operator added so many bytes to the traffic sent by an account on the day of `day_at`.
+    pub fn adjusted(&mut self, backend: usize, name: &str, day_at: i64, amount: i128) {
+        if let Some(holding) = self.holder_of_day(backend, name, day_at) {
+            self.ledger.add(holding, Metric::Out, self.zone.day(day_at), amount);
+            self.corrected += amount;
+        }
+    }
+
+    /// The one holding of an account that has a day.
+    fn holder_of_day(&self, backend: usize, name: &str, day_at: i64) -> Option<usize> {
+        let life = *self.backends.get(backend)?.names.get(name)?;
+        let day = self.zone.day(day_at);
+        let holdings = self.ledger.holdings().iter().enumerate();
+        let its = holdings.filter(|(number, holding)| {
+            holding.life == life && self.ledger.day(*number, Metric::Out, day).is_some()
+        });
+        let its: Vec<usize> = its.map(|(number, _)| number).collect();
+        match its.as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        }
+    }
+
+    /// What could not be seen so far, and what was seen and could not be told.
+    pub fn gaps(&self) -> impl Iterator<Item = &Gap> {
+        self.unseen.iter().chain(&self.untold)
+    }
+
+    pub(super) fn not_told(&mut self, at: i64, metric: Metric, amount: i128, cause: &'static str) {
+        if amount != 0 {
+            self.untold.push(Gap { at, metric, amount, cause });
+        }
+    }
+
+    pub(super) fn not_seen(&mut self, at: i64, metric: Metric, amount: i128, cause: &'static str) {
+        if amount != 0 {
+            self.unseen.push(Gap { at, metric, amount, cause });
+        }
+    }
+
+    /// The level before held until now; after too long a silence nobody knows.
+    fn level(&mut self, life: usize, shown: &Shown, at: i64) {
+        let Some(new) = shown.level else { return };
+        let (before, holding) = (self.lives[life].level, self.lives[life].holding);
+        if let Some((since, level)) = before {
+            if at - since <= MAX_AGE {
+                self.ledger.held(holding, (since, at), level);
+            } else {
+                let minutes = at.div_euclid(60) - since.div_euclid(60);
+                self.not_seen(
+                    at,
+                    Metric::GbMonth,
+                    i128::from(level) * i128::from(minutes),
+                    "not asked for too long",
+                );
+            }
+        }
+        self.lives[life].level = Some((at, new));
+        self.lives[life].read_at.insert(Metric::GbMonth, at);
+    }
+
+    /// Whether another account that is there, on another panel of the server, has a claim to the service as good as
+    /// this one's. The one that an operator has named has it; where he named none the one that has owned it alone.
+    pub(super) fn is_contested(&self, life: usize, service: i64) -> bool {
+        let mine = &self.lives[life];
+        let server = self.backends[mine.backend].server;
+        let pinned = |one: &Life| self.claims.is_pinned(one.backend, &one.name, service);
+        let rivals = self.lives.iter().enumerate().filter(|(number, other)| {
+            let there = *number != life && other.is_there() && self.backends[other.backend].server == server;
+            there && self.claims.of(server, other.backend, &other.name) == Claim::Service(service)
+        });
+        let rivals: Vec<&Life> = rivals.map(|(_, other)| other).collect();
+        let owns = |one: &Life| *self.ledger.owner(one.holding) == Owner::Service(service);
+        let some_pinned = pinned(mine) || rivals.iter().any(|other| pinned(other));
+        let alone = owns(mine) && !rivals.iter().any(|other| owns(other));
+        !rivals.is_empty() && !pinned(mine) && (some_pinned || !alone)
+    }
+
+    /// Whose an account is after this commit. What it measured is the owner's before.
+    fn find_owner(&mut self, life: usize, at: i64) {
+        let Life { backend, ref name, holding, .. } = self.lives[life];
+        let server = self.backends[backend].server;
+        let claim = self.claims.of(server, backend, name);
+        self.lives[life].contested = None;
+        let Claim::Service(service) = claim else { return };
+        if self.is_contested(life, service) {
+            self.lives[life].contested = Some(service);
+            return;
+        }
+        let (old, new) = (self.ledger.owner(holding).clone(), Owner::Service(service));
+        if old == new {
+            return;
+        }
+        let opened = self.ledger.open(life, new);
+        self.lives[life].holding = opened;
+        if old == Owner::Nobody {
+            let first = self.claims.service(service).map_or(i32::MAX, |known| {
+                let first = known.service.registered.unwrap_or_else(|| {
+                    let was_owned = self.lives[life].was_owned;
+                    if was_owned { known.first_listed } else { self.zone.month_start(self.zone.month(at)) }
+                });
+                self.zone.day(first)
+            });
+            let nobodys = self.ledger.holdings().iter().enumerate();
+            let nobodys = nobodys.filter(|(_, one)| one.life == life && one.owner == Owner::Nobody);
+            for from in nobodys.map(|(number, _)| number).collect::<Vec<_>>() {
+                self.ledger.hand_days(from, opened, first);
+            }
+        }
+        self.lives[life].was_owned = true;
+    }
+}

@@ -1,0 +1,104 @@
+//! What each panel answers when it is asked: the truth, in the way this panel tells it.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
+
+use super::story::Shows;
+use super::truth::Truth;
+
+/// A complete list of a panel's accounts, and what each says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// When it was given, in epoch seconds.
+    pub at: i64,
+    /// The accounts, in no order that means anything.
+    pub accounts: Vec<Shown>,
+}
+
+/// What a panel shows of one account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Its name now.
+    pub name: String,
+    /// What proves that it is the same as before, where the panel has such a thing.
+    pub identity: Option<String>,
+    /// Bytes it holds; a pool without guests tells nothing.
+    pub level: Option<u64>,
+    /// Its counters.
+    pub counters: Vec<Counter>,
+}
+
+/// One counter: what passed each way since it began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// What the panel calls it; empty for the only one of an account.
+    pub source: String,
+    /// What the panel tells of its beginning.
+    pub begun: Begun,
+    /// Bytes towards the customer's service since then.
+    pub received: u64,
+    /// Bytes from the customer's service since then.
+    pub sent: u64,
+    /// What no panel tells: for the oracle alone.
+    pub truly: Truly,
+}
+
+/// What a panel tells of a counter's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// Seconds ago.
+    Ago(u64),
+    /// The instant, in epoch seconds.
+    At(i64),
+    /// Nothing.
+    Untold,
+}
+
+/// Which run of which source a count really is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Truly {
+    /// The source's own number.
+    pub source: u32,
+    /// When the run began, in epoch seconds.
+    pub run_from: i64,
+}
+
+/// What a panel answers at `at`.
+pub fn answer(truth: &Truth, backend: usize, at: i64) -> Answer {
+    let Some(plan) = truth.plan(backend) else { return Answer { at, accounts: Vec::new() } };
+    let accounts = truth.on(backend).map(|(id, account)| {
+        let counters = truth.sources_of(id).filter_map(|(source, found)| {
+            let run_from = match plan.shows {
+                Shows::Month => month_start(at),
+                _ => found.run_from()?,
+            };
+            let moved = found.moved(run_from, at);
+            let begun = match plan.shows {
+                Shows::Uptime => Begun::Ago(u64::try_from(at - run_from).unwrap_or_default()),
+                Shows::Started | Shows::Month => Begun::At(run_from),
+                Shows::Silent => Begun::Untold,
+            };
+            Some(Counter {
+                source: found.shown.clone(),
+                begun,
+                received: moved.received,
+                sent: moved.sent,
+                truly: Truly { source, run_from },
+            })
+        });
+        let counters: Vec<Counter> = counters.collect();
+        Shown {
+            name: account.name.clone(),
+            identity: plan.identity.then(|| format!("uid-{id}")),
+            level: truth.sources_of(id).map(|(_, source)| source.level(at)).reduce(|sum, one| sum + one),
+            counters,
+        }
+    });
+    Answer { at, accounts: accounts.collect() }
+}
+
+/// Panels that tell totals of a month cut it in UTC, whatever the billing zone is.
+fn month_start(at: i64) -> i64 {
+    let date = DateTime::from_timestamp(at, 0).unwrap_or_default().date_naive();
+    let first = NaiveDate::from_ymd_opt(date.year(), date.month(), 1);
+    first.map_or(0, |first| first.and_time(NaiveTime::MIN).and_utc().timestamp())
+}

@@ -1,0 +1,216 @@
+//! What is really there: accounts and sources, what each moved and holds, and who has what.
+//!
+//! It goes through a story event by event and knows nothing of polls.
+
+use std::collections::BTreeMap;
+
+use super::story::{BackendPlan, SourcePlan, Story, What};
+use crate::growth::{Growth, Traffic};
+
+/// The world at an instant.
+#[derive(Clone, Debug)]
+pub struct Truth {
+    seed: u64,
+    plans: Vec<BackendPlan>,
+    down: Vec<bool>,
+    accounts: BTreeMap<u32, Account>,
+    sources: BTreeMap<u32, Source>,
+}
+
+/// An account of a panel, from its making to its deletion.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its panel.
+    pub backend: usize,
+    /// Its name there now.
+    pub name: String,
+    /// When it was made, in epoch seconds.
+    pub born: i64,
+    /// Whether it is there.
+    pub lives: bool,
+}
+
+/// A counter of an account, or a guest of a pool.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// What the panel calls it.
+    pub shown: String,
+    /// Its panel.
+    pub backend: usize,
+    /// Whose it is now.
+    pub account: Option<u32>,
+    growth: Growth,
+    /// When each of its runs began and ended; the last one may go on.
+    runs: Vec<(i64, Option<i64>)>,
+}
+
+impl Source {
+    /// When the run that goes on began; `None` for one that is over.
+    pub fn run_from(&self) -> Option<i64> {
+        self.runs.last().filter(|(_, to)| to.is_none()).map(|(from, _)| *from)
+    }
+
+    /// Bytes moved from `from` until `to`, exactly.
+    pub fn moved(&self, from: i64, to: i64) -> Traffic {
+        let within = self.runs.iter().filter_map(|(began, ended)| {
+            let (start, end) = (from.max(*began), to.min(ended.unwrap_or(i64::MAX)));
+            (start < end).then(|| self.growth.traffic(end) - self.growth.traffic(start))
+        });
+        within.fold(Traffic::default(), |sum, part| sum + part)
+    }
+
+    /// Bytes held at an instant at which it runs.
+    pub fn level(&self, at: i64) -> u64 {
+        self.growth.level(at)
+    }
+
+    fn end(&mut self, at: i64) {
+        if let Some((_, to @ None)) = self.runs.last_mut() {
+            *to = Some(at);
+        }
+        self.account = None;
+    }
+}
+
+impl Truth {
+    /// A world in which nothing has happened.
+    pub fn new(story: &Story) -> Truth {
+        Truth {
+            seed: story.seed,
+            plans: story.backends.clone(),
+            down: vec![false; story.backends.len()],
+            accounts: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what happens at `at`.
+    pub fn happens(&mut self, at: i64, what: &What) {
+        match what {
+            What::Born { account, backend, name, sources } => {
+                self.born(at, *account, *backend, name, sources)
+            }
+            What::Died { account } => {
+                let Some(found) = self.accounts.get_mut(account) else { return };
+                found.lives = false;
+                self.sources
+                    .values_mut()
+                    .filter(|source| source.account == Some(*account))
+                    .for_each(|source| source.end(at));
+            }
+            What::Renamed { account, name } => {
+                let Some(found) = self.accounts.get(account).filter(|found| found.lives) else { return };
+                if self.named(found.backend, name).is_none()
+                    && let Some(found) = self.accounts.get_mut(account)
+                {
+                    found.name.clone_from(name);
+                }
+            }
+            What::Added { account, source } => {
+                if let Some(backend) = self.living(*account).map(|found| found.backend) {
+                    self.add(at, *account, backend, source);
+                }
+            }
+            What::Removed { source } => {
+                if let Some(source) = self.sources.get_mut(source) {
+                    source.end(at);
+                }
+            }
+            What::Moved { source, to } => {
+                let backend = to.and_then(|to| self.living(to)).map(|found| found.backend);
+                let Some(source) = self.sources.get_mut(source) else { return };
+                let may = to.is_none() || backend == Some(source.backend);
+                if may && source.run_from().is_some() {
+                    source.account = *to;
+                }
+            }
+            What::Restarted { source } => {
+                let Some(source) = self.sources.get_mut(source) else { return };
+                if source.run_from().is_some() {
+                    let account = source.account;
+                    source.end(at);
+                    source.runs.push((at, None));
+                    source.account = account;
+                }
+            }
+            What::Down { backend } => self.set_down(*backend, true),
+            What::Up { backend } => self.set_down(*backend, false),
+            _ => {}
+        }
+    }
+
+    /// Whether a panel does not answer.
+    pub fn is_down(&self, backend: usize) -> bool {
+        self.down.get(backend).copied().unwrap_or(true)
+    }
+
+    /// The panel's plan.
+    pub fn plan(&self, backend: usize) -> Option<&BackendPlan> {
+        self.plans.get(backend)
+    }
+
+    /// The accounts that are on a panel now, by their own number.
+    pub fn on(&self, backend: usize) -> impl Iterator<Item = (u32, &Account)> {
+        let there = self.accounts.iter().filter(move |(_, found)| found.lives && found.backend == backend);
+        there.map(|(id, found)| (*id, found))
+    }
+
+    /// The sources an account has now, by their own number.
+    pub fn sources_of(&self, account: u32) -> impl Iterator<Item = (u32, &Source)> {
+        let its = self.sources.iter().filter(move |(_, source)| source.account == Some(account));
+        its.map(|(id, source)| (*id, source))
+    }
+
+    /// A source, by its own number.
+    pub fn source(&self, id: u32) -> Option<&Source> {
+        self.sources.get(&id)
+    }
+
+    /// Every source there ever was.
+    pub fn sources(&self) -> impl Iterator<Item = (u32, &Source)> {
+        self.sources.iter().map(|(id, source)| (*id, source))
+    }
+
+    fn living(&self, account: u32) -> Option<&Account> {
+        self.accounts.get(&account).filter(|found| found.lives)
+    }
+
+    fn named(&self, backend: usize, name: &str) -> Option<u32> {
+        self.on(backend).find(|(_, found)| found.name == name).map(|(id, _)| id)
+    }
+
+    fn born(&mut self, at: i64, account: u32, backend: usize, name: &str, sources: &[SourcePlan]) {
+        // A panel has no two accounts of one name, and no number is given twice.
+        if backend >= self.plans.len()
+            || self.accounts.contains_key(&account)
+            || self.named(backend, name).is_some()
+        {
+            return;
+        }
+        let made = Account { backend, name: name.to_owned(), born: at, lives: true };
+        self.accounts.insert(account, made);
+        sources.iter().for_each(|source| self.add(at, account, backend, source));
+    }
+
+    fn add(&mut self, at: i64, account: u32, backend: usize, plan: &SourcePlan) {
+        let pools = self.plans[backend].pools;
+        let mut there = self.sources.values().filter(|known| known.run_from().is_some());
+        let taken = there.any(|known| match pools {
+            true => known.backend == backend && known.shown == plan.shown,
+            false => known.account == Some(account),
+        });
+        if taken || self.sources.contains_key(&plan.id) {
+            return;
+        }
+        let growth = Growth::of(self.seed, &plan.id.to_string(), "");
+        let account = Some(account);
+        let source = Source { shown: plan.shown.clone(), backend, account, growth, runs: vec![(at, None)] };
+        self.sources.insert(plan.id, source);
+    }
+
+    fn set_down(&mut self, backend: usize, down: bool) {
+        if let Some(found) = self.down.get_mut(backend) {
+            *found = down;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! One configured panel, as the config says it: the same value for every room.
+
+use std::fmt;
+use std::sync::Arc;
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use serde::Deserialize;
+
+use super::schedule::Schedule;
+use super::{Backend, Kind};
+use crate::domain::{AccountName, BackendId, Bytes, Seconds};
+use crate::settings::{Rate, SettingsError};
+
+/// The keys every backend's section has, whatever its kind.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CommonSettings {
+    /// For ever: it is part of every key.
+    pub name: String,
+    /// `tblservers.id` that this backend answers for.
+    #[serde(default)]
+    pub whmcs_server: Option<i64>,
+    /// `"15m"`, 1s to 31d, or a cron line.
+    #[serde(default = "quarter_hour")]
+    pub every: String,
+    /// How many days this backend's daily points are kept, where not as the store says.
+    #[serde(default)]
+    pub keep_days: Option<u32>,
+    /// How long after a period's end it may be billed: panels tell some things late.
+    #[serde(default = "two_days")]
+    pub settle_hours: u32,
+    /// The most one account can move or store in a second; what jumps further is held back.
+    #[serde(default)]
+    pub max_rate: Option<Rate>,
+    /// Only these accounts, as globs; all when empty.
+    #[serde(default)]
+    pub account_include: Vec<String>,
+    /// Never these accounts, as globs.
+    #[serde(default)]
+    pub account_exclude: Vec<String>,
+}
+
+fn quarter_hour() -> String {
+    "15m".into()
+}
+
+fn two_days() -> u32 {
+    48
+}
+
+/// One configured panel: what the config says of it, and the panel itself. Built once by the config and
+/// handed to every room.
+pub struct ConfiguredPanel {
+    /// Its name.
+    pub id: BackendId,
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// `tblservers.id` that it answers for.
+    pub whmcs_server: Option<i64>,
+    /// When it is polled.
+    pub schedule: Schedule,
+    /// How many days its daily points are kept, where not as the store says.
+    pub keep_days: Option<u32>,
+    /// How long after a period's end it may be billed.
+    pub settle: Seconds,
+    /// The most one account can move or store in a second.
+    pub max_rate: Option<Bytes>,
+    /// The panel.
+    pub backend: Arc<dyn Backend>,
+    include: GlobSet,
+    exclude: GlobSet,
+}
+
+impl ConfiguredPanel {
+    /// Takes the common keys of a section; what is left is the kind's own, opened as `backend`. An error names
+    /// its key.
+    pub fn new(
+        common: &CommonSettings,
+        kind: &'static Kind,
+        backend: Box<dyn Backend>,
+    ) -> Result<ConfiguredPanel, SettingsError> {
+        let wrong = |key: &str| {
+            let key = key.to_string();
+            move |problem: String| SettingsError::new(key, problem)
+        };
+        let max_rate = common.max_rate.map(|rate| Bytes::new(rate.0));
+        Ok(ConfiguredPanel {
+            id: BackendId::new(&common.name).map_err(|error| wrong("name")(error.to_string()))?,
+            kind,
+            whmcs_server: common.whmcs_server,
+            schedule: common.every.parse().map_err(wrong("every"))?,
+            keep_days: common.keep_days,
+            settle: Seconds::hours(common.settle_hours.into()),
+            max_rate: max_rate.transpose().map_err(|error| wrong("max_rate")(error.to_string()))?,
+            backend: Arc::from(backend),
+            include: globs(&common.account_include).map_err(wrong("account_include"))?,
+            exclude: globs(&common.account_exclude).map_err(wrong("account_exclude"))?,
+        })
+    }
+
+    /// Whether the config leaves nobody out.
+    pub fn wants_everybody(&self) -> bool {
+        self.include.is_empty() && self.exclude.is_empty()
+    }
+
+    /// Whether the config wants this account.
+    pub fn wants(&self, account: &AccountName) -> bool {
+        let included = self.include.is_empty() || self.include.is_match(account.as_str());
+        included && !self.exclude.is_match(account.as_str())
+    }
+}
+
+impl fmt::Debug for ConfiguredPanel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfiguredPanel").field("id", &self.id).field("kind", &self.kind.name).finish()
+    }
+}
+
+fn globs(patterns: &[String]) -> Result<GlobSet, String> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        set.add(Glob::new(pattern).map_err(|error| error.to_string())?);
+    }
+    set.build().map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+impl ConfiguredPanel {
+    /// A panel without accounts, configured by these keys, for tests of other rooms.
+    pub(crate) fn empty(keys: &str) -> ConfiguredPanel {
+        struct Empty;
+
+        #[async_trait::async_trait]
+        impl Backend for Empty {
+            async fn poll(
+                &self,
+                _: &super::Ask,
+                harvest: &mut crate::domain::Harvest,
+            ) -> Result<(), super::BackendError> {
+                harvest.listed_everyone();
+                Ok(())
+            }
+
+            async fn check(&self, _: &mut Vec<super::CheckStep>) {}
+        }
+
+        let section = crate::settings::Section::new(keys.parse().expect("toml"), std::path::Path::new("."));
+        let common: CommonSettings = section.read().expect("settings");
+        ConfiguredPanel::new(&common, &super::KINDS[0], Box::new(Empty)).expect("a panel")
+    }
+}

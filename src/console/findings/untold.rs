@@ -1,0 +1,97 @@
+//! What services used and WHMCS cannot be told any more: it does not ask for them, or it was never told of their
+//! closed month.
+
+use std::collections::HashMap;
+
+use super::{Finding, What};
+use crate::console::sides::{Side, Sides};
+use crate::domain::{AccountName, Bytes, Meter, Owner};
+use crate::pricing::Used;
+use crate::rules::Prices;
+use crate::selector::Candidate;
+use crate::standing::{AccountStanding, Moment};
+use crate::told::{self, Lacking};
+
+/// One line per meter of whoever owes it. A service that ended is told at once; what a closed month lacks of one
+/// that WHMCS still asks for is carried, if it was told anything of that month.
+pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
+    let asked = sides.asked();
+    let accounts = accounts(sides);
+    let mut found = Vec::new();
+    for (month, closed) in &sides.told {
+        // A server that WHMCS never asked about is billed in another way, or not yet.
+        if closed.told.is_empty() {
+            continue;
+        }
+        for Lacking { owner, meter, tenant, bytes } in told::untold(closed, &asked, moment.zone) {
+            if *month == moment.month && asked.contains(&owner) {
+                continue;
+            }
+            let usage = u64::try_from(bytes).ok().and_then(|bytes| Bytes::new(bytes).ok());
+            let paid_by = accounts.get(&owner);
+            let worth = usage.and_then(|usage| worth(paid_by?, meter, usage, moment, prices));
+            let (amount, currency) = worth.unzip();
+            let so = match tenant {
+                Some(tenant) => format!("{month}: WHMCS was told less or more of {tenant} and asks no more"),
+                None => format!("{month}: WHMCS was told nothing of it"),
+            };
+            let line = Finding {
+                what: What::Untold.name(),
+                state: if *month == moment.month { "running" } else { "closed" },
+                backend: paid_by.map(|(side, ..)| side.name()),
+                account: paid_by.map(|(_, name, _)| name.as_str()),
+                meter: Some(meter.name()),
+                bytes: usage.map(Bytes::get),
+                difference_bytes: i64::try_from(bytes).ok(),
+                amount,
+                currency,
+                detail: Some(so),
+                ..Finding::default()
+            };
+            found.push(match owner {
+                Owner::Service(id) => match sides.service(id) {
+                    Some((server, service)) => Finding { server: Some(server), ..line.sold(service) },
+                    None => Finding { service: Some(id), ..line },
+                },
+                Owner::Name { server, .. } => Finding { server: Some(server), ..line },
+                Owner::Nobody => line,
+            });
+        }
+    }
+    found
+}
+
+type PaidBy<'a> = (&'a Side, &'a AccountName, &'a AccountStanding);
+
+/// An account of everybody who pays or paid for one, the newest.
+fn accounts(sides: &Sides) -> HashMap<&Owner, PaidBy<'_>> {
+    let mut accounts: HashMap<&Owner, PaidBy<'_>> = HashMap::new();
+    for side in &sides.panels {
+        for (name, account) in side.accounts() {
+            let owners = account.shares.iter().map(|share| &share.owner).chain([&account.owner]);
+            for owner in owners {
+                let known = accounts.get(owner);
+                if known.is_none_or(|(.., known)| known.first_seen <= account.first_seen) {
+                    accounts.insert(owner, (side, name, account));
+                }
+            }
+        }
+    }
+    accounts
+}
+
+/// What so many bytes would cost.
+fn worth(
+    (side, name, account): &PaidBy<'_>,
+    meter: Meter,
+    amount: Bytes,
+    moment: &Moment,
+    prices: &Prices,
+) -> Option<(String, String)> {
+    let used = Used { amount, held: Default::default(), minutes: moment.month_minutes(), is_complete: true };
+    let product = side.service(account).and_then(|service| service.product.as_deref());
+    let package = account.package.as_deref();
+    let candidate = Candidate { backend: &side.panel.id, account: name, package, product };
+    let (amount, currency) = prices.worth(&candidate, meter, &used)?;
+    Some((amount.to_string(), currency.to_string()))
+}

@@ -1,0 +1,95 @@
+//! From a ruling to what changes: who takes over what, and from which day on.
+
+use super::claims::Ruling;
+use super::services::Services;
+use crate::domain::{Owner, UsageDay};
+use crate::metering::Life;
+
+/// A WHMCS server and what it has told of its services.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sold<'a> {
+    /// `tblservers.id`; `None` where a backend answers for none.
+    pub server: Option<i64>,
+    /// Its services, once it has told them.
+    pub services: Option<&'a Services>,
+}
+
+/// What is to become of a life's owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Nothing changes.
+    Keep,
+    /// From this commit on somebody else pays: a new holding begins.
+    Open(Owner),
+    /// What is nobody's goes to its first claimant, from a day on.
+    TakeOver {
+        /// The first day.
+        since: UsageDay,
+        /// Who pays.
+        owner: Owner,
+    },
+    /// Everything that one owner has of the life goes to another: a name turned out to be a service's, or
+    /// nobody's.
+    HandOver {
+        /// Whose it was.
+        from: Owner,
+        /// Whose it is.
+        to: Owner,
+    },
+}
+
+/// What a ruling changes. `today` is the billing day, `first_listed` the day a service was first told of.
+pub fn intent(
+    life: &Life,
+    ruling: &Ruling,
+    sold: &Sold<'_>,
+    today: UsageDay,
+    first_listed: impl Fn(i64) -> Option<UsageDay>,
+) -> Intent {
+    let current = life.owner();
+    let is_ours = |server: &i64| sold.server == Some(*server);
+    match (ruling, current) {
+        (Ruling::Owned { service, .. }, Owner::Service(id)) if service == id => Intent::Keep,
+        (Ruling::Owned { service, .. }, Owner::Name { server, .. }) if is_ours(server) => {
+            Intent::HandOver { from: current.clone(), to: Owner::Service(*service) }
+        }
+        (Ruling::Owned { service, .. }, Owner::Nobody) => {
+            let since = claimed_since(life, *service, sold.services, today, first_listed);
+            Intent::TakeOver { since, owner: Owner::Service(*service) }
+        }
+        (Ruling::Owned { service, .. }, _) => Intent::Open(Owner::Service(*service)),
+        (Ruling::ByName(name), Owner::Nobody) => {
+            Intent::TakeOver { since: UsageDay::FIRST, owner: name.clone() }
+        }
+        // Its backend was given to another server that has told nothing yet.
+        (Ruling::ByName(name), Owner::Name { .. }) if name != current => Intent::Open(name.clone()),
+        // The services are told: it was the one with its name, were it sold no more, or else nobody's.
+        (Ruling::Contested { .. } | Ruling::Unclaimed, Owner::Name { server, name }) if is_ours(server) => {
+            let was = sold.services.and_then(|services| services.named(name));
+            let to = was.map_or(Owner::Nobody, |service| Owner::Service(service.id));
+            Intent::HandOver { from: current.clone(), to }
+        }
+        _ => Intent::Keep,
+    }
+}
+
+/// The day from which on a service takes over what was nobody's: its customer's contract began then. Where that
+/// is not told, the running month of an account that nobody ever owned, else since WHMCS first told of it.
+fn claimed_since(
+    life: &Life,
+    service: i64,
+    services: Option<&Services>,
+    today: UsageDay,
+    first_listed: impl Fn(i64) -> Option<UsageDay>,
+) -> UsageDay {
+    let registered = services.and_then(|services| services.by_id(service)?.registered);
+    let was_owned = || {
+        let parts = life.holdings.iter().flat_map(|holding| &holding.parts);
+        parts.into_iter().any(|part| part.owner != Owner::Nobody)
+    };
+    let since = registered.unwrap_or_else(|| match was_owned() {
+        false => today.month().first(),
+        true => first_listed(service).unwrap_or(today),
+    });
+    since.min(today)
+}

@@ -1,0 +1,171 @@
+//! Names, spellings, pins and rivals.
+
+use litemap::LiteMap;
+
+use super::*;
+use crate::domain::{AccountName, HoldingNo, Owner, Service, Timestamp, UsageDay};
+use crate::metering::Life;
+
+fn service(id: i64, username: &str, status: &str) -> Service {
+    Service {
+        id,
+        client: 1,
+        username: username.into(),
+        domain: None,
+        product: None,
+        package: None,
+        status: status.into(),
+        registered: None,
+        limits: LiteMap::new(),
+        notify_template: None,
+        limited_template: None,
+    }
+}
+
+fn name(text: &str) -> AccountName {
+    AccountName::new(text).expect("valid")
+}
+
+/// Rulings of accounts: name, pin, owner so far.
+fn rulings(services: &Services, accounts: &[(&str, Option<i64>, Option<i64>)]) -> Vec<Ruling> {
+    let names: Vec<AccountName> = accounts.iter().map(|(text, ..)| name(text)).collect();
+    let all: Vec<Claimant<'_>> = names
+        .iter()
+        .zip(accounts)
+        .map(|(name, (_, pinned, owner))| Claimant { name, pinned: *pinned, owner: *owner })
+        .collect();
+    let claims = Claims::new(Some(12), Some(services), all.iter().copied());
+    all.iter().map(|claimant| claims.ruling(claimant)).collect()
+}
+
+fn owned(service: i64) -> Ruling {
+    Ruling::Owned { service, pinned: false }
+}
+
+fn pinned(service: i64) -> Ruling {
+    Ruling::Owned { service, pinned: true }
+}
+
+fn contested(services: &[i64], withholds: bool) -> Ruling {
+    Ruling::Contested { services: services.to_vec(), withholds }
+}
+
+#[test]
+fn the_name_decides_then_its_spelling_then_who_is_alive_and_a_pin_before_all() {
+    let services = Services::new(vec![
+        service(1, "alice", "Active"),
+        service(2, "Alice", "Active"),
+        service(3, "Bob ", "Active"),
+        service(4, "carol", "Terminated"),
+        service(5, "carol", "Suspended"),
+        service(6, "dave", "Active"),
+        service(7, "dave", "Active"),
+        service(8, "erin", "Cancelled"),
+        service(9, "whm-6", "Active"),
+    ]);
+    let one = |account: &str, pin: Option<i64>| rulings(&services, &[(account, pin, None)]).remove(0);
+    assert_eq!(one("alice", None), owned(1));
+    assert_eq!(one("Alice", None), owned(2));
+    assert_eq!(one("ALICE", None), contested(&[1, 2], true));
+    assert_eq!(one("bob", None), owned(3));
+    assert_eq!(one("carol", None), owned(5));
+    assert_eq!(one("dave", None), contested(&[6, 7], true));
+    assert_eq!(one("dave", Some(7)), pinned(7));
+    assert_eq!(one("eve", Some(99)), Ruling::Unclaimed, "the pinned one is gone");
+    assert_eq!(one("x", Some(4)), Ruling::Unclaimed, "the pinned one has ended");
+    assert_eq!(one("erin", None), Ruling::Unclaimed);
+    assert_eq!(one("whm-6", None), Ruling::Unclaimed, "a companion has no account of its own");
+}
+
+#[test]
+fn the_exact_name_takes_its_service_alone_and_the_others_are_left_over() {
+    let services = Services::new(vec![service(1, "alice", "Active")]);
+    let found = rulings(&services, &[("ALICE", None, None), ("alice", None, None), ("Alice", None, None)]);
+    assert_eq!(found, [contested(&[1], false), owned(1), contested(&[1], false)]);
+    let spelled = rulings(&services, &[("ALICE", None, None), ("Alice", None, None)]);
+    assert_eq!(spelled, [contested(&[1], true), contested(&[1], true)]);
+}
+
+#[test]
+fn of_two_accounts_of_one_name_the_owner_keeps_it_and_both_wait() {
+    let services = Services::new(vec![service(1, "alice", "Active")]);
+    let both = rulings(&services, &[("alice", None, Some(1)), ("alice", None, None)]);
+    assert_eq!(both, [owned(1), contested(&[1], true)]);
+    let new = rulings(&services, &[("alice", None, None), ("alice", None, None)]);
+    assert_eq!(new, [contested(&[1], true), contested(&[1], true)]);
+    let said = rulings(&services, &[("alice", Some(1), None), ("alice", Some(1), None)]);
+    assert_eq!(said, [pinned(1), pinned(1)]);
+    let names = [name("alice"), name("bob")];
+    let of = |pin: Option<i64>| {
+        let all = [(0, None, None), (1, pin, None)];
+        let all = all.map(|(index, pinned, owner): (usize, Option<i64>, Option<i64>)| Claimant {
+            name: &names[index],
+            pinned,
+            owner,
+        });
+        Claims::new(Some(12), Some(&services), all.into_iter()).is_contested(1)
+    };
+    assert!(of(Some(1)), "bob by an operator's word, alice by her name");
+    assert!(!of(None));
+}
+
+#[test]
+fn pins_may_cross() {
+    let services = Services::new(vec![service(1, "alice", "Active"), service(2, "carol", "Active")]);
+    let found = rulings(&services, &[("bob", Some(1), None), ("alice", Some(2), None)]);
+    assert_eq!(found, [pinned(1), pinned(2)]);
+}
+
+fn day(text: &str) -> UsageDay {
+    UsageDay::parse(text).expect("a day")
+}
+
+#[test]
+fn what_is_nobodys_is_taken_from_the_day_the_contract_began() {
+    let mut sold = service(1, "alice", "Active");
+    let life = Life::new(&name("alice"), 1, Timestamp::EPOCH, HoldingNo::new(1));
+    let today = day("2026-11-20");
+    let since = |sold: &Service, life: &Life| {
+        let services = Services::new(vec![sold.clone()]);
+        match intent(life, &owned(1), &Sold { server: Some(12), services: Some(&services) }, today, |_| {
+            Some(day("2026-11-18"))
+        }) {
+            Intent::TakeOver { since, owner: Owner::Service(1) } => since,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(since(&sold, &life), day("2026-11-01"), "never owned: the running month");
+    sold.registered = Some(day("2026-09-03"));
+    assert_eq!(since(&sold, &life), day("2026-09-03"));
+    sold.registered = Some(day("2027-01-01"));
+    assert_eq!(since(&sold, &life), today);
+    sold.registered = None;
+    let mut owned_before = life.clone();
+    owned_before.holdings[0].parts[0].owner = Owner::Service(9);
+    owned_before.holdings.push(crate::metering::Holding::new(
+        HoldingNo::new(2),
+        Timestamp::EPOCH,
+        Owner::Nobody,
+    ));
+    assert_eq!(since(&sold, &owned_before), day("2026-11-18"), "since it was first listed");
+}
+
+#[test]
+fn an_account_keeps_its_owner_until_a_living_service_claims_it() {
+    let mut life = Life::new(&name("alice"), 1, Timestamp::EPOCH, HoldingNo::new(1));
+    life.holdings[0].parts[0].owner = Owner::Service(7);
+    let today = day("2026-11-20");
+    let of = |life: &Life, ruling: &Ruling| {
+        intent(life, ruling, &Sold { server: Some(12), services: None }, today, |_| None)
+    };
+    assert_eq!(of(&life, &Ruling::Unclaimed), Intent::Keep);
+    assert_eq!(of(&life, &contested(&[1, 2], true)), Intent::Keep);
+    assert_eq!(of(&life, &Ruling::ByName(Owner::named(12, "alice"))), Intent::Keep);
+    assert_eq!(of(&life, &owned(8)), Intent::Open(Owner::Service(8)));
+    life.holdings[0].parts[0].owner = Owner::named(12, "alice");
+    let to = |to| Intent::HandOver { from: Owner::named(12, "alice"), to };
+    assert_eq!(of(&life, &owned(8)), to(Owner::Service(8)));
+    assert_eq!(of(&life, &Ruling::Unclaimed), to(Owner::Nobody));
+    let other = Owner::named(13, "alice");
+    assert_eq!(of(&life, &Ruling::ByName(other.clone())), Intent::Open(other));
+}

@@ -1,0 +1,64 @@
+//! How everything stands, as plain data: what the newest commit of each backend left of every account, and
+//! what of it can be said at a moment.
+//!
+//! Pure. Readers of all kinds (pages, answers, findings, invoices) ask [`SeriesStanding::known`], so that no
+//! number lies by its age anywhere.
+
+mod account;
+mod moment;
+mod series;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use litemap::LiteMap;
+
+pub use account::{AccountStanding, MappedTo, ServiceRef, Share};
+pub use moment::Moment;
+pub use series::{SeriesStanding, Unknown};
+
+use crate::domain::{AccountName, BackendId, Month};
+
+/// Version and acts together: what tells one standing of a backend from another.
+pub type Stamp = (i64, i64);
+
+/// One backend as committed at `version`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// The configured panel.
+    pub backend: BackendId,
+    /// Its kind.
+    pub kind: String,
+    /// One more with every commit.
+    pub version: i64,
+    /// One more with every switch that ended. Equal versions and acts are equal standings.
+    pub acts: i64,
+    /// Every name ever seen, with its newest life; those that are gone say so.
+    pub accounts: BTreeMap<AccountName, Arc<AccountStanding>>,
+    /// The accounts that changed with the newest version read, for whoever renders only those.
+    pub changed: Vec<AccountName>,
+    /// The stamp before the newest: `changed` holds what happened since then.
+    pub changed_since: Stamp,
+    /// The version that was read as a whole: what it and those before it moved is not told apart.
+    pub read_at: i64,
+    /// The newest version after that which moved days of a month, or who pays for them.
+    pub moved: LiteMap<Month, i64>,
+}
+
+impl Standing {
+    /// What tells it from any other standing of its backend.
+    pub fn stamp(&self) -> Stamp {
+        (self.version, self.acts)
+    }
+
+    /// The newest version that may have moved days of a month.
+    pub fn touched(&self, month: Month) -> i64 {
+        self.moved.get(&month).copied().unwrap_or(self.read_at)
+    }
+
+    /// The accounts that its panel has, as far as is known: those that are missing among them.
+    pub fn present(&self) -> impl Iterator<Item = (&AccountName, &AccountStanding)> {
+        let accounts = self.accounts.iter().map(|(name, account)| (name, account.as_ref()));
+        accounts.filter(|(_, account)| account.gone_at.is_none())
+    }
+}

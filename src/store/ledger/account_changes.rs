@@ -1,0 +1,115 @@
+//! What a poll says of the accounts themselves: who is new, whose facts changed, who came or went.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use litemap::LiteMap;
+
+use super::commit::{Poll, Reach};
+use super::load::Loaded;
+use crate::domain::{Harvested, LifeNo, Policy, Timestamp};
+use crate::metering::{Book, LifeEvent, OwnerChange};
+use crate::standing::AccountStanding;
+
+/// The lives whose own row changes: new ones, those whose facts differ, those that came or went. `after` is the
+/// book as the poll leaves it.
+pub(super) fn changed_lives(
+    loaded: &Loaded,
+    after: &Book,
+    poll: &Poll<'_>,
+) -> BTreeMap<LifeNo, AccountStanding> {
+    let mut changed = BTreeMap::new();
+    for (name, harvested) in poll.harvest.accounts() {
+        let Some(no) = after.names.get(name).copied() else { continue };
+        let known = loaded.facts.get(&no);
+        if known.is_some() && poll.reach == Reach::History {
+            continue;
+        }
+        let limits = poll.judged.limits.get(name).or(known.map(|known| &known.limits));
+        let wanted = loaded.holds.get(name).map(|hold| hold.wanted);
+        let ours =
+            wanted == Some(Policy::Limited) || harvested.unread.iter().any(|unread| unread.meter.is_none());
+        let mapped = poll.judged.mapped.get(name).or(known.and_then(|known| known.mapped.as_ref()));
+        let now = AccountStanding {
+            mapped: mapped.cloned(),
+            // What we have not limited is not limited by us, also where the panel shows neither policy.
+            policy: harvested.facts.policy.or((!ours).then_some(Policy::Standard)),
+            limits: limits.cloned().unwrap_or_default(),
+            ..seen(known, harvested, poll.at)
+        };
+        if known != Some(&now) {
+            changed.insert(no, now);
+        }
+    }
+    // Of accounts that are not in the list WHMCS may have told something all the same.
+    for (name, mapped) in &poll.judged.mapped {
+        let Some(no) = after.names.get(name).copied() else { continue };
+        if let Some(known) = loaded.facts.get(&no)
+            && !poll.harvest.accounts().contains_key(name)
+            && known.mapped.as_ref() != Some(mapped)
+        {
+            changed.insert(no, AccountStanding { mapped: Some(mapped.clone()), ..known.clone() });
+        }
+    }
+    for no in touched(loaded, after, poll) {
+        if let Some(known) = loaded.facts.get(&no) {
+            changed.entry(no).or_insert_with(|| known.clone());
+        }
+    }
+    for (no, account) in &mut changed {
+        if let Some(life) = after.lives.get(no) {
+            (account.life, account.nth, account.first_seen) = (*no, life.nth, life.born);
+            account.missing_since = life.absence.map(|absence| absence.since);
+            account.gone_at = life.ended;
+        }
+    }
+    changed
+}
+
+/// The lives something became of, or whose owner changed.
+fn touched(loaded: &Loaded, after: &Book, poll: &Poll<'_>) -> BTreeSet<LifeNo> {
+    let mut touched: BTreeSet<LifeNo> = BTreeSet::new();
+    for change in &poll.settled.lives {
+        touched.insert(change.life);
+        if let LifeEvent::Born { name, .. } | LifeEvent::Renamed(name) = &change.event {
+            // Whoever had the name until now is called otherwise.
+            touched.extend(loaded.book.names.get(name));
+        }
+    }
+    for change in &poll.settled.owners {
+        match change {
+            OwnerChange::Opened { life, .. } => drop(touched.insert(*life)),
+            OwnerChange::Parted { holding, .. } => {
+                touched.extend(after.holding(*holding).map(|(life, _)| life));
+            }
+        }
+    }
+    touched
+}
+
+fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -> AccountStanding {
+    let facts = &harvested.facts;
+    let trouble = harvested.unread.first().map(|unread| {
+        let since = known.and_then(|known| known.trouble.as_ref()).map_or(at, |(_, since)| *since);
+        (unread.reason.name().to_string(), since)
+    });
+    AccountStanding {
+        life: known.map_or(LifeNo::default(), |known| known.life),
+        nth: known.map_or(1, |known| known.nth),
+        first_seen: known.map_or(at, |known| known.first_seen),
+        missing_since: None,
+        gone_at: None,
+        // What the panel did not say this time is kept: it is unknown, not withdrawn.
+        suspended: facts.suspended.or(known.and_then(|known| known.suspended)),
+        policy: facts.policy,
+        package: facts.package.clone().or_else(|| known.and_then(|known| known.package.clone())),
+        domain: facts.domain.clone().or_else(|| known.and_then(|known| known.domain.clone())),
+        storage_limit: facts.storage_limit,
+        traffic_limit: facts.traffic_limit,
+        trouble,
+        limits: LiteMap::new(),
+        owner: known.map(|known| known.owner.clone()).unwrap_or_default(),
+        mapped: None,
+        series: Vec::new(),
+        shares: Vec::new(),
+    }
+}

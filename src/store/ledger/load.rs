@@ -1,0 +1,227 @@
+//! Loads what we believe of a backend: the book for settling, and what the panel and WHMCS say of its accounts.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use litemap::LiteMap;
+use sqlx::AnyConnection;
+
+use super::super::sql::{Cell, Columns, rows};
+use super::super::tables::{Ids, baseline, belief, holding, life, month_sum, period_total};
+use super::super::{Store, StoreError};
+use crate::domain::{AccountName, BackendId, HoldingNo, LifeNo, Policy, Seconds, Timestamp};
+use crate::metering::{Book, Holding, Life, Part};
+use crate::quota::{Crossings, Hold};
+use crate::standing::AccountStanding;
+
+/// A backend's book as committed at one version. Whoever holds the lease may keep it in memory: a
+/// commit against any other version is refused.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What to settle against.
+    pub book: Book,
+    /// What is crossed, for each holding that ever crossed anything.
+    pub crossings: HashMap<HoldingNo, Crossings>,
+    /// Which policy is wanted, for each account that was ever switched or pinned.
+    pub holds: HashMap<AccountName, Hold>,
+    /// What the panel and WHMCS say of each life, without its series.
+    pub(in super::super) facts: HashMap<LifeNo, AccountStanding>,
+    pub(in super::super) version: i64,
+    pub(in super::super) ids: Ids,
+}
+
+/// How far back an account that could not be read makes us ask: further is for `backfill`.
+const LONGEST_ASKED: Seconds = Seconds::hours(35 * 24);
+
+impl Store {
+    /// Loads a backend's book, unless `kept` is the newest version already.
+    pub async fn load(&self, backend: &BackendId, kept: Option<Loaded>) -> Result<Loaded, StoreError> {
+        // One transaction, so that no commit of another replica comes between the tables.
+        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let sql = "SELECT version, last_look, number, next_life, next_holding FROM backend WHERE name = ?";
+        let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
+        let mut book = Book::default();
+        let (mut version, mut number) = (0, 0);
+        if let Some(row) = found.first() {
+            let mut columns = Columns::of(row);
+            version = columns.int()?;
+            book.last_look = columns.maybe_time()?;
+            number = columns.int()?;
+            book.next_life = Ids::life_no(columns.int()?)?;
+            book.next_holding = Ids::holding_no(columns.int()?)?;
+        }
+        if let Some(mut kept) = kept.filter(|kept| kept.version == version && kept.ids.backend == number) {
+            kept.book.last_look = book.last_look;
+            // Operators and switches write it between two polls.
+            self.load_holds(&mut tx, backend, &mut kept).await?;
+            return Ok(kept);
+        }
+        let ids = Ids { backend: number };
+        let facts = load_lives(self, &mut tx, &mut book, ids, "").await?;
+        self.load_baselines(&mut tx, &mut book, ids).await?;
+        self.load_periods(&mut tx, &mut book, ids).await?;
+        let (crossings, holds) = (HashMap::new(), HashMap::new());
+        let mut loaded = Loaded { book, crossings, holds, facts, version, ids };
+        self.load_crossings(&mut tx, &mut loaded).await?;
+        self.load_holds(&mut tx, backend, &mut loaded).await?;
+        Ok(loaded)
+    }
+
+    async fn load_baselines(
+        &self,
+        on: &mut AnyConnection,
+        book: &mut Book,
+        ids: Ids,
+    ) -> Result<(), StoreError> {
+        let columns = baseline::BASELINE.columns("b");
+        let sql = format!("SELECT {columns} FROM baseline b WHERE b.backend = ?");
+        for row in rows(on, self.dialect, &sql, [ids.backend.into()]).await? {
+            let (key, baseline) = baseline::row(&mut Columns::of(&row))?;
+            book.counters.insert(key, baseline);
+        }
+        Ok(())
+    }
+
+    async fn load_periods(
+        &self,
+        on: &mut AnyConnection,
+        book: &mut Book,
+        ids: Ids,
+    ) -> Result<(), StoreError> {
+        let columns = period_total::PERIOD_TOTAL.columns("p");
+        let sql = format!("SELECT {columns} FROM period_total p WHERE p.life >= ? AND p.life < ?");
+        for row in rows(on, self.dialect, &sql, ids.range().map(Cell::from)).await? {
+            let (life, meter, key, belief) = period_total::row(&mut Columns::of(&row))?;
+            if let Some(life) = book.lives.get_mut(&life) {
+                life.series.entry(meter).or_default().periods.insert(key, belief);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts lives into a book, with their holdings, beliefs and newest months, and returns what is said of their
+/// accounts; only those that `filter` (a condition on the life `l`, with a backend's range of ids before it)
+/// lets through.
+pub(in super::super) async fn load_lives(
+    store: &Store,
+    on: &mut AnyConnection,
+    book: &mut Book,
+    ids: Ids,
+    filter: &str,
+) -> Result<HashMap<LifeNo, AccountStanding>, StoreError> {
+    let range = || ids.range().map(Cell::from);
+    let wanted = format!("l.id >= ? AND l.id < ? {filter}");
+    let mut facts = HashMap::new();
+    let mut lives: BTreeMap<LifeNo, Life> = BTreeMap::new();
+    let sql = format!("SELECT {} FROM life l WHERE {wanted} ORDER BY l.id", life::LIFE.columns("l"));
+    for row in rows(on, store.dialect, &sql, range()).await? {
+        let life::Row { no, life, standing } = life::row(&mut Columns::of(&row))?;
+        facts.insert(no, standing);
+        lives.insert(no, life);
+    }
+    let mut owner_of: HashMap<HoldingNo, LifeNo> = HashMap::new();
+    let sql = format!(
+        "SELECT {} FROM holding h JOIN life l ON l.id = h.life WHERE {wanted} ORDER BY h.id",
+        holding::HOLDING.columns("h")
+    );
+    for row in rows(on, store.dialect, &sql, range()).await? {
+        let (no, of, from) = holding::row(&mut Columns::of(&row))?;
+        owner_of.insert(no, of);
+        if let Some(life) = lives.get_mut(&of) {
+            life.holdings.push(Holding { no, from, parts: Vec::new() });
+        }
+    }
+    let sql = format!(
+        "SELECT {} FROM holding_part p JOIN holding h ON h.id = p.holding JOIN life l ON l.id = h.life
+        WHERE {wanted} ORDER BY p.holding, p.part",
+        holding::PART.columns("p")
+    );
+    for row in rows(on, store.dialect, &sql, range()).await? {
+        let (no, _, since, owner) = holding::part_row(&mut Columns::of(&row))?;
+        if let Some(found) = holding_mut(&mut lives, &owner_of, no) {
+            found.parts.push(Part { since, owner, months: LiteMap::new() });
+        }
+    }
+    // Of each meter the newest month: what comes before it is never shown from memory.
+    let sql = format!(
+        "SELECT {} FROM month_sum m JOIN holding h ON h.id = m.holding JOIN life l ON l.id = h.life
+        WHERE {wanted} AND m.month = (SELECT MAX(n.month) FROM month_sum n WHERE n.holding = m.holding
+            AND n.part = m.part AND n.meter = m.meter)",
+        month_sum::of(crate::domain::Nature::Flow).columns("m")
+    );
+    for row in rows(on, store.dialect, &sql, range()).await? {
+        let ((no, part, _, meter), sum, _) = month_sum::row(&mut Columns::of(&row))?;
+        let found = holding_mut(&mut lives, &owner_of, no).and_then(|found| found.parts.get_mut(part));
+        if let Some(part) = found {
+            part.months.insert(meter, sum);
+        }
+    }
+    let sql = format!(
+        "SELECT {} FROM belief b JOIN life l ON l.id = b.life WHERE {wanted}",
+        belief::BELIEF.columns("b")
+    );
+    for row in rows(on, store.dialect, &sql, range()).await? {
+        let (of, meter, series) = belief::row(&mut Columns::of(&row))?;
+        if let Some(life) = lives.get_mut(&of) {
+            life.series.insert(meter, series);
+        }
+    }
+    for (no, life) in lives {
+        if life.holdings.is_empty() || life.holdings.iter().any(|holding| holding.parts.is_empty()) {
+            return Err(StoreError::corrupt(&life.name, "a life with a holding and its owner"));
+        }
+        let newest = book.names.get(&life.name).is_none_or(|known| *known < no);
+        if newest {
+            book.names.insert(life.name.clone(), no);
+        }
+        book.lives.insert(no, life);
+    }
+    Ok(facts)
+}
+
+fn holding_mut<'l>(
+    lives: &'l mut BTreeMap<LifeNo, Life>,
+    owner_of: &HashMap<HoldingNo, LifeNo>,
+    no: HoldingNo,
+) -> Option<&'l mut Holding> {
+    let life = lives.get_mut(owner_of.get(&no)?)?;
+    // The holding that is wanted is nearly always the newest.
+    life.holdings.iter_mut().rev().find(|holding| holding.no == no)
+}
+
+impl Loaded {
+    /// Since when something may be unread: the last look at everybody, or the first poll of late that
+    /// could not read an account which is still not read.
+    pub fn unread_since(&self, now: Timestamp) -> Option<Timestamp> {
+        let troubles = self.facts.values().filter_map(|facts| Some(facts.trouble.as_ref()?.1));
+        let recent = troubles.filter(|since| now.since(*since) <= LONGEST_ASKED);
+        self.book.last_look.into_iter().chain(recent).min().filter(|_| self.book.last_look.is_some())
+    }
+
+    /// The accounts we want limited.
+    pub fn limited(&self) -> Vec<AccountName> {
+        let limited = self.holds.iter().filter(|(_, hold)| hold.wanted == Policy::Limited);
+        limited.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// What the panel and WHMCS said of an account before, without its series.
+    pub fn facts(&self, name: &AccountName) -> Option<&AccountStanding> {
+        self.facts.get(self.book.names.get(name)?)
+    }
+
+    /// The accounts that are on the panel, as it was last seen; those that are missing among them.
+    pub fn present(&self) -> impl Iterator<Item = (&AccountName, &Life, &AccountStanding)> {
+        let accounts = self.book.names.iter();
+        let known =
+            accounts.filter_map(|(name, no)| Some((name, self.book.lives.get(no)?, self.facts.get(no)?)));
+        known.filter(|(_, life, _)| life.ended.is_none())
+    }
+
+    /// How an account stands, built from memory instead of from the database.
+    pub fn standing(&self, name: &AccountName) -> Option<Arc<AccountStanding>> {
+        let mut standing = self.facts(name)?.clone();
+        standing.take(&self.book, name);
+        Some(Arc::new(standing))
+    }
+}

@@ -1,0 +1,13 @@
+//! What is believed of a backend, loaded before a poll and committed after it in one transaction.
+
+mod account_changes;
+mod commit;
+mod load;
+mod owners;
+mod upserts;
+mod verdicts;
+
+pub use commit::{Committed, JudgedPoll, Poll, Reach};
+pub use load::Loaded;
+pub(super) use load::load_lives;
+pub(super) use verdicts::hold;

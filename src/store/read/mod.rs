@@ -1,0 +1,14 @@
+//! Reads back what was committed: how everything stands, what was used, and what WHMCS was told.
+
+mod pages;
+mod reported;
+mod standing;
+mod totals;
+mod usage;
+
+pub use pages::DayPages;
+pub(super) use reported::Memory;
+pub use reported::{Reported, Said};
+pub use standing::{BackendState, Failing};
+pub use totals::{By, CannotSum, Total};
+pub use usage::{DayPoint, OwnedMonth, Usage, UsageQuery};

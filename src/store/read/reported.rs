@@ -1,0 +1,335 @@
+//! What WHMCS was told, number by number: the last of each month, and what that month has come to since. It
+//! follows whoever was told of, a service by its number, whatever becomes of its accounts and its name.
+//!
+//! The database decides who told last: a number of tellings that another process has moved on makes us look
+//! again before anything is said.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use super::super::dialect::Merge::Replace;
+use super::super::sql::{Cell, Columns, Table, rows, run};
+use super::super::tables::holding::{owner, owner_cells};
+use super::super::{Store, StoreError};
+use crate::domain::{Bytes, Month, Nature, Owner, Timestamp};
+use crate::standing::Standing;
+use crate::told::{Closed, ClosedMonth, Payee, Sums, Telling};
+
+const REPORTED: Table = Table {
+    name: "reported",
+    keys: &["service", "server", "name", "month", "metric"],
+    rest: &[
+        ("usage_of", Replace),
+        ("asked_by", Replace),
+        ("tenant", Replace),
+        ("value", Replace),
+        ("carried", Replace),
+        ("unit", Replace),
+        ("told_at", Replace),
+    ],
+};
+
+/// One value that is about to be told: metric, value, and the part carried.
+pub type Said = (&'static str, i64, i64);
+
+/// The newest values that one server was told in a month, so that only what changes is written.
+#[derive(Clone, Debug, Default)]
+pub struct Reported {
+    /// How often the server had been told when this was so.
+    times: i64,
+    month: Option<Month>,
+    told: HashMap<Payee, Newest>,
+}
+
+#[derive(Clone, Debug)]
+struct Newest {
+    tenant: String,
+    /// By metric the value and the part carried, in the order they were told first.
+    values: Vec<(Cow<'static, str>, i64, i64)>,
+}
+
+impl Newest {
+    fn knows(&self, at: usize, metric: &str, value: i64, carried: i64) -> bool {
+        let same = |known: &(Cow<'static, str>, i64, i64)| {
+            (known.1, known.2) == (value, carried) && known.0 == metric
+        };
+        // Metrics come in the same order each time.
+        self.values.get(at).is_some_and(same) || self.values.iter().any(same)
+    }
+}
+
+impl Reported {
+    /// Whether all of this was the last that was told of a payee in a month. Ten thousand are asked for at
+    /// once, and most have not moved since.
+    pub fn knows(&self, payee: &Payee, month: Month, tenant: &str, said: impl Iterator<Item = Said>) -> bool {
+        let Some(newest) = self.told.get(payee).filter(|newest| newest.tenant == tenant) else {
+            return false;
+        };
+        self.month == Some(month)
+            && said.enumerate().all(|(at, (metric, value, carried))| newest.knows(at, metric, value, carried))
+    }
+
+    fn take(&mut self, telling: Telling) {
+        if self.month != Some(telling.month) {
+            (self.month, self.told) = (Some(telling.month), HashMap::new());
+        }
+        let Telling { payee, metric, tenant, value, carried, .. } = telling;
+        let newest = self.told.entry(payee);
+        let newest = newest.or_insert_with(|| Newest { tenant: tenant.clone(), values: Vec::new() });
+        if newest.tenant != tenant {
+            *newest = Newest { tenant, values: Vec::new() };
+        }
+        match newest.values.iter_mut().find(|known| known.0 == metric) {
+            Some(known) => *known = (metric, value, carried),
+            None => newest.values.push((metric, value, carried)),
+        }
+    }
+}
+
+/// As of which versions of the backends a closed month was read.
+type AsOf = Vec<i64>;
+
+/// What is kept in memory of tellings.
+#[derive(Debug, Default)]
+pub(in super::super) struct Memory {
+    newest: Mutex<HashMap<i64, Arc<Reported>>>,
+    closed: Mutex<HashMap<Month, (AsOf, Arc<ClosedMonth>)>>,
+}
+
+impl Store {
+    /// What a server was told last, as far as this process knows.
+    pub fn reported(&self, server: i64) -> Arc<Reported> {
+        let newest = self.told.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.get(&server).cloned().unwrap_or_default()
+    }
+
+    /// Writes down what a server is about to be told in `month`: what differs from `known`. `false` where
+    /// somebody has told it something since: then nothing is written, and what is known now has to be looked at
+    /// again.
+    pub async fn report(
+        &self,
+        server: i64,
+        month: Month,
+        known: Arc<Reported>,
+        tellings: Vec<Telling>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin_write().await?;
+        // A write first: it locks the row on every database until the transaction ends.
+        let sql = "UPDATE reported_to SET times = times + 1, told_at = ? WHERE server = ?";
+        if run(&mut tx, self.dialect, sql, [now.into(), server.into()]).await? == 0 {
+            let sql = "INSERT INTO reported_to (server, times, told_at) VALUES (?, 1, ?)";
+            run(&mut tx, self.dialect, sql, [server.into(), now.into()]).await?;
+        }
+        let sql = "SELECT times FROM reported_to WHERE server = ?";
+        let found = rows(&mut tx, self.dialect, sql, [server.into()]).await?;
+        let times = found.first().map_or(Ok(1), |row| Columns::of(row).int())?;
+        if known.times != times - 1 {
+            let told =
+                self.read_told(&mut tx, "r.month = ? AND r.asked_by = ?", [month.into(), server.into()]);
+            let mut newest = Reported { times: times - 1, month: Some(month), told: HashMap::new() };
+            told.await?.into_iter().for_each(|telling| newest.take(telling));
+            tx.rollback().await?;
+            self.remember(server, Arc::new(newest));
+            return Ok(false);
+        }
+        let cells = tellings.iter().map(cells).collect::<Result<Vec<_>, _>>()?;
+        REPORTED.put(&mut tx, self.dialect, cells).await?;
+        tx.commit().await?;
+        let mut newest = self.reported(server);
+        drop(known);
+        if newest.times == times - 1 {
+            // Ours alone again once this is kept: whoever reads it has it as it was.
+            self.told.newest.lock().unwrap_or_else(PoisonError::into_inner).remove(&server);
+            let changed = Arc::make_mut(&mut newest);
+            changed.times = times;
+            if changed.month != Some(month) {
+                (changed.month, changed.told) = (Some(month), HashMap::new());
+            }
+            tellings.into_iter().for_each(|telling| changed.take(telling));
+            self.remember(server, newest);
+        }
+        Ok(true)
+    }
+
+    fn remember(&self, server: i64, reported: Arc<Reported>) {
+        let mut newest = self.told.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let older = newest.get(&server).is_none_or(|known| known.times <= reported.times);
+        if older {
+            newest.insert(server, reported);
+        }
+    }
+
+    /// When each server was last told, for billing.
+    pub async fn reported_at(&self) -> Result<HashMap<i64, Timestamp>, StoreError> {
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, "SELECT server, told_at FROM reported_to", []).await?;
+        let row = |row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.int()?, columns.time()?))
+        };
+        found.iter().map(row).collect()
+    }
+
+    /// What WHMCS was told in a month of whatever is made of an owner's usage, by metric.
+    pub async fn told(&self, of: &Owner, month: Month) -> Result<Vec<Telling>, StoreError> {
+        let mut on = self.readers.acquire().await?;
+        let told = match of {
+            Owner::Service(id) => {
+                let filter = "r.month = ? AND (r.service = ? OR r.usage_of = ?)";
+                self.read_told(&mut on, filter, [month.into(), (*id).into(), (*id).into()]).await
+            }
+            _ => {
+                let [service, server, name] = owner_cells(of);
+                let filter = "r.month = ? AND r.service = ? AND r.server = ? AND r.name = ?";
+                self.read_told(&mut on, filter, [month.into(), service, server, name]).await
+            }
+        };
+        Ok(told?.into_iter().filter(|telling| telling.usage_of == *of).collect())
+    }
+
+    /// A month as WHMCS was told it, with what it comes to as of these standings. Kept in memory until its days
+    /// move, or somebody else pays for them.
+    pub async fn closed(
+        &self,
+        standings: &[Arc<Standing>],
+        month: Month,
+    ) -> Result<Arc<ClosedMonth>, StoreError> {
+        let as_of: AsOf = standings.iter().map(|standing| standing.touched(month)).collect();
+        let kept = self.told.closed.lock().unwrap_or_else(PoisonError::into_inner).get(&month).cloned();
+        if let Some((_, kept)) = kept.filter(|(known, _)| *known == as_of) {
+            return Ok(kept);
+        }
+        let closed = Arc::new(self.read_closed(month).await?);
+        let mut kept = self.told.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        // Months are asked for one after the other: what was kept of older ones is of no use any more.
+        kept.retain(|of, _| *of >= month.before());
+        kept.insert(month, (as_of, Arc::clone(&closed)));
+        Ok(closed)
+    }
+
+    /// The same, read anew.
+    pub async fn read_closed(&self, month: Month) -> Result<ClosedMonth, StoreError> {
+        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let tellings = self.read_told(&mut tx, "r.month = ?", [month.into()]).await?;
+        let sums = self.owner_sums(&mut tx, month).await?;
+        let mut told: HashMap<Payee, Vec<Closed>> = HashMap::new();
+        for telling in tellings {
+            let sums = sums.get(&telling.usage_of).cloned().unwrap_or_default();
+            told.entry(telling.payee.clone()).or_default().push(Closed { telling, sums });
+        }
+        Ok(ClosedMonth { told, sums })
+    }
+
+    async fn read_told(
+        &self,
+        on: &mut AnyConnection,
+        filter: &str,
+        cells: impl IntoIterator<Item = Cell>,
+    ) -> Result<Vec<Telling>, StoreError> {
+        let columns = REPORTED.columns("r");
+        let sql = format!("SELECT {columns} FROM reported r WHERE {filter} ORDER BY r.metric, r.asked_by");
+        rows(on, self.dialect, &sql, cells).await?.iter().map(telling).collect()
+    }
+
+    /// What every owner has of a month. Summed here: a database's own sums end at 64 bits.
+    async fn owner_sums(
+        &self,
+        on: &mut AnyConnection,
+        month: Month,
+    ) -> Result<HashMap<Owner, Sums>, StoreError> {
+        let sql = "SELECT p.service, p.server, p.name, m.meter, m.amount, m.held_peta, m.held_rest
+            FROM month_sum m JOIN holding_part p ON p.holding = m.holding AND p.part = m.part
+            WHERE m.month = ?";
+        let mut sums: HashMap<Owner, Sums> = HashMap::new();
+        for row in rows(on, self.dialect, sql, [month.into()]).await? {
+            let mut columns = Columns::of(&row);
+            let of = owner(&mut columns)?;
+            let meter = columns.meter()?;
+            let (amount, held) = (columns.bytes()?, columns.held()?);
+            let sum = sums.entry(of).or_default().entry(meter).or_default();
+            // Levels are not summed: they mean nothing together.
+            let flowed = if meter.nature() == Nature::Flow { amount.wide() } else { 0 };
+            let wide = sum.0.wide() + flowed;
+            sum.0 = Bytes::from_wide(wide).map_err(|_| StoreError::corrupt(wide, "a byte count"))?;
+            sum.1 += held;
+        }
+        Ok(sums)
+    }
+
+    /// What was told of a name goes with it to the service that it turned out to be.
+    pub(in super::super) async fn hand_reported(
+        &self,
+        on: &mut AnyConnection,
+        from: &Owner,
+        to: &Owner,
+    ) -> Result<(), StoreError> {
+        let told = {
+            let [service, server, name] = owner_cells(from);
+            let filter = "r.service = ? AND r.server = ? AND r.name = ?";
+            self.read_told(on, filter, [service, server, name]).await?
+        };
+        if told.is_empty() {
+            return Ok(());
+        }
+        let [service, server, name] = owner_cells(from);
+        let sql = "DELETE FROM reported WHERE service = ? AND server = ? AND name = ?";
+        run(on, self.dialect, sql, [service, server, name]).await?;
+        let mut known = Vec::new();
+        for telling in told {
+            let [service, server, name] = owner_cells(to);
+            let sql = "SELECT value FROM reported WHERE service = ? AND server = ? AND name = ? AND month = ?
+                AND metric = ?";
+            let key = [service, server, name, telling.month.into(), telling.metric.as_ref().into()];
+            // Told under its own number already: that is the newer.
+            if rows(on, self.dialect, sql, key).await?.is_empty() {
+                known.push(cells(&Telling { payee: to.clone(), usage_of: to.clone(), ..telling })?);
+            }
+        }
+        REPORTED.put(on, self.dialect, known).await?;
+        // Whoever remembers what he told remembers it by the name.
+        let sql = "UPDATE reported_to SET times = times + 1 WHERE server = ?";
+        if let Owner::Name { server, .. } = from {
+            run(on, self.dialect, sql, [(*server).into()]).await?;
+        }
+        Ok(())
+    }
+}
+
+fn cells(telling: &Telling) -> Result<[Cell; 12], StoreError> {
+    let unit = i64::try_from(telling.unit).map_err(|_| StoreError::corrupt(telling.unit, "a unit"))?;
+    let [service, server, name] = owner_cells(&telling.payee);
+    Ok([
+        service,
+        server,
+        name,
+        telling.month.into(),
+        telling.metric.as_ref().into(),
+        telling.usage_of.service().unwrap_or(0).into(),
+        telling.server.into(),
+        telling.tenant.as_str().into(),
+        telling.value.into(),
+        telling.carried.into(),
+        unit.into(),
+        telling.at.into(),
+    ])
+}
+
+fn telling(row: &AnyRow) -> Result<Telling, StoreError> {
+    let mut columns = Columns::of(row);
+    let payee = owner(&mut columns)?;
+    let (month, metric) = (columns.month()?, Cow::Owned(columns.text()?));
+    let usage_of = match columns.int()? {
+        0 => payee.clone(),
+        id => Owner::Service(id),
+    };
+    let (server, tenant) = (columns.int()?, columns.text()?);
+    let (value, carried, unit) = (columns.int()?, columns.int()?, columns.int()?);
+    let unit = u64::try_from(unit).map_err(|_| StoreError::corrupt(unit, "a unit"))?;
+    let at = columns.time()?;
+    Ok(Telling { payee, usage_of, month, metric, server, tenant, value, carried, unit, at })
+}

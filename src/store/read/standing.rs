@@ -1,0 +1,219 @@
+//! How every account stands now: the read side's copy of the newest committed values.
+//!
+//! Kept in memory, brought up to date by reading only the accounts that changed since.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
+
+use litemap::LiteMap;
+
+use super::super::ledger::{Loaded, load_lives};
+use super::super::sql::{Columns, rows};
+use super::super::tables::Ids;
+use super::super::{Store, StoreError};
+use crate::domain::{AccountName, BackendId, Month, ServerTotal, Timestamp};
+use crate::metering::Book;
+use crate::standing::Standing;
+
+/// How the polls of a backend go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackendState {
+    /// The configured panel.
+    pub backend: BackendId,
+    /// Its kind.
+    pub kind: String,
+    /// One more with every commit.
+    pub version: i64,
+    /// One more with every switch that ended.
+    pub acts: i64,
+    /// When it was last polled, well or badly.
+    pub polled_at: Option<Timestamp>,
+    /// When a poll last succeeded.
+    pub succeeded_at: Option<Timestamp>,
+    /// Since when, why and with what words polls fail; `None` when the last one succeeded.
+    pub failing: Option<Failing>,
+    /// How often somebody has taken its lease: once for every poll, well or badly.
+    pub leases: i64,
+    /// Until when the lease is held; before that time it is being polled.
+    pub leased_until: Timestamp,
+    /// What the panel itself says is stored on it, by the last poll of everybody.
+    pub server_total: Option<ServerTotal>,
+}
+
+/// A backend whose last poll failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failing {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, as a label.
+    pub reason: String,
+    /// Why, for people.
+    pub detail: String,
+}
+
+impl Store {
+    /// Every backend that was ever polled, and how its polls go.
+    pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
+        let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail,
+            fence, lease_until, total_at, total_bytes FROM backend ORDER BY name";
+        let mut on = self.readers.acquire().await?;
+        let states = rows(&mut on, self.dialect, sql, []).await?;
+        states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
+    }
+
+    /// How a backend's accounts stand, brought up to date with what was committed meanwhile.
+    pub async fn standing(&self, state: &BackendState) -> Result<Arc<Standing>, StoreError> {
+        let kept = self.kept(&state.backend);
+        match kept {
+            Some(kept) if kept.version >= state.version && kept.acts >= state.acts => Ok(kept),
+            kept => {
+                let newer = Arc::new(self.refresh(state, kept.as_deref()).await?);
+                self.keep(newer.clone());
+                Ok(newer)
+            }
+        }
+    }
+
+    fn kept(&self, backend: &BackendId) -> Option<Arc<Standing>> {
+        self.standings.read().unwrap_or_else(PoisonError::into_inner).get(backend).cloned()
+    }
+
+    fn keep(&self, standing: Arc<Standing>) {
+        let mut standings = self.standings.write().unwrap_or_else(PoisonError::into_inner);
+        let newer = standings
+            .get(&standing.backend)
+            .is_none_or(|kept| (kept.version, kept.acts) < (standing.version, standing.acts));
+        if newer {
+            standings.insert(standing.backend.clone(), standing);
+        }
+    }
+
+    /// After our own commit the new standing is made from memory; nobody need ask the database. `moved` are the
+    /// months whose days moved; `None`: it may be any, because days have other owners now.
+    pub(in super::super) fn committed(
+        &self,
+        backend: &BackendId,
+        kind: &str,
+        before: i64,
+        loaded: &Loaded,
+        changed: Vec<AccountName>,
+        moved: Option<BTreeSet<Month>>,
+    ) {
+        let mut standings = self.standings.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(kept) = standings.get_mut(backend).filter(|kept| kept.version == before) else {
+            drop(standings);
+            return self.publish(backend);
+        };
+        // In place unless somebody is reading it just now; then the reader keeps the old one.
+        let standing = Arc::make_mut(kept);
+        for name in &changed {
+            match loaded.standing(name) {
+                Some(account) => drop(standing.accounts.insert(name.clone(), account)),
+                None => drop(standing.accounts.remove(name)),
+            }
+        }
+        standing.kind = kind.to_string();
+        standing.version = loaded.version;
+        standing.changed = changed;
+        standing.changed_since = (before, standing.acts);
+        match moved {
+            Some(months) => standing.moved.extend(months.into_iter().map(|month| (month, loaded.version))),
+            None => (standing.read_at, standing.moved) = (loaded.version, LiteMap::new()),
+        }
+        drop(standings);
+        self.publish(backend);
+    }
+
+    async fn refresh(&self, state: &BackendState, kept: Option<&Standing>) -> Result<Standing, StoreError> {
+        let (since, acted) = kept.map_or((-1, -1), |kept| (kept.version, kept.acts));
+        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let sql = "SELECT version, acts, number FROM backend WHERE name = ?";
+        let found = rows(&mut tx, self.dialect, sql, [state.backend.as_str().into()]).await?;
+        let (version, acts, number) = match found.first().map(Columns::of) {
+            Some(mut columns) => (columns.int()?, columns.int()?, columns.int()?),
+            None => (0, 0, 0),
+        };
+        // Of a name of which anything changed all lives: what each has had is shared out on one page.
+        let changed = format!(
+            "AND l.name IN (SELECT c.name FROM life c WHERE c.backend = l.backend AND (c.changed > {since}
+            OR EXISTS (SELECT 1 FROM belief b WHERE b.life = c.id AND b.changed > {since})
+            OR EXISTS (SELECT 1 FROM policy p WHERE p.backend = c.backend AND p.account = c.label
+                AND p.acted > {acted})))"
+        );
+        let filter = if kept.is_some() { changed.as_str() } else { "" };
+        let mut book = Book::default();
+        let facts = load_lives(self, &mut tx, &mut book, Ids { backend: number }, filter).await?;
+        let mut standing = Standing {
+            backend: state.backend.clone(),
+            kind: state.kind.clone(),
+            version,
+            acts,
+            accounts: kept.map(|kept| kept.accounts.clone()).unwrap_or_default(),
+            changed: book.names.keys().cloned().collect(),
+            changed_since: (since, acted),
+            read_at: version,
+            moved: LiteMap::new(),
+        };
+        for (name, no) in &book.names {
+            let Some(mut account) = facts.get(no).cloned() else { continue };
+            account.take(&book, name);
+            standing.accounts.insert(name.clone(), Arc::new(account));
+        }
+        if kept.is_some() {
+            self.forget_renamed(&mut tx, &mut standing, &book).await?;
+        }
+        standing.changed.sort();
+        Ok(standing)
+    }
+
+    /// An account that the panel calls otherwise now leaves its old name behind.
+    async fn forget_renamed(
+        &self,
+        on: &mut sqlx::AnyConnection,
+        standing: &mut Standing,
+        book: &Book,
+    ) -> Result<(), StoreError> {
+        let of_life = |no| book.lives.get(&no).map(|life| &life.name);
+        let moved = standing
+            .accounts
+            .iter()
+            .filter(|(name, account)| of_life(account.life).is_some_and(|known| known != *name));
+        let moved: Vec<AccountName> = moved.map(|(name, _)| name.clone()).collect();
+        for name in moved {
+            let sql = "SELECT id FROM life WHERE backend = ? AND name = ?";
+            let cells = [standing.backend.as_str().into(), name.as_str().into()];
+            if rows(on, self.dialect, sql, cells).await?.is_empty() {
+                standing.accounts.remove(&name);
+                standing.changed.push(name);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> {
+    let backend = columns.backend()?;
+    let (kind, version, acts) = (columns.text()?, columns.int()?, columns.int()?);
+    let (polled_at, succeeded_at) = (columns.maybe_time()?, columns.maybe_time()?);
+    let failing = match (columns.maybe_time()?, columns.maybe_text()?, columns.maybe_text()?) {
+        (Some(since), Some(reason), detail) => {
+            Some(Failing { since, reason, detail: detail.unwrap_or_default() })
+        }
+        _ => None,
+    };
+    let (leases, leased_until) = (columns.int()?, columns.time()?);
+    let total = columns.maybe_time()?.zip(columns.maybe_bytes()?);
+    let server_total = total.map(|(at, stored)| ServerTotal { at, stored });
+    Ok(BackendState {
+        backend,
+        kind,
+        version,
+        acts,
+        polled_at,
+        succeeded_at,
+        failing,
+        leases,
+        leased_until,
+        server_total,
+    })
+}

@@ -1,0 +1,177 @@
+//! Lives of accounts: who they are, and what the panel and WHMCS say of them.
+
+use super::super::StoreError;
+use super::super::dialect::Merge::{Keep, Replace};
+use super::super::sql::{Cell, Columns, Table};
+use super::{Ids, limit_cells, limits};
+use crate::domain::{Identity, LifeNo, Mapping, Owner, Policy};
+use crate::metering::{Absence, Book, Life};
+use crate::standing::{AccountStanding, MappedTo, ServiceRef};
+
+pub(in super::super) const LIFE: Table = Table {
+    name: "life",
+    keys: &["id"],
+    rest: &[
+        ("backend", Keep),
+        ("name", Replace),
+        ("nth", Replace),
+        ("label", Replace),
+        ("first_seen", Keep),
+        ("predecessor", Keep),
+        ("missing_since", Replace),
+        ("last_seen", Replace),
+        ("ended_at", Replace),
+        ("identity", Replace),
+        ("suspended", Replace),
+        ("policy", Replace),
+        ("package", Replace),
+        ("domain", Replace),
+        ("storage_limit", Replace),
+        ("traffic_limit", Replace),
+        ("trouble", Replace),
+        ("trouble_since", Replace),
+        ("allowed_storage", Replace),
+        ("allowed_in", Replace),
+        ("allowed_out", Replace),
+        ("allowed_total", Replace),
+        ("mapping", Replace),
+        ("service", Replace),
+        ("client", Replace),
+        ("tenant", Replace),
+        ("product", Replace),
+        ("rivals", Replace),
+        ("changed", Replace),
+    ],
+};
+
+/// A life, and its account as it stands without its series.
+pub(in super::super) struct Row {
+    pub no: LifeNo,
+    pub life: Life,
+    pub standing: AccountStanding,
+}
+
+pub(in super::super) fn cells(
+    ids: Ids,
+    backend: &str,
+    book: &Book,
+    no: LifeNo,
+    account: &AccountStanding,
+    version: i64,
+) -> Result<Vec<Cell>, StoreError> {
+    let life = book.lives.get(&no).ok_or_else(|| StoreError::corrupt(no, "a life"))?;
+    let newest = book.names.get(&life.name) == Some(&no);
+    let [storage, inwards, outwards, total] = limit_cells(&account.limits);
+    let mapped = account.mapped.as_ref();
+    let service = mapped.and_then(|mapped| mapped.service.as_ref());
+    let identity = (!life.identity.is_empty()).then(|| life.identity.to_string());
+    Ok(vec![
+        ids.life(no).into(),
+        backend.into(),
+        life.name.as_str().into(),
+        i64::from(life.nth).into(),
+        life.label(newest).into(),
+        life.born.into(),
+        life.predecessor.into(),
+        life.absence.map(|absence| absence.since).into(),
+        life.absence.map(|absence| absence.last_seen).into(),
+        life.ended.into(),
+        Cell::Text(identity),
+        account.suspended.into(),
+        account.policy.map(|policy| policy.name()).into(),
+        account.package.as_deref().into(),
+        account.domain.as_deref().into(),
+        account.storage_limit.into(),
+        account.traffic_limit.into(),
+        account.trouble.as_ref().map(|(reason, _)| reason.as_str()).into(),
+        account.trouble.as_ref().map(|(_, since)| *since).into(),
+        storage,
+        inwards,
+        outwards,
+        total,
+        mapped.map(|mapped| mapped.mapping.name()).into(),
+        service.map(|service| service.id).into(),
+        service.map(|service| service.client).into(),
+        service.map(|service| service.username.as_str()).into(),
+        service.and_then(|service| service.product.as_deref()).into(),
+        Cell::Text(mapped.map(|mapped| written(&mapped.rivals)).filter(|text| !text.is_empty())),
+        version.into(),
+    ])
+}
+
+/// Numbers with blanks between, as many as the column holds.
+fn written(rivals: &[i64]) -> String {
+    let mut text = String::new();
+    for rival in rivals {
+        let next = rival.to_string();
+        if text.len() + next.len() >= 255 {
+            break;
+        }
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&next);
+    }
+    text
+}
+
+pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError> {
+    let no = Ids::life_no(columns.int()?)?;
+    let _backend = columns.text()?;
+    let (name, nth) = (columns.account()?, columns.small()?);
+    let _label = columns.text()?;
+    let (born, predecessor) = (columns.time()?, columns.maybe_time()?);
+    let absence = columns.maybe_time()?.zip(columns.maybe_time()?);
+    let absence = absence.map(|(since, last_seen)| Absence { since, last_seen });
+    let ended = columns.maybe_time()?;
+    let identity = columns.maybe_text()?.map(|text| Identity::parse(&text)).unwrap_or_default();
+    let standing = AccountStanding {
+        life: no,
+        nth,
+        first_seen: born,
+        missing_since: absence.map(|absence| absence.since),
+        gone_at: ended,
+        suspended: columns.flag()?,
+        policy: policy(columns.maybe_text()?)?,
+        package: columns.maybe_text()?,
+        domain: columns.maybe_text()?,
+        storage_limit: columns.limit()?,
+        traffic_limit: columns.limit()?,
+        trouble: columns.maybe_text()?.zip(columns.maybe_time()?),
+        limits: limits(columns)?,
+        owner: Owner::Nobody,
+        mapped: mapped(columns)?,
+        series: Vec::new(),
+        shares: Vec::new(),
+    };
+    let holdings = Vec::new();
+    let series = litemap::LiteMap::new();
+    let life = Life { name, nth, identity, born, predecessor, absence, ended, series, holdings };
+    Ok(Row { no, life, standing })
+}
+
+/// mapping, service, client, tenant, product, rivals.
+fn mapped(columns: &mut Columns<'_>) -> Result<Option<MappedTo>, StoreError> {
+    let mapping = columns.maybe_text()?;
+    let (id, client) = (columns.maybe_int()?, columns.maybe_int()?);
+    let (username, product) = (columns.maybe_text()?, columns.maybe_text()?);
+    let rivals = columns.maybe_text()?.unwrap_or_default();
+    let Some(name) = mapping else { return Ok(None) };
+    let mapping = Mapping::ALL.into_iter().find(|mapping| mapping.name() == name);
+    let mapping = mapping.ok_or_else(|| StoreError::corrupt(name, "a way of mapping"))?;
+    let service = match (id, client, username) {
+        (Some(id), Some(client), Some(username)) => Some(ServiceRef { id, client, username, product }),
+        _ => None,
+    };
+    let number = |text: &str| text.parse().map_err(|_| StoreError::corrupt(text, "a service's number"));
+    let rivals = rivals.split_whitespace().map(number).collect::<Result<_, _>>()?;
+    Ok(Some(MappedTo { mapping, service, rivals }))
+}
+
+pub(in super::super) fn policy(name: Option<String>) -> Result<Option<Policy>, StoreError> {
+    let known = |name: String| {
+        let policy = [Policy::Standard, Policy::Limited].into_iter().find(|policy| policy.name() == name);
+        policy.ok_or_else(|| StoreError::corrupt(name, "a policy"))
+    };
+    name.map(known).transpose()
+}

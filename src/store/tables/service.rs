@@ -1,0 +1,130 @@
+//! Services as WHMCS tells them, and add-ons.
+
+use super::super::StoreError;
+use super::super::dialect::Merge::{Keep, Replace};
+use super::super::sql::{Cell, Columns, Table};
+use super::{limit_cells, limits};
+use crate::domain::{Addon, Service, Timestamp, UsageDay};
+
+pub(in super::super) const SERVICE: Table = Table {
+    name: "service",
+    keys: &["id"],
+    rest: &[
+        ("server", Replace),
+        ("listed", Replace),
+        ("first_listed", Keep),
+        ("client", Replace),
+        ("username", Replace),
+        ("domain", Replace),
+        ("product", Replace),
+        ("package", Replace),
+        ("status", Replace),
+        ("registered", Replace),
+        ("allowed_storage", Replace),
+        ("allowed_in", Replace),
+        ("allowed_out", Replace),
+        ("allowed_total", Replace),
+        ("notify_template", Replace),
+        ("limited_template", Replace),
+    ],
+};
+
+pub(in super::super) const ADDON: Table = Table {
+    name: "service_addon",
+    keys: &["server", "id"],
+    rest: &[
+        ("service", Replace),
+        ("client", Replace),
+        ("username", Replace),
+        ("name", Replace),
+        ("status", Replace),
+        ("registered", Replace),
+    ],
+};
+
+/// A service, and whether its server still tells it, since when.
+pub(in super::super) struct Row {
+    pub service: Service,
+    pub listed: bool,
+    pub first_listed: Timestamp,
+}
+
+pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, first: Timestamp) -> [Cell; 17] {
+    let [storage, inwards, outwards, total] = limit_cells(&service.limits);
+    [
+        service.id.into(),
+        server.into(),
+        listed.into(),
+        first.into(),
+        service.client.into(),
+        service.username.as_str().into(),
+        service.domain.as_deref().into(),
+        service.product.as_deref().into(),
+        service.package.as_deref().into(),
+        service.status.as_str().into(),
+        day_cell(service.registered),
+        storage,
+        inwards,
+        outwards,
+        total,
+        service.notify_template.as_deref().into(),
+        service.limited_template.as_deref().into(),
+    ]
+}
+
+fn day_cell(day: Option<UsageDay>) -> Cell {
+    day.into()
+}
+
+pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError> {
+    let (id, _server) = (columns.int()?, columns.int()?);
+    let listed = columns.flag()? == Some(true);
+    let first_listed = columns.time()?;
+    let (client, username) = (columns.int()?, columns.text()?);
+    let (domain, product) = (columns.maybe_text()?, columns.maybe_text()?);
+    let (package, status) = (columns.maybe_text()?, columns.text()?);
+    let (registered, limits) = (columns.maybe_day()?, limits(columns)?);
+    let (notify_template, limited_template) = (columns.maybe_text()?, columns.maybe_text()?);
+    let service = Service {
+        id,
+        client,
+        username,
+        domain,
+        product,
+        package,
+        status,
+        registered,
+        limits,
+        notify_template,
+        limited_template,
+    };
+    Ok(Row { service, listed, first_listed })
+}
+
+pub(in super::super) fn addon_cells(server: i64, addon: &Addon) -> [Cell; 8] {
+    [
+        server.into(),
+        addon.id.into(),
+        addon.service.into(),
+        addon.client.into(),
+        addon.username.as_deref().into(),
+        addon.name.as_deref().into(),
+        addon.status.as_str().into(),
+        day_cell(addon.registered),
+    ]
+}
+
+/// An add-on, and its server.
+pub(in super::super) fn addon_row(columns: &mut Columns<'_>) -> Result<(i64, Addon), StoreError> {
+    let server = columns.int()?;
+    let addon = Addon {
+        id: columns.int()?,
+        service: columns.int()?,
+        client: columns.int()?,
+        username: columns.maybe_text()?,
+        name: columns.maybe_text()?,
+        status: columns.text()?,
+        registered: columns.maybe_day()?,
+    };
+    Ok((server, addon))
+}

@@ -1,0 +1,91 @@
+//! What a month that is over lacks of what WHMCS was told: what is carried into the next, or cannot be told any more.
+
+use std::collections::HashSet;
+
+use super::amount::{SCALE, decimal, unit_months};
+use super::telling::{Closed, ClosedMonth, Payee, Telling};
+use crate::domain::{BillingZone, ByteMinutes, Bytes, Meter, Nature, Owner};
+
+/// The metric of GB-months.
+pub const GB_MONTH: &str = "disk_gb_month";
+
+/// Bytes of a closed month that WHMCS was not told and cannot be told any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// Whose.
+    pub owner: Owner,
+    /// Of what.
+    pub meter: Meter,
+    /// What WHMCS called whoever it was told of, where it was told something.
+    pub tenant: Option<String>,
+    /// What the ledger has and WHMCS does not, in bytes; negative where it was told too much.
+    pub bytes: i128,
+}
+
+/// What of a closed month cannot be told any more, because WHMCS does not ask for whoever owes it: the flows of
+/// services that are not in `told`, the payees that WHMCS still asks for.
+pub fn untold(closed: &ClosedMonth, asked: &HashSet<Payee>, zone: BillingZone) -> Vec<Lacking> {
+    let mut found = Vec::new();
+    let mut seen: HashSet<(&Owner, Meter)> = HashSet::new();
+    for one in closed.told.values().flatten() {
+        let Ok(meter) = one.telling.metric.parse::<Meter>() else { continue };
+        seen.insert((&one.telling.usage_of, meter));
+        if asked.contains(&one.telling.payee) {
+            continue;
+        }
+        let Some(lacking) = lacking(one, zone).filter(|lacking| *lacking != 0) else { continue };
+        // To the nearest byte that so many hundred-thousandths of a unit are.
+        let bytes = lacking * i128::from(one.telling.unit) / i128::from(SCALE);
+        let (owner, tenant) = (one.telling.usage_of.clone(), Some(one.telling.tenant.clone()));
+        found.push(Lacking { owner, meter, tenant, bytes });
+    }
+    // Once WHMCS is told anything it is told everything: whoever it never heard of is not paid for by it.
+    for (owner, sums) in closed.sums.iter().filter(|(owner, _)| **owner != Owner::Nobody) {
+        for (meter, (amount, _)) in sums.iter().filter(|(meter, _)| meter.nature() == Nature::Flow) {
+            if amount.get() > 0 && !seen.contains(&(owner, *meter)) {
+                let (owner, meter) = (owner.clone(), *meter);
+                found.push(Lacking { owner, meter, tenant: None, bytes: amount.wide() });
+            }
+        }
+    }
+    found.sort_by(|one, other| (&one.owner, one.meter).cmp(&(&other.owner, other.meter)));
+    found
+}
+
+/// What the ledger has of a month that is over and WHMCS was not told, in hundred-thousandths of the unit it
+/// was told in; negative where it was told too much. `None` for a metric that is no sum over a month.
+pub fn lacking(closed: &Closed, zone: BillingZone) -> Option<i128> {
+    let Telling { metric, month, unit, value, carried, .. } = &closed.telling;
+    let minutes = zone.minutes_of(month.period());
+    // A day nothing passed on has no row. But where something was told and nothing is there, nobody knows.
+    let is_nothing = *value == (*carried).max(0);
+    let nothing = is_nothing.then_some((Bytes::ZERO, ByteMinutes::ZERO));
+    let sum = |meter| closed.sums.get(&meter).copied().or(nothing);
+    let ledger = match metric.as_ref() {
+        GB_MONTH => unit_months(sum(Meter::StorageUsed)?.1, *unit, minutes)?.scaled(),
+        flow => {
+            let meter: Meter = flow.parse().ok()?;
+            decimal(sum(meter)?.0, *unit).scaled()
+        }
+    };
+    Some(i128::try_from(ledger).ok()? + i128::from(*carried) - i128::from(*value))
+}
+
+/// From one unit to another, to the nearest.
+pub fn in_unit(amount: i128, from: u64, to: u64) -> i128 {
+    if from == to {
+        return amount;
+    }
+    let (scaled, by) = (amount.abs() * i128::from(from), i128::from(to));
+    (scaled / by + i128::from(scaled % by >= (by + 1) / 2)) * amount.signum()
+}
+
+/// The metrics that are made of a meter.
+pub fn metrics(meter: Meter) -> &'static [&'static str] {
+    match meter {
+        Meter::StorageUsed => &["disk", GB_MONTH],
+        Meter::TrafficIn => &["traffic_in"],
+        Meter::TrafficOut => &["traffic_out"],
+        Meter::TrafficTotal => &["traffic_total"],
+    }
+}

@@ -1,0 +1,11 @@
+//! What WHMCS is told: amounts in its unit, what it was told last, and what a month that is over lacks of it.
+//!
+//! Pure: whoever answers, keeps or looks for what was never told goes by these.
+
+mod amount;
+mod lacking;
+mod telling;
+
+pub use amount::{Base, Decimal, SCALE, Signed, Unit, decimal, unit_months, whole_megabytes};
+pub use lacking::{GB_MONTH, Lacking, in_unit, lacking, metrics, untold};
+pub use telling::{Closed, ClosedMonth, Payee, Sums, Telling};

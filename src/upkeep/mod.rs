@@ -1,0 +1,64 @@
+//! Keeps the database small: folds old days into months and old journal entries into sums, and forgets what was
+//! delivered long ago. Nothing it does changes a number.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backends::ConfiguredPanel;
+use crate::clock::Clock;
+use crate::domain::{Seconds, Timestamp};
+use crate::metering::Rules;
+use crate::store::Store;
+
+/// It is done this often.
+pub const EVERY: Duration = Duration::from_secs(6 * 3600);
+
+/// What was delivered is kept this long, for whoever asks whether a customer was told.
+const KEEP_DELIVERED: Seconds = Seconds::hours(400 * 24);
+
+/// Does the upkeep of one database. Cloned freely; all clones are one.
+#[derive(Clone)]
+pub struct Upkeep {
+    store: Store,
+    clock: Clock,
+    rules: Rules,
+}
+
+impl Upkeep {
+    /// Upkeep of what is stored; days and months are those of `rules`.
+    pub fn new(store: Store, clock: Clock, rules: Rules) -> Upkeep {
+        Upkeep { store, clock, rules }
+    }
+
+    /// Does all of it once. What cannot be done now is logged, and tried again the next time.
+    pub async fn run(&self, panels: &[Arc<ConfiguredPanel>]) {
+        let now = self.clock.now();
+        self.fold_days(panels, now).await;
+        if let Err(error) = self.store.prune_outbox(now.minus(KEEP_DELIVERED)).await {
+            tracing::warn!("what was delivered long ago is not forgotten: {error}");
+        }
+        for panel in panels {
+            self.fold_journal(panel, now).await;
+        }
+    }
+
+    async fn fold_days(&self, panels: &[Arc<ConfiguredPanel>], now: Timestamp) {
+        let keep = panels.iter().filter_map(|panel| Some((panel.id.clone(), panel.keep_days?))).collect();
+        match self.store.prune(self.rules.zone.day_of(now), &keep).await {
+            Ok(pruned) if pruned.day_points > 0 => {
+                tracing::info!(day_points = pruned.day_points, "days folded into months");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!("days not folded: {error}"),
+        }
+    }
+
+    async fn fold_journal(&self, panel: &ConfiguredPanel, now: Timestamp) {
+        let backend = &panel.id;
+        match self.store.fold_journal(backend, now, &self.rules).await {
+            Ok(entries) if entries > 0 => tracing::info!(%backend, entries, "journal folded"),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%backend, "journal not folded: {error}"),
+        }
+    }
+}

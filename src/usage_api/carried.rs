@@ -1,0 +1,144 @@
+//! What WHMCS was told, and what a month that is over lacks since: carried into the running one.
+//!
+//! WHMCS keeps one record per calendar month and closes it with the last value it fetched. What the ledger
+//! comes to later - the hours between that fetch and midnight, a panel that lags, a correction - can reach
+//! a bill only with the next month's record. So that record carries the difference, and says how much of
+//! it that is. A month WHMCS was never told of is not carried: nobody knows that it was to bill it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use litemap::LiteMap;
+use serde::Serialize;
+
+use super::Units;
+use crate::domain::{BillingZone, Meter, Month, Owner};
+use crate::store::{Store, StoreError, Usage, UsageQuery};
+use crate::told::{Closed, ClosedMonth, Payee, Signed, Sums, Telling, in_unit, lacking, metrics};
+
+/// What the month before lacked, by whom it was told of and by metric, in hundred-thousandths of the unit.
+#[derive(Debug, Default)]
+pub struct Carried(HashMap<Payee, LiteMap<&'static str, i64>>);
+
+impl Carried {
+    fn new(closed: &ClosedMonth, units: &Units, zone: BillingZone) -> Carried {
+        let mut carried = Carried::default();
+        for one in closed.told.values().flatten() {
+            let Some((metric, unit)) = units.of_month(&one.telling.metric) else { continue };
+            let Some(lacking) = lacking(one, zone).filter(|lacking| *lacking != 0) else { continue };
+            // What does not fit is not carried: `explain` names it.
+            let Ok(lacking) = i64::try_from(in_unit(lacking, one.telling.unit, unit)) else { continue };
+            carried.0.entry(one.telling.payee.clone()).or_default().insert(metric, lacking);
+        }
+        carried
+    }
+
+    /// What a metric carries.
+    pub fn of(&self, payee: &Payee, metric: &str) -> i64 {
+        self.0.get(payee).and_then(|metrics| metrics.get(metric).copied()).unwrap_or(0)
+    }
+}
+
+/// What is carried, and what it was worked out of.
+#[derive(Debug)]
+pub struct KeptCarried {
+    of: Arc<ClosedMonth>,
+    units: Units,
+    carried: Arc<Carried>,
+}
+
+impl KeptCarried {
+    /// Works it out.
+    pub fn new(of: Arc<ClosedMonth>, units: Units, zone: BillingZone) -> KeptCarried {
+        let carried = Arc::new(Carried::new(&of, &units, zone));
+        KeptCarried { of, units, carried }
+    }
+
+    /// The result, if it was worked out of just this.
+    pub fn if_of(&self, of: &Arc<ClosedMonth>, units: &Units) -> Option<Arc<Carried>> {
+        (Arc::ptr_eq(&self.of, of) && self.units == *units).then(|| self.carried())
+    }
+
+    /// The result.
+    pub fn carried(&self) -> Arc<Carried> {
+        Arc::clone(&self.carried)
+    }
+}
+
+/// One number WHMCS was told, held against the ledger: for whoever asks why a bill says what it says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ToldLine {
+    /// The WHMCS server that asked.
+    pub server: i64,
+    /// What WHMCS calls the account.
+    pub tenant: String,
+    /// The metric.
+    pub metric: String,
+    /// What it was told last, in units.
+    pub value: Signed,
+    /// Bytes of one unit.
+    pub unit_bytes: u64,
+    /// The part of it that months before lacked, or had too much.
+    pub carried: Signed,
+    /// When it was told this value first.
+    pub at: String,
+    /// A month that is over: what the ledger has and WHMCS was not told; negative where it was told too much.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_told: Option<Signed>,
+    /// What becomes of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub so: Option<&'static str>,
+}
+
+/// What WHMCS was told of one meter of an owner in a month, held against the ledger.
+pub async fn told_lines(
+    store: &Store,
+    of: &Owner,
+    meter: Meter,
+    month: Month,
+    running: Month,
+    zone: BillingZone,
+) -> Result<Vec<ToldLine>, StoreError> {
+    let mut lines = Vec::new();
+    let query = UsageQuery { owner: Some(of.clone()), meter: Some(meter), ..UsageQuery::default() };
+    let mut sum: Option<Usage> = None;
+    for owned in store.months(&query, month, month).await? {
+        match &mut sum {
+            Some(sum) => sum.join(&owned.usage)?,
+            None => sum = Some(owned.usage),
+        }
+    }
+    let sums: Sums = sum.map(|sum| (meter, (sum.amount, sum.held))).into_iter().collect();
+    let later = store.told(of, month.next()).await?;
+    for telling in store.told(of, month).await? {
+        if !metrics(meter).contains(&telling.metric.as_ref()) {
+            continue;
+        }
+        let closed = Closed { telling, sums: sums.clone() };
+        let lacking = if month < running { lacking(&closed, zone) } else { None };
+        let carried = later
+            .iter()
+            .find(|later| (&later.metric, &later.payee) == (&closed.telling.metric, &closed.telling.payee));
+        let so = lacking.map(|lacking| match carried {
+            _ if lacking == 0 => "the same as the ledger",
+            Some(later) if in_unit(lacking, closed.telling.unit, later.unit) == later.carried.into() => {
+                "told with the month after"
+            }
+            _ if month.next() == running => "to be told with the month after, when WHMCS asks again",
+            _ => "not billed by itself any more: correct it by hand",
+        });
+        let Telling { server, tenant, metric, value, carried, unit, at, .. } = closed.telling;
+        lines.push(ToldLine {
+            server,
+            tenant,
+            metric: metric.into_owned(),
+            value: Signed::new(value.into()),
+            unit_bytes: unit,
+            carried: Signed::new(carried.into()),
+            at: at.to_string(),
+            not_told: lacking.map(Signed::new),
+            so,
+        });
+    }
+    Ok(lines)
+}

@@ -1,0 +1,92 @@
+//! What is known of a tenant: the sum over all accounts that it pays or paid for, in bytes. A sum of which a part
+//! is not known is not known.
+
+use litemap::LiteMap;
+
+use super::Window;
+use super::tenants::{Found, Tenant};
+use crate::domain::{ByteMinutes, Bytes, Meter, Nature, Timestamp};
+
+/// What is known of a tenant now; of anything absent nothing can be said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// What its accounts hold now.
+    pub level: Option<Measured<Bytes>>,
+    /// What they held over the running month, level times time.
+    pub held: Option<Measured<ByteMinutes>>,
+    /// What they moved in the running month.
+    pub flows: LiteMap<Meter, Measured<Bytes>>,
+}
+
+/// A sum, and when the newest part of it was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Measured<T> {
+    /// The sum.
+    pub amount: T,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Sums up what is known of a tenant.
+pub fn known(tenant: &Tenant<'_>, window: &Window) -> Known {
+    let mut known = Known::default();
+    let metered = |meter: &Meter| tenant.accounts.iter().any(|found| found.account.meter(*meter).is_some());
+    for meter in Meter::ALL.into_iter().filter(metered) {
+        let Some(at) = newest(tenant, meter) else { continue };
+        let month = if window.elsewhen { None } else { month(tenant, meter, window) };
+        match meter.nature() {
+            Nature::Level => {
+                known.level = level(tenant, window).map(|amount| Measured { amount, at });
+                known.held = month.map(|(_, amount)| Measured { amount, at });
+            }
+            Nature::Flow => {
+                let flow = month.map(|(amount, _)| (meter, Measured { amount, at }));
+                known.flows.extend(flow);
+            }
+        }
+    }
+    known
+}
+
+/// When any of its accounts was last measured: those that it has before those it had.
+fn newest(tenant: &Tenant<'_>, meter: Meter) -> Option<Timestamp> {
+    let newest = |accounts: &[Found<'_>]| {
+        accounts.iter().filter_map(|found| Some(found.account.meter(meter)?.at)).max()
+    };
+    newest(&tenant.living).or_else(|| newest(&tenant.accounts))
+}
+
+/// What its accounts hold now. Of one that is missing nobody knows.
+fn level(tenant: &Tenant<'_>, window: &Window) -> Option<Bytes> {
+    if tenant.living.is_empty() || tenant.living.iter().any(|found| !found.account.is_present()) {
+        return None;
+    }
+    let mut sum = Bytes::ZERO;
+    for found in measured(tenant, Meter::StorageUsed)? {
+        let level = found.account.meter(Meter::StorageUsed)?.known(&window.moment).ok()?;
+        sum = sum.checked_add(level)?;
+    }
+    Some(sum)
+}
+
+/// What its holdings have of the running month. It is known if every account that it has now was measured in it; one
+/// that is missing is not there to be measured.
+fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, ByteMinutes)> {
+    for found in measured(tenant, meter)?.filter(|found| found.account.is_present()) {
+        found.account.meter(meter)?.running(&window.moment).ok()?;
+    }
+    let shares = tenant.accounts.iter();
+    let shares = shares.flat_map(|found| found.account.shares_of(&tenant.usage_of, window.moment.month));
+    let mut sum = (Bytes::ZERO, ByteMinutes::ZERO);
+    for (_, month) in shares.filter(|(of, _)| *of == meter) {
+        sum = (sum.0.checked_add(month.amount)?, sum.1 + month.held);
+    }
+    Some(sum)
+}
+
+/// The accounts that a tenant has now and whose panels tell this meter; `None` where one was never read at all,
+/// so that nobody knows what it has.
+fn measured<'a, 't>(tenant: &'t Tenant<'a>, meter: Meter) -> Option<impl Iterator<Item = &'t Found<'a>>> {
+    let is_read = tenant.living.iter().all(|found| !found.account.series.is_empty());
+    is_read.then(|| tenant.living.iter().filter(move |found| found.account.meter(meter).is_some()))
+}

@@ -1,0 +1,36 @@
+//! Worlds made of seeds, played on the real store, collector and routes: what each service is told is what it
+//! owes, and what could not be known is named. `make sim` plays as many as one likes; a handful is played here.
+//! See `docs/simulation.md`.
+
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod binding;
+mod play;
+mod run;
+
+/// How long the worlds of the gate last: two month ends, and for some a clock change.
+const DAYS: i64 = 75;
+
+fn holds(seed: u64) {
+    if let Err(failed) = run::world(seed, DAYS, run::ON) {
+        panic!("{}", run::obituary(seed, DAYS, &failed));
+    }
+}
+
+macro_rules! worlds {
+    ($($name:ident: $seed:literal)*) => {
+        $(#[test]
+        fn $name() {
+            holds($seed);
+        })*
+    };
+}
+
+worlds! {
+    world_1: 1
+    world_2: 2
+    world_3: 3
+    world_4: 4
+    world_5: 5
+    world_6: 6
+}
