@@ -53,8 +53,11 @@ impl App {
     /// What WHMCS cannot be told any more.
     pub(super) async fn show_untold(&self) {
         match self.console.untold().await {
-            Ok((services, bytes)) => self.telemetry.untold(services, &bytes),
-            Err(error) => tracing::warn!("what WHMCS cannot be told is not known: {error}"),
+            Ok(untold) => self.telemetry.untold(untold.as_ref()),
+            Err(error) => {
+                tracing::warn!("what WHMCS cannot be told is not known: {error}");
+                self.telemetry.untold(None);
+            }
         }
     }
 

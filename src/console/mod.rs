@@ -130,11 +130,12 @@ impl Console {
 
     /// What services used, up to now and in the month before, and WHMCS cannot be told any more: how many services,
     /// and bytes by meter.
-    pub async fn untold(&self) -> Result<(usize, BTreeMap<Meter, i64>), StoreError> {
+    pub async fn untold(&self) -> Result<Option<(usize, BTreeMap<Meter, i64>)>, StoreError> {
         let moment = self.moment();
         let sides = sides(&self.store, &self.panels(), None).await?.with_told(&self.store, &moment).await?;
         let counted = tokio::task::spawn_blocking(move || findings::untold_sums(&sides, &moment)).await;
-        Ok(counted.unwrap_or_default())
+        // A number that could not be made is unknown, and not nothing.
+        Ok(counted.ok())
     }
 
     fn setup(&self) -> Setup {

@@ -137,13 +137,19 @@ impl Telemetry {
 }
 
 impl Telemetry {
-    /// Shows what WHMCS cannot be told any more; of meters that are not listed that is nothing.
-    pub fn untold(&self, services: usize, bytes: &BTreeMap<Meter, i64>) {
+    /// Shows what WHMCS cannot be told any more, or that it is unknown; of meters that are not listed that is nothing.
+    pub fn untold(&self, untold: Option<&(usize, BTreeMap<Meter, i64>)>) {
+        let own = &self.inner.findings;
+        let Some((services, bytes)) = untold else {
+            own.untold_services.reset();
+            own.untold_bytes.reset();
+            return;
+        };
         let none: [&str; 0] = [];
-        self.inner.findings.untold_services.with_label_values(&none).set(count(services));
+        own.untold_services.with_label_values(&none).set(count(*services));
         for meter in [Meter::TrafficIn, Meter::TrafficOut, Meter::TrafficTotal] {
             let lacking = bytes.get(&meter).copied().unwrap_or(0);
-            self.inner.findings.untold_bytes.with_label_values(&[meter.name()]).set(lacking);
+            own.untold_bytes.with_label_values(&[meter.name()]).set(lacking);
         }
     }
 }
