@@ -52,17 +52,16 @@ CREATE TABLE service_pin (
     PRIMARY KEY (backend, account)
 ) /*clustered*/;
 
--- What WHMCS was told last of each metric in each month, by whom it was told of: a service, or a name on a
--- server before WHMCS has told its services (service 0). usage_of is the service whose usage it is: itself, or
--- the one that a companion stands for. Values are hundred-thousandths of a unit of so many bytes. carried is
--- the part of the value that months before lacked, or had too much.
+-- What WHMCS was told last of each metric in each month, by who pays: a service, whether it was told of by its own
+-- name or by its companion's, or a name on a server before WHMCS has told its services (service 0). Values are
+-- hundred-thousandths of a unit of so many bytes. carried is the part of the value that months before lacked, or
+-- had too much.
 CREATE TABLE reported (
     service BIGINT NOT NULL,
     server BIGINT NOT NULL,
     name VARCHAR(255) NOT NULL,
     month INTEGER NOT NULL,
     metric VARCHAR(16) NOT NULL,
-    usage_of BIGINT NOT NULL,
     asked_by BIGINT NOT NULL,
     tenant VARCHAR(255) NOT NULL,
     value BIGINT NOT NULL,

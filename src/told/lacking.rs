@@ -29,14 +29,14 @@ pub fn untold(closed: &ClosedMonth, asked: &HashSet<Payee>, zone: BillingZone) -
     let mut seen: HashSet<(&Owner, Meter)> = HashSet::new();
     for one in closed.told.values().flatten() {
         let Ok(meter) = one.telling.metric.parse::<Meter>() else { continue };
-        seen.insert((&one.telling.usage_of, meter));
+        seen.insert((&one.telling.payee, meter));
         if asked.contains(&one.telling.payee) {
             continue;
         }
         let Some(lacking) = lacking(one, zone).filter(|lacking| *lacking != 0) else { continue };
         // To the nearest byte that so many hundred-thousandths of a unit are.
         let bytes = lacking * i128::from(one.telling.unit) / i128::from(SCALE);
-        let (owner, tenant) = (one.telling.usage_of.clone(), Some(one.telling.tenant.clone()));
+        let (owner, tenant) = (one.telling.payee.clone(), Some(one.telling.tenant.clone()));
         found.push(Lacking { owner, meter, tenant, bytes });
     }
     // Once WHMCS is told anything it is told everything: whoever it never heard of is not paid for by it.

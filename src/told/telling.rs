@@ -11,10 +11,8 @@ pub type Payee = Owner;
 /// One number that WHMCS was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telling {
-    /// Whom WHMCS was told of.
+    /// Who pays: a service, whether WHMCS was told of it by its own name or by its companion's, or a name.
     pub payee: Payee,
-    /// Whose usage it is: the payee's own, or the service's that it stands for as a companion.
-    pub usage_of: Owner,
     /// The running month when it was told.
     pub month: Month,
     /// The name of the metric.

@@ -259,7 +259,7 @@ async fn history_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Respo
     let first = today.minus_days(wanted - 1);
     let period = BillingPeriod::new(first, today.next())
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let query = UsageQuery { owner: Some(found.usage_of.clone()), ..UsageQuery::default() };
+    let query = UsageQuery { owner: Some(found.payee.clone()), ..UsageQuery::default() };
     let points = api.store.days(&query, period).await.map_err(unavailable)?;
     let sums = api.store.months(&query, first.month(), today.month()).await.map_err(unavailable)?;
     let days = days(points, &units, &window).map_err(unavailable)?;

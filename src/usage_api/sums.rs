@@ -69,14 +69,21 @@ fn level(tenant: &Tenant<'_>, window: &Window) -> Option<Bytes> {
     Some(sum)
 }
 
-/// What its holdings have of the running month. It is known if every account that it has now was measured in it; one
-/// that is missing is not there to be measured.
+/// What its holdings have of the running month. It is known if every account that it has now was measured in it. One
+/// that is missing is not there to be measured: until it is gone it must not be too long since it was.
 fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, ByteMinutes)> {
-    for found in measured(tenant, meter)?.filter(|found| found.account.is_present()) {
-        found.account.meter(meter)?.running(&window.moment).ok()?;
+    for found in measured(tenant, meter)? {
+        let series = found.account.meter(meter)?;
+        let is_known = match found.account.is_present() {
+            true => series.running(&window.moment).is_ok(),
+            false => window.moment.is_fresh(series.at),
+        };
+        if !is_known {
+            return None;
+        }
     }
     let shares = tenant.accounts.iter();
-    let shares = shares.flat_map(|found| found.account.shares_of(&tenant.usage_of, window.moment.month));
+    let shares = shares.flat_map(|found| found.account.shares_of(&tenant.payee, window.moment.month));
     let mut sum = (Bytes::ZERO, ByteMinutes::ZERO);
     for (_, month) in shares.filter(|(of, _)| *of == meter) {
         sum = (sum.0.checked_add(month.amount)?, sum.1 + month.held);

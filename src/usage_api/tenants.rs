@@ -1,7 +1,7 @@
 //! Whom WHMCS means by a tenant: a service by its username, on every route by the same rule. Before WHMCS has told
 //! its services a name is all that is known, and means the account that has it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::domain::{AccountKey, AccountName, BackendId, Owner, Service, Timestamp};
@@ -17,8 +17,8 @@ pub struct Tenants {
     all: Vec<Arc<Standing>>,
     /// The server's services, once WHMCS has told them.
     list: Option<Arc<ServiceList>>,
-    /// The clients of services that companions stand for: nobody is shown or billed what is another's.
-    clients: HashMap<i64, i64>,
+    /// By service the living companions that stand for it, wherever they are sold: it is billed as these.
+    companions: HashMap<i64, Vec<i64>>,
 }
 
 /// An account, wherever it is.
@@ -44,12 +44,12 @@ impl Found<'_> {
 pub struct Tenant<'a> {
     /// What WHMCS calls it: the username of its service, in WHMCS's own spelling.
     pub name: &'a str,
-    /// Whom WHMCS is told of.
+    /// Who pays: its service, or the one that it stands for as a companion.
     pub payee: Payee,
-    /// Whose usage that is: its own, or that of the service it stands for as a companion.
-    pub usage_of: Owner,
     /// Whether WHMCS still sells it, as far as is known.
     pub is_sold: bool,
+    /// Whether it is a service that a living companion is billed for.
+    pub has_companion: bool,
     /// The accounts it pays for now; those that are missing among them.
     pub living: Vec<Found<'a>>,
     /// All that it ever paid for, those among them.
@@ -65,16 +65,16 @@ impl Tenants {
     /// Of a server, among everything that is metered. `lists` are those of all servers.
     pub fn new(server: i64, all: Vec<Arc<Standing>>, lists: &BTreeMap<i64, Arc<ServiceList>>) -> Tenants {
         let list = lists.get(&server).cloned();
-        let services = list.iter().flat_map(|list| list.services.iter());
-        let parents: HashSet<i64> = services.filter_map(Service::companion_of).collect();
-        let client = |id: &i64| {
-            let found = lists.values().find_map(|list| {
-                list.services.by_id(*id).or_else(|| list.former.get(id)).map(|service| service.client)
-            });
-            Some((*id, found?))
-        };
-        let clients = parents.iter().filter_map(client).collect();
-        Tenants { server, all, list, clients }
+        let everybody = lists.values().flat_map(|list| list.services.iter());
+        let mut companions: HashMap<i64, Vec<i64>> = HashMap::new();
+        for companion in everybody.filter(|service| service.is_live()) {
+            if let Some(parent) =
+                companion.companion_of().filter(|parent| is_of_client(lists, *parent, companion))
+            {
+                companions.entry(parent).or_default().push(companion.id);
+            }
+        }
+        Tenants { server, all, list, companions }
     }
 
     /// Everything that is metered.
@@ -82,13 +82,14 @@ impl Tenants {
         &self.all
     }
 
-    /// Every tenant that WHMCS may ask for, in the order of their names.
+    /// Every tenant that WHMCS is to be told of, in the order of their names.
     pub fn each(&self) -> Vec<Tenant<'_>> {
         let holdings = self.holdings();
         let contested = self.contested();
         let services = self.list.iter().flat_map(|list| list.services.iter());
         let services = services.filter(|service| service.is_live());
         let services = services.filter_map(|service| self.of_service(service, &holdings, &contested));
+        let services = services.filter(|tenant| !tenant.has_companion);
         let names = holdings.keys().filter_map(|owner| self.of_name(owner, &holdings));
         let mut tenants: Vec<Tenant<'_>> = services.chain(names).collect();
         tenants.sort_by(|one, other| one.name.cmp(other.name));
@@ -124,19 +125,18 @@ impl Tenants {
 
     /// Whether any account's usage belongs to a service.
     pub fn is_metered(&self, service: &Service) -> bool {
-        let of = self.usage_of(service);
-        of.is_some_and(|owner| {
+        self.payee(service).is_some_and(|owner| {
             self.all.iter().flat_map(|standing| accounts(standing)).any(|found| found.account.owner == owner)
         })
     }
 
-    /// Whose usage a service is told: for a companion its parent's, if both are the same client's.
-    fn usage_of(&self, service: &Service) -> Option<Owner> {
+    /// Who pays for what a service is told: for a companion its parent, if both are the same client's.
+    fn payee(&self, service: &Service) -> Option<Payee> {
         match service.companion_of() {
             None => Some(Owner::Service(service.id)),
             Some(parent) => {
-                let same = self.clients.get(&parent) == Some(&service.client);
-                same.then_some(Owner::Service(parent))
+                let stands = self.companions.get(&parent).is_some_and(|ids| ids.contains(&service.id));
+                stands.then_some(Owner::Service(parent))
             }
         }
     }
@@ -147,16 +147,19 @@ impl Tenants {
         holdings: &Holdings<'a>,
         contested: &HashMap<i64, Timestamp>,
     ) -> Option<Tenant<'a>> {
-        let usage_of = self.usage_of(service)?;
-        let contested = usage_of.service().and_then(|id| contested.get(&id).copied());
-        let accounts = holdings.get(&usage_of).cloned().unwrap_or_default();
+        let payee = self.payee(service)?;
+        let companions = payee.service().and_then(|id| self.companions.get(&id));
+        let contested = payee.service().and_then(|id| contested.get(&id).copied());
+        let accounts = holdings.get(&payee).cloned().unwrap_or_default();
         if accounts.is_empty() && contested.is_none() {
             return None;
         }
-        let living = living(&accounts, &usage_of);
-        let (name, payee, is_sold) =
-            (service.username.as_str(), Owner::Service(service.id), service.is_live());
-        Some(Tenant { name, payee, usage_of, is_sold, living, accounts, contested })
+        let has_companion = companions.is_some() && service.companion_of().is_none();
+        // Of two that stand for one service either would be billed all of it.
+        let contested = contested.or_else(|| companions.filter(|ids| ids.len() > 1).and(since(&accounts)));
+        let living = living(&accounts, &payee);
+        let (name, is_sold) = (service.username.as_str(), service.is_live());
+        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested })
     }
 
     fn of_name<'a>(&self, owner: &'a Owner, holdings: &Holdings<'a>) -> Option<Tenant<'a>> {
@@ -172,8 +175,8 @@ impl Tenants {
             0 | 1 => None,
             _ => present().map(|found| found.account.first_seen).max(),
         };
-        let (payee, usage_of) = (owner.clone(), owner.clone());
-        Some(Tenant { name: name.as_ref(), payee, usage_of, is_sold: true, living, accounts, contested })
+        let (name, payee) = (name.as_ref(), owner.clone());
+        Some(Tenant { name, payee, is_sold: true, has_companion: false, living, accounts, contested })
     }
 
     /// Everybody's accounts.
@@ -214,8 +217,19 @@ impl Tenants {
 impl Tenant<'_> {
     /// When the newest of its accounts was first seen.
     pub fn since(&self) -> Option<Timestamp> {
-        self.accounts.iter().map(|found| found.account.first_seen).max()
+        since(&self.accounts)
     }
+}
+
+fn since(accounts: &[Found<'_>]) -> Option<Timestamp> {
+    accounts.iter().map(|found| found.account.first_seen).max()
+}
+
+/// Whether a service is the client's for whom a companion is sold: nobody is shown or billed what is another's.
+fn is_of_client(lists: &BTreeMap<i64, Arc<ServiceList>>, service: i64, companion: &Service) -> bool {
+    let found =
+        lists.values().find_map(|list| list.services.by_id(service).or_else(|| list.former.get(&service)));
+    found.is_some_and(|service| service.client == companion.client)
 }
 
 /// Those that are its accounts now.

@@ -51,7 +51,8 @@ impl Serialize for Values {
 pub struct Withheld {
     /// The tenant.
     pub tenant: String,
-    /// One of [`REASONS`]; `other_month` where all there is sums over a month and whoever asks is in another one.
+    /// One of [`REASONS`]; `other_month` where all there is sums over a month and whoever asks is in another one. Asked
+    /// for by itself also `companion`: it is told under its companion's name.
     pub reason: &'static str,
     /// Since when.
     pub since: String,
@@ -73,6 +74,9 @@ pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Car
     }
     if !tenant.is_sold {
         return Some(withheld(tenant.name, "ended", tenant.since()?));
+    }
+    if tenant.has_companion {
+        return Some(withheld(tenant.name, "companion", tenant.since()?));
     }
     let values = values(tenant, &known(tenant, window), units, window, carried);
     if !values.0.is_empty() {
@@ -153,7 +157,6 @@ impl Values {
         }
         let telling = |(metric, value): &(&'static str, Value)| Telling {
             payee: tenant.payee.clone(),
-            usage_of: tenant.usage_of.clone(),
             month: window.moment.month,
             metric: (*metric).into(),
             server,
@@ -221,8 +224,8 @@ mod tests {
         let accounts: Vec<Found<'_>> = found.collect();
         let living = accounts.iter().filter(|found| found.account.gone_at.is_none()).copied().collect();
         let payee = Owner::named(7, "t");
-        let usage_of = payee.clone();
-        let tenant = Tenant { name: "t", payee, usage_of, is_sold: true, living, accounts, contested: None };
+        let (is_sold, has_companion, contested) = (true, false, None);
+        let tenant = Tenant { name: "t", payee, is_sold, has_companion, living, accounts, contested };
         answer(&tenant, &Units::default(), window, &Carried::default())
     }
 

@@ -144,6 +144,11 @@ async fn a_companion_is_told_what_the_service_it_stands_for_used() {
     daemon.until("/v1/whmcs/usage?server=20", "tells the companion", holds).await;
     let all = daemon.get("/v1/whmcs/usage?server=20").await.json();
     assert_eq!(all["tenants"].as_object().unwrap().len(), 1, "a companion that ended is told nothing: {all}");
+    // Told under both names it would be billed twice.
+    let own = daemon.get("/v1/whmcs/usage?server=12").await.json();
+    assert!(own["tenants"].get(&names[0]).is_none() && own["tenants"].get(&names[1]).is_some(), "{own}");
+    let one = daemon.get(&format!("/v1/whmcs/usage/{}?server=12", names[0])).await;
+    assert_eq!((one.status, &one.json()["withheld"]["reason"]), (200, &json!("companion")), "{}", one.text());
     let one = daemon.get("/v1/whmcs/usage/whm-7731?server=20").await;
     assert_eq!((one.status, &one.json()["values"]["disk"]["value"]), (200, &json!("3.00000")));
     let history = daemon.get("/v1/whmcs/history/whm-7731?server=20").await;
@@ -156,7 +161,7 @@ async fn a_companion_is_told_what_the_service_it_stands_for_used() {
         404,
         "it is another customer's"
     );
-    // The service itself is told under its own name, on its own server, and once.
+    // The list without the companion is told: the service is billed under its own name again.
     let own = daemon.get("/v1/whmcs/usage?server=12").await.json();
     assert!(own["tenants"].get(&names[0]).is_some() && own["tenants"].get("whm-7731").is_none(), "{own}");
     assert_eq!(put(&daemon, 21, json!({ "schema": 1, "services": [] }).to_string()).await.status, 404);

@@ -10,7 +10,6 @@ use whmeter::told::{Closed, ClosedMonth, Telling};
 
 fn telling(payee: Owner, metric: &str, value: i64) -> Telling {
     Telling {
-        usage_of: payee.clone(),
         tenant: format!("tenant of {payee}"),
         payee,
         month: october(),

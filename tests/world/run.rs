@@ -26,6 +26,7 @@ pub const ON: &[Feature] = &[
     Feature::Resales,
     Feature::Renames,
     Feature::BackendMoves,
+    Feature::ServerMoves,
     Feature::PoolMoves,
     Feature::LateLists,
     Feature::UnknownDays,

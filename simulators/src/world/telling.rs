@@ -71,16 +71,17 @@ pub enum Number {
 struct Standing<'a> {
     /// Those that are there.
     living: Vec<&'a Life>,
-    /// Whether one is missing and not known to be gone.
-    some_missing: bool,
+    /// Those that are missing and not known to be gone.
+    missing: Vec<&'a Life>,
     withheld: Option<&'static str>,
 }
 
 impl Standing<'_> {
-    /// Whether an account that is there was not read for too long.
+    /// Whether an account that is there, or that may still be, was not read for too long.
     fn stale(&self, metric: Metric, at: i64) -> Option<&'static str> {
         let fresh = |life: &&Life| life.read_at.get(&metric).is_some_and(|read| at - read <= MAX_AGE);
-        if self.living.iter().all(fresh) { None } else { Some("stale, or never read") }
+        let mut all = self.living.iter().chain(&self.missing);
+        if all.all(fresh) { None } else { Some("stale, or never read") }
     }
 }
 
@@ -160,7 +161,7 @@ impl Oracle {
         } else {
             None
         };
-        Standing { living, some_missing: !missing.is_empty(), withheld }
+        Standing { living, missing, withheld }
     }
 
     fn summed(&self, owner: &Owner, metric: Metric, standing: &Standing<'_>, at: i64) -> Number {
@@ -251,7 +252,7 @@ impl Oracle {
 fn disk(standing: &Standing<'_>, at: i64) -> Number {
     match standing.withheld.or(standing.stale(Metric::GbMonth, at)) {
         Some(why) => Number::Never(why),
-        None if standing.some_missing => Number::Never("an account is missing"),
+        None if !standing.missing.is_empty() => Number::Never("an account is missing"),
         None => {
             let levels = standing.living.iter().filter_map(|life| life.level);
             let value = rounded(levels.map(|(_, level)| i128::from(level)).sum::<i128>() * PLACES, GIB);

@@ -331,7 +331,6 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
         for (id, value, has) in told {
             let telling = Telling {
                 payee: Owner::Service(*id),
-                usage_of: Owner::Service(*id),
                 month: of,
                 metric: "traffic_out".into(),
                 server: 12,

@@ -23,7 +23,6 @@ const REPORTED: Table = Table {
     name: "reported",
     keys: &["service", "server", "name", "month", "metric"],
     rest: &[
-        ("usage_of", Replace),
         ("asked_by", Replace),
         ("tenant", Replace),
         ("value", Replace),
@@ -175,21 +174,12 @@ impl Store {
         found.iter().map(row).collect()
     }
 
-    /// What WHMCS was told in a month of whatever is made of an owner's usage, by metric.
+    /// What WHMCS was told of a payee in a month, by metric.
     pub async fn told(&self, of: &Owner, month: Month) -> Result<Vec<Telling>, StoreError> {
         let mut on = self.readers.acquire().await?;
-        let told = match of {
-            Owner::Service(id) => {
-                let filter = "r.month = ? AND (r.service = ? OR r.usage_of = ?)";
-                self.read_told(&mut on, filter, [month.into(), (*id).into(), (*id).into()]).await
-            }
-            _ => {
-                let [service, server, name] = owner_cells(of);
-                let filter = "r.month = ? AND r.service = ? AND r.server = ? AND r.name = ?";
-                self.read_told(&mut on, filter, [month.into(), service, server, name]).await
-            }
-        };
-        Ok(told?.into_iter().filter(|telling| telling.usage_of == *of).collect())
+        let [service, server, name] = owner_cells(of);
+        let filter = "r.month = ? AND r.service = ? AND r.server = ? AND r.name = ?";
+        self.read_told(&mut on, filter, [month.into(), service, server, name]).await
     }
 
     /// A month as WHMCS was told it, with what it comes to as of these standings. Kept in memory until its days
@@ -219,7 +209,7 @@ impl Store {
         let sums = self.owner_sums(&mut tx, month).await?;
         let mut told: HashMap<Payee, Vec<Closed>> = HashMap::new();
         for telling in tellings {
-            let sums = sums.get(&telling.usage_of).cloned().unwrap_or_default();
+            let sums = sums.get(&telling.payee).cloned().unwrap_or_default();
             told.entry(telling.payee.clone()).or_default().push(Closed { telling, sums });
         }
         Ok(ClosedMonth { told, sums })
@@ -287,7 +277,7 @@ impl Store {
             let key = [service, server, name, telling.month.into(), telling.metric.as_ref().into()];
             // Told under its own number already: that is the newer.
             if rows(on, self.dialect, sql, key).await?.is_empty() {
-                known.push(cells(&Telling { payee: to.clone(), usage_of: to.clone(), ..telling })?);
+                known.push(cells(&Telling { payee: to.clone(), ..telling })?);
             }
         }
         REPORTED.put(on, self.dialect, known).await?;
@@ -300,7 +290,7 @@ impl Store {
     }
 }
 
-fn cells(telling: &Telling) -> Result<[Cell; 12], StoreError> {
+fn cells(telling: &Telling) -> Result<[Cell; 11], StoreError> {
     let unit = i64::try_from(telling.unit).map_err(|_| StoreError::corrupt(telling.unit, "a unit"))?;
     let [service, server, name] = owner_cells(&telling.payee);
     Ok([
@@ -309,7 +299,6 @@ fn cells(telling: &Telling) -> Result<[Cell; 12], StoreError> {
         name,
         telling.month.into(),
         telling.metric.as_ref().into(),
-        telling.usage_of.service().unwrap_or(0).into(),
         telling.server.into(),
         telling.tenant.as_str().into(),
         telling.value.into(),
@@ -323,13 +312,9 @@ fn telling(row: &AnyRow) -> Result<Telling, StoreError> {
     let mut columns = Columns::of(row);
     let payee = owner(&mut columns)?;
     let (month, metric) = (columns.month()?, Cow::Owned(columns.text()?));
-    let usage_of = match columns.int()? {
-        0 => payee.clone(),
-        id => Owner::Service(id),
-    };
     let (server, tenant) = (columns.int()?, columns.text()?);
     let (value, carried, unit) = (columns.int()?, columns.int()?, columns.int()?);
     let unit = u64::try_from(unit).map_err(|_| StoreError::corrupt(unit, "a unit"))?;
     let at = columns.time()?;
-    Ok(Telling { payee, usage_of, month, metric, server, tenant, value, carried, unit, at })
+    Ok(Telling { payee, month, metric, server, tenant, value, carried, unit, at })
 }
