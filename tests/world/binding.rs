@@ -25,6 +25,7 @@ use whmeter::settings::{Section, SettingsError};
 use whmeter::store::{Store, StoreSettings};
 use whmeter::telemetry::Telemetry;
 use whmeter::usage_api::{Servers, UsageApi, WhmcsSettings};
+use whmeter_simulators::world::generate::COMPANIONS;
 use whmeter_simulators::world::panels::{Answer, Begun};
 use whmeter_simulators::world::story::{BackendPlan, Story};
 use whmeter_simulators::world::whmcs::Service;
@@ -152,8 +153,9 @@ impl Product {
     pub async fn list(&mut self, replica: usize, server: i64, list: &[Service]) -> Result<(), String> {
         let zone = whmeter_simulators::world::calendar::Zone::named(self.zone.name()).unwrap();
         let services = list.iter().map(|service| {
+            let client = service.parent().unwrap_or(service.id);
             let mut told = json!({
-                "id": service.id, "client": service.id, "username": service.username, "status": service.status,
+                "id": service.id, "client": client, "username": service.username, "status": service.status,
             });
             if let Some(at) = service.registered {
                 told["registered"] = zone.date_text(at).into();
@@ -288,7 +290,9 @@ impl Product {
             Arc::new(ConfiguredPanel::new(&common, &KIND, Box::new(Played(Arc::clone(panel)))).unwrap())
         });
         collector.configure(backends.collect()).await.unwrap();
-        let settings: WhmcsSettings = toml::from_str(&format!("timezone = '{}'", self.zone.name())).unwrap();
+        let settings: WhmcsSettings =
+            toml::from_str(&format!("timezone = '{}'\ncompanion_servers = [{COMPANIONS}]", self.zone.name()))
+                .unwrap();
         let (recalculate, _) = mpsc::unbounded_channel();
         let api = UsageApi::new(store.clone(), clock, telemetry, self.zone, &settings, recalculate);
         let mut servers = Servers::new();

@@ -32,6 +32,7 @@ pub const ON: &[Feature] = &[
     Feature::UnknownDays,
     Feature::LateFirstList,
     Feature::Pins,
+    Feature::Companions,
 ];
 
 /// How often a story is played to find a shorter one.

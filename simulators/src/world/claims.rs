@@ -85,6 +85,11 @@ impl Claims {
         self.services.values().filter(move |known| known.is_listed && known.service.server == server)
     }
 
+    /// Whether a living companion stands for a service, on whatever server.
+    pub fn has_companion(&self, id: i64) -> bool {
+        self.services.values().any(|known| known.is_living() && known.service.parent() == Some(id))
+    }
+
     /// Whether an account is pinned to this service.
     pub fn is_pinned(&self, backend: usize, name: &str, service: i64) -> bool {
         self.pins.get(&(backend, name.to_owned())) == Some(&service)

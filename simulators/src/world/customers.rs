@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::Rng;
 
-use super::generate::{DAY, Feature, HOUR, Maker};
+use super::generate::{COMPANIONS, DAY, Feature, HOUR, Maker};
 use super::story::{SourcePlan, What};
 
 /// How many customers there are at most, at a time.
@@ -77,6 +77,25 @@ impl<'a> Customers<'a> {
         let account = self.born(born, backend, &sale.name, until);
         let sale = self.lives_on(Sale { account, ..sale });
         self.ends(&sale);
+        if self.make.has(Feature::Companions) && self.make.dice.random_bool(0.3) {
+            self.companion(&sale);
+        }
+    }
+
+    /// From some day on a service is billed as its companion, which ends with it or a little later.
+    fn companion(&mut self, sale: &Sale) {
+        self.services += 1;
+        let (service, username) = (self.services, format!("whm-{}", sale.service));
+        let at = sale.from + self.make.dice.random_range(0..40 * DAY);
+        self.make.put(at, What::Ordered { service, server: COMPANIONS, username, tells_day: false });
+        let told = self.told_at(at);
+        self.make.list(told, COMPANIONS);
+        if sale.until < self.make.until {
+            let ends = sale.until.max(at) + self.make.dice.random_range(0..3 * DAY);
+            self.make.put(ends, What::Status { service, status: "Terminated".into() });
+            let told = self.told_at(ends);
+            self.make.list(told, COMPANIONS);
+        }
     }
 
     /// What happens to a sale while it lasts. Returns it as it is at its end.

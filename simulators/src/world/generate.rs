@@ -59,6 +59,8 @@ pub enum Feature {
     LateFirstList,
     /// Operators pin accounts to services.
     Pins,
+    /// Services have companions, by whose names they are billed.
+    Companions,
 }
 
 /// Everything that can be made.
@@ -87,6 +89,7 @@ pub const ALL: &[Feature] = &[
     Feature::UnknownDays,
     Feature::LateFirstList,
     Feature::Pins,
+    Feature::Companions,
 ];
 
 impl Feature {
@@ -98,6 +101,9 @@ impl Feature {
 
 pub(super) const HOUR: i64 = 3_600;
 pub(super) const DAY: i64 = 86_400;
+
+/// The server of companions: it has no panel.
+pub const COMPANIONS: i64 = 9;
 
 /// A restart so soon (seconds) after a look is not told from growth by an uptime: it is not played.
 const TOO_SOON: i64 = 400;
@@ -179,6 +185,7 @@ impl Maker {
     pub fn servers(&self) -> Vec<i64> {
         let mut servers: Vec<i64> = self.story.backends.iter().map(|plan| plan.server).collect();
         servers.dedup();
+        servers.extend(self.has(Feature::Companions).then_some(COMPANIONS));
         servers
     }
 

@@ -95,9 +95,15 @@ impl Oracle {
             };
             for known in self.claims.on(server) {
                 let service = &known.service;
+                let billed_as = service.parent().unwrap_or(service.id);
+                if service.parent().is_none() && self.claims.has_companion(service.id)
+                    || self.claims.service(billed_as).is_none()
+                {
+                    continue;
+                }
                 // Of one that ended nothing is told; where a living one has its name now, that one is.
                 if known.is_living() || !living(&service.username) {
-                    let owner = Owner::Service(service.id);
+                    let owner = Owner::Service(billed_as);
                     all.extend(self.of(
                         &owner,
                         &service.username,

@@ -24,6 +24,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// The service it stands for, where it is a companion.
+    pub fn parent(&self) -> Option<i64> {
+        self.username.strip_prefix("whm-")?.parse().ok()
+    }
+
     /// Whether somebody pays for it now.
     pub fn is_living(&self) -> bool {
         matches!(self.status.as_str(), "Active" | "Suspended")
