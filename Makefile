@@ -38,7 +38,7 @@ YEARS ?= 1
 SEED ?= 1
 sim:
 	@$(CARGO) build --locked --quiet --workspace --profile sim --example sim
-	@SEEDS=$(SEEDS) YEARS=$(YEARS) SEED=$(SEED) DAYS=$(DAYS) FEATURES=$(FEATURES) STORY=$(STORY) \
+	@SEEDS=$(SEEDS) YEARS=$(YEARS) SEED=$(SEED) DAYS=$(DAYS) FEATURES=$(FEATURES) STORY=$(STORY) PLAYS=$(PLAYS) \
 		$${CARGO_TARGET_DIR:-target}/sim/examples/sim
 
 bless:

@@ -12,7 +12,7 @@ mod run;
 const DAYS: i64 = 75;
 
 fn holds(seed: u64) {
-    if let Err(failed) = run::world(seed, DAYS, run::ON) {
+    if let Err(failed) = run::world(seed, DAYS, run::ON, run::PLAYS) {
         panic!("{}", run::obituary(seed, DAYS, &failed));
     }
 }

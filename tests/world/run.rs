@@ -35,8 +35,8 @@ pub const ON: &[Feature] = &[
     Feature::Companions,
 ];
 
-/// How often a story is played to find a shorter one.
-const PLAYS: usize = 600;
+/// How often a story is played to find a shorter one, where nothing else is asked for.
+pub const PLAYS: usize = 600;
 
 /// Plays one story on a runtime of its own.
 pub fn played(story: &Story) -> Result<Played, Failure> {
@@ -44,8 +44,13 @@ pub fn played(story: &Story) -> Result<Played, Failure> {
     runtime.block_on(play(story))
 }
 
-/// Plays the world of a seed; a failure comes with the shortest story that still has it.
-pub fn world(seed: u64, days: i64, features: &[Feature]) -> Result<Played, Box<(Failure, Story)>> {
+/// Plays the world of a seed; a failure comes with the shortest story that still has it, found within so many plays.
+pub fn world(
+    seed: u64,
+    days: i64,
+    features: &[Feature],
+    plays: usize,
+) -> Result<Played, Box<(Failure, Story)>> {
     let story = generate(seed, days, features);
     played(&story).map_err(|failure| {
         // What comes after it is not needed.
@@ -53,7 +58,7 @@ pub fn world(seed: u64, days: i64, features: &[Feature]) -> Result<Played, Box<(
         let cut = Story { events: story.events[..upto].to_vec(), ..story.clone() };
         let fails = |story: &Story| played(story).is_err_and(|other| other.check == failure.check);
         let story = if fails(&cut) { cut } else { story };
-        let short = shrink(&story, PLAYS, fails);
+        let short = shrink(&story, plays, fails);
         let failure = played(&short).err().unwrap_or(failure);
         Box::new((failure, short))
     })

@@ -20,6 +20,8 @@ struct Asked {
     seeds: u64,
     days: i64,
     features: Vec<Feature>,
+    /// How often a story that fails is played to find a shorter one.
+    plays: usize,
 }
 
 /// What all worlds came to that did not fail.
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         seeds: number("SEEDS", 10.0) as u64,
         days,
         features: features(),
+        plays: number("PLAYS", run::PLAYS as f64) as usize,
     };
     if all(&asked) == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -83,7 +86,7 @@ fn all(asked: &Asked) -> u64 {
                         return;
                     }
                     let seed = asked.first + number;
-                    match run::world(seed, asked.days, &asked.features) {
+                    match run::world(seed, asked.days, &asked.features, asked.plays) {
                         Ok(played) => {
                             let mut sums = sums.lock().unwrap();
                             sums.polls += played.polls;
