@@ -4,6 +4,7 @@
 //! never another's.
 
 mod adjust;
+mod copied;
 mod docket;
 mod owners;
 mod poll;

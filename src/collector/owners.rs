@@ -136,6 +136,18 @@ impl Sold {
         titles
     }
 
+    /// Whoever would pay for an account that nobody has owned yet: also services that wait because another account
+    /// wants them, too.
+    pub(super) fn wanting(&self, name: &AccountName) -> Vec<Owner> {
+        let claims = self.claims(std::iter::once((name, None)));
+        match claims.ruling(&self.claimant(name, None)) {
+            Ruling::Owned { service, .. } => vec![Owner::Service(service)],
+            Ruling::Contested { services, .. } => services.into_iter().map(Owner::Service).collect(),
+            Ruling::ByName(owner) => vec![owner],
+            Ruling::Unclaimed | Ruling::NoServer => Vec::new(),
+        }
+    }
+
     fn services(&self) -> Option<&Services> {
         self.list.as_ref().map(|list| &list.services)
     }

@@ -121,7 +121,7 @@ impl Collector {
         };
         let beside = wish.beside();
         let (question, reach) = wish.question(&loaded, now);
-        let harvest = match self.ask(metered, question).await {
+        let mut harvest = match self.ask(metered, question).await {
             Ok(harvest) => harvest,
             Err(error) => {
                 last.loaded = Some(loaded);
@@ -138,6 +138,8 @@ impl Collector {
         let rules = Rules { max_rate: metered.max_rate, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
         let today = rules.zone.day_of(now);
+        let when = (now, rules.zone);
+        sold.mark_copied(&self.store, &metered.id, &loaded.book, &mut harvest, when).await?;
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
         let asked = Arc::clone(&sold);
         let (harvest, loaded, mut settled, mut after, titles) = aside(move || {

@@ -12,6 +12,8 @@ use crate::domain::{BillingZone, Bytes, Meter, Reading};
 use crate::settings::Section;
 use crate::store::StoreSettings;
 
+mod copied;
+
 /// A panel without accounts that counts how often it is asked.
 struct Counting(Arc<AtomicUsize>);
 

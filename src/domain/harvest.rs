@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{AccountName, Bytes, Identity, Limit, Meter, Policy, Reading, Span, Timestamp};
+use super::{AccountName, Bytes, Identity, Limit, Meter, Policy, Reading, Source, Span, Timestamp};
 
 /// Why something could not be read or done: a closed set, so that it can be a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,8 +105,23 @@ pub struct Harvested {
     pub unread: Vec<Unread>,
     /// What its charts say, where a backfill asked for them.
     pub estimates: Vec<(Meter, Estimate)>,
+    /// What of its totals other accounts of its service have already.
+    pub copied: Vec<Copied>,
     /// What else the panel tells.
     pub facts: Facts,
+}
+
+/// A part of a period's total that the service's other accounts have: it came along with the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// Of what.
+    pub meter: Meter,
+    /// Which total of the account.
+    pub source: Source,
+    /// Its span.
+    pub span: Span,
+    /// How much of it.
+    pub amount: Bytes,
 }
 
 /// Usage the panel shows that belongs to no account, or to more than one: billed to nobody, and said.
@@ -164,6 +179,11 @@ impl Harvest {
     /// Puts in what a chart says of a span: never billed.
     pub fn estimate(&mut self, account: &AccountName, meter: Meter, estimate: Estimate) {
         self.entry(account).estimates.push((meter, estimate));
+    }
+
+    /// Puts in that a part of a total is not new, because the service's other accounts have it.
+    pub fn copied(&mut self, account: &AccountName, copied: Copied) {
+        self.entry(account).copied.push(copied);
     }
 
     /// Puts in that a meter (or the whole account) could not be read, and why.

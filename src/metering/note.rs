@@ -70,6 +70,12 @@ pub enum Note {
         /// The first reading after.
         to: Timestamp,
     },
+    /// A total read back at first sight has what other accounts of the service have for those days: that is not
+    /// counted again.
+    Copied {
+        /// What was left out.
+        amount: Bytes,
+    },
     /// Measured before the reading already believed; ignored.
     OldAnswer {
         /// When the ignored reading was measured.
@@ -145,6 +151,7 @@ impl Note {
             Note::WentBackwards { .. } => "went_backwards",
             Note::RestartUnproven { .. } => "restart_unproven",
             Note::Gap { .. } => "gap",
+            Note::Copied { .. } => "copied",
             Note::OldAnswer { .. } => "old_answer",
             Note::ClockAhead { .. } => "clock_ahead",
             Note::Contradiction => "contradiction",
@@ -188,6 +195,10 @@ impl fmt::Display for Note {
                 "restart confirmed by a second reading; up to {unproven} B since it could not be proven and are not billed"
             ),
             Note::Gap { from, to } => write!(f, "nothing known from {from} to {to}"),
+            Note::Copied { amount } => write!(
+                f,
+                "{amount} B of it are in the days of the service's other accounts already, and not counted again"
+            ),
             Note::OldAnswer { at } => write!(f, "old answer, measured {at}; ignored"),
             Note::ClockAhead { at } => write!(f, "the panel's clock is ahead: it says {at}"),
             Note::Contradiction => f.write_str("two different answers for one instant; neither believed"),

@@ -32,11 +32,13 @@ pub(super) struct NotOurs {
     pub until: Timestamp,
     /// What the total was when it was theirs.
     pub total: Bytes,
+    /// What of the total, told the first time, other accounts of the service have.
+    pub copied: Bytes,
 }
 
 impl NotOurs {
     /// All of the span is ours.
-    pub const NOTHING: NotOurs = NotOurs { until: Timestamp::EPOCH, total: Bytes::ZERO };
+    pub const NOTHING: NotOurs = NotOurs { until: Timestamp::EPOCH, total: Bytes::ZERO, copied: Bytes::ZERO };
 }
 
 /// Compares a total with the one believed. Growth while the span runs is placed by the time between
@@ -53,8 +55,10 @@ pub(super) fn revise(
     let Some(before) = before else {
         let mut placed = BTreeMap::new();
         let growth = total.checked_sub(not_ours.total).unwrap_or(total);
+        let growth = growth.checked_sub(not_ours.copied).unwrap_or(Bytes::ZERO);
+        let note = (not_ours.copied > Bytes::ZERO).then_some(Note::Copied { amount: not_ours.copied });
         let moved = place(&mut placed, growth, window(span, not_ours.until.max(span.start()), at), time);
-        return Revision { belief: Some(PeriodBelief { total, at, placed, doubt: None }), moved, note: None };
+        return Revision { belief: Some(PeriodBelief { total, at, placed, doubt: None }), moved, note };
     };
     let newest = before.doubt.map_or(before.at, |doubt| doubt.at);
     if at < newest {

@@ -28,8 +28,8 @@ pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> 
 
 /// The same, once it is known whose life each account is.
 pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp, rules: &Rules) -> Settled {
-    let mut settling =
-        Settling { book, look: &look, now, rules, series: BTreeMap::new(), counters: BTreeMap::new() };
+    let (series, counters, copied) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let mut settling = Settling { book, look: &look, now, rules, series, counters, copied };
     for (account, harvested) in harvest.accounts() {
         if let Some(life) = look.life_of(book, account) {
             settling.account(life, harvested);
@@ -64,6 +64,8 @@ struct Settling<'a> {
     series: BTreeMap<(LifeNo, Meter), MovingSeries<'a>>,
     /// Counters as they are believed after what was settled so far, where that is not as the book has them.
     counters: BTreeMap<CounterKey, Baseline>,
+    /// What of totals is not new: other accounts of the service have it.
+    copied: BTreeMap<(LifeNo, Meter, Source, Span), Bytes>,
 }
 
 /// One series while its readings are settled.
@@ -124,6 +126,9 @@ impl<'a> Settling<'a> {
     }
 
     fn account(&mut self, life: LifeNo, harvested: &Harvested) {
+        for copied in &harvested.copied {
+            self.copied.insert((life, copied.meter, copied.source.clone(), copied.span), copied.amount);
+        }
         let mut by_meter: LiteMap<Meter, Vec<&Reading>> = LiteMap::new();
         for (meter, reading) in &harvested.readings {
             by_meter.entry(*meter).or_default().push(reading);
@@ -334,9 +339,12 @@ impl<'a> Settling<'a> {
 
     /// What of a span belongs to the life before of the same name; `None` where all of it does.
     fn not_ours(&self, of: Of, source: &Source, span: Span) -> Option<NotOurs> {
-        let Some(life) = self.look.life(self.book, of.life) else { return Some(NotOurs::NOTHING) };
+        let key = (of.life, of.meter, source.clone(), span);
+        let copied = self.copied.get(&key).copied().unwrap_or(Bytes::ZERO);
+        let life = self.look.life(self.book, of.life);
+        let Some(life) = life else { return Some(NotOurs { copied, ..NotOurs::NOTHING }) };
         let Some(until) = life.predecessor.filter(|seen| *seen > span.start()) else {
-            return Some(NotOurs::NOTHING);
+            return Some(NotOurs { copied, ..NotOurs::NOTHING });
         };
         if span.end() <= until {
             return None;
@@ -344,7 +352,7 @@ impl<'a> Settling<'a> {
         let before = self.book.lives_of(&life.name).filter(|(no, _)| *no < of.life).last();
         let series = before.and_then(|(_, life)| life.series.get(&of.meter));
         let theirs = series.and_then(|series| series.periods.get(&(source.clone(), span)));
-        Some(NotOurs { until, total: theirs.map_or(Bytes::ZERO, |belief| belief.total) })
+        Some(NotOurs { until, total: theirs.map_or(Bytes::ZERO, |belief| belief.total), copied })
     }
 
     fn period(&mut self, of: Of, source: &Source, span: Span, at: Timestamp, total: Bytes) {

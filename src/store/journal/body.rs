@@ -21,8 +21,8 @@ use super::shapes::{
 };
 use super::{JournalEntry, Made};
 use crate::domain::{
-    AccountName, Bytes, Harvest, Harvested, HoldingNo, LifeNo, Meter, Reading, Reason, Span, Timestamp,
-    UsageDay,
+    AccountName, Bytes, Copied, Harvest, Harvested, HoldingNo, LifeNo, Meter, Reading, Reason, Span,
+    Timestamp, UsageDay,
 };
 use crate::metering::{Acceptance, Adjustment, Book, Correction, CounterKey, Settled};
 
@@ -135,6 +135,9 @@ struct SeriesBody<'a> {
     /// Counter, measured at, start, end, total.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     totals: Vec<(Cow<'a, str>, i64, i64, i64, u64)>,
+    /// Counter, start, end, and what of that total other accounts of the service have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    copied: Vec<(Cow<'a, str>, i64, i64, u64)>,
     /// Why a part of it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unread: Option<Cow<'a, str>>,
@@ -249,6 +252,11 @@ impl<'a> SeriesBody<'a> {
                 }
             }
         }
+        for copied in harvested.copied.iter().filter(|copied| copied.meter.name() == meter) {
+            let Copied { source, span, amount, .. } = copied;
+            let (start, end) = (offset(span.start(), asked), offset(span.end(), asked));
+            self.copied.push((source.as_str().into(), start, end, amount.get()));
+        }
         self.created = harvested.facts.created.map(Timestamp::get);
         let mut unread = harvested.unread.iter();
         let unread = unread.find(|unread| unread.meter.is_none_or(|about| about.name() == meter));
@@ -319,6 +327,10 @@ impl SeriesBody<'_> {
         for (source, at, start, end, total) in self.totals {
             let (source, span, total) = (source_of(&source)?, span(start, end)?, bytes(total)?);
             harvest.read(account, meter, Reading::PeriodTotal { source, at: moment(at)?, span, total });
+        }
+        for (source, start, end, amount) in self.copied {
+            let (source, span, amount) = (source_of(&source)?, span(start, end)?, bytes(amount)?);
+            harvest.copied(account, Copied { meter, source, span, amount });
         }
         if let Some(created) = self.created {
             harvest.facts(account).created = Some(time(created)?);

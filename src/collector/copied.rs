@@ -1,0 +1,112 @@
+//! History that came along with an account to its next panel: what the service's other accounts have for those
+//! days already is not counted again.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::owners::Sold;
+use crate::domain::{
+    AccountName, BackendId, BillingPeriod, BillingZone, Bytes, Copied, Harvest, Meter, Nature, Owner,
+    Reading, Source, Span, Timestamp, UsageDay,
+};
+use crate::metering::Book;
+use crate::store::{DayPoint, Store, StoreError, UsageQuery};
+
+/// A total of a time before its account was first seen here.
+type Early = (Meter, Source, Span, Bytes);
+
+/// What is left of the days of a service's other accounts.
+type Left = BTreeMap<(Meter, UsageDay), u128>;
+
+impl Sold {
+    /// Marks in an answer what of its totals the service's other accounts have already.
+    pub(super) async fn mark_copied(
+        &self,
+        store: &Store,
+        backend: &BackendId,
+        book: &Book,
+        harvest: &mut Harvest,
+        (now, zone): (Timestamp, BillingZone),
+    ) -> Result<(), StoreError> {
+        for (account, early) in early(book, harvest, now) {
+            let (Some(from), Some(until)) = (
+                early.iter().map(|(_, _, span, _)| zone.day_of(span.start())).min(),
+                early.iter().map(|(_, _, span, _)| zone.day_of(span.end()).next()).max(),
+            ) else {
+                continue;
+            };
+            let Ok(period) = BillingPeriod::new(from, until) else { continue };
+            let mut left = Left::new();
+            for owner in self.claimants_of(&account, book) {
+                let query = UsageQuery { owner: Some(owner), ..UsageQuery::default() };
+                let points = store.days(&query, period).await?;
+                let others = points.iter().filter(|point| !is_life_of(point, backend, &account));
+                for point in others.filter(|point| point.meter.nature() == Nature::Flow) {
+                    *left.entry((point.meter, point.day)).or_default() += u128::from(point.amount.get());
+                }
+            }
+            for (meter, source, span, total) in early {
+                let amount = take(&mut left, meter, span, total, zone);
+                if amount > Bytes::ZERO {
+                    harvest.copied(&account, Copied { meter, source, span, amount });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever pays for an account, or will, as far as anybody knows.
+    fn claimants_of(&self, account: &AccountName, book: &Book) -> Vec<Owner> {
+        match book.life(account).map(|life| life.owner()) {
+            Some(owner) if *owner != Owner::Nobody => vec![owner.clone()],
+            _ => self.wanting(account),
+        }
+    }
+}
+
+/// The totals of an answer that were never heard of before and begin before their account was first seen.
+fn early(book: &Book, harvest: &Harvest, now: Timestamp) -> Vec<(AccountName, Vec<Early>)> {
+    let mut found = Vec::new();
+    for (account, harvested) in harvest.accounts() {
+        let life = book.life(account);
+        let born = life.map_or(now, |life| life.born);
+        let early = harvested.readings.iter().filter_map(|(meter, reading)| match reading {
+            Reading::PeriodTotal { source, span, total, .. } if span.start() < born => {
+                let series = life.and_then(|life| life.series.get(meter));
+                let key = (source.clone(), *span);
+                let is_known = series.is_some_and(|series| series.periods.contains_key(&key));
+                (!is_known).then(|| (*meter, key.0, *span, *total))
+            }
+            _ => None,
+        });
+        let mut early: Vec<Early> = early.collect();
+        if !early.is_empty() {
+            // Short ones first: a day is compared with its day before a month is with what is left of it.
+            early.sort_by_key(|(meter, source, span, _)| {
+                (*meter, span.seconds(), Reverse(span.start()), source.clone())
+            });
+            found.push((account.clone(), early));
+        }
+    }
+    found
+}
+
+/// Takes from what others have of the days of a span, each by the part that lies in it, at most `total`.
+fn take(left: &mut Left, meter: Meter, span: Span, total: Bytes, zone: BillingZone) -> Bytes {
+    let mut taken: u128 = 0;
+    for (day, part) in zone.cut(span) {
+        let (Some(has), Some(whole)) = (left.get_mut(&(meter, day)), zone.span_of(day)) else { continue };
+        let share = *has * u128::from(part.seconds().get()) / u128::from(whole.seconds().get().max(1));
+        let share = share.min(u128::from(total.get()) - taken);
+        *has -= share;
+        taken += share;
+    }
+    u64::try_from(taken).ok().and_then(|taken| Bytes::new(taken).ok()).unwrap_or(total)
+}
+
+/// Whether a point is of one of the lives of this very account.
+fn is_life_of(point: &DayPoint, backend: &BackendId, account: &AccountName) -> bool {
+    let label = point.account.name.as_str();
+    let name = label.strip_prefix(account.as_str());
+    point.account.backend == *backend && name.is_some_and(|rest| rest.is_empty() || rest.starts_with('~'))
+}
