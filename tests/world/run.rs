@@ -33,6 +33,7 @@ pub const ON: &[Feature] = &[
     Feature::LateFirstList,
     Feature::Pins,
     Feature::Companions,
+    Feature::Hidden,
 ];
 
 /// How often a story is played to find a shorter one, where nothing else is asked for.

@@ -19,6 +19,8 @@ pub(super) struct Customers<'a> {
     names: BTreeMap<(i64, String), i64>,
     /// When each customer of a panel goes: panel, account, sources, end.
     there: Vec<(usize, u32, Vec<u32>, i64)>,
+    /// Who gets a name as soon as it is free: when, on which panel.
+    next_customers: Vec<(i64, usize, String)>,
 }
 
 /// A service and the account it is about.
@@ -34,7 +36,15 @@ struct Sale {
 
 impl<'a> Customers<'a> {
     pub fn new(make: &'a mut Maker) -> Customers<'a> {
-        Customers { make, accounts: 0, sources: 0, services: 500, names: BTreeMap::new(), there: Vec::new() }
+        Customers {
+            make,
+            accounts: 0,
+            sources: 0,
+            services: 500,
+            names: BTreeMap::new(),
+            there: Vec::new(),
+            next_customers: Vec::new(),
+        }
     }
 
     /// All of them.
@@ -54,19 +64,31 @@ impl<'a> Customers<'a> {
                 self.customer(at, at);
             }
         }
+        while let Some((at, backend, name)) = self.next_customers.pop() {
+            let is_free =
+                self.names.get(&(self.make.story.backends[backend].server, name.clone())) < Some(&at);
+            if at < until && is_free {
+                self.buys(at, at, backend, name);
+            }
+        }
         self.guests_move();
     }
 
     /// Somebody buys something at `at`; it lasts beyond `alive`.
     fn customer(&mut self, at: i64, alive: i64) {
         let backend = self.make.dice.random_range(0..self.make.story.backends.len());
+        let name = self.name(self.make.story.backends[backend].server, at);
+        self.buys(at, alive, backend, name);
+    }
+
+    fn buys(&mut self, at: i64, alive: i64, backend: usize, name: String) {
         let server = self.make.story.backends[backend].server;
+        self.names.insert((server, name.clone()), i64::MAX);
         let mut until = i64::MAX;
         if self.make.has(Feature::Terminations) {
             until = alive + self.make.dice.random_range(10 * DAY..200 * DAY);
         }
         self.services += 1;
-        let name = self.name(server, at);
         let sale = Sale { service: self.services, account: 0, server, backend, name, from: at, until };
         let tells_day = !(self.make.has(Feature::UnknownDays) && self.make.dice.random_bool(0.5));
         let (service, username) = (sale.service, sale.name.clone());
@@ -106,12 +128,13 @@ impl<'a> Customers<'a> {
             if at >= sale.until.min(self.make.until) - 10 * DAY {
                 return sale;
             }
-            match self.make.dice.random_range(0..5) {
+            match self.make.dice.random_range(0..6) {
                 0 if self.make.has(Feature::Suspensions) => self.suspended(at, &sale),
                 1 if self.make.has(Feature::Renames) => self.renamed(at, &mut sale),
                 2 if self.make.has(Feature::BackendMoves) => self.other_backend(at, &mut sale),
                 3 if self.make.has(Feature::ServerMoves) => self.other_server(at, &mut sale),
                 4 if self.make.has(Feature::Pins) => self.pinned(at, &sale),
+                5 if self.make.has(Feature::Hidden) => self.hidden(at, &sale),
                 _ => {}
             }
             if self.make.has(Feature::Adjustments) && self.make.dice.random_bool(0.3) {
@@ -133,8 +156,16 @@ impl<'a> Customers<'a> {
         self.make.list(told, sale.server);
         let died = sale.until + self.make.dice.random_range(0..4 * DAY);
         self.make.put(died, What::Died { account: sale.account });
-        let free = died + self.make.dice.random_range(1..20 * DAY);
+        let at_once = self.make.has(Feature::Resales) && self.make.dice.random_bool(0.2);
+        let free = died + if at_once { 1 } else { self.make.dice.random_range(1..20 * DAY) };
         self.names.insert((sale.server, sale.name.clone()), free);
+        if at_once {
+            self.next_customers.push((
+                free + self.make.dice.random_range(60..3 * HOUR),
+                sale.backend,
+                sale.name.clone(),
+            ));
+        }
         if self.make.dice.random_bool(0.2) {
             let erased = free + self.make.dice.random_range(0..20 * DAY);
             self.make.put(erased, What::Erased { service });
@@ -190,6 +221,16 @@ impl<'a> Customers<'a> {
         self.make.put(died, What::Died { account: sale.account });
         self.names.insert((sale.server, sale.name.clone()), died + DAY);
         (sale.account, sale.backend, sale.server) = (account, backend, server);
+    }
+
+    fn hidden(&mut self, at: i64, sale: &Sale) {
+        let length = match self.make.dice.random_bool(0.6) {
+            true => self.make.dice.random_range(HOUR..20 * HOUR),
+            false => self.make.dice.random_range(20 * HOUR..4 * DAY),
+        };
+        for (at, hidden) in [(at, true), (at + length, false)] {
+            self.make.put(at, What::Hidden { account: sale.account, hidden });
+        }
     }
 
     /// An account that belongs to the service by name is pinned to it all the same, and unpinned later.

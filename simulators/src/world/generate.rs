@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::calendar::{Zone, next};
 use super::customers::Customers;
 use super::story::{BackendPlan, Event, Shows, Story, What};
 
@@ -61,6 +62,8 @@ pub enum Feature {
     Pins,
     /// Services have companions, by whose names they are billed.
     Companions,
+    /// Panels leave accounts out of their lists for a while.
+    Hidden,
 }
 
 /// Everything that can be made.
@@ -90,6 +93,7 @@ pub const ALL: &[Feature] = &[
     Feature::LateFirstList,
     Feature::Pins,
     Feature::Companions,
+    Feature::Hidden,
 ];
 
 impl Feature {
@@ -198,6 +202,14 @@ impl Maker {
         self.dice.random_range(self.from..self.until)
     }
 
+    /// An instant in the last twelve hours of a month.
+    fn end_of_a_month(&mut self) -> i64 {
+        let zone = Zone::named(&self.story.zone);
+        let at = self.some_time();
+        let end = zone.map_or(at, |zone| zone.month_start(next(zone.month(at))));
+        (end - self.dice.random_range(1..12 * HOUR)).max(self.from)
+    }
+
     /// About this many times a year, whatever the story's length.
     pub fn times(&mut self, a_year: f64) -> usize {
         let expected = a_year * (self.until - self.from) as f64 / (365 * DAY) as f64;
@@ -242,7 +254,10 @@ impl Maker {
                 at += 12 * HOUR;
             }
             for _ in 0..if self.has(Feature::Looks) { self.times(60.0) } else { 0 } {
-                let (at, replica) = (self.some_time(), self.replica());
+                // Many of them when nothing more will be collected in a month.
+                let late = self.dice.random_bool(0.3);
+                let at = if late { self.end_of_a_month() } else { self.some_time() };
+                let replica = self.replica();
                 self.put(at, What::Look { server, replica });
             }
         }

@@ -55,8 +55,8 @@ impl Oracle {
         let life = known.unwrap_or_else(|| self.begin(backend, shown, at));
         let found = &mut self.lives[life];
         found.name.clone_from(&shown.name);
-        if found.is_gone {
-            // Between its end and its return it held nothing that anybody knows of.
+        if found.is_gone || found.missing_since.is_some() {
+            // While no list had it, it held nothing that anybody knows of.
             found.level = None;
         }
         (found.missing_since, found.is_gone) = (None, false);

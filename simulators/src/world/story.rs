@@ -93,6 +93,13 @@ pub enum What {
         /// Its new name.
         name: String,
     },
+    /// An account is not listed any more though it is there, or is listed again.
+    Hidden {
+        /// Which.
+        account: u32,
+        /// Whether it is left out.
+        hidden: bool,
+    },
     /// A guest is made in a pool.
     Added {
         /// The pool.

@@ -28,6 +28,8 @@ pub struct Account {
     pub born: i64,
     /// Whether it is there.
     pub lives: bool,
+    /// Whether its panel leaves it out of its lists.
+    pub hidden: bool,
 }
 
 /// A counter of an account, or a guest of a pool.
@@ -104,6 +106,11 @@ impl Truth {
                     && let Some(found) = self.accounts.get_mut(account)
                 {
                     found.name.clone_from(name);
+                }
+            }
+            What::Hidden { account, hidden } => {
+                if let Some(found) = self.accounts.get_mut(account) {
+                    found.hidden = *hidden;
                 }
             }
             What::Added { account, source } => {
@@ -187,7 +194,7 @@ impl Truth {
         {
             return;
         }
-        let made = Account { backend, name: name.to_owned(), born: at, lives: true };
+        let made = Account { backend, name: name.to_owned(), born: at, lives: true, hidden: false };
         self.accounts.insert(account, made);
         sources.iter().for_each(|source| self.add(at, account, backend, source));
     }
