@@ -61,6 +61,10 @@ pub fn intent(
         (Ruling::ByName(name), Owner::Nobody) => {
             Intent::TakeOver { since: UsageDay::FIRST, owner: name.clone() }
         }
+        // The panel calls the account otherwise now, and so will WHMCS.
+        (Ruling::ByName(name), Owner::Name { server, .. }) if name != current && is_ours(server) => {
+            Intent::HandOver { from: current.clone(), to: name.clone() }
+        }
         // Its backend was given to another server that has told nothing yet.
         (Ruling::ByName(name), Owner::Name { .. }) if name != current => Intent::Open(name.clone()),
         // The services are told: it was the one with its name, were it sold no more, or else nobody's.

@@ -34,3 +34,17 @@ worlds! {
     world_5: 5
     world_6: 6
 }
+
+/// What failed once, as short as it could be made: `docs/simulation.md` says what each has found.
+#[test]
+fn stories_that_failed_once_hold() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/world/stories");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let failed = files.filter_map(|file| {
+        let story = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+        let failure = run::played(&story).err()?;
+        Some(format!("{}: {failure}", file.display()))
+    });
+    let failed: Vec<String> = failed.collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}

@@ -31,8 +31,6 @@ pub struct Life {
     pub is_gone: bool,
     /// Its last level, and when it was measured.
     pub level: Option<(i64, u64)>,
-    /// Whether it ever was somebody's.
-    pub was_owned: bool,
     /// The service that another account wanted, too, when its panel was asked last.
     pub contested: Option<i64>,
 }
@@ -128,7 +126,6 @@ impl Oracle {
             false => Owner::Name(server, shown.name.clone()),
             true => Owner::Nobody,
         };
-        let was_owned = owner != Owner::Nobody;
         let life = self.lives.len();
         let holding = self.ledger.open(life, owner);
         self.lives.push(Life {
@@ -141,7 +138,6 @@ impl Oracle {
             missing_since: None,
             is_gone: false,
             level: None,
-            was_owned,
             contested: None,
         });
         life

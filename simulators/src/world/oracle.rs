@@ -127,8 +127,12 @@ impl Oracle {
                 continue;
             }
             let named = self.claims.on(server).filter(|known| known.service.username == *name);
-            let known = named.max_by_key(|known| known.is_living());
-            let new = known.map_or(Owner::Nobody, |known| Owner::Service(known.service.id));
+            let (living, ended): (Vec<_>, Vec<_>) = named.partition(|known| known.is_living());
+            let known = if living.is_empty() { ended } else { living };
+            let new = match known.as_slice() {
+                [one] => Owner::Service(one.service.id),
+                _ => Owner::Nobody,
+            };
             self.ledger.hand_holding(number, &new);
             self.told.hand_over(&owner, &new);
         }
@@ -235,6 +239,11 @@ impl Oracle {
         let Life { backend, ref name, holding, .. } = self.lives[life];
         let server = self.backends[backend].server;
         let claim = self.claims.of(server, backend, name);
+        let by_name = Owner::Name(server, name.clone());
+        if !self.claims.knows(server) && *self.ledger.owner(holding) != by_name {
+            self.renamed_before_the_list(life, &by_name);
+            return;
+        }
         self.lives[life].contested = None;
         let Claim::Service(service) = claim else { return };
         if self.is_contested(life, service) {
@@ -250,7 +259,8 @@ impl Oracle {
         if old == Owner::Nobody {
             let first = self.claims.service(service).map_or(i32::MAX, |known| {
                 let first = known.service.registered.unwrap_or_else(|| {
-                    let was_owned = self.lives[life].was_owned;
+                    let mut before = self.ledger.holdings()[..opened].iter();
+                    let was_owned = before.any(|one| one.life == life && one.owner != Owner::Nobody);
                     if was_owned { known.first_listed } else { self.zone.month_start(self.zone.month(at)) }
                 });
                 self.zone.day(first)
@@ -261,6 +271,16 @@ impl Oracle {
                 self.ledger.hand_days(from, opened, first);
             }
         }
-        self.lives[life].was_owned = true;
+    }
+
+    /// Until WHMCS told its services an account goes by its name, and everything it had goes with it to a new one.
+    fn renamed_before_the_list(&mut self, life: usize, new: &Owner) {
+        for number in 0..self.ledger.holdings().len() {
+            if self.ledger.holdings()[number].life == life {
+                let old = self.ledger.holdings()[number].owner.clone();
+                self.ledger.hand_holding(number, new);
+                self.told.hand_over(&old, new);
+            }
+        }
     }
 }

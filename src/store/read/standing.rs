@@ -143,6 +143,16 @@ impl Store {
         let filter = if kept.is_some() { changed.as_str() } else { "" };
         let mut book = Book::default();
         let facts = load_lives(self, &mut tx, &mut book, Ids { backend: number }, filter).await?;
+        // An account that the panel calls otherwise now leaves its old name to the life before it, or to nobody:
+        // nothing that changed tells which.
+        let is_renamed = |kept: &Standing| {
+            let called = |no| book.lives.get(&no).map(|life| &life.name);
+            kept.accounts.iter().any(|(name, account)| called(account.life).is_some_and(|now| now != name))
+        };
+        if kept.is_some_and(is_renamed) {
+            drop(tx);
+            return Box::pin(self.refresh(state, None)).await;
+        }
         let mut standing = Standing {
             backend: state.backend.clone(),
             kind: state.kind.clone(),
@@ -159,35 +169,8 @@ impl Store {
             account.take(&book, name);
             standing.accounts.insert(name.clone(), Arc::new(account));
         }
-        if kept.is_some() {
-            self.forget_renamed(&mut tx, &mut standing, &book).await?;
-        }
         standing.changed.sort();
         Ok(standing)
-    }
-
-    /// An account that the panel calls otherwise now leaves its old name behind.
-    async fn forget_renamed(
-        &self,
-        on: &mut sqlx::AnyConnection,
-        standing: &mut Standing,
-        book: &Book,
-    ) -> Result<(), StoreError> {
-        let of_life = |no| book.lives.get(&no).map(|life| &life.name);
-        let moved = standing
-            .accounts
-            .iter()
-            .filter(|(name, account)| of_life(account.life).is_some_and(|known| known != *name));
-        let moved: Vec<AccountName> = moved.map(|(name, _)| name.clone()).collect();
-        for name in moved {
-            let sql = "SELECT id FROM life WHERE backend = ? AND name = ?";
-            let cells = [standing.backend.as_str().into(), name.as_str().into()];
-            if rows(on, self.dialect, sql, cells).await?.is_empty() {
-                standing.accounts.remove(&name);
-                standing.changed.push(name);
-            }
-        }
-        Ok(())
     }
 }
 
