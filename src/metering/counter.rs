@@ -9,7 +9,10 @@ use crate::domain::{Bytes, Epoch, LifeNo, Seconds, Timestamp};
 /// uptime in whole seconds or minutes.
 const WOBBLE: Seconds = Seconds::new(120);
 
-/// No cache is this far behind: an uptime that stays behind this long is a run we did not see begin.
+/// The panel's clock, by which a start is told, and ours, by which readings are, may be this far apart.
+const SKEW: Seconds = Seconds::new(300);
+
+/// No cache is this far behind: what stays behind this long is a run we did not see begin.
 const LONGEST_BEHIND: Seconds = Seconds::hours(1);
 
 /// One reading of one counter.
@@ -83,10 +86,10 @@ impl Count {
             (Epoch::Running(old), Epoch::Running(new) | Epoch::Replugged(new)) => {
                 self.after_run(before, old, new)
             }
-            (Epoch::Since(old), Epoch::Since(new)) if new > old.plus(WOBBLE) => self.began(before, new),
-            (Epoch::Since(old), Epoch::Since(new)) if old > new.plus(WOBBLE) => {
-                kept(before, Some(Note::OldAnswer { at: self.at }))
+            (Epoch::Since(old), Epoch::Since(new)) if new > old.plus(WOBBLE) => {
+                self.began_by_date(before, new)
             }
+            (Epoch::Since(old), Epoch::Since(new)) if old > new.plus(WOBBLE) => self.behind(before),
             (Epoch::Running(_) | Epoch::Silent, Epoch::Since(new)) if new > before.at => {
                 self.began(before, new)
             }
@@ -125,6 +128,20 @@ impl Count {
         Step { baseline: Baseline { doubt, ..before }, grew: None, note, known: Known::Part }
     }
 
+    /// A later start is told. What began after the last reading has counted since. A panel that was read from a
+    /// cache then may have told the run before, which the count shows by having fallen. But where it began
+    /// long before that reading, it is the date that changed, or another counter: nothing proves that it is new.
+    fn began_by_date(self, before: Baseline, start: Timestamp) -> Step {
+        let fell = self.count < before.count;
+        let doubtful = if fell { LONGEST_BEHIND } else { SKEW };
+        if start > before.at.minus(doubtful) {
+            return self.began(before, start);
+        }
+        let step = self.within_run(before);
+        let moved = Note::StartMoved { start, count: self.count };
+        Step { note: step.note.or(Some(moved)), ..step }
+    }
+
     /// A run that began after the last reading counts in full.
     fn began(self, before: Baseline, since: Timestamp) -> Step {
         let note = Note::CounterRestarted { seen: before.at, count: self.count };
@@ -137,7 +154,7 @@ impl Count {
         Step { baseline: self.believed(), grew: None, note, known: Known::Part }
     }
 
-    /// An uptime from before. Where it stays behind for longer than any cache would, the run is a new
+    /// An uptime or a start from before. Where it stays behind for longer than any cache would, the run is a new
     /// one and counts from the first such reading on; what it had counted by then is not proven.
     fn behind(self, before: Baseline) -> Step {
         match before.doubt {
@@ -232,6 +249,11 @@ mod tests {
             // A restart told counts in full even when the new count passed the old one.
             (count(0, since(-9000), 100), count(600, since(300), 120), Some(120), Some("counter_restarted")),
             (count(0, since(-90), 100), count(600, since(-9000), 120), None, Some("old_answer")),
+            // A date that was rewritten: the count went on.
+            (count(0, since(-9000), 100), count(600, since(-600), 130), Some(30), Some("start_moved")),
+            (count(0, since(-9000), 100), count(600, since(-7200), 70), None, Some("went_backwards")),
+            // The last reading came from a cache.
+            (count(0, since(-9000), 100), count(600, since(-600), 70), Some(70), Some("counter_restarted")),
             (count(0, up(500), 100), count(600, up(1100), 150), Some(50), None),
             (count(0, up(500), 100), count(600, up(40), 150), Some(150), Some("counter_restarted")),
             // A stalled collector: the time moved on, the numbers did not.

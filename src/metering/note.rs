@@ -24,6 +24,13 @@ pub enum Note {
         /// The count it came back with.
         count: Bytes,
     },
+    /// The panel tells a later beginning from before its last reading, and the count went on: it is the same.
+    StartMoved {
+        /// The beginning it tells now.
+        start: Timestamp,
+        /// The count.
+        count: Bytes,
+    },
     /// The panel told that the counter began anew. What passed between `seen` and that moment is lost.
     CounterRestarted {
         /// The last reading of the counter before.
@@ -144,6 +151,7 @@ impl Note {
             Note::FirstSight { .. } => "first_sight",
             Note::BeganSinceLastLook { .. } => "began_since_last_look",
             Note::Unowned { .. } => "unowned",
+            Note::StartMoved { .. } => "start_moved",
             Note::CounterRestarted { .. } => "counter_restarted",
             Note::Stopped { .. } => "stopped",
             Note::Started { .. } => "started",
@@ -176,6 +184,10 @@ impl fmt::Display for Note {
             Note::Unowned { seen, count } => write!(
                 f,
                 "back at {count} B; no account had it in a complete list since {seen}, and what passed since is nobody's"
+            ),
+            Note::StartMoved { start, count } => write!(
+                f,
+                "said to have begun at {start}, and yet it went on to {count} B: the same counter, its growth counts"
             ),
             Note::CounterRestarted { seen, count } => write!(
                 f,

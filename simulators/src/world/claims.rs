@@ -33,14 +33,14 @@ impl Known {
 }
 
 /// Who says that an account is theirs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// No living service.
     None,
     /// This one.
     Service(i64),
     /// More than one.
-    Several,
+    Several(Vec<i64>),
 }
 
 impl Claims {
@@ -113,7 +113,7 @@ impl Claims {
         match found.as_slice() {
             [] => Claim::None,
             [one] => Claim::Service(*one),
-            _ => Claim::Several,
+            _ => Claim::Several(found),
         }
     }
 }

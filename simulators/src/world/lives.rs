@@ -31,8 +31,9 @@ pub struct Life {
     pub is_gone: bool,
     /// Its last level, and when it was measured.
     pub level: Option<(i64, u64)>,
-    /// The service that another account wanted, too, when its panel was asked last.
-    pub contested: Option<i64>,
+    /// The services that could be meant by it, or the one that another account wanted too, when its panel was asked
+    /// last.
+    pub contested: Vec<i64>,
 }
 
 impl Life {
@@ -75,7 +76,7 @@ impl Oracle {
             Claim::Service(service) => {
                 matches!(owner, Owner::Service(id) if *id != service) && !self.is_contested(life, service)
             }
-            Claim::None | Claim::Several => false,
+            Claim::None | Claim::Several(_) => false,
         };
         let shows = self.shows(life, shown, at);
         let is_other = match (was_away || changes_hands, before.is_gone) {
@@ -138,7 +139,7 @@ impl Oracle {
             missing_since: None,
             is_gone: false,
             level: None,
-            contested: None,
+            contested: Vec::new(),
         });
         life
     }

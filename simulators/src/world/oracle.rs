@@ -244,10 +244,17 @@ impl Oracle {
             self.renamed_before_the_list(life, &by_name);
             return;
         }
-        self.lives[life].contested = None;
-        let Claim::Service(service) = claim else { return };
+        self.lives[life].contested = Vec::new();
+        let service = match claim {
+            Claim::Service(service) => service,
+            Claim::Several(services) => {
+                self.lives[life].contested = services;
+                return;
+            }
+            Claim::None => return,
+        };
         if self.is_contested(life, service) {
-            self.lives[life].contested = Some(service);
+            self.lives[life].contested = vec![service];
             return;
         }
         let (old, new) = (self.ledger.owner(holding).clone(), Owner::Service(service));

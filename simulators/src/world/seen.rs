@@ -167,11 +167,23 @@ fn next(now: Way, begun: Begun, before: Way) -> Step {
     let cause = "passed before a counter began anew, and was not seen";
     let step = |way, grew| Step { way, grew, is_final: true, cause };
     if let Some(since) = started(begun, now.at) {
-        return match now.truly == before.truly {
-            true => step(now, Some((before.at, now.count - before.count))),
-            // A new run, and the panel says so: all it has counted is new.
-            false => step(now, Some((since.max(before.at), now.count))),
+        if now.truly == before.truly {
+            return step(now, Some((before.at, now.count - before.count)));
+        }
+        // A new run, and the panel says so: all it has counted is new. So it is where the last look may have been
+        // answered from a cache.
+        let from_a_cache = matches!(begun, Begun::At(_)) && now.count < before.count;
+        if since > before.at - if from_a_cache { 3_600 } else { 0 } {
+            return step(now, Some((since.max(before.at), now.count)));
+        }
+        // Another account has the name, whose counter began before: nothing proves what of it is new.
+        let is_behind = match begun {
+            Begun::At(_) => since < before.truly.run_from,
+            _ => since > before.truly.run_from,
         };
+        if is_behind {
+            return behind(now, before);
+        }
     }
     match (now.count.checked_sub(before.count), before.doubt) {
         (Some(growth), _) => step(now, Some((before.at, growth))),
@@ -183,6 +195,16 @@ fn next(now: Way, begun: Begun, before: Way) -> Step {
             let way = Way { doubt: Some((now.at, now.count)), ..before };
             Step { way, grew: None, is_final: false, cause }
         }
+    }
+}
+
+/// What looks like an old answer is one for an hour. Then it is another counter, known from its first reading on.
+fn behind(now: Way, before: Way) -> Step {
+    let step = |way, grew, is_final| Step { way, grew, is_final, cause: "another's counter under the name" };
+    match before.doubt {
+        None => step(Way { doubt: Some((now.at, now.count)), ..before }, None, false),
+        Some((at, _)) if now.at - at < 3_600 => step(before, None, false),
+        Some((at, count)) => step(now, now.count.checked_sub(count).map(|growth| (at, growth)), true),
     }
 }
 

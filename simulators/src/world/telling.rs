@@ -156,7 +156,7 @@ impl Oracle {
         let (living, missing): (Vec<&Life>, Vec<&Life>) = its.partition(|life| life.is_there());
         let competing = match owner {
             Owner::Service(id) => {
-                self.lives.iter().any(|life| life.is_there() && life.contested == Some(*id))
+                self.lives.iter().any(|life| life.is_there() && life.contested.contains(id))
             }
             Owner::Name(..) | Owner::Nobody => living.len() > 1,
         };
