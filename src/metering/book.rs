@@ -345,9 +345,12 @@ impl Book {
         self.life(name)?.series.get(&meter)
     }
 
-    /// Every life of a name, oldest first.
-    pub fn lives_of<'a>(&'a self, name: &'a AccountName) -> impl Iterator<Item = (LifeNo, &'a Life)> {
-        self.lives.iter().filter(move |(_, life)| life.name == *name).map(|(no, life)| (*no, life))
+    /// Every life of a name, in the order in which they had it.
+    pub fn lives_of(&self, name: &AccountName) -> impl DoubleEndedIterator<Item = (LifeNo, &Life)> {
+        let its = self.lives.iter().filter(|(_, life)| life.name == *name);
+        let mut its: Vec<(LifeNo, &Life)> = its.map(|(no, life)| (*no, life)).collect();
+        its.sort_by_key(|(_, life)| life.nth);
+        its.into_iter()
     }
 
     /// The holding with this number, and whose life it is.

@@ -103,12 +103,11 @@ fn unique_ids<'a>(book: &'a Book, harvest: &Harvest) -> HashMap<&'a str, LifeNo>
     if !told {
         return HashMap::new();
     }
-    let newest = book.names.iter().filter_map(|(name, no)| Some((name, *no, book.lives.get(no)?)));
-    let movable = newest.filter_map(|(name, no, life)| {
+    let movable = book.lives.iter().filter_map(|(no, life)| {
         let id = life.identity.unique()?;
-        let shown = harvest.accounts().get(name);
+        let shown = harvest.accounts().get(&life.name).filter(|_| book.names.get(&life.name) == Some(no));
         let is_there = shown.is_some_and(|shown| shown.facts.identity.unique().is_none_or(|it| it == id));
-        (!is_there).then_some((id, no))
+        (!is_there).then_some((id, *no))
     });
     movable.collect()
 }
@@ -225,16 +224,13 @@ impl Looking<'_> {
 
     /// Who is not in a complete list is missing, and with a later one gone.
     fn absent(&mut self, harvest: &Harvest) {
-        let listed = |name: &AccountName| harvest.accounts().contains_key(name);
-        let renamed: HashSet<LifeNo> = self.look.of.values().copied().collect();
-        let mut absent: Vec<(LifeNo, Option<Absence>)> = Vec::new();
-        for (name, no) in &self.book.names {
-            let Some(life) = self.book.lives.get(no).filter(|life| life.ended.is_none()) else { continue };
-            if !listed(name) && !renamed.contains(no) {
-                absent.push((*no, life.absence));
-            }
-        }
-        absent.sort_unstable_by_key(|(no, _)| *no);
+        let names = harvest.accounts().keys();
+        let listed: HashSet<LifeNo> = names.filter_map(|name| self.look.life_of(self.book, name)).collect();
+        // Whose name another account begins a life under has ended with that.
+        let replaced = |life: &Life| self.look.of.get(&life.name).is_some_and(|no| self.look.is_born(*no));
+        let living = self.book.lives.iter().filter(|(_, life)| life.ended.is_none());
+        let absent = living.filter(|(no, life)| !listed.contains(no) && !replaced(life));
+        let absent: Vec<(LifeNo, Option<Absence>)> = absent.map(|(no, life)| (*no, life.absence)).collect();
         for (no, absence) in absent {
             match absence {
                 None => {

@@ -62,8 +62,10 @@ pub fn intent(
             Intent::TakeOver { since: UsageDay::FIRST, owner: name.clone() }
         }
         // The panel calls the account otherwise now, and so will WHMCS.
-        (Ruling::ByName(name), Owner::Name { server, .. }) if name != current && is_ours(server) => {
-            Intent::HandOver { from: current.clone(), to: name.clone() }
+        (Ruling::ByName(to @ Owner::Name { server, .. }), Owner::Name { server: before, .. })
+            if server == before && to != current =>
+        {
+            Intent::HandOver { from: current.clone(), to: to.clone() }
         }
         // Its backend was given to another server that has told nothing yet.
         (Ruling::ByName(name), Owner::Name { .. }) if name != current => Intent::Open(name.clone()),

@@ -168,4 +168,7 @@ fn an_account_keeps_its_owner_until_a_living_service_claims_it() {
     assert_eq!(of(&life, &Ruling::Unclaimed), to(Owner::Nobody));
     let other = Owner::named(13, "alice");
     assert_eq!(of(&life, &Ruling::ByName(other.clone())), Intent::Open(other));
+    // The panel has renamed it.
+    let renamed = Owner::named(12, "alina");
+    assert_eq!(of(&life, &Ruling::ByName(renamed.clone())), to(renamed));
 }

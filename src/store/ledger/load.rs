@@ -171,8 +171,9 @@ pub(in super::super) async fn load_lives(
         if life.holdings.is_empty() || life.holdings.iter().any(|holding| holding.parts.is_empty()) {
             return Err(StoreError::corrupt(&life.name, "a life with a holding and its owner"));
         }
-        let newest = book.names.get(&life.name).is_none_or(|known| *known < no);
-        if newest {
+        // Not the one with the highest number: a name may be taken by an account that was there before.
+        let known = book.names.get(&life.name).and_then(|known| book.lives.get(known));
+        if known.is_none_or(|known| known.nth < life.nth) {
             book.names.insert(life.name.clone(), no);
         }
         book.lives.insert(no, life);
