@@ -125,7 +125,8 @@ impl Count {
         }
         let doubt = Some(Doubt { count: Bytes::ZERO, at: self.at });
         let note = Some(Note::Stopped { seen: before.at });
-        Step { baseline: Baseline { doubt, ..before }, grew: None, note, known: Known::Part }
+        let baseline = Baseline { doubt, holder: self.holder, ..before };
+        Step { baseline, grew: None, note, known: Known::Part }
     }
 
     /// A later start is told. What began after the last reading has counted since. A panel that was read from a
@@ -199,9 +200,10 @@ impl Count {
         }
     }
 
+    /// What it grows by from then on is whose it was when it was doubted.
     fn doubted(self, before: Baseline, note: Note) -> Step {
         let doubt = Some(Doubt { count: self.count, at: self.at });
-        kept(Baseline { doubt, ..before }, Some(note))
+        kept(Baseline { doubt, holder: self.holder, ..before }, Some(note))
     }
 
     fn grew(self, since: Timestamp, growth: Bytes, known: Known, note: Note) -> Step {
