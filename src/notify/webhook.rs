@@ -61,9 +61,9 @@ impl Webhook {
         if !Channel::Webhook.carries(letter) {
             return Err(NotDelivered::not_carried(Channel::Webhook, letter));
         }
-        let key = letter.key();
+        let key = delivery.key;
         let message = Message {
-            key: &key,
+            key,
             kind: letter.occasion.name(),
             backend: letter.account.backend.as_str(),
             account: letter.account.name.as_str(),
