@@ -36,8 +36,9 @@ fn set_level(panel: &Panel, level: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_is_there_plain_packed_and_as_openmetrics() {
-    let (panel, port) = (panel(1_234_567_890_123).await, free_port());
-    let backends = ["s3-a", "s3-b"].map(|name| section(&panel, name, "every = \"1h\""));
+    let (panel, other, port) = (panel(1_234_567_890_123).await, panel(1_234_567_890_123).await, free_port());
+    let backends =
+        [("s3-a", &panel), ("s3-b", &other)].map(|(name, panel)| section(panel, name, "every = \"1h\""));
     let site = Site::new(&crate::house(port, "", "", &backends));
     let daemon = site.serve(port).await;
     assert_eq!(daemon.get("/-/healthy").await.text().trim(), "ok");
@@ -102,7 +103,8 @@ async fn a_panel_in_trouble_is_counted_and_the_last_truth_stays() {
     let well = daemon.until("/metrics", "is well", |got| got.sample(&success("s3")) == Some(1)).await;
     let failures =
         |reason: &str| format!("whmeter_poll_failures_total{{backend=\"s3\",reason=\"{reason}\"}}");
-    for reason in ["unreachable", "refused", "busy", "unexpected", "no_such_account", "not_offered"] {
+    for reason in ["unreachable", "refused", "busy", "unexpected", "no_such_account", "not_offered", "taken"]
+    {
         assert_eq!(well.sample(&failures(reason)), Some(0), "{reason} must be there before it happens");
     }
     let last_success = "whmeter_poll_last_success_timestamp_seconds{backend=\"s3\"}";
