@@ -201,10 +201,11 @@ fn standing() -> Standing {
     Standing {
         backend: BackendId::new("s3-fra1").expect("a name"),
         kind: "minio".into(),
+        number: 1,
         version: 1,
         accounts,
         changed: Vec::new(),
-        changed_since: (0, 0),
+        changed_since: (0, 0, 0),
         read_at: 0,
         moved: Default::default(),
         acts: 0,

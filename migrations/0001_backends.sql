@@ -13,11 +13,13 @@ INSERT INTO allot (name, next) VALUES ('backend', 1);
 
 -- One row per configured panel: its lease, its version (one more with every commit), its last poll, and the
 -- head of its journal. Ids of its lives and holdings are number * 2^32 + their own numbers, which are counted
--- through the backend by next_life and next_holding. Days before days_from are not kept any more. acts counts switches that ended: what polls do not write.
+-- through the backend by next_life and next_holding; the name may change, the number never does. panel are the addresses
+-- that it was last polled by, with blanks between. Days before days_from are not kept any more. acts counts switches that ended: what polls do not write.
 CREATE TABLE backend (
     name VARCHAR(64) NOT NULL PRIMARY KEY,
     number BIGINT NOT NULL UNIQUE,
     kind VARCHAR(32) NOT NULL,
+    panel TEXT NOT NULL,
     version BIGINT NOT NULL,
     acts BIGINT NOT NULL,
     fence BIGINT NOT NULL,

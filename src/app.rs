@@ -5,7 +5,7 @@ mod page;
 mod polls;
 mod server;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -84,6 +84,8 @@ pub struct App {
     polls: Polls,
     /// What of each backend the page shows.
     shown: HashMap<BackendId, Stamp>,
+    /// The backends with accounts that the config does not have.
+    unconfigured: BTreeMap<BackendId, usize>,
     upkeep: Upkeep,
 }
 
@@ -130,6 +132,7 @@ impl App {
             poll_asked,
             polls: Polls::default(),
             shown: HashMap::new(),
+            unconfigured: BTreeMap::new(),
             upkeep,
         };
         let serve = config.http.clone();
@@ -224,7 +227,10 @@ impl App {
             tokio::select! {
                 _ = term.recv() => return Ok(()),
                 _ = int.recv() => return Ok(()),
-                _ = hup.recv() => self.reread(config_file).await,
+                _ = hup.recv() => {
+                    self.reread(config_file).await;
+                    self.show_unconfigured().await;
+                }
                 Some(report) = self.polled.recv() => {
                     self.dispatcher.wake();
                     self.show(&report).await;
@@ -235,7 +241,10 @@ impl App {
                         self.show_moved().await;
                     }
                 }
-                _ = look.tick() => self.show_moved().await,
+                _ = look.tick() => {
+                    self.show_moved().await;
+                    self.show_unconfigured().await;
+                }
                 _ = untold.tick() => self.show_untold().await,
                 Some(asked) = self.recalculate.recv() => {
                     let Recalculation { backend, account, by_hand } = asked;

@@ -280,6 +280,17 @@ impl Reader<'_> {
                 );
                 return Err(self.file.error(&at, SettingsError::new("name", problem)));
             }
+            let addresses = metered.addresses();
+            let same = |other: &&Arc<ConfiguredPanel>| {
+                let theirs = other.addresses();
+                other.kind.name == metered.kind.name && addresses.iter().any(|own| theirs.contains(own))
+            };
+            if let Some(other) = panels.iter().find(same) {
+                self.warnings.push(format!(
+                    "backends {} and {} are the same panel: only one of them is polled; remove the other",
+                    other.id, metered.id
+                ));
+            }
             panels.push(Arc::new(metered));
         }
         Ok(panels)

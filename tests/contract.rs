@@ -100,6 +100,17 @@ async fn traffic_between_polls_settles_to_the_truth() {
 }
 
 #[tokio::test]
+async fn every_kind_tells_the_address_that_its_panel_is_known_by() {
+    for pair in every_kind(2).await {
+        let url: whmeter::http::Url = pair.panel.settings()["url"].parse().unwrap();
+        let told = pair.backend().addresses();
+        let same = |one: &whmeter::http::Url| (one.host_str(), one.port()) == (url.host_str(), url.port());
+        assert!(told.len() == 1 && told.iter().all(same), "{}: {told:?}", pair.name());
+        pair.panel.stop();
+    }
+}
+
+#[tokio::test]
 async fn a_panel_whose_clock_is_an_hour_off_is_billed_the_truth_or_says_so() {
     let mut billed = 0;
     for off in [3600, -3600] {

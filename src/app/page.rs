@@ -14,6 +14,7 @@ impl App {
             self.show_findings(&state.backend).await?;
         }
         self.exposition.backends(&self.polls.shown());
+        self.show_unconfigured().await;
         Ok(())
     }
 
@@ -39,7 +40,7 @@ impl App {
         let outcome = async {
             self.read_states().await?;
             for state in self.polls.stored.clone() {
-                if self.shown.get(&state.backend) != Some(&(state.version, state.acts)) {
+                if self.shown.get(&state.backend) != Some(&state.stamp()) {
                     self.show_accounts(&state).await?;
                 }
             }
@@ -59,6 +60,28 @@ impl App {
                 self.telemetry.untold(None);
             }
         }
+    }
+
+    /// The backends that have accounts and are not in the config. Those that were are shown no more; the others stay
+    /// shown all the time, so that an alert waits through.
+    pub(super) async fn show_unconfigured(&mut self) {
+        let found = match self.console.unconfigured().await {
+            Ok(found) => found,
+            Err(error) => return tracing::warn!("backends that are not configured are not known: {error}"),
+        };
+        for backend in self.unconfigured.keys().filter(|backend| !found.contains_key(*backend)) {
+            self.telemetry.unconfigured(backend, None);
+        }
+        for (backend, accounts) in &found {
+            if !self.unconfigured.contains_key(backend) {
+                tracing::warn!(
+                    %backend, accounts,
+                    "not in the config, and has accounts: see `whmeter report --what unconfigured`"
+                );
+            }
+            self.telemetry.unconfigured(backend, Some(*accounts));
+        }
+        self.unconfigured = found;
     }
 
     async fn read_states(&mut self) -> Result<(), StoreError> {

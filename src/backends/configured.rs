@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::schedule::Schedule;
 use super::{Backend, Kind};
 use crate::domain::{AccountName, BackendId, Bytes, Seconds};
+use crate::http::Url;
 use crate::settings::{Rate, SettingsError};
 
 /// The keys every backend's section has, whatever its kind.
@@ -97,6 +98,15 @@ impl ConfiguredPanel {
         })
     }
 
+    /// What panel it is, whatever the backend is called: its addresses as `host:port/path`, in order. Whether they are
+    /// asked with or without TLS makes no other panel.
+    pub fn addresses(&self) -> Vec<String> {
+        let mut addresses: Vec<String> = self.backend.addresses().iter().map(address).collect();
+        addresses.sort();
+        addresses.dedup();
+        addresses
+    }
+
     /// Whether the config leaves nobody out.
     pub fn wants_everybody(&self) -> bool {
         self.include.is_empty() && self.exclude.is_empty()
@@ -113,6 +123,13 @@ impl fmt::Debug for ConfiguredPanel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConfiguredPanel").field("id", &self.id).field("kind", &self.kind.name).finish()
     }
+}
+
+fn address(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_lowercase();
+    let port = url.port_or_known_default().unwrap_or_default();
+    let part = url.fragment().map(|part| format!("#{part}")).unwrap_or_default();
+    format!("{host}:{port}{}{part}", url.path().trim_end_matches('/'))
 }
 
 fn globs(patterns: &[String]) -> Result<GlobSet, String> {
@@ -146,5 +163,22 @@ impl ConfiguredPanel {
         let section = crate::settings::Section::new(keys.parse().expect("toml"), std::path::Path::new("."));
         let common: CommonSettings = section.read().expect("settings");
         ConfiguredPanel::new(&common, &super::KINDS[0], Box::new(Empty)).expect("a panel")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panel_is_known_by_its_address_however_that_is_written() {
+        let written = |text: &str| address(&Url::parse(text).expect("an address"));
+        for same in ["https://S3.Example.net/", "https://s3.example.net.:443", "http://s3.example.net:443"] {
+            assert_eq!(written(same), "s3.example.net:443", "{same}");
+        }
+        assert_eq!(written("https://[2001:DB8::1]:9000"), "[2001:db8::1]:9000");
+        assert_eq!(written("https://b/panel/"), "b:443/panel");
+        assert_ne!(written("https://b#one"), written("https://b#two"));
+        assert_ne!(written("http://b:80"), written("https://b"));
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Timestamp};
-use crate::http::{Http, HttpError, ProbeStep};
+use crate::http::{Http, HttpError, ProbeStep, Url};
 use crate::settings::{Section, SettingsError};
 
 mod configured;
@@ -36,6 +36,12 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 /// One configured panel: the MinIO at s3-fra1, not "MinIO".
 #[async_trait]
 pub trait Backend: Send + Sync {
+    /// The panel's addresses, every one of them: two backends of a kind that have one in common are one panel. A kind
+    /// whose backends each see a part of a panel names the part behind `#`.
+    fn addresses(&self) -> Vec<Url> {
+        Vec::new()
+    }
+
     /// Puts every answer to `ask`, or the reason there is none, into `harvest`. `Err` means the whole
     /// panel failed; one bad account goes into the harvest and never spoils its neighbours.
     async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError>;

@@ -4,7 +4,7 @@
 use super::Collector;
 use super::poll::Heartbeat;
 use crate::backends::ConfiguredPanel;
-use crate::domain::{BillingPeriod, Bytes, Nature, Seconds};
+use crate::domain::{BackendId, BillingPeriod, Bytes, Nature, Seconds};
 use crate::metering::{
     Acceptance, Adjustment, Book, CannotAdjust, Correction, NothingHeldBack, accept, adjust, adjusted_holding,
 };
@@ -40,7 +40,7 @@ impl Collector {
         metered: &ConfiguredPanel,
         adjustment: &Adjustment,
     ) -> Result<(Bytes, Bytes), AdjustError> {
-        self.correct(metered, async |lease, loaded| {
+        self.correct(&metered.id, metered.kind.name, async |lease, loaded| {
             let (before, after) = self.day_of(metered, &loaded.book, adjustment).await?;
             let settled = adjust(&loaded.book, adjustment, self.clock.now(), self.rules.zone)?;
             let correction = Correction::Adjusted(adjustment.clone());
@@ -56,7 +56,7 @@ impl Collector {
         metered: &ConfiguredPanel,
         acceptance: &Acceptance,
     ) -> Result<(), AdjustError> {
-        self.correct(metered, async |lease, loaded| {
+        self.correct(&metered.id, metered.kind.name, async |lease, loaded| {
             let settled = accept(&loaded.book, acceptance, self.clock.now())?;
             let correction = Correction::Accepted(acceptance.clone());
             self.store.commit_correction(lease, loaded, &correction, settled, self.clock.now()).await?;
@@ -91,18 +91,18 @@ impl Collector {
         Ok((before, after.map_err(|_| AdjustError::TooLittle(before))?))
     }
 
-    async fn correct<T>(
+    pub(super) async fn correct<T>(
         &self,
-        metered: &ConfiguredPanel,
+        backend: &BackendId,
+        kind: &str,
         make: impl AsyncFnOnce(&Lease, &mut Loaded) -> Result<T, AdjustError>,
     ) -> Result<T, AdjustError> {
-        let last = self.last(&metered.id);
+        let last = self.last(backend);
         let mut last = last.lock().await;
         let mut tries = 0;
         let lease = loop {
             let now = self.clock.now();
-            let taken =
-                self.store.take_lease(&metered.id, metered.kind.name, &self.holder, now, LEASE).await?;
+            let taken = self.store.take_lease(backend, kind, &self.holder, now, LEASE).await?;
             // A poll takes a moment; what takes longer is worth telling.
             match taken {
                 Some(lease) => break lease,
@@ -113,14 +113,14 @@ impl Collector {
         };
         let _heart = Heartbeat::start(self, lease.clone());
         let outcome = async {
-            let mut loaded = self.store.load(&metered.id, last.loaded.take()).await?;
+            let mut loaded = self.store.load(backend, last.loaded.take()).await?;
             let made = make(&lease, &mut loaded).await?;
             last.loaded = Some(loaded);
             Ok(made)
         };
         let outcome = outcome.await;
         if let Err(error) = self.store.release_lease(&lease).await {
-            tracing::debug!(backend = %metered.id, "lease not given back: {error}");
+            tracing::debug!(%backend, "lease not given back: {error}");
         }
         outcome
     }

@@ -4,6 +4,7 @@
 //! never another's.
 
 mod adjust;
+mod backends;
 mod copied;
 mod docket;
 mod owners;
@@ -19,6 +20,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 pub use adjust::AdjustError;
+pub use backends::RenameError;
 pub use docket::Docket;
 pub use owners::Sold;
 
@@ -28,7 +30,7 @@ use crate::domain::{AccountName, BackendId, BillingZone, Harvest, Reason, Second
 use crate::metering::Rules;
 use crate::quota::Channel;
 use crate::rules::Limits;
-use crate::store::{Loaded, Store, StoreError};
+use crate::store::{Loaded, PanelTaken, Store, StoreError};
 use crate::telemetry::Telemetry;
 
 /// How many backends are polled at once.
@@ -106,6 +108,9 @@ pub enum PollError {
     /// The panel could not be asked.
     #[error("{0}")]
     Panel(BackendError),
+    /// The panel is another backend's already, and was not asked.
+    #[error(transparent)]
+    Taken(PanelTaken),
     /// What it said could not be stored.
     #[error("{0}")]
     Store(StoreError),

@@ -115,6 +115,15 @@ impl Collector {
         lease: &Lease,
         report: &mut PollReport,
     ) -> Result<(), PollError> {
+        let everybody = matches!(wish, Wish::IfDue | Wish::Now(None));
+        let addresses = metered.addresses();
+        let claimed = self.store.claim_panel(lease, metered.kind.name, &addresses, now).await?;
+        if let Err(taken) = claimed {
+            if everybody {
+                self.store.record_failure(lease, now, Reason::Taken, &taken.to_string()).await?;
+            }
+            return Err(PollError::Taken(taken));
+        }
         let loaded = match self.store.load(&metered.id, last.loaded.take()).await {
             Ok(loaded) => loaded,
             Err(error) => return Err(error.into()),
@@ -404,6 +413,7 @@ impl PollError {
     pub fn reason(&self) -> &'static str {
         match self {
             PollError::Panel(error) => error.reason().name(),
+            PollError::Taken(_) => Reason::Taken.name(),
             PollError::Store(_) => "store",
             PollError::Elsewhere | PollError::JustPolled => Reason::Busy.name(),
         }

@@ -7,7 +7,7 @@ use super::poll::chosen;
 use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::backends::{Ask, CheckStep, ConfiguredPanel};
 use crate::domain::{Harvest, Timestamp};
-use crate::store::Store;
+use crate::store::{PanelTaken, Store};
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -50,13 +50,25 @@ impl Check {
             });
         }
         let store = Store::check(&config.store, &config.folder).await;
+        let known = store.as_ref().map_or_else(|_| Vec::new(), |checked| checked.panels.clone());
         lines.push(Line {
             of: "store".into(),
             step: "database".into(),
-            outcome: store.map_err(|error| error.to_string()),
+            outcome: store.map(|checked| checked.says).map_err(|error| error.to_string()),
             fatal: true,
         });
-        let checks = backends.iter().map(|metered| check_backend(metered, clock.now()));
+        let now = clock.now();
+        for metered in &backends {
+            let addresses = metered.addresses();
+            let taken = PanelTaken::among(&known, &metered.id, metered.kind.name, &addresses, now);
+            lines.push(Line {
+                of: metered.id.to_string(),
+                step: "panel".into(),
+                outcome: taken.map_or_else(|| Ok(addresses.join(", ")), |taken| Err(taken.to_string())),
+                fatal: true,
+            });
+        }
+        let checks = backends.iter().map(|metered| check_backend(metered, now));
         lines.extend(futures_util::future::join_all(checks).await.into_iter().flatten());
         if self.backend.is_none() {
             let mut templates: Vec<String> =

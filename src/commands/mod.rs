@@ -1,6 +1,7 @@
 //! The command line: one file per command, each thin.
 
 mod adjust;
+mod backend;
 mod backfill;
 mod check;
 mod explain;
@@ -70,6 +71,8 @@ enum Command {
     Plan(plan::Plan),
     /// A correction record with author and reason; nothing is edited in place
     Adjust(adjust::Adjust),
+    /// Stored backends; gives one another name, or ends one that is over
+    Backend(backend::BackendCommand),
     /// Usage beyond what is included, as items on the customers' next invoices in WHMCS
     Invoice(invoice::Invoice),
     /// Whether the journal holds, and whether every stored day is what it says
@@ -184,6 +187,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Outbox(command) => command.run().await,
             Command::Plan(command) => command.run().await,
             Command::Adjust(command) => command.run().await,
+            Command::Backend(command) => command.run().await,
             Command::Invoice(command) => command.run().await,
             Command::Verify(command) => command.run().await,
             Command::Replay(command) => command.run().await,

@@ -11,6 +11,7 @@ mod services;
 mod tests;
 mod totals;
 mod unbilled;
+mod unconfigured;
 mod untold;
 
 use std::collections::BTreeMap;
@@ -42,11 +43,13 @@ pub enum What {
     Untold,
     /// Add-ons that WHMCS runs on a server of ours: no metric bills what they use.
     Addons,
+    /// Backends with accounts that the config does not have: nobody polls them.
+    Unconfigured,
 }
 
 impl What {
     /// Every kind.
-    pub const ALL: [What; 8] = [
+    pub const ALL: [What; 9] = [
         What::Unbilled,
         What::Ghosts,
         What::Unmetered,
@@ -55,6 +58,7 @@ impl What {
         What::HeldBack,
         What::Untold,
         What::Addons,
+        What::Unconfigured,
     ];
 
     /// Its name in JSON, in queries and on the command line.
@@ -68,6 +72,7 @@ impl What {
             What::HeldBack => "held-back",
             What::Untold => "untold",
             What::Addons => "addons",
+            What::Unconfigured => "unconfigured",
         }
     }
 
@@ -241,6 +246,7 @@ pub fn findings<'a>(
             What::HeldBack => held_back::held_back(panels),
             What::Untold => untold::untold(sides, moment, prices),
             What::Addons => addons::addons(sides),
+            What::Unconfigured => unconfigured::unconfigured(sides),
         });
     }
     found.retain(|finding| match (of, finding.backend) {

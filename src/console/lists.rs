@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Console;
 use super::asked::{Asked, refused, unavailable};
-use crate::domain::Timestamp;
+use crate::domain::{AccountName, Timestamp};
 use crate::problem::Problem;
 use crate::store::{Audited, Entry, EntryState, Promise};
 
@@ -46,8 +46,8 @@ fn act(act: &Audited) -> Value {
         "id": act.id,
         "at": act.at.to_string(),
         "actor": act.actor,
-        "backend": act.account.backend.as_str(),
-        "account": act.account.name.as_str(),
+        "backend": act.backend.as_str(),
+        "account": act.account.as_ref().map(AccountName::as_str),
         "action": act.action,
         "from": act.before,
         "to": act.after,

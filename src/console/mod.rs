@@ -29,7 +29,7 @@ pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
 pub use findings::{COLUMNS, Finding, Tally, What, as_csv, findings};
 pub(crate) use grouped::grouped;
-pub use sides::{Side, Sides, sides};
+pub use sides::{Side, Sides, sides, unconfigured};
 
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
@@ -136,6 +136,12 @@ impl Console {
         let counted = tokio::task::spawn_blocking(move || findings::untold_sums(&sides, &moment)).await;
         // A number that could not be made is unknown, and not nothing.
         Ok(counted.ok())
+    }
+
+    /// The backends with accounts that the config does not have, and how many accounts each has.
+    pub async fn unconfigured(&self) -> Result<BTreeMap<BackendId, usize>, StoreError> {
+        let found = unconfigured(&self.store, &self.panels()).await?;
+        Ok(found.into_iter().map(|(state, standing)| (state.backend, standing.present().count())).collect())
     }
 
     fn setup(&self) -> Setup {

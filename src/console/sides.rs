@@ -14,6 +14,8 @@ use crate::told::ClosedMonth;
 pub struct Sides {
     /// The backends, in the order of names.
     pub panels: Vec<Side>,
+    /// Backends with accounts that the config has no more, where all were asked for.
+    pub unconfigured: Vec<(BackendState, Arc<Standing>)>,
     /// What WHMCS sells, server by server.
     pub lists: BTreeMap<i64, Arc<ServiceList>>,
     /// What WHMCS was told of months, where that was asked for: the one before, and the running one.
@@ -55,8 +57,29 @@ pub async fn sides(
         let list = panel.whmcs_server.and_then(|server| sides.lists.get(&server).cloned());
         sides.panels.push(Side { panel: Arc::clone(panel), state, standing, list });
     }
+    if of.is_none() {
+        sides.unconfigured = unconfigured(store, panels).await?;
+    }
     sides.panels.sort_by(|one, other| one.panel.id.cmp(&other.panel.id));
     Ok(sides)
+}
+
+/// The stored backends with accounts on their panel that the config does not have.
+pub async fn unconfigured(
+    store: &Store,
+    panels: &[Arc<ConfiguredPanel>],
+) -> Result<Vec<(BackendState, Arc<Standing>)>, StoreError> {
+    let mut found = Vec::new();
+    for state in store.backends().await? {
+        if panels.iter().any(|panel| panel.id == state.backend) {
+            continue;
+        }
+        let standing = store.standing(&state).await?;
+        if standing.present().next().is_some() {
+            found.push((state, standing));
+        }
+    }
+    Ok(found)
 }
 
 impl Sides {

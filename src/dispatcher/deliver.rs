@@ -18,6 +18,7 @@ impl Dispatcher {
         let sold = self.inner.store.service_of(&entry.account).await?;
         let delivery = Delivery {
             letter,
+            key: &entry.key,
             kind: panel.map_or("", |panel| panel.kind.name),
             server: panel.and_then(|panel| u32::try_from(panel.whmcs_server?).ok()),
             service: sold.and_then(|service| u64::try_from(service).ok()),

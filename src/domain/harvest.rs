@@ -20,17 +20,20 @@ pub enum Reason {
     NoSuchAccount,
     /// This panel, release or configuration has no such thing.
     NotOffered,
+    /// The panel is another backend's already, and was not asked.
+    Taken,
 }
 
 impl Reason {
     /// Every reason, so that each can be exported from the first scrape on.
-    pub const ALL: [Reason; 6] = [
+    pub const ALL: [Reason; 7] = [
         Reason::Unreachable,
         Reason::Refused,
         Reason::Busy,
         Reason::Unexpected,
         Reason::NoSuchAccount,
         Reason::NotOffered,
+        Reason::Taken,
     ];
 
     /// Its name as a label value and in JSON.
@@ -42,6 +45,7 @@ impl Reason {
             Reason::Unexpected => "unexpected",
             Reason::NoSuchAccount => "no_such_account",
             Reason::NotOffered => "not_offered",
+            Reason::Taken => "taken",
         }
     }
 }

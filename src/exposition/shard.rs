@@ -68,7 +68,7 @@ struct Patch {
 }
 
 /// The stamp of no standing.
-const NONE: Stamp = (i64::MIN, i64::MIN);
+const NONE: Stamp = (i64::MIN, i64::MIN, i64::MIN);
 
 impl Shard {
     /// A backend of which no account is known yet.

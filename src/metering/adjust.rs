@@ -4,6 +4,7 @@ use litemap::LiteMap;
 
 use super::book::Book;
 use super::change::{DayChange, SeriesChange, Settled};
+use super::forget::{Forgetting, forget};
 use super::note::{Note, Noted};
 use super::plausible::{Acceptance, accept};
 use crate::domain::{
@@ -34,6 +35,8 @@ pub enum Correction {
     Adjusted(Adjustment),
     /// What was held back is true.
     Accepted(Acceptance),
+    /// The backend is over, and all its accounts with it.
+    Forgotten(Forgetting),
 }
 
 impl Correction {
@@ -42,6 +45,7 @@ impl Correction {
         let settled = match self {
             Correction::Adjusted(adjustment) => adjust(book, adjustment, at, zone).ok(),
             Correction::Accepted(acceptance) => accept(book, acceptance, at).ok(),
+            Correction::Forgotten(_) => Some(forget(book)),
         };
         settled.unwrap_or_else(|| Settled { last_look: book.last_look, ..Settled::default() })
     }

@@ -7,6 +7,7 @@ mod adjust;
 mod book;
 mod change;
 mod counter;
+mod forget;
 mod level;
 mod lives;
 mod note;
@@ -29,6 +30,7 @@ pub use book::{
     PeriodBelief, SeriesBook, put_on_parts,
 };
 pub use change::{DayChange, LifeChange, LifeEvent, OwnerChange, Rules, SeriesChange, Settled};
+pub use forget::{Forgetting, forget};
 pub use lives::{Look, look};
 pub use note::{Note, Noted};
 pub use plausible::{Acceptance, NothingHeldBack, accept};

@@ -11,6 +11,8 @@ use crate::quota::{Channel, Letter};
 pub struct Delivery<'a> {
     /// The facts.
     pub letter: &'a Letter,
+    /// The key it was promised under: an attempt that is made again has the same.
+    pub key: &'a str,
     /// The kind of the panel, like `minio`.
     pub kind: &'a str,
     /// The WHMCS server id that the backend answers for (`tblservers.id`).

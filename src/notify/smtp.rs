@@ -128,7 +128,7 @@ impl Smtp {
 
     fn message(&self, delivery: &Delivery<'_>, to: &[Mailbox]) -> Result<Message, lettre::error::Error> {
         let words = Words::of(delivery.letter, delivery.product, self.unit);
-        let digest = hex::encode(Sha256::digest(delivery.letter.key()));
+        let digest = hex::encode(Sha256::digest(delivery.key));
         let written = Duration::from_secs(delivery.now.get().unsigned_abs());
         let recipients = to.iter().map(|to| to.email.clone()).collect();
         let builder =

@@ -61,9 +61,9 @@ impl Webhook {
         if !Channel::Webhook.carries(letter) {
             return Err(NotDelivered::not_carried(Channel::Webhook, letter));
         }
-        let key = letter.key();
+        let key = delivery.key;
         let message = Message {
-            key: &key,
+            key,
             kind: letter.occasion.name(),
             backend: letter.account.backend.as_str(),
             account: letter.account.name.as_str(),
@@ -82,7 +82,7 @@ impl Webhook {
             let call = Call::post(self.url.clone()).body("application/json", body.clone());
             // The receiver tells a second copy by its key.
             Ok(call
-                .header("Idempotency-Key", &header_text(&key))
+                .header("Idempotency-Key", &header_text(key))
                 .header("X-Whmeter-Signature", &signature)
                 .repeatable())
         };

@@ -19,8 +19,8 @@ pub use series::{SeriesStanding, Unknown};
 
 use crate::domain::{AccountName, BackendId, Month};
 
-/// Version and acts together: what tells one standing of a backend from another.
-pub type Stamp = (i64, i64);
+/// Number, version and acts together: what tells one standing of a backend from another.
+pub type Stamp = (i64, i64, i64);
 
 /// One backend as committed at `version`.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,9 +29,11 @@ pub struct Standing {
     pub backend: BackendId,
     /// Its kind.
     pub kind: String,
+    /// The number of its row, which it keeps when it is renamed: under one name there may be another backend later.
+    pub number: i64,
     /// One more with every commit.
     pub version: i64,
-    /// One more with every switch that ended. Equal versions and acts are equal standings.
+    /// One more with every switch that ended. Equal stamps are equal standings.
     pub acts: i64,
     /// Every name ever seen, with its newest life; those that are gone say so.
     pub accounts: BTreeMap<AccountName, Arc<AccountStanding>>,
@@ -48,7 +50,7 @@ pub struct Standing {
 impl Standing {
     /// What tells it from any other standing of its backend.
     pub fn stamp(&self) -> Stamp {
-        (self.version, self.acts)
+        (self.number, self.version, self.acts)
     }
 
     /// The newest version that may have moved days of a month.

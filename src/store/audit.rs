@@ -4,7 +4,7 @@ use sqlx::AnyConnection;
 
 use super::sql::{Cell, Columns, rows, run};
 use super::{Store, StoreError};
-use crate::domain::{AccountKey, Timestamp};
+use crate::domain::{AccountKey, AccountName, BackendId, Timestamp};
 
 /// Something that was done to an account, or was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,18 @@ pub struct Act {
     pub answer: String,
 }
 
+/// Something that was done to a backend as a whole.
+#[derive(Clone, Debug)]
+pub(super) struct BackendAct<'a> {
+    pub at: Timestamp,
+    pub actor: &'a str,
+    pub backend: &'a BackendId,
+    pub action: &'static str,
+    pub before: Option<String>,
+    pub after: Option<String>,
+    pub why: &'a str,
+}
+
 /// An act as it is written down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audited {
@@ -36,8 +48,10 @@ pub struct Audited {
     pub at: Timestamp,
     /// By whom or what.
     pub actor: String,
-    /// Whom it was done to.
-    pub account: AccountKey,
+    /// The backend it was done to, or whose account.
+    pub backend: BackendId,
+    /// The account; none where it was done to the backend as a whole.
+    pub account: Option<AccountName>,
     /// What.
     pub action: String,
     /// What was there before.
@@ -53,6 +67,36 @@ pub struct Audited {
 impl Store {
     /// Writes an act down, in the transaction of what it tells of.
     pub(super) async fn put_act(&self, on: &mut AnyConnection, act: &Act) -> Result<(), StoreError> {
+        let AccountKey { backend, name } = &act.account;
+        let (before, after) = (act.before.clone(), act.after.clone());
+        let of = BackendAct {
+            at: act.at,
+            actor: &act.actor,
+            backend,
+            action: act.action,
+            before,
+            after,
+            why: &act.why,
+        };
+        self.put_audit(on, &of, name.as_str(), &act.answer).await
+    }
+
+    /// The same of an act that is about no single account.
+    pub(super) async fn put_backend_act(
+        &self,
+        on: &mut AnyConnection,
+        act: &BackendAct<'_>,
+    ) -> Result<(), StoreError> {
+        self.put_audit(on, act, "", "").await
+    }
+
+    async fn put_audit(
+        &self,
+        on: &mut AnyConnection,
+        act: &BackendAct<'_>,
+        account: &str,
+        answer: &str,
+    ) -> Result<(), StoreError> {
         let id = self.allot(on, "audit", 1).await?;
         let sql =
             "INSERT INTO audit (id, at, actor, backend, account, action, before_it, after_it, why, answer)
@@ -62,14 +106,14 @@ impl Store {
         let cells = [
             id.into(),
             act.at.into(),
-            act.actor.as_str().into(),
-            act.account.backend.as_str().into(),
-            act.account.name.as_str().into(),
+            act.actor.into(),
+            act.backend.as_str().into(),
+            account.into(),
             act.action.into(),
             short(&act.before),
             short(&act.after),
-            act.why.as_str().into(),
-            act.answer.as_str().into(),
+            act.why.into(),
+            answer.into(),
         ];
         run(on, self.dialect, sql, cells).await.map(drop)
     }
@@ -99,11 +143,14 @@ impl Store {
         for row in rows(&mut on, self.dialect, &sql, cells).await? {
             let mut columns = Columns::of(&row);
             let (id, at, actor) = (columns.int()?, columns.time()?, columns.text()?);
-            let account = AccountKey { backend: columns.backend()?, name: columns.account()? };
+            let (backend, name) = (columns.backend()?, columns.text()?);
+            let account = (!name.is_empty()).then(|| AccountName::new(&name)).transpose();
+            let account = account.map_err(|error| StoreError::corrupt(error, "an account"))?;
             acts.push(Audited {
                 id,
                 at,
                 actor,
+                backend,
                 account,
                 action: columns.text()?,
                 before: columns.maybe_text()?,

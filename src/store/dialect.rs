@@ -70,6 +70,14 @@ impl Dialect {
         Cow::Owned(out)
     }
 
+    /// Two texts as one.
+    pub(super) fn joined(self, one: &str, other: &str) -> String {
+        match self {
+            Dialect::Mysql => format!("CONCAT({one}, {other})"),
+            _ => format!("{one} || {other}"),
+        }
+    }
+
     /// A text column with a literal of ours at its end.
     pub(super) fn append(self, column: &str, literal: &str) -> String {
         match self {

@@ -96,10 +96,11 @@ pub struct ChainBreak {
     pub trouble: &'static str,
 }
 
-/// The link of an entry: everything in it, and the link before.
-fn link(before: &str, backend: &str, entry: i64, at: i64, fence: i64, body: &str) -> String {
+/// The link of an entry: everything in it, and the link before. The backend by its number, which is given once: its
+/// name may change.
+fn link(before: &str, number: i64, entry: i64, at: i64, fence: i64, body: &str) -> String {
     let mut hash = Sha256::new();
-    hash.update(format!("{before}\n{backend}\n{entry}\n{at}\n{fence}\n"));
+    hash.update(format!("{before}\n{number}\n{entry}\n{at}\n{fence}\n"));
     hash.update(body);
     hex::encode(hash.finalize())
 }
@@ -107,14 +108,15 @@ fn link(before: &str, backend: &str, entry: i64, at: i64, fence: i64, body: &str
 /// Goes along the chain, link by link.
 struct Links<'a> {
     backend: &'a BackendId,
+    number: i64,
     /// The entry last gone past, and its link.
     last: (i64, String),
 }
 
 impl<'a> Links<'a> {
     /// Begins after the last folded entry.
-    fn new(backend: &'a BackendId, fold: Option<(i64, String)>) -> Links<'a> {
-        Links { backend, last: fold.unwrap_or_default() }
+    fn new(backend: &'a BackendId, number: i64, fold: Option<(i64, String)>) -> Links<'a> {
+        Links { backend, number, last: fold.unwrap_or_default() }
     }
 
     /// Goes past the next entry.
@@ -123,7 +125,7 @@ impl<'a> Links<'a> {
         if raw.entry != expected {
             return Err(self.missing(expected));
         }
-        let hash = link(&self.last.1, self.backend.as_str(), raw.entry, raw.at.get(), raw.fence, &raw.body);
+        let hash = link(&self.last.1, self.number, raw.entry, raw.at.get(), raw.fence, &raw.body);
         if hash != raw.hash {
             let trouble = "was changed after it was written";
             return Err(ChainBreak { backend: self.backend.clone(), entry: raw.entry, trouble });
@@ -159,7 +161,7 @@ pub(super) async fn append(
     body: &str,
 ) -> Result<String, StoreError> {
     let (backend, entry) = (lease.backend.as_str(), last.0 + 1);
-    let hash = link(last.1, backend, entry, at.get(), lease.fence, body);
+    let hash = link(last.1, lease.number, entry, at.get(), lease.fence, body);
     let sql = "INSERT INTO journal (backend, entry, at, fence, parts, hash) VALUES (?, ?, ?, ?, ?, ?)";
     let cells: [Cell; 6] = [
         backend.into(),
@@ -203,6 +205,17 @@ impl Store {
         let sql = "SELECT MIN(entry) FROM journal WHERE backend = ? AND at >= ?";
         let found = rows(&mut on, self.dialect, sql, [backend.as_str().into(), since.into()]).await?;
         found.first().map_or(Ok(None), |row| Columns::of(row).maybe_int())
+    }
+
+    /// The number a backend's row was given; 0 where there is none.
+    pub(super) async fn number_of(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+    ) -> Result<i64, StoreError> {
+        let sql = "SELECT number FROM backend WHERE name = ?";
+        let found = rows(on, self.dialect, sql, [backend.as_str().into()]).await?;
+        found.first().map_or(Ok(0), |row| Columns::of(row).int())
     }
 
     async fn raw_entries(

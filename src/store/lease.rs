@@ -16,6 +16,8 @@ pub struct Lease {
     pub fence: i64,
     /// When somebody last polled the backend before this lease, well or badly.
     pub polled_at: Option<Timestamp>,
+    /// The number of the backend's row.
+    pub(super) number: i64,
     pub(super) holder: String,
 }
 
@@ -31,12 +33,13 @@ impl Store {
         length: Seconds,
     ) -> Result<Option<Lease>, StoreError> {
         let mut tx = self.begin_write().await?;
-        let known = "SELECT fence, polled_at FROM backend WHERE name = ?";
+        let known = "SELECT fence, polled_at, number FROM backend WHERE name = ?";
         if rows(&mut tx, self.dialect, known, [backend.as_str().into()]).await?.is_empty() {
             let number = self.allot(&mut tx, "backend", 1).await?;
-            let sql = "INSERT INTO backend (name, number, kind, version, acts, fence, holder, lease_until,
+            let sql =
+                "INSERT INTO backend (name, number, kind, panel, version, acts, fence, holder, lease_until,
                 next_life, next_holding, days_from, entries, chain)
-                VALUES (?, ?, ?, 0, 0, 0, '', 0, 1, 1, 19700101, 0, '')";
+                VALUES (?, ?, ?, '', 0, 0, 0, '', 0, 1, 1, 19700101, 0, '')";
             run(&mut tx, self.dialect, sql, [backend.as_str().into(), number.into(), kind.into()]).await?;
         }
         let sql = "UPDATE backend SET kind = ?, holder = ?, lease_until = ?, fence = fence + 1
@@ -54,8 +57,8 @@ impl Store {
         tx.commit().await?;
         let Some(row) = found.first().filter(|_| taken) else { return Ok(None) };
         let mut columns = Columns::of(row);
-        let (fence, polled_at) = (columns.int()?, columns.maybe_time()?);
-        Ok(Some(Lease { backend: backend.clone(), fence, polled_at, holder: holder.into() }))
+        let (fence, polled_at, number) = (columns.int()?, columns.maybe_time()?, columns.int()?);
+        Ok(Some(Lease { backend: backend.clone(), fence, polled_at, number, holder: holder.into() }))
     }
 
     /// Holds the lease for `length` from `now` on; `false` when it was lost.

@@ -4,6 +4,7 @@
 //! transaction: all of it is there, or none of it.
 
 mod audit;
+mod backend;
 mod dialect;
 mod error;
 mod invoice;
@@ -26,12 +27,13 @@ use sqlx::AnyPool;
 use tokio::sync::watch;
 
 pub use audit::{Act, Audited};
+pub use backend::{CannotRename, KnownPanel, PanelTaken};
 pub use error::StoreError;
 pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
 pub use journal::{ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, Verified};
 pub use lease::Lease;
 pub use ledger::{Committed, JudgedPoll, Loaded, Poll, Reach};
-pub use open::StoreSettings;
+pub use open::{Checked, StoreSettings};
 pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};
 pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;

@@ -10,6 +10,7 @@ use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, SqlSafeStr};
 
+use super::backend::{KnownPanel, known_panels};
 use super::dialect::Dialect;
 use super::{Store, StoreError};
 use crate::settings::{Period, Secret};
@@ -58,6 +59,21 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// How long an opening that failed at once is tried again, because others may be opening it too.
 const OTHERS_START: Duration = Duration::from_secs(3);
 
+/// A database that can be used.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// What was found, for people.
+    pub says: String,
+    /// The backends in it, where its schema is ours.
+    pub panels: Vec<KnownPanel>,
+}
+
+impl Checked {
+    fn says(says: &str) -> Checked {
+        Checked { says: says.into(), panels: Vec::new() }
+    }
+}
+
 impl Store {
     /// Opens the database and brings its schema up to date. A newer schema is refused untouched.
     pub async fn open(settings: StoreSettings, folder: &Path) -> Result<Store, StoreError> {
@@ -96,15 +112,15 @@ impl Store {
         })
     }
 
-    /// Looks whether [`Store::open`] would succeed, and writes nothing. Says what was found.
-    pub async fn check(settings: &StoreSettings, folder: &Path) -> Result<String, StoreError> {
+    /// Looks whether [`Store::open`] would succeed, and writes nothing.
+    pub async fn check(settings: &StoreSettings, folder: &Path) -> Result<Checked, StoreError> {
         sqlx::any::install_default_drivers();
         let (dialect, url) = address(settings.url.expose(), folder)?;
         if dialect == Dialect::Sqlite {
             let file = url.trim_start_matches("sqlite:").split('?').next().unwrap_or_default();
             if !Path::new(file).exists() {
                 let parent = Path::new(file).parent().filter(|parent| parent.is_dir());
-                let found = parent.map(|_| "not there yet; the first start makes it".to_string());
+                let found = parent.map(|_| Checked::says("not there yet; the first start makes it"));
                 return found.ok_or_else(|| {
                     StoreError::Config(format!("{file}: its folder does not exist; make it"))
                 });
@@ -118,13 +134,22 @@ impl Store {
         // A database without the table is new, and a new one is fine.
         let found = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&pool).await;
         let found = found.ok().and_then(|row| row.try_get::<i64, _>(0).ok());
+        let panels = match found {
+            Some(found) if found == Store::newest_schema() => {
+                known_panels(&mut *pool.acquire().await?, dialect).await?
+            }
+            _ => Vec::new(),
+        };
         pool.close().await;
         match found {
             Some(found) if found > Store::newest_schema() => {
                 Err(StoreError::NewerSchema { found, known: Store::newest_schema() })
             }
-            Some(found) => Ok(format!("schema {found}, this whmeter has {}", Store::newest_schema())),
-            None => Ok("empty; the first start makes its tables".into()),
+            Some(found) => {
+                let says = format!("schema {found}, this whmeter has {}", Store::newest_schema());
+                Ok(Checked { says, panels })
+            }
+            None => Ok(Checked::says("empty; the first start makes its tables")),
         }
     }
 

@@ -17,6 +17,7 @@ pub(super) struct FindingGauges {
     held_back: IntGaugeVec,
     untold_services: IntGaugeVec,
     untold_bytes: IntGaugeVec,
+    unconfigured: IntGaugeVec,
 }
 
 impl FindingGauges {
@@ -66,6 +67,11 @@ impl FindingGauges {
                 "whmeter_untold_bytes",
                 "That usage: what the ledger has and WHMCS lacks; negative where it was told too much.",
                 &["meter"],
+            ),
+            unconfigured: own.gauge(
+                "whmeter_backend_unconfigured_accounts",
+                "Accounts of backends that the config does not have: nobody polls them.",
+                &["backend"],
             ),
         }
     }
@@ -128,6 +134,11 @@ impl Telemetry {
     /// Shows how many accounts have another limit on the panel than was sold.
     pub fn wrong_plans(&self, backend: &BackendId, accounts: Option<usize>) {
         show(&self.inner.findings.wrong_plans, backend, accounts.map(count));
+    }
+
+    /// Shows how many accounts a backend has that the config does not have.
+    pub fn unconfigured(&self, backend: &BackendId, accounts: Option<usize>) {
+        show(&self.inner.findings.unconfigured, backend, accounts.map(count));
     }
 
     /// Shows what the panel's own total is more than its accounts together.

@@ -92,10 +92,11 @@ pub fn standing(of: &str, accounts: impl IntoIterator<Item = (AccountName, Accou
     Standing {
         backend: backend(of),
         kind: "minio".into(),
+        number: 1,
         version: 1,
         accounts: accounts.into_iter().map(|(name, account)| (name, Arc::new(account))).collect(),
         changed: Vec::new(),
-        changed_since: (0, 0),
+        changed_since: (0, 0, 0),
         read_at: 0,
         moved: Default::default(),
         acts: 0,
@@ -189,6 +190,8 @@ pub fn state(of: &str, polled: Option<i64>, succeeded: Option<i64>, failing: Opt
     BackendState {
         backend: backend(of),
         kind: "minio".into(),
+        number: 1,
+        panel: String::new(),
         acts: 0,
         version: 1,
         polled_at: polled.map(at),

@@ -35,10 +35,10 @@ fn check_problem(got: &Got, status: u16) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_token_opens_its_own_doors_and_no_other() {
-    let panel = crate::start(4, ClockStart::WallClock).await;
+    let panels = [crate::start(4, ClockStart::WallClock).await, crate::start(4, ClockStart::WallClock).await];
     let port = free_port();
-    let backends = [12, 13].map(|server| {
-        section(&panel, &format!("s{server}"), &format!("every = \"1h\"\nwhmcs_server = {server}"))
+    let backends = [(12, &panels[0]), (13, &panels[1])].map(|(server, panel)| {
+        section(panel, &format!("s{server}"), &format!("every = \"1h\"\nwhmcs_server = {server}"))
     });
     let site = Site::new(&crate::house(port, "", &tokens(), &backends));
     let daemon = site.serve(port).await;
@@ -135,5 +135,5 @@ async fn every_token_opens_its_own_doors_and_no_other() {
     assert_eq!(daemon.send(fits).await.unwrap().status, 202);
     daemon.stop().await;
     site.check_never_said(&[SCRAPER, BILLING, TIED, READER, "rootsecret123"]);
-    panel.stop();
+    panels.iter().for_each(|panel| panel.stop());
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod adjust;
+mod backends;
 mod console;
 mod demo;
 mod export;

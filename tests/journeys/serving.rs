@@ -36,8 +36,9 @@ fn set_level(panel: &Panel, level: u64) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_page_is_there_plain_packed_and_as_openmetrics() {
-    let (panel, port) = (panel(1_234_567_890_123).await, free_port());
-    let backends = ["s3-a", "s3-b"].map(|name| section(&panel, name, "every = \"1h\""));
+    let (panel, other, port) = (panel(1_234_567_890_123).await, panel(1_234_567_890_123).await, free_port());
+    let backends =
+        [("s3-a", &panel), ("s3-b", &other)].map(|(name, panel)| section(panel, name, "every = \"1h\""));
     let site = Site::new(&crate::house(port, "", "", &backends));
     let daemon = site.serve(port).await;
     assert_eq!(daemon.get("/-/healthy").await.text().trim(), "ok");
@@ -102,7 +103,8 @@ async fn a_panel_in_trouble_is_counted_and_the_last_truth_stays() {
     let well = daemon.until("/metrics", "is well", |got| got.sample(&success("s3")) == Some(1)).await;
     let failures =
         |reason: &str| format!("whmeter_poll_failures_total{{backend=\"s3\",reason=\"{reason}\"}}");
-    for reason in ["unreachable", "refused", "busy", "unexpected", "no_such_account", "not_offered"] {
+    for reason in ["unreachable", "refused", "busy", "unexpected", "no_such_account", "not_offered", "taken"]
+    {
         assert_eq!(well.sample(&failures(reason)), Some(0), "{reason} must be there before it happens");
     }
     let last_success = "whmeter_poll_last_success_timestamp_seconds{backend=\"s3\"}";
@@ -218,17 +220,24 @@ async fn a_changed_config_is_taken_in_and_a_broken_one_is_not() {
     set_level(&two, 333);
     daemon.until("/metrics", "goes on as before", shows("two", Some(333))).await;
 
-    let changed = crate::house(port, "", "", &[of(&one, "one"), of(&two, "three")]);
+    let three = panel(333).await;
+    let changed = crate::house(port, "", "", &[of(&one, "one"), of(&three, "three")]);
     std::fs::write(site.config(), changed).unwrap();
     daemon.signal("-HUP");
     daemon.until("/metrics", "shows three", shows("three", Some(333))).await;
-    daemon.until("/metrics", "drops two", |got| !got.text().contains("backend=\"two\"")).await;
+    daemon.until("/metrics", "drops two", |got| !got.text().contains("backend=\"two\",account")).await;
+    let found = "whmeter_backend_unconfigured_accounts{backend=\"two\"}";
+    let rest = |got: &crate::support::program::Got| {
+        got.text().lines().filter(|line| line.contains("backend=\"two\"")).count() == 1
+            && got.sample(found).is_some()
+    };
+    daemon.until("/metrics", "tells of two only that nobody polls it", rest).await;
     assert_eq!(daemon.get("/metrics/backend/two").await.status, 404);
     daemon.until("/metrics", "keeps one", shows("one", Some(111))).await;
     daemon.stop().await;
 
     // What it knew is shown at once after a restart, before anybody is asked.
-    [&one, &two].iter().for_each(|panel| panel.stop());
+    [&one, &three].iter().for_each(|panel| panel.stop());
     let daemon = site.serve(port).await;
     assert_eq!(daemon.get("/metrics").await.sample(&storage("three", "7-41")), Some(333));
     daemon.stop().await;

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod backends;
 mod databases;
 mod history;
 mod invoices;
@@ -19,6 +20,7 @@ use whmeter::store::{
     DayPoint, JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery,
 };
 
+use backends::*;
 use databases::{Databases, Fresh};
 use history::*;
 use invoices::*;
@@ -558,6 +560,11 @@ stories!(
     every_byte_has_one_owner_and_none_moves_between_lives,
     what_was_told_follows_the_service_and_the_last_told_is_the_last,
     sums_of_owners_outgrow_no_database,
+    a_renamed_backend_goes_on_with_all_it_had,
+    what_is_remembered_of_a_name_is_not_believed_of_another_backend,
+    one_panel_is_one_backends_only,
+    what_waits_moves_with_its_backend_and_ends_with_it,
+    a_forgotten_backend_ends_its_accounts_and_keeps_what_they_used,
 );
 
 #[tokio::test]

@@ -286,3 +286,45 @@ pub async fn many_that_start_together_on_an_empty_database_all_start(databases: 
         assert!(store.backends().await.unwrap().is_empty());
     }
 }
+
+/// A rename takes what waits along; what may have arrived already keeps the key the other side knows it by. With a backend
+/// that is over its switches are.
+pub async fn what_waits_moves_with_its_backend_and_ends_with_it(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let now = at("2026-11-20T11:00:00Z");
+    let old = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    decide(&store, &old, &mut loaded, now, vec![verdict("alice", Policy::Limited, 1, now)]).await;
+    let switch = claim(&store, switches(), now).await.remove(0);
+    store.keep_memory(&key("alice"), "before").await.unwrap();
+    store.conclude(&switch, &SwitchEnd::Took("done".into()), now).await.unwrap();
+    let tried = claim(&store, Lane::Letters(Channel::Webhook), now).await.remove(0);
+    assert!(store.put_off(&tried, now, "hung up", true).await.unwrap());
+    decide(&store, &old, &mut loaded, now, vec![verdict("alice", Policy::Standard, 2, now)]).await;
+    store.release_lease(&old).await.unwrap();
+
+    let new = BackendId::new("s3-new").unwrap();
+    store.rename_backend((&backend(), &new), "minio", "ann", now).await.unwrap().unwrap();
+    let entries = store.entries(&EntryState::ALL, 100).await.unwrap();
+    assert!(entries.len() >= 8 && entries.iter().all(|entry| entry.account.backend == new), "{entries:#?}");
+    let kept: Vec<_> = entries.iter().filter(|entry| entry.key.starts_with("s3-fra1/")).collect();
+    assert_eq!((kept.len(), kept[0].id), (1, tried.id), "{kept:#?}");
+    assert!(entries.iter().all(|entry| entry.id == tried.id || entry.key.starts_with("s3-new/alice/1/")));
+    assert!(claim(&store, switches(), now).await.is_empty(), "nothing is left under the old name");
+    assert_eq!(claim(&store, Lane::Letters(Channel::Webhook), now).await[0].key, tried.key);
+    let new_key = AccountKey { backend: new.clone(), name: name("alice") };
+    assert_eq!(store.memory(&new_key).await.unwrap().as_deref(), Some("before"), "what a restore needs");
+
+    let lease = store.take_lease(&new, "minio", "a", now, Seconds::new(60)).await.unwrap().unwrap();
+    let mut loaded = store.load(&new, None).await.unwrap();
+    let word = whmeter::metering::Forgetting { author: "ann".into(), reason: "sold".into() };
+    let settled = whmeter::metering::forget(&loaded.book);
+    let correction = whmeter::metering::Correction::Forgotten(word);
+    store.commit_correction(&lease, &mut loaded, &correction, settled, now).await.unwrap();
+    let waiting = store.entries(&[EntryState::Waiting], 100).await.unwrap();
+    assert!(waiting.iter().all(|entry| entry.promise.channel() != "policy" && entry.waits_for.is_none()));
+    let dropped = store.entries(&[EntryState::Dropped], 100).await.unwrap();
+    assert!(dropped.iter().any(|entry| entry.promise.channel() == "policy"), "{dropped:#?}");
+    assert!(store.firing().await.unwrap().is_empty());
+}

@@ -35,7 +35,7 @@ use self::usage::Usage;
 use self::wire::{Group, User};
 use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory};
 use crate::domain::{AccountName, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
-use crate::http::Http;
+use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
 
 /// What the house knows about MinIO before it opens one.
@@ -66,6 +66,10 @@ type Buckets = BTreeMap<String, Option<Timestamp>>;
 
 #[async_trait]
 impl Backend for Minio {
+    fn addresses(&self) -> Vec<Url> {
+        self.admin.addresses().to_vec()
+    }
+
     async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
         let people = self.people().await?;
         let usage: Usage = self.admin.streamed(admin::USAGE, Usage::read).await?;

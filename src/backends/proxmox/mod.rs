@@ -40,7 +40,7 @@ use self::storage::Sizes;
 use self::wire::{Config, Envelope, Machine};
 use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past};
 use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Source, Unclaimed};
-use crate::http::Http;
+use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
 
 /// What the house knows about Proxmox VE before it opens one.
@@ -95,6 +95,10 @@ impl Place {
 
 #[async_trait]
 impl Backend for Proxmox {
+    fn addresses(&self) -> Vec<Url> {
+        self.session.addresses().to_vec()
+    }
+
     async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
         let (body, mut spare) = (self.rows().await?, Vec::new());
         let mut listing = Listing::read(&body, &mut spare)?;

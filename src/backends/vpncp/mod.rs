@@ -30,7 +30,7 @@ use self::settings::Rules;
 use self::wire::{Status, whole};
 use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past};
 use crate::domain::{AccountName, BillingZone, Harvest, Meter, Policy, Span, Timestamp};
-use crate::http::{Http, Method};
+use crate::http::{Http, Method, Url};
 use crate::settings::{Section, SettingsError};
 
 /// What the house knows about VPNcp before it opens one.
@@ -60,6 +60,10 @@ struct Vpncp {
 
 #[async_trait]
 impl Backend for Vpncp {
+    fn addresses(&self) -> Vec<Url> {
+        vec![self.panel.base().clone()]
+    }
+
     async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
         let polled = self.read(ask, harvest).await;
         if polled.is_err() {

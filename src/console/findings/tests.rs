@@ -91,7 +91,7 @@ fn of(service: i64, account: AccountStanding) -> AccountStanding {
 
 fn all(panels: Vec<Side>) -> Sides {
     let lists = panels.iter().filter_map(|side| Some((12, side.list.clone()?))).collect();
-    Sides { panels, lists, told: Vec::new() }
+    Sides { panels, lists, ..Sides::default() }
 }
 
 fn read(meter: Meter, before: i64, amount: u64, month: Month) -> SeriesStanding {
@@ -119,17 +119,20 @@ fn side(
     let standing = Standing {
         backend: backend.clone(),
         kind: "minio".into(),
+        number: 1,
         version: 1,
         acts: 0,
         accounts: accounts.collect(),
         changed: Vec::new(),
-        changed_since: (0, 0),
+        changed_since: (0, 0, 0),
         read_at: 1,
         moved: Default::default(),
     };
     let state = BackendState {
         backend: backend.clone(),
+        panel: String::new(),
         kind: "minio".into(),
+        number: 1,
         version: 1,
         acts: 0,
         polled_at: Some(at(60)),

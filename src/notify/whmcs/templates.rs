@@ -107,10 +107,9 @@ mod tests {
     use crate::quota::Letter;
 
     fn worded(letter: &Letter, kind: &str) -> Wording {
-        let now = letter.at;
-        let delivery =
-            Delivery { letter, kind, server: None, service: None, product: None, now, tried_at: None };
-        wording(&delivery)
+        let (now, key) = (letter.at, letter.key());
+        let (server, service, product, tried_at) = (None, None, None, None);
+        wording(&Delivery { letter, key: &key, kind, server, service, product, now, tried_at })
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::domain::{
     AccountName, Bytes, Copied, Harvest, Harvested, HoldingNo, LifeNo, Meter, Reading, Reason, Span,
     Timestamp, UsageDay,
 };
-use crate::metering::{Acceptance, Adjustment, Book, Correction, CounterKey, Settled};
+use crate::metering::{Acceptance, Adjustment, Book, Correction, CounterKey, Forgetting, Settled};
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub(super) struct Body<'a> {
     adjusted: Option<AdjustmentBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accepted: Option<AcceptanceBody>,
+    /// Who has said that the backend is over, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forgotten: Option<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<(String, String)>,
 }
@@ -182,10 +185,17 @@ pub(in super::super) fn body_of(
             series.said(harvested, meter, asked);
         }
     }
-    let (adjusted, accepted) = match correction {
-        Some(Correction::Adjusted(adjustment)) => (Some(AdjustmentBody::of(adjustment)), None),
-        Some(Correction::Accepted(acceptance)) => (None, Some(AcceptanceBody::of(acceptance))),
-        None => (None, None),
+    let corrected = match correction {
+        Some(Correction::Adjusted(adjustment)) => {
+            Body { adjusted: Some(AdjustmentBody::of(adjustment)), ..Body::default() }
+        }
+        Some(Correction::Accepted(acceptance)) => {
+            Body { accepted: Some(AcceptanceBody::of(acceptance)), ..Body::default() }
+        }
+        Some(Correction::Forgotten(Forgetting { author, reason })) => {
+            Body { forgotten: Some((author.clone(), reason.clone())), ..Body::default() }
+        }
+        None => Body::default(),
     };
     pack(&Body {
         last_look: book.last_look.map(Timestamp::get),
@@ -195,9 +205,7 @@ pub(in super::super) fn body_of(
         accounts,
         owners: settled.owners.iter().map(OwnershipBody::of).collect(),
         max_rate: settled.max_rate.map(Bytes::get),
-        adjusted,
-        accepted,
-        failed: None,
+        ..corrected
     })
     .map(Some)
 }
@@ -273,10 +281,13 @@ pub(super) fn entry_of(entry: i64, asked: Timestamp, text: &str) -> Result<Journ
 
 impl Body<'_> {
     fn entry(self, entry: i64, asked: Timestamp) -> Result<JournalEntry, String> {
-        let corrected = match (self.adjusted, self.accepted) {
-            (Some(adjusted), _) => Some(Correction::Adjusted(adjusted.adjustment()?)),
-            (None, Some(accepted)) => Some(Correction::Accepted(accepted.acceptance()?)),
-            (None, None) => None,
+        let corrected = match (self.adjusted, self.accepted, self.forgotten) {
+            (Some(adjusted), ..) => Some(Correction::Adjusted(adjusted.adjustment()?)),
+            (None, Some(accepted), _) => Some(Correction::Accepted(accepted.acceptance()?)),
+            (None, None, Some((author, reason))) => {
+                Some(Correction::Forgotten(Forgetting { author, reason }))
+            }
+            (None, None, None) => None,
         };
         let (mut harvest, mut made) = (Harvest::new(), Vec::new());
         for (name, meters) in self.accounts {

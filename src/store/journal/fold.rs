@@ -92,7 +92,10 @@ impl Store {
         rules: &Rules,
     ) -> Result<(MonthSums, Book, String), StoreError> {
         let (mut sums, mut book) = (MonthSums::new(), self.checkpoint(backend).await?);
-        let mut links = Links::new(backend, last.map(|fold| (fold.upto, fold.chain.clone())));
+        let mut on = self.readers.acquire().await?;
+        let number = self.number_of(&mut on, backend).await?;
+        drop(on);
+        let mut links = Links::new(backend, number, last.map(|fold| (fold.upto, fold.chain.clone())));
         while links.last.0 < upto {
             let first = links.last.0 + 1;
             let mut on = self.readers.acquire().await?;
@@ -138,7 +141,8 @@ impl Store {
             book_hash: sha256(&book),
             hash: String::new(),
         };
-        let hash = head.link(last.map_or("", |fold| &fold.hash), backend);
+        let number = self.number_of(&mut tx, backend).await?;
+        let hash = head.link(last.map_or("", |fold| &fold.hash), number);
         let sql = "INSERT INTO journal_fold (backend, upto, at, chain, sums_hash, book_hash, hash)
             VALUES (?, ?, ?, ?, ?, ?, ?)";
         let cells: [Cell; 7] = [
@@ -281,10 +285,10 @@ pub(super) struct Head {
 
 impl Head {
     /// The link this fold must have after the fold whose link is `before`.
-    pub(super) fn link(&self, before: &str, backend: &BackendId) -> String {
+    pub(super) fn link(&self, before: &str, number: i64) -> String {
         let Head { upto, at, chain, sums_hash, book_hash, .. } = self;
         let at = at.get();
-        sha256(&format!("{before}\n{backend}\n{upto}\n{at}\n{chain}\n{sums_hash}\n{book_hash}\n"))
+        sha256(&format!("{before}\n{number}\n{upto}\n{at}\n{chain}\n{sums_hash}\n{book_hash}\n"))
     }
 }
 

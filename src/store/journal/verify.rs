@@ -164,11 +164,12 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
     ) -> Result<Result<Vec<Head>, Difference>, StoreError> {
+        let number = self.number_of(on, backend).await?;
         let heads = self.fold_heads(on, backend).await?;
         let mut before = String::new();
         for (index, head) in heads.iter().enumerate() {
             let broken = |trouble| Difference::Fold { backend: backend.clone(), upto: head.upto, trouble };
-            if head.link(&before, backend) != head.hash {
+            if head.link(&before, number) != head.hash {
                 return Ok(Err(broken("was changed after it was written, or the one before it is missing")));
             }
             let sums = self.fold_part(on, backend, head.upto, "sums").await?;
@@ -191,7 +192,8 @@ impl Store {
         backend: &BackendId,
         fold: Option<&Head>,
     ) -> Result<Result<u64, ChainBreak>, StoreError> {
-        let mut links = Links::new(backend, fold.map(|head| (head.upto, head.chain.clone())));
+        let number = self.number_of(on, backend).await?;
+        let mut links = Links::new(backend, number, fold.map(|head| (head.upto, head.chain.clone())));
         let mut entries = 0;
         loop {
             let raw = self.raw_entries(on, backend, links.last.0 + 1, ENTRIES_AT_ONCE).await?;

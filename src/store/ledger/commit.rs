@@ -126,6 +126,9 @@ impl Store {
         self.put_parts(&mut tx, loaded, &poll.settled).await?;
         self.put_estimates(&mut tx, loaded.ids, poll.harvest, after).await?;
         self.put_verdicts(&mut tx, lease, loaded, after, &poll).await?;
+        if let Some(Correction::Forgotten(forgetting)) = correction {
+            self.put_forgotten(&mut tx, &lease.backend, forgetting, poll.at).await?;
+        }
         let chain = match &body {
             Some(body) => {
                 let entry = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body);

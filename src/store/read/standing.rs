@@ -13,7 +13,7 @@ use super::super::tables::Ids;
 use super::super::{Store, StoreError};
 use crate::domain::{AccountName, BackendId, Month, ServerTotal, Timestamp};
 use crate::metering::Book;
-use crate::standing::Standing;
+use crate::standing::{Stamp, Standing};
 
 /// How the polls of a backend go.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,10 @@ pub struct BackendState {
     pub backend: BackendId,
     /// Its kind.
     pub kind: String,
+    /// The number of its row, which it keeps when it is renamed.
+    pub number: i64,
+    /// The panel's addresses, as the last poll knew them.
+    pub panel: String,
     /// One more with every commit.
     pub version: i64,
     /// One more with every switch that ended.
@@ -51,11 +55,18 @@ pub struct Failing {
     pub detail: String,
 }
 
+impl BackendState {
+    /// What its newest standing is told by.
+    pub fn stamp(&self) -> Stamp {
+        (self.number, self.version, self.acts)
+    }
+}
+
 impl Store {
     /// Every backend that was ever polled, and how its polls go.
     pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
         let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail,
-            fence, lease_until, total_at, total_bytes FROM backend ORDER BY name";
+            fence, lease_until, total_at, total_bytes, number, panel FROM backend ORDER BY name";
         let mut on = self.readers.acquire().await?;
         let states = rows(&mut on, self.dialect, sql, []).await?;
         states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
@@ -65,7 +76,13 @@ impl Store {
     pub async fn standing(&self, state: &BackendState) -> Result<Arc<Standing>, StoreError> {
         let kept = self.kept(&state.backend);
         match kept {
-            Some(kept) if kept.version >= state.version && kept.acts >= state.acts => Ok(kept),
+            Some(kept)
+                if kept.number == state.number
+                    && kept.version >= state.version
+                    && kept.acts >= state.acts =>
+            {
+                Ok(kept)
+            }
             kept => {
                 let newer = Arc::new(self.refresh(state, kept.as_deref()).await?);
                 self.keep(newer.clone());
@@ -82,7 +99,7 @@ impl Store {
         let mut standings = self.standings.write().unwrap_or_else(PoisonError::into_inner);
         let newer = standings
             .get(&standing.backend)
-            .is_none_or(|kept| (kept.version, kept.acts) < (standing.version, standing.acts));
+            .is_none_or(|kept| kept.number != standing.number || kept.stamp() < standing.stamp());
         if newer {
             standings.insert(standing.backend.clone(), standing);
         }
@@ -100,7 +117,10 @@ impl Store {
         moved: Option<BTreeSet<Month>>,
     ) {
         let mut standings = self.standings.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(kept) = standings.get_mut(backend).filter(|kept| kept.version == before) else {
+        let Some(kept) = standings
+            .get_mut(backend)
+            .filter(|kept| kept.number == loaded.ids.backend && kept.version == before)
+        else {
             drop(standings);
             return self.publish(backend);
         };
@@ -115,7 +135,7 @@ impl Store {
         standing.kind = kind.to_string();
         standing.version = loaded.version;
         standing.changed = changed;
-        standing.changed_since = (before, standing.acts);
+        standing.changed_since = (standing.number, before, standing.acts);
         match moved {
             Some(months) => standing.moved.extend(months.into_iter().map(|month| (month, loaded.version))),
             None => (standing.read_at, standing.moved) = (loaded.version, LiteMap::new()),
@@ -125,7 +145,6 @@ impl Store {
     }
 
     async fn refresh(&self, state: &BackendState, kept: Option<&Standing>) -> Result<Standing, StoreError> {
-        let (since, acted) = kept.map_or((-1, -1), |kept| (kept.version, kept.acts));
         let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
         let sql = "SELECT version, acts, number FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [state.backend.as_str().into()]).await?;
@@ -133,9 +152,14 @@ impl Store {
             Some(mut columns) => (columns.int()?, columns.int()?, columns.int()?),
             None => (0, 0, 0),
         };
+        // What is kept of the name may be of another backend that was called so.
+        let kept = kept.filter(|kept| kept.number == number);
+        let (since, acted) = kept.map_or((-1, -1), |kept| (kept.version, kept.acts));
+        // By ids, so that it is asked once and not for every life.
+        let [first, end] = Ids { backend: number }.range();
         // Of a name of which anything changed all lives: what each has had is shared out on one page.
         let changed = format!(
-            "AND l.name IN (SELECT c.name FROM life c WHERE c.backend = l.backend AND (c.changed > {since}
+            "AND l.name IN (SELECT c.name FROM life c WHERE c.id >= {first} AND c.id < {end} AND (c.changed > {since}
             OR EXISTS (SELECT 1 FROM belief b WHERE b.life = c.id AND b.changed > {since})
             OR EXISTS (SELECT 1 FROM policy p WHERE p.backend = c.backend AND p.account = c.label
                 AND p.acted > {acted})))"
@@ -156,11 +180,12 @@ impl Store {
         let mut standing = Standing {
             backend: state.backend.clone(),
             kind: state.kind.clone(),
+            number,
             version,
             acts,
             accounts: kept.map(|kept| kept.accounts.clone()).unwrap_or_default(),
             changed: book.names.keys().cloned().collect(),
-            changed_since: (since, acted),
+            changed_since: (number, since, acted),
             read_at: version,
             moved: LiteMap::new(),
         };
@@ -190,6 +215,8 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
     Ok(BackendState {
         backend,
         kind,
+        number: columns.int()?,
+        panel: columns.text()?,
         version,
         acts,
         polled_at,
