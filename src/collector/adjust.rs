@@ -111,7 +111,7 @@ impl Collector {
             }
             tries += 1;
         };
-        let _heart = Heartbeat::start(self, lease.clone());
+        let _heart = Heartbeat::start(self, lease.clone(), std::time::Instant::now());
         let outcome = async {
             let mut loaded = self.store.load(backend, last.loaded.take()).await?;
             let made = make(&lease, &mut loaded).await?;

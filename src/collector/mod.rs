@@ -114,6 +114,12 @@ pub enum PollError {
     /// What it said could not be stored.
     #[error("{0}")]
     Store(StoreError),
+    /// The lease may have run out while it polled: nothing was committed.
+    #[error(
+        "the poll outlived its lease: the database or this machine stood still for a minute or more; nothing of it was \
+         committed, and the next poll measures on from the last one"
+    )]
+    Outlived,
     /// Another whmeter holds the lease.
     #[error("another whmeter is polling it now")]
     Elsewhere,

@@ -1,7 +1,7 @@
 //! One pass over one backend: lease, ask, settle, commit. What goes wrong stays with this backend.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::docket::{Beside, Docket};
@@ -20,7 +20,13 @@ const POLL_BUDGET: Duration = Duration::from_secs(15 * 60);
 /// A lease is this long, and renewed at a third of it: a collector that dies keeps others out no longer.
 const LEASE: Seconds = Seconds::new(60);
 
-/// A panel that refuses our credentials is left alone this long at first, twice as long each time.
+/// Clocks of machines that share a database may be this far apart.
+const CLOCKS_APART: Seconds = Seconds::new(300);
+
+/// A panel that refuses our credentials is tried once more after so long: rights are changed in two steps, too.
+const TRIED_AGAIN_AFTER: Seconds = Seconds::new(60);
+
+/// Then it is left alone this long, twice as long each time.
 const FIRST_PARKING: Seconds = Seconds::new(15 * 60);
 const LONGEST_PARKING: Seconds = Seconds::hours(24);
 
@@ -85,14 +91,14 @@ impl Collector {
         wish: Wish,
         report: &mut PollReport,
     ) -> Result<(), PollError> {
-        let now = self.clock.now();
+        let (asked, now) = (Instant::now(), self.clock.now());
         let lease = self.store.take_lease(&metered.id, metered.kind.name, &self.holder, now, LEASE).await?;
         let lease = lease.ok_or(PollError::Elsewhere)?;
-        let outcome = if wish == Wish::IfDue && self.was_polled(metered, lease.polled_at, now) {
+        let outcome = if wish == Wish::IfDue && self.was_polled(metered, lease.polled_at, self.clock.now()) {
             Err(PollError::JustPolled)
         } else {
-            let _heart = Heartbeat::start(self, lease.clone());
-            self.under_lease(metered, last, wish, now, &lease, report).await
+            let heart = Heartbeat::start(self, lease.clone(), asked);
+            self.under_lease(metered, last, wish, &lease, &heart, report).await
         };
         // Not given back, it would run out by itself: nothing to be done about it here.
         if let Err(error) = self.store.release_lease(&lease).await {
@@ -101,8 +107,10 @@ impl Collector {
         outcome
     }
 
-    /// Whether another whmeter on this database has polled it since it was last due.
+    /// Whether another whmeter on this database has polled it since it was last due. A poll that is still to come was
+    /// dated by a clock that was wrong, and keeps nobody from polling.
     fn was_polled(&self, metered: &ConfiguredPanel, polled_at: Option<Timestamp>, now: Timestamp) -> bool {
+        let polled_at = polled_at.filter(|at| *at <= now.plus(CLOCKS_APART));
         polled_at.is_some_and(|at| metered.schedule.next_due(&metered.id, at, self.rules.zone) > now)
     }
 
@@ -111,10 +119,11 @@ impl Collector {
         metered: &ConfiguredPanel,
         last: &mut LastTime,
         wish: Wish,
-        now: Timestamp,
         lease: &Lease,
+        heart: &Heartbeat,
         report: &mut PollReport,
     ) -> Result<(), PollError> {
+        let now = self.clock.now();
         let everybody = matches!(wish, Wish::IfDue | Wish::Now(None));
         let addresses = metered.addresses();
         let claimed = self.store.claim_panel(lease, metered.kind.name, &addresses, now).await?;
@@ -129,6 +138,8 @@ impl Collector {
             Err(error) => return Err(error.into()),
         };
         let beside = wish.beside();
+        // Right before the panel is asked: a database that stood still must not date a reading with a time gone by.
+        let now = self.clock.now();
         let (question, reach) = wish.question(&loaded, now);
         let mut harvest = match self.ask(metered, question).await {
             Ok(harvest) => harvest,
@@ -195,6 +206,9 @@ impl Collector {
         }
         let poll =
             Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, after, reach, judged };
+        if heart.is_late() {
+            return Err(PollError::Outlived);
+        }
         // A book that was not committed may not be believed: it is loaded again next time.
         report.day_points_changed = self.store.commit(lease, &mut loaded, poll).await?.day_points;
         last.loaded = Some(loaded);
@@ -237,9 +251,15 @@ impl Collector {
     fn note_refusal(&self, last: &mut LastTime, error: &BackendError, now: Timestamp) {
         match error {
             BackendError::Refused(_) => {
-                let doubled = FIRST_PARKING.get() << last.refusals.min(10);
+                let parking = match last.refusals {
+                    0 => TRIED_AGAIN_AFTER,
+                    refusals => {
+                        let doubled = FIRST_PARKING.get() << (refusals - 1).min(10);
+                        Seconds::new(doubled.min(LONGEST_PARKING.get()))
+                    }
+                };
                 last.refusals += 1;
-                last.not_before = Some(now.plus(Seconds::new(doubled.min(LONGEST_PARKING.get()))));
+                last.not_before = Some(now.plus(parking));
             }
             BackendError::Busy { after: Some(after), .. } => {
                 last.not_before = Some(now.plus(Seconds::new(after.as_secs())));
@@ -371,24 +391,41 @@ fn crashed(error: &tokio::task::JoinError) -> BackendError {
 }
 
 /// Renews a lease while a poll lasts.
-pub(super) struct Heartbeat(tokio::task::JoinHandle<()>);
+pub(super) struct Heartbeat {
+    task: tokio::task::JoinHandle<()>,
+    /// When the lease was asked for last, and given.
+    held: Arc<Mutex<Instant>>,
+}
 
 impl Heartbeat {
-    pub(super) fn start(collector: &Collector, lease: Lease) -> Heartbeat {
+    /// Renews a lease that was asked for at `asked`.
+    pub(super) fn start(collector: &Collector, lease: Lease, asked: Instant) -> Heartbeat {
         let (store, clock) = (collector.store.clone(), collector.clock);
-        Heartbeat(tokio::spawn(async move {
+        let held = Arc::new(Mutex::new(asked));
+        let renewed = Arc::clone(&held);
+        let task = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(Duration::from_secs(LEASE.get() / 3)).await;
+                let asked = Instant::now();
                 // A lease that is lost is noticed by the commit, which refuses.
-                let _ = store.renew_lease(&lease, clock.now(), LEASE).await;
+                if matches!(store.renew_lease(&lease, clock.now(), LEASE).await, Ok(true)) {
+                    *renewed.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+                }
             }
-        }))
+        });
+        Heartbeat { task, held }
+    }
+
+    /// Whether the lease may have run out meanwhile: the database stood still, or we did.
+    fn is_late(&self) -> bool {
+        let held = *self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.elapsed() > Duration::from_secs(LEASE.get())
     }
 }
 
 impl Drop for Heartbeat {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
@@ -406,7 +443,7 @@ impl PollError {
 
     /// Whether the trouble is on our side, so that the store may know nothing of it.
     pub fn is_ours(&self) -> bool {
-        matches!(self, PollError::Store(_))
+        matches!(self, PollError::Store(_) | PollError::Outlived)
     }
 
     /// The label value.
@@ -414,7 +451,7 @@ impl PollError {
         match self {
             PollError::Panel(error) => error.reason().name(),
             PollError::Taken(_) => Reason::Taken.name(),
-            PollError::Store(_) => "store",
+            PollError::Store(_) | PollError::Outlived => "store",
             PollError::Elsewhere | PollError::JustPolled => Reason::Busy.name(),
         }
     }

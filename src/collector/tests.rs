@@ -82,6 +82,22 @@ async fn a_lease_whose_holder_died_holds_others_off_for_a_minute_and_no_longer()
     assert!(due(&replica(folder.path(), now + 60, &asked).await).await.is_none());
 }
 
+#[tokio::test]
+async fn a_clock_that_was_ahead_once_keeps_nobody_from_polling() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (now, ahead) = (1_795_000_000, 1_795_000_000 + 20 * 86_400);
+    let wrong = replica(folder.path(), ahead, &asked).await;
+    assert!(due(&wrong).await.is_none());
+    let name = BackendId::new("shared").expect("a name");
+    let at = Timestamp::new(ahead).expect("in range");
+    // It polled once, and died in the middle of the next.
+    let lease = wrong.store.take_lease(&name, "minio", "wrong", at, Seconds::new(60)).await.expect("asked");
+    assert!(lease.is_some());
+    assert!(due(&replica(folder.path(), now, &asked).await).await.is_none());
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
 /// A panel with one account that cannot be asked for everybody while it is down, and can for the one.
 struct Half(Arc<AtomicUsize>);
 

@@ -2,13 +2,13 @@
 
 use litemap::LiteMap;
 
-use super::book::Book;
+use super::book::{Book, PeriodBelief, SeriesBook};
 use super::change::{DayChange, SeriesChange, Settled};
 use super::forget::{Forgetting, forget};
 use super::note::{Note, Noted};
 use super::plausible::{Acceptance, accept};
 use crate::domain::{
-    AccountName, BillingZone, Bytes, HoldingNo, LifeNo, Meter, Nature, Source, Timestamp, UsageDay,
+    AccountName, BillingZone, Bytes, HoldingNo, LifeNo, Meter, Nature, Source, Span, Timestamp, UsageDay,
 };
 
 /// A correction.
@@ -95,6 +95,7 @@ pub fn adjust(
     let change = SeriesChange {
         total,
         shown: before.shown.max(total),
+        periods: less_placed(before, (*day, holding), amount.saturating_neg()),
         days: LiteMap::from_iter([((holding, *day), DayChange { added: *amount, ..DayChange::default() })]),
         ..SeriesChange::unmoved(life, *meter, before)
     };
@@ -104,9 +105,28 @@ pub fn adjust(
     Ok(Settled { changes, notes, last_look: book.last_look, ..Settled::default() })
 }
 
+/// The totals that have put bytes on a day, with what is taken from it taken from what they have put: a total that
+/// falls later takes back only what is still there.
+fn less_placed(
+    series: &SeriesBook,
+    place: (UsageDay, HoldingNo),
+    mut taken: i128,
+) -> Vec<((Source, Span), PeriodBelief)> {
+    let mut changed = Vec::new();
+    for (key, belief) in &series.periods {
+        let Some(placed) = belief.placed.get(&place).filter(|_| taken > 0) else { continue };
+        let less = taken.min(placed.wide());
+        let mut belief = belief.clone();
+        belief.placed.insert(place, Bytes::from_wide(placed.wide() - less).unwrap_or(Bytes::ZERO));
+        changed.push((key.clone(), belief));
+        taken -= less;
+    }
+    changed
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::book::{Life, SeriesBook};
+    use super::super::book::Life;
     use super::*;
 
     fn day(text: &str) -> UsageDay {
@@ -173,5 +193,32 @@ mod tests {
         assert_eq!(refused(&level), Some(CannotAdjust::Level));
         let other = Adjustment { meter: Meter::TrafficIn, ..adjustment(on, 1) };
         assert_eq!(refused(&other), Some(CannotAdjust::Unknown));
+    }
+
+    /// Eight of ten were taken from a day by hand; then the panel says, twice, that it was one.
+    #[test]
+    fn a_total_that_falls_takes_back_only_what_is_still_there() {
+        use super::super::properties::{Ledger, bytes, name, one};
+        use crate::domain::{Reading, Seconds};
+        let today = day("2026-11-20");
+        let (from, until) = (zone().start_of(today), zone().start_of(today.next()));
+        let total = |hours: u64, total: u64| {
+            let at = until.plus(Seconds::hours(hours));
+            let (source, span) = (Source::default(), Span::new(from, until).expect("in order"));
+            (one(Meter::TrafficOut, Reading::PeriodTotal { source, at, span, total: bytes(total) }), at)
+        };
+        let mut ledger = Ledger::default();
+        let (ten, at) = total(1, 10);
+        ledger.take(&ten, at);
+        let by_hand = Adjustment { account: name(), ..adjustment(today, -8) };
+        let settled = adjust(&ledger.book, &by_hand, at, zone()).expect("possible");
+        ledger.book.apply(settled);
+        for (fallen, at) in [2, 3].map(|hours| total(hours, 1)) {
+            ledger.take(&fallen, at);
+        }
+        // Of the ten that were read two are taken back; the other eight were by hand.
+        assert_eq!(ledger.sum(Meter::TrafficOut), 8, "no day is less than nothing");
+        let series = ledger.book.series(&name(), Meter::TrafficOut).expect("seen");
+        assert_eq!(series.total, Bytes::ZERO);
     }
 }

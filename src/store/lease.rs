@@ -7,6 +7,10 @@ use super::sql::{Columns, rows, run};
 use super::{Store, StoreError};
 use crate::domain::{BackendId, Seconds, Timestamp};
 
+/// Clocks of replicas may be this far apart. A lease that ends later than that was taken by one whose clock was wrong,
+/// and keeps nobody out: its commit would be refused by the fence.
+const CLOCKS_APART: Seconds = Seconds::new(300);
+
 /// The right to poll one backend and commit it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -43,13 +47,14 @@ impl Store {
             run(&mut tx, self.dialect, sql, [backend.as_str().into(), number.into(), kind.into()]).await?;
         }
         let sql = "UPDATE backend SET kind = ?, holder = ?, lease_until = ?, fence = fence + 1
-            WHERE name = ? AND (lease_until <= ? OR holder = ?)";
+            WHERE name = ? AND (lease_until <= ? OR lease_until > ? OR holder = ?)";
         let cells = [
             kind.into(),
             holder.into(),
             now.plus(length).into(),
             backend.as_str().into(),
             now.into(),
+            now.plus(length).plus(CLOCKS_APART).into(),
             holder.into(),
         ];
         let taken = run(&mut tx, self.dialect, sql, cells).await? == 1;
