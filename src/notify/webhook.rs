@@ -82,7 +82,7 @@ impl Webhook {
             let call = Call::post(self.url.clone()).body("application/json", body.clone());
             // The receiver tells a second copy by its key.
             Ok(call
-                .header("Idempotency-Key", &header_text(&key))
+                .header("Idempotency-Key", &header_text(key))
                 .header("X-Whmeter-Signature", &signature)
                 .repeatable())
         };

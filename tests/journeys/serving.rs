@@ -220,17 +220,24 @@ async fn a_changed_config_is_taken_in_and_a_broken_one_is_not() {
     set_level(&two, 333);
     daemon.until("/metrics", "goes on as before", shows("two", Some(333))).await;
 
-    let changed = crate::house(port, "", "", &[of(&one, "one"), of(&two, "three")]);
+    let three = panel(333).await;
+    let changed = crate::house(port, "", "", &[of(&one, "one"), of(&three, "three")]);
     std::fs::write(site.config(), changed).unwrap();
     daemon.signal("-HUP");
     daemon.until("/metrics", "shows three", shows("three", Some(333))).await;
-    daemon.until("/metrics", "drops two", |got| !got.text().contains("backend=\"two\"")).await;
+    daemon.until("/metrics", "drops two", |got| !got.text().contains("backend=\"two\",account")).await;
+    let found = "whmeter_backend_unconfigured_accounts{backend=\"two\"}";
+    let rest = |got: &crate::support::program::Got| {
+        got.text().lines().filter(|line| line.contains("backend=\"two\"")).count() == 1
+            && got.sample(found).is_some()
+    };
+    daemon.until("/metrics", "tells of two only that nobody polls it", rest).await;
     assert_eq!(daemon.get("/metrics/backend/two").await.status, 404);
     daemon.until("/metrics", "keeps one", shows("one", Some(111))).await;
     daemon.stop().await;
 
     // What it knew is shown at once after a restart, before anybody is asked.
-    [&one, &two].iter().for_each(|panel| panel.stop());
+    [&one, &three].iter().for_each(|panel| panel.stop());
     let daemon = site.serve(port).await;
     assert_eq!(daemon.get("/metrics").await.sample(&storage("three", "7-41")), Some(333));
     daemon.stop().await;
