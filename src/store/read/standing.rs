@@ -155,9 +155,9 @@ impl Store {
         // What is kept of the name may be of another backend that was called so.
         let kept = kept.filter(|kept| kept.number == number);
         let (since, acted) = kept.map_or((-1, -1), |kept| (kept.version, kept.acts));
-        // By ids, so that it is asked once and not for every life.
         let [first, end] = Ids { backend: number }.range();
-        // Of a name of which anything changed all lives: what each has had is shared out on one page.
+        // Of a name of which anything changed all lives: what each has had is shared out on one page. The names by
+        // their ids, so that they are looked for once and not for every life.
         let changed = format!(
             "AND l.name IN (SELECT c.name FROM life c WHERE c.id >= {first} AND c.id < {end} AND (c.changed > {since}
             OR EXISTS (SELECT 1 FROM belief b WHERE b.life = c.id AND b.changed > {since})
