@@ -204,3 +204,84 @@ async fn months_end_with_their_last_second_in_leap_years_and_when_clocks_change(
         panel.stop();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn days_before_bill_from_are_shown_and_not_billed() {
+    let start = warsaw(2026, 11, 10);
+    let panel = crate::start(4, ClockStart::Frozen(start)).await;
+    let port = free_port();
+    let keys = "every = \"31d\"\nwhmcs_server = 12";
+    let bill_from = "bill_from = \"2026-11-15\"";
+    let site = Site::new(&crate::house(port, bill_from, "", &[section(&panel, "s3", keys)]));
+    let story = Story { panel: &panel, site: &site, clock: site.path().join("now") };
+    story.poll(start).await;
+    let daemon = site.start_told(port, &story.clock);
+    daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+
+    // Another module bills these days: nothing is told, what is stored neither.
+    let from = warsaw(2026, 11, 15);
+    story.sends(from - 60, 40 << 30);
+    story.poll(from - 30).await;
+    for path in ["usage?server=12", "usage/7-41?server=12", "legacy?server=12"] {
+        let answer = daemon.get(&format!("/v1/whmcs/{path}")).await;
+        let text = answer.text();
+        assert!(text.contains("\"not_billed_yet\"") && !text.contains("\"value\""), "{path}: {text}");
+        assert!(!text.contains("bw_mb"), "{path}: {text}");
+    }
+    story.poll(from).await;
+    story.sends(from + 30 * HOUR, 7 << 30);
+    let second = from + 31 * HOUR;
+    story.poll(second).await;
+    let (november, carried) = told(&daemon, "traffic_out").await;
+    same(november, story.truth(from, second) as f64);
+    assert_eq!(carried, 0.0);
+    // It is shown all the same.
+    let month =
+        format!("whmeter_traffic_month_bytes{{backend=\"s3\",account=\"{ACCOUNT}\",direction=\"out\"}}");
+    let all = story.truth(start, second);
+    daemon.until("/metrics", "shows all of the month", |got| got.sample(&month) == Some(all)).await;
+    let history = daemon.get(&format!("/v1/whmcs/history/{ACCOUNT}?server=12&days=20")).await.json();
+    same(history["months"][0]["traffic_out"].as_str().unwrap().parse().unwrap(), all as f64);
+
+    // The month ends after the last telling, and the next carries what it lacks of its billed days.
+    let (asked, night) = (warsaw(2026, 11, 30) + 15 * HOUR, warsaw(2026, 12, 1) + 2 * HOUR);
+    story.poll(asked).await;
+    let (november, _) = told(&daemon, "traffic_out").await;
+    let (november_disk, _) = told(&daemon, "disk_gb_month").await;
+    story.sends(asked + 60, 3 << 30);
+    story.poll(night).await;
+    let (december, carried) = told(&daemon, "traffic_out").await;
+    same(november + december, story.truth(from, night) as f64);
+    assert!(carried > 2.0, "{carried}");
+    let (_, carried_disk) = told(&daemon, "disk_gb_month").await;
+    let days =
+        ["usage", "--account", ACCOUNT, "--from", "2026-11-15", "--to", "2026-12-01", "--format", "json"];
+    let days = site.at(night, &days).await.json();
+    let stored = days.as_array().unwrap().iter().find(|line| line["meter"] == "storage").unwrap().clone();
+    let held: f64 = stored["held_byte_minutes"].to_string().parse().unwrap();
+    same(november_disk + carried_disk, held / f64::from(30 * 24 * 60));
+    let explained = story.explained(night, "traffic_out", "2026-11").await;
+    assert_eq!(explained["billed_from"], "2026-11-15");
+    assert_eq!(explained["told"][0]["not_told"], format!("{carried:.5}"), "{explained}");
+    assert!(explained["bytes"].as_u64().unwrap() > (47 << 30), "{explained}");
+    let text = ["explain", "s3", ACCOUNT, "traffic_out", "--month", "2026-11"];
+    let text = site.at(night, &text).await.good();
+    assert!(text.contains("days before 2026-11-15 are not billed by us"), "{text}");
+    let untold = site.at(night, &["report", "--what", "untold", "--json"]).await.json();
+    assert_eq!(untold, serde_json::json!([]), "nobody owes what was not billed");
+
+    // Read again without it all of November is owed; from December on nothing of it.
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    site.write("whmeter.toml", &config.replace(bill_from, ""));
+    daemon.signal("-HUP");
+    daemon.until_logged("config read again").await;
+    let (_, whole) = asked_as(&daemon, None, "traffic_out").await;
+    same(whole - carried, story.truth(start, from) as f64);
+    site.write("whmeter.toml", &config.replace("2026-11-15", "2026-12-01"));
+    daemon.signal("-HUP");
+    let usage = "/v1/whmcs/usage?server=12";
+    daemon.until(usage, "carries nothing", |got| !got.text().contains("\"carried\"")).await;
+    assert!(story.explained(night, "traffic_out", "2026-11").await["told"][0].get("not_told").is_none());
+    daemon.stop().await;
+    panel.stop();
+}

@@ -556,6 +556,7 @@ stories!(
     many_that_start_together_on_an_empty_database_all_start,
     a_line_is_intended_once_and_settled_once,
     every_byte_has_one_owner_and_none_moves_between_lives,
+    a_month_is_billed_from_a_day_on,
     what_was_told_follows_the_service_and_the_last_told_is_the_last,
     sums_of_owners_outgrow_no_database,
 );

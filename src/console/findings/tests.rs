@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::*;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{
-    AccountName, Addon, BillingZone, ByteMinutes, LifeNo, Limit, Mapping, Month, Owner, Seconds, ServerTotal,
-    Timestamp,
+    AccountKey, AccountName, Addon, BillingZone, ByteMinutes, LifeNo, Limit, Mapping, Month, Owner, Seconds,
+    ServerTotal, Timestamp,
 };
 use crate::metering::MonthToDate;
 use crate::standing::{AccountStanding, MappedTo, SeriesStanding, Share, Standing};
 use crate::store::{BackendState, ServiceList, Store, StoreSettings};
-use crate::told::{Closed, ClosedMonth, Telling};
+use crate::told::{Closed, ClosedMonth, Sums, Telling};
 
 const NOW: i64 = 1_795_226_400;
 
@@ -91,7 +91,7 @@ fn of(service: i64, account: AccountStanding) -> AccountStanding {
 
 fn all(panels: Vec<Side>) -> Sides {
     let lists = panels.iter().filter_map(|side| Some((12, side.list.clone()?))).collect();
-    Sides { panels, lists, told: Vec::new() }
+    Sides { panels, lists, ..Sides::default() }
 }
 
 fn read(meter: Meter, before: i64, amount: u64, month: Month) -> SeriesStanding {
@@ -291,6 +291,27 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
     let untold = all(vec![side("s3", &None, vec![("one", account(None))], None)]);
     let numbers = tally(&untold, &untold.panels[0].panel.id, &moment());
     assert_eq!(numbers, Tally { unmetered: Some((12, None)), ..Tally::default() });
+}
+
+#[tokio::test]
+async fn of_unbilled_flows_only_the_days_that_we_bill_are_owed() {
+    let list = told(Vec::new()).await;
+    let [storage, out] = [Meter::StorageUsed, Meter::TrafficOut];
+    let series = vec![read(storage, 60, 5, moment().month), read(out, 60, 7, moment().month)];
+    let one = || AccountStanding { series: series.clone(), ..account(Some(Mapping::Unmapped)) };
+    let mut sides = all(vec![side("s3", &list, vec![("one", one()), ("two", one())], None)]);
+    let key = |name| (AccountKey { backend: sides.panels[0].panel.id.clone(), name }, Owner::Nobody);
+    let key = key(AccountName::new("one").expect("a name"));
+    sides.billed = Some([(key, Sums::from([(out, (bytes(3), ByteMinutes::ZERO))]))].into());
+    let found = findings(&sides, &[What::Unbilled], None, &moment(), &Prices::default());
+    let rows: Vec<_> = found.iter().map(|one| (one.account, one.meter, one.bytes)).collect();
+    let row = |account, meter: Meter, bytes| (Some(account), Some(meter.name()), Some(bytes));
+    let rows_wanted =
+        [row("one", storage, 5), row("one", out, 3), row("two", storage, 5), row("two", out, 0)];
+    assert_eq!(rows, rows_wanted);
+    // What is used is shown all the same.
+    let numbers = tally(&sides, &sides.panels[0].panel.id, &moment());
+    assert_eq!(numbers.unmapped_bytes, BTreeMap::from([(storage, bytes(10)), (out, bytes(14))]));
 }
 
 #[tokio::test]
