@@ -115,15 +115,27 @@ impl Sides {
     }
 
     /// Whoever WHMCS asks for as long as there is anything to tell: its living services, those they stand for,
-    /// and the names on servers whose services it has not told.
+    /// and the names on servers whose services it has not told. Of a service that has nothing any more, because all of it
+    /// was given to another, nothing is told.
     pub fn asked(&self) -> HashSet<Owner> {
         let services = self.lists.values().flat_map(|list| list.services.iter());
         let living = services.filter(|service| service.is_live());
         let ids = living.flat_map(|service| [Some(service.id), service.companion_of()]);
-        let mut asked: HashSet<Owner> = ids.flatten().map(Owner::Service).collect();
+        let held = self.held();
+        let asked = ids.flatten().map(Owner::Service).filter(|owner| held.contains(owner));
+        let mut asked: HashSet<Owner> = asked.collect();
         let names = self.panels.iter().flat_map(Side::accounts).map(|(_, account)| &account.owner);
         asked.extend(names.filter(|owner| matches!(owner, Owner::Name { .. })).cloned());
         asked
+    }
+
+    /// Whoever has or had anything, as far as is known.
+    fn held(&self) -> HashSet<&Owner> {
+        let accounts =
+            self.panels.iter().flat_map(|side| &side.standing).flat_map(|one| one.accounts.values());
+        let owners = accounts
+            .flat_map(|account| account.shares.iter().map(|share| &share.owner).chain([&account.owner]));
+        owners.chain(self.told.iter().flat_map(|(_, month)| month.sums.keys())).collect()
     }
 }
 

@@ -285,3 +285,90 @@ async fn days_before_bill_from_are_shown_and_not_billed() {
     daemon.stop().await;
     panel.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stretch_that_is_moved_by_hand_is_given_back_to_one_and_named_for_the_other() {
+    let start = warsaw(2026, 10, 28);
+    let panel = crate::start(4, ClockStart::Frozen(start)).await;
+    let port = free_port();
+    let keys = "every = \"31d\"\nwhmcs_server = 12";
+    let site = Site::new(&crate::house(port, "max_age = \"800h\"", "", &[section(&panel, "s3", keys)]));
+    let story = Story { panel: &panel, site: &site, clock: site.path().join("now") };
+    story.poll(start).await;
+    let daemon = site.start_told(port, &story.clock);
+    daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+    let service = |id: i64, name: &str| serde_json::json!({ "id": id, "client": id, "username": name, "status": "Active", "registered": "2026-01-01" });
+    let list =
+        serde_json::json!({ "schema": 1, "services": [service(7731, ACCOUNT), service(7732, "another")] });
+    let request = daemon.request("PUT", "/v1/whmcs/services?server=12");
+    let request = request.header("content-type", "application/json").body(list.to_string());
+    assert_eq!(daemon.send(request).await.unwrap().status, 200);
+
+    // Since the 30th the account was another customer's, which nobody has told us.
+    let since = warsaw(2026, 10, 30);
+    story.sends(since - 60, 2 << 30);
+    story.poll(since).await;
+    let asked = warsaw(2026, 10, 31) + 15 * HOUR;
+    story.sends(asked - HOUR, 40 << 30);
+    story.poll(asked).await;
+    let (october, _) = told(&daemon, "traffic_out").await;
+    same(october, story.truth(start, asked) as f64);
+    let now = warsaw(2026, 11, 3) + 12 * HOUR;
+    story.poll(warsaw(2026, 11, 1)).await;
+    story.sends(now - HOUR, 9 << 30);
+    story.poll(now).await;
+
+    let set = |more: &'static [&'static str]| {
+        let (site, more) = (&site, [&["map", "set", "s3", ACCOUNT][..], more].concat());
+        async move { site.at(now, &more).await }
+    };
+    let refused = set(&["7732", "--since", "2026-11-04"]).await.failure(2);
+    assert!(refused.contains("has not begun yet"), "{refused}");
+    let refused = set(&["7733", "--since", "2026-10-30"]).await.failure(1);
+    assert!(refused.contains("not on the server") && refused.contains("--force"), "{refused}");
+    let said = set(&["7732", "--since", "2026-10-30"]).await.good();
+    let line = |month: &str, meter: &str| {
+        let found = said.lines().find(|line| line.contains(month) && line.contains(meter));
+        found.unwrap_or_else(|| panic!("no {month} {meter} in {said}")).to_string()
+    };
+    let digits = |text: &str| {
+        let (_, rest) = text.split_once(": ").unwrap();
+        let number: String = rest.split(" B").next().unwrap().chars().filter(char::is_ascii_digit).collect();
+        number.parse::<u64>().unwrap()
+    };
+    let moved = line("2026-10", "traffic_out");
+    assert!(moved.ends_with("of service 7731"), "{said}");
+    assert_eq!(digits(&moved), story.truth(since, warsaw(2026, 11, 1)), "{said}");
+    assert_eq!(digits(&line("2026-11", "traffic_out")), story.truth(warsaw(2026, 11, 1), now), "{said}");
+    assert!(said.contains("months that are over"), "{said}");
+    let again = set(&["7732", "--since", "2026-10-30"]).await.good();
+    assert!(again.contains("nobody else had anything"), "{again}");
+    site.at(now, &["verify"]).await.good();
+    assert!(site.at(now, &["replay"]).await.good().contains("every day would be the same"));
+
+    // At once, and not with the next poll: one is given back what it was told, the other has its days.
+    let other = |got: &crate::support::program::Got| got.json()["tenants"].get("another").is_some();
+    let answer = daemon.until("/v1/whmcs/usage?server=12", "goes by the move", other).await.json();
+    let number = |tenant: &str, key: &str| -> f64 {
+        answer["tenants"][tenant]["traffic_out"][key].as_str().map_or(0.0, |text| text.parse().unwrap())
+    };
+    assert_eq!(number(ACCOUNT, "value"), 0.0, "{answer}");
+    same(-number(ACCOUNT, "carried"), story.truth(since, asked) as f64);
+    same(number("another", "value"), story.truth(warsaw(2026, 11, 1), now) as f64);
+    assert_eq!(number("another", "carried"), 0.0, "it was told nothing of October");
+    let untold = site.at(now, &["report", "--what", "untold", "--json"]).await.json();
+    let owed = untold.as_array().unwrap().iter().find(|line| line["meter"] == "traffic_out").unwrap().clone();
+    assert_eq!((owed["service"].as_i64(), owed["state"].as_str()), (Some(7732), Some("closed")), "{untold}");
+    assert_eq!(owed["difference_bytes"].as_u64(), Some(story.truth(since, warsaw(2026, 11, 1))));
+
+    // The next poll goes on with it.
+    story.poll(now + HOUR).await;
+    let map = site.at(now + HOUR, &["map", "list", "--json"]).await.json();
+    let line = map.as_array().unwrap().iter().find(|line| line["account"] == ACCOUNT).unwrap().clone();
+    assert_eq!((line["state"].as_str(), line["service"].as_i64()), (Some("pinned"), Some(7732)), "{line}");
+    let acts = site.at(now, &["policy", "show", "s3", ACCOUNT, "--json"]).await.json()["acts"].to_string();
+    assert!(acts.contains("service 7732 from 2026-10-30 on"), "{acts}");
+    site.at(now + HOUR, &["verify"]).await.good();
+    daemon.stop().await;
+    panel.stop();
+}

@@ -557,6 +557,8 @@ stories!(
     a_line_is_intended_once_and_settled_once,
     every_byte_has_one_owner_and_none_moves_between_lives,
     a_month_is_billed_from_a_day_on,
+    a_stretch_that_is_moved_by_hand_has_one_payer,
+    a_pin_follows_its_account_to_another_name,
     what_was_told_follows_the_service_and_the_last_told_is_the_last,
     sums_of_owners_outgrow_no_database,
 );

@@ -340,6 +340,31 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
     assert!(csv.lines().nth(1).expect("a line").contains(",5,2,,,,-3,"), "a number is no formula: {csv}");
 }
 
+/// All that it had was given to another since, so that WHMCS gets no answer for it any more.
+#[tokio::test]
+async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
+    let list = told(vec![service(4, "empty", None)]).await;
+    let month = moment().month.before();
+    let telling = Telling {
+        payee: Owner::Service(4),
+        month,
+        metric: "traffic_out".into(),
+        server: 12,
+        tenant: "empty".into(),
+        value: 7,
+        carried: 0,
+        unit: 100_000,
+        at: at(60),
+    };
+    let closed = vec![Closed { telling, sums: Sums::new() }];
+    let closed = ClosedMonth { told: [(Owner::Service(4), closed)].into(), ..ClosedMonth::default() };
+    let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
+    sides.told = vec![(month, Arc::new(closed))];
+    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let rows: Vec<_> = found.iter().map(|one| (one.service, one.difference_bytes)).collect();
+    assert_eq!(rows, [(Some(4), Some(-7))]);
+}
+
 /// Seven bytes of it were never told, and its service is sold no more; the living one's remainder is carried.
 #[tokio::test]
 async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {

@@ -24,7 +24,7 @@ use crate::domain::{
     AccountName, Bytes, Harvest, Harvested, HoldingNo, LifeNo, Meter, Reading, Reason, Span, Timestamp,
     UsageDay,
 };
-use crate::metering::{Acceptance, Adjustment, Book, Correction, CounterKey, Settled};
+use crate::metering::{Acceptance, Adjustment, Book, Correction, CounterKey, Moved, Settled};
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -50,6 +50,8 @@ pub(super) struct Body<'a> {
     adjusted: Option<AdjustmentBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accepted: Option<AcceptanceBody>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    moved: Option<MovedBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<(String, String)>,
 }
@@ -118,6 +120,35 @@ impl AcceptanceBody {
     }
 }
 
+/// Somebody's word that days are another's: which they are stands in `owners`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct MovedBody {
+    account: String,
+    since: i32,
+    service: i64,
+    author: String,
+}
+
+impl MovedBody {
+    fn of(moved: &Moved) -> MovedBody {
+        MovedBody {
+            account: moved.account.as_str().into(),
+            since: moved.since.number(),
+            service: moved.service,
+            author: moved.author.clone(),
+        }
+    }
+
+    fn moved(self) -> Result<Moved, String> {
+        Ok(Moved {
+            account: account(&self.account)?,
+            since: UsageDay::from_number(self.since).map_err(text)?,
+            service: self.service,
+            author: self.author,
+        })
+    }
+}
+
 /// One meter of one account: what was said, what it made, what was noticed.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SeriesBody<'a> {
@@ -179,11 +210,13 @@ pub(in super::super) fn body_of(
             series.said(harvested, meter, asked);
         }
     }
-    let (adjusted, accepted) = match correction {
-        Some(Correction::Adjusted(adjustment)) => (Some(AdjustmentBody::of(adjustment)), None),
-        Some(Correction::Accepted(acceptance)) => (None, Some(AcceptanceBody::of(acceptance))),
-        None => (None, None),
-    };
+    let (mut adjusted, mut accepted, mut moved) = (None, None, None);
+    match correction {
+        Some(Correction::Adjusted(adjustment)) => adjusted = Some(AdjustmentBody::of(adjustment)),
+        Some(Correction::Accepted(acceptance)) => accepted = Some(AcceptanceBody::of(acceptance)),
+        Some(Correction::Moved(stretch)) => moved = Some(MovedBody::of(stretch)),
+        None => {}
+    }
     pack(&Body {
         last_look: book.last_look.map(Timestamp::get),
         complete: harvest.is_complete(),
@@ -194,6 +227,7 @@ pub(in super::super) fn body_of(
         max_rate: settled.max_rate.map(Bytes::get),
         adjusted,
         accepted,
+        moved,
         failed: None,
     })
     .map(Some)
@@ -265,10 +299,11 @@ pub(super) fn entry_of(entry: i64, asked: Timestamp, text: &str) -> Result<Journ
 
 impl Body<'_> {
     fn entry(self, entry: i64, asked: Timestamp) -> Result<JournalEntry, String> {
-        let corrected = match (self.adjusted, self.accepted) {
-            (Some(adjusted), _) => Some(Correction::Adjusted(adjusted.adjustment()?)),
-            (None, Some(accepted)) => Some(Correction::Accepted(accepted.acceptance()?)),
-            (None, None) => None,
+        let corrected = match (self.adjusted, self.accepted, self.moved) {
+            (Some(adjusted), ..) => Some(Correction::Adjusted(adjusted.adjustment()?)),
+            (None, Some(accepted), _) => Some(Correction::Accepted(accepted.acceptance()?)),
+            (None, None, Some(moved)) => Some(Correction::Moved(moved.moved()?)),
+            (None, None, None) => None,
         };
         let (mut harvest, mut made) = (Harvest::new(), Vec::new());
         for (name, meters) in self.accounts {
