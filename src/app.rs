@@ -115,7 +115,7 @@ impl App {
             clock,
             config.zone,
             to_poll,
-            Arc::new(Explainer::new(store.clone(), clock, config.zone)),
+            Arc::new(Explainer::new(store.clone(), usage_api.clone())),
         );
         let app = App {
             store,
@@ -176,7 +176,7 @@ impl App {
         self.telemetry.know_channels(channels.iter().map(|channel| channel.name()).chain(["policy"]));
         self.dispatcher.configure(&config.panels, config.channels);
         self.collector.configure_limits(config.limits, channels);
-        self.console.configure(&config.panels, config.prices, max_age);
+        self.console.configure(&config.panels, config.prices, max_age, config.whmcs.bill_from);
         self.collector.configure(config.panels).await?;
         Ok(())
     }

@@ -146,13 +146,14 @@ impl Config {
         let zone = BillingZone::parse(&whmcs.timezone).map_err(|error| {
             reader.file.error(&["whmcs"], SettingsError::new("timezone", error.to_string()))
         })?;
-        let store = reader.section("store", table.remove("store"))?;
+        let store: StoreSettings = reader.section("store", table.remove("store"))?;
         let mut http: ServeSettings = reader.section("http", table.remove("http"))?;
         for file in [&mut http.tls_cert, &mut http.tls_key].into_iter().flatten() {
             *file = folder.join(&file);
         }
         let tokens = reader.tokens(&http)?;
         let panels = reader.panels(table.remove("backend"), clock)?;
+        reader.enough_days(&whmcs, &store, &panels)?;
         let limits = reader.limits(table.remove("limit"), &panels)?;
         let prices = reader.prices(table.remove("price"), &panels)?;
         let notify: NotifySettings = reader.section("notify", table.remove("notify"))?;
@@ -294,6 +295,30 @@ impl Reader<'_> {
             panels.push(Arc::new(metered));
         }
         Ok(panels)
+    }
+
+    /// The days of the month that `bill_from` cuts are needed until WHMCS was told what that month lacked.
+    fn enough_days(
+        &self,
+        whmcs: &WhmcsSettings,
+        store: &StoreSettings,
+        panels: &[Arc<ConfiguredPanel>],
+    ) -> Result<(), ConfigError> {
+        const NEEDED: u32 = 62;
+        let too_few = |days: u32| whmcs.bill_from.is_set() && days < NEEDED;
+        let problem = |days: u32| {
+            let why = "bill_from of [whmcs] needs the days of two months";
+            SettingsError::new("keep_days", format!("{days} is too few: {why}; expected {NEEDED} or more"))
+        };
+        if too_few(store.keep_days) {
+            return Err(self.file.error(&["store"], problem(store.keep_days)));
+        }
+        for (index, panel) in panels.iter().enumerate() {
+            if let Some(days) = panel.keep_days.filter(|days| too_few(*days)) {
+                return Err(self.file.error(&["backend", &index.to_string()], problem(days)));
+            }
+        }
+        Ok(())
     }
 
     fn channels(&mut self, notify: &NotifySettings, api: Option<&WhmcsApi>) -> Result<Channels, ConfigError> {

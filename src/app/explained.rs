@@ -8,17 +8,20 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::clock::Clock;
 use crate::console::{Explain, Explanation, explain};
-use crate::domain::{AccountKey, BillingZone, Meter, Month, Owner};
+use crate::domain::{AccountKey, BillFrom, Meter, Month, Owner, UsageDay};
+use crate::standing::Moment;
 use crate::store::{InvoiceLine, Store, StoreError, UsageQuery};
-use crate::usage_api::{ToldLine, told_lines};
+use crate::usage_api::{ToldLine, UsageApi, told_lines};
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
 pub(crate) struct Explained {
     #[serde(flatten)]
     pub(crate) story: Explanation,
+    /// Days of the month before this one are not billed by us.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) billed_from: Option<String>,
     /// What WHMCS was told of the month, held against it.
     pub(crate) told: Vec<ToldLine>,
     /// The billable items that were made of it.
@@ -68,38 +71,39 @@ impl BilledLine {
     }
 }
 
-/// Explains one account's month of one meter; `running` is the month that runs.
+/// Explains one account's month of one meter, at a moment; usage is billed `from` a day on.
 pub(crate) async fn explained(
     store: &Store,
     key: &AccountKey,
     meter: Meter,
     month: Month,
-    running: Month,
-    zone: BillingZone,
+    moment: &Moment,
+    from: BillFrom,
 ) -> Result<Explained, StoreError> {
-    let story = explain(store, key, meter, month, zone).await?;
+    let story = explain(store, key, meter, month, moment.zone).await?;
     let (backend, account) = (Some(key.backend.clone()), Some(key.name.clone()));
     let query = UsageQuery { backend, account, meter: Some(meter), owner: None };
     let owned = store.months(&query, month, month).await?;
     let owners: BTreeSet<&Owner> = owned.iter().map(|owned| &owned.owner).collect();
     let mut told = Vec::new();
     for owner in owners.into_iter().filter(|owner| **owner != Owner::Nobody) {
-        told.extend(told_lines(store, owner, meter, month, running, zone).await?);
+        told.extend(told_lines(store, owner, meter, month, moment, from).await?);
     }
     let lines = store.invoice_lines_of(key, meter, month.period()).await?;
-    Ok(Explained { story, told, billed: lines.iter().map(BilledLine::of).collect() })
+    let billed_from = from.cuts(month.period()).as_ref().map(UsageDay::to_string);
+    Ok(Explained { story, billed_from, told, billed: lines.iter().map(BilledLine::of).collect() })
 }
 
 /// Explains over HTTP, in JSON.
 pub(super) struct Explainer {
     store: Store,
-    clock: Clock,
-    zone: BillingZone,
+    /// It knows what the config says of billing now.
+    usage_api: UsageApi,
 }
 
 impl Explainer {
-    pub(super) fn new(store: Store, clock: Clock, zone: BillingZone) -> Explainer {
-        Explainer { store, clock, zone }
+    pub(super) fn new(store: Store, usage_api: UsageApi) -> Explainer {
+        Explainer { store, usage_api }
     }
 }
 
@@ -111,8 +115,8 @@ impl Explain for Explainer {
         meter: Meter,
         month: Month,
     ) -> Result<Option<Response>, StoreError> {
-        let running = self.zone.day_of(self.clock.now()).month();
-        let explained = explained(&self.store, account, meter, month, running, self.zone).await?;
+        let (moment, from) = (self.usage_api.moment(), self.usage_api.bill_from());
+        let explained = explained(&self.store, account, meter, month, &moment, from).await?;
         Ok((!explained.story.is_empty()).then(|| Json(explained).into_response()))
     }
 }

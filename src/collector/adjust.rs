@@ -4,11 +4,14 @@
 use super::Collector;
 use super::poll::Heartbeat;
 use crate::backends::ConfiguredPanel;
-use crate::domain::{BackendId, BillingPeriod, Bytes, Nature, Seconds};
+use crate::domain::{BackendId, BillingPeriod, Bytes, Month, Nature, Owner, Seconds};
 use crate::metering::{
-    Acceptance, Adjustment, Book, CannotAdjust, Correction, NothingHeldBack, accept, adjust, adjusted_holding,
+    Acceptance, Adjustment, Book, CannotAdjust, Correction, Moved, NothingHeldBack, Settled, accept, adjust,
+    adjusted_holding,
 };
-use crate::store::{Lease, Loaded, StoreError, UsageQuery};
+use crate::ownership::Intent;
+use crate::standing::MappedTo;
+use crate::store::{By, CannotSum, Lease, Loaded, StoreError, Total, UsageQuery};
 
 /// How long a correction may hold the lease.
 const LEASE: Seconds = Seconds::new(60);
@@ -25,6 +28,14 @@ pub enum AdjustError {
     /// The day has less than is to be taken from it.
     #[error("the day has only {0} bytes")]
     TooLittle(Bytes),
+    /// Which of its days came when is not known any more.
+    #[error(
+        "the days of {0} are folded into its month: a stretch can begin with its first day, or in a later month"
+    )]
+    Folded(Month),
+    /// It is as it is wanted already.
+    #[error("nobody else has anything of these days")]
+    NothingToMove,
     /// Another whmeter is polling the backend.
     #[error("another whmeter is polling the backend just now; try again in a moment")]
     Elsewhere,
@@ -63,6 +74,45 @@ impl Collector {
             Ok(())
         })
         .await
+    }
+
+    /// Gives a service all days of an account from one on; returns what others had of them, month by month.
+    pub async fn move_stretch(
+        &self,
+        metered: &ConfiguredPanel,
+        moved: &Moved,
+        mapped: Option<MappedTo>,
+    ) -> Result<Vec<Total>, AdjustError> {
+        self.correct(&metered.id, metered.kind.name, async |lease, loaded| {
+            let now = self.clock.now();
+            let life = loaded.book.called(&moved.account).ok_or(CannotAdjust::Unknown)?;
+            let before = self.had(metered, moved).await?;
+            let owner = Owner::Service(moved.service);
+            let intent = Intent::Move { since: moved.since, owner };
+            let (unmoved, intents) = (Settled::default(), [(life, intent)].into());
+            let owners = self.store.owner_changes(loaded, &unmoved, &loaded.book, &intents, now).await?;
+            if owners.is_empty() {
+                return Err(AdjustError::NothingToMove);
+            }
+            self.store.commit_move(lease, loaded, moved, owners, mapped.clone(), now).await?;
+            Ok(before)
+        })
+        .await
+    }
+
+    /// What others have of the days that a service is to get.
+    async fn had(&self, metered: &ConfiguredPanel, moved: &Moved) -> Result<Vec<Total>, AdjustError> {
+        let today = self.rules.zone.day_of(self.clock.now());
+        let days = BillingPeriod::new(moved.since, today.next()).map_err(|_| CannotAdjust::OutOfRange)?;
+        let (backend, account) = (Some(metered.id.clone()), Some(moved.account.clone()));
+        let query = UsageQuery { backend, account, ..UsageQuery::default() };
+        let had = self.store.totals_by_owner(&query, days, By::Month, self.rules.zone).await;
+        let mut had = had.map_err(|error| match error {
+            CannotSum::Folded(month) => AdjustError::Folded(month),
+            CannotSum::Store(error) => AdjustError::Store(error),
+        })?;
+        had.retain(|total| total.owner.as_ref().is_some_and(|of| of.service() != Some(moved.service)));
+        Ok(had)
     }
 
     /// What the day has before and after a correction.

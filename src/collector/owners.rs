@@ -204,7 +204,7 @@ fn present(book: &Book) -> impl Iterator<Item = (&AccountName, &Life)> {
 /// Who owns a life once an intent is carried out.
 fn owner_after<'a>(life: &'a Life, intent: &'a Intent) -> &'a Owner {
     match intent {
-        Intent::Open(owner) | Intent::TakeOver { owner, .. } => owner,
+        Intent::Open(owner) | Intent::TakeOver { owner, .. } | Intent::Move { owner, .. } => owner,
         Intent::HandOver { to, .. } => to,
         Intent::Keep => life.owner(),
     }

@@ -7,6 +7,7 @@ use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::app::{BilledLine, Explained, explained};
 use crate::domain::{AccountKey, AccountName, BackendId, Meter, Month, Nature};
+use crate::standing::Moment;
 use crate::usage_api::ToldLine;
 
 #[derive(Debug, Args)]
@@ -37,8 +38,8 @@ impl Explain {
         let (config, clock, store) = self.config.store().await?;
         let month = month.unwrap_or(config.zone.day_of(clock.now()).month());
         let key = AccountKey { backend, name };
-        let running = config.zone.day_of(clock.now()).month();
-        let explained = explained(&store, &key, meter, month, running, config.zone).await?;
+        let moment = Moment::new(clock.now(), config.zone, config.max_age());
+        let explained = explained(&store, &key, meter, month, &moment, config.whmcs.bill_from).await?;
         store.close().await;
         let explanation = &explained.story;
         if explanation.is_empty() {
@@ -85,7 +86,7 @@ fn show_billed(billed: &BilledLine) {
 }
 
 fn show(explained: &Explained, meter: Meter) {
-    let Explained { story: explanation, told, billed } = explained;
+    let Explained { story: explanation, billed_from, told, billed } = explained;
     let what = match meter.nature() {
         Nature::Flow => "moved",
         Nature::Level => "last level",
@@ -143,6 +144,9 @@ fn show(explained: &Explained, meter: Meter) {
     }
     for baseline in &explanation.baselines {
         print(format!("believed now: {} {} B at {}", baseline.source, grouped(baseline.count), baseline.at));
+    }
+    if let Some(day) = billed_from {
+        print(format!("days before {day} are not billed by us: bill_from of [whmcs]"));
     }
     if told.is_empty() {
         print("WHMCS was told nothing of it for metric billing");

@@ -194,6 +194,7 @@ fn terms(config: &Config) -> Terms {
         limits: config.limits.clone(),
         zone: config.zone,
         max_age: config.max_age(),
+        bill_from: config.whmcs.bill_from,
     }
 }
 

@@ -8,13 +8,17 @@ use serde_json::json;
 
 use super::policy::{key, operator};
 use super::poll::chosen;
-use super::table::Table;
+use super::table::{Table, grouped};
 use super::{ConfigArg, Failure, Outcome, print, print_json};
+use crate::app::App;
 use crate::backends::ConfiguredPanel;
+use crate::clock::Clock;
+use crate::collector::AdjustError;
 use crate::config::Config;
-use crate::domain::{AccountKey, Meter, Service};
-use crate::standing::ServiceRef;
-use crate::store::{Loaded, ServiceList, Store};
+use crate::domain::{AccountKey, Mapping, Meter, Month, Nature, Owner, Service, UsageDay};
+use crate::metering::Moved;
+use crate::standing::{MappedTo, ServiceRef};
+use crate::store::{Loaded, ServiceList, Store, Total};
 
 #[derive(Debug, Args)]
 pub(super) struct Map {
@@ -56,6 +60,10 @@ struct Set {
     account: String,
     /// The service's number in WHMCS (tblhosting.id)
     service: i64,
+    /// From this day on (YYYY-MM-DD in the billing zone) all that the account used is the service's, whoever it was
+    /// billed to; at once
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    since: Option<String>,
     /// Although something does not fit
     #[arg(long)]
     force: bool,
@@ -223,23 +231,88 @@ fn shape(line: &Line) -> serde_json::Value {
 
 impl Set {
     async fn run(self) -> Outcome {
+        let since = self.since.as_deref().map(UsageDay::parse).transpose();
+        let since = since.map_err(|error| Failure::Misused(format!("--since: {error}")))?;
         let (config, clock, store) = self.config.store().await?;
+        if let Some(day) = since.filter(|day| *day > config.zone.day_of(clock.now())) {
+            return Err(Failure::Misused(format!("--since: {day} has not begun yet")));
+        }
         let metered = backend(&config, &self.backend)?;
         let key = key(&self.backend, &self.account)?;
         let wrong = self.mismatches(&config, metered, &store, &key).await?;
         if !wrong.is_empty() && !self.force {
             return Err(Failure::Tried(format!("{}; --force does it all the same", wrong.join("; "))));
         }
+        let mapped = self.mapped(&store, metered).await?;
+        // Pinned first: a poll that comes between goes by it already.
         store.pin_service(&key, Some(self.service), &operator(), clock.now()).await?;
         store.close().await;
         for warning in wrong {
             print(format!("although {warning}"));
         }
-        print(format!(
-            "{} {} belongs to service {} from the next poll on",
-            key.backend, key.name, self.service
-        ));
+        match since {
+            Some(since) => self.move_stretch(config, clock, &key, since, mapped).await,
+            None => {
+                let (backend, account, service) = (&key.backend, &key.name, self.service);
+                print(format!("{backend} {account} belongs to service {service} from the next poll on"));
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives the service what the account has used since a day.
+    async fn move_stretch(
+        &self,
+        config: Config,
+        clock: Clock,
+        key: &AccountKey,
+        since: UsageDay,
+        mapped: Option<MappedTo>,
+    ) -> Outcome {
+        let running = config.zone.day_of(clock.now()).month();
+        let (app, _) = App::build(config, clock).await?;
+        let (account, service) = (&key.name, self.service);
+        let metered = app.collector().panel(&self.backend);
+        let metered = metered
+            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+        let moved = Moved { account: account.clone(), since, service, author: operator() };
+        let had = app.collector().move_stretch(&metered, &moved, mapped).await;
+        app.store().close().await;
+        let had = match had {
+            Ok(had) => had,
+            Err(AdjustError::NothingToMove) => Vec::new(),
+            Err(error) => {
+                let from = format!("service {service} from the next poll on");
+                return Err(Failure::Tried(format!(
+                    "{} {account} belongs to {from}, but nothing since {since} was moved: {error}",
+                    key.backend
+                )));
+            }
+        };
+        print(format!("{} {account} belongs to service {service} since {since}", key.backend));
+        had.iter().for_each(|total| print(told_of(total)));
+        if had.is_empty() {
+            print("    nobody else had anything of these days");
+        }
+        if had.iter().any(|total| total.span.first().month() < running) {
+            print(
+                "months that are over: what WHMCS was told too much or too little of the last one is carried or stands \
+                 in `whmeter report --what untold`; older ones are yours to correct, `whmeter explain` says by what",
+            );
+        }
         Ok(())
+    }
+
+    /// What the account's name means to WHMCS once it is the service's.
+    async fn mapped(&self, store: &Store, metered: &ConfiguredPanel) -> Result<Option<MappedTo>, Failure> {
+        let list = told(store, metered).await?;
+        let service = list.as_ref().and_then(|list| list.services.by_id(self.service));
+        let living = service.filter(|service| service.is_live()).map(ServiceRef::of);
+        Ok(living.map(|service| MappedTo {
+            mapping: Mapping::Pinned,
+            service: Some(service),
+            rivals: Vec::new(),
+        }))
     }
 
     /// What does not fit.
@@ -309,6 +382,18 @@ impl Set {
     }
 }
 
+/// What one owner had of one meter in one month.
+fn told_of(total: &Total) -> String {
+    let (month, meter): (Month, Meter) = (total.span.first().month(), total.meter);
+    let of = total.owner.as_ref().unwrap_or(&Owner::Nobody);
+    match meter.nature() {
+        Nature::Flow => format!("    {month} {meter}: {} B of {of}", grouped(total.usage.amount)),
+        Nature::Level => {
+            format!("    {month} {meter}: {} byte-minutes of {of}", grouped(total.usage.held.get()))
+        }
+    }
+}
+
 impl Unset {
     async fn run(self) -> Outcome {
         let (config, clock, store) = self.config.store().await?;
@@ -331,7 +416,11 @@ impl Prune {
         for metered in &config.panels {
             let Some(list) = told(&store, metered).await? else { continue };
             let pinned = store.pinned_services(&metered.id).await?;
+            let book = store.load(&metered.id, None).await?.book;
             for (name, _) in pinned.into_iter().filter(|(_, id)| list.services.by_id(*id).is_none()) {
+                if book.called(&name).is_none() {
+                    print(format!("{} {name}: no account has this name any more", metered.id));
+                }
                 let key = AccountKey { backend: metered.id.clone(), name };
                 store.pin_service(&key, None, &operator(), clock.now()).await?;
                 dropped += 1;

@@ -46,7 +46,10 @@ impl Report {
         };
         let mut sides = sides(&store, &all, of.as_ref()).await?;
         if whats.contains(&What::Untold) {
-            sides = sides.with_told(&store, &moment).await?;
+            sides = sides.with_told(&store, &moment, config.whmcs.bill_from).await?;
+        }
+        if whats.contains(&What::Unbilled) {
+            sides = sides.with_billed(&store, &moment, config.whmcs.bill_from).await?;
         }
         let found = findings(&sides, &whats, of.as_ref(), &moment, &config.prices);
         store.close().await;

@@ -238,7 +238,7 @@ pub fn findings<'a>(
     let mut found = Vec::new();
     for what in whats {
         found.extend(match what {
-            What::Unbilled => unbilled::unbilled(panels, moment, prices),
+            What::Unbilled => unbilled::unbilled(sides, moment, prices),
             What::Ghosts => services::ghosts(panels),
             What::Unmetered => services::unmetered(panels),
             What::WrongPlans => plans::wrong_plans(panels),

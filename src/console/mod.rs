@@ -33,7 +33,7 @@ pub use sides::{Side, Sides, sides, unconfigured};
 
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
-use crate::domain::{AccountKey, BackendId, BillingZone, Meter, Month, Seconds};
+use crate::domain::{AccountKey, BackendId, BillFrom, BillingZone, Meter, Month, Seconds};
 use crate::problem::Problem;
 use crate::rules::Prices;
 use crate::standing::{Moment, Standing};
@@ -72,6 +72,7 @@ struct Setup {
     panels: Arc<[Arc<ConfiguredPanel>]>,
     prices: Prices,
     max_age: Seconds,
+    bill_from: BillFrom,
 }
 
 impl Console {
@@ -86,9 +87,16 @@ impl Console {
         Console { store, clock, zone, setup: Arc::default(), polls, explainer, asked: Arc::default() }
     }
 
-    /// Takes in the configured panels, what usage costs, and how old a number of now may be.
-    pub fn configure(&self, panels: &[Arc<ConfiguredPanel>], prices: Prices, max_age: Seconds) {
-        let setup = Setup { panels: panels.into(), prices, max_age };
+    /// Takes in the configured panels, what usage costs, how old a number of now may be, and since when usage is
+    /// billed.
+    pub fn configure(
+        &self,
+        panels: &[Arc<ConfiguredPanel>],
+        prices: Prices,
+        max_age: Seconds,
+        bill_from: BillFrom,
+    ) {
+        let setup = Setup { panels: panels.into(), prices, max_age, bill_from };
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = setup;
     }
 
@@ -131,8 +139,9 @@ impl Console {
     /// What services used, up to now and in the month before, and WHMCS cannot be told any more: how many services,
     /// and bytes by meter.
     pub async fn untold(&self) -> Result<Option<(usize, BTreeMap<Meter, i64>)>, StoreError> {
-        let moment = self.moment();
-        let sides = sides(&self.store, &self.panels(), None).await?.with_told(&self.store, &moment).await?;
+        let (moment, Setup { panels, bill_from, .. }) = (self.moment(), self.setup());
+        let sides = sides(&self.store, &panels, None).await?;
+        let sides = sides.with_told(&self.store, &moment, bill_from).await?;
         let counted = tokio::task::spawn_blocking(move || findings::untold_sums(&sides, &moment)).await;
         // A number that could not be made is unknown, and not nothing.
         Ok(counted.ok())

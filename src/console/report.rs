@@ -117,7 +117,12 @@ async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Resu
     let mut sides = sides(&console.store, &setup.panels, backend.as_ref()).await.map_err(unavailable)?;
     let moment = console.moment();
     if whats.contains(&What::Untold) {
-        sides = sides.with_told(&console.store, &moment).await.map_err(unavailable)?;
+        let told = sides.with_told(&console.store, &moment, setup.bill_from).await;
+        sides = told.map_err(unavailable)?;
+    }
+    if whats.contains(&What::Unbilled) {
+        let billed = sides.with_billed(&console.store, &moment, setup.bill_from).await;
+        sides = billed.map_err(unavailable)?;
     }
     // Going through a hundred thousand accounts is work for a thread that nobody waits on.
     let told = tokio::task::spawn_blocking(move || {

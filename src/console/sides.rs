@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::backends::ConfiguredPanel;
-use crate::domain::{AccountName, BackendId, Month, Owner, Service};
+use crate::domain::{AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Service};
 use crate::standing::{AccountStanding, Moment, Standing};
-use crate::store::{BackendState, ServiceList, Store, StoreError};
-use crate::told::ClosedMonth;
+use crate::store::{BackendState, ServiceList, Store, StoreError, UsageQuery};
+use crate::told::{ClosedMonth, Sums};
 
 /// Every backend with both its sides, and what WHMCS was told of them.
 #[derive(Default)]
@@ -20,7 +20,12 @@ pub struct Sides {
     pub lists: BTreeMap<i64, Arc<ServiceList>>,
     /// What WHMCS was told of months, where that was asked for: the one before, and the running one.
     pub told: Vec<(Month, Arc<ClosedMonth>)>,
+    /// What of the running month is billed, where that was asked for and is not all of it.
+    pub billed: Option<BilledPart>,
 }
+
+/// What every owner has of every account on the billed days of a month.
+pub type BilledPart = HashMap<(AccountKey, Owner), Sums>;
 
 /// One configured backend with both its sides.
 pub struct Side {
@@ -84,10 +89,43 @@ pub async fn unconfigured(
 
 impl Sides {
     /// The same with what WHMCS was told of the month before and of the running one.
-    pub async fn with_told(mut self, store: &Store, moment: &Moment) -> Result<Sides, StoreError> {
+    pub async fn with_told(
+        mut self,
+        store: &Store,
+        moment: &Moment,
+        from: BillFrom,
+    ) -> Result<Sides, StoreError> {
         for month in [moment.month.before(), moment.month] {
-            self.told.push((month, Arc::new(store.read_closed(month).await?)));
+            self.told.push((month, Arc::new(store.read_closed(month, from).await?)));
         }
+        Ok(self)
+    }
+
+    /// The same with what of the running month is billed, where that is not all of it.
+    pub async fn with_billed(
+        mut self,
+        store: &Store,
+        moment: &Moment,
+        from: BillFrom,
+    ) -> Result<Sides, StoreError> {
+        let month = moment.month.period();
+        if from.cuts(month).is_none() {
+            return Ok(self);
+        }
+        let points = match from.billed(month) {
+            Some(billed) => store.days(&UsageQuery::default(), billed).await?,
+            None => Vec::new(),
+        };
+        let mut part = BilledPart::new();
+        for point in points {
+            let sum = part.entry((point.account, point.owner)).or_default().entry(point.meter).or_default();
+            sum.1 += point.held;
+            if point.meter.nature() == Nature::Flow {
+                // A month's sum was checked when it was committed, and this is a part of it.
+                sum.0 = sum.0.checked_add(point.amount).unwrap_or(Bytes::MAX);
+            }
+        }
+        self.billed = Some(part);
         Ok(self)
     }
 
@@ -100,15 +138,27 @@ impl Sides {
     }
 
     /// Whoever WHMCS asks for as long as there is anything to tell: its living services, those they stand for,
-    /// and the names on servers whose services it has not told.
+    /// and the names on servers whose services it has not told. Of a service that has nothing any more, because all of it
+    /// was given to another, nothing is told.
     pub fn asked(&self) -> HashSet<Owner> {
         let services = self.lists.values().flat_map(|list| list.services.iter());
         let living = services.filter(|service| service.is_live());
         let ids = living.flat_map(|service| [Some(service.id), service.companion_of()]);
-        let mut asked: HashSet<Owner> = ids.flatten().map(Owner::Service).collect();
+        let held = self.held();
+        let asked = ids.flatten().map(Owner::Service).filter(|owner| held.contains(owner));
+        let mut asked: HashSet<Owner> = asked.collect();
         let names = self.panels.iter().flat_map(Side::accounts).map(|(_, account)| &account.owner);
         asked.extend(names.filter(|owner| matches!(owner, Owner::Name { .. })).cloned());
         asked
+    }
+
+    /// Whoever has or had anything, as far as is known.
+    fn held(&self) -> HashSet<&Owner> {
+        let accounts =
+            self.panels.iter().flat_map(|side| &side.standing).flat_map(|one| one.accounts.values());
+        let owners = accounts
+            .flat_map(|account| account.shares.iter().map(|share| &share.owner).chain([&account.owner]));
+        owners.chain(self.told.iter().flat_map(|(_, month)| month.sums.keys())).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 
 use chrono::{Datelike, Duration, LocalResult, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
+use serde::Deserialize;
 
 use super::time::{InvalidTime, Minutes, Span, Timestamp};
 
@@ -156,6 +157,41 @@ impl BillingPeriod {
     }
 }
 
+/// Since which day usage is billed by us. What was used before it something else has billed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct BillFrom(Option<UsageDay>);
+
+impl BillFrom {
+    /// From this day on.
+    pub fn day(day: UsageDay) -> BillFrom {
+        BillFrom(Some(day))
+    }
+
+    /// The days of a period that are billed: all of them, its end, or none.
+    pub fn billed(self, period: BillingPeriod) -> Option<BillingPeriod> {
+        let first = self.0.map_or(period.first, |from| from.max(period.first));
+        BillingPeriod::new(first, period.next).ok()
+    }
+
+    /// Whether it leaves out any day at all.
+    pub fn is_set(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// The day, where days of a period lie before it.
+    pub fn cuts(self, period: BillingPeriod) -> Option<UsageDay> {
+        self.0.filter(|from| *from > period.first)
+    }
+}
+
+impl TryFrom<String> for BillFrom {
+    type Error = InvalidTime;
+    fn try_from(text: String) -> Result<BillFrom, InvalidTime> {
+        UsageDay::parse(&text).map(BillFrom::day)
+    }
+}
+
 /// The time zone that cuts days and months: WHMCS's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BillingZone(Tz);
@@ -260,6 +296,20 @@ mod tests {
         assert_eq!(parts[0].1.start(), span.start());
         assert_eq!(parts[4].1.end(), span.end());
         assert!(parts.windows(2).all(|pair| pair[0].1.end() == pair[1].1.start()));
+    }
+
+    #[test]
+    fn a_period_is_billed_from_a_day_on() {
+        let november = Month::parse("2026-11").expect("a month").period();
+        let from = |text| BillFrom::day(day(text));
+        assert_eq!(BillFrom::default().billed(november), Some(november));
+        assert_eq!(from("2026-10-31").billed(november), Some(november));
+        assert_eq!(from("2026-11-01").billed(november), Some(november));
+        assert_eq!(from("2026-11-30").billed(november).map(|part| part.days().count()), Some(1));
+        assert_eq!(from("2026-12-01").billed(november), None, "over before it");
+        assert_eq!(from("2026-11-01").cuts(november), None);
+        assert_eq!(from("2026-11-02").cuts(november), Some(day("2026-11-02")));
+        assert!(BillFrom::try_from("15.11.2026".to_string()).is_err());
     }
 
     #[test]

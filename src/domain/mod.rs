@@ -16,7 +16,7 @@ mod time;
 
 pub use account::{AccountKey, AccountName, BackendId, InvalidName, Source};
 pub use amount::{ByteMinutes, Bytes, TooManyBytes};
-pub use calendar::{BillingPeriod, BillingZone, Month, UsageDay};
+pub use calendar::{BillFrom, BillingPeriod, BillingZone, Month, UsageDay};
 pub use harvest::{Copied, Estimate, Facts, Harvest, Harvested, Reason, ServerTotal, Unclaimed, Unread};
 pub use life::{HoldingNo, Identity, LifeNo, Likeness};
 pub use limit::Limit;

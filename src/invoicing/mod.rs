@@ -15,7 +15,7 @@ mod weigh;
 use std::sync::Arc;
 
 use crate::backends::ConfiguredPanel;
-use crate::domain::{BillingZone, Seconds};
+use crate::domain::{BillFrom, BillingZone, Seconds};
 use crate::rules::{Limits, Prices};
 
 pub use draft::{Draft, Drawn, Payer, Verdict};
@@ -35,4 +35,6 @@ pub struct Terms {
     pub zone: BillingZone,
     /// How long after an account's last reading nobody wonders that it is gone.
     pub max_age: Seconds,
+    /// The first day that is billed by us.
+    pub bill_from: BillFrom,
 }

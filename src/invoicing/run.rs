@@ -176,10 +176,15 @@ impl Invoicing {
     }
 
     async fn weighed(&self, order: &Order, report: &mut Report) -> Result<Vec<Weighed>, RunError> {
-        let drawn = draw(&self.store, &self.terms, order.period, self.clock.now()).await?;
-        let lines = self.store.invoice_lines(order.period).await?;
-        let known = Known::new(lines, &drawn.drafts, order.period);
-        report.notes = drawn.notes;
+        // What was used before it something else has billed: no line is of such a day, and none says so.
+        if let Some(from) = self.terms.bill_from.cuts(order.period) {
+            report.notes.push(format!("days before {from} are not billed by us: bill_from of [whmcs]"));
+        }
+        let Some(period) = self.terms.bill_from.billed(order.period) else { return Ok(Vec::new()) };
+        let drawn = draw(&self.store, &self.terms, period, self.clock.now()).await?;
+        let lines = self.store.invoice_lines(period).await?;
+        let known = Known::new(lines, &drawn.drafts, period);
+        report.notes.extend(drawn.notes);
         // A service with an account on the wanted backend is billed as a whole: a part of it would be wrong.
         let is_wanted = |draft: &&Draft| match &order.backend {
             Some(wanted) => draft.accounts.iter().any(|account| account.backend == *wanted),

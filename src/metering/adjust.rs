@@ -28,9 +28,24 @@ pub struct Adjustment {
     pub reason: String,
 }
 
+/// Days that an operator has given to a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Whose usage: a name means its newest life.
+    pub account: AccountName,
+    /// The first of the days.
+    pub since: UsageDay,
+    /// Who pays for them (`tblhosting.id`).
+    pub service: i64,
+    /// Who says so.
+    pub author: String,
+}
+
 /// What an operator has said: a record of its own in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Correction {
+    /// Days have another payer; not a byte of them moves.
+    Moved(Moved),
     /// Bytes added to a day, or taken from it.
     Adjusted(Adjustment),
     /// What was held back is true.
@@ -46,6 +61,7 @@ impl Correction {
             Correction::Adjusted(adjustment) => adjust(book, adjustment, at, zone).ok(),
             Correction::Accepted(acceptance) => accept(book, acceptance, at).ok(),
             Correction::Forgotten(_) => Some(forget(book)),
+            Correction::Moved(_) => None,
         };
         settled.unwrap_or_else(|| Settled { last_look: book.last_look, ..Settled::default() })
     }

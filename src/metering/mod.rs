@@ -24,7 +24,7 @@ mod properties;
 #[cfg(test)]
 mod runs;
 
-pub use adjust::{Adjustment, CannotAdjust, Correction, adjust, adjusted_holding};
+pub use adjust::{Adjustment, CannotAdjust, Correction, Moved, adjust, adjusted_holding};
 pub use book::{
     Absence, Baseline, Book, CounterKey, Doubt, Holding, Implausible, LevelBelief, Life, MonthToDate, Part,
     PeriodBelief, SeriesBook, put_on_parts,

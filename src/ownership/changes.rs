@@ -28,6 +28,13 @@ pub enum Intent {
         /// Who pays.
         owner: Owner,
     },
+    /// An operator gives somebody all days from one on, whoever has paid for them.
+    Move {
+        /// The first day.
+        since: UsageDay,
+        /// Who pays.
+        owner: Owner,
+    },
     /// Everything that one owner has of the life goes to another: a name turned out to be a service's, or
     /// nobody's.
     HandOver {

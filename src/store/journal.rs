@@ -57,15 +57,15 @@ pub struct JournalEntry {
 impl JournalEntry {
     /// Settles it again: a poll by what the panel said, a correction by what was asked for.
     pub fn settled(&self, book: &Book, rules: &Rules) -> Settled {
-        match &self.corrected {
+        let settled = match &self.corrected {
             Some(correction) => correction.settle(book, self.at, rules.zone),
             None => {
                 let rules = Rules { max_rate: self.max_rate, ..*rules };
                 let look = Look::again(book, self.lives.clone(), self.lost.clone());
-                let settled = settle_looked(book, &self.harvest, look, self.at, &rules);
-                Settled { owners: self.owners.clone(), ..settled }
+                settle_looked(book, &self.harvest, look, self.at, &rules)
             }
-        }
+        };
+        Settled { owners: self.owners.clone(), ..settled }
     }
 }
 

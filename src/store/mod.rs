@@ -38,8 +38,8 @@ pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};
 pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
 pub use read::{
-    BackendState, By, CannotSum, DayPages, DayPoint, Failing, OwnedMonth, Reported, Said, Total, Usage,
-    UsageQuery,
+    BackendState, By, CannotSum, DayPages, DayPoint, Failing, OwnedMonth, OwnerSums, Reported, Said, Total,
+    Usage, UsageQuery,
 };
 pub use services::{PutServices, ServiceList};
 

@@ -208,7 +208,34 @@ impl Store {
         found.first().map_or(Ok(None), |row| Columns::of(row).maybe_int())
     }
 
-    /// Pins a service to an account, or takes the pin away. The next poll goes by it.
+    /// An account that the panel calls otherwise now keeps the service that it is pinned to.
+    pub(super) async fn rename_pins(
+        &self,
+        on: &mut sqlx::AnyConnection,
+        backend: &BackendId,
+        renamed: &[(AccountName, AccountName)],
+    ) -> Result<(), StoreError> {
+        let columns = PIN.columns("p");
+        let mut pins: Vec<[Cell; 5]> = Vec::new();
+        // All are taken before one is put: two accounts may have changed their names.
+        for (old, new) in renamed {
+            let old = || [Cell::from(backend.as_str()), old.as_str().into()];
+            let sql = format!("SELECT {columns} FROM service_pin p WHERE p.backend = ? AND p.account = ?");
+            for row in rows(on, self.dialect, &sql, old()).await? {
+                let mut columns = Columns::of(&row);
+                let (backend, _) = (columns.text()?, columns.text()?);
+                let (service, by, at) = (columns.int()?, columns.text()?, columns.time()?);
+                let (backend, by) = (backend.as_str().into(), by.as_str().into());
+                pins.push([backend, new.as_str().into(), service.into(), by, at.into()]);
+            }
+            let sql = "DELETE FROM service_pin WHERE backend = ? AND account = ?";
+            run(on, self.dialect, sql, old()).await?;
+        }
+        PIN.put(on, self.dialect, pins).await
+    }
+
+    /// Pins a service to an account, or takes the pin away, also from a name that no account has any more. The next
+    /// poll goes by it.
     pub async fn pin_service(
         &self,
         key: &AccountKey,
@@ -217,7 +244,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
-        self.known_account(&mut tx, key).await?;
+        if service.is_some() {
+            self.known_account(&mut tx, key).await?;
+        }
         let (backend, account) = (key.backend.as_str(), key.name.as_str());
         match service {
             Some(service) => {

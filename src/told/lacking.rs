@@ -55,10 +55,11 @@ pub fn untold(closed: &ClosedMonth, asked: &HashSet<Payee>, zone: BillingZone) -
 /// What the ledger has of a month that is over and WHMCS was not told, in hundred-thousandths of the unit it
 /// was told in; negative where it was told too much. `None` for a metric that is no sum over a month.
 pub fn lacking(closed: &Closed, zone: BillingZone) -> Option<i128> {
-    let Telling { metric, month, unit, value, carried, .. } = &closed.telling;
+    let Telling { payee, metric, month, unit, value, carried, .. } = &closed.telling;
     let minutes = zone.minutes_of(month.period());
-    // A day nothing passed on has no row. But where something was told and nothing is there, nobody knows.
-    let is_nothing = *value == (*carried).max(0);
+    // A day nothing passed on has no row. But where something was told and nothing is there, nobody knows, unless it
+    // was a service's: no day of one ever goes but to another, by an operator's hand.
+    let is_nothing = *value == (*carried).max(0) || matches!(payee, Owner::Service(_));
     let nothing = is_nothing.then_some((Bytes::ZERO, ByteMinutes::ZERO));
     let sum = |meter| closed.sums.get(&meter).copied().or(nothing);
     let ledger = match metric.as_ref() {

@@ -12,8 +12,9 @@ use litemap::LiteMap;
 use serde::Serialize;
 
 use super::Units;
-use crate::domain::{BillingZone, Meter, Month, Owner};
-use crate::store::{Store, StoreError, Usage, UsageQuery};
+use crate::domain::{BillFrom, BillingPeriod, BillingZone, Meter, Month, Owner};
+use crate::standing::Moment;
+use crate::store::{DayPoint, Store, StoreError, Usage, UsageQuery};
 use crate::told::{Closed, ClosedMonth, Payee, Signed, Sums, Telling, in_unit, lacking, metrics};
 
 /// What the month before lacked, by whom it was told of and by metric, in hundred-thousandths of the unit.
@@ -90,32 +91,29 @@ pub struct ToldLine {
     pub so: Option<&'static str>,
 }
 
-/// What WHMCS was told of one meter of an owner in a month, held against the ledger.
+/// What WHMCS was told of one meter of an owner in a month, held against the ledger as far as it is billed.
 pub async fn told_lines(
     store: &Store,
     of: &Owner,
     meter: Meter,
     month: Month,
-    running: Month,
-    zone: BillingZone,
+    moment: &Moment,
+    from: BillFrom,
 ) -> Result<Vec<ToldLine>, StoreError> {
     let mut lines = Vec::new();
-    let query = UsageQuery { owner: Some(of.clone()), meter: Some(meter), ..UsageQuery::default() };
-    let mut sum: Option<Usage> = None;
-    for owned in store.months(&query, month, month).await? {
-        match &mut sum {
-            Some(sum) => sum.join(&owned.usage)?,
-            None => sum = Some(owned.usage),
-        }
-    }
-    let sums: Sums = sum.map(|sum| (meter, (sum.amount, sum.held))).into_iter().collect();
+    let billed = from.billed(month.period());
+    let sums = match billed {
+        Some(billed) => ledger(store, of, meter, month, billed).await?,
+        None => Sums::new(),
+    };
     let later = store.told(of, month.next()).await?;
     for telling in store.told(of, month).await? {
         if !metrics(meter).contains(&telling.metric.as_ref()) {
             continue;
         }
         let closed = Closed { telling, sums: sums.clone() };
-        let lacking = if month < running { lacking(&closed, zone) } else { None };
+        let is_closed = month < moment.month && billed.is_some();
+        let lacking = if is_closed { lacking(&closed, moment.zone) } else { None };
         let carried = later
             .iter()
             .find(|later| (&later.metric, &later.payee) == (&closed.telling.metric, &closed.telling.payee));
@@ -124,7 +122,7 @@ pub async fn told_lines(
             Some(later) if in_unit(lacking, closed.telling.unit, later.unit) == later.carried.into() => {
                 "told with the month after"
             }
-            _ if month.next() == running => "to be told with the month after, when WHMCS asks again",
+            _ if month.next() == moment.month => "to be told with the month after, when WHMCS asks again",
             _ => "not billed by itself any more: correct it by hand",
         });
         let Telling { server, tenant, metric, value, carried, unit, at, .. } = closed.telling;
@@ -141,4 +139,26 @@ pub async fn told_lines(
         });
     }
     Ok(lines)
+}
+
+/// What the ledger has of one meter of an owner on the billed days of a month; nothing where it knows nothing of it.
+async fn ledger(
+    store: &Store,
+    of: &Owner,
+    meter: Meter,
+    month: Month,
+    billed: BillingPeriod,
+) -> Result<Sums, StoreError> {
+    let query = UsageQuery { owner: Some(of.clone()), meter: Some(meter), ..UsageQuery::default() };
+    let mut usages: Vec<Usage> =
+        store.months(&query, month, month).await?.into_iter().map(|owned| owned.usage).collect();
+    if usages.is_empty() {
+        return Ok(Sums::new());
+    }
+    if billed != month.period() {
+        usages = store.days(&query, billed).await?.iter().map(DayPoint::usage).collect();
+    }
+    let mut sum = Usage::default();
+    usages.iter().try_for_each(|usage| sum.join(usage))?;
+    Ok(Sums::from([(meter, (sum.amount, sum.held))]))
 }

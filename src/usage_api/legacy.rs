@@ -33,7 +33,7 @@ struct LegacyShape {
 pub(super) async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
-    let (units, window) = (api.units(), api.window());
+    let (units, window) = (api.units(), api.billing_window(&tenants).await?);
     let mut told = BTreeMap::new();
     // The overage figures are month-to-date sums: they carry nothing.
     let (mut withheld, nothing) = (Vec::new(), Carried::default());

@@ -27,10 +27,12 @@ pub use carried::{ToldLine, told_lines};
 pub use services::{LONGEST_SERVICES, SERVICES};
 
 use crate::clock::Clock;
-use crate::domain::{AccountName, BackendId, BillingZone, Meter, Month, Nature, Seconds, Timestamp};
+use crate::domain::{
+    AccountName, BackendId, BillFrom, BillingZone, Meter, Month, Nature, Seconds, Timestamp,
+};
 use crate::settings::{Period, Secret};
 use crate::standing::Moment;
-use crate::store::Store;
+use crate::store::{OwnerSums, Store};
 use crate::telemetry::Telemetry;
 use crate::told::{Base, GB_MONTH, Unit};
 
@@ -66,6 +68,9 @@ pub struct WhmcsSettings {
     /// Server entries of WHMCS that have companion services only, and no backend of their own.
     #[serde(default)]
     pub companion_servers: Vec<i64>,
+    /// The first day that is billed by us: usage of earlier days is in no answer and on no invoice.
+    #[serde(default)]
+    pub bill_from: BillFrom,
 }
 
 /// Bases of single metrics, where they differ.
@@ -125,16 +130,38 @@ impl Units {
 }
 
 /// The moment of an answer, as seen by whoever asks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Window {
     moment: Moment,
     /// Whether whoever asks is in another month: what sums over a month would go into the wrong one.
     elsewhen: bool,
+    /// What of the running month is billed.
+    billed: Billed,
+}
+
+/// What of the running month is billed.
+#[derive(Clone, Debug)]
+enum Billed {
+    /// All of it.
+    Whole,
+    /// What everybody has from an instant on: what was not measured since is not known.
+    Part(Timestamp, Arc<OwnerSums>),
+    /// Nothing yet.
+    Nothing,
 }
 
 impl Window {
     fn new(moment: Moment) -> Window {
-        Window { moment, elsewhen: false }
+        Window { moment, elsewhen: false, billed: Billed::Whole }
+    }
+
+    /// Whether something measured at `at` tells of billed days of the running month.
+    fn is_in_billed(&self, at: Timestamp) -> bool {
+        match self.billed {
+            Billed::Whole => true,
+            Billed::Part(start, _) => at >= start,
+            Billed::Nothing => false,
+        }
     }
 
     /// The same, for somebody in whose calendar this month runs.
@@ -163,11 +190,13 @@ struct Taken {
     units: Units,
     max_age: Seconds,
     companion_servers: Vec<i64>,
+    bill_from: BillFrom,
 }
 
 impl Default for Taken {
     fn default() -> Taken {
-        Taken { units: Units::default(), max_age: Seconds::hours(26), companion_servers: Vec::new() }
+        let (units, companion_servers, bill_from) = Default::default();
+        Taken { units, max_age: Seconds::hours(26), companion_servers, bill_from }
     }
 }
 

@@ -122,7 +122,7 @@ async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Pr
 async fn usage_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
-    let (units, window) = (api.units(), api.window().asked_in(asked.month));
+    let (units, window) = (api.units(), api.billing_window(&tenants).await?.asked_in(asked.month));
     let carried = api.carried(&tenants, &units, &window).await?;
     let tenants = tenants.each();
     let mut shape = UsageShape {
@@ -207,7 +207,7 @@ async fn tenant_usage(
 async fn tenant_usage_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let tenants = api.tenants(server).await?;
-    let (units, window) = (api.units(), api.window().asked_in(asked.month));
+    let (units, window) = (api.units(), api.billing_window(&tenants).await?.asked_in(asked.month));
     let found = tenants.of(tenant).ok_or_else(|| unknown(tenant))?;
     let carried = api.carried(&tenants, &units, &window).await?;
     let (values, withheld) = match answer(&found, &units, &window, &carried) {

@@ -8,9 +8,9 @@ use axum::response::Response;
 
 use super::carried::{Carried, KeptCarried};
 use super::tenants::Tenants;
-use super::{Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
+use super::{Billed, Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
-use crate::domain::{BackendId, BillingZone, Seconds};
+use crate::domain::{BackendId, BillFrom, BillingZone, Seconds};
 use crate::problem::Problem;
 use crate::standing::{Moment, Standing};
 use crate::store::{Store, StoreError};
@@ -45,7 +45,8 @@ impl UsageApi {
     pub fn configure(&self, settings: &WhmcsSettings, servers: Servers) {
         let units = Units::new(settings.unit, settings.unit_base, settings.unit_bases);
         let max_age = Seconds::new(settings.max_age.0.as_secs());
-        let taken = Taken { units, max_age, companion_servers: settings.companion_servers.clone() };
+        let (companion_servers, bill_from) = (settings.companion_servers.clone(), settings.bill_from);
+        let taken = Taken { units, max_age, companion_servers, bill_from };
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(taken);
         *self.servers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(servers);
     }
@@ -58,8 +59,34 @@ impl UsageApi {
         self.settings().units
     }
 
+    /// Since which day usage is billed.
+    pub fn bill_from(&self) -> BillFrom {
+        self.settings().bill_from
+    }
+
+    /// What now means to its answers.
+    pub fn moment(&self) -> Moment {
+        Moment::new(self.clock.now(), self.zone, self.settings().max_age)
+    }
+
     pub(super) fn window(&self) -> Window {
-        Window::new(Moment::new(self.clock.now(), self.zone, self.settings().max_age))
+        Window::new(self.moment())
+    }
+
+    /// The moment of an answer that is billed by: with what of the running month is.
+    pub(super) async fn billing_window(&self, tenants: &Tenants) -> Result<Window, Problem> {
+        let window = self.window();
+        let month = window.moment.month;
+        let Some(first) = self.bill_from().cuts(month.period()) else { return Ok(window) };
+        let start = self.zone.start_of(first);
+        let billed = match self.bill_from().billed(month.period()).filter(|_| start <= window.moment.now) {
+            None => Billed::Nothing,
+            Some(part) => {
+                let sums = self.store.part_of_month(tenants.standings(), month, part).await;
+                Billed::Part(start, sums.map_err(unavailable)?)
+            }
+        };
+        Ok(Window { billed, ..window })
     }
 
     /// The tenants of a server; 404 for one that no backend answers for and that has no companions.
@@ -104,7 +131,8 @@ impl UsageApi {
         window: &Window,
     ) -> Result<Arc<Carried>, Problem> {
         let before = window.moment.month.before();
-        let closed = self.store.closed(tenants.standings(), before).await.map_err(unavailable)?;
+        let closed =
+            self.store.closed(tenants.standings(), before, self.bill_from()).await.map_err(unavailable)?;
         let mut kept = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(carried) = kept.as_ref().and_then(|kept| kept.if_of(&closed, units)) {
             return Ok(carried);

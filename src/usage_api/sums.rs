@@ -3,8 +3,8 @@
 
 use litemap::LiteMap;
 
-use super::Window;
 use super::tenants::{Found, Tenant};
+use super::{Billed, Window};
 use crate::domain::{ByteMinutes, Bytes, Meter, Nature, Timestamp};
 
 /// What is known of a tenant now; of anything absent nothing can be said.
@@ -69,18 +69,22 @@ fn level(tenant: &Tenant<'_>, window: &Window) -> Option<Bytes> {
     Some(sum)
 }
 
-/// What its holdings have of the running month. It is known if every account that it has now was measured in it. One
+/// What its holdings have of the billed days of the running month. It is known if every account that it has now was measured in it. One
 /// that is missing is not there to be measured: until it is gone it must not be too long since it was.
 fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, ByteMinutes)> {
     for found in measured(tenant, meter)? {
         let series = found.account.meter(meter)?;
         let is_known = match found.account.is_present() {
-            true => series.running(&window.moment).is_ok(),
+            true => series.running(&window.moment).is_ok() && window.is_in_billed(series.at),
             false => window.moment.is_fresh(series.at),
         };
         if !is_known {
             return None;
         }
+    }
+    if let Billed::Part(_, sums) = &window.billed {
+        let sum = sums.get(&tenant.payee).and_then(|sums| sums.get(&meter)).copied();
+        return Some(sum.unwrap_or_default());
     }
     let shares = tenant.accounts.iter();
     let shares = shares.flat_map(|found| found.account.shares_of(&tenant.payee, window.moment.month));

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use super::carried::Carried;
 use super::sums::{Known, known};
 use super::tenants::Tenant;
-use super::{Units, Window};
+use super::{Billed, Units, Window};
 use crate::domain::Timestamp;
 use crate::store::Reported;
 use crate::told::GB_MONTH;
@@ -69,6 +69,9 @@ pub enum Answer {
 
 /// What WHMCS is told of a tenant; `None` for one of which there is nothing to say.
 pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Carried) -> Option<Answer> {
+    if let Billed::Nothing = window.billed {
+        return Some(withheld(tenant.name, NOT_BILLED_YET, tenant.since()?));
+    }
     if let Some(since) = tenant.contested {
         return Some(withheld(tenant.name, "ambiguous", since));
     }
@@ -93,6 +96,7 @@ pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Car
     Some(match (trouble, unread, oldest) {
         (_, None, Some(at)) if window.moment.is_fresh(at) => match missing {
             Some(since) => withheld(tenant.name, "missing", since),
+            None if !window.elsewhen && !window.is_in_billed(at) => withheld(tenant.name, NOT_BILLED_YET, at),
             None => withheld(tenant.name, "other_month", window.moment.now),
         },
         (Some(since), ..) => withheld(tenant.name, "failed", since),
@@ -101,9 +105,12 @@ pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Car
     })
 }
 
+/// Something else bills what was used so far: no number of ours would be right on a bill.
+const NOT_BILLED_YET: &str = "not_billed_yet";
+
 /// Why a tenant may be withheld.
-pub const REASONS: [&str; 7] =
-    ["stale", "never_read", "ambiguous", "failed", "other_month", "missing", "ended"];
+pub const REASONS: [&str; 8] =
+    ["stale", "never_read", "ambiguous", "failed", "other_month", "missing", "ended", NOT_BILLED_YET];
 
 impl Answer {
     /// Several could be meant.
@@ -172,11 +179,15 @@ impl Values {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::tenants::Found;
     use super::*;
     use crate::domain::{AccountName, BackendId, BillingZone, Bytes, LifeNo, Meter, Month, Owner, Seconds};
     use crate::metering::MonthToDate;
     use crate::standing::{AccountStanding, Moment, SeriesStanding, Share};
+    use crate::store::OwnerSums;
+    use crate::told::Sums;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_utc(text.parse().expect("a time")).expect("in range")
@@ -288,13 +299,41 @@ mod tests {
         ];
         // The last second of March in Warsaw; where WHMCS runs it is April already.
         let window = window("2026-03-31T21:59:59Z");
-        let names =
-            |month: &str| names(told(&[&account(both.clone())], &window.asked_in(Month::parse(month).ok())));
+        let names = |month: &str| {
+            names(told(&[&account(both.clone())], &window.clone().asked_in(Month::parse(month).ok())))
+        };
         assert_eq!(names("2026-03"), ["disk", "disk_gb_month", "traffic_out"]);
         assert_eq!(names("2026-04"), ["disk"]);
         let traffic = account(both[1..].to_vec());
         let april = window.asked_in(Month::parse("2026-04").ok());
         assert_eq!(reason(told(&[&traffic], &april)), "other_month");
+    }
+
+    #[test]
+    fn before_the_first_billed_day_nothing_is_told_and_then_what_its_days_have() {
+        let read = at("2026-03-14T11:00:00Z");
+        let level = series(Meter::StorageUsed, read, 7 << 30, "2026-03");
+        let flow = series(Meter::TrafficOut, read, 7 << 30, "2026-03");
+        let (both, traffic) = (account(vec![level, flow]), account(vec![flow]));
+        let window = |billed| Window { billed, ..window("2026-03-14T12:00:00Z") };
+        assert_eq!(reason(told(&[&both], &window(Billed::Nothing))), "not_billed_yet");
+        let three = Bytes::new(3 << 30).expect("fits");
+        let sums = Sums::from([(Meter::TrafficOut, (three, Default::default()))]);
+        let sums = Arc::new(OwnerSums::from([(Owner::named(7, "t"), sums)]));
+        let since = |start| window(Billed::Part(at(start), Arc::clone(&sums)));
+        let Some(Answer::Known(values)) = told(&[&both], &since("2026-03-14T10:00:00Z")) else {
+            panic!("known");
+        };
+        let json = serde_json::to_value(&values).expect("JSON");
+        assert_eq!(json["traffic_out"]["value"], "3.00000");
+        assert_eq!(
+            (&json["disk"]["value"], &json["disk_gb_month"]["value"]),
+            (&"7.00000".into(), &"0.00000".into())
+        );
+        // What was not measured since is not known.
+        let unread = since("2026-03-14T11:00:01Z");
+        assert_eq!(names(told(&[&both], &unread)), ["disk"]);
+        assert_eq!(reason(told(&[&traffic], &unread)), "not_billed_yet");
     }
 
     #[test]

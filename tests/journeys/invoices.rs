@@ -412,3 +412,41 @@ async fn what_is_contested_waits_and_what_an_ended_service_used_is_its_own() {
     // Its limit is as it was told last.
     assert_eq!(line(&look, "7-41", "storage")["amount"], "1.45");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn days_that_something_else_has_billed_are_on_no_invoice() {
+    let house = House::open(PRICES).await;
+    let config = std::fs::read_to_string(house.site.config()).unwrap();
+    let bill_from = |day: &str| {
+        let zone = "timezone = \"Europe/Warsaw\"";
+        house.site.write("whmeter.toml", &config.replace(zone, &format!("{zone}\nbill_from = {day:?}")));
+    };
+    let whole = house.rehearse().await;
+    bill_from("2026-12-11");
+    let look = house.rehearse().await;
+    assert!(look["notes"].to_string().contains("days before 2026-12-11 are not billed by us"), "{look:#}");
+    let out = line(&look, "7-41", "traffic_out");
+    // Looked at on the midnight of that day: what was sent until then is on the day before.
+    let before = house.sent_until("7-41", 10);
+    let over = u128::from(house.sent("7-41") - before - GIB);
+    assert!(before >= 3 * GIB, "{before}");
+    assert_eq!(out["amount"], cents(over, 1, 37_000).as_str(), "{out}");
+    assert_eq!(out["tag"], "[whm 7731/2026-12-11..2027-01-01/traffic_out]");
+    let stored = line(&look, "7-41", "storage");
+    let (level, days) = (u128::from(40 * GIB), 21 * 1_440);
+    let over = (level - u128::from(2 * GIB)) * days;
+    assert_eq!(stored["amount"], cents(over, days, 5_120).as_str(), "{stored}");
+
+    let (code, billed) = house.bill(NOW, &[]).await;
+    assert_eq!(code, Some(0), "{billed:#}");
+    let made = house.created();
+    assert!(made > 0 && states(&billed).contains(&"created"), "{billed:#}");
+    // What ended before is not billed at all, and the whole month not beside a part of it.
+    bill_from("2027-01-01");
+    let nothing = house.rehearse().await;
+    assert_eq!(nothing["lines"], json!([]), "{nothing:#}");
+    bill_from("2026-12-01");
+    let (_, again) = house.bill(NOW + DAY, &[]).await;
+    assert_eq!(house.created(), made, "{again:#}");
+    assert_eq!(whole["lines"].as_array().unwrap().len(), again["lines"].as_array().unwrap().len());
+}

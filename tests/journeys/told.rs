@@ -204,3 +204,171 @@ async fn months_end_with_their_last_second_in_leap_years_and_when_clocks_change(
         panel.stop();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn days_before_bill_from_are_shown_and_not_billed() {
+    let start = warsaw(2026, 11, 10);
+    let panel = crate::start(4, ClockStart::Frozen(start)).await;
+    let port = free_port();
+    let keys = "every = \"31d\"\nwhmcs_server = 12";
+    let bill_from = "bill_from = \"2026-11-15\"";
+    let site = Site::new(&crate::house(port, bill_from, "", &[section(&panel, "s3", keys)]));
+    let story = Story { panel: &panel, site: &site, clock: site.path().join("now") };
+    story.poll(start).await;
+    let daemon = site.start_told(port, &story.clock);
+    daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+
+    // Another module bills these days: nothing is told, what is stored neither.
+    let from = warsaw(2026, 11, 15);
+    story.sends(from - 60, 40 << 30);
+    story.poll(from - 30).await;
+    for path in ["usage?server=12", "usage/7-41?server=12", "legacy?server=12"] {
+        let answer = daemon.get(&format!("/v1/whmcs/{path}")).await;
+        let text = answer.text();
+        assert!(text.contains("\"not_billed_yet\"") && !text.contains("\"value\""), "{path}: {text}");
+        assert!(!text.contains("bw_mb"), "{path}: {text}");
+    }
+    story.poll(from).await;
+    story.sends(from + 30 * HOUR, 7 << 30);
+    let second = from + 31 * HOUR;
+    story.poll(second).await;
+    let (november, carried) = told(&daemon, "traffic_out").await;
+    same(november, story.truth(from, second) as f64);
+    assert_eq!(carried, 0.0);
+    // It is shown all the same.
+    let month =
+        format!("whmeter_traffic_month_bytes{{backend=\"s3\",account=\"{ACCOUNT}\",direction=\"out\"}}");
+    let all = story.truth(start, second);
+    daemon.until("/metrics", "shows all of the month", |got| got.sample(&month) == Some(all)).await;
+    let history = daemon.get(&format!("/v1/whmcs/history/{ACCOUNT}?server=12&days=20")).await.json();
+    same(history["months"][0]["traffic_out"].as_str().unwrap().parse().unwrap(), all as f64);
+
+    // The month ends after the last telling, and the next carries what it lacks of its billed days.
+    let (asked, night) = (warsaw(2026, 11, 30) + 15 * HOUR, warsaw(2026, 12, 1) + 2 * HOUR);
+    story.poll(asked).await;
+    let (november, _) = told(&daemon, "traffic_out").await;
+    let (november_disk, _) = told(&daemon, "disk_gb_month").await;
+    story.sends(asked + 60, 3 << 30);
+    story.poll(night).await;
+    let (december, carried) = told(&daemon, "traffic_out").await;
+    same(november + december, story.truth(from, night) as f64);
+    assert!(carried > 2.0, "{carried}");
+    let (_, carried_disk) = told(&daemon, "disk_gb_month").await;
+    let days =
+        ["usage", "--account", ACCOUNT, "--from", "2026-11-15", "--to", "2026-12-01", "--format", "json"];
+    let days = site.at(night, &days).await.json();
+    let stored = days.as_array().unwrap().iter().find(|line| line["meter"] == "storage").unwrap().clone();
+    let held: f64 = stored["held_byte_minutes"].to_string().parse().unwrap();
+    same(november_disk + carried_disk, held / f64::from(30 * 24 * 60));
+    let explained = story.explained(night, "traffic_out", "2026-11").await;
+    assert_eq!(explained["billed_from"], "2026-11-15");
+    assert_eq!(explained["told"][0]["not_told"], format!("{carried:.5}"), "{explained}");
+    assert!(explained["bytes"].as_u64().unwrap() > (47 << 30), "{explained}");
+    let text = ["explain", "s3", ACCOUNT, "traffic_out", "--month", "2026-11"];
+    let text = site.at(night, &text).await.good();
+    assert!(text.contains("days before 2026-11-15 are not billed by us"), "{text}");
+    let untold = site.at(night, &["report", "--what", "untold", "--json"]).await.json();
+    assert_eq!(untold, serde_json::json!([]), "nobody owes what was not billed");
+
+    // Read again without it all of November is owed; from December on nothing of it.
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    site.write("whmeter.toml", &config.replace(bill_from, ""));
+    daemon.signal("-HUP");
+    daemon.until_logged("config read again").await;
+    let (_, whole) = asked_as(&daemon, None, "traffic_out").await;
+    same(whole - carried, story.truth(start, from) as f64);
+    site.write("whmeter.toml", &config.replace("2026-11-15", "2026-12-01"));
+    daemon.signal("-HUP");
+    let usage = "/v1/whmcs/usage?server=12";
+    daemon.until(usage, "carries nothing", |got| !got.text().contains("\"carried\"")).await;
+    assert!(story.explained(night, "traffic_out", "2026-11").await["told"][0].get("not_told").is_none());
+    daemon.stop().await;
+    panel.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stretch_that_is_moved_by_hand_is_given_back_to_one_and_named_for_the_other() {
+    let start = warsaw(2026, 10, 28);
+    let panel = crate::start(4, ClockStart::Frozen(start)).await;
+    let port = free_port();
+    let keys = "every = \"31d\"\nwhmcs_server = 12";
+    let site = Site::new(&crate::house(port, "max_age = \"800h\"", "", &[section(&panel, "s3", keys)]));
+    let story = Story { panel: &panel, site: &site, clock: site.path().join("now") };
+    story.poll(start).await;
+    let daemon = site.start_told(port, &story.clock);
+    daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+    let service = |id: i64, name: &str| serde_json::json!({ "id": id, "client": id, "username": name, "status": "Active", "registered": "2026-01-01" });
+    let list =
+        serde_json::json!({ "schema": 1, "services": [service(7731, ACCOUNT), service(7732, "another")] });
+    let request = daemon.request("PUT", "/v1/whmcs/services?server=12");
+    let request = request.header("content-type", "application/json").body(list.to_string());
+    assert_eq!(daemon.send(request).await.unwrap().status, 200);
+
+    // Since the 30th the account was another customer's, which nobody has told us.
+    let since = warsaw(2026, 10, 30);
+    story.sends(since - 60, 2 << 30);
+    story.poll(since).await;
+    let asked = warsaw(2026, 10, 31) + 15 * HOUR;
+    story.sends(asked - HOUR, 40 << 30);
+    story.poll(asked).await;
+    let (october, _) = told(&daemon, "traffic_out").await;
+    same(october, story.truth(start, asked) as f64);
+    let now = warsaw(2026, 11, 3) + 12 * HOUR;
+    story.poll(warsaw(2026, 11, 1)).await;
+    story.sends(now - HOUR, 9 << 30);
+    story.poll(now).await;
+
+    let set = |more: &'static [&'static str]| {
+        let (site, more) = (&site, [&["map", "set", "s3", ACCOUNT][..], more].concat());
+        async move { site.at(now, &more).await }
+    };
+    let refused = set(&["7732", "--since", "2026-11-04"]).await.failure(2);
+    assert!(refused.contains("has not begun yet"), "{refused}");
+    let refused = set(&["7733", "--since", "2026-10-30"]).await.failure(1);
+    assert!(refused.contains("not on the server") && refused.contains("--force"), "{refused}");
+    let said = set(&["7732", "--since", "2026-10-30"]).await.good();
+    let line = |month: &str, meter: &str| {
+        let found = said.lines().find(|line| line.contains(month) && line.contains(meter));
+        found.unwrap_or_else(|| panic!("no {month} {meter} in {said}")).to_string()
+    };
+    let digits = |text: &str| {
+        let (_, rest) = text.split_once(": ").unwrap();
+        let number: String = rest.split(" B").next().unwrap().chars().filter(char::is_ascii_digit).collect();
+        number.parse::<u64>().unwrap()
+    };
+    let moved = line("2026-10", "traffic_out");
+    assert!(moved.ends_with("of service 7731"), "{said}");
+    assert_eq!(digits(&moved), story.truth(since, warsaw(2026, 11, 1)), "{said}");
+    assert_eq!(digits(&line("2026-11", "traffic_out")), story.truth(warsaw(2026, 11, 1), now), "{said}");
+    assert!(said.contains("months that are over"), "{said}");
+    let again = set(&["7732", "--since", "2026-10-30"]).await.good();
+    assert!(again.contains("nobody else had anything"), "{again}");
+    site.at(now, &["verify"]).await.good();
+    assert!(site.at(now, &["replay"]).await.good().contains("every day would be the same"));
+
+    // At once, and not with the next poll: one is given back what it was told, the other has its days.
+    let other = |got: &crate::support::program::Got| got.json()["tenants"].get("another").is_some();
+    let answer = daemon.until("/v1/whmcs/usage?server=12", "goes by the move", other).await.json();
+    let number = |tenant: &str, key: &str| -> f64 {
+        answer["tenants"][tenant]["traffic_out"][key].as_str().map_or(0.0, |text| text.parse().unwrap())
+    };
+    assert_eq!(number(ACCOUNT, "value"), 0.0, "{answer}");
+    same(-number(ACCOUNT, "carried"), story.truth(since, asked) as f64);
+    same(number("another", "value"), story.truth(warsaw(2026, 11, 1), now) as f64);
+    assert_eq!(number("another", "carried"), 0.0, "it was told nothing of October");
+    let untold = site.at(now, &["report", "--what", "untold", "--json"]).await.json();
+    let owed = untold.as_array().unwrap().iter().find(|line| line["meter"] == "traffic_out").unwrap().clone();
+    assert_eq!((owed["service"].as_i64(), owed["state"].as_str()), (Some(7732), Some("closed")), "{untold}");
+    assert_eq!(owed["difference_bytes"].as_u64(), Some(story.truth(since, warsaw(2026, 11, 1))));
+
+    // The next poll goes on with it.
+    story.poll(now + HOUR).await;
+    let map = site.at(now + HOUR, &["map", "list", "--json"]).await.json();
+    let line = map.as_array().unwrap().iter().find(|line| line["account"] == ACCOUNT).unwrap().clone();
+    assert_eq!((line["state"].as_str(), line["service"].as_i64()), (Some("pinned"), Some(7732)), "{line}");
+    let acts = site.at(now, &["policy", "show", "s3", ACCOUNT, "--json"]).await.json()["acts"].to_string();
+    assert!(acts.contains("service 7732 from 2026-10-30 on"), "{acts}");
+    site.at(now + HOUR, &["verify"]).await.good();
+    daemon.stop().await;
+    panel.stop();
+}

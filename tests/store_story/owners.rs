@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::*;
-use whmeter::metering::{look, settle_looked};
+use whmeter::metering::{Moved, Settled, look, settle_looked};
 use whmeter::ownership::Intent;
 use whmeter::store::By;
 
@@ -124,4 +124,148 @@ pub async fn every_byte_has_one_owner_and_none_moves_between_lives(databases: &D
     let now = [owned(&store, Meter::TrafficOut).await, owned(&store, Meter::StorageUsed).await];
     assert_eq!(now, all);
     assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book);
+}
+
+/// Gives a service all days of an account from one on; says how many holdings that changed.
+async fn move_stretch(
+    store: &Store,
+    lease: &Lease,
+    loaded: &mut Loaded,
+    at: Timestamp,
+    since: &str,
+    service: i64,
+) -> usize {
+    let since = UsageDay::parse(since).unwrap();
+    let life = loaded.book.called(&name("a")).unwrap();
+    let intents = [(life, Intent::Move { since, owner: Owner::Service(service) })].into();
+    let owners = store.owner_changes(loaded, &Settled::default(), &loaded.book, &intents, at).await.unwrap();
+    let count = owners.len();
+    if count > 0 {
+        let moved = Moved { account: name("a"), since, service, author: "ann".into() };
+        store.commit_move(lease, loaded, &moved, owners, None, at).await.unwrap();
+    }
+    assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book, "since {since}");
+    store.verify(&backend()).await.unwrap().unwrap();
+    count
+}
+
+/// Bytes sent by month and by owner: by the days and by the months, which are the same.
+async fn sent(store: &Store) -> BTreeMap<(String, String), u64> {
+    let query = UsageQuery { meter: Some(Meter::TrafficOut), ..UsageQuery::default() };
+    let [first, last] = ["2026-10", "2026-11"].map(|month| Month::parse(month).unwrap());
+    let mut months: BTreeMap<(String, String), u64> = BTreeMap::new();
+    for one in store.months(&query, first, last).await.unwrap() {
+        *months.entry((one.month.to_string(), one.owner.to_string())).or_default() += one.usage.amount.get();
+    }
+    let period = BillingPeriod::new(first.first(), last.next().first()).unwrap();
+    if store.days_kept_from(None).await.unwrap() <= period.first() {
+        let mut days: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for one in store.days(&query, period).await.unwrap() {
+            let key = (one.day.month().to_string(), one.owner.to_string());
+            *days.entry(key).or_default() += one.amount.get();
+        }
+        assert_eq!(days, months);
+    }
+    months
+}
+
+pub async fn a_stretch_that_is_moved_by_hand_has_one_payer(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let start = at("2026-10-25T11:00:00Z");
+    let lease = lease(&store, "a", start).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    for step in 0..=20u64 {
+        let intents = match step {
+            0 => vec![("a", Intent::TakeOver { since: UsageDay::FIRST, owner: Owner::Service(7) })],
+            10 => vec![("a", Intent::Open(Owner::Service(8)))],
+            _ => Vec::new(),
+        };
+        let now = start.plus(Seconds::hours(step * 12));
+        committed(&store, &lease, &mut loaded, now, &[("a", 5, 1000 * step)], &intents).await;
+    }
+    let now = start.plus(Seconds::hours(241));
+    let month_sums = |sent: &BTreeMap<(String, String), u64>| {
+        let mut sums: BTreeMap<String, u64> = BTreeMap::new();
+        sent.iter().for_each(|((month, _), sum)| *sums.entry(month.clone()).or_default() += sum);
+        sums
+    };
+    let before = sent(&store).await;
+    let of = |sent: &BTreeMap<(String, String), u64>, month: &str, service: u64| {
+        sent.get(&(month.to_string(), format!("service {service}"))).copied().unwrap_or(0)
+    };
+    // The first of two holdings is cut, the second is another's as a whole.
+    assert_eq!(move_stretch(&store, &lease, &mut loaded, now, "2026-10-28", 9).await, 2);
+    let after = sent(&store).await;
+    assert_eq!(month_sums(&after), month_sums(&before), "not a byte moves");
+    let early = of(&after, "2026-10", 7);
+    assert!(early > 4_000 && early < 6_000, "{after:?}");
+    let october = month_sums(&before)["2026-10"];
+    assert_eq!((of(&after, "2026-10", 9), of(&after, "2026-10", 8)), (october - early, 0));
+    assert_eq!(of(&after, "2026-11", 9), month_sums(&before)["2026-11"]);
+    assert_eq!(loaded.book.life(&name("a")).unwrap().owner(), &Owner::Service(9));
+    let acts = store.acts(None, 10).await.unwrap();
+    assert_eq!((acts[0].action.as_str(), acts[0].before.as_deref()), ("move", Some("service 8")));
+    assert_eq!(acts[0].after.as_deref(), Some("service 9 from 2026-10-28 on"));
+
+    // The same again changes nothing; what comes is the new owner's, and so are days that are revised.
+    assert_eq!(move_stretch(&store, &lease, &mut loaded, now, "2026-10-28", 9).await, 0);
+    committed(&store, &lease, &mut loaded, start.plus(Seconds::hours(252)), &[("a", 5, 21_000)], &[]).await;
+    assert_eq!(month_sums(&sent(&store).await)["2026-11"], month_sums(&before)["2026-11"] + 1_000);
+    assert!(move_stretch(&store, &lease, &mut loaded, now, "2026-11-02", 8).await > 0, "a part of it back");
+    let state = store.backends().await.unwrap().remove(0);
+    let other = open(&fresh, 400).await;
+    let (kept, read) = (store.standing(&state).await.unwrap(), other.standing(&state).await.unwrap());
+    assert_eq!(kept.accounts, read.accounts);
+
+    // Settled again from nothing the journal gives the same book.
+    let mut book = Book::default();
+    for entry in store.journal(&backend(), 1, 1000).await.unwrap() {
+        book.last_look = entry.last_look;
+        let settled = entry.settled(&book, &rules());
+        book.apply(settled);
+    }
+    assert_eq!(book.lives, loaded.book.lives);
+
+    // Of days that are not kept any more everybody keeps what he had.
+    let whole = sent(&store).await;
+    store.prune(UsageDay::parse("2027-12-06").unwrap(), &HashMap::new()).await.unwrap();
+    assert!(move_stretch(&store, &lease, &mut loaded, now, "2026-11-01", 7).await > 0);
+    let pruned = sent(&store).await;
+    for service in [7, 8, 9] {
+        assert_eq!(of(&pruned, "2026-10", service), of(&whole, "2026-10", service), "{pruned:?}");
+    }
+    assert_eq!(of(&pruned, "2026-11", 7), month_sums(&whole)["2026-11"]);
+}
+
+/// The panel calls two accounts otherwise, one by the name that the other had.
+pub async fn a_pin_follows_its_account_to_another_name(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let start = at("2026-11-03T11:00:00Z");
+    let lease = lease(&store, "a", start).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let called = |at, accounts: &[(&str, &str)]| {
+        let rows: Vec<_> = accounts.iter().map(|(account, _)| (*account, 5, 7)).collect();
+        let mut harvest = harvest(at, &rows);
+        for (account, id) in accounts {
+            harvest.facts(&name(account)).identity = Identity::new().with_unique(*id);
+        }
+        harvest
+    };
+    let first = called(start, &[("one", "1"), ("two", "2"), ("three", "3")]);
+    poll(&store, &lease, &mut loaded, start, &first).await.unwrap();
+    for (account, service) in [("one", 11), ("two", 12)] {
+        let key = AccountKey { backend: backend(), name: name(account) };
+        store.pin_service(&key, Some(service), "ann", start).await.unwrap();
+    }
+    let later = start.plus(Seconds::hours(1));
+    let renamed = called(later, &[("two", "1"), ("second", "2"), ("three", "3")]);
+    poll(&store, &lease, &mut loaded, later, &renamed).await.unwrap();
+    let pins = store.pinned_services(&backend()).await.unwrap();
+    assert_eq!(pins, HashMap::from([(name("two"), 11), (name("second"), 12)]));
+    // What no account is called any more can be unpinned.
+    let key = AccountKey { backend: backend(), name: name("one") };
+    store.pin_service(&key, None, "ann", later).await.unwrap();
+    assert!(store.pin_service(&key, Some(1), "ann", later).await.is_err());
 }

@@ -27,11 +27,15 @@ fn october() -> Month {
 }
 
 async fn closed(store: &Store) -> Arc<ClosedMonth> {
+    closed_from(store, BillFrom::default()).await
+}
+
+async fn closed_from(store: &Store, from: BillFrom) -> Arc<ClosedMonth> {
     let mut standings: Vec<Arc<Standing>> = Vec::new();
     for state in store.backends().await.unwrap() {
         standings.push(store.standing(&state).await.unwrap());
     }
-    store.closed(&standings, october()).await.unwrap()
+    store.closed(&standings, october(), from).await.unwrap()
 }
 
 /// Tells, and looks again for as long as another was quicker; says how often it had to look.
@@ -101,6 +105,47 @@ pub async fn what_was_told_follows_the_service_and_the_last_told_is_the_last(dat
     store.prune(UsageDay::parse("2026-11-09").unwrap(), &HashMap::new()).await.unwrap();
     assert_eq!(closed(&open(&fresh, 3).await).await, month, "pruning moves nothing");
     store.verify(&backend()).await.unwrap().unwrap();
+}
+
+/// Of a month that is billed from a day on every owner has what its days come to from then on.
+pub async fn a_month_is_billed_from_a_day_on(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let start = at("2026-10-25T11:00:00Z");
+    let lease = lease(&store, "a", start).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    for step in 0..13u64 {
+        let now = start.plus(Seconds::hours(step * 12));
+        let intents = match step {
+            0 => vec![("a", Intent::TakeOver { since: UsageDay::FIRST, owner: Owner::Service(7) })],
+            8 => vec![("a", Intent::Open(Owner::Service(8)))],
+            _ => Vec::new(),
+        };
+        committed(&store, &lease, &mut loaded, now, &[("a", 5, 1000 * step)], &intents).await;
+    }
+    let day = |text| UsageDay::parse(text).unwrap();
+    let whole = closed(&store).await;
+    for from in ["2026-10-01", "2026-10-25", "2026-10-28", "2026-10-30"].map(day) {
+        let part = closed_from(&store, BillFrom::day(from)).await;
+        let days = BillingPeriod::new(from, day("2026-11-01")).unwrap();
+        let points = store.days(&UsageQuery::default(), days).await.unwrap();
+        for (owner, sums) in &whole.sums {
+            for meter in sums.keys() {
+                let of = || points.iter().filter(|point| (&point.owner, point.meter) == (owner, *meter));
+                let held = of().fold(ByteMinutes::ZERO, |sum, point| sum + point.held);
+                let moved = match meter {
+                    Meter::StorageUsed => 0,
+                    _ => of().map(|point| point.amount.get()).sum(),
+                };
+                assert_eq!(part.sums[owner][meter], (bytes(moved), held), "{owner} {meter} from {from}");
+            }
+        }
+    }
+    let last = closed_from(&store, BillFrom::day(day("2026-10-30"))).await;
+    assert_eq!(last.sums[&Owner::Service(7)][&Meter::TrafficOut].0, Bytes::ZERO, "nothing, and not unknown");
+    assert!(last.sums[&Owner::Service(8)][&Meter::TrafficOut].0 > Bytes::ZERO);
+    assert_eq!(*closed_from(&store, BillFrom::day(day("2026-11-01"))).await, ClosedMonth::default());
+    assert_eq!(closed(&store).await, whole, "and back");
 }
 
 /// More than 64 bits hold, summed over the accounts of one owner.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::*;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{
-    AccountName, Addon, BillingZone, ByteMinutes, LifeNo, Limit, Mapping, Month, Owner, Seconds, ServerTotal,
-    Timestamp,
+    AccountKey, AccountName, Addon, BillingZone, ByteMinutes, LifeNo, Limit, Mapping, Month, Owner, Seconds,
+    ServerTotal, Timestamp,
 };
 use crate::metering::MonthToDate;
 use crate::standing::{AccountStanding, MappedTo, SeriesStanding, Share, Standing};
 use crate::store::{BackendState, ServiceList, Store, StoreSettings};
-use crate::told::{Closed, ClosedMonth, Telling};
+use crate::told::{Closed, ClosedMonth, Sums, Telling};
 
 const NOW: i64 = 1_795_226_400;
 
@@ -297,6 +297,27 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
 }
 
 #[tokio::test]
+async fn of_unbilled_flows_only_the_days_that_we_bill_are_owed() {
+    let list = told(Vec::new()).await;
+    let [storage, out] = [Meter::StorageUsed, Meter::TrafficOut];
+    let series = vec![read(storage, 60, 5, moment().month), read(out, 60, 7, moment().month)];
+    let one = || AccountStanding { series: series.clone(), ..account(Some(Mapping::Unmapped)) };
+    let mut sides = all(vec![side("s3", &list, vec![("one", one()), ("two", one())], None)]);
+    let key = |name| (AccountKey { backend: sides.panels[0].panel.id.clone(), name }, Owner::Nobody);
+    let key = key(AccountName::new("one").expect("a name"));
+    sides.billed = Some([(key, Sums::from([(out, (bytes(3), ByteMinutes::ZERO))]))].into());
+    let found = findings(&sides, &[What::Unbilled], None, &moment(), &Prices::default());
+    let rows: Vec<_> = found.iter().map(|one| (one.account, one.meter, one.bytes)).collect();
+    let row = |account, meter: Meter, bytes| (Some(account), Some(meter.name()), Some(bytes));
+    let rows_wanted =
+        [row("one", storage, 5), row("one", out, 3), row("two", storage, 5), row("two", out, 0)];
+    assert_eq!(rows, rows_wanted);
+    // What is used is shown all the same.
+    let numbers = tally(&sides, &sides.panels[0].panel.id, &moment());
+    assert_eq!(numbers.unmapped_bytes, BTreeMap::from([(storage, bytes(10)), (out, bytes(14))]));
+}
+
+#[tokio::test]
 async fn a_total_is_compared_only_where_every_part_is_known() {
     let month = moment().month;
     let holds = |level, before| AccountStanding {
@@ -320,6 +341,31 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
     let negative = all(vec![side("s3", &None, vec![("a", holds(5, 60))], Some(2))]);
     let csv = as_csv(&findings(&negative, &[What::Totals], None, &moment(), &Prices::default()));
     assert!(csv.lines().nth(1).expect("a line").contains(",5,2,,,,-3,"), "a number is no formula: {csv}");
+}
+
+/// All that it had was given to another since, so that WHMCS gets no answer for it any more.
+#[tokio::test]
+async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
+    let list = told(vec![service(4, "empty", None)]).await;
+    let month = moment().month.before();
+    let telling = Telling {
+        payee: Owner::Service(4),
+        month,
+        metric: "traffic_out".into(),
+        server: 12,
+        tenant: "empty".into(),
+        value: 7,
+        carried: 0,
+        unit: 100_000,
+        at: at(60),
+    };
+    let closed = vec![Closed { telling, sums: Sums::new() }];
+    let closed = ClosedMonth { told: [(Owner::Service(4), closed)].into(), ..ClosedMonth::default() };
+    let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
+    sides.told = vec![(month, Arc::new(closed))];
+    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let rows: Vec<_> = found.iter().map(|one| (one.service, one.difference_bytes)).collect();
+    assert_eq!(rows, [(Some(4), Some(-7))]);
 }
 
 /// Seven bytes of it were never told, and its service is sold no more; the living one's remainder is carried.

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, What};
-use crate::console::sides::Side;
-use crate::domain::{AccountName, Bytes, Meter};
+use crate::console::sides::{BilledPart, Side, Sides};
+use crate::domain::{AccountKey, AccountName, ByteMinutes, Bytes, Meter, Nature};
 use crate::pricing::Used;
 use crate::rules::Prices;
 use crate::selector::Candidate;
@@ -13,9 +13,9 @@ use crate::standing::{AccountStanding, MappedTo, Moment, SeriesStanding};
 
 /// One line per meter of each such account that something is known of now; one without a meter where
 /// nothing is. Accounts that the config excludes are not looked at.
-pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
+pub(super) fn unbilled<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
     let mut found = Vec::new();
-    for side in sides {
+    for side in &sides.panels {
         if let Some(why) = side.untold() {
             found.push(Finding::unknown(side, What::Unbilled, why));
             continue;
@@ -47,8 +47,14 @@ pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment, prices: &Prices) 
                 None => line,
             };
             let known = account.series.iter().filter_map(|series| {
-                let bytes = series.known(moment).ok()?;
-                let (amount, currency) = worth(side, name, account, series, moment, prices).unzip();
+                let known = series.known(moment).ok()?;
+                let month = owed(sides.billed.as_ref(), side, name, account, series);
+                let bytes = match (series.meter.nature(), month) {
+                    (Nature::Flow, Some((moved, _))) => moved,
+                    _ => known,
+                };
+                let worth = |month| worth(side, name, account, series.meter, month, moment, prices);
+                let (amount, currency) = month.and_then(worth).unzip();
                 Some(Finding {
                     amount,
                     currency,
@@ -70,26 +76,44 @@ pub(super) fn unbilled<'a>(sides: &'a [Side], moment: &Moment, prices: &Prices) 
     found
 }
 
+/// What is owed of a series for its month so far: bytes and level times time. Of a month that is not billed as a
+/// whole the days that are; of a level the last one stands, whenever it came.
+fn owed(
+    billed: Option<&BilledPart>,
+    side: &Side,
+    name: &AccountName,
+    account: &AccountStanding,
+    series: &SeriesStanding,
+) -> Option<(Bytes, ByteMinutes)> {
+    let month = series.month?;
+    let Some(billed) = billed else { return Some((month.amount, month.held)) };
+    let key = AccountKey { backend: side.panel.id.clone(), name: name.clone() };
+    let sums = billed.get(&(key, account.owner.clone()));
+    let (moved, held) = sums.and_then(|sums| sums.get(&series.meter)).copied().unwrap_or_default();
+    let is_level = series.meter.nature() == Nature::Level;
+    Some((if is_level { month.amount } else { moved }, held))
+}
+
 /// What a meter would cost so far in the running month, and in which currency. The month is priced as far as
 /// it has come: storage by what was held of it until now.
 fn worth(
     side: &Side,
     name: &AccountName,
     account: &AccountStanding,
-    series: &SeriesStanding,
+    meter: Meter,
+    (amount, held): (Bytes, ByteMinutes),
     moment: &Moment,
     prices: &Prices,
 ) -> Option<(String, String)> {
-    let month = series.month?;
-    let minutes = moment.zone.minutes_of(month.month.period());
-    let used = Used { amount: month.amount, held: month.held, minutes, is_complete: true };
+    let minutes = moment.month_minutes();
+    let used = Used { amount, held, minutes, is_complete: true };
     let candidate = Candidate {
         backend: &side.panel.id,
         account: name,
         package: account.package.as_deref(),
         product: None,
     };
-    let (amount, currency) = prices.worth(&candidate, series.meter, &used)?;
+    let (amount, currency) = prices.worth(&candidate, meter, &used)?;
     Some((amount.to_string(), currency.to_string()))
 }
 

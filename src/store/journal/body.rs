@@ -24,7 +24,7 @@ use crate::domain::{
     AccountName, Bytes, Copied, Harvest, Harvested, HoldingNo, LifeNo, Meter, Reading, Reason, Span,
     Timestamp, UsageDay,
 };
-use crate::metering::{Acceptance, Adjustment, Book, Correction, CounterKey, Forgetting, Settled};
+use crate::metering::{Acceptance, Adjustment, Book, Correction, CounterKey, Forgetting, Moved, Settled};
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub(super) struct Body<'a> {
     /// Who has said that the backend is over, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     forgotten: Option<(String, String)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    moved: Option<MovedBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<(String, String)>,
 }
@@ -117,6 +119,35 @@ impl AcceptanceBody {
             meter: self.meter.parse().map_err(|error: crate::domain::UnknownMeter| error.to_string())?,
             author: self.author,
             reason: self.reason,
+        })
+    }
+}
+
+/// Somebody's word that days are another's: which they are stands in `owners`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct MovedBody {
+    account: String,
+    since: i32,
+    service: i64,
+    author: String,
+}
+
+impl MovedBody {
+    fn of(moved: &Moved) -> MovedBody {
+        MovedBody {
+            account: moved.account.as_str().into(),
+            since: moved.since.number(),
+            service: moved.service,
+            author: moved.author.clone(),
+        }
+    }
+
+    fn moved(self) -> Result<Moved, String> {
+        Ok(Moved {
+            account: account(&self.account)?,
+            since: UsageDay::from_number(self.since).map_err(text)?,
+            service: self.service,
+            author: self.author,
         })
     }
 }
@@ -195,6 +226,7 @@ pub(in super::super) fn body_of(
         Some(Correction::Forgotten(Forgetting { author, reason })) => {
             Body { forgotten: Some((author.clone(), reason.clone())), ..Body::default() }
         }
+        Some(Correction::Moved(stretch)) => Body { moved: Some(MovedBody::of(stretch)), ..Body::default() },
         None => Body::default(),
     };
     pack(&Body {
@@ -281,13 +313,14 @@ pub(super) fn entry_of(entry: i64, asked: Timestamp, text: &str) -> Result<Journ
 
 impl Body<'_> {
     fn entry(self, entry: i64, asked: Timestamp) -> Result<JournalEntry, String> {
-        let corrected = match (self.adjusted, self.accepted, self.forgotten) {
+        let corrected = match (self.adjusted, self.accepted, self.forgotten, self.moved) {
             (Some(adjusted), ..) => Some(Correction::Adjusted(adjusted.adjustment()?)),
-            (None, Some(accepted), _) => Some(Correction::Accepted(accepted.acceptance()?)),
-            (None, None, Some((author, reason))) => {
+            (None, Some(accepted), ..) => Some(Correction::Accepted(accepted.acceptance()?)),
+            (None, None, Some((author, reason)), _) => {
                 Some(Correction::Forgotten(Forgetting { author, reason }))
             }
-            (None, None, None) => None,
+            (None, None, None, Some(moved)) => Some(Correction::Moved(moved.moved()?)),
+            (None, None, None, None) => None,
         };
         let (mut harvest, mut made) = (Harvest::new(), Vec::new());
         for (name, meters) in self.accounts {

@@ -6,13 +6,14 @@ use litemap::LiteMap;
 use sqlx::AnyConnection;
 use tracing::{Instrument, trace_span};
 
+use super::super::audit::Act;
 use super::super::journal::{append, body_of, failure_body};
 use super::super::sql::{Cell, Columns, rows, run};
 use super::super::{Lease, Store, StoreError};
 use super::account_changes::changed_lives;
 use super::load::Loaded;
-use crate::domain::{AccountName, Harvest, Limit, Meter, Month, Reason, Timestamp};
-use crate::metering::{Book, Correction, OwnerChange, Settled};
+use crate::domain::{AccountKey, AccountName, Harvest, Limit, Meter, Month, Reason, Timestamp};
+use crate::metering::{Book, Correction, LifeEvent, Moved, OwnerChange, Settled};
 use crate::quota::{Channel, Decided};
 use crate::standing::MappedTo;
 
@@ -89,13 +90,42 @@ impl Store {
         settled: Settled,
         at: Timestamp,
     ) -> Result<Committed, StoreError> {
+        self.commit_said(lease, loaded, correction, settled, JudgedPoll::default(), at).await
+    }
+
+    /// Writes that days have another payer, by the same way. `mapped` is what their account's name means to WHMCS
+    /// from now on, where that is known.
+    pub async fn commit_move(
+        &self,
+        lease: &Lease,
+        loaded: &mut Loaded,
+        moved: &Moved,
+        owners: Vec<OwnerChange>,
+        mapped: Option<MappedTo>,
+        at: Timestamp,
+    ) -> Result<Committed, StoreError> {
+        let mapped = mapped.map(|mapped| (moved.account.clone(), mapped)).into_iter().collect();
+        let judged = JudgedPoll { mapped, ..JudgedPoll::default() };
+        let settled = Settled { owners, last_look: loaded.book.last_look, ..Settled::default() };
+        self.commit_said(lease, loaded, &Correction::Moved(moved.clone()), settled, judged, at).await
+    }
+
+    /// Writes what an operator has said.
+    async fn commit_said(
+        &self,
+        lease: &Lease,
+        loaded: &mut Loaded,
+        correction: &Correction,
+        settled: Settled,
+        judged: JudgedPoll<'_>,
+        at: Timestamp,
+    ) -> Result<Committed, StoreError> {
         let (sql, name) = ("SELECT kind FROM backend WHERE name = ?", lease.backend.as_str());
         let mut on = self.readers.acquire().await?;
         let found = rows(&mut on, self.dialect, sql, [name.into()]).await?;
         let kind = found.first().map_or(Ok(String::new()), |row| Columns::of(row).text())?;
         drop(on);
         let harvest = Harvest::new();
-        let judged = JudgedPoll::default();
         let after = loaded.book.after(&settled);
         let poll = Poll { at, kind: &kind, harvest: &harvest, settled, after, reach: Reach::History, judged };
         self.commit_with(lease, loaded, poll, Some(correction)).await
@@ -119,11 +149,14 @@ impl Store {
 
         let mut tx = self.begin_write().await?;
         let last = self.claim_version(&mut tx, lease, before).await?;
+        let renamed = renamed(&loaded.book, &poll.settled);
+        self.leave_names(&mut tx, loaded.ids, &poll.settled).await?;
         self.put_lives(&mut tx, lease, loaded.ids, after, &lives, version).await?;
         self.put_holdings(&mut tx, loaded, &poll.settled).await?;
         self.put_beliefs(&mut tx, loaded.ids, &poll.settled, version).await?;
         let day_points = self.put_days(&mut tx, loaded, &poll.settled).await?;
         self.put_parts(&mut tx, loaded, &poll.settled).await?;
+        self.rename_pins(&mut tx, &lease.backend, &renamed).await?;
         self.put_estimates(&mut tx, loaded.ids, poll.harvest, after).await?;
         self.put_verdicts(&mut tx, lease, loaded, after, &poll).await?;
         if let Some(Correction::Forgotten(forgetting)) = correction {
@@ -149,6 +182,9 @@ impl Store {
             lease.backend.as_str().into(),
         ];
         run(&mut tx, self.dialect, sql, cells).await?;
+        if let Some(Correction::Moved(moved)) = correction {
+            self.put_act(&mut tx, &moved_by_hand(lease, loaded, moved, poll.at)).await?;
+        }
         if poll.reach == Reach::Everybody {
             self.put_success(&mut tx, lease, &poll).await?;
         }
@@ -259,6 +295,34 @@ fn lost(lease: &Lease) -> StoreError {
     StoreError::LostLease { backend: lease.backend.to_string() }
 }
 
+/// The names of accounts that the panel calls otherwise now: what they were called, and are.
+fn renamed(before: &Book, settled: &Settled) -> Vec<(AccountName, AccountName)> {
+    let renamed = settled.lives.iter().filter_map(|change| match &change.event {
+        LifeEvent::Renamed(new) => {
+            let old = &before.lives.get(&change.life)?.name;
+            // An earlier life of a name has no say in what is pinned to it.
+            let is_its = before.names.get(old) == Some(&change.life);
+            is_its.then(|| (old.clone(), new.clone()))
+        }
+        _ => None,
+    });
+    renamed.collect()
+}
+
+fn moved_by_hand(lease: &Lease, loaded: &Loaded, moved: &Moved, at: Timestamp) -> Act {
+    let life = loaded.book.called(&moved.account).and_then(|no| loaded.book.lives.get(&no));
+    Act {
+        at,
+        actor: moved.author.clone(),
+        account: AccountKey { backend: lease.backend.clone(), name: moved.account.clone() },
+        action: "move",
+        before: life.map(|life| life.owner().to_string()),
+        after: Some(format!("service {} from {} on", moved.service, moved.since)),
+        why: "asked for by hand".into(),
+        answer: String::new(),
+    }
+}
+
 /// The accounts whose standing changes, in order.
 fn changed_names(
     before: &Book,
@@ -268,7 +332,7 @@ fn changed_names(
 ) -> Vec<AccountName> {
     let moved = settled.changes.iter().map(|change| &change.life);
     let renamed = settled.lives.iter().filter_map(|change| match &change.event {
-        crate::metering::LifeEvent::Renamed(_) => Some(&change.life),
+        LifeEvent::Renamed(_) => Some(&change.life),
         _ => None,
     });
     let parted = settled.owners.iter().filter_map(|change| match change {

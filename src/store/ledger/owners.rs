@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::super::sql::{Cell, Columns, rows};
-use super::super::tables::day_point;
+use super::super::tables::{day_point, month_sum};
 use super::super::{Store, StoreError};
 use super::load::Loaded;
 use crate::domain::{HoldingNo, LifeNo, Meter, Nature, Owner, Timestamp, UsageDay};
@@ -35,6 +35,14 @@ impl Store {
                 Intent::TakeOver { since, owner } => {
                     let parts = self.parted(loaded, settled, life.holding(), *since, owner).await?;
                     changes.push(OwnerChange::Parted { holding: life.holding().no, parts });
+                }
+                Intent::Move { since, owner } => {
+                    for holding in &life.holdings {
+                        let parts = self.parted(loaded, settled, holding, *since, owner).await?;
+                        if parts != holding.parts {
+                            changes.push(OwnerChange::Parted { holding: holding.no, parts });
+                        }
+                    }
                 }
                 Intent::HandOver { from, to } => {
                     for holding in &life.holdings {
@@ -103,7 +111,8 @@ impl Store {
         Ok(stored.into_iter().chain(moved).chain(older.map(|month| month.first())).min())
     }
 
-    /// Every day of a holding as it is after a poll, in order.
+    /// Every day of a holding as it is after a poll, in order. A month of which days are not kept any more is on the
+    /// last day that each payer had of it.
     async fn days_of_holding(
         &self,
         loaded: &Loaded,
@@ -111,6 +120,10 @@ impl Store {
         no: HoldingNo,
     ) -> Result<BTreeMap<(UsageDay, Meter), DayChange>, StoreError> {
         let mut on = self.readers.acquire().await?;
+        let sql = "SELECT days_from FROM backend WHERE number = ?";
+        let found = rows(&mut on, self.dialect, sql, [loaded.ids.backend.into()]).await?;
+        let kept_from = found.first().map_or(Ok(None), |row| Columns::of(row).maybe_day())?;
+        let kept_from = kept_from.unwrap_or(UsageDay::FIRST);
         let sql = format!(
             "SELECT {} FROM day_point d WHERE d.holding = ?",
             day_point::of(Nature::Flow).columns("d")
@@ -118,7 +131,17 @@ impl Store {
         let mut days = BTreeMap::new();
         for row in rows(&mut on, self.dialect, &sql, [Cell::from(loaded.ids.holding(no))]).await? {
             let (_, meter, day, change) = day_point::row(&mut Columns::of(&row))?;
-            days.insert((day, meter), change);
+            if day.month().first() >= kept_from {
+                days.insert((day, meter), change);
+            }
+        }
+        let columns = month_sum::of(Nature::Flow).columns("m");
+        let sql = format!("SELECT {columns} FROM month_sum m WHERE m.holding = ?");
+        for row in rows(&mut on, self.dialect, &sql, [Cell::from(loaded.ids.holding(no))]).await? {
+            let ((_, _, month, meter), sum, last_day) = month_sum::row(&mut Columns::of(&row))?;
+            if month.first() < kept_from {
+                days.insert((last_day, meter), month_sum::change(meter, &sum));
+            }
         }
         for change in &settled.changes {
             for ((_, day), added) in change.days.iter().filter(|((of, _), _)| *of == no) {

@@ -13,7 +13,7 @@ use super::super::tables::{Ids, baseline, belief, day_point, holding, life, mont
 use super::super::{Lease, Store, StoreError};
 use super::load::Loaded;
 use crate::domain::{Harvest, HoldingNo, LifeNo, Meter, Month, Nature, Owner, Timestamp, UsageDay};
-use crate::metering::{Book, DayChange, Holding, LifeEvent, OwnerChange, Part, SeriesChange, Settled};
+use crate::metering::{Book, Holding, LifeEvent, OwnerChange, Part, SeriesChange, Settled};
 use crate::standing::AccountStanding;
 
 const ESTIMATE: Table = Table {
@@ -36,6 +36,23 @@ impl Store {
         let found = rows(on, self.dialect, "SELECT next FROM allot WHERE name = ?", [name.into()]).await?;
         let row = found.first().ok_or_else(|| StoreError::corrupt("nothing", "a row of allot"))?;
         Ok(Columns::of(row).int()? - count)
+    }
+
+    /// Names that accounts leave are free before others take them: in one list two may change theirs.
+    pub(super) async fn leave_names(
+        &self,
+        on: &mut AnyConnection,
+        ids: Ids,
+        settled: &Settled,
+    ) -> Result<(), StoreError> {
+        for change in &settled.lives {
+            if let LifeEvent::Renamed(_) = &change.event {
+                // Where it comes to lie among the lives of its new name is written with the rest of it.
+                let sql = "UPDATE life SET nth = -nth WHERE id = ?";
+                run(on, self.dialect, sql, [ids.life(change.life).into()]).await?;
+            }
+        }
+        Ok(())
     }
 
     #[instrument(level = "trace", name = "lives", skip_all)]
@@ -167,8 +184,8 @@ impl Store {
         Ok(())
     }
 
-    /// Sums the months of a holding again by the parts its days belong to now. A month of which days are not
-    /// kept any more stays in one piece, with whoever has its last day.
+    /// Sums the months of a holding again by the parts its days belong to now. Of a month of which days are not
+    /// kept any more each piece stays whole, with whoever has its last day.
     async fn sum_again(
         &self,
         on: &mut AnyConnection,
@@ -178,19 +195,14 @@ impl Store {
     ) -> Result<(), StoreError> {
         let part_of = |day: UsageDay| parts.iter().rposition(|part| part.since <= day).unwrap_or(0);
         let whole = || [Cell::from(ids.holding(no))];
-        let mut kept: BTreeMap<(Month, Meter), Added> = BTreeMap::new();
+        let mut kept: BTreeMap<(Month, Meter), BTreeMap<usize, Added>> = BTreeMap::new();
         let columns = month_sum::of(Nature::Flow).columns("m");
         let sql = format!("SELECT {columns} FROM month_sum m WHERE m.holding = ? ORDER BY m.month, m.part");
         for row in rows(on, self.dialect, &sql, whole()).await? {
             let ((_, _, month, meter), sum, last_day) = month_sum::row(&mut Columns::of(&row))?;
-            let change = DayChange {
-                added: if meter.nature() == Nature::Flow { sum.amount.wide() } else { 0 },
-                estimated: sum.estimated.wide(),
-                level: (meter.nature() == Nature::Level).then_some(sum.amount),
-                held: sum.held,
-                covered: sum.covered,
-            };
-            kept.entry((month, meter)).or_insert_with(|| Added::new(last_day)).add(last_day, &change);
+            let change = month_sum::change(meter, &sum);
+            let parts = kept.entry((month, meter)).or_default();
+            parts.entry(part_of(last_day)).or_insert_with(|| Added::new(last_day)).add(last_day, &change);
         }
         let sql = "SELECT days_from FROM backend WHERE number = ?";
         let found = rows(on, self.dialect, sql, [ids.backend.into()]).await?;
@@ -204,10 +216,10 @@ impl Store {
             parts.entry(part_of(day)).or_insert_with(|| Added::new(day)).add(day, &change);
         }
         run(on, self.dialect, "DELETE FROM month_sum WHERE holding = ?", whole()).await?;
-        for ((month, meter), sum) in kept {
+        for ((month, meter), pieces) in kept {
             let parts = by_days.remove(&(month, meter)).unwrap_or_default();
             let is_whole = kept_from.is_none_or(|from| month.first() >= from) && !parts.is_empty();
-            let parts = if is_whole { parts } else { BTreeMap::from([(part_of(sum.last_day), sum)]) };
+            let parts = if is_whole { parts } else { pieces };
             let cells =
                 parts.iter().map(|(part, added)| month_sum::cells(ids, (no, *part, month, meter), added));
             let cells = cells.collect::<Result<Vec<_>, _>>()?;

@@ -15,7 +15,7 @@ use super::super::dialect::Merge::Replace;
 use super::super::sql::{Cell, Columns, Table, rows, run};
 use super::super::tables::holding::{owner, owner_cells};
 use super::super::{Store, StoreError};
-use crate::domain::{Bytes, Month, Nature, Owner, Timestamp};
+use crate::domain::{BillFrom, BillingPeriod, Bytes, Month, Nature, Owner, Timestamp};
 use crate::standing::Standing;
 use crate::told::{Closed, ClosedMonth, Payee, Sums, Telling};
 
@@ -89,14 +89,19 @@ impl Reported {
     }
 }
 
-/// As of which versions of the backends a closed month was read.
-type AsOf = Vec<i64>;
+/// As of which versions of the backends a month was read, and which days of it are billed.
+type AsOf = (Vec<i64>, Option<BillingPeriod>);
+
+/// What every owner has of some days.
+pub type OwnerSums = HashMap<Owner, Sums>;
 
 /// What is kept in memory of tellings.
 #[derive(Debug, Default)]
 pub(in super::super) struct Memory {
     newest: Mutex<HashMap<i64, Arc<Reported>>>,
     closed: Mutex<HashMap<Month, (AsOf, Arc<ClosedMonth>)>>,
+    /// The part of a month that is billed: there is one such month.
+    part: Mutex<Option<(AsOf, Arc<OwnerSums>)>>,
 }
 
 impl Store {
@@ -182,19 +187,20 @@ impl Store {
         self.read_told(&mut on, filter, [month.into(), service, server, name]).await
     }
 
-    /// A month as WHMCS was told it, with what it comes to as of these standings. Kept in memory until its days
-    /// move, or somebody else pays for them.
+    /// A month as WHMCS was told it, with what its billed days come to as of these standings. Kept in memory until
+    /// its days move, or somebody else pays for them.
     pub async fn closed(
         &self,
         standings: &[Arc<Standing>],
         month: Month,
+        from: BillFrom,
     ) -> Result<Arc<ClosedMonth>, StoreError> {
-        let as_of: AsOf = standings.iter().map(|standing| standing.touched(month)).collect();
+        let as_of = as_of(standings, month, from.billed(month.period()));
         let kept = self.told.closed.lock().unwrap_or_else(PoisonError::into_inner).get(&month).cloned();
         if let Some((_, kept)) = kept.filter(|(known, _)| *known == as_of) {
             return Ok(kept);
         }
-        let closed = Arc::new(self.read_closed(month).await?);
+        let closed = Arc::new(self.read_closed(month, from).await?);
         let mut kept = self.told.closed.lock().unwrap_or_else(PoisonError::into_inner);
         // Months are asked for one after the other: what was kept of older ones is of no use any more.
         kept.retain(|of, _| *of >= month.before());
@@ -202,17 +208,37 @@ impl Store {
         Ok(closed)
     }
 
-    /// The same, read anew.
-    pub async fn read_closed(&self, month: Month) -> Result<ClosedMonth, StoreError> {
+    /// The same, read anew. Of a month of which no day is billed nothing was told, and nothing is lacking.
+    pub async fn read_closed(&self, month: Month, from: BillFrom) -> Result<ClosedMonth, StoreError> {
+        let Some(billed) = from.billed(month.period()) else { return Ok(ClosedMonth::default()) };
         let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
         let tellings = self.read_told(&mut tx, "r.month = ?", [month.into()]).await?;
-        let sums = self.owner_sums(&mut tx, month).await?;
+        let sums = self.owner_sums(&mut tx, month, billed).await?;
         let mut told: HashMap<Payee, Vec<Closed>> = HashMap::new();
         for telling in tellings {
             let sums = sums.get(&telling.payee).cloned().unwrap_or_default();
             told.entry(telling.payee.clone()).or_default().push(Closed { telling, sums });
         }
         Ok(ClosedMonth { told, sums })
+    }
+
+    /// What every owner has of the last days of a month, as of these standings. Kept in memory as a closed month is.
+    pub async fn part_of_month(
+        &self,
+        standings: &[Arc<Standing>],
+        month: Month,
+        billed: BillingPeriod,
+    ) -> Result<Arc<OwnerSums>, StoreError> {
+        let as_of = as_of(standings, month, Some(billed));
+        let kept = self.told.part.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, kept)) = kept.filter(|(known, _)| *known == as_of) {
+            return Ok(kept);
+        }
+        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let sums = Arc::new(self.owner_sums(&mut tx, month, billed).await?);
+        let mut kept = self.told.part.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Some((as_of, Arc::clone(&sums)));
+        Ok(sums)
     }
 
     async fn read_told(
@@ -226,28 +252,31 @@ impl Store {
         rows(on, self.dialect, &sql, cells).await?.iter().map(telling).collect()
     }
 
-    /// What every owner has of a month. Summed here: a database's own sums end at 64 bits.
+    /// What every owner has of a month, as far as it is billed.
     async fn owner_sums(
         &self,
         on: &mut AnyConnection,
         month: Month,
-    ) -> Result<HashMap<Owner, Sums>, StoreError> {
+        billed: BillingPeriod,
+    ) -> Result<OwnerSums, StoreError> {
         let sql = "SELECT p.service, p.server, p.name, m.meter, m.amount, m.held_peta, m.held_rest
             FROM month_sum m JOIN holding_part p ON p.holding = m.holding AND p.part = m.part
             WHERE m.month = ?";
-        let mut sums: HashMap<Owner, Sums> = HashMap::new();
-        for row in rows(on, self.dialect, sql, [month.into()]).await? {
-            let mut columns = Columns::of(&row);
-            let of = owner(&mut columns)?;
-            let meter = columns.meter()?;
-            let (amount, held) = (columns.bytes()?, columns.held()?);
-            let sum = sums.entry(of).or_default().entry(meter).or_default();
-            // Levels are not summed: they mean nothing together.
-            let flowed = if meter.nature() == Nature::Flow { amount.wide() } else { 0 };
-            let wide = sum.0.wide() + flowed;
-            sum.0 = Bytes::from_wide(wide).map_err(|_| StoreError::corrupt(wide, "a byte count"))?;
-            sum.1 += held;
+        let mut sums = OwnerSums::new();
+        add_up(&mut sums, &rows(on, self.dialect, sql, [month.into()]).await?)?;
+        if billed == month.period() {
+            return Ok(sums);
         }
+        // What was measured in the month and has no day in its billed part is nothing there, and not unknown.
+        sums.values_mut().flat_map(Sums::values_mut).for_each(|sum| *sum = Default::default());
+        // By way of the month's own rows: days are found by their holding, not by their date.
+        let sql = "SELECT p.service, p.server, p.name, d.meter, d.amount, d.held_peta, d.held_rest
+            FROM month_sum m JOIN holding_part p ON p.holding = m.holding AND p.part = m.part
+            JOIN day_point d ON d.holding = m.holding AND d.meter = m.meter AND d.day >= ? AND d.day < ?
+            WHERE m.month = ? AND m.part = (SELECT MAX(q.part) FROM holding_part q
+                WHERE q.holding = d.holding AND (q.since <= d.day OR q.part = 0))";
+        let days = [billed.first().into(), billed.next().into(), month.into()];
+        add_up(&mut sums, &rows(on, self.dialect, sql, days).await?)?;
         Ok(sums)
     }
 
@@ -288,6 +317,28 @@ impl Store {
         }
         Ok(())
     }
+}
+
+fn as_of(standings: &[Arc<Standing>], month: Month, billed: Option<BillingPeriod>) -> AsOf {
+    (standings.iter().map(|standing| standing.touched(month)).collect(), billed)
+}
+
+/// Adds rows of owner, meter, amount and time held to what everybody has. Summed here: a database's own sums end at
+/// 64 bits.
+fn add_up(sums: &mut OwnerSums, rows: &[AnyRow]) -> Result<(), StoreError> {
+    for row in rows {
+        let mut columns = Columns::of(row);
+        let of = owner(&mut columns)?;
+        let meter = columns.meter()?;
+        let (amount, held) = (columns.bytes()?, columns.held()?);
+        let sum = sums.entry(of).or_default().entry(meter).or_default();
+        // Levels are not summed: they mean nothing together.
+        let flowed = if meter.nature() == Nature::Flow { amount.wide() } else { 0 };
+        let wide = sum.0.wide() + flowed;
+        sum.0 = Bytes::from_wide(wide).map_err(|_| StoreError::corrupt(wide, "a byte count"))?;
+        sum.1 += held;
+    }
+    Ok(())
 }
 
 fn cells(telling: &Telling) -> Result<[Cell; 11], StoreError> {

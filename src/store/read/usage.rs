@@ -47,7 +47,7 @@ pub struct OwnedMonth {
 }
 
 /// A sum over a span of days.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes moved (flows), or the last level known in the span (levels).
     pub amount: Bytes,

@@ -95,6 +95,15 @@ pub(in super::super) fn cells(
     ])
 }
 
+/// A stored month as what all its days together added to it.
+pub(in super::super) fn change(meter: Meter, sum: &MonthToDate) -> DayChange {
+    let (added, level) = match meter.nature() {
+        Nature::Flow => (sum.amount.wide(), None),
+        Nature::Level => (0, Some(sum.amount)),
+    };
+    DayChange { added, estimated: sum.estimated.wide(), level, held: sum.held, covered: sum.covered }
+}
+
 pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<(Key, MonthToDate, UsageDay), StoreError> {
     let (holding, part) = (Ids::holding_no(columns.int()?)?, columns.small()? as usize);
     let (month, meter) = (columns.month()?, columns.meter()?);

@@ -138,6 +138,11 @@ impl House {
         self.whmcs.knobs().requests.count("AddBillableItem")
     }
 
+    /// Bytes sent until the beginning of a day of the month, as the panel's truth has it.
+    pub fn sent_until(&self, name: &str, day: i64) -> u64 {
+        self.panel.knobs().truth.traffic_between(name, BEGIN, BEGIN + day * DAY).unwrap().sent
+    }
+
     /// Bytes sent in the month, as the panel's truth has it.
     pub fn sent(&self, name: &str) -> u64 {
         self.panel.knobs().truth.traffic_between(name, BEGIN, END).unwrap().sent

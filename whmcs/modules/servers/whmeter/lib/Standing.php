@@ -12,7 +12,7 @@ final class Standing
     public const TRAFFIC = ['traffic_in', 'traffic_out', 'traffic_total'];
     private const METERS = ['disk', ...self::TRAFFIC];
     /** Why nothing is known, in whmeter's words. */
-    private const WITHHELD = ['stale', 'never_read', 'ambiguous', 'failed', 'missing', 'ended', 'companion'];
+    private const WITHHELD = ['stale', 'never_read', 'ambiguous', 'failed', 'missing', 'ended', 'companion', 'not_billed_yet'];
 
     private function __construct(
         public readonly Values $values,
