@@ -23,8 +23,13 @@ pub struct Lacking {
 }
 
 /// What of a closed month cannot be told any more, because WHMCS does not ask for whoever owes it: the flows of
-/// services that are not in `told`, the payees that WHMCS still asks for.
-pub fn untold(closed: &ClosedMonth, asked: &HashSet<Payee>, zone: BillingZone) -> Vec<Lacking> {
+/// services that are not in `told`, the payees that WHMCS still asks for. What `later`, the month after, has carried is told.
+pub fn untold(
+    closed: &ClosedMonth,
+    later: Option<&ClosedMonth>,
+    asked: &HashSet<Payee>,
+    zone: BillingZone,
+) -> Vec<Lacking> {
     let mut found = Vec::new();
     let mut seen: HashSet<(&Owner, Meter)> = HashSet::new();
     for one in closed.told.values().flatten() {
@@ -33,7 +38,11 @@ pub fn untold(closed: &ClosedMonth, asked: &HashSet<Payee>, zone: BillingZone) -
         if asked.contains(&one.telling.payee) {
             continue;
         }
-        let Some(lacking) = lacking(one, zone).filter(|lacking| *lacking != 0) else { continue };
+        let Some(lacking) = lacking(one, zone) else { continue };
+        let lacking = lacking - later.map_or(0, |later| carried(later, &one.telling));
+        if lacking == 0 {
+            continue;
+        }
         // To the nearest byte that so many hundred-thousandths of a unit are.
         let bytes = lacking * i128::from(one.telling.unit) / i128::from(SCALE);
         let (owner, tenant) = (one.telling.payee.clone(), Some(one.telling.tenant.clone()));
@@ -50,6 +59,13 @@ pub fn untold(closed: &ClosedMonth, asked: &HashSet<Payee>, zone: BillingZone) -
     }
     found.sort_by(|one, other| (&one.owner, one.meter).cmp(&(&other.owner, other.meter)));
     found
+}
+
+/// What a month has carried of the one before it, in the unit that was told in.
+fn carried(later: &ClosedMonth, telling: &Telling) -> i128 {
+    let mut its = later.told.get(&telling.payee).into_iter().flatten();
+    let found = its.find(|later| later.telling.metric == telling.metric);
+    found.map_or(0, |later| in_unit(later.telling.carried.into(), later.telling.unit, telling.unit))
 }
 
 /// What the ledger has of a month that is over and WHMCS was not told, in hundred-thousandths of the unit it

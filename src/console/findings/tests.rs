@@ -359,6 +359,7 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
         unit: 100_000,
         at: at(60),
     };
+    let given_back = Telling { month: month.next(), value: 0, carried: -7, ..telling.clone() };
     let closed = vec![Closed { telling, sums: Sums::new() }];
     let closed = ClosedMonth { told: [(Owner::Service(4), closed)].into(), ..ClosedMonth::default() };
     let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
@@ -366,6 +367,13 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
     let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.service, one.difference_bytes)).collect();
     assert_eq!(rows, [(Some(4), Some(-7))]);
+    // Carried into the month after, it is that month's, and counts once: there it could not be told below zero.
+    let later = vec![Closed { telling: given_back, sums: Sums::new() }];
+    let later = ClosedMonth { told: [(Owner::Service(4), later)].into(), ..ClosedMonth::default() };
+    sides.told.push((month.next(), Arc::new(later)));
+    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let rows: Vec<_> = found.iter().map(|one| (one.state, one.difference_bytes)).collect();
+    assert_eq!(rows, [("running", Some(-7))]);
 }
 
 /// Seven bytes of it were never told, and its service is sold no more; the living one's remainder is carried.

@@ -19,11 +19,13 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
     let accounts = accounts(sides);
     let mut found = Vec::new();
     for (month, closed) in &sides.told {
+        let later =
+            sides.told.iter().find(|(later, _)| *later == month.next()).map(|(_, later)| later.as_ref());
         // A server that WHMCS never asked about is billed in another way, or not yet.
         if closed.told.is_empty() {
             continue;
         }
-        for Lacking { owner, meter, tenant, bytes } in told::untold(closed, &asked, moment.zone) {
+        for Lacking { owner, meter, tenant, bytes } in told::untold(closed, later, &asked, moment.zone) {
             if *month == moment.month && asked.contains(&owner) {
                 continue;
             }
