@@ -75,7 +75,7 @@ fn early(book: &Book, harvest: &Harvest, now: Timestamp) -> Vec<(AccountName, Ve
                 let series = life.and_then(|life| life.series.get(meter));
                 let key = (source.clone(), *span);
                 let is_known = series.is_some_and(|series| series.periods.contains_key(&key));
-                (!is_known).then(|| (*meter, key.0, *span, *total))
+                (!is_known).then_some((*meter, key.0, *span, *total))
             }
             _ => None,
         });

@@ -232,7 +232,8 @@ impl Book {
                 self.names.insert(name, no);
                 // Where two change names, the name it leaves may be another's by now; else it means who had it before.
                 if self.names.get(&left) == Some(&no) {
-                    match self.lives_of(&left).map(|(no, _)| no).last() {
+                    let before = self.lives_of(&left).map(|(no, _)| no).next_back();
+                    match before {
                         Some(before) => drop(self.names.insert(left, before)),
                         None => drop(self.names.remove(&left)),
                     }

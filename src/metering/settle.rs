@@ -349,7 +349,7 @@ impl<'a> Settling<'a> {
         if span.end() <= until {
             return None;
         }
-        let before = self.book.lives_of(&life.name).filter(|(no, _)| *no < of.life).last();
+        let before = self.book.lives_of(&life.name).rfind(|(_, one)| one.nth < life.nth);
         let series = before.and_then(|(_, life)| life.series.get(&of.meter));
         let theirs = series.and_then(|series| series.periods.get(&(source.clone(), span)));
         Some(NotOurs { until, total: theirs.map_or(Bytes::ZERO, |belief| belief.total), copied })
