@@ -23,7 +23,8 @@ pub struct Lacking {
 }
 
 /// What of a closed month cannot be told any more, because WHMCS does not ask for whoever owes it: the flows of
-/// services that are not in `told`, the payees that WHMCS still asks for. What `later`, the month after, has carried is told.
+/// services that are not in `asked`, the payees that WHMCS still asks for. What `later`, the month after, has carried is
+/// told.
 pub fn untold(
     closed: &ClosedMonth,
     later: Option<&ClosedMonth>,

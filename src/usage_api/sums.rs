@@ -69,8 +69,9 @@ fn level(tenant: &Tenant<'_>, window: &Window) -> Option<Bytes> {
     Some(sum)
 }
 
-/// What its holdings have of the billed days of the running month. It is known if every account that it has now was measured in it. One
-/// that is missing is not there to be measured: until it is gone it must not be too long since it was.
+/// What its holdings have of the billed days of the running month. It is known if every account that it has now was
+/// measured in it. One that is missing is not there to be measured: until it is gone it must not be too long since it
+/// was.
 fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, ByteMinutes)> {
     for found in measured(tenant, meter)? {
         let series = found.account.meter(meter)?;
