@@ -85,9 +85,14 @@ pub(crate) async fn explained(
     let query = UsageQuery { backend, account, meter: Some(meter), owner: None };
     let owned = store.months(&query, month, month).await?;
     let owners: BTreeSet<&Owner> = owned.iter().map(|owned| &owned.owner).collect();
+    let lists = store.service_lists().await?;
+    let sold = lists.values().flat_map(|list| list.services.iter()).filter(|service| service.is_live());
+    let sold: BTreeSet<i64> =
+        sold.flat_map(|service| [Some(service.id), service.companion_of()]).flatten().collect();
     let mut told = Vec::new();
     for owner in owners.into_iter().filter(|owner| **owner != Owner::Nobody) {
-        told.extend(told_lines(store, owner, meter, month, moment, from).await?);
+        let is_asked = owner.service().is_none_or(|id| sold.contains(&id));
+        told.extend(told_lines(store, (owner, is_asked), meter, month, moment, from).await?);
     }
     let lines = store.invoice_lines_of(key, meter, month.period()).await?;
     let billed_from = from.cuts(month.period()).as_ref().map(UsageDay::to_string);

@@ -73,6 +73,12 @@ impl Sold {
         list.services.by_id(id).or_else(|| list.former.get(&id))
     }
 
+    /// Whether WHMCS sells a service, or a companion of it.
+    fn is_sold(&self, id: i64) -> bool {
+        let mut services = self.list.iter().flat_map(|list| list.services.iter());
+        services.any(|one| one.is_live() && (one.id == id || one.companion_of() == Some(id)))
+    }
+
     /// The service that pays for what a life uses.
     pub(super) fn service_of(&self, life: &Life) -> Option<&Service> {
         self.service(life.owner().service()?)
@@ -186,7 +192,9 @@ impl Sold {
                 let rivals = if *withholds { services.clone() } else { Vec::new() };
                 (Mapping::Ambiguous, owned(), rivals)
             }
+            // It keeps its owner, and its owner is billed for it as long as WHMCS sells it.
             Ruling::Unclaimed => match owned() {
+                Some(service) if self.is_sold(service.id) => (Mapping::Mapped, Some(service), Vec::new()),
                 Some(service) => (Mapping::Ended, Some(service), Vec::new()),
                 None => (Mapping::Unmapped, None, Vec::new()),
             },

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 
 use super::{ConfigArg, Failure, Outcome, stored_backends};
 use crate::console::cell;
-use crate::domain::{BackendId, BillingPeriod, BillingZone, Meter, Minutes, UsageDay};
-use crate::store::{DayPoint, Store, UsageQuery};
+use crate::domain::{BackendId, BillingPeriod, BillingZone, Bytes, Meter, Minutes, Nature, UsageDay};
+use crate::store::{self, DayPoint, Store, UsageQuery};
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
@@ -155,7 +155,9 @@ impl History<'_> {
                 let mut text = String::new();
                 for day in points.chunk_by(is_same_day) {
                     let complete = is_complete(day, self.zone);
-                    day.iter().for_each(|point| text.push_str(&csv_line(point, complete)));
+                    for point in by_owner(day)? {
+                        text.push_str(&csv_line(&point, complete));
+                    }
                 }
                 if !put(out, &text)? {
                     return Ok(false);
@@ -169,6 +171,25 @@ impl History<'_> {
 /// Whether two points are of one day of one series: whoever had it in turn has a point of his own.
 fn is_same_day(one: &DayPoint, other: &DayPoint) -> bool {
     (&one.account, one.meter, one.day) == (&other.account, other.meter, other.day)
+}
+
+/// One point for each owner of a day: who had it, lost it and had it again has one line, and a level is his last.
+fn by_owner(day: &[DayPoint]) -> Result<Vec<DayPoint>, Failure> {
+    let mut points: Vec<DayPoint> = Vec::new();
+    for point in day {
+        let Some(known) = points.iter_mut().find(|known| known.owner == point.owner) else {
+            points.push(point.clone());
+            continue;
+        };
+        let mut usage = known.usage();
+        if point.meter.nature() == Nature::Level {
+            usage.amount = Bytes::ZERO;
+        }
+        usage.join(&point.usage())?;
+        let store::Usage { amount, estimated, held, covered } = usage;
+        *known = DayPoint { amount, estimated, held, covered, ..point.clone() };
+    }
+    Ok(points)
 }
 
 fn gone(error: std::io::Error) -> Written {

@@ -32,7 +32,7 @@ enum What {
     List(List),
     /// Says which service an account belongs to
     Set(Set),
-    /// Lets its name decide again
+    /// Takes that back: a living service with its name claims it, else whoever has it keeps it
     Unset(Unset),
     /// Drops what was said of services that WHMCS no longer has; history stays
     Prune(Prune),
@@ -402,9 +402,33 @@ impl Unset {
         if !store.pinned_services(&metered.id).await?.contains_key(&key.name) {
             return Err(Failure::Tried(format!("nothing was said of {} {} by hand", key.backend, key.name)));
         }
+        let list = told(&store, metered).await?;
+        let named = list.as_ref().and_then(|list| list.services.living(key.name.as_str()));
+        let named: Vec<i64> = named.iter().flat_map(|(_, found)| found).map(|service| service.id).collect();
+        let loaded = store.load(&metered.id, None).await?;
+        let owner = loaded.book.life(&key.name).map_or(&Owner::Nobody, |life| life.owner()).clone();
         store.pin_service(&key, None, &operator(), clock.now()).await?;
         store.close().await;
-        print(format!("the name of {} {} decides from the next poll on", key.backend, key.name));
+        let (backend, account) = (&key.backend, &key.name);
+        print(match (named.as_slice(), owner) {
+            ([service], _) => {
+                format!("{backend} {account} belongs to service {service} by its name from the next poll on")
+            }
+            ([], Owner::Nobody) => {
+                format!("{backend} {account}: no living service has its name, nobody is billed for it")
+            }
+            ([], owner) => format!(
+                "{backend} {account}: no living service has its name, so it stays with {owner} until one claims it, by \
+                 its name or by `whmeter map set`"
+            ),
+            (several, _) => {
+                let several: Vec<String> = several.iter().map(i64::to_string).collect();
+                format!(
+                    "{backend} {account}: its name is that of services {}: `whmeter map set` says whose it is",
+                    several.join(" and ")
+                )
+            }
+        });
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
 use crate::console::cell;
 use crate::domain::{AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, Owner, UsageDay};
 use crate::store::{self, Store, Total, UsageQuery};
@@ -69,6 +69,9 @@ impl Usage {
     pub(super) async fn run(self) -> Outcome {
         let query = self.query()?;
         let (config, clock, store) = self.config.store().await?;
+        if self.backend.is_some() {
+            stored_backends(&store, self.backend.as_deref()).await?;
+        }
         let today = config.zone.day_of(clock.now());
         let period = self.period(today)?;
         let rows = self.rows(&store, &query, period, config.zone).await?;

@@ -293,18 +293,17 @@ pub fn tally(sides: &Sides, of: &BackendId, moment: &Moment) -> Tally {
     }
 }
 
-/// How many services owe what WHMCS cannot be told any more, and how much of each meter that is.
-pub fn untold_sums(sides: &Sides, moment: &Moment) -> (usize, BTreeMap<Meter, i64>) {
+/// How many services owe what WHMCS cannot be told any more, and how many bytes of each metric that is.
+pub fn untold_sums(sides: &Sides, moment: &Moment) -> (usize, BTreeMap<&'static str, i64>) {
     let found = findings(sides, &[What::Untold], None, moment, &Prices::default());
     let mut services: Vec<(Option<i64>, Option<&str>)> =
         found.iter().map(|finding| (finding.service, finding.account)).collect();
     services.sort_unstable();
     services.dedup();
-    let mut sums: BTreeMap<Meter, i64> = BTreeMap::new();
+    let mut sums: BTreeMap<&'static str, i64> = BTreeMap::new();
     for finding in &found {
-        let meter = finding.meter.and_then(|meter| meter.parse().ok());
-        if let (Some(meter), Some(bytes)) = (meter, finding.difference_bytes) {
-            let sum = sums.entry(meter).or_default();
+        if let (Some(metric), Some(bytes)) = (finding.meter, finding.difference_bytes) {
+            let sum = sums.entry(metric).or_default();
             *sum = sum.saturating_add(bytes);
         }
     }

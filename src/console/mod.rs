@@ -137,8 +137,8 @@ impl Console {
     }
 
     /// What services used, up to now and in the month before, and WHMCS cannot be told any more: how many services,
-    /// and bytes by meter.
-    pub async fn untold(&self) -> Result<Option<(usize, BTreeMap<Meter, i64>)>, StoreError> {
+    /// and bytes by metric.
+    pub async fn untold(&self) -> Result<Option<(usize, BTreeMap<&'static str, i64>)>, StoreError> {
         let (moment, Setup { panels, bill_from, .. }) = (self.moment(), self.setup());
         let sides = sides(&self.store, &panels, None).await?;
         let sides = sides.with_told(&self.store, &moment, bill_from).await?;

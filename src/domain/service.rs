@@ -51,8 +51,10 @@ impl Service {
     /// The service it stands for, if it is a companion: one named `whm-7731` carries the metrics of service
     /// 7731, whose own module can carry none.
     pub fn companion_of(&self) -> Option<i64> {
-        let id = self.username.strip_prefix("whm-")?;
-        id.bytes().all(|byte| byte.is_ascii_digit()).then(|| id.parse().ok())?
+        let digits = self.username.strip_prefix("whm-")?;
+        let id: i64 = digits.parse().ok()?;
+        // The number as the module writes it, and in no other way: `whm-0501` is somebody's name.
+        (id > 0 && id.to_string() == digits).then_some(id)
     }
 }
 

@@ -126,6 +126,8 @@ pub struct SeriesChange {
     pub shown: Bytes,
     /// The period totals that changed.
     pub periods: Vec<((Source, Span), PeriodBelief)>,
+    /// Spans whose totals are one from now on, which is among `periods`: those that lie in it are not kept.
+    pub folded: Vec<(Source, Span)>,
     /// Readings held back.
     pub implausible: Option<Implausible>,
     /// What was added to each day, by the holding it belongs to.
@@ -144,6 +146,7 @@ impl SeriesChange {
             shown: before.shown,
             implausible: before.implausible,
             periods: Vec::new(),
+            folded: Vec::new(),
             days: LiteMap::new(),
         }
     }
@@ -297,6 +300,10 @@ impl Book {
         series.total = change.total;
         series.shown = change.shown;
         series.implausible = change.implausible;
+        for (source, whole) in &change.folded {
+            let lies_in = |span: &Span| whole.start() <= span.start() && span.end() <= whole.end();
+            series.periods.retain(|(of, span), _| of != source || !lies_in(span));
+        }
         series.periods.extend(change.periods);
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AccountName, Bytes, LifeNo, Meter, Source, Timestamp};
+use crate::domain::{AccountName, Bytes, LifeNo, Meter, Source, Span, Timestamp};
 
 /// Something worth knowing about how a reading became a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,19 @@ pub enum Note {
         /// What was left out.
         amount: Bytes,
     },
+    /// The total of a span that was not told before, of which a part is counted under another span of the same source:
+    /// the panel cuts its days otherwise than before. Held back until somebody has looked.
+    Overlaps {
+        /// The span that is told now.
+        span: Span,
+        /// The span that is counted.
+        counted: Span,
+    },
+    /// A total that overlaps others was accepted: what they have of it is not counted again.
+    CountedBefore {
+        /// What was left out.
+        amount: Bytes,
+    },
     /// Measured before the reading already believed; ignored.
     OldAnswer {
         /// When the ignored reading was measured.
@@ -160,6 +173,8 @@ impl Note {
             Note::RestartUnproven { .. } => "restart_unproven",
             Note::Gap { .. } => "gap",
             Note::Copied { .. } => "copied",
+            Note::Overlaps { .. } => "overlaps",
+            Note::CountedBefore { .. } => "counted_before",
             Note::OldAnswer { .. } => "old_answer",
             Note::ClockAhead { .. } => "clock_ahead",
             Note::Contradiction => "contradiction",
@@ -211,6 +226,21 @@ impl fmt::Display for Note {
                 f,
                 "{amount} B of it are in the days of the service's other accounts already, and not counted again"
             ),
+            Note::Overlaps { span, counted } => write!(
+                f,
+                "the total of {} to {} overlaps that of {} to {}, which is counted; held back: look at the time zone the \
+                 panel cuts its days by, then `whmeter adjust … --accept` if they are to be counted from now on",
+                span.start(),
+                span.end(),
+                counted.start(),
+                counted.end()
+            ),
+            Note::CountedBefore { amount } => {
+                write!(
+                    f,
+                    "{amount} B of it are counted under other spans of the same time, and not counted again"
+                )
+            }
             Note::OldAnswer { at } => write!(f, "old answer, measured {at}; ignored"),
             Note::ClockAhead { at } => write!(f, "the panel's clock is ahead: it says {at}"),
             Note::Contradiction => f.write_str("two different answers for one instant; neither believed"),

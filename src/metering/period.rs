@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::book::{Doubt, PeriodBelief};
 use super::note::Note;
 use super::share::{Place, Timeline};
-use crate::domain::{Bytes, HoldingNo, Span, Timestamp, UsageDay};
+use crate::domain::{Bytes, HoldingNo, Seconds, Span, Timestamp, UsageDay};
 
 /// What one period total means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,11 +34,46 @@ pub(super) struct NotOurs {
     pub total: Bytes,
     /// What of the total, told the first time, other accounts of the service have.
     pub copied: Bytes,
+    /// What of the total, told the first time, is counted under other spans of the same source.
+    pub counted: Bytes,
 }
 
 impl NotOurs {
     /// All of the span is ours.
-    pub const NOTHING: NotOurs = NotOurs { until: Timestamp::EPOCH, total: Bytes::ZERO, copied: Bytes::ZERO };
+    pub const NOTHING: NotOurs =
+        NotOurs { until: Timestamp::EPOCH, total: Bytes::ZERO, copied: Bytes::ZERO, counted: Bytes::ZERO };
+}
+
+/// A span that ended so long ago is over for good: its month and the one that could carry its revisions are closed.
+pub(super) const OVER_AFTER: Seconds = Seconds::hours(100 * 24);
+
+/// So many spans of one source that are over for good are made one.
+const FOLDED: usize = 32;
+
+/// What of a total lies in a span, by time.
+pub(super) fn part_of(total: Bytes, of: Span, span: Span) -> Bytes {
+    let Some(both) = of.overlap(span) else { return Bytes::ZERO };
+    let part = total.wide() * i128::from(both.seconds().get()) / i128::from(of.seconds().get().max(1));
+    Bytes::from_wide(part).unwrap_or(total)
+}
+
+/// The one total that those of one source become which are over for good, oldest first: hourly totals of many years
+/// are not kept hour by hour. Nothing while they are few.
+pub(super) fn folded<'b>(
+    known: impl Iterator<Item = (Span, &'b PeriodBelief)>,
+    now: Timestamp,
+) -> Option<(Span, PeriodBelief)> {
+    let over: Vec<(Span, &PeriodBelief)> =
+        known.take_while(|(span, _)| now.since(span.end()) > OVER_AFTER).collect();
+    if over.len() < FOLDED {
+        return None;
+    }
+    let start = over.iter().map(|(span, _)| span.start()).min()?;
+    let end = over.iter().map(|(span, _)| span.end()).max()?;
+    let total = over.iter().try_fold(Bytes::ZERO, |sum, (_, belief)| sum.checked_add(belief.total))?;
+    let at = over.iter().map(|(_, belief)| belief.at).max()?;
+    let belief = PeriodBelief { total, at, placed: BTreeMap::new(), doubt: None };
+    Some((Span::new(start, end).ok()?, belief))
 }
 
 /// Compares a total with the one believed. Growth while the span runs is placed by the time between
@@ -56,7 +91,10 @@ pub(super) fn revise(
         let mut placed = BTreeMap::new();
         let growth = total.checked_sub(not_ours.total).unwrap_or(total);
         let growth = growth.checked_sub(not_ours.copied).unwrap_or(Bytes::ZERO);
-        let note = (not_ours.copied > Bytes::ZERO).then_some(Note::Copied { amount: not_ours.copied });
+        let growth = growth.checked_sub(not_ours.counted).unwrap_or(Bytes::ZERO);
+        let copied = (not_ours.copied > Bytes::ZERO).then_some(Note::Copied { amount: not_ours.copied });
+        let counted = not_ours.counted;
+        let note = copied.or((counted > Bytes::ZERO).then_some(Note::CountedBefore { amount: counted }));
         let moved = place(&mut placed, growth, window(span, not_ours.until.max(span.start()), at), time);
         return Revision { belief: Some(PeriodBelief { total, at, placed, doubt: None }), moved, note };
     };
@@ -125,9 +163,11 @@ fn take_back(placed: &mut BTreeMap<(UsageDay, HoldingNo), Bytes>, mut fall: i128
 
 #[cfg(test)]
 mod tests {
-    use super::super::book::Holding;
+    use super::super::book::{Book, Holding, SeriesBook};
+    use super::super::plausible::{Acceptance, accept};
+    use super::super::{Rules, settle};
     use super::*;
-    use crate::domain::{BillingZone, Owner};
+    use crate::domain::{AccountName, BillingZone, Harvest, Meter, Owner, Reading, Source};
 
     fn no() -> HoldingNo {
         HoldingNo::new(1)
@@ -202,6 +242,97 @@ mod tests {
         assert_eq!(fallen.moved, on([(day("2026-06-01"), -100), (day("2026-06-02"), -200)]));
         let belief = fallen.belief.expect("believed");
         assert_eq!(belief.placed.values().map(|bytes| bytes.get()).sum::<u64>(), 2100);
+    }
+
+    /// A panel that tells the totals of whole days, and what is believed of it.
+    struct Days {
+        book: Book,
+        account: AccountName,
+    }
+
+    impl Days {
+        fn new() -> Days {
+            Days { book: Book::default(), account: AccountName::new("alice").expect("a name") }
+        }
+
+        /// The day that begins so many seconds after the first one.
+        fn day(seconds: u64) -> Span {
+            let start = utc_day().start().plus(Seconds::new(seconds));
+            Span::new(start, start.plus(Seconds::hours(24))).expect("a span")
+        }
+
+        fn tell(&mut self, now: Timestamp, totals: &[(Span, u64)]) -> Vec<&'static str> {
+            let mut harvest = Harvest::new();
+            for (span, total) in totals {
+                let (source, total) = (Source::default(), bytes(*total));
+                let reading = Reading::PeriodTotal { source, at: now, span: *span, total };
+                harvest.read(&self.account, Meter::TrafficIn, reading);
+            }
+            harvest.listed_everyone();
+            let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
+            let rules = Rules { zone, max_gap: Seconds::hours(26), max_rate: None };
+            let settled = settle(&self.book, &harvest, now, &rules);
+            let notes = settled.notes.iter().map(|noted| noted.note.name()).collect();
+            self.book.apply(settled);
+            notes
+        }
+
+        fn series(&self) -> &SeriesBook {
+            self.book.series(&self.account, Meter::TrafficIn).expect("a series")
+        }
+
+        fn total(&self) -> u64 {
+            self.series().total.get()
+        }
+    }
+
+    const DAY: u64 = 86_400;
+
+    #[test]
+    fn never_4_days_that_a_panel_cuts_otherwise_are_held_and_never_counted_twice() {
+        let mut panel = Days::new();
+        let now = Days::day(7 * DAY).start();
+        let week: Vec<(Span, u64)> = (0..7).map(|day| (Days::day(day * DAY), 15_000)).collect();
+        panel.tell(now, &week);
+        // Its zone is set two hours further on: the same bytes in other days.
+        let shifted: Vec<(Span, u64)> = (0..7).map(|day| (Days::day(day * DAY + 7200), 15_000)).collect();
+        let later = now.plus(Seconds::new(900));
+        assert_eq!(panel.tell(later, &shifted), ["overlaps"]);
+        assert_eq!(panel.tell(later.plus(Seconds::new(900)), &shifted), Vec::<&str>::new(), "said once");
+        assert_eq!(panel.total(), 105_000);
+        let word = Acceptance {
+            account: panel.account.clone(),
+            meter: Meter::TrafficIn,
+            author: "op".into(),
+            reason: "zone".into(),
+        };
+        let settled = accept(&panel.book, &word, later).expect("held back");
+        panel.book.apply(settled);
+        panel.tell(later.plus(Seconds::hours(1)), &shifted);
+        assert_eq!(panel.total(), 106_250, "of the last day the two hours that were in no day before");
+        let tomorrow = (Days::day(7 * DAY + 7200), 7);
+        assert_eq!(panel.tell(Days::day(8 * DAY).start(), &[tomorrow]), Vec::<&str>::new());
+        assert_eq!(panel.total(), 106_257);
+    }
+
+    #[test]
+    fn days_that_are_over_for_good_become_one_and_are_not_counted_again() {
+        let mut panel = Days::new();
+        for day in 1..=200 {
+            let now = Days::day((day + 1) * DAY).start();
+            panel.tell(now, &[(Days::day(day * DAY), 1000 + day)]);
+        }
+        let (kept, total) = (panel.series().periods.len(), panel.total());
+        assert!((100..140).contains(&kept), "{kept}");
+        assert_eq!(total, (1..=200).map(|day| 1000 + day).sum::<u64>());
+        let sum: u64 = panel.series().periods.values().map(|belief| belief.total.get()).sum();
+        assert_eq!(sum, total, "what is folded is whole");
+        let now = Days::day(202 * DAY).start();
+        let old = [(Days::day(DAY), 1001), (Days::day(5 * DAY), 9_000_000)];
+        assert_eq!(panel.tell(now, &old), Vec::<&str>::new());
+        assert_eq!(panel.total(), total);
+        panel.tell(now.plus(Seconds::hours(1)), &[(Days::day(0), 7)]);
+        assert_eq!(panel.total(), total + 7, "what was never told is not over: it is news");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::counter::{Count, Known, Step};
 use super::level::settle_level;
 use super::lives::{Look, look};
 use super::note::{Note, Noted};
-use super::period::{NotOurs, revise};
+use super::period::{NotOurs, OVER_AFTER, folded, part_of, revise};
 use super::plausible::{Believed, Jump, jump};
 use super::share::Timeline;
 use crate::domain::{
@@ -74,6 +74,8 @@ struct MovingSeries<'a> {
     before: Option<&'a SeriesBook>,
     after: SeriesBook,
     periods: BTreeMap<(Source, Span), PeriodBelief>,
+    /// Spans whose totals are one from now on.
+    folded: Vec<(Source, Span)>,
     effects: Effects,
 }
 
@@ -92,7 +94,8 @@ impl<'a> MovingSeries<'a> {
         if is_back {
             after.level = None;
         }
-        MovingSeries { life, before, after, periods: BTreeMap::new(), effects: Effects::default() }
+        let (periods, folded, effects) = Default::default();
+        MovingSeries { life, before, after, periods, folded, effects }
     }
 
     fn holdings(&self) -> &'a [Holding] {
@@ -102,6 +105,36 @@ impl<'a> MovingSeries<'a> {
     fn total_of(&self, source: &Source, span: Span) -> Option<&PeriodBelief> {
         let key = (source.clone(), span);
         self.periods.get(&key).or_else(|| self.before?.periods.get(&key))
+    }
+
+    /// The totals of a source, by span.
+    fn totals_of<'s>(&'s self, source: &'s Source) -> impl Iterator<Item = (Span, &'s PeriodBelief)> {
+        let of = move |(key, _): &(&(Source, Span), &PeriodBelief)| key.0 == *source;
+        let before = self.before.into_iter().flat_map(|before| &before.periods).filter(of);
+        let before = before.filter(|(key, _)| !self.periods.contains_key(*key));
+        before.chain(self.periods.iter().filter(of)).map(|(key, belief)| (key.1, belief))
+    }
+
+    /// The totals that have a part of a span which was not told before.
+    fn overlapped<'s>(
+        &'s self,
+        source: &'s Source,
+        span: Span,
+    ) -> impl Iterator<Item = (Span, &'s PeriodBelief)> {
+        let is_new = self.total_of(source, span).is_none();
+        self.totals_of(source).filter(move |(known, _)| is_new && known.overlap(span).is_some())
+    }
+
+    /// Makes one of the totals of a source that are over for good.
+    fn fold(&mut self, source: &Source, now: Timestamp) {
+        let Some(before) = self.before else { return };
+        let its =
+            before.periods.iter().filter(|(key, _)| key.0 == *source && !self.periods.contains_key(*key));
+        let Some((whole, belief)) = folded(its.map(|(key, belief)| (key.1, belief)), now) else {
+            return;
+        };
+        self.folded.push((source.clone(), whole));
+        self.periods.insert((source.clone(), whole), belief);
     }
 
     /// Marks the time between two instants as accounted for.
@@ -207,11 +240,14 @@ impl<'a> Settling<'a> {
             return false;
         };
         let series = SeriesNow { settling: self, of };
-        match jump(&series, held, together, at, self.rules) {
-            Some(jump) if held.is_none_or(|held| !held.accepted) => {
+        let jumps = || {
+            let Jump { source, amount, allowed, since } = jump(&series, held, together, at, self.rules)?;
+            Some((source, Note::Implausible { amount, allowed, since }))
+        };
+        match self.overlap(of, together).or_else(jumps) {
+            Some((source, note)) if held.is_none_or(|held| !held.accepted) => {
                 if held.is_none() {
-                    let Jump { source, amount, allowed, since } = jump;
-                    self.note(of, &source, at, Note::Implausible { amount, allowed, since });
+                    self.note(of, &source, at, note);
                     if let Some(series) = self.moving(of.life, of.meter) {
                         series.after.implausible = Some(Implausible { since: at, accepted: false });
                     }
@@ -228,6 +264,23 @@ impl<'a> Settling<'a> {
                 false
             }
         }
+    }
+
+    /// A total that counts the same time as another does: the panel cuts its days otherwise than before.
+    fn overlap(&self, of: Of, together: &[&Reading]) -> Option<(Source, Note)> {
+        let series = self.series.get(&(of.life, of.meter))?;
+        together.iter().find_map(|reading| match reading {
+            Reading::PeriodTotal { source, span, .. } if !self.is_over(*span) => {
+                let (counted, _) = series.overlapped(source, *span).next()?;
+                Some((source.clone(), Note::Overlaps { span: *span, counted }))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether a span ended so long ago that nothing of it is revised any more.
+    fn is_over(&self, span: Span) -> bool {
+        self.now.since(span.end()) > OVER_AFTER
     }
 
     /// A time in our future is the panel's clock being wrong: it measured when we asked, at the latest.
@@ -277,9 +330,10 @@ impl<'a> Settling<'a> {
             return (believed, first(), of.life);
         }
         // A complete look showed nobody to have it, though its account was there: what it grew by meanwhile is
-        // nobody's. Where the account itself was away, it has only come back with it.
-        let came_back = known.holder == of.life && self.look.back().contains(&of.life);
-        if known.absent.is_some() && !came_back {
+        // nobody's. Where it went away with the account itself, it has only come back with it.
+        let away = self.book.lives.get(&of.life).filter(|_| self.look.back().contains(&of.life));
+        let away = away.and_then(|life| life.absence).filter(|_| known.holder == of.life);
+        if known.absent.is_some_and(|since| away.is_none_or(|away| since < away.since)) {
             let step = first();
             let note = match step.grew {
                 Some(_) => step.note.clone(),
@@ -341,10 +395,15 @@ impl<'a> Settling<'a> {
     fn not_ours(&self, of: Of, source: &Source, span: Span) -> Option<NotOurs> {
         let key = (of.life, of.meter, source.clone(), span);
         let copied = self.copied.get(&key).copied().unwrap_or(Bytes::ZERO);
+        let series = self.series.get(&(of.life, of.meter));
+        let others = series.into_iter().flat_map(|series| series.overlapped(source, span));
+        let counted = others.fold(Bytes::ZERO, |sum, (known, belief)| {
+            sum.checked_add(part_of(belief.total, known, span)).unwrap_or(Bytes::MAX)
+        });
         let life = self.look.life(self.book, of.life);
-        let Some(life) = life else { return Some(NotOurs { copied, ..NotOurs::NOTHING }) };
+        let Some(life) = life else { return Some(NotOurs { copied, counted, ..NotOurs::NOTHING }) };
         let Some(until) = life.predecessor.filter(|seen| *seen > span.start()) else {
-            return Some(NotOurs { copied, ..NotOurs::NOTHING });
+            return Some(NotOurs { copied, counted, ..NotOurs::NOTHING });
         };
         if span.end() <= until {
             return None;
@@ -352,13 +411,17 @@ impl<'a> Settling<'a> {
         let before = self.book.lives_of(&life.name).rfind(|(_, one)| one.nth < life.nth);
         let series = before.and_then(|(_, life)| life.series.get(&of.meter));
         let theirs = series.and_then(|series| series.periods.get(&(source.clone(), span)));
-        Some(NotOurs { until, total: theirs.map_or(Bytes::ZERO, |belief| belief.total), copied })
+        Some(NotOurs { until, total: theirs.map_or(Bytes::ZERO, |belief| belief.total), copied, counted })
     }
 
     fn period(&mut self, of: Of, source: &Source, span: Span, at: Timestamp, total: Bytes) {
         let Some(not_ours) = self.not_ours(of, source, span) else { return };
-        let zone = self.rules.zone;
+        let (zone, now, is_over) = (self.rules.zone, self.now, self.is_over(span));
         let Some(series) = self.moving(of.life, of.meter) else { return };
+        // It is part of a total that is folded: what it says now changes nothing.
+        if is_over && series.overlapped(source, span).next().is_some() {
+            return;
+        }
         let time = Timeline { zone, holdings: series.holdings() };
         let believed = series.total_of(source, span);
         let first_time = believed.is_none();
@@ -382,6 +445,9 @@ impl<'a> Settling<'a> {
                 series.cover(time, Some(from), at.min(span.end()));
             }
             series.periods.insert((source.clone(), span), belief);
+        }
+        if first_time {
+            series.fold(source, now);
         }
     }
 
@@ -419,6 +485,7 @@ impl<'a> Settling<'a> {
                     shown: after.shown,
                     implausible: after.implausible,
                     periods: series.periods.into_iter().collect(),
+                    folded: series.folded,
                     days,
                 });
             }

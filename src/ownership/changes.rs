@@ -62,7 +62,13 @@ pub fn intent(
         }
         (Ruling::Owned { service, .. }, Owner::Nobody) => {
             let since = claimed_since(life, *service, sold.services, today, first_listed);
-            Intent::TakeOver { since, owner: Owner::Service(*service) }
+            let owner = Owner::Service(*service);
+            // WHMCS dates a contract by its own clock: where its zone is ahead it may be tomorrow there already. A later
+            // day claims nothing that was before.
+            match since <= today.next() {
+                true => Intent::TakeOver { since: since.min(today), owner },
+                false => Intent::Open(owner),
+            }
         }
         (Ruling::Owned { service, .. }, _) => Intent::Open(Owner::Service(*service)),
         (Ruling::ByName(name), Owner::Nobody) => {
@@ -100,9 +106,8 @@ fn claimed_since(
         let parts = life.holdings.iter().flat_map(|holding| &holding.parts);
         parts.into_iter().any(|part| part.owner != Owner::Nobody)
     };
-    let since = registered.unwrap_or_else(|| match was_owned() {
+    registered.unwrap_or_else(|| match was_owned() {
         false => today.month().first(),
         true => first_listed(service).unwrap_or(today),
-    });
-    since.min(today)
+    })
 }

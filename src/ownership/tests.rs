@@ -125,20 +125,22 @@ fn what_is_nobodys_is_taken_from_the_day_the_contract_began() {
     let mut sold = service(1, "alice", "Active");
     let life = Life::new(&name("alice"), 1, Timestamp::EPOCH, HoldingNo::new(1));
     let today = day("2026-11-20");
-    let since = |sold: &Service, life: &Life| {
+    let intended = |sold: &Service, life: &Life| {
         let services = Services::new(vec![sold.clone()]);
-        match intent(life, &owned(1), &Sold { server: Some(12), services: Some(&services) }, today, |_| {
-            Some(day("2026-11-18"))
-        }) {
-            Intent::TakeOver { since, owner: Owner::Service(1) } => since,
-            other => panic!("{other:?}"),
-        }
+        let sold = Sold { server: Some(12), services: Some(&services) };
+        intent(life, &owned(1), &sold, today, |_| Some(day("2026-11-18")))
+    };
+    let since = |sold: &Service, life: &Life| match intended(sold, life) {
+        Intent::TakeOver { since, owner: Owner::Service(1) } => since,
+        other => panic!("{other:?}"),
     };
     assert_eq!(since(&sold, &life), day("2026-11-01"), "never owned: the running month");
     sold.registered = Some(day("2026-09-03"));
     assert_eq!(since(&sold, &life), day("2026-09-03"));
-    sold.registered = Some(day("2027-01-01"));
-    assert_eq!(since(&sold, &life), today);
+    sold.registered = Some(day("2026-11-21"));
+    assert_eq!(since(&sold, &life), today, "it is tomorrow where WHMCS is");
+    sold.registered = Some(day("2026-11-22"));
+    assert_eq!(intended(&sold, &life), Intent::Open(Owner::Service(1)), "nothing of today's is its own");
     sold.registered = None;
     let mut owned_before = life.clone();
     owned_before.holdings[0].parts[0].owner = Owner::Service(9);

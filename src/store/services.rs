@@ -28,6 +28,11 @@ pub struct ServiceList {
 }
 
 impl ServiceList {
+    /// When a service was told first.
+    pub fn first_told(&self, service: i64) -> Option<Timestamp> {
+        self.first_listed.get(&service).copied()
+    }
+
     /// The day a service was told first.
     pub fn first_listed(&self, service: i64, zone: BillingZone) -> Option<UsageDay> {
         self.first_listed.get(&service).map(|at| zone.day_of(*at))

@@ -6,6 +6,7 @@ use prometheus::IntGaugeVec;
 
 use super::{Registering, Telemetry, count};
 use crate::domain::{BackendId, Bytes, Meter};
+use crate::told::SUMMED;
 
 pub(super) struct FindingGauges {
     unmapped: IntGaugeVec,
@@ -65,8 +66,9 @@ impl FindingGauges {
             ),
             untold_bytes: own.gauge(
                 "whmeter_untold_bytes",
-                "That usage: what the ledger has and WHMCS lacks; negative where it was told too much.",
-                &["meter"],
+                "That usage: what the ledger has and WHMCS lacks, of disk_gb_month bytes held all month long; negative \
+                 where it was told too much.",
+                &["metric"],
             ),
             unconfigured: own.gauge(
                 "whmeter_backend_unconfigured_accounts",
@@ -148,8 +150,8 @@ impl Telemetry {
 }
 
 impl Telemetry {
-    /// Shows what WHMCS cannot be told any more, or that it is unknown; of meters that are not listed that is nothing.
-    pub fn untold(&self, untold: Option<&(usize, BTreeMap<Meter, i64>)>) {
+    /// Shows what WHMCS cannot be told any more, or that it is unknown; of metrics that are not listed that is nothing.
+    pub fn untold(&self, untold: Option<&(usize, BTreeMap<&'static str, i64>)>) {
         let own = &self.inner.findings;
         let Some((services, bytes)) = untold else {
             own.untold_services.reset();
@@ -158,9 +160,9 @@ impl Telemetry {
         };
         let none: [&str; 0] = [];
         own.untold_services.with_label_values(&none).set(count(*services));
-        for meter in [Meter::TrafficIn, Meter::TrafficOut, Meter::TrafficTotal] {
-            let lacking = bytes.get(&meter).copied().unwrap_or(0);
-            own.untold_bytes.with_label_values(&[meter.name()]).set(lacking);
+        for (_, metric) in SUMMED {
+            let lacking = bytes.get(metric).copied().unwrap_or(0);
+            own.untold_bytes.with_label_values(&[metric]).set(lacking);
         }
     }
 }

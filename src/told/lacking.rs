@@ -4,10 +4,18 @@ use std::collections::HashSet;
 
 use super::amount::{SCALE, decimal, unit_months};
 use super::telling::{Closed, ClosedMonth, Payee, Telling};
-use crate::domain::{BillingZone, ByteMinutes, Bytes, Meter, Nature, Owner};
+use crate::domain::{BillingZone, ByteMinutes, Bytes, Meter, Month, Nature, Owner};
 
 /// The metric of GB-months.
 pub const GB_MONTH: &str = "disk_gb_month";
+
+/// The metrics that sum over a month, and what each is made of.
+pub const SUMMED: [(Meter, &str); 4] = [
+    (Meter::StorageUsed, GB_MONTH),
+    (Meter::TrafficIn, "traffic_in"),
+    (Meter::TrafficOut, "traffic_out"),
+    (Meter::TrafficTotal, "traffic_total"),
+];
 
 /// Bytes of a closed month that WHMCS was not told and cannot be told any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,26 +24,30 @@ pub struct Lacking {
     pub owner: Owner,
     /// Of what.
     pub meter: Meter,
+    /// What WHMCS calls it: the meter's name, or [`GB_MONTH`].
+    pub metric: &'static str,
     /// What WHMCS called whoever it was told of, where it was told something.
     pub tenant: Option<String>,
-    /// What the ledger has and WHMCS does not, in bytes; negative where it was told too much.
+    /// What the ledger has and WHMCS does not, in bytes; negative where it was told too much. Of GB-months, bytes
+    /// that were held all month long.
     pub bytes: i128,
 }
 
-/// What of a closed month cannot be told any more, because WHMCS does not ask for whoever owes it: the flows of
-/// services that are not in `asked`, the payees that WHMCS still asks for. What `later`, the month after, has carried is
-/// told.
+/// What of a closed month cannot be told any more, because WHMCS does not ask for whoever owes it: what sums over the
+/// month, of services that are not in `asked`, the payees that WHMCS still asks for. What `later`, the month after, has
+/// carried is told.
 pub fn untold(
     closed: &ClosedMonth,
     later: Option<&ClosedMonth>,
     asked: &HashSet<Payee>,
+    month: Month,
     zone: BillingZone,
 ) -> Vec<Lacking> {
     let mut found = Vec::new();
-    let mut seen: HashSet<(&Owner, Meter)> = HashSet::new();
+    let mut seen: HashSet<(&Owner, &str)> = HashSet::new();
     for one in closed.told.values().flatten() {
-        let Ok(meter) = one.telling.metric.parse::<Meter>() else { continue };
-        seen.insert((&one.telling.payee, meter));
+        let Some((meter, metric)) = summed(&one.telling.metric) else { continue };
+        seen.insert((&one.telling.payee, metric));
         if asked.contains(&one.telling.payee) {
             continue;
         }
@@ -47,19 +59,33 @@ pub fn untold(
         // To the nearest byte that so many hundred-thousandths of a unit are.
         let bytes = lacking * i128::from(one.telling.unit) / i128::from(SCALE);
         let (owner, tenant) = (one.telling.payee.clone(), Some(one.telling.tenant.clone()));
-        found.push(Lacking { owner, meter, tenant, bytes });
+        found.push(Lacking { owner, meter, metric, tenant, bytes });
     }
     // Once WHMCS is told anything it is told everything: whoever it never heard of is not paid for by it.
+    let minutes = u128::from(zone.minutes_of(month.period()).get());
     for (owner, sums) in closed.sums.iter().filter(|(owner, _)| **owner != Owner::Nobody) {
-        for (meter, (amount, _)) in sums.iter().filter(|(meter, _)| meter.nature() == Nature::Flow) {
-            if amount.get() > 0 && !seen.contains(&(owner, *meter)) {
-                let (owner, meter) = (owner.clone(), *meter);
-                found.push(Lacking { owner, meter, tenant: None, bytes: amount.wide() });
+        for (meter, metric) in SUMMED {
+            let Some((amount, held)) = sums.get(&meter) else { continue };
+            let bytes = match meter.nature() {
+                Nature::Flow => amount.wide(),
+                Nature::Level => {
+                    let all_month = held.get().checked_div(minutes).unwrap_or_default();
+                    i128::try_from(all_month).unwrap_or(i128::MAX)
+                }
+            };
+            if bytes > 0 && !seen.contains(&(owner, metric)) {
+                let owner = owner.clone();
+                found.push(Lacking { owner, meter, metric, tenant: None, bytes });
             }
         }
     }
-    found.sort_by(|one, other| (&one.owner, one.meter).cmp(&(&other.owner, other.meter)));
+    found.sort_by(|one, other| (&one.owner, one.metric).cmp(&(&other.owner, other.metric)));
     found
+}
+
+/// The meter that a metric is made of, and the metric, if it is one that sums over a month.
+fn summed(metric: &str) -> Option<(Meter, &'static str)> {
+    SUMMED.into_iter().find(|(_, summed)| *summed == metric)
 }
 
 /// What a month has carried of the one before it, in the unit that was told in.

@@ -7,5 +7,5 @@ mod lacking;
 mod telling;
 
 pub use amount::{Base, Decimal, SCALE, Signed, Unit, decimal, unit_months, whole_megabytes};
-pub use lacking::{GB_MONTH, Lacking, in_unit, lacking, metrics, untold};
+pub use lacking::{GB_MONTH, Lacking, SUMMED, in_unit, lacking, metrics, untold};
 pub use telling::{Closed, ClosedMonth, Payee, Sums, Telling};

@@ -91,10 +91,11 @@ pub struct ToldLine {
     pub so: Option<&'static str>,
 }
 
-/// What WHMCS was told of one meter of an owner in a month, held against the ledger as far as it is billed.
+/// What WHMCS was told of one meter of an owner in a month, held against the ledger as far as it is billed. `is_asked`
+/// tells whether WHMCS still asks for him.
 pub async fn told_lines(
     store: &Store,
-    of: &Owner,
+    (of, is_asked): (&Owner, bool),
     meter: Meter,
     month: Month,
     moment: &Moment,
@@ -122,7 +123,9 @@ pub async fn told_lines(
             Some(later) if in_unit(lacking, closed.telling.unit, later.unit) == later.carried.into() => {
                 "told with the month after"
             }
-            _ if month.next() == moment.month => "to be told with the month after, when WHMCS asks again",
+            _ if month.next() == moment.month && is_asked => {
+                "to be told with the month after, when WHMCS asks again"
+            }
             _ => "not billed by itself any more: correct it by hand",
         });
         let Telling { server, tenant, metric, value, carried, unit, at, .. } = closed.telling;

@@ -98,7 +98,12 @@ impl UsageApi {
         if !is_known {
             return Err(self.stranger(server));
         }
-        Ok(Tenants::new(server, self.standings().await?, &lists))
+        let states = self.store.backends().await.map_err(unavailable)?;
+        let own = self.backends_of(server).unwrap_or_default();
+        let polled =
+            |backend: &BackendId| states.iter().find(|state| state.backend == *backend)?.succeeded_at;
+        let polled = own.iter().map(polled).min().unwrap_or(Some(self.clock.now()));
+        Ok(Tenants::new(server, self.standings().await?, &lists, polled))
     }
 
     pub(super) fn backends_of(&self, server: i64) -> Option<Vec<BackendId>> {

@@ -19,6 +19,8 @@ pub struct Tenants {
     list: Option<Arc<ServiceList>>,
     /// By service the living companions that stand for it, wherever they are sold: it is billed as these.
     companions: HashMap<i64, Vec<i64>>,
+    /// Until when each of the server's own panels was polled; `None` where one never was.
+    polled: Option<Timestamp>,
 }
 
 /// An account, wherever it is.
@@ -56,14 +58,23 @@ pub struct Tenant<'a> {
     pub accounts: Vec<Found<'a>>,
     /// Since when another account wants the same service, or another service the same account.
     pub contested: Option<Timestamp>,
+    /// Since when it is sold without that all panels of its server were polled: whether it has an account is not known
+    /// yet.
+    pub unread: Option<Timestamp>,
 }
 
 /// What every owner has, to find it by.
 type Holdings<'a> = HashMap<&'a Owner, Vec<Found<'a>>>;
 
 impl Tenants {
-    /// Of a server, among everything that is metered. `lists` are those of all servers.
-    pub fn new(server: i64, all: Vec<Arc<Standing>>, lists: &BTreeMap<i64, Arc<ServiceList>>) -> Tenants {
+    /// Of a server, among everything that is metered. `lists` are those of all servers; each of its own panels was
+    /// polled until `polled` at least.
+    pub fn new(
+        server: i64,
+        all: Vec<Arc<Standing>>,
+        lists: &BTreeMap<i64, Arc<ServiceList>>,
+        polled: Option<Timestamp>,
+    ) -> Tenants {
         let list = lists.get(&server).cloned();
         let everybody = lists.values().flat_map(|list| list.services.iter());
         let mut companions: HashMap<i64, Vec<i64>> = HashMap::new();
@@ -74,7 +85,7 @@ impl Tenants {
                 companions.entry(parent).or_default().push(companion.id);
             }
         }
-        Tenants { server, all, list, companions }
+        Tenants { server, all, list, companions, polled }
     }
 
     /// Everything that is metered.
@@ -151,15 +162,24 @@ impl Tenants {
         let companions = payee.service().and_then(|id| self.companions.get(&id));
         let contested = payee.service().and_then(|id| contested.get(&id).copied());
         let accounts = holdings.get(&payee).cloned().unwrap_or_default();
+        let mut unread = None;
         if accounts.is_empty() && contested.is_none() {
-            return None;
+            unread = Some(self.unread(service, holdings)?);
         }
         let has_companion = companions.is_some() && service.companion_of().is_none();
         // Of two that stand for one service either would be billed all of it.
         let contested = contested.or_else(|| companions.filter(|ids| ids.len() > 1).and(since(&accounts)));
         let living = living(&accounts, &payee);
         let (name, is_sold) = (service.username.as_str(), service.is_live());
-        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested })
+        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested, unread })
+    }
+
+    /// Since when a living service waits for the first poll of its server's panels.
+    fn unread(&self, service: &Service, holdings: &Holdings<'_>) -> Option<Timestamp> {
+        let since = self.list.as_ref()?.first_told(service.id)?;
+        let by_name = Owner::named(self.server, &service.username);
+        let waits = service.wants_account() && self.polled.is_none_or(|polled| polled < since);
+        (waits && !holdings.contains_key(&by_name)).then_some(since)
     }
 
     fn of_name<'a>(&self, owner: &'a Owner, holdings: &Holdings<'a>) -> Option<Tenant<'a>> {
@@ -176,7 +196,8 @@ impl Tenants {
             _ => present().map(|found| found.account.first_seen).max(),
         };
         let (name, payee) = (name.as_ref(), owner.clone());
-        Some(Tenant { name, payee, is_sold: true, has_companion: false, living, accounts, contested })
+        let (is_sold, has_companion, unread) = (true, false, None);
+        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested, unread })
     }
 
     /// Everybody's accounts.

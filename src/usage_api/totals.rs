@@ -81,6 +81,9 @@ pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Car
     if tenant.has_companion {
         return Some(withheld(tenant.name, "companion", tenant.since()?));
     }
+    if let Some(since) = tenant.unread {
+        return Some(withheld(tenant.name, "never_read", since));
+    }
     let values = values(tenant, &known(tenant, window), units, window, carried);
     if !values.0.is_empty() {
         return Some(Answer::Known(values));
@@ -235,8 +238,8 @@ mod tests {
         let accounts: Vec<Found<'_>> = found.collect();
         let living = accounts.iter().filter(|found| found.account.gone_at.is_none()).copied().collect();
         let payee = Owner::named(7, "t");
-        let (is_sold, has_companion, contested) = (true, false, None);
-        let tenant = Tenant { name: "t", payee, is_sold, has_companion, living, accounts, contested };
+        let (is_sold, has_companion, contested, unread) = (true, false, None, None);
+        let tenant = Tenant { name: "t", payee, is_sold, has_companion, living, accounts, contested, unread };
         answer(&tenant, &Units::default(), window, &Carried::default())
     }
 

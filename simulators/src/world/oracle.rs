@@ -134,7 +134,10 @@ impl Oracle {
                 _ => Owner::Nobody,
             };
             self.ledger.hand_holding(number, &new);
-            self.told.hand_over(&owner, &new);
+            // What a name was told waits for a service that has it.
+            if new != Owner::Nobody {
+                self.told.hand_over(&owner, &new);
+            }
         }
     }
 
@@ -260,6 +263,9 @@ impl Oracle {
         let (old, new) = (self.ledger.owner(holding).clone(), Owner::Service(service));
         if old == new {
             return;
+        }
+        if let Some(known) = self.claims.service(service) {
+            self.told.hand_over(&Owner::Name(known.service.server, known.service.username.clone()), &new);
         }
         let opened = self.ledger.open(life, new);
         self.lives[life].holding = opened;

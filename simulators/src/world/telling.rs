@@ -27,7 +27,11 @@ impl Told {
     pub(super) fn hand_over(&mut self, from: &Owner, to: &Owner) {
         for metric in Metric::ALL {
             if let Some(told) = self.0.remove(&(from.clone(), metric)) {
-                self.0.entry((to.clone(), metric)).or_default().extend(told);
+                // What is told under its own number already is the newer.
+                let known = self.0.entry((to.clone(), metric)).or_default();
+                for (month, telling) in told {
+                    known.entry(month).or_insert(telling);
+                }
             }
         }
     }

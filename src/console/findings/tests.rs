@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::*;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{
-    AccountKey, AccountName, Addon, BillingZone, ByteMinutes, LifeNo, Limit, Mapping, Month, Owner, Seconds,
-    ServerTotal, Timestamp,
+    AccountKey, AccountName, Addon, BillingZone, ByteMinutes, LifeNo, Limit, Mapping, Minutes, Month, Owner,
+    Seconds, ServerTotal, Timestamp,
 };
 use crate::metering::MonthToDate;
 use crate::standing::{AccountStanding, MappedTo, SeriesStanding, Share, Standing};
 use crate::store::{BackendState, ServiceList, Store, StoreSettings};
-use crate::told::{Closed, ClosedMonth, Sums, Telling};
+use crate::told::{Closed, ClosedMonth, GB_MONTH, Sums, Telling};
 
 const NOW: i64 = 1_795_226_400;
 
@@ -414,10 +414,53 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
     let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.difference_bytes)).collect();
     let wanted = [("closed", Some(1), Some(7)), ("closed", Some(3), Some(9)), ("running", Some(1), Some(3))];
     assert_eq!(told, wanted, "of the living ones only what WHMCS was never told of a closed month");
-    assert_eq!(untold_sums(&sides, &moment()), (2, [(Meter::TrafficOut, 19)].into_iter().collect()));
+    assert_eq!(untold_sums(&sides, &moment()), (2, [("traffic_out", 19)].into_iter().collect()));
     sides.told = vec![closed(month.before(), &[], &[(3, 9)])];
     let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
     assert!(found.is_empty(), "WHMCS never asked: it is billed in another way, {found:?}");
+}
+
+/// GB-months count like traffic: ten units were held all month and never told, four for half of it by somebody who was
+/// told nothing at all.
+#[tokio::test]
+async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
+    let ended = Service { status: "Terminated".into(), ..service(1, "mine", None) };
+    let list = told(vec![ended, service(3, "late", None)]).await;
+    let month = moment().month.before();
+    let minutes = moment().zone.minutes_of(month.period());
+    let held = |level: u64, minutes: Minutes| -> Sums {
+        [(Meter::StorageUsed, (Bytes::ZERO, bytes(level).held_for(minutes)))].into()
+    };
+    let telling = Telling {
+        payee: Owner::Service(1),
+        month,
+        metric: GB_MONTH.into(),
+        server: 12,
+        tenant: "mine".into(),
+        value: 200_000,
+        carried: 0,
+        unit: 1 << 30,
+        at: at(60),
+    };
+    let disk = Telling { metric: "disk".into(), value: 7, ..telling.clone() };
+    let twelve = held(12 << 30, minutes);
+    let tellings =
+        [disk, telling].map(|telling| Closed { telling, sums: twelve.clone() }).into_iter().collect();
+    let closed = ClosedMonth {
+        told: [(Owner::Service(1), tellings)].into(),
+        sums: [
+            (Owner::Service(1), twelve),
+            (Owner::Service(3), held(4 << 30, Minutes::new(minutes.get() / 2))),
+        ]
+        .into(),
+    };
+    let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
+    sides.told = vec![(month, Arc::new(closed))];
+    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let rows: Vec<_> = found.iter().map(|one| (one.service, one.meter, one.difference_bytes)).collect();
+    let row = |id, bytes: i64| (Some(id), Some(GB_MONTH), Some(bytes));
+    assert_eq!(rows, [row(1, 10 << 30), row(3, 2 << 30)]);
+    assert_eq!(untold_sums(&sides, &moment()), (2, [(GB_MONTH, 12i64 << 30)].into_iter().collect()));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::{Finding, What};
 use crate::console::sides::{Side, Sides};
-use crate::domain::{AccountName, Bytes, Meter, Owner};
+use crate::domain::{AccountName, Bytes, Meter, Month, Nature, Owner};
 use crate::pricing::Used;
 use crate::rules::Prices;
 use crate::selector::Candidate;
@@ -25,13 +25,15 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
         if closed.told.is_empty() {
             continue;
         }
-        for Lacking { owner, meter, tenant, bytes } in told::untold(closed, later, &asked, moment.zone) {
+        for Lacking { owner, meter, metric, tenant, bytes } in
+            told::untold(closed, later, &asked, *month, moment.zone)
+        {
             if *month == moment.month && asked.contains(&owner) {
                 continue;
             }
             let usage = u64::try_from(bytes).ok().and_then(|bytes| Bytes::new(bytes).ok());
             let paid_by = accounts.get(&owner);
-            let worth = usage.and_then(|usage| worth(paid_by?, meter, usage, moment, prices));
+            let worth = usage.and_then(|usage| worth(paid_by?, (meter, *month), usage, moment, prices));
             let (amount, currency) = worth.unzip();
             let so = match tenant {
                 Some(tenant) => format!("{month}: WHMCS was told less or more of {tenant} and asks no more"),
@@ -42,7 +44,7 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
                 state: if *month == moment.month { "running" } else { "closed" },
                 backend: paid_by.map(|(side, ..)| side.name()),
                 account: paid_by.map(|(_, name, _)| name.as_str()),
-                meter: Some(meter.name()),
+                meter: Some(metric),
                 bytes: usage.map(Bytes::get),
                 difference_bytes: i64::try_from(bytes).ok(),
                 amount,
@@ -82,15 +84,20 @@ fn accounts(sides: &Sides) -> HashMap<&Owner, PaidBy<'_>> {
     accounts
 }
 
-/// What so many bytes would cost.
+/// What so many bytes of a month would cost; of a level those are bytes held all month long.
 fn worth(
     (side, name, account): &PaidBy<'_>,
-    meter: Meter,
-    amount: Bytes,
+    (meter, month): (Meter, Month),
+    bytes: Bytes,
     moment: &Moment,
     prices: &Prices,
 ) -> Option<(String, String)> {
-    let used = Used { amount, held: Default::default(), minutes: moment.month_minutes(), is_complete: true };
+    let minutes = moment.zone.minutes_of(month.period());
+    let (amount, held) = match meter.nature() {
+        Nature::Flow => (bytes, Default::default()),
+        Nature::Level => (bytes, bytes.held_for(minutes)),
+    };
+    let used = Used { amount, held, minutes, is_complete: true };
     let product = side.service(account).and_then(|service| service.product.as_deref());
     let package = account.package.as_deref();
     let candidate = Candidate { backend: &side.panel.id, account: name, package, product };

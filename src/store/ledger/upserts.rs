@@ -109,6 +109,18 @@ impl Store {
         belief::BELIEF.put_made(on, self.dialect, Box::new(beliefs)).await?;
         let baselines = settled.counters.iter().map(|(key, one)| Ok(baseline::cells(ids, key, one)));
         baseline::BASELINE.put_made(on, self.dialect, Box::new(baselines)).await?;
+        for change in &settled.changes {
+            // What lies in a folded span and has just changed is written below.
+            for (source, span) in &change.folded {
+                let sql =
+                    "DELETE FROM period_total WHERE life = ? AND meter = ? AND source = ? AND starts >= ?
+                    AND ends <= ?";
+                let life = ids.life(change.life).into();
+                let (start, end) = (span.start().into(), span.end().into());
+                run(on, self.dialect, sql, [life, change.meter.into(), source.as_str().into(), start, end])
+                    .await?;
+            }
+        }
         let periods = settled.changes.iter().flat_map(|change| {
             let of = (change.life, change.meter);
             let periods = change.periods.iter();
@@ -154,8 +166,15 @@ impl Store {
         settled: &Settled,
     ) -> Result<(), StoreError> {
         let mut handed: BTreeSet<(Owner, Owner)> = BTreeSet::new();
+        let mut gained: BTreeSet<i64> = BTreeSet::new();
         for change in &settled.owners {
-            let OwnerChange::Parted { holding: no, parts } = change else { continue };
+            let (no, parts) = match change {
+                OwnerChange::Parted { holding, parts } => (holding, parts),
+                OwnerChange::Opened { owner, .. } => {
+                    gained.extend(owner.service());
+                    continue;
+                }
+            };
             let cells = parts.iter().enumerate();
             let cells = cells.map(|(place, part)| holding::part_cells(loaded.ids, *no, place, part));
             holding::PART.put(on, self.dialect, cells.collect::<Vec<_>>()).await?;
@@ -172,11 +191,15 @@ impl Store {
             if !parts.iter().map(|part| part.since).eq(was_cut) {
                 self.sum_again(on, loaded.ids, *no, parts).await?;
             }
+            gained.extend(parts.iter().filter_map(|part| part.owner.service()));
             for (one, other) in before.iter().zip(parts) {
                 if matches!((&one.owner, &other.owner), (Owner::Name { .. }, Owner::Service(_))) {
                     handed.insert((one.owner.clone(), other.owner.clone()));
                 }
             }
+        }
+        if !gained.is_empty() {
+            handed.extend(self.told_by_name(on, &gained).await?);
         }
         for (from, to) in handed {
             self.hand_reported(on, &from, &to).await?;

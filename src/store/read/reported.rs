@@ -5,7 +5,7 @@
 //! again before anything is said.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::AnyConnection;
@@ -278,6 +278,25 @@ impl Store {
         let days = [billed.first().into(), billed.next().into(), month.into()];
         add_up(&mut sums, &rows(on, self.dialect, sql, days).await?)?;
         Ok(sums)
+    }
+
+    /// What was told of a name before WHMCS had told any service that has it, and which of these services has it now.
+    pub(in super::super) async fn told_by_name(
+        &self,
+        on: &mut AnyConnection,
+        services: &BTreeSet<i64>,
+    ) -> Result<Vec<(Owner, Owner)>, StoreError> {
+        let sql = "SELECT DISTINCT r.service, r.server, r.name, s.id FROM reported r
+            JOIN service s ON s.server = r.server AND s.username = r.name WHERE r.service = 0";
+        let mut found = Vec::new();
+        for row in &rows(on, self.dialect, sql, []).await? {
+            let mut columns = Columns::of(row);
+            let (name, service) = (owner(&mut columns)?, columns.int()?);
+            if services.contains(&service) {
+                found.push((name, Owner::Service(service)));
+            }
+        }
+        Ok(found)
     }
 
     /// What was told of a name goes with it to the service that it turned out to be.
