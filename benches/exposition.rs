@@ -206,6 +206,7 @@ fn standing() -> Standing {
         accounts,
         changed: Vec::new(),
         changed_since: (0, 0, 0),
+        list_doubt: None,
         read_at: 0,
         moved: Default::default(),
         acts: 0,

@@ -97,6 +97,10 @@ impl App {
         let series = standing.accounts.values().flat_map(|account| &account.series);
         let held_back = series.filter(|series| series.held_back.is_some()).count();
         self.telemetry.held_back(&standing.backend, held_back);
+        let series = standing.accounts.values().flat_map(|account| &account.series);
+        let collapsed = series.filter(|series| series.doubted.is_some()).count();
+        let missing = standing.list_doubt.map_or(0, |doubt| doubt.missing);
+        self.telemetry.doubted(&standing.backend, collapsed, missing);
         let (exposition, now) = (self.exposition.clone(), self.clock.now());
         let rendering = tokio::task::spawn_blocking(move || {
             exposition.update(&standing, now);

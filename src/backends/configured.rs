@@ -10,6 +10,7 @@ use super::schedule::Schedule;
 use super::{Backend, Kind};
 use crate::domain::{AccountName, BackendId, Bytes, Seconds};
 use crate::http::Url;
+use crate::metering::Crowd;
 use crate::settings::{Rate, SettingsError};
 
 /// The keys every backend's section has, whatever its kind.
@@ -32,6 +33,12 @@ pub struct CommonSettings {
     /// The most one account can move or store in a second; what jumps further is held back.
     #[serde(default)]
     pub max_rate: Option<Rate>,
+    /// Fewer accounts than this may always be missing from a list at once.
+    #[serde(default = "crowd_least")]
+    pub crowd_least: u32,
+    /// A list that lacks more than so many of a hundred accounts is doubted.
+    #[serde(default = "crowd_percent")]
+    pub crowd_percent: u32,
     /// Only these accounts, as globs; all when empty.
     #[serde(default)]
     pub account_include: Vec<String>,
@@ -46,6 +53,14 @@ fn quarter_hour() -> String {
 
 fn two_days() -> u32 {
     48
+}
+
+fn crowd_least() -> u32 {
+    Crowd::default().least
+}
+
+fn crowd_percent() -> u32 {
+    Crowd::default().percent
 }
 
 /// One configured panel: what the config says of it, and the panel itself. Built once by the config and
@@ -65,6 +80,8 @@ pub struct ConfiguredPanel {
     pub settle: Seconds,
     /// The most one account can move or store in a second.
     pub max_rate: Option<Bytes>,
+    /// How many accounts may be missing from a list at once before it is doubted.
+    pub crowd: Crowd,
     /// The panel.
     pub backend: Arc<dyn Backend>,
     include: GlobSet,
@@ -83,6 +100,10 @@ impl ConfiguredPanel {
             let key = key.to_string();
             move |problem: String| SettingsError::new(key, problem)
         };
+        if !(1..=100).contains(&common.crowd_percent) {
+            let problem = format!("{} is out of range; expected 1 to 100", common.crowd_percent);
+            return Err(SettingsError::new("crowd_percent", problem));
+        }
         let max_rate = common.max_rate.map(|rate| Bytes::new(rate.0));
         Ok(ConfiguredPanel {
             id: BackendId::new(&common.name).map_err(|error| wrong("name")(error.to_string()))?,
@@ -92,6 +113,7 @@ impl ConfiguredPanel {
             keep_days: common.keep_days,
             settle: Seconds::hours(common.settle_hours.into()),
             max_rate: max_rate.transpose().map_err(|error| wrong("max_rate")(error.to_string()))?,
+            crowd: Crowd { least: common.crowd_least, percent: common.crowd_percent },
             backend: Arc::from(backend),
             include: globs(&common.account_include).map_err(wrong("account_include"))?,
             exclude: globs(&common.account_exclude).map_err(wrong("account_exclude"))?,

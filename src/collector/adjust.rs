@@ -4,10 +4,10 @@
 use super::Collector;
 use super::poll::Heartbeat;
 use crate::backends::ConfiguredPanel;
-use crate::domain::{BackendId, BillingPeriod, Bytes, Month, Nature, Owner, Seconds};
+use crate::domain::{AccountName, BackendId, BillingPeriod, Bytes, Meter, Month, Nature, Owner, Seconds};
 use crate::metering::{
-    Acceptance, Adjustment, Book, CannotAdjust, Correction, Moved, NothingHeldBack, Settled, accept, adjust,
-    adjusted_holding,
+    Acceptance, Adjustment, Book, CannotAdjust, Correction, ListDoubt, Moved, NothingHeldBack, Settled,
+    accept, adjust, adjusted_holding,
 };
 use crate::ownership::Intent;
 use crate::standing::MappedTo;
@@ -44,6 +44,15 @@ pub enum AdjustError {
     Store(#[from] StoreError),
 }
 
+/// What an operator has accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WhatIsAccepted {
+    /// Meters of accounts.
+    pub series: Vec<(AccountName, Meter)>,
+    /// That accounts are not in the list.
+    pub list: Option<ListDoubt>,
+}
+
 impl Collector {
     /// Makes a correction; returns what the day had before and has now.
     pub async fn adjust(
@@ -61,17 +70,19 @@ impl Collector {
         .await
     }
 
-    /// Believes the next reading of a meter that is held back, whatever it says.
+    /// Believes the next answer about whatever is doubted.
     pub async fn accept(
         &self,
         metered: &ConfiguredPanel,
         acceptance: &Acceptance,
-    ) -> Result<(), AdjustError> {
+    ) -> Result<WhatIsAccepted, AdjustError> {
         self.correct(&metered.id, metered.kind.name, async |lease, loaded| {
             let settled = accept(&loaded.book, acceptance, self.clock.now())?;
+            let series = settled.notes.iter().map(|noted| (noted.account.clone(), noted.meter)).collect();
+            let list = settled.list_doubt.filter(|_| acceptance.account.is_none());
             let correction = Correction::Accepted(acceptance.clone());
             self.store.commit_correction(lease, loaded, &correction, settled, self.clock.now()).await?;
-            Ok(())
+            Ok(WhatIsAccepted { series, list })
         })
         .await
     }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
-pub use adjust::AdjustError;
+pub use adjust::{AdjustError, WhatIsAccepted};
 pub use backends::RenameError;
 pub use docket::Docket;
 pub use owners::Sold;

@@ -103,6 +103,23 @@ impl Sold {
         names.filter(opens).cloned().collect()
     }
 
+    /// The names that may well be gone from the panel: of services that have ended, or that have an account elsewhere.
+    pub(super) fn leaving(&self, book: &Book, harvest: &Harvest) -> HashSet<AccountName> {
+        if self.list.is_none() {
+            return HashSet::new();
+        }
+        let absent = present(book).filter(|(name, _)| !harvest.accounts().contains_key(*name));
+        let here = harvest.accounts().keys().filter_map(|name| book.life(name)?.owner().service());
+        let elsewhere = self.elsewhere.iter().filter_map(|one| one.owner);
+        let placed: HashSet<i64> = here.chain(elsewhere).collect();
+        let is_leaving = |(name, life): &(&AccountName, &Life)| {
+            let owner = life.owner().service();
+            owner.is_some_and(|id| !self.is_sold(id) || placed.contains(&id))
+                || self.elsewhere.iter().any(|one| one.name == **name)
+        };
+        absent.filter(is_leaving).map(|(name, _)| name.clone()).collect()
+    }
+
     /// What an answer means for who pays. `after` is the book with all that was measured.
     pub(super) fn titles(
         &self,

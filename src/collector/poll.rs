@@ -9,7 +9,7 @@ use super::owners::{Sold, Titles};
 use super::{Collector, LastTime, PollError, PollReport};
 use crate::backends::{Ask, BackendError, ConfiguredPanel, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
-use crate::metering::{Noted, Rules, look, settle_looked};
+use crate::metering::{Expected, ListDoubt, Noted, Rules, look, settle_looked};
 use crate::standing::Moment;
 use crate::store::{JudgedPoll, Lease, Loaded, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
@@ -162,12 +162,17 @@ impl Collector {
         sold.mark_copied(&self.store, &metered.id, &loaded.book, &mut harvest, when).await?;
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
         let asked = Arc::clone(&sold);
+        let unwanted: Vec<AccountName> =
+            loaded.book.names.keys().filter(|name| !metered.wants(name)).cloned().collect();
+        let crowd = metered.crowd;
         let (harvest, loaded, mut settled, mut after, titles) = aside(move || {
             let changing = match reach {
                 Reach::History => HashSet::new(),
                 Reach::Everybody | Reach::Some => asked.changing(&loaded.book, &harvest, today),
             };
-            let look = look(&loaded.book, &harvest, now, &changing);
+            let mut leaving = asked.leaving(&loaded.book, &harvest);
+            leaving.extend(unwanted);
+            let look = look(&loaded.book, &harvest, now, &Expected { changing, leaving, crowd });
             let settled = settle_looked(&loaded.book, &harvest, look, now, &rules);
             let after = loaded.book.after(&settled);
             let titles = match reach {
@@ -199,6 +204,9 @@ impl Collector {
         })
         .await?;
         judged.channels = &channels;
+        if let Some(doubt) = settled.list_doubt.filter(|_| reach == Reach::Everybody) {
+            report.warnings.push(doubted(metered, &doubt));
+        }
         report.noted = settled.notes.len();
         self.tell_notes(metered, &settled.notes);
         if reach == Reach::Everybody {
@@ -332,6 +340,15 @@ impl Collector {
             );
         }
     }
+}
+
+/// What is said of a list that is doubted.
+fn doubted(metered: &ConfiguredPanel, doubt: &ListDoubt) -> String {
+    format!(
+        "{} of {} accounts are not in the panel's list since {}: nobody counts as gone before somebody has looked. Has \
+         the panel's user lost a right, give it back; are they really gone, `whmeter accept {} --reason TEXT`",
+        doubt.missing, doubt.of, doubt.since, metered.id
+    )
 }
 
 /// What is wanted of a pass.

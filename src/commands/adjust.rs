@@ -2,12 +2,13 @@
 
 use clap::Args;
 
+use super::accept::reason;
 use super::policy::{key, operator};
 use super::{ConfigArg, Failure, Outcome, print};
 use crate::app::App;
 use crate::collector::AdjustError;
 use crate::domain::{Meter, UsageDay};
-use crate::metering::{Acceptance, Adjustment, CannotAdjust};
+use crate::metering::{Adjustment, CannotAdjust};
 use crate::settings::Size;
 
 #[derive(Debug, Args)]
@@ -21,14 +22,10 @@ pub(super) struct Adjust {
     /// traffic_in, traffic_out or traffic_total
     meter: String,
     /// The day, YYYY-MM-DD in the billing zone
-    #[arg(required_unless_present = "accept")]
-    day: Option<String>,
+    day: String,
     /// What to add or take away, with its unit: "+5 GB", "-300 MiB"
-    #[arg(allow_hyphen_values = true, value_name = "±SIZE", required_unless_present = "accept")]
-    size: Option<String>,
-    /// What is held back as an implausible jump is true: the next reading counts, whatever it says
-    #[arg(long, conflicts_with_all = ["day", "size"])]
-    accept: bool,
+    #[arg(allow_hyphen_values = true, value_name = "±SIZE")]
+    size: String,
     /// Why: kept for ever beside the number
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -38,53 +35,32 @@ impl Adjust {
     pub(super) async fn run(self) -> Outcome {
         let misused = |error: &dyn std::fmt::Display| Failure::Misused(error.to_string());
         let meter: Meter = self.meter.parse().map_err(|error| misused(&error))?;
-        let day = self.day.as_deref().map(UsageDay::parse).transpose().map_err(|error| misused(&error))?;
-        let amount = self.size.as_deref().map(signed).transpose()?;
-        let reason = self.reason.trim();
-        if reason.is_empty() || reason.len() > 1000 {
-            return Err(Failure::Misused("--reason: say why, in at most 1000 characters".into()));
-        }
+        let day = UsageDay::parse(&self.day).map_err(|error| misused(&error))?;
+        let amount = signed(&self.size)?;
+        let reason = reason(&self.reason)?;
         let key = key(&self.backend, &self.account)?;
         let (config, clock) = self.config.read("error")?;
-        if let Some(day) = day.filter(|day| *day > config.zone.day_of(clock.now())) {
+        if day > config.zone.day_of(clock.now()) {
             return Err(Failure::Misused(format!("{day} has not begun yet")));
         }
         let (app, _) = App::build(config, clock).await?;
         let metered = app.collector().panel(&self.backend);
         let metered = metered
             .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
-        let (account, author, reason) = (key.name.clone(), operator(), reason.to_string());
-        let failed = |what: String| {
-            move |error: AdjustError| {
-                let hint = match &error {
-                    AdjustError::Cannot(CannotAdjust::Unknown) => {
-                        "; `whmeter usage` lists what was, earlier lives of a name as NAME~1"
-                    }
-                    _ => "",
-                };
-                Failure::Tried(format!("{} {} {meter} {what}: {error}{hint}", key.backend, key.name))
-            }
-        };
-        match day.zip(amount) {
-            Some((day, amount)) => {
-                let adjustment = Adjustment { account, meter, day, amount, author, reason };
-                let adjusted = app.collector().adjust(&metered, &adjustment).await;
-                let (before, after) = adjusted.map_err(failed(format!("on {day} not corrected")))?;
-                print(format!(
-                    "{} {} {meter} on {day}: {before} -> {after} bytes",
-                    self.backend, self.account
-                ));
-            }
-            None => {
-                let acceptance = Acceptance { account, meter, author, reason };
-                let accepted = app.collector().accept(&metered, &acceptance).await;
-                accepted.map_err(failed("not accepted".into()))?;
-                print(format!(
-                    "{} {} {meter}: accepted; the next poll counts it",
-                    self.backend, self.account
-                ));
-            }
-        }
+        let (account, author) = (key.name.clone(), operator());
+        let adjustment = Adjustment { account, meter, day, amount, author, reason };
+        let adjusted = app.collector().adjust(&metered, &adjustment).await;
+        let (before, after) = adjusted.map_err(|error| {
+            let hint = match &error {
+                AdjustError::Cannot(CannotAdjust::Unknown) => {
+                    "; `whmeter usage` lists what was, earlier lives of a name as NAME~1"
+                }
+                _ => "",
+            };
+            let what = format!("{} {} {meter} on {day} not corrected", key.backend, key.name);
+            Failure::Tried(format!("{what}: {error}{hint}"))
+        })?;
+        print(format!("{} {} {meter} on {day}: {before} -> {after} bytes", self.backend, self.account));
         app.store().close().await;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The command line: one file per command, each thin.
 
+mod accept;
 mod adjust;
 mod backend;
 mod backfill;
@@ -69,6 +70,8 @@ enum Command {
     Outbox(outbox::Outbox),
     /// Who would be notified, limited or restored if this config were live; touches nothing
     Plan(plan::Plan),
+    /// What is doubted (a list that shrank, a level that collapsed, a jump) is true: the next answer is believed
+    Accept(accept::Accept),
     /// A correction record with author and reason; nothing is edited in place
     Adjust(adjust::Adjust),
     /// Stored backends; gives one another name, or ends one that is over
@@ -186,6 +189,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Map(command) => command.run().await,
             Command::Outbox(command) => command.run().await,
             Command::Plan(command) => command.run().await,
+            Command::Accept(accept) => accept.run().await,
             Command::Adjust(command) => command.run().await,
             Command::Backend(command) => command.run().await,
             Command::Invoice(command) => command.run().await,

@@ -37,7 +37,7 @@ pub enum What {
     WrongPlans,
     /// What a panel says is stored on it, against the sum of its accounts.
     Totals,
-    /// Meters whose readings are not believed until somebody has looked.
+    /// Lists and meters that are not believed until they are confirmed, or somebody has looked.
     HeldBack,
     /// What services used and WHMCS cannot be told any more.
     Untold,

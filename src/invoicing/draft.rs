@@ -247,7 +247,7 @@ impl Sum {
             _ => format!(" of {}/{}", piece.account.backend, piece.account.name),
         };
         Some(format!(
-            "readings{of} since {since} jump further than can be and are held back: `whmeter adjust … --accept` \
+            "readings{of} since {since} jump further than can be and are held back: `whmeter accept` \
              takes them in, if they are true"
         ))
     }

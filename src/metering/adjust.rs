@@ -118,7 +118,8 @@ pub fn adjust(
     let note = Note::Adjusted { amount: *amount, author: author.clone(), reason: reason.clone() };
     let noted = Noted { account: account.clone(), life, meter: *meter, source: Source::default(), at, note };
     let (changes, notes) = (vec![change], vec![noted]);
-    Ok(Settled { changes, notes, last_look: book.last_look, ..Settled::default() })
+    let (last_look, list_doubt) = (book.last_look, book.list_doubt);
+    Ok(Settled { changes, notes, last_look, list_doubt, ..Settled::default() })
 }
 
 /// The totals that have put bytes on a day, with what is taken from it taken from what they have put: a total that

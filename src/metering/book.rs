@@ -11,6 +11,7 @@ use crate::domain::{
 };
 
 use super::change::DayChange;
+use super::doubt::ListDoubt;
 
 /// The beliefs about everything of one backend.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Book {
     pub names: HashMap<AccountName, LifeNo>,
     /// The last count believed of each counter.
     pub counters: HashMap<CounterKey, Baseline>,
+    /// The newest list is doubted: too many are not in it.
+    pub list_doubt: Option<ListDoubt>,
     /// The number that the next life gets.
     pub next_life: LifeNo,
     /// The number that the next holding gets.
@@ -36,6 +39,7 @@ impl Default for Book {
             lives: BTreeMap::new(),
             names: HashMap::new(),
             counters: HashMap::new(),
+            list_doubt: None,
             next_life: LifeNo::new(1),
             next_holding: HoldingNo::new(1),
         }
@@ -123,6 +127,8 @@ pub struct SeriesBook {
     pub at: Option<Timestamp>,
     /// The last level believed.
     pub level: Option<LevelBelief>,
+    /// A much lower level that came after it, measured once and not believed yet.
+    pub doubted: Option<DoubtedLevel>,
     /// The last total believed, for each source and span.
     pub periods: BTreeMap<(Source, Span), PeriodBelief>,
     /// All bytes settled since the name was first seen: a later life goes on where the one before ended,
@@ -150,6 +156,17 @@ pub struct LevelBelief {
     pub at: Timestamp,
     /// Bytes held from then on, until the next reading.
     pub level: Bytes,
+}
+
+/// A level that has collapsed, and is believed when a later measurement says it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoubtedLevel {
+    /// When the panel first measured it.
+    pub at: Timestamp,
+    /// What it measured.
+    pub level: Bytes,
+    /// Whether an operator has said that it is true.
+    pub accepted: bool,
 }
 
 /// The last count believed of one counter.

@@ -3,9 +3,10 @@
 use litemap::LiteMap;
 
 use super::book::{
-    Absence, Baseline, Book, CounterKey, Holding, Implausible, LevelBelief, Life, Part, PeriodBelief,
-    SeriesBook,
+    Absence, Baseline, Book, CounterKey, DoubtedLevel, Holding, Implausible, LevelBelief, Life, Part,
+    PeriodBelief, SeriesBook,
 };
+use super::doubt::ListDoubt;
 use super::note::{Note, Noted};
 use crate::domain::{
     AccountName, BillingZone, ByteMinutes, Bytes, HoldingNo, Identity, LifeNo, Meter, Minutes, Owner,
@@ -42,10 +43,12 @@ pub struct Settled {
     pub last_look: Option<Timestamp>,
     /// The rate that jumps were held back by.
     pub max_rate: Option<Bytes>,
+    /// The doubt of the newest list that stands from now on.
+    pub list_doubt: Option<ListDoubt>,
 }
 
 impl Settled {
-    /// Whether nothing that is believed changes; the time of the last look may.
+    /// Whether nothing that is believed changes; the time of the last look, and whether it is doubted, may.
     pub fn is_quiet(&self) -> bool {
         self.lives.is_empty() && self.changes.is_empty() && self.counters.is_empty() && self.owners.is_empty()
     }
@@ -120,6 +123,8 @@ pub struct SeriesChange {
     pub at: Option<Timestamp>,
     /// The level believed from now on.
     pub level: Option<LevelBelief>,
+    /// A lower level that is not believed yet.
+    pub doubted: Option<DoubtedLevel>,
     /// All bytes settled since first sight.
     pub total: Bytes,
     /// The largest `total` ever.
@@ -142,6 +147,7 @@ impl SeriesChange {
             meter,
             at: before.at,
             level: before.level,
+            doubted: before.doubted,
             total: before.total,
             shown: before.shown,
             implausible: before.implausible,
@@ -205,6 +211,7 @@ impl Book {
             self.apply_owner(change);
         }
         self.last_look = settled.last_look;
+        self.list_doubt = settled.list_doubt;
     }
 
     /// Takes in what became of a life.
@@ -297,6 +304,7 @@ impl Book {
         let series = life.series.entry(change.meter).or_default();
         series.at = change.at;
         series.level = change.level;
+        series.doubted = change.doubted;
         series.total = change.total;
         series.shown = change.shown;
         series.implausible = change.implausible;

@@ -2,6 +2,7 @@
 
 use super::book::{Absence, Book, Life};
 use super::change::{LifeChange, LifeEvent, Settled};
+
 use crate::domain::Timestamp;
 
 /// An operator's word that a backend is over.

@@ -1,10 +1,52 @@
 //! Levels: what is held now, and level times time for daily averages and GB-months.
 
-use super::book::LevelBelief;
+use super::book::{DoubtedLevel, LevelBelief};
 use super::change::{Effects, Rules};
 use super::note::Note;
 use super::share::Timeline;
 use crate::domain::{Bytes, Source, Span, Timestamp};
+
+/// Below this a level may fall by nine tenths and be believed: somebody has cleaned up.
+const SMALL: u64 = 1 << 30;
+
+/// Whether a level has collapsed: to nothing, or by more than nine tenths of more than a gibibyte.
+fn collapses(before: Bytes, now: Bytes) -> bool {
+    let (before, now) = (before.get(), now.get());
+    before > 0 && (now == 0 || before > SMALL && now < before / 10)
+}
+
+/// What stands of the level before, and what is doubted now, once a level was measured at `at`. One that has collapsed
+/// is believed when a later measurement says it too: then both count. While it is doubted nothing is settled.
+pub(super) fn judge_level(
+    before: Option<LevelBelief>,
+    doubted: Option<DoubtedLevel>,
+    at: Timestamp,
+    level: Bytes,
+    rules: &Rules,
+    time: Timeline<'_>,
+    effects: &mut Effects,
+) -> (Option<LevelBelief>, Option<DoubtedLevel>) {
+    let Some(known) = before.filter(|known| known.at < at && collapses(known.level, level)) else {
+        if before.is_some_and(|known| at <= known.at) {
+            return (before, doubted);
+        }
+        if let Some(doubted) = doubted {
+            effects.note(&Source::default(), at, Note::LevelRecovered { doubted: doubted.level, level });
+        }
+        return (before, None);
+    };
+    match doubted {
+        None => {
+            effects.note(&Source::default(), at, Note::LevelCollapsed { believed: known.level, came: level });
+            (before, Some(DoubtedLevel { at, level, accepted: false }))
+        }
+        Some(doubted) if doubted.accepted || at > doubted.at => {
+            let low = settle_level(before, doubted.at, doubted.level, rules, time, effects);
+            (Some(low), None)
+        }
+        Some(doubted) => (before, Some(doubted)),
+    }
+}
 
 /// Settles one gauge reading: the level before held until now, the new one holds from now on.
 pub(super) fn settle_level(

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::book::{Absence, Baseline, Book, CounterKey, Life};
 use super::change::{LifeChange, LifeEvent};
+use super::doubt::Crowd;
 use crate::domain::{
     AccountName, Bytes, Epoch, Harvest, Harvested, Identity, LifeNo, Likeness, Meter, Reading, Seconds,
     Source, Timestamp,
@@ -22,6 +23,8 @@ pub struct Look {
     pub changes: Vec<LifeChange>,
     /// Counters that nobody has any more, from this look on.
     pub lost: Vec<CounterKey>,
+    /// How many accounts, of how many, are not in a list that is doubted for it: nothing is made of their absence.
+    pub shrunk: Option<(usize, usize)>,
     /// The lives of names that are not as the book has them.
     of: HashMap<AccountName, LifeNo>,
     /// Lives that began with this look.
@@ -80,17 +83,28 @@ impl Look {
     }
 }
 
-/// Looks at a harvest asked for at `now`. `changing` are the names that get another owner in the same commit:
-/// what they show is held against what is believed, as if they had been away.
-pub fn look(book: &Book, harvest: &Harvest, now: Timestamp, changing: &HashSet<AccountName>) -> Look {
+/// What is expected of an answer.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// The names that get another owner in the same commit: what they show is held against what is believed, as if
+    /// they had been away.
+    pub changing: HashSet<AccountName>,
+    /// The names that may well be gone, and never count towards a list that has shrunk.
+    pub leaving: HashSet<AccountName>,
+    /// How many accounts may be missing at once.
+    pub crowd: Crowd,
+}
+
+/// Looks at a harvest asked for at `now`.
+pub fn look(book: &Book, harvest: &Harvest, now: Timestamp, expected: &Expected) -> Look {
     let mut looking = Looking { book, now, look: Look::default(), unique: unique_ids(book, harvest) };
     for (name, harvested) in harvest.accounts() {
-        looking.account(name, harvested, changing.contains(name));
+        looking.account(name, harvested, expected.changing.contains(name));
     }
     if harvest.is_complete() {
-        looking.absent(harvest);
+        looking.absent(harvest, expected);
     }
-    if harvest.has_every_source() {
+    if harvest.has_every_source() && looking.look.shrunk.is_none() {
         looking.lost(harvest);
     }
     looking.look
@@ -222,8 +236,8 @@ impl Looking<'_> {
         shown
     }
 
-    /// Who is not in a complete list is missing, and with a later one gone.
-    fn absent(&mut self, harvest: &Harvest) {
+    /// Who is not in a complete list is missing, and with a later one gone; unless many are, or the list is empty.
+    fn absent(&mut self, harvest: &Harvest, expected: &Expected) {
         let names = harvest.accounts().keys();
         let listed: HashSet<LifeNo> = names.filter_map(|name| self.look.life_of(self.book, name)).collect();
         // Whose name another account begins a life under has ended with that.
@@ -231,6 +245,10 @@ impl Looking<'_> {
         let living = self.book.lives.iter().filter(|(_, life)| life.ended.is_none());
         let absent = living.filter(|(no, life)| !listed.contains(no) && !replaced(life));
         let absent: Vec<(LifeNo, Option<Absence>)> = absent.map(|(no, life)| (*no, life.absence)).collect();
+        self.look.shrunk = self.shrunk(harvest, &absent, expected);
+        if self.look.shrunk.is_some() {
+            return;
+        }
         for (no, absence) in absent {
             match absence {
                 None => {
@@ -243,6 +261,22 @@ impl Looking<'_> {
                 Some(_) => {}
             }
         }
+    }
+
+    /// Whether a list is doubted for those that are not in it, and nobody has said that it is true.
+    fn shrunk(
+        &self,
+        harvest: &Harvest,
+        absent: &[(LifeNo, Option<Absence>)],
+        expected: &Expected,
+    ) -> Option<(usize, usize)> {
+        let counts = |life: &Life| life.is_present() && !expected.leaving.contains(&life.name);
+        let of = self.book.lives.values().filter(|life| counts(life)).count();
+        let lives = absent.iter().filter_map(|(no, _)| self.book.lives.get(no));
+        let vanished = lives.filter(|life| counts(life)).count();
+        let is_empty = harvest.accounts().is_empty() && vanished > 0;
+        let accepted = self.book.list_doubt.is_some_and(|doubt| doubt.accepted);
+        ((is_empty || expected.crowd.is(vanished, of)) && !accepted).then_some((vanished, of))
     }
 
     /// Counters that a complete look shows nobody to have. One whose account could not be read in full may well

@@ -7,6 +7,7 @@ mod adjust;
 mod book;
 mod change;
 mod counter;
+mod doubt;
 mod forget;
 mod level;
 mod lives;
@@ -26,12 +27,13 @@ mod runs;
 
 pub use adjust::{Adjustment, CannotAdjust, Correction, Moved, adjust, adjusted_holding};
 pub use book::{
-    Absence, Baseline, Book, CounterKey, Doubt, Holding, Implausible, LevelBelief, Life, MonthToDate, Part,
-    PeriodBelief, SeriesBook, put_on_parts,
+    Absence, Baseline, Book, CounterKey, Doubt, DoubtedLevel, Holding, Implausible, LevelBelief, Life,
+    MonthToDate, Part, PeriodBelief, SeriesBook, put_on_parts,
 };
 pub use change::{DayChange, LifeChange, LifeEvent, OwnerChange, Rules, SeriesChange, Settled};
+pub use doubt::{Crowd, ListDoubt};
 pub use forget::{Forgetting, forget};
-pub use lives::{Look, look};
+pub use lives::{Expected, Look, look};
 pub use note::{Note, Noted};
 pub use plausible::{Acceptance, NothingHeldBack, accept};
 pub use settle::{settle, settle_looked};

@@ -96,6 +96,21 @@ pub enum Note {
         /// What was left out.
         amount: Bytes,
     },
+    /// A level has collapsed: to nothing, or by more than nine tenths. Not believed before a later measurement says it
+    /// too.
+    LevelCollapsed {
+        /// The level believed.
+        believed: Bytes,
+        /// The level that came.
+        came: Bytes,
+    },
+    /// The measurement after a level that had collapsed shows that it had not.
+    LevelRecovered {
+        /// The level that was not believed.
+        doubted: Bytes,
+        /// The level now.
+        level: Bytes,
+    },
     /// Measured before the reading already believed; ignored.
     OldAnswer {
         /// When the ignored reading was measured.
@@ -175,6 +190,8 @@ impl Note {
             Note::Copied { .. } => "copied",
             Note::Overlaps { .. } => "overlaps",
             Note::CountedBefore { .. } => "counted_before",
+            Note::LevelCollapsed { .. } => "level_collapsed",
+            Note::LevelRecovered { .. } => "level_recovered",
             Note::OldAnswer { .. } => "old_answer",
             Note::ClockAhead { .. } => "clock_ahead",
             Note::Contradiction => "contradiction",
@@ -229,7 +246,7 @@ impl fmt::Display for Note {
             Note::Overlaps { span, counted } => write!(
                 f,
                 "the total of {} to {} overlaps that of {} to {}, which is counted; held back: look at the time zone the \
-                 panel cuts its days by, then `whmeter adjust … --accept` if they are to be counted from now on",
+                 panel cuts its days by, then `whmeter accept` if they are to be counted from now on",
                 span.start(),
                 span.end(),
                 counted.start(),
@@ -241,13 +258,23 @@ impl fmt::Display for Note {
                     "{amount} B of it are counted under other spans of the same time, and not counted again"
                 )
             }
+            Note::LevelCollapsed { believed, came } => write!(
+                f,
+                "fell from {believed} B to {came} B at once; not believed before a later measurement says it too"
+            ),
+            Note::LevelRecovered { doubted, level } => {
+                write!(
+                    f,
+                    "back at {level} B; the {doubted} B measured before were not believed and are passed over"
+                )
+            }
             Note::OldAnswer { at } => write!(f, "old answer, measured {at}; ignored"),
             Note::ClockAhead { at } => write!(f, "the panel's clock is ahead: it says {at}"),
             Note::Contradiction => f.write_str("two different answers for one instant; neither believed"),
             Note::TooLarge => f.write_str("sum too large to store; reading not believed"),
             Note::Implausible { amount, allowed, since } => write!(
                 f,
-                "grew by {amount} B since {since}, where max_rate allows {allowed} B; held back: look at the panel, then `whmeter adjust … --accept` if it is true"
+                "grew by {amount} B since {since}, where max_rate allows {allowed} B; held back: look at the panel, then `whmeter accept` if it is true"
             ),
             Note::PlausibleAgain => f.write_str("what was held back is not said any more"),
             Note::Accepted { author, reason } => {

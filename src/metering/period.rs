@@ -300,12 +300,8 @@ mod tests {
         assert_eq!(panel.tell(later, &shifted), ["overlaps"]);
         assert_eq!(panel.tell(later.plus(Seconds::new(900)), &shifted), Vec::<&str>::new(), "said once");
         assert_eq!(panel.total(), 105_000);
-        let word = Acceptance {
-            account: panel.account.clone(),
-            meter: Meter::TrafficIn,
-            author: "op".into(),
-            reason: "zone".into(),
-        };
+        let word =
+            Acceptance { account: Some(panel.account.clone()), author: "op".into(), reason: "zone".into() };
         let settled = accept(&panel.book, &word, later).expect("held back");
         panel.book.apply(settled);
         panel.tell(later.plus(Seconds::hours(1)), &shifted);

@@ -1,9 +1,10 @@
 //! Jumps that cannot be: growth faster than a backend's `max_rate` is held back until somebody has looked.
 
-use super::book::{Book, Implausible, LevelBelief};
+use super::book::{Book, DoubtedLevel, Implausible, LevelBelief, Life};
 use super::change::{Rules, SeriesChange, Settled};
+use super::doubt::ListDoubt;
 use super::note::{Note, Noted};
-use crate::domain::{AccountName, Bytes, Epoch, Meter, Reading, Seconds, Source, Span, Timestamp};
+use crate::domain::{AccountName, Bytes, Epoch, LifeNo, Reading, Seconds, Source, Span, Timestamp};
 
 /// The shortest time a jump is measured over: panels add in steps, and two clocks are two clocks.
 const SHORTEST: Seconds = Seconds::new(60);
@@ -73,42 +74,62 @@ fn growth(series: &impl Believed, reading: &Reading, at: Timestamp) -> Option<(S
     grew.map(|(since, amount)| (source, since, amount))
 }
 
-/// An operator's word that what was held back is true.
+/// An operator's word that what is doubted is true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acceptance {
-    /// Whose usage.
-    pub account: AccountName,
-    /// Of what.
-    pub meter: Meter,
+    /// Whose usage; of everybody and of whole answers where nobody is named.
+    pub account: Option<AccountName>,
     /// Who says so.
     pub author: String,
     /// Why.
     pub reason: String,
 }
 
-/// Nothing is held back that could be accepted.
+/// Nothing is doubted that could be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nothing is held back there; `whmeter explain` tells what is")]
+#[error("nothing is doubted there; `whmeter report --what held-back` tells what is")]
 pub struct NothingHeldBack;
 
-/// What an acceptance given at `at` changes: the next reading is believed, whatever it says.
+/// What an acceptance given at `at` changes: the next answer is believed, whatever it says.
 pub fn accept(book: &Book, acceptance: &Acceptance, at: Timestamp) -> Result<Settled, NothingHeldBack> {
-    let Acceptance { account, meter, author, reason } = acceptance;
-    let life = book.called(account).ok_or(NothingHeldBack)?;
-    let before = book.lives.get(&life).and_then(|life| life.series.get(meter)).ok_or(NothingHeldBack)?;
-    let held = before.implausible.filter(|held| !held.accepted).ok_or(NothingHeldBack)?;
-    let implausible = Some(Implausible { accepted: true, ..held });
-    let change = SeriesChange { implausible, ..SeriesChange::unmoved(life, *meter, before) };
-    let note = Note::Accepted { author: author.clone(), reason: reason.clone() };
-    let noted = Noted { account: account.clone(), life, meter: *meter, source: Source::default(), at, note };
-    let (changes, notes) = (vec![change], vec![noted]);
-    Ok(Settled { changes, notes, last_look: book.last_look, ..Settled::default() })
+    let Acceptance { account, author, reason } = acceptance;
+    let (last_look, list_doubt) = (book.last_look, book.list_doubt);
+    let mut settled = Settled { last_look, list_doubt, ..Settled::default() };
+    let lives: Vec<LifeNo> = match account {
+        Some(account) => book.called(account).into_iter().collect(),
+        None => book.names.values().copied().collect(),
+    };
+    let mut lives: Vec<(LifeNo, &Life)> =
+        lives.into_iter().filter_map(|no| Some((no, book.lives.get(&no)?))).collect();
+    lives.sort_unstable_by_key(|(no, _)| *no);
+    for (no, life) in lives {
+        for (meter, before) in life.series.iter() {
+            let implausible = before.implausible.filter(|held| !held.accepted);
+            let doubted = before.doubted.filter(|doubted| !doubted.accepted);
+            if implausible.is_none() && doubted.is_none() {
+                continue;
+            }
+            settled.changes.push(SeriesChange {
+                implausible: before.implausible.map(|held| Implausible { accepted: true, ..held }),
+                doubted: before.doubted.map(|doubted| DoubtedLevel { accepted: true, ..doubted }),
+                ..SeriesChange::unmoved(no, *meter, before)
+            });
+            let note = Note::Accepted { author: author.clone(), reason: reason.clone() };
+            let (account, source) = (life.name.clone(), Source::default());
+            settled.notes.push(Noted { account, life: no, meter: *meter, source, at, note });
+        }
+    }
+    if account.is_none() {
+        settled.list_doubt = list_doubt.map(|doubt| ListDoubt { accepted: true, ..doubt });
+    }
+    let nothing = settled.changes.is_empty() && settled.list_doubt == list_doubt;
+    if nothing { Err(NothingHeldBack) } else { Ok(settled) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{BillingZone, Epoch, Harvest};
+    use crate::domain::{BillingZone, Epoch, Harvest, Meter};
     use crate::metering::settle;
 
     const START: i64 = 1_795_000_000;
@@ -167,17 +188,16 @@ mod tests {
         // Said once, and not true by waiting.
         assert!(say(&mut book, 2_000_000_000, (1 << 40) + 5).is_empty());
         assert_eq!(totals(&book), [801_000, 800_000, 801_000]);
-        for meter in [Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficTotal] {
-            let acceptance =
-                Acceptance { account: account(), meter, author: "ann".into(), reason: "a migration".into() };
-            let settled = accept(&book, &acceptance, at(2_000_000_100)).expect("held back");
-            book.apply(settled);
-            assert_eq!(accept(&book, &acceptance, at(2_000_000_100)), Err(NothingHeldBack), "once");
-        }
+        let (account, author, reason) = (Some(account()), "ann".into(), "a migration".into());
+        let acceptance = Acceptance { account, author, reason };
+        let settled = accept(&book, &acceptance, at(2_000_000_100)).expect("held back");
+        assert_eq!(settled.changes.len(), 3);
+        book.apply(settled);
+        assert_eq!(accept(&book, &acceptance, at(2_000_000_100)), Err(NothingHeldBack), "once");
         say(&mut book, 2_000_000_900, (1 << 40) + 7);
         assert_eq!(totals(&book), [(1 << 40) + 7, (1 << 40) + 7 - 1_000, (1 << 40) + 7]);
         assert!(
-            book.life(&account())
+            book.life(acceptance.account.as_ref().expect("named"))
                 .expect("seen")
                 .series
                 .iter()

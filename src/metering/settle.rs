@@ -1,6 +1,6 @@
 //! One harvest against the book: the days it moves, the beliefs it changes, and what was noticed.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use litemap::LiteMap;
 
@@ -9,8 +9,9 @@ use super::book::{
 };
 use super::change::{Effects, Rules, SeriesChange, Settled};
 use super::counter::{Count, Known, Step};
-use super::level::settle_level;
-use super::lives::{Look, look};
+use super::doubt::ListDoubt;
+use super::level::{judge_level, settle_level};
+use super::lives::{Expected, Look, look};
 use super::note::{Note, Noted};
 use super::period::{NotOurs, OVER_AFTER, folded, part_of, revise};
 use super::plausible::{Believed, Jump, jump};
@@ -22,7 +23,7 @@ use crate::domain::{
 /// Settles one harvest, asked for at `now`. Readings of one harvest may come in any order; the same
 /// harvest twice changes nothing the second time.
 pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> Settled {
-    let look = look(book, harvest, now, &HashSet::new());
+    let look = look(book, harvest, now, &Expected::default());
     settle_looked(book, harvest, look, now, rules)
 }
 
@@ -39,9 +40,15 @@ pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp,
     let mut settled = Settled { last_look: book.last_look, max_rate: rules.max_rate, ..Settled::default() };
     settling.finish(&mut settled);
     settled.lives = look.changes;
-    if harvest.is_complete() {
-        settled.last_look = settled.last_look.max(Some(now));
-    }
+    settled.list_doubt = match (harvest.is_complete(), look.shrunk) {
+        (false, _) => book.list_doubt,
+        (true, None) => {
+            settled.last_look = settled.last_look.max(Some(now));
+            None
+        }
+        // A list that is doubted was no look at everybody.
+        (true, Some(shrunk)) => Some(ListDoubt::after(book.list_doubt, shrunk, now)),
+    };
     settled
 }
 
@@ -86,13 +93,14 @@ impl<'a> MovingSeries<'a> {
         let mut after = before.map_or_else(SeriesBook::default, |before| SeriesBook {
             at: before.at,
             level: before.level,
+            doubted: before.doubted,
             total: before.total,
             shown: before.shown,
             implausible: before.implausible,
             periods: BTreeMap::new(),
         });
         if is_back {
-            after.level = None;
+            (after.level, after.doubted) = (None, None);
         }
         let (periods, folded, effects) = Default::default();
         MovingSeries { life, before, after, periods, folded, effects }
@@ -199,10 +207,7 @@ impl<'a> Settling<'a> {
             let mut known = if whole { Known::All } else { Known::Nothing };
             for reading in together {
                 known = known.min(match reading {
-                    Reading::Gauge { level, .. } => {
-                        self.level(of, at, *level);
-                        Known::Part
-                    }
+                    Reading::Gauge { level, .. } => self.level(of, at, *level),
                     Reading::Counter { source, epoch, count, .. } => {
                         let count = Count { at, epoch: *epoch, count: *count, holder: of.life };
                         self.counter(of, source, count)
@@ -296,16 +301,23 @@ impl<'a> Settling<'a> {
         now
     }
 
-    fn level(&mut self, of: Of, at: Timestamp, level: Bytes) {
+    fn level(&mut self, of: Of, at: Timestamp, level: Bytes) -> Known {
         let (rules, is_back) = (self.rules, self.look.back().contains(&of.life));
-        let Some(series) = self.moving(of.life, of.meter) else { return };
+        let Some(series) = self.moving(of.life, of.meter) else { return Known::Nothing };
         let time = Timeline { zone: rules.zone, holdings: series.holdings() };
         let seen = series.before.and_then(|before| before.level).filter(|_| is_back);
         let before = series.after.level;
         if let Some(seen) = seen.filter(|seen| before.is_none() && seen.at < at) {
             series.effects.note(&Source::default(), at, Note::Gap { from: seen.at, to: at });
         }
+        let (before, doubted) =
+            judge_level(before, series.after.doubted, at, level, rules, time, &mut series.effects);
+        series.after.doubted = doubted;
+        if doubted.is_some() {
+            return Known::Nothing;
+        }
         series.after.level = Some(settle_level(before, at, level, rules, time, &mut series.effects));
+        Known::Part
     }
 
     fn baseline(&self, key: &CounterKey) -> Option<Baseline> {
@@ -472,8 +484,8 @@ impl<'a> Settling<'a> {
             days.retain(|_, change| *change != super::change::DayChange::default());
             let (before, after) = (series.before, &series.after);
             let moved = before.is_none_or(|before| {
-                (before.at, before.level, before.total, before.implausible)
-                    != (after.at, after.level, after.total, after.implausible)
+                (before.at, before.level, before.doubted, before.total, before.implausible)
+                    != (after.at, after.level, after.doubted, after.total, after.implausible)
             });
             if moved || !days.is_empty() || !series.periods.is_empty() {
                 settled.changes.push(SeriesChange {
@@ -481,6 +493,7 @@ impl<'a> Settling<'a> {
                     meter,
                     at: after.at,
                     level: after.level,
+                    doubted: after.doubted,
                     total: after.total,
                     shown: after.shown,
                     implausible: after.implausible,

@@ -18,6 +18,7 @@ pub use moment::Moment;
 pub use series::{SeriesStanding, Unknown};
 
 use crate::domain::{AccountName, BackendId, Month};
+use crate::metering::ListDoubt;
 
 /// Number, version and acts together: what tells one standing of a backend from another.
 pub type Stamp = (i64, i64, i64);
@@ -35,6 +36,8 @@ pub struct Standing {
     pub version: i64,
     /// One more with every switch that ended. Equal stamps are equal standings.
     pub acts: i64,
+    /// Its newest list is doubted: too many accounts are not in it.
+    pub list_doubt: Option<ListDoubt>,
     /// Every name ever seen, with its newest life; those that are gone say so.
     pub accounts: BTreeMap<AccountName, Arc<AccountStanding>>,
     /// The accounts that changed with the newest version read, for whoever renders only those.

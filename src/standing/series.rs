@@ -17,8 +17,10 @@ pub struct SeriesStanding {
     pub month: Option<MonthToDate>,
     /// What a counter that must never fall shows: all bytes settled since its name was first seen.
     pub shown: Bytes,
-    /// Since when its readings are held back because they jump further than can be.
+    /// Since when its readings are held back because they jump further than can be, or count a time twice.
     pub held_back: Option<Timestamp>,
+    /// Since when a level that has collapsed is not believed.
+    pub doubted: Option<Timestamp>,
 }
 
 /// Why nothing can be said of a meter now.
@@ -48,6 +50,7 @@ impl SeriesStanding {
             month,
             shown: series.shown,
             held_back: series.implausible.map(|held| held.since),
+            doubted: series.doubted.map(|doubted| doubted.at),
         })
     }
 
@@ -93,7 +96,15 @@ mod tests {
         let month = month
             .map(|month| MonthToDate { amount, ..MonthToDate::new(Month::parse(month).expect("a month")) });
         let level = (meter == Meter::StorageUsed).then_some(amount);
-        SeriesStanding { meter, at: at(measured), level, month, shown: amount, held_back: None }
+        SeriesStanding {
+            meter,
+            at: at(measured),
+            level,
+            month,
+            shown: amount,
+            held_back: None,
+            doubted: None,
+        }
     }
 
     #[test]

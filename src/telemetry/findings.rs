@@ -16,6 +16,8 @@ pub(super) struct FindingGauges {
     wrong_plans: IntGaugeVec,
     total_difference: IntGaugeVec,
     held_back: IntGaugeVec,
+    collapsed: IntGaugeVec,
+    list_missing: IntGaugeVec,
     untold_services: IntGaugeVec,
     untold_bytes: IntGaugeVec,
     unconfigured: IntGaugeVec,
@@ -59,6 +61,16 @@ impl FindingGauges {
                 "Meters of accounts whose readings jump further than max_rate allows, and are not believed yet.",
                 &["backend"],
             ),
+            collapsed: own.gauge(
+                "whmeter_collapsed_levels",
+                "Accounts whose level fell to nothing or by more than nine tenths, and is not confirmed yet.",
+                &["backend"],
+            ),
+            list_missing: own.gauge(
+                "whmeter_list_missing_accounts",
+                "Accounts that are not in a list which is doubted for it: nobody counts as gone. 0 where none is doubted.",
+                &["backend"],
+            ),
             untold_services: own.gauge(
                 "whmeter_untold_services",
                 "Services with usage of this month or the one before that WHMCS cannot be told any more.",
@@ -79,9 +91,10 @@ impl FindingGauges {
     }
 
     /// Those that have a label `backend`.
-    pub(super) fn of_backends(&self) -> [&IntGaugeVec; 6] {
+    pub(super) fn of_backends(&self) -> [&IntGaugeVec; 8] {
         let [unmapped, bytes, ghosts] = [&self.unmapped, &self.unmapped_bytes, &self.ghosts];
-        [unmapped, bytes, ghosts, &self.wrong_plans, &self.total_difference, &self.held_back]
+        let [held_back, collapsed, list] = [&self.held_back, &self.collapsed, &self.list_missing];
+        [unmapped, bytes, ghosts, &self.wrong_plans, &self.total_difference, held_back, collapsed, list]
     }
 }
 
@@ -117,6 +130,14 @@ impl Telemetry {
     /// Shows how many meters of a backend are held back.
     pub fn held_back(&self, backend: &BackendId, meters: usize) {
         self.inner.findings.held_back.with_label_values(&[backend.as_str()]).set(count(meters));
+    }
+
+    /// Shows how many levels of a backend have collapsed and are not believed yet, and how many accounts its list lacks
+    /// if it is doubted for that.
+    pub fn doubted(&self, backend: &BackendId, levels: usize, list_missing: u32) {
+        let own = &self.inner.findings;
+        own.collapsed.with_label_values(&[backend.as_str()]).set(count(levels));
+        own.list_missing.with_label_values(&[backend.as_str()]).set(list_missing.into());
     }
 
     /// Shows how many living services of a WHMCS server have no account.

@@ -205,7 +205,15 @@ mod tests {
         let amount = Bytes::new(amount).expect("fits");
         let month = Month::parse(month).expect("a month");
         let month = MonthToDate { amount, ..MonthToDate::new(month) };
-        SeriesStanding { meter, at, level: Some(amount), month: Some(month), shown: amount, held_back: None }
+        SeriesStanding {
+            meter,
+            at,
+            level: Some(amount),
+            month: Some(month),
+            shown: amount,
+            held_back: None,
+            doubted: None,
+        }
     }
 
     fn account(series: Vec<SeriesStanding>) -> AccountStanding {

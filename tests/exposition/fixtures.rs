@@ -57,6 +57,7 @@ pub fn series(meter: Meter, when: i64, value: u64) -> SeriesStanding {
         }),
         shown: bytes(value),
         held_back: None,
+        doubted: None,
     }
 }
 
@@ -97,6 +98,7 @@ pub fn standing(of: &str, accounts: impl IntoIterator<Item = (AccountName, Accou
         accounts: accounts.into_iter().map(|(name, account)| (name, Arc::new(account))).collect(),
         changed: Vec::new(),
         changed_since: (0, 0, 0),
+        list_doubt: None,
         read_at: 0,
         moved: Default::default(),
         acts: 0,

@@ -139,9 +139,9 @@ async fn a_jump_beyond_the_rate_is_held_back_until_somebody_has_looked() {
     let held = |count| move |got: &Got| got.sample("whmeter_held_back_meters{backend=\"s3\"}") == Some(count);
     daemon.until("/metrics", "counts what is held back", held(1)).await;
 
-    let nothing = ["adjust", "s3", "7-42", "traffic_out", "--accept", "--reason", "x"];
-    assert!(site.at(now, &nothing).await.failure(1).contains("nothing is held back"));
-    let accept = ["adjust", "s3", "7-41", "traffic_out", "--accept", "--reason", "a backup was moved"];
+    let nothing = ["accept", "s3", "7-42", "--reason", "x"];
+    assert!(site.at(now, &nothing).await.failure(1).contains("nothing is doubted"));
+    let accept = ["accept", "s3", "7-41", "--reason", "a backup was moved"];
     site.at(now, &accept).await.good();
     site.at(now, &accept).await.failure(1);
     daemon.stop().await;

@@ -15,12 +15,12 @@ use tokio::sync::{Notify, mpsc};
 use tower::ServiceExt;
 use whmeter::backends::{Ask, Backend, BackendError, CheckStep, CommonSettings, ConfiguredPanel, Kind};
 use whmeter::clock::Clock;
-use whmeter::collector::{Collector, PollError};
+use whmeter::collector::{AdjustError, Collector, PollError};
 use whmeter::domain::{
     AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading,
     Seconds, Source, Timestamp, UsageDay,
 };
-use whmeter::metering::{Adjustment, Rules};
+use whmeter::metering::{Acceptance, Adjustment, Rules};
 use whmeter::settings::{Section, SettingsError};
 use whmeter::store::{Store, StoreSettings};
 use whmeter::telemetry::Telemetry;
@@ -226,6 +226,17 @@ impl Product {
         let collector = &self.replica(0).await.collector;
         let panel = Arc::clone(&collector.panels()[backend]);
         collector.adjust(&panel, &adjustment).await.map(drop).map_err(|error| error.to_string())
+    }
+
+    /// An operator accepts whatever is doubted of a panel; nothing may be.
+    pub async fn accept(&mut self, backend: usize) -> Result<(), String> {
+        let acceptance = Acceptance { account: None, author: "the world".into(), reason: "because".into() };
+        let collector = &self.replica(0).await.collector;
+        let panel = Arc::clone(&collector.panels()[backend]);
+        match collector.accept(&panel, &acceptance).await {
+            Ok(_) | Err(AdjustError::Nothing(_)) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// Holds the journal against every stored sum.

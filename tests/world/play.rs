@@ -146,6 +146,12 @@ impl Player<'_> {
                 self.oracle.pinned(*backend, name, *service);
                 Ok(())
             }
+            What::Accepted { backend } if self.leased[*backend] <= at => {
+                let accepted = self.product.accept(*backend).await;
+                self.check("accept", accepted)?;
+                self.oracle.accepted(*backend);
+                Ok(())
+            }
             What::Adjusted { backend, name, days_ago, per_mille } => {
                 let day_at = at - days_ago * 86_400;
                 let amount = self.oracle.adjustment(*backend, name, day_at, *per_mille);
@@ -267,7 +273,7 @@ fn kind(what: &What) -> &'static str {
         What::Listed { .. } => "lists",
         What::Collect { .. } => "collections",
         What::Look { .. } => "looks",
-        What::Adjusted { .. } | What::Pinned { .. } => "operators",
+        What::Adjusted { .. } | What::Pinned { .. } | What::Accepted { .. } => "operators",
         _ => "the world",
     }
 }

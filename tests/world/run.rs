@@ -34,6 +34,8 @@ pub const ON: &[Feature] = &[
     Feature::Pins,
     Feature::Companions,
     Feature::Hidden,
+    Feature::LostRights,
+    Feature::Acceptances,
 ];
 
 /// How often a story is played to find a shorter one, where nothing else is asked for.

@@ -90,6 +90,11 @@ impl Claims {
         self.services.values().any(|known| known.is_living() && known.service.parent() == Some(id))
     }
 
+    /// Whether a living companion that this server lists stands for a service.
+    pub fn has_companion_on(&self, server: i64, id: i64) -> bool {
+        self.on(server).any(|known| known.is_living() && known.service.parent() == Some(id))
+    }
+
     /// Whether an account is pinned to this service.
     pub fn is_pinned(&self, backend: usize, name: &str, service: i64) -> bool {
         self.pins.get(&(backend, name.to_owned())) == Some(&service)

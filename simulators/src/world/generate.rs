@@ -64,6 +64,10 @@ pub enum Feature {
     Companions,
     /// Panels leave accounts out of their lists for a while.
     Hidden,
+    /// Panels leave everybody out, for hours or days: a right was lost.
+    LostRights,
+    /// Operators say that what is doubted is true.
+    Acceptances,
 }
 
 /// Everything that can be made.
@@ -94,6 +98,8 @@ pub const ALL: &[Feature] = &[
     Feature::Pins,
     Feature::Companions,
     Feature::Hidden,
+    Feature::LostRights,
+    Feature::Acceptances,
 ];
 
 impl Feature {
@@ -263,9 +269,18 @@ impl Maker {
         }
     }
 
-    /// Panels that do not answer, processes that die, operators that correct.
+    /// Panels that do not answer or show nobody, processes that die, operators that believe what is doubted.
     fn trouble(&mut self) {
         for backend in 0..self.story.backends.len() {
+            for _ in 0..if self.has(Feature::LostRights) { self.times(8.0) } else { 0 } {
+                let (at, length) = (self.some_time(), self.dice.random_range(HOUR..60 * HOUR));
+                self.put(at, What::Blind { backend, blind: true });
+                self.put(at + length, What::Blind { backend, blind: false });
+            }
+            for _ in 0..if self.has(Feature::Acceptances) { self.times(40.0) } else { 0 } {
+                let at = self.some_time();
+                self.put(at, What::Accepted { backend });
+            }
             for _ in 0..if self.has(Feature::Outages) { self.times(12.0) } else { 0 } {
                 let at = self.some_time();
                 let length = match self.dice.random_bool(0.6) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::claims::Claim;
 use super::ledger::{Metric, Owner};
 use super::oracle::Oracle;
-use super::panels::{Begun, Shown};
+use super::panels::{Answer, Begun, Shown};
 
 /// A name that is missing from two whole lists at least so far apart (seconds) is gone.
 const GONE_AFTER: i64 = 120;
@@ -21,6 +21,8 @@ pub struct Life {
     pub identity: Option<String>,
     /// The holding it is in now.
     pub holding: usize,
+    /// When it was listed first, in epoch seconds.
+    pub began_at: i64,
     /// When it was listed last, in epoch seconds.
     pub listed_at: i64,
     /// When each metric was read last, and believed.
@@ -31,6 +33,8 @@ pub struct Life {
     pub is_gone: bool,
     /// Its last level, and when it was measured.
     pub level: Option<(i64, u64)>,
+    /// A level that had collapsed when it was first measured, and whether an operator has said that it is true.
+    pub collapsed: Option<(i64, u64, bool)>,
     /// The services that could be meant by it, or the one that another account wanted too, when its panel was asked
     /// last.
     pub contested: Vec<i64>,
@@ -56,7 +60,7 @@ impl Oracle {
         found.name.clone_from(&shown.name);
         if found.is_gone || found.missing_since.is_some() {
             // While no list had it, it held nothing that anybody knows of.
-            found.level = None;
+            (found.level, found.collapsed) = (None, None);
         }
         (found.missing_since, found.is_gone) = (None, false);
         self.backends[backend].names.insert(shown.name.clone(), life);
@@ -134,18 +138,84 @@ impl Oracle {
             name: shown.name.clone(),
             identity: shown.identity.clone(),
             holding,
+            began_at: at,
             listed_at: at,
             read_at: BTreeMap::new(),
             missing_since: None,
             is_gone: false,
             level: None,
+            collapsed: None,
             contested: Vec::new(),
         });
         life
     }
 
+    /// Whether a list is to be doubted for the accounts that it lacks: nobody knows whether they are gone, or a right is.
+    pub(super) fn is_doubtful(&self, backend: usize, present: &[usize], answer: &Answer) -> bool {
+        let server = self.backends[backend].server;
+        let there: Vec<usize> = (0..self.lives.len())
+            .filter(|number| self.lives[*number].backend == backend && self.lives[*number].is_there())
+            .filter(|number| present.contains(number) || !self.is_leaving(server, *number, present))
+            .collect();
+        let taken = |life: &Life| {
+            self.lives.iter().any(|other| {
+                other.backend == backend && other.began_at == answer.at && other.name == life.name
+            })
+        };
+        let lacking =
+            there.iter().filter(|number| !present.contains(number) && !taken(&self.lives[**number]));
+        let lacking = lacking.count();
+        let of = there.iter().filter(|number| self.lives[**number].began_at != answer.at).count();
+        let is_crowd = lacking >= 5 && lacking * 10 > of;
+        lacking > 0 && (is_crowd || answer.accounts.is_empty())
+    }
+
+    /// Whether an account may well be gone: its service has ended, or has another account.
+    fn is_leaving(&self, server: i64, number: usize, present: &[usize]) -> bool {
+        if !self.claims.knows(server) {
+            return false;
+        }
+        let life = &self.lives[number];
+        let others = self.lives.iter().enumerate().filter(|(other, one)| {
+            *other != number && one.is_there() && self.backends[one.backend].server == server
+        });
+        let mut elsewhere =
+            others.filter(|(other, one)| present.contains(other) || one.backend != life.backend);
+        let owner = self.ledger.owner(life.holding);
+        let is_sold = |id: i64| {
+            self.claims.has_companion_on(server, id)
+                || self.claims.on(server).any(|known| known.service.id == id && known.is_living())
+        };
+        match owner {
+            Owner::Service(id) if !is_sold(*id) => true,
+            Owner::Service(_) => elsewhere.any(|(_, one)| {
+                self.ledger.owner(one.holding) == owner
+                    || one.backend != life.backend && one.name == life.name
+            }),
+            _ => elsewhere.any(|(_, one)| one.backend != life.backend && one.name == life.name),
+        }
+    }
+
+    /// A name that somebody else has now nobody else has any more.
+    pub(super) fn replaced(&mut self, backend: usize, present: &[usize], at: i64) {
+        let taken: Vec<String> = self
+            .lives
+            .iter()
+            .filter(|life| life.backend == backend && life.began_at == at)
+            .map(|life| life.name.clone())
+            .collect();
+        for (number, life) in self.lives.iter_mut().enumerate() {
+            let is_out = life.backend == backend && !life.is_gone && !present.contains(&number);
+            if is_out && taken.contains(&life.name) {
+                life.missing_since = life.missing_since.or(Some(at));
+                life.is_gone = true;
+            }
+        }
+    }
+
     /// Accounts that a whole list did not have.
     pub(super) fn absent(&mut self, backend: usize, present: &[usize], at: i64) {
+        self.replaced(backend, present, at);
         for (number, life) in self.lives.iter_mut().enumerate() {
             if life.backend != backend || life.is_gone || present.contains(&number) {
                 continue;

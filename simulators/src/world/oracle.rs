@@ -56,6 +56,8 @@ pub(super) struct Side {
     pub identity: bool,
     /// When its whole list was seen last.
     pub last_look: Option<i64>,
+    /// The last list is doubted; whether an operator has said that it is true.
+    pub list_doubt: Option<bool>,
     /// The latest life of each name.
     pub names: BTreeMap<String, usize>,
     /// What was seen last of each counter.
@@ -70,6 +72,7 @@ impl Oracle {
             server,
             identity,
             last_look: None,
+            list_doubt: None,
             names: BTreeMap::new(),
             seen: BTreeMap::new(),
         };
@@ -98,13 +101,32 @@ impl Oracle {
             self.level(life, shown, at);
             self.lives[life].listed_at = at;
         }
-        self.absent(backend, &present, at);
-        self.nowhere(backend, answer, &present);
+        let is_doubted =
+            self.is_doubtful(backend, &present, answer) && self.backends[backend].list_doubt != Some(true);
+        if is_doubted {
+            self.replaced(backend, &present, at);
+            self.backends[backend].list_doubt = Some(false);
+        } else {
+            self.absent(backend, &present, at);
+            self.nowhere(backend, answer, &present);
+            self.backends[backend].list_doubt = None;
+        }
         self.hand_over_names(backend);
         for life in present {
             self.find_owner(life, at);
         }
-        self.backends[backend].last_look = Some(at);
+        if !is_doubted {
+            self.backends[backend].last_look = Some(at);
+        }
+    }
+
+    /// An operator says that what is doubted of a panel is true: the next answer is believed.
+    pub fn accepted(&mut self, backend: usize) {
+        let side = &mut self.backends[backend];
+        side.list_doubt = side.list_doubt.map(|_| true);
+        for life in self.lives.iter_mut().filter(|life| life.backend == backend) {
+            life.collapsed = life.collapsed.map(|(at, level, _)| (at, level, true));
+        }
     }
 
     /// WHMCS told a server's services.
@@ -202,6 +224,28 @@ impl Oracle {
     /// The level before held until now; after too long a silence nobody knows.
     fn level(&mut self, life: usize, shown: &Shown, at: i64) {
         let Some(new) = shown.level else { return };
+        let collapses = self.lives[life].level.is_some_and(|(since, before)| {
+            at > since && before > 0 && (new == 0 || before > 1 << 30 && new < before / 10)
+        });
+        match self.lives[life].collapsed.take_if(|_| collapses) {
+            Some((first, low, accepted)) if accepted || at > first => {
+                self.held_since(life, low, first);
+            }
+            Some(doubt) => {
+                self.lives[life].collapsed = Some(doubt);
+                return;
+            }
+            None if collapses => {
+                self.lives[life].collapsed = Some((at, new, false));
+                return;
+            }
+            None => self.lives[life].collapsed = None,
+        }
+        self.held_since(life, new, at);
+    }
+
+    /// A level was measured, and is believed.
+    fn held_since(&mut self, life: usize, new: u64, at: i64) {
         let (before, holding) = (self.lives[life].level, self.lives[life].holding);
         if let Some((since, level)) = before {
             if at - since <= MAX_AGE {

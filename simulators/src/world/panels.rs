@@ -65,7 +65,7 @@ pub struct Truly {
 /// What a panel answers at `at`.
 pub fn answer(truth: &Truth, backend: usize, at: i64) -> Answer {
     let Some(plan) = truth.plan(backend) else { return Answer { at, accounts: Vec::new() } };
-    let listed = truth.on(backend).filter(|(_, account)| !account.hidden);
+    let listed = truth.on(backend).filter(|(_, account)| !account.hidden && !truth.is_blind(backend));
     let accounts = listed.map(|(id, account)| {
         let counters = truth.sources_of(id).filter_map(|(source, found)| {
             let run_from = match plan.shows {

@@ -124,6 +124,13 @@ pub enum What {
         /// Which.
         source: u32,
     },
+    /// A panel shows nobody, because the meter's user has lost a right, or everybody again.
+    Blind {
+        /// Which.
+        backend: usize,
+        /// Whether it shows nobody.
+        blind: bool,
+    },
     /// A panel stops answering.
     Down {
         /// Which.
@@ -197,6 +204,11 @@ pub enum What {
         days_ago: i64,
         /// By how many thousandths of what the day has.
         per_mille: i64,
+    },
+    /// An operator says that whatever is doubted of a panel is true.
+    Accepted {
+        /// The panel.
+        backend: usize,
     },
     /// The meter polls a panel.
     Poll {

@@ -13,6 +13,8 @@ pub struct Truth {
     seed: u64,
     plans: Vec<BackendPlan>,
     down: Vec<bool>,
+    /// Panels that show nobody.
+    blind: Vec<bool>,
     accounts: BTreeMap<u32, Account>,
     sources: BTreeMap<u32, Source>,
 }
@@ -81,6 +83,7 @@ impl Truth {
             seed: story.seed,
             plans: story.backends.clone(),
             down: vec![false; story.backends.len()],
+            blind: vec![false; story.backends.len()],
             accounts: BTreeMap::new(),
             sources: BTreeMap::new(),
         }
@@ -140,6 +143,11 @@ impl Truth {
                     source.account = account;
                 }
             }
+            What::Blind { backend, blind } => {
+                if let Some(found) = self.blind.get_mut(*backend) {
+                    *found = *blind;
+                }
+            }
             What::Down { backend } => self.set_down(*backend, true),
             What::Up { backend } => self.set_down(*backend, false),
             _ => {}
@@ -149,6 +157,11 @@ impl Truth {
     /// Whether a panel does not answer.
     pub fn is_down(&self, backend: usize) -> bool {
         self.down.get(backend).copied().unwrap_or(true)
+    }
+
+    /// Whether a panel shows nobody, though they are there.
+    pub fn is_blind(&self, backend: usize) -> bool {
+        self.blind.get(backend).copied().unwrap_or(false)
     }
 
     /// The panel's plan.

@@ -1,29 +1,57 @@
-//! Meters whose readings jump further than can be: nothing of them counts until somebody has looked.
+//! What is doubted and not believed yet: lists that have shrunk, levels that have collapsed, readings that jump further
+//! than can be. Nothing of them counts until they are confirmed, or somebody has looked.
 
 use super::{Finding, What};
 use crate::console::sides::Side;
+use crate::domain::Timestamp;
 
-/// One line per meter.
+/// One line per doubted list, and one per meter.
 pub(super) fn held_back(sides: &[Side]) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for side in sides {
+        found.extend(list(side));
         for (name, account) in side.present() {
             for series in &account.series {
-                let Some(since) = series.held_back else { continue };
-                let line = Finding {
-                    account: Some(name.as_str()),
-                    meter: Some(series.meter.name()),
-                    at: Some(series.at.to_string()),
-                    since: Some(since.to_string()),
-                    detail: Some("readings jump further than max_rate allows: see `whmeter explain`, then `whmeter adjust --accept`".into()),
-                    ..Finding::of(side, What::HeldBack, "held back")
-                };
-                found.push(match side.service(account) {
-                    Some(service) => line.sold(service),
-                    None => line,
-                });
+                let held = series.held_back.map(|since| ("held back", since, HELD_BACK));
+                let doubted = series.doubted.map(|since| ("collapsed", since, COLLAPSED));
+                for (state, since, why) in held.into_iter().chain(doubted) {
+                    let line = Finding {
+                        account: Some(name.as_str()),
+                        meter: Some(series.meter.name()),
+                        at: Some(series.at.to_string()),
+                        since: Some(since.to_string()),
+                        detail: Some(why.into()),
+                        ..Finding::of(side, What::HeldBack, state)
+                    };
+                    found.push(match side.service(account) {
+                        Some(service) => line.sold(service),
+                        None => line,
+                    });
+                }
             }
         }
     }
     found
+}
+
+const HELD_BACK: &str = "readings jump further than max_rate allows, or count a time twice: see `whmeter explain`, then \
+    `whmeter accept` if they are true";
+const COLLAPSED: &str = "the level fell to nothing or by more than nine tenths: a second measurement confirms it, or \
+    `whmeter accept`";
+
+/// A list that is doubted.
+fn list(side: &Side) -> Option<Finding<'_>> {
+    let doubt = side.standing.as_ref()?.list_doubt?;
+    let since: Timestamp = doubt.since;
+    Some(Finding {
+        since: Some(since.to_string()),
+        detail: Some(format!(
+            "{} of {} accounts are not in the panel's list, and nobody counts as gone: give the panel's user back the \
+             right it has lost, or `whmeter accept {}`",
+            doubt.missing,
+            doubt.of,
+            side.name()
+        )),
+        ..Finding::of(side, What::HeldBack, "list")
+    })
 }

@@ -103,6 +103,7 @@ fn read(meter: Meter, before: i64, amount: u64, month: Month) -> SeriesStanding 
         month: Some(month),
         shown: bytes(amount),
         held_back: None,
+        doubted: None,
     }
 }
 
@@ -125,6 +126,7 @@ fn side(
         accounts: accounts.collect(),
         changed: Vec::new(),
         changed_since: (0, 0, 0),
+        list_doubt: None,
         read_at: 1,
         moved: Default::default(),
     };

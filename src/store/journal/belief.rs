@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::shapes::{CounterBody, EpochBody, PartBody, account, bytes, meter_of, source_of, text, time};
 use crate::domain::{Bytes, HoldingNo, Identity, LifeNo, Source, Span, Timestamp, UsageDay};
 use crate::metering::{
-    Absence, Baseline, Book, Doubt, Holding, Implausible, LevelBelief, Life, PeriodBelief, SeriesBook,
+    Absence, Baseline, Book, Doubt, DoubtedLevel, Holding, Implausible, LevelBelief, Life, ListDoubt,
+    PeriodBelief, SeriesBook,
 };
 
 /// Which counter; its epoch, count and time; a lower count not believed yet; who showed it; since when nobody has it.
@@ -26,6 +27,9 @@ pub(super) struct BookBody {
     lives: Vec<(u32, LifeBelief)>,
     /// Counter, epoch, count, measured at, doubt, holder, absent.
     counters: Vec<BaselineBody>,
+    /// Since, missing, of how many, accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    list_doubt: Option<(i64, u32, u32, bool)>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -50,6 +54,9 @@ struct SeriesBelief {
     at: Option<i64>,
     /// Measured at, level.
     level: Option<(i64, u64)>,
+    /// Measured at, level, whether accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    doubted: Option<(i64, u64, bool)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     periods: Vec<PeriodBody>,
     total: u64,
@@ -92,6 +99,7 @@ impl BookBody {
             next_holding: book.next_holding.get(),
             lives: book.lives.iter().map(life).collect(),
             counters: counters.into_iter().map(counter).collect(),
+            list_doubt: book.list_doubt.map(|one| (one.since.get(), one.missing, one.of, one.accepted)),
         }
     }
 
@@ -123,6 +131,7 @@ impl BookBody {
             counters.insert(key.key()?, baseline);
         }
         book.counters = counters;
+        book.list_doubt = self.list_doubt.map(list_doubt).transpose()?;
         Ok(book)
     }
 }
@@ -178,6 +187,7 @@ impl SeriesBelief {
         SeriesBelief {
             at: series.at.map(Timestamp::get),
             level: series.level.map(|belief| (belief.at.get(), belief.level.get())),
+            doubted: series.doubted.map(|one| (one.at.get(), one.level.get(), one.accepted)),
             periods: series.periods.iter().map(|(key, belief)| PeriodBody::of(key, belief)).collect(),
             total: series.total.get(),
             shown: series.shown.get(),
@@ -191,6 +201,7 @@ impl SeriesBelief {
         let mut series = SeriesBook {
             at: self.at.map(time).transpose()?,
             level: self.level.map(level).transpose()?,
+            doubted: self.doubted.map(doubted).transpose()?,
             total: bytes(self.total)?,
             shown: bytes(self.shown)?,
             implausible: self.implausible.map(implausible).transpose()?,
@@ -237,6 +248,14 @@ impl PeriodBody {
 
 fn implausible((since, accepted): (i64, bool)) -> Result<Implausible, String> {
     Ok(Implausible { since: time(since)?, accepted })
+}
+
+fn doubted((at, level, accepted): (i64, u64, bool)) -> Result<DoubtedLevel, String> {
+    Ok(DoubtedLevel { at: time(at)?, level: bytes(level)?, accepted })
+}
+
+fn list_doubt((since, missing, of, accepted): (i64, u32, u32, bool)) -> Result<ListDoubt, String> {
+    Ok(ListDoubt { since: time(since)?, missing, of, accepted })
 }
 
 fn doubt_body(doubt: Doubt) -> DoubtBody {

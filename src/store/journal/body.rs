@@ -94,11 +94,11 @@ impl AdjustmentBody {
     }
 }
 
-/// Somebody's word that what was held back is true.
+/// Somebody's word that what is doubted is true.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct AcceptanceBody {
-    account: String,
-    meter: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
     author: String,
     reason: String,
 }
@@ -106,8 +106,7 @@ struct AcceptanceBody {
 impl AcceptanceBody {
     fn of(acceptance: &Acceptance) -> AcceptanceBody {
         AcceptanceBody {
-            account: acceptance.account.as_str().into(),
-            meter: acceptance.meter.name().into(),
+            account: acceptance.account.as_ref().map(|account| account.as_str().into()),
             author: acceptance.author.clone(),
             reason: acceptance.reason.clone(),
         }
@@ -115,8 +114,7 @@ impl AcceptanceBody {
 
     fn acceptance(self) -> Result<Acceptance, String> {
         Ok(Acceptance {
-            account: AccountName::new(&self.account).map_err(|error| error.to_string())?,
-            meter: self.meter.parse().map_err(|error: crate::domain::UnknownMeter| error.to_string())?,
+            account: self.account.as_deref().map(account).transpose()?,
             author: self.author,
             reason: self.reason,
         })
@@ -207,7 +205,8 @@ pub(in super::super) fn body_of(
         series(&mut accounts, &noted.account, noted.life, noted.meter).notes.push(text);
     }
     let lost: Vec<CounterBody> = lost(settled, book).map(CounterBody::of).collect();
-    if accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty() && lost.is_empty() {
+    let told_nothing = accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty();
+    if told_nothing && lost.is_empty() && correction.is_none() {
         return Ok(None);
     }
     for (account, meters) in &mut accounts {
@@ -231,7 +230,8 @@ pub(in super::super) fn body_of(
     };
     pack(&Body {
         last_look: book.last_look.map(Timestamp::get),
-        complete: harvest.is_complete(),
+        // A list that is doubted was no look at everybody.
+        complete: harvest.is_complete() && after.list_doubt.is_none(),
         lives: settled.lives.iter().map(LifeBody::of).collect(),
         lost,
         accounts,

@@ -106,7 +106,8 @@ impl Store {
     ) -> Result<Committed, StoreError> {
         let mapped = mapped.map(|mapped| (moved.account.clone(), mapped)).into_iter().collect();
         let judged = JudgedPoll { mapped, ..JudgedPoll::default() };
-        let settled = Settled { owners, last_look: loaded.book.last_look, ..Settled::default() };
+        let (last_look, list_doubt) = (loaded.book.last_look, loaded.book.list_doubt);
+        let settled = Settled { owners, last_look, list_doubt, ..Settled::default() };
         self.commit_said(lease, loaded, &Correction::Moved(moved.clone()), settled, judged, at).await
     }
 
@@ -142,7 +143,8 @@ impl Store {
         let lives = changed_lives(loaded, after, &poll);
         let before = loaded.version;
         let verdicts = &poll.judged.decided.verdicts;
-        let quiet = lives.is_empty() && poll.settled.is_quiet() && verdicts.is_empty();
+        let same_doubt = poll.settled.list_doubt == loaded.book.list_doubt;
+        let quiet = lives.is_empty() && poll.settled.is_quiet() && verdicts.is_empty() && same_doubt;
         let version = if quiet { before } else { before + 1 };
         let body = trace_span!("journal")
             .in_scope(|| body_of(poll.harvest, &poll.settled, &loaded.book, after, poll.at, correction))?;
@@ -170,7 +172,9 @@ impl Store {
             None => last.1,
         };
         let sql = "UPDATE backend SET version = ?, kind = ?, last_look = ?, next_life = ?, next_holding = ?,
-            entries = ?, chain = ? WHERE name = ?";
+            entries = ?, chain = ?, list_doubt_at = ?, list_missing = ?, list_of = ?, list_accepted = ?
+            WHERE name = ?";
+        let doubt = poll.settled.list_doubt;
         let cells = [
             version.into(),
             poll.kind.into(),
@@ -179,6 +183,10 @@ impl Store {
             i64::from(after.next_holding.get()).into(),
             (last.0 + i64::from(body.is_some())).into(),
             chain.as_str().into(),
+            doubt.map(|doubt| doubt.since).into(),
+            doubt.map(|doubt| i64::from(doubt.missing)).into(),
+            doubt.map(|doubt| i64::from(doubt.of)).into(),
+            doubt.map(|doubt| doubt.accepted).into(),
             lease.backend.as_str().into(),
         ];
         run(&mut tx, self.dialect, sql, cells).await?;

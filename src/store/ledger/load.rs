@@ -10,7 +10,7 @@ use super::super::sql::{Cell, Columns, rows};
 use super::super::tables::{Ids, baseline, belief, holding, life, month_sum, period_total};
 use super::super::{Store, StoreError};
 use crate::domain::{AccountName, BackendId, HoldingNo, LifeNo, Policy, Seconds, Timestamp};
-use crate::metering::{Book, Holding, Life, Part};
+use crate::metering::{Book, Holding, Life, ListDoubt, Part};
 use crate::quota::{Crossings, Hold};
 use crate::standing::AccountStanding;
 
@@ -38,7 +38,8 @@ impl Store {
     pub async fn load(&self, backend: &BackendId, kept: Option<Loaded>) -> Result<Loaded, StoreError> {
         // One transaction, so that no commit of another replica comes between the tables.
         let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
-        let sql = "SELECT version, last_look, number, next_life, next_holding FROM backend WHERE name = ?";
+        let sql = "SELECT version, last_look, number, next_life, next_holding, list_doubt_at, list_missing, list_of,
+            list_accepted FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
         let mut book = Book::default();
         let (mut version, mut number) = (0, 0);
@@ -49,9 +50,10 @@ impl Store {
             number = columns.int()?;
             book.next_life = Ids::life_no(columns.int()?)?;
             book.next_holding = Ids::holding_no(columns.int()?)?;
+            book.list_doubt = list_doubt(&mut columns)?;
         }
         if let Some(mut kept) = kept.filter(|kept| kept.version == version && kept.ids.backend == number) {
-            kept.book.last_look = book.last_look;
+            (kept.book.last_look, kept.book.list_doubt) = (book.last_look, book.list_doubt);
             // Operators and switches write it between two polls.
             self.load_holds(&mut tx, backend, &mut kept).await?;
             return Ok(kept);
@@ -98,6 +100,17 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// The doubt of a list: since when, how many are missing, of how many, whether accepted.
+pub(in super::super) fn list_doubt(columns: &mut Columns<'_>) -> Result<Option<ListDoubt>, StoreError> {
+    let since = columns.maybe_time()?;
+    let counts = columns.maybe_int()?.zip(columns.maybe_int()?);
+    let accepted = columns.flag()? == Some(true);
+    let Some((since, (missing, of))) = since.zip(counts) else { return Ok(None) };
+    let count =
+        |number: i64| u32::try_from(number).map_err(|_| StoreError::corrupt(number, "a number of accounts"));
+    Ok(Some(ListDoubt { since, missing: count(missing)?, of: count(of)?, accepted }))
 }
 
 /// Puts lives into a book, with their holdings, beliefs and newest months, and returns what is said of their

@@ -9,5 +9,5 @@ mod verdicts;
 
 pub use commit::{Committed, JudgedPoll, Poll, Reach};
 pub use load::Loaded;
-pub(super) use load::load_lives;
+pub(super) use load::{list_doubt, load_lives};
 pub(super) use verdicts::hold;

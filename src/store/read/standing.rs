@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use litemap::LiteMap;
 
-use super::super::ledger::{Loaded, load_lives};
+use super::super::ledger::{Loaded, list_doubt, load_lives};
 use super::super::sql::{Columns, rows};
 use super::super::tables::Ids;
 use super::super::{Store, StoreError};
@@ -134,6 +134,7 @@ impl Store {
         }
         standing.kind = kind.to_string();
         standing.version = loaded.version;
+        standing.list_doubt = loaded.book.list_doubt;
         standing.changed = changed;
         standing.changed_since = (standing.number, before, standing.acts);
         match moved {
@@ -146,11 +147,13 @@ impl Store {
 
     async fn refresh(&self, state: &BackendState, kept: Option<&Standing>) -> Result<Standing, StoreError> {
         let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
-        let sql = "SELECT version, acts, number FROM backend WHERE name = ?";
+        let sql =
+            "SELECT version, acts, number, list_doubt_at, list_missing, list_of, list_accepted FROM backend
+            WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [state.backend.as_str().into()]).await?;
-        let (version, acts, number) = match found.first().map(Columns::of) {
-            Some(mut columns) => (columns.int()?, columns.int()?, columns.int()?),
-            None => (0, 0, 0),
+        let (version, acts, number, list_doubt) = match found.first().map(Columns::of) {
+            Some(mut columns) => (columns.int()?, columns.int()?, columns.int()?, list_doubt(&mut columns)?),
+            None => (0, 0, 0, None),
         };
         // What is kept of the name may be of another backend that was called so.
         let kept = kept.filter(|kept| kept.number == number);
@@ -178,6 +181,7 @@ impl Store {
             return Box::pin(self.refresh(state, None)).await;
         }
         let mut standing = Standing {
+            list_doubt,
             backend: state.backend.clone(),
             kind: state.kind.clone(),
             number,

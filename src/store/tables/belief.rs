@@ -7,7 +7,7 @@ use super::super::dialect::Merge::Replace;
 use super::super::sql::{Cell, Columns, Table};
 use super::Ids;
 use crate::domain::{LifeNo, Meter};
-use crate::metering::{Implausible, LevelBelief, SeriesBook, SeriesChange};
+use crate::metering::{DoubtedLevel, Implausible, LevelBelief, SeriesBook, SeriesChange};
 
 pub(in super::super) const BELIEF: Table = Table {
     name: "belief",
@@ -16,6 +16,9 @@ pub(in super::super) const BELIEF: Table = Table {
         ("at", Replace),
         ("level", Replace),
         ("level_at", Replace),
+        ("doubted", Replace),
+        ("doubted_at", Replace),
+        ("doubted_accepted", Replace),
         ("total", Replace),
         ("shown", Replace),
         ("implausible_at", Replace),
@@ -24,13 +27,16 @@ pub(in super::super) const BELIEF: Table = Table {
     ],
 };
 
-pub(in super::super) fn cells(ids: Ids, change: &SeriesChange, version: i64) -> [Cell; 10] {
+pub(in super::super) fn cells(ids: Ids, change: &SeriesChange, version: i64) -> [Cell; 13] {
     [
         ids.life(change.life).into(),
         change.meter.into(),
         change.at.into(),
         change.level.map(|belief| belief.level).into(),
         change.level.map(|belief| belief.at).into(),
+        change.doubted.map(|doubted| doubted.level).into(),
+        change.doubted.map(|doubted| doubted.at).into(),
+        change.doubted.map(|doubted| doubted.accepted).into(),
         change.total.into(),
         change.shown.into(),
         change.implausible.map(|held| held.since).into(),
@@ -44,10 +50,15 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<(LifeNo, Meter,
     let at = columns.maybe_time()?;
     let level = columns.maybe_bytes()?.zip(columns.maybe_time()?);
     let level = level.map(|(level, at)| LevelBelief { at, level });
+    let doubted = match (columns.maybe_bytes()?.zip(columns.maybe_time()?), columns.flag()?) {
+        (Some((level, at)), accepted) => Some(DoubtedLevel { at, level, accepted: accepted == Some(true) }),
+        (None, _) => None,
+    };
     let (total, shown) = (columns.bytes()?, columns.bytes()?);
     let implausible = match (columns.maybe_time()?, columns.flag()?) {
         (Some(since), accepted) => Some(Implausible { since, accepted: accepted == Some(true) }),
         (None, _) => None,
     };
-    Ok((life, meter, SeriesBook { at, level, periods: BTreeMap::new(), total, shown, implausible }))
+    let periods = BTreeMap::new();
+    Ok((life, meter, SeriesBook { at, level, doubted, periods, total, shown, implausible }))
 }

@@ -1,0 +1,64 @@
+//! `whmeter accept`: what is doubted is true, says an operator with his reason; the next answer is believed.
+
+use clap::Args;
+
+use super::policy::{key, operator};
+use super::{ConfigArg, Failure, Outcome, print};
+use crate::app::App;
+use crate::domain::AccountName;
+use crate::metering::Acceptance;
+
+#[derive(Debug, Args)]
+pub(super) struct Accept {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The backend's name
+    backend: String,
+    /// This account only; without one everything of the backend that is doubted, its list of accounts among it
+    account: Option<String>,
+    /// Why: kept for ever beside the numbers
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// A reason that can be kept.
+pub(super) fn reason(text: &str) -> Result<String, Failure> {
+    let reason = text.trim();
+    if reason.is_empty() || reason.len() > 1000 {
+        return Err(Failure::Misused("--reason: say why, in at most 1000 characters".into()));
+    }
+    Ok(reason.to_string())
+}
+
+impl Accept {
+    pub(super) async fn run(self) -> Outcome {
+        let reason = reason(&self.reason)?;
+        let account: Option<AccountName> = match &self.account {
+            Some(account) => Some(key(&self.backend, account)?.name),
+            None => None,
+        };
+        let (config, clock) = self.config.read("error")?;
+        let (app, _) = App::build(config, clock).await?;
+        let metered = app.collector().panel(&self.backend);
+        let metered = metered
+            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+        let of = account
+            .as_ref()
+            .map_or_else(|| self.backend.clone(), |account| format!("{} {account}", self.backend));
+        let acceptance = Acceptance { account, author: operator(), reason };
+        let accepted = app.collector().accept(&metered, &acceptance).await;
+        app.store().close().await;
+        let accepted = accepted.map_err(|error| Failure::Tried(format!("{of}: {error}")))?;
+        for (account, meter) in &accepted.series {
+            print(format!("{} {account} {meter}: accepted; the next poll counts it", self.backend));
+        }
+        if let Some(doubt) = accepted.list {
+            print(format!(
+                "{}: that {} of {} accounts are not in its list is accepted; they are missing with the next poll, and \
+                 gone with the one after",
+                self.backend, doubt.missing, doubt.of
+            ));
+        }
+        Ok(())
+    }
+}
