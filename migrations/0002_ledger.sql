@@ -105,6 +105,7 @@ CREATE TABLE period_total (
     total BIGINT NOT NULL,
     at BIGINT NOT NULL,
     placed TEXT NOT NULL,
+    taken TEXT NOT NULL,
     doubt_total BIGINT,
     doubt_at BIGINT,
     PRIMARY KEY (life, meter, source, starts, ends)

@@ -42,6 +42,16 @@ CREATE TABLE service_list (
     told_at BIGINT NOT NULL
 ) /*clustered*/;
 
+-- A list that is not taken in, because too many services that own accounts have other numbers in it; accepted once an
+-- operator has said that it is true.
+CREATE TABLE service_list_held (
+    server BIGINT NOT NULL PRIMARY KEY,
+    since BIGINT NOT NULL,
+    moved BIGINT NOT NULL,
+    of_services BIGINT NOT NULL,
+    accepted INTEGER NOT NULL
+) /*clustered*/;
+
 -- What an operator has said of an account whose service cannot be told by its name.
 CREATE TABLE service_pin (
     backend VARCHAR(64) NOT NULL,

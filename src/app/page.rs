@@ -60,6 +60,13 @@ impl App {
                 self.telemetry.untold(None);
             }
         }
+        match self.store.held_lists().await {
+            Ok(held) => {
+                let moved = held.iter().map(|(server, held)| (*server, held.moved)).collect();
+                self.telemetry.lists_held(&moved);
+            }
+            Err(error) => tracing::warn!("lists of services that are not taken in are not known: {error}"),
+        }
     }
 
     /// The backends that have accounts and are not in the config. Those that were are shown no more; the others stay

@@ -144,7 +144,9 @@ impl Sold {
                 }
                 continue;
             }
-            if reach == Reach::Some && !harvest.accounts().contains_key(&life.name) {
+            // Nobody changes hands whom the answer does not show: one account was asked for, or its list is doubted.
+            let is_partial = reach == Reach::Some || after.list_doubt.is_some();
+            if is_partial && !harvest.accounts().contains_key(&life.name) {
                 continue;
             }
             let ruling = claims.ruling(&self.claimant(&life.name, Some(life)));

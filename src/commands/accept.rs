@@ -5,6 +5,7 @@ use clap::Args;
 use super::policy::{key, operator};
 use super::{ConfigArg, Failure, Outcome, print};
 use crate::app::App;
+use crate::collector::AdjustError;
 use crate::domain::AccountName;
 use crate::metering::Acceptance;
 
@@ -46,9 +47,22 @@ impl Accept {
             .as_ref()
             .map_or_else(|| self.backend.clone(), |account| format!("{} {account}", self.backend));
         let acceptance = Acceptance { account, author: operator(), reason };
+        let list = match (&acceptance.account, metered.whmcs_server) {
+            (None, Some(server)) => app.store().accept_list(server).await?,
+            _ => None,
+        };
+        if let Some(list) = list {
+            print(format!(
+                "{of}: that {} of {} services have other numbers is accepted; the next list WHMCS tells counts",
+                list.moved, list.of
+            ));
+        }
         let accepted = app.collector().accept(&metered, &acceptance).await;
         app.store().close().await;
-        let accepted = accepted.map_err(|error| Failure::Tried(format!("{of}: {error}")))?;
+        let accepted = match accepted {
+            Err(AdjustError::Nothing(_)) if list.is_some() => return Ok(()),
+            accepted => accepted.map_err(|error| Failure::Tried(format!("{of}: {error}")))?,
+        };
         for (account, meter) in &accepted.series {
             print(format!("{} {account} {meter}: accepted; the next poll counts it", self.backend));
         }

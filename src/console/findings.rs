@@ -243,7 +243,7 @@ pub fn findings<'a>(
             What::Unmetered => services::unmetered(panels),
             What::WrongPlans => plans::wrong_plans(panels),
             What::Totals => totals::totals(panels, moment),
-            What::HeldBack => held_back::held_back(panels),
+            What::HeldBack => held_back::held_back(sides),
             What::Untold => untold::untold(sides, moment, prices),
             What::Addons => addons::addons(sides),
             What::Unconfigured => unconfigured::unconfigured(sides),

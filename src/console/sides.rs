@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Service};
 use crate::standing::{AccountStanding, Moment, Standing};
-use crate::store::{BackendState, ServiceList, Store, StoreError, UsageQuery};
+use crate::store::{BackendState, HeldList, ServiceList, Store, StoreError, UsageQuery};
 use crate::told::{ClosedMonth, Sums};
 
 /// Every backend with both its sides, and what WHMCS was told of them.
@@ -22,6 +22,8 @@ pub struct Sides {
     pub told: Vec<(Month, Arc<ClosedMonth>)>,
     /// What of the running month is billed, where that was asked for and is not all of it.
     pub billed: Option<BilledPart>,
+    /// Lists of services that were not taken in, by server.
+    pub held: BTreeMap<i64, HeldList>,
 }
 
 /// What every owner has of every account on the billed days of a month.
@@ -52,7 +54,8 @@ pub async fn sides(
     let mut states: HashMap<BackendId, BackendState> =
         store.backends().await?.into_iter().map(|state| (state.backend.clone(), state)).collect();
     let lists = store.service_lists().await?;
-    let mut sides = Sides { lists, ..Sides::default() };
+    let held = store.held_lists().await?;
+    let mut sides = Sides { lists, held, ..Sides::default() };
     for panel in wanted {
         let state = states.remove(&panel.id);
         let standing = match &state {
@@ -88,14 +91,14 @@ pub async fn unconfigured(
 }
 
 impl Sides {
-    /// The same with what WHMCS was told of the month before and of the running one.
+    /// The same with what WHMCS was told of the running month and of the two before.
     pub async fn with_told(
         mut self,
         store: &Store,
         moment: &Moment,
         from: BillFrom,
     ) -> Result<Sides, StoreError> {
-        for month in [moment.month.before(), moment.month] {
+        for month in [moment.month.before().before(), moment.month.before(), moment.month] {
             self.told.push((month, Arc::new(store.read_closed(month, from).await?)));
         }
         Ok(self)

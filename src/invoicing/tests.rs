@@ -96,7 +96,6 @@ fn piece(backend: &str, price: &Arc<Price>, level: u64, minutes: u64, until: i64
         is_complete: true,
         until: Timestamp::new(until).expect("in range"),
         held_back: None,
-        doubted: None,
         limit: Limit::UpTo(bytes(3_000_000)),
         open: None,
         nobody: None,

@@ -205,6 +205,8 @@ pub struct PeriodBelief {
     pub at: Timestamp,
     /// Where its bytes went: day by day, and on a day that was split to whoever held it.
     pub placed: BTreeMap<(UsageDay, HoldingNo), Bytes>,
+    /// What was taken back from where, when it fell: there it returns to if it recovers.
+    pub taken: BTreeMap<(UsageDay, HoldingNo), Bytes>,
     /// A lower total that came after it, told once and not believed yet.
     pub doubt: Option<Doubt>,
 }

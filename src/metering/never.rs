@@ -30,6 +30,13 @@ fn never_1_unknown_never_becomes_zero() {
     assert_eq!(notes(&ledger), ["first_sight", "gap"]);
     // A real zero is stored as zero.
     ledger.take(&gauge(hour(81), 0), hour(81));
+    assert_eq!(notes(&ledger)[2..], ["level_collapsed"]);
+    assert_eq!(
+        ledger.days.last_key_value().map(|(_, sums)| sums.0),
+        Some(100),
+        "once it may be a failed scan"
+    );
+    ledger.take(&gauge(hour(82), 0), hour(82));
     assert_eq!(ledger.days.last_key_value().map(|(_, sums)| sums.0), Some(0));
 }
 

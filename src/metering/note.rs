@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{AccountName, Bytes, LifeNo, Meter, Source, Span, Timestamp};
+use crate::domain::{AccountName, Bytes, LifeNo, Meter, Month, Source, Span, Timestamp};
 
 /// Something worth knowing about how a reading became a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,18 +83,21 @@ pub enum Note {
         /// What was left out.
         amount: Bytes,
     },
-    /// The total of a span that was not told before, of which a part is counted under another span of the same source:
-    /// the panel cuts its days otherwise than before. Held back until somebody has looked.
-    Overlaps {
+    /// The total of a span that was not told before, of which a part is counted under other spans of the same source: the
+    /// panel cuts its days otherwise than before. Nothing of it counts that may have been counted.
+    CountedBefore {
         /// The span that is told now.
         span: Span,
-        /// The span that is counted.
-        counted: Span,
+        /// What the other spans have.
+        counted: Bytes,
     },
-    /// A total that overlaps others was accepted: what they have of it is not counted again.
-    CountedBefore {
-        /// What was left out.
-        amount: Bytes,
+    /// Every span of a month that was not zero is told as zero at once: the panel may have forgotten the month. Not
+    /// believed before somebody has looked.
+    MonthVanished {
+        /// Which month.
+        month: Month,
+        /// What it has.
+        total: Bytes,
     },
     /// A level has collapsed: to nothing, or by more than nine tenths. Not believed before a later measurement says it
     /// too.
@@ -188,8 +191,8 @@ impl Note {
             Note::RestartUnproven { .. } => "restart_unproven",
             Note::Gap { .. } => "gap",
             Note::Copied { .. } => "copied",
-            Note::Overlaps { .. } => "overlaps",
             Note::CountedBefore { .. } => "counted_before",
+            Note::MonthVanished { .. } => "month_vanished",
             Note::LevelCollapsed { .. } => "level_collapsed",
             Note::LevelRecovered { .. } => "level_recovered",
             Note::OldAnswer { .. } => "old_answer",
@@ -243,21 +246,18 @@ impl fmt::Display for Note {
                 f,
                 "{amount} B of it are in the days of the service's other accounts already, and not counted again"
             ),
-            Note::Overlaps { span, counted } => write!(
+            Note::CountedBefore { span, counted } => write!(
                 f,
-                "the total of {} to {} overlaps that of {} to {}, which is counted; held back: look at the time zone the \
-                 panel cuts its days by, then `whmeter accept` if they are to be counted from now on",
+                "the total of {} to {} has a time in it of which {counted} B are counted under other spans: only what is \
+                 beyond them counts (does the panel cut its days by another time zone now?)",
                 span.start(),
-                span.end(),
-                counted.start(),
-                counted.end()
+                span.end()
             ),
-            Note::CountedBefore { amount } => {
-                write!(
-                    f,
-                    "{amount} B of it are counted under other spans of the same time, and not counted again"
-                )
-            }
+            Note::MonthVanished { month, total } => write!(
+                f,
+                "all of {month}, {total} B, is told as nothing at once; not believed: the panel may have forgotten the \
+                 month. If it is true, `whmeter accept`"
+            ),
             Note::LevelCollapsed { believed, came } => write!(
                 f,
                 "fell from {believed} B to {came} B at once; not believed before a later measurement says it too"

@@ -1,12 +1,14 @@
 //! Period totals: what a panel says a span moved. The newest wins, and differences move the days. A
 //! total that falls must be told twice: the first time it may be an answer from before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::book::{Doubt, PeriodBelief};
+use super::book::{Doubt, PeriodBelief, SeriesBook};
 use super::note::Note;
 use super::share::{Place, Timeline};
-use crate::domain::{Bytes, HoldingNo, Seconds, Span, Timestamp, UsageDay};
+use crate::domain::{
+    BillingZone, Bytes, HoldingNo, Month, Reading, Seconds, Source, Span, Timestamp, UsageDay,
+};
 
 /// What one period total means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,11 +52,38 @@ pub(super) const OVER_AFTER: Seconds = Seconds::hours(100 * 24);
 /// So many spans of one source that are over for good are made one.
 const FOLDED: usize = 32;
 
-/// What of a total lies in a span, by time.
-pub(super) fn part_of(total: Bytes, of: Span, span: Span) -> Bytes {
-    let Some(both) = of.overlap(span) else { return Bytes::ZERO };
-    let part = total.wide() * i128::from(both.seconds().get()) / i128::from(of.seconds().get().max(1));
-    Bytes::from_wide(part).unwrap_or(total)
+/// The months of which everything that was not zero is told as zero now: when, and what they have.
+pub(super) fn vanished(
+    before: &SeriesBook,
+    readings: &[&Reading],
+    zone: BillingZone,
+) -> BTreeMap<(Source, Month), (Timestamp, Bytes)> {
+    let month = |span: &Span| zone.day_of(span.start()).month();
+    let mut zeros: BTreeMap<(Source, Month), (Timestamp, BTreeSet<Span>)> = BTreeMap::new();
+    for reading in readings {
+        let Reading::PeriodTotal { source, span, at, total } = reading else { continue };
+        let known = before.periods.get(&(source.clone(), *span));
+        if *total == Bytes::ZERO && known.is_some_and(|known| known.total > Bytes::ZERO) {
+            let (newest, spans) =
+                zeros.entry((source.clone(), month(span))).or_insert((*at, BTreeSet::new()));
+            *newest = (*newest).max(*at);
+            spans.insert(*span);
+        }
+    }
+    let whole = zeros.into_iter().filter_map(|(key, (at, spans))| {
+        let its = before.periods.iter().filter(|((source, span), belief)| {
+            *source == key.0 && month(span) == key.1 && belief.total > Bytes::ZERO
+        });
+        let mut sum = Bytes::ZERO;
+        for ((_, span), belief) in its {
+            if !spans.contains(span) {
+                return None;
+            }
+            sum = sum.checked_add(belief.total).unwrap_or(Bytes::MAX);
+        }
+        Some((key, (at, sum)))
+    });
+    whole.collect()
 }
 
 /// The one total that those of one source become which are over for good, oldest first: hourly totals of many years
@@ -72,7 +101,7 @@ pub(super) fn folded<'b>(
     let end = over.iter().map(|(span, _)| span.end()).max()?;
     let total = over.iter().try_fold(Bytes::ZERO, |sum, (_, belief)| sum.checked_add(belief.total))?;
     let at = over.iter().map(|(_, belief)| belief.at).max()?;
-    let belief = PeriodBelief { total, at, placed: BTreeMap::new(), doubt: None };
+    let belief = PeriodBelief { total, at, placed: BTreeMap::new(), taken: BTreeMap::new(), doubt: None };
     Some((Span::new(start, end).ok()?, belief))
 }
 
@@ -94,9 +123,10 @@ pub(super) fn revise(
         let growth = growth.checked_sub(not_ours.counted).unwrap_or(Bytes::ZERO);
         let copied = (not_ours.copied > Bytes::ZERO).then_some(Note::Copied { amount: not_ours.copied });
         let counted = not_ours.counted;
-        let note = copied.or((counted > Bytes::ZERO).then_some(Note::CountedBefore { amount: counted }));
+        let note = copied.or((counted > Bytes::ZERO).then_some(Note::CountedBefore { span, counted }));
         let moved = place(&mut placed, growth, window(span, not_ours.until.max(span.start()), at), time);
-        return Revision { belief: Some(PeriodBelief { total, at, placed, doubt: None }), moved, note };
+        let belief = PeriodBelief { total, at, placed, taken: BTreeMap::new(), doubt: None };
+        return Revision { belief: Some(belief), moved, note };
     };
     let newest = before.doubt.map_or(before.at, |doubt| doubt.at);
     if at < newest {
@@ -111,8 +141,13 @@ pub(super) fn revise(
     }
     let mut belief = PeriodBelief { total, at, doubt: None, ..before.clone() };
     let moved = match total.checked_sub(before.total) {
-        Some(growth) => place(&mut belief.placed, growth, window(span, before.at, at), time),
-        None if before.doubt.is_some() => take_back(&mut belief.placed, before.total.wide() - total.wide()),
+        Some(growth) => {
+            let (back, growth) = give_back(&mut belief, growth);
+            let mut moved = place(&mut belief.placed, growth, window(span, before.at, at), time);
+            back.into_iter().for_each(|(place, bytes)| *moved.entry(place).or_default() += bytes);
+            moved
+        }
+        None if before.doubt.is_some() => take_back(&mut belief, before.total.wide() - total.wide()),
         None => {
             let note = Some(Note::WentBackwards { believed: before.total, came: total });
             let doubt = Some(Doubt { count: total, at });
@@ -146,26 +181,52 @@ fn place(
     moved
 }
 
-/// Takes a fall back from where the bytes were put last, and no more than was put there.
-fn take_back(placed: &mut BTreeMap<(UsageDay, HoldingNo), Bytes>, mut fall: i128) -> BTreeMap<Place, i128> {
+/// Takes a fall back from where the bytes were put last, and no more than was put there; remembers where that was.
+fn take_back(belief: &mut PeriodBelief, mut fall: i128) -> BTreeMap<Place, i128> {
     let mut moved = BTreeMap::new();
-    for ((day, holding), sum) in placed.iter_mut().rev() {
+    for ((day, holding), sum) in belief.placed.iter_mut().rev() {
         let taken = fall.min(sum.wide());
         if taken == 0 {
             continue;
         }
         *sum = Bytes::from_wide(sum.wide() - taken).unwrap_or(Bytes::ZERO);
+        let remembered = belief.taken.entry((*day, *holding)).or_default();
+        *remembered = Bytes::from_wide(remembered.wide() + taken).unwrap_or(Bytes::MAX);
         moved.insert((*holding, *day), -taken);
         fall -= taken;
     }
     moved
 }
 
+/// Gives a total that has recovered back what was taken, where it was: whoever has the account now did not use it.
+/// Returns what moved, and what of the growth is new.
+fn give_back(belief: &mut PeriodBelief, mut growth: Bytes) -> (BTreeMap<Place, i128>, Bytes) {
+    let mut moved = BTreeMap::new();
+    for ((day, holding), taken) in &mut belief.taken {
+        let back = (*taken).min(growth);
+        let Some((left, rest)) = taken.checked_sub(back).zip(growth.checked_sub(back)) else { continue };
+        (*taken, growth) = (left, rest);
+        let sum = belief.placed.entry((*day, *holding)).or_default();
+        *sum = sum.checked_add(back).unwrap_or(Bytes::MAX);
+        moved.insert((*holding, *day), back.wide());
+    }
+    belief.taken.retain(|_, taken| *taken > Bytes::ZERO);
+    (moved, growth)
+}
+
+/// Believes a lower total that is doubted: what it takes back from each day.
+pub(super) fn confirm(before: &PeriodBelief) -> Option<(PeriodBelief, BTreeMap<Place, i128>)> {
+    let doubt = before.doubt.filter(|doubt| doubt.count < before.total)?;
+    let mut belief = PeriodBelief { total: doubt.count, at: doubt.at, doubt: None, ..before.clone() };
+    let moved = take_back(&mut belief, before.total.wide() - doubt.count.wide());
+    Some((belief, moved))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::book::{Book, Holding, SeriesBook};
     use super::super::plausible::{Acceptance, accept};
-    use super::super::{Rules, settle};
+    use super::super::{OwnerChange, Rules, settle};
     use super::*;
     use crate::domain::{AccountName, BillingZone, Harvest, Meter, Owner, Reading, Source};
 
@@ -289,26 +350,90 @@ mod tests {
     const DAY: u64 = 86_400;
 
     #[test]
-    fn never_4_days_that_a_panel_cuts_otherwise_are_held_and_never_counted_twice() {
+    fn never_4_days_that_a_panel_cuts_otherwise_are_never_counted_twice() {
+        // One burst, on any of the days, or the same every day; the zone is set up to fourteen hours on or back.
+        for hours in [-14_i64, -5, -1, 2, 9] {
+            for burst in 0..7_u64 {
+                let mut panel = Days::new();
+                let now = Days::day(8 * DAY).start();
+                let bytes = |day: u64| if day == burst { 240_000 } else { 15 };
+                let week: Vec<(Span, u64)> =
+                    (1..8).map(|day| (Days::day(day * DAY), bytes(day - 1))).collect();
+                panel.tell(now, &week);
+                let total = panel.total();
+                let shift = |day: u64| Days::day((day * DAY).saturating_add_signed(hours * 3600));
+                let shifted: Vec<(Span, u64)> = (1..8).map(|day| (shift(day), bytes(day - 1))).collect();
+                let later = now.plus(Seconds::new(900));
+                let notes = panel.tell(later, &shifted);
+                assert!(notes.iter().all(|note| *note == "counted_before") && notes.len() == 7, "{notes:?}");
+                assert_eq!(panel.total(), total, "{hours} h, a burst on day {burst}");
+                assert!(panel.tell(later.plus(Seconds::new(900)), &shifted).is_empty(), "said once");
+                // What comes now is news.
+                let grown = (shifted[6].0, shifted[6].1 + 7);
+                panel.tell(later.plus(Seconds::hours(20)), &[grown, (shift(9), 5)]);
+                assert_eq!(panel.total(), total + 12);
+            }
+        }
+    }
+
+    #[test]
+    fn never_4_a_month_that_a_panel_forgets_stays_until_somebody_has_looked() {
         let mut panel = Days::new();
-        let now = Days::day(7 * DAY).start();
-        let week: Vec<(Span, u64)> = (0..7).map(|day| (Days::day(day * DAY), 15_000)).collect();
-        panel.tell(now, &week);
-        // Its zone is set two hours further on: the same bytes in other days.
-        let shifted: Vec<(Span, u64)> = (0..7).map(|day| (Days::day(day * DAY + 7200), 15_000)).collect();
-        let later = now.plus(Seconds::new(900));
-        assert_eq!(panel.tell(later, &shifted), ["overlaps"]);
-        assert_eq!(panel.tell(later.plus(Seconds::new(900)), &shifted), Vec::<&str>::new(), "said once");
-        assert_eq!(panel.total(), 105_000);
-        let word =
-            Acceptance { account: Some(panel.account.clone()), author: "op".into(), reason: "zone".into() };
-        let settled = accept(&panel.book, &word, later).expect("held back");
-        panel.book.apply(settled);
-        panel.tell(later.plus(Seconds::hours(1)), &shifted);
-        assert_eq!(panel.total(), 106_250, "of the last day the two hours that were in no day before");
-        let tomorrow = (Days::day(7 * DAY + 7200), 7);
-        assert_eq!(panel.tell(Days::day(8 * DAY).start(), &[tomorrow]), Vec::<&str>::new());
-        assert_eq!(panel.total(), 106_257);
+        let days = |total: u64| -> Vec<(Span, u64)> {
+            (0..20).map(|day| (Days::day(day * DAY), if day % 3 == 0 { 0 } else { total })).collect()
+        };
+        panel.tell(Days::day(20 * DAY).start(), &days(1000));
+        let total = panel.total();
+        let at = |hours: u64| Days::day(30 * DAY).start().plus(Seconds::hours(hours));
+        let july = (Days::day(30 * DAY), 50);
+        let zeros: Vec<(Span, u64)> = days(0).into_iter().chain([july]).collect();
+        assert_eq!(panel.tell(at(1), &zeros), ["month_vanished"]);
+        for hours in 2..6 {
+            assert!(panel.tell(at(hours), &zeros).is_empty(), "said once");
+            assert_eq!(panel.total(), total + 50, "the next month goes on");
+        }
+        panel.tell(at(7), &days(1000));
+        assert_eq!(panel.total(), total + 50, "it was there all along");
+        panel.tell(at(8), &zeros);
+        let word = Acceptance { account: None, author: "op".into(), reason: "cleared".into() };
+        panel.book.apply(accept(&panel.book, &word, at(9)).expect("doubted"));
+        assert_eq!(panel.total(), 50);
+        panel.tell(at(10), &zeros);
+        assert_eq!(panel.total(), 50);
+        // One day that falls is believed when it is told twice.
+        let mut panel = Days::new();
+        panel.tell(Days::day(20 * DAY).start(), &days(1000));
+        let one = [(Days::day(DAY), 0)];
+        panel.tell(at(1), &one);
+        panel.tell(at(2), &one);
+        assert_eq!(panel.total(), total - 1000);
+    }
+
+    #[test]
+    fn never_4_what_recovers_returns_to_whom_it_was_taken_from() {
+        let mut panel = Days::new();
+        let span = Days::day(0);
+        panel.tell(span.start().plus(Seconds::hours(10)), &[(Days::day(DAY * 2), 1), (span, 20_000)]);
+        let life = panel.book.called(&panel.account).expect("seen");
+        let owner = Owner::Service(3);
+        let from = span.start().plus(Seconds::hours(11));
+        panel.book.apply_owner(OwnerChange::Opened { life, holding: HoldingNo::new(2), from, owner });
+        let hours = |hours| span.start().plus(Seconds::hours(hours));
+        panel.tell(hours(12), &[(span, 21_000)]);
+        let moved = |panel: &Days| -> Vec<u64> {
+            let life = panel.book.life(&panel.account).expect("seen");
+            let months = life.holdings.iter().flat_map(|holding| &holding.parts);
+            months
+                .map(|part| part.months.get(&Meter::TrafficIn).map_or(0, |month| month.amount.get()))
+                .collect()
+        };
+        let before = moved(&panel);
+        for hour in [13, 14] {
+            panel.tell(hours(hour), &[(span, 9_000)]);
+        }
+        assert_eq!(panel.total(), 9_001);
+        panel.tell(hours(15), &[(span, 21_500)]);
+        assert_eq!(moved(&panel), [before[0], before[1] + 500], "only what is new is the new owner's");
     }
 
     #[test]

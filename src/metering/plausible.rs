@@ -1,9 +1,12 @@
 //! Jumps that cannot be: growth faster than a backend's `max_rate` is held back until somebody has looked.
 
+use litemap::LiteMap;
+
 use super::book::{Book, DoubtedLevel, Implausible, LevelBelief, Life};
-use super::change::{Rules, SeriesChange, Settled};
+use super::change::{DayChange, Rules, SeriesChange, Settled};
 use super::doubt::ListDoubt;
 use super::note::{Note, Noted};
+use super::period::confirm;
 use crate::domain::{AccountName, Bytes, Epoch, LifeNo, Reading, Seconds, Source, Span, Timestamp};
 
 /// The shortest time a jump is measured over: panels add in steps, and two clocks are two clocks.
@@ -106,10 +109,23 @@ pub fn accept(book: &Book, acceptance: &Acceptance, at: Timestamp) -> Result<Set
         for (meter, before) in life.series.iter() {
             let implausible = before.implausible.filter(|held| !held.accepted);
             let doubted = before.doubted.filter(|doubted| !doubted.accepted);
-            if implausible.is_none() && doubted.is_none() {
+            let fallen = before.periods.iter().filter_map(|(key, belief)| Some((key, confirm(belief)?)));
+            let (mut periods, mut days) = (Vec::new(), LiteMap::new());
+            let mut total = before.total.wide();
+            for (key, (belief, moved)) in fallen {
+                periods.push((key.clone(), belief));
+                for (place, bytes) in moved {
+                    total += bytes;
+                    days.entry(place).or_insert_with(DayChange::default).added += bytes;
+                }
+            }
+            if implausible.is_none() && doubted.is_none() && periods.is_empty() {
                 continue;
             }
             settled.changes.push(SeriesChange {
+                periods,
+                days,
+                total: Bytes::from_wide(total).unwrap_or(Bytes::ZERO),
                 implausible: before.implausible.map(|held| Implausible { accepted: true, ..held }),
                 doubted: before.doubted.map(|doubted| DoubtedLevel { accepted: true, ..doubted }),
                 ..SeriesChange::unmoved(no, *meter, before)

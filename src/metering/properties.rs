@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn held_is_level_times_time_to_the_minute(levels in prop::collection::vec((1..90_000u64, 0..u64::MAX / 8), 2..30)) {
+    fn held_is_level_times_time_to_the_minute(levels in prop::collection::vec((1..90_000u64, 1 << 40..9u64 << 40), 2..30)) {
         let mut ledger = Ledger::default();
         let (mut at, mut expected, mut covered) = (start(), 0u128, 0u64);
         let mut before: Option<(Timestamp, u64)> = None;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use litemap::LiteMap;
 
 use super::book::{
-    Baseline, Book, CounterKey, Holding, Implausible, LevelBelief, Life, PeriodBelief, SeriesBook,
+    Baseline, Book, CounterKey, Doubt, Holding, Implausible, LevelBelief, Life, PeriodBelief, SeriesBook,
 };
 use super::change::{Effects, Rules, SeriesChange, Settled};
 use super::counter::{Count, Known, Step};
@@ -13,7 +13,7 @@ use super::doubt::ListDoubt;
 use super::level::{judge_level, settle_level};
 use super::lives::{Expected, Look, look};
 use super::note::{Note, Noted};
-use super::period::{NotOurs, OVER_AFTER, folded, part_of, revise};
+use super::period::{NotOurs, OVER_AFTER, folded, revise, vanished};
 use super::plausible::{Believed, Jump, jump};
 use super::share::Timeline;
 use crate::domain::{
@@ -181,6 +181,7 @@ impl<'a> Settling<'a> {
                 !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
             if self.moving(life, meter).is_some() {
                 let of = Of { life, meter, created: harvested.facts.created };
+                let readings = self.without_vanished(of, readings);
                 self.readings(of, &readings, whole);
             }
         }
@@ -194,6 +195,40 @@ impl<'a> Settling<'a> {
                 self.moving(life, meter);
             }
         }
+    }
+
+    /// The readings without those of months that are told as nothing in all spans at once, which are doubted.
+    fn without_vanished<'r>(&mut self, of: Of, readings: Vec<&'r Reading>) -> Vec<&'r Reading> {
+        let zone = self.rules.zone;
+        let Some(before) = self.moving(of.life, of.meter).and_then(|series| series.before) else {
+            return readings;
+        };
+        let vanished = vanished(before, &readings, zone);
+        for ((source, month), (at, total)) in &vanished {
+            let Some(series) = self.moving(of.life, of.meter) else { continue };
+            let its = before.periods.iter().filter(|((one, span), belief)| {
+                one == source && zone.day_of(span.start()).month() == *month && belief.total > Bytes::ZERO
+            });
+            let mut is_news = false;
+            for (key, belief) in
+                its.filter(|(_, belief)| belief.doubt.is_none_or(|doubt| doubt.count > Bytes::ZERO))
+            {
+                let doubt = Some(Doubt { count: Bytes::ZERO, at: *at });
+                series.periods.insert(key.clone(), PeriodBelief { doubt, ..belief.clone() });
+                is_news = true;
+            }
+            if is_news {
+                series.effects.note(source, *at, Note::MonthVanished { month: *month, total: *total });
+            }
+        }
+        let is_doubted = |reading: &&Reading| match reading {
+            Reading::PeriodTotal { source, span, total, .. } => {
+                let month = (source.clone(), zone.day_of(span.start()).month());
+                *total == Bytes::ZERO && vanished.contains_key(&month)
+            }
+            _ => false,
+        };
+        readings.into_iter().filter(|reading| !is_doubted(reading)).collect()
     }
 
     /// Settles the readings, already in order; those of one instant belong together. `whole` tells that
@@ -245,14 +280,12 @@ impl<'a> Settling<'a> {
             return false;
         };
         let series = SeriesNow { settling: self, of };
-        let jumps = || {
-            let Jump { source, amount, allowed, since } = jump(&series, held, together, at, self.rules)?;
-            Some((source, Note::Implausible { amount, allowed, since }))
-        };
-        match self.overlap(of, together).or_else(jumps) {
-            Some((source, note)) if held.is_none_or(|held| !held.accepted) => {
+        match jump(&series, held, together, at, self.rules) {
+            Some(jump) if held.is_none_or(|held| !held.accepted) => {
                 if held.is_none() {
-                    self.note(of, &source, at, note);
+                    let Jump { source, amount, allowed, since } = jump;
+                    self.note(of, &source, at, Note::Implausible { amount, allowed, since });
+                    self.remember(of, together, at);
                     if let Some(series) = self.moving(of.life, of.meter) {
                         series.after.implausible = Some(Implausible { since: at, accepted: false });
                     }
@@ -271,16 +304,15 @@ impl<'a> Settling<'a> {
         }
     }
 
-    /// A total that counts the same time as another does: the panel cuts its days otherwise than before.
-    fn overlap(&self, of: Of, together: &[&Reading]) -> Option<(Source, Note)> {
-        let series = self.series.get(&(of.life, of.meter))?;
-        together.iter().find_map(|reading| match reading {
-            Reading::PeriodTotal { source, span, .. } if !self.is_over(*span) => {
-                let (counted, _) = series.overlapped(source, *span).next()?;
-                Some((source.clone(), Note::Overlaps { span: *span, counted }))
-            }
-            _ => None,
-        })
+    /// Keeps what counters showed when they were first held back: what they had moved by then is whose it was then,
+    /// whoever has them when it is accepted.
+    fn remember(&mut self, of: Of, together: &[&Reading], at: Timestamp) {
+        for reading in together {
+            let Reading::Counter { source, count, .. } = reading else { continue };
+            let key = CounterKey::of(of.meter, source, of.life);
+            let Some(known) = self.baseline(&key).filter(|known| known.count < *count) else { continue };
+            self.counters.insert(key, Baseline { doubt: Some(Doubt { count: *count, at }), ..known });
+        }
     }
 
     /// Whether a span ended so long ago that nothing of it is revised any more.
@@ -360,11 +392,11 @@ impl<'a> Settling<'a> {
     fn counter(&mut self, of: Of, source: &Source, count: Count) -> Known {
         let (believed, step, payer) = self.step(of, source, count);
         let Step { baseline, grew, note, known } = step;
-        if let Some((since, amount)) = grew
-            && !self.add((payer, of.meter), source, since, count.at, amount)
-        {
-            self.note(of, source, count.at, Note::TooLarge);
-            return Known::Nothing;
+        for (since, until, amount) in grown(believed, grew, count).into_iter().flatten() {
+            if !self.add((payer, of.meter), source, since, until, amount) {
+                self.note(of, source, count.at, Note::TooLarge);
+                return Known::Nothing;
+            }
         }
         if let Some(note) = note {
             self.note(of, source, count.at, note);
@@ -409,9 +441,8 @@ impl<'a> Settling<'a> {
         let copied = self.copied.get(&key).copied().unwrap_or(Bytes::ZERO);
         let series = self.series.get(&(of.life, of.meter));
         let others = series.into_iter().flat_map(|series| series.overlapped(source, span));
-        let counted = others.fold(Bytes::ZERO, |sum, (known, belief)| {
-            sum.checked_add(part_of(belief.total, known, span)).unwrap_or(Bytes::MAX)
-        });
+        let counted =
+            others.fold(Bytes::ZERO, |sum, (_, belief)| sum.checked_add(belief.total).unwrap_or(Bytes::MAX));
         let life = self.look.life(self.book, of.life);
         let Some(life) = life else { return Some(NotOurs { copied, counted, ..NotOurs::NOTHING }) };
         let Some(until) = life.predecessor.filter(|seen| *seen > span.start()) else {
@@ -503,6 +534,25 @@ impl<'a> Settling<'a> {
                 });
             }
         }
+    }
+}
+
+/// When a counter grew by how much. What it had grown by when it was held back is told apart from what came later.
+fn grown(
+    believed: Option<Baseline>,
+    grew: Option<(Timestamp, Bytes)>,
+    count: Count,
+) -> [Option<(Timestamp, Timestamp, Bytes)>; 2] {
+    let Some((since, amount)) = grew else { return [None, None] };
+    let whole = [Some((since, count.at, amount)), None];
+    let Some(before) = believed else { return whole };
+    let Some(held) = before.doubt.filter(|held| since <= held.at && held.at < count.at) else { return whole };
+    let (first, second) = (held.count.checked_sub(before.count), count.count.checked_sub(held.count));
+    match (first, second) {
+        (Some(first), Some(second)) if first.checked_add(second) == Some(amount) => {
+            [Some((since, held.at, first)), Some((held.at, count.at, second))]
+        }
+        _ => whole,
     }
 }
 

@@ -116,7 +116,16 @@ impl<'a> Claims<'a> {
         }
         let (rank, service) = match self.want(claimant.name, claimant.pinned) {
             Want::Nothing => return Ruling::Unclaimed,
-            Want::Several(services) => return Ruling::Contested { services, withholds: true },
+            Want::Several(services) => {
+                // Those that an account has by its very name, or by an operator's word, are its alone.
+                let is_free = |id: &i64| self.wanted.get(id).is_none_or(|wanted| wanted.rank < Rank::Exact);
+                let exactly = self.services.and_then(|services| services.living(claimant.name.as_str()));
+                let by_spelling = exactly.is_some_and(|(rank, _)| rank == Rank::Spelled);
+                let free: Vec<i64> =
+                    services.iter().copied().filter(|id| !by_spelling || is_free(id)).collect();
+                let withholds = !free.is_empty();
+                return Ruling::Contested { services: if withholds { free } else { services }, withholds };
+            }
             Want::One(rank, service) => (rank, service),
         };
         let owned = Ruling::Owned { service, pinned: rank == Rank::Pinned };

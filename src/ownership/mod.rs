@@ -6,10 +6,12 @@
 
 mod changes;
 mod claims;
+mod renumbered;
 mod services;
 #[cfg(test)]
 mod tests;
 
 pub use changes::{Intent, Sold, intent};
 pub use claims::{Claimant, Claims, Ruling};
+pub use renumbered::renumbered;
 pub use services::{Rank, Services};

@@ -82,6 +82,9 @@ fn the_exact_name_takes_its_service_alone_and_the_others_are_left_over() {
     let services = Services::new(vec![service(1, "alice", "Active")]);
     let found = rulings(&services, &[("ALICE", None, None), ("alice", None, None), ("Alice", None, None)]);
     assert_eq!(found, [contested(&[1], false), owned(1), contested(&[1], false)]);
+    let two = Services::new(vec![service(1, "bob", "Active"), service(2, "BOB", "Active")]);
+    let found = rulings(&two, &[("bob", None, None), ("Bob", None, None)]);
+    assert_eq!(found, [owned(1), contested(&[2], true)], "what has its exact account waits for no other");
     let spelled = rulings(&services, &[("ALICE", None, None), ("Alice", None, None)]);
     assert_eq!(spelled, [contested(&[1], true), contested(&[1], true)]);
 }
@@ -107,6 +110,17 @@ fn of_two_accounts_of_one_name_the_owner_keeps_it_and_both_wait() {
     };
     assert!(of(Some(1)), "bob by an operator's word, alice by her name");
     assert!(!of(None));
+}
+
+#[test]
+fn a_list_of_other_numbers_is_told_from_names_that_are_sold_again() {
+    let owning = [service(5, "alice", "Active"), service(9, "bob", "Active"), service(7, "carol", "Active")];
+    let same = |list: &[Service]| renumbered(owning.iter(), list);
+    let anew = [service(3, "alice", "Active"), service(5, "bob", "Active")];
+    assert_eq!(same(&anew), [(5, 3), (9, 5)].into(), "numbers are given to others");
+    let resold =
+        [service(5, "alice", "Terminated"), service(12, "alice", "Active"), service(9, "bobby", "Active")];
+    assert!(same(&resold).is_empty(), "sold again; another username");
 }
 
 #[test]

@@ -17,9 +17,9 @@ pub struct SeriesStanding {
     pub month: Option<MonthToDate>,
     /// What a counter that must never fall shows: all bytes settled since its name was first seen.
     pub shown: Bytes,
-    /// Since when its readings are held back because they jump further than can be, or count a time twice.
+    /// Since when its readings are held back because they jump further than can be.
     pub held_back: Option<Timestamp>,
-    /// Since when a level that has collapsed is not believed.
+    /// Since when a level that has collapsed, or a month that is told as nothing, is not believed.
     pub doubted: Option<Timestamp>,
 }
 
@@ -50,7 +50,7 @@ impl SeriesStanding {
             month,
             shown: series.shown,
             held_back: series.implausible.map(|held| held.since),
-            doubted: series.doubted.map(|doubted| doubted.at),
+            doubted: series.doubted.map(|doubted| doubted.at).or_else(|| vanished(series)),
         })
     }
 
@@ -76,6 +76,12 @@ impl SeriesStanding {
             None => Err(Unknown::OtherMonth { at: self.at }),
         }
     }
+}
+
+/// Since when totals are told as nothing and not believed.
+fn vanished(series: &SeriesBook) -> Option<Timestamp> {
+    let doubts = series.periods.values().filter_map(|belief| belief.doubt);
+    doubts.filter(|doubt| doubt.count == Bytes::ZERO).map(|doubt| doubt.at).min()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::audit::Act;
 use super::dialect::Merge::Replace;
+use super::held_list::HeldList;
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::service;
 use super::{Store, StoreError};
@@ -46,6 +47,8 @@ pub struct PutServices {
     pub changed: usize,
     /// Services no longer told.
     pub gone: usize,
+    /// Why nothing of it was taken in.
+    pub held: Option<HeldList>,
 }
 
 const LIST: Table =
@@ -58,7 +61,7 @@ const PIN: Table = Table {
 };
 
 impl Store {
-    /// Puts a server's list in, in place of the one before.
+    /// Puts a server's list in, in place of the one before; not where too many services have other numbers in it.
     pub async fn put_services(
         &self,
         server: i64,
@@ -68,6 +71,10 @@ impl Store {
     ) -> Result<PutServices, StoreError> {
         let mut tx = self.begin_write().await?;
         let known = self.read_services(&mut tx, server).await?;
+        if let held @ Some(_) = self.hold_list(&mut tx, server, &known, list, now).await? {
+            tx.commit().await?;
+            return Ok(PutServices { changed: 0, gone: 0, held });
+        }
         let same = |row: &service::Row, service: &Service| row.listed && row.service == *service;
         let changed = list.iter().filter(|one| !known.get(&one.id).is_some_and(|row| same(row, one)));
         let changed: Vec<&Service> = changed.collect();
@@ -94,7 +101,7 @@ impl Store {
         let row = [server.into(), (version + i64::from(moved)).into(), now.into()];
         LIST.put(&mut tx, self.dialect, vec![row]).await?;
         tx.commit().await?;
-        Ok(PutServices { changed: changed.len(), gone: gone.len() })
+        Ok(PutServices { changed: changed.len(), gone: gone.len(), held: None })
     }
 
     /// A service that is told on this server is on no other any more: whoever remembers their lists reads them anew.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use prometheus::IntGaugeVec;
+use prometheus::core::Collector;
 
 use super::{Registering, Telemetry, count};
 use crate::domain::{BackendId, Bytes, Meter};
@@ -18,6 +19,7 @@ pub(super) struct FindingGauges {
     held_back: IntGaugeVec,
     collapsed: IntGaugeVec,
     list_missing: IntGaugeVec,
+    list_held: IntGaugeVec,
     untold_services: IntGaugeVec,
     untold_bytes: IntGaugeVec,
     unconfigured: IntGaugeVec,
@@ -62,14 +64,20 @@ impl FindingGauges {
                 &["backend"],
             ),
             collapsed: own.gauge(
-                "whmeter_collapsed_levels",
-                "Accounts whose level fell to nothing or by more than nine tenths, and is not confirmed yet.",
+                "whmeter_collapsed_meters",
+                "Meters of accounts that fell at once: a level to nothing or by more than nine tenths, a month to nothing; not \
+                 believed yet.",
                 &["backend"],
             ),
             list_missing: own.gauge(
                 "whmeter_list_missing_accounts",
                 "Accounts that are not in a list which is doubted for it: nobody counts as gone. 0 where none is doubted.",
                 &["backend"],
+            ),
+            list_held: own.gauge(
+                "whmeter_service_list_held",
+                "Services that own accounts and have other numbers in a list of WHMCS that is not taken in for it.",
+                &["server"],
             ),
             untold_services: own.gauge(
                 "whmeter_untold_services",
@@ -138,6 +146,21 @@ impl Telemetry {
         let own = &self.inner.findings;
         own.collapsed.with_label_values(&[backend.as_str()]).set(count(levels));
         own.list_missing.with_label_values(&[backend.as_str()]).set(list_missing.into());
+    }
+
+    /// Shows the lists of services that are not taken in: by server how many services have other numbers.
+    pub fn lists_held(&self, moved: &BTreeMap<i64, i64>) {
+        let gauge = &self.inner.findings.list_held;
+        // What is held no more is shown no more; the others stay, so that an alert waits through.
+        let held = |server: &String| server.parse().is_ok_and(|server: i64| moved.contains_key(&server));
+        let shown = Collector::collect(gauge).into_iter().flat_map(|mut family| family.take_metric());
+        let shown = shown.filter_map(|one| Some(one.get_label().first()?.value().to_string()));
+        for server in shown.filter(|server| !held(server)).collect::<Vec<_>>() {
+            drop(gauge.remove_label_values(&[&server]));
+        }
+        for (server, moved) in moved {
+            gauge.with_label_values(&[&server.to_string()]).set(*moved);
+        }
     }
 
     /// Shows how many living services of a WHMCS server have no account.

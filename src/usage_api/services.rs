@@ -168,7 +168,22 @@ pub(super) async fn services_of(
     }
     addons.sort_by_key(|addon| addon.id);
     addons.dedup_by_key(|addon| addon.id);
-    api.store.put_services(server, &list, &addons, api.clock.now()).await.map_err(unavailable)?;
+    let put = api.store.put_services(server, &list, &addons, api.clock.now()).await.map_err(unavailable)?;
+    if let Some(held) = put.held {
+        tracing::warn!(
+            server,
+            moved = held.moved,
+            of = held.of,
+            "list of services not taken in: other numbers"
+        );
+        let detail = format!(
+            "{} of {} services that own accounts have other numbers in this list: it is not taken in, and the list before \
+             stays. Was WHMCS installed anew, or does another WHMCS tell this server's list? See `whmeter report --what \
+             held-back`; is it true, `whmeter accept BACKEND --reason TEXT`, and the next list counts",
+            held.moved, held.of
+        );
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
     let services = Services::new(list);
     let tenants = api.tenants(server).await?;
     let own = api.backends_of(server).unwrap_or_default();

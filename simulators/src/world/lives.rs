@@ -33,8 +33,9 @@ pub struct Life {
     pub is_gone: bool,
     /// Its last level, and when it was measured.
     pub level: Option<(i64, u64)>,
-    /// A level that had collapsed when it was first measured, and whether an operator has said that it is true.
-    pub collapsed: Option<(i64, u64, bool)>,
+    /// A level that had collapsed when it was first measured, whether an operator has said that it is true, and the
+    /// holding it was in then.
+    pub collapsed: Option<(i64, u64, bool, usize)>,
     /// The services that could be meant by it, or the one that another account wanted too, when its panel was asked
     /// last.
     pub contested: Vec<i64>,

@@ -125,7 +125,7 @@ impl Oracle {
         let side = &mut self.backends[backend];
         side.list_doubt = side.list_doubt.map(|_| true);
         for life in self.lives.iter_mut().filter(|life| life.backend == backend) {
-            life.collapsed = life.collapsed.map(|(at, level, _)| (at, level, true));
+            life.collapsed = life.collapsed.map(|(at, level, _, holding)| (at, level, true, holding));
         }
     }
 
@@ -228,26 +228,26 @@ impl Oracle {
             at > since && before > 0 && (new == 0 || before > 1 << 30 && new < before / 10)
         });
         match self.lives[life].collapsed.take_if(|_| collapses) {
-            Some((first, low, accepted)) if accepted || at > first => {
-                self.held_since(life, low, first);
+            // Until it was first measured the level before was whoever's it was then.
+            Some((first, low, accepted, holding)) if accepted || at > first => {
+                self.held_since(life, holding, low, first);
             }
             Some(doubt) => {
                 self.lives[life].collapsed = Some(doubt);
                 return;
             }
             None if collapses => {
-                self.lives[life].collapsed = Some((at, new, false));
+                self.lives[life].collapsed = Some((at, new, false, self.lives[life].holding));
                 return;
             }
             None => self.lives[life].collapsed = None,
         }
-        self.held_since(life, new, at);
+        self.held_since(life, self.lives[life].holding, new, at);
     }
 
     /// A level was measured, and is believed.
-    fn held_since(&mut self, life: usize, new: u64, at: i64) {
-        let (before, holding) = (self.lives[life].level, self.lives[life].holding);
-        if let Some((since, level)) = before {
+    fn held_since(&mut self, life: usize, holding: usize, new: u64, at: i64) {
+        if let Some((since, level)) = self.lives[life].level {
             if at - since <= MAX_AGE {
                 self.ledger.held(holding, (since, at), level);
             } else {
@@ -309,7 +309,13 @@ impl Oracle {
             return;
         }
         if let Some(known) = self.claims.service(service) {
-            self.told.hand_over(&Owner::Name(known.service.server, known.service.username.clone()), &new);
+            let name = Owner::Name(known.service.server, known.service.username.clone());
+            let began = known.service.registered.map(|began| self.zone.month(began));
+            // What was told before its contract began was somebody else's.
+            let told_first = self.told.first_month(&name);
+            if began.zip(told_first).is_some_and(|(began, first)| began <= first) {
+                self.told.hand_over(&name, &new);
+            }
         }
         let opened = self.ledger.open(life, new);
         self.lives[life].holding = opened;

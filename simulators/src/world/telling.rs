@@ -24,6 +24,12 @@ struct Telling {
 pub struct Told(BTreeMap<(Owner, Metric), BTreeMap<Month, Telling>>);
 
 impl Told {
+    /// The first month of which an owner was told anything.
+    pub(super) fn first_month(&self, owner: &Owner) -> Option<Month> {
+        let its = self.0.iter().filter(|((of, _), _)| of == owner);
+        its.filter_map(|(_, months)| months.keys().next().copied()).min()
+    }
+
     pub(super) fn hand_over(&mut self, from: &Owner, to: &Owner) {
         for metric in Metric::ALL {
             if let Some(told) = self.0.remove(&(from.clone(), metric)) {

@@ -2,15 +2,17 @@
 //! than can be. Nothing of them counts until they are confirmed, or somebody has looked.
 
 use super::{Finding, What};
-use crate::console::sides::Side;
+use crate::console::sides::{Side, Sides};
 use crate::domain::Timestamp;
+use crate::store::HeldList;
 
 /// One line per doubted list, and one per meter.
-pub(super) fn held_back(sides: &[Side]) -> Vec<Finding<'_>> {
-    let mut found = Vec::new();
-    for side in sides {
+pub(super) fn held_back(sides: &Sides) -> Vec<Finding<'_>> {
+    let mut found: Vec<Finding<'_>> =
+        sides.held.iter().map(|(server, held)| services(*server, held)).collect();
+    for side in &sides.panels {
         found.extend(list(side));
-        for (name, account) in side.present() {
+        for (name, account) in side.accounts() {
             for series in &account.series {
                 let held = series.held_back.map(|since| ("held back", since, HELD_BACK));
                 let doubted = series.doubted.map(|since| ("collapsed", since, COLLAPSED));
@@ -34,10 +36,26 @@ pub(super) fn held_back(sides: &[Side]) -> Vec<Finding<'_>> {
     found
 }
 
-const HELD_BACK: &str = "readings jump further than max_rate allows, or count a time twice: see `whmeter explain`, then \
-    `whmeter accept` if they are true";
-const COLLAPSED: &str = "the level fell to nothing or by more than nine tenths: a second measurement confirms it, or \
-    `whmeter accept`";
+const HELD_BACK: &str = "readings jump further than max_rate allows: see `whmeter explain`, then `whmeter accept` if they \
+    are true";
+const COLLAPSED: &str = "a level fell to nothing or by more than nine tenths (a second measurement confirms it), or a whole \
+    month is told as nothing: see `whmeter explain`, then `whmeter accept` if it is true";
+
+/// A list of services that is not taken in.
+fn services(server: i64, held: &HeldList) -> Finding<'static> {
+    Finding {
+        what: What::HeldBack.name(),
+        state: "services",
+        server: Some(server),
+        since: Some(held.since.to_string()),
+        detail: Some(format!(
+            "{} of {} services that own accounts have other numbers in the newest list, and it is not taken in: is it \
+             true, `whmeter accept BACKEND`",
+            held.moved, held.of
+        )),
+        ..Finding::default()
+    }
+}
 
 /// A list that is doubted.
 fn list(side: &Side) -> Option<Finding<'_>> {

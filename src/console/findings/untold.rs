@@ -1,7 +1,7 @@
 //! What services used and WHMCS cannot be told any more: it does not ask for them, or it was never told of their
 //! closed month.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Finding, What};
 use crate::console::sides::{Side, Sides};
@@ -16,7 +16,7 @@ use crate::told::{self, Lacking};
 /// that WHMCS still asks for is carried, if it was told anything of that month.
 pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
     let asked = sides.asked();
-    let accounts = accounts(sides);
+    let (nobody, accounts) = (HashSet::new(), accounts(sides));
     let mut found = Vec::new();
     for (month, closed) in &sides.told {
         let later =
@@ -25,10 +25,14 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
         if closed.told.is_empty() {
             continue;
         }
+        // The month after is over, too: what it did not carry nothing does, whoever is still asked for.
+        let is_past = month.next() < moment.month;
+        let carrying = if is_past { &nobody } else { &asked };
         for Lacking { owner, meter, metric, tenant, bytes } in
-            told::untold(closed, later, &asked, *month, moment.zone)
+            told::untold(closed, later, carrying, *month, moment.zone)
         {
-            if *month == moment.month && asked.contains(&owner) {
+            // Of whom a past month was never told stood here while it was the last.
+            if *month == moment.month && asked.contains(&owner) || is_past && tenant.is_none() {
                 continue;
             }
             let usage = u64::try_from(bytes).ok().and_then(|bytes| Bytes::new(bytes).ok());
@@ -36,6 +40,11 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
             let worth = usage.and_then(|usage| worth(paid_by?, (meter, *month), usage, moment, prices));
             let (amount, currency) = worth.unzip();
             let so = match tenant {
+                Some(tenant) if is_past => {
+                    format!(
+                        "{month}: WHMCS was told less or more of {tenant}, and the month after did not carry it"
+                    )
+                }
                 Some(tenant) => format!("{month}: WHMCS was told less or more of {tenant} and asks no more"),
                 None => format!("{month}: WHMCS was told nothing of it"),
             };

@@ -1,7 +1,7 @@
 //! A whole book as a fold keeps it: what was believed after the last entry that was folded, so that the
 //! entries after it can be settled again.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +14,6 @@ use crate::metering::{
 
 /// Which counter; its epoch, count and time; a lower count not believed yet; who showed it; since when nobody has it.
 type BaselineBody = (CounterBody, EpochBody, u64, i64, Option<DoubtBody>, u32, Option<i64>);
-
-/// The days and holdings that the bytes of a span were put on.
-type Placed = Vec<((UsageDay, HoldingNo), Bytes)>;
 
 /// A book; in order, so that the same beliefs are the same text.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,6 +74,9 @@ struct PeriodBody {
     at: i64,
     /// Day, holding, bytes.
     placed: Vec<(i32, u32, u64)>,
+    /// What was taken back from where.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    taken: Vec<(i32, u32, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     doubt: Option<DoubtBody>,
 }
@@ -217,29 +217,35 @@ impl SeriesBelief {
 
 impl PeriodBody {
     fn of((source, span): &(Source, Span), belief: &PeriodBelief) -> PeriodBody {
-        let placed = belief.placed.iter();
-        let placed = placed.map(|((day, holding), bytes)| (day.number(), holding.get(), bytes.get()));
+        let rows = |places: &BTreeMap<(UsageDay, HoldingNo), Bytes>| {
+            let rows = places.iter();
+            rows.map(|((day, holding), bytes)| (day.number(), holding.get(), bytes.get())).collect()
+        };
         PeriodBody {
             source: source.as_str().into(),
             span: (span.start().get(), span.end().get()),
             total: belief.total.get(),
             at: belief.at.get(),
-            placed: placed.collect(),
+            placed: rows(&belief.placed),
+            taken: rows(&belief.taken),
             doubt: belief.doubt.map(doubt_body),
         }
     }
 
     fn belief(self) -> Result<((Source, Span), PeriodBelief), String> {
         let span = Span::new(time(self.span.0)?, time(self.span.1)?).map_err(text)?;
-        let placed = self.placed.into_iter().map(|(day, holding, count)| {
-            let key = (UsageDay::from_number(day).map_err(text)?, HoldingNo::new(holding));
-            Ok::<_, String>((key, bytes(count)?))
-        });
-        let placed: Result<Placed, String> = placed.collect();
+        let places = |rows: Vec<(i32, u32, u64)>| {
+            let rows = rows.into_iter().map(|(day, holding, count)| {
+                let key = (UsageDay::from_number(day).map_err(text)?, HoldingNo::new(holding));
+                Ok((key, bytes(count)?))
+            });
+            rows.collect::<Result<BTreeMap<_, _>, String>>()
+        };
         let belief = PeriodBelief {
             total: bytes(self.total)?,
             at: time(self.at)?,
-            placed: placed?.into_iter().collect(),
+            placed: places(self.placed)?,
+            taken: places(self.taken)?,
             doubt: self.doubt.map(doubt_of).transpose()?,
         };
         Ok(((source_of(&self.source)?, span), belief))

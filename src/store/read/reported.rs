@@ -280,19 +280,23 @@ impl Store {
         Ok(sums)
     }
 
-    /// What was told of a name before WHMCS had told any service that has it, and which of these services has it now.
+    /// What was told of a name before WHMCS had told any service that has it, and which of these services has it now:
+    /// one whose contract had begun by then.
     pub(in super::super) async fn told_by_name(
         &self,
         on: &mut AnyConnection,
         services: &BTreeSet<i64>,
     ) -> Result<Vec<(Owner, Owner)>, StoreError> {
-        let sql = "SELECT DISTINCT r.service, r.server, r.name, s.id FROM reported r
-            JOIN service s ON s.server = r.server AND s.username = r.name WHERE r.service = 0";
+        let sql = "SELECT r.service, r.server, r.name, s.id, s.registered, MIN(r.month) FROM reported r
+            JOIN service s ON s.server = r.server AND s.username = r.name WHERE r.service = 0
+            GROUP BY r.service, r.server, r.name, s.id, s.registered";
         let mut found = Vec::new();
         for row in &rows(on, self.dialect, sql, []).await? {
             let mut columns = Columns::of(row);
             let (name, service) = (owner(&mut columns)?, columns.int()?);
-            if services.contains(&service) {
+            let (registered, told_first) = (columns.maybe_day()?, columns.month()?);
+            let is_its = registered.is_some_and(|day| day.month() <= told_first);
+            if is_its && services.contains(&service) {
                 found.push((name, Owner::Service(service)));
             }
         }

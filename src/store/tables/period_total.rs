@@ -16,6 +16,7 @@ pub(in super::super) const PERIOD_TOTAL: Table = Table {
         ("total", Replace),
         ("at", Replace),
         ("placed", Replace),
+        ("taken", Replace),
         ("doubt_total", Replace),
         ("doubt_at", Replace),
     ],
@@ -29,7 +30,7 @@ pub(in super::super) fn cells(
     (life, meter): (LifeNo, Meter),
     (source, span): &(Source, Span),
     belief: &PeriodBelief,
-) -> [Cell; 10] {
+) -> [Cell; 11] {
     [
         ids.life(life).into(),
         meter.into(),
@@ -39,6 +40,7 @@ pub(in super::super) fn cells(
         belief.total.into(),
         belief.at.into(),
         placed_text(&belief.placed).into(),
+        placed_text(&belief.taken).into(),
         belief.doubt.map(|doubt| doubt.count).into(),
         belief.doubt.map(|doubt| doubt.at).into(),
     ]
@@ -50,10 +52,11 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
         Source::new(&columns.text()?).map_err(|error| StoreError::corrupt(error, "a counter's name"))?;
     let span = Span::new(columns.time()?, columns.time()?);
     let span = span.map_err(|error| StoreError::corrupt(error, "a span of time"))?;
-    let (total, at, placed) = (columns.bytes()?, columns.time()?, placed(&columns.text()?)?);
+    let (total, at) = (columns.bytes()?, columns.time()?);
+    let (placed, taken) = (placed(&columns.text()?)?, placed(&columns.text()?)?);
     let doubt = columns.maybe_bytes()?.zip(columns.maybe_time()?);
     let doubt = doubt.map(|(count, at)| Doubt { count, at });
-    Ok((life, meter, (source, span), PeriodBelief { total, at, placed, doubt }))
+    Ok((life, meter, (source, span), PeriodBelief { total, at, placed, taken, doubt }))
 }
 
 /// Reads `20261120/3:17 20261121/3:4`.
