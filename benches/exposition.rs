@@ -172,7 +172,8 @@ fn standing() -> Standing {
             covered: Minutes::ZERO,
         }),
         shown: bytes(9_000_000_000_000),
-        held_back: None, doubted: None,
+        held_back: None,
+        doubted: None,
     };
     let mut account = |number: usize| AccountStanding {
         life: LifeNo::new(number as u32),

@@ -29,6 +29,8 @@ CREATE TABLE backend (
     next_holding BIGINT NOT NULL,
     days_from INTEGER NOT NULL,
     last_look BIGINT,
+    clock_seen BIGINT,
+    clock_accepted BIGINT,
     list_doubt_at BIGINT,
     list_missing BIGINT,
     list_of BIGINT,

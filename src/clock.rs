@@ -21,6 +21,11 @@ pub enum Clock {
 }
 
 impl Clock {
+    /// Whether it is the machine's.
+    pub fn is_system(self) -> bool {
+        matches!(self, Clock::System)
+    }
+
     /// Now. A system clock before 1970 or after 9999 reads as that bound.
     pub fn now(self) -> Timestamp {
         match self {

@@ -385,9 +385,9 @@ impl Reader<'_> {
         let common: CommonSettings = section.take()?;
         let settings: HttpSettings = section.take()?;
         let http = Http::new(&settings, &section)?.with_clock(clock);
-        let opened = (kind.open)(section.clone(), http);
+        let opened = (kind.open)(section.clone(), http.clone());
         self.warn(&format!("backend {}", common.name), &section);
-        ConfiguredPanel::new(&common, kind, opened?)
+        Ok(ConfiguredPanel::new(&common, kind, opened?)?.asked_by(http))
     }
 }
 

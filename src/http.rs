@@ -14,7 +14,7 @@ mod settings;
 mod tests;
 
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -30,6 +30,7 @@ pub use reqwest::{Method, Url};
 pub use settings::{HttpSettings, panel_url};
 
 use crate::clock::Clock;
+use crate::domain::{Seconds, Timestamp};
 use crate::settings::{Section, SettingsError};
 
 /// A streamed answer is never held in memory, so it may be this many times longer than `body_limit`.
@@ -54,6 +55,8 @@ struct Shared {
     in_flight: Semaphore,
     /// The earliest moment of the next start, where starts are paced.
     next_start: Mutex<Instant>,
+    /// The date of the newest answer that no cache has kept, and when it came.
+    dated: std::sync::Mutex<Option<(Timestamp, Instant)>>,
 }
 
 impl Http {
@@ -66,6 +69,7 @@ impl Http {
             settings: settings.clone(),
             in_flight: Semaphore::new(settings.max_in_flight.get()),
             next_start: Mutex::new(Instant::now()),
+            dated: std::sync::Mutex::default(),
         };
         Ok(Http { shared: Arc::new(shared), clock: Clock::System })
     }
@@ -78,6 +82,13 @@ impl Http {
     /// The clock that signatures and tokens are made by.
     pub fn clock(&self) -> Clock {
         self.clock
+    }
+
+    /// What the panel's own clock shows now, by the `Date` of its newest answer (RFC 9110, 6.6.1); answers with an `Age`
+    /// came from a cache and say nothing.
+    pub fn panel_time(&self) -> Option<Timestamp> {
+        let dated = *self.shared.dated.lock().unwrap_or_else(PoisonError::into_inner);
+        dated.map(|(date, came)| date.plus(Seconds::new(came.elapsed().as_secs())))
     }
 
     /// How many calls may be on their way at once.

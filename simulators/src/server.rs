@@ -1,5 +1,6 @@
 //! Serves one panel on its addresses: counts the request, lets faults strike, asks the panel.
 
+use crate::clock::Clock;
 use crate::damage::html_page;
 use crate::faults::{FaultKind, Faults, Strikes};
 use crate::requests::Requests;
@@ -56,6 +57,7 @@ struct Desk {
     address: usize,
     faults: Faults,
     requests: Requests,
+    clock: Clock,
 }
 
 /// A listener that is bound but not yet served, with its final address.
@@ -80,6 +82,8 @@ pub struct House {
     pub faults: Faults,
     /// Where requests are counted.
     pub requests: Requests,
+    /// The time its answers are dated by.
+    pub clock: Clock,
     /// TLS, if the panel speaks HTTPS.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Ends all of it.
@@ -96,6 +100,7 @@ impl House {
             address,
             faults: self.faults.clone(),
             requests: self.requests.clone(),
+            clock: self.clock.clone(),
         };
         let app = Router::new().fallback(receive).with_state(desk);
         let app = app.into_make_service_with_connect_info::<Reset>();
@@ -133,13 +138,17 @@ async fn receive(
         return Response::new(Body::empty());
     };
     strikes.delay().await;
-    let answer = match instead(&*desk.front, &path, &strikes) {
+    let mut answer = match instead(&*desk.front, &path, &strikes) {
         Some(answer) => answer,
         None => {
             let request = http::Request::from_parts(head, body);
             desk.front.answer(desk.address, request, &strikes).await
         }
     };
+    let date = desk.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = date.parse() {
+        answer.headers_mut().insert(header::DATE, date);
+    }
     strikes.spoil(answer, &reset)
 }
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::schedule::Schedule;
 use super::{Backend, Kind};
-use crate::domain::{AccountName, BackendId, Bytes, Seconds};
-use crate::http::Url;
+use crate::domain::{AccountName, BackendId, Bytes, Seconds, Timestamp};
+use crate::http::{Http, Url};
 use crate::metering::Crowd;
 use crate::settings::{Rate, SettingsError};
 
@@ -84,6 +84,8 @@ pub struct ConfiguredPanel {
     pub crowd: Crowd,
     /// The panel.
     pub backend: Arc<dyn Backend>,
+    /// The client that asks it, where it is asked over HTTP.
+    http: Option<Http>,
     include: GlobSet,
     exclude: GlobSet,
 }
@@ -115,9 +117,20 @@ impl ConfiguredPanel {
             max_rate: max_rate.transpose().map_err(|error| wrong("max_rate")(error.to_string()))?,
             crowd: Crowd { least: common.crowd_least, percent: common.crowd_percent },
             backend: Arc::from(backend),
+            http: None,
             include: globs(&common.account_include).map_err(wrong("account_include"))?,
             exclude: globs(&common.account_exclude).map_err(wrong("account_exclude"))?,
         })
+    }
+
+    /// The same, asked by this client.
+    pub fn asked_by(self, http: Http) -> ConfiguredPanel {
+        ConfiguredPanel { http: Some(http), ..self }
+    }
+
+    /// What its own clock shows now, as far as its answers tell.
+    pub fn panel_time(&self) -> Option<Timestamp> {
+        self.http.as_ref()?.panel_time()
     }
 
     /// What panel it is, whatever the backend is called: its addresses as `host:port/path`, in order. Whether they are

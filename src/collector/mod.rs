@@ -11,6 +11,7 @@ mod owners;
 mod poll;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,6 +24,7 @@ pub use adjust::{AdjustError, WhatIsAccepted};
 pub use backends::RenameError;
 pub use docket::Docket;
 pub use owners::Sold;
+pub use witness::{ClockWrong, Witness};
 
 use crate::backends::{BackendError, ConfiguredPanel};
 use crate::clock::Clock;
@@ -111,6 +113,9 @@ pub enum PollError {
     /// The panel is another backend's already, and was not asked.
     #[error(transparent)]
     Taken(PanelTaken),
+    /// Our clock is wrong: nothing can be dated by it.
+    #[error(transparent)]
+    Clock(ClockWrong),
     /// What it said could not be stored.
     #[error("{0}")]
     Store(StoreError),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::docket::{Beside, Docket};
 use super::owners::{Sold, Titles};
+use super::witness::{ClockWrong, Witness, judge};
 use super::{Collector, LastTime, PollError, PollReport};
 use crate::backends::{Ask, BackendError, ConfiguredPanel, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
@@ -154,6 +155,13 @@ impl Collector {
             }
         };
         (last.refusals, last.not_before) = (0, None);
+        if let Err(wrong) = self.clock_is_right(metered).await? {
+            last.loaded = Some(loaded);
+            if reach == Reach::Everybody {
+                self.store.record_clock(lease, wrong.other.shows, wrong.ours, &wrong.to_string()).await?;
+            }
+            return Err(PollError::Clock(wrong));
+        }
         report.count(&harvest);
         let rules = Rules { max_rate: metered.max_rate, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
@@ -221,6 +229,27 @@ impl Collector {
         report.day_points_changed = self.store.commit(lease, &mut loaded, poll).await?.day_points;
         last.loaded = Some(loaded);
         Ok(())
+    }
+
+    /// Whether our clock may date what was answered just now.
+    async fn clock_is_right(&self, metered: &ConfiguredPanel) -> Result<Result<(), ClockWrong>, StoreError> {
+        let mut witnesses = Vec::new();
+        // The panel that was asked first; others know the time as well.
+        let panels = self.panels();
+        let others = panels.iter().map(AsRef::as_ref).filter(|other| other.id != metered.id);
+        for panel in std::iter::once(metered).chain(others) {
+            if let Some(shows) = panel.panel_time() {
+                let shows = self.store.as_accepted(&panel.id, shows).await?;
+                witnesses.push(Witness { whose: format!("the panel of {}", panel.id), shows });
+            }
+        }
+        // A clock of tests is not the database's.
+        if self.clock.is_system()
+            && let Some(shows) = self.store.server_time().await?
+        {
+            witnesses.push(Witness { whose: "the database's server".into(), shows });
+        }
+        Ok(judge(self.clock.now(), &witnesses))
     }
 
     /// Asks the panel within its budget; a crash in its code is an answer we did not understand.
@@ -468,6 +497,7 @@ impl PollError {
         match self {
             PollError::Panel(error) => error.reason().name(),
             PollError::Taken(_) => Reason::Taken.name(),
+            PollError::Clock(_) => Reason::Clock.name(),
             PollError::Store(_) | PollError::Outlived => "store",
             PollError::Elsewhere | PollError::JustPolled => Reason::Busy.name(),
         }

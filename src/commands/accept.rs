@@ -57,10 +57,21 @@ impl Accept {
                 list.moved, list.of
             ));
         }
+        let clock = match &acceptance.account {
+            None => app.store().accept_clock(&metered.id).await?,
+            Some(_) => None,
+        };
+        if let Some(seconds) = clock {
+            print(format!(
+                "{of}: that the panel's clock is {} s {} ours is accepted",
+                seconds.abs(),
+                if seconds < 0 { "behind" } else { "ahead of" }
+            ));
+        }
         let accepted = app.collector().accept(&metered, &acceptance).await;
         app.store().close().await;
         let accepted = match accepted {
-            Err(AdjustError::Nothing(_)) if list.is_some() => return Ok(()),
+            Err(AdjustError::Nothing(_)) if list.is_some() || clock.is_some() => return Ok(()),
             accepted => accepted.map_err(|error| Failure::Tried(format!("{of}: {error}")))?,
         };
         for (account, meter) in &accepted.series {

@@ -22,11 +22,13 @@ pub enum Reason {
     NotOffered,
     /// The panel is another backend's already, and was not asked.
     Taken,
+    /// Our own clock is wrong, by the panel's or the database's.
+    Clock,
 }
 
 impl Reason {
     /// Every reason, so that each can be exported from the first scrape on.
-    pub const ALL: [Reason; 7] = [
+    pub const ALL: [Reason; 8] = [
         Reason::Unreachable,
         Reason::Refused,
         Reason::Busy,
@@ -34,6 +36,7 @@ impl Reason {
         Reason::NoSuchAccount,
         Reason::NotOffered,
         Reason::Taken,
+        Reason::Clock,
     ];
 
     /// Its name as a label value and in JSON.
@@ -46,6 +49,7 @@ impl Reason {
             Reason::NoSuchAccount => "no_such_account",
             Reason::NotOffered => "not_offered",
             Reason::Taken => "taken",
+            Reason::Clock => "clock",
         }
     }
 }

@@ -1,18 +1,22 @@
 //! One attempt: send, look at the head, take the body in or pour it to a reader.
 
 use std::io::{self, Read};
+use std::sync::PoisonError;
 use std::time::{Duration, SystemTime};
 
 use bytes::{Buf, Bytes, BytesMut};
+use chrono::DateTime;
 use futures_util::StreamExt;
 use futures_util::future::Either;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{AGE, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::call::host_of;
 use super::error::{HttpError, classify};
 use super::{Answer, Call, Deadline, Shared};
+use crate::domain::Timestamp;
 
 /// What came of a streamed call.
 #[derive(Debug)]
@@ -149,12 +153,26 @@ impl Shared {
         let request = call.into_request()?;
         let response =
             self.client.execute(request).await.map_err(|error| classify(&error, host.to_string(), None))?;
+        self.note_date(&response);
         match response.status() {
             status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
                 let to = points_to(&response);
                 Err(HttpError::Redirect { host: host.to_string(), status: status.as_u16(), to })
             }
             _ => Ok(response),
+        }
+    }
+}
+
+impl Shared {
+    /// Keeps when the panel says that it answered.
+    fn note_date(&self, response: &Response) {
+        let headers = response.headers();
+        let date = headers.get(DATE).filter(|_| !headers.contains_key(AGE));
+        let date = date.and_then(|date| DateTime::parse_from_rfc2822(date.to_str().ok()?).ok());
+        if let Some(date) = date.and_then(|date| Timestamp::from_utc(date.to_utc()).ok()) {
+            let mut dated = self.dated.lock().unwrap_or_else(PoisonError::into_inner);
+            *dated = Some((date, Instant::now()));
         }
     }
 }

@@ -50,6 +50,15 @@ impl Dialect {
         }
     }
 
+    /// Asks for the epoch seconds of the server's clock; `None` where the database runs on ours.
+    pub(super) fn server_time(self) -> Option<&'static str> {
+        match self {
+            Dialect::Sqlite => None,
+            Dialect::Postgres => Some("SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp())) AS BIGINT)"),
+            Dialect::Mysql => Some("SELECT CAST(UNIX_TIMESTAMP() AS SIGNED)"),
+        }
+    }
+
     /// The text of a migration for this database.
     pub(super) fn migration(self, text: &str) -> String {
         let clustered = if self == Dialect::Sqlite { "WITHOUT ROWID" } else { "" };

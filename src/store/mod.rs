@@ -5,6 +5,7 @@
 
 mod audit;
 mod backend;
+mod clock;
 mod dialect;
 mod error;
 mod held_list;

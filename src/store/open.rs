@@ -59,6 +59,10 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// How long an opening that failed at once is tried again, because others may be opening it too.
 const OTHERS_START: Duration = Duration::from_secs(3);
 
+/// The longest a server works at one statement, or keeps a transaction in which nothing happens: below the lease of a
+/// poll, which is a minute.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(50);
+
 /// A database that can be used.
 #[derive(Clone, Debug)]
 pub struct Checked {
@@ -234,8 +238,29 @@ fn session(dialect: Dialect) -> Vec<String> {
             // In KiB: the inner pages of the keys of 10,000 accounts stay in memory.
             "PRAGMA cache_size = -8192".into(),
         ],
-        Dialect::Postgres => vec![format!("SET lock_timeout = '{}ms'", LOCK_WAIT.as_millis())],
-        Dialect::Mysql => vec![format!("SET innodb_lock_wait_timeout = {}", LOCK_WAIT.as_secs())],
+        // A whmeter that is lost in the middle of a transaction keeps its locks no longer than its lease, and a server
+        // notices that nobody is there any more.
+        Dialect::Postgres => vec![
+            format!("SET lock_timeout = '{}ms'", LOCK_WAIT.as_millis()),
+            format!("SET statement_timeout = '{}s'", STATEMENT_LIMIT.as_secs()),
+            format!("SET idle_in_transaction_session_timeout = '{}s'", STATEMENT_LIMIT.as_secs()),
+            "SET tcp_keepalives_idle = 20".into(),
+            "SET tcp_keepalives_interval = 10".into(),
+            "SET tcp_keepalives_count = 3".into(),
+        ],
+        // In the comments what only MariaDB, or only MySQL 8 knows; the latter limits nothing but reads.
+        Dialect::Mysql => vec![
+            format!("SET innodb_lock_wait_timeout = {}", LOCK_WAIT.as_secs()),
+            format!(
+                "SET @whmeter = 1 /*M!100300 , SESSION max_statement_time = {limit}, \
+                 SESSION idle_transaction_timeout = {limit} */",
+                limit = STATEMENT_LIMIT.as_secs()
+            ),
+            format!(
+                "SET @whmeter = 1 /*!80000 , SESSION max_execution_time = {} */",
+                STATEMENT_LIMIT.as_millis()
+            ),
+        ],
     }
 }
 

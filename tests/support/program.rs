@@ -148,7 +148,9 @@ impl Site {
         let file = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         command.stdout(file.try_clone().unwrap()).stderr(file);
         whmeter::http::install_tls();
-        let client = reqwest::Client::builder().no_proxy().no_gzip().timeout(PATIENCE).build().unwrap();
+        // Each request on a connection of its own: one that the daemon closes just now would break it.
+        let client = reqwest::Client::builder().no_proxy().no_gzip().timeout(PATIENCE);
+        let client = client.pool_max_idle_per_host(0).build().unwrap();
         Daemon { site: self, child: command.spawn().unwrap(), port, log, client }
     }
 }

@@ -136,6 +136,7 @@ impl Panel {
             front: Arc::new(MinioFront(server.clone())),
             faults: server.knobs.faults.clone(),
             requests: server.knobs.requests.clone(),
+            clock: server.knobs.clock.clone(),
             tls: certificates.map(|files| files.server),
             stop: panel.stop.clone(),
         };

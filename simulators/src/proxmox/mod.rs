@@ -127,6 +127,7 @@ impl Panel {
             front: Arc::new(ProxmoxFront(cluster.clone())),
             faults: cluster.knobs.faults.clone(),
             requests: cluster.knobs.requests.clone(),
+            clock: cluster.knobs.clock.clone(),
             tls: certificates.map(|files| files.server),
             stop: panel.stop.clone(),
         };

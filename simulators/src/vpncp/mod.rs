@@ -111,6 +111,7 @@ impl Panel {
             front: Arc::new(VpncpFront(server.clone())),
             faults: server.knobs.faults.clone(),
             requests: server.knobs.requests.clone(),
+            clock: server.knobs.clock.clone(),
             tls: certificates.map(|files| files.server),
             stop: panel.stop.clone(),
         };

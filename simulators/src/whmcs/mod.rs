@@ -96,6 +96,7 @@ impl Whmcs {
             front: Arc::new(WhmcsFront(server.clone())),
             faults: server.knobs.faults.clone(),
             requests: server.knobs.requests.clone(),
+            clock: server.knobs.clock.clone(),
             tls: certificates.map(|files| files.server),
             stop: whmcs.stop.clone(),
         };
