@@ -6,7 +6,8 @@ use litemap::LiteMap;
 
 use super::owners::Sold;
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Meter, Nature, Policy, Service,
+    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Meter, Nature, Policy, Seconds,
+    Service,
 };
 use crate::metering::{Book, Life};
 use crate::quota::{
@@ -66,13 +67,16 @@ pub struct Docket<'a> {
     pub sold: &'a Sold,
 }
 
+/// How far back the brake counts.
+const BRAKE_LOOKS_BACK: Seconds = Seconds::hours(24);
+
 /// Whom the brake counts together with those that are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beside {
     /// Nobody: an operator has asked for this account by itself.
     Nobody,
-    /// Whoever was limited since everybody was looked at.
-    LimitedSince,
+    /// Whoever was limited within a day.
+    LimitedOfLate,
     /// Those, and whoever would be limited as he stands.
     Everybody,
 }
@@ -89,7 +93,7 @@ impl<'a> Docket<'a> {
         let subjects = self.polled(harvest, &mut limits);
         let mut besides = match beside {
             Beside::Nobody => Besides::new(),
-            Beside::LimitedSince | Beside::Everybody => self.limited_since_the_last_look(),
+            Beside::LimitedOfLate | Beside::Everybody => self.limited_of_late(),
         };
         if beside == Beside::Everybody {
             let others = self.standing().filter(|one| !harvest.accounts().contains_key(&one.account.name));
@@ -103,7 +107,7 @@ impl<'a> Docket<'a> {
 
     /// What would be decided of every account as it stands, without asking anybody.
     pub fn plan(&self) -> Decided {
-        decide(self.standing(), self.accounts(), &self.limited_since_the_last_look(), self.moment.now)
+        decide(self.standing(), self.accounts(), &self.limited_of_late(), self.moment.now)
     }
 
     /// How many accounts the backend has.
@@ -112,10 +116,11 @@ impl<'a> Docket<'a> {
         newest.filter(|life| life.ended.is_none()).count()
     }
 
-    /// How many accounts each rule has limited since everybody was looked at: one by one, by recalculations.
-    fn limited_since_the_last_look(&self) -> Besides {
+    /// How many accounts each rule has limited within a day, poll by poll or one by one by recalculations: what lies a
+    /// little at a time is no less wrong than what lies at once.
+    fn limited_of_late(&self) -> Besides {
         let mut besides = Besides::new();
-        let Some(last_look) = self.loaded.book.last_look else { return besides };
+        let since = self.moment.now.minus(BRAKE_LOOKS_BACK);
         for (name, _) in self.loaded.holds.iter().filter(|(_, hold)| hold.wanted == Policy::Limited) {
             let Some(life) = self.book.life(name) else { continue };
             let Some(crossings) = self.loaded.crossings.get(&life.holding().no) else { continue };
@@ -127,7 +132,7 @@ impl<'a> Docket<'a> {
                 Meter::ALL.into_iter().filter_map(|meter| Some((meter, self.limits.of(&candidate, meter)?)));
             for (meter, (number, rule)) in rules {
                 let limited = crossings.iter().any(|((of, threshold), crossing)| {
-                    let began = crossing.since.is_some_and(|at| at > last_look);
+                    let began = crossing.since.is_some_and(|at| at > since);
                     *of == meter && began && rule.limits_at(*threshold)
                 });
                 if limited {

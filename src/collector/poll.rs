@@ -403,7 +403,7 @@ impl Wish {
     /// Whom the brake counts together with those that are looked at.
     fn beside(&self) -> Beside {
         match self {
-            Wish::IfDue | Wish::Now(None) | Wish::History { .. } => Beside::LimitedSince,
+            Wish::IfDue | Wish::Now(None) | Wish::History { .. } => Beside::LimitedOfLate,
             Wish::Now(Some(_)) => Beside::Everybody,
             Wish::ByHand(_) => Beside::Nobody,
         }
