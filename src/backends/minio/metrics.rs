@@ -101,10 +101,11 @@ impl Minio {
         if scrape.started.is_empty() {
             return Err(no_node_tells_its_start());
         }
-        if let Some(node) = scrape.cut(buckets.len()) {
+        if let Some(node) = scrape.cut(buckets.keys().map(String::as_str)) {
             return Err(BackendError::NotOffered(format!(
-                "{node} tells the traffic of its first 100 buckets only, of {}; \
-                 name every node in nodes to read the metrics of the third version",
+                "{node} tells the traffic of 100 buckets only, deleted ones among them, and the server has {}; \
+                 name every node in nodes to read the metrics of the third version, or restart the server if deleted \
+                 buckets fill its list",
                 buckets.len()
             )));
         }

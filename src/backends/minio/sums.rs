@@ -72,7 +72,15 @@ pub(super) fn storage(
     };
     for (user, account) in accounts {
         let sum = match known {
-            Ok((at, sizes)) => sum(owned.of(user), sizes).map(|level| Reading::Gauge { at, level }),
+            Ok((at, sizes)) => {
+                let made = |bucket: &str| buckets.get(bucket).copied().flatten();
+                // What was made after the scan held nothing as of it: else whoever makes a bucket each day would never
+                // be measured.
+                let of_then = owned.of(user).filter(|bucket| {
+                    sizes.contains_key(*bucket) || made(bucket).is_none_or(|made| made <= at)
+                });
+                sum(of_then, sizes).map(|level| Reading::Gauge { at, level })
+            }
             Err(why) => Err((Reason::Busy, why.to_string())),
         };
         match sum {
@@ -222,12 +230,26 @@ mod tests {
         let expected = [
             // a2 was deleted after it was measured: when it was measured it was there.
             ("a", Ok((at(50), 7))),
+            // b1 was there before the scan, and is not in it.
             ("b", Err(Reason::Busy)),
             ("c", Err(Reason::Unexpected)),
             ("d", Err(Reason::Unexpected)),
             ("e", Ok((at(50), 0))),
         ];
         assert_eq!(told(&harvest), expected.map(|(name, told)| (name.to_string(), told)));
+    }
+
+    #[test]
+    fn a_bucket_made_after_the_scan_held_nothing_as_of_it() {
+        let accounts = accounts(&["a"]);
+        let owned = owned(&[("old", "a"), ("new", "a")]);
+        let usage = known(Some(at(50)), &[("old", Ok(9_000))]);
+        for (made_at, expected) in [(51, Ok((at(50), 9_000))), (50, Err(Reason::Busy))] {
+            let buckets = [("old".to_string(), Some(at(0))), ("new".to_string(), Some(at(made_at)))];
+            let mut harvest = Harvest::new();
+            storage(&mut harvest, &accounts, &owned, &buckets.into(), &usage, at(60));
+            assert_eq!(told(&harvest), [("a".to_string(), expected)]);
+        }
     }
 
     #[test]

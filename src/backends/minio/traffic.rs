@@ -38,6 +38,8 @@ pub(super) struct Scrape {
     pub started: BTreeMap<String, Timestamp>,
     passed: BTreeMap<String, BTreeMap<String, Passed>>,
     mentioned: BTreeMap<String, BTreeSet<String>>,
+    /// By node and metric the buckets it lists: each list is cut by itself.
+    listed: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
 impl Scrape {
@@ -89,12 +91,18 @@ impl Scrape {
         for (node, buckets) in page.mentioned {
             self.mentioned.entry(node).or_default().extend(buckets);
         }
+        for (list, buckets) in page.listed {
+            self.listed.entry(list).or_default().extend(buckets);
+        }
     }
 
-    /// A node whose list of buckets seems to have been cut, on a server with `buckets` of them.
-    pub fn cut(&self, buckets: usize) -> Option<&str> {
-        let cut = |seen: &BTreeSet<String>| seen.len() == CUT && buckets > CUT;
-        self.mentioned.iter().find(|(_, seen)| cut(seen)).map(|(node, _)| node.as_str())
+    /// A node with a list of buckets that seems to have been cut: it is as long as can be, and lacks one of these, the
+    /// buckets that the server has. Deleted buckets fill lists, too, until the server is restarted.
+    pub fn cut<'b>(&self, buckets: impl Iterator<Item = &'b str> + Clone) -> Option<&str> {
+        let lists = self.listed.iter().map(|((node, _), seen)| (node, seen)).chain(&self.mentioned);
+        let lacks_one = |seen: &BTreeSet<String>| buckets.clone().any(|bucket| !seen.contains(bucket));
+        let mut cut = lists.filter(|(_, seen)| seen.len() == CUT && lacks_one(seen));
+        cut.next().map(|(node, _)| node.as_str())
     }
 
     fn line(&mut self, line: &[u8], swapped: bool) -> Result<(), String> {
@@ -121,6 +129,7 @@ impl Scrape {
         }
         let bucket = labels.get("bucket").ok_or_else(|| trouble("no label bucket"))?.clone();
         self.mentioned.entry(node.clone()).or_default().insert(bucket.clone());
+        self.listed.entry((node.clone(), name.to_string())).or_default().insert(bucket.clone());
         if wanted {
             let bytes =
                 whole_bytes(value).ok_or_else(|| trouble(&format!("{value:?} is not a number of bytes")))?;
@@ -252,7 +261,7 @@ mod tests {
         assert_eq!(scrape.passed(two, "7-42-data"), passed(0, 0));
         assert_eq!(scrape.started.len(), 2);
         assert_eq!(scrape.started[one].get(), 1_795_200_000);
-        assert_eq!(scrape.cut(1_000_000), None);
+        assert_eq!(scrape.cut(["7-41-data", "another"].into_iter()), None);
     }
 
     #[test]
@@ -277,10 +286,23 @@ mod tests {
                 })
                 .collect::<String>()
         };
-        assert_eq!(scrape(&lines(100), true).expect("a scrape").cut(101), Some("n1"));
-        assert_eq!(scrape(&lines(100), true).expect("a scrape").cut(100), None);
-        assert_eq!(scrape(&lines(101), true).expect("a scrape").cut(200), None);
-        assert_eq!(scrape(&lines(99), true).expect("a scrape").cut(200), None);
+        let cut = |text: &str, living: std::ops::Range<usize>| {
+            let names: Vec<String> = living.map(|n| format!("b{n}")).collect();
+            let scrape = scrape(text, true).expect("a scrape");
+            scrape.cut(names.iter().map(String::as_str)).map(str::to_string)
+        };
+        assert_eq!(cut(&lines(100), 0..101).as_deref(), Some("n1"));
+        assert_eq!(cut(&lines(100), 0..100), None);
+        assert_eq!(cut(&lines(101), 0..200), None);
+        assert_eq!(cut(&lines(99), 0..200), None);
+        // Deleted buckets fill the list, and the living ones are in none.
+        assert_eq!(cut(&lines(100), 500..517).as_deref(), Some("n1"));
+        // Each list is cut by itself: others name more buckets.
+        let sent: String =
+            (0..100).map(|n| format!("{SENT}{{bucket=\"b{n}\",server=\"n1\"}} {n}\n")).collect();
+        let more = (100..105)
+            .map(|n| format!("{REQUESTS}total{{api=\"headbucket\",bucket=\"b{n}\",server=\"n1\"}} 1\n"));
+        assert_eq!(cut(&(sent + &more.collect::<String>()), 0..130).as_deref(), Some("n1"));
     }
 
     #[test]

@@ -105,6 +105,7 @@ impl Backend for Proxmox {
         if listing.guests.is_empty() || listing.nodes.is_empty() {
             self.why_empty(&listing).await?;
         }
+        self.why_no_pools(&listing).await?;
         if listing.nameless > 0 {
             harvest.warn(format!("{} rows of guests do not tell their number", listing.nameless));
         }
@@ -188,6 +189,23 @@ impl Proxmox {
             return Err(BackendError::Unexpected { at: "cluster/resources".into(), detail });
         }
         Ok(())
+    }
+
+    /// Rows without a pool are told of guests that are in none, and to a user who may see none: then nobody would have
+    /// anything.
+    async fn why_no_pools(&self, listing: &Listing<'_>) -> Result<(), BackendError> {
+        let told = listing.guests.iter().any(|guest| guest.row.pool.text().is_some());
+        if !self.rules.mapping.is_by_pool() || listing.guests.is_empty() || told {
+            return Ok(());
+        }
+        match self.granted().await?.contains("Pool.Audit") {
+            true => Ok(()),
+            false => Err(BackendError::Refused(
+                "the right Pool.Audit is missing, so no guest tells its pool (account = \"pool\"); give the role \
+                 PVEAuditor on /pool to the user and to the token"
+                    .into(),
+            )),
+        }
     }
 
     /// The guests that belong to accounts; says whose the others are: nobody's.

@@ -209,8 +209,10 @@ fn provisioned(guest: &Guest<'_>, config: &Config) -> Result<Bytes, Trouble> {
     let mut sum = 0;
     for (name, disk) in disks {
         let parts: Vec<&str> = disk.split(',').collect();
-        // A drive for discs, or a directory of the host lent to a container, is nobody's disk.
-        if parts.contains(&"media=cdrom") || disk == "none" || disk.starts_with('/') {
+        // A drive for discs, or a directory of the host lent to a container, is nobody's disk. A disk of the host that a
+        // machine has to itself is its own.
+        let is_lent = guest.kind == GuestKind::Lxc && disk.starts_with('/');
+        if parts.contains(&"media=cdrom") || disk == "none" || is_lent {
             continue;
         }
         let size = parts.iter().find_map(|part| part.strip_prefix("size="));
@@ -263,6 +265,9 @@ mod tests {
             "efidisk0":"local-zfs:vm-7-disk-1,efitype=4m,size=528K","ide2":"local:iso/d.iso,media=cdrom,size=700M",
             "ide3":"none,media=cdrom","scsihw":"virtio-scsi-single","unused0":"local-zfs:vm-7-disk-9","cores":4}"#;
         assert_eq!(size(GuestKind::Qemu, machine), Ok((32 << 30) + (512 << 20) + (528 << 10)));
+        let passed = r#"{"scsi0":"local-zfs:vm-7-disk-0,size=32G",
+            "scsi1":"/dev/disk/by-id/ata-EXAMPLE_1,backup=0,size=3907018584K"}"#;
+        assert_eq!(size(GuestKind::Qemu, passed), Ok((32 << 30) + (3_907_018_584 << 10)));
         let container = r#"{"rootfs":"local-zfs:subvol-7-disk-0,size=8G","mp0":"local-zfs:subvol-7-disk-1,mp=/srv,size=1T",
             "mp1":"/mnt/lent,mp=/mnt","scsi0":"x,size=9G"}"#;
         assert_eq!(size(GuestKind::Lxc, container), Ok((8 << 30) + (1 << 40)));
