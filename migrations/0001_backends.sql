@@ -46,6 +46,12 @@ CREATE TABLE backend (
     chain VARCHAR(64) NOT NULL
 );
 
+-- The zone that cuts days and months, in one row: days that are cut cannot be cut again.
+CREATE TABLE billing_zone (
+    one INTEGER NOT NULL PRIMARY KEY,
+    zone VARCHAR(64) NOT NULL
+);
+
 -- What happened, in order, each entry chained to the one before by its hash. Never edited.
 CREATE TABLE journal (
     backend VARCHAR(64) NOT NULL,

@@ -93,6 +93,7 @@ impl App {
     /// Builds the rooms; asks no panel and serves nothing yet.
     pub async fn build(config: Config, clock: Clock) -> Result<(App, ServeSettings), AppError> {
         let store = Store::open(config.store.clone(), &config.folder).await?;
+        store.keep_zone(config.zone).await?;
         let telemetry = Telemetry::new();
         let settings = exposition::Settings { max_age: Period(config.whmcs.max_age.0) };
         let exposition = Exposition::new(settings, config.zone, telemetry.clone());

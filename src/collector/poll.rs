@@ -142,7 +142,16 @@ impl Collector {
         // Right before the panel is asked: a database that stood still must not date a reading with a time gone by.
         let now = self.clock.now();
         let (question, reach) = wish.question(&loaded, now);
-        let mut harvest = match self.ask(metered, question).await {
+        let answered = self.ask(metered, question).await;
+        // Also where it refuses us: a signature of another time is no wrong secret.
+        if let Err(wrong) = self.clock_is_right(metered).await? {
+            last.loaded = Some(loaded);
+            if reach == Reach::Everybody {
+                self.store.record_clock(lease, wrong.other.shows, wrong.ours, &wrong.to_string()).await?;
+            }
+            return Err(PollError::Clock(wrong));
+        }
+        let mut harvest = match answered {
             Ok(harvest) => harvest,
             Err(error) => {
                 last.loaded = Some(loaded);
@@ -155,13 +164,6 @@ impl Collector {
             }
         };
         (last.refusals, last.not_before) = (0, None);
-        if let Err(wrong) = self.clock_is_right(metered).await? {
-            last.loaded = Some(loaded);
-            if reach == Reach::Everybody {
-                self.store.record_clock(lease, wrong.other.shows, wrong.ours, &wrong.to_string()).await?;
-            }
-            return Err(PollError::Clock(wrong));
-        }
         report.count(&harvest);
         let rules = Rules { max_rate: metered.max_rate, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);

@@ -161,6 +161,7 @@ impl ConfigArg {
     async fn store(&self) -> Result<(Config, Clock, Store), Failure> {
         let (config, clock) = self.read("warn")?;
         let store = Store::open(config.store.clone(), &config.folder).await?;
+        store.keep_zone(config.zone).await?;
         Ok((config, clock, store))
     }
 }

@@ -6,6 +6,17 @@ pub enum StoreError {
     /// The URL or the database's own settings are wrong: mend the config and start again.
     #[error("store: {0}")]
     Config(String),
+    /// Days are cut in another zone than the config says.
+    #[error(
+        "the days of this database are cut in {stored}, and the config says timezone = \"{configured}\": set it back to \
+         {stored}. Days that are cut cannot be cut again: another zone needs a database of its own"
+    )]
+    OtherZone {
+        /// The zone of the stored days.
+        stored: String,
+        /// The zone of the config.
+        configured: String,
+    },
     /// The database was made by a newer whmeter.
     #[error("the database has schema {found}, this whmeter knows up to {known}; run the newer whmeter")]
     NewerSchema {

@@ -21,6 +21,7 @@ mod read;
 mod services;
 mod sql;
 mod tables;
+mod zone;
 
 use std::collections::HashMap;
 use std::sync::{Arc, RwLock};

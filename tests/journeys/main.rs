@@ -7,6 +7,7 @@ mod adjust;
 mod backends;
 mod console;
 mod demo;
+mod doubts;
 mod export;
 mod findings;
 mod fortnight;
