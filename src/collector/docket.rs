@@ -198,10 +198,16 @@ impl<'a> Docket<'a> {
     /// Every meter of an account with its rule, where it has one, and the limit in force.
     fn judged(&self, looked: &Looked<'_>) -> Vec<Judged<'a>> {
         let candidate = looked.candidate(self.backend);
+        let known = self.loaded.facts(looked.name);
         let judged = |(meter, panel)| {
             let rule = self.limits.of(&candidate, meter);
             let (limit, _) = in_force(looked.sold(meter), rule.map(|(_, rule)| rule), panel);
-            Judged { meter, rule, limit, used: None }
+            let raised = match (known.and_then(|known| known.limits.get(&meter).copied()), limit) {
+                (Some(Limit::UpTo(before)), Limit::UpTo(now)) => now > before,
+                (Some(Limit::UpTo(_)), Limit::Unlimited) => true,
+                _ => false,
+            };
+            Judged { meter, rule, limit, raised, used: None }
         };
         Meter::ALL.into_iter().zip(looked.panel).map(judged).collect()
     }

@@ -350,13 +350,13 @@ impl Collector {
         now
     }
 
-    /// Says loudly that a whole crowd would have been limited at once.
+    /// Says loudly that a whole crowd would have been limited, or restored, at once.
     fn tell_held(&self, metered: &ConfiguredPanel, held: &[AccountName]) {
         self.telemetry.limits_held(&metered.id, held.len());
         if !held.is_empty() {
             tracing::error!(
                 backend = %metered.id, accounts = held.len(), first = %held[0],
-                "too many accounts would be limited at once, so none is: see `whmeter plan`, then raise \
+                "too many accounts would be limited or restored at once, so none is: see `whmeter plan`, then raise \
                  max_limited_at_once or limit single accounts with `whmeter policy reconcile`"
             );
         }

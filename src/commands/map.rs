@@ -254,7 +254,15 @@ impl Set {
             Some(since) => self.move_stretch(config, clock, &key, since, mapped).await,
             None => {
                 let (backend, account, service) = (&key.backend, &key.name, self.service);
-                print(format!("{backend} {account} belongs to service {service} from the next poll on"));
+                print(match mapped {
+                    Some(_) => {
+                        format!("{backend} {account} belongs to service {service} from the next poll on")
+                    }
+                    None => format!(
+                        "{backend} {account} is kept for service {service}: it belongs to it from the first poll after \
+                         WHMCS lists that service as sold on the backend's server; until then nothing changes"
+                    ),
+                });
                 Ok(())
             }
         }
@@ -331,6 +339,13 @@ impl Set {
         let Some(service) = list.services.by_id(self.service) else {
             return Ok(vec![format!("service {} is not on the server of {}", self.service, self.backend)]);
         };
+        if let Some(parent) = service.companion_of() {
+            return Err(Failure::Tried(format!(
+                "service {} is the companion of service {parent}: say that the account belongs to {parent}, and it is \
+                 billed as its companion",
+                service.id
+            )));
+        }
         let mut wrong = Vec::new();
         if !service.is_live() {
             wrong.push(format!("the service is {}", service.status));

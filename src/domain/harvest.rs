@@ -115,6 +115,8 @@ pub struct Harvested {
     pub estimates: Vec<(Meter, Estimate)>,
     /// What of its totals other accounts of its service have already.
     pub copied: Vec<Copied>,
+    /// Nothing tells what it owns, which is no proof that it owns nothing: a level of nothing takes nothing away.
+    pub owns_unknown: bool,
     /// What else the panel tells.
     pub facts: Facts,
 }
@@ -192,6 +194,11 @@ impl Harvest {
     /// Puts in that a part of a total is not new, because the service's other accounts have it.
     pub fn copied(&mut self, account: &AccountName, copied: Copied) {
         self.entry(account).copied.push(copied);
+    }
+
+    /// Puts in that nothing tells what an account owns: a mapping may have vanished.
+    pub fn owns_unknown(&mut self, account: &AccountName) {
+        self.entry(account).owns_unknown = true;
     }
 
     /// Puts in that a meter (or the whole account) could not be read, and why.

@@ -15,17 +15,26 @@ fn collapses(before: Bytes, now: Bytes) -> bool {
     before > 0 && (now == 0 || before > SMALL && now < before / 10)
 }
 
+/// A level as it was measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured {
+    pub at: Timestamp,
+    pub level: Bytes,
+    /// Whether it is known what the account owns: else a level of nothing never proves itself.
+    pub is_proof: bool,
+}
+
 /// What stands of the level before, and what is doubted now, once a level was measured at `at`. One that has collapsed
 /// is believed when a later measurement says it too: then both count. While it is doubted nothing is settled.
 pub(super) fn judge_level(
     before: Option<LevelBelief>,
     doubted: Option<DoubtedLevel>,
-    at: Timestamp,
-    level: Bytes,
+    measured: Measured,
     rules: &Rules,
     time: Timeline<'_>,
     effects: &mut Effects,
 ) -> (Option<LevelBelief>, Option<DoubtedLevel>) {
+    let Measured { at, level, is_proof } = measured;
     let Some(known) = before.filter(|known| known.at < at && collapses(known.level, level)) else {
         if before.is_some_and(|known| at <= known.at) {
             return (before, doubted);
@@ -40,7 +49,7 @@ pub(super) fn judge_level(
             effects.note(&Source::default(), at, Note::LevelCollapsed { believed: known.level, came: level });
             (before, Some(DoubtedLevel { at, level, accepted: false }))
         }
-        Some(doubted) if doubted.accepted || at > doubted.at => {
+        Some(doubted) if doubted.accepted || (at > doubted.at && is_proof) => {
             let low = settle_level(before, doubted.at, doubted.level, rules, time, effects);
             (Some(low), None)
         }

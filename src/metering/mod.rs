@@ -11,6 +11,7 @@ mod doubt;
 mod forget;
 mod level;
 mod lives;
+mod moving;
 mod note;
 mod period;
 mod plausible;

@@ -41,6 +41,23 @@ fn never_1_unknown_never_becomes_zero() {
 }
 
 #[test]
+fn never_1_who_owns_nothing_any_more_without_a_word_is_not_empty() {
+    let mut ledger = Ledger::default();
+    let hour = |n| start().plus(Seconds::hours(n));
+    ledger.take(&gauge(hour(0), 654_321), hour(0));
+    for n in 1..5 {
+        let mut harvest = gauge(hour(n), 0);
+        harvest.owns_unknown(&name());
+        ledger.take(&harvest, hour(n));
+    }
+    let level = |ledger: &Ledger| ledger.series(Meter::StorageUsed).level.map(|belief| belief.level.get());
+    assert_eq!((level(&ledger), notes(&ledger)), (Some(654_321), vec!["first_sight", "level_collapsed"]));
+    // Once it is known that it owns nothing it is empty.
+    ledger.take(&gauge(hour(5), 0), hour(5));
+    assert_eq!(level(&ledger), Some(0));
+}
+
+#[test]
 fn never_2_first_sight_bills_nothing_unless_the_panel_proves_it_new() {
     let mut ledger = Ledger::default();
     let hour = |n| start().plus(Seconds::hours(n));

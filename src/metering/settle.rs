@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 
 use litemap::LiteMap;
 
-use super::book::{
-    Baseline, Book, CounterKey, Doubt, Holding, Implausible, LevelBelief, Life, PeriodBelief, SeriesBook,
-};
-use super::change::{Effects, Rules, SeriesChange, Settled};
+use super::book::{Baseline, Book, CounterKey, Doubt, Implausible, LevelBelief, Life, PeriodBelief};
+use super::change::{Rules, SeriesChange, Settled};
 use super::counter::{Count, Known, Step};
 use super::doubt::ListDoubt;
-use super::level::{judge_level, settle_level};
+use super::level::{Measured, judge_level, settle_level};
 use super::lives::{Expected, Look, look};
+use super::moving::MovingSeries;
 use super::note::{Note, Noted};
-use super::period::{NotOurs, OVER_AFTER, folded, revise, vanished};
+use super::period::{NotOurs, OVER_AFTER, revise, vanished};
 use super::plausible::{Believed, Jump, jump};
 use super::share::Timeline;
 use crate::domain::{
@@ -75,85 +74,6 @@ struct Settling<'a> {
     copied: BTreeMap<(LifeNo, Meter, Source, Span), Bytes>,
 }
 
-/// One series while its readings are settled.
-struct MovingSeries<'a> {
-    life: &'a Life,
-    before: Option<&'a SeriesBook>,
-    after: SeriesBook,
-    periods: BTreeMap<(Source, Span), PeriodBelief>,
-    /// Spans whose totals are one from now on.
-    folded: Vec<(Source, Span)>,
-    effects: Effects,
-}
-
-impl<'a> MovingSeries<'a> {
-    fn new(life: &'a Life, meter: Meter, is_back: bool) -> MovingSeries<'a> {
-        let before = life.series.get(&meter);
-        // The map stays behind: it can be long, and only what changes is written.
-        let mut after = before.map_or_else(SeriesBook::default, |before| SeriesBook {
-            at: before.at,
-            level: before.level,
-            doubted: before.doubted,
-            total: before.total,
-            shown: before.shown,
-            implausible: before.implausible,
-            periods: BTreeMap::new(),
-        });
-        if is_back {
-            (after.level, after.doubted) = (None, None);
-        }
-        let (periods, folded, effects) = Default::default();
-        MovingSeries { life, before, after, periods, folded, effects }
-    }
-
-    fn holdings(&self) -> &'a [Holding] {
-        &self.life.holdings
-    }
-
-    fn total_of(&self, source: &Source, span: Span) -> Option<&PeriodBelief> {
-        let key = (source.clone(), span);
-        self.periods.get(&key).or_else(|| self.before?.periods.get(&key))
-    }
-
-    /// The totals of a source, by span.
-    fn totals_of<'s>(&'s self, source: &'s Source) -> impl Iterator<Item = (Span, &'s PeriodBelief)> {
-        let of = move |(key, _): &(&(Source, Span), &PeriodBelief)| key.0 == *source;
-        let before = self.before.into_iter().flat_map(|before| &before.periods).filter(of);
-        let before = before.filter(|(key, _)| !self.periods.contains_key(*key));
-        before.chain(self.periods.iter().filter(of)).map(|(key, belief)| (key.1, belief))
-    }
-
-    /// The totals that have a part of a span which was not told before.
-    fn overlapped<'s>(
-        &'s self,
-        source: &'s Source,
-        span: Span,
-    ) -> impl Iterator<Item = (Span, &'s PeriodBelief)> {
-        let is_new = self.total_of(source, span).is_none();
-        self.totals_of(source).filter(move |(known, _)| is_new && known.overlap(span).is_some())
-    }
-
-    /// Makes one of the totals of a source that are over for good.
-    fn fold(&mut self, source: &Source, now: Timestamp) {
-        let Some(before) = self.before else { return };
-        let its =
-            before.periods.iter().filter(|(key, _)| key.0 == *source && !self.periods.contains_key(*key));
-        let Some((whole, belief)) = folded(its.map(|(key, belief)| (key.1, belief)), now) else {
-            return;
-        };
-        self.folded.push((source.clone(), whole));
-        self.periods.insert((source.clone(), whole), belief);
-    }
-
-    /// Marks the time between two instants as accounted for.
-    fn cover(&mut self, time: Timeline<'_>, from: Option<Timestamp>, to: Timestamp) {
-        let Some(Ok(span)) = from.map(|from| Span::new(from, to)) else { return };
-        for ((holding, day), part) in time.cut(span) {
-            self.effects.day(holding, day).covered += part.minutes();
-        }
-    }
-}
-
 impl<'a> Settling<'a> {
     fn timeline(&self, life: &'a Life) -> Timeline<'a> {
         Timeline { zone: self.rules.zone, holdings: &life.holdings }
@@ -180,7 +100,8 @@ impl<'a> Settling<'a> {
             let whole =
                 !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
             if self.moving(life, meter).is_some() {
-                let of = Of { life, meter, created: harvested.facts.created };
+                let owns_unknown = harvested.owns_unknown;
+                let of = Of { life, meter, created: harvested.facts.created, owns_unknown };
                 let readings = self.without_vanished(of, readings);
                 self.readings(of, &readings, whole);
             }
@@ -342,8 +263,9 @@ impl<'a> Settling<'a> {
         if let Some(seen) = seen.filter(|seen| before.is_none() && seen.at < at) {
             series.effects.note(&Source::default(), at, Note::Gap { from: seen.at, to: at });
         }
+        let measured = Measured { at, level, is_proof: !of.owns_unknown };
         let (before, doubted) =
-            judge_level(before, series.after.doubted, at, level, rules, time, &mut series.effects);
+            judge_level(before, series.after.doubted, measured, rules, time, &mut series.effects);
         series.after.doubted = doubted;
         if doubted.is_some() {
             return Known::Nothing;
@@ -563,6 +485,8 @@ struct Of {
     meter: Meter,
     /// When the account was made, where the panel tells.
     created: Option<Timestamp>,
+    /// Nothing tells what the account owns.
+    owns_unknown: bool,
 }
 
 /// What is believed of a series in the middle of settling.

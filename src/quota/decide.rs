@@ -27,6 +27,8 @@ pub struct Judged<'a> {
     pub rule: Option<(usize, &'a Rule)>,
     /// The limit in force; `Unknown` decides nothing.
     pub limit: Limit,
+    /// Whether more may be used than when it was last looked at: what is over by that is no fall.
+    pub raised: bool,
     /// What is known of its use; `None` decides nothing.
     pub used: Option<Used>,
 }
@@ -99,7 +101,7 @@ pub struct Verdict {
 pub struct Decided {
     /// The accounts of which something changes.
     pub verdicts: Vec<Verdict>,
-    /// Accounts that usage would limit, had not too many crossed at once.
+    /// Accounts that usage would limit or restore, had it not been too many at once.
     pub held: Vec<AccountName>,
 }
 
@@ -110,7 +112,7 @@ pub type Besides = LiteMap<usize, usize>;
 /// How many of these accounts each rule would newly limit, were it for usage alone.
 pub fn would_limit<'a>(subjects: impl Iterator<Item = Subject<'a>>, now: Timestamp) -> Besides {
     let mut counts = Besides::new();
-    for number in subjects.flat_map(|subject| judge(&subject, now, &[]).limiting) {
+    for number in subjects.flat_map(|subject| judge(&subject, now, &Braked::default()).limiting) {
         *counts.entry(number).or_default() += 1;
     }
     counts
@@ -125,7 +127,7 @@ pub fn decide<'a>(
 ) -> Decided {
     let mut judged: Vec<(Subject<'a>, Judgement)> = Vec::new();
     for subject in subjects {
-        let judgement = judge(&subject, now, &[]);
+        let judgement = judge(&subject, now, &Braked::default());
         if judgement.changes(&subject) {
             judged.push((subject, judgement));
         }
@@ -133,7 +135,8 @@ pub fn decide<'a>(
     let braked = braked(&judged, accounts, besides);
     let mut decided = Decided::default();
     for (subject, judgement) in judged {
-        let stopped = judgement.limiting.iter().any(|rule| braked.contains(rule));
+        let stopped = judgement.limiting.iter().any(|rule| braked.limiting.contains(rule))
+            || judgement.restoring.iter().any(|rule| braked.restoring.contains(rule));
         let judgement = if stopped {
             decided.held.push(subject.account.name.clone());
             judge(&subject, now, &braked)
@@ -147,10 +150,33 @@ pub fn decide<'a>(
     decided
 }
 
-/// The rules that would limit more accounts at once than they may.
-fn braked(judged: &[(Subject<'_>, Judgement)], accounts: usize, besides: &Besides) -> Vec<usize> {
+/// Rules that may do nothing more at once.
+#[derive(Debug, Default)]
+struct Braked {
+    /// They would limit too many accounts.
+    limiting: Vec<usize>,
+    /// So much use has fallen together that it is rather a panel that lies.
+    restoring: Vec<usize>,
+}
+
+/// The rules that would limit or restore more accounts at once than they may.
+fn braked(judged: &[(Subject<'_>, Judgement)], accounts: usize, besides: &Besides) -> Braked {
+    let limiting = judged.iter().flat_map(|(_, judgement)| &judgement.limiting);
+    let restoring = judged.iter().flat_map(|(_, judgement)| &judgement.restoring);
+    Braked {
+        limiting: too_many(judged, limiting, accounts, besides),
+        restoring: too_many(judged, restoring, accounts, &Besides::new()),
+    }
+}
+
+fn too_many<'n>(
+    judged: &[(Subject<'_>, Judgement)],
+    numbers: impl Iterator<Item = &'n usize>,
+    accounts: usize,
+    besides: &Besides,
+) -> Vec<usize> {
     let mut counts: LiteMap<usize, usize> = LiteMap::new();
-    for number in judged.iter().flat_map(|(_, judgement)| &judgement.limiting) {
+    for number in numbers {
         *counts.entry(*number).or_default() += 1;
     }
     let rule = |wanted: usize| {
@@ -168,6 +194,8 @@ struct Judgement {
     verdict: Verdict,
     /// The rules by which it is newly limited.
     limiting: Vec<usize>,
+    /// The rules by which it is restored because its measured use has fallen.
+    restoring: Vec<usize>,
 }
 
 impl Judgement {
@@ -187,6 +215,8 @@ struct Turn<'a> {
     episode: u32,
     since: Timestamp,
     what: What,
+    /// It ended because measured use fell, and not by a new month, a higher limit or another config.
+    fell: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -196,7 +226,7 @@ enum What {
     Due(u32),
 }
 
-fn judge(subject: &Subject<'_>, now: Timestamp, braked: &[usize]) -> Judgement {
+fn judge(subject: &Subject<'_>, now: Timestamp, braked: &Braked) -> Judgement {
     let mut verdict = Verdict {
         account: subject.account.name.clone(),
         holding: subject.holding,
@@ -206,7 +236,7 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &[usize]) -> Judgement {
         switch: None,
     };
     if subject.suspended {
-        return Judgement { verdict, limiting: Vec::new() };
+        return Judgement { verdict, limiting: Vec::new(), restoring: Vec::new() };
     }
     let mut turns = Vec::new();
     for judged in &subject.meters {
@@ -226,7 +256,10 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &[usize]) -> Judgement {
     let limiting = turns.iter().filter(|turn| turn.what == What::Began && turn.is_limit());
     let limiting = limiting.filter_map(|turn| turn.judged.rule.map(|(number, _)| number)).collect();
     let limiting = if switched == Some(Policy::Limited) { limiting } else { Vec::new() };
-    Judgement { verdict, limiting }
+    let restoring = turns.iter().filter(|turn| turn.fell && turn.is_limit());
+    let restoring = restoring.filter_map(|turn| turn.judged.rule.map(|(number, _)| number)).collect();
+    let restoring = if switched == Some(Policy::Standard) { restoring } else { Vec::new() };
+    Judgement { verdict, limiting, restoring }
 }
 
 /// Whether a meter wants its account limited. One of which use or limit is unknown wants what it wanted.
@@ -259,7 +292,7 @@ fn cross<'a>(
     judged: &'a Judged<'a>,
     crossings: &mut Crossings,
     now: Timestamp,
-    braked: &[usize],
+    braked: &Braked,
     turns: &mut Vec<Turn<'a>>,
 ) {
     // Not knowing the use or the limit, we do not know that anything is over: one answer of a panel without
@@ -276,6 +309,7 @@ fn cross<'a>(
         episode: crossing.episode,
         since,
         what,
+        fell: false,
     };
     // What the rules no longer name, and all of it where there is no limit any more.
     for ((_, threshold), crossing) in crossings.iter_mut().filter(|((meter, _), _)| *meter == judged.meter) {
@@ -293,12 +327,15 @@ fn cross<'a>(
         let before = crossing;
         if let Some(since) = crossing.since {
             let another_month = crossing.month != used.month;
-            if another_month || !used.told.reaches(rule.over_below(*threshold), limit) {
+            let fell = !another_month && !judged.raised;
+            let stays = fell && rule.limit_at == Some(*threshold) && braked.restoring.contains(&number);
+            let is_over = another_month || !used.told.reaches(rule.over_below(*threshold), limit);
+            if is_over && !stays {
                 crossing.since = None;
-                turns.push(turn(*threshold, &crossing, since, What::Ended));
+                turns.push(Turn { fell, ..turn(*threshold, &crossing, since, What::Ended) });
             }
         }
-        let is_held = rule.limit_at == Some(*threshold) && braked.contains(&number);
+        let is_held = rule.limit_at == Some(*threshold) && braked.limiting.contains(&number);
         if crossing.since.is_none() && used.certain.reaches(*threshold, limit) && !is_held {
             let episode = crossing.episode.saturating_add(1);
             crossing = Crossing { episode, since: Some(now), month: used.month, reminded: 0 };
@@ -335,6 +372,7 @@ fn remind<'a>(
             episode: crossing.episode,
             since,
             what: What::Due(due),
+            fell: false,
         });
     }
 }

@@ -33,6 +33,7 @@ pub(super) struct Account {
     pub suspended: bool,
     pub month: Option<Month>,
     pub meter: Meter,
+    raised: bool,
 }
 
 impl Account {
@@ -45,6 +46,7 @@ impl Account {
             rule: Some(rule),
             limit: up_to(1000),
             shown: Some(Policy::Standard),
+            raised: false,
             suspended: false,
             month: None,
             meter: Meter::StorageUsed,
@@ -72,6 +74,7 @@ impl Account {
                 meter: self.meter,
                 rule: self.rule.as_ref().map(|rule| (0, rule)),
                 limit: self.limit,
+                raised: self.raised,
                 used,
             }],
             crossings: self.crossings.clone(),
@@ -288,6 +291,27 @@ fn above_the_brake_nobody_is_limited_and_everybody_is_named() {
     assert!(decided.verdicts.iter().all(|verdict| verdict.switch.is_none() && verdict.letters.len() == 2));
     // One at a time is no broken panel.
     assert_eq!(decide((0..1).map(subject), 3, &Besides::new(), now).held.len(), 0);
+}
+
+#[test]
+fn a_crowd_whose_use_falls_together_is_not_restored_but_by_another_month_or_limit() {
+    let mut one = Account::new(Rule { brake: Brake::Percent(10), ..rule() });
+    one.poll(1000);
+    assert_eq!(one.hold.wanted, Policy::Limited);
+    let now = one.at();
+    let decided = |one: &Account, count: usize| {
+        let subject = |number: usize| {
+            let mut subject = one.subject(Some(3));
+            subject.account.name = AccountName::new(&format!("a{number:02}")).expect("valid");
+            subject
+        };
+        let decided = decide((0..count).map(subject), 100, &Besides::new(), now);
+        (decided.held.len(), decided.verdicts.iter().filter(|verdict| verdict.switch.is_some()).count())
+    };
+    assert_eq!(decided(&one, 10), (0, 10));
+    assert_eq!(decided(&one, 11), (11, 0), "too many falls at once: the panel lies");
+    one.raised = true;
+    assert_eq!(decided(&one, 11), (0, 11), "more was sold");
 }
 
 #[test]

@@ -21,7 +21,7 @@ impl ActMetrics {
         ActMetrics {
             limits_held: own.gauge(
                 "whmeter_limits_held",
-                "Accounts that usage would limit and that are not, because too many crossed in one poll.",
+                "Accounts that usage would limit or restore and that are not, because it would be too many at once.",
                 &["backend"],
             ),
             outbox_pending: own.gauge(

@@ -82,6 +82,13 @@ impl Backend for Minio {
 
         let accounts = self.accounts(&people, documents.as_ref(), harvest);
         sums::storage(harvest, &accounts, &owned, &buckets, &usage, ask.now);
+        if documents.is_some() && self.rules.bucket_policies {
+            for (user, account) in &accounts {
+                if has_no_policy(&people, &owned, user) {
+                    harvest.owns_unknown(account);
+                }
+            }
+        }
         self.unclaimed(&owned, &usage, harvest);
         if let Usage::Known { at: Some(at), total: Some(stored), .. } = usage {
             harvest.total(ServerTotal { at, stored });
@@ -282,6 +289,14 @@ impl Minio {
             harvest.unclaimed(Unclaimed { what: bucket.to_string(), why, level });
         }
     }
+}
+
+/// Whether nothing tells what a user owns, where policies tell it: he has none, no bucket has his name, and there are
+/// buckets of nobody. A mapping that vanished looks like that.
+fn has_no_policy(people: &People, owned: &Owned<'_>, user: &str) -> bool {
+    let is_bare = |user: &User| user.policy.is_empty() && user.groups.is_empty();
+    let bare = people.get(user).is_some_and(|user| user.as_ref().is_ok_and(is_bare));
+    bare && !owned.has_some(user) && owned.unclaimed().next().is_some()
 }
 
 fn read_user(user: Value) -> Result<User, BackendError> {

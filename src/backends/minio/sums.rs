@@ -49,6 +49,11 @@ impl<'a> Owned<'a> {
         self.by_user.values().flatten().copied()
     }
 
+    /// Whether a user has any bucket.
+    pub fn has_some(&self, user: &str) -> bool {
+        self.by_user.contains_key(user)
+    }
+
     fn of(&self, user: &str) -> impl Iterator<Item = &'a str> {
         self.by_user.get(user).into_iter().flatten().copied()
     }

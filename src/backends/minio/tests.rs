@@ -308,6 +308,27 @@ async fn policies_tell_what_names_do_not_also_while_limited() {
     assert_eq!(harvest.unclaimed_usage().len(), 2);
 }
 
+/// His policy is detached: that nothing tells what he owns is no proof that he holds nothing.
+#[tokio::test]
+async fn what_somebody_without_a_policy_owns_is_not_known() {
+    let documents = r#"{"gold":{"Version":"1","Statement":[
+        {"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::7-41-d*"]}]}}"#;
+    for (people, unknown) in [
+        (r#"{"anna":{"policyName":"gold"}}"#, false),
+        (r#"{"anna":{"status":"enabled"}}"#, true),
+        (r#"{"anna":{"memberOf":["staff"]}}"#, false),
+    ] {
+        let users = sealed(people).await;
+        let (backend, _) = serve("traffic = 'off'", move |asked| match asked.call() {
+            "list-canned-policies" => json(documents),
+            _ => answer(asked, &users),
+        })
+        .await;
+        let harvest = poll(backend.as_ref()).await.expect("polled");
+        assert_eq!(harvest.accounts()["anna"].owns_unknown, unknown, "{people}");
+    }
+}
+
 #[tokio::test]
 async fn a_group_is_metered_without_its_neighbours() {
     let (backend, log) = serve("traffic = 'off'\ngroup = 'hosting'", |asked| match asked.call() {

@@ -170,6 +170,9 @@ struct SeriesBody<'a> {
     /// Counter, start, end, and what of that total other accounts of the service have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     copied: Vec<(Cow<'a, str>, i64, i64, u64)>,
+    /// Nothing told what the account owns.
+    #[serde(default, skip_serializing_if = "is_default")]
+    owns_unknown: bool,
     /// Why a part of it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unread: Option<Cow<'a, str>>,
@@ -298,6 +301,7 @@ impl<'a> SeriesBody<'a> {
             self.copied.push((source.as_str().into(), start, end, amount.get()));
         }
         self.created = harvested.facts.created.map(Timestamp::get);
+        self.owns_unknown = harvested.owns_unknown;
         let mut unread = harvested.unread.iter();
         let unread = unread.find(|unread| unread.meter.is_none_or(|about| about.name() == meter));
         self.unread = unread.map(|unread| unread.reason.name().into());
@@ -375,6 +379,9 @@ impl SeriesBody<'_> {
         for (source, start, end, amount) in self.copied {
             let (source, span, amount) = (source_of(&source)?, span(start, end)?, bytes(amount)?);
             harvest.copied(account, Copied { meter, source, span, amount });
+        }
+        if self.owns_unknown {
+            harvest.owns_unknown(account);
         }
         if let Some(created) = self.created {
             harvest.facts(account).created = Some(time(created)?);
