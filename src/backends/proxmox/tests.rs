@@ -127,6 +127,27 @@ async fn an_old_release_writes_numbers_as_texts() {
     assert!(harvest.is_complete());
 }
 
+/// Rows lose their pools with the right to see them: that is no proof that nobody has any guest.
+#[tokio::test]
+async fn rows_without_pools_are_asked_why() {
+    let rows = r#"{"type":"node","node":"a","status":"online"},
+        {"type":"qemu","id":"qemu/104","vmid":104,"node":"a","status":"running","uptime":9,"netin":1,"netout":2}"#;
+    for (rights, refused) in
+        [(r#"{"/":{"VM.Audit":1}}"#, true), (r#"{"/":{"VM.Audit":1,"Pool.Audit":1}}"#, false)]
+    {
+        let (backend, _) = serve("account = 'pool'", move |asked| match asked.path.as_str() {
+            "cluster/resources" => json(format!(r#"{{"data":[{rows}]}}"#)),
+            _ => json(format!(r#"{{"data":{rights}}}"#)),
+        })
+        .await;
+        let polled = poll(backend.as_ref()).await;
+        let named = polled.as_ref().is_err_and(|error| {
+            error.reason() == Reason::Refused && error.to_string().contains("Pool.Audit")
+        });
+        assert_eq!((named, polled.is_ok()), (refused, !refused), "{rights}: {polled:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_list_without_guests_is_asked_why() {
     let node = r#"{"type":"node","node":"a","status":"online"}"#;
