@@ -42,14 +42,23 @@ CREATE TABLE service_list (
     told_at BIGINT NOT NULL
 ) /*clustered*/;
 
--- A list that is not taken in, because too many services that own accounts have other numbers in it; accepted once an
--- operator has said that it is true.
+-- A list that is not taken in, because too many services that own accounts have other numbers in it. accepted: what an
+-- operator has said of the next one: null nothing, 'other' that they are other services, 'same' the same under other
+-- numbers.
 CREATE TABLE service_list_held (
     server BIGINT NOT NULL PRIMARY KEY,
     since BIGINT NOT NULL,
     moved BIGINT NOT NULL,
     of_services BIGINT NOT NULL,
-    accepted INTEGER NOT NULL
+    accepted VARCHAR(8),
+    by_whom VARCHAR(255),
+    reason TEXT
+) /*clustered*/;
+
+-- What numbers become of what numbers, while services get others; empty at any other time.
+CREATE TABLE service_renumbered (
+    was BIGINT NOT NULL PRIMARY KEY,
+    is_now BIGINT NOT NULL
 ) /*clustered*/;
 
 -- What an operator has said of an account whose service cannot be told by its name.

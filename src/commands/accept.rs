@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::collector::AdjustError;
 use crate::domain::AccountName;
 use crate::metering::Acceptance;
+use crate::store::{HeldList, ListAcceptance};
 
 #[derive(Debug, Args)]
 pub(super) struct Accept {
@@ -17,6 +18,10 @@ pub(super) struct Accept {
     backend: String,
     /// This account only; without one everything of the backend that is doubted, its list of accounts among it
     account: Option<String>,
+    /// The services of the backend's WHMCS server have other numbers and are the same: the next list counts, and
+    /// everything goes with them
+    #[arg(long)]
+    renumbered: bool,
     /// Why: kept for ever beside the numbers
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -34,12 +39,16 @@ pub(super) fn reason(text: &str) -> Result<String, Failure> {
 impl Accept {
     pub(super) async fn run(self) -> Outcome {
         let reason = reason(&self.reason)?;
+        if self.renumbered && self.account.is_some() {
+            let why = "--renumbered is said of all services of the backend's WHMCS server: leave ACCOUNT out";
+            return Err(Failure::Misused(why.into()));
+        }
         let account: Option<AccountName> = match &self.account {
             Some(account) => Some(key(&self.backend, account)?.name),
             None => None,
         };
         let (config, clock) = self.config.read("error")?;
-        let (app, _) = App::build(config, clock).await?;
+        let (app, _) = App::build(config, clock.clone()).await?;
         let metered = app.collector().panel(&self.backend);
         let metered = metered
             .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
@@ -48,14 +57,27 @@ impl Accept {
             .map_or_else(|| self.backend.clone(), |account| format!("{} {account}", self.backend));
         let acceptance = Acceptance { account, author: operator(), reason };
         let list = match (&acceptance.account, metered.whmcs_server) {
-            (None, Some(server)) => app.store().accept_list(server).await?,
+            (None, Some(server)) => {
+                let said = ListAcceptance {
+                    same_services: self.renumbered,
+                    author: acceptance.author.clone(),
+                    reason: acceptance.reason.clone(),
+                };
+                app.store().accept_list(server, &said, clock.now()).await?
+            }
+            (None, None) if self.renumbered => {
+                let why = format!("--renumbered: {of} has no whmcs_server, and no services are told for it");
+                return Err(Failure::Misused(why));
+            }
             _ => None,
         };
         if let Some(list) = list {
-            print(format!(
-                "{of}: that {} of {} services have other numbers is accepted; the next list WHMCS tells counts",
-                list.moved, list.of
-            ));
+            print(accepted(&of, &list, self.renumbered));
+        }
+        // Nothing else was meant.
+        if self.renumbered {
+            app.store().close().await;
+            return Ok(());
         }
         let clock = match &acceptance.account {
             None => app.store().accept_clock(&metered.id).await?,
@@ -86,4 +108,16 @@ impl Accept {
         }
         Ok(())
     }
+}
+
+fn accepted(of: &str, list: &HeldList, same_services: bool) -> String {
+    let what = match list.moved {
+        0 => "that its server's services get other numbers".into(),
+        moved => format!("that {moved} of {} services have other numbers", list.of),
+    };
+    let then = match same_services {
+        true => "the next list WHMCS tells counts, and they stay the same services",
+        false => "the next list WHMCS tells counts, and they are other services",
+    };
+    format!("{of}: {what} is accepted; {then}")
 }

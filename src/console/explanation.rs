@@ -1,6 +1,6 @@
 //! Why a number is what it is: one account's month as the journal tells it, held against what is stored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -8,7 +8,7 @@ use super::grouped::grouped;
 use crate::domain::{
     AccountKey, BillingZone, Epoch, HoldingNo, LifeNo, Meter, Month, Reading, Span, UsageDay,
 };
-use crate::metering::Holding;
+use crate::metering::{Correction, Holding, Life, Renumbering};
 use crate::store::{DayPoint, JournalEntry, MonthSum, Store, StoreError, Usage, UsageQuery};
 
 /// The whole answer.
@@ -105,6 +105,7 @@ pub(crate) async fn explain(
     let no = loaded.book.called(&key.name);
     let life = no.and_then(|no| loaded.book.lives.get(&no));
     let mut story = Story::new(key, no, meter, month, zone);
+    story.payers = life.into_iter().flat_map(payers).collect();
     let holdings: Vec<HoldingNo> =
         life.iter().flat_map(|life| &life.holdings).map(|holding| holding.no).collect();
     for fold in store.folds(&key.backend).await? {
@@ -153,6 +154,12 @@ pub(crate) async fn explain(
     Ok(explanation)
 }
 
+/// The services that pay for what a life used, by their numbers of now.
+fn payers(life: &Life) -> BTreeSet<i64> {
+    let parts = life.holdings.iter().flat_map(|holding| &holding.parts);
+    parts.filter_map(|part| part.owner.service()).collect()
+}
+
 /// Who pays for the days of a holding.
 fn owners(holding: &Holding) -> impl Iterator<Item = OwnedSince> {
     holding.parts.iter().enumerate().map(|(index, part)| {
@@ -193,6 +200,8 @@ struct Story<'a> {
     meter: Meter,
     month: Month,
     zone: BillingZone,
+    /// The services that pay for it, by their numbers of now.
+    payers: BTreeSet<i64>,
     folded: Option<MonthSum>,
     lines: Vec<Line>,
     days: BTreeMap<UsageDay, MonthSum>,
@@ -206,7 +215,8 @@ impl Story<'_> {
         month: Month,
         zone: BillingZone,
     ) -> Story<'_> {
-        Story { key, life, meter, month, zone, folded: None, lines: Vec::new(), days: BTreeMap::new() }
+        let (payers, folded, lines, days) = (BTreeSet::new(), None, Vec::new(), BTreeMap::new());
+        Story { key, life, meter, month, zone, payers, folded, lines, days }
     }
 
     fn entry(&mut self, entry: &JournalEntry) {
@@ -214,6 +224,10 @@ impl Story<'_> {
         let (mut added, mut notes) = (Vec::new(), Vec::new());
         if let Some((reason, detail)) = entry.failed.as_ref().filter(|_| asked_in_month) {
             notes.push(format!("poll failed ({reason}): {detail}"));
+        }
+        if let Some(Correction::Renumbered(renumbering)) = entry.corrected.as_ref().filter(|_| asked_in_month)
+        {
+            notes.extend(self.renumbered(renumbering));
         }
         let mine = entry.made.iter().filter(|made| Some(made.life) == self.life && made.meter == self.meter);
         // As it was called then.
@@ -237,6 +251,15 @@ impl Story<'_> {
         let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| told(reading));
         let asked_at = entry.at.to_string();
         self.lines.push(Line { entry: entry.entry, asked_at, said: said.collect(), added, notes });
+    }
+
+    /// What became of the numbers of whoever pays.
+    fn renumbered(&self, renumbering: &Renumbering) -> Option<String> {
+        let Renumbering { numbers, author, reason } = renumbering;
+        let mine = numbers.iter().filter(|(_, number)| self.payers.contains(number));
+        let mine: Vec<String> = mine.map(|(was, is)| format!("service {was} is service {is} now")).collect();
+        let why = || format!("WHMCS's services have other numbers ({author}: {reason}): {}", mine.join(", "));
+        (!mine.is_empty()).then(why)
     }
 
     fn conclude(self, stored: &Stored) -> Explanation {

@@ -7,6 +7,7 @@ use super::change::{DayChange, SeriesChange, Settled};
 use super::forget::{Forgetting, forget};
 use super::note::{Note, Noted};
 use super::plausible::{Acceptance, accept};
+use super::renumber::{Renumbering, renumber};
 use crate::domain::{
     AccountName, BillingZone, Bytes, HoldingNo, LifeNo, Meter, Nature, Source, Span, Timestamp, UsageDay,
 };
@@ -52,6 +53,8 @@ pub enum Correction {
     Accepted(Acceptance),
     /// The backend is over, and all its accounts with it.
     Forgotten(Forgetting),
+    /// The services that pay have other numbers.
+    Renumbered(Renumbering),
 }
 
 impl Correction {
@@ -61,6 +64,7 @@ impl Correction {
             Correction::Adjusted(adjustment) => adjust(book, adjustment, at, zone).ok(),
             Correction::Accepted(acceptance) => accept(book, acceptance, at).ok(),
             Correction::Forgotten(_) => Some(forget(book)),
+            Correction::Renumbered(renumbering) => Some(renumber(book, renumbering)),
             Correction::Moved(_) => None,
         };
         settled.unwrap_or_else(|| Settled { last_look: book.last_look, ..Settled::default() })

@@ -23,6 +23,7 @@ mod uptime;
 mod never;
 #[cfg(test)]
 mod properties;
+mod renumber;
 #[cfg(test)]
 mod runs;
 
@@ -37,4 +38,5 @@ pub use forget::{Forgetting, forget};
 pub use lives::{Expected, Look, look};
 pub use note::{Note, Noted};
 pub use plausible::{Acceptance, NothingHeldBack, accept};
+pub use renumber::{Renumbering, renumber};
 pub use settle::{settle, settle_looked};

@@ -18,7 +18,8 @@ pub(super) enum Run {
     Same,
     /// A run that began after the reading before, not earlier than `since`.
     New { since: Timestamp },
-    /// Shorter than before and yet longer than the time between: an answer from before.
+    /// Shorter than the run before would be by now, and yet longer than the time between: an answer from before, or
+    /// another machine's.
     Behind,
     /// It was said to be stopped, and has been running since long before that.
     Unheard,
@@ -41,6 +42,9 @@ pub(super) fn compare(before: (Timestamp, Seconds), now: (Timestamp, Seconds)) -
         // It has grown, but even a collector that hung cannot have made so little of so much time: it
         // ended and began in between.
         _ if new.get().saturating_add(LONGEST_STALL.get()) < between => Run::New { since },
+        // It began before the reading before, which told of a run that had begun long before that: another machine has
+        // the name.
+        _ if new.get().saturating_add(LONGEST_STALL.get()) < old.get().saturating_add(between) => Run::Behind,
         _ => Run::Same,
     }
 }
@@ -72,6 +76,9 @@ mod tests {
             (100, 10, 95, Run::Behind),
             (100, 60, 72, new(0)),
             (20, 300, 70, Run::Same),
+            // It would have run for 501,000 seconds by now; it ran already when it was said to have run for longer.
+            (1000, 500_000, 500_400, Run::Behind),
+            (1000, 500_000, 500_700, Run::Same),
             (0, 60, 20, new(40)),
             (0, 60, 900_000, Run::Unheard),
         ];

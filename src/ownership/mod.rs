@@ -13,5 +13,5 @@ mod tests;
 
 pub use changes::{Intent, Sold, intent};
 pub use claims::{Claimant, Claims, Ruling};
-pub use renumbered::renumbered;
+pub use renumbered::{KnownService, new_numbers, renumbered};
 pub use services::{Rank, Services};

@@ -124,6 +124,48 @@ fn a_list_of_other_numbers_is_told_from_names_that_are_sold_again() {
 }
 
 #[test]
+fn the_same_services_are_found_by_their_names_and_others_keep_out_of_their_numbers() {
+    let known = |id, username: &'static str, is_live, is_here| KnownService {
+        id,
+        username: Some(username),
+        is_live,
+        is_here,
+    };
+    let list = [
+        service(2, "alice", "Active"),
+        service(1, "bob", "Active"),
+        service(3, "carol", "Active"),
+        service(4, "dora", "Active"),
+        service(5, "dora", "Active"),
+        service(6, "alice", "Terminated"),
+        service(7, "gus", "Active"),
+    ];
+    let before = [
+        known(1, "alice", true, true),
+        known(2, "bob", true, true),
+        known(3, "carol", true, true),
+        known(9, "dora", true, true),
+        known(8, "alice", false, true),
+        known(4, "eve", false, true),
+        known(5, "frank", true, false),
+        known(7, "gus", true, false),
+        KnownService { id: 6, username: None, is_live: false, is_here: false },
+        known(-5, "parked before", false, true),
+        known(11, "harry", true, true),
+    ];
+    let numbers = new_numbers(&before, &list);
+    // Two change places; who ended is found among the ended; whose number is taken gets one of our own.
+    let expected = [(1, 2), (2, 1), (8, 6), (4, -4), (5, -6), (6, -7)];
+    assert_eq!(
+        numbers,
+        expected.into(),
+        "carol and gus have theirs still, two called dora are nobody in particular"
+    );
+    let unique: std::collections::HashSet<&i64> = numbers.values().collect();
+    assert_eq!(unique.len(), numbers.len());
+}
+
+#[test]
 fn pins_may_cross() {
     let services = Services::new(vec![service(1, "alice", "Active"), service(2, "carol", "Active")]);
     let found = rulings(&services, &[("bob", Some(1), None), ("alice", Some(2), None)]);

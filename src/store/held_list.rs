@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use sqlx::AnyConnection;
 
 use super::dialect::Merge::Replace;
-use super::sql::{Columns, Table, rows, run};
+use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::service;
 use super::{Store, StoreError};
 use crate::domain::{Service, Timestamp};
@@ -21,31 +21,89 @@ pub struct HeldList {
     pub moved: i64,
     /// Of how many.
     pub of: i64,
-    /// Whether an operator has said that it is true: the next list is taken in.
+    /// Whether an operator has said what it is: the next list is taken in.
     pub accepted: bool,
+}
+
+/// What an operator has said of the next list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListAcceptance {
+    /// Whether its services are the same as before, whatever their numbers.
+    pub same_services: bool,
+    /// Who says so.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What is to become of a list.
+pub(super) enum Verdict {
+    /// It is taken in: a service is its number.
+    TakenIn,
+    /// It waits for an operator.
+    Held(HeldList),
+    /// It is taken in with the same services under other numbers.
+    Renumbered(ListAcceptance),
 }
 
 const HELD: Table = Table {
     name: "service_list_held",
     keys: &["server"],
-    rest: &[("since", Replace), ("moved", Replace), ("of_services", Replace), ("accepted", Replace)],
+    rest: &[
+        ("since", Replace),
+        ("moved", Replace),
+        ("of_services", Replace),
+        ("accepted", Replace),
+        ("by_whom", Replace),
+        ("reason", Replace),
+    ],
 };
 
-fn held(columns: &mut Columns<'_>) -> Result<HeldList, StoreError> {
-    let (since, moved, of) = (columns.time()?, columns.int()?, columns.int()?);
-    Ok(HeldList { since, moved, of, accepted: columns.flag()? == Some(true) })
+/// How `accepted` is written.
+const SAME: &str = "same";
+const OTHER: &str = "other";
+
+struct Row {
+    held: HeldList,
+    acceptance: Option<ListAcceptance>,
+}
+
+fn row(columns: &mut Columns<'_>) -> Result<(i64, Row), StoreError> {
+    let (server, since, moved, of) = (columns.int()?, columns.time()?, columns.int()?, columns.int()?);
+    let (accepted, author, reason) = (columns.maybe_text()?, columns.maybe_text()?, columns.maybe_text()?);
+    let acceptance = accepted.map(|accepted| ListAcceptance {
+        same_services: accepted == SAME,
+        author: author.unwrap_or_default(),
+        reason: reason.unwrap_or_default(),
+    });
+    let held = HeldList { since, moved, of, accepted: acceptance.is_some() };
+    Ok((server, Row { held, acceptance }))
+}
+
+fn cells(server: i64, row: &Row) -> [Cell; 7] {
+    let said = row.acceptance.as_ref();
+    let accepted = said.map(|said| if said.same_services { SAME } else { OTHER });
+    [
+        server.into(),
+        row.held.since.into(),
+        row.held.moved.into(),
+        row.held.of.into(),
+        accepted.into(),
+        said.map(|said| said.author.as_str()).into(),
+        said.map(|said| said.reason.as_str()).into(),
+    ]
 }
 
 impl Store {
-    /// Whether a list has to wait for an operator. `known` are the server's services as they were told before.
-    pub(super) async fn hold_list(
+    /// What is to become of a list. `known` are the server's services as they were told before.
+    pub(super) async fn judge_list(
         &self,
         on: &mut AnyConnection,
         server: i64,
         known: &BTreeMap<i64, service::Row>,
         list: &[Service],
         now: Timestamp,
-    ) -> Result<Option<HeldList>, StoreError> {
+    ) -> Result<Verdict, StoreError> {
         let sql = "SELECT DISTINCT service FROM holding_part WHERE service <> 0";
         let mut owners = HashSet::new();
         for row in &rows(on, self.dialect, sql, []).await? {
@@ -56,43 +114,56 @@ impl Store {
             rows.map(|row| &row.service).filter(|service| owners.contains(&service.id))
         };
         let (moved, of) = (renumbered(owning(), list).len(), owning().count());
-        let sql = "SELECT since, moved, of_services, accepted FROM service_list_held WHERE server = ?";
-        let found = rows(on, self.dialect, sql, [server.into()]).await?;
-        let before = found.first().map(|row| held(&mut Columns::of(row))).transpose()?;
-        if !Crowd::default().is(moved, of) || before.is_some_and(|before| before.accepted) {
-            if before.is_some() {
-                let sql = "DELETE FROM service_list_held WHERE server = ?";
-                run(on, self.dialect, sql, [server.into()]).await?;
-            }
-            return Ok(None);
+        let before = self.read_held(on).await?.remove(&server);
+        let acceptance = before.as_ref().and_then(|before| before.acceptance.clone());
+        if acceptance.is_none() && Crowd::default().is(moved, of) {
+            let since = before.map_or(now, |before| before.held.since);
+            let held = HeldList { since, moved: moved as i64, of: of as i64, accepted: false };
+            HELD.put(on, self.dialect, vec![cells(server, &Row { held, acceptance })]).await?;
+            return Ok(Verdict::Held(held));
         }
-        let since = before.map_or(now, |before| before.since);
-        let held = HeldList { since, moved: moved as i64, of: of as i64, accepted: false };
-        let row = [server.into(), since.into(), held.moved.into(), held.of.into(), false.into()];
-        HELD.put(on, self.dialect, vec![row]).await?;
-        Ok(Some(held))
+        if before.is_some() {
+            let sql = "DELETE FROM service_list_held WHERE server = ?";
+            run(on, self.dialect, sql, [server.into()]).await?;
+        }
+        Ok(match acceptance.filter(|said| said.same_services) {
+            Some(said) => Verdict::Renumbered(said),
+            None => Verdict::TakenIn,
+        })
+    }
+
+    async fn read_held(&self, on: &mut AnyConnection) -> Result<BTreeMap<i64, Row>, StoreError> {
+        let sql = format!("SELECT {} FROM service_list_held h", HELD.columns("h"));
+        rows(on, self.dialect, &sql, []).await?.iter().map(|found| row(&mut Columns::of(found))).collect()
     }
 
     /// The lists that are not taken in, by server.
     pub async fn held_lists(&self) -> Result<BTreeMap<i64, HeldList>, StoreError> {
         let mut on = self.readers.acquire().await?;
-        let sql = "SELECT server, since, moved, of_services, accepted FROM service_list_held";
-        let found = rows(&mut on, self.dialect, sql, []).await?;
-        let read = |row| {
-            let mut columns = Columns::of(row);
-            Ok((columns.int()?, held(&mut columns)?))
-        };
-        found.iter().map(read).collect()
+        let found = self.read_held(&mut on).await?.into_iter();
+        // What an operator has said beforehand holds nothing.
+        let held = found.filter(|(_, row)| row.held.moved > 0 || !row.held.accepted);
+        Ok(held.map(|(server, row)| (server, row.held)).collect())
     }
 
-    /// Takes the next list of a server in, whatever numbers its services have; `None` where none is held.
-    pub async fn accept_list(&self, server: i64) -> Result<Option<HeldList>, StoreError> {
-        let Some(held) = self.held_lists().await?.remove(&server).filter(|held| !held.accepted) else {
-            return Ok(None);
-        };
+    /// Takes the next list of a server in, whatever numbers its services have. `None` where none is held: that other
+    /// numbers are no other services may also be said beforehand.
+    pub async fn accept_list(
+        &self,
+        server: i64,
+        said: &ListAcceptance,
+        now: Timestamp,
+    ) -> Result<Option<HeldList>, StoreError> {
         let mut tx = self.begin_write().await?;
-        let sql = "UPDATE service_list_held SET accepted = 1 WHERE server = ?";
-        run(&mut tx, self.dialect, sql, [server.into()]).await?;
+        let before = self.read_held(&mut tx).await?.remove(&server);
+        let is_new = |held: &HeldList| said.same_services || !held.accepted;
+        let held = match before.map(|before| before.held) {
+            Some(held) => Some(held).filter(is_new),
+            None => Some(HeldList { since: now, moved: 0, of: 0, accepted: true }).filter(is_new),
+        };
+        let Some(held) = held.filter(|held| said.same_services || held.moved > 0) else { return Ok(None) };
+        let row = Row { held, acceptance: Some(said.clone()) };
+        HELD.put(&mut tx, self.dialect, vec![cells(server, &row)]).await?;
         tx.commit().await?;
         Ok(Some(held))
     }

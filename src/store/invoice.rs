@@ -5,6 +5,7 @@
 //! little about it as about an unknown one.
 
 mod lives;
+mod numbers;
 mod row;
 mod told;
 

@@ -22,7 +22,7 @@ mod shapes;
 mod sums;
 mod verify;
 
-pub(super) use body::{body_of, failure_body};
+pub(super) use body::{body_of, failure_body, renumbered_body};
 pub use fold::Fold;
 pub use sums::{MonthSum, MonthSums};
 pub use verify::{Difference, Verified};
@@ -57,7 +57,7 @@ pub struct JournalEntry {
 impl JournalEntry {
     /// Settles it again: a poll by what the panel said, a correction by what was asked for.
     pub fn settled(&self, book: &Book, rules: &Rules) -> Settled {
-        let settled = match &self.corrected {
+        let mut settled = match &self.corrected {
             Some(correction) => correction.settle(book, self.at, rules.zone),
             None => {
                 let rules = Rules { max_rate: self.max_rate, ..*rules };
@@ -65,7 +65,8 @@ impl JournalEntry {
                 settle_looked(book, &self.harvest, look, self.at, &rules)
             }
         };
-        Settled { owners: self.owners.clone(), ..settled }
+        settled.owners.extend_from_slice(&self.owners);
+        settled
     }
 }
 

@@ -1,12 +1,12 @@
 //! The services WHMCS has told us of, server by server: each list replaces the one before as a whole. What is
 //! not listed any more stays known, for it may have used something that is not billed yet.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use super::audit::Act;
 use super::dialect::Merge::Replace;
-use super::held_list::HeldList;
+use super::held_list::{HeldList, Verdict};
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::service;
 use super::{Store, StoreError};
@@ -41,12 +41,14 @@ impl ServiceList {
 }
 
 /// What a list did when it was put in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PutServices {
     /// Services new or different.
     pub changed: usize,
     /// Services no longer told.
     pub gone: usize,
+    /// Services that are the same as before under other numbers.
+    pub renumbered: usize,
     /// Why nothing of it was taken in.
     pub held: Option<HeldList>,
 }
@@ -70,10 +72,18 @@ impl Store {
         now: Timestamp,
     ) -> Result<PutServices, StoreError> {
         let mut tx = self.begin_write().await?;
-        let known = self.read_services(&mut tx, server).await?;
-        if let held @ Some(_) = self.hold_list(&mut tx, server, &known, list, now).await? {
-            tx.commit().await?;
-            return Ok(PutServices { changed: 0, gone: 0, held });
+        let mut known = self.read_services(&mut tx, server).await?;
+        let (mut renumbered, mut backends) = (0, BTreeSet::new());
+        match self.judge_list(&mut tx, server, &known, list, now).await? {
+            Verdict::TakenIn => {}
+            Verdict::Held(held) => {
+                tx.commit().await?;
+                return Ok(PutServices { held: Some(held), ..PutServices::default() });
+            }
+            Verdict::Renumbered(said) => {
+                renumbered = self.renumber(&mut tx, server, list, &said, now, &mut backends).await?;
+                known = self.read_services(&mut tx, server).await?;
+            }
         }
         let same = |row: &service::Row, service: &Service| row.listed && row.service == *service;
         let changed = list.iter().filter(|one| !known.get(&one.id).is_some_and(|row| same(row, one)));
@@ -101,7 +111,8 @@ impl Store {
         let row = [server.into(), (version + i64::from(moved)).into(), now.into()];
         LIST.put(&mut tx, self.dialect, vec![row]).await?;
         tx.commit().await?;
-        Ok(PutServices { changed: changed.len(), gone: gone.len(), held: None })
+        backends.iter().for_each(|backend| self.publish(backend));
+        Ok(PutServices { changed: changed.len(), gone: gone.len(), renumbered, held: None })
     }
 
     /// A service that is told on this server is on no other any more: whoever remembers their lists reads them anew.

@@ -22,6 +22,9 @@ pub const SERVICES: &str = "/v1/whmcs/services";
 /// The longest list: some sixty thousand services. Every other body is a hundred times shorter.
 pub const LONGEST_SERVICES: usize = 16 << 20;
 
+/// The numbers that WHMCS gives (`tblhosting.id`). Those below are the house's own: of services whose numbers others have now.
+const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
+
 /// The body: always the full list of that server.
 #[derive(Debug, Deserialize)]
 pub(super) struct ServicesTold {
@@ -150,6 +153,11 @@ pub(super) async fn services_of(
     let mut list = Vec::with_capacity(told.services.len());
     for service in told.services {
         let id = service.id;
+        if !NUMBERS.contains(&id) {
+            return Err(refused(format!(
+                "service {id}: a service's number is at least 1, and at most 4294967295"
+            )));
+        }
         list.push(service.service().map_err(|error| refused(format!("service {id}: {error}")))?);
     }
     list.sort_by_key(|service| service.id);
@@ -179,10 +187,14 @@ pub(super) async fn services_of(
         let detail = format!(
             "{} of {} services that own accounts have other numbers in this list: it is not taken in, and the list before \
              stays. Was WHMCS installed anew, or does another WHMCS tell this server's list? See `whmeter report --what \
-             held-back`; is it true, `whmeter accept BACKEND --reason TEXT`, and the next list counts",
+             held-back`; are they the same services, `whmeter accept BACKEND --renumbered --reason TEXT`; are they others, the same \
+             without `--renumbered`; then the next list counts",
             held.moved, held.of
         );
         return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
+    if put.renumbered > 0 {
+        tracing::info!(server, services = put.renumbered, "list of services taken in under other numbers");
     }
     let services = Services::new(list);
     let tenants = api.tenants(server).await?;

@@ -107,8 +107,40 @@ async fn a_list_of_other_numbers_is_refused_until_somebody_accepts_it() {
     assert_eq!(tell(100).await.status, 200, "the numbers before are taken in as ever");
     assert_eq!(held(&site, START).await, Vec::<String>::new());
     assert_eq!(tell(500).await.status, 409);
-    site.at(START, &["accept", "s3", "--reason", "installed anew"]).await.good();
+    site.at(START, &["accept", "s3", "--reason", "they are others"]).await.good();
     assert_eq!(tell(500).await.status, 200);
+    for now in [START + 1800, START + 2400] {
+        panel.knobs().clock.freeze_at(now);
+        site.at(now, &["poll"]).await.good();
+    }
+    let others = owners().await;
+    assert!(others.iter().any(|owner| owner.starts_with("service 50")), "{others:?}");
+
+    // Installed anew once more, and the same services: all that was theirs goes with them.
+    assert_eq!(tell(503).await.status, 409);
+    let account = ["accept", "s3", &names[0], "--renumbered", "--reason", "x"];
+    assert!(site.at(START, &account).await.failure(2).contains("--renumbered"));
+    let said = site.at(START, &["accept", "s3", "--renumbered", "--reason", "a restored copy"]).await.good();
+    assert!(said.contains("6 of 6 services") && said.contains("the same services"), "{said}");
+    let names_told = daemon.get("/v1/whmcs/usage?server=12").await.text();
+    assert_eq!(tell(503).await.status, 200);
+    assert_eq!(daemon.get("/v1/whmcs/usage?server=12").await.text(), names_told);
+    let moved = |owner: &String| match owner.strip_prefix("service 50") {
+        Some(number) => format!("service 50{}", number.parse::<u32>().unwrap() + 3),
+        None => owner.clone(),
+    };
+    let expected: Vec<String> = others.iter().map(moved).collect();
+    let mut found = owners().await;
+    found.sort();
+    let mut sorted = expected.clone();
+    sorted.sort();
+    assert_eq!(found, sorted, "before any poll");
+    panel.knobs().clock.freeze_at(START + 2700);
+    site.at(START + 2700, &["poll"]).await.good();
+    site.at(START + 2700, &["verify"]).await.good();
+    assert_eq!(site.at(START + 2700, &["replay", "--json"]).await.json(), json!([]));
+    let explained = site.at(START + 2700, &["explain", "s3", &names[0], "storage"]).await.good();
+    assert!(explained.contains("other numbers"), "{explained}");
     daemon.stop().await;
     panel.stop();
 }

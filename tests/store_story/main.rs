@@ -9,6 +9,7 @@ mod history;
 mod invoices;
 mod owners;
 mod promises;
+mod renumbered;
 mod reported;
 
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ use history::*;
 use invoices::*;
 use owners::*;
 use promises::*;
+use renumbered::*;
 use reported::*;
 
 fn at(text: &str) -> Timestamp {
@@ -563,6 +565,7 @@ stories!(
     a_pin_follows_its_account_to_another_name,
     what_was_told_follows_the_service_and_the_last_told_is_the_last,
     sums_of_owners_outgrow_no_database,
+    services_keep_what_is_theirs_under_other_numbers,
     a_renamed_backend_goes_on_with_all_it_had,
     what_is_remembered_of_a_name_is_not_believed_of_another_backend,
     one_panel_is_one_backends_only,

@@ -58,7 +58,15 @@ impl Oracle {
         };
         let life = known.unwrap_or_else(|| self.begin(backend, shown, at));
         let found = &mut self.lives[life];
-        found.name.clone_from(&shown.name);
+        let left = std::mem::replace(&mut found.name, shown.name.clone());
+        let names = &mut self.backends[backend].names;
+        if left != shown.name && names.get(&left) == Some(&life) {
+            // It means who had it before, if anybody.
+            names.remove(&left);
+            let before = self.lives.iter().rposition(|one| one.backend == backend && one.name == left);
+            names.extend(before.map(|before| (left, before)));
+        }
+        let found = &mut self.lives[life];
         if found.is_gone || found.missing_since.is_some() {
             // While no list had it, it held nothing that anybody knows of.
             (found.level, found.collapsed) = (None, None);

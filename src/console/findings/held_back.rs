@@ -49,8 +49,8 @@ fn services(server: i64, held: &HeldList) -> Finding<'static> {
         server: Some(server),
         since: Some(held.since.to_string()),
         detail: Some(format!(
-            "{} of {} services that own accounts have other numbers in the newest list, and it is not taken in: is it \
-             true, `whmeter accept BACKEND`",
+            "{} of {} services that own accounts have other numbers in the newest list, and it is not taken in: are \
+             they the same services, `whmeter accept BACKEND --renumbered`; are they others, `whmeter accept BACKEND`",
             held.moved, held.of
         )),
         ..Finding::default()

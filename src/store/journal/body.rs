@@ -24,7 +24,9 @@ use crate::domain::{
     AccountName, Bytes, Copied, Harvest, Harvested, HoldingNo, LifeNo, Meter, Reading, Reason, Span,
     Timestamp, UsageDay,
 };
-use crate::metering::{Acceptance, Adjustment, Book, Correction, CounterKey, Forgetting, Moved, Settled};
+use crate::metering::{
+    Acceptance, Adjustment, Book, Correction, CounterKey, Forgetting, Moved, Renumbering, Settled,
+};
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -55,6 +57,8 @@ pub(super) struct Body<'a> {
     forgotten: Option<(String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     moved: Option<MovedBody>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    renumbered: Option<RenumberingBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<(String, String)>,
 }
@@ -150,6 +154,26 @@ impl MovedBody {
     }
 }
 
+/// Somebody's word that services have other numbers: the old and the new of each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct RenumberingBody {
+    numbers: Vec<(i64, i64)>,
+    author: String,
+    reason: String,
+}
+
+impl RenumberingBody {
+    fn of(renumbering: &Renumbering) -> RenumberingBody {
+        let Renumbering { numbers, author, reason } = renumbering.clone();
+        RenumberingBody { numbers: numbers.into_iter().collect(), author, reason }
+    }
+
+    fn renumbering(self) -> Renumbering {
+        let RenumberingBody { numbers, author, reason } = self;
+        Renumbering { numbers: numbers.into_iter().collect(), author, reason }
+    }
+}
+
 /// One meter of one account: what was said, what it made, what was noticed.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SeriesBody<'a> {
@@ -229,6 +253,9 @@ pub(in super::super) fn body_of(
             Body { forgotten: Some((author.clone(), reason.clone())), ..Body::default() }
         }
         Some(Correction::Moved(stretch)) => Body { moved: Some(MovedBody::of(stretch)), ..Body::default() },
+        Some(Correction::Renumbered(renumbering)) => {
+            Body { renumbered: Some(RenumberingBody::of(renumbering)), ..Body::default() }
+        }
         None => Body::default(),
     };
     pack(&Body {
@@ -256,6 +283,15 @@ fn lost<'s>(settled: &'s Settled, book: &'s Book) -> impl Iterator<Item = &'s Co
 /// The entry of a failed poll.
 pub(in super::super) fn failure_body(reason: &str, detail: &str) -> Result<String, StoreError> {
     pack(&Body { failed: Some((reason.into(), detail.into())), ..Body::default() })
+}
+
+/// The entry that gives services other numbers: which holdings are theirs follows from the entries before.
+pub(in super::super) fn renumbered_body(
+    renumbering: &Renumbering,
+    last_look: Option<Timestamp>,
+) -> Result<String, StoreError> {
+    let renumbered = Some(RenumberingBody::of(renumbering));
+    pack(&Body { last_look: last_look.map(Timestamp::get), renumbered, ..Body::default() })
 }
 
 /// What was said and made of each account, meter by meter.
@@ -324,7 +360,9 @@ impl Body<'_> {
                 Some(Correction::Forgotten(Forgetting { author, reason }))
             }
             (None, None, None, Some(moved)) => Some(Correction::Moved(moved.moved()?)),
-            (None, None, None, None) => None,
+            (None, None, None, None) => {
+                self.renumbered.map(|numbers| Correction::Renumbered(numbers.renumbering()))
+            }
         };
         let (mut harvest, mut made) = (Harvest::new(), Vec::new());
         for (name, meters) in self.accounts {

@@ -12,7 +12,7 @@ use super::fold::{Head, sha256};
 use super::sums::{MonthSum, MonthSums, sums_of};
 use super::{ChainBreak, ENTRIES_AT_ONCE, JournalEntry, Links};
 use crate::domain::{BackendId, HoldingNo, Meter, Month, Nature, Owner, UsageDay};
-use crate::metering::{LifeEvent, OwnerChange};
+use crate::metering::{Correction, LifeEvent, OwnerChange};
 
 /// A journal that holds, and days that are what it says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -318,6 +318,10 @@ impl Known {
             for ((holding, day), change) in made.days.iter().filter(|((no, _), _)| of.contains_key(no)) {
                 self.days.entry((*holding, made.meter, *day)).or_default().add(*day, change);
             }
+        }
+        if let Some(Correction::Renumbered(renumbering)) = &entry.corrected {
+            let owners = self.owners.values_mut().flatten().map(|(_, owner)| owner);
+            owners.for_each(|owner| *owner = renumbering.owner(owner));
         }
         for change in &entry.owners {
             match change {

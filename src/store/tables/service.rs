@@ -45,6 +45,7 @@ pub(in super::super) const ADDON: Table = Table {
 /// A service, and whether its server still tells it, since when.
 pub(in super::super) struct Row {
     pub service: Service,
+    pub server: i64,
     pub listed: bool,
     pub first_listed: Timestamp,
 }
@@ -77,7 +78,7 @@ fn day_cell(day: Option<UsageDay>) -> Cell {
 }
 
 pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError> {
-    let (id, _server) = (columns.int()?, columns.int()?);
+    let (id, server) = (columns.int()?, columns.int()?);
     let listed = columns.flag()? == Some(true);
     let first_listed = columns.time()?;
     let (client, username) = (columns.int()?, columns.text()?);
@@ -98,7 +99,7 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
         notify_template,
         limited_template,
     };
-    Ok(Row { service, listed, first_listed })
+    Ok(Row { service, server, listed, first_listed })
 }
 
 pub(in super::super) fn addon_cells(server: i64, addon: &Addon) -> [Cell; 8] {
