@@ -91,7 +91,7 @@ async fn filled(
             let over = |life| Intent::TakeOver { since: UsageDay::FIRST, owner: owner(life) };
             let intents = after.lives.iter().map(|(no, life)| (*no, over(life))).collect();
             let owners = store.owner_changes(&loaded, &settled, &after, &intents, at).await.expect("known");
-            owners.iter().for_each(|change| after.apply_owner(change.clone()));
+            owners.iter().for_each(|change| after.apply_owner(change));
             settled.owners = owners;
         }
         let poll = Poll {

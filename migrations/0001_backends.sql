@@ -14,7 +14,8 @@ INSERT INTO allot (name, next) VALUES ('backend', 1);
 -- One row per configured panel: its lease, its version (one more with every commit), its last poll, and the
 -- head of its journal. Ids of its lives and holdings are number * 2^32 + their own numbers, which are counted
 -- through the backend by next_life and next_holding; the name may change, the number never does. panel are the addresses
--- that it was last polled by, with blanks between. Days before days_from are not kept any more. acts counts switches that ended: what polls do not write.
+-- that it was last polled by, with blanks between. refusals is how often in a row it refused us; parked_until is when the
+-- timetable may ask it again, if it refused us or asked for peace. Days before days_from are not kept any more. acts counts switches that ended: what polls do not write.
 CREATE TABLE backend (
     name VARCHAR(64) NOT NULL PRIMARY KEY,
     number BIGINT NOT NULL UNIQUE,
@@ -40,6 +41,8 @@ CREATE TABLE backend (
     failing_since BIGINT,
     reason VARCHAR(32),
     detail TEXT,
+    refusals INTEGER NOT NULL,
+    parked_until BIGINT,
     total_bytes BIGINT,
     total_at BIGINT,
     entries BIGINT NOT NULL,

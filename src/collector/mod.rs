@@ -62,12 +62,8 @@ pub struct Collector {
 struct LastTime {
     /// The book as we committed it.
     loaded: Option<Loaded>,
-    /// Not to be asked before, because the panel refused us or asked for peace.
-    not_before: Option<Timestamp>,
     /// What was to be mended at the last poll, and is logged already.
     warned: HashSet<String>,
-    /// How often in a row it refused us.
-    refusals: u32,
 }
 
 /// How one poll went.
@@ -131,6 +127,9 @@ pub enum PollError {
     /// Another whmeter on the same database has polled it since it was last due.
     #[error("another whmeter has just polled it")]
     JustPolled,
+    /// It has refused us or asked for peace.
+    #[error("the panel is left alone until {0}: `whmeter poll` or a reload of the config asks it at once")]
+    Parked(Timestamp),
 }
 
 impl PollReport {
@@ -193,6 +192,8 @@ impl Collector {
     pub async fn configure(&self, panels: Vec<Arc<ConfiguredPanel>>) -> Result<(), StoreError> {
         let last: HashMap<BackendId, Option<Timestamp>> =
             self.store.backends().await?.into_iter().map(|state| (state.backend, state.polled_at)).collect();
+        let backends: Vec<&BackendId> = panels.iter().map(|metered| &metered.id).collect();
+        self.store.unpark(&backends).await?;
         let now = self.clock.now();
         let due = panels.iter().map(|metered| {
             let last = last.get(&metered.id).copied().flatten();
@@ -298,10 +299,14 @@ impl Collector {
 
     /// Whoever holds the lease may have died with it: look again when it has run out.
     fn due_soon(&self, metered: &ConfiguredPanel) {
-        let soon = self.clock.now().plus(Seconds::new(20));
+        self.due_by(metered, self.clock.now().plus(Seconds::new(20)));
+    }
+
+    /// Makes a backend due at a time, if it is not before.
+    fn due_by(&self, metered: &ConfiguredPanel, time: Timestamp) {
         let mut due = self.due.write().unwrap_or_else(PoisonError::into_inner);
-        let turn = due.entry(metered.id.clone()).or_insert(soon);
-        *turn = soon.min(*turn);
+        let turn = due.entry(metered.id.clone()).or_insert(time);
+        *turn = time.min(*turn);
     }
 
     /// Polls a backend, or one account of it, soon, because somebody asked for it; `by_hand` if an operator did.

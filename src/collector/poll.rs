@@ -12,7 +12,7 @@ use crate::backends::{Ask, BackendError, ConfiguredPanel, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
 use crate::metering::{Expected, ListDoubt, Noted, Rules, look, settle_looked};
 use crate::standing::Moment;
-use crate::store::{JudgedPoll, Lease, Loaded, Poll, Reach, StoreError};
+use crate::store::{JudgedPoll, Lease, Loaded, Parked, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
 
 /// The longest one poll may take altogether, before it counts as failed.
@@ -66,9 +66,6 @@ impl Collector {
             self.due_soon(metered);
             return None;
         };
-        if last.not_before.is_some_and(|time| self.clock.now() < time) {
-            return None;
-        }
         Some(self.poll_locked(metered, &mut last, Wish::IfDue).await)
     }
 
@@ -95,17 +92,33 @@ impl Collector {
         let (asked, now) = (Instant::now(), self.clock.now());
         let lease = self.store.take_lease(&metered.id, metered.kind.name, &self.holder, now, LEASE).await?;
         let lease = lease.ok_or(PollError::Elsewhere)?;
-        let outcome = if wish == Wish::IfDue && self.was_polled(metered, lease.polled_at, self.clock.now()) {
-            Err(PollError::JustPolled)
-        } else {
-            let heart = Heartbeat::start(self, lease.clone(), asked);
-            self.under_lease(metered, last, wish, &lease, &heart, report).await
+        let is_due = if wish == Wish::IfDue { self.is_due(metered, &lease) } else { Ok(()) };
+        let outcome = match is_due {
+            Err(not_now) => Err(not_now),
+            Ok(()) => {
+                let heart = Heartbeat::start(self, lease.clone(), asked);
+                self.under_lease(metered, last, wish, &lease, &heart, report).await
+            }
         };
         // Not given back, it would run out by itself: nothing to be done about it here.
         if let Err(error) = self.store.release_lease(&lease).await {
             tracing::debug!(backend = %metered.id, "lease not given back: {error}");
         }
         outcome
+    }
+
+    /// Whether the timetable may ask a backend now: nobody else has, and it does not want to be left alone.
+    fn is_due(&self, metered: &ConfiguredPanel, lease: &Lease) -> Result<(), PollError> {
+        let now = self.clock.now();
+        // Dated by a clock that was wrong it keeps nobody from polling.
+        let furthest = now.plus(LONGEST_PARKING).plus(CLOCKS_APART);
+        match lease.parked.until.filter(|until| *until <= furthest) {
+            Some(until) if until > now => Err(PollError::Parked(until)),
+            // It was to be asked again now, whenever it was polled.
+            Some(_) => Ok(()),
+            None if self.was_polled(metered, lease.polled_at, now) => Err(PollError::JustPolled),
+            None => Ok(()),
+        }
     }
 
     /// Whether another whmeter on this database has polled it since it was last due. A poll that is still to come was
@@ -155,7 +168,7 @@ impl Collector {
             Ok(harvest) => harvest,
             Err(error) => {
                 last.loaded = Some(loaded);
-                self.note_refusal(last, &error, now);
+                self.park(metered, lease, &error, now).await?;
                 // That one account could not be asked for says nothing of the others.
                 if reach == Reach::Everybody {
                     self.store.record_failure(lease, now, error.reason(), &error.to_string()).await?;
@@ -163,7 +176,9 @@ impl Collector {
                 return Err(PollError::Panel(error));
             }
         };
-        (last.refusals, last.not_before) = (0, None);
+        if lease.parked != Parked::default() {
+            self.store.park(lease, Parked::default()).await?;
+        }
         report.count(&harvest);
         let rules = Rules { max_rate: metered.max_rate, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
@@ -193,7 +208,7 @@ impl Collector {
         })
         .await?;
         settled.owners = self.store.owner_changes(&loaded, &settled, &after, &titles.intents, now).await?;
-        settled.owners.iter().for_each(|change| after.apply_owner(change.clone()));
+        settled.owners.iter().for_each(|change| after.apply_owner(change));
         let (limits, channels) = self.limits();
         let (backend, by_suspending) = (metered.id.clone(), metered.backend.limits_by_suspending());
         let (harvest, mut loaded, after, mut judged) = aside(move || {
@@ -287,24 +302,30 @@ impl Collector {
         Ok(harvest)
     }
 
-    fn note_refusal(&self, last: &mut LastTime, error: &BackendError, now: Timestamp) {
-        match error {
+    /// Leaves a panel alone that refuses us or asks for peace.
+    async fn park(
+        &self,
+        metered: &ConfiguredPanel,
+        lease: &Lease,
+        error: &BackendError,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let before = lease.parked.refusals;
+        let (refusals, parking) = match error {
+            BackendError::Refused(_) if before == 0 => (1, TRIED_AGAIN_AFTER),
             BackendError::Refused(_) => {
-                let parking = match last.refusals {
-                    0 => TRIED_AGAIN_AFTER,
-                    refusals => {
-                        let doubled = FIRST_PARKING.get() << (refusals - 1).min(10);
-                        Seconds::new(doubled.min(LONGEST_PARKING.get()))
-                    }
-                };
-                last.refusals += 1;
-                last.not_before = Some(now.plus(parking));
+                let doubled = FIRST_PARKING.get() << (before - 1).min(10);
+                (before + 1, Seconds::new(doubled))
             }
-            BackendError::Busy { after: Some(after), .. } => {
-                last.not_before = Some(now.plus(Seconds::new(after.as_secs())));
-            }
-            _ => {}
-        }
+            BackendError::Busy { after: Some(after), .. } => (before, Seconds::new(after.as_secs())),
+            _ => return Ok(()),
+        };
+        let until = now.plus(parking.min(LONGEST_PARKING));
+        self.store.park(lease, Parked { refusals, until: Some(until) }).await?;
+        self.due_by(metered, until);
+        let backend = &metered.id;
+        tracing::info!(%backend, %until, "panel left alone; `whmeter poll` or a reload asks it at once");
+        Ok(())
     }
 
     /// Logs a poll and counts it, once.
@@ -484,9 +505,9 @@ impl From<StoreError> for PollError {
 }
 
 impl PollError {
-    /// Whether nothing is wrong but that another whmeter is quicker.
+    /// Whether nothing is wrong but that another whmeter is quicker, or that what is wrong was told before.
     pub fn is_somebody_elses(&self) -> bool {
-        matches!(self, PollError::Elsewhere | PollError::JustPolled)
+        matches!(self, PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_))
     }
 
     /// Whether the trouble is on our side, so that the store may know nothing of it.
@@ -501,7 +522,7 @@ impl PollError {
             PollError::Taken(_) => Reason::Taken.name(),
             PollError::Clock(_) => Reason::Clock.name(),
             PollError::Store(_) | PollError::Outlived => "store",
-            PollError::Elsewhere | PollError::JustPolled => Reason::Busy.name(),
+            PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_) => Reason::Busy.name(),
         }
     }
 }

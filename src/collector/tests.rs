@@ -28,7 +28,7 @@ impl Backend for Counting {
     async fn check(&self, _: &mut Vec<CheckStep>) {}
 }
 
-async fn replica(folder: &Path, now: i64, asked: &Arc<AtomicUsize>) -> Collector {
+async fn unconfigured(folder: &Path, now: i64) -> Collector {
     let store = Store::open(StoreSettings::default(), folder).await.expect("a store");
     let rules = Rules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
@@ -37,13 +37,85 @@ async fn replica(folder: &Path, now: i64, asked: &Arc<AtomicUsize>) -> Collector
     };
     let (polled, _) = mpsc::unbounded_channel();
     let clock = Clock::Fixed(Timestamp::new(now).expect("in range"));
-    let collector = Collector::new(store, clock, rules, Telemetry::new(), polled);
+    Collector::new(store, clock, rules, Telemetry::new(), polled)
+}
+
+async fn replica(folder: &Path, now: i64, asked: &Arc<AtomicUsize>) -> Collector {
+    let collector = unconfigured(folder, now).await;
     let section = Section::new("name = 'shared'".parse().expect("toml"), folder);
     let common: CommonSettings = section.read().expect("settings");
     let panel = Box::new(Counting(Arc::clone(asked)));
     let panel = ConfiguredPanel::new(&common, &KINDS[0], panel).expect("a panel");
     collector.configure(vec![Arc::new(panel)]).await.expect("configured");
     collector
+}
+
+/// A panel that refuses us, or asks to be left alone, for as long as it is told to.
+struct Refusing(Arc<AtomicUsize>, Arc<AtomicUsize>);
+
+#[async_trait]
+impl Backend for Refusing {
+    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        match self.1.load(Ordering::SeqCst) {
+            0 => {
+                harvest.listed_everyone();
+                Ok(())
+            }
+            1 => Err(BackendError::Refused("the password is wrong".into())),
+            seconds => {
+                let after = Some(std::time::Duration::from_secs(seconds as u64));
+                Err(BackendError::Busy { after, detail: "429".into() })
+            }
+        }
+    }
+
+    async fn check(&self, _: &mut Vec<CheckStep>) {}
+}
+
+#[tokio::test]
+async fn who_refuses_us_is_asked_once_more_and_then_left_alone_by_every_replica() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (asked, refusing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(1)));
+    let start = 1_795_000_000;
+    let panels = || {
+        let section = Section::new("name = 'shared'".parse().expect("toml"), folder.path());
+        let common: CommonSettings = section.read().expect("settings");
+        let panel = Box::new(Refusing(Arc::clone(&asked), Arc::clone(&refusing)));
+        vec![Arc::new(ConfiguredPanel::new(&common, &KINDS[0], panel).expect("a panel"))]
+    };
+    // Of two replicas one after the other looks: what one has heard the other goes by.
+    let first = unconfigured(folder.path(), start).await;
+    first.configure(panels()).await.expect("configured");
+    let until = async |now: i64| {
+        let mut other = unconfigured(folder.path(), now).await;
+        *other.panels.get_mut().expect("whole") = panels().into();
+        let failed = due(&other).await;
+        let state = other.store.backends().await.expect("read").remove(0);
+        let due_at = other.due.read().expect("whole").get(&state.backend).copied();
+        (failed, state.parked_until.map(|until| until.get() - now), due_at.map(|at| at.get() - now))
+    };
+    let (failed, parked, due_in) = until(start).await;
+    assert!(matches!(failed, Some(PollError::Panel(BackendError::Refused(_)))));
+    assert_eq!((parked, due_in), (Some(60), Some(60)), "asked again after a minute, whatever the interval");
+    assert!(matches!(until(start + 59).await.0, Some(PollError::Parked(_))));
+    assert_eq!(until(start + 60).await.1, Some(15 * 60));
+    assert!(matches!(until(start + 900).await.0, Some(PollError::Parked(_))));
+    assert_eq!(until(start + 960).await.1, Some(30 * 60));
+    assert_eq!(asked.load(Ordering::SeqCst), 3);
+    // An operator is not kept waiting; nor is a config that was read anew.
+    let metered = first.panel("shared").expect("configured");
+    assert!(first.poll(&metered, None).await.failed.is_some());
+    assert_eq!(asked.load(Ordering::SeqCst), 4);
+    first.configure(panels()).await.expect("configured");
+    refusing.store(7200, Ordering::SeqCst);
+    assert_eq!(until(start + 1_000).await.1, Some(7200), "it says how long");
+    refusing.store(0, Ordering::SeqCst);
+    let (failed, parked, _) = until(start + 8_200).await;
+    assert!(failed.is_none());
+    assert_eq!(parked, None);
+    refusing.store(1, Ordering::SeqCst);
+    assert_eq!(until(start + 10_000).await.1, Some(60), "from the beginning");
 }
 
 async fn due(collector: &Collector) -> Option<PollError> {

@@ -74,8 +74,16 @@ fn is_configured(config: &Config, name: &str) -> bool {
 impl List {
     async fn run(self) -> Outcome {
         let (config, _, store) = self.config.store().await?;
-        let mut table =
-            Table::new(&["backend", "kind", "configured", "accounts>", "gone>", "last read", "panel"]);
+        let mut table = Table::new(&[
+            "backend",
+            "kind",
+            "configured",
+            "accounts>",
+            "gone>",
+            "last read",
+            "left alone until",
+            "panel",
+        ]);
         let mut shapes = Vec::new();
         for state in store.backends().await? {
             let standing = store.standing(&state).await?;
@@ -83,6 +91,7 @@ impl List {
             let accounts = standing.present().count();
             let gone = standing.accounts.len() - accounts;
             let read = state.succeeded_at.map(|at| at.to_string());
+            let parked = state.parked_until.map(|until| until.to_string());
             table.row([
                 name.into(),
                 state.kind.clone(),
@@ -90,11 +99,13 @@ impl List {
                 accounts.to_string(),
                 gone.to_string(),
                 read.clone().unwrap_or_else(|| "never".into()),
+                parked.clone().unwrap_or_default(),
                 state.panel.clone(),
             ]);
             shapes.push(json!({
                 "backend": name, "kind": state.kind, "configured": configured, "accounts": accounts, "gone": gone,
-                "succeeded_at": read, "addresses": state.panel.split_whitespace().collect::<Vec<_>>(),
+                "succeeded_at": read, "parked_until": parked,
+                "addresses": state.panel.split_whitespace().collect::<Vec<_>>(),
             }));
         }
         store.close().await;

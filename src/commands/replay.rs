@@ -126,7 +126,7 @@ async fn replay(
             let settled = entry.settled(&book, rules);
             settled.changes.iter().for_each(|change| add(&mut would_be, change.meter, &change.days));
             entry.made.iter().for_each(|made| add(&mut settled_days, made.meter, &made.days));
-            book.apply(settled);
+            book.apply(&settled);
         }
         first = last + 1;
     }

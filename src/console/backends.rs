@@ -86,6 +86,7 @@ fn shape(
         "failing": state.and_then(|state| state.failing.as_ref()).map(|failing| json!({
             "since": failing.since.to_string(), "reason": failing.reason, "detail": failing.detail,
         })),
+        "parked_until": time(state.and_then(|state| state.parked_until)),
         "server_total": state.and_then(|state| state.server_total).map(|total| json!({
             "at": total.at.to_string(), "bytes": total.stored.get(),
         })),

@@ -36,6 +36,10 @@ pub(super) fn polls(out: &mut Vec<u8>, states: &[BackendState], format: Format) 
     let at = |state: &BackendState| state.succeeded_at.map(|at| at.get());
     let help = "When a poll of the backend last went well, in seconds since 1970.";
     gauge(out, states, format, "whmeter_poll_last_success_timestamp_seconds", help, at);
+    let until = |state: &BackendState| state.parked_until.map(|until| until.get());
+    let help = "Until when a backend that refused us, or asked for peace, is left alone, in seconds since 1970; absent \
+        where it is not.";
+    gauge(out, states, format, "whmeter_poll_parked_until_timestamp_seconds", help, until);
 }
 
 fn gauge(

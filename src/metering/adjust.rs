@@ -186,7 +186,7 @@ mod tests {
 
     fn month_after(book: &mut Book, adjustment: &Adjustment) -> (String, u64, u64) {
         let settled = adjust(book, adjustment, Timestamp::EPOCH, zone()).expect("possible");
-        book.apply(settled);
+        book.apply(&settled);
         let life = book.life(&adjustment.account).expect("seen");
         let month = life.holdings[0].parts[0].months[&Meter::TrafficOut];
         (month.month.to_string(), month.amount.get(), life.series[&Meter::TrafficOut].shown.get())
@@ -233,7 +233,7 @@ mod tests {
         ledger.take(&ten, at);
         let by_hand = Adjustment { account: name(), ..adjustment(today, -8) };
         let settled = adjust(&ledger.book, &by_hand, at, zone()).expect("possible");
-        ledger.book.apply(settled);
+        ledger.book.apply(&settled);
         for (fallen, at) in [2, 3].map(|hours| total(hours, 1)) {
             ledger.take(&fallen, at);
         }

@@ -105,6 +105,8 @@ pub enum OwnerChange {
     },
     /// The days of a holding are shared out anew.
     Parted {
+        /// The life.
+        life: LifeNo,
         /// The holding.
         holding: HoldingNo,
         /// Who pays for which of its days.
@@ -194,20 +196,20 @@ impl Book {
     /// What is believed once a poll's word is taken: a book of its own.
     pub fn after(&self, settled: &Settled) -> Book {
         let mut after = self.clone();
-        after.apply(settled.clone());
+        after.apply(settled);
         after
     }
 
     /// Takes in what a poll settled: after this the book believes what the store has committed.
-    pub fn apply(&mut self, settled: Settled) {
-        for change in settled.lives {
-            self.apply_life(change);
+    pub fn apply(&mut self, settled: &Settled) {
+        for change in &settled.lives {
+            self.apply_life(change.clone());
         }
-        self.counters.extend(settled.counters);
-        for change in settled.changes {
+        self.counters.extend(settled.counters.iter().cloned());
+        for change in &settled.changes {
             self.apply_series(change);
         }
-        for change in settled.owners {
+        for change in &settled.owners {
             self.apply_owner(change);
         }
         self.last_look = settled.last_look;
@@ -293,7 +295,7 @@ impl Book {
         life
     }
 
-    fn apply_series(&mut self, change: SeriesChange) {
+    fn apply_series(&mut self, change: &SeriesChange) {
         let Some(life) = self.lives.get_mut(&change.life) else { return };
         for ((no, day), added) in change.days.iter() {
             if let Some(holding) = life.holdings.iter_mut().rev().find(|holding| holding.no == *no) {
@@ -312,22 +314,21 @@ impl Book {
             let lies_in = |span: &Span| whole.start() <= span.start() && span.end() <= whole.end();
             series.periods.retain(|(of, span), _| of != source || !lies_in(span));
         }
-        series.periods.extend(change.periods);
+        series.periods.extend(change.periods.iter().cloned());
     }
 
     /// Takes in who owns what.
-    pub fn apply_owner(&mut self, change: OwnerChange) {
+    pub fn apply_owner(&mut self, change: &OwnerChange) {
         match change {
             OwnerChange::Opened { life, holding, from, owner } => {
-                self.with(life, |life| life.holdings.push(Holding::new(holding, from, owner)));
+                self.with(*life, |life| life.holdings.push(Holding::new(*holding, *from, owner.clone())));
                 self.next_holding = self.next_holding.max(holding.next());
             }
-            OwnerChange::Parted { holding, parts } => {
-                let mut holdings = self.lives.values_mut().flat_map(|life| &mut life.holdings);
-                if let Some(found) = holdings.find(|one| one.no == holding) {
-                    found.parts = parts;
+            OwnerChange::Parted { life, holding, parts } => self.with(*life, |life| {
+                if let Some(found) = life.holdings.iter_mut().find(|one| one.no == *holding) {
+                    found.parts.clone_from(parts);
                 }
-            }
+            }),
         }
     }
 }

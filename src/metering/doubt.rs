@@ -88,7 +88,7 @@ mod tests {
         let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
         let rules = Rules { zone, max_gap: Seconds::hours(26), max_rate: None };
         let seen = look(book, &harvest, at(minute), &expected);
-        book.apply(settle_looked(book, &harvest, seen, at(minute), &rules));
+        book.apply(&settle_looked(book, &harvest, seen, at(minute), &rules));
         let missing = book.lives.values().filter(|life| life.absence.is_some() && life.ended.is_none());
         [missing.count(), book.lives.values().filter(|life| life.ended.is_some()).count()]
     }
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(book.list_doubt.map(|doubt| doubt.missing), Some(28), "nobody at all");
         list(&mut book, 120, 12..30, &[]);
         let word = Acceptance { account: None, author: "op".into(), reason: "moved away".into() };
-        book.apply(accept(&book, &word, at(121)).expect("doubted"));
+        book.apply(&accept(&book, &word, at(121)).expect("doubted"));
         assert_eq!(list(&mut book, 135, 12..30, &[]), [10, 2]);
         assert_eq!(list(&mut book, 150, 12..30, &[]), [0, 12]);
         assert_eq!(book.list_doubt, None);

@@ -385,7 +385,7 @@ mod tests {
             let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
             let rules = Rules { zone, max_gap: Seconds::hours(26), max_rate: None };
             let settled = settle(&self.book, &harvest, now, &rules);
-            self.book.apply(settled);
+            self.book.apply(&settled);
         }
 
         fn moved(&self) -> [u64; 2] {

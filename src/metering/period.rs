@@ -334,7 +334,7 @@ mod tests {
             let rules = Rules { zone, max_gap: Seconds::hours(26), max_rate: None };
             let settled = settle(&self.book, &harvest, now, &rules);
             let notes = settled.notes.iter().map(|noted| noted.note.name()).collect();
-            self.book.apply(settled);
+            self.book.apply(&settled);
             notes
         }
 
@@ -396,7 +396,7 @@ mod tests {
         assert_eq!(panel.total(), total + 50, "it was there all along");
         panel.tell(at(8), &zeros);
         let word = Acceptance { account: None, author: "op".into(), reason: "cleared".into() };
-        panel.book.apply(accept(&panel.book, &word, at(9)).expect("doubted"));
+        panel.book.apply(&accept(&panel.book, &word, at(9)).expect("doubted"));
         assert_eq!(panel.total(), 50);
         panel.tell(at(10), &zeros);
         assert_eq!(panel.total(), 50);
@@ -417,7 +417,7 @@ mod tests {
         let life = panel.book.called(&panel.account).expect("seen");
         let owner = Owner::Service(3);
         let from = span.start().plus(Seconds::hours(11));
-        panel.book.apply_owner(OwnerChange::Opened { life, holding: HoldingNo::new(2), from, owner });
+        panel.book.apply_owner(&OwnerChange::Opened { life, holding: HoldingNo::new(2), from, owner });
         let hours = |hours| span.start().plus(Seconds::hours(hours));
         panel.tell(hours(12), &[(span, 21_000)]);
         let moved = |panel: &Days| -> Vec<u64> {

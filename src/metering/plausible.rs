@@ -182,7 +182,7 @@ mod tests {
         harvest.listed_everyone();
         let settled = settle(book, &harvest, now, &rules());
         let notes = settled.notes.iter().map(|noted| noted.note.name()).collect();
-        book.apply(settled);
+        book.apply(&settled);
         notes
     }
 
@@ -208,7 +208,7 @@ mod tests {
         let acceptance = Acceptance { account, author, reason };
         let settled = accept(&book, &acceptance, at(2_000_000_100)).expect("held back");
         assert_eq!(settled.changes.len(), 3);
-        book.apply(settled);
+        book.apply(&settled);
         assert_eq!(accept(&book, &acceptance, at(2_000_000_100)), Err(NothingHeldBack), "once");
         say(&mut book, 2_000_000_900, (1 << 40) + 7);
         assert_eq!(totals(&book), [(1 << 40) + 7, (1 << 40) + 7 - 1_000, (1 << 40) + 7]);
@@ -251,7 +251,7 @@ mod tests {
             let reading = Reading::Gauge { at: at(second), level: bytes(level) };
             harvest.read(&account(), Meter::StorageUsed, reading);
             let settled = settle(&book, &harvest, at(second), &rules);
-            book.apply(settled);
+            book.apply(&settled);
         }
         assert_eq!(totals_of_level(&book), u64::MAX / 2);
     }

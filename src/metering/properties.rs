@@ -38,7 +38,7 @@ impl Ledger {
             }
         }
         self.notes.extend(settled.notes.clone());
-        self.book.apply(settled);
+        self.book.apply(&settled);
         moved
     }
 

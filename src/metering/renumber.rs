@@ -28,11 +28,11 @@ impl Renumbering {
 /// Gives the parts of every holding to the same services by their new numbers. Not a byte moves.
 pub fn renumber(book: &Book, renumbering: &Renumbering) -> Settled {
     let part = |part: &Part| Part { owner: renumbering.owner(&part.owner), ..part.clone() };
-    let holdings = book.lives.values().flat_map(|life| &life.holdings);
-    let parted = holdings.filter_map(|holding| {
+    let holdings = book.lives.iter().flat_map(|(no, life)| life.holdings.iter().map(|one| (*no, one)));
+    let parted = holdings.filter_map(|(life, holding)| {
         let parts: Vec<Part> = holding.parts.iter().map(part).collect();
         let holding = (parts != holding.parts).then_some(holding.no)?;
-        Some(OwnerChange::Parted { holding, parts })
+        Some(OwnerChange::Parted { life, holding, parts })
     });
     let (last_look, list_doubt) = (book.last_look, book.list_doubt);
     Settled { owners: parted.collect(), last_look, list_doubt, ..Settled::default() }

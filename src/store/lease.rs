@@ -11,6 +11,15 @@ use crate::domain::{BackendId, Seconds, Timestamp};
 /// and keeps nobody out: its commit would be refused by the fence.
 const CLOCKS_APART: Seconds = Seconds::new(300);
 
+/// Whether a panel is to be left alone, because it refused us or asked for peace.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parked {
+    /// How often in a row it refused us.
+    pub refusals: u32,
+    /// The timetable does not ask it before.
+    pub until: Option<Timestamp>,
+}
+
 /// The right to poll one backend and commit it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -20,6 +29,8 @@ pub struct Lease {
     pub fence: i64,
     /// When somebody last polled the backend before this lease, well or badly.
     pub polled_at: Option<Timestamp>,
+    /// Whether the panel is to be left alone.
+    pub parked: Parked,
     /// The number of the backend's row.
     pub(super) number: i64,
     pub(super) holder: String,
@@ -37,13 +48,13 @@ impl Store {
         length: Seconds,
     ) -> Result<Option<Lease>, StoreError> {
         let mut tx = self.begin_write().await?;
-        let known = "SELECT fence, polled_at, number FROM backend WHERE name = ?";
+        let known = "SELECT fence, polled_at, number, refusals, parked_until FROM backend WHERE name = ?";
         if rows(&mut tx, self.dialect, known, [backend.as_str().into()]).await?.is_empty() {
             let number = self.allot(&mut tx, "backend", 1).await?;
             let sql =
                 "INSERT INTO backend (name, number, kind, panel, version, acts, fence, holder, lease_until,
-                next_life, next_holding, days_from, entries, chain)
-                VALUES (?, ?, ?, '', 0, 0, 0, '', 0, 1, 1, 19700101, 0, '')";
+                next_life, next_holding, days_from, refusals, entries, chain)
+                VALUES (?, ?, ?, '', 0, 0, 0, '', 0, 1, 1, 19700101, 0, 0, '')";
             run(&mut tx, self.dialect, sql, [backend.as_str().into(), number.into(), kind.into()]).await?;
         }
         let sql = "UPDATE backend SET kind = ?, holder = ?, lease_until = ?, fence = fence + 1
@@ -63,7 +74,28 @@ impl Store {
         let Some(row) = found.first().filter(|_| taken) else { return Ok(None) };
         let mut columns = Columns::of(row);
         let (fence, polled_at, number) = (columns.int()?, columns.maybe_time()?, columns.int()?);
-        Ok(Some(Lease { backend: backend.clone(), fence, polled_at, number, holder: holder.into() }))
+        let parked = Parked { refusals: columns.small()?, until: columns.maybe_time()? };
+        Ok(Some(Lease { backend: backend.clone(), fence, polled_at, parked, number, holder: holder.into() }))
+    }
+
+    /// Leaves the panel alone, or not any more.
+    pub async fn park(&self, lease: &Lease, parked: Parked) -> Result<(), StoreError> {
+        let mut tx = self.begin_write().await?;
+        let sql = "UPDATE backend SET refusals = ?, parked_until = ? WHERE name = ? AND fence = ?";
+        let (backend, fence) = (lease.backend.as_str().into(), lease.fence.into());
+        let cells = [i64::from(parked.refusals).into(), parked.until.into(), backend, fence];
+        run(&mut tx, self.dialect, sql, cells).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Asks panels again that were left alone: how they are asked may be other now.
+    pub async fn unpark(&self, backends: &[&BackendId]) -> Result<(), StoreError> {
+        let mut tx = self.begin_write().await?;
+        let sql = "UPDATE backend SET refusals = 0, parked_until = NULL WHERE name = ? AND parked_until IS NOT NULL";
+        for backend in backends {
+            run(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// Holds the lease for `length` from `now` on; `false` when it was lost.

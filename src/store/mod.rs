@@ -36,7 +36,7 @@ pub use error::StoreError;
 pub use held_list::{HeldList, ListAcceptance};
 pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
 pub use journal::{ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, Verified};
-pub use lease::Lease;
+pub use lease::{Lease, Parked};
 pub use ledger::{Committed, JudgedPoll, Loaded, Poll, Reach};
 pub use open::{Checked, StoreSettings};
 pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};

@@ -10,7 +10,7 @@ use super::held_list::ListAcceptance;
 use super::journal::{append, renumbered_body};
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::service;
-use super::{Lease, Store, StoreError};
+use super::{Lease, Parked, Store, StoreError};
 use crate::domain::{BackendId, Service, Timestamp};
 use crate::metering::Renumbering;
 use crate::ownership::{KnownService, new_numbers};
@@ -132,8 +132,14 @@ impl Store {
             let (fence, number, entries) = (columns.int()?, columns.int()?, columns.int()?);
             let (chain, version, last_look) = (columns.text()?, columns.int()?, columns.maybe_time()?);
             let body = renumbered_body(renumbering, last_look)?;
-            let lease =
-                Lease { backend: backend.clone(), fence, polled_at: None, number, holder: String::new() };
+            let lease = Lease {
+                backend: backend.clone(),
+                fence,
+                polled_at: None,
+                parked: Parked::default(),
+                number,
+                holder: String::new(),
+            };
             let chain = append(self, on, &lease, (entries - 1, &chain), now, &body).await?;
             let sql = "UPDATE backend SET chain = ? WHERE name = ?";
             run(on, self.dialect, sql, [chain.into(), name()]).await?;

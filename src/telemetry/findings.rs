@@ -81,7 +81,7 @@ impl FindingGauges {
             ),
             untold_services: own.gauge(
                 "whmeter_untold_services",
-                "Services with usage of this month or the one before that WHMCS cannot be told any more.",
+                "Services with usage of this month or the two before that WHMCS cannot be told any more.",
                 &[],
             ),
             untold_bytes: own.gauge(

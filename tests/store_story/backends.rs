@@ -40,7 +40,7 @@ async fn replayed(store: &Store, of: &str) -> Book {
         if entry.failed.is_none() {
             book.last_look = entry.last_look;
             let settled = entry.settled(&book, &rules());
-            book.apply(settled);
+            book.apply(&settled);
         }
     }
     book

@@ -142,7 +142,7 @@ async fn days_journal_and_standing_agree_and_survive_a_restart(databases: &Datab
     for entry in store.journal(&backend(), 1, 1000).await.unwrap() {
         book.last_look = entry.last_look;
         let settled = entry.settled(&book, &rules());
-        book.apply(settled);
+        book.apply(&settled);
     }
     assert_eq!(book.lives, loaded.book.lives);
     assert_eq!(book.counters, loaded.book.counters);
@@ -361,7 +361,7 @@ async fn a_folded_journal_says_the_same_and_goes_on(databases: &Databases) {
     for entry in &left {
         book.last_look = entry.last_look;
         let settled = entry.settled(&book, &rules());
-        book.apply(settled);
+        book.apply(&settled);
     }
     assert_eq!(book.lives, loaded.book.lives);
     assert_eq!(book.counters, loaded.book.counters);

@@ -25,7 +25,7 @@ pub async fn committed(
     let intents: BTreeMap<LifeNo, Intent> =
         intents.iter().map(|(account, intent)| (after.names[&name(account)], intent.clone())).collect();
     settled.owners = store.owner_changes(loaded, &settled, &after, &intents, at).await.unwrap();
-    settled.owners.iter().for_each(|change| after.apply_owner(change.clone()));
+    settled.owners.iter().for_each(|change| after.apply_owner(change));
     let (harvest, reach, judged) = (&harvest, Reach::Everybody, JudgedPoll::default());
     let poll = Poll { at, kind: "minio", harvest, settled, after, reach, judged };
     store.commit(lease, loaded, poll).await.unwrap();
@@ -224,7 +224,7 @@ pub async fn a_stretch_that_is_moved_by_hand_has_one_payer(databases: &Databases
     for entry in store.journal(&backend(), 1, 1000).await.unwrap() {
         book.last_look = entry.last_look;
         let settled = entry.settled(&book, &rules());
-        book.apply(settled);
+        book.apply(&settled);
     }
     assert_eq!(book.lives, loaded.book.lives);
 

@@ -181,7 +181,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     for entry in store.journal(&backend(), 1, 1000).await.unwrap() {
         book.last_look = entry.last_look;
         let settled = entry.settled(&book, &rules());
-        book.apply(settled);
+        book.apply(&settled);
     }
     assert_eq!(book.lives, loaded.book.lives);
     let spring = at("2027-01-20T11:00:00Z");

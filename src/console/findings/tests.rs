@@ -140,6 +140,7 @@ fn side(
         polled_at: Some(at(60)),
         succeeded_at: Some(at(60)),
         failing: None,
+        parked_until: None,
         leases: 1,
         leased_until: Timestamp::EPOCH,
         server_total: total.map(|stored| ServerTotal { at: at(60), stored: bytes(stored) }),

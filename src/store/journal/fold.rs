@@ -297,7 +297,7 @@ pub(super) fn settle_entry(book: &mut Book, entry: &JournalEntry, rules: &Rules)
     // A failed poll settled nothing.
     if entry.failed.is_none() {
         book.last_look = entry.last_look;
-        book.apply(entry.settled(book, rules));
+        book.apply(&entry.settled(book, rules));
     }
 }
 

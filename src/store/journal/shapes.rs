@@ -209,7 +209,7 @@ pub(super) enum OwnershipBody {
     /// Life, holding, from, owner.
     Opened(u32, u32, i64, OwnerBody),
     /// Holding, parts.
-    Parted(u32, Vec<PartBody>),
+    Parted(u32, u32, Vec<PartBody>),
 }
 
 impl OwnershipBody {
@@ -218,8 +218,9 @@ impl OwnershipBody {
             OwnerChange::Opened { life, holding, from, owner } => {
                 OwnershipBody::Opened(life.get(), holding.get(), from.get(), OwnerBody::of(owner))
             }
-            OwnerChange::Parted { holding, parts } => {
-                OwnershipBody::Parted(holding.get(), parts.iter().map(PartBody::of).collect())
+            OwnerChange::Parted { life, holding, parts } => {
+                let parts = parts.iter().map(PartBody::of).collect();
+                OwnershipBody::Parted(life.get(), holding.get(), parts)
             }
         }
     }
@@ -232,7 +233,8 @@ impl OwnershipBody {
                 from: time(from)?,
                 owner: owner.owner(),
             },
-            OwnershipBody::Parted(holding, parts) => OwnerChange::Parted {
+            OwnershipBody::Parted(life, holding, parts) => OwnerChange::Parted {
+                life: LifeNo::new(life),
                 holding: HoldingNo::new(holding),
                 parts: parts.into_iter().map(PartBody::part).collect::<Result<_, _>>()?,
             },

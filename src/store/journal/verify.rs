@@ -328,7 +328,7 @@ impl Known {
                 OwnerChange::Opened { holding, owner, .. } => {
                     self.own(*holding, vec![(UsageDay::FIRST, owner.clone())], of);
                 }
-                OwnerChange::Parted { holding, parts } => {
+                OwnerChange::Parted { holding, parts, .. } => {
                     let parts = parts.iter().map(|part| (part.since, part.owner.clone()));
                     self.own(*holding, parts.collect(), of);
                 }

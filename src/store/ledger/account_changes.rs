@@ -50,7 +50,7 @@ pub(super) fn changed_lives(
             changed.insert(no, AccountStanding { mapped: Some(mapped.clone()), ..known.clone() });
         }
     }
-    for no in touched(loaded, after, poll) {
+    for no in touched(loaded, poll) {
         if let Some(known) = loaded.facts.get(&no) {
             changed.entry(no).or_insert_with(|| known.clone());
         }
@@ -66,7 +66,7 @@ pub(super) fn changed_lives(
 }
 
 /// The lives something became of, or whose owner changed.
-fn touched(loaded: &Loaded, after: &Book, poll: &Poll<'_>) -> BTreeSet<LifeNo> {
+fn touched(loaded: &Loaded, poll: &Poll<'_>) -> BTreeSet<LifeNo> {
     let mut touched: BTreeSet<LifeNo> = BTreeSet::new();
     for change in &poll.settled.lives {
         touched.insert(change.life);
@@ -76,12 +76,8 @@ fn touched(loaded: &Loaded, after: &Book, poll: &Poll<'_>) -> BTreeSet<LifeNo> {
         }
     }
     for change in &poll.settled.owners {
-        match change {
-            OwnerChange::Opened { life, .. } => drop(touched.insert(*life)),
-            OwnerChange::Parted { holding, .. } => {
-                touched.extend(after.holding(*holding).map(|(life, _)| life));
-            }
-        }
+        let (OwnerChange::Opened { life, .. } | OwnerChange::Parted { life, .. }) = change;
+        touched.insert(*life);
     }
     touched
 }

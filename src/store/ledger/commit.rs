@@ -344,8 +344,7 @@ fn changed_names(
         _ => None,
     });
     let parted = settled.owners.iter().filter_map(|change| match change {
-        OwnerChange::Opened { life, .. } => Some(*life),
-        OwnerChange::Parted { holding, .. } => after.holding(*holding).map(|(life, _)| life),
+        OwnerChange::Opened { life, .. } | OwnerChange::Parted { life, .. } => Some(*life),
     });
     // Under the name that an account leaves nothing may stay.
     let left = renamed.clone().filter_map(|no| before.lives.get(no).map(|life| &life.name));

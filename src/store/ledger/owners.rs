@@ -34,13 +34,13 @@ impl Store {
                 }
                 Intent::TakeOver { since, owner } => {
                     let parts = self.parted(loaded, settled, life.holding(), *since, owner).await?;
-                    changes.push(OwnerChange::Parted { holding: life.holding().no, parts });
+                    changes.push(OwnerChange::Parted { life: *no, holding: life.holding().no, parts });
                 }
                 Intent::Move { since, owner } => {
                     for holding in &life.holdings {
                         let parts = self.parted(loaded, settled, holding, *since, owner).await?;
                         if parts != holding.parts {
-                            changes.push(OwnerChange::Parted { holding: holding.no, parts });
+                            changes.push(OwnerChange::Parted { life: *no, holding: holding.no, parts });
                         }
                     }
                 }
@@ -52,7 +52,7 @@ impl Store {
                         };
                         let parts: Vec<Part> = holding.parts.iter().map(hand).collect();
                         if parts != holding.parts {
-                            changes.push(OwnerChange::Parted { holding: holding.no, parts });
+                            changes.push(OwnerChange::Parted { life: *no, holding: holding.no, parts });
                         }
                     }
                 }

@@ -168,8 +168,8 @@ impl Store {
         let mut handed: BTreeSet<(Owner, Owner)> = BTreeSet::new();
         let mut gained: BTreeSet<i64> = BTreeSet::new();
         for change in &settled.owners {
-            let (no, parts) = match change {
-                OwnerChange::Parted { holding, parts } => (holding, parts),
+            let (life, no, parts) = match change {
+                OwnerChange::Parted { life, holding, parts } => (life, holding, parts),
                 OwnerChange::Opened { owner, .. } => {
                     gained.extend(owner.service());
                     continue;
@@ -182,7 +182,8 @@ impl Store {
             let gone = [loaded.ids.holding(*no).into(), (parts.len() as i64).into()];
             run(on, self.dialect, sql, gone).await?;
             // A holding that begins with this commit has had one part so far.
-            let known = loaded.book.holding(*no).map(|(_, one)| one.parts.as_slice());
+            let holdings = loaded.book.lives.get(life).into_iter().flat_map(|life| &life.holdings);
+            let known = holdings.into_iter().find(|one| one.no == *no).map(|one| one.parts.as_slice());
             let before = known.unwrap_or_default();
             let was_cut: Vec<UsageDay> = match known {
                 Some(parts) => parts.iter().map(|part| part.since).collect(),

@@ -36,6 +36,8 @@ pub struct BackendState {
     pub succeeded_at: Option<Timestamp>,
     /// Since when, why and with what words polls fail; `None` when the last one succeeded.
     pub failing: Option<Failing>,
+    /// Until when the timetable leaves the panel alone, because it refused us or asked for peace.
+    pub parked_until: Option<Timestamp>,
     /// How often somebody has taken its lease: once for every poll, well or badly.
     pub leases: i64,
     /// Until when the lease is held; before that time it is being polled.
@@ -66,7 +68,7 @@ impl Store {
     /// Every backend that was ever polled, and how its polls go.
     pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
         let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail,
-            fence, lease_until, total_at, total_bytes, number, panel FROM backend ORDER BY name";
+            fence, lease_until, total_at, total_bytes, number, panel, parked_until FROM backend ORDER BY name";
         let mut on = self.readers.acquire().await?;
         let states = rows(&mut on, self.dialect, sql, []).await?;
         states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
@@ -221,6 +223,7 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
         kind,
         number: columns.int()?,
         panel: columns.text()?,
+        parked_until: columns.maybe_time()?,
         version,
         acts,
         polled_at,
