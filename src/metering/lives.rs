@@ -239,11 +239,12 @@ impl Looking<'_> {
     /// Who is not in a complete list is missing, and with a later one gone; unless many are, or the list is empty.
     fn absent(&mut self, harvest: &Harvest, expected: &Expected) {
         let names = harvest.accounts().keys();
-        let listed: HashSet<LifeNo> = names.filter_map(|name| self.look.life_of(self.book, name)).collect();
+        let mut listed: Vec<LifeNo> = names.filter_map(|name| self.look.life_of(self.book, name)).collect();
+        listed.sort_unstable();
         // Whose name another account begins a life under has ended with that.
         let replaced = |life: &Life| self.look.of.get(&life.name).is_some_and(|no| self.look.is_born(*no));
         let living = self.book.lives.iter().filter(|(_, life)| life.ended.is_none());
-        let absent = living.filter(|(no, life)| !listed.contains(no) && !replaced(life));
+        let absent = living.filter(|(no, life)| listed.binary_search(no).is_err() && !replaced(life));
         let absent: Vec<(LifeNo, Option<Absence>)> = absent.map(|(no, life)| (*no, life.absence)).collect();
         self.look.shrunk = self.shrunk(harvest, &absent, expected);
         if self.look.shrunk.is_some() {

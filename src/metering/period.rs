@@ -226,6 +226,7 @@ pub(super) fn confirm(before: &PeriodBelief) -> Option<(PeriodBelief, BTreeMap<P
 mod tests {
     use super::super::book::{Book, Holding, SeriesBook};
     use super::super::plausible::{Acceptance, accept};
+    use super::super::share;
     use super::super::{OwnerChange, Rules, settle};
     use super::*;
     use crate::domain::{AccountName, BillingZone, Harvest, Meter, Owner, Reading, Source};
@@ -242,7 +243,8 @@ mod tests {
         holdings: &[Holding],
     ) -> Revision {
         let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-        super::revise(before, span, at, total, Timeline { zone, holdings }, NotOurs::NOTHING)
+        let days = share::Days::new(zone);
+        super::revise(before, span, at, total, Timeline { days: &days, holdings }, NotOurs::NOTHING)
     }
 
     fn zone() -> &'static [Holding] {

@@ -14,7 +14,7 @@ use super::moving::MovingSeries;
 use super::note::{Note, Noted};
 use super::period::{NotOurs, OVER_AFTER, revise, vanished};
 use super::plausible::{Believed, Jump, jump};
-use super::share::Timeline;
+use super::share::{Days, Timeline};
 use crate::domain::{
     Bytes, Epoch, Harvest, Harvested, LifeNo, Meter, Reading, Seconds, Source, Span, Timestamp,
 };
@@ -29,7 +29,8 @@ pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> 
 /// The same, once it is known whose life each account is.
 pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp, rules: &Rules) -> Settled {
     let (series, counters, copied) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-    let mut settling = Settling { book, look: &look, now, rules, series, counters, copied };
+    let days = Days::new(rules.zone);
+    let mut settling = Settling { book, look: &look, now, rules, days: &days, series, counters, copied };
     for (account, harvested) in harvest.accounts() {
         if let Some(life) = look.life_of(book, account) {
             settling.account(life, harvested);
@@ -66,6 +67,7 @@ struct Settling<'a> {
     look: &'a Look,
     now: Timestamp,
     rules: &'a Rules,
+    days: &'a Days,
     /// Every series that was read, or that growth of a counter was found to belong to.
     series: BTreeMap<(LifeNo, Meter), MovingSeries<'a>>,
     /// Counters as they are believed after what was settled so far, where that is not as the book has them.
@@ -76,7 +78,7 @@ struct Settling<'a> {
 
 impl<'a> Settling<'a> {
     fn timeline(&self, life: &'a Life) -> Timeline<'a> {
-        Timeline { zone: self.rules.zone, holdings: &life.holdings }
+        Timeline { days: self.days, holdings: &life.holdings }
     }
 
     fn moving(&mut self, no: LifeNo, meter: Meter) -> Option<&mut MovingSeries<'a>> {
@@ -174,11 +176,11 @@ impl<'a> Settling<'a> {
                     }
                 });
             }
-            let zone = self.rules.zone;
+            let days = self.days;
             let Some(series) = self.moving(of.life, of.meter) else { return };
             // Counters cover time together; levels and period totals do so each on its own.
             if known == Known::All {
-                let time = Timeline { zone, holdings: series.holdings() };
+                let time = Timeline { days, holdings: series.holdings() };
                 series.cover(time, series.after.at, at);
             }
             // Where a counter was not measured the series is as old as that counter.
@@ -255,9 +257,9 @@ impl<'a> Settling<'a> {
     }
 
     fn level(&mut self, of: Of, at: Timestamp, level: Bytes) -> Known {
-        let (rules, is_back) = (self.rules, self.look.back().contains(&of.life));
+        let (rules, days, is_back) = (self.rules, self.days, self.look.back().contains(&of.life));
         let Some(series) = self.moving(of.life, of.meter) else { return Known::Nothing };
-        let time = Timeline { zone: rules.zone, holdings: series.holdings() };
+        let time = Timeline { days, holdings: series.holdings() };
         let seen = series.before.and_then(|before| before.level).filter(|_| is_back);
         let before = series.after.level;
         if let Some(seen) = seen.filter(|seen| before.is_none() && seen.at < at) {
@@ -338,11 +340,11 @@ impl<'a> Settling<'a> {
         at: Timestamp,
         amount: Bytes,
     ) -> bool {
-        let rules = self.rules;
+        let (rules, days) = (self.rules, self.days);
         let Some(series) = self.moving(life, meter) else { return false };
         let Some(total) = series.after.total.checked_add(amount) else { return false };
         series.after.total = total;
-        let time = Timeline { zone: rules.zone, holdings: series.holdings() };
+        let time = Timeline { days, holdings: series.holdings() };
         let shares = time.share(since, at, amount);
         let far = at.since(since) > rules.max_gap;
         if far {
@@ -381,13 +383,13 @@ impl<'a> Settling<'a> {
 
     fn period(&mut self, of: Of, source: &Source, span: Span, at: Timestamp, total: Bytes) {
         let Some(not_ours) = self.not_ours(of, source, span) else { return };
-        let (zone, now, is_over) = (self.rules.zone, self.now, self.is_over(span));
+        let (days, now, is_over) = (self.days, self.now, self.is_over(span));
         let Some(series) = self.moving(of.life, of.meter) else { return };
         // It is part of a total that is folded: what it says now changes nothing.
         if is_over && series.overlapped(source, span).next().is_some() {
             return;
         }
-        let time = Timeline { zone, holdings: series.holdings() };
+        let time = Timeline { days, holdings: series.holdings() };
         let believed = series.total_of(source, span);
         let first_time = believed.is_none();
         let seen = believed.map_or(span.start(), |belief| belief.at);

@@ -1,16 +1,56 @@
 //! Puts bytes and time on days, and where a day was split on whoever held which part of it: by the time each
 //! has of a span, the last taking the remainder.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use super::book::Holding;
 use crate::domain::{BillingZone, Bytes, HoldingNo, Span, Timestamp, UsageDay};
 
 /// A day of a holding.
 pub(super) type Place = (HoldingNo, UsageDay);
 
+/// The days of a zone. The span that was cut last is remembered with its days: nearly all accounts of a poll were last
+/// measured at one instant, and a zone's midnights are dear.
+pub(super) struct Days {
+    zone: BillingZone,
+    last: RefCell<Option<Cut>>,
+}
+
+struct Cut {
+    span: Span,
+    days: Rc<[(UsageDay, Span)]>,
+    /// The day that the span's end lies in.
+    end: UsageDay,
+}
+
+impl Days {
+    pub fn new(zone: BillingZone) -> Days {
+        Days { zone, last: RefCell::new(None) }
+    }
+
+    fn day_of(&self, at: Timestamp) -> UsageDay {
+        match self.last.borrow().as_ref().filter(|last| last.span.end() == at) {
+            Some(last) => last.end,
+            None => self.zone.day_of(at),
+        }
+    }
+
+    fn cut(&self, span: Span) -> Rc<[(UsageDay, Span)]> {
+        if let Some(last) = self.last.borrow().as_ref().filter(|last| last.span == span) {
+            return Rc::clone(&last.days);
+        }
+        let days: Rc<[(UsageDay, Span)]> = self.zone.cut(span).collect();
+        let end = self.zone.day_of(span.end());
+        *self.last.borrow_mut() = Some(Cut { span, days: Rc::clone(&days), end });
+        days
+    }
+}
+
 /// The time of one life, cut by days and by holdings.
 #[derive(Clone, Copy)]
 pub(super) struct Timeline<'a> {
-    pub zone: BillingZone,
+    pub days: &'a Days,
     /// Never empty, oldest first.
     pub holdings: &'a [Holding],
 }
@@ -24,13 +64,13 @@ impl Timeline<'_> {
 
     /// Where an instant lies.
     pub fn at(&self, at: Timestamp) -> Place {
-        (self.holding_at(at), self.zone.day_of(at))
+        (self.holding_at(at), self.days.day_of(at))
     }
 
     /// The parts of a span, in order.
     pub fn cut(&self, span: Span) -> Vec<(Place, Span)> {
         let mut parts = Vec::new();
-        for (day, of_day) in self.zone.cut(span) {
+        for (day, of_day) in self.days.cut(span).iter().copied() {
             if let [only] = self.holdings {
                 parts.push(((only.no, day), of_day));
                 continue;

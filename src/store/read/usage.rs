@@ -195,10 +195,11 @@ impl Store {
         meter: Meter,
         month: Month,
     ) -> Result<Option<Usage>, StoreError> {
+        // By way of the account: a bare month would be looked up in its index, and finds everybody's.
         let sql = "SELECT m.amount, m.estimated, m.held_peta, m.held_rest, m.covered
             FROM life l JOIN holding h ON h.life = l.id JOIN holding_part p ON p.holding = h.id
             JOIN month_sum m ON m.holding = p.holding AND m.part = p.part
-            WHERE l.backend = ? AND l.label = ? AND m.month = ? AND m.meter = ? ORDER BY h.id, p.part";
+            WHERE l.backend = ? AND l.label = ? AND +m.month = ? AND m.meter = ? ORDER BY h.id, p.part";
         let cells =
             [account.backend.as_str().into(), account.name.as_str().into(), month.into(), meter.into()];
         let mut on = self.readers.acquire().await?;
