@@ -48,7 +48,7 @@ impl Accept {
             None => None,
         };
         let (config, clock) = self.config.read("error")?;
-        let (app, _) = App::build(config, clock.clone()).await?;
+        let (app, _) = App::build(config, clock).await?;
         let metered = app.collector().panel(&self.backend);
         let metered = metered
             .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;

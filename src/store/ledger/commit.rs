@@ -343,8 +343,8 @@ fn changed_names(
         LifeEvent::Renamed(_) => Some(&change.life),
         _ => None,
     });
-    let parted = settled.owners.iter().filter_map(|change| match change {
-        OwnerChange::Opened { life, .. } | OwnerChange::Parted { life, .. } => Some(*life),
+    let parted = settled.owners.iter().map(|change| match change {
+        OwnerChange::Opened { life, .. } | OwnerChange::Parted { life, .. } => *life,
     });
     // Under the name that an account leaves nothing may stay.
     let left = renamed.clone().filter_map(|no| before.lives.get(no).map(|life| &life.name));
