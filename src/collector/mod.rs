@@ -32,7 +32,7 @@ use crate::domain::{AccountName, BackendId, BillingZone, Harvest, Reason, Second
 use crate::metering::Rules;
 use crate::quota::Channel;
 use crate::rules::Limits;
-use crate::store::{Loaded, PanelTaken, Store, StoreError};
+use crate::store::{BackendState, Loaded, PanelTaken, Store, StoreError};
 use crate::telemetry::Telemetry;
 
 /// How many backends are polled at once.
@@ -190,10 +190,17 @@ impl Collector {
     /// Takes in a new list of panels; polls that run go on to their end. One that refused us is asked again:
     /// the config may have new credentials.
     pub async fn configure(&self, panels: Vec<Arc<ConfiguredPanel>>) -> Result<(), StoreError> {
+        let states = self.store.backends().await?;
+        let is_parked = |state: &&BackendState| {
+            state.parked_until.is_some() && panels.iter().any(|metered| metered.id == state.backend)
+        };
+        // Nothing is written where nobody is parked: whoever starts beside a locked database can start.
+        let parked: Vec<&BackendId> = states.iter().filter(is_parked).map(|state| &state.backend).collect();
+        if !parked.is_empty() {
+            self.store.unpark(&parked).await?;
+        }
         let last: HashMap<BackendId, Option<Timestamp>> =
-            self.store.backends().await?.into_iter().map(|state| (state.backend, state.polled_at)).collect();
-        let backends: Vec<&BackendId> = panels.iter().map(|metered| &metered.id).collect();
-        self.store.unpark(&backends).await?;
+            states.into_iter().map(|state| (state.backend, state.polled_at)).collect();
         let now = self.clock.now();
         let due = panels.iter().map(|metered| {
             let last = last.get(&metered.id).copied().flatten();
