@@ -318,6 +318,10 @@ impl Collector {
                 (before + 1, Seconds::new(doubled))
             }
             BackendError::Busy { after: Some(after), .. } => (before, Seconds::new(after.as_secs())),
+            // It has answered otherwise than by a refusal: it is asked as ever.
+            _ if lease.parked.until.is_some() => {
+                return self.store.park(lease, Parked { refusals: before, until: None }).await;
+            }
             _ => return Ok(()),
         };
         let until = now.plus(parking.min(LONGEST_PARKING));

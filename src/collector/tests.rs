@@ -63,6 +63,7 @@ impl Backend for Refusing {
                 Ok(())
             }
             1 => Err(BackendError::Refused("the password is wrong".into())),
+            2 => Err(BackendError::Unreachable("it is down".into())),
             seconds => {
                 let after = Some(std::time::Duration::from_secs(seconds as u64));
                 Err(BackendError::Busy { after, detail: "429".into() })
@@ -110,8 +111,12 @@ async fn who_refuses_us_is_asked_once_more_and_then_left_alone_by_every_replica(
     first.configure(panels()).await.expect("configured");
     refusing.store(7200, Ordering::SeqCst);
     assert_eq!(until(start + 1_000).await.1, Some(7200), "it says how long");
+    // It is down now, and refuses nobody: it is asked as ever, by one replica.
+    refusing.store(2, Ordering::SeqCst);
+    assert_eq!(until(start + 8_200).await.1, None);
+    assert!(matches!(until(start + 8_201).await.0, Some(PollError::JustPolled)));
     refusing.store(0, Ordering::SeqCst);
-    let (failed, parked, _) = until(start + 8_200).await;
+    let (failed, parked, _) = until(start + 9_200).await;
     assert!(failed.is_none());
     assert_eq!(parked, None);
     refusing.store(1, Ordering::SeqCst);

@@ -32,9 +32,32 @@ pub struct Service {
 }
 
 impl Service {
+    /// A service of which nothing else is told.
+    pub fn new(id: i64, client: i64, username: &str, status: &str) -> Service {
+        Service {
+            id,
+            client,
+            username: username.into(),
+            domain: None,
+            product: None,
+            package: None,
+            status: status.into(),
+            registered: None,
+            limits: LiteMap::new(),
+            notify_template: None,
+            limited_template: None,
+        }
+    }
+
     /// What was sold of a meter.
     pub fn limit(&self, meter: Meter) -> Limit {
         self.limits.get(&meter).copied().unwrap_or_default()
+    }
+
+    /// Whether WHMCS may know its number. One that an earlier WHMCS sold, and that the one installed since does not have,
+    /// has a number below zero; its client's number means nothing any more.
+    pub fn is_in_whmcs(&self) -> bool {
+        self.id > 0
     }
 
     /// Whether somebody pays for it now, so that there should be an account.

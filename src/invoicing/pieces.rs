@@ -56,10 +56,12 @@ impl Sold {
         Ok(Sold { lists: store.service_lists().await? })
     }
 
-    /// A service, also one that is told no more: what it used while it was sold is billed to it.
+    /// A service, also one that is told no more: what it used while it was sold is billed to it; none of an earlier
+    /// WHMCS, whose clients had other numbers.
     pub fn service(&self, id: i64) -> Option<&Service> {
         let listed = self.lists.values().find_map(|list| list.services.by_id(id));
-        listed.or_else(|| self.lists.values().find_map(|list| list.former.get(&id)))
+        let found = listed.or_else(|| self.lists.values().find_map(|list| list.former.get(&id)));
+        found.filter(|service| service.is_in_whmcs())
     }
 
     fn is_told(&self, server: i64) -> bool {

@@ -8,12 +8,12 @@ use super::draft::drafts;
 use super::pieces::{Contested, Piece, Sold};
 use super::{Draft, Verdict};
 use crate::domain::{
-    AccountKey, AccountName, BackendId, ByteMinutes, Bytes, Limit, Minutes, Owner, Timestamp,
+    AccountKey, AccountName, BackendId, ByteMinutes, Bytes, Limit, Minutes, Owner, Service, Timestamp,
 };
 use crate::pricing::{Charge, NoLine, Priced, Quantity, Used, price};
 use crate::rules::Price;
 use crate::settings::Section;
-use crate::store::Usage;
+use crate::store::{ListAcceptance, Store, StoreSettings, Usage};
 
 fn prices(text: &str) -> Vec<Price> {
     let table: toml::Table = text.parse().expect("TOML");
@@ -135,6 +135,30 @@ fn an_account_that_moves_is_one_line_and_what_is_included_is_included_once() {
     assert_eq!(used(left), Some(Quantity::of(bytes(1_500_000))));
     let both = vec![piece("b1", &last, 6_000_000, 43_200, 30), piece("b2", &last, 1_500_000, 28_800, 30)];
     assert_eq!(used(both), Some(Quantity::of(bytes(7_500_000))));
+}
+
+/// WHMCS was installed anew: dora, who is not sold there, was client 3 of the one before, which is another's number now.
+#[tokio::test]
+async fn whoever_an_earlier_whmcs_sold_to_is_billed_only_under_the_number_that_he_has_now() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(StoreSettings::default(), folder.path()).await.expect("a store");
+    let now = Timestamp::new(1_795_000_000).expect("in range");
+    let before = [Service::new(4, 3, "dora", "Terminated"), Service::new(7731, 8, "alice", "Active")];
+    store.put_services(12, &before, &[], now).await.expect("told");
+    let of = async |number: i64| {
+        let average = rule("average", "included = '1 MB'");
+        let piece = Piece { owner: Owner::Service(number), ..piece("b1", &average, 6_000_000, 43_200, 30) };
+        let sold = Sold::of(&store).await.expect("read");
+        drafts(vec![piece], &sold, &Contested::new(), MONTH).remove(0)
+    };
+    assert_eq!(of(4).await.payer.map(|payer| payer.client), Some(3), "also once she is not sold any more");
+    let said = ListAcceptance { same_services: true, author: "ann".into(), reason: "anew".into() };
+    store.accept_list(12, &said, now).await.expect("kept").expect("is news");
+    let put = store.put_services(12, &[Service::new(1, 5, "alice", "Active")], &[], now).await.expect("told");
+    assert_eq!(put.renumbered, 2);
+    assert_eq!(of(1).await.payer.map(|payer| payer.client), Some(5));
+    assert!(withheld(&of(-4).await).contains("its client is not known"));
+    assert!(withheld(&of(4).await).contains("its client is not known"), "nobody has her number");
 }
 
 #[test]

@@ -23,6 +23,13 @@ impl Renumbering {
         let number = owner.service().and_then(|id| self.numbers.get(&id));
         number.map_or_else(|| owner.clone(), |number| Owner::Service(*number))
     }
+
+    /// The same services by their new numbers, where they are written with blanks between.
+    pub fn text(&self, services: &str) -> String {
+        let number = |text: &str| self.numbers.get(&text.parse().ok()?).map(i64::to_string);
+        let services = services.split_whitespace().map(|text| number(text).unwrap_or_else(|| text.into()));
+        services.collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// Gives the parts of every holding to the same services by their new numbers. Not a byte moves.

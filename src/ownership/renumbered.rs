@@ -32,9 +32,9 @@ pub fn renumbered<'s>(owning: impl Iterator<Item = &'s Service>, list: &[Service
 }
 
 /// The numbers that the services of before have in a list that is the same services under other numbers: by name, the
-/// living and the ended apart, and only where a name is one service's on both sides. Whoever is not found in the list
-/// and whose number is another's now gets one that WHMCS never gives, below zero. To be applied all at once: numbers
-/// change places.
+/// living and the ended apart, and only where a name is one service's on both sides. Whoever of the server is not found
+/// in it, and whoever's number is another's now, gets a number that WHMCS never gives, below zero: else somebody is sold
+/// under it one day. To be applied all at once: numbers change places.
 pub fn new_numbers(known: &[KnownService<'_>], list: &[Service]) -> BTreeMap<i64, i64> {
     let told: HashMap<i64, &str> = list.iter().map(|one| (one.id, one.username.as_str())).collect();
     let is_kept = |one: &KnownService<'_>| {
@@ -47,8 +47,11 @@ pub fn new_numbers(known: &[KnownService<'_>], list: &[Service]) -> BTreeMap<i64
     let new = once_named(new.map(|one| ((one.username.as_str(), one.is_live()), one.id)));
     let found = old.iter().filter_map(|(name, id)| Some((*id, *new.get(name)?)));
     let mut numbers: BTreeMap<i64, i64> = found.filter(|(old, new)| old != new).collect();
+    let any = !numbers.is_empty();
     let mut taken: BTreeSet<i64> = known.iter().map(|one| one.id).filter(|id| *id < 0).collect();
-    for one in known.iter().filter(|one| told.contains_key(&one.id) && !kept.contains(&one.id)) {
+    let is_lost = |one: &&KnownService<'_>| told.contains_key(&one.id) || (any && one.is_here);
+    let lost = known.iter().filter(|one| one.id > 0 && !kept.contains(&one.id)).filter(is_lost);
+    for one in lost {
         numbers.entry(one.id).or_insert_with(|| {
             let lowest = taken.first().map_or(-one.id, |lowest| lowest - 1);
             let aside = if taken.contains(&-one.id) { lowest } else { -one.id };

@@ -1,25 +1,11 @@
 //! Names, spellings, pins and rivals.
 
-use litemap::LiteMap;
-
 use super::*;
 use crate::domain::{AccountName, HoldingNo, Owner, Service, Timestamp, UsageDay};
 use crate::metering::Life;
 
 fn service(id: i64, username: &str, status: &str) -> Service {
-    Service {
-        id,
-        client: 1,
-        username: username.into(),
-        domain: None,
-        product: None,
-        package: None,
-        status: status.into(),
-        registered: None,
-        limits: LiteMap::new(),
-        notify_template: None,
-        limited_template: None,
-    }
+    Service::new(id, 1, username, status)
 }
 
 fn name(text: &str) -> AccountName {
@@ -154,13 +140,13 @@ fn the_same_services_are_found_by_their_names_and_others_keep_out_of_their_numbe
         known(11, "harry", true, true),
     ];
     let numbers = new_numbers(&before, &list);
-    // Two change places; who ended is found among the ended; whose number is taken gets one of our own.
-    let expected = [(1, 2), (2, 1), (8, 6), (4, -4), (5, -6), (6, -7)];
-    assert_eq!(
-        numbers,
-        expected.into(),
-        "carol and gus have theirs still, two called dora are nobody in particular"
-    );
+    // Two change places; who ended is found among the ended; who is not found, or whose number is taken, gets one of
+    // our own, and two called dora are nobody in particular.
+    let expected = [(1, 2), (2, 1), (8, 6), (4, -4), (5, -10), (6, -6), (9, -9), (11, -11)];
+    assert_eq!(numbers, expected.into(), "carol and gus have theirs still");
+    let unchanged = [known(3, "carol", true, true), known(4, "eve", false, true)];
+    let same = [service(3, "carol", "Active")];
+    assert!(new_numbers(&unchanged, &same).is_empty(), "nobody has another number");
     let unique: std::collections::HashSet<&i64> = numbers.values().collect();
     assert_eq!(unique.len(), numbers.len());
 }

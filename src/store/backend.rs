@@ -221,9 +221,9 @@ impl Store {
         self.put_backend_act(on, &act).await
     }
 
-    /// Of those who change which backend is what, one waits for the other: on every database the same row is written
+    /// Of those who change which backend or which service is what, one waits for the other: on every database the same row is written
     /// first.
-    async fn one_at_a_time(&self, on: &mut AnyConnection) -> Result<(), StoreError> {
+    pub(super) async fn one_at_a_time(&self, on: &mut AnyConnection) -> Result<(), StoreError> {
         let sql = "UPDATE allot SET next = next WHERE name = 'backend'";
         run(on, self.dialect, sql, []).await.map(drop)
     }

@@ -132,6 +132,13 @@ impl Store {
         })
     }
 
+    /// Whether the next list of a server is taken in with the same services under other numbers.
+    pub(super) async fn list_is_renumbered(&self, server: i64) -> Result<bool, StoreError> {
+        let mut on = self.readers.acquire().await?;
+        let held = self.read_held(&mut on).await?.remove(&server);
+        Ok(held.and_then(|held| held.acceptance).is_some_and(|said| said.same_services))
+    }
+
     async fn read_held(&self, on: &mut AnyConnection) -> Result<BTreeMap<i64, Row>, StoreError> {
         let sql = format!("SELECT {} FROM service_list_held h", HELD.columns("h"));
         rows(on, self.dialect, &sql, []).await?.iter().map(|found| row(&mut Columns::of(found))).collect()
@@ -156,12 +163,14 @@ impl Store {
     ) -> Result<Option<HeldList>, StoreError> {
         let mut tx = self.begin_write().await?;
         let before = self.read_held(&mut tx).await?.remove(&server);
-        let is_new = |held: &HeldList| said.same_services || !held.accepted;
-        let held = match before.map(|before| before.held) {
-            Some(held) => Some(held).filter(is_new),
-            None => Some(HeldList { since: now, moved: 0, of: 0, accepted: true }).filter(is_new),
-        };
-        let Some(held) = held.filter(|held| said.same_services || held.moved > 0) else { return Ok(None) };
+        // He may change his mind; what he has said already is not said again.
+        let is_said = before.as_ref().and_then(|before| before.acceptance.as_ref());
+        let is_said = is_said.is_some_and(|known| known.same_services == said.same_services);
+        let beforehand = HeldList { since: now, moved: 0, of: 0, accepted: true };
+        let held = before.map_or(beforehand, |before| before.held);
+        if is_said || (held.moved == 0 && !said.same_services) {
+            return Ok(None);
+        }
         let row = Row { held, acceptance: Some(said.clone()) };
         HELD.put(&mut tx, self.dialect, vec![cells(server, &row)]).await?;
         tx.commit().await?;

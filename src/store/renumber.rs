@@ -1,7 +1,7 @@
 //! Services that get other numbers: whatever was written under a number goes with its service, in one transaction, with
 //! an entry in the journal of every backend whose accounts they pay for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sqlx::AnyConnection;
 
@@ -30,8 +30,17 @@ const NAMED_IN: [(&str, &str); 5] = [
 ];
 
 impl Store {
-    /// Gives the services that were known before a list the numbers that they have in it; tells how many have others.
-    /// The backends whose accounts change are left in `moved`.
+    /// Keeps everybody else from committing, telling and taking lists in until this transaction ends. Before anything is
+    /// read in it: some databases show a transaction what it saw first.
+    pub(super) async fn hold_everybody(&self, on: &mut AnyConnection) -> Result<(), StoreError> {
+        for sql in ["UPDATE backend SET fence = fence", "UPDATE reported_to SET times = times"] {
+            run(on, self.dialect, sql, []).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives the services that were known before a list the numbers that they have in it; tells how many have others,
+    /// and the backends whose accounts are theirs. Everybody else is held.
     pub(super) async fn renumber(
         &self,
         on: &mut AnyConnection,
@@ -39,17 +48,17 @@ impl Store {
         list: &[Service],
         said: &ListAcceptance,
         now: Timestamp,
-        moved: &mut BTreeSet<BackendId>,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<(usize, BTreeSet<BackendId>), StoreError> {
         let numbers = self.new_numbers(on, server, list).await?;
         if numbers.is_empty() {
-            return Ok(0);
+            return Ok((0, BTreeSet::new()));
         }
         let pairs = numbers.iter().map(|(was, is)| [Cell::from(*was), (*is).into()]).collect();
         RENUMBERED.put(on, self.dialect, pairs).await?;
         let ListAcceptance { author, reason, .. } = said.clone();
         let renumbering = Renumbering { numbers, author, reason };
-        *moved = self.write_renumbered(on, &renumbering, now).await?;
+        let backends = self.write_renumbered(on, &renumbering, now).await?;
+        self.renumber_lines(on, &renumbering.numbers, list).await?;
         for (table, column) in NAMED_IN {
             let sql = format!(
                 "UPDATE {table} SET {column} = {OUT_OF_THE_WAY} + (SELECT r.is_now FROM service_renumbered r
@@ -63,13 +72,16 @@ impl Store {
             );
             run(on, self.dialect, &sql, []).await?;
         }
-        self.renumber_rivals(on, &renumbering).await?;
-        self.renumber_lines(on, &renumbering.numbers).await?;
+        let sql = "UPDATE life SET client = ? WHERE service = ?";
+        let new: HashSet<i64> = renumbering.numbers.values().copied().collect();
+        for service in list.iter().filter(|service| new.contains(&service.id)) {
+            run(on, self.dialect, sql, [service.client.into(), service.id.into()]).await?;
+        }
         run(on, self.dialect, "DELETE FROM service_renumbered", []).await?;
         // Whoever remembers lists, or what he told, remembers them by the numbers of before.
         run(on, self.dialect, "UPDATE service_list SET version = version + 1", []).await?;
         run(on, self.dialect, "UPDATE reported_to SET times = times + 1", []).await?;
-        Ok(renumbering.numbers.len())
+        Ok((renumbering.numbers.len(), backends))
     }
 
     async fn new_numbers(
@@ -110,66 +122,51 @@ impl Store {
         renumbering: &Renumbering,
         now: Timestamp,
     ) -> Result<BTreeSet<BackendId>, StoreError> {
-        let owned = "h.id IN (SELECT p.holding FROM holding_part p WHERE p.service IN
-            (SELECT r.was FROM service_renumbered r))";
-        let sql =
-            format!("SELECT DISTINCT l.backend FROM life l JOIN holding h ON h.life = l.id WHERE {owned}");
-        let mut backends = BTreeSet::new();
-        for row in &rows(on, self.dialect, &sql, []).await? {
-            backends.insert(Columns::of(row).backend()?);
-        }
-        for backend in &backends {
-            let name = || Cell::from(backend.as_str());
-            // A write first: it locks the row, so that nobody commits meanwhile.
-            let sql =
-                "UPDATE backend SET fence = fence + 1, holder = '', lease_until = 0, version = version + 1,
-                entries = entries + 1 WHERE name = ?";
-            run(on, self.dialect, sql, [name()]).await?;
-            let sql = "SELECT fence, number, entries, chain, version, last_look FROM backend WHERE name = ?";
-            let found = rows(on, self.dialect, sql, [name()]).await?;
-            let Some(row) = found.first() else { continue };
-            let mut columns = Columns::of(row);
-            let (fence, number, entries) = (columns.int()?, columns.int()?, columns.int()?);
-            let (chain, version, last_look) = (columns.text()?, columns.int()?, columns.maybe_time()?);
-            let body = renumbered_body(renumbering, last_look)?;
-            let lease = Lease {
-                backend: backend.clone(),
-                fence,
-                polled_at: None,
-                parked: Parked::default(),
-                number,
-                holder: String::new(),
-            };
-            let chain = append(self, on, &lease, (entries - 1, &chain), now, &body).await?;
-            let sql = "UPDATE backend SET chain = ? WHERE name = ?";
-            run(on, self.dialect, sql, [chain.into(), name()]).await?;
-            let sql = format!(
-                "UPDATE life SET changed = ? WHERE backend = ? AND id IN (SELECT h.life FROM holding h WHERE {owned})"
-            );
-            run(on, self.dialect, &sql, [version.into(), name()]).await?;
-        }
-        Ok(backends)
-    }
-
-    /// Who wants the same account, which is written as text.
-    async fn renumber_rivals(
-        &self,
-        on: &mut AnyConnection,
-        renumbering: &Renumbering,
-    ) -> Result<(), StoreError> {
-        let sql = "SELECT id, rivals FROM life WHERE rivals IS NOT NULL";
+        let sql = "SELECT l.id, l.backend, l.rivals FROM life l WHERE l.rivals IS NOT NULL
+            OR l.service IN (SELECT r.was FROM service_renumbered r)
+            OR l.id IN (SELECT h.life FROM holding h JOIN holding_part p ON p.holding = h.id
+                WHERE p.service IN (SELECT r.was FROM service_renumbered r))";
+        let mut lives: BTreeMap<BackendId, Vec<(i64, Option<String>)>> = BTreeMap::new();
         for row in &rows(on, self.dialect, sql, []).await? {
             let mut columns = Columns::of(row);
-            let (id, rivals) = (columns.int()?, columns.text()?);
-            let new = |rival: &str| match rival.parse().ok().and_then(|id: i64| renumbering.numbers.get(&id))
-            {
-                Some(number) => number.to_string(),
-                None => rival.to_string(),
-            };
-            let rivals: Vec<String> = rivals.split_whitespace().map(new).collect();
-            let sql = "UPDATE life SET rivals = ? WHERE id = ?";
-            run(on, self.dialect, sql, [rivals.join(" ").into(), id.into()]).await?;
+            let (life, backend, rivals) = (columns.int()?, columns.backend()?, columns.maybe_text()?);
+            lives.entry(backend).or_default().push((life, rivals.map(|text| renumbering.text(&text))));
         }
-        Ok(())
+        for (backend, lives) in &lives {
+            let version = self.append_renumbered(on, backend, renumbering, now).await?;
+            let sql = "UPDATE life SET changed = ?, rivals = ? WHERE id = ?";
+            for (life, rivals) in lives {
+                let rivals = Cell::Text(rivals.clone());
+                run(on, self.dialect, sql, [version.into(), rivals, (*life).into()]).await?;
+            }
+        }
+        Ok(lives.into_keys().collect())
+    }
+
+    /// Appends the entry to one journal; returns the backend's version since.
+    async fn append_renumbered(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        renumbering: &Renumbering,
+        now: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let name = || Cell::from(backend.as_str());
+        let sql = "UPDATE backend SET fence = fence + 1, holder = '', lease_until = 0, version = version + 1,
+            entries = entries + 1 WHERE name = ?";
+        run(on, self.dialect, sql, [name()]).await?;
+        let sql = "SELECT fence, number, entries, chain, version, last_look FROM backend WHERE name = ?";
+        let found = rows(on, self.dialect, sql, [name()]).await?;
+        let row = found.first().ok_or_else(|| StoreError::corrupt(backend, "the backend of a life"))?;
+        let mut columns = Columns::of(row);
+        let (fence, number, entries) = (columns.int()?, columns.int()?, columns.int()?);
+        let (chain, version, last_look) = (columns.text()?, columns.int()?, columns.maybe_time()?);
+        let body = renumbered_body(renumbering, last_look)?;
+        let (backend, parked) = (backend.clone(), Parked::default());
+        let lease = Lease { backend, fence, polled_at: None, parked, number, holder: String::new() };
+        let chain = append(self, on, &lease, (entries - 1, &chain), now, &body).await?;
+        let sql = "UPDATE backend SET chain = ? WHERE name = ?";
+        run(on, self.dialect, sql, [chain.into(), name()]).await?;
+        Ok(version)
     }
 }

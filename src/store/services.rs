@@ -71,7 +71,13 @@ impl Store {
         addons: &[Addon],
         now: Timestamp,
     ) -> Result<PutServices, StoreError> {
+        let is_renumbered = self.list_is_renumbered(server).await?;
         let mut tx = self.begin_write().await?;
+        // Of two lists one waits for the other.
+        self.one_at_a_time(&mut tx).await?;
+        if is_renumbered {
+            self.hold_everybody(&mut tx).await?;
+        }
         let mut known = self.read_services(&mut tx, server).await?;
         let (mut renumbered, mut backends) = (0, BTreeSet::new());
         match self.judge_list(&mut tx, server, &known, list, now).await? {
@@ -80,8 +86,13 @@ impl Store {
                 tx.commit().await?;
                 return Ok(PutServices { held: Some(held), ..PutServices::default() });
             }
+            // An operator has said so just now: once more, with everybody held.
+            Verdict::Renumbered(_) if !is_renumbered => {
+                tx.rollback().await?;
+                return Box::pin(self.put_services(server, list, addons, now)).await;
+            }
             Verdict::Renumbered(said) => {
-                renumbered = self.renumber(&mut tx, server, list, &said, now, &mut backends).await?;
+                (renumbered, backends) = self.renumber(&mut tx, server, list, &said, now).await?;
                 known = self.read_services(&mut tx, server).await?;
             }
         }

@@ -220,12 +220,7 @@ pub async fn a_stretch_that_is_moved_by_hand_has_one_payer(databases: &Databases
     assert_eq!(kept.accounts, read.accounts);
 
     // Settled again from nothing the journal gives the same book.
-    let mut book = Book::default();
-    for entry in store.journal(&backend(), 1, 1000).await.unwrap() {
-        book.last_look = entry.last_look;
-        let settled = entry.settled(&book, &rules());
-        book.apply(&settled);
-    }
+    let book = replayed(&store, &backend()).await;
     assert_eq!(book.lives, loaded.book.lives);
 
     // Of days that are not kept any more everybody keeps what he had.

@@ -8,19 +8,7 @@ use whmeter::store::{Intent as Line, ListAcceptance, NewLine};
 use whmeter::told::Telling;
 
 fn service(id: i64, username: &str, status: &str) -> Service {
-    Service {
-        id,
-        client: 1,
-        username: username.into(),
-        domain: None,
-        product: None,
-        package: None,
-        status: status.into(),
-        registered: None,
-        limits: litemap::LiteMap::new(),
-        notify_template: None,
-        limited_template: None,
-    }
+    Service::new(id, 1, username, status)
 }
 
 fn november() -> Month {
@@ -127,9 +115,13 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let mut anew = list(|one| one.2);
     anew.extend([service(4, "erin", "Active"), service(7, "harry", "Active")]);
     anew.sort_by_key(|one| one.id);
+    anew.iter_mut().for_each(|one| one.client = 2);
     let refused = store.put_services(12, &anew, &[], hour(1)).await.unwrap();
     assert_eq!(refused.held.map(|held| (held.moved, held.of)), Some((6, 7)));
     assert_eq!(owners(&store.load(&backend(), None).await.unwrap().book), numbered(|one| one.1));
+    // He may change his mind until then.
+    store.accept_list(12, &said(false), hour(1)).await.unwrap().unwrap();
+    assert_eq!(store.accept_list(12, &said(false), hour(1)).await.unwrap(), None, "he has said so");
     store.accept_list(12, &said(true), hour(1)).await.unwrap().unwrap();
     let put = store.put_services(12, &anew, &[], hour(1)).await.unwrap();
     assert_eq!((put.renumbered, put.held), (ACCOUNTS.len(), None));
@@ -158,7 +150,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let Line::There(there) = store.intend_line(&line(2), "ann", hour(2)).await.unwrap() else {
         panic!("alice's line is there under her new number");
     };
-    assert_eq!(there.line.used, line(1).used);
+    assert_eq!((there.line.used, there.line.client), (line(1).used, 2));
     let erin = store.intend_line(&line(4), "ann", hour(2)).await.unwrap();
     assert_eq!(erin, Line::Ours(1), "dora's line is not erin's");
 
@@ -177,12 +169,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     committed(&store, &held, &mut loaded, hour(3), &used(3), &[]).await;
 
     // The journal tells all of it again, before it is folded and after.
-    let mut book = Book::default();
-    for entry in store.journal(&backend(), 1, 1000).await.unwrap() {
-        book.last_look = entry.last_look;
-        let settled = entry.settled(&book, &rules());
-        book.apply(&settled);
-    }
+    let book = replayed(&store, &backend()).await;
     assert_eq!(book.lives, loaded.book.lives);
     let spring = at("2027-01-20T11:00:00Z");
     let folded = store.fold_journal(&backend(), spring, &rules()).await.unwrap();

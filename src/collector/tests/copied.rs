@@ -48,19 +48,7 @@ impl Backend for Daily {
 }
 
 fn alice() -> Service {
-    Service {
-        id: 501,
-        client: 1,
-        username: "alice".into(),
-        domain: None,
-        product: None,
-        package: None,
-        status: "Active".into(),
-        registered: Some(day(1)),
-        limits: Default::default(),
-        notify_template: None,
-        limited_template: None,
-    }
+    Service { registered: Some(day(1)), ..Service::new(501, 1, "alice", "Active") }
 }
 
 #[tokio::test]

@@ -29,19 +29,8 @@ fn moment() -> Moment {
 }
 
 fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
-    Service {
-        id,
-        client: 1,
-        username: username.into(),
-        domain: None,
-        product: None,
-        package: None,
-        status: "Active".into(),
-        registered: None,
-        limits: sold.into_iter().map(|sold| (Meter::StorageUsed, Limit::of_size(bytes(sold)))).collect(),
-        notify_template: None,
-        limited_template: None,
-    }
+    let limits = sold.into_iter().map(|sold| (Meter::StorageUsed, Limit::of_size(bytes(sold))));
+    Service { limits: limits.collect(), ..Service::new(id, 1, username, "Active") }
 }
 
 /// What WHMCS has told, by way of a real store: a list is its to make.

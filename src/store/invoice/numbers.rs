@@ -1,6 +1,6 @@
 //! Lines of services that get other numbers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::AnyConnection;
 
@@ -8,6 +8,7 @@ use super::super::sql::{Columns, rows, run};
 use super::super::{Store, StoreError};
 use super::COLUMNS;
 use super::row::line_columns;
+use crate::domain::Service;
 use crate::pricing::Tag;
 
 impl Store {
@@ -17,27 +18,31 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         numbers: &BTreeMap<i64, i64>,
+        list: &[Service],
     ) -> Result<(), StoreError> {
+        let clients: HashMap<i64, i64> = list.iter().map(|service| (service.id, service.client)).collect();
         let sql = format!(
             "SELECT {COLUMNS} FROM invoice_line WHERE service IN (SELECT r.was FROM service_renumbered r)"
         );
         let mut tags = Vec::new();
         for row in &rows(on, self.dialect, &sql, []).await? {
-            let tag = line_columns(&mut Columns::of(row))?.line.tag;
-            let Some(number) = numbers.get(&tag.service).copied() else { continue };
-            tags.push((tag.to_string(), Tag { service: number, ..tag }));
+            let line = line_columns(&mut Columns::of(row))?.line;
+            let Some(number) = numbers.get(&line.tag.service).copied() else { continue };
+            // Whose line is corrected pays for it, under the number that he has now.
+            let client = clients.get(&number).copied().unwrap_or(line.client);
+            tags.push((line.tag.to_string(), Tag { service: number, ..line.tag }, client));
         }
         // No tag is free while another line of these has it still.
         let aside = |tag: &str| format!("moved {tag}");
         let sql = "UPDATE invoice_line SET tag = ?, service = 0, number = id WHERE tag = ?";
-        for (tag, _) in &tags {
+        for (tag, ..) in &tags {
             run(on, self.dialect, sql, [aside(tag).into(), tag.as_str().into()]).await?;
         }
-        let sql = "UPDATE invoice_line SET tag = ?, service = ?, number = ? WHERE tag = ?";
-        for (tag, new) in &tags {
+        let sql = "UPDATE invoice_line SET tag = ?, service = ?, client = ?, number = ? WHERE tag = ?";
+        for (tag, new, client) in &tags {
             let number = i64::from(new.correction);
-            let cells =
-                [new.to_string().into(), new.service.into(), number.into(), aside(tag).as_str().into()];
+            let (service, client) = (new.service.into(), (*client).into());
+            let cells = [new.to_string().into(), service, client, number.into(), aside(tag).into()];
             run(on, self.dialect, sql, cells).await?;
         }
         Ok(())
