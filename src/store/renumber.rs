@@ -114,8 +114,8 @@ impl Store {
         Ok(new_numbers(&known, list))
     }
 
-    /// Appends the entry to every journal that it concerns. Whoever holds a lease there has an old book: his commit is
-    /// refused.
+    /// Appends the entry to every journal that it concerns. Whoever polls there meanwhile has a book of an older version:
+    /// his commit is refused.
     async fn write_renumbered(
         &self,
         on: &mut AnyConnection,
@@ -152,8 +152,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<i64, StoreError> {
         let name = || Cell::from(backend.as_str());
-        let sql = "UPDATE backend SET fence = fence + 1, holder = '', lease_until = 0, version = version + 1,
-            entries = entries + 1 WHERE name = ?";
+        let sql = "UPDATE backend SET version = version + 1, entries = entries + 1 WHERE name = ?";
         run(on, self.dialect, sql, [name()]).await?;
         let sql = "SELECT fence, number, entries, chain, version, last_look FROM backend WHERE name = ?";
         let found = rows(on, self.dialect, sql, [name()]).await?;

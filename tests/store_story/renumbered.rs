@@ -112,6 +112,9 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
         store.intend_line(&line(service), "ann", hour(1)).await.unwrap();
     }
 
+    // Kept in memory from here on, and brought up to date by what has changed.
+    let state = store.backends().await.unwrap().remove(0);
+    store.standing(&state).await.unwrap();
     let mut anew = list(|one| one.2);
     anew.extend([service(4, "erin", "Active"), service(7, "harry", "Active")]);
     anew.sort_by_key(|one| one.id);
