@@ -8,6 +8,7 @@ mod backends;
 mod copied;
 mod docket;
 mod owners;
+mod parking;
 mod poll;
 #[cfg(test)]
 mod tests;

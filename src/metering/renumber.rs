@@ -25,7 +25,7 @@ impl Renumbering {
     }
 
     /// The same services by their new numbers, where they are written with blanks between.
-    pub fn text(&self, services: &str) -> String {
+    pub fn rewritten(&self, services: &str) -> String {
         let number = |text: &str| self.numbers.get(&text.parse().ok()?).map(i64::to_string);
         let services = services.split_whitespace().map(|text| number(text).unwrap_or_else(|| text.into()));
         services.collect::<Vec<_>>().join(" ")

@@ -71,11 +71,16 @@ struct Row {
 fn row(columns: &mut Columns<'_>) -> Result<(i64, Row), StoreError> {
     let (server, since, moved, of) = (columns.int()?, columns.time()?, columns.int()?, columns.int()?);
     let (accepted, author, reason) = (columns.maybe_text()?, columns.maybe_text()?, columns.maybe_text()?);
-    let acceptance = accepted.map(|accepted| ListAcceptance {
-        same_services: accepted == SAME,
-        author: author.unwrap_or_default(),
-        reason: reason.unwrap_or_default(),
-    });
+    let corrupt = |found: &str| StoreError::corrupt(found, "what was said of a list, by whom and why");
+    let acceptance = match accepted.as_deref() {
+        None => None,
+        Some(said @ (SAME | OTHER)) => Some(ListAcceptance {
+            same_services: said == SAME,
+            author: author.ok_or_else(|| corrupt("nobody"))?,
+            reason: reason.ok_or_else(|| corrupt("no reason"))?,
+        }),
+        Some(other) => return Err(corrupt(other)),
+    };
     let held = HeldList { since, moved, of, accepted: acceptance.is_some() };
     Ok((server, Row { held, acceptance }))
 }

@@ -130,7 +130,7 @@ impl Store {
         for row in &rows(on, self.dialect, sql, []).await? {
             let mut columns = Columns::of(row);
             let (life, backend, rivals) = (columns.int()?, columns.backend()?, columns.maybe_text()?);
-            lives.entry(backend).or_default().push((life, rivals.map(|text| renumbering.text(&text))));
+            lives.entry(backend).or_default().push((life, rivals.map(|text| renumbering.rewritten(&text))));
         }
         for (backend, lives) in &lives {
             let version = self.append_renumbered(on, backend, renumbering, now).await?;

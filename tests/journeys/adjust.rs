@@ -23,11 +23,11 @@ async fn never_10_a_correction_is_a_record_of_its_own_and_in_every_total() {
     let keys = "whmcs_server = 12";
     let site = Site::new(&crate::house(9480, "", "", &[section(&panel, "s3", keys)]));
     let (clock, truth) = (&panel.knobs().clock, &panel.knobs().truth);
-    site.at(NOW, &["poll"]).await.good();
+    site.polled(NOW).await;
     for step in 1..=3 {
         clock.freeze_at(NOW + step * DAY);
         truth.add_traffic("7-41", NOW + step * DAY - 60, Traffic { received: 0, sent: 1_000_000 });
-        site.at(NOW + step * DAY, &["poll"]).await.good();
+        site.polled(NOW + step * DAY).await;
     }
     let now = NOW + 3 * DAY;
     let before = bytes(&site, now, "7-41").await;
@@ -67,7 +67,7 @@ async fn never_10_a_correction_is_a_record_of_its_own_and_in_every_total() {
     // The next poll goes on from there.
     clock.freeze_at(now + 3600);
     truth.add_traffic("7-41", now + 3000, Traffic { received: 0, sent: 77 });
-    site.at(now + 3600, &["poll"]).await.good();
+    site.polled(now + 3600).await;
     let natural = bytes(&site, now + 3600, "7-41").await - before - 3_000_000_000;
     assert!(natural >= 77, "{natural}");
     site.at(now + 3600, &["verify"]).await.good();
@@ -116,7 +116,7 @@ async fn a_jump_beyond_the_rate_is_held_back_until_somebody_has_looked() {
     let hour = 3_600;
     let poll = async |step: i64| {
         clock.freeze_at(NOW + step * hour);
-        site.at(NOW + step * hour, &["poll"]).await.good();
+        site.polled(NOW + step * hour).await;
         NOW + step * hour
     };
     let now = poll(0).await;

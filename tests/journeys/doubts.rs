@@ -93,7 +93,7 @@ async fn a_list_of_other_numbers_is_refused_until_somebody_accepts_it() {
         daemon.send(put.body(body)).await.unwrap()
     };
     assert_eq!(tell(100).await.status, 200);
-    site.at(START, &["poll"]).await.good();
+    site.polled(START).await;
     let owners = async || {
         let rows = site.at(START, &["usage", "--by-owner", "--json"]).await.json();
         let rows = rows.as_array().unwrap().clone();
@@ -114,7 +114,7 @@ async fn a_list_of_other_numbers_is_refused_until_somebody_accepts_it() {
     assert_eq!(tell(500).await.status, 200);
     for now in [START + 1800, START + 2400] {
         panel.knobs().clock.freeze_at(now);
-        site.at(now, &["poll"]).await.good();
+        site.polled(now).await;
     }
     let others = owners().await;
     assert!(others.iter().any(|owner| owner.starts_with("service 50")), "{others:?}");
@@ -140,7 +140,7 @@ async fn a_list_of_other_numbers_is_refused_until_somebody_accepts_it() {
     sorted.sort();
     assert_eq!(found, sorted, "before any poll");
     panel.knobs().clock.freeze_at(START + 2700);
-    site.at(START + 2700, &["poll"]).await.good();
+    site.polled(START + 2700).await;
     site.at(START + 2700, &["verify"]).await.good();
     assert_eq!(site.at(START + 2700, &["replay", "--json"]).await.json(), json!([]));
     let explained = site.at(START + 2700, &["explain", "s3", &names[0], "storage"]).await.good();
@@ -154,7 +154,7 @@ async fn a_poll_is_not_committed_against_everybody_who_knows_the_time() {
     let panel = crate::start(2, ClockStart::Frozen(START)).await;
     let port = free_port();
     let site = Site::new(&crate::house(port, "", "", &[section(&panel, "s3", "every = \"31d\"")]));
-    site.at(START, &["poll"]).await.good();
+    site.polled(START).await;
     let clock = &panel.knobs().clock;
     // Twenty days ahead for one poll, then right again.
     clock.freeze_at(START + HOUR);
@@ -164,13 +164,13 @@ async fn a_poll_is_not_committed_against_everybody_who_knows_the_time() {
     assert_eq!(report[0]["reason"], "clock", "{report}");
     let december = ["usage", "--from", "2026-11-22", "--to", "2026-12-31", "--json"];
     assert_eq!(site.at(START + HOUR, &december).await.json(), json!([]), "no day that has not come");
-    site.at(START + HOUR, &["poll"]).await.good();
+    site.polled(START + HOUR).await;
     site.at(START + HOUR, &["verify"]).await.good();
     let before = usage(&site, START + HOUR).await;
     assert_ne!(before, json!([]));
     // Behind nothing is dated into days to come.
     clock.freeze_at(START + 2 * HOUR);
-    site.at(START + 2 * HOUR - 600, &["poll"]).await.good();
+    site.polled(START + 2 * HOUR - 600).await;
     // A panel whose own clock is slow for good.
     clock.freeze_at(START + 6 * HOUR - 600);
     let refused = site.at(START + 6 * HOUR, &["poll", "--json"]).await;
@@ -178,7 +178,7 @@ async fn a_poll_is_not_committed_against_everybody_who_knows_the_time() {
     let accepted = site.at(START + 6 * HOUR, &["accept", "s3", "--reason", "no NTP there"]).await.good();
     assert!(accepted.contains("600 s behind"), "{accepted}");
     clock.freeze_at(START + 7 * HOUR - 600);
-    site.at(START + 7 * HOUR, &["poll"]).await.good();
+    site.polled(START + 7 * HOUR).await;
     panel.stop();
 }
 
@@ -189,7 +189,7 @@ async fn days_that_are_cut_are_not_cut_in_another_zone() {
     let site = Site::new(&config.replace("Europe/Warsaw", "America/New_York"));
     assert_eq!(usage(&site, START).await, json!([]));
     std::fs::write(site.config(), &config).unwrap();
-    site.at(START, &["poll"]).await.good();
+    site.polled(START).await;
     std::fs::write(site.config(), config.replace("Europe/Warsaw", "America/New_York")).unwrap();
     let refused = site.at(START, &["poll"]).await.failure(1);
     assert!(refused.contains("set it back to Europe/Warsaw"), "{refused}");

@@ -30,7 +30,7 @@ impl Story<'_> {
 
     async fn poll(&self, at: i64) {
         self.becomes(at);
-        self.site.at(at, &["poll"]).await.good();
+        self.site.polled(at).await;
     }
 
     fn sends(&self, at: i64, bytes: u64) {

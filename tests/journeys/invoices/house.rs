@@ -88,17 +88,17 @@ impl House {
                 truth.set_level(name, at - 5, level);
                 truth.add_traffic(name, at - 5, Traffic { received: 0, sent });
             }
-            self.site.at(at, &["poll"]).await.good();
+            self.site.polled(at).await;
         }
         let last = BEGIN + looks.last().unwrap() * DAY + HOUR;
         self.panel.knobs().clock.freeze_at(last);
-        self.site.at(last, &["poll"]).await.good();
+        self.site.polled(last).await;
     }
 
     /// One more look, at a time after the month.
     pub async fn poll(&self, now: i64) {
         self.panel.knobs().clock.freeze_at(now);
-        self.site.at(now, &["poll"]).await.good();
+        self.site.polled(now).await;
     }
 
     /// What WHMCS's hook tells a daemon that runs at this time.
