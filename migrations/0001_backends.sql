@@ -16,6 +16,8 @@ INSERT INTO allot (name, next) VALUES ('backend', 1);
 -- through the backend by next_life and next_holding; the name may change, the number never does. panel are the addresses
 -- that it was last polled by, with blanks between. refusals is how often in a row it refused us; parked_until is when the
 -- timetable may ask it again, if it refused us or asked for peace. Days before days_from are not kept any more. acts counts switches that ended: what polls do not write.
+-- rewound_at is when its journal was last taken back, rewound_version the version that made: whoever knows an older one
+-- reads everything again.
 CREATE TABLE backend (
     name VARCHAR(64) NOT NULL PRIMARY KEY,
     number BIGINT NOT NULL UNIQUE,
@@ -46,7 +48,9 @@ CREATE TABLE backend (
     total_bytes BIGINT,
     total_at BIGINT,
     entries BIGINT NOT NULL,
-    chain VARCHAR(64) NOT NULL
+    chain VARCHAR(64) NOT NULL,
+    rewound_at BIGINT,
+    rewound_version BIGINT
 );
 
 -- The zone that cuts days and months, in one row: days that are cut cannot be cut again.
@@ -55,13 +59,15 @@ CREATE TABLE billing_zone (
     zone VARCHAR(64) NOT NULL
 );
 
--- What happened, in order, each entry chained to the one before by its hash. Never edited.
+-- What happened, in order, each entry chained to the one before by its hash. Never edited. An entry with back_to takes
+-- back those between that entry and itself: they stay, and count no more.
 CREATE TABLE journal (
     backend VARCHAR(64) NOT NULL,
     entry BIGINT NOT NULL,
     at BIGINT NOT NULL,
     fence BIGINT NOT NULL,
     parts INTEGER NOT NULL,
+    back_to BIGINT,
     hash VARCHAR(64) NOT NULL,
     PRIMARY KEY (backend, entry)
 ) /*clustered*/;

@@ -1,7 +1,8 @@
 -- Who used what: lives of accounts, their holdings, and the bytes of each.
 
 -- One life of an account. A name that is given to somebody else begins another life (nth); label is the name
--- for the newest and NAME~nth for the others. Lives are never deleted.
+-- for the newest and NAME~nth for the others. Lives are deleted only where
+-- the journal is taken back to before they were seen.
 CREATE TABLE life (
     id BIGINT NOT NULL PRIMARY KEY,
     backend VARCHAR(64) NOT NULL,

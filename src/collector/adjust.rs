@@ -6,12 +6,14 @@ use super::poll::Heartbeat;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{AccountName, BackendId, BillingPeriod, Bytes, Meter, Month, Nature, Owner, Seconds};
 use crate::metering::{
-    Acceptance, Adjustment, Book, CannotAdjust, Correction, ListDoubt, Moved, NothingHeldBack, Settled,
-    accept, adjust, adjusted_holding,
+    Acceptance, Adjustment, Book, CannotAdjust, Correction, ListDoubt, Moved, NothingHeldBack, Rewind,
+    Settled, accept, adjust, adjusted_holding,
 };
 use crate::ownership::Intent;
 use crate::standing::MappedTo;
-use crate::store::{By, CannotSum, Lease, Loaded, StoreError, Total, UsageQuery};
+use crate::store::{
+    By, CannotRewind, CannotSum, Lease, Loaded, RewindTo, StoreError, Total, Unwound, UsageQuery,
+};
 
 /// How long a correction may hold the lease.
 const LEASE: Seconds = Seconds::new(60);
@@ -36,6 +38,9 @@ pub enum AdjustError {
     /// It is as it is wanted already.
     #[error("nobody else has anything of these days")]
     NothingToMove,
+    /// The journal cannot be taken back so far.
+    #[error(transparent)]
+    CannotRewind(#[from] CannotRewind),
     /// Another whmeter is polling the backend.
     #[error("another whmeter is polling the backend just now; try again in a moment")]
     Elsewhere,
@@ -85,6 +90,27 @@ impl Collector {
             Ok(WhatIsAccepted { series, list })
         })
         .await
+    }
+
+    /// Takes back what was settled after an entry of the journal; the next poll measures on from there.
+    pub async fn rewind(
+        &self,
+        metered: &ConfiguredPanel,
+        to: RewindTo,
+        said: impl FnOnce(i64) -> Rewind,
+    ) -> Result<Unwound, AdjustError> {
+        self.correct(&metered.id, metered.kind.name, async |lease, loaded| {
+            let unwound = self.store.unwind(&metered.id, to, &loaded.book, &self.rules).await??;
+            self.store.commit_rewind(lease, loaded, &unwound, &said(unwound.to), self.clock.now()).await?;
+            Ok(unwound)
+        })
+        .await
+    }
+
+    /// What taking a journal back would mean; nothing is written.
+    pub async fn unwound(&self, metered: &ConfiguredPanel, to: RewindTo) -> Result<Unwound, AdjustError> {
+        let loaded = self.store.load(&metered.id, None).await?;
+        Ok(self.store.unwind(&metered.id, to, &loaded.book, &self.rules).await??)
     }
 
     /// Gives a service all days of an account from one on; returns what others had of them, month by month.

@@ -105,6 +105,7 @@ impl List {
             shapes.push(json!({
                 "backend": name, "kind": state.kind, "configured": configured, "accounts": accounts, "gone": gone,
                 "succeeded_at": read, "parked_until": parked,
+                "rewound_at": state.rewound_at.map(|at| at.to_string()),
                 "addresses": state.panel.split_whitespace().collect::<Vec<_>>(),
             }));
         }

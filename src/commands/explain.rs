@@ -134,6 +134,9 @@ fn show(explained: &Explained, meter: Meter) {
             print(format!("    {}: {sign}{} B", added.day, grouped(added.bytes)));
         }
         line.notes.iter().for_each(|note| print(format!("    note: {note}")));
+        if let Some(by) = line.taken_back_by {
+            print(format!("    taken back by entry {by}: it counts no more"));
+        }
     }
     for chart in &explanation.estimates {
         let about = grouped(chart.about_bytes);

@@ -16,6 +16,7 @@ mod poll;
 mod prune;
 mod replay;
 mod report;
+mod rewind;
 mod sample_config;
 mod serve;
 mod table;
@@ -72,6 +73,8 @@ enum Command {
     Plan(plan::Plan),
     /// What is doubted (a list that shrank, a level that collapsed, a jump) is true: the next answer is believed
     Accept(accept::Accept),
+    /// Takes back what was settled after an entry of a backend's journal; the next poll measures on from there
+    Rewind(rewind::Rewind),
     /// A correction record with author and reason; nothing is edited in place
     Adjust(adjust::Adjust),
     /// Stored backends; gives one another name, or ends one that is over
@@ -191,6 +194,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Outbox(command) => command.run().await,
             Command::Plan(command) => command.run().await,
             Command::Accept(accept) => accept.run().await,
+            Command::Rewind(command) => command.run().await,
             Command::Adjust(command) => command.run().await,
             Command::Backend(command) => command.run().await,
             Command::Invoice(command) => command.run().await,

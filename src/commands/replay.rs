@@ -119,7 +119,7 @@ async fn replay(
     loop {
         let entries = store.journal(backend, first, ENTRIES_AT_ONCE).await?;
         let Some(last) = entries.last().map(|entry| entry.entry) else { break };
-        for entry in entries.iter().filter(|entry| entry.failed.is_none()) {
+        for entry in entries.iter().filter(|entry| entry.counts()) {
             book.last_look = entry.last_look;
             // Whose life each account was and who paid for it is as it was found then: what WHMCS sold that day
             // is not kept.

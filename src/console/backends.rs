@@ -87,6 +87,7 @@ fn shape(
             "since": failing.since.to_string(), "reason": failing.reason, "detail": failing.detail,
         })),
         "parked_until": time(state.and_then(|state| state.parked_until)),
+        "rewound_at": time(state.and_then(|state| state.rewound_at)),
         "server_total": state.and_then(|state| state.server_total).map(|total| json!({
             "at": total.at.to_string(), "bytes": total.stored.get(),
         })),

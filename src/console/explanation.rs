@@ -8,7 +8,7 @@ use super::grouped::grouped;
 use crate::domain::{
     AccountKey, BillingZone, Epoch, HoldingNo, LifeNo, Meter, Month, Reading, Span, UsageDay,
 };
-use crate::metering::{Correction, Holding, Life, Renumbering};
+use crate::metering::{Correction, Holding, Life, Renumbering, Rewind};
 use crate::store::{DayPoint, JournalEntry, MonthSum, Store, StoreError, Usage, UsageQuery};
 
 /// The whole answer.
@@ -48,6 +48,9 @@ pub(crate) struct Line {
     pub(crate) said: Vec<String>,
     pub(crate) added: Vec<Added>,
     pub(crate) notes: Vec<String>,
+    /// The later entry that took it back: what it added counts no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) taken_back_by: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -229,13 +232,20 @@ impl Story<'_> {
         {
             notes.extend(self.renumbered(renumbering));
         }
+        if let Some(Correction::Rewound(Rewind { to, author, reason })) = &entry.corrected
+            && (asked_in_month || self.lines.iter().any(|line| line.taken_back_by == Some(entry.entry)))
+        {
+            notes.push(format!("what was settled after entry {to} is taken back ({author}: {reason})"));
+        }
         let mine = entry.made.iter().filter(|made| Some(made.life) == self.life && made.meter == self.meter);
         // As it was called then.
         let mut called = None;
         for made in mine {
             called = Some(&made.account);
             for ((_, day), change) in made.days.iter().filter(|((_, day), _)| day.month() == self.month) {
-                self.days.entry(*day).or_default().add(*day, change);
+                if entry.counts() {
+                    self.days.entry(*day).or_default().add(*day, change);
+                }
                 let bytes = change.level.map_or(change.added, |level| level.wide());
                 added.push(Added { day: day.to_string(), bytes, held_byte_minutes: change.held.get() });
             }
@@ -250,7 +260,8 @@ impl Story<'_> {
         let readings = harvested.into_iter().flat_map(|harvested| &harvested.readings);
         let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| told(reading));
         let asked_at = entry.at.to_string();
-        self.lines.push(Line { entry: entry.entry, asked_at, said: said.collect(), added, notes });
+        let (entry, taken_back_by) = (entry.entry, entry.taken_back_by);
+        self.lines.push(Line { entry, asked_at, said: said.collect(), added, notes, taken_back_by });
     }
 
     /// What became of the numbers of whoever pays.

@@ -95,6 +95,11 @@ impl ByteMinutes {
         self.0
     }
 
+    /// What is left once `other` goes; `None` where that is more.
+    pub fn checked_sub(self, other: ByteMinutes) -> Option<ByteMinutes> {
+        self.0.checked_sub(other.0).map(ByteMinutes)
+    }
+
     /// The average level over `covered` minutes, rounded down; `None` when no time is covered.
     pub fn average(self, covered: Minutes) -> Option<Bytes> {
         let average = self.0.checked_div(u128::from(covered.get()))?;

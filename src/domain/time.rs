@@ -117,6 +117,11 @@ impl Minutes {
     pub const fn get(self) -> u64 {
         self.0
     }
+
+    /// What is left once `other` goes; `None` where that is more.
+    pub fn checked_sub(self, other: Minutes) -> Option<Minutes> {
+        self.0.checked_sub(other.0).map(Minutes)
+    }
 }
 
 impl std::ops::AddAssign for Minutes {

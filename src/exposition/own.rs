@@ -40,6 +40,10 @@ pub(super) fn polls(out: &mut Vec<u8>, states: &[BackendState], format: Format) 
     let help = "Until when a backend that refused us, or asked for peace, is left alone, in seconds since 1970; absent \
         where it is not.";
     gauge(out, states, format, "whmeter_poll_parked_until_timestamp_seconds", help, until);
+    let rewound = |state: &BackendState| state.rewound_at.map(|at| at.get());
+    let help = "When the backend's journal was last taken back by `whmeter rewind`, in seconds since 1970; absent where it \
+        never was.";
+    gauge(out, states, format, "whmeter_journal_rewound_timestamp_seconds", help, rewound);
 }
 
 fn gauge(

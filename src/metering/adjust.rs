@@ -8,6 +8,7 @@ use super::forget::{Forgetting, forget};
 use super::note::{Note, Noted};
 use super::plausible::{Acceptance, accept};
 use super::renumber::{Renumbering, renumber};
+use super::rewind::Rewind;
 use crate::domain::{
     AccountName, BillingZone, Bytes, HoldingNo, LifeNo, Meter, Nature, Source, Span, Timestamp, UsageDay,
 };
@@ -55,6 +56,8 @@ pub enum Correction {
     Forgotten(Forgetting),
     /// The services that pay have other numbers.
     Renumbered(Renumbering),
+    /// What was settled after an entry is taken back.
+    Rewound(Rewind),
 }
 
 impl Correction {
@@ -65,9 +68,10 @@ impl Correction {
             Correction::Accepted(acceptance) => accept(book, acceptance, at).ok(),
             Correction::Forgotten(_) => Some(forget(book)),
             Correction::Renumbered(renumbering) => Some(renumber(book, renumbering)),
-            Correction::Moved(_) => None,
+            Correction::Moved(_) | Correction::Rewound(_) => None,
         };
-        settled.unwrap_or_else(|| Settled { last_look: book.last_look, ..Settled::default() })
+        let (last_look, list_doubt) = (book.last_look, book.list_doubt);
+        settled.unwrap_or_else(|| Settled { last_look, list_doubt, ..Settled::default() })
     }
 }
 

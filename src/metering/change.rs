@@ -143,7 +143,7 @@ pub struct SeriesChange {
 
 impl SeriesChange {
     /// A series as it is believed to be, changed in nothing.
-    pub(super) fn unmoved(life: LifeNo, meter: Meter, before: &SeriesBook) -> SeriesChange {
+    pub fn unmoved(life: LifeNo, meter: Meter, before: &SeriesBook) -> SeriesChange {
         SeriesChange {
             life,
             meter,

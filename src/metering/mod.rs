@@ -24,6 +24,7 @@ mod never;
 #[cfg(test)]
 mod properties;
 mod renumber;
+mod rewind;
 #[cfg(test)]
 mod runs;
 
@@ -39,4 +40,5 @@ pub use lives::{Expected, Look, look};
 pub use note::{Note, Noted};
 pub use plausible::{Acceptance, NothingHeldBack, accept};
 pub use renumber::{Renumbering, renumber};
+pub use rewind::{Rewind, rewound};
 pub use settle::{settle, settle_looked};

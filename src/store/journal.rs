@@ -18,13 +18,17 @@ use crate::metering::{
 mod belief;
 mod body;
 mod fold;
+mod rewind;
 mod shapes;
 mod sums;
+mod taken_back;
 mod verify;
 
-pub(super) use body::{body_of, failure_body, renumbered_body};
+pub(super) use body::{body_of, failure_body, renumbered_body, rewound_body};
 pub use fold::Fold;
+pub use rewind::{CannotRewind, RewindTo, Unwound};
 pub use sums::{MonthSum, MonthSums};
+use taken_back::TakenBack;
 pub use verify::{Difference, Verified};
 
 /// One entry, as it happened.
@@ -52,9 +56,16 @@ pub struct JournalEntry {
     pub corrected: Option<Correction>,
     /// Why the poll failed, where it did: reason and words.
     pub failed: Option<(String, String)>,
+    /// The later entry that took it back: it does not count any more.
+    pub taken_back_by: Option<i64>,
 }
 
 impl JournalEntry {
+    /// Whether it settled something, and was not taken back.
+    pub fn counts(&self) -> bool {
+        self.failed.is_none() && self.taken_back_by.is_none()
+    }
+
     /// Settles it again: a poll by what the panel said, a correction by what was asked for.
     pub fn settled(&self, book: &Book, rules: &Rules) -> Settled {
         let mut settled = match &self.corrected {
@@ -99,9 +110,18 @@ pub struct ChainBreak {
 
 /// The link of an entry: everything in it, and the link before. The backend by its number, which is given once: its
 /// name may change.
-fn link(before: &str, number: i64, entry: i64, at: i64, fence: i64, body: &str) -> String {
+fn link(
+    before: &str,
+    number: i64,
+    entry: i64,
+    (at, fence, back_to): (i64, i64, Option<i64>),
+    body: &str,
+) -> String {
     let mut hash = Sha256::new();
     hash.update(format!("{before}\n{number}\n{entry}\n{at}\n{fence}\n"));
+    if let Some(back_to) = back_to {
+        hash.update(format!("{back_to}\n"));
+    }
     hash.update(body);
     hex::encode(hash.finalize())
 }
@@ -126,7 +146,8 @@ impl<'a> Links<'a> {
         if raw.entry != expected {
             return Err(self.missing(expected));
         }
-        let hash = link(&self.last.1, self.number, raw.entry, raw.at.get(), raw.fence, &raw.body);
+        let hash =
+            link(&self.last.1, self.number, raw.entry, (raw.at.get(), raw.fence, raw.back_to), &raw.body);
         if hash != raw.hash {
             let trouble = "was changed after it was written";
             return Err(ChainBreak { backend: self.backend.clone(), entry: raw.entry, trouble });
@@ -152,7 +173,7 @@ fn parts(body: &str) -> impl Iterator<Item = &str> {
     (0..body.len()).step_by(PART_BYTES).map(|from| &body[from..body.len().min(from + PART_BYTES)])
 }
 
-/// Appends an entry after entry `last` with link `chain`; returns its own link.
+/// Appends an entry after entry `last`; one that takes the journal back says to where. Returns its own link.
 pub(super) async fn append(
     store: &Store,
     on: &mut AnyConnection,
@@ -160,16 +181,19 @@ pub(super) async fn append(
     last: (i64, &str),
     at: Timestamp,
     body: &str,
+    back_to: Option<i64>,
 ) -> Result<String, StoreError> {
     let (backend, entry) = (lease.backend.as_str(), last.0 + 1);
-    let hash = link(last.1, lease.number, entry, at.get(), lease.fence, body);
-    let sql = "INSERT INTO journal (backend, entry, at, fence, parts, hash) VALUES (?, ?, ?, ?, ?, ?)";
-    let cells: [Cell; 6] = [
+    let hash = link(last.1, lease.number, entry, (at.get(), lease.fence, back_to), body);
+    let sql =
+        "INSERT INTO journal (backend, entry, at, fence, parts, back_to, hash) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let cells: [Cell; 7] = [
         backend.into(),
         entry.into(),
         at.into(),
         lease.fence.into(),
         (parts(body).count() as i64).into(),
+        back_to.into(),
         hash.as_str().into(),
     ];
     run(on, store.dialect, sql, cells).await?;
@@ -193,7 +217,8 @@ impl Store {
         // A fold stands for its entries, even while some are still there.
         let folded = self.fold_heads(&mut on, backend).await?.pop().map_or(0, |head| head.upto);
         let raw = self.raw_entries(&mut on, backend, first.max(folded + 1), limit).await?;
-        raw.iter().map(Raw::entry).collect()
+        let taken = self.taken_back(&mut on, backend).await?;
+        raw.iter().map(|raw| raw.entry(&taken)).collect()
     }
 
     /// The first entry of a poll that asked at `since` or later; `None` when there is none.
@@ -226,14 +251,15 @@ impl Store {
         first: i64,
         limit: i64,
     ) -> Result<Vec<Raw>, StoreError> {
-        let sql = "SELECT entry, at, fence, hash FROM journal WHERE backend = ? AND entry >= ? AND entry < ?
+        let sql = "SELECT entry, at, fence, back_to, hash FROM journal WHERE backend = ? AND entry >= ? AND entry < ?
             ORDER BY entry";
         let range = || [Cell::from(backend.as_str()), first.into(), (first.saturating_add(limit)).into()];
         let mut entries = Vec::new();
         for row in rows(on, self.dialect, sql, range()).await? {
             let mut columns = Columns::of(&row);
-            let (entry, at, fence, hash) = (columns.int()?, columns.time()?, columns.int()?, columns.text()?);
-            entries.push(Raw { entry, at, fence, hash, body: String::new() });
+            let (entry, at, fence) = (columns.int()?, columns.time()?, columns.int()?);
+            let (back_to, hash) = (columns.maybe_int()?, columns.text()?);
+            entries.push(Raw { entry, at, fence, back_to, hash, body: String::new() });
         }
         let sql = "SELECT entry, body FROM journal_part WHERE backend = ? AND entry >= ? AND entry < ?
             ORDER BY entry, part";
@@ -253,12 +279,18 @@ struct Raw {
     entry: i64,
     at: Timestamp,
     fence: i64,
+    back_to: Option<i64>,
     hash: String,
     body: String,
 }
 
 impl Raw {
-    fn entry(&self) -> Result<JournalEntry, StoreError> {
-        body::entry_of(self.entry, self.at, &self.body)
+    fn entry(&self, taken: &TakenBack) -> Result<JournalEntry, StoreError> {
+        let mut entry = body::entry_of(self.entry, self.at, &self.body)?;
+        // The numbers of services are no measurement: nobody takes them back.
+        if !matches!(entry.corrected, Some(Correction::Renumbered(_))) {
+            entry.taken_back_by = taken.by(self.entry);
+        }
+        Ok(entry)
     }
 }

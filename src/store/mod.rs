@@ -35,7 +35,10 @@ pub use backend::{CannotRename, KnownPanel, PanelTaken};
 pub use error::StoreError;
 pub use held_list::{HeldList, ListAcceptance};
 pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
-pub use journal::{ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, Verified};
+pub use journal::{
+    CannotRewind, ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, RewindTo, Unwound,
+    Verified,
+};
 pub use lease::{Lease, Parked};
 pub use ledger::{Committed, JudgedPoll, Loaded, Poll, Reach};
 pub use open::{Checked, StoreSettings};

@@ -163,7 +163,7 @@ impl Store {
         let body = renumbered_body(renumbering, last_look)?;
         let (backend, parked) = (backend.clone(), Parked::default());
         let lease = Lease { backend, fence, polled_at: None, parked, number, holder: String::new() };
-        let chain = append(self, on, &lease, (entries - 1, &chain), now, &body).await?;
+        let chain = append(self, on, &lease, (entries - 1, &chain), now, &body, None).await?;
         let sql = "UPDATE backend SET chain = ? WHERE name = ?";
         run(on, self.dialect, sql, [chain.into(), name()]).await?;
         Ok(version)

@@ -204,6 +204,7 @@ pub fn state(of: &str, polled: Option<i64>, succeeded: Option<i64>, failing: Opt
             detail: String::new(),
         }),
         parked_until: failing.map(|_| at(NOON + HOUR)),
+        rewound_at: failing.map(|_| at(NOON - HOUR)),
         leases: 1,
         leased_until: at(0),
         server_total: None,

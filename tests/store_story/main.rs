@@ -11,6 +11,7 @@ mod owners;
 mod promises;
 mod renumbered;
 mod reported;
+mod rewound;
 
 use std::collections::HashMap;
 
@@ -29,6 +30,7 @@ use owners::*;
 use promises::*;
 use renumbered::*;
 use reported::*;
+use rewound::*;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::from_utc(text.parse().unwrap()).unwrap()
@@ -89,7 +91,7 @@ async fn poll(
 async fn replayed(store: &Store, of: &BackendId) -> Book {
     let mut book = store.checkpoint(of).await.unwrap();
     for entry in store.journal(of, 1, 10_000).await.unwrap() {
-        if entry.failed.is_none() {
+        if entry.counts() {
             book.last_look = entry.last_look;
             let settled = entry.settled(&book, &rules());
             book.apply(&settled);
@@ -276,6 +278,11 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
             "UPDATE journal SET at = at + 1 WHERE entry = 3",
             "UPDATE journal SET at = at - 1 WHERE entry = 3",
             "journal of s3-fra1: entry 3 was changed after it was written",
+        ),
+        (
+            "UPDATE journal SET back_to = 1 WHERE entry = 4",
+            "UPDATE journal SET back_to = NULL WHERE entry = 4",
+            "journal of s3-fra1: entry 4 was changed after it was written",
         ),
         (
             "UPDATE day_point SET amount = amount + 1 WHERE amount = 4 AND held_rest = 0",
@@ -569,6 +576,8 @@ stories!(
     what_was_told_follows_the_service_and_the_last_told_is_the_last,
     sums_of_owners_outgrow_no_database,
     services_keep_what_is_theirs_under_other_numbers,
+    what_is_taken_back_is_as_if_it_had_never_been_said,
+    a_journal_is_taken_back_only_so_far,
     a_renamed_backend_goes_on_with_all_it_had,
     what_is_remembered_of_a_name_is_not_believed_of_another_backend,
     one_panel_is_one_backends_only,

@@ -130,6 +130,7 @@ fn side(
         succeeded_at: Some(at(60)),
         failing: None,
         parked_until: None,
+        rewound_at: None,
         leases: 1,
         leased_until: Timestamp::EPOCH,
         server_total: total.map(|stored| ServerTotal { at: at(60), stored: bytes(stored) }),

@@ -25,7 +25,7 @@ use crate::domain::{
     Timestamp, UsageDay,
 };
 use crate::metering::{
-    Acceptance, Adjustment, Book, Correction, CounterKey, Forgetting, Moved, Renumbering, Settled,
+    Acceptance, Adjustment, Book, Correction, CounterKey, Forgetting, Moved, Renumbering, Rewind, Settled,
 };
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
@@ -59,6 +59,9 @@ pub(super) struct Body<'a> {
     moved: Option<MovedBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     renumbered: Option<RenumberingBody>,
+    /// The last entry that counts, who says so, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rewound: Option<(i64, String, String)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<(String, String)>,
 }
@@ -256,7 +259,8 @@ pub(in super::super) fn body_of(
         Some(Correction::Renumbered(renumbering)) => {
             Body { renumbered: Some(RenumberingBody::of(renumbering)), ..Body::default() }
         }
-        None => Body::default(),
+        // It is written by itself.
+        Some(Correction::Rewound(_)) | None => Body::default(),
     };
     pack(&Body {
         last_look: book.last_look.map(Timestamp::get),
@@ -292,6 +296,15 @@ pub(in super::super) fn renumbered_body(
 ) -> Result<String, StoreError> {
     let renumbered = Some(RenumberingBody::of(renumbering));
     pack(&Body { last_look: last_look.map(Timestamp::get), renumbered, ..Body::default() })
+}
+
+/// The entry that takes a journal back; what is believed after it was believed after the entry that it goes back to.
+pub(in super::super) fn rewound_body(
+    rewind: &Rewind,
+    last_look: Option<Timestamp>,
+) -> Result<String, StoreError> {
+    let rewound = Some((rewind.to, rewind.author.clone(), rewind.reason.clone()));
+    pack(&Body { last_look: last_look.map(Timestamp::get), rewound, ..Body::default() })
 }
 
 /// What was said and made of each account, meter by meter.
@@ -361,7 +374,9 @@ impl Body<'_> {
             }
             (None, None, None, Some(moved)) => Some(Correction::Moved(moved.moved()?)),
             (None, None, None, None) => {
-                self.renumbered.map(|numbers| Correction::Renumbered(numbers.renumbering()))
+                let rewound = self.rewound.map(|(to, author, reason)| Rewind { to, author, reason });
+                let renumbered = self.renumbered.map(RenumberingBody::renumbering);
+                renumbered.map(Correction::Renumbered).or(rewound.map(Correction::Rewound))
             }
         };
         let (mut harvest, mut made) = (Harvest::new(), Vec::new());
@@ -386,6 +401,7 @@ impl Body<'_> {
             max_rate: self.max_rate.map(bytes).transpose()?,
             corrected,
             failed: self.failed,
+            taken_back_by: None,
         })
     }
 }

@@ -94,6 +94,7 @@ impl Store {
         let (mut sums, mut book) = (MonthSums::new(), self.checkpoint(backend).await?);
         let mut on = self.readers.acquire().await?;
         let number = self.number_of(&mut on, backend).await?;
+        let taken = self.taken_back(&mut on, backend).await?;
         drop(on);
         let mut links = Links::new(backend, number, last.map(|fold| (fold.upto, fold.chain.clone())));
         while links.last.0 < upto {
@@ -107,9 +108,11 @@ impl Store {
             }
             for raw in &raw {
                 links.next(raw).map_err(corrupt)?;
-                let entry = raw.entry()?;
-                add_made(&mut sums, &entry.made);
-                settle_entry(&mut book, &entry, rules);
+                let entry = raw.entry(&taken)?;
+                if entry.taken_back_by.is_none() {
+                    add_made(&mut sums, &entry.made);
+                    settle_entry(&mut book, &entry, rules);
+                }
             }
         }
         Ok((sums, book, links.last.1))

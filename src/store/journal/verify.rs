@@ -254,12 +254,13 @@ impl Store {
                 said.months.entry(key).or_default().join(&sum);
             }
         }
+        let taken = self.taken_back(on, backend).await?;
         let mut first = upto + 1;
         loop {
             let raw = self.raw_entries(on, backend, first, ENTRIES_AT_ONCE).await?;
             let Some(last) = raw.last().map(|raw| raw.entry) else { return Ok(()) };
             for raw in &raw {
-                said.take_in(&raw.entry()?, of);
+                said.take_in(&raw.entry(&taken)?, of);
             }
             first = last + 1;
         }
@@ -309,6 +310,9 @@ impl Store {
 
 impl Known {
     fn take_in(&mut self, entry: &JournalEntry, of: &Holdings) {
+        if entry.taken_back_by.is_some() {
+            return;
+        }
         for change in &entry.lives {
             if let LifeEvent::Born { holding, .. } = &change.event {
                 self.own(*holding, vec![(UsageDay::FIRST, Owner::Nobody)], of);

@@ -166,7 +166,7 @@ impl Store {
         }
         let chain = match &body {
             Some(body) => {
-                let entry = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body);
+                let entry = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body, None);
                 entry.instrument(trace_span!("journal")).await?
             }
             None => last.1,
@@ -256,7 +256,7 @@ impl Store {
         let new = since.is_none() || known.as_deref() != Some(reason.name());
         let chain = if new {
             let body = failure_body(reason.name(), detail)?;
-            append(self, &mut tx, lease, (entries, &chain), at, &body).await?
+            append(self, &mut tx, lease, (entries, &chain), at, &body, None).await?
         } else {
             chain
         };
@@ -276,7 +276,7 @@ impl Store {
     }
 
     /// Checks fence and version under the row's lock; returns the journal's last entry and link.
-    async fn claim_version(
+    pub(super) async fn claim_version(
         &self,
         on: &mut AnyConnection,
         lease: &Lease,

@@ -4,6 +4,7 @@ mod account_changes;
 mod commit;
 mod load;
 mod owners;
+mod rewind;
 mod upserts;
 mod verdicts;
 

@@ -210,7 +210,7 @@ impl Store {
 
     /// Sums the months of a holding again by the parts its days belong to now. Of a month of which days are not
     /// kept any more each piece stays whole, with whoever has its last day.
-    async fn sum_again(
+    pub(super) async fn sum_again(
         &self,
         on: &mut AnyConnection,
         ids: Ids,

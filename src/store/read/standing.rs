@@ -44,6 +44,8 @@ pub struct BackendState {
     pub leased_until: Timestamp,
     /// What the panel itself says is stored on it, by the last poll of everybody.
     pub server_total: Option<ServerTotal>,
+    /// When its journal was last taken back to an earlier entry.
+    pub rewound_at: Option<Timestamp>,
 }
 
 /// A backend whose last poll failed.
@@ -68,7 +70,7 @@ impl Store {
     /// Every backend that was ever polled, and how its polls go.
     pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
         let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail,
-            fence, lease_until, total_at, total_bytes, number, panel, parked_until FROM backend ORDER BY name";
+            fence, lease_until, total_at, total_bytes, number, panel, parked_until, rewound_at FROM backend ORDER BY name";
         let mut on = self.readers.acquire().await?;
         let states = rows(&mut on, self.dialect, sql, []).await?;
         states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
@@ -147,18 +149,29 @@ impl Store {
         self.publish(backend);
     }
 
+    /// After the journal was taken back nothing that is kept of a backend is right.
+    pub(in super::super) fn forget_standing(&self, backend: &BackendId) {
+        self.standings.write().unwrap_or_else(PoisonError::into_inner).remove(backend);
+        self.publish(backend);
+    }
+
     async fn refresh(&self, state: &BackendState, kept: Option<&Standing>) -> Result<Standing, StoreError> {
         let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
         let sql =
-            "SELECT version, acts, number, list_doubt_at, list_missing, list_of, list_accepted FROM backend
-            WHERE name = ?";
+            "SELECT version, acts, number, rewound_version, list_doubt_at, list_missing, list_of, list_accepted
+            FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [state.backend.as_str().into()]).await?;
-        let (version, acts, number, list_doubt) = match found.first().map(Columns::of) {
-            Some(mut columns) => (columns.int()?, columns.int()?, columns.int()?, list_doubt(&mut columns)?),
-            None => (0, 0, 0, None),
+        let (version, acts, number, rewound, list_doubt) = match found.first().map(Columns::of) {
+            Some(mut columns) => {
+                let (version, acts, number) = (columns.int()?, columns.int()?, columns.int()?);
+                (version, acts, number, columns.maybe_int()?, list_doubt(&mut columns)?)
+            }
+            None => (0, 0, 0, None, None),
         };
-        // What is kept of the name may be of another backend that was called so.
-        let kept = kept.filter(|kept| kept.number == number);
+        // What is kept of the name may be of another backend that was called so, or of accounts that are not known any
+        // more since the journal was taken back.
+        let kept = kept
+            .filter(|kept| kept.number == number && rewound.is_none_or(|rewound| kept.version >= rewound));
         let (since, acted) = kept.map_or((-1, -1), |kept| (kept.version, kept.acts));
         let [first, end] = Ids { backend: number }.range();
         // Of a name of which anything changed all lives: what each has had is shared out on one page. The names by
@@ -224,6 +237,7 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
         number: columns.int()?,
         panel: columns.text()?,
         parked_until: columns.maybe_time()?,
+        rewound_at: columns.maybe_time()?,
         version,
         acts,
         polled_at,

@@ -1,0 +1,123 @@
+//! `whmeter rewind`: what was settled after an entry of a backend's journal is taken back, says an operator with his
+//! reason; the next poll measures on from there.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use super::accept::reason;
+use super::policy::operator;
+use super::table::grouped;
+use super::{ConfigArg, Failure, Outcome, print, print_json};
+use crate::app::App;
+use crate::collector::AdjustError;
+use crate::domain::Timestamp;
+use crate::metering::Rewind as Said;
+use crate::store::{RewindTo, Unwound};
+
+#[derive(Debug, Args)]
+pub(super) struct Rewind {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// The backend's name
+    backend: String,
+    /// The last entry of its journal that counts (`explain` shows their numbers; 0 is before the first), or a time:
+    /// the last before the first entry that was asked for later
+    #[arg(long, value_name = "ENTRY|TIME")]
+    to: String,
+    /// Why: kept for ever beside the numbers
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Tell what would be taken back, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Rewind {
+    pub(super) async fn run(self) -> Outcome {
+        let reason = reason(&self.reason)?;
+        let to = to(&self.to)?;
+        let (config, clock) = self.config.read("error")?;
+        let (app, _) = App::build(config, clock).await?;
+        let metered = app.collector().panel(&self.backend);
+        let metered = metered
+            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+        let said = |to| Said { to, author: operator(), reason: reason.clone() };
+        let unwound = match self.dry_run {
+            true => app.collector().unwound(&metered, to).await,
+            false => app.collector().rewind(&metered, to, said).await,
+        };
+        app.store().close().await;
+        let unwound = unwound.map_err(|error| match error {
+            AdjustError::CannotRewind(cannot) => {
+                Failure::Misused(format!("--to: {}: {cannot}", self.backend))
+            }
+            error => Failure::Tried(format!("{}: {error}", self.backend)),
+        })?;
+        if self.json {
+            return print_json(&told(&self.backend, &unwound, self.dry_run));
+        }
+        print(words(&self.backend, &unwound, self.dry_run));
+        Ok(())
+    }
+}
+
+/// An entry's number, or a time.
+fn to(text: &str) -> Result<RewindTo, Failure> {
+    if let Ok(entry) = text.parse() {
+        return Ok(RewindTo::Entry(entry));
+    }
+    let time = text.parse().ok().and_then(|time| Timestamp::from_utc(time).ok());
+    time.map(RewindTo::Time).ok_or_else(|| {
+        let what = "the number of an entry, or a time such as 2026-11-03T14:00:00Z";
+        Failure::Misused(format!("--to: {text:?} is not {what}"))
+    })
+}
+
+/// What goes, meter by meter: bytes that passed, and days.
+fn goes(unwound: &Unwound) -> BTreeMap<&'static str, (i128, usize)> {
+    let mut goes: BTreeMap<&'static str, (i128, usize)> = BTreeMap::new();
+    for ((_, meter, _), sum) in &unwound.days {
+        let (bytes, days) = goes.entry(meter.name()).or_default();
+        *bytes += sum.added;
+        *days += 1;
+    }
+    goes
+}
+
+fn told(backend: &str, unwound: &Unwound, dry_run: bool) -> serde_json::Value {
+    let goes = goes(unwound).into_iter();
+    let goes: serde_json::Map<_, _> = goes
+        .map(|(meter, (bytes, days))| {
+            (meter.into(), serde_json::json!({ "bytes": bytes as i64, "days": days }))
+        })
+        .collect();
+    serde_json::json!({
+        "backend": backend,
+        "to": unwound.to,
+        "asked_at": unwound.at.map(|at| at.to_string()),
+        "entries": unwound.entries,
+        "taken_back": goes,
+        "written": !dry_run,
+    })
+}
+
+fn words(backend: &str, unwound: &Unwound, dry_run: bool) -> String {
+    let are = if dry_run { "would be" } else { "are" };
+    let since = match (unwound.to, unwound.at) {
+        (0, _) => "all there are".into(),
+        (to, None) => format!("after entry {to}"),
+        (to, Some(at)) => format!("after entry {to} of {at}"),
+    };
+    let entries =
+        if unwound.entries == 1 { "1 entry".into() } else { format!("{} entries", unwound.entries) };
+    let mut text = format!("{backend}: {entries} {are} taken back, {since}");
+    for (meter, (bytes, days)) in goes(unwound) {
+        text.push_str(&format!("\n  {meter}: {} B on {days} days", grouped(bytes)));
+    }
+    text.push_str("\nthe next poll measures on from there");
+    text
+}

@@ -1,0 +1,238 @@
+//! What taking a journal back to one of its entries means: what was believed after that entry, and what was added to
+//! days since. Nothing is written here.
+
+use std::collections::BTreeMap;
+
+use sqlx::AnyConnection;
+
+use super::super::sql::{Columns, rows};
+use super::super::{Store, StoreError};
+use super::fold::settle_entry;
+use super::{ENTRIES_AT_ONCE, JournalEntry, MonthSum};
+use crate::domain::{BackendId, Bytes, HoldingNo, Meter, Timestamp, UsageDay};
+use crate::metering::{Book, Correction, Rules, rewound};
+
+/// Where a journal is to be taken back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RewindTo {
+    /// After this entry; 0 is before the first.
+    Entry(i64),
+    /// Before the first entry that was asked for later.
+    Time(Timestamp),
+}
+
+/// Why a journal cannot be taken back so far.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CannotRewind {
+    /// It has no such entry.
+    #[error("the journal has entries up to {last}, and none numbered {to}")]
+    NoSuchEntry {
+        /// The entry that was asked for.
+        to: i64,
+        /// The newest.
+        last: i64,
+    },
+    /// It would go back into what is folded.
+    #[error(
+        "entries up to {upto} are folded into sums of months: what was believed before is not known any more"
+    )]
+    Folded {
+        /// The last entry in a fold.
+        upto: i64,
+    },
+    /// The entry does not count any more itself.
+    #[error("entry {to} was taken back itself, by entry {by}: an entry that counts is wanted")]
+    TakenBack {
+        /// The entry that was asked for.
+        to: i64,
+        /// What took it back.
+        by: i64,
+    },
+    /// Nothing comes after it.
+    #[error("nothing was settled after entry {to}")]
+    Nothing {
+        /// The entry.
+        to: i64,
+    },
+    /// Days that would change have gone into their month.
+    #[error("{0} would change, and its days are folded into its month")]
+    DaysGone(crate::domain::Month),
+}
+
+/// What goes when a journal is taken back, and what is believed then.
+#[derive(Clone, Debug)]
+pub struct Unwound {
+    /// The last entry that counts.
+    pub to: i64,
+    /// When it was asked for; `None` before the first.
+    pub at: Option<Timestamp>,
+    /// How many entries do not count any more, failed polls not counted.
+    pub entries: u64,
+    /// What is believed.
+    pub then: Book,
+    /// What was added to days since, and goes.
+    pub days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
+    /// The last level of days that lose one, where they had one before.
+    pub(in super::super) levels: BTreeMap<(HoldingNo, Meter, UsageDay), Bytes>,
+}
+
+impl Store {
+    /// What it would mean to take a backend's journal back; `now` is what is believed now.
+    pub async fn unwind(
+        &self,
+        backend: &BackendId,
+        to: RewindTo,
+        now: &Book,
+        rules: &Rules,
+    ) -> Result<Result<Unwound, CannotRewind>, StoreError> {
+        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let upto = self.fold_heads(&mut tx, backend).await?.pop().map_or(0, |head| head.upto);
+        let to = match self.target(&mut tx, backend, to, upto).await? {
+            Ok(to) => to,
+            Err(cannot) => return Ok(Err(cannot)),
+        };
+        let mut unwound = Unwound {
+            to,
+            at: None,
+            entries: 0,
+            then: if upto == 0 { Book::default() } else { self.folded_book(&mut tx, backend, upto).await? },
+            days: BTreeMap::new(),
+            levels: BTreeMap::new(),
+        };
+        let mut renumberings = Vec::new();
+        let mut first = to + 1;
+        while let Some((entries, next)) = self.counting(&mut tx, backend, first, i64::MAX).await? {
+            first = next;
+            for entry in entries {
+                match entry.corrected {
+                    // The numbers of services are no measurement: they stay as they are.
+                    Some(Correction::Renumbered(_)) => renumberings.push(entry),
+                    _ => unwound.lose(&entry),
+                }
+            }
+        }
+        if unwound.entries == 0 {
+            return Ok(Err(CannotRewind::Nothing { to }));
+        }
+        let sql = "SELECT days_from FROM backend WHERE name = ?";
+        let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
+        let kept_from = found.first().map_or(Ok(None), |row| Columns::of(row).maybe_day())?;
+        let months = unwound.days.keys().map(|(.., day)| day.month());
+        if let Some(gone) = months.filter(|month| kept_from.is_some_and(|from| month.first() < from)).min() {
+            return Ok(Err(CannotRewind::DaysGone(gone)));
+        }
+        let mut first = upto + 1;
+        while let Some((entries, next)) = self.counting(&mut tx, backend, first, to).await? {
+            first = next;
+            for entry in &entries {
+                unwound.keep(entry, rules);
+            }
+        }
+        unwound.levels_before(rules);
+        renumberings.iter().for_each(|entry| settle_entry(&mut unwound.then, entry, rules));
+        unwound.then = rewound(now, std::mem::take(&mut unwound.then));
+        Ok(Ok(unwound))
+    }
+
+    /// The entry that a journal goes back to.
+    async fn target(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        to: RewindTo,
+        upto: i64,
+    ) -> Result<Result<i64, CannotRewind>, StoreError> {
+        let taken = self.taken_back(on, backend).await?;
+        let sql = "SELECT entry, at FROM journal WHERE backend = ? AND entry > ? ORDER BY entry";
+        let found = rows(on, self.dialect, sql, [backend.as_str().into(), upto.into()]).await?;
+        let entries = found.iter().map(|row| {
+            let mut columns = Columns::of(row);
+            Ok((columns.int()?, columns.time()?))
+        });
+        let entries = entries.collect::<Result<Vec<_>, StoreError>>()?;
+        let last = entries.last().map_or(upto, |(entry, _)| *entry);
+        let to = match to {
+            RewindTo::Entry(entry) => entry,
+            RewindTo::Time(time) => {
+                let counting = |(entry, _): &&(i64, Timestamp)| taken.by(*entry).is_none();
+                let counting: Vec<_> = entries.iter().filter(counting).collect();
+                match counting.iter().position(|(_, at)| *at > time) {
+                    None => last,
+                    // What was settled before it, be it in a fold.
+                    Some(0) if upto > 0 => return Ok(Err(CannotRewind::Folded { upto })),
+                    Some(0) => 0,
+                    Some(after) => counting[after - 1].0,
+                }
+            }
+        };
+        Ok(match taken.by(to) {
+            _ if to < 0 || to > last => Err(CannotRewind::NoSuchEntry { to, last }),
+            _ if to < upto => Err(CannotRewind::Folded { upto }),
+            Some(by) => Err(CannotRewind::TakenBack { to, by }),
+            None => Ok(to),
+        })
+    }
+
+    /// The next few entries from `first` up to `last` that settled something and count, and where to go on; `None` after
+    /// the last.
+    async fn counting(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        first: i64,
+        last: i64,
+    ) -> Result<Option<(Vec<JournalEntry>, i64)>, StoreError> {
+        if first > last {
+            return Ok(None);
+        }
+        let limit = ENTRIES_AT_ONCE.min((last - first).saturating_add(1));
+        let raw = self.raw_entries(on, backend, first, limit).await?;
+        let Some(next) = raw.last().map(|raw| raw.entry + 1) else { return Ok(None) };
+        let taken = self.taken_back(on, backend).await?;
+        let entries = raw.iter().map(|raw| raw.entry(&taken)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some((entries.into_iter().filter(JournalEntry::counts).collect(), next)))
+    }
+}
+
+impl Unwound {
+    /// An entry that does not count any more.
+    fn lose(&mut self, entry: &JournalEntry) {
+        // One that goes back itself settled nothing.
+        self.entries += u64::from(!matches!(entry.corrected, Some(Correction::Rewound(_))));
+        for made in &entry.made {
+            for ((holding, day), change) in made.days.iter() {
+                self.days.entry((*holding, made.meter, *day)).or_default().add(*day, change);
+            }
+        }
+    }
+
+    /// An entry that still counts.
+    fn keep(&mut self, entry: &JournalEntry, rules: &Rules) {
+        self.at = Some(entry.at);
+        for made in &entry.made {
+            for ((holding, day), change) in made.days.iter() {
+                let key = (*holding, made.meter, *day);
+                if let Some(level) = change.level.filter(|_| self.days.contains_key(&key)) {
+                    self.levels.insert(key, level);
+                }
+            }
+        }
+        settle_entry(&mut self.then, entry, rules);
+    }
+
+    /// The levels of days that a fold had begun: what was believed is what its last reading said.
+    fn levels_before(&mut self, rules: &Rules) {
+        let lives = self.then.lives.values();
+        let series =
+            lives.flat_map(|life| life.series.iter().map(move |(meter, series)| (life, *meter, series)));
+        for (life, meter, level) in
+            series.filter_map(|(life, meter, series)| Some((life, meter, series.level?)))
+        {
+            let day = rules.zone.day_of(level.at);
+            let key = (life.holding_at(level.at), meter, day);
+            if self.days.contains_key(&key) {
+                self.levels.entry(key).or_insert(level.level);
+            }
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A journal that is taken back: days, months, owners and beliefs are as they were, and go on from there.
+
+use super::owners::committed;
+use super::*;
+use whmeter::metering::Rewind;
+use whmeter::ownership::Intent;
+use whmeter::store::{CannotRewind, RewindTo};
+
+fn said(to: i64) -> Rewind {
+    Rewind { to, author: "ann".into(), reason: "the panel lied".into() }
+}
+
+async fn rewind(
+    store: &Store,
+    lease: &Lease,
+    loaded: &mut Loaded,
+    to: RewindTo,
+    at: Timestamp,
+) -> Result<u64, CannotRewind> {
+    let unwound = store.unwind(&backend(), to, &loaded.book, &rules()).await.unwrap()?;
+    store.commit_rewind(lease, loaded, &unwound, &said(unwound.to), at).await.unwrap();
+    Ok(unwound.entries)
+}
+
+/// All days and months, and who pays for them.
+async fn ledger(store: &Store) -> (Vec<DayPoint>, Vec<(String, String, String, Meter, u64, u128)>) {
+    let [first, last] = ["2026-10", "2027-01"].map(|month| Month::parse(month).unwrap());
+    let period = BillingPeriod::new(first.first(), last.first()).unwrap();
+    let days = store.days(&UsageQuery::default(), period).await.unwrap();
+    let months = store.months(&UsageQuery::default(), first, last).await.unwrap();
+    let months = months.iter().map(|one| {
+        let (account, month, owner) =
+            (one.account.name.to_string(), one.month.to_string(), one.owner.to_string());
+        (account, month, owner, one.meter, one.usage.amount.get(), one.usage.held.get())
+    });
+    (days, months.collect())
+}
+
+/// What is believed, without the numbers that the next life and holding get, and what others were shown.
+fn believed(book: &Book) -> Book {
+    let mut book = Book { next_life: LifeNo::new(1), next_holding: HoldingNo::new(1), ..book.clone() };
+    for life in book.lives.values_mut() {
+        life.series.iter_mut().for_each(|(_, series)| series.shown = Bytes::ZERO);
+    }
+    book
+}
+
+pub async fn what_is_taken_back_is_as_if_it_had_never_been_said(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let keep = StoreSettings {
+        keep_journal: whmeter::settings::Period(std::time::Duration::from_secs(86_400)),
+        ..settings(&fresh, 400)
+    };
+    let store = Store::open(keep.clone(), fresh.folder.path()).await.unwrap();
+    let noon = at("2026-11-29T11:00:00Z");
+    let hour = |hours: u64| noon.plus(Seconds::hours(hours));
+    let held = lease(&store, "a", noon).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let open = |service| Intent::Open(Owner::Service(service));
+    let day = |text: &str| UsageDay::parse(text).unwrap();
+    let true_polls = [
+        vec![("alice", 100, 10), ("bob", 7, 70), ("carol", 900, 0)],
+        vec![("alice", 110, 20), ("bob", 7, 80), ("carol", 900, 5)],
+        vec![("alice", 120, 35), ("bob", 9, 80), ("carol", 950, 6)],
+    ];
+    for (step, accounts) in (0..).zip(&true_polls) {
+        let intents = [("alice", open(1)), ("carol", Intent::Keep)];
+        committed(&store, &held, &mut loaded, hour(step), accounts, &intents[..usize::from(step == 1)]).await;
+    }
+    let (before, then) = (ledger(&store).await, loaded.book.clone());
+    // Kept in memory from here on.
+    let state = store.backends().await.unwrap().remove(0);
+    store.standing(&state).await.unwrap();
+
+    // What is wrong: bytes, levels, a newcomer, a new owner, a stretch taken over, days to come, somebody gone.
+    let wrong = [
+        (hour(3), vec![("alice", 1, 9_000), ("bob", 7_000, 80), ("carol", 950, 90), ("mallory", 5, 5)]),
+        (hour(16), vec![("alice", 1, 9_100), ("carol", 950, 190), ("mallory", 5, 50)]),
+        (hour(40), vec![("alice", 2, 9_200), ("carol", 950, 290), ("mallory", 6, 60)]),
+    ];
+    let mistakes = [
+        vec![("alice", open(2))],
+        vec![("carol", Intent::TakeOver { since: day("2026-11-30"), owner: Owner::Service(3) })],
+        vec![],
+    ];
+    for ((now, accounts), intents) in wrong.iter().zip(&mistakes) {
+        committed(&store, &held, &mut loaded, *now, accounts, intents).await;
+    }
+    assert_ne!(ledger(&store).await, before);
+    let kept = store.load(&backend(), None).await.unwrap();
+    let shown = |book: &Book| book.series(&name("alice"), Meter::TrafficOut).unwrap().shown;
+    let was_shown = shown(&loaded.book);
+
+    let taken = rewind(&store, &held, &mut loaded, RewindTo::Time(hour(2)), hour(41)).await;
+    assert_eq!(taken, Ok(3));
+    assert_eq!(ledger(&store).await, before);
+    assert_eq!(believed(&loaded.book), believed(&then));
+    assert_eq!(shown(&loaded.book), was_shown, "what others watch does not fall");
+    assert!(
+        loaded.book.next_life >= kept.book.next_life && loaded.book.next_holding >= kept.book.next_holding
+    );
+    store.verify(&backend()).await.unwrap().unwrap();
+    assert_eq!(believed(&replayed(&store, &backend()).await), believed(&then));
+    let state = store.backends().await.unwrap().remove(0);
+    assert_eq!(state.rewound_at, Some(hour(41)));
+    let standing = store.standing(&state).await.unwrap();
+    assert!(
+        standing.accounts.contains_key(&name("bob")) && !standing.accounts.contains_key(&name("mallory"))
+    );
+    let elsewhere = Store::open(keep, fresh.folder.path()).await.unwrap();
+    assert_eq!(elsewhere.standing(&state).await.unwrap().accounts, standing.accounts);
+    // A book of before commits nothing.
+    let mut late = kept;
+    let refused = poll(&store, &held, &mut late, hour(42), &harvest(hour(42), &true_polls[2])).await;
+    assert!(matches!(refused, Err(StoreError::LostLease { .. })), "{refused:?}");
+
+    // It goes on from there: what passed since is counted once, and the newcomer is seen for the first time.
+    let truth = [("alice", 130, 45), ("bob", 9, 90), ("carol", 950, 7), ("mallory", 6, 60)];
+    committed(&store, &held, &mut loaded, hour(42), &truth, &[]).await;
+    let months = ledger(&store).await.1;
+    let out = |account: &str| -> u64 {
+        let its = months.iter().filter(|one| one.0 == account && one.3 == Meter::TrafficOut);
+        its.map(|one| one.4).sum()
+    };
+    assert_eq!([out("alice"), out("bob"), out("carol"), out("mallory")], [35, 20, 7, 0]);
+    let never_used = loaded.book.life(&name("mallory")).unwrap().holding().no;
+    assert!(never_used >= HoldingNo::new(6), "no number is given twice: {never_used}");
+
+    // Taken back once more, behind the first time; then folded, rewinds and all.
+    assert_eq!(rewind(&store, &held, &mut loaded, RewindTo::Entry(2), hour(43)).await, Ok(2));
+    committed(&store, &held, &mut loaded, hour(44), &truth, &[]).await;
+    let (whole, book) = (ledger(&store).await, loaded.book.clone());
+    let december = at("2026-12-20T11:00:00Z");
+    committed(&store, &held, &mut loaded, december, &truth, &[]).await;
+    assert!(store.fold_journal(&backend(), at("2027-02-20T11:00:00Z"), &rules()).await.unwrap() > 8);
+    store.verify(&backend()).await.unwrap().unwrap();
+    assert_eq!(believed(&store.checkpoint(&backend()).await.unwrap()).counters, loaded.book.counters);
+    assert_eq!(replayed(&store, &backend()).await.lives.len(), book.lives.len());
+    let november = |ledger: &[(String, String, String, Meter, u64, u128)]| {
+        ledger.iter().filter(|one| one.1 == "2026-11").cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(november(&ledger(&store).await.1), november(&whole.1));
+}
+
+pub async fn a_journal_is_taken_back_only_so_far(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let keep = StoreSettings {
+        keep_journal: whmeter::settings::Period(std::time::Duration::from_secs(86_400)),
+        ..settings(&fresh, 400)
+    };
+    let store = Store::open(keep, fresh.folder.path()).await.unwrap();
+    let noon = at("2026-11-29T11:00:00Z");
+    let held = lease(&store, "a", noon).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    for hours in 0..4u64 {
+        let now = noon.plus(Seconds::hours(hours));
+        committed(&store, &held, &mut loaded, now, &[("alice", 100 + hours, 10 * hours)], &[]).await;
+    }
+    let later = noon.plus(Seconds::hours(5));
+    let mut back = async |to| rewind(&store, &held, &mut loaded, to, later).await;
+    assert_eq!(back(RewindTo::Entry(9)).await, Err(CannotRewind::NoSuchEntry { to: 9, last: 4 }));
+    assert_eq!(back(RewindTo::Entry(-1)).await, Err(CannotRewind::NoSuchEntry { to: -1, last: 4 }));
+    assert_eq!(back(RewindTo::Entry(4)).await, Err(CannotRewind::Nothing { to: 4 }));
+    assert_eq!(back(RewindTo::Time(later)).await, Err(CannotRewind::Nothing { to: 4 }));
+    assert_eq!(back(RewindTo::Entry(2)).await, Ok(2));
+    assert_eq!(back(RewindTo::Entry(2)).await, Err(CannotRewind::Nothing { to: 2 }));
+    assert_eq!(back(RewindTo::Entry(3)).await, Err(CannotRewind::TakenBack { to: 3, by: 5 }));
+    // All of it: nothing is known of anybody, as before the first poll.
+    assert_eq!(back(RewindTo::Time(noon.minus(Seconds::hours(1)))).await, Ok(2));
+    assert_eq!((loaded.book.lives.len(), loaded.book.last_look), (0, None));
+    assert_eq!(ledger(&store).await, (Vec::new(), Vec::new()));
+    store.verify(&backend()).await.unwrap().unwrap();
+    committed(&store, &held, &mut loaded, at("2026-12-20T11:00:00Z"), &[("alice", 1, 1)], &[]).await;
+    store.fold_journal(&backend(), at("2027-01-20T11:00:00Z"), &rules()).await.unwrap();
+    let folded = rewind(&store, &held, &mut loaded, RewindTo::Entry(1), later).await;
+    assert_eq!(folded, Err(CannotRewind::Folded { upto: 7 }));
+}
