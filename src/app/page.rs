@@ -49,6 +49,8 @@ impl App {
         if let Err(error) = outcome.await {
             tracing::warn!("page not brought up to date: {error}");
         }
+        // Whoever polled: all replicas say alike how polls go.
+        self.exposition.backends(&self.polls.shown());
     }
 
     /// What WHMCS cannot be told any more.

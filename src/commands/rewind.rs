@@ -106,7 +106,11 @@ fn told(backend: &str, unwound: &Unwound, dry_run: bool) -> serde_json::Value {
 }
 
 fn words(backend: &str, unwound: &Unwound, dry_run: bool) -> String {
-    let are = if dry_run { "would be" } else { "are" };
+    let are = match (dry_run, unwound.entries) {
+        (true, _) => "would be",
+        (false, 1) => "is",
+        (false, _) => "are",
+    };
     let since = match (unwound.to, unwound.at) {
         (0, _) => "all there are".into(),
         (to, None) => format!("after entry {to}"),

@@ -372,3 +372,80 @@ async fn a_stretch_that_is_moved_by_hand_is_given_back_to_one_and_named_for_the_
     daemon.stop().await;
     panel.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_taken_back_is_given_back_with_the_next_month() {
+    let start = warsaw(2026, 11, 28);
+    let panel = crate::start(4, ClockStart::Frozen(start)).await;
+    let port = free_port();
+    let keys = "every = \"31d\"\nwhmcs_server = 12";
+    let site = Site::new(&crate::house(port, "", "", &[section(&panel, "s3", keys)]));
+    let story = Story { panel: &panel, site: &site, clock: site.path().join("now") };
+    story.poll(start).await;
+    let daemon = site.start_told(port, &story.clock);
+    daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+    story.sends(start + 60, 10 << 30);
+    story.poll(start + HOUR).await;
+
+    // Somebody's mistake is told to WHMCS, and the month ends with it.
+    let late = warsaw(2026, 12, 1) - 600;
+    story.poll(late).await;
+    let november = story.truth(start, late);
+    let mistake = ["adjust", "s3", ACCOUNT, "traffic_out", "2026-11-29", "+8 GiB", "--reason", "ticket 12"];
+    site.at(late, &mistake).await.good();
+    let usage = "/v1/whmcs/usage?server=12";
+    let whole = (november as f64 + 8.0 * GIB) / GIB;
+    let is_told = |got: &crate::support::program::Got| {
+        let value = got.json()["tenants"][ACCOUNT]["traffic_out"]["value"].clone();
+        value.as_str().is_some_and(|value| (value.parse::<f64>().unwrap() - whole).abs() < 0.000_02)
+    };
+    daemon.until(usage, "has the mistake", is_told).await;
+    let (too_much, _) = told(&daemon, "traffic_out").await;
+    same(too_much, november as f64 + 8.0 * GIB);
+
+    let december = warsaw(2026, 12, 1) + HOUR;
+    story.becomes(december);
+    let back = |to: String, more: &'static [&'static str]| {
+        let site = &site;
+        async move {
+            let mut arguments = vec!["rewind", "s3", "--to", &to, "--reason", "ticket 12 was wrong"];
+            arguments.extend(more);
+            site.at(december, &arguments).await
+        }
+    };
+    let refused = back("yesterday".into(), &[]).await.failure(2);
+    assert!(refused.contains("\"yesterday\" is not the number of an entry"), "{refused}");
+    assert!(back("99".into(), &[]).await.failure(2).contains("none numbered 99"));
+    let rehearsed = back(late.to_string() + "Z", &[]).await.failure(2);
+    assert!(rehearsed.contains("--to"), "{rehearsed}");
+    let to = chrono::DateTime::from_timestamp(late - 1, 0).unwrap().format("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let rehearsed = back(to.clone(), &["--dry-run"]).await.good();
+    assert!(rehearsed.contains("2 entries would be taken back"), "{rehearsed}");
+    let explained = story.explained(december, "traffic_out", "2026-11").await;
+    let poll = explained["lines"].as_array().unwrap().iter().rev().nth(1).unwrap()["entry"].to_string();
+    let done = back(poll, &["--json"]).await.json();
+    assert_eq!((&done["entries"], &done["written"]), (&Value::from(1), &Value::from(true)), "{done}");
+    assert_eq!(done["taken_back"]["traffic_out"]["bytes"], Value::from(8_u64 << 30));
+    let again = back(to, &[]).await.good();
+    assert!(again.contains("1 entry is taken back"), "{again}");
+
+    // The next poll measures on from there; WHMCS is given back what it was told too much.
+    story.poll(december).await;
+    story.sends(december + 60, 9 << 30);
+    let night = december + HOUR;
+    story.poll(night).await;
+    let rewound = "whmeter_journal_rewound_timestamp_seconds{backend=\"s3\"}";
+    daemon.until("/metrics", "says so", |got| got.sample(rewound) == Some(december as u64)).await;
+    let (value, carried) = told(&daemon, "traffic_out").await;
+    // What passed between the poll gone back to and this one is shared over the midnight by time.
+    assert!((-8.1..-7.9).contains(&carried), "{carried}");
+    same(too_much + value, story.truth(start, night) as f64);
+    let text = ["explain", "s3", ACCOUNT, "traffic_out", "--month", "2026-11"];
+    let text = site.at(night, &text).await.good();
+    assert!(text.contains("taken back by entry") && text.contains("ticket 12 was wrong"), "{text}");
+    assert!(text.contains("the lines add up"), "{text}");
+    site.at(night, &["verify"]).await.good();
+    assert_eq!(site.at(night, &["replay", "--json"]).await.json(), serde_json::json!([]));
+    daemon.stop().await;
+    panel.stop();
+}
