@@ -56,6 +56,7 @@ struct Inner {
     poll_duration: HistogramVec,
     poll_accounts: IntGaugeVec,
     poll_failures: IntCounterVec,
+    poll_hangs: IntGaugeVec,
     notes: IntCounterVec,
     unclaimed_resources: IntGaugeVec,
     unclaimed_bytes: IntGaugeVec,
@@ -92,6 +93,11 @@ impl Telemetry {
                 "whmeter_poll_failures_total",
                 "Polls by this replica that failed as a whole, by reason.",
                 &["backend", "reason"],
+            ),
+            poll_hangs: own.gauge(
+                "whmeter_poll_hangs",
+                "1 while a poll of the backend by this replica has run for over two of its intervals.",
+                &["backend"],
             ),
             notes: own.counter(
                 "whmeter_notes_total",
@@ -139,6 +145,7 @@ impl Telemetry {
     pub fn know_backend(&self, backend: &BackendId) {
         let backend = backend.as_str();
         self.inner.poll_duration.with_label_values(&[backend]);
+        self.inner.poll_hangs.with_label_values(&[backend]);
         for reason in Reason::ALL {
             self.inner.poll_failures.with_label_values(&[backend, reason.name()]);
             self.inner.acts.switch_failures.with_label_values(&[backend, reason.name()]);
@@ -164,6 +171,11 @@ impl Telemetry {
                 self.inner.poll_failures.with_label_values(&[name, reason]).inc();
             }
         }
+    }
+
+    /// Shows whether a poll runs on and on.
+    pub fn poll_hangs(&self, backend: &BackendId, hangs: bool) {
+        self.inner.poll_hangs.with_label_values(&[backend.as_str()]).set(i64::from(hangs));
     }
 
     /// Counts what settling noticed.
@@ -218,7 +230,8 @@ impl Telemetry {
         forget(&own.poll_duration, "backend", name);
         forget(&own.acts.switch_delay, "backend", name);
         let unclaimed = [&own.unclaimed_resources, &own.unclaimed_bytes];
-        let gauges = unclaimed.into_iter().chain([&own.poll_accounts, &own.acts.limits_held]);
+        let gauges =
+            unclaimed.into_iter().chain([&own.poll_accounts, &own.poll_hangs, &own.acts.limits_held]);
         for gauges in gauges.chain(own.findings.of_backends()) {
             forget(gauges, "backend", name);
         }

@@ -12,6 +12,7 @@ mod parking;
 mod poll;
 #[cfg(test)]
 mod tests;
+mod watch;
 mod witness;
 
 use std::collections::{HashMap, HashSet};
@@ -25,6 +26,7 @@ pub use adjust::{AdjustError, WhatIsAccepted};
 pub use backends::RenameError;
 pub use docket::Docket;
 pub use owners::Sold;
+use watch::Running;
 pub use witness::{ClockWrong, Witness};
 
 use crate::backends::{BackendError, ConfiguredPanel};
@@ -53,6 +55,7 @@ pub struct Collector {
     /// What each panel's last poll leaves for the next: forgotten when the config is read anew.
     last: RwLock<HashMap<BackendId, Arc<Mutex<LastTime>>>>,
     acting: RwLock<Acting>,
+    running: Running,
     due: RwLock<HashMap<BackendId, Timestamp>>,
     at_once: Semaphore,
     polled: mpsc::UnboundedSender<PollReport>,
@@ -182,6 +185,7 @@ impl Collector {
             panels: RwLock::default(),
             last: RwLock::default(),
             acting: RwLock::default(),
+            running: Running::default(),
             due: RwLock::new(HashMap::new()),
             at_once: Semaphore::new(POLLS_AT_ONCE),
             polled,
@@ -272,6 +276,7 @@ impl Collector {
     fn poll_whoever_is_due(self: &Arc<Self>) {
         let now = self.clock.now();
         for metered in self.panels().iter() {
+            self.watch(metered);
             if !self.take_turn(metered, now) {
                 continue;
             }

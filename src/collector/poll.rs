@@ -62,7 +62,11 @@ impl Collector {
     async fn poll_locked(&self, metered: &ConfiguredPanel, last: &mut LastTime, wish: Wish) -> PollReport {
         let started = Instant::now();
         let mut report = PollReport::new(metered.id.clone());
+        self.running.begins(&metered.id, self.clock.now());
         let outcome = self.pass(metered, last, wish, &mut report).await;
+        if self.running.ends(&metered.id) {
+            self.telemetry.poll_hangs(&metered.id, false);
+        }
         report.took = started.elapsed();
         if let Err(error) = outcome {
             report.failed = Some(error);

@@ -123,6 +123,53 @@ async fn who_refuses_us_is_asked_once_more_and_then_left_alone_by_every_replica(
     assert_eq!(until(start + 10_000).await.1, Some(60), "from the beginning");
 }
 
+/// A panel that answers when it is let.
+struct Waiting(Arc<tokio::sync::Notify>);
+
+#[async_trait]
+impl Backend for Waiting {
+    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+        self.0.notified().await;
+        harvest.listed_everyone();
+        Ok(())
+    }
+
+    async fn check(&self, _: &mut Vec<CheckStep>) {}
+}
+
+#[tokio::test]
+async fn a_poll_that_runs_on_is_named_until_it_ends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let collector = Arc::new(unconfigured(folder.path(), 1_795_000_000).await);
+    let section = Section::new("name = 'shared'\nevery = '1s'".parse().expect("toml"), folder.path());
+    let common: CommonSettings = section.read().expect("settings");
+    let let_go = Arc::new(tokio::sync::Notify::new());
+    let panel = ConfiguredPanel::new(&common, &KINDS[0], Box::new(Waiting(Arc::clone(&let_go))));
+    let panel = Arc::new(panel.expect("a panel"));
+    collector.configure(vec![Arc::clone(&panel)]).await.expect("configured");
+    let hangs = || {
+        let families = collector.telemetry.gather();
+        let found = families.iter().find(|family| family.name() == "whmeter_poll_hangs");
+        found.map(|family| family.get_metric()[0].get_gauge().get_value())
+    };
+    let poll = {
+        let (collector, panel) = (Arc::clone(&collector), Arc::clone(&panel));
+        tokio::spawn(async move { collector.poll(&panel, None).await })
+    };
+    let began = std::time::Instant::now();
+    while hangs() != Some(1.0) {
+        assert!(began.elapsed() < Duration::from_secs(30), "never named");
+        collector.watch(&panel);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(began.elapsed() >= Duration::from_secs(2), "it may take two intervals");
+    let_go.notify_one();
+    assert!(poll.await.expect("whole").failed.is_none());
+    assert_eq!(hangs(), Some(0.0));
+    collector.watch(&panel);
+    assert_eq!(hangs(), Some(0.0), "nothing runs");
+}
+
 async fn due(collector: &Collector) -> Option<PollError> {
     let metered = collector.panel("shared").expect("configured");
     collector.poll_due(&metered).await.expect("not parked").failed

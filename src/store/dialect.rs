@@ -1,6 +1,11 @@
 //! What the three databases say differently. Nobody else knows which one it is.
 
 use std::borrow::Cow;
+use std::time::Duration;
+
+/// The longest a server works at one statement, or keeps a transaction in which nothing happens: below the lease of a
+/// poll, which is a minute.
+pub(super) const STATEMENT_LIMIT: Duration = Duration::from_secs(50);
 
 /// The database behind the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +43,15 @@ impl Dialect {
         match self {
             Dialect::Sqlite => "BEGIN IMMEDIATE",
             Dialect::Postgres | Dialect::Mysql => "BEGIN",
+        }
+    }
+
+    /// The longest we wait for an answer: a little longer than a server works at one, and shorter than the lease of a
+    /// poll. A file is not waited for over a network.
+    pub(super) fn answer_limit(self) -> Option<Duration> {
+        match self {
+            Dialect::Sqlite => None,
+            Dialect::Postgres | Dialect::Mysql => Some(STATEMENT_LIMIT + Duration::from_secs(5)),
         }
     }
 

@@ -43,6 +43,12 @@ pub enum StoreError {
     /// The database cannot be reached.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// The database was asked, and says nothing.
+    #[error(
+        "the database has not answered for {0} s; the connection is dropped and another one is made. Is its server, or a \
+         proxy before it, gone without a word?"
+    )]
+    Silent(u64),
     /// The database holds something this program cannot have written.
     #[error("the database holds {found} where {expected} was expected; run `whmeter verify`")]
     Corrupt {

@@ -22,6 +22,7 @@ mod renumber;
 mod services;
 mod sql;
 mod tables;
+mod transaction;
 mod zone;
 
 use std::collections::HashMap;

@@ -11,7 +11,8 @@ use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, SqlSafeStr};
 
 use super::backend::{KnownPanel, known_panels};
-use super::dialect::Dialect;
+use super::dialect::{Dialect, STATEMENT_LIMIT};
+use super::sql::answered;
 use super::{Store, StoreError};
 use crate::settings::{Period, Secret};
 
@@ -59,9 +60,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// How long an opening that failed at once is tried again, because others may be opening it too.
 const OTHERS_START: Duration = Duration::from_secs(3);
 
-/// The longest a server works at one statement, or keeps a transaction in which nothing happens: below the lease of a
-/// poll, which is a minute.
-const STATEMENT_LIMIT: Duration = Duration::from_secs(50);
+/// How long a connection may take to show that it is still there when nobody uses it any more.
+const STILL_THERE: Duration = Duration::from_secs(5);
 
 /// A database that can be used.
 #[derive(Clone, Debug)]
@@ -159,7 +159,8 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        sqlx::query("SELECT version FROM backend LIMIT 1").fetch_optional(&self.readers).await?;
+        let one = sqlx::query("SELECT version FROM backend LIMIT 1").fetch_optional(&self.readers);
+        answered(self.dialect, one).await?;
         Ok(())
     }
 
@@ -213,6 +214,13 @@ async fn connect(dialect: Dialect, url: &str, connections: u32) -> Result<AnyPoo
         .acquire_timeout(Duration::from_secs(30))
         // A file does not hang up: asking it first whether it is there costs as much as most answers.
         .test_before_acquire(dialect != Dialect::Sqlite)
+        // One whose answer nobody waits for any more would else keep its place in the pool until its server speaks.
+        .after_release(move |connection, _| {
+            Box::pin(async move {
+                let there = tokio::time::timeout(STILL_THERE, connection.ping()).await;
+                there.map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))?.map(|()| true)
+            })
+        })
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 for statement in session(dialect) {

@@ -150,7 +150,7 @@ impl Store {
 
     /// A server's services; `None` until WHMCS has told them. Kept in memory until the list changes.
     pub async fn services(&self, server: i64) -> Result<Option<Arc<ServiceList>>, StoreError> {
-        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let mut tx = self.begin_read().await?;
         let Some((version, told_at)) = self.list_version(&mut tx, server).await? else { return Ok(None) };
         let kept = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(&server).cloned();
         if let Some(kept) = kept.filter(|kept| (kept.version, kept.told_at) == (version, told_at)) {
@@ -303,6 +303,6 @@ impl Store {
             answer: String::new(),
         };
         self.put_act(&mut tx, &act).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }

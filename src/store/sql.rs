@@ -111,6 +111,18 @@ fn bind<'q>(
     query
 }
 
+/// Waits for a database, but not for ever: a server that went away without a word never answers.
+pub(super) async fn answered<T>(
+    dialect: Dialect,
+    answer: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
+    let Some(limit) = dialect.answer_limit() else { return Ok(answer.await?) };
+    match tokio::time::timeout(limit, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(StoreError::Silent(limit.as_secs())),
+    }
+}
+
 /// Runs one statement, written with `?`; tells how many rows it changed.
 pub(super) async fn run(
     on: &mut AnyConnection,
@@ -120,7 +132,7 @@ pub(super) async fn run(
 ) -> Result<u64, StoreError> {
     // Safe: every statement is a literal of this room; values are only ever bound.
     let query = sqlx::query(AssertSqlSafe(dialect.placeholders(sql).into_owned()));
-    Ok(bind(query, cells).execute(on).await?.rows_affected())
+    Ok(answered(dialect, bind(query, cells).execute(on)).await?.rows_affected())
 }
 
 /// Reads the rows of one query, written with `?`.
@@ -131,7 +143,7 @@ pub(super) async fn rows(
     cells: impl IntoIterator<Item = Cell>,
 ) -> Result<Vec<AnyRow>, StoreError> {
     let query = sqlx::query(AssertSqlSafe(dialect.placeholders(sql).into_owned()));
-    Ok(bind(query, cells).fetch_all(on).await?)
+    answered(dialect, bind(query, cells).fetch_all(on)).await
 }
 
 /// How many rows go into one statement: the largest is few enough for every database's limit on bound

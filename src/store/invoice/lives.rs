@@ -18,7 +18,7 @@ impl Store {
         backend: &BackendId,
     ) -> Result<(Book, HashMap<LifeNo, AccountStanding>), StoreError> {
         // One transaction, so that no commit comes between the tables.
-        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let mut tx = self.begin_read().await?;
         let sql = "SELECT number FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
         let mut book = Book::default();

@@ -85,7 +85,7 @@ impl Store {
         now: &Book,
         rules: &Rules,
     ) -> Result<Result<Unwound, CannotRewind>, StoreError> {
-        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let mut tx = self.begin_read().await?;
         let upto = self.fold_heads(&mut tx, backend).await?.pop().map_or(0, |head| head.upto);
         let to = match self.target(&mut tx, backend, to, upto).await? {
             Ok(to) => to,

@@ -104,7 +104,7 @@ impl Store {
     /// Goes through a backend's whole journal and holds every stored day against it; the first
     /// difference is told. Sees one moment of the database, whoever writes meanwhile.
     pub async fn verify(&self, backend: &BackendId) -> Result<Result<Verified, Difference>, StoreError> {
-        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let mut tx = self.begin_read().await?;
         let mut verified = Verified::default();
         let folds = match self.verify_folds(&mut tx, backend).await? {
             Ok(folds) => folds,

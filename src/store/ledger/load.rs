@@ -37,7 +37,7 @@ impl Store {
     /// Loads a backend's book, unless `kept` is the newest version already.
     pub async fn load(&self, backend: &BackendId, kept: Option<Loaded>) -> Result<Loaded, StoreError> {
         // One transaction, so that no commit of another replica comes between the tables.
-        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let mut tx = self.begin_read().await?;
         let sql = "SELECT version, last_look, number, next_life, next_holding, list_doubt_at, list_missing, list_of,
             list_accepted FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;

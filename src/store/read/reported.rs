@@ -211,7 +211,7 @@ impl Store {
     /// The same, read anew. Of a month of which no day is billed nothing was told, and nothing is lacking.
     pub async fn read_closed(&self, month: Month, from: BillFrom) -> Result<ClosedMonth, StoreError> {
         let Some(billed) = from.billed(month.period()) else { return Ok(ClosedMonth::default()) };
-        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let mut tx = self.begin_read().await?;
         let tellings = self.read_told(&mut tx, "r.month = ?", [month.into()]).await?;
         let sums = self.owner_sums(&mut tx, month, billed).await?;
         let mut told: HashMap<Payee, Vec<Closed>> = HashMap::new();
@@ -234,7 +234,7 @@ impl Store {
         if let Some((_, kept)) = kept.filter(|(known, _)| *known == as_of) {
             return Ok(kept);
         }
-        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let mut tx = self.begin_read().await?;
         let sums = Arc::new(self.owner_sums(&mut tx, month, billed).await?);
         let mut kept = self.told.part.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Some((as_of, Arc::clone(&sums)));

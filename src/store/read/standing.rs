@@ -156,7 +156,7 @@ impl Store {
     }
 
     async fn refresh(&self, state: &BackendState, kept: Option<&Standing>) -> Result<Standing, StoreError> {
-        let mut tx = self.readers.begin_with(self.dialect.begin_snapshot()).await?;
+        let mut tx = self.begin_read().await?;
         let sql =
             "SELECT version, acts, number, rewound_version, list_doubt_at, list_missing, list_of, list_accepted
             FROM backend WHERE name = ?";
