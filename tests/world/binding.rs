@@ -20,9 +20,9 @@ use whmeter::domain::{
     AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading,
     Seconds, Source, Timestamp, UsageDay,
 };
-use whmeter::metering::{Acceptance, Adjustment, Rules};
+use whmeter::metering::{Acceptance, Adjustment, Rewind, Rules};
 use whmeter::settings::{Section, SettingsError};
-use whmeter::store::{Store, StoreSettings};
+use whmeter::store::{CannotRewind, RewindTo, Store, StoreSettings};
 use whmeter::telemetry::Telemetry;
 use whmeter::usage_api::{Servers, UsageApi, WhmcsSettings};
 use whmeter_simulators::world::generate::COMPANIONS;
@@ -235,6 +235,18 @@ impl Product {
         let panel = Arc::clone(&collector.panels()[backend]);
         match collector.accept(&panel, &acceptance).await {
             Ok(_) | Err(AdjustError::Nothing(_)) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// An operator takes back what was settled of a panel after `since`; nothing may have been.
+    pub async fn rewind(&mut self, backend: usize, since: i64) -> Result<(), String> {
+        let collector = &self.replica(0).await.collector;
+        let panel = Arc::clone(&collector.panels()[backend]);
+        let said = |to| Rewind { to, author: "the world".into(), reason: "it lied".into() };
+        let to = RewindTo::Time(Timestamp::new(since).unwrap());
+        match collector.rewind(&panel, to, said).await {
+            Ok(_) | Err(AdjustError::CannotRewind(CannotRewind::Nothing { .. })) => Ok(()),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use whmeter_simulators::world::ledger::Metric;
 use whmeter_simulators::world::oracle::Oracle;
-use whmeter_simulators::world::panels::answer;
+use whmeter_simulators::world::panels::{answer, lie};
 use whmeter_simulators::world::story::{Story, What};
 use whmeter_simulators::world::telling::{Expected, Number};
 use whmeter_simulators::world::truth::Truth;
@@ -61,8 +61,19 @@ struct Player<'a> {
     product: Product,
     /// Until when a dead process holds each panel's lease.
     leased: Vec<i64>,
+    /// Which panels lie, or have lied and nothing true was read since.
+    lies: Vec<Option<Lie>>,
     played: Played,
     event: usize,
+}
+
+/// A panel that does not tell the truth. The oracle is told nothing of it: what was made of it is taken back, as if
+/// nobody had asked.
+#[derive(Clone, Copy)]
+struct Lie {
+    since: i64,
+    is_over: bool,
+    is_taken_back: bool,
 }
 
 /// Plays a whole story.
@@ -74,6 +85,7 @@ pub async fn play(story: &Story) -> Result<Played, Failure> {
         oracle: Oracle::new(story).expect("a zone"),
         product: Product::new(story),
         leased: vec![0; story.backends.len()],
+        lies: vec![None; story.backends.len()],
         played: Played::default(),
         event: 0,
     };
@@ -95,6 +107,9 @@ impl Player<'_> {
             (*count, *took) = (*count + 1, *took + began.elapsed());
         }
         let end = self.story.events.last().map_or(0, |event| event.at);
+        for backend in 0..self.lies.len() {
+            self.take_back(end, backend).await?;
+        }
         self.balanced(end)?;
         let verified = self.product.verify().await;
         self.check("verify", verified)?;
@@ -108,6 +123,9 @@ impl Player<'_> {
     }
 
     async fn happens(&mut self, at: i64, what: &What) -> Result<(), Failure> {
+        if self.is_under_a_lie(what) {
+            return Ok(());
+        }
         match what {
             What::Poll { backend, replica, killed, again } => {
                 self.poll(at, *backend, *replica, *killed).await?;
@@ -146,6 +164,16 @@ impl Player<'_> {
                 self.oracle.pinned(*backend, name, *service);
                 Ok(())
             }
+            What::Lies { backend, lies } => {
+                match &mut self.lies[*backend] {
+                    None if *lies => {
+                        self.lies[*backend] = Some(Lie { since: at, is_over: false, is_taken_back: false });
+                    }
+                    Some(lie) if !lies => lie.is_over = true,
+                    _ => {}
+                }
+                Ok(())
+            }
             What::Accepted { backend } if self.leased[*backend] <= at => {
                 let accepted = self.product.accept(*backend).await;
                 self.check("accept", accepted)?;
@@ -165,7 +193,38 @@ impl Player<'_> {
         }
     }
 
+    /// While a panel lies nothing is asked of its server that could show it: WHMCS collects nothing, and the server's
+    /// other panels, whose accounts could be sold as the same services, are not polled.
+    fn is_under_a_lie(&self, what: &What) -> bool {
+        let server = |backend: usize| self.story.backends[backend].server;
+        let lying = || (0..self.lies.len()).filter(|backend| self.lies[*backend].is_some());
+        match what {
+            What::Collect { .. } | What::Look { .. } => lying().next().is_some(),
+            What::Poll { backend, .. } => {
+                lying().any(|other| other != *backend && server(other) == server(*backend))
+            }
+            What::Adjusted { backend, .. } | What::Accepted { backend } => self.lies[*backend].is_some(),
+            _ => false,
+        }
+    }
+
+    /// An operator takes back what was made of a lie, once nobody polls its panel.
+    async fn take_back(&mut self, at: i64, backend: usize) -> Result<(), Failure> {
+        let Some(Lie { since, is_taken_back: false, .. }) = self.lies[backend] else { return Ok(()) };
+        if self.leased[backend] > at {
+            return Ok(());
+        }
+        let rewound = self.product.rewind(backend, since).await;
+        self.check("rewind", rewound)?;
+        self.lies[backend] = Some(Lie { since, is_over: true, is_taken_back: true });
+        let verified = self.product.verify().await;
+        self.check("verify", verified)
+    }
+
     async fn poll(&mut self, at: i64, backend: usize, replica: usize, killed: bool) -> Result<(), Failure> {
+        if self.lies[backend].is_some_and(|lie| lie.is_over) {
+            self.take_back(at, backend).await?;
+        }
         let is_leased = self.leased[backend] > at;
         if killed && !is_leased {
             let came_to_it = self.product.poll_killed(replica, backend).await;
@@ -173,7 +232,9 @@ impl Player<'_> {
             return self.check("kill", came_to_it.then_some(()).ok_or_else(|| "it was not asked".into()));
         }
         let answered = answer(&self.truth, backend, at);
-        let say = if self.truth.is_down(backend) { Say::Down } else { Say::Answer(answered.clone()) };
+        let lies = self.lies[backend].is_some_and(|lie| lie.since < at && !lie.is_taken_back);
+        let told = if lies { lie(&answered) } else { answered.clone() };
+        let say = if self.truth.is_down(backend) { Say::Down } else { Say::Answer(told) };
         let polled = self.product.poll(replica, backend, say).await;
         let expected = match (is_leased, self.truth.is_down(backend)) {
             (true, _) => Polled::Elsewhere,
@@ -181,9 +242,11 @@ impl Player<'_> {
             (false, false) => Polled::Committed,
         };
         self.same("poll", &polled, &expected)?;
-        if polled == Polled::Committed {
+        if polled == Polled::Committed && !lies {
             self.played.polls += 1;
             self.oracle.polled(backend, &answered, &self.truth);
+            // Something true was read since.
+            self.lies[backend] = self.lies[backend].filter(|lie| !lie.is_taken_back);
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ pub const ON: &[Feature] = &[
     Feature::Hidden,
     Feature::LostRights,
     Feature::Acceptances,
+    Feature::Lies,
 ];
 
 /// How often a story is played to find a shorter one, where nothing else is asked for.

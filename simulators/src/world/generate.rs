@@ -68,6 +68,8 @@ pub enum Feature {
     LostRights,
     /// Operators say that what is doubted is true.
     Acceptances,
+    /// Panels tell lies, for an hour or a day, and operators take back what was made of them.
+    Lies,
 }
 
 /// Everything that can be made.
@@ -100,6 +102,7 @@ pub const ALL: &[Feature] = &[
     Feature::Hidden,
     Feature::LostRights,
     Feature::Acceptances,
+    Feature::Lies,
 ];
 
 impl Feature {
@@ -137,6 +140,7 @@ pub fn generate(seed: u64, days: i64, features: &[Feature]) -> Story {
     maker.ours();
     maker.trouble();
     Customers::new(&mut maker).come_and_go();
+    maker.lies();
     maker.finish()
 }
 
@@ -294,6 +298,17 @@ impl Maker {
         for _ in 0..if self.has(Feature::Kills) { self.times(20.0) } else { 0 } {
             let (at, replica) = (self.some_time(), self.replica());
             self.put(at, What::Killed { replica });
+        }
+    }
+
+    /// Panels that say what is not true: long enough to be asked, one after the other.
+    fn lies(&mut self) {
+        for backend in 0..self.story.backends.len() {
+            for _ in 0..if self.has(Feature::Lies) { self.times(6.0) } else { 0 } {
+                let (at, length) = (self.some_time(), self.dice.random_range(HOUR..30 * HOUR));
+                self.put(at, What::Lies { backend, lies: true });
+                self.put(at + length, What::Lies { backend, lies: false });
+            }
         }
     }
 

@@ -97,6 +97,54 @@ pub fn answer(truth: &Truth, backend: usize, at: i64) -> Answer {
     Answer { at, accounts: accounts.collect() }
 }
 
+/// What the same panel answers when it does not tell the truth; which lie it tells goes by the time.
+pub fn lie(truth: &Answer) -> Answer {
+    let mut lie = truth.clone();
+    let which = truth.at.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+    match which % 5 {
+        // Everybody has moved, and holds, far more than he has.
+        0 => lie.accounts.iter_mut().for_each(|shown| {
+            shown.level = shown.level.map(|level| level * 7 + (1 << 33));
+            for counter in &mut shown.counters {
+                counter.received += which << 16;
+                counter.sent += which << 18;
+            }
+        }),
+        // Nobody has anything.
+        1 => lie.accounts.iter_mut().for_each(|shown| {
+            shown.level = shown.level.map(|_| 0);
+            for counter in &mut shown.counters {
+                (counter.received, counter.sent) = (0, 0);
+            }
+        }),
+        // Half of them are not there.
+        2 => {
+            let mut place = 0;
+            lie.accounts.retain(|_| {
+                place += 1;
+                place % 2 == 0
+            });
+        }
+        // Each has the name of another.
+        3 => {
+            let mut names: Vec<String> = lie.accounts.iter().map(|shown| shown.name.clone()).collect();
+            let step = usize::from(!names.is_empty());
+            names.rotate_left(step);
+            lie.accounts.iter_mut().zip(names).for_each(|(shown, name)| shown.name = name);
+        }
+        // Somebody is there whom nobody has ever made.
+        _ => {
+            let first = lie.accounts.first().cloned();
+            lie.accounts.extend(first.map(|shown| Shown {
+                name: format!("ghost-{which}"),
+                identity: shown.identity.map(|id| format!("{id}-ghost-{which}")),
+                ..shown
+            }));
+        }
+    }
+    lie
+}
+
 /// Panels that tell totals of a month cut it in UTC, whatever the billing zone is.
 fn month_start(at: i64) -> i64 {
     let date = DateTime::from_timestamp(at, 0).unwrap_or_default().date_naive();

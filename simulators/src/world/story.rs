@@ -131,6 +131,14 @@ pub enum What {
         /// Whether it shows nobody.
         blind: bool,
     },
+    /// What a panel says is not true, whatever it is; then an operator takes back what was made of it, and the panel
+    /// tells the truth again.
+    Lies {
+        /// Which.
+        backend: usize,
+        /// Whether it lies from now on.
+        lies: bool,
+    },
     /// A panel stops answering.
     Down {
         /// Which.
