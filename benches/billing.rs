@@ -11,7 +11,7 @@ use axum::http::Request;
 use tower::ServiceExt;
 use whmeter::clock::Clock;
 use whmeter::domain::*;
-use whmeter::metering::{Life, Rules, settle};
+use whmeter::metering::{Bounds, Life, Rules, settle};
 use whmeter::ownership::Intent;
 use whmeter::settings::Section;
 use whmeter::store::{JudgedPoll, Poll, Reach, Store, StoreSettings};
@@ -37,7 +37,7 @@ fn rules() -> Rules {
     Rules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
-        max_rate: None,
+        bounds: Bounds::default(),
     }
 }
 

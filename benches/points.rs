@@ -18,7 +18,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use whmeter::domain::*;
-use whmeter::metering::{Rules, Settled, settle};
+use whmeter::metering::{Bounds, Rules, Settled, settle};
 use whmeter::store::{JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreSettings};
 
 /// A midnight in UTC.
@@ -279,7 +279,11 @@ async fn disk(accounts: usize, parts: &Parts) {
 }
 
 fn rules() -> Rules {
-    Rules { zone: BillingZone::parse("UTC").expect("a zone"), max_gap: Seconds::hours(26), max_rate: None }
+    Rules {
+        zone: BillingZone::parse("UTC").expect("a zone"),
+        max_gap: Seconds::hours(26),
+        bounds: Bounds::default(),
+    }
 }
 
 fn backend() -> BackendId {

@@ -13,7 +13,7 @@ use axum::response::IntoResponse;
 use whmeter::backends::{Ask, Backend};
 use whmeter::domain::*;
 use whmeter::http::{Http, HttpSettings};
-use whmeter::metering::{Rules, settle};
+use whmeter::metering::{Bounds, Rules, settle};
 use whmeter::settings::Section;
 use whmeter::store::{JudgedPoll, Poll, Reach, Store, StoreSettings};
 use whmeter_simulators::clock::ClockStart;
@@ -91,7 +91,7 @@ async fn polls(answers: &[bytes::Bytes]) {
     let rules = Rules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
-        max_rate: None,
+        bounds: Bounds::default(),
     };
     let (mut reading, mut settling, mut committing) = (Vec::new(), Vec::new(), Vec::new());
     for step in 0..runs {

@@ -18,7 +18,7 @@ use crate::backends::{self, CommonSettings, ConfiguredPanel, KINDS};
 use crate::clock::Clock;
 use crate::domain::{BillingZone, Seconds};
 use crate::http::{Http, HttpSettings};
-use crate::metering::Rules;
+use crate::metering::{Bounds, Rules};
 use crate::notify::{Channels, NotifySettings, WhmcsApi};
 use crate::rules::{LimitRule, Limits, Prices};
 use crate::settings::{Section, SettingsError};
@@ -178,9 +178,9 @@ impl Config {
         })
     }
 
-    /// The rules readings are settled by; a backend may add a `max_rate` of its own.
+    /// The rules readings are settled by; a backend has bounds of its own.
     pub fn rules(&self) -> Rules {
-        Rules { zone: self.zone, max_gap: self.max_age(), max_rate: None }
+        Rules { zone: self.zone, max_gap: self.max_age(), bounds: Bounds::default() }
     }
 
     /// How old a number may be before it is withheld.

@@ -305,6 +305,36 @@ impl std::str::FromStr for Rate {
     }
 }
 
+/// A [`Rate`] that nothing may exceed, or `"none"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaxRate {
+    /// Anything may be.
+    None,
+    /// No more than this.
+    Rate(Rate),
+}
+
+impl MaxRate {
+    /// Bytes in a second.
+    pub fn bytes(self) -> Option<u64> {
+        match self {
+            MaxRate::None => None,
+            MaxRate::Rate(rate) => Some(rate.0),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for MaxRate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<MaxRate, D::Error> {
+        let text = String::deserialize(deserializer)
+            .map_err(|_| de::Error::custom("expected \"none\" or a rate in quotes, like \"10 GB/s\""))?;
+        match text.as_str() {
+            "none" => Ok(MaxRate::None),
+            rate => rate.parse().map(MaxRate::Rate).map_err(de::Error::custom),
+        }
+    }
+}
+
 impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rate, D::Error> {
         let text = String::deserialize(deserializer)

@@ -10,8 +10,8 @@ use super::schedule::Schedule;
 use super::{Backend, Kind};
 use crate::domain::{AccountName, BackendId, Bytes, Seconds, Timestamp};
 use crate::http::{Http, Url};
-use crate::metering::Crowd;
-use crate::settings::{Rate, SettingsError};
+use crate::metering::{Bounds, Crowd};
+use crate::settings::{MaxRate, SettingsError, Size};
 
 /// The keys every backend's section has, whatever its kind.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,9 +30,19 @@ pub struct CommonSettings {
     /// How long after a period's end it may be billed: panels tell some things late.
     #[serde(default = "two_days")]
     pub settle_hours: u32,
-    /// The most one account can move or store in a second; what jumps further is held back.
+    /// The most that can pass through one account in a second; what jumps further is held back. `"none"` holds nothing
+    /// back; without it the kind's own.
     #[serde(default)]
-    pub max_rate: Option<Rate>,
+    pub max_rate: Option<MaxRate>,
+    /// The same of what an account stores; nothing is held back without it.
+    #[serde(default)]
+    pub max_storage_rate: Option<MaxRate>,
+    /// A level that falls by more than so many of a hundred is doubted.
+    #[serde(default = "collapse_percent")]
+    pub collapse_percent: u32,
+    /// One of less than this only if it falls to nothing.
+    #[serde(default = "collapse_least")]
+    pub collapse_least: Size,
     /// Fewer accounts than this may always be missing from a list at once.
     #[serde(default = "crowd_least")]
     pub crowd_least: u32,
@@ -53,6 +63,14 @@ fn quarter_hour() -> String {
 
 fn two_days() -> u32 {
     48
+}
+
+fn collapse_percent() -> u32 {
+    Bounds::default().collapse_percent
+}
+
+fn collapse_least() -> Size {
+    Size(Bounds::default().collapse_least.get())
 }
 
 fn crowd_least() -> u32 {
@@ -78,8 +96,8 @@ pub struct ConfiguredPanel {
     pub keep_days: Option<u32>,
     /// How long after a period's end it may be billed.
     pub settle: Seconds,
-    /// The most one account can move or store in a second.
-    pub max_rate: Option<Bytes>,
+    /// How far its readings may jump or fall and be believed at once.
+    pub bounds: Bounds,
     /// How many accounts may be missing from a list at once before it is doubted.
     pub crowd: Crowd,
     /// The panel.
@@ -106,7 +124,21 @@ impl ConfiguredPanel {
             let problem = format!("{} is out of range; expected 1 to 100", common.crowd_percent);
             return Err(SettingsError::new("crowd_percent", problem));
         }
-        let max_rate = common.max_rate.map(|rate| Bytes::new(rate.0));
+        if !(1..=100).contains(&common.collapse_percent) {
+            let problem = format!("{} is out of range; expected 1 to 100", common.collapse_percent);
+            return Err(SettingsError::new("collapse_percent", problem));
+        }
+        let rate = |key: &str, said: Option<MaxRate>, kinds: Option<u64>| {
+            let bytes = said.map_or(kinds, MaxRate::bytes).map(Bytes::new);
+            bytes.transpose().map_err(|error| wrong(key)(error.to_string()))
+        };
+        let bounds = Bounds {
+            max_rate: rate("max_rate", common.max_rate, kind.max_rate)?,
+            max_storage_rate: rate("max_storage_rate", common.max_storage_rate, None)?,
+            collapse_percent: common.collapse_percent,
+            collapse_least: Bytes::new(common.collapse_least.0)
+                .map_err(|error| wrong("collapse_least")(error.to_string()))?,
+        };
         Ok(ConfiguredPanel {
             id: BackendId::new(&common.name).map_err(|error| wrong("name")(error.to_string()))?,
             kind,
@@ -114,7 +146,7 @@ impl ConfiguredPanel {
             schedule: common.every.parse().map_err(wrong("every"))?,
             keep_days: common.keep_days,
             settle: Seconds::hours(common.settle_hours.into()),
-            max_rate: max_rate.transpose().map_err(|error| wrong("max_rate")(error.to_string()))?,
+            bounds,
             crowd: Crowd { least: common.crowd_least, percent: common.crowd_percent },
             backend: Arc::from(backend),
             http: None,

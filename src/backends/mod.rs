@@ -88,6 +88,9 @@ pub struct Kind {
     pub meters: &'static [Meter],
     /// Whether it can put accounts under the limited policy.
     pub can_limit: bool,
+    /// The most that can pass through one of its accounts in a second, in bytes, as far as networks go; the config may
+    /// say otherwise.
+    pub max_rate: Option<u64>,
     /// Its config section, ready to be filled in.
     pub sample: &'static str,
     /// Opens one configured panel; asks nothing of it yet.

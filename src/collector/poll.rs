@@ -153,7 +153,7 @@ impl Collector {
             self.store.park(lease, Parked::default()).await?;
         }
         report.count(&harvest);
-        let rules = Rules { max_rate: metered.max_rate, ..self.rules };
+        let rules = Rules { bounds: metered.bounds, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
         let today = rules.zone.day_of(now);
         let when = (now, rules.zone);

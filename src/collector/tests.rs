@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use super::*;
 use crate::backends::{Ask, Backend, CheckStep, CommonSettings, KINDS};
 use crate::domain::{BillingZone, Bytes, Meter, Reading};
+use crate::metering::Bounds;
 use crate::settings::Section;
 use crate::store::StoreSettings;
 
@@ -33,7 +34,7 @@ async fn unconfigured(folder: &Path, now: i64) -> Collector {
     let rules = Rules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
-        max_rate: None,
+        bounds: Bounds::default(),
     };
     let (polled, _) = mpsc::unbounded_channel();
     let clock = Clock::Fixed(Timestamp::new(now).expect("in range"));

@@ -21,9 +21,30 @@ pub struct Rules {
     /// How long a level is carried on, and a counter's growth across a midnight still told apart by
     /// day. What lies further apart is a gap.
     pub max_gap: Seconds,
-    /// The most an account can move or store in a second; what jumps further is held back. `None` holds
-    /// nothing back.
+    /// How far a reading may jump or fall and be believed at once.
+    pub bounds: Bounds,
+}
+
+/// How far a reading may jump or fall and be believed at once. Kept with every entry of the journal: it is settled again
+/// by what held then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The most that can pass through an account in a second; what jumps further is held back. `None` holds nothing
+    /// back.
     pub max_rate: Option<Bytes>,
+    /// The same of what an account stores.
+    pub max_storage_rate: Option<Bytes>,
+    /// A level that falls by more than so many of a hundred, or to nothing, has collapsed.
+    pub collapse_percent: u32,
+    /// One of less than this may fall to anything but nothing.
+    pub collapse_least: Bytes,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        let collapse_least = Bytes::new(1 << 30).unwrap_or(Bytes::ZERO);
+        Bounds { max_rate: None, max_storage_rate: None, collapse_percent: 90, collapse_least }
+    }
 }
 
 /// What a poll changed.
@@ -41,8 +62,8 @@ pub struct Settled {
     pub notes: Vec<Noted>,
     /// When the whole list of accounts was last seen.
     pub last_look: Option<Timestamp>,
-    /// The rate that jumps were held back by.
-    pub max_rate: Option<Bytes>,
+    /// What readings were held against.
+    pub bounds: Bounds,
     /// The doubt of the newest list that stands from now on.
     pub list_doubt: Option<ListDoubt>,
 }

@@ -1,18 +1,16 @@
 //! Levels: what is held now, and level times time for daily averages and GB-months.
 
 use super::book::{DoubtedLevel, LevelBelief};
-use super::change::{Effects, Rules};
+use super::change::{Bounds, Effects, Rules};
 use super::note::Note;
 use super::share::Timeline;
 use crate::domain::{Bytes, Source, Span, Timestamp};
 
-/// Below this a level may fall by nine tenths and be believed: somebody has cleaned up.
-const SMALL: u64 = 1 << 30;
-
-/// Whether a level has collapsed: to nothing, or by more than nine tenths of more than a gibibyte.
-fn collapses(before: Bytes, now: Bytes) -> bool {
-    let (before, now) = (before.get(), now.get());
-    before > 0 && (now == 0 || before > SMALL && now < before / 10)
+/// Whether a level has collapsed: to nothing, or by more than it may. A small one may: somebody has cleaned up.
+fn collapses(before: Bytes, now: Bytes, bounds: &Bounds) -> bool {
+    let left = u128::from(100_u32.saturating_sub(bounds.collapse_percent));
+    let fell_far = || u128::from(now.get()) * 100 < u128::from(before.get()) * left;
+    before > Bytes::ZERO && (now == Bytes::ZERO || before > bounds.collapse_least && fell_far())
 }
 
 /// A level as it was measured.
@@ -35,7 +33,8 @@ pub(super) fn judge_level(
     effects: &mut Effects,
 ) -> (Option<LevelBelief>, Option<DoubtedLevel>) {
     let Measured { at, level, is_proof } = measured;
-    let Some(known) = before.filter(|known| known.at < at && collapses(known.level, level)) else {
+    let Some(known) = before.filter(|known| known.at < at && collapses(known.level, level, &rules.bounds))
+    else {
         if before.is_some_and(|known| at <= known.at) {
             return (before, doubted);
         }
@@ -95,4 +94,38 @@ pub(super) fn settle_level(
     }
     effects.day(holding, today).level = Some(level);
     now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_may_fall_as_far_as_its_bounds_say() {
+        let gib = 1 << 30;
+        let own = |percent, least| Bounds {
+            collapse_percent: percent,
+            collapse_least: Bytes::new(least).expect("fits"),
+            ..Bounds::default()
+        };
+        // Before, now, bounds, whether it has collapsed.
+        let table = [
+            (1, 0, Bounds::default(), true),
+            (gib, 1, Bounds::default(), false),
+            (10 * gib, gib, Bounds::default(), false),
+            (10 * gib, gib - 1, Bounds::default(), true),
+            (10 * gib, 9 * gib, own(5, 0), true),
+            (100, 49, own(50, 10), true),
+            (100, 50, own(50, 10), false),
+            (100, 49, own(50, 100), false),
+            // Nothing but nothing is doubted.
+            (10 * gib, 1, own(100, 0), false),
+            (10 * gib, 0, own(100, 0), true),
+            (0, 0, own(1, 0), false),
+        ];
+        for (before, now, bounds, is_collapse) in table {
+            let [from, to] = [before, now].map(|level| Bytes::new(level).expect("fits"));
+            assert_eq!(collapses(from, to, &bounds), is_collapse, "{before} to {now} by {bounds:?}");
+        }
+    }
 }

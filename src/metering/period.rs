@@ -227,7 +227,7 @@ mod tests {
     use super::super::book::{Book, Holding, SeriesBook};
     use super::super::plausible::{Acceptance, accept};
     use super::super::share;
-    use super::super::{OwnerChange, Rules, settle};
+    use super::super::{Bounds, OwnerChange, Rules, settle};
     use super::*;
     use crate::domain::{AccountName, BillingZone, Harvest, Meter, Owner, Reading, Source};
 
@@ -333,7 +333,7 @@ mod tests {
             }
             harvest.listed_everyone();
             let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-            let rules = Rules { zone, max_gap: Seconds::hours(26), max_rate: None };
+            let rules = Rules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
             let settled = settle(&self.book, &harvest, now, &rules);
             let notes = settled.notes.iter().map(|noted| noted.note.name()).collect();
             self.book.apply(&settled);

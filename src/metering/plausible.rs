@@ -49,9 +49,12 @@ pub(super) fn jump(
     at: Timestamp,
     rules: &Rules,
 ) -> Option<Jump> {
-    let rate = rules.max_rate?;
     let measured = held.map_or(at, |first| first.since.min(at));
     readings.iter().find_map(|reading| {
+        let rate = match reading {
+            Reading::Gauge { .. } => rules.bounds.max_storage_rate?,
+            Reading::Counter { .. } | Reading::PeriodTotal { .. } => rules.bounds.max_rate?,
+        };
         let (source, since, amount) = growth(series, reading, at)?;
         let seconds = measured.since(since).max(SHORTEST).get();
         let allowed = u128::from(rate.get()) * u128::from(seconds);
@@ -146,13 +149,15 @@ pub fn accept(book: &Book, acceptance: &Acceptance, at: Timestamp) -> Result<Set
 mod tests {
     use super::*;
     use crate::domain::{BillingZone, Epoch, Harvest, Meter};
-    use crate::metering::settle;
+    use crate::metering::{Bounds, settle};
 
     const START: i64 = 1_795_000_000;
 
     fn rules() -> Rules {
         let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-        Rules { zone, max_gap: Seconds::hours(26), max_rate: Some(bytes(1_000)) }
+        let (max_rate, max_storage_rate) = (Some(bytes(1_000)), Some(bytes(1_000)));
+        let bounds = Bounds { max_rate, max_storage_rate, ..Bounds::default() };
+        Rules { zone, max_gap: Seconds::hours(26), bounds }
     }
 
     fn bytes(count: u64) -> Bytes {
@@ -243,9 +248,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_rate_nothing_is_held_back() {
+    fn what_is_stored_is_held_back_only_where_it_has_a_rate_of_its_own() {
         let mut book = Book::default();
-        let rules = Rules { max_rate: None, ..rules() };
+        let bounds = Bounds { max_storage_rate: None, ..rules().bounds };
+        let rules = Rules { bounds, ..rules() };
         for (second, level) in [(0, 0), (1, u64::MAX / 2)] {
             let mut harvest = Harvest::new();
             let reading = Reading::Gauge { at: at(second), level: bytes(level) };

@@ -56,7 +56,7 @@ pub(super) fn rules() -> Rules {
     Rules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
-        max_rate: None,
+        bounds: Bounds::default(),
     }
 }
 

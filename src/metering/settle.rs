@@ -37,7 +37,7 @@ pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp,
         }
     }
     settling.lose();
-    let mut settled = Settled { last_look: book.last_look, max_rate: rules.max_rate, ..Settled::default() };
+    let mut settled = Settled { last_look: book.last_look, bounds: rules.bounds, ..Settled::default() };
     settling.finish(&mut settled);
     settled.lives = look.changes;
     settled.list_doubt = match (harvest.is_complete(), look.shrunk) {

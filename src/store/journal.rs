@@ -10,9 +10,10 @@ use sqlx::AnyConnection;
 
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
-use crate::domain::{AccountName, BackendId, Bytes, Harvest, HoldingNo, LifeNo, Meter, Timestamp, UsageDay};
+use crate::domain::{AccountName, BackendId, Harvest, HoldingNo, LifeNo, Meter, Timestamp, UsageDay};
 use crate::metering::{
-    Book, Correction, CounterKey, DayChange, LifeChange, Look, OwnerChange, Rules, Settled, settle_looked,
+    Book, Bounds, Correction, CounterKey, DayChange, LifeChange, Look, OwnerChange, Rules, Settled,
+    settle_looked,
 };
 
 mod belief;
@@ -50,8 +51,8 @@ pub struct JournalEntry {
     pub made: Vec<Made>,
     /// Who owned what from then on.
     pub owners: Vec<OwnerChange>,
-    /// The rate that jumps were held back by then.
-    pub max_rate: Option<Bytes>,
+    /// What readings were held against then.
+    pub bounds: Bounds,
     /// The correction it is, where it is no poll.
     pub corrected: Option<Correction>,
     /// Why the poll failed, where it did: reason and words.
@@ -71,7 +72,7 @@ impl JournalEntry {
         let mut settled = match &self.corrected {
             Some(correction) => correction.settle(book, self.at, rules.zone),
             None => {
-                let rules = Rules { max_rate: self.max_rate, ..*rules };
+                let rules = Rules { bounds: self.bounds, ..*rules };
                 let look = Look::again(book, self.lives.clone(), self.lost.clone());
                 settle_looked(book, &self.harvest, look, self.at, &rules)
             }

@@ -17,7 +17,7 @@ mod silent;
 use std::collections::HashMap;
 
 use whmeter::domain::*;
-use whmeter::metering::{Book, Rules, settle};
+use whmeter::metering::{Book, Bounds, Rules, settle};
 use whmeter::settings::Secret;
 use whmeter::store::{
     DayPoint, JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery,
@@ -50,7 +50,11 @@ fn backend() -> BackendId {
 }
 
 fn rules() -> Rules {
-    Rules { zone: BillingZone::parse("Europe/Warsaw").unwrap(), max_gap: Seconds::hours(26), max_rate: None }
+    Rules {
+        zone: BillingZone::parse("Europe/Warsaw").unwrap(),
+        max_gap: Seconds::hours(26),
+        bounds: Bounds::default(),
+    }
 }
 
 async fn open(fresh: &Fresh, keep_days: u32) -> Store {

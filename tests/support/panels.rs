@@ -8,7 +8,7 @@ use whmeter::backends::{Ask, Backend, BackendError, KINDS, Kind};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Harvested, Meter, Nature, Reading, Timestamp};
 use whmeter::http::{Http, HttpSettings};
-use whmeter::metering::{Book, Rules, settle};
+use whmeter::metering::{Book, Bounds, Rules, settle};
 use whmeter::settings::Section;
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::panel::{Options, SimulatedPanel};
@@ -210,7 +210,7 @@ pub struct Ledger {
 impl Ledger {
     pub fn new() -> Ledger {
         let zone = whmeter::domain::BillingZone::parse("Europe/Warsaw").unwrap();
-        let rules = Rules { zone, max_gap: whmeter::domain::Seconds::hours(26), max_rate: None };
+        let rules = Rules { zone, max_gap: whmeter::domain::Seconds::hours(26), bounds: Bounds::default() };
         Ledger { book: Book::default(), rules, sums: BTreeMap::new(), notes: Vec::new() }
     }
 

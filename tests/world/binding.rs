@@ -20,7 +20,7 @@ use whmeter::domain::{
     AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading,
     Seconds, Source, Timestamp, UsageDay,
 };
-use whmeter::metering::{Acceptance, Adjustment, Rewind, Rules};
+use whmeter::metering::{Acceptance, Adjustment, Bounds, Rewind, Rules};
 use whmeter::settings::{Section, SettingsError};
 use whmeter::store::{CannotRewind, RewindTo, Store, StoreSettings};
 use whmeter::telemetry::Telemetry;
@@ -87,6 +87,7 @@ static KIND: Kind = Kind {
     name: "world",
     meters: &Meter::ALL,
     can_limit: false,
+    max_rate: None,
     sample: "",
     open: |_, _| Err(never_opened()),
 };
@@ -302,7 +303,7 @@ impl Product {
         let folder = self.folder.path();
         let store = Store::open(StoreSettings::default(), folder).await.unwrap();
         let clock = Clock::Settable(self.clock);
-        let rules = Rules { zone: self.zone, max_gap: Seconds::hours(26), max_rate: None };
+        let rules = Rules { zone: self.zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
         // Nobody listens to reports: every poll is waited for.
         let (polled, _) = mpsc::unbounded_channel();
         let telemetry = Telemetry::new();

@@ -43,6 +43,8 @@ pub(super) const KIND: Kind = Kind {
     name: "minio",
     meters: &[Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficOut],
     can_limit: true,
+    // A network card of 100 Gbit/s.
+    max_rate: Some(12_500_000_000),
     sample: include_str!("sample.toml"),
     open,
 };

@@ -187,6 +187,7 @@ fn yes() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backends::CommonSettings;
     use crate::http::HttpSettings;
 
     fn read(text: &str) -> Result<Rules, SettingsError> {
@@ -215,14 +216,11 @@ mod tests {
             let mut section = Section::new(backend, Path::new("."));
             #[derive(Deserialize)]
             #[allow(dead_code)]
-            struct Common {
+            struct Kind {
                 kind: String,
-                name: String,
-                every: Option<String>,
-                max_rate: Option<String>,
-                whmcs_server: Option<u32>,
             }
-            section.take::<Common>().expect("the keys of every backend");
+            section.take::<Kind>().expect("its kind");
+            section.take::<CommonSettings>().expect("the keys of every backend");
             section.take::<HttpSettings>().expect("the keys of HTTP");
             // The secret's file and the templates are the operator's.
             let mut table: toml::Table = LEAST.parse().expect("toml");

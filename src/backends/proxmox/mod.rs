@@ -48,6 +48,8 @@ pub(super) const KIND: Kind = Kind {
     name: "proxmox",
     meters: &[Meter::TrafficOut, Meter::TrafficIn, Meter::StorageUsed],
     can_limit: true,
+    // A network card of 100 Gbit/s.
+    max_rate: Some(12_500_000_000),
     sample: include_str!("sample.toml"),
     open,
 };

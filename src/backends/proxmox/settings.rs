@@ -163,6 +163,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::backends::CommonSettings;
     use crate::http::HttpSettings;
 
     fn parsed(text: &str) -> Result<Rules, SettingsError> {
@@ -224,7 +225,7 @@ mod tests {
         for text in [sample, &all] {
             let file: toml::Table = text.parse().expect("toml");
             let mut table = file["backend"][0].as_table().expect("a section").clone();
-            for common in ["kind", "name", "every", "max_rate", "whmcs_server", "tls_ca_file"] {
+            for common in ["kind", "tls_ca_file"] {
                 table.remove(common);
             }
             // The secret's file is the operator's.
@@ -236,6 +237,7 @@ mod tests {
                 }
             }
             let mut section = Section::new(table, Path::new("."));
+            section.take::<CommonSettings>().expect("the keys of every backend");
             section.take::<HttpSettings>().expect("the keys of HTTP");
             read(section).map(|_| ()).expect("valid");
         }

@@ -38,6 +38,8 @@ pub(super) const KIND: Kind = Kind {
     name: "vpncp",
     meters: &[Meter::TrafficIn, Meter::TrafficOut],
     can_limit: true,
+    // A tunnel through a network card of 10 Gbit/s.
+    max_rate: Some(1_250_000_000),
     sample: include_str!("sample.toml"),
     open,
 };

@@ -165,13 +165,11 @@ mod tests {
             let mut section = Section::new(backend, Path::new("."));
             #[derive(Deserialize)]
             #[allow(dead_code)]
-            struct Common {
+            struct Kind {
                 kind: String,
-                name: String,
-                every: Option<String>,
-                max_rate: Option<String>,
             }
-            section.take::<Common>().expect("the keys of every backend");
+            section.take::<Kind>().expect("its kind");
+            section.take::<crate::backends::CommonSettings>().expect("the keys of every backend");
             section.take::<crate::http::HttpSettings>().expect("the keys of HTTP");
             let keys = format!("{section:?}");
             if text == all {

@@ -25,7 +25,8 @@ use crate::domain::{
     Timestamp, UsageDay,
 };
 use crate::metering::{
-    Acceptance, Adjustment, Book, Correction, CounterKey, Forgetting, Moved, Renumbering, Rewind, Settled,
+    Acceptance, Adjustment, Book, Bounds, Correction, CounterKey, Forgetting, Moved, Renumbering, Rewind,
+    Settled,
 };
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
@@ -48,6 +49,11 @@ pub(super) struct Body<'a> {
     owners: Vec<OwnershipBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_rate: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_storage_rate: Option<u64>,
+    /// How far a level may fall: percent, and the level from which on; where not as ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    collapse: Option<(u32, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     adjusted: Option<AdjustmentBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -270,7 +276,9 @@ pub(in super::super) fn body_of(
         lost,
         accounts,
         owners: settled.owners.iter().map(OwnershipBody::of).collect(),
-        max_rate: settled.max_rate.map(Bytes::get),
+        max_rate: settled.bounds.max_rate.map(Bytes::get),
+        max_storage_rate: settled.bounds.max_storage_rate.map(Bytes::get),
+        collapse: collapse_body(&settled.bounds),
         ..corrected
     })
     .map(Some)
@@ -282,6 +290,27 @@ fn lost<'s>(settled: &'s Settled, book: &'s Book) -> impl Iterator<Item = &'s Co
         now.absent.is_some() && book.counters.get(key).is_some_and(|before| before.absent.is_none())
     });
     lost.map(|(key, _)| key)
+}
+
+fn collapse_body(bounds: &Bounds) -> Option<(u32, u64)> {
+    let of = |bounds: &Bounds| (bounds.collapse_percent, bounds.collapse_least.get());
+    (of(bounds) != of(&Bounds::default())).then(|| of(bounds))
+}
+
+fn bounds(
+    max_rate: Option<u64>,
+    max_storage_rate: Option<u64>,
+    collapse: Option<(u32, u64)>,
+) -> Result<Bounds, String> {
+    let mut bounds = Bounds {
+        max_rate: max_rate.map(bytes).transpose()?,
+        max_storage_rate: max_storage_rate.map(bytes).transpose()?,
+        ..Bounds::default()
+    };
+    if let Some((percent, least)) = collapse {
+        (bounds.collapse_percent, bounds.collapse_least) = (percent, bytes(least)?);
+    }
+    Ok(bounds)
 }
 
 /// The entry of a failed poll.
@@ -398,7 +427,7 @@ impl Body<'_> {
             lost: self.lost.into_iter().map(CounterBody::key).collect::<Result<_, _>>()?,
             made,
             owners: self.owners.into_iter().map(OwnershipBody::change).collect::<Result<_, _>>()?,
-            max_rate: self.max_rate.map(bytes).transpose()?,
+            bounds: bounds(self.max_rate, self.max_storage_rate, self.collapse)?,
             corrected,
             failed: self.failed,
             taken_back_by: None,
