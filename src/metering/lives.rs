@@ -169,19 +169,25 @@ impl Looking<'_> {
                 }
             }
         }
+        self.returned(no, life);
+        self.identify(no, &life.identity, told);
+    }
+
+    /// An account that is listed again, if it was away.
+    fn returned(&mut self, no: LifeNo, life: &Life) {
         if life.absence.is_some() || life.ended.is_some() {
             self.change(no, LifeEvent::Back);
         }
-        self.identify(no, &life.identity, told);
     }
 
     /// An account that is not the one its name had: known by its id under another name, or new.
     fn newcomer(&mut self, name: &AccountName, told: &Identity) {
-        if let Some(no) = told.unique().and_then(|id| self.unique.get(id)).copied() {
+        let known = told.unique().and_then(|id| self.unique.get(id)).copied();
+        if let Some((no, life)) = known.and_then(|no| Some((no, self.book.lives.get(&no)?))) {
+            // It may have been away as well, and have come back under its new name.
+            self.returned(no, life);
             self.change(no, LifeEvent::Renamed(name.clone()));
-            if let Some(life) = self.book.lives.get(&no) {
-                self.identify(no, &life.identity, told);
-            }
+            self.identify(no, &life.identity, told);
             return;
         }
         let born = self.look.born.len() as u32;
