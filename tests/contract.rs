@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use toml::Value;
-use whmeter::backends::{Applied, Ask, BackendError, CheckStep, Memory};
+use whmeter::backends::{Applied, Ask, BackendError, CheckStep, Memory, Wants};
 use whmeter::domain::{Harvest, Nature, Policy, Reason};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::faults::{Change, Fault, FaultKind};
@@ -548,7 +548,7 @@ async fn a_switch_that_fails_says_so_and_can_be_repeated() {
 
 async fn steps(backend: &dyn whmeter::backends::Backend) -> Vec<CheckStep> {
     let mut steps = Vec::new();
-    backend.check(&mut steps).await;
+    backend.check(Wants { limiting: true }, &mut steps).await;
     steps
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use whmeter::backends::{Applied, Ask, Backend, Memory};
+use whmeter::backends::{Applied, Ask, Backend, Memory, Wants};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Meter, Policy, Reading, Reason};
 
@@ -266,7 +266,9 @@ async fn the_mapping_is_switched(server: &Server) {
     // Somebody else's hand.
     assert_eq!(apply(policy[1]).await, Applied::Done);
     server.mc(&["admin", "policy", "attach", "root", "writeonly", "--user", "7-41"]);
-    assert!(matches!(apply(policy[0]).await, Applied::LeftAlone { found } if found.contains("writeonly")));
+    assert!(
+        matches!(apply(policy[0]).await, Applied::LeftAlone { found, .. } if found.contains("writeonly"))
+    );
     server.mc(&["admin", "policy", "detach", "root", "writeonly", "--user", "7-41"]);
     assert_eq!(apply(policy[0]).await, Applied::Done);
     // No mapping at all is remembered and restored as such.
@@ -311,7 +313,7 @@ async fn a_limit_that_would_not_hold_is_refused(server: &Server) {
 
 async fn the_check_passes_and_names_what_is_missing(server: &Server) {
     let mut steps = Vec::new();
-    server.backend("").check(&mut steps).await;
+    server.backend("").check(Wants { limiting: true }, &mut steps).await;
     for step in &steps {
         eprintln!("{}: {:?}", step.name, step.outcome);
         assert!(step.outcome.is_ok(), "{step:?}");
@@ -324,7 +326,7 @@ async fn the_check_passes_and_names_what_is_missing(server: &Server) {
     );
     server.mc(&["admin", "policy", "create", "root", "meter", &weak]);
     let mut steps = Vec::new();
-    server.backend("").check(&mut steps).await;
+    server.backend("").check(Wants { limiting: true }, &mut steps).await;
     let failed: Vec<_> =
         steps.iter().filter_map(|step| step.outcome.as_ref().err()).map(ToString::to_string).collect();
     for right in ["admin:DataUsageInfo", "admin:ServerInfo", "admin:ListUserPolicies", "admin:Prometheus"] {

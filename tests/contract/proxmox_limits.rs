@@ -142,7 +142,10 @@ async fn a_pool_is_limited_guest_by_guest_and_restored_as_it_was() {
     set_rate(&panel, "101", Some("7"));
     assert_eq!(shown(&pair, &*backend, "cust-0").await, Some(Policy::Standard));
     let applied = backend.apply(&key, Policy::Standard, &memory).await.unwrap();
-    assert!(matches!(&applied, Applied::LeftAlone { found } if found.contains("qemu/101")), "{applied:?}");
+    assert!(
+        matches!(&applied, Applied::LeftAlone { found, .. } if found.contains("qemu/101")),
+        "{applied:?}"
+    );
     assert_eq!(limited(["100", "101", "102"]), [false; 3]);
     assert!(card(&panel, "101", "net0").contains("rate=7"));
 }

@@ -224,7 +224,10 @@ pub async fn what_gives_up_is_told_as_it_is_and_can_be_tried_again(databases: &D
     decide(&store, &lease, &mut loaded, now, both).await;
     let claimed = claim(&store, switches(), now).await;
     store.conclude(&claimed[0], &SwitchEnd::GaveUp("no such thing".into()), now).await.unwrap();
-    store.conclude(&claimed[1], &SwitchEnd::LeftAlone("theirs".into()), now).await.unwrap();
+    store
+        .conclude(&claimed[1], &SwitchEnd::LeftAlone { found: "theirs".into(), limited: false }, now)
+        .await
+        .unwrap();
     // The customer hears that he is over; the operator that nothing came of it.
     let mut letters = claim(&store, Lane::Letters(Channel::Whmcs), now).await;
     letters.extend(claim(&store, Lane::Letters(Channel::Webhook), now).await);

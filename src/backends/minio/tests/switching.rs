@@ -88,7 +88,10 @@ async fn a_document_somebody_else_wrote_is_left_alone() {
     let before = log.lock().expect("no panic").len();
     for policy in [Policy::Standard, Policy::Limited] {
         let applied = apply(policy).await;
-        assert!(matches!(&applied, Applied::LeftAlone { found } if found.contains("7-41")), "{applied:?}");
+        assert!(
+            matches!(&applied, Applied::LeftAlone { found, .. } if found.contains("7-41")),
+            "{applied:?}"
+        );
     }
     assert!(log.lock().expect("no panic")[before..].iter().all(|asked| asked.method == Method::GET));
     assert!(document.lock().expect("no panic").contains("s3:GetObject"));
