@@ -44,7 +44,7 @@ fn verdict(account: &str, to: Policy, number: u32, now: Timestamp) -> Verdict {
         account: name(account),
         holding: HoldingNo::new(1),
         crossings,
-        hold: Hold { wanted: to, number, confirmed_at: None, left_alone: false, pin: None },
+        hold: Hold { wanted: to, number, again: 0, confirmed_at: None, left_alone: false, pin: None },
         letters: occasions.iter().map(|occasion| letter(account, *occasion, episode)).collect(),
         switch: Some(Switch {
             account: key(account),

@@ -2,6 +2,14 @@
 
 use super::*;
 
+/// Policies of a server on which nobody was ever limited.
+fn standard_only(asked: &Asked) -> Response {
+    match asked.query.contains("-limited") {
+        true => error(404, r#"{"Code":"XMinioAdminNoSuchPolicy"}"#),
+        false => json(r#"{"Version":"2012-10-17","Statement":[]}"#),
+    }
+}
+
 /// A server without the call that maps at one stroke: attach, then detach.
 #[tokio::test]
 async fn where_mapping_is_gone_the_new_is_attached_before_the_old_is_detached() {
@@ -10,7 +18,7 @@ async fn where_mapping_is_gone_the_new_is_attached_before_the_old_is_detached() 
     let secret = Secret::new(SECRET.into());
     let (backend, log) = serve("", move |asked| match asked.call() {
         "user-info" => json(&format!(r#"{{"status":"enabled","policyName":"{}"}}"#, now.lock().expect("no panic"))),
-        "info-canned-policy" => json(r#"{"Version":"2012-10-17","Statement":[]}"#),
+        "info-canned-policy" => standard_only(asked),
         "add-canned-policy" => "".into_response(),
         "set-user-or-group-policy" => error(426, r#"{"Code":"XMinioAdminVersionMismatch","Message":"This 'admin' API is not supported by server in 'mode-server-xl'"}"#),
         "idp/builtin/policy/attach" => {
@@ -53,7 +61,7 @@ async fn where_mapping_is_gone_the_new_is_attached_before_the_old_is_detached() 
 async fn a_switch_that_does_not_take_is_no_success() {
     let (backend, _) = serve("", |asked| match asked.call() {
         "user-info" => json(r#"{"status":"enabled","policyName":"7-41"}"#),
-        "info-canned-policy" => json(r#"{"Version":"2012-10-17","Statement":[]}"#),
+        "info-canned-policy" => standard_only(asked),
         "add-canned-policy" | "set-user-or-group-policy" => "".into_response(),
         _ => not_found(),
     })
