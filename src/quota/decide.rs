@@ -407,10 +407,15 @@ fn switch(
         (desired, why)
     } else {
         let seen = not_as_wanted(subject, hold)?;
-        // Seen in a poll that began after the switch was done.
-        let done = hold.confirmed_at.is_some_and(|at| at < now);
-        let due = subject.by_hand || hold.again_at().is_some_and(|at| at <= now);
-        if !done || !due {
+        let due = match subject.by_hand {
+            // Whoever asks within the second has changed something since.
+            true => hold.confirmed_at.is_some_and(|at| at <= now),
+            // Seen in a poll that began after the switch was done.
+            false => {
+                hold.confirmed_at.is_some_and(|at| at < now) && hold.again_at().is_some_and(|at| at <= now)
+            }
+        };
+        if !due {
             return None;
         }
         hold.number = hold.number.saturating_add(1);
