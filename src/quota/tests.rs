@@ -323,7 +323,7 @@ fn what_still_limits_after_usage_has_fallen_is_tried_again_until_it_is_gone() {
 
 #[test]
 fn conflicts_are_what_the_panel_enforces_against_what_is_wanted() {
-    use Policy::{Limited, Standard};
+    use crate::domain::Policy::{Limited, Standard};
     let at = Timestamp::new(1_000_000).expect("valid");
     let hold =
         |wanted, left_alone, confirmed_at| Hold { wanted, left_alone, confirmed_at, ..Hold::default() };

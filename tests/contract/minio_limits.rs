@@ -4,7 +4,7 @@ use serde_json::json;
 use whmeter::backends::{Applied, Backend, BackendError, Memory, Wants};
 use whmeter::domain::Policy;
 use whmeter_simulators::faults::{Fault, FaultKind};
-use whmeter_simulators::minio::{Attach, Panel};
+use whmeter_simulators::minio::{Attach, Flavour, Panel};
 use whmeter_simulators::panel::SimulatedPanel;
 
 use crate::minio::{metered_by, readme_policy, start, without};
@@ -263,6 +263,24 @@ async fn check_requires_the_rights_that_limits_need_and_only_where_a_rule_limits
     signing::put_policy(&panel, "meter", &without(&one, "admin:UpdatePolicyAssociation")).await;
     let wrong = crate::fatal(&crate::steps(&*backend()).await);
     assert!(wrong.len() == 1 && wrong[0].contains("admin:AttachUserOrGroupPolicy or"), "{wrong:?}");
+    // Servers that spell it otherwise tell the rights too, and one that tells none is not refused for it.
+    signing::put_policy(&panel, "meter", policy).await;
+    for flavour in [Flavour::Rustfs, Flavour::Aistor] {
+        panel.switch(|switches| switches.flavour = flavour);
+        let steps = crate::steps(&*pair.backend()).await;
+        assert_eq!(crate::fatal(&steps), [""; 0], "{flavour:?}");
+        let rights = steps.iter().find(|step| step.name == "rights that limits need").unwrap();
+        assert!(rights.outcome.is_ok(), "{flavour:?}: {rights:?}");
+    }
+    panel.switch(|switches| switches.flavour = Flavour::default());
+    panel.knobs().faults.add(Fault::new(FaultKind::Failed { status: 501 }).on("accountinfo"));
+    let steps = crate::steps(&*backend()).await;
+    let untold = steps.iter().filter(|step| step.outcome.is_err());
+    assert_eq!(
+        untold.map(|step| (&*step.name, step.fatal)).collect::<Vec<_>>(),
+        [("credentials", false), ("rights that limits need", false)]
+    );
+    panel.knobs().faults.clear();
     // Traffic that the config wants.
     signing::put_policy(&panel, "meter", &without(policy, "admin:Prometheus")).await;
     let wrong = crate::fatal(&crate::steps_for(&*backend(), Wants::default()).await);
