@@ -143,8 +143,20 @@ async fn what_somebody_added_is_left_alone_and_what_is_shown_is_what_is_enforced
     assert_eq!(apply(&*backend, Policy::Standard, &memory).await, Applied::Done);
     assert_eq!(may(&panel, "7-42-data"), ALL);
 
-    // A limited policy without a Deny does not hold beside another one.
+    // What an operator calls limited is limited, whatever his text says.
     let folder = tempfile::tempdir().unwrap();
+    let odd = folder.path().join("odd.json");
+    let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::<USER_ID>*"]},{"Effect":"Deny","Action":["s3:CreateBucket"],"Resource":["arn:aws:s3:::*"]}]}"#;
+    std::fs::write(&odd, text).unwrap();
+    for switch in ["mapping", "document"] {
+        let odd = pair.backend_with(&format!("policy_limited = {odd:?}\nswitch = \"{switch}\""));
+        let memory = odd.remember(&account(CUSTOMER)).await.unwrap();
+        assert_eq!(apply(&*odd, Policy::Limited, &memory).await, Applied::Done);
+        assert_eq!(shown(&pair, &*odd).await, (Some(Policy::Limited), false), "{switch}");
+        assert_eq!(apply(&*odd, Policy::Standard, &memory).await, Applied::Done);
+    }
+
+    // A limited policy without a Deny does not hold beside another one.
     let file = folder.path().join("limited.json");
     let allow = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::<USER_ID>*"]}]}"#;
     std::fs::write(&file, allow).unwrap();
@@ -195,6 +207,12 @@ async fn a_policy_of_that_name_that_is_somebody_elses_is_never_overwritten() {
     // Nor is it removed when he is restored.
     assert_eq!(apply(&*backend, Policy::Standard, &memory).await, Applied::AlreadySo);
     assert!(panel.policies().contains(&LIMITED.to_string()));
+    // The user alone is enough: his policy is yet to come.
+    signing::map_policy(&panel, LIMITED, "readonly").await;
+    signing::admin(&panel, "DELETE", &format!("remove-canned-policy?name={LIMITED}"), b"").await;
+    let error = backend.apply(&account(CUSTOMER), Policy::Limited, &memory).await.unwrap_err();
+    assert!(matches!(&error, BackendError::NotOffered(why) if why.contains("so is a user")), "{error:?}");
+    assert!(!panel.policies().contains(&LIMITED.to_string()));
 }
 
 #[tokio::test]

@@ -98,10 +98,11 @@ impl Minio {
                     // The server allows nothing at all to whoever has a policy that does not exist.
                     Some(None) => (alone.then_some(Policy::Limited), true),
                     Some(Some(document)) => {
-                        let holds =
-                            if alone { policy::limits(document) } else { policy::denies_writing(document) };
-                        let shown = if holds { Policy::Limited } else { Policy::Standard };
-                        (Some(shown), !alone || self.is_outdated(name, document, own))
+                        let outdated = self.is_outdated(name, document, own);
+                        // What an operator's own text limits is the operator's business.
+                        let alone_holds = alone && (!outdated || policy::limits(document));
+                        let holds = alone_holds || policy::denies_writing(document);
+                        (Some(if holds { Policy::Limited } else { Policy::Standard }), !alone || outdated)
                     }
                 }
             }
@@ -111,7 +112,9 @@ impl Minio {
                 };
                 let is = |wanted: Result<Value, String>| wanted.is_ok_and(|wanted| same(document, &wanted));
                 if policy::is_ours(document) || is(self.rules.limited.fill(name)) {
-                    (Some(Policy::Limited), self.is_outdated(name, document, None))
+                    let outdated = self.is_outdated(name, document, None);
+                    let holds = !outdated || policy::limits(document);
+                    (Some(if holds { Policy::Limited } else { Policy::Standard }), outdated)
                 } else if is(self.rules.standard.fill(name)) {
                     (Some(Policy::Standard), false)
                 } else {
@@ -174,12 +177,7 @@ impl Minio {
             Policy::Limited => {
                 self.will_hold(&user).await?;
                 let document = self.limited_document(name, &standard).await?;
-                if self.document(&limited).await?.is_some_and(|found| !self.is_ours(name, &found, &document))
-                {
-                    return Err(not_for_limits(format!(
-                        "there is a policy {limited} that whmeter has not written; rename it or remove it"
-                    )));
-                }
+                self.is_free(name, &limited, &document).await?;
                 self.put_policy(&limited, &document).await?;
                 self.map(account, &user.policy, &limited).await
             }
@@ -194,6 +192,24 @@ impl Minio {
                 self.tidy(name, &limited).await;
                 Ok(applied)
             }
+        }
+    }
+
+    /// Refuses a name of a limited policy that is somebody else's: a policy that we have not written, or one that a user
+    /// of that name is to have.
+    async fn is_free(&self, name: &str, limited: &str, wanted: &Value) -> Result<(), BackendError> {
+        if self.document(limited).await?.is_some_and(|found| !self.is_ours(name, &found, wanted)) {
+            return Err(not_for_limits(format!(
+                "there is a policy {limited} that whmeter has not written; rename it or remove it"
+            )));
+        }
+        match self.user(limited).await {
+            Err(Failure::Said(said)) if said.is_gone() => Ok(()),
+            Err(failure) => Err(failure.into()),
+            Ok(_) => Err(not_for_limits(format!(
+                "its limited policy would be called {limited}, and so is a user, whose policy that is by custom; rename \
+                 one of the two users"
+            ))),
         }
     }
 

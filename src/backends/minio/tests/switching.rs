@@ -2,12 +2,15 @@
 
 use super::*;
 
-/// Policies of a server on which nobody was ever limited.
-fn standard_only(asked: &Asked) -> Response {
-    match asked.query.contains("-limited") {
-        true => error(404, r#"{"Code":"XMinioAdminNoSuchPolicy"}"#),
-        false => json(r#"{"Version":"2012-10-17","Statement":[]}"#),
-    }
+/// What a server on which nobody was ever limited says of a limited policy, or of a user who is called like one.
+fn never_limited(asked: &Asked) -> Option<Response> {
+    let code = match asked.call() {
+        "info-canned-policy" => "XMinioAdminNoSuchPolicy",
+        "user-info" => "XMinioAdminNoSuchUser",
+        _ => return None,
+    };
+    let about_limited = asked.query.contains("=7-41-limited");
+    about_limited.then(|| error(404, &format!(r#"{{"Code":"{code}"}}"#)))
 }
 
 /// A server without the call that maps at one stroke: attach, then detach.
@@ -17,8 +20,9 @@ async fn where_mapping_is_gone_the_new_is_attached_before_the_old_is_detached() 
     let now = mapped.clone();
     let secret = Secret::new(SECRET.into());
     let (backend, log) = serve("", move |asked| match asked.call() {
+        _ if never_limited(asked).is_some() => never_limited(asked).expect("answered"),
         "user-info" => json(&format!(r#"{{"status":"enabled","policyName":"{}"}}"#, now.lock().expect("no panic"))),
-        "info-canned-policy" => standard_only(asked),
+        "info-canned-policy" => json(r#"{"Version":"2012-10-17","Statement":[]}"#),
         "add-canned-policy" => "".into_response(),
         "set-user-or-group-policy" => error(426, r#"{"Code":"XMinioAdminVersionMismatch","Message":"This 'admin' API is not supported by server in 'mode-server-xl'"}"#),
         "idp/builtin/policy/attach" => {
@@ -60,8 +64,9 @@ async fn where_mapping_is_gone_the_new_is_attached_before_the_old_is_detached() 
 #[tokio::test]
 async fn a_switch_that_does_not_take_is_no_success() {
     let (backend, _) = serve("", |asked| match asked.call() {
+        _ if never_limited(asked).is_some() => never_limited(asked).expect("answered"),
         "user-info" => json(r#"{"status":"enabled","policyName":"7-41"}"#),
-        "info-canned-policy" => standard_only(asked),
+        "info-canned-policy" => json(r#"{"Version":"2012-10-17","Statement":[]}"#),
         "add-canned-policy" | "set-user-or-group-policy" => "".into_response(),
         _ => not_found(),
     })
