@@ -207,6 +207,14 @@ async fn a_policy_of_that_name_that_is_somebody_elses_is_never_overwritten() {
     // Nor is it removed when he is restored.
     assert_eq!(apply(&*backend, Policy::Standard, &memory).await, Applied::AlreadySo);
     assert!(panel.policies().contains(&LIMITED.to_string()));
+    // One that an operator has made ready and that says the same is used, and stays his.
+    let other = account("8-77");
+    let ready = include_str!("../../src/backends/minio/policies/limited.json").replace("<USER_ID>", "8-77");
+    signing::put_policy(&panel, "8-77-limited", &ready).await;
+    let before = backend.remember(&other).await.unwrap();
+    assert_eq!(backend.apply(&other, Policy::Limited, &before).await.unwrap(), Applied::Done);
+    assert_eq!(backend.apply(&other, Policy::Standard, &before).await.unwrap(), Applied::Done);
+    assert!(panel.policies().contains(&"8-77-limited".to_string()));
     // The user alone is enough: his policy is yet to come.
     signing::map_policy(&panel, LIMITED, "readonly").await;
     signing::admin(&panel, "DELETE", &format!("remove-canned-policy?name={LIMITED}"), b"").await;

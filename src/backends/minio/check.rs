@@ -61,7 +61,7 @@ impl Minio {
         if fatal { Err(()) } else { Ok(None) }
     }
 
-    /// The rights that a switch needs: of each line one.
+    /// The rights that a switch needs; of several in one line any is enough.
     fn rights_of_limits(&self, granted: Option<&Value>) -> Result<String, BackendError> {
         let Some(granted) = granted else {
             let why =
@@ -82,7 +82,7 @@ impl Minio {
         match missing.is_empty() {
             true => Ok("granted".into()),
             false => Err(BackendError::Refused(format!(
-                "the right {} is missing, and a rule limits accounts; README.md has the whole policy",
+                "the right {} is missing, and a rule limits accounts; the README of minio has the whole policy",
                 missing.join(", ")
             ))),
         }

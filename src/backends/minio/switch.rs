@@ -177,8 +177,7 @@ impl Minio {
             Policy::Limited => {
                 self.will_hold(&user).await?;
                 let document = self.limited_document(name, &standard).await?;
-                self.is_free(name, &limited, &document).await?;
-                self.put_policy(&limited, &document).await?;
+                self.put_limited(&limited, &document).await?;
                 self.map(account, &user.policy, &limited).await
             }
             Policy::Standard => {
@@ -189,22 +188,26 @@ impl Minio {
                     }
                     false => Applied::AlreadySo,
                 };
-                self.tidy(name, &limited).await;
+                self.tidy(&limited).await;
                 Ok(applied)
             }
         }
     }
 
-    /// Refuses a name of a limited policy that is somebody else's: a policy that we have not written, or one that a user
-    /// of that name is to have.
-    async fn is_free(&self, name: &str, limited: &str, wanted: &Value) -> Result<(), BackendError> {
-        if self.document(limited).await?.is_some_and(|found| !self.is_ours(name, &found, wanted)) {
-            return Err(not_for_limits(format!(
-                "there is a policy {limited} that whmeter has not written; rename it or remove it"
-            )));
+    /// Writes a limited policy, where its name is nobody else's: neither a policy has it that we have not written, nor a
+    /// user, who is to have a policy of his name. One that somebody has made ready, saying the same, stays theirs.
+    async fn put_limited(&self, limited: &str, wanted: &Value) -> Result<(), BackendError> {
+        match self.document(limited).await? {
+            Some(found) if same(&found, wanted) => return Ok(()),
+            Some(found) if !policy::is_ours(&found) => {
+                return Err(not_for_limits(format!(
+                    "there is a policy {limited} that whmeter has not written; rename it or remove it"
+                )));
+            }
+            Some(_) | None => {}
         }
         match self.user(limited).await {
-            Err(Failure::Said(said)) if said.is_gone() => Ok(()),
+            Err(Failure::Said(said)) if said.is_gone() => self.put_policy(limited, wanted).await,
             Err(failure) => Err(failure.into()),
             Ok(_) => Err(not_for_limits(format!(
                 "its limited policy would be called {limited}, and so is a user, whose policy that is by custom; rename \
@@ -221,24 +224,17 @@ impl Minio {
         Ok(self.document(limited).await?.is_some_and(|document| policy::denies_writing(&document)))
     }
 
-    /// Whether the policy that limits `name` was written by us: by its mark, or because it says what we would.
-    fn is_ours(&self, name: &str, found: &Value, wanted: &Value) -> bool {
-        let bare = self.rules.limited.fill(name);
-        policy::is_ours(found) || same(found, wanted) || bare.is_ok_and(|bare| same(found, &bare))
-    }
-
-    /// Removes a limited policy that nobody has any more. The account is restored whatever comes of it, so trouble is
-    /// told and not passed on.
-    async fn tidy(&self, name: &str, limited: &str) {
-        if let Err(error) = self.remove_unused(name, limited).await {
+    /// Removes a limited policy of ours that nobody has any more. The account is restored whatever comes of it, so
+    /// trouble is told and not passed on.
+    async fn tidy(&self, limited: &str) {
+        if let Err(error) = self.remove_unused(limited).await {
             tracing::warn!(policy = limited, "nobody has it any more, and it could not be removed: {error}");
         }
     }
 
-    async fn remove_unused(&self, name: &str, limited: &str) -> Result<(), BackendError> {
-        let Some(found) = self.document(limited).await? else { return Ok(()) };
-        let wanted = self.limited_for(name, std::iter::once(&found))?;
-        if !self.is_ours(name, &found, &wanted) || self.somebody_has(limited).await? {
+    async fn remove_unused(&self, limited: &str) -> Result<(), BackendError> {
+        let ours = self.document(limited).await?.is_some_and(|found| policy::is_ours(&found));
+        if !ours || self.somebody_has(limited).await? {
             return Ok(());
         }
         let query = [("name", limited)];
@@ -321,7 +317,7 @@ impl Minio {
         let wanted = self.limited_document(name, standard).await?;
         match self.document(&limited).await? {
             Some(found) if same(&found, &wanted) => Ok(Applied::AlreadySo),
-            Some(found) if !self.is_ours(name, &found, &wanted) => Ok(Applied::LeftAlone {
+            Some(found) if !policy::is_ours(&found) => Ok(Applied::LeftAlone {
                 found: format!("policy {limited}, which whmeter has not written"),
                 limited: policy::limits(&found),
             }),
