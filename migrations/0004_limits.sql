@@ -12,14 +12,15 @@ CREATE TABLE crossing (
     PRIMARY KEY (holding, meter, threshold)
 ) /*clustered*/;
 
--- Which policy we want an account under, by its name: what a restore needs outlives a change of owner. wanted
--- and number are the poll's; confirmed, left_alone and
--- memory are the dispatcher's; pinned is the operator's.
+-- Which policy we want an account under, by its name: what a restore needs outlives a change of owner. wanted,
+-- number and again are the poll's; confirmed, left_alone and memory are the dispatcher's; pinned is the
+-- operator's.
 CREATE TABLE policy (
     backend VARCHAR(64) NOT NULL,
     account VARCHAR(255) NOT NULL,
     wanted VARCHAR(16) NOT NULL,
     number INTEGER NOT NULL,
+    again INTEGER NOT NULL DEFAULT 0,
     confirmed INTEGER,
     confirmed_at BIGINT,
     left_alone TEXT,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use whmeter::backends::{Applied, Ask, Backend, Memory};
+use whmeter::backends::{Applied, Ask, Backend, Memory, Wants};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Meter, Policy, Reading, Reason};
 
@@ -197,6 +197,8 @@ async fn limits_hold_and_are_lifted_exactly() {
 
     the_mapping_is_switched(&server).await;
     the_document_is_switched(&server).await;
+    every_bucket_of_a_limited_customer_can_be_emptied(&server).await;
+    what_is_added_to_a_limit_is_shown_and_left_alone(&server).await;
     a_limit_that_would_not_hold_is_refused(&server).await;
     the_check_passes_and_names_what_is_missing(&server).await;
 }
@@ -266,7 +268,9 @@ async fn the_mapping_is_switched(server: &Server) {
     // Somebody else's hand.
     assert_eq!(apply(policy[1]).await, Applied::Done);
     server.mc(&["admin", "policy", "attach", "root", "writeonly", "--user", "7-41"]);
-    assert!(matches!(apply(policy[0]).await, Applied::LeftAlone { found } if found.contains("writeonly")));
+    assert!(
+        matches!(apply(policy[0]).await, Applied::LeftAlone { found, .. } if found.contains("writeonly"))
+    );
     server.mc(&["admin", "policy", "detach", "root", "writeonly", "--user", "7-41"]);
     assert_eq!(apply(policy[0]).await, Applied::Done);
     // No mapping at all is remembered and restored as such.
@@ -297,6 +301,69 @@ async fn the_document_is_switched(server: &Server) {
     assert_eq!(backend.remember(&customer).await.expect("remembered"), memory);
 }
 
+/// Whether a limited policy of the customer is on the server.
+fn has_limited_policy(server: &Server, customer: &str) -> bool {
+    server.try_mc(&["admin", "policy", "info", "root", &format!("{customer}-limited")]).status.success()
+}
+
+/// A bucket that does not carry his name, his by the table and by his policy.
+async fn every_bucket_of_a_limited_customer_can_be_emptied(server: &Server) {
+    let customer = name("7-42");
+    server.mc(&["mb", "root/old-archive"]);
+    assert!(server.put("root/old-archive/kept", 10).status.success());
+    let standard = include_str!("../src/backends/minio/policies/standard.json").replace("<USER_ID>", "7-42");
+    let wider = standard.replace(
+        r#"["arn:aws:s3:::7-42*"]"#,
+        r#"["arn:aws:s3:::7-42*", "arn:aws:s3:::old-archive", "arn:aws:s3:::old-archive/*"]"#,
+    );
+    assert_ne!(standard, wider);
+    for (policy, keys) in
+        [(&wider, ""), (&standard, "buckets = { 'old-archive' = '7-42' }\nbucket_policies = false")]
+    {
+        let file = server.file("standard.json", policy);
+        server.mc(&["admin", "policy", "create", "root", "7-42", &file]);
+        let backend = server.backend(keys);
+        let memory = backend.remember(&customer).await.expect("remembered");
+        let limited = backend.apply(&customer, Policy::Limited, &memory).await.expect("applied");
+        assert_eq!(limited, Applied::Done);
+        assert!(has_limited_policy(server, "7-42"));
+        assert!(!server.put("7-42/old-archive/new", 10).status.success(), "{keys}");
+        assert!(server.put("root/old-archive/victim", 10).status.success());
+        for what in
+            [["ls", "7-42/old-archive"], ["cat", "7-42/old-archive/kept"], ["rm", "7-42/old-archive/victim"]]
+        {
+            server.mc(&what);
+        }
+        let facts = poll(backend.as_ref()).await.accounts()["7-42"].facts.clone();
+        assert_eq!((facts.policy, facts.policy_differs), (Some(Policy::Limited), false), "{keys}");
+        let restored = backend.apply(&customer, Policy::Standard, &memory).await.expect("applied");
+        assert_eq!(restored, Applied::Done);
+        assert!(!has_limited_policy(server, "7-42"), "nobody has it any more");
+    }
+}
+
+/// Another policy beside ours: what is refused stays refused, and is shown so.
+async fn what_is_added_to_a_limit_is_shown_and_left_alone(server: &Server) {
+    let (backend, customer) = (server.backend(""), name("7-42"));
+    let memory = backend.remember(&customer).await.expect("remembered");
+    let apply = async |policy| backend.apply(&customer, policy, &memory).await.expect("applied");
+    assert_eq!(apply(Policy::Limited).await, Applied::Done);
+    server.mc(&["admin", "policy", "attach", "root", "readwrite", "--user", "7-42"]);
+    assert_limited(server, "7-42");
+    let facts = poll(backend.as_ref()).await.accounts()["7-42"].facts.clone();
+    assert_eq!((facts.policy, facts.policy_differs), (Some(Policy::Limited), true));
+    for policy in [Policy::Limited, Policy::Standard] {
+        let applied = apply(policy).await;
+        assert!(
+            matches!(&applied, Applied::LeftAlone { found, limited: true } if found.contains("readwrite")),
+            "{applied:?}"
+        );
+    }
+    server.mc(&["admin", "policy", "detach", "root", "readwrite", "--user", "7-42"]);
+    assert_eq!(apply(Policy::Standard).await, Applied::Done);
+    assert_standard(server, "7-42");
+}
+
 async fn a_limit_that_would_not_hold_is_refused(server: &Server) {
     let without_deny = server.file(
         "soft.json",
@@ -311,7 +378,7 @@ async fn a_limit_that_would_not_hold_is_refused(server: &Server) {
 
 async fn the_check_passes_and_names_what_is_missing(server: &Server) {
     let mut steps = Vec::new();
-    server.backend("").check(&mut steps).await;
+    server.backend("").check(Wants { limiting: true }, &mut steps).await;
     for step in &steps {
         eprintln!("{}: {:?}", step.name, step.outcome);
         assert!(step.outcome.is_ok(), "{step:?}");
@@ -324,10 +391,17 @@ async fn the_check_passes_and_names_what_is_missing(server: &Server) {
     );
     server.mc(&["admin", "policy", "create", "root", "meter", &weak]);
     let mut steps = Vec::new();
-    server.backend("").check(&mut steps).await;
+    server.backend("").check(Wants { limiting: true }, &mut steps).await;
     let failed: Vec<_> =
         steps.iter().filter_map(|step| step.outcome.as_ref().err()).map(ToString::to_string).collect();
-    for right in ["admin:DataUsageInfo", "admin:ServerInfo", "admin:ListUserPolicies", "admin:Prometheus"] {
+    let rights = [
+        "admin:DataUsageInfo",
+        "admin:ServerInfo",
+        "admin:ListUserPolicies",
+        "admin:CreatePolicy",
+        "admin:Prometheus",
+    ];
+    for right in rights {
         assert!(failed.iter().any(|text| text.contains(right)), "{right} is not named: {failed:?}");
     }
     let mut harvest = Harvest::new();

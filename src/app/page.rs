@@ -132,6 +132,7 @@ impl App {
         telemetry.ghosts(backend, tally.ghosts);
         telemetry.wrong_plans(backend, tally.wrong_plans);
         telemetry.total_difference(backend, tally.total_difference);
+        telemetry.policies(backend, &tally.policies);
         if let Some((server, services)) = tally.unmetered {
             telemetry.unmetered(server, services);
         }

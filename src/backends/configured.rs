@@ -224,7 +224,7 @@ impl ConfiguredPanel {
                 Ok(())
             }
 
-            async fn check(&self, _: &mut Vec<super::CheckStep>) {}
+            async fn check(&self, _: super::Wants, _: &mut Vec<super::CheckStep>) {}
         }
 
         let section = crate::settings::Section::new(keys.parse().expect("toml"), std::path::Path::new("."));

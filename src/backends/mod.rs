@@ -53,8 +53,9 @@ pub trait Backend: Send + Sync {
         Err(BackendError::NotOffered("history: this kind of panel keeps none".into()))
     }
 
-    /// Asks the panel step by step whether the credentials and rights are enough. Changes nothing.
-    async fn check(&self, steps: &mut Vec<CheckStep>);
+    /// Asks the panel step by step whether the credentials and rights are enough for what the config wants. Changes
+    /// nothing.
+    async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>);
 
     /// Whether it limits accounts by switching them off, so that an account switched off may be ours.
     fn limits_by_suspending(&self) -> bool {
@@ -95,6 +96,13 @@ pub struct Kind {
     pub sample: &'static str,
     /// Opens one configured panel; asks nothing of it yet.
     pub open: fn(Section, Http) -> Result<Box<dyn Backend>, SettingsError>,
+}
+
+/// What the config wants of a backend besides metering it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// A rule may limit its accounts: the rights for it are required.
+    pub limiting: bool,
 }
 
 /// What a poll wants.
@@ -144,6 +152,8 @@ pub enum Applied {
     LeftAlone {
         /// What the panel has now.
         found: String,
+        /// Whether that still limits the account.
+        limited: bool,
     },
 }
 

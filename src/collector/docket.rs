@@ -65,7 +65,12 @@ pub struct Docket<'a> {
     pub by_suspending: bool,
     /// What WHMCS sells, where it has told us.
     pub sold: &'a Sold,
+    /// Whether an operator waits for it.
+    pub by_hand: bool,
 }
+
+/// What the panel enforces of an account, and whether that is not quite ours.
+type Enforced = (Option<Policy>, bool);
 
 /// How far back the brake counts.
 const BRAKE_LOOKS_BACK: Seconds = Seconds::hours(24);
@@ -163,7 +168,10 @@ impl<'a> Docket<'a> {
             let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
             let used = |meter| is_read(harvested, meter).then(|| self.used(life, meter))?;
             // An account that could not be looked at shows nothing, which is not "neither policy".
-            let shown = if unread { Some(self.hold(name).wanted) } else { facts.policy };
+            let shown = match unread {
+                true => self.as_believed(name, Some(self.hold(name).wanted)),
+                false => (facts.policy, facts.policy_differs),
+            };
             self.subject(&looked, judged, suspended == Some(true), shown, used)
         })
     }
@@ -176,7 +184,7 @@ impl<'a> Docket<'a> {
             let judged = self.judged(&looked);
             let fresh = standing.trouble.is_none();
             let used = |meter| fresh.then(|| self.used(life, meter))?;
-            let shown = standing.policy.or(Some(self.hold(name).wanted));
+            let shown = self.as_believed(name, standing.policy.or(Some(self.hold(name).wanted)));
             self.subject(&looked, judged, standing.suspended == Some(true), shown, used)
         })
     }
@@ -189,6 +197,11 @@ impl<'a> Docket<'a> {
         panel: impl Fn(Meter) -> Limit,
     ) -> Looked<'l> {
         Looked { name, life, package, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
+    }
+
+    /// What is enforced where nobody has looked: what differed then differs still.
+    fn as_believed(&self, name: &AccountName, shown: Option<Policy>) -> Enforced {
+        (shown, self.hold(name).left_alone)
     }
 
     fn hold(&self, name: &AccountName) -> Hold {
@@ -217,7 +230,7 @@ impl<'a> Docket<'a> {
         looked: &Looked<'_>,
         mut meters: Vec<Judged<'a>>,
         suspended: bool,
-        shown: Option<Policy>,
+        (shown, differs): Enforced,
         used: impl Fn(Meter) -> Option<Used>,
     ) -> Option<Subject<'a>> {
         let holding = looked.life.holding().no;
@@ -242,6 +255,8 @@ impl<'a> Docket<'a> {
             holding,
             suspended: suspended && !ours,
             shown,
+            differs,
+            by_hand: self.by_hand,
             sold: looked.sold_as(),
             meters,
             crossings: crossings.cloned().unwrap_or_default(),

@@ -193,6 +193,7 @@ impl Collector {
                 moment: Moment::new(now, rules.zone, rules.max_gap),
                 by_suspending,
                 sold: &sold,
+                by_hand: beside == Beside::Nobody,
             };
             let judged = match reach {
                 Reach::History => JudgedPoll::default(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::backends::{Ask, Backend, CheckStep, CommonSettings, KINDS};
+use crate::backends::{Ask, Backend, CheckStep, CommonSettings, KINDS, Wants};
 use crate::domain::{BillingZone, Bytes, Meter, Reading};
 use crate::metering::Bounds;
 use crate::settings::Section;
@@ -26,7 +26,7 @@ impl Backend for Counting {
         Ok(())
     }
 
-    async fn check(&self, _: &mut Vec<CheckStep>) {}
+    async fn check(&self, _: Wants, _: &mut Vec<CheckStep>) {}
 }
 
 async fn unconfigured(folder: &Path, now: i64) -> Collector {
@@ -72,7 +72,7 @@ impl Backend for Refusing {
         }
     }
 
-    async fn check(&self, _: &mut Vec<CheckStep>) {}
+    async fn check(&self, _: Wants, _: &mut Vec<CheckStep>) {}
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ impl Backend for Half {
         Ok(())
     }
 
-    async fn check(&self, _: &mut Vec<CheckStep>) {}
+    async fn check(&self, _: Wants, _: &mut Vec<CheckStep>) {}
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::poll::chosen;
 use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::backends::{Ask, CheckStep, ConfiguredPanel};
+use crate::backends::{Ask, CheckStep, ConfiguredPanel, Wants};
 use crate::domain::{Harvest, Timestamp};
 use crate::store::{PanelTaken, Store};
 
@@ -68,7 +68,10 @@ impl Check {
                 fatal: true,
             });
         }
-        let checks = backends.iter().map(|metered| check_backend(metered, now));
+        let checks = backends.iter().map(|metered| {
+            let limiting = config.limits.iter().any(|rule| rule.limits(&metered.id));
+            check_backend(metered, Wants { limiting }, now)
+        });
         lines.extend(futures_util::future::join_all(checks).await.into_iter().flatten());
         if self.backend.is_none() {
             let mut templates: Vec<String> =
@@ -95,9 +98,9 @@ impl Check {
     }
 }
 
-async fn check_backend(metered: &ConfiguredPanel, now: Timestamp) -> Vec<Line> {
+async fn check_backend(metered: &ConfiguredPanel, wants: Wants, now: Timestamp) -> Vec<Line> {
     let mut steps = Vec::new();
-    metered.backend.check(&mut steps).await;
+    metered.backend.check(wants, &mut steps).await;
     let usable = steps.iter().all(|step| step.outcome.is_ok() || !step.fatal);
     if usable {
         steps.push(listing(metered, now).await);

@@ -61,6 +61,7 @@ impl Plan {
                 moment: Moment::new(now, rules.zone, rules.max_gap),
                 by_suspending: metered.backend.limits_by_suspending(),
                 sold: &sold,
+                by_hand: false,
             };
             let decided = docket.plan();
             for verdict in &decided.verdicts {

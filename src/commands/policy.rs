@@ -10,7 +10,7 @@ use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::app::App;
 use crate::collector::PollError;
 use crate::domain::{AccountKey, AccountName, BackendId, BillingZone, Policy, Timestamp, UsageDay};
-use crate::quota::Pin;
+use crate::quota::{Conflict, Pin};
 use crate::store::{Audited, Entry, EntryState, PolicyState, Promise, Store};
 
 /// How long a poll that runs elsewhere is waited for.
@@ -182,7 +182,10 @@ impl One {
             None if state.hold.number > 0 && state.hold.confirmed_at.is_none() => {
                 Err(Failure::Tried("the panel has not taken it yet; `whmeter outbox list` says why".into()))
             }
-            None => Ok(()),
+            None => match state.conflict() {
+                Some(conflict) => Err(Failure::Tried(format!("{}: {}", note(&state), way_out(conflict)))),
+                None => Ok(()),
+            },
         }
     }
 }
@@ -251,10 +254,22 @@ fn pinned(state: &PolicyState) -> Option<String> {
 }
 
 fn note(state: &PolicyState) -> String {
-    match (&state.left_alone, state.hold.confirmed_at) {
-        (Some(found), _) => format!("somebody else has changed it: {found}"),
-        (None, None) if state.hold.number > 0 => "not taken by the panel yet".into(),
-        (None, _) => String::new(),
+    match (state.conflict_told(), &state.left_alone, state.hold.confirmed_at) {
+        (Some(told), ..) => told,
+        (None, Some(found), _) => format!("somebody else has changed it: {found}"),
+        (None, None, None) if state.hold.number > 0 => "not taken by the panel yet".into(),
+        (None, None, _) => String::new(),
+    }
+}
+
+/// What an operator can do about it.
+fn way_out(conflict: Conflict) -> &'static str {
+    match conflict {
+        Conflict::StillLimited => {
+            "undo what was changed there by hand, then `whmeter policy reconcile` it again"
+        }
+        Conflict::LeftAlone => "theirs stands until its usage falls and comes again",
+        Conflict::Lost => "find out who takes it away there",
     }
 }
 
@@ -304,6 +319,7 @@ fn shape(key: &AccountKey, state: &PolicyState) -> Value {
         "shown": state.shown.map(Policy::name),
         "confirmed_at": state.hold.confirmed_at.map(time),
         "left_alone": state.left_alone,
+        "conflict": state.conflict().map(Conflict::name),
         "pinned": state.hold.pin.map(|pin| json!({
             "policy": pin.policy.name(),
             "until": pin.until.map(time),

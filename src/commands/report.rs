@@ -12,7 +12,7 @@ use crate::standing::Moment;
 pub(super) struct Report {
     #[command(flatten)]
     config: ConfigArg,
-    /// unbilled, ghosts, unmetered, wrong-plans, totals, unconfigured or all
+    /// unbilled, ghosts, unmetered, wrong-plans, totals, unconfigured, policies or all
     #[arg(long, default_value = "all")]
     what: String,
     /// This backend only

@@ -6,6 +6,7 @@
 mod addons;
 mod held_back;
 mod plans;
+mod policies;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use super::csv::cell;
 use super::sides::{Side, Sides};
 use crate::domain::{BackendId, Bytes, Meter, Service};
+use crate::quota::Conflict;
 use crate::rules::Prices;
 use crate::standing::Moment;
 
@@ -45,11 +47,13 @@ pub enum What {
     Addons,
     /// Backends with accounts that the config does not have: nobody polls them.
     Unconfigured,
+    /// Accounts that the panel limits, or does not limit, against what is wanted.
+    Policies,
 }
 
 impl What {
     /// Every kind.
-    pub const ALL: [What; 9] = [
+    pub const ALL: [What; 10] = [
         What::Unbilled,
         What::Ghosts,
         What::Unmetered,
@@ -59,6 +63,7 @@ impl What {
         What::Untold,
         What::Addons,
         What::Unconfigured,
+        What::Policies,
     ];
 
     /// Its name in JSON, in queries and on the command line.
@@ -73,6 +78,7 @@ impl What {
             What::Untold => "untold",
             What::Addons => "addons",
             What::Unconfigured => "unconfigured",
+            What::Policies => "policies",
         }
     }
 
@@ -247,6 +253,7 @@ pub fn findings<'a>(
             What::Untold => untold::untold(sides, moment, prices),
             What::Addons => addons::addons(sides),
             What::Unconfigured => unconfigured::unconfigured(sides),
+            What::Policies => policies::policies(sides),
         });
     }
     found.retain(|finding| match (of, finding.backend) {
@@ -270,6 +277,8 @@ pub struct Tally {
     pub wrong_plans: Option<usize>,
     /// What the panel's own total is more than its accounts together.
     pub total_difference: Option<i64>,
+    /// Accounts whose policy on the panel is not the one wanted, by how.
+    pub policies: BTreeMap<Conflict, usize>,
     /// Its WHMCS server, and how many living services there have no account.
     pub unmetered: Option<(i64, Option<usize>)>,
 }
@@ -289,6 +298,7 @@ pub fn tally(sides: &Sides, of: &BackendId, moment: &Moment) -> Tally {
         ghosts: count(What::Ghosts),
         wrong_plans: count(What::WrongPlans),
         total_difference: found(What::Totals).first().and_then(|total| total.difference_bytes),
+        policies: policies::counts(side, sides),
         unmetered: side.panel.whmcs_server.map(|server| (server, count(What::Unmetered))),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Service};
 use crate::standing::{AccountStanding, Moment, Standing};
-use crate::store::{BackendState, HeldList, ServiceList, Store, StoreError, UsageQuery};
+use crate::store::{BackendState, HeldList, PolicyState, ServiceList, Store, StoreError, UsageQuery};
 use crate::told::{ClosedMonth, Sums};
 
 /// Every backend with both its sides, and what WHMCS was told of them.
@@ -24,6 +24,8 @@ pub struct Sides {
     pub billed: Option<BilledPart>,
     /// Lists of services that were not taken in, by server.
     pub held: BTreeMap<i64, HeldList>,
+    /// The policies of accounts that are limited or pinned, or on their way there or back.
+    pub policies: Vec<(AccountKey, PolicyState)>,
 }
 
 /// What every owner has of every account on the billed days of a month.
@@ -55,7 +57,8 @@ pub async fn sides(
         store.backends().await?.into_iter().map(|state| (state.backend.clone(), state)).collect();
     let lists = store.service_lists().await?;
     let held = store.held_lists().await?;
-    let mut sides = Sides { lists, held, ..Sides::default() };
+    let policies = store.held_accounts().await?;
+    let mut sides = Sides { lists, held, policies, ..Sides::default() };
     for panel in wanted {
         let state = states.remove(&panel.id);
         let standing = match &state {
@@ -186,6 +189,12 @@ impl Side {
     pub fn accounts(&self) -> impl Iterator<Item = (&AccountName, &AccountStanding)> {
         let accounts = self.standing.iter().flat_map(|standing| &standing.accounts);
         accounts.map(|(name, account)| (name, account.as_ref())).filter(|(name, _)| self.panel.wants(name))
+    }
+
+    /// One account that was ever seen, where the config wants it.
+    pub fn account(&self, name: &AccountName) -> Option<&AccountStanding> {
+        let account = self.standing.as_ref()?.accounts.get(name)?;
+        self.panel.wants(name).then_some(account)
     }
 
     /// The accounts that are on the panel, as it was last seen.

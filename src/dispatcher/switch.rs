@@ -69,7 +69,7 @@ impl Dispatcher {
         Ok(match panel.backend.apply(&account.name, to, &Memory(memory)).await? {
             Applied::Done => SwitchEnd::Took("done, and read back".into()),
             Applied::AlreadySo => SwitchEnd::Took("it was so already".into()),
-            Applied::LeftAlone { found } => SwitchEnd::LeftAlone(found),
+            Applied::LeftAlone { found, limited } => SwitchEnd::LeftAlone { found, limited },
         })
     }
 
@@ -85,9 +85,10 @@ impl Dispatcher {
                 self.inner.telemetry.switched(backend, to, now.since(entry.made_at));
                 tracing::info!(%backend, %account, to = to.name(), answer, "policy switched");
             }
-            SwitchEnd::LeftAlone(found) => {
+            SwitchEnd::LeftAlone { found, limited } => {
                 self.inner.telemetry.delivery("policy", "delivered");
-                tracing::warn!(%backend, %account, to = to.name(), "somebody else has changed it, left as found: {found}");
+                let still = if *limited { "left alone, still limited by" } else { "left as found:" };
+                tracing::warn!(%backend, %account, to = to.name(), "somebody else has changed it, {still} {found}");
             }
             SwitchEnd::Nothing | SwitchEnd::Superseded | SwitchEnd::GaveUp(_) => {}
         }

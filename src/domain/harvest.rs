@@ -81,8 +81,11 @@ pub struct Facts {
     pub created: Option<Timestamp>,
     /// Whether the account is switched off.
     pub suspended: Option<bool>,
-    /// Which of our two policies the panel shows; `None` also for one that is neither.
+    /// Which of our two policies the panel enforces; `None` also for one that is neither.
     pub policy: Option<Policy>,
+    /// Whether the limited policy it enforces is not quite ours: somebody has added to it, or what it is made from
+    /// has changed.
+    pub policy_differs: bool,
     /// The plan's name on the panel.
     pub package: Option<String>,
     /// The account's main domain.

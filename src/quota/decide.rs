@@ -42,8 +42,12 @@ pub struct Subject<'a> {
     pub holding: HoldingNo,
     /// Switched off by somebody else: never touched, never restored.
     pub suspended: bool,
-    /// The policy the panel shows.
+    /// The policy the panel enforces.
     pub shown: Option<Policy>,
+    /// Whether the limited policy it enforces is not quite ours.
+    pub differs: bool,
+    /// An operator waits for it: no pause is kept.
+    pub by_hand: bool,
     /// What its service says of its letters.
     pub sold: SoldAs,
     /// Every meter that has a rule or a crossing.
@@ -386,10 +390,12 @@ fn switch(
     now: Timestamp,
 ) -> Option<Switch> {
     let (to, why) = if desired != hold.wanted {
-        let theirs = hold.left_alone && desired == Policy::Standard;
+        let ours_limits = subject.shown == Some(Policy::Limited);
+        let theirs = hold.left_alone && desired == Policy::Standard && !ours_limits;
         *hold = Hold {
             wanted: desired,
             number: hold.number.saturating_add(1),
+            again: 0,
             confirmed_at: theirs.then_some(now),
             left_alone: false,
             pin: hold.pin,
@@ -400,15 +406,22 @@ fn switch(
         }
         (desired, why)
     } else {
-        // Seen in a poll that began after the switch was done: the panel has forgotten it.
-        let done = hold.confirmed_at.is_some_and(|at| at < now);
-        let forgotten = done && !hold.left_alone && subject.shown != Some(Policy::Limited);
-        if hold.wanted == Policy::Standard || !forgotten {
+        let seen = not_as_wanted(subject, hold)?;
+        let due = match subject.by_hand {
+            // Whoever asks within the second has changed something since.
+            true => hold.confirmed_at.is_some_and(|at| at <= now),
+            // Seen in a poll that began after the switch was done.
+            false => {
+                hold.confirmed_at.is_some_and(|at| at < now) && hold.again_at().is_some_and(|at| at <= now)
+            }
+        };
+        if !due {
             return None;
         }
         hold.number = hold.number.saturating_add(1);
+        hold.again = hold.again.saturating_add(1);
         hold.confirmed_at = None;
-        (Policy::Limited, format!("the panel no longer shows the limited policy; {why}"))
+        (hold.wanted, format!("{seen}; {why}"))
     };
     Some(Switch {
         account: subject.account.clone(),
@@ -418,6 +431,20 @@ fn switch(
         why,
         at: now,
     })
+}
+
+/// What the panel enforces where it is not what we want and may be mended; what somebody else has set is left alone.
+fn not_as_wanted(subject: &Subject<'_>, hold: &Hold) -> Option<&'static str> {
+    let is_limited = subject.shown == Some(Policy::Limited);
+    match (hold.wanted, hold.left_alone) {
+        (Policy::Limited, false) if !is_limited => Some("the panel no longer shows the limited policy"),
+        (Policy::Limited, false) if subject.differs => Some("the limited policy on the panel has changed"),
+        (Policy::Limited, true) if is_limited && !subject.differs => {
+            Some("what somebody else had added is gone")
+        }
+        (Policy::Standard, true) if is_limited => Some("the panel still limits it"),
+        _ => None,
+    }
 }
 
 fn reached(judged: &Judged<'_>) -> String {

@@ -16,4 +16,4 @@ pub use decide::{Besides, Decided, Judged, Subject, Switch, Used, Verdict, decid
 pub use in_force::{Origin, in_force};
 pub use letter::{Address, Channel, Letter, Occasion, Severity};
 pub use rule::{Brake, Rule, Size, SoldAs, Wording};
-pub use state::{Crossing, Crossings, Hold, Pin};
+pub use state::{Conflict, Crossing, Crossings, Hold, Pin};

@@ -2,7 +2,7 @@
 
 use litemap::LiteMap;
 
-use crate::domain::{Meter, Month, Policy, Timestamp};
+use crate::domain::{Meter, Month, Policy, Seconds, Timestamp};
 
 /// The crossings of one account, by meter and threshold (percent). One that is over stays: it counts the
 /// episodes.
@@ -26,11 +26,13 @@ pub struct Crossing {
 pub struct Hold {
     /// The policy we want.
     pub wanted: Policy,
-    /// How often that was decided: each switch has its own number.
+    /// The number of the newest switch: each has its own.
     pub number: u32,
+    /// How often the panel was told again since that policy was decided, because it had lost it or had not taken it.
+    pub again: u32,
     /// When the panel was last seen to have taken the newest switch; `None` while it is under way.
     pub confirmed_at: Option<Timestamp>,
-    /// Somebody else has changed the account meanwhile; theirs stands until ours would be `Standard`.
+    /// Somebody else has changed the account meanwhile, and it was left as they have it.
     pub left_alone: bool,
     /// What an operator has fixed.
     pub pin: Option<Pin>,
@@ -38,7 +40,14 @@ pub struct Hold {
 
 impl Default for Hold {
     fn default() -> Hold {
-        Hold { wanted: Policy::Standard, number: 0, confirmed_at: None, left_alone: false, pin: None }
+        Hold {
+            wanted: Policy::Standard,
+            number: 0,
+            again: 0,
+            confirmed_at: None,
+            left_alone: false,
+            pin: None,
+        }
     }
 }
 
@@ -51,7 +60,56 @@ pub struct Pin {
     pub until: Option<Timestamp>,
 }
 
+/// The pause before the panel is told a second time what it should have kept; each later one is twice as long, up to
+/// [`LONGEST_PAUSE`]. Whoever undoes it each time is not fought at every poll.
+const FIRST_PAUSE: Seconds = Seconds::new(15 * 60);
+const LONGEST_PAUSE: Seconds = Seconds::hours(24);
+
+/// How the policy that a panel enforces is another than the one we want, once our newest switch has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Conflict {
+    /// Somebody else has changed it and it was left alone, but ours still limits.
+    StillLimited,
+    /// Somebody else has changed it, and we want it limited: theirs stands.
+    LeftAlone,
+    /// The panel took the limit and does not have it any more.
+    Lost,
+}
+
+impl Conflict {
+    /// Every one, so that each can be exported from the first scrape on.
+    pub const ALL: [Conflict; 3] = [Conflict::StillLimited, Conflict::LeftAlone, Conflict::Lost];
+
+    /// Its name as a label value, in findings and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Conflict::StillLimited => "still_limited",
+            Conflict::LeftAlone => "left_alone",
+            Conflict::Lost => "lost",
+        }
+    }
+}
+
 impl Hold {
+    /// Whether the panel, which enforces `shown`, has another policy than we want; `None` also while a switch is
+    /// under way.
+    pub fn conflict(&self, shown: Option<Policy>) -> Option<Conflict> {
+        self.confirmed_at?;
+        match (self.left_alone, self.wanted, shown) {
+            (true, _, Some(Policy::Limited)) => Some(Conflict::StillLimited),
+            (true, Policy::Limited, _) => Some(Conflict::LeftAlone),
+            (false, Policy::Limited, Some(Policy::Standard)) => Some(Conflict::Lost),
+            _ => None,
+        }
+    }
+
+    /// When the panel may be told again what is wanted; `None` while a switch is under way. At once the first time.
+    pub fn again_at(&self) -> Option<Timestamp> {
+        let doubled = FIRST_PAUSE.get() << self.again.saturating_sub(1).min(16);
+        let pause = if self.again == 0 { 0 } else { doubled.min(LONGEST_PAUSE.get()) };
+        Some(self.confirmed_at?.plus(Seconds::new(pause)))
+    }
+
     /// The policy an operator has fixed and that is still in force.
     pub fn pinned(&self, now: Timestamp) -> Option<Policy> {
         self.pin.filter(|pin| pin.until.is_none_or(|until| now < until)).map(|pin| pin.policy)

@@ -34,6 +34,8 @@ pub(super) struct Account {
     pub month: Option<Month>,
     pub meter: Meter,
     raised: bool,
+    differs: bool,
+    by_hand: bool,
 }
 
 impl Account {
@@ -47,6 +49,8 @@ impl Account {
             limit: up_to(1000),
             shown: Some(Policy::Standard),
             raised: false,
+            differs: false,
+            by_hand: false,
             suspended: false,
             month: None,
             meter: Meter::StorageUsed,
@@ -69,6 +73,8 @@ impl Account {
             holding: self.holding,
             suspended: self.suspended,
             shown: self.shown,
+            differs: self.differs,
+            by_hand: self.by_hand,
             sold: SoldAs::default(),
             meters: vec![Judged {
                 meter: self.meter,
@@ -242,11 +248,106 @@ fn a_switch_the_panel_forgot_is_asserted_again_but_not_while_it_is_under_way() {
     account.shown = Some(Policy::Standard);
     assert_eq!(account.poll(1000), ["limited #2"]);
     (account.shown, account.hold.confirmed_at) = (Some(Policy::Standard), None);
+    account.now += 3600;
     assert!(account.poll(1000).is_empty());
     // Asked before the switch was done, answered after.
     account.hold.confirmed_at = Some(Timestamp::new(account.now + 60).expect("valid"));
     assert!(account.poll(1000).is_empty());
+    account.now += 3600;
     assert_eq!(account.poll(1000), ["limited #3"]);
+}
+
+#[test]
+fn a_panel_that_loses_the_limit_again_and_again_is_told_again_with_growing_pauses() {
+    let mut account = Account::new(rule());
+    account.poll(1000);
+    let mut told = Vec::new();
+    // A day and a half, polled every minute; somebody undoes it each time.
+    for minute in 0..2200 {
+        account.shown = Some(Policy::Standard);
+        if !account.poll(1000).is_empty() {
+            told.push(minute);
+        }
+    }
+    assert_eq!(told, [0, 15, 45, 105, 225, 465, 945, 1905]);
+    // An operator does not wait for it.
+    (account.shown, account.by_hand) = (Some(Policy::Standard), true);
+    assert_eq!(account.poll(1000), ["limited #10"]);
+    account.by_hand = false;
+    // A limit that held for longer than the pause is set again at once.
+    account.now += 2 * 86_400;
+    account.shown = Some(Policy::Standard);
+    assert_eq!(account.poll(1000), ["limited #11"]);
+    // And whoever falls below and comes again begins anew.
+    account.poll(0);
+    account.poll(1000);
+    assert_eq!(account.hold.again, 0);
+}
+
+#[test]
+fn a_limit_that_is_not_quite_ours_is_looked_at_and_then_left_alone() {
+    let mut account = Account::new(rule());
+    account.poll(1000);
+    // Somebody has added a policy: the switch finds out whose it is.
+    account.differs = true;
+    assert_eq!(account.poll(1000), ["limited #2"]);
+    (account.shown, account.hold.left_alone) = (Some(Policy::Limited), true);
+    account.now += 86_400;
+    assert!(account.poll(1000).is_empty(), "theirs stands");
+    assert_eq!(account.hold.conflict(account.shown), Some(Conflict::StillLimited));
+    // It is taken away: ours alone again.
+    account.differs = false;
+    assert_eq!(account.poll(1000), ["limited #3"]);
+}
+
+#[test]
+fn what_still_limits_after_usage_has_fallen_is_tried_again_until_it_is_gone() {
+    let mut account = Account::new(rule());
+    account.poll(1000);
+    (account.differs, account.hold.left_alone) = (true, true);
+    // Ours still limits, so there is something to bring back.
+    assert_eq!(account.poll(0).last().expect("valid"), "standard #2");
+    (account.shown, account.hold.left_alone) = (Some(Policy::Limited), true);
+    assert_eq!(account.hold.conflict(account.shown), Some(Conflict::StillLimited));
+    assert_eq!(account.poll(0), ["standard #3"]);
+    (account.shown, account.hold.left_alone) = (Some(Policy::Limited), true);
+    assert!(account.poll(0).is_empty(), "not at each poll");
+    account.now += 900;
+    assert_eq!(account.poll(0), ["standard #4"]);
+    // At last it took.
+    account.hold.left_alone = false;
+    account.now += 86_400;
+    assert!(account.poll(0).is_empty());
+    assert_eq!(account.hold.conflict(account.shown), None);
+}
+
+#[test]
+fn conflicts_are_what_the_panel_enforces_against_what_is_wanted() {
+    use crate::domain::Policy::{Limited, Standard};
+    let at = Timestamp::new(1_000_000).expect("valid");
+    let hold =
+        |wanted, left_alone, confirmed_at| Hold { wanted, left_alone, confirmed_at, ..Hold::default() };
+    let table = [
+        (Limited, true, Some(Limited), Some(Conflict::StillLimited)),
+        (Standard, true, Some(Limited), Some(Conflict::StillLimited)),
+        (Limited, true, Some(Standard), Some(Conflict::LeftAlone)),
+        (Limited, true, None, Some(Conflict::LeftAlone)),
+        (Limited, false, Some(Standard), Some(Conflict::Lost)),
+        (Limited, false, Some(Limited), None),
+        // A machine that is off shows neither.
+        (Limited, false, None, None),
+        // Theirs is the standard now.
+        (Standard, true, Some(Standard), None),
+        (Standard, false, Some(Limited), None),
+    ];
+    for (wanted, left_alone, shown, expected) in table {
+        assert_eq!(
+            hold(wanted, left_alone, Some(at)).conflict(shown),
+            expected,
+            "{wanted:?} {left_alone} {shown:?}"
+        );
+        assert_eq!(hold(wanted, left_alone, None).conflict(shown), None, "under way");
+    }
 }
 
 #[test]

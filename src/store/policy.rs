@@ -11,22 +11,49 @@ use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::life;
 use super::{Store, StoreError};
 use crate::domain::{AccountKey, Policy, Timestamp};
-use crate::quota::{Channel, Hold, Occasion, Pin};
+use crate::quota::{Channel, Conflict, Hold, Occasion, Pin};
 
 /// Everything known of an account's policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyState {
     /// Which policy is wanted, and how far that has come.
     pub hold: Hold,
-    /// What the panel showed last.
+    /// What the panel enforced when it was last seen.
     pub shown: Option<Policy>,
     /// Whether what was there before is stored.
     pub remembers: bool,
-    /// What somebody else has set, where theirs stands.
+    /// What somebody else has set, where it was left alone.
     pub left_alone: Option<String>,
     /// Who has pinned it, and when.
     pub pinned_by: Option<(String, Timestamp)>,
 }
+
+impl PolicyState {
+    /// Whether the panel enforces another policy than we want.
+    pub fn conflict(&self) -> Option<Conflict> {
+        self.hold.conflict(self.shown)
+    }
+
+    /// The same for people: what the panel has instead.
+    pub fn conflict_told(&self) -> Option<String> {
+        let found = self.left_alone.as_deref().unwrap_or("what the panel has");
+        Some(match self.conflict()? {
+            Conflict::StillLimited => format!("left alone, still limited by {found}"),
+            Conflict::LeftAlone => format!("left alone, not limited: somebody else has set {found}"),
+            Conflict::Lost => {
+                let again = self.hold.again_at().map(|at| at.to_utc().to_rfc3339()).unwrap_or_default();
+                format!(
+                    "not limited: the panel has lost the limited policy; set again by a poll after {again}"
+                )
+            }
+        })
+    }
+}
+
+/// What [`state`] reads, of a life `l` and its policy `p`.
+const STATE: &str =
+    "l.policy, p.wanted, p.number, p.again, p.confirmed, p.confirmed_at, p.left_alone, p.pinned,
+    p.pinned_until, p.memory, p.left_alone, p.pinned_by, p.pinned_at";
 
 /// How a switch ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +63,12 @@ pub enum SwitchEnd {
     /// Nothing had been changed, so there was nothing to bring back.
     Nothing,
     /// Somebody else had changed the account: theirs stands.
-    LeftAlone(String),
+    LeftAlone {
+        /// What the panel has now.
+        found: String,
+        /// Whether that still limits it.
+        limited: bool,
+    },
     /// Trying is useless, or has lasted too long.
     GaveUp(String),
     /// A newer switch takes its place.
@@ -127,7 +159,7 @@ impl Store {
         let (state, said) = match end {
             SwitchEnd::Took(answer) => (EntryState::Delivered, answer.as_str()),
             SwitchEnd::Nothing => (EntryState::Delivered, "nothing had been changed"),
-            SwitchEnd::LeftAlone(found) => (EntryState::Delivered, found.as_str()),
+            SwitchEnd::LeftAlone { found, .. } => (EntryState::Delivered, found.as_str()),
             SwitchEnd::GaveUp(why) => (EntryState::GaveUp, why.as_str()),
             SwitchEnd::Superseded => (EntryState::Superseded, "a newer switch took its place"),
         };
@@ -143,7 +175,10 @@ impl Store {
                 Policy::Standard => (Policy::Limited, Policy::Standard),
             };
             let after = match end {
-                SwitchEnd::LeftAlone(found) => format!("left as it was found: {found}"),
+                SwitchEnd::LeftAlone { found, limited: true } => {
+                    format!("left alone, still limited by {found}")
+                }
+                SwitchEnd::LeftAlone { found, .. } => format!("left as it was found: {found}"),
                 SwitchEnd::GaveUp(_) => "not changed".into(),
                 SwitchEnd::Took(_) | SwitchEnd::Nothing => after.name().into(),
                 SwitchEnd::Superseded => String::new(),
@@ -176,7 +211,8 @@ impl Store {
         let (found, forget) = match end {
             SwitchEnd::Took(_) => (None, to == Policy::Standard),
             SwitchEnd::Nothing => (None, true),
-            SwitchEnd::LeftAlone(found) => (Some(found.as_str()), true),
+            // Where ours still limits, there is something to bring back once theirs is gone.
+            SwitchEnd::LeftAlone { found, limited } => (Some(found.as_str()), !limited),
             SwitchEnd::GaveUp(_) | SwitchEnd::Superseded => return Ok(()),
         };
         // Only for the newest order: an older one that ends late says nothing of what is wanted now.
@@ -192,7 +228,8 @@ impl Store {
         }
         // What was read back is what the panel shows.
         let shown = match end {
-            SwitchEnd::LeftAlone(_) => None,
+            SwitchEnd::LeftAlone { limited: true, .. } => Some(Policy::Limited.name()),
+            SwitchEnd::LeftAlone { .. } => None,
             _ => Some(to.name()),
         };
         let sql = "UPDATE life SET policy = ? WHERE backend = ? AND label = ?";
@@ -234,7 +271,7 @@ impl Store {
             SwitchEnd::Nothing | SwitchEnd::Superseded => {
                 run(on, self.dialect, drop_them, waiting()).await?;
             }
-            SwitchEnd::LeftAlone(_) => {
+            SwitchEnd::LeftAlone { .. } => {
                 run(on, self.dialect, only_crossed, waiting()).await?;
                 let sql = format!("{drop_them} AND occasion = 'restored'");
                 run(on, self.dialect, &sql, waiting()).await?;
@@ -260,42 +297,32 @@ impl Store {
 
     /// Everything known of an account's policy; `None` where the account is not known.
     pub async fn policy(&self, account: &AccountKey) -> Result<Option<PolicyState>, StoreError> {
-        let sql = "SELECT l.policy, p.wanted, p.number, p.confirmed, p.confirmed_at, p.left_alone, p.pinned,
-            p.pinned_until, p.memory, p.left_alone, p.pinned_by, p.pinned_at
-            FROM life l LEFT JOIN policy p ON p.backend = l.backend AND p.account = l.label
-            WHERE l.backend = ? AND l.label = ?";
+        let sql = format!(
+            "SELECT {STATE} FROM life l LEFT JOIN policy p ON p.backend = l.backend AND p.account = l.label
+            WHERE l.backend = ? AND l.label = ?"
+        );
         let mut on = self.readers.acquire().await?;
-        let found = rows(&mut on, self.dialect, sql, key_cells(account)).await?;
-        let Some(row) = found.first() else { return Ok(None) };
-        let mut columns = Columns::of(row);
-        let shown = life::policy(columns.maybe_text()?)?;
-        let hold = hold(&mut columns)?;
-        Ok(Some(PolicyState {
-            hold,
-            shown,
-            remembers: columns.maybe_text()?.is_some(),
-            left_alone: columns.maybe_text()?.filter(|_| hold.left_alone),
-            pinned_by: columns.maybe_text()?.zip(columns.maybe_time()?),
-        }))
+        let found = rows(&mut on, self.dialect, &sql, key_cells(account)).await?;
+        found.first().map(|row| state(&mut Columns::of(row))).transpose()
     }
 
-    /// Every account that is limited or pinned, or on its way there or back.
+    /// Every account that is limited or pinned, on its way there or back, or limited against our will.
     pub async fn held_accounts(&self) -> Result<Vec<(AccountKey, PolicyState)>, StoreError> {
-        let sql = "SELECT backend, account FROM policy
-            WHERE wanted = 'limited' OR pinned IS NOT NULL OR confirmed IS NULL OR confirmed <> number
-            ORDER BY backend, account";
+        let sql = format!(
+            "SELECT p.backend, p.account, {STATE} FROM policy p
+            JOIN life l ON l.backend = p.backend AND l.label = p.account
+            WHERE p.wanted = 'limited' OR p.pinned IS NOT NULL OR p.confirmed IS NULL OR p.confirmed <> p.number
+                OR (p.left_alone IS NOT NULL AND l.policy = 'limited')
+            ORDER BY p.backend, p.account"
+        );
         let mut on = self.readers.acquire().await?;
-        let found = rows(&mut on, self.dialect, sql, []).await?;
-        drop(on);
-        let mut held = Vec::new();
-        for row in &found {
+        let found = rows(&mut on, self.dialect, &sql, []).await?;
+        let held = found.iter().map(|row| {
             let mut columns = Columns::of(row);
             let key = AccountKey { backend: columns.backend()?, name: columns.account()? };
-            if let Some(state) = self.policy(&key).await? {
-                held.push((key, state));
-            }
-        }
-        Ok(held)
+            Ok((key, state(&mut columns)?))
+        });
+        held.collect()
     }
 
     /// Fixes an account's policy, or takes the pin away. The next poll carries it out.
@@ -340,4 +367,17 @@ impl Store {
         self.acted(&mut tx, account).await?;
         tx.commit().await
     }
+}
+
+/// A row of [`STATE`].
+fn state(columns: &mut Columns<'_>) -> Result<PolicyState, StoreError> {
+    let shown = life::policy(columns.maybe_text()?)?;
+    let hold = hold(columns)?;
+    Ok(PolicyState {
+        hold,
+        shown,
+        remembers: columns.maybe_text()?.is_some(),
+        left_alone: columns.maybe_text()?.filter(|_| hold.left_alone),
+        pinned_by: columns.maybe_text()?.zip(columns.maybe_time()?),
+    })
 }

@@ -7,6 +7,7 @@ use prometheus::core::Collector;
 
 use super::{Registering, Telemetry, count};
 use crate::domain::{BackendId, Bytes, Meter};
+use crate::quota::Conflict;
 use crate::told::SUMMED;
 
 pub(super) struct FindingGauges {
@@ -23,6 +24,7 @@ pub(super) struct FindingGauges {
     untold_services: IntGaugeVec,
     untold_bytes: IntGaugeVec,
     unconfigured: IntGaugeVec,
+    policies: IntGaugeVec,
 }
 
 impl FindingGauges {
@@ -95,14 +97,21 @@ impl FindingGauges {
                 "Accounts of backends that the config does not have: nobody polls them.",
                 &["backend"],
             ),
+            policies: own.gauge(
+                "whmeter_policy_conflicts",
+                "Accounts whose policy on the panel is not the one wanted: changed by somebody else and still limited, \
+                 changed and not limited, or lost by the panel.",
+                &["backend", "conflict"],
+            ),
         }
     }
 
     /// Those that have a label `backend`.
-    pub(super) fn of_backends(&self) -> [&IntGaugeVec; 8] {
+    pub(super) fn of_backends(&self) -> [&IntGaugeVec; 9] {
         let [unmapped, bytes, ghosts] = [&self.unmapped, &self.unmapped_bytes, &self.ghosts];
         let [held_back, collapsed, list] = [&self.held_back, &self.collapsed, &self.list_missing];
-        [unmapped, bytes, ghosts, &self.wrong_plans, &self.total_difference, held_back, collapsed, list]
+        let [plans, total, policies] = [&self.wrong_plans, &self.total_difference, &self.policies];
+        [unmapped, bytes, ghosts, plans, total, held_back, collapsed, list, policies]
     }
 }
 
@@ -185,6 +194,14 @@ impl Telemetry {
     /// Shows how many accounts a backend has that the config does not have.
     pub fn unconfigured(&self, backend: &BackendId, accounts: Option<usize>) {
         show(&self.inner.findings.unconfigured, backend, accounts.map(count));
+    }
+
+    /// Shows how many accounts are limited, or not limited, against what is wanted.
+    pub fn policies(&self, backend: &BackendId, conflicts: &BTreeMap<Conflict, usize>) {
+        for (conflict, accounts) in conflicts {
+            let labels = [backend.as_str(), conflict.name()];
+            self.inner.findings.policies.with_label_values(&labels).set(count(*accounts));
+        }
     }
 
     /// Shows what the panel's own total is more than its accounts together.

@@ -28,7 +28,7 @@ pub const AWKWARD: Awkward = Awkward {
 };
 
 /// A fake MinIO with all its own knobs.
-async fn start(accounts: usize, nodes: usize) -> (Panel, Pair) {
+pub async fn start(accounts: usize, nodes: usize) -> (Panel, Pair) {
     start_with(Options { nodes, ..options(accounts) }).await
 }
 
@@ -260,17 +260,9 @@ async fn a_limit_holds_against_what_a_group_allows_or_is_not_promised() {
 #[tokio::test]
 async fn the_policy_of_the_readme_is_enough_and_a_right_less_is_named() {
     let (panel, pair) = start(4, 1).await;
-    let readme = include_str!("../../src/backends/minio/README.md");
-    let policy = readme.split("```json").nth(1).unwrap().split("```").next().unwrap();
-    signing::add_user(&panel, "meter", "meters-own-secret").await;
-    let backend = || {
-        let mut settings = pair.settings();
-        settings.insert("access_key".into(), Value::String("meter".into()));
-        settings.insert("secret".into(), Value::String("meters-own-secret".into()));
-        pair.opened(settings)
-    };
-    signing::put_policy(&panel, "meter", policy).await;
-    signing::map_policy(&panel, "meter", "meter").await;
+    let policy = readme_policy();
+    let settings = metered_by(&panel, &pair, policy).await;
+    let backend = || pair.opened(settings.clone());
     let harvest = pair.poll(&*backend()).await.unwrap();
     check_level(&pair, &harvest, "7-42");
     assert!(of(&harvest, "7-42").unwrap().unread.is_empty());
@@ -292,7 +284,24 @@ async fn the_policy_of_the_readme_is_enough_and_a_right_less_is_named() {
     assert!(all_traffic_unread(&harvest).iter().all(|reason| *reason == Reason::Refused));
 }
 
-fn without(policy: &str, right: &str) -> String {
+/// The policy that the README gives whmeter.
+pub fn readme_policy() -> &'static str {
+    let readme = include_str!("../../src/backends/minio/README.md");
+    readme.split("```json").nth(1).unwrap().split("```").next().unwrap()
+}
+
+/// The keys of a backend that asks as a user with this policy, called `meter` like it.
+pub async fn metered_by(panel: &Panel, pair: &Pair, policy: &str) -> Table {
+    signing::add_user(panel, "meter", "meters-own-secret").await;
+    signing::put_policy(panel, "meter", policy).await;
+    signing::map_policy(panel, "meter", "meter").await;
+    let mut settings = pair.settings();
+    settings.insert("access_key".into(), Value::String("meter".into()));
+    settings.insert("secret".into(), Value::String("meters-own-secret".into()));
+    settings
+}
+
+pub fn without(policy: &str, right: &str) -> String {
     let mut document: serde_json::Value = serde_json::from_str(policy).unwrap();
     let actions = document["Statement"][0]["Action"].as_array_mut().unwrap();
     let before = actions.len();

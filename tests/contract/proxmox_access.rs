@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use std::collections::BTreeMap;
-use whmeter::backends::BackendError;
+use whmeter::backends::{BackendError, Wants};
 use whmeter::domain::{Meter, Reason};
 use whmeter_simulators::panel::SimulatedPanel;
 
@@ -12,7 +12,7 @@ use crate::support::panels::*;
 #[tokio::test]
 async fn missing_privileges_shorten_lists_and_are_named() {
     let (panel, pair) = start(12).await;
-    for right in ["VM.Audit", "Pool.Audit", "Sys.Audit", "VM.Config.Network"] {
+    for right in ["VM.Audit", "Pool.Audit", "Sys.Audit", "VM.Config.Network", "SDN.Use"] {
         panel.switch(|switches| assert!(switches.privileges.remove(right)));
         let polled = pair.poll(&*pair.backend()).await;
         match right {
@@ -29,7 +29,11 @@ async fn missing_privileges_shorten_lists_and_are_named() {
         let steps = crate::steps(&*pair.backend_with(keys)).await;
         let failed = steps.iter().find(|step| step.outcome.is_err()).unwrap();
         assert!(format!("{failed:?}").contains(right), "{failed:?}");
-        assert_eq!(failed.fatal, right == "VM.Audit", "{failed:?}");
+        assert_eq!(failed.fatal, right != "Sys.Audit", "{failed:?}");
+        // What only limits need is not required where no rule limits.
+        let steps = crate::steps_for(&*pair.backend_with(keys), Wants::default()).await;
+        let failed = steps.iter().find(|step| step.outcome.is_err()).unwrap();
+        assert_eq!(failed.fatal, ["VM.Audit", "Pool.Audit"].contains(&right), "{failed:?}");
         panel.switch(|switches| assert!(switches.privileges.insert(right.into())));
     }
     panel.switch(|switches| switches.sees_only = Some([101, 103].into()));

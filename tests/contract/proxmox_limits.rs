@@ -10,11 +10,17 @@ use crate::proxmox::{on, set_rate, start};
 use crate::support::panels::*;
 
 async fn shown(pair: &Pair, backend: &dyn Backend, name: &str) -> Option<Policy> {
+    facts(pair, backend, name).await.0
+}
+
+/// The policy that is enforced, and whether it is not quite ours.
+async fn facts(pair: &Pair, backend: &dyn Backend, name: &str) -> (Option<Policy>, bool) {
     let now = pair.panel.knobs().clock.now_seconds();
     let ask = Ask { limited: vec![account(name)], ..Ask::at(instant(now)) };
     let mut harvest = Harvest::new();
     backend.poll(&ask, &mut harvest).await.unwrap();
-    of(&harvest, name).unwrap().facts.policy
+    let facts = &of(&harvest, name).unwrap().facts;
+    (facts.policy, facts.policy_differs)
 }
 
 /// The configuration of a guest, with the keys that matter.
@@ -58,6 +64,43 @@ async fn a_rate_is_set_on_every_card_and_nothing_else_of_it_changes() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_slower_rate_by_hand_limits_as_well_and_a_card_put_in_anew_stays_limited() {
+    let (panel, pair) = start(8).await;
+    let backend = pair.backend_with("limited_rate = \"10 Mbit/s\"");
+    let key = account("100");
+    let memory = backend.remember(&key).await.unwrap();
+    assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+    assert_eq!(facts(&pair, &*backend, "100").await, (Some(Policy::Limited), false));
+    set_rate(&panel, "100", Some("0.5"));
+    assert_eq!(facts(&pair, &*backend, "100").await, (Some(Policy::Limited), true));
+    for policy in [Policy::Limited, Policy::Standard] {
+        let applied = backend.apply(&key, policy, &memory).await.unwrap();
+        let Applied::LeftAlone { found, limited: true } = applied else { panic!("{applied:?}") };
+        assert!(found.contains("rate 0.5"), "{found}");
+    }
+    set_rate(&panel, "100", Some("7"));
+    assert_eq!(facts(&pair, &*backend, "100").await, (Some(Policy::Standard), false));
+    let applied = backend.apply(&key, Policy::Standard, &memory).await.unwrap();
+    assert!(matches!(applied, Applied::LeftAlone { limited: false, .. }), "{applied:?}");
+
+    // The card is another one now, and our rate stands on it.
+    let key = account("103");
+    let memory = backend.remember(&key).await.unwrap();
+    assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+    let now = card(&panel, "103", "net0");
+    let mac = now.split(',').find_map(|part| part.strip_prefix("hwaddr=")).unwrap().to_string();
+    let other = now.replace(&mac, "BC:24:11:FF:FF:FF");
+    on(&panel, "103", json!({"op": "wait", "key": "net0", "value": other}));
+    on(&panel, "103", json!({"op": "restart"}));
+    assert_eq!(facts(&pair, &*backend, "103").await.0, Some(Policy::Limited));
+    let applied = backend.apply(&key, Policy::Standard, &memory).await.unwrap();
+    assert!(
+        matches!(&applied, Applied::LeftAlone { found, limited: true } if found.contains("another card")),
+        "{applied:?}"
+    );
 }
 
 #[tokio::test]
@@ -142,7 +185,10 @@ async fn a_pool_is_limited_guest_by_guest_and_restored_as_it_was() {
     set_rate(&panel, "101", Some("7"));
     assert_eq!(shown(&pair, &*backend, "cust-0").await, Some(Policy::Standard));
     let applied = backend.apply(&key, Policy::Standard, &memory).await.unwrap();
-    assert!(matches!(&applied, Applied::LeftAlone { found } if found.contains("qemu/101")), "{applied:?}");
+    assert!(
+        matches!(&applied, Applied::LeftAlone { found, .. } if found.contains("qemu/101")),
+        "{applied:?}"
+    );
     assert_eq!(limited(["100", "101", "102"]), [false; 3]);
     assert!(card(&panel, "101", "net0").contains("rate=7"));
 }

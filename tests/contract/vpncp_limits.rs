@@ -1,6 +1,6 @@
 //! PUQ VPNcp: bandwidths cut down and clients switched off, in every vocabulary a panel may have.
 
-use whmeter::backends::{Applied, BackendError, Memory};
+use whmeter::backends::{Applied, BackendError, Memory, Wants};
 use whmeter::domain::Policy;
 use whmeter_simulators::panel::SimulatedPanel;
 use whmeter_simulators::vpncp::{CapType, Names, Panel, Spelling, Switches, Wrapping};
@@ -83,6 +83,29 @@ async fn who_was_switched_off_before_us_stays_off() {
 }
 
 #[tokio::test]
+async fn slower_bandwidths_by_hand_are_left_alone_and_limit_as_well() {
+    let (panel, pair) = start(4).await;
+    let name = panel.accounts().remove(0);
+    set_caps(&panel, &name, 100, 50);
+    let (backend, key) = (pair.backend_with("cap_mbit_per_second = 4"), account(&name));
+    let memory = backend.remember(&key).await.unwrap();
+    assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+    for (down, up, still) in [(1, 2, true), (80, 40, false)] {
+        set_caps(&panel, &name, down, up);
+        let shown = of(&pair.poll(&*backend).await.unwrap(), &name).unwrap().facts.policy;
+        assert_eq!(shown == Some(Policy::Limited), still);
+        for policy in [Policy::Limited, Policy::Standard] {
+            let applied = backend.apply(&key, policy, &memory).await.unwrap();
+            assert!(
+                matches!(&applied, Applied::LeftAlone { limited, .. } if *limited == still),
+                "{applied:?}"
+            );
+        }
+        assert_eq!(panel.caps(&name), Some((down, up)));
+    }
+}
+
+#[tokio::test]
 async fn a_switch_that_does_not_take_is_no_success() {
     for keys in ["", "limited = \"disable\""] {
         for (panel, pair) in generations(3).await {
@@ -124,6 +147,10 @@ async fn a_token_that_may_only_read_is_told_which_right_it_lacks() {
     let memory = backend.remember(&account(&name)).await.unwrap();
     let error = backend.apply(&account(&name), Policy::Limited, &memory).await.unwrap_err();
     assert!(matches!(&error, BackendError::Refused(why) if why.contains("client:write")), "{error:?}");
+    // `check` finds it before anybody is to be limited, and asks only where a rule limits.
+    let wrong = crate::fatal(&crate::steps(&*backend).await);
+    assert!(wrong.len() == 1 && wrong[0].contains("client:write"), "{wrong:?}");
+    assert_eq!(crate::fatal(&crate::steps_for(&*backend, Wants::default()).await), [""; 0]);
     panel.switch(|switches| switches.read_only = false);
     // Without a memory nothing could be restored, so nothing is changed.
     let error = backend.apply(&account(&name), Policy::Limited, &Memory("{}".into())).await.unwrap_err();

@@ -10,6 +10,7 @@ use whmeter::domain::{
 };
 use whmeter::exposition::{Exposition, Format, Settings};
 use whmeter::metering::{MonthToDate, Note};
+use whmeter::quota::Conflict;
 use whmeter::standing::{AccountStanding, SeriesStanding, Standing};
 use whmeter::store::{BackendState, Failing};
 use whmeter::telemetry::{PollOutcome, Telemetry};
@@ -173,6 +174,7 @@ pub fn house() -> Exposition {
         std::time::Duration::from_secs(30),
     );
     telemetry.unclaimed(&backend("s3-fra1"), &[]);
+    telemetry.policies(&backend("s3-fra1"), &Conflict::ALL.map(|conflict| (conflict, 0)).into());
     telemetry.whmcs_fetched(12, "/v1/whmcs/usage", 200);
     telemetry.whmcs_collected(12, at(NOON - 60));
     telemetry.whmcs_withheld(12, &BTreeMap::from([("stale", 1)]));

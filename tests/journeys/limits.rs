@@ -10,6 +10,7 @@ use whmeter_simulators::panel::Options;
 
 use crate::support::panels::{Pair, account, every_kind_with, section};
 use crate::support::program::{Daemon, Got, PATIENCE, Site, free_port};
+use crate::support::signing;
 
 /// Far above what any fake account uses by itself.
 const LIMIT: u64 = 900_000_000_000_000;
@@ -68,6 +69,10 @@ async fn shown(daemon: &Daemon<'_>, pair: &Pair, name: &str, limited: u64) {
 async fn post(daemon: &Daemon<'_>, path: &str, body: &Value) -> Got {
     let request = daemon.request("POST", path).header("content-type", "application/json");
     daemon.send(request.body(body.to_string())).await.unwrap()
+}
+
+async fn policy(site: &Site, pair: &Pair, name: &str) -> Value {
+    site.run(&["policy", "show", pair.name(), name, "--json"]).await.json()
 }
 
 fn actions(shown: &Value) -> Vec<&str> {
@@ -149,17 +154,19 @@ async fn a_switch_the_panel_forgets_is_asserted_and_somebody_elses_change_wins()
     assert_eq!(pair.panel.is_limited(&name), Some(false));
     until("limited again", || pair.panel.is_limited(&name) == Some(true)).await;
 
-    // Staff have given him a bandwidth of their own.
+    // Staff have given him a bandwidth of their own. That it is not limited any more is said; nobody is fought at every
+    // poll, so whose doing it is shows when an operator looks.
     let theirs = json!({ "op": "set_caps", "down": 333, "up": 222 });
     pair.panel.operate(&format!("clients/{name}"), &theirs).unwrap();
-    let note = || async {
-        let shown = site.run(&["policy", "show", pair.name(), &name, "--json"]).await.json();
-        shown["left_alone"].as_str().map(str::to_string)
-    };
-    let deadline = std::time::Instant::now() + PATIENCE;
-    while note().await.is_none_or(|found| !found.contains("333")) {
-        assert!(std::time::Instant::now() < deadline, "never noticed\n{}", daemon.log());
-    }
+    let lost = "whmeter_policy_conflicts{backend=\"vpncp\",conflict=\"lost\"}";
+    daemon.until("/metrics", "counts who is not limited", |got| got.sample(lost) == Some(1)).await;
+    shown(&daemon, &pair, &name, 0).await;
+    assert_eq!(policy(&site, &pair, &name).await["conflict"], "lost");
+    let refused = site.run(&["policy", "reconcile", pair.name(), &name]).await.failure(1);
+    assert!(refused.contains("left alone, not limited") && refused.contains("333"), "{refused}");
+    let state = policy(&site, &pair, &name).await;
+    assert_eq!(state["conflict"], "left_alone");
+    assert!(state["left_alone"].as_str().unwrap().contains("333"), "{state}");
     std::fs::write(site.config(), config(port, &pair, &rule(&pair, "9 PB", ""))).unwrap();
     daemon.signal("-HUP");
     let deadline = std::time::Instant::now() + PATIENCE;
@@ -173,6 +180,113 @@ async fn a_switch_the_panel_forgets_is_asserted_and_somebody_elses_change_wins()
     let now = pair.backend().remember(&account(&name)).await.unwrap();
     assert!(now.0.contains("333") && now.0.contains("222"), "theirs is the standard now: {now:?}");
     daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_that_somebody_has_added_to_is_shown_as_the_panel_enforces_it() {
+    let (pair, port) = (pair("minio", 3).await, free_port());
+    let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+    let daemon = site.serve(port).await;
+    read_once(&daemon, &pair).await;
+    let name = pair.panel.accounts().remove(0);
+    let still = "whmeter_policy_conflicts{backend=\"minio\",conflict=\"still_limited\"}";
+    daemon.until("/metrics", "begins at nothing", |got| got.sample(still) == Some(0)).await;
+    use_up(&pair, &name, LIMIT);
+    until("limited", || pair.panel.is_limited(&name) == Some(true)).await;
+    shown(&daemon, &pair, &name, 1).await;
+
+    // Somebody attaches another policy: what he may write stays refused, and nothing says otherwise.
+    let both = format!("policy {name}-limited,readwrite");
+    signing::map_policy(&*pair.panel, &name, &format!("{name}-limited%2Creadwrite")).await;
+    daemon.until("/metrics", "counts him", |got| got.sample(still) == Some(1)).await;
+    assert_eq!(pair.panel.is_limited(&name), Some(true));
+    shown(&daemon, &pair, &name, 1).await;
+    let told = format!("left alone, still limited by {both}");
+    let state = policy(&site, &pair, &name).await;
+    assert_eq!(
+        (&state["shown"], &state["conflict"]),
+        (&json!("limited"), &json!("still_limited")),
+        "{state}"
+    );
+    assert_eq!(state["left_alone"], json!(both));
+    let refused = site.run(&["policy", "reconcile", "minio", &name]).await.failure(1);
+    assert!(refused.contains(&told), "{refused}");
+    let listed = site.run(&["policy", "show"]).await.good();
+    assert!(listed.contains(&told), "{listed}");
+    let found = site.run(&["report", "--what", "policies", "--json"]).await.json();
+    assert_eq!(
+        (&found[0]["state"], &found[0]["account"]),
+        (&json!("still_limited"), &json!(name)),
+        "{found}"
+    );
+    assert_eq!(found[0]["detail"], json!(told));
+
+    // He has room again: he is still limited, and that is still said.
+    std::fs::write(site.config(), config(port, &pair, &rule(&pair, "9 PB", ""))).unwrap();
+    daemon.signal("-HUP");
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let state = policy(&site, &pair, &name).await;
+        if (&state["wanted"], &state["conflict"]) == (&json!("standard"), &json!("still_limited")) {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "{state}");
+    }
+    shown(&daemon, &pair, &name, 1).await;
+    daemon.until("/metrics", "counts him still", |got| got.sample(still) == Some(1)).await;
+    let refused = site.run(&["policy", "reconcile", "minio", &name]).await.failure(1);
+    assert!(refused.contains(&told) && refused.contains("undo what was changed"), "{refused}");
+
+    // What was added is taken away, and what was there before comes back.
+    signing::map_policy(&*pair.panel, &name, &format!("{name}-limited")).await;
+    site.run(&["policy", "reconcile", "minio", &name]).await.good();
+    assert_eq!(pair.panel.is_limited(&name), Some(false));
+    shown(&daemon, &pair, &name, 0).await;
+    daemon.until("/metrics", "counts nobody", |got| got.sample(still) == Some(0)).await;
+    assert_eq!(site.run(&["report", "--what", "policies", "--json"]).await.json(), json!([]));
+    let documents = signing::admin(&*pair.panel, "GET", "list-canned-policies", b"").await;
+    let documents: Value = serde_json::from_slice(&documents).unwrap();
+    assert!(
+        documents.get(&name).is_some() && documents.get(format!("{name}-limited")).is_none(),
+        "{documents}"
+    );
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_fails_where_a_rule_limits_and_the_right_is_missing() {
+    let (pair, port) = (pair("minio", 3).await, free_port());
+    let readme = include_str!("../../src/backends/minio/README.md");
+    let rights = readme.split("```json").nth(1).unwrap().split("```").next().unwrap();
+    signing::add_user(&*pair.panel, "meter", "meters-own-secret").await;
+    signing::put_policy(&*pair.panel, "meter", &rights.replace("\"admin:CreatePolicy\",", "")).await;
+    signing::map_policy(&*pair.panel, "meter", "meter").await;
+    let config = |rules: &str, secret: &str| {
+        let url = &pair.panel.settings()["url"];
+        let backend = format!(
+            "\n[[backend]]\nkind = \"minio\"\nname = \"minio\"\nurl = \"{url}\"\naccess_key = \"meter\"\nsecret = \"{secret}\"\n"
+        );
+        format!("{}{rules}", crate::house(port, "", "", &[backend]))
+    };
+    let limits = rule(&pair, "900 TB", "");
+    let site = Site::new(&config("", "meters-own-secret"));
+    site.run(&["check"]).await.good();
+    std::fs::write(site.config(), config(&limits, "meters-own-secret")).unwrap();
+    let lines = |ran: &Value| -> Vec<String> {
+        let wrong =
+            ran.as_array().unwrap().iter().filter(|line| line["fatal"] == true && line["ok"] == false);
+        wrong.map(|line| line["detail"].as_str().unwrap().to_string()).collect()
+    };
+    let ran = site.run(&["check", "--json"]).await;
+    assert_eq!(ran.code, Some(1), "a right is missing");
+    let wrong = lines(&serde_json::from_str(&ran.stdout).unwrap());
+    assert!(wrong.len() == 1 && wrong[0].contains("admin:CreatePolicy"), "{wrong:?}");
+    // A wrong secret is one trouble, not one for every right.
+    std::fs::write(site.config(), config(&limits, "wrong-secret-wrong")).unwrap();
+    let ran = site.run(&["check", "--json"]).await;
+    let wrong = lines(&serde_json::from_str(&ran.stdout).unwrap());
+    assert!(wrong.len() == 1 && wrong[0].contains("wrong secret"), "{wrong:?}");
+    assert!(!ran.stdout.contains("admin:Prometheus"), "{}", ran.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -571,6 +571,7 @@ stories!(
     never_6_the_same_decision_again_is_the_same_letter,
     of_two_waiting_switches_the_newer_counts_and_order_is_kept,
     what_gives_up_is_told_as_it_is_and_can_be_tried_again,
+    what_is_left_alone_and_still_limited_can_be_brought_back,
     a_pin_is_kept_with_its_author_and_disturbs_no_poll,
     many_that_start_together_on_an_empty_database_all_start,
     a_line_is_intended_once_and_settled_once,

@@ -44,7 +44,7 @@ fn verdict(account: &str, to: Policy, number: u32, now: Timestamp) -> Verdict {
         account: name(account),
         holding: HoldingNo::new(1),
         crossings,
-        hold: Hold { wanted: to, number, confirmed_at: None, left_alone: false, pin: None },
+        hold: Hold { wanted: to, number, again: 0, confirmed_at: None, left_alone: false, pin: None },
         letters: occasions.iter().map(|occasion| letter(account, *occasion, episode)).collect(),
         switch: Some(Switch {
             account: key(account),
@@ -224,7 +224,10 @@ pub async fn what_gives_up_is_told_as_it_is_and_can_be_tried_again(databases: &D
     decide(&store, &lease, &mut loaded, now, both).await;
     let claimed = claim(&store, switches(), now).await;
     store.conclude(&claimed[0], &SwitchEnd::GaveUp("no such thing".into()), now).await.unwrap();
-    store.conclude(&claimed[1], &SwitchEnd::LeftAlone("theirs".into()), now).await.unwrap();
+    store
+        .conclude(&claimed[1], &SwitchEnd::LeftAlone { found: "theirs".into(), limited: false }, now)
+        .await
+        .unwrap();
     // The customer hears that he is over; the operator that nothing came of it.
     let mut letters = claim(&store, Lane::Letters(Channel::Whmcs), now).await;
     letters.extend(claim(&store, Lane::Letters(Channel::Webhook), now).await);
@@ -252,6 +255,45 @@ pub async fn what_gives_up_is_told_as_it_is_and_can_be_tried_again(databases: &D
     let dropped = store.entries(&[EntryState::Dropped], 10).await.unwrap();
     assert_eq!(dropped[0].said.as_deref(), Some("dropped by somebody"));
     assert_eq!(store.prune_outbox(now.plus(Seconds::hours(24))).await.unwrap(), 2);
+}
+
+pub async fn what_is_left_alone_and_still_limited_can_be_brought_back(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let now = at("2026-11-20T11:00:00Z");
+    let lease = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let mut alice = verdict("alice", Policy::Limited, 1, now);
+    alice.hold.again = 3;
+    decide(&store, &lease, &mut loaded, now, vec![alice]).await;
+    store.keep_memory(&key("alice"), "before").await.unwrap();
+    let conclude = async |limited: bool| {
+        let switch = claim(&store, switches(), now).await.remove(0);
+        let end = SwitchEnd::LeftAlone { found: "policy a-limited,extra".into(), limited };
+        assert_eq!(store.conclude(&switch, &end, now).await.unwrap(), Concluded::Yes);
+        store.policy(&key("alice")).await.unwrap().unwrap()
+    };
+    let state = conclude(true).await;
+    assert_eq!((state.hold.again, state.remembers, state.shown), (3, true, Some(Policy::Limited)));
+    assert_eq!(state.conflict(), Some(Conflict::StillLimited));
+    let told = state.conflict_told().unwrap();
+    assert_eq!(told, "left alone, still limited by policy a-limited,extra");
+    let loaded_again = store.load(&backend(), None).await.unwrap();
+    assert_eq!(loaded_again.holds[&name("alice")], state.hold);
+    let acts = store.acts(Some(&key("alice")), 1).await.unwrap();
+    assert_eq!(acts[0].after.as_deref(), Some(told.as_str()));
+    // Not to be limited any more, and limited: he is listed, and asked after.
+    decide(&store, &lease, &mut loaded, now, vec![verdict("alice", Policy::Standard, 2, now)]).await;
+    let state = conclude(true).await;
+    assert_eq!((state.hold.wanted, state.hold.again, state.remembers), (Policy::Standard, 0, true));
+    let held = store.held_accounts().await.unwrap();
+    assert_eq!(held, [(key("alice"), state)]);
+    assert_eq!(store.load(&backend(), None).await.unwrap().limited(), [name("alice")]);
+    // Theirs alone is left: nothing is remembered, and nothing is wrong.
+    decide(&store, &lease, &mut loaded, now, vec![verdict("alice", Policy::Standard, 3, now)]).await;
+    let state = conclude(false).await;
+    assert_eq!((state.remembers, state.shown, state.conflict()), (false, None, None));
+    assert!(store.held_accounts().await.unwrap().is_empty());
 }
 
 pub async fn a_pin_is_kept_with_its_author_and_disturbs_no_poll(databases: &Databases) {

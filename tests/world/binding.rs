@@ -13,7 +13,9 @@ use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc};
 use tower::ServiceExt;
-use whmeter::backends::{Ask, Backend, BackendError, CheckStep, CommonSettings, ConfiguredPanel, Kind};
+use whmeter::backends::{
+    Ask, Backend, BackendError, CheckStep, CommonSettings, ConfiguredPanel, Kind, Wants,
+};
 use whmeter::clock::Clock;
 use whmeter::collector::{AdjustError, Collector, PollError};
 use whmeter::domain::{
@@ -350,7 +352,7 @@ impl Backend for Played {
         Ok(())
     }
 
-    async fn check(&self, _: &mut Vec<CheckStep>) {}
+    async fn check(&self, _: Wants, _: &mut Vec<CheckStep>) {}
 }
 
 fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {

@@ -194,6 +194,16 @@ impl Panel {
         if up { gate.open() } else { gate.shut() }
     }
 
+    /// Whether a user may do something to a bucket, or to an object in it.
+    pub fn may(&self, user: &str, action: &str, bucket: &str, object: &str) -> bool {
+        self.server.world().allows(&Wish { action, bucket, object, user })
+    }
+
+    /// The names of all policies.
+    pub fn policies(&self) -> Vec<String> {
+        self.server.world().policies.keys().cloned().collect()
+    }
+
     fn set_vanished(&self, account: &str, vanished: bool) -> Result<(), NotDone> {
         let server = &self.server;
         let (now, nodes) = (server.now().timestamp(), server.nodes.len());

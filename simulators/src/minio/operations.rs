@@ -1,9 +1,10 @@
 //! What a test can do to this kind of panel alone, below `/minio/` on the control address.
 
+use super::bucket::Bucket;
 use super::server::Server;
 use super::signature::decoded;
 use crate::panel::NotDone;
-use crate::truth::Deed;
+use crate::truth::{Deed, NOBODY};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -14,7 +15,8 @@ use std::sync::{PoisonError, RwLock};
 /// * `state`: switches, scanner, nodes;
 /// * `switches`, `scanner`: the fields told are set, the others stay;
 /// * `nodes/{number}`: `{"op":"restart"|"down"|"up"}`;
-/// * `buckets/{name}`: `{"op":"set_storage","bytes":n}` or `{"op":"add_traffic","received":n,"sent":n}`.
+/// * `buckets/{name}`: `{"op":"set_storage","bytes":n}`, `{"op":"add_traffic","received":n,"sent":n}`, or
+///   `{"op":"make","owner":user}`, whatever its name says.
 pub fn operate(server: &Server, operation: &str, arguments: &Value) -> Result<Value, NotDone> {
     match operation.split_once('/') {
         None if operation == "state" => Ok(state(server)),
@@ -69,6 +71,7 @@ fn on_node(server: &Server, node: usize, operation: &str) -> Result<(), NotDone>
 fn on_bucket(server: &Server, name: &str, arguments: &Value) -> Result<Value, NotDone> {
     let bytes = |field: &str| arguments[field].as_u64().unwrap_or(0);
     let deed = match arguments["op"].as_str() {
+        Some("make") => return make(server, name, arguments["owner"].as_str().unwrap_or(NOBODY)),
         Some("set_storage") => Deed::HoldLevel(bytes("bytes")),
         Some("add_traffic") => {
             Deed::Move(crate::growth::Traffic { received: bytes("received"), sent: bytes("sent") })
@@ -82,4 +85,14 @@ fn on_bucket(server: &Server, name: &str, arguments: &Value) -> Result<Value, No
     let now = server.now().timestamp();
     server.knobs.truth.did(&owner, name, now, deed);
     Ok(json!({ "bucket": name, "at": now }))
+}
+
+/// A new bucket of somebody's, which nothing has moved in yet.
+fn make(server: &Server, name: &str, owner: &str) -> Result<Value, NotDone> {
+    let now = server.now();
+    server.knobs.truth.enroll_still_part(owner, name);
+    let mut bucket = Bucket::new(owner, now, server.nodes.len());
+    bucket.counted_from.fill(server.knobs.truth.part_traffic(owner, name, now.timestamp()));
+    server.world_mut().buckets.insert(name.to_owned(), bucket);
+    Ok(json!({ "bucket": name, "owner": owner, "at": now.timestamp() }))
 }

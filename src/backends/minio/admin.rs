@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(super) const USERS: Ask<'static> = Ask::get("list-users", "admin:ListUsers");
 /// What every bucket holds.
 pub(super) const USAGE: Ask<'static> = Ask::get("datausageinfo", "admin:DataUsageInfo");
+/// Who asks: needs a signature that is right, and no right.
+pub(super) const CALLER: Ask<'static> = Ask::get("accountinfo", "to sign requests");
 /// Every policy document.
 pub(super) const POLICIES: Ask<'static> = Ask::get("list-canned-policies", "admin:ListUserPolicies");
 

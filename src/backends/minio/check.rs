@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::admin::{self, Ask as Call};
+use super::claim::MACRO;
 use super::metrics::host;
-use super::settings::Traffic;
+use super::policy;
+use super::refusal::Failure;
+use super::settings::{Switch, Traffic};
+use super::switch::limited_name;
 use super::usage::Usage;
-use super::wire::ServerState;
-use super::{BackendError, Buckets, CheckStep, Minio, names};
+use super::wire::{Caller, ServerState};
+use super::{BackendError, Buckets, CheckStep, Minio, People, Wants, names};
 use crate::http::Url;
 
 impl Minio {
-    pub(super) async fn check_all(&self, steps: &mut Vec<CheckStep>) {
+    pub(super) async fn check_all(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
         for base in self.admin.addresses().iter().chain(&self.rules.nodes) {
             self.check_address(base, steps).await;
         }
@@ -23,17 +27,65 @@ impl Minio {
             // Credentials tried against the wrong server would only confuse.
             return;
         }
+        let Ok(rights) = self.check_signer(steps).await else { return };
         let people = self.people().await;
         let what = match self.rules.group {
-            Some(_) => "signature, rights admin:GetGroup and admin:GetUser",
-            None => "signature, right admin:ListUsers, decryption",
+            Some(_) => "rights admin:GetGroup and admin:GetUser",
+            None => "right admin:ListUsers, decryption",
         };
         let shown = people.as_ref().map_err(Clone::clone).map(|people| format!("{} users", people.len()));
         step(steps, what, true, shown);
         let buckets = self.check_usage(steps).await;
         step(steps, "version, right admin:ServerInfo", false, self.version().await);
-        self.check_policies(steps).await;
+        self.check_policies(wants, people.ok().as_ref(), steps).await;
+        if wants.limiting {
+            // What is not told is not known to be missing.
+            let fatal = rights.is_some();
+            step(steps, "rights that limits need", fatal, self.rights_of_limits(rights.as_ref()));
+        }
         self.check_traffic(&buckets, steps).await;
+    }
+
+    /// Whether requests are signed right, and what the signer may do where that is told. Where he is refused as such,
+    /// every later step would fail for the same reason.
+    async fn check_signer(&self, steps: &mut Vec<CheckStep>) -> Result<Option<Value>, ()> {
+        let (fatal, outcome) = match self.admin.streamed(admin::CALLER, Caller::read).await {
+            Ok(caller) => {
+                step(steps, "credentials", true, Ok(format!("signed in as {}", caller.name)));
+                return Ok(caller.policy());
+            }
+            Err(Failure::Said(said)) => (said.is_about_the_signer(), said.into()),
+            Err(Failure::Failed(error)) => (!matches!(error, BackendError::Unexpected { .. }), error),
+        };
+        step(steps, "credentials", fatal, Err(outcome));
+        if fatal { Err(()) } else { Ok(None) }
+    }
+
+    /// The rights that a switch needs; of several in one line any is enough.
+    fn rights_of_limits(&self, granted: Option<&Value>) -> Result<String, BackendError> {
+        let Some(granted) = granted else {
+            let why =
+                "the rights of an access key: this server does not tell them; the first switch shows them";
+            return Err(BackendError::NotOffered(why.into()));
+        };
+        let mut needed: Vec<&[&str]> =
+            vec![&["admin:GetUser"], &["admin:GetPolicy"], &["admin:CreatePolicy"]];
+        if self.rules.switch == Switch::Mapping {
+            needed.push(&["admin:AttachUserOrGroupPolicy", "admin:UpdatePolicyAssociation"]);
+            needed.extend([["admin:DeletePolicy"].as_slice(), &["admin:ListUserPolicies"]]);
+        }
+        if !self.rules.limited.denies() {
+            needed.push(&["admin:GetGroup"]);
+        }
+        let has = |any: &&[&str]| any.iter().any(|right| policy::grants(granted, right));
+        let missing = Vec::from_iter(needed.iter().filter(|any| !has(any)).map(|any| any.join(" or ")));
+        match missing.is_empty() {
+            true => Ok("granted".into()),
+            false => Err(BackendError::Refused(format!(
+                "the right {} is missing, and a rule limits accounts; the README of minio has the whole policy",
+                missing.join(", ")
+            ))),
+        }
     }
 
     async fn check_address(&self, base: &Url, steps: &mut Vec<CheckStep>) {
@@ -97,11 +149,20 @@ impl Minio {
         Ok(format!("{} on {} nodes", lowest.unwrap_or("unknown"), state.servers.len()))
     }
 
-    async fn check_policies(&self, steps: &mut Vec<CheckStep>) {
+    async fn check_policies(&self, wants: Wants, people: Option<&People>, steps: &mut Vec<CheckStep>) {
         let policies: Result<BTreeMap<String, Value>, _> =
             self.admin.json(admin::POLICIES).await.map_err(BackendError::from);
-        let shown = policies.map(|policies| format!("{} policies", policies.len()));
-        step(steps, "right admin:ListUserPolicies (for bucket_policies)", false, shown);
+        let shown =
+            policies.as_ref().map_err(Clone::clone).map(|policies| format!("{} policies", policies.len()));
+        let (what, fatal) = match self.rules.switch {
+            Switch::Mapping => ("right admin:ListUserPolicies (for bucket_policies)", false),
+            // Without the documents nobody knows who is limited.
+            Switch::Document => ("right admin:ListUserPolicies (for switch = \"document\")", true),
+        };
+        step(steps, what, fatal, shown);
+        if let (Ok(policies), Some(people), None) = (policies, people, &self.rules.group) {
+            left_behind(&policies, people, steps);
+        }
         for (key, template) in
             [("policy_standard", &self.rules.standard), ("policy_limited", &self.rules.limited)]
         {
@@ -112,6 +173,8 @@ impl Minio {
             };
             step(steps, key, false, outcome);
         }
+        let serves = self.serves_buckets();
+        step(steps, "policy_limited serves the buckets of the config", wants.limiting, serves);
         if !self.rules.limited.denies() {
             let detail = "has no Deny: accounts whose group has a policy cannot be limited";
             let outcome =
@@ -120,16 +183,56 @@ impl Minio {
         }
     }
 
+    /// Whether a limited account can read and delete in every bucket that the config says is its: else it could never
+    /// get below its limit.
+    fn serves_buckets(&self) -> Result<String, BackendError> {
+        let wrong = |detail: String| BackendError::Unexpected { at: "policy_limited".into(), detail };
+        let (table, by_name) = (&self.rules.buckets, self.rules.bucket_prefix == MACRO);
+        if (!table.is_empty() || !by_name) && !self.rules.limited.serves_any_bucket() {
+            return Err(wrong(format!(
+                "allows nothing in arn:aws:s3:::{MACRO}*, which stands for the account's buckets whatever their names: \
+                 buckets by bucket_prefix or of the table could not be emptied while it is limited"
+            )));
+        }
+        for user in table.values() {
+            if let Err(error) = self.limited_for(user, std::iter::empty()) {
+                return Err(wrong(format!(
+                    "cannot be written for {user} with the buckets of the table: {error}"
+                )));
+            }
+        }
+        Ok("fine".into())
+    }
+
     async fn check_traffic(&self, buckets: &Buckets, steps: &mut Vec<CheckStep>) {
         if self.rules.traffic == Traffic::Off {
             return;
         }
         let outcome = self.pages(buckets, &Buckets::new()).await;
+        // A server may have no such pages; a right that is missing can be given.
+        let fatal = matches!(outcome, Err(BackendError::Refused(_)));
         let shown = outcome.map(|scraped| {
             let nodes = Vec::from_iter(scraped.scrape.started.keys().map(String::as_str));
             format!("nodes {}", nodes.join(", "))
         });
-        step(steps, "traffic, right admin:Prometheus", false, shown);
+        step(steps, "traffic, right admin:Prometheus", fatal, shown);
+    }
+}
+
+/// Names limited policies of ours that nobody has: their users were deleted while they were limited.
+fn left_behind(policies: &BTreeMap<String, Value>, people: &People, steps: &mut Vec<CheckStep>) {
+    let had = |policy: &str| {
+        let mut users = people.values();
+        users.any(|user| user.as_ref().map_or(true, |user| policy::mapped(&user.policy).contains(policy)))
+    };
+    let is_limited = |name: &str| limited_name("").len() < name.len() && name.ends_with(&limited_name(""));
+    let ours = policies.iter().filter(|(name, document)| is_limited(name) && policy::is_ours(document));
+    let left = Vec::from_iter(ours.map(|(name, _)| name.as_str()).filter(|name| !had(name)));
+    if !left.is_empty() {
+        let detail =
+            format!("{} that no user has any more; remove what no group has either", left.join(", "));
+        let outcome = Err(BackendError::Unexpected { at: "policies of whmeter".into(), detail });
+        step(steps, "policies left behind", false, outcome);
     }
 }
 

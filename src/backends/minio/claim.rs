@@ -120,6 +120,18 @@ pub(super) fn filled(prefix: &str, user: &str) -> String {
     if prefix.contains(MACRO) { prefix.replace(MACRO, &user.to_lowercase()) } else { String::new() }
 }
 
+/// The bucket patterns that the config says are `user`'s: those that begin with his name, and those of the table.
+pub(super) fn by_config(table: &BTreeMap<String, String>, prefix: &str, user: &str) -> BTreeSet<String> {
+    let begins = filled(prefix, user);
+    let by_name = (!begins.is_empty()).then(|| format!("{begins}*"));
+    let by_table = table.iter().filter(|(_, owner)| *owner == user);
+    // The bucket itself, and the objects in it.
+    by_name
+        .into_iter()
+        .chain(by_table.flat_map(|(bucket, _)| [bucket.clone(), format!("{bucket}/*")]))
+        .collect()
+}
+
 /// Pairs of users where one's name begins with the other's: the server lets the shorter one into the
 /// longer one's buckets when policies end in `*`.
 pub(super) fn colliding<'a>(users: impl Iterator<Item = &'a str>) -> Vec<(&'a str, &'a str)> {
@@ -218,6 +230,16 @@ mod tests {
         assert_eq!(strict.owner("7-41-data"), Owner::Orphan);
         let off = claims(&none, "", &["7-41"], &[], &[]);
         assert_eq!(off.owner("7-41-data"), Owner::Orphan);
+    }
+
+    #[test]
+    fn the_config_says_whose_buckets_by_name_and_by_table() {
+        let table = BTreeMap::from([("old".to_string(), "Anna".to_string()), ("new".into(), "bob".into())]);
+        let patterns = |prefix| Vec::from_iter(by_config(&table, prefix, "Anna"));
+        assert_eq!(patterns(MACRO), ["anna*", "old", "old/*"]);
+        assert_eq!(patterns("u-<USER_ID>-"), ["old", "old/*", "u-anna-*"]);
+        assert_eq!(patterns(""), ["old", "old/*"]);
+        assert!(by_config(&table, "", "carl").is_empty());
     }
 
     #[test]

@@ -33,7 +33,7 @@ use self::settings::{Rules, Settings, Switch, Traffic};
 use self::sums::Owned;
 use self::usage::Usage;
 use self::wire::{Group, User};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Wants};
 use crate::domain::{AccountName, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
@@ -82,7 +82,8 @@ impl Backend for Minio {
         let documents = self.documents(&people, &names).await?;
         let owned = self.owned(&people, &names, documents.as_ref());
 
-        let accounts = self.accounts(&people, documents.as_ref(), harvest);
+        let limits = self.limits(&people, ask.only.as_ref(), documents.as_ref(), harvest).await;
+        let accounts = self.accounts(&people, documents.as_ref(), &limits, harvest);
         sums::storage(harvest, &accounts, &owned, &buckets, &usage, ask.now);
         if documents.is_some() && self.rules.bucket_policies {
             for (user, account) in &accounts {
@@ -113,8 +114,8 @@ impl Backend for Minio {
         Ok(())
     }
 
-    async fn check(&self, steps: &mut Vec<CheckStep>) {
-        self.check_all(steps).await;
+    async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
+        self.check_all(wants, steps).await;
     }
 
     async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
@@ -249,6 +250,7 @@ impl Minio {
         &self,
         people: &'a People,
         documents: Option<&BTreeMap<String, Value>>,
+        limits: &switch::Limits,
         harvest: &mut Harvest,
     ) -> BTreeMap<&'a str, AccountName> {
         let mut accounts = BTreeMap::new();
@@ -268,7 +270,7 @@ impl Minio {
                         Some("disabled") => Some(true),
                         _ => None,
                     };
-                    facts.policy = self.shown_policy(name, user, documents);
+                    (facts.policy, facts.policy_differs) = self.enforced(name, user, documents, limits);
                     facts.package = self.rules.group.clone().or_else(|| user.groups.iter().min().cloned());
                     accounts.insert(name.as_str(), account);
                 }

@@ -4,12 +4,20 @@
 
 use std::collections::BTreeSet;
 
+use globset::Glob;
 use serde_json::{Value, json};
 
 use super::claim::MACRO;
 
 /// The longest document the server takes (MinIO cmd/admin-handlers-users.go).
 const LONGEST: usize = 20_480;
+
+/// The `ID` of the documents we write for limited accounts (MinIO pkg/policy/policy.go): the server keeps it and grants
+/// nothing by it, and it tells them from documents of the same name that are somebody else's.
+const OURS: &str = "whmeter";
+
+/// What a bucket's name follows in a resource.
+const BUCKETS: &str = "arn:aws:s3:::";
 
 /// The mark of the one statement we add to a limited document: it grants next to nothing and tells
 /// which buckets the account had by its standard policy, so that they are still his in the next poll.
@@ -34,12 +42,39 @@ impl Template {
 
     /// The document for `user`; refuses a name that would mean something else inside a policy.
     pub fn fill(&self, user: &str) -> Result<Value, String> {
+        self.serving(user, &BTreeSet::new())
+    }
+
+    /// The limited document for `user`. Where the template names his buckets by the macro, those in `by_config` and
+    /// `by_policy` (patterns without `arn:`) are named too, and the latter are noted, so that they are still his while
+    /// he is limited.
+    pub fn limited(
+        &self,
+        user: &str,
+        by_config: BTreeSet<String>,
+        by_policy: BTreeSet<String>,
+    ) -> Result<Value, String> {
+        let buckets = by_config.into_iter().chain(by_policy.iter().cloned()).collect();
+        let mut document = noted(self.serving(user, &buckets)?, &by_policy);
+        document["ID"] = json!(OURS);
+        short_enough(document)
+    }
+
+    /// The document for `user` with further buckets of his.
+    fn serving(&self, user: &str, buckets: &BTreeSet<String>) -> Result<Value, String> {
         check_name(user)?;
-        let document = replaced(&self.0, user);
-        match document.to_string().len() {
-            length if length > LONGEST => Err(format!("is {length} bytes long; the server takes {LONGEST}")),
-            _ => Ok(document),
-        }
+        let mut document = replaced(&self.0, user);
+        document["Statement"] =
+            statements(&self.0).map(|statement| served(statement, user, buckets)).collect();
+        short_enough(document)
+    }
+
+    /// Whether buckets can be named in it that do not carry the user's name: somewhere it names his by the macro, or
+    /// it allows what it allows in all buckets.
+    pub fn serves_any_bucket(&self) -> bool {
+        let allowed = statements(&self.0).filter(|statement| effect(statement) == "Allow");
+        let mut resources = allowed.flat_map(|statement| texts(statement.get("Resource")));
+        resources.any(|resource| names_buckets(resource) || resource == "arn:aws:s3:::*" || resource == "*")
     }
 
     /// What an operator should know about it.
@@ -98,20 +133,46 @@ pub(super) fn unwrapped(answer: Value) -> Value {
 
 /// The bucket patterns `user` may write to by `document`, or had before he was limited.
 pub(super) fn writes_to(document: &Value, user: &str) -> Vec<String> {
-    let writing = |action: &str| {
-        let action = action.to_lowercase();
-        matches!(action.as_str(), "*" | "s3:*" | "s3:put*" | "s3:putobject" | "s3:putobject*")
-    };
     statements(document)
         .filter(|statement| effect(statement) == "Allow")
         .filter(|statement| {
             statement.get("Sid").and_then(Value::as_str) == Some(CLAIM)
-                || texts(statement.get("Action")).any(writing)
+                || texts(statement.get("Action")).any(writes)
         })
         .flat_map(|statement| texts(statement.get("Resource")))
-        .filter_map(|resource| resource.strip_prefix("arn:aws:s3:::"))
+        .filter_map(|resource| resource.strip_prefix(BUCKETS))
         .map(|pattern| pattern.replace("${aws:username}", user))
         .collect()
+}
+
+/// Whether an action lets objects be written.
+fn writes(action: &str) -> bool {
+    let action = action.to_lowercase();
+    matches!(action.as_str(), "*" | "s3:*" | "s3:put*" | "s3:putobject" | "s3:putobject*")
+}
+
+/// Whether `document` takes the right to write away, whatever else is mapped.
+pub(super) fn denies_writing(document: &Value) -> bool {
+    let mut denies = statements(document).filter(|statement| effect(statement) == "Deny");
+    denies.any(|statement| texts(statement.get("Action")).any(writes))
+}
+
+/// Whether whoever has `document` alone cannot write.
+pub(super) fn limits(document: &Value) -> bool {
+    let mut allows = statements(document).filter(|statement| effect(statement) == "Allow");
+    denies_writing(document) || !allows.any(|statement| texts(statement.get("Action")).any(writes))
+}
+
+/// Whether `document` grants the right to `action` somewhere.
+pub(super) fn grants(document: &Value, action: &str) -> bool {
+    let fits = |pattern: &str| Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(action));
+    let covers = |statement: &Value| match statement.get("NotAction") {
+        Some(others) => !texts(Some(others)).any(fits),
+        None => texts(statement.get("Action")).any(fits),
+    };
+    let mut of =
+        statements(document).filter(|statement| covers(statement)).map(effect).collect::<BTreeSet<_>>();
+    of.remove("Allow") && of.is_empty()
 }
 
 /// Whether `document` carries our note, so that it is one of our limited ones.
@@ -119,28 +180,72 @@ pub(super) fn is_noted(document: &Value) -> bool {
     statements(document).any(|statement| statement.get("Sid").and_then(Value::as_str) == Some(CLAIM))
 }
 
-/// `limited` with the note which buckets the account had, save those its name `prefix` finds anyway.
-pub(super) fn with_buckets(mut limited: Value, standard: &[Value], user: &str, prefix: &str) -> Value {
+/// Whether we have written `document`.
+pub(super) fn is_ours(document: &Value) -> bool {
+    document.get("ID").and_then(Value::as_str) == Some(OURS) || is_noted(document)
+}
+
+/// The bucket patterns `user` has by his standard policies, save those that `prefix`, made of his name, finds anyway.
+pub(super) fn buckets<'a>(
+    standard: impl Iterator<Item = &'a Value>,
+    user: &str,
+    prefix: &str,
+) -> BTreeSet<String> {
     let found = |pattern: &str| !prefix.is_empty() && pattern.to_lowercase().starts_with(prefix);
-    let patterns: BTreeSet<String> = standard
-        .iter()
-        .flat_map(|document| writes_to(document, user))
-        // A lone wildcard claims nothing.
-        .filter(|pattern| !found(pattern) && !pattern.starts_with('*'))
-        .map(|pattern| format!("arn:aws:s3:::{pattern}"))
-        .collect();
-    if patterns.is_empty() {
-        return limited;
+    let patterns = standard.flat_map(|document| writes_to(document, user));
+    // A lone wildcard claims nothing.
+    patterns.filter(|pattern| !found(pattern) && !pattern.starts_with('*')).collect()
+}
+
+/// `document` with the note which buckets the account had by its standard policies.
+fn noted(mut document: Value, buckets: &BTreeSet<String>) -> Value {
+    if buckets.is_empty() {
+        return document;
     }
+    let resources: Vec<String> = buckets.iter().map(|pattern| format!("{BUCKETS}{pattern}")).collect();
     let note = json!({
-        "Sid": CLAIM, "Effect": "Allow", "Action": ["s3:GetBucketLocation"], "Resource": patterns,
+        "Sid": CLAIM, "Effect": "Allow", "Action": ["s3:GetBucketLocation"], "Resource": resources,
     });
-    match limited.get_mut("Statement") {
-        Some(Value::Array(list)) => list.push(note),
-        Some(single) => *single = json!([single.take(), note]),
-        None => {}
+    if let Some(Value::Array(list)) = document.get_mut("Statement") {
+        list.push(note);
     }
-    limited
+    document
+}
+
+/// A statement of a template for `user`: where it allows something in the buckets of his name, or denies it everywhere
+/// else, it does so of these `buckets` as well.
+fn served(statement: &Value, user: &str, buckets: &BTreeSet<String>) -> Value {
+    let mut filled = replaced(statement, user);
+    let field = match effect(statement) {
+        "Allow" => "Resource",
+        "Deny" => "NotResource",
+        _ => return filled,
+    };
+    if texts(statement.get(field)).any(names_buckets) {
+        let mut all: Vec<String> = texts(filled.get(field)).map(str::to_string).collect();
+        let more = buckets.iter().map(|pattern| format!("{BUCKETS}{pattern}"));
+        for resource in more {
+            if !all.contains(&resource) {
+                all.push(resource);
+            }
+        }
+        filled[field] = json!(all);
+    }
+    filled
+}
+
+/// Whether a resource of a template is about the buckets of the user's name.
+fn names_buckets(resource: &str) -> bool {
+    resource.strip_prefix(BUCKETS).is_some_and(|bucket| bucket.contains(MACRO))
+}
+
+fn short_enough(document: Value) -> Result<Value, String> {
+    match document.to_string().len() {
+        length if length > LONGEST => Err(format!(
+            "the document is {length} bytes long and the server takes {LONGEST}; name many buckets by one prefix"
+        )),
+        _ => Ok(document),
+    }
 }
 
 fn replaced(value: &Value, user: &str) -> Value {
@@ -276,6 +381,15 @@ mod tests {
         );
     }
 
+    fn patterns(patterns: &[&str]) -> BTreeSet<String> {
+        patterns.iter().map(|pattern| pattern.to_string()).collect()
+    }
+
+    /// What the first statement of a document is about.
+    fn resources(document: &Value) -> Vec<&str> {
+        texts(document["Statement"][0].get("Resource")).collect()
+    }
+
     #[test]
     fn a_limited_account_keeps_the_buckets_its_policy_gave() {
         let standard = json!({"Version": "1", "Statement": [
@@ -284,12 +398,66 @@ mod tests {
             {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::public/*"},
             {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::secret/*"}]});
         assert_eq!(writes_to(&standard, "7-41"), ["photos-*", "7-41*", "*", "7-41-x/*"]);
-        let limited = template(LIMITED).fill("7-41").expect("filled");
-        let noted = with_buckets(limited.clone(), std::slice::from_ref(&standard), "7-41", "7-41");
-        assert_eq!(writes_to(&noted, "7-41"), ["photos-*"]);
+        let by_policy = |prefix| buckets(std::iter::once(&standard), "7-41", prefix);
+        assert_eq!(by_policy("7-41"), patterns(&["photos-*"]));
+        assert_eq!(by_policy(""), patterns(&["7-41*", "7-41-x/*", "photos-*"]));
+        let limited = template(LIMITED);
+        let served = limited.limited("7-41", patterns(&["7-41*"]), by_policy("7-41")).expect("filled");
+        // He may read, list and delete there, and it is still his in the next poll.
+        assert_eq!(resources(&served), ["arn:aws:s3:::7-41*", "arn:aws:s3:::photos-*"]);
+        assert_eq!(writes_to(&served, "7-41"), ["photos-*"]);
         // Where the name rule finds everything, the operator's text stays as it is.
-        let plain = template(STANDARD).fill("7-41").expect("filled");
-        assert_eq!(with_buckets(limited.clone(), std::slice::from_ref(&plain), "7-41", "7-41"), limited);
-        assert_ne!(with_buckets(limited.clone(), &[plain], "7-41", ""), limited);
+        let plain = limited.limited("7-41", patterns(&["7-41*"]), BTreeSet::new()).expect("filled");
+        assert!(same(&plain, &limited.fill("7-41").expect("filled")));
+    }
+
+    #[test]
+    fn a_limited_document_serves_the_buckets_that_are_his_by_the_config() {
+        let by_config = patterns(&["u-7-41-*", "old-archive", "old-archive/*"]);
+        let served = template(LIMITED).limited("7-41", by_config.clone(), BTreeSet::new()).expect("filled");
+        let expected = ["7-41*", "old-archive", "old-archive/*", "u-7-41-*"];
+        assert_eq!(resources(&served), expected.map(|pattern| format!("{BUCKETS}{pattern}")));
+        // What is denied everywhere stays denied everywhere.
+        assert_eq!(texts(served["Statement"][1].get("Resource")).collect::<Vec<_>>(), ["arn:aws:s3:::*"]);
+        // A template of an operator: what is denied outside his buckets is not denied in them.
+        let outside = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":["s3:*"],"NotResource":"arn:aws:s3:::<USER_ID>*"}}"#;
+        let served = template(outside).limited("7-41", by_config.clone(), BTreeSet::new()).expect("filled");
+        assert_eq!(served["Statement"][0]["NotResource"].as_array().map(Vec::len), Some(4));
+        // One that names nobody's buckets cannot serve any.
+        let fixed = LIMITED.replace("arn:aws:s3:::<USER_ID>*", "arn:aws:s3:::customers-<USER_ID>*");
+        assert!(template(LIMITED).serves_any_bucket() && template(&fixed).serves_any_bucket());
+        assert!(!template(&LIMITED.replace("<USER_ID>*", "shared")).serves_any_bucket());
+        let many =
+            (0..300).map(|n| format!("bucket-of-a-long-name-that-somebody-has-chosen-{n:04}/*")).collect();
+        let error = template(LIMITED).limited("7-41", many, BTreeSet::new()).expect_err("too long");
+        assert!(error.contains("20480") && error.contains("one prefix"), "{error}");
+    }
+
+    #[test]
+    fn ours_are_told_from_others_and_what_limits_or_grants_from_what_does_not() {
+        let (standard, limited) = (template(STANDARD).fill("7-41").expect("filled"), template(LIMITED));
+        let ours = limited.limited("7-41", BTreeSet::new(), BTreeSet::new()).expect("filled");
+        assert!(is_ours(&ours) && !is_ours(&standard) && !is_ours(&limited.fill("7-41").expect("filled")));
+        assert!(limits(&ours) && denies_writing(&ours));
+        assert!(!limits(&standard));
+        let rights = json!({"Version": "1", "Statement": [
+            {"Effect": "Allow", "Action": ["admin:Create*", "admin:GetPolicy"]},
+            {"Effect": "Deny", "Action": "admin:CreateUser"}]});
+        for (action, granted) in [
+            ("admin:CreatePolicy", true),
+            ("admin:GetPolicy", true),
+            ("admin:CreateUser", false),
+            ("admin:GetUser", false),
+        ] {
+            assert_eq!(grants(&rights, action), granted, "{action}");
+        }
+        let root = json!({"Statement": [{"Effect": "Allow", "Action": ["admin:*"]}]});
+        assert!(
+            grants(&root, "admin:DeletePolicy") && !grants(&json!({"Statement": null}), "admin:DeletePolicy")
+        );
+        let reading = json!({"Version": "1", "Statement": [
+            {"Effect": "Allow", "Action": ["s3:Get*"], "Resource": ["arn:aws:s3:::7-41*"]}]});
+        // Alone it keeps him from writing, beside another policy it does not.
+        assert!(limits(&reading) && !denies_writing(&reading));
     }
 }

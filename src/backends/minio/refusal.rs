@@ -40,6 +40,19 @@ impl Said {
         self.status == 426 || self.status == 501 || (self.status == 404 && !self.is_gone())
     }
 
+    /// Whether whoever signs is refused, and every other call would be too: the credential is wrong, the clocks differ,
+    /// or it is no MinIO API.
+    pub fn is_about_the_signer(&self) -> bool {
+        let codes = [
+            "SignatureDoesNotMatch",
+            "InvalidAccessKeyId",
+            "RequestTimeTooSkewed",
+            "AuthorizationHeaderMalformed",
+            "AuthorizationParametersError",
+        ];
+        self.html || codes.contains(&self.code.as_str())
+    }
+
     /// Whether what was asked about does not exist.
     pub fn is_gone(&self) -> bool {
         let gone =

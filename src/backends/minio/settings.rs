@@ -93,7 +93,7 @@ impl Settings {
             addresses: settings.addresses()?,
             nodes: addresses("nodes", &settings.nodes)?,
             group: settings.group.clone(),
-            buckets: settings.buckets.clone(),
+            buckets: settings.buckets()?,
             bucket_prefix: settings.prefix()?,
             bucket_policies: settings.bucket_policies,
             traffic: settings.traffic,
@@ -134,6 +134,19 @@ impl Settings {
                 "url",
                 "missing; the address of the S3 API, like \"https://s3.example.net:9000\"",
             )),
+        }
+    }
+
+    /// The table of buckets: their names stand in policies.
+    fn buckets(&self) -> Result<BTreeMap<String, String>, SettingsError> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        match self.buckets.keys().find(|bucket| bucket.is_empty() || !bucket.chars().all(fits)) {
+            Some(bucket) => {
+                let problem =
+                    format!("{bucket:?} is no bucket's name; expected letters, digits, dots and dashes");
+                Err(SettingsError::new("buckets", problem))
+            }
+            None => Ok(self.buckets.clone()),
         }
     }
 

@@ -5,17 +5,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::admin::Ask as Call;
-use super::claim::filled;
+use super::claim::{by_config, filled};
 use super::policy::{self, mapped, same};
 use super::refusal::Failure;
 use super::settings::{Rules, Switch};
-use super::wire::{Group, User};
-use super::{Applied, BackendError, Memory, Minio};
-use crate::domain::{AccountName, Policy};
+use super::wire::{Entities, Group, User};
+use super::{Applied, BackendError, Memory, Minio, People};
+use crate::domain::{AccountName, Harvest, Policy};
 use crate::http::Method;
 
 /// What the name of a limited policy ends in.
@@ -39,31 +40,95 @@ pub(super) fn limited_name(user: &str) -> String {
     format!("{user}{LIMITED}")
 }
 
+/// The limited policies that users have, by name; `None` for one that is mapped and does not exist.
+pub(super) type Limits = BTreeMap<String, Option<Value>>;
+
 impl Minio {
-    /// Which of our two policies a user is under; `None` for one that is neither.
-    pub(super) fn shown_policy(
+    /// The limited policy that each of `people`, or the one asked for, has; read where `documents` does not tell it.
+    pub(super) async fn limits(
+        &self,
+        people: &People,
+        only: Option<&AccountName>,
+        documents: Option<&BTreeMap<String, Value>>,
+        harvest: &mut Harvest,
+    ) -> Limits {
+        let has_it = |(name, user): (&String, &Result<User, BackendError>)| {
+            let limited = limited_name(name);
+            let has = user.as_ref().is_ok_and(|user| mapped(&user.policy).contains(limited.as_str()));
+            has.then_some(limited)
+        };
+        let wanted = people.iter().filter(|(name, _)| only.is_none_or(|only| only.as_str() == *name));
+        let names = wanted.filter_map(has_it);
+        if let Some(documents) = documents {
+            return names.map(|name| (name.clone(), documents.get(&name).cloned())).collect();
+        }
+        let asked = names.map(|name| async move { (self.document(&name).await, name) }.boxed());
+        let mut limits = Limits::new();
+        for (document, name) in self.admin.some_at_once(asked.collect()).await {
+            match document {
+                Ok(document) => drop(limits.insert(name, document)),
+                Err(error) => {
+                    harvest.warn(format!("what the policy {name} enforces cannot be seen: {error}"))
+                }
+            }
+        }
+        limits
+    }
+
+    /// Which of our two policies is enforced on a user, and whether the limited one is not as we would write it.
+    pub(super) fn enforced(
         &self,
         name: &str,
         user: &User,
         documents: Option<&BTreeMap<String, Value>>,
-    ) -> Option<Policy> {
+        limits: &Limits,
+    ) -> (Option<Policy>, bool) {
         let mapped = mapped(&user.policy);
-        if self.rules.switch == Switch::Mapping {
-            return match Vec::from_iter(mapped).as_slice() {
-                [one] if *one == limited_name(name) => Some(Policy::Limited),
-                [one] if *one == name => Some(Policy::Standard),
-                _ => None,
-            };
+        match self.rules.switch {
+            Switch::Mapping => {
+                let limited = limited_name(name);
+                if !mapped.contains(limited.as_str()) {
+                    return (Some(Policy::Standard), false);
+                }
+                let alone = mapped.len() == 1;
+                let own = documents.and_then(|documents| documents.get(name));
+                match limits.get(&limited) {
+                    // Its document could not be read: by its name.
+                    None => (alone.then_some(Policy::Limited), !alone),
+                    // The server allows nothing at all to whoever has a policy that does not exist.
+                    Some(None) => (alone.then_some(Policy::Limited), true),
+                    Some(Some(document)) => {
+                        let outdated = self.is_outdated(name, document, own);
+                        // What an operator's own text limits is the operator's business.
+                        let alone_holds = alone && (!outdated || policy::limits(document));
+                        let holds = alone_holds || policy::denies_writing(document);
+                        (Some(if holds { Policy::Limited } else { Policy::Standard }), !alone || outdated)
+                    }
+                }
+            }
+            Switch::Document => {
+                let Some(document) = documents.and_then(|documents| documents.get(*mapped.get(name)?)) else {
+                    return (None, false);
+                };
+                let is = |wanted: Result<Value, String>| wanted.is_ok_and(|wanted| same(document, &wanted));
+                if policy::is_ours(document) || is(self.rules.limited.fill(name)) {
+                    let outdated = self.is_outdated(name, document, None);
+                    let holds = !outdated || policy::limits(document);
+                    (Some(if holds { Policy::Limited } else { Policy::Standard }), outdated)
+                } else if is(self.rules.standard.fill(name)) {
+                    (Some(Policy::Standard), false)
+                } else {
+                    (None, false)
+                }
+            }
         }
-        let document = documents?.get(*mapped.get(name)?)?;
-        let is = |wanted: Result<Value, String>| wanted.is_ok_and(|wanted| same(document, &wanted));
-        if is(self.rules.limited.fill(name)) || policy::is_noted(document) {
-            Some(Policy::Limited)
-        } else if is(self.rules.standard.fill(name)) {
-            Some(Policy::Standard)
-        } else {
-            None
-        }
+    }
+
+    /// Whether a limited document is not what it would be now: the config has changed, or his own policy has.
+    fn is_outdated(&self, name: &str, limited: &Value, own: Option<&Value>) -> bool {
+        // What he had by policy is noted in it.
+        let standard = std::iter::once(limited).chain(own);
+        self.limited_for(name, standard).is_ok_and(|wanted| !same(limited, &wanted))
     }
 
     /// What a later restore needs.
@@ -78,7 +143,7 @@ impl Minio {
             Switch::Mapping => Remembered::Mapping { policy: user.policy },
             Switch::Document => {
                 let document = self.own_document(account, &user).await?;
-                let limited = self.limited_for(name, std::slice::from_ref(&document))?;
+                let limited = self.limited_for(name, std::iter::once(&document))?;
                 Remembered::Document { document, limited }
             }
         };
@@ -106,19 +171,91 @@ impl Minio {
         match policy {
             Policy::Limited if is_limited => self.refresh_limited(account, &user, &standard).await,
             _ if mapped(&user.policy) != mapped(&standard) && !is_limited => {
-                Ok(Applied::LeftAlone { found: shown(&user.policy) })
+                let limited = self.still_limits(&user, &limited).await?;
+                Ok(Applied::LeftAlone { found: shown(&user.policy), limited })
             }
             Policy::Limited => {
                 self.will_hold(&user).await?;
                 let document = self.limited_document(name, &standard).await?;
-                self.put_policy(&limited, &document).await?;
+                self.put_limited(&limited, &document).await?;
                 self.map(account, &user.policy, &limited).await
             }
-            Policy::Standard if !is_limited => Ok(Applied::AlreadySo),
             Policy::Standard => {
-                self.ensure_standard(name, &standard).await?;
-                self.map(account, &user.policy, &standard).await
+                let applied = match is_limited {
+                    true => {
+                        self.ensure_standard(name, &standard).await?;
+                        self.map(account, &user.policy, &standard).await?
+                    }
+                    false => Applied::AlreadySo,
+                };
+                self.tidy(&limited).await;
+                Ok(applied)
             }
+        }
+    }
+
+    /// Writes a limited policy, where its name is nobody else's: neither a policy has it that we have not written, nor a
+    /// user, who is to have a policy of his name. One that somebody has made ready, saying the same, stays theirs.
+    async fn put_limited(&self, limited: &str, wanted: &Value) -> Result<(), BackendError> {
+        match self.document(limited).await? {
+            Some(found) if same(&found, wanted) => return Ok(()),
+            Some(found) if !policy::is_ours(&found) => {
+                return Err(not_for_limits(format!(
+                    "there is a policy {limited} that whmeter has not written; rename it or remove it"
+                )));
+            }
+            Some(_) | None => {}
+        }
+        match self.user(limited).await {
+            Err(Failure::Said(said)) if said.is_gone() => self.put_policy(limited, wanted).await,
+            Err(failure) => Err(failure.into()),
+            Ok(_) => Err(not_for_limits(format!(
+                "its limited policy would be called {limited}, and so is a user, whose policy that is by custom; rename \
+                 one of the two users"
+            ))),
+        }
+    }
+
+    /// Whether our limited policy, mapped beside others, still keeps a user from writing.
+    async fn still_limits(&self, user: &User, limited: &str) -> Result<bool, BackendError> {
+        if !mapped(&user.policy).contains(limited) {
+            return Ok(false);
+        }
+        Ok(self.document(limited).await?.is_some_and(|document| policy::denies_writing(&document)))
+    }
+
+    /// Removes a limited policy of ours that nobody has any more. The account is restored whatever comes of it, so
+    /// trouble is told and not passed on.
+    async fn tidy(&self, limited: &str) {
+        if let Err(error) = self.remove_unused(limited).await {
+            tracing::warn!(policy = limited, "nobody has it any more, and it could not be removed: {error}");
+        }
+    }
+
+    async fn remove_unused(&self, limited: &str) -> Result<(), BackendError> {
+        let ours = self.document(limited).await?.is_some_and(|found| policy::is_ours(&found));
+        if !ours || self.somebody_has(limited).await? {
+            return Ok(());
+        }
+        let query = [("name", limited)];
+        let ask = Call { method: &Method::DELETE, ..Call::get("remove-canned-policy", "admin:DeletePolicy") };
+        match self.admin.call(ask.with(&query)).await {
+            Ok(_) => Ok(()),
+            // Somebody was given it a moment ago.
+            Err(Failure::Said(said)) if said.code == "XMinioIAMPolicyInUse" => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Whether any user or group has a policy; also where that cannot be asked, because releases that lack the call
+    /// remove policies in use.
+    async fn somebody_has(&self, policy: &str) -> Result<bool, BackendError> {
+        let query = [("policy", policy)];
+        let ask = Call::get("idp/builtin/policy-entities", "admin:ListUserPolicies").with(&query);
+        match self.admin.sealed::<Entities>(ask).await {
+            Ok(entities) => Ok(entities.policies.iter().any(|one| one.policy == policy && one.is_had())),
+            Err(Failure::Said(said)) if said.is_unknown_call() => Ok(true),
+            Err(failure) => Err(failure.into()),
         }
     }
 
@@ -137,19 +274,24 @@ impl Minio {
             Some(Remembered::Mapping { .. }) => return Err(other_switch("mapping")),
             None => {
                 let standard = self.rules.standard.fill(name).map_err(not_for_limits)?;
-                let limited = self.limited_for(name, std::slice::from_ref(&standard))?;
+                let limited = self.limited_for(name, std::iter::once(&standard))?;
                 (standard, limited)
             }
         };
-        let (wanted, replaced) = match policy {
-            Policy::Limited => (&limited, &standard),
-            Policy::Standard => (&standard, &limited),
+        // The config may have changed since: then he is limited as it says now.
+        let renewed = self.limited_for(name, std::iter::once(&standard))?;
+        let ours = policy::is_ours(&current) && policy::limits(&current);
+        let is_limited = same(&current, &limited) || same(&current, &renewed) || ours;
+        let wanted = match policy {
+            Policy::Limited => &renewed,
+            Policy::Standard => &standard,
         };
         if same(&current, wanted) {
             return Ok(Applied::AlreadySo);
         }
-        if !same(&current, replaced) {
-            return Ok(Applied::LeftAlone { found: format!("another document in policy {name}") });
+        if !is_limited && !same(&current, &standard) {
+            let found = format!("another document in policy {name}");
+            return Ok(Applied::LeftAlone { found, limited: false });
         }
         if policy == Policy::Limited {
             self.will_hold(&user).await?;
@@ -175,6 +317,10 @@ impl Minio {
         let wanted = self.limited_document(name, standard).await?;
         match self.document(&limited).await? {
             Some(found) if same(&found, &wanted) => Ok(Applied::AlreadySo),
+            Some(found) if !policy::is_ours(&found) => Ok(Applied::LeftAlone {
+                found: format!("policy {limited}, which whmeter has not written"),
+                limited: policy::limits(&found),
+            }),
             _ => {
                 self.will_hold(user).await?;
                 self.put_policy(&limited, &wanted).await?;
@@ -207,20 +353,28 @@ impl Minio {
     async fn limited_document(&self, name: &str, standard: &str) -> Result<Value, BackendError> {
         let mut documents = Vec::new();
         if self.rules.bucket_policies {
-            for policy in mapped(standard) {
+            let mut policies = mapped(standard);
+            // While he is limited it tells what is his, mapped or not.
+            policies.insert(name);
+            for policy in policies {
                 documents.extend(self.document(policy).await?);
             }
         }
-        self.limited_for(name, &documents)
+        self.limited_for(name, documents.iter())
     }
 
-    fn limited_for(&self, name: &str, standard: &[Value]) -> Result<Value, BackendError> {
-        let Rules { limited, bucket_prefix, bucket_policies, .. } = &self.rules;
-        let limited = limited.fill(name).map_err(not_for_limits)?;
-        Ok(match bucket_policies {
-            true => policy::with_buckets(limited, standard, name, &filled(bucket_prefix, name)),
-            false => limited,
-        })
+    /// The limited document for a user: it serves the buckets that are his by the config, and by these policies.
+    pub(super) fn limited_for<'a>(
+        &self,
+        name: &str,
+        standard: impl Iterator<Item = &'a Value>,
+    ) -> Result<Value, BackendError> {
+        let Rules { limited, buckets, bucket_prefix, bucket_policies, .. } = &self.rules;
+        let by_policy = match bucket_policies {
+            true => policy::buckets(standard, name, &filled(bucket_prefix, name)),
+            false => BTreeSet::new(),
+        };
+        limited.limited(name, by_config(buckets, bucket_prefix, name), by_policy).map_err(not_for_limits)
     }
 
     /// Writes the standard policy where a restore needs it and it is not there.

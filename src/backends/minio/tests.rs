@@ -93,6 +93,10 @@ fn error(status: u16, body: &str) -> Response {
 fn answer(asked: &Asked, users: &[u8]) -> Response {
     match asked.call() {
         "list-users" => users.to_vec().into_response(),
+        // The limited policy of 7-42.
+        "info-canned-policy" => json(
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["s3:PutObject"],"Resource":["arn:aws:s3:::*"]}]}"#,
+        ),
         "datausageinfo" => json(include_str!("testdata/datausage.minio.json")),
         "/" => include_str!("testdata/buckets.xml").into_response(),
         "/minio/v2/metrics/cluster" | "/minio/v2/metrics/bucket" => {
@@ -123,9 +127,9 @@ async fn a_poll_tells_the_whole_story() {
     // One bucket, two nodes, two directions, and the level.
     assert_eq!(harvest.accounts()["7-41"].readings.len(), 5);
     let asked: Vec<_> = log.lock().expect("no panic").iter().map(|asked| asked.call().to_string()).collect();
-    let expected =
-        ["list-users", "datausageinfo", "/", "/minio/v2/metrics/cluster", "/minio/v2/metrics/bucket"];
-    assert_eq!(asked, expected, "no more calls than needed");
+    let pages = ["/minio/v2/metrics/cluster", "/minio/v2/metrics/bucket"];
+    let expected = [["list-users", "datausageinfo", "/", "info-canned-policy"].as_slice(), &pages].concat();
+    assert_eq!(asked, expected, "no more calls than needed, one of them for each limited account");
 }
 
 #[tokio::test]
@@ -155,7 +159,7 @@ async fn the_version_is_found_once_and_remembered() {
         .lock()
         .expect("no panic")
         .iter()
-        .filter(|asked| asked.call() != "/")
+        .filter(|asked| asked.call() != "/" && asked.call() != "info-canned-policy")
         .map(|asked| (asked.call() == "list-users", asked.is_v4()))
         .collect();
     let usage = (false, false);

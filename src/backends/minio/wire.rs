@@ -3,9 +3,11 @@
 //! The usage of all buckets, which is long, has a file of its own.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
 use chrono::{DateTime, Datelike};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::domain::Timestamp;
 
@@ -30,6 +32,56 @@ pub(super) struct Group {
     pub members: Vec<String>,
     #[serde(default)]
     pub policy: String,
+}
+
+/// Who asks, of `accountinfo`: the access key's user and his rights. RustFS spells it otherwise and writes the policy as
+/// a text.
+#[derive(Debug, Deserialize)]
+pub(super) struct Caller {
+    #[serde(rename = "AccountName", alias = "account_name")]
+    pub name: String,
+    #[serde(rename = "Policy", alias = "policy", default)]
+    policy: Value,
+}
+
+impl Caller {
+    /// Reads the answer as it arrives: root is told every bucket in it.
+    pub fn read(source: &mut dyn Read) -> Result<Caller, String> {
+        serde_json::from_reader(std::io::BufReader::new(source)).map_err(|error| error.to_string())
+    }
+
+    /// Everything it may do, as one policy document; `None` where that is not told.
+    pub fn policy(&self) -> Option<Value> {
+        let policy = match &self.policy {
+            Value::String(text) => serde_json::from_str(text).ok()?,
+            policy => policy.clone(),
+        };
+        policy.get("Statement").is_some_and(Value::is_array).then_some(policy)
+    }
+}
+
+/// Who has a policy, of `policy-entities`; absent when nobody has.
+#[derive(Debug, Deserialize)]
+pub(super) struct Entities {
+    #[serde(rename = "policyMappings", default, deserialize_with = "null_is_empty")]
+    pub policies: Vec<PolicyMapping>,
+}
+
+/// One policy, and everybody who has it.
+#[derive(Debug, Deserialize)]
+pub(super) struct PolicyMapping {
+    pub policy: String,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    users: Vec<String>,
+    #[serde(default, deserialize_with = "null_is_empty")]
+    groups: Vec<String>,
+}
+
+impl PolicyMapping {
+    /// Whether anybody has it.
+    pub fn is_had(&self) -> bool {
+        !self.users.is_empty() || !self.groups.is_empty()
+    }
 }
 
 /// What `info` is asked for: the release of every node. RustFS wraps it once more.
@@ -153,6 +205,18 @@ mod tests {
         assert_eq!(code(xml), "RequestTimeTooSkewed");
         assert_eq!(code("<html><body>hi"), "");
         assert_eq!(code(""), "");
+    }
+
+    #[test]
+    fn who_asks_is_told_in_both_spellings() {
+        let minio = br#"{"AccountName":"whmeter","Server":{"Type":2},"Policy":{"Version":"1","Statement":[]},"Buckets":[{"name":"a"}]}"#;
+        let rustfs = br#"{"account_name":"whmeter","policy":"{\"Statement\":[]}","buckets":[]}"#;
+        for body in [minio.as_slice(), rustfs] {
+            let caller = Caller::read(&mut &*body).expect("told");
+            assert!(caller.name == "whmeter" && caller.policy().is_some(), "{caller:?}");
+        }
+        let bare = Caller::read(&mut br#"{"AccountName":"a","Policy":null}"#.as_slice()).expect("told");
+        assert_eq!(bare.policy(), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::cluster::Listing;
 use super::session::Ask as Call;
 use super::settings::Limited;
-use super::{BackendError, CheckStep, Proxmox};
+use super::{BackendError, CheckStep, Proxmox, Wants};
 use crate::http::Url;
 
 /// What `/version` tells (pve-manager PVE/API2.pm).
@@ -32,7 +32,7 @@ struct Member {
 }
 
 impl Proxmox {
-    pub(super) async fn check_all(&self, steps: &mut Vec<CheckStep>) {
+    pub(super) async fn check_all(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
         for base in self.session.addresses() {
             self.check_address(base, steps).await;
         }
@@ -42,6 +42,7 @@ impl Proxmox {
         let what = if self.session.has_token() { "API token, version" } else { "password, version" };
         let version = self.version().await;
         let let_in = !matches!(version, Err(BackendError::Refused(_)));
+        let since_8 = version.as_ref().is_ok_and(|(major, _)| *major >= 8);
         let shown = version.and_then(|(major, version)| match major {
             7.. => Ok(version),
             _ => Err(BackendError::NotOffered(format!("version {version} is older than 7"))),
@@ -52,7 +53,7 @@ impl Proxmox {
             return;
         }
         self.check_listing(steps).await;
-        self.check_rights(steps).await;
+        self.check_rights(wants, since_8, steps).await;
         step(steps, "right Sys.Audit, name of the cluster", false, self.cluster_name().await);
     }
 
@@ -112,14 +113,24 @@ impl Proxmox {
         step(steps, "right VM.Audit, listing", true, shown);
     }
 
-    async fn check_rights(&self, steps: &mut Vec<CheckStep>) {
+    /// The rights that the config needs; those for limits are required where a rule limits. A network card may be
+    /// changed with SDN.Use only, from release 8 on (PVE::QemuServer, check_bridge_access).
+    async fn check_rights(&self, wants: Wants, since_8: bool, steps: &mut Vec<CheckStep>) {
         let granted = self.granted().await;
-        let (key, wanted) = match self.rules.limited {
-            Limited::Rate => ("limited = \"rate\"", "VM.Config.Network"),
-            Limited::Pause => ("limited = \"pause\"", "VM.PowerMgmt"),
-        };
-        let pools = self.rules.mapping.is_by_pool().then_some(("account = \"pool\"", "Pool.Audit"));
-        for (key, right) in pools.into_iter().chain([(key, wanted)]) {
+        let mut needed = Vec::new();
+        if self.rules.mapping.is_by_pool() {
+            needed.push(("account = \"pool\"", "Pool.Audit", true));
+        }
+        match self.rules.limited {
+            Limited::Rate => {
+                needed.push(("limited = \"rate\"", "VM.Config.Network", wants.limiting));
+                if since_8 {
+                    needed.push(("limited = \"rate\"", "SDN.Use", wants.limiting));
+                }
+            }
+            Limited::Pause => needed.push(("limited = \"pause\"", "VM.PowerMgmt", wants.limiting)),
+        }
+        for (key, right, fatal) in needed {
             let shown =
                 granted.as_ref().map_err(Clone::clone).and_then(|granted| match granted.contains(right) {
                     true => Ok("granted".to_string()),
@@ -127,7 +138,7 @@ impl Proxmox {
                         Err(BackendError::Refused(format!("the right {right} is missing; {key} needs it")))
                     }
                 });
-            step(steps, &format!("right {right}, for {key}"), false, shown);
+            step(steps, &format!("right {right}, for {key}"), fatal, shown);
         }
     }
 

@@ -38,7 +38,7 @@ use self::session::{AT_ONCE, Ask as Call, Session};
 use self::settings::{Rules, Traffic};
 use self::storage::Sizes;
 use self::wire::{Config, Envelope, Machine};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past, Wants};
 use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Source, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
@@ -147,8 +147,8 @@ impl Backend for Proxmox {
         self.charts(past, harvest).await
     }
 
-    async fn check(&self, steps: &mut Vec<CheckStep>) {
-        self.check_all(steps).await;
+    async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
+        self.check_all(wants, steps).await;
     }
 
     async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {

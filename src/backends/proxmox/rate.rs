@@ -23,7 +23,8 @@ const RIGHT: &str = "VM.Config.Network (and SDN.Use on the bridge's zone)";
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
     AlreadySo,
-    LeftAlone(String),
+    /// What was found, and whether it limits as much as ours does.
+    LeftAlone(String, bool),
     /// The new value of each key.
     Write(BTreeMap<String, String>),
 }
@@ -37,15 +38,18 @@ impl Proxmox {
         Ok(cards.into_iter().map(|(key, value)| (key, before(&value))).collect())
     }
 
-    /// Which policy the cards of a guest show: limited where all have our rate, standard where none has.
-    pub(super) async fn shown_rate(&self, place: &Place) -> Result<Option<Policy>, Failure> {
+    /// Which policy the cards of a guest enforce: limited where all have our rate or less, standard where none has;
+    /// and whether any has less.
+    pub(super) async fn shown_rate(&self, place: &Place) -> Result<(Option<Policy>, bool), Failure> {
         let config = self.config(place).await?;
-        let cards = self.cards(&config);
-        let limited = cards.values().filter(|card| is(rate(card), Some(&self.rules.limited_rate))).count();
+        let (cards, ours) = (self.cards(&config), &self.rules.limited_rate);
+        let limited = cards.values().filter(|card| limits(rate(card), ours)).count();
         Ok(match limited {
-            0 => Some(Policy::Standard),
-            all if all == cards.len() => Some(Policy::Limited),
-            _ => None,
+            0 => (Some(Policy::Standard), false),
+            all if all == cards.len() => {
+                (Some(Policy::Limited), !cards.values().all(|card| is(rate(card), Some(ours))))
+            }
+            _ => (None, false),
         })
     }
 
@@ -62,7 +66,7 @@ impl Proxmox {
             let config = self.config(place).await?;
             let values = match plan(&place.id(), &self.cards(&config), policy, ours, before) {
                 Plan::AlreadySo => return Ok(Applied::AlreadySo),
-                Plan::LeftAlone(found) => return Ok(Applied::LeftAlone { found }),
+                Plan::LeftAlone(found, limited) => return Ok(Applied::LeftAlone { found, limited }),
                 Plan::Write(values) => values,
             };
             self.nothing_pending(place, &values).await?;
@@ -136,7 +140,7 @@ fn plan(
         let now = rate(value);
         let left = |why: &str| {
             let rate = now.map_or("no rate".into(), |rate| format!("rate {rate}"));
-            Plan::LeftAlone(format!("{guest} {key} with {rate}{why}"))
+            Plan::LeftAlone(format!("{guest} {key} with {rate}{why}"), limits(now, ours))
         };
         let Some(known) = before.get(key).filter(|known| known.mac == mac(value)) else {
             return left(", another card than the one remembered");
@@ -154,7 +158,7 @@ fn plan(
         write.insert(key.clone(), with_rate(value, wanted));
     }
     if cards.is_empty() && policy == Policy::Limited {
-        return Plan::LeftAlone(format!("{guest} without a network card"));
+        return Plan::LeftAlone(format!("{guest} without a network card"), false);
     }
     if write.is_empty() { Plan::AlreadySo } else { Plan::Write(write) }
 }
@@ -166,6 +170,13 @@ fn is(one: Option<&str>, other: Option<&str>) -> bool {
         (Some(one), Some(other)) => (one - other).abs() < 1e-7,
         _ => one == other,
     }
+}
+
+/// Whether a rate lets no more through than ours.
+fn limits(rate: Option<&str>, ours: &str) -> bool {
+    let number = |rate: &str| rate.parse::<f64>().ok();
+    let below = |(rate, ours): (f64, f64)| rate > 0.0 && rate < ours;
+    is(rate, Some(ours)) || rate.and_then(number).zip(number(ours)).is_some_and(below)
 }
 
 /// The rate of a card.
@@ -237,16 +248,19 @@ mod tests {
         assert_eq!(planned(&limited, Policy::Limited, CARD), Plan::AlreadySo);
         assert_eq!(planned(CARD, Policy::Standard, CARD), Plan::AlreadySo);
         let by_hand = CARD.replace("rate=100", "rate=3");
+        let slower = CARD.replace("rate=100", "rate=0.5");
         let other_card = limited.replace("2C", "2D");
         for policy in [Policy::Limited, Policy::Standard] {
             assert!(
-                matches!(planned(&by_hand, policy, CARD), Plan::LeftAlone(found) if found.contains("rate 3"))
+                matches!(planned(&by_hand, policy, CARD), Plan::LeftAlone(found, false) if found.contains("rate 3"))
             );
-            assert!(matches!(planned(&other_card, policy, CARD), Plan::LeftAlone(_)));
+            assert!(matches!(planned(&slower, policy, CARD), Plan::LeftAlone(_, true)));
+            // Ours stands on a card that was put in anew.
+            assert!(matches!(planned(&other_card, policy, CARD), Plan::LeftAlone(_, true)));
         }
         assert!(matches!(
             plan("lxc/9", &BTreeMap::new(), Policy::Limited, "1", &BTreeMap::new()),
-            Plan::LeftAlone(_)
+            Plan::LeftAlone(_, false)
         ));
     }
 

@@ -93,6 +93,7 @@ impl Proxmox {
     ) -> Result<Applied, Failure> {
         let newer = || Applied::LeftAlone {
             found: format!("{} joined the account after it was first limited", place.id()),
+            limited: false,
         };
         match remembered {
             Remembered::Rate { ours, guests } => match guests.get(&place.id()) {
@@ -137,25 +138,29 @@ impl Proxmox {
         let asked = guests.filter(|claimed| wanted.contains(&claimed.account)).map(|claimed| async move {
             let shown = match self.rules.limited {
                 Limited::Rate => self.shown_rate(&Place::of(&claimed.guest)).await,
-                Limited::Pause => Ok(super::power::shown(&claimed.guest)),
+                Limited::Pause => Ok((super::power::shown(&claimed.guest), false)),
             };
             (&claimed.account, shown)
         });
         let asked: Vec<_> = asked.collect();
         let answers: Vec<_> = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
-        let mut shown: BTreeMap<&AccountName, Vec<Option<Policy>>> = BTreeMap::new();
+        let mut shown: BTreeMap<&AccountName, (Vec<Option<Policy>>, bool)> = BTreeMap::new();
         for (account, answer) in answers {
-            let policy = answer.unwrap_or_else(|failure| {
+            let (policy, differs) = answer.unwrap_or_else(|failure| {
                 let error = BackendError::from(failure);
                 harvest.warn(format!("whether {account} is still limited cannot be seen: {error}"));
-                None
+                (None, false)
             });
-            shown.entry(account).or_default().push(policy);
+            let (policies, any_differs) = shown.entry(account).or_default();
+            policies.push(policy);
+            *any_differs |= differs;
         }
-        for (account, policies) in shown {
+        for (account, (policies, differs)) in shown {
             // One guest that runs free makes the account a free one; one that is neither, neither.
             let all = |policy| policies.iter().all(|one| *one == Some(policy));
-            harvest.facts(account).policy = match () {
+            let facts = harvest.facts(account);
+            facts.policy_differs = differs;
+            facts.policy = match () {
                 () if policies.contains(&Some(Policy::Standard)) => Some(Policy::Standard),
                 () if all(Policy::Limited) => Some(Policy::Limited),
                 () => None,
@@ -167,8 +172,8 @@ impl Proxmox {
 /// Two guests of one account together: what was left alone is said before what was done.
 fn both(one: Applied, other: Applied) -> Applied {
     match (one, other) {
-        (Applied::LeftAlone { found }, Applied::LeftAlone { found: more }) => {
-            Applied::LeftAlone { found: format!("{found}; {more}") }
+        (Applied::LeftAlone { found, limited }, Applied::LeftAlone { found: more, limited: too }) => {
+            Applied::LeftAlone { found: format!("{found}; {more}"), limited: limited || too }
         }
         (left @ Applied::LeftAlone { .. }, _) | (_, left @ Applied::LeftAlone { .. }) => left,
         (Applied::Done, _) | (_, Applied::Done) => Applied::Done,

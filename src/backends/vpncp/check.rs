@@ -1,21 +1,27 @@
 //! The steps of `check`: everything a poll and a switch will need, tried one by one.
 //!
-//! Changes nothing on the panel. Whether the token may write shows only when something is written.
+//! Changes nothing on the panel. Whether the token may write shows only when something is written: a change is asked
+//! for of a client that no panel can have.
 
 use super::clients::{Client, effective};
+use super::generation::Generation;
 use super::metering::meter;
 use super::months::Calendar;
 use super::panel::Ask;
+use super::refusal::Failure;
 use super::wire::Status;
-use super::{BackendError, CheckStep, Vpncp, clients, statistics_off};
+use super::{BackendError, CheckStep, Vpncp, Wants, clients, statistics_off};
 use crate::domain::Harvest;
 use crate::http::Method;
 
 /// Fewer months than this, and the last days of a month may be gone before they are read.
 const ENOUGH_MONTHS: u64 = 2;
 
+/// No client: names hold letters, digits, `_` and `-` only (PUQVPNCP doc/20. API).
+const NOBODY: &str = "whmeter.check";
+
 impl Vpncp {
-    pub(super) async fn check_all(&self, steps: &mut Vec<CheckStep>) {
+    pub(super) async fn check_all(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
         steps.extend(self.panel.http().probe(self.panel.base()).await.into_iter().map(CheckStep::from));
         if is_hopeless(steps) {
             return;
@@ -46,12 +52,32 @@ impl Vpncp {
             format!("{} clients{unread}", listed.len())
         });
         step(steps, "clients, right client:read", true, told);
+        if wants.limiting {
+            step(steps, "right client:write, for limits", true, self.may_write(known.generation).await);
+        }
         let told = networks.as_ref().map_err(Clone::clone).map(|networks| slowed(&listed, networks));
         step(steps, "networks, right network:read", false, told);
         if let (Some(calendar), Ok(listed)) = (calendar, listed)
             && let Some(first) = listed.first()
         {
             step(steps, "traffic of one client", true, self.check_traffic(first, &calendar).await);
+        }
+    }
+
+    /// Whether the token may change clients, as far as it shows: whoever lacks the right is refused before the panel
+    /// looks for the client. The manual does not say so; a panel that looks first lets this step pass.
+    async fn may_write(&self, generation: Generation) -> Result<String, BackendError> {
+        if generation == Generation::One {
+            return Ok("1.x knows no rights".into());
+        }
+        let ask = Ask { path: &[generation.clients(), NOBODY], right: "client:write" };
+        match self.panel.put(&ask, &Vec::new()).await {
+            Err(Failure::Said(said)) => match BackendError::from(said) {
+                refused @ BackendError::Refused(_) => Err(refused),
+                _ => Ok("granted".into()),
+            },
+            Err(Failure::Failed(error)) => Err(error),
+            Ok(_) => Ok("granted".into()),
         }
     }
 

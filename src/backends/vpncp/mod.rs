@@ -28,7 +28,7 @@ use self::panel::{Ask as Call, Panel};
 use self::refusal::Failure;
 use self::settings::Rules;
 use self::wire::{Status, whole};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past, Wants};
 use crate::domain::{AccountName, BillingZone, Harvest, Meter, Policy, Span, Timestamp};
 use crate::http::{Http, Method, Url};
 use crate::settings::{Section, SettingsError};
@@ -90,8 +90,8 @@ impl Backend for Vpncp {
         self.traffic(clients, &calendar, &plan, harvest).await
     }
 
-    async fn check(&self, steps: &mut Vec<CheckStep>) {
-        self.check_all(steps).await;
+    async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
+        self.check_all(wants, steps).await;
     }
 
     async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {

@@ -110,7 +110,8 @@ impl Vpncp {
             return Ok(Applied::AlreadySo);
         }
         if ![Policy::Standard, Policy::Limited].iter().any(|policy| found == remembered.caps(*policy)) {
-            return Ok(Applied::LeftAlone { found: client.caps() });
+            let limited = self.shown_policy(client) == Some(Policy::Limited);
+            return Ok(Applied::LeftAlone { found: client.caps(), limited });
         }
         self.takes_changes().await?;
         let shown = keys(client);
@@ -160,7 +161,10 @@ impl Vpncp {
         }
         let (field, value) = client.status.clone().unwrap_or(("status", Value::Null));
         if remembered.suspended {
-            return Ok(Applied::LeftAlone { found: format!("{field} {}", excerpt(&value.to_string())) });
+            return Ok(Applied::LeftAlone {
+                found: format!("{field} {}", excerpt(&value.to_string())),
+                limited: is_off,
+            });
         }
         let word = match policy {
             Policy::Standard => remembered.status.clone(),

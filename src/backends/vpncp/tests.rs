@@ -185,5 +185,5 @@ async fn what_is_written_is_the_documented_body_and_nothing_more() {
     // Somebody sells another plan meanwhile.
     *caps.lock().expect("no panic") = (100, 50);
     let applied = backend.apply(&account, Policy::Standard, &memory).await.expect("looked");
-    assert_eq!(applied, Applied::LeftAlone { found: "b_download 100, b_upload 50".into() });
+    assert_eq!(applied, Applied::LeftAlone { found: "b_download 100, b_upload 50".into(), limited: false });
 }

@@ -44,7 +44,7 @@ impl Backend for Daily {
         Ok(())
     }
 
-    async fn check(&self, _: &mut Vec<CheckStep>) {}
+    async fn check(&self, _: Wants, _: &mut Vec<CheckStep>) {}
 }
 
 fn alice() -> Service {

@@ -6,11 +6,12 @@ use super::*;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{
     AccountKey, AccountName, Addon, BillingZone, ByteMinutes, LifeNo, Limit, Mapping, Minutes, Month, Owner,
-    Seconds, ServerTotal, Timestamp,
+    Policy, Seconds, ServerTotal, Timestamp,
 };
 use crate::metering::MonthToDate;
+use crate::quota::Hold;
 use crate::standing::{AccountStanding, MappedTo, SeriesStanding, Share, Standing};
-use crate::store::{BackendState, ServiceList, Store, StoreSettings};
+use crate::store::{BackendState, PolicyState, ServiceList, Store, StoreSettings};
 use crate::told::{Closed, ClosedMonth, GB_MONTH, Sums, Telling};
 
 const NOW: i64 = 1_795_226_400;
@@ -286,7 +287,8 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
 
     let untold = all(vec![side("s3", &None, vec![("one", account(None))], None)]);
     let numbers = tally(&untold, &untold.panels[0].panel.id, &moment());
-    assert_eq!(numbers, Tally { unmetered: Some((12, None)), ..Tally::default() });
+    let none = Conflict::ALL.map(|conflict| (conflict, 0)).into();
+    assert_eq!(numbers, Tally { unmetered: Some((12, None)), policies: none, ..Tally::default() });
 }
 
 #[tokio::test]
@@ -471,4 +473,48 @@ async fn what_is_held_back_and_what_no_metric_bills_is_named() {
     let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.meter)).collect();
     assert_eq!(told, [("held back", Some(1), Some("traffic_out")), ("not covered", Some(1), None)]);
     assert_eq!(found[1].username, Some("extra"));
+}
+
+#[tokio::test]
+async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
+    let list = told(vec![service(1, "mine", None)]).await;
+    let accounts = ["mine", "theirs", "lost", "fine", "gone"].map(|name| (name, account(None))).to_vec();
+    let mut sides = all(vec![side("s3", &list, accounts, None)]);
+    let backend = sides.panels[0].panel.id.clone();
+    let standing = Arc::make_mut(sides.panels[0].standing.as_mut().expect("read"));
+    let name = |text: &str| AccountName::new(text).expect("valid");
+    let entry = |text| Arc::unwrap_or_clone(standing.accounts[&name(text)].clone());
+    let (mine, gone) = (of(1, entry("mine")), AccountStanding { gone_at: Some(at(0)), ..entry("gone") });
+    standing.accounts.insert(name("mine"), Arc::new(mine));
+    standing.accounts.insert(name("gone"), Arc::new(gone));
+    let state = |left_alone: Option<&str>, shown| PolicyState {
+        hold: Hold {
+            wanted: Policy::Limited,
+            confirmed_at: Some(at(600)),
+            left_alone: left_alone.is_some(),
+            ..Hold::default()
+        },
+        shown: Some(shown),
+        remembers: true,
+        left_alone: left_alone.map(str::to_string),
+        pinned_by: None,
+    };
+    let extra = Some("policy mine-limited,extra");
+    sides.policies = [
+        ("mine", state(extra, Policy::Limited)),
+        ("theirs", state(extra, Policy::Standard)),
+        ("lost", state(None, Policy::Standard)),
+        ("fine", state(None, Policy::Limited)),
+        ("gone", state(None, Policy::Standard)),
+    ]
+    .map(|(text, state)| (AccountKey { backend: backend.clone(), name: name(text) }, state))
+    .to_vec();
+    let found = findings(&sides, &[What::Policies], None, &moment(), &Prices::default());
+    let told: Vec<_> = found.iter().map(|one| (one.state, one.account, one.service)).collect();
+    let expected =
+        [("still_limited", "mine", Some(1)), ("left_alone", "theirs", None), ("lost", "lost", None)];
+    assert_eq!(told, expected.map(|(state, account, service)| (state, Some(account), service)));
+    assert_eq!(found[0].detail.as_deref(), Some("left alone, still limited by policy mine-limited,extra"));
+    let counted = tally(&sides, &backend, &moment()).policies;
+    assert_eq!(counted, Conflict::ALL.map(|conflict| (conflict, 1)).into());
 }

@@ -213,9 +213,10 @@ impl Loaded {
         self.book.last_look.into_iter().chain(recent).min().filter(|_| self.book.last_look.is_some())
     }
 
-    /// The accounts we want limited.
+    /// The accounts we want limited, and those that somebody else may have kept so.
     pub fn limited(&self) -> Vec<AccountName> {
-        let limited = self.holds.iter().filter(|(_, hold)| hold.wanted == Policy::Limited);
+        let limited = |hold: &Hold| hold.wanted == Policy::Limited || hold.left_alone;
+        let limited = self.holds.iter().filter(|(_, hold)| limited(hold));
         limited.map(|(name, _)| name.clone()).collect()
     }
 

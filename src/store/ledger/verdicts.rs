@@ -19,7 +19,7 @@ use crate::quota::{Channel, Hold, Pin, Verdict};
 const WANTED: Table = Table {
     name: "policy",
     keys: &["backend", "account"],
-    rest: &[("wanted", Replace), ("number", Replace)],
+    rest: &[("wanted", Replace), ("number", Replace), ("again", Replace)],
 };
 
 impl Store {
@@ -48,8 +48,8 @@ impl Store {
         backend: &BackendId,
         loaded: &mut Loaded,
     ) -> Result<(), StoreError> {
-        let sql = "SELECT p.account, l.policy, p.wanted, p.number, p.confirmed, p.confirmed_at, p.left_alone,
-            p.pinned, p.pinned_until FROM policy p
+        let sql = "SELECT p.account, l.policy, p.wanted, p.number, p.again, p.confirmed, p.confirmed_at,
+            p.left_alone, p.pinned, p.pinned_until FROM policy p
             JOIN life l ON l.backend = p.backend AND l.label = p.account WHERE p.backend = ?";
         loaded.holds.clear();
         for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
@@ -121,9 +121,10 @@ impl Store {
         let cells = moved.iter().map(|verdict| {
             let [backend, account] = key(verdict);
             let hold = verdict.hold;
-            [backend, account, hold.wanted.name().into(), i64::from(hold.number).into()]
+            let (number, again) = (i64::from(hold.number), i64::from(hold.again));
+            [backend, account, hold.wanted.name().into(), number.into(), again.into()]
         });
-        WANTED.put(on, self.dialect, cells.collect::<Vec<[Cell; 4]>>()).await?;
+        WANTED.put(on, self.dialect, cells.collect::<Vec<[Cell; 5]>>()).await?;
         // Nothing to be done at the panel: it is so already.
         for verdict in moved.iter().filter(|verdict| verdict.switch.is_none()) {
             let sql =
@@ -172,10 +173,10 @@ impl Store {
     }
 }
 
-/// wanted, number, confirmed, confirmed_at, left_alone, pinned, pinned_until.
+/// wanted, number, again, confirmed, confirmed_at, left_alone, pinned, pinned_until.
 pub(in super::super) fn hold(columns: &mut Columns<'_>) -> Result<Hold, StoreError> {
     let wanted = life::policy(columns.maybe_text()?)?.unwrap_or(Policy::Standard);
-    let number = columns.small()?;
+    let (number, again) = (columns.small()?, columns.small()?);
     let (confirmed, confirmed_at) = (columns.maybe_int()?, columns.maybe_time()?);
     let left_alone = columns.maybe_text()?.is_some();
     let (pinned, until) = (life::policy(columns.maybe_text()?)?, columns.maybe_time()?);
@@ -183,6 +184,7 @@ pub(in super::super) fn hold(columns: &mut Columns<'_>) -> Result<Hold, StoreErr
     Ok(Hold {
         wanted,
         number,
+        again,
         confirmed_at: confirmed_at.filter(|_| is_newest),
         left_alone: left_alone && is_newest,
         pin: pinned.map(|policy| Pin { policy, until }),
