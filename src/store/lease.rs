@@ -123,8 +123,4 @@ impl Store {
         tx.commit().await?;
         Ok(held)
     }
-
-    pub(super) async fn begin_write(&self) -> Result<sqlx::Transaction<'static, sqlx::Any>, StoreError> {
-        Ok(self.writer.begin_with(self.dialect.begin_write()).await?)
-    }
 }

@@ -5,9 +5,11 @@
 
 mod audit;
 mod backend;
+mod chronicle;
 mod clock;
 mod dialect;
 mod error;
+mod heads;
 mod held_list;
 mod invoice;
 mod journal;
@@ -19,9 +21,11 @@ mod policy;
 mod prune;
 mod read;
 mod renumber;
+mod seal;
 mod services;
 mod sql;
 mod tables;
+mod write;
 mod zone;
 
 use std::collections::HashMap;
@@ -32,7 +36,9 @@ use tokio::sync::watch;
 
 pub use audit::{Act, Audited};
 pub use backend::{CannotRename, KnownPanel, PanelTaken};
+pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified};
 pub use error::StoreError;
+pub use heads::{Chain, ChainHead, KeyedFrom, OldHead};
 pub use held_list::{HeldList, ListAcceptance};
 pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
 pub use journal::{ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, Verified};
@@ -51,6 +57,7 @@ pub use services::{PutServices, ServiceList};
 use crate::domain::BackendId;
 use crate::standing::Standing;
 use dialect::Dialect;
+use seal::Seal;
 
 /// The database, and the newest committed values in memory.
 #[derive(Clone)]
@@ -59,6 +66,7 @@ pub struct Store {
     writer: AnyPool,
     readers: AnyPool,
     settings: Arc<StoreSettings>,
+    seal: Arc<Seal>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
     lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
     told: Arc<read::Memory>,

@@ -440,7 +440,7 @@ impl SeriesBody<'_> {
 }
 
 /// Packs a body into text that every database takes.
-pub(super) fn pack(body: &impl Serialize) -> Result<String, StoreError> {
+pub(in super::super) fn pack(body: &impl Serialize) -> Result<String, StoreError> {
     let corrupt = |error: &dyn std::fmt::Display| StoreError::corrupt(error, "a journal entry");
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     // In one piece: the packer clears its whole buffer at every write, and JSON is written in crumbs.
@@ -450,7 +450,7 @@ pub(super) fn pack(body: &impl Serialize) -> Result<String, StoreError> {
 }
 
 /// Unpacks what [`pack`] packed.
-pub(super) fn unpack<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(in super::super) fn unpack<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let packed = STANDARD.decode(text).map_err(|error| error.to_string())?;
     let mut json = Vec::new();
     GzDecoder::new(packed.as_slice()).read_to_end(&mut json).map_err(|error| error.to_string())?;

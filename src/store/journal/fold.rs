@@ -95,7 +95,7 @@ impl Store {
         let mut on = self.readers.acquire().await?;
         let number = self.number_of(&mut on, backend).await?;
         drop(on);
-        let mut links = Links::new(backend, number, last.map(|fold| (fold.upto, fold.chain.clone())));
+        let mut links = Links::new(backend, number, &self.seal, last.map(|fold| (fold.upto, fold.chain.clone())));
         while links.last.0 < upto {
             let first = links.last.0 + 1;
             let mut on = self.readers.acquire().await?;
@@ -133,26 +133,29 @@ impl Store {
         if known != last.map(|fold| fold.upto) {
             return Ok(());
         }
-        let head = Head {
+        let mut head = Head {
             upto,
             at: now,
             chain: chain.into(),
             sums_hash: sha256(&sums),
             book_hash: sha256(&book),
+            seal: 0,
             hash: String::new(),
         };
         let number = self.number_of(&mut tx, backend).await?;
-        let hash = head.link(last.map_or("", |fold| &fold.hash), number);
-        let sql = "INSERT INTO journal_fold (backend, upto, at, chain, sums_hash, book_hash, hash)
-            VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let cells: [Cell; 7] = [
+        let text = head.text(last.map_or("", |fold| &fold.hash), number);
+        (head.seal, head.hash) = self.seal.new_link(&[text.as_bytes()])?;
+        let sql = "INSERT INTO journal_fold (backend, upto, at, chain, sums_hash, book_hash, seal, hash)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let cells: [Cell; 8] = [
             name(),
             upto.into(),
             now.into(),
             chain.into(),
             head.sums_hash.as_str().into(),
             head.book_hash.as_str().into(),
-            hash.as_str().into(),
+            head.seal.into(),
+            head.hash.as_str().into(),
         ];
         run(&mut tx, self.dialect, sql, cells).await?;
         // Only the newest beliefs are of use.
@@ -242,7 +245,7 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
     ) -> Result<Vec<Head>, StoreError> {
-        let sql = "SELECT upto, at, chain, sums_hash, book_hash, hash FROM journal_fold WHERE backend = ?
+        let sql = "SELECT upto, at, chain, sums_hash, book_hash, seal, hash FROM journal_fold WHERE backend = ?
             ORDER BY upto";
         let head = |row| {
             let mut columns = Columns::of(row);
@@ -252,6 +255,7 @@ impl Store {
                 chain: columns.text()?,
                 sums_hash: columns.text()?,
                 book_hash: columns.text()?,
+                seal: columns.int()?,
                 hash: columns.text()?,
             })
         };
@@ -280,15 +284,16 @@ pub(super) struct Head {
     pub chain: String,
     pub sums_hash: String,
     pub book_hash: String,
+    pub seal: i64,
     pub hash: String,
 }
 
 impl Head {
-    /// The link this fold must have after the fold whose link is `before`.
-    pub(super) fn link(&self, before: &str, number: i64) -> String {
+    /// What is chained of it after the fold whose link is `before`.
+    pub(super) fn text(&self, before: &str, number: i64) -> String {
         let Head { upto, at, chain, sums_hash, book_hash, .. } = self;
         let at = at.get();
-        sha256(&format!("{before}\n{number}\n{upto}\n{at}\n{chain}\n{sums_hash}\n{book_hash}\n"))
+        format!("{before}\n{number}\n{upto}\n{at}\n{chain}\n{sums_hash}\n{book_hash}\n")
     }
 }
 
@@ -301,7 +306,7 @@ pub(super) fn settle_entry(book: &mut Book, entry: &JournalEntry, rules: &Rules)
     }
 }
 
-pub(super) fn sha256(text: &str) -> String {
+pub(in super::super) fn sha256(text: &str) -> String {
     hex::encode(Sha256::digest(text))
 }
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::AnyConnection;
 
+use super::super::seal::NO_KEY;
 use super::super::sql::{Cell, Columns, rows};
 use super::super::tables::{Ids, day_point, holding, month_sum};
-use super::super::{Store, StoreError};
+use super::super::{KeyedFrom, Store, StoreError};
 use super::body::unpack;
 use super::fold::{Head, sha256};
 use super::sums::{MonthSum, MonthSums, sums_of};
@@ -15,7 +16,7 @@ use crate::domain::{BackendId, HoldingNo, Meter, Month, Nature, Owner, UsageDay}
 use crate::metering::{Correction, LifeEvent, OwnerChange};
 
 /// A journal that holds, and days that are what it says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Entries gone through.
     pub entries: u64,
@@ -23,6 +24,8 @@ pub struct Verified {
     pub folds: u64,
     /// Days and folded months held against it.
     pub sums: u64,
+    /// Which entries were chained by a key.
+    pub keyed: Vec<KeyedFrom>,
 }
 
 /// The first thing that is not as the journal says.
@@ -111,7 +114,7 @@ impl Store {
             Err(difference) => return Ok(Err(difference)),
         };
         verified.folds = folds.len() as u64;
-        match self.verify_chain(&mut tx, backend, folds.last()).await? {
+        match self.verify_chain(&mut tx, backend, folds.last(), &mut verified.keyed).await? {
             Ok(entries) => verified.entries = entries,
             Err(broken) => return Ok(Err(broken.into())),
         }
@@ -169,7 +172,10 @@ impl Store {
         let mut before = String::new();
         for (index, head) in heads.iter().enumerate() {
             let broken = |trouble| Difference::Fold { backend: backend.clone(), upto: head.upto, trouble };
-            if head.link(&before, number) != head.hash {
+            let Some(link) = self.seal.link(head.seal, &[head.text(&before, number).as_bytes()]) else {
+                return Ok(Err(broken(NO_KEY)));
+            };
+            if link != head.hash {
                 return Ok(Err(broken("was changed after it was written, or the one before it is missing")));
             }
             let sums = self.fold_part(on, backend, head.upto, "sums").await?;
@@ -191,9 +197,13 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
         fold: Option<&Head>,
+        keyed: &mut Vec<KeyedFrom>,
     ) -> Result<Result<u64, ChainBreak>, StoreError> {
+        if let Some(fold) = fold {
+            KeyedFrom::take(keyed, 1, self.seal.is_keyed(fold.seal));
+        }
         let number = self.number_of(on, backend).await?;
-        let mut links = Links::new(backend, number, fold.map(|head| (head.upto, head.chain.clone())));
+        let mut links = Links::new(backend, number, &self.seal, fold.map(|head| (head.upto, head.chain.clone())));
         let mut entries = 0;
         loop {
             let raw = self.raw_entries(on, backend, links.last.0 + 1, ENTRIES_AT_ONCE).await?;
@@ -204,6 +214,7 @@ impl Store {
                 if let Err(broken) = links.next(raw) {
                     return Ok(Err(broken));
                 }
+                KeyedFrom::take(keyed, raw.entry, self.seal.is_keyed(raw.seal));
             }
             entries += raw.len() as u64;
         }

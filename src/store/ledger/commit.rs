@@ -149,7 +149,7 @@ impl Store {
         let body = trace_span!("journal")
             .in_scope(|| body_of(poll.harvest, &poll.settled, &loaded.book, after, poll.at, correction))?;
 
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(poll.at).await?;
         let last = self.claim_version(&mut tx, lease, before).await?;
         let renamed = renamed(&loaded.book, &poll.settled);
         self.leave_names(&mut tx, loaded.ids, &poll.settled).await?;

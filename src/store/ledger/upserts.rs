@@ -10,6 +10,7 @@ use super::super::dialect::Merge::Replace;
 use super::super::sql::{Cell, Columns, Table, rows, run};
 use super::super::tables::month_sum::Added;
 use super::super::tables::{Ids, baseline, belief, day_point, holding, life, month_sum, period_total};
+use super::super::write::Write;
 use super::super::{Lease, Store, StoreError};
 use super::load::Loaded;
 use crate::domain::{Harvest, HoldingNo, LifeNo, Meter, Month, Nature, Owner, Timestamp, UsageDay};
@@ -161,7 +162,7 @@ impl Store {
     #[instrument(level = "trace", name = "parts", skip_all)]
     pub(super) async fn put_parts(
         &self,
-        on: &mut AnyConnection,
+        on: &mut Write,
         loaded: &Loaded,
         settled: &Settled,
     ) -> Result<(), StoreError> {
