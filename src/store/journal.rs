@@ -17,12 +17,14 @@ use crate::metering::{
 
 mod belief;
 mod body;
+mod crossings;
 mod fold;
 mod shapes;
 mod sums;
 mod verify;
 
 pub(super) use body::{body_of, failure_body, pack, renumbered_body, unpack};
+pub use crossings::CrossingMap;
 pub use fold::Fold;
 pub(super) use fold::sha256;
 pub use sums::{MonthSum, MonthSums};
@@ -47,6 +49,8 @@ pub struct JournalEntry {
     pub made: Vec<Made>,
     /// Who owned what from then on.
     pub owners: Vec<OwnerChange>,
+    /// Thresholds that were crossed or not any more from then on.
+    pub crossings: CrossingMap,
     /// The rate that jumps were held back by then.
     pub max_rate: Option<Bytes>,
     /// The correction it is, where it is no poll.
@@ -115,12 +119,7 @@ struct Links<'a> {
 
 impl<'a> Links<'a> {
     /// Begins after the last folded entry.
-    fn new(
-        backend: &'a BackendId,
-        number: i64,
-        seal: &'a Seal,
-        fold: Option<(i64, String)>,
-    ) -> Links<'a> {
+    fn new(backend: &'a BackendId, number: i64, seal: &'a Seal, fold: Option<(i64, String)>) -> Links<'a> {
         Links { backend, number, seal, last: fold.unwrap_or_default() }
     }
 
@@ -170,7 +169,8 @@ pub(super) async fn append(
     let (backend, entry) = (lease.backend.as_str(), last.0 + 1);
     let head = headline(last.1, lease.number, entry, at.get(), lease.fence);
     let (seal, hash) = store.seal.new_link(&[head.as_bytes(), body.as_bytes()])?;
-    let sql = "INSERT INTO journal (backend, entry, at, fence, parts, seal, hash) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let sql =
+        "INSERT INTO journal (backend, entry, at, fence, parts, seal, hash) VALUES (?, ?, ?, ?, ?, ?, ?)";
     let cells: [Cell; 7] = [
         backend.into(),
         entry.into(),
@@ -234,7 +234,8 @@ impl Store {
         first: i64,
         limit: i64,
     ) -> Result<Vec<Raw>, StoreError> {
-        let sql = "SELECT entry, at, fence, seal, hash FROM journal WHERE backend = ? AND entry >= ? AND entry < ?
+        let sql =
+            "SELECT entry, at, fence, seal, hash FROM journal WHERE backend = ? AND entry >= ? AND entry < ?
             ORDER BY entry";
         let range = || [Cell::from(backend.as_str()), first.into(), (first.saturating_add(limit)).into()];
         let mut entries = Vec::new();

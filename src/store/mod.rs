@@ -41,7 +41,9 @@ pub use error::StoreError;
 pub use heads::{Chain, ChainHead, KeyedFrom, OldHead};
 pub use held_list::{HeldList, ListAcceptance};
 pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
-pub use journal::{ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, Verified};
+pub use journal::{
+    ChainBreak, CrossingMap, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, Verified,
+};
 pub use lease::{Lease, Parked};
 pub use ledger::{Committed, JudgedPoll, Loaded, Poll, Reach};
 pub use open::{Checked, StoreSettings};

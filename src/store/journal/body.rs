@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::super::StoreError;
+use super::crossings::{CrossingBody, CrossingMap, crossing_bodies, crossings_of};
 use super::shapes::{
     CounterBody, DayBody, EpochBody, LifeBody, OwnershipBody, account, bytes, is_default, meter_of,
     source_of, text, time,
@@ -46,6 +47,9 @@ pub(super) struct Body<'a> {
     /// Who owns what from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     owners: Vec<OwnershipBody>,
+    /// What became of thresholds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    crossings: Vec<CrossingBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_rate: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -215,6 +219,7 @@ pub(in super::super) fn body_of(
     after: &Book,
     asked: Timestamp,
     correction: Option<&Correction>,
+    crossings: &CrossingMap,
 ) -> Result<Option<String>, StoreError> {
     let mut accounts: Accounts<'_> = BTreeMap::new();
     for change in &settled.changes {
@@ -233,7 +238,7 @@ pub(in super::super) fn body_of(
     }
     let lost: Vec<CounterBody> = lost(settled, book).map(CounterBody::of).collect();
     let told_nothing = accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty();
-    if told_nothing && lost.is_empty() && correction.is_none() {
+    if told_nothing && lost.is_empty() && correction.is_none() && crossings.is_empty() {
         return Ok(None);
     }
     for (account, meters) in &mut accounts {
@@ -266,6 +271,7 @@ pub(in super::super) fn body_of(
         lost,
         accounts,
         owners: settled.owners.iter().map(OwnershipBody::of).collect(),
+        crossings: crossing_bodies(crossings),
         max_rate: settled.max_rate.map(Bytes::get),
         ..corrected
     })
@@ -383,6 +389,7 @@ impl Body<'_> {
             lost: self.lost.into_iter().map(CounterBody::key).collect::<Result<_, _>>()?,
             made,
             owners: self.owners.into_iter().map(OwnershipBody::change).collect::<Result<_, _>>()?,
+            crossings: crossings_of(self.crossings)?,
             max_rate: self.max_rate.map(bytes).transpose()?,
             corrected,
             failed: self.failed,

@@ -8,6 +8,7 @@ use super::super::sql::{Cell, Columns, rows, run};
 use super::super::{Store, StoreError};
 use super::belief::BookBody;
 use super::body::{pack, unpack};
+use super::crossings::CrossingMap;
 use super::sums::{MonthSums, add_made, sums_body, sums_of};
 use super::{ChainBreak, ENTRIES_AT_ONCE, JournalEntry, Links, parts};
 use crate::domain::{BackendId, Month, Seconds, Timestamp};
@@ -59,8 +60,13 @@ impl Store {
                     _ => month = month.next(),
                 }
             };
-            let (sums, book, chain) = self.settle_again(backend, last.as_ref(), next, rules).await?;
-            self.put_fold(backend, last.as_ref(), next, now, (&sums, &book, &chain)).await?;
+            let mut on = self.readers.acquire().await?;
+            let mut crossings = self.crossings_at(&mut on, backend, upto).await?;
+            drop(on);
+            let (sums, book, chain) =
+                self.settle_again(backend, last.as_ref(), next, rules, &mut crossings).await?;
+            let believed = BookBody::of(&book, &crossings);
+            self.put_fold(backend, last.as_ref(), next, now, (&sums, &believed, &chain)).await?;
             folded += (next - upto) as u64;
         }
     }
@@ -90,12 +96,14 @@ impl Store {
         last: Option<&Fold>,
         upto: i64,
         rules: &Rules,
+        crossings: &mut CrossingMap,
     ) -> Result<(MonthSums, Book, String), StoreError> {
         let (mut sums, mut book) = (MonthSums::new(), self.checkpoint(backend).await?);
         let mut on = self.readers.acquire().await?;
         let number = self.number_of(&mut on, backend).await?;
         drop(on);
-        let mut links = Links::new(backend, number, &self.seal, last.map(|fold| (fold.upto, fold.chain.clone())));
+        let mut links =
+            Links::new(backend, number, &self.seal, last.map(|fold| (fold.upto, fold.chain.clone())));
         while links.last.0 < upto {
             let first = links.last.0 + 1;
             let mut on = self.readers.acquire().await?;
@@ -110,6 +118,7 @@ impl Store {
                 let entry = raw.entry()?;
                 add_made(&mut sums, &entry.made);
                 settle_entry(&mut book, &entry, rules);
+                crossings.extend(entry.crossings);
             }
         }
         Ok((sums, book, links.last.1))
@@ -121,9 +130,9 @@ impl Store {
         last: Option<&Fold>,
         upto: i64,
         now: Timestamp,
-        (sums, book, chain): (&MonthSums, &Book, &str),
+        (sums, book, chain): (&MonthSums, &BookBody, &str),
     ) -> Result<(), StoreError> {
-        let (sums, book) = (pack(&sums_body(sums))?, pack(&BookBody::of(book))?);
+        let (sums, book) = (pack(&sums_body(sums))?, pack(book)?);
         let name = || Cell::from(backend.as_str());
         let mut tx = self.begin_write().await?;
         // A write first: it locks the row on every database, so that of two replicas one folds.
@@ -208,6 +217,21 @@ impl Store {
         book.map_err(|error| StoreError::corrupt(error, "the beliefs kept with a fold"))
     }
 
+    /// The crossings that stood after entry `upto`, where a fold ends with it; none before the first.
+    pub(super) async fn crossings_at(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        upto: i64,
+    ) -> Result<CrossingMap, StoreError> {
+        if upto == 0 {
+            return Ok(CrossingMap::new());
+        }
+        let body = self.fold_part(on, backend, upto, "book").await?;
+        let crossings = unpack(&body).and_then(BookBody::crossings);
+        crossings.map_err(|error| StoreError::corrupt(error, "the crossings kept with a fold"))
+    }
+
     /// The newest fold of a backend.
     pub(super) async fn last_fold(&self, backend: &BackendId) -> Result<Option<Fold>, StoreError> {
         let mut on = self.readers.acquire().await?;
@@ -245,7 +269,8 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
     ) -> Result<Vec<Head>, StoreError> {
-        let sql = "SELECT upto, at, chain, sums_hash, book_hash, seal, hash FROM journal_fold WHERE backend = ?
+        let sql =
+            "SELECT upto, at, chain, sums_hash, book_hash, seal, hash FROM journal_fold WHERE backend = ?
             ORDER BY upto";
         let head = |row| {
             let mut columns = Columns::of(row);

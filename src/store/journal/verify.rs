@@ -6,9 +6,10 @@ use sqlx::AnyConnection;
 
 use super::super::seal::NO_KEY;
 use super::super::sql::{Cell, Columns, rows};
-use super::super::tables::{Ids, day_point, holding, month_sum};
+use super::super::tables::{Ids, crossing, day_point, holding, month_sum};
 use super::super::{KeyedFrom, Store, StoreError};
 use super::body::unpack;
+use super::crossings::{self, CrossingMap};
 use super::fold::{Head, sha256};
 use super::sums::{MonthSum, MonthSums, sums_of};
 use super::{ChainBreak, ENTRIES_AT_ONCE, JournalEntry, Links};
@@ -58,6 +59,24 @@ pub enum Difference {
         /// As it should be.
         journal: String,
     },
+    /// A threshold is crossed, or not, otherwise than the journal says.
+    #[error(
+        "{backend} {account}, {meter} at {threshold} percent: the store has {stored}, the journal says {journal}"
+    )]
+    Crossing {
+        /// The backend.
+        backend: BackendId,
+        /// The account.
+        account: String,
+        /// The meter.
+        meter: Meter,
+        /// The threshold in percent.
+        threshold: u32,
+        /// What is stored.
+        stored: String,
+        /// What it should be.
+        journal: String,
+    },
     /// A stored day or month is not what the journal says.
     #[error("{backend} {account} {meter} {when}: the store has {stored}, the journal says {journal}")]
     Sum {
@@ -91,6 +110,7 @@ struct Known {
     months: BTreeMap<(HoldingNo, Meter, Month), MonthSum>,
     days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
     owners: HashMap<HoldingNo, Owners>,
+    crossings: CrossingMap,
 }
 
 /// What is stored of some holdings.
@@ -99,6 +119,7 @@ struct Stored {
     months: BTreeMap<(HoldingNo, Meter, Month), BTreeMap<usize, MonthSum>>,
     days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
     owners: HashMap<HoldingNo, Owners>,
+    crossings: CrossingMap,
     /// Days before this one are not kept.
     kept_from: UsageDay,
 }
@@ -120,6 +141,7 @@ impl Store {
         }
         let upto = folds.last().map_or(0, |head| head.upto);
         let believed = self.owners_at(&mut tx, backend, upto).await?;
+        let crossed = self.crossings_at(&mut tx, backend, upto).await?;
         let sql = "SELECT number, days_from FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
         let Some(row) = found.first() else { return Ok(Ok(verified)) };
@@ -133,6 +155,7 @@ impl Store {
             for no in holdings.keys() {
                 said.owners.extend(believed.get(no).map(|owners| (*no, owners.clone())));
             }
+            said.cross(&crossed, &holdings);
             self.said(&mut tx, backend, &folds, upto, &holdings, &mut said).await?;
             let last = ids.holding(last);
             let stored = self.stored(&mut tx, from, last, kept_from).await?;
@@ -203,7 +226,8 @@ impl Store {
             KeyedFrom::take(keyed, 1, self.seal.is_keyed(fold.seal));
         }
         let number = self.number_of(on, backend).await?;
-        let mut links = Links::new(backend, number, &self.seal, fold.map(|head| (head.upto, head.chain.clone())));
+        let mut links =
+            Links::new(backend, number, &self.seal, fold.map(|head| (head.upto, head.chain.clone())));
         let mut entries = 0;
         loop {
             let raw = self.raw_entries(on, backend, links.last.0 + 1, ENTRIES_AT_ONCE).await?;
@@ -286,7 +310,7 @@ impl Store {
     ) -> Result<Stored, StoreError> {
         let range = || [Cell::from(first), last.into()];
         let (months, days, owners) = (BTreeMap::new(), BTreeMap::new(), HashMap::new());
-        let mut stored = Stored { months, days, owners, kept_from };
+        let mut stored = Stored { months, days, owners, crossings: CrossingMap::new(), kept_from };
         let columns = day_point::of(Nature::Flow).columns("d");
         let sql = format!("SELECT {columns} FROM day_point d WHERE d.holding >= ? AND d.holding <= ?");
         for row in rows(on, self.dialect, &sql, range()).await? {
@@ -314,6 +338,12 @@ impl Store {
             let (holding, _, since, owner) = holding::part_row(&mut Columns::of(&row))?;
             stored.owners.entry(holding).or_default().push((since, owner));
         }
+        let columns = crossing::CROSSING.columns("c");
+        let sql = format!("SELECT {columns} FROM crossing c WHERE c.holding >= ? AND c.holding <= ?");
+        for row in rows(on, self.dialect, &sql, range()).await? {
+            let (holding, (meter, threshold), crossing) = crossing::row(&mut Columns::of(&row))?;
+            stored.crossings.insert((holding, meter, threshold), crossing);
+        }
         Ok(stored)
     }
 }
@@ -334,6 +364,7 @@ impl Known {
             let owners = self.owners.values_mut().flatten().map(|(_, owner)| owner);
             owners.for_each(|owner| *owner = renumbering.owner(owner));
         }
+        self.cross(&entry.crossings, of);
         for change in &entry.owners {
             match change {
                 OwnerChange::Opened { holding, owner, .. } => {
@@ -345,6 +376,11 @@ impl Known {
                 }
             }
         }
+    }
+
+    fn cross(&mut self, crossings: &CrossingMap, of: &Holdings) {
+        let some = crossings.iter().filter(|((holding, ..), _)| of.contains_key(holding));
+        self.crossings.extend(some.map(|(key, crossing)| (*key, *crossing)));
     }
 
     fn own(&mut self, holding: HoldingNo, owners: Owners, of: &Holdings) {
@@ -381,6 +417,20 @@ fn compare(
                 holding: *holding,
                 stored: owned(found),
                 journal: owned(journal),
+            }));
+        }
+    }
+    let crossings: BTreeSet<_> = said.crossings.keys().chain(stored.crossings.keys()).collect();
+    for key @ (holding, meter, threshold) in crossings {
+        let (journal, found) = (said.crossings.get(key), stored.crossings.get(key));
+        if journal != found {
+            return Err(Box::new(Difference::Crossing {
+                backend: backend.clone(),
+                account: name(*holding),
+                meter: *meter,
+                threshold: *threshold,
+                stored: crossings::said(found),
+                journal: crossings::said(journal),
             }));
         }
     }
