@@ -114,13 +114,12 @@ impl Store {
         let (seal, hash) = self.seal.new_link(&[head.as_bytes(), body.as_bytes()])?;
         let sql = "INSERT INTO chronicle (entry, at, parts, seal, hash) VALUES (?, ?, ?, ?, ?)";
         let count = parts(&body).count() as i64;
-        run(on, self.dialect, sql, [
-            entry.into(),
-            at.into(),
-            count.into(),
-            seal.into(),
-            hash.as_str().into(),
-        ])
+        run(
+            on,
+            self.dialect,
+            sql,
+            [entry.into(), at.into(), count.into(), seal.into(), hash.as_str().into()],
+        )
         .await?;
         for (number, part) in parts(&body).enumerate() {
             let sql = "INSERT INTO chronicle_part (entry, part, body) VALUES (?, ?, ?)";

@@ -1,5 +1,7 @@
 //! What can go wrong with the database, by what the caller does next.
 
+use crate::domain::{Meter, Month};
+
 /// Why the store could not do what was asked. Nothing was half written in any of these cases.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -50,6 +52,24 @@ pub enum StoreError {
         found: String,
         /// What should have been there.
         expected: &'static str,
+    },
+    /// Somebody else has changed what a month of an account sums to; nothing was written.
+    #[error(
+        "{account} on {backend}, {meter} in {month}: the database has {stored} and {believed}; somebody else has changed          it. `whmeter verify` tells what it should be; nothing of {backend} is counted or told anew until it is so again"
+    )]
+    OtherMonth {
+        /// The backend.
+        backend: String,
+        /// The account.
+        account: String,
+        /// The meter.
+        meter: Meter,
+        /// The month.
+        month: Month,
+        /// What is stored.
+        stored: String,
+        /// What it should be, and by what.
+        believed: String,
     },
     /// Any other refusal by the database.
     #[error("the database refuses: {0}")]

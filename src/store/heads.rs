@@ -175,14 +175,19 @@ mod tests {
     fn a_head_is_read_as_it_is_written() {
         let link = "0123456789abcdef".repeat(4);
         for (text, chain) in [
-            (format!("journal/s3-fra1:412:{link}"), Chain::Journal(BackendId::new("s3-fra1").expect("a name"))),
+            (
+                format!("journal/s3-fra1:412:{link}"),
+                Chain::Journal(BackendId::new("s3-fra1").expect("a name")),
+            ),
             (format!("chronicle:7:{link}"), Chain::Chronicle),
         ] {
             let head: ChainHead = text.parse().expect("a head");
             assert_eq!((head.to_string(), head.chain.clone()), (text, chain));
             assert_eq!(head.link_number(), 0x0123456789abc);
         }
-        for wrong in ["chronicle:7:abc", "chronicle:0:0123456789abcdef", "s3-fra1:1:0123456789abcdef", "7:ab", ""] {
+        for wrong in
+            ["chronicle:7:abc", "chronicle:0:0123456789abcdef", "s3-fra1:1:0123456789abcdef", "7:ab", ""]
+        {
             assert!(wrong.parse::<ChainHead>().is_err(), "{wrong}");
         }
     }

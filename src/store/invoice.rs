@@ -11,10 +11,10 @@ mod told;
 
 use super::audit::Act;
 use super::sql::{Cell, Columns, rows, run};
+use super::write::Write;
 use super::{Store, StoreError};
 use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter, Timestamp};
 use crate::pricing::{Money, Quantity, Tag};
-use super::write::Write;
 pub(super) use row::INVOICE_LINE;
 use row::{COLUMNS, cells, line_columns};
 pub use told::{BillableItem, ToldItems};

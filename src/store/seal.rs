@@ -160,7 +160,8 @@ mod tests {
         assert!(said(None, &gone).is_ok());
         assert!(said(Some(other), &gone).is_ok(), "and then another");
         assert!(said(Some("short"), &[]).expect_err("short").contains("has 5 characters"));
-        for text in [format!("{:?}", said(Some(one), &[])), said(Some(other), &gone[..1]).expect_err("wrong")] {
+        for text in [format!("{:?}", said(Some(one), &[])), said(Some(other), &gone[..1]).expect_err("wrong")]
+        {
             assert!(!text.contains(one) && !text.contains(other), "never 9: {text}");
         }
     }

@@ -125,7 +125,8 @@ impl Changes {
     pub fn then(&mut self, later: &Changes, only: Option<&Table>, wants: impl Fn(&Values) -> bool) {
         later.renamed.iter().for_each(|(old, new)| self.rename(old, new));
         for (name, rows) in &later.rows {
-            let Some(table) = table(name).filter(|table| only.is_none_or(|only| only.name == table.name)) else {
+            let Some(table) = table(name).filter(|table| only.is_none_or(|only| only.name == table.name))
+            else {
                 continue;
             };
             for key in rows.gone.iter().filter(|key| wants(key)) {

@@ -40,8 +40,7 @@ impl Store {
         let kept_from = zone.start_of(zone.day_of(now.minus(keep)).month().first());
         let mut on = self.readers.acquire().await?;
         let heads = self.chronicle_folds(&mut on).await?;
-        let (upto, chain) =
-            heads.last().map_or((0, String::new()), |head| (head.upto, head.chain.clone()));
+        let (upto, chain) = heads.last().map_or((0, String::new()), |head| (head.upto, head.chain.clone()));
         drop(on);
         self.drop_folded_chronicle(upto).await?;
         let mut on = self.readers.acquire().await?;
@@ -95,7 +94,8 @@ impl Store {
         let mut head = Head { upto, at, chain, body_hash, seal: 0, hash: String::new() };
         let before = before.map_or("", |head| head.hash.as_str());
         (head.seal, head.hash) = self.seal.new_link(&[head.text(before).as_bytes()])?;
-        let sql = "INSERT INTO chronicle_fold (upto, at, chain, body_hash, seal, hash) VALUES (?, ?, ?, ?, ?, ?)";
+        let sql =
+            "INSERT INTO chronicle_fold (upto, at, chain, body_hash, seal, hash) VALUES (?, ?, ?, ?, ?, ?)";
         let cells: [Cell; 6] = [
             upto.into(),
             at.into(),
@@ -177,7 +177,8 @@ impl Store {
                 Some(link) => link,
             };
             if link != head.hash {
-                let trouble = "ends a fold that was changed after it was written, or the one before it is missing";
+                let trouble =
+                    "ends a fold that was changed after it was written, or the one before it is missing";
                 return Ok(Err(broken(head.upto, trouble)));
             }
             let body = self.chronicle_fold_body(on, head.upto).await?;

@@ -159,16 +159,11 @@ impl Store {
                         format!("is nowhere in the chronicle: {}", told(&names[table.keys.len()..], &rest))
                     }
                 };
-                return Ok(Err(ChronicleDifference::Row {
-                    table: table.name,
-                    row: told(&names, &row),
-                    how,
-                }));
+                return Ok(Err(ChronicleDifference::Row { table: table.name, row: told(&names, &row), how }));
             }
         }
         let Some((key, rest)) = said.first_key_value() else { return Ok(Ok(count)) };
-        let how =
-            format!("is missing, the chronicle says {}", told(&names[table.keys.len()..], rest));
+        let how = format!("is missing, the chronicle says {}", told(&names[table.keys.len()..], rest));
         Ok(Err(ChronicleDifference::Row { table: table.name, row: told(&names, key), how }))
     }
 

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use super::super::sql::{Columns, rows, run};
 use super::super::write::Write;
 use super::super::{Store, StoreError};
-use super::{COLUMNS, INVOICE_LINE};
 use super::row::line_columns;
+use super::{COLUMNS, INVOICE_LINE};
 use crate::domain::Service;
 use crate::pricing::Tag;
 

@@ -159,7 +159,7 @@ impl Store {
         self.put_lives(&mut tx, lease, loaded.ids, after, &lives, version).await?;
         self.put_holdings(&mut tx, loaded, &poll.settled).await?;
         self.put_beliefs(&mut tx, loaded.ids, &poll.settled, version).await?;
-        let day_points = self.put_days(&mut tx, loaded, &poll.settled).await?;
+        let day_points = self.put_days(&mut tx, lease, loaded, &poll.settled).await?;
         self.put_parts(&mut tx, loaded, &poll.settled).await?;
         self.rename_pins(&mut tx, &lease.backend, &renamed).await?;
         self.put_estimates(&mut tx, loaded.ids, poll.harvest, after).await?;
