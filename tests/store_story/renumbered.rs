@@ -137,6 +137,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let mut loaded = store.load(&backend(), None).await.unwrap();
     assert_eq!(owners(&loaded.book), numbered(|one| one.2));
     store.verify(&backend()).await.unwrap().unwrap();
+    store.verify_chronicle().await.unwrap().unwrap();
     let state = store.backends().await.unwrap().remove(0);
     let standing = store.standing(&state).await.unwrap();
     for (account, _, number) in ACCOUNTS {
@@ -178,6 +179,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let folded = store.fold_journal(&backend(), spring, &rules()).await.unwrap();
     assert_eq!(folded, 5);
     store.verify(&backend()).await.unwrap().unwrap();
+    store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(owners(&store.checkpoint(&backend()).await.unwrap()), numbered(gus));
     let sums = store.read_closed(november(), BillFrom::default()).await.unwrap().sums;
     assert_eq!(sums[&Owner::Service(2)][&Meter::TrafficOut].0, bytes(3), "alice, whatever her number");
