@@ -7,11 +7,13 @@
 
 mod changes;
 mod fold;
+mod told;
 mod verify;
 
 use sqlx::AnyConnection;
 
 pub(super) use changes::{Changes, values};
+pub use told::ToldBy;
 pub use verify::{ChronicleDifference, ChronicleVerified};
 
 use super::audit::AUDIT;
@@ -139,9 +141,14 @@ impl Store {
         Ok((columns.int()?, columns.text()?))
     }
 
-    /// Entries from `first` on, as they are stored.
-    async fn raw_chronicle(&self, on: &mut AnyConnection, first: i64) -> Result<Vec<Raw>, StoreError> {
-        let range = || [Cell::from(first), (first + ENTRIES_AT_ONCE).into()];
+    /// So many entries from `first` on, as they are stored.
+    async fn raw_chronicle(
+        &self,
+        on: &mut AnyConnection,
+        first: i64,
+        count: i64,
+    ) -> Result<Vec<Raw>, StoreError> {
+        let range = || [Cell::from(first), (first + count).into()];
         let sql = "SELECT entry, at, seal, hash FROM chronicle WHERE entry >= ? AND entry < ? ORDER BY entry";
         let mut entries = Vec::new();
         for row in rows(on, self.dialect, sql, range()).await? {

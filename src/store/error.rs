@@ -80,8 +80,9 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
         match &error {
             sqlx::Error::Database(database) => match code(database.as_ref()).as_str() {
-                // SQLITE_BUSY and SQLITE_LOCKED with their extended codes; lock time-outs of the others.
-                "5" | "6" | "261" | "262" | "517" | "518" | "773" | "55P03" | "1205" | "1213" => {
+                // SQLITE_BUSY and SQLITE_LOCKED with their extended codes; lock time-outs of the others, and a row that
+                // was changed since the transaction saw it.
+                "5" | "6" | "261" | "262" | "517" | "518" | "773" | "55P03" | "1020" | "1205" | "1213" => {
                     StoreError::Locked
                 }
                 // SQLITE_FULL; disk full of PostgreSQL and MySQL.

@@ -36,7 +36,7 @@ use tokio::sync::watch;
 
 pub use audit::{Act, Audited};
 pub use backend::{CannotRename, KnownPanel, PanelTaken};
-pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified};
+pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified, ToldBy};
 pub use error::StoreError;
 pub use heads::{Chain, ChainHead, KeyedFrom, OldHead};
 pub use held_list::{HeldList, ListAcceptance};

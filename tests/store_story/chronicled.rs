@@ -9,7 +9,7 @@ use super::*;
 use whmeter::ownership::Intent;
 use whmeter::pricing::{Money, Quantity, Tag};
 use whmeter::settings::Period;
-use whmeter::store::{ChainHead, KeyedFrom, LineEnd, NewLine, OldHead};
+use whmeter::store::{ChainHead, KeyedFrom, LineEnd, NewLine, OldHead, ToldBy};
 use whmeter::told::Telling;
 
 fn november() -> Month {
@@ -168,6 +168,10 @@ pub async fn what_is_changed_by_hand_is_named(databases: &Databases) {
     everything(&store).await;
     assert_eq!(difference(&store).await, None);
     let verified = store.verify_chronicle().await.unwrap().unwrap();
+    let told = store.told(&Owner::Service(7), november()).await.unwrap().remove(0);
+    assert_eq!(store.told_by(&told).await.unwrap(), ToldBy::Entry(5));
+    let other = Telling { value: 1000, ..told };
+    assert_eq!(store.told_by(&other).await.unwrap(), ToldBy::Nowhere);
     // Told, two services, a pin, two acts, a line.
     assert_eq!((verified.entries, verified.rows), (7, 7));
     let mut wrong = Vec::new();
@@ -230,6 +234,8 @@ pub async fn a_folded_chronicle_says_the_same(databases: &Databases) {
     let verified = store.verify_chronicle().await.unwrap().unwrap();
     assert!(verified.folds >= 3 && folded > 60, "{verified:?}, {folded}");
     assert_eq!(verified.entries, 127 - folded);
+    let told = store.told(&Owner::Service(7), november()).await.unwrap().remove(0);
+    assert_eq!(store.told_by(&told).await.unwrap(), ToldBy::Folded);
     assert_eq!(store.old_head(&heads[0]).await.unwrap(), OldHead::Folded);
     assert_eq!(store.old_head(&heads[5]).await.unwrap(), OldHead::Holds);
     for (sql, told) in [

@@ -1,7 +1,9 @@
 //! What a transaction changed of the rows that the chronicle tells of, and what many of them changed altogether.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
+use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -10,13 +12,39 @@ use super::super::StoreError;
 use super::super::sql::{Cell, Table};
 use super::{TABLES, table};
 
-/// A column of a row.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// A column of a row. Written as JSON has it: null, a number, a text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(untagged)]
 pub(in super::super) enum Value {
     Nothing,
     Int(i64),
     Text(String),
+}
+
+/// By hand: there are many, and serde would try one after the other.
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+        struct Told;
+        impl Visitor<'_> for Told {
+            type Value = Value;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("null, a whole number or a text")
+            }
+            fn visit_unit<E>(self) -> Result<Value, E> {
+                Ok(Value::Nothing)
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+                Ok(Value::Int(number))
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
+                i64::try_from(number).map(Value::Int).map_err(E::custom)
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+                Ok(Value::Text(text.into()))
+            }
+        }
+        from.deserialize_any(Told)
+    }
 }
 
 /// The columns of a row, of its key, or of the rest of it.
@@ -32,8 +60,8 @@ impl From<&Cell> for Value {
     }
 }
 
-impl std::fmt::Display for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Nothing => f.write_str("nothing"),
             Value::Int(number) => number.fmt(f),
@@ -120,26 +148,29 @@ impl Changes {
         }
     }
 
-    /// Takes up what was changed later, of all tables or of one. Rows that `wants` does not want, by their keys, are
-    /// passed over.
-    pub fn then(&mut self, later: &Changes, only: Option<&Table>, wants: impl Fn(&Values) -> bool) {
+    /// Takes up what was changed later. Rows that `wants` does not want, by table and key, are passed over.
+    pub fn then(&mut self, later: &Changes, wants: impl Fn(&Table, &Values) -> bool) {
         later.renamed.iter().for_each(|(old, new)| self.rename(old, new));
         for (name, rows) in &later.rows {
-            let Some(table) = table(name).filter(|table| only.is_none_or(|only| only.name == table.name))
-            else {
-                continue;
-            };
-            for key in rows.gone.iter().filter(|key| wants(key)) {
+            let Some(table) = table(name) else { continue };
+            for key in rows.gone.iter().filter(|key| wants(table, key)) {
                 self.gone(table, key.clone());
             }
-            for (key, rest) in rows.standing.iter().filter(|(key, _)| wants(key)) {
+            for (key, rest) in rows.standing.iter().filter(|(key, _)| wants(table, key)) {
                 self.put(table, [key.as_slice(), rest].concat());
             }
         }
     }
 
+    /// Whether it puts exactly this row.
+    pub fn has(&self, table: &Table, row: &Values) -> bool {
+        let (key, rest) = row.split_at(table.keys.len().min(row.len()));
+        let rows = self.rows.get(table.name);
+        rows.and_then(|rows| rows.standing.get(key)).is_some_and(|known| known == rest)
+    }
+
     /// The rows of one table that stand after all of it.
-    pub fn into_standing(mut self, table: &Table) -> BTreeMap<Values, Values> {
+    pub fn take_standing(&mut self, table: &Table) -> BTreeMap<Values, Values> {
         self.rows.remove(table.name).unwrap_or_default().standing
     }
 
@@ -200,14 +231,14 @@ mod tests {
             changes.put(pins, pin("a", "z", 3));
         });
         let third = changes(|changes, pins| changes.put(pins, pin("b", "y", 4)));
-        let all = |_: &Values| true;
+        let all = |_: &Table, _: &Values| true;
         let mut one_by_one = Changes::default();
-        [&first, &second, &third].into_iter().for_each(|step| one_by_one.then(step, None, all));
+        [&first, &second, &third].into_iter().for_each(|step| one_by_one.then(step, all));
         let mut later = second.clone();
-        later.then(&third, None, all);
+        later.then(&third, all);
         let mut folded = first.clone();
-        folded.then(&later, None, all);
-        let standing = |changes: Changes| changes.into_standing(table("service_pin").expect("a table"));
+        folded.then(&later, all);
+        let standing = |mut changes: Changes| changes.take_standing(table("service_pin").expect("a table"));
         let known = standing(one_by_one);
         assert_eq!(known.len(), 2);
         assert_eq!(known[&pin("b", "y", 0)[..2].to_vec()][0], Value::Int(4));

@@ -7,7 +7,7 @@ use super::super::journal::{pack, parts, unpack};
 use super::super::seal::NO_KEY;
 use super::super::sql::{Cell, Columns, rows, run};
 use super::super::{Store, StoreError};
-use super::{Changes, ChronicleBreak, Links, broken};
+use super::{Changes, ChronicleBreak, ENTRIES_AT_ONCE, Links, broken};
 use crate::domain::{BillingZone, Seconds, Timestamp};
 
 /// How many folded entries are taken away in one transaction.
@@ -58,13 +58,13 @@ impl Store {
         let mut changes = Changes::default();
         let mut links = Links { seal: &self.seal, last: (upto, chain) };
         while links.last.0 < last {
-            let found = self.raw_chronicle(&mut on, links.last.0 + 1).await?;
+            let found = self.raw_chronicle(&mut on, links.last.0 + 1, ENTRIES_AT_ONCE).await?;
             if found.is_empty() {
                 return Err(corrupt(broken(links.last.0 + 1, "is missing")));
             }
             for raw in found.iter().take_while(|raw| raw.entry <= last) {
                 links.next(raw).map_err(corrupt)?;
-                changes.then(&raw.changes()?, None, |_| true);
+                changes.then(&raw.changes()?, |_, _| true);
             }
         }
         drop(on);

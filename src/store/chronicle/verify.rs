@@ -9,7 +9,7 @@ use super::super::sql::{Columns, Table, rows};
 use super::super::{KeyedFrom, Store, StoreError};
 use super::changes::{Value, Values, columns, values};
 use super::fold::Head;
-use super::{Changes, ChronicleBreak, Links, TABLES, broken};
+use super::{Changes, ChronicleBreak, ENTRIES_AT_ONCE, Links, TABLES, broken};
 
 /// A chronicle that holds, and rows that are what it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,25 +42,28 @@ pub enum ChronicleDifference {
     },
 }
 
-/// How many rows of a table are held against the chronicle at once: they must fit into memory.
+/// How many rows are held against the chronicle at once: they must fit into memory.
 const ROWS_AT_ONCE: i64 = 200_000;
 
 /// How many stored rows are read at once.
 const READ_AT_ONCE: i64 = 10_000;
 
-/// Some rows of a table: of so many shares the one with this number, so that each is small.
+/// Some of all rows: of so many shares the one with this number, so that each is small.
 #[derive(Clone, Copy)]
 struct Share {
-    table: &'static Table,
     number: u64,
     of: u64,
 }
 
 impl Share {
-    fn has(&self, key: &Values) -> bool {
+    fn has(self, table: &Table, key: &[Value]) -> bool {
+        // A backend's new name changes keys that have it, and would change the share: these are few, and in the first.
+        if self.of == 1 || table.keys.contains(&"backend") {
+            return self.number == 0;
+        }
         let mut hash = DefaultHasher::new();
         key.hash(&mut hash);
-        self.of == 1 || hash.finish() % self.of == self.number
+        hash.finish() % self.of == self.number
     }
 }
 
@@ -79,15 +82,18 @@ impl Store {
         if let Err(broken) = self.verify_chronicle_links(&mut tx, folds.last(), &mut verified).await? {
             return Ok(Err(broken.into()));
         }
+        let mut count = 0;
         for table in TABLES {
             let sql = format!("SELECT COUNT(*) FROM {}", table.name);
-            let count = rows(&mut tx, self.dialect, &sql, []).await?;
-            let count = count.first().map_or(Ok(0), |row| Columns::of(row).int())?;
-            // A backend's new name changes keys that have it, and with them the share: these tables are small.
-            let shares = if table.keys.contains(&"backend") { 1 } else { count / ROWS_AT_ONCE + 1 };
-            for number in 0..shares {
-                let share = Share { table, number: number as u64, of: shares as u64 };
-                match self.verify_share(&mut tx, &folds, share).await? {
+            let found = rows(&mut tx, self.dialect, &sql, []).await?;
+            count += found.first().map_or(Ok(0), |row| Columns::of(row).int())?;
+        }
+        let of = (count / ROWS_AT_ONCE + 1) as u64;
+        for number in 0..of {
+            let share = Share { number, of };
+            let mut said = self.chronicled(&mut tx, &folds, share).await?;
+            for table in TABLES {
+                match self.verify_rows(&mut tx, table, share, said.take_standing(table)).await? {
                     Ok(rows) => verified.rows += rows,
                     Err(difference) => return Ok(Err(difference)),
                 }
@@ -108,7 +114,7 @@ impl Store {
         let last = fold.map(|head| (head.upto, head.chain.clone())).unwrap_or_default();
         let mut links = Links { seal: &self.seal, last };
         loop {
-            let raw = self.raw_chronicle(on, links.last.0 + 1).await?;
+            let raw = self.raw_chronicle(on, links.last.0 + 1, ENTRIES_AT_ONCE).await?;
             for raw in &raw {
                 if let Err(broken) = links.next(raw) {
                     return Ok(Err(broken));
@@ -129,15 +135,14 @@ impl Store {
         })
     }
 
-    /// Holds a share of a table's rows against what the chronicle says of them.
-    async fn verify_share(
+    /// Holds the rows of a table that are in a share against what the chronicle says of them.
+    async fn verify_rows(
         &self,
         on: &mut AnyConnection,
-        folds: &[Head],
+        table: &'static Table,
         share: Share,
+        mut said: BTreeMap<Values, Values>,
     ) -> Result<Result<u64, ChronicleDifference>, StoreError> {
-        let table = share.table;
-        let mut said = self.chronicled(on, folds, share).await?;
         let names: Vec<&str> = columns(table).collect();
         let (mut from, mut count) = (0, 0);
         loop {
@@ -148,7 +153,7 @@ impl Store {
             from += found.len() as i64;
             for mut row in found {
                 let rest = row.split_off(table.keys.len());
-                if !share.has(&row) {
+                if !share.has(table, &row) {
                     continue;
                 }
                 count += 1;
@@ -173,21 +178,21 @@ impl Store {
         on: &mut AnyConnection,
         folds: &[Head],
         share: Share,
-    ) -> Result<BTreeMap<Values, Values>, StoreError> {
+    ) -> Result<Changes, StoreError> {
         let mut known = Changes::default();
-        let wants = |key: &Values| share.has(key);
+        let wants = |table: &Table, key: &Values| share.has(table, key);
         for fold in folds {
-            known.then(&self.chronicle_fold_changes(on, fold.upto).await?, Some(share.table), wants);
+            known.then(&self.chronicle_fold_changes(on, fold.upto).await?, wants);
         }
         let mut last = folds.last().map_or(0, |fold| fold.upto);
         loop {
-            let raw = self.raw_chronicle(on, last + 1).await?;
+            let raw = self.raw_chronicle(on, last + 1, ENTRIES_AT_ONCE).await?;
             for raw in &raw {
-                known.then(&raw.changes()?, Some(share.table), wants);
+                known.then(&raw.changes()?, wants);
                 last = raw.entry;
             }
             if raw.is_empty() {
-                return Ok(known.into_standing(share.table));
+                return Ok(known);
             }
         }
     }

@@ -142,7 +142,7 @@ impl Store {
             self.remember(server, Arc::new(newest));
             return Ok(false);
         }
-        let cells = tellings.iter().map(cells).collect::<Result<Vec<_>, _>>()?;
+        let cells = tellings.iter().map(telling_cells).collect::<Result<Vec<_>, _>>()?;
         cells.iter().for_each(|row| tx.note(&REPORTED, row));
         REPORTED.put(&mut tx, self.dialect, cells).await?;
         tx.commit().await?;
@@ -332,7 +332,7 @@ impl Store {
             let key = [service, server, name, telling.month.into(), telling.metric.as_ref().into()];
             // Told under its own number already: that is the newer.
             if rows(on, self.dialect, sql, key).await?.is_empty() {
-                known.push(cells(&Telling { payee: to.clone(), ..telling })?);
+                known.push(telling_cells(&Telling { payee: to.clone(), ..telling })?);
             }
         }
         known.iter().for_each(|row| on.note(&REPORTED, row));
@@ -368,7 +368,7 @@ fn add_up(sums: &mut OwnerSums, rows: &[AnyRow]) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn cells(telling: &Telling) -> Result<[Cell; 11], StoreError> {
+pub(in super::super) fn telling_cells(telling: &Telling) -> Result<[Cell; 11], StoreError> {
     let unit = i64::try_from(telling.unit).map_err(|_| StoreError::corrupt(telling.unit, "a unit"))?;
     let [service, server, name] = owner_cells(&telling.payee);
     Ok([
