@@ -37,7 +37,7 @@ impl Store {
         let sql = "UPDATE backend SET clock_seen = COALESCE(clock_accepted, 0) + ? WHERE name = ?";
         let cells = [(other.get() - ours.get()).into(), lease.backend.as_str().into()];
         run(&mut tx, self.dialect, sql, cells).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Takes a panel's clock as it is from now on: seconds it is ahead of ours, below zero behind. `None` where its

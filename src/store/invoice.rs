@@ -322,7 +322,7 @@ impl Store {
                 run(&mut tx, self.dialect, sql, cells).await?;
             }
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Whether a rule of this form was ever rehearsed.

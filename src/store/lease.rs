@@ -85,7 +85,7 @@ impl Store {
         let (backend, fence) = (lease.backend.as_str().into(), lease.fence.into());
         let cells = [i64::from(parked.refusals).into(), parked.until.into(), backend, fence];
         run(&mut tx, self.dialect, sql, cells).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Asks panels again that were left alone: how they are asked may be other now.
@@ -95,7 +95,7 @@ impl Store {
         for backend in backends {
             run(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Holds the lease for `length` from `now` on; `false` when it was lost.

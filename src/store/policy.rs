@@ -338,6 +338,6 @@ impl Store {
         };
         self.put_act(&mut tx, &act).await?;
         self.acted(&mut tx, account).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }

@@ -331,6 +331,6 @@ impl Store {
             answer: String::new(),
         };
         self.put_act(&mut tx, &act).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 }

@@ -29,7 +29,7 @@ impl Store {
             // Of several that start at once each finds none.
             _ => ZONE.put(&mut tx, self.dialect, vec![[Cell::from(1i64), zone.name().into()]]).await?,
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     async fn zone(&self) -> Result<Option<String>, StoreError> {

@@ -242,7 +242,7 @@ mod tests {
         let known = standing(one_by_one);
         assert_eq!(known.len(), 2);
         assert_eq!(known[&pin("b", "y", 0)[..2].to_vec()][0], Value::Int(4));
-        assert!(known.contains_key(&pin("a", "z", 0)[..2].to_vec()), "put under the old name afterwards");
+        assert!(known.contains_key(&pin("a", "z", 0)[..2]), "put under the old name afterwards");
         assert_eq!(standing(folded), known);
     }
 

@@ -178,7 +178,7 @@ impl Store {
                 run(&mut tx, self.dialect, sql, cells).await?;
             }
         }
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Takes folded entries away, a few at a time: a fold stands for them already.

@@ -12,6 +12,9 @@ use super::load::Loaded;
 use crate::domain::{BackendId, ByteMinutes, HoldingNo, Meter, Month, Nature, UsageDay};
 use crate::metering::{Book, MonthToDate, SeriesChange};
 
+/// Bytes, and time held.
+type Sum = (i64, ByteMinutes);
+
 /// What is believed of months before a commit changes them. Of a month older than the newest nothing is.
 pub(super) type Believed = BTreeMap<month_sum::Key, MonthToDate>;
 
@@ -127,7 +130,7 @@ impl Store {
             "JOIN holding h ON h.id = m.holding JOIN life l ON l.id = h.life
             WHERE m.month = ? AND m.holding >= ? AND m.holding < ? {filter}"
         );
-        let mut months: BTreeMap<(HoldingNo, Meter), (i64, ByteMinutes)> = BTreeMap::new();
+        let mut months: BTreeMap<(HoldingNo, Meter), Sum> = BTreeMap::new();
         let sql = format!(
             "SELECT m.holding, m.meter, {} FROM month_sum m {of_lives} GROUP BY m.holding, m.meter",
             sums("m")
@@ -171,14 +174,14 @@ pub(in super::super) struct Unlike {
     pub holding: HoldingNo,
     pub meter: Meter,
     month: Month,
-    stored: (i64, ByteMinutes),
-    days: (i64, ByteMinutes),
+    stored: Sum,
+    days: Sum,
 }
 
 impl Unlike {
     /// As the error that it is.
     pub fn error(&self, backend: &BackendId, book: &Book) -> StoreError {
-        let told = |(bytes, held): (i64, ByteMinutes)| match self.meter.nature() {
+        let told = |(bytes, held): Sum| match self.meter.nature() {
             Nature::Flow => format!("{bytes} B"),
             Nature::Level => format!("{} byte-minutes", held.get()),
         };
@@ -193,7 +196,7 @@ impl Unlike {
     }
 }
 
-fn summed(columns: &mut Columns<'_>) -> Result<((HoldingNo, Meter), (i64, ByteMinutes)), StoreError> {
+fn summed(columns: &mut Columns<'_>) -> Result<((HoldingNo, Meter), Sum), StoreError> {
     let key = (Ids::holding_no(columns.int()?)?, columns.meter()?);
     Ok((key, (columns.int()?, columns.held()?)))
 }

@@ -275,7 +275,7 @@ impl Store {
             lease.backend.as_str().into(),
         ];
         run(&mut tx, self.dialect, sql, cells).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await
     }
 
     /// Checks fence and version under the row's lock; returns the journal's last entry and link.
