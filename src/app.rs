@@ -175,6 +175,7 @@ impl App {
         self.access.configure(config.tokens);
         let channels = config.channels.names();
         self.telemetry.know_channels(channels.iter().map(|channel| channel.name()).chain(["policy"]));
+        self.upkeep.configure(config.channels.clone());
         self.dispatcher.configure(&config.panels, config.channels);
         self.collector.configure_limits(config.limits, channels);
         self.console.configure(&config.panels, config.prices, max_age, config.whmcs.bill_from);
@@ -245,6 +246,7 @@ impl App {
                 _ = look.tick() => {
                     self.show_moved().await;
                     self.show_unconfigured().await;
+                    self.show_heads().await;
                 }
                 _ = untold.tick() => self.show_untold().await,
                 Some(asked) = self.recalculate.recv() => {

@@ -5,6 +5,7 @@
 
 mod acts;
 mod findings;
+mod heads;
 mod logs;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, 
 
 use acts::ActMetrics;
 use findings::FindingGauges;
+use heads::HeadGauges;
+pub use heads::HeadShown;
 pub use logs::{LogError, LogFormat, init_logs};
 
 use crate::domain::{BackendId, Policy, Reason, Timestamp, Unclaimed};
@@ -62,6 +65,7 @@ struct Inner {
     unclaimed_bytes: IntGaugeVec,
     acts: ActMetrics,
     findings: FindingGauges,
+    heads: HeadGauges,
     whmcs_last_fetch: IntGaugeVec,
     whmcs_fetches: IntCounterVec,
     whmcs_withheld: IntGaugeVec,
@@ -116,6 +120,7 @@ impl Telemetry {
             ),
             acts: ActMetrics::new(&own),
             findings: FindingGauges::new(&own),
+            heads: HeadGauges::new(&own),
             whmcs_last_fetch: own.gauge(
                 "whmeter_whmcs_last_fetch_timestamp_seconds",
                 "When WHMCS last fetched the usage of one of its servers, in seconds since 1970.",

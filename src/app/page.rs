@@ -3,7 +3,7 @@
 use super::App;
 use crate::collector::PollReport;
 use crate::domain::BackendId;
-use crate::store::{BackendState, StoreError};
+use crate::store::{BackendState, Chain, StoreError};
 
 impl App {
     /// After a start: what was committed before is shown at once, not only after the next polls.
@@ -15,7 +15,23 @@ impl App {
         }
         self.exposition.backends(&self.polls.shown());
         self.show_unconfigured().await;
+        self.show_heads().await;
         Ok(())
+    }
+
+    /// How far the chains go, for whoever keeps that elsewhere.
+    pub(super) async fn show_heads(&self) {
+        let heads = match self.store.heads().await {
+            Ok(heads) => heads,
+            Err(error) => return tracing::warn!("heads of the chains are not known: {error}"),
+        };
+        self.telemetry.heads(heads.iter().map(|head| {
+            let (chain, backend) = match &head.chain {
+                Chain::Journal(backend) => ("journal", backend.as_str()),
+                Chain::Chronicle => ("chronicle", ""),
+            };
+            (chain, backend, head.entry, head.link_number())
+        }));
     }
 
     /// After a poll: the page shows what it committed, or that it failed.

@@ -48,16 +48,21 @@ impl Explain {
                 "{why}; `whmeter usage` lists what is known, earlier lives of a name as NAME~1"
             )));
         }
-        let adds_up = explanation.adds_up;
+        let (adds_up, told) = (explanation.adds_up, explained.told.iter().all(ToldLine::is_chronicled));
         if self.json {
             print_json(&explained)?
         } else {
             show(&explained, meter)
         }
-        if adds_up {
-            Ok(())
-        } else {
-            Err(Failure::Tried("the journal does not add up to the stored days; see the lines marked".into()))
+        match (adds_up, told) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Failure::Tried(
+                "what is stored of what WHMCS was told is not in the chronicle; `whmeter verify` names the difference"
+                    .into(),
+            )),
+            (false, _) => Err(Failure::Tried(
+                "the journal does not add up to the stored days; see the lines marked".into(),
+            )),
         }
     }
 }
@@ -69,8 +74,13 @@ fn show_told(told: &ToldLine) {
         false => format!(", {} of it carried over from the month before", told.carried),
     };
     let unit = grouped(unit_bytes);
+    let by = match told.chronicle.as_str() {
+        "folded" => "by an entry of the chronicle that is folded".to_string(),
+        entry if told.is_chronicled() => format!("by {entry} of the chronicle"),
+        _ => "NOT IN THE CHRONICLE".into(),
+    };
     print(format!(
-        "WHMCS (server {server}, tenant {tenant}) was told {metric} {value}{carried}, first at {at} (1 is {unit} B)"
+        "WHMCS (server {server}, tenant {tenant}) was told {metric} {value}{carried}, first at {at} (1 is {unit} B), {by}"
     ));
     if let (Some(not_told), Some(so)) = (told.not_told, told.so) {
         print(format!("    the ledger less what it was told: {not_told}: {so}"));

@@ -23,12 +23,16 @@ impl Prune {
         for state in store.backends().await? {
             entries += store.fold_journal(&state.backend, clock.now(), &config.rules()).await?;
         }
+        let chronicle = store.fold_chronicle(clock.now(), config.zone).await?;
         store.close().await;
         if self.json {
-            return print_json(&json!({ "day_points": pruned.day_points, "journal_entries": entries }));
+            return print_json(&json!({
+                "day_points": pruned.day_points, "journal_entries": entries, "chronicle_entries": chronicle,
+            }));
         }
         print(format!("{} day points taken away; their months have them in their sums", pruned.day_points));
         print(format!("{entries} journal entries folded into sums of their months"));
+        print(format!("{chronicle} entries of the chronicle folded into what they changed altogether"));
         Ok(())
     }
 }

@@ -1,52 +1,146 @@
-//! `whmeter verify`: whether the journal holds, and whether the stored days are what it says they are.
+//! `whmeter verify`: whether journals and chronicle hold, and whether what is stored is what they say.
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
+use crate::store::{Chain, ChainHead, KeyedFrom, OldHead, Store};
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     #[command(flatten)]
     config: ConfigArg,
-    /// This backend only
+    /// The journal of this backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
+    /// A head that was noted before, as verify prints it: whether it is part of its chain still; may be repeated
+    #[arg(long, value_name = "CHAIN:ENTRY:LINK")]
+    since_head: Vec<String>,
     /// As JSON
     #[arg(long)]
     json: bool,
 }
 
+/// One line of the report, and the first thing that is wrong.
+#[derive(Default)]
+struct Report {
+    lines: Vec<String>,
+    shapes: Vec<Value>,
+    wrong: Option<String>,
+}
+
 impl Verify {
     pub(super) async fn run(self) -> Outcome {
+        let heads = self.since_head.iter().map(|text| text.parse::<ChainHead>());
+        let old = heads.collect::<Result<Vec<_>, _>>().map_err(Failure::Misused)?;
         let (_, _, store) = self.config.store().await?;
-        let (mut shapes, mut first) = (Vec::new(), None);
-        for backend in stored_backends(&store, self.backend.as_deref()).await? {
-            let outcome = store.verify(&backend).await?;
-            if !self.json {
-                print(match &outcome {
-                    Ok(verified) => format!(
-                        "{backend}: {} entries and {} folds hold, {} days and months are what they say",
-                        verified.entries, verified.folds, verified.sums
-                    ),
-                    Err(difference) => format!("{backend}: DIFFERS: {difference}"),
-                });
-            }
-            shapes.push(match &outcome {
-                Ok(verified) => json!({
-                    "backend": backend.as_str(), "ok": true, "entries": verified.entries,
-                    "folds": verified.folds, "sums": verified.sums,
-                }),
-                Err(difference) => json!({
-                    "backend": backend.as_str(), "ok": false, "difference": difference.to_string(),
-                }),
-            });
-            first = first.or(outcome.err());
+        let mut report = Report::default();
+        let heads = store.heads().await?;
+        let mut chains: Vec<Chain> =
+            stored_backends(&store, self.backend.as_deref()).await?.into_iter().map(Chain::Journal).collect();
+        if self.backend.is_none() {
+            chains.push(Chain::Chronicle);
+        }
+        for chain in chains {
+            let head = heads.iter().find(|head| head.chain == chain);
+            report.take_chain(&store, &chain, head).await?;
+        }
+        for head in &old {
+            report.take_old(head, store.old_head(head).await?);
         }
         store.close().await;
-        if self.json {
-            print_json(&shapes)?;
+        match self.json {
+            true => print_json(&report.shapes)?,
+            false => report.lines.iter().for_each(print),
         }
-        first.map_or(Ok(()), |difference| Err(Failure::Tried(difference.to_string())))
+        report.wrong.map_or(Ok(()), |wrong| Err(Failure::Tried(wrong)))
+    }
+}
+
+impl Report {
+    async fn take_chain(
+        &mut self,
+        store: &Store,
+        chain: &Chain,
+        head: Option<&ChainHead>,
+    ) -> Result<(), Failure> {
+        let (name, backend) = match chain {
+            Chain::Journal(backend) => (backend.as_str(), Some(backend.as_str())),
+            Chain::Chronicle => ("chronicle", None),
+        };
+        let told = match chain {
+            Chain::Journal(backend) => {
+                store.verify(backend).await?.map_err(|error| error.to_string()).map(|held| {
+                    let counts = json!({ "entries": held.entries, "folds": held.folds, "sums": held.sums });
+                    let what = format!("{} days and months", held.sums);
+                    (counts, held.entries, held.folds, what, held.keyed)
+                })
+            }
+            Chain::Chronicle => {
+                store.verify_chronicle().await?.map_err(|error| error.to_string()).map(|held| {
+                    let counts = json!({ "entries": held.entries, "folds": held.folds, "rows": held.rows });
+                    let what = format!("{} rows of tellings, services, pins, acts and lines", held.rows);
+                    (counts, held.entries, held.folds, what, held.keyed)
+                })
+            }
+        };
+        let mut shape = json!({ "chain": chain.to_string(), "backend": backend, "ok": told.is_ok() });
+        match told {
+            Ok((counts, entries, folds, what, keyed)) => {
+                self.lines.push(format!(
+                    "{name}: {entries} entries and {folds} folds hold, {what} are what they say{}",
+                    in_words(&keyed)
+                ));
+                let keyed: Vec<Value> =
+                    keyed.iter().map(|run| json!({ "from": run.entry, "keyed": run.keyed })).collect();
+                extend(&mut shape, counts);
+                extend(&mut shape, json!({ "keyed": keyed }));
+            }
+            Err(difference) => {
+                self.lines.push(format!("{name}: DIFFERS: {difference}"));
+                extend(&mut shape, json!({ "difference": difference }));
+                self.wrong.get_or_insert(difference);
+            }
+        }
+        if let Some(head) = head {
+            self.lines.push(format!("    head {head}"));
+            extend(&mut shape, json!({ "head": head.to_string() }));
+        }
+        self.shapes.push(shape);
+        Ok(())
+    }
+
+    fn take_old(&mut self, head: &ChainHead, found: OldHead) {
+        let (holds, said) = match found {
+            OldHead::Holds => (Some(true), "is part of the chain".to_string()),
+            OldHead::Folded => {
+                (None, "cannot be told any more: its entry is folded; keep newer heads".into())
+            }
+            OldHead::Differs(found) => {
+                (Some(false), format!("is not part of the chain: {found}; it was written anew since"))
+            }
+        };
+        self.lines.push(format!("{head} {said}"));
+        self.shapes.push(json!({ "since_head": head.to_string(), "holds": holds, "said": said }));
+        if holds != Some(true) {
+            self.wrong.get_or_insert(format!("{head} {said}"));
+        }
+    }
+}
+
+/// Which entries were chained by a key, where some were.
+fn in_words(keyed: &[KeyedFrom]) -> String {
+    if keyed.iter().all(|run| !run.keyed) {
+        return String::new();
+    }
+    let run = |run: &KeyedFrom| {
+        format!("{} key from entry {}", if run.keyed { "with the" } else { "without a" }, run.entry)
+    };
+    format!(" ({} on)", keyed.iter().map(run).collect::<Vec<_>>().join(" on, "))
+}
+
+fn extend(shape: &mut Value, more: Value) {
+    if let (Some(shape), Value::Object(more)) = (shape.as_object_mut(), more) {
+        shape.extend(more);
     }
 }

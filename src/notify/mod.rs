@@ -21,7 +21,7 @@ pub use delivery::{Delivered, Delivery, Firing, NotDelivered};
 pub use settings::NotifySettings;
 pub use whmcs::{BillableItems, Invoiced, NewItem, NotAdded, WhmcsApi};
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, UsageDay};
 use crate::quota::Channel;
 use crate::settings::{Section, SettingsError};
 use alertmanager::Alertmanager;
@@ -122,6 +122,19 @@ impl Channels {
             Channel::Alertmanager => self.alertmanager.is_some(),
         };
         Channel::ALL.into_iter().filter(is_open).collect()
+    }
+
+    /// Posts the heads of the chains to the operator's program, where its channel is open and he wishes it.
+    pub async fn tell_heads(
+        &self,
+        day: UsageDay,
+        at: Timestamp,
+        heads: &[String],
+    ) -> Result<(), NotDelivered> {
+        match &self.webhook {
+            Some(webhook) => webhook.tell_heads(day, at, heads).await,
+            None => Ok(()),
+        }
     }
 
     /// Delivers one letter by one channel. Telling the same letter again is safe on every channel as long as

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::delivery::{Delivered, Delivery, NotDelivered};
+use crate::domain::{Timestamp, UsageDay};
 use crate::http::{Answer, Call, Http, HttpError, HttpSettings, Url, panel_url};
 use crate::quota::Channel;
 use crate::settings::{Secret, Section, SettingsError};
@@ -16,6 +17,9 @@ struct WebhookSettings {
     url: String,
     /// The key of the signature.
     secret: Secret,
+    /// Whether the heads of the chains are posted, too, once a day.
+    #[serde(default)]
+    heads: bool,
 }
 
 #[derive(Clone)]
@@ -23,6 +27,16 @@ pub(super) struct Webhook {
     http: Http,
     url: Url,
     secret: Secret,
+    heads: bool,
+}
+
+/// The body of the day's heads; its shape is a promise, too.
+#[derive(Serialize)]
+struct Heads<'a> {
+    key: &'a str,
+    kind: &'static str,
+    at: String,
+    heads: &'a [String],
 }
 
 /// The body; its shape is a promise (docs/contract.md, Messages).
@@ -53,7 +67,8 @@ impl Webhook {
             ));
         }
         let url = panel_url("url", &settings.url, true)?;
-        Ok(Webhook { http: Http::new(&http, &place)?, url, secret: settings.secret })
+        let (secret, heads) = (settings.secret, settings.heads);
+        Ok(Webhook { http: Http::new(&http, &place)?, url, secret, heads })
     }
 
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
@@ -75,7 +90,25 @@ impl Webhook {
             threshold: letter.threshold,
             at: letter.at.to_string(),
         };
-        let body = serde_json::to_vec(&message)
+        self.post(key, &message).await
+    }
+
+    /// Posts the heads of the chains, where that is wished.
+    pub async fn tell_heads(
+        &self,
+        day: UsageDay,
+        at: Timestamp,
+        heads: &[String],
+    ) -> Result<(), NotDelivered> {
+        if !self.heads {
+            return Ok(());
+        }
+        let key = format!("heads/{day}");
+        self.post(&key, &Heads { key: &key, kind: "heads", at: at.to_string(), heads }).await.map(drop)
+    }
+
+    async fn post(&self, key: &str, message: &impl Serialize) -> Result<Delivered, NotDelivered> {
+        let body = serde_json::to_vec(message)
             .map_err(|error| NotDelivered::never(format!("the message is no JSON: {error}")))?;
         let signature = format!("sha256={}", hex::encode(self.sign(&body)?));
         let build = || {

@@ -1,10 +1,27 @@
 //! The audit: who or what changed an account, when, from what, to what, why, and with what answer.
 
-use sqlx::AnyConnection;
-
-use super::sql::{Cell, Columns, rows, run};
+use super::dialect::Merge::Keep;
+use super::sql::{Cell, Columns, Table, rows, run};
+use super::write::Write;
 use super::{Store, StoreError};
 use crate::domain::{AccountKey, AccountName, BackendId, Timestamp};
+
+/// The acts, for the chronicle: none is ever changed.
+pub(super) const AUDIT: Table = Table {
+    name: "audit",
+    keys: &["id"],
+    rest: &[
+        ("at", Keep),
+        ("actor", Keep),
+        ("backend", Keep),
+        ("account", Keep),
+        ("action", Keep),
+        ("before_it", Keep),
+        ("after_it", Keep),
+        ("why", Keep),
+        ("answer", Keep),
+    ],
+};
 
 /// Something that was done to an account, or was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +83,7 @@ pub struct Audited {
 
 impl Store {
     /// Writes an act down, in the transaction of what it tells of.
-    pub(super) async fn put_act(&self, on: &mut AnyConnection, act: &Act) -> Result<(), StoreError> {
+    pub(super) async fn put_act(&self, on: &mut Write, act: &Act) -> Result<(), StoreError> {
         let AccountKey { backend, name } = &act.account;
         let (before, after) = (act.before.clone(), act.after.clone());
         let of = BackendAct {
@@ -84,7 +101,7 @@ impl Store {
     /// The same of an act that is about no single account.
     pub(super) async fn put_backend_act(
         &self,
-        on: &mut AnyConnection,
+        on: &mut Write,
         act: &BackendAct<'_>,
     ) -> Result<(), StoreError> {
         self.put_audit(on, act, "", "").await
@@ -92,7 +109,7 @@ impl Store {
 
     async fn put_audit(
         &self,
-        on: &mut AnyConnection,
+        on: &mut Write,
         act: &BackendAct<'_>,
         account: &str,
         answer: &str,
@@ -115,6 +132,7 @@ impl Store {
             act.why.into(),
             answer.into(),
         ];
+        on.note(&AUDIT, &cells);
         run(on, self.dialect, sql, cells).await.map(drop)
     }
 

@@ -5,6 +5,7 @@ use sqlx::AnyConnection;
 use super::audit::BackendAct;
 use super::dialect::Dialect;
 use super::sql::{Cell, Columns, rows, run};
+use super::write::Write;
 use super::{Lease, Store, StoreError};
 use crate::domain::{BackendId, Timestamp};
 use crate::metering::Forgetting;
@@ -140,7 +141,7 @@ impl Store {
         by: &str,
         now: Timestamp,
     ) -> Result<Result<(), CannotRename>, StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(now).await?;
         self.one_at_a_time(&mut tx).await?;
         // A write first: it locks the rows, so that nobody takes a lease meanwhile.
         let lock = "UPDATE backend SET fence = fence WHERE name = ? OR name = ?";
@@ -168,6 +169,7 @@ impl Store {
             let sql = format!("UPDATE {table} SET backend = ? WHERE backend = ?");
             run(&mut tx, self.dialect, &sql, [new.as_str().into(), old.as_str().into()]).await?;
         }
+        tx.note_renamed(old.as_str(), new.as_str());
         // No lease of before is one any more, and no book or standing that is kept is the newest.
         let sql =
             "UPDATE backend SET name = ?, fence = ?, holder = '', lease_until = 0, version = version + 1
@@ -206,7 +208,7 @@ impl Store {
     /// What a backend that is forgotten has waiting: its panel is switched no more. With its line in the audit.
     pub(super) async fn put_forgotten(
         &self,
-        on: &mut AnyConnection,
+        on: &mut Write,
         backend: &BackendId,
         forgetting: &Forgetting,
         now: Timestamp,

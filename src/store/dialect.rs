@@ -93,6 +93,14 @@ impl Dialect {
         Cow::Owned(out)
     }
 
+    /// A sum as a whole number of 64 bits, which is what it was summed from.
+    pub(super) fn whole(self, sum: &str) -> String {
+        match self {
+            Dialect::Mysql => format!("CAST({sum} AS SIGNED)"),
+            _ => format!("CAST({sum} AS BIGINT)"),
+        }
+    }
+
     /// Two texts as one.
     pub(super) fn joined(self, one: &str, other: &str) -> String {
         match self {

@@ -1,5 +1,7 @@
 //! What can go wrong with the database, by what the caller does next.
 
+use crate::domain::{Meter, Month};
+
 /// Why the store could not do what was asked. Nothing was half written in any of these cases.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -57,6 +59,24 @@ pub enum StoreError {
         /// What should have been there.
         expected: &'static str,
     },
+    /// Somebody else has changed what a month of an account sums to; nothing was written.
+    #[error(
+        "{account} on {backend}, {meter} in {month}: the database has {stored} and {believed}; somebody else has changed          it. `whmeter verify` tells what it should be; nothing of {backend} is counted or told anew until it is so again"
+    )]
+    OtherMonth {
+        /// The backend.
+        backend: String,
+        /// The account.
+        account: String,
+        /// The meter.
+        meter: Meter,
+        /// The month.
+        month: Month,
+        /// What is stored.
+        stored: String,
+        /// What it should be, and by what.
+        believed: String,
+    },
     /// Any other refusal by the database.
     #[error("the database refuses: {0}")]
     Database(String),
@@ -66,8 +86,9 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> StoreError {
         match &error {
             sqlx::Error::Database(database) => match code(database.as_ref()).as_str() {
-                // SQLITE_BUSY and SQLITE_LOCKED with their extended codes; lock time-outs of the others.
-                "5" | "6" | "261" | "262" | "517" | "518" | "773" | "55P03" | "1205" | "1213" => {
+                // SQLITE_BUSY and SQLITE_LOCKED with their extended codes; lock time-outs of the others, and a row that
+                // was changed since the transaction saw it.
+                "5" | "6" | "261" | "262" | "517" | "518" | "773" | "55P03" | "1020" | "1205" | "1213" => {
                     StoreError::Locked
                 }
                 // SQLITE_FULL; disk full of PostgreSQL and MySQL.

@@ -11,9 +11,11 @@ mod told;
 
 use super::audit::Act;
 use super::sql::{Cell, Columns, rows, run};
+use super::write::Write;
 use super::{Store, StoreError};
 use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter, Timestamp};
 use crate::pricing::{Money, Quantity, Tag};
+pub(super) use row::INVOICE_LINE;
 use row::{COLUMNS, cells, line_columns};
 pub use told::{BillableItem, ToldItems};
 
@@ -127,7 +129,7 @@ impl Store {
     /// Writes down that a line is about to be billed. The row is the lock: of all who try, on whatever
     /// replica, one is told that it is his.
     pub async fn intend_line(&self, new: &NewLine, by: &str, now: Timestamp) -> Result<Intent, StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(now).await?;
         // Whoever comes second waits here until the first has written down what he intends.
         let id = self.allot(&mut tx, "invoice", 1).await?;
         let tag = new.tag.to_string();
@@ -144,10 +146,13 @@ impl Store {
                 _ => return Ok(Intent::Overlaps(Box::new(known))),
             }
         }
+        let refused = [Cell::from(tag.as_str())];
+        tx.note_gone(&INVOICE_LINE, "t.state = 'refused' AND t.tag = ?", refused).await?;
         let sql = "DELETE FROM invoice_line WHERE state = 'refused' AND tag = ?";
         run(&mut tx, self.dialect, sql, [tag.as_str().into()]).await?;
         let sql = format!("INSERT INTO invoice_line (id, {COLUMNS}) VALUES (?{})", ", ?".repeat(row::COUNT));
         run(&mut tx, self.dialect, &sql, cells(id, new, attempts, by, now)?).await?;
+        tx.note_rows(&INVOICE_LINE, "t.id = ?", [id.into()]).await?;
         tx.commit().await?;
         Ok(Intent::Ours(attempts))
     }
@@ -162,7 +167,7 @@ impl Store {
         by: &str,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(now).await?;
         let ended = self.put_end(&mut tx, line, attempt, end, said, by, now).await?;
         tx.commit().await?;
         Ok(ended)
@@ -171,7 +176,7 @@ impl Store {
     #[allow(clippy::too_many_arguments)] // It is the row's end, column by column.
     async fn put_end(
         &self,
-        on: &mut sqlx::AnyConnection,
+        on: &mut Write,
         line: &NewLine,
         attempt: u32,
         end: &LineEnd,
@@ -204,6 +209,7 @@ impl Store {
         if run(on, self.dialect, &sql, cells).await? == 0 {
             return Ok(false);
         }
+        on.note_rows(&INVOICE_LINE, "t.tag = ?", [tag.as_str().into()]).await?;
         let number = billable.map(|id| format!(", billable item {id}")).unwrap_or_default();
         let act = Act {
             at: now,

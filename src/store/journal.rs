@@ -5,9 +5,9 @@
 //! they tell of, and never edited; old ones are folded into totals that stand for them.
 
 use litemap::LiteMap;
-use sha2::{Digest, Sha256};
 use sqlx::AnyConnection;
 
+use super::seal::{NO_KEY, Seal};
 use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
 use crate::domain::{AccountName, BackendId, Harvest, HoldingNo, LifeNo, Meter, Timestamp, UsageDay};
@@ -18,6 +18,7 @@ use crate::metering::{
 
 mod belief;
 mod body;
+mod crossings;
 mod fold;
 mod rewind;
 mod shapes;
@@ -25,8 +26,10 @@ mod sums;
 mod taken_back;
 mod verify;
 
-pub(super) use body::{body_of, failure_body, renumbered_body, rewound_body};
+pub(super) use body::{body_of, failure_body, pack, renumbered_body, rewound_body, unpack};
+pub use crossings::CrossingMap;
 pub use fold::Fold;
+pub(super) use fold::sha256;
 pub use rewind::{CannotRewind, RewindTo, Unwound};
 pub use sums::{MonthSum, MonthSums};
 use taken_back::TakenBack;
@@ -51,6 +54,8 @@ pub struct JournalEntry {
     pub made: Vec<Made>,
     /// Who owned what from then on.
     pub owners: Vec<OwnerChange>,
+    /// Thresholds that were crossed or not any more from then on.
+    pub crossings: CrossingMap,
     /// What readings were held against then.
     pub bounds: Bounds,
     /// The correction it is, where it is no poll.
@@ -109,36 +114,26 @@ pub struct ChainBreak {
     pub trouble: &'static str,
 }
 
-/// The link of an entry: everything in it, and the link before. The backend by its number, which is given once: its
-/// name may change.
-fn link(
-    before: &str,
-    number: i64,
-    entry: i64,
-    (at, fence, back_to): (i64, i64, Option<i64>),
-    body: &str,
-) -> String {
-    let mut hash = Sha256::new();
-    hash.update(format!("{before}\n{number}\n{entry}\n{at}\n{fence}\n"));
-    if let Some(back_to) = back_to {
-        hash.update(format!("{back_to}\n"));
-    }
-    hash.update(body);
-    hex::encode(hash.finalize())
+/// What is chained of an entry before its body: the link before, and everything else in it. The backend by its number,
+/// which is given once: its name may change.
+fn headline(before: &str, number: i64, entry: i64, (at, fence, back_to): (i64, i64, Option<i64>)) -> String {
+    let back_to = back_to.map(|back_to| format!("{back_to}\n")).unwrap_or_default();
+    format!("{before}\n{number}\n{entry}\n{at}\n{fence}\n{back_to}")
 }
 
 /// Goes along the chain, link by link.
 struct Links<'a> {
     backend: &'a BackendId,
     number: i64,
+    seal: &'a Seal,
     /// The entry last gone past, and its link.
     last: (i64, String),
 }
 
 impl<'a> Links<'a> {
     /// Begins after the last folded entry.
-    fn new(backend: &'a BackendId, number: i64, fold: Option<(i64, String)>) -> Links<'a> {
-        Links { backend, number, last: fold.unwrap_or_default() }
+    fn new(backend: &'a BackendId, number: i64, seal: &'a Seal, fold: Option<(i64, String)>) -> Links<'a> {
+        Links { backend, number, seal, last: fold.unwrap_or_default() }
     }
 
     /// Goes past the next entry.
@@ -147,11 +142,13 @@ impl<'a> Links<'a> {
         if raw.entry != expected {
             return Err(self.missing(expected));
         }
-        let hash =
-            link(&self.last.1, self.number, raw.entry, (raw.at.get(), raw.fence, raw.back_to), &raw.body);
+        let broken = |trouble| ChainBreak { backend: self.backend.clone(), entry: raw.entry, trouble };
+        let of = (raw.at.get(), raw.fence, raw.back_to);
+        let head = headline(&self.last.1, self.number, raw.entry, of);
+        let hash = self.seal.link(raw.seal, &[head.as_bytes(), raw.body.as_bytes()]);
+        let hash = hash.ok_or_else(|| broken(NO_KEY))?;
         if hash != raw.hash {
-            let trouble = "was changed after it was written";
-            return Err(ChainBreak { backend: self.backend.clone(), entry: raw.entry, trouble });
+            return Err(broken("was changed after it was written"));
         }
         self.last = (raw.entry, hash);
         Ok(())
@@ -169,7 +166,7 @@ const ENTRIES_AT_ONCE: i64 = 200;
 const PART_BYTES: usize = 60_000;
 
 /// A packed body cut to what every database takes.
-fn parts(body: &str) -> impl Iterator<Item = &str> {
+pub(super) fn parts(body: &str) -> impl Iterator<Item = &str> {
     // Base64 is one byte a character, so that any cut is between two of them.
     (0..body.len()).step_by(PART_BYTES).map(|from| &body[from..body.len().min(from + PART_BYTES)])
 }
@@ -185,16 +182,18 @@ pub(super) async fn append(
     back_to: Option<i64>,
 ) -> Result<String, StoreError> {
     let (backend, entry) = (lease.backend.as_str(), last.0 + 1);
-    let hash = link(last.1, lease.number, entry, (at.get(), lease.fence, back_to), body);
-    let sql =
-        "INSERT INTO journal (backend, entry, at, fence, parts, back_to, hash) VALUES (?, ?, ?, ?, ?, ?, ?)";
-    let cells: [Cell; 7] = [
+    let head = headline(last.1, lease.number, entry, (at.get(), lease.fence, back_to));
+    let (seal, hash) = store.seal.new_link(&[head.as_bytes(), body.as_bytes()])?;
+    let sql = "INSERT INTO journal (backend, entry, at, fence, parts, back_to, seal, hash)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let cells: [Cell; 8] = [
         backend.into(),
         entry.into(),
         at.into(),
         lease.fence.into(),
         (parts(body).count() as i64).into(),
         back_to.into(),
+        seal.into(),
         hash.as_str().into(),
     ];
     run(on, store.dialect, sql, cells).await?;
@@ -252,15 +251,16 @@ impl Store {
         first: i64,
         limit: i64,
     ) -> Result<Vec<Raw>, StoreError> {
-        let sql = "SELECT entry, at, fence, back_to, hash FROM journal WHERE backend = ? AND entry >= ? AND entry < ?
+        let sql = "SELECT entry, at, fence, back_to, seal, hash FROM journal
+            WHERE backend = ? AND entry >= ? AND entry < ?
             ORDER BY entry";
         let range = || [Cell::from(backend.as_str()), first.into(), (first.saturating_add(limit)).into()];
         let mut entries = Vec::new();
         for row in rows(on, self.dialect, sql, range()).await? {
             let mut columns = Columns::of(&row);
             let (entry, at, fence) = (columns.int()?, columns.time()?, columns.int()?);
-            let (back_to, hash) = (columns.maybe_int()?, columns.text()?);
-            entries.push(Raw { entry, at, fence, back_to, hash, body: String::new() });
+            let (back_to, seal, hash) = (columns.maybe_int()?, columns.int()?, columns.text()?);
+            entries.push(Raw { entry, at, fence, back_to, seal, hash, body: String::new() });
         }
         let sql = "SELECT entry, body FROM journal_part WHERE backend = ? AND entry >= ? AND entry < ?
             ORDER BY entry, part";
@@ -281,6 +281,7 @@ struct Raw {
     at: Timestamp,
     fence: i64,
     back_to: Option<i64>,
+    seal: i64,
     hash: String,
     body: String,
 }

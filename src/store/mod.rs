@@ -5,9 +5,11 @@
 
 mod audit;
 mod backend;
+mod chronicle;
 mod clock;
 mod dialect;
 mod error;
+mod heads;
 mod held_list;
 mod invoice;
 mod journal;
@@ -19,10 +21,12 @@ mod policy;
 mod prune;
 mod read;
 mod renumber;
+mod seal;
 mod services;
 mod sql;
 mod tables;
 mod transaction;
+mod write;
 mod zone;
 
 use std::collections::HashMap;
@@ -33,12 +37,14 @@ use tokio::sync::watch;
 
 pub use audit::{Act, Audited};
 pub use backend::{CannotRename, KnownPanel, PanelTaken};
+pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified, ToldBy};
 pub use error::StoreError;
+pub use heads::{Chain, ChainHead, KeyedFrom, OldHead};
 pub use held_list::{HeldList, ListAcceptance};
 pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
 pub use journal::{
-    CannotRewind, ChainBreak, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums, RewindTo, Unwound,
-    Verified,
+    CannotRewind, ChainBreak, CrossingMap, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums,
+    RewindTo, Unwound, Verified,
 };
 pub use lease::{Lease, Parked};
 pub use ledger::{Committed, JudgedPoll, Loaded, Poll, Reach};
@@ -55,6 +61,7 @@ pub use services::{PutServices, ServiceList};
 use crate::domain::BackendId;
 use crate::standing::Standing;
 use dialect::Dialect;
+use seal::Seal;
 
 /// The database, and the newest committed values in memory.
 #[derive(Clone)]
@@ -63,6 +70,7 @@ pub struct Store {
     writer: AnyPool,
     readers: AnyPool,
     settings: Arc<StoreSettings>,
+    seal: Arc<Seal>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
     lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
     told: Arc<read::Memory>,

@@ -12,6 +12,7 @@ use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, Sql
 
 use super::backend::{KnownPanel, known_panels};
 use super::dialect::{Dialect, STATEMENT_LIMIT};
+use super::seal::Seal;
 use super::sql::answered;
 use super::{Store, StoreError};
 use crate::settings::{Period, Secret};
@@ -28,6 +29,8 @@ pub struct StoreSettings {
     /// How long the journal's detail is kept.
     #[serde(default = "default_keep_journal")]
     pub keep_journal: Period,
+    /// The key that the chains of journals and chronicle are made by; `none`: without one from now on.
+    pub seal_key: Option<Secret>,
 }
 
 fn default_url() -> Secret {
@@ -48,6 +51,7 @@ impl Default for StoreSettings {
             url: default_url(),
             keep_days: default_keep_days(),
             keep_journal: default_keep_journal(),
+            seal_key: None,
         }
     }
 }
@@ -103,12 +107,17 @@ impl Store {
             refuse_merging_collations(&writer).await?;
         }
         migrate(dialect, &writer).await?;
+        let mut on = writer.acquire().await?;
+        let mut seal = Seal::read(&mut on, dialect, settings.seal_key.as_ref()).await?;
+        seal.begin(&mut on, dialect).await?;
+        drop(on);
         let readers = connect(dialect, &url, 4).await?;
         Ok(Store {
             dialect,
             writer,
             readers,
             settings: Arc::new(settings),
+            seal: Arc::new(seal),
             standings: Arc::new(RwLock::new(HashMap::new())),
             lists: Arc::default(),
             told: Arc::default(),
@@ -140,7 +149,9 @@ impl Store {
         let found = found.ok().and_then(|row| row.try_get::<i64, _>(0).ok());
         let panels = match found {
             Some(found) if found == Store::newest_schema() => {
-                known_panels(&mut *pool.acquire().await?, dialect).await?
+                let mut on = pool.acquire().await?;
+                Seal::read(&mut on, dialect, settings.seal_key.as_ref()).await?;
+                known_panels(&mut on, dialect).await?
             }
             _ => Vec::new(),
         };

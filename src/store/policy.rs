@@ -155,7 +155,7 @@ impl Store {
         let Promise::Switch { to, why } = &entry.promise else {
             return Err(StoreError::corrupt(&entry.key, "a switch"));
         };
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(now).await?;
         let (state, said) = match end {
             SwitchEnd::Took(answer) => (EntryState::Delivered, answer.as_str()),
             SwitchEnd::Nothing => (EntryState::Delivered, "nothing had been changed"),
@@ -333,7 +333,7 @@ impl Store {
         by: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(now).await?;
         self.known_account(&mut tx, account).await?;
         let sql = "SELECT pinned FROM policy WHERE backend = ? AND account = ?";
         let before = rows(&mut tx, self.dialect, sql, key_cells(account)).await?;

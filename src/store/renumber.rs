@@ -8,8 +8,11 @@ use sqlx::AnyConnection;
 use super::dialect::Merge::Replace;
 use super::held_list::ListAcceptance;
 use super::journal::{append, renumbered_body};
+use super::read::REPORTED;
+use super::services::PIN;
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::service;
+use super::write::Write;
 use super::{Lease, Parked, Store, StoreError};
 use crate::domain::{BackendId, Service, Timestamp};
 use crate::metering::Renumbering;
@@ -29,6 +32,10 @@ const NAMED_IN: [(&str, &str); 5] = [
     ("reported", "service"),
 ];
 
+/// Of these the ones whose rows the chronicle tells of.
+const CHRONICLED: [(&Table, &str); 3] =
+    [(&service::SERVICE, "id"), (&PIN, "service"), (&REPORTED, "service")];
+
 impl Store {
     /// Keeps everybody else from committing, telling and taking lists in until this transaction ends. Before anything is
     /// read in it: some databases show a transaction what it saw first.
@@ -43,7 +50,7 @@ impl Store {
     /// and the backends whose accounts are theirs. Everybody else is held.
     pub(super) async fn renumber(
         &self,
-        on: &mut AnyConnection,
+        on: &mut Write,
         server: i64,
         list: &[Service],
         said: &ListAcceptance,
@@ -59,6 +66,10 @@ impl Store {
         let renumbering = Renumbering { numbers, author, reason };
         let backends = self.write_renumbered(on, &renumbering, now).await?;
         self.renumber_lines(on, &renumbering.numbers, list).await?;
+        for (table, column) in CHRONICLED {
+            let filter = format!("t.{column} IN (SELECT r.was FROM service_renumbered r)");
+            on.note_gone(table, &filter, []).await?;
+        }
         for (table, column) in NAMED_IN {
             let sql = format!(
                 "UPDATE {table} SET {column} = {OUT_OF_THE_WAY} + (SELECT r.is_now FROM service_renumbered r
@@ -71,6 +82,10 @@ impl Store {
                 OUT_OF_THE_WAY / 2
             );
             run(on, self.dialect, &sql, []).await?;
+        }
+        for (table, column) in CHRONICLED {
+            let filter = format!("t.{column} IN (SELECT r.is_now FROM service_renumbered r)");
+            on.note_rows(table, &filter, []).await?;
         }
         let sql = "UPDATE life SET client = ? WHERE service = ?";
         let new: HashSet<i64> = renumbering.numbers.values().copied().collect();

@@ -9,6 +9,7 @@ use super::dialect::Merge::Replace;
 use super::held_list::{HeldList, Verdict};
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::service;
+use super::write::Write;
 use super::{Store, StoreError};
 use crate::domain::{AccountKey, AccountName, Addon, BackendId, BillingZone, Service, Timestamp, UsageDay};
 use crate::ownership::Services;
@@ -40,6 +41,9 @@ impl ServiceList {
     }
 }
 
+/// How many services are read back at once.
+const NOTED_AT_ONCE: usize = 100;
+
 /// What a list did when it was put in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PutServices {
@@ -56,7 +60,7 @@ pub struct PutServices {
 const LIST: Table =
     Table { name: "service_list", keys: &["server"], rest: &[("version", Replace), ("told_at", Replace)] };
 
-const PIN: Table = Table {
+pub(super) const PIN: Table = Table {
     name: "service_pin",
     keys: &["backend", "account"],
     rest: &[("service", Replace), ("by_whom", Replace), ("at", Replace)],
@@ -72,7 +76,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<PutServices, StoreError> {
         let is_renumbered = self.list_is_renumbered(server).await?;
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(now).await?;
         // Of two lists one waits for the other.
         self.one_at_a_time(&mut tx).await?;
         if is_renumbered {
@@ -110,11 +114,14 @@ impl Store {
             let sql = "UPDATE service SET listed = 0 WHERE id = ? AND server = ?";
             run(&mut tx, self.dialect, sql, [(*id).into(), server.into()]).await?;
         }
+        self.note_services(&mut tx, changed.iter().map(|one| one.id).chain(gone.iter().copied())).await?;
         let were_addons = self.read_addons(&mut tx, server).await?;
         if were_addons != addons {
+            tx.note_gone(&service::ADDON, "t.server = ?", [server.into()]).await?;
             run(&mut tx, self.dialect, "DELETE FROM service_addon WHERE server = ?", [server.into()]).await?;
             let cells: Vec<[Cell; 8]> =
                 addons.iter().map(|addon| service::addon_cells(server, addon)).collect();
+            cells.iter().for_each(|row| tx.note(&service::ADDON, row));
             service::ADDON.put(&mut tx, self.dialect, cells).await?;
         }
         let version = self.list_version(&mut tx, server).await?.map_or(0, |(version, _)| version);
@@ -124,6 +131,22 @@ impl Store {
         tx.commit().await?;
         backends.iter().for_each(|backend| self.publish(backend));
         Ok(PutServices { changed: changed.len(), gone: gone.len(), renumbered, held: None })
+    }
+
+    /// Notes services as they are now: what a list leaves of a row that was there before, stays.
+    async fn note_services(
+        &self,
+        on: &mut Write,
+        services: impl Iterator<Item = i64>,
+    ) -> Result<(), StoreError> {
+        let services: Vec<i64> = services.collect();
+        for some in services.chunks(NOTED_AT_ONCE) {
+            let filter = format!("t.id IN ({}?)", "?, ".repeat(NOTED_AT_ONCE - 1));
+            // Always as many, so that each connection prepares one statement.
+            let cells = some.iter().chain(std::iter::repeat(&some[0])).take(NOTED_AT_ONCE);
+            on.note_rows(&service::SERVICE, &filter, cells.map(|id| Cell::from(*id))).await?;
+        }
+        Ok(())
     }
 
     /// A service that is told on this server is on no other any more: whoever remembers their lists reads them anew.
@@ -245,7 +268,7 @@ impl Store {
     /// An account that the panel calls otherwise now keeps the service that it is pinned to.
     pub(super) async fn rename_pins(
         &self,
-        on: &mut sqlx::AnyConnection,
+        on: &mut Write,
         backend: &BackendId,
         renamed: &[(AccountName, AccountName)],
     ) -> Result<(), StoreError> {
@@ -262,9 +285,11 @@ impl Store {
                 let (backend, by) = (backend.as_str().into(), by.as_str().into());
                 pins.push([backend, new.as_str().into(), service.into(), by, at.into()]);
             }
+            on.note_gone(&PIN, "t.backend = ? AND t.account = ?", old()).await?;
             let sql = "DELETE FROM service_pin WHERE backend = ? AND account = ?";
             run(on, self.dialect, sql, old()).await?;
         }
+        pins.iter().for_each(|pin| on.note(&PIN, pin));
         PIN.put(on, self.dialect, pins).await
     }
 
@@ -277,7 +302,7 @@ impl Store {
         by: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(now).await?;
         if service.is_some() {
             self.known_account(&mut tx, key).await?;
         }
@@ -285,9 +310,12 @@ impl Store {
         match service {
             Some(service) => {
                 let row: [Cell; 5] = [backend.into(), account.into(), service.into(), by.into(), now.into()];
+                tx.note(&PIN, &row);
                 PIN.put(&mut tx, self.dialect, vec![row]).await?;
             }
             None => {
+                let of = [backend.into(), account.into()];
+                tx.note_gone(&PIN, "t.backend = ? AND t.account = ?", of).await?;
                 let sql = "DELETE FROM service_pin WHERE backend = ? AND account = ?";
                 run(&mut tx, self.dialect, sql, [backend.into(), account.into()]).await?;
             }

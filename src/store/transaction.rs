@@ -41,7 +41,7 @@ impl DerefMut for Transaction {
 
 impl Store {
     /// One that writes: where somebody else does, it waits for him.
-    pub(super) async fn begin_write(&self) -> Result<Transaction, StoreError> {
+    pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
         let dialect = self.dialect;
         let inner = answered(dialect, self.writer.begin_with(dialect.begin_write())).await?;
         Ok(Transaction { inner, dialect })

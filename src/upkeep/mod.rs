@@ -1,14 +1,18 @@
-//! Keeps the database small: folds old days into months and old journal entries into sums, and forgets what was
-//! delivered long ago. Nothing it does changes a number.
+//! Keeps the database small: folds old days into months and old entries of the chains into sums, and forgets what was
+//! delivered long ago. Nothing it does changes a number. And once a day it tells the heads of the chains.
 
-use std::sync::Arc;
+mod heads;
+
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{Seconds, Timestamp};
 use crate::metering::Rules;
+use crate::notify::Channels;
 use crate::store::Store;
+use heads::Told;
 
 /// It is done this often.
 pub const EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -22,12 +26,14 @@ pub struct Upkeep {
     store: Store,
     clock: Clock,
     rules: Rules,
+    channels: Arc<Mutex<Channels>>,
+    told: Arc<Mutex<Told>>,
 }
 
 impl Upkeep {
     /// Upkeep of what is stored; days and months are those of `rules`.
     pub fn new(store: Store, clock: Clock, rules: Rules) -> Upkeep {
-        Upkeep { store, clock, rules }
+        Upkeep { store, clock, rules, channels: Arc::default(), told: Arc::default() }
     }
 
     /// Does all of it once. What cannot be done now is logged, and tried again the next time.
@@ -40,6 +46,12 @@ impl Upkeep {
         for panel in panels {
             self.fold_journal(panel, now).await;
         }
+        match self.store.fold_chronicle(now, self.rules.zone).await {
+            Ok(entries) if entries > 0 => tracing::info!(entries, "chronicle folded"),
+            Ok(_) => {}
+            Err(error) => tracing::warn!("chronicle not folded: {error}"),
+        }
+        self.tell_heads(now).await;
     }
 
     async fn fold_days(&self, panels: &[Arc<ConfiguredPanel>], now: Timestamp) {

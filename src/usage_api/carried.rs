@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Units;
 use crate::domain::{BillFrom, BillingPeriod, BillingZone, Meter, Month, Owner};
 use crate::standing::Moment;
-use crate::store::{DayPoint, Store, StoreError, Usage, UsageQuery};
+use crate::store::{DayPoint, Store, StoreError, ToldBy, Usage, UsageQuery};
 use crate::told::{Closed, ClosedMonth, Payee, Signed, Sums, Telling, in_unit, lacking, metrics};
 
 /// What the month before lacked, by whom it was told of and by metric, in hundred-thousandths of the unit.
@@ -83,12 +83,25 @@ pub struct ToldLine {
     pub carried: Signed,
     /// When it was told this value first.
     pub at: String,
+    /// The entry of the chronicle that has it: `entry 12`, `folded`, or `missing` where what is stored was not written
+    /// by us.
+    pub chronicle: String,
     /// A month that is over: what the ledger has and WHMCS was not told; negative where it was told too much.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_told: Option<Signed>,
     /// What becomes of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub so: Option<&'static str>,
+}
+
+/// What is said of a telling that the chronicle does not have.
+const MISSING: &str = "missing";
+
+impl ToldLine {
+    /// Whether the chronicle has it: what is stored is what WHMCS was told.
+    pub fn is_chronicled(&self) -> bool {
+        self.chronicle != MISSING
+    }
 }
 
 /// What WHMCS was told of one meter of an owner in a month, held against the ledger as far as it is billed. `is_asked`
@@ -128,6 +141,11 @@ pub async fn told_lines(
             }
             _ => "not billed by itself any more: correct it by hand",
         });
+        let chronicle = match store.told_by(&closed.telling).await? {
+            ToldBy::Entry(entry) => format!("entry {entry}"),
+            ToldBy::Folded => "folded".into(),
+            ToldBy::Nowhere => MISSING.into(),
+        };
         let Telling { server, tenant, metric, value, carried, unit, at, .. } = closed.telling;
         lines.push(ToldLine {
             server,
@@ -137,6 +155,7 @@ pub async fn told_lines(
             unit_bytes: unit,
             carried: Signed::new(carried.into()),
             at: at.to_string(),
+            chronicle,
             not_told: lacking.map(Signed::new),
             so,
         });

@@ -39,7 +39,8 @@ fn rule(pair: &Pair, size: &str, more: &str) -> String {
 }
 
 fn config(port: u16, pair: &Pair, rules: &str) -> String {
-    let backend = section(&*pair.panel, pair.name(), "every = \"1s\"\nwhmcs_server = 12\nmax_rate = \"none\"\n");
+    let backend =
+        section(&*pair.panel, pair.name(), "every = \"1s\"\nwhmcs_server = 12\nmax_rate = \"none\"\n");
     format!("{}{rules}", crate::house(port, "", "", &[backend]))
 }
 

@@ -18,6 +18,7 @@ mod limits;
 mod prometheus;
 mod promises;
 mod reports;
+mod sealed;
 mod services;
 mod serving;
 #[allow(dead_code)] // No test target uses all of it.

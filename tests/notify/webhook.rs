@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use whmeter::domain::UsageDay;
 use whmeter::notify::{Channels, NotDelivered};
 use whmeter::quota::{Channel, Occasion};
 
@@ -22,6 +23,14 @@ struct Receiver {
     posts: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
     answer: Arc<Mutex<Answer>>,
     channels: Channels,
+    config: String,
+}
+
+impl Receiver {
+    /// The channels of one who wishes the heads, too.
+    fn wishing_heads(&self) -> Channels {
+        channels(&format!("{}\nheads = true", self.config), None)
+    }
 }
 
 async fn receive(
@@ -44,6 +53,7 @@ async fn start() -> Receiver {
         posts: Arc::default(),
         answer: Arc::new(Mutex::new((StatusCode::NO_CONTENT, None))),
         channels: channels(&config, None),
+        config,
     };
     let router =
         Router::new().route("/hooks/whmeter", axum::routing::post(receive)).with_state(receiver.clone());
@@ -82,6 +92,24 @@ async fn the_body_is_the_promised_one_and_signed() {
     assert_eq!(headers["x-whmeter-signature"], format!("sha256={}", hmac(SECRET.as_bytes(), body)));
     let told: Value = serde_json::from_slice(second).unwrap();
     assert_eq!((&told["kind"], &told["service"]), (&json!("restored"), &Value::Null));
+}
+
+#[tokio::test]
+async fn the_heads_of_chains_are_posted_where_that_is_wished() {
+    let receiver = start().await;
+    let heads = ["journal/s3-fra1:412:9af3".to_string(), "chronicle:7:0123".to_string()];
+    let (day, at) = (UsageDay::parse("2026-11-20").unwrap(), letter(Occasion::Limited, "a").at);
+    receiver.channels.tell_heads(day, at, &heads).await.unwrap();
+    assert!(receiver.posts.lock().unwrap().is_empty(), "nobody has asked for them");
+    receiver.wishing_heads().tell_heads(day, at, &heads).await.unwrap();
+    let posts = receiver.posts.lock().unwrap();
+    let [(headers, body)] = &posts[..] else { panic!("{posts:?}") };
+    let told: Value = serde_json::from_slice(body).unwrap();
+    let expected =
+        json!({"key": "heads/2026-11-20", "kind": "heads", "at": "2026-11-20T12:00:00Z", "heads": heads});
+    assert_eq!(told, expected);
+    assert_eq!(headers["idempotency-key"], "heads/2026-11-20");
+    assert_eq!(headers["x-whmeter-signature"], format!("sha256={}", hmac(SECRET.as_bytes(), body)));
 }
 
 #[tokio::test]

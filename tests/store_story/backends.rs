@@ -99,6 +99,7 @@ pub async fn a_renamed_backend_goes_on_with_all_it_had(databases: &Databases) {
     let moved = store.load(&called("new"), Some(kept_new)).await.unwrap();
     assert_eq!((&moved.book.lives, &moved.book.counters), (&kept_old.book.lives, &kept_old.book.counters));
     assert_eq!(store.verify(&called("new")).await.unwrap().unwrap().folds, folds);
+    store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(replayed(&store, &called("new")).await.lives, moved.book.lives);
     let state = store.backends().await.unwrap().remove(0);
     assert_eq!(store.standing(&state).await.unwrap().accounts, standing.accounts);
@@ -120,6 +121,7 @@ pub async fn a_renamed_backend_goes_on_with_all_it_had(databases: &Databases) {
     let end = start.plus(Seconds::hours(24 * 140));
     assert!(store.fold_journal(&called("new"), end, &rules()).await.unwrap() > 0);
     assert!(store.verify(&called("new")).await.unwrap().unwrap().folds > folds);
+    store.verify_chronicle().await.unwrap().unwrap();
     let query = UsageQuery {
         backend: Some(called("new")),
         account: Some(name("alice")),
@@ -219,6 +221,7 @@ pub async fn a_forgotten_backend_ends_its_accounts_and_keeps_what_they_used(data
         assert_eq!(loaded.book.life(&name(account)).unwrap().ended, Some(end), "{account}");
     }
     store.verify(&called("gone")).await.unwrap().unwrap();
+    store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(replayed(&store, &called("gone")).await.lives, loaded.book.lives);
     let entries = store.journal(&called("gone"), 1, 100).await.unwrap();
     assert_eq!(entries.last().unwrap().corrected, Some(correction));
@@ -235,5 +238,6 @@ pub async fn a_forgotten_backend_ends_its_accounts_and_keeps_what_they_used(data
     let lease = leased(&store, "gone", back).await;
     poll(&store, &lease, &mut loaded, back, &harvest(back, &[("alice", 1, 9500)])).await.unwrap();
     store.verify(&called("gone")).await.unwrap().unwrap();
+    store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(replayed(&store, &called("gone")).await.lives, loaded.book.lives);
 }

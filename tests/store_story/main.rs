@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod backends;
+mod chronicled;
 mod databases;
 mod history;
 mod invoices;
@@ -24,6 +25,7 @@ use whmeter::store::{
 };
 
 use backends::*;
+use chronicled::*;
 use databases::{Databases, Fresh};
 use history::*;
 use invoices::*;
@@ -589,6 +591,12 @@ stories!(
     one_panel_is_one_backends_only,
     what_waits_moves_with_its_backend_and_ends_with_it,
     a_forgotten_backend_ends_its_accounts_and_keeps_what_they_used,
+    what_is_changed_by_hand_is_named,
+    replicas_that_tell_at_once_write_one_chronicle,
+    a_folded_chronicle_says_the_same,
+    a_chain_that_was_written_anew_is_found_by_an_old_head,
+    a_keyed_chain_is_made_by_whoever_has_the_key,
+    a_month_that_was_changed_by_hand_is_not_added_to,
 );
 
 #[tokio::test]

@@ -32,7 +32,7 @@ fn letter(account: &str, occasion: Occasion, episode: u32) -> Letter {
 }
 
 /// The verdict that an account is to be limited, or restored, for the n-th time.
-fn verdict(account: &str, to: Policy, number: u32, now: Timestamp) -> Verdict {
+pub(super) fn verdict(account: &str, to: Policy, number: u32, now: Timestamp) -> Verdict {
     let mut crossings = Crossings::new();
     let limited = to == Policy::Limited;
     let episode = number.div_ceil(2);
@@ -57,7 +57,7 @@ fn verdict(account: &str, to: Policy, number: u32, now: Timestamp) -> Verdict {
     }
 }
 
-async fn decide(
+pub(super) async fn decide(
     store: &Store,
     lease: &Lease,
     loaded: &mut Loaded,

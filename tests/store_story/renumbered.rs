@@ -4,7 +4,7 @@ use super::owners::committed;
 use super::*;
 use whmeter::ownership::Intent;
 use whmeter::pricing::{Money, Quantity, Tag};
-use whmeter::store::{Intent as Line, ListAcceptance, NewLine};
+use whmeter::store::{Intent as Line, ListAcceptance, NewLine, ToldBy};
 use whmeter::told::Telling;
 
 fn service(id: i64, username: &str, status: &str) -> Service {
@@ -137,6 +137,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let mut loaded = store.load(&backend(), None).await.unwrap();
     assert_eq!(owners(&loaded.book), numbered(|one| one.2));
     store.verify(&backend()).await.unwrap().unwrap();
+    store.verify_chronicle().await.unwrap().unwrap();
     let state = store.backends().await.unwrap().remove(0);
     let standing = store.standing(&state).await.unwrap();
     for (account, _, number) in ACCOUNTS {
@@ -146,6 +147,11 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
         let told = store.told(&Owner::Service(service), november()).await.unwrap();
         told.first().map(|told| told.value)
     };
+    let moved = store.told(&Owner::Service(2), november()).await.unwrap().remove(0);
+    assert!(
+        matches!(store.told_by(&moved).await.unwrap(), ToldBy::Entry(entry) if entry > 3),
+        "under its new number"
+    );
     let values = [told(2).await, told(1).await, told(-4).await, told(4).await, told(-900).await];
     assert_eq!(values, [Some(100), Some(200), Some(400), None, Some(9)]);
     let pins = store.pinned_services(&backend()).await.unwrap();
@@ -178,6 +184,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let folded = store.fold_journal(&backend(), spring, &rules()).await.unwrap();
     assert_eq!(folded, 5);
     store.verify(&backend()).await.unwrap().unwrap();
+    store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(owners(&store.checkpoint(&backend()).await.unwrap()), numbered(gus));
     let sums = store.read_closed(november(), BillFrom::default()).await.unwrap().sums;
     assert_eq!(sums[&Owner::Service(2)][&Meter::TrafficOut].0, bytes(3), "alice, whatever her number");

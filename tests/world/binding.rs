@@ -254,7 +254,7 @@ impl Product {
         }
     }
 
-    /// Holds the journal against every stored sum.
+    /// Holds journals and chronicle against every stored sum and row.
     pub async fn verify(&mut self) -> Result<(), String> {
         let names: Vec<BackendId> =
             self.plans.iter().map(|plan| BackendId::new(&plan.name).unwrap()).collect();
@@ -263,6 +263,8 @@ impl Product {
             let verified = store.verify(&name).await.map_err(|error| error.to_string())?;
             verified.map_err(|difference| format!("{name}: {difference:?}"))?;
         }
+        let verified = store.verify_chronicle().await.map_err(|error| error.to_string())?;
+        verified.map_err(|difference| difference.to_string())?;
         Ok(())
     }
 

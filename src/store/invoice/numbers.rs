@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sqlx::AnyConnection;
-
 use super::super::sql::{Columns, rows, run};
+use super::super::write::Write;
 use super::super::{Store, StoreError};
-use super::COLUMNS;
 use super::row::line_columns;
+use super::{COLUMNS, INVOICE_LINE};
 use crate::domain::Service;
 use crate::pricing::Tag;
 
@@ -16,7 +15,7 @@ impl Store {
     /// service with an old number uses is. What stands in WHMCS keeps the tag that it was billed under.
     pub(in super::super) async fn renumber_lines(
         &self,
-        on: &mut AnyConnection,
+        on: &mut Write,
         numbers: &BTreeMap<i64, i64>,
         list: &[Service],
     ) -> Result<(), StoreError> {
@@ -44,6 +43,7 @@ impl Store {
             let (service, client) = (new.service.into(), (*client).into());
             let cells = [new.to_string().into(), service, client, number.into(), aside(tag).into()];
             run(on, self.dialect, sql, cells).await?;
+            on.note_rows(&INVOICE_LINE, "t.tag = ?", [new.to_string().into()]).await?;
         }
         Ok(())
     }

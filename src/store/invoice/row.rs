@@ -1,7 +1,8 @@
 //! A line as the columns of its row.
 
 use super::super::StoreError;
-use super::super::sql::{Cell, Columns, held_cells};
+use super::super::dialect::Merge::Replace;
+use super::super::sql::{Cell, Columns, Table, held_cells};
 use super::{InvoiceLine, LineState, NewLine, days, meter};
 use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, Timestamp};
 use crate::pricing::{Money, Quantity, Tag};
@@ -10,6 +11,40 @@ use crate::pricing::{Money, Quantity, Tag};
 pub(super) const COLUMNS: &str = "tag, backend, account, meter, first_day, next_day, number, service,
     client, rule, hash, used_peta, used_rest, used_over, included, amount, places, currency, description, state,
     attempts, intended_at, by_whom, billable, said";
+
+/// The lines, for the chronicle.
+pub(in super::super) const INVOICE_LINE: Table = Table {
+    name: "invoice_line",
+    keys: &["id"],
+    rest: &[
+        ("tag", Replace),
+        ("backend", Replace),
+        ("account", Replace),
+        ("meter", Replace),
+        ("first_day", Replace),
+        ("next_day", Replace),
+        ("number", Replace),
+        ("service", Replace),
+        ("client", Replace),
+        ("rule", Replace),
+        ("hash", Replace),
+        ("used_peta", Replace),
+        ("used_rest", Replace),
+        ("used_over", Replace),
+        ("included", Replace),
+        ("amount", Replace),
+        ("places", Replace),
+        ("currency", Replace),
+        ("description", Replace),
+        ("state", Replace),
+        ("attempts", Replace),
+        ("intended_at", Replace),
+        ("by_whom", Replace),
+        ("billable", Replace),
+        ("said", Replace),
+        ("ended_at", Replace),
+    ],
+};
 
 /// How many they are.
 pub(super) const COUNT: usize = 25;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
+use super::crossings::{CrossingBody, CrossingMap, crossing_bodies, crossings_of};
 use super::shapes::{CounterBody, EpochBody, PartBody, account, bytes, meter_of, source_of, text, time};
 use crate::domain::{Bytes, HoldingNo, Identity, LifeNo, Source, Span, Timestamp, UsageDay};
 use crate::metering::{
@@ -27,6 +28,9 @@ pub(super) struct BookBody {
     /// Since, missing, of how many, accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     list_doubt: Option<(i64, u32, u32, bool)>,
+    /// Thresholds as they stand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    crossings: Vec<CrossingBody>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,7 +86,7 @@ struct PeriodBody {
 }
 
 impl BookBody {
-    pub(super) fn of(book: &Book) -> BookBody {
+    pub(super) fn of(book: &Book, crossings: &CrossingMap) -> BookBody {
         let mut counters: Vec<_> = book.counters.iter().collect();
         counters.sort_unstable_by_key(|(key, _)| *key);
         let counter = |(key, one): (_, &Baseline)| {
@@ -100,7 +104,12 @@ impl BookBody {
             lives: book.lives.iter().map(life).collect(),
             counters: counters.into_iter().map(counter).collect(),
             list_doubt: book.list_doubt.map(|one| (one.since.get(), one.missing, one.of, one.accepted)),
+            crossings: crossing_bodies(crossings),
         }
+    }
+
+    pub(super) fn crossings(self) -> Result<CrossingMap, String> {
+        crossings_of(self.crossings)
     }
 
     pub(super) fn book(self) -> Result<Book, String> {

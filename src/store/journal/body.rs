@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::super::StoreError;
+use super::crossings::{CrossingBody, CrossingMap, crossing_bodies, crossings_of};
 use super::shapes::{
     CounterBody, DayBody, EpochBody, LifeBody, OwnershipBody, account, bytes, is_default, meter_of,
     source_of, text, time,
@@ -47,6 +48,9 @@ pub(super) struct Body<'a> {
     /// Who owns what from then on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     owners: Vec<OwnershipBody>,
+    /// What became of thresholds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    crossings: Vec<CrossingBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_rate: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -224,6 +228,7 @@ pub(in super::super) fn body_of(
     after: &Book,
     asked: Timestamp,
     correction: Option<&Correction>,
+    crossings: &CrossingMap,
 ) -> Result<Option<String>, StoreError> {
     let mut accounts: Accounts<'_> = BTreeMap::new();
     for change in &settled.changes {
@@ -242,7 +247,7 @@ pub(in super::super) fn body_of(
     }
     let lost: Vec<CounterBody> = lost(settled, book).map(CounterBody::of).collect();
     let told_nothing = accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty();
-    if told_nothing && lost.is_empty() && correction.is_none() {
+    if told_nothing && lost.is_empty() && correction.is_none() && crossings.is_empty() {
         return Ok(None);
     }
     for (account, meters) in &mut accounts {
@@ -276,6 +281,7 @@ pub(in super::super) fn body_of(
         lost,
         accounts,
         owners: settled.owners.iter().map(OwnershipBody::of).collect(),
+        crossings: crossing_bodies(crossings),
         max_rate: settled.bounds.max_rate.map(Bytes::get),
         max_storage_rate: settled.bounds.max_storage_rate.map(Bytes::get),
         collapse: collapse_body(&settled.bounds),
@@ -331,9 +337,11 @@ pub(in super::super) fn renumbered_body(
 pub(in super::super) fn rewound_body(
     rewind: &Rewind,
     last_look: Option<Timestamp>,
+    crossings: &CrossingMap,
 ) -> Result<String, StoreError> {
+    let crossings = crossing_bodies(crossings);
     let rewound = Some((rewind.to, rewind.author.clone(), rewind.reason.clone()));
-    pack(&Body { last_look: last_look.map(Timestamp::get), rewound, ..Body::default() })
+    pack(&Body { last_look: last_look.map(Timestamp::get), rewound, crossings, ..Body::default() })
 }
 
 /// What was said and made of each account, meter by meter.
@@ -427,6 +435,7 @@ impl Body<'_> {
             lost: self.lost.into_iter().map(CounterBody::key).collect::<Result<_, _>>()?,
             made,
             owners: self.owners.into_iter().map(OwnershipBody::change).collect::<Result<_, _>>()?,
+            crossings: crossings_of(self.crossings)?,
             bounds: bounds(self.max_rate, self.max_storage_rate, self.collapse)?,
             corrected,
             failed: self.failed,
@@ -485,7 +494,7 @@ impl SeriesBody<'_> {
 }
 
 /// Packs a body into text that every database takes.
-pub(super) fn pack(body: &impl Serialize) -> Result<String, StoreError> {
+pub(in super::super) fn pack(body: &impl Serialize) -> Result<String, StoreError> {
     let corrupt = |error: &dyn std::fmt::Display| StoreError::corrupt(error, "a journal entry");
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     // In one piece: the packer clears its whole buffer at every write, and JSON is written in crumbs.
@@ -495,7 +504,7 @@ pub(super) fn pack(body: &impl Serialize) -> Result<String, StoreError> {
 }
 
 /// Unpacks what [`pack`] packed.
-pub(super) fn unpack<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+pub(in super::super) fn unpack<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let packed = STANDARD.decode(text).map_err(|error| error.to_string())?;
     let mut json = Vec::new();
     GzDecoder::new(packed.as_slice()).read_to_end(&mut json).map_err(|error| error.to_string())?;

@@ -8,6 +8,7 @@ use super::super::sql::{Cell, Columns, rows, run};
 use super::super::{Store, StoreError};
 use super::belief::BookBody;
 use super::body::{pack, unpack};
+use super::crossings::CrossingMap;
 use super::sums::{MonthSums, add_made, sums_body, sums_of};
 use super::{ChainBreak, ENTRIES_AT_ONCE, JournalEntry, Links, parts};
 use crate::domain::{BackendId, Month, Seconds, Timestamp};
@@ -59,8 +60,13 @@ impl Store {
                     _ => month = month.next(),
                 }
             };
-            let (sums, book, chain) = self.settle_again(backend, last.as_ref(), next, rules).await?;
-            self.put_fold(backend, last.as_ref(), next, now, (&sums, &book, &chain)).await?;
+            let mut on = self.readers.acquire().await?;
+            let mut crossings = self.crossings_at(&mut on, backend, upto).await?;
+            drop(on);
+            let (sums, book, chain) =
+                self.settle_again(backend, last.as_ref(), next, rules, &mut crossings).await?;
+            let believed = BookBody::of(&book, &crossings);
+            self.put_fold(backend, last.as_ref(), next, now, (&sums, &believed, &chain)).await?;
             folded += (next - upto) as u64;
         }
     }
@@ -90,13 +96,15 @@ impl Store {
         last: Option<&Fold>,
         upto: i64,
         rules: &Rules,
+        crossings: &mut CrossingMap,
     ) -> Result<(MonthSums, Book, String), StoreError> {
         let (mut sums, mut book) = (MonthSums::new(), self.checkpoint(backend).await?);
         let mut on = self.readers.acquire().await?;
         let number = self.number_of(&mut on, backend).await?;
         let taken = self.taken_back(&mut on, backend).await?;
         drop(on);
-        let mut links = Links::new(backend, number, last.map(|fold| (fold.upto, fold.chain.clone())));
+        let mut links =
+            Links::new(backend, number, &self.seal, last.map(|fold| (fold.upto, fold.chain.clone())));
         while links.last.0 < upto {
             let first = links.last.0 + 1;
             let mut on = self.readers.acquire().await?;
@@ -112,6 +120,7 @@ impl Store {
                 if entry.taken_back_by.is_none() {
                     add_made(&mut sums, &entry.made);
                     settle_entry(&mut book, &entry, rules);
+                    crossings.extend(entry.crossings);
                 }
             }
         }
@@ -124,9 +133,9 @@ impl Store {
         last: Option<&Fold>,
         upto: i64,
         now: Timestamp,
-        (sums, book, chain): (&MonthSums, &Book, &str),
+        (sums, book, chain): (&MonthSums, &BookBody, &str),
     ) -> Result<(), StoreError> {
-        let (sums, book) = (pack(&sums_body(sums))?, pack(&BookBody::of(book))?);
+        let (sums, book) = (pack(&sums_body(sums))?, pack(book)?);
         let name = || Cell::from(backend.as_str());
         let mut tx = self.begin_write().await?;
         // A write first: it locks the row on every database, so that of two replicas one folds.
@@ -136,26 +145,29 @@ impl Store {
         if known != last.map(|fold| fold.upto) {
             return Ok(());
         }
-        let head = Head {
+        let mut head = Head {
             upto,
             at: now,
             chain: chain.into(),
             sums_hash: sha256(&sums),
             book_hash: sha256(&book),
+            seal: 0,
             hash: String::new(),
         };
         let number = self.number_of(&mut tx, backend).await?;
-        let hash = head.link(last.map_or("", |fold| &fold.hash), number);
-        let sql = "INSERT INTO journal_fold (backend, upto, at, chain, sums_hash, book_hash, hash)
-            VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let cells: [Cell; 7] = [
+        let text = head.text(last.map_or("", |fold| &fold.hash), number);
+        (head.seal, head.hash) = self.seal.new_link(&[text.as_bytes()])?;
+        let sql = "INSERT INTO journal_fold (backend, upto, at, chain, sums_hash, book_hash, seal, hash)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+        let cells: [Cell; 8] = [
             name(),
             upto.into(),
             now.into(),
             chain.into(),
             head.sums_hash.as_str().into(),
             head.book_hash.as_str().into(),
-            hash.as_str().into(),
+            head.seal.into(),
+            head.hash.as_str().into(),
         ];
         run(&mut tx, self.dialect, sql, cells).await?;
         // Only the newest beliefs are of use.
@@ -208,6 +220,21 @@ impl Store {
         book.map_err(|error| StoreError::corrupt(error, "the beliefs kept with a fold"))
     }
 
+    /// The crossings that stood after entry `upto`, where a fold ends with it; none before the first.
+    pub(super) async fn crossings_at(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        upto: i64,
+    ) -> Result<CrossingMap, StoreError> {
+        if upto == 0 {
+            return Ok(CrossingMap::new());
+        }
+        let body = self.fold_part(on, backend, upto, "book").await?;
+        let crossings = unpack(&body).and_then(BookBody::crossings);
+        crossings.map_err(|error| StoreError::corrupt(error, "the crossings kept with a fold"))
+    }
+
     /// The newest fold of a backend.
     pub(super) async fn last_fold(&self, backend: &BackendId) -> Result<Option<Fold>, StoreError> {
         let mut on = self.readers.acquire().await?;
@@ -245,7 +272,8 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
     ) -> Result<Vec<Head>, StoreError> {
-        let sql = "SELECT upto, at, chain, sums_hash, book_hash, hash FROM journal_fold WHERE backend = ?
+        let sql =
+            "SELECT upto, at, chain, sums_hash, book_hash, seal, hash FROM journal_fold WHERE backend = ?
             ORDER BY upto";
         let head = |row| {
             let mut columns = Columns::of(row);
@@ -255,6 +283,7 @@ impl Store {
                 chain: columns.text()?,
                 sums_hash: columns.text()?,
                 book_hash: columns.text()?,
+                seal: columns.int()?,
                 hash: columns.text()?,
             })
         };
@@ -283,15 +312,16 @@ pub(super) struct Head {
     pub chain: String,
     pub sums_hash: String,
     pub book_hash: String,
+    pub seal: i64,
     pub hash: String,
 }
 
 impl Head {
-    /// The link this fold must have after the fold whose link is `before`.
-    pub(super) fn link(&self, before: &str, number: i64) -> String {
+    /// What is chained of it after the fold whose link is `before`.
+    pub(super) fn text(&self, before: &str, number: i64) -> String {
         let Head { upto, at, chain, sums_hash, book_hash, .. } = self;
         let at = at.get();
-        sha256(&format!("{before}\n{number}\n{upto}\n{at}\n{chain}\n{sums_hash}\n{book_hash}\n"))
+        format!("{before}\n{number}\n{upto}\n{at}\n{chain}\n{sums_hash}\n{book_hash}\n")
     }
 }
 
@@ -304,7 +334,7 @@ pub(super) fn settle_entry(book: &mut Book, entry: &JournalEntry, rules: &Rules)
     }
 }
 
-pub(super) fn sha256(text: &str) -> String {
+pub(in super::super) fn sha256(text: &str) -> String {
     hex::encode(Sha256::digest(text))
 }
 

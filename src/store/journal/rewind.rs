@@ -7,6 +7,7 @@ use sqlx::AnyConnection;
 
 use super::super::sql::{Columns, rows};
 use super::super::{Store, StoreError};
+use super::crossings::CrossingMap;
 use super::fold::settle_entry;
 use super::{ENTRIES_AT_ONCE, JournalEntry, MonthSum};
 use crate::domain::{BackendId, Bytes, HoldingNo, Meter, Timestamp, UsageDay};
@@ -72,6 +73,8 @@ pub struct Unwound {
     pub then: Book,
     /// What was added to days since, and goes.
     pub days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
+    /// The thresholds that were crossed.
+    pub(in super::super) crossings: CrossingMap,
     /// The last level of days that lose one, where they had one before.
     pub(in super::super) levels: BTreeMap<(HoldingNo, Meter, UsageDay), Bytes>,
 }
@@ -98,6 +101,7 @@ impl Store {
             then: if upto == 0 { Book::default() } else { self.folded_book(&mut tx, backend, upto).await? },
             days: BTreeMap::new(),
             levels: BTreeMap::new(),
+            crossings: self.crossings_at(&mut tx, backend, upto).await?,
         };
         let mut renumberings = Vec::new();
         let mut first = to + 1;
@@ -217,6 +221,7 @@ impl Unwound {
                 }
             }
         }
+        self.crossings.extend(entry.crossings.iter().map(|(key, crossing)| (*key, *crossing)));
         settle_entry(&mut self.then, entry, rules);
     }
 

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::AnyConnection;
 
+use super::super::seal::NO_KEY;
 use super::super::sql::{Cell, Columns, rows};
-use super::super::tables::{Ids, day_point, holding, month_sum};
-use super::super::{Store, StoreError};
+use super::super::tables::{Ids, crossing, day_point, holding, month_sum};
+use super::super::{KeyedFrom, Store, StoreError};
 use super::body::unpack;
+use super::crossings::{self, CrossingMap};
 use super::fold::{Head, sha256};
 use super::sums::{MonthSum, MonthSums, sums_of};
 use super::{ChainBreak, ENTRIES_AT_ONCE, JournalEntry, Links};
@@ -15,7 +17,7 @@ use crate::domain::{BackendId, HoldingNo, Meter, Month, Nature, Owner, UsageDay}
 use crate::metering::{Correction, LifeEvent, OwnerChange};
 
 /// A journal that holds, and days that are what it says.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verified {
     /// Entries gone through.
     pub entries: u64,
@@ -23,6 +25,8 @@ pub struct Verified {
     pub folds: u64,
     /// Days and folded months held against it.
     pub sums: u64,
+    /// Which entries were chained by a key.
+    pub keyed: Vec<KeyedFrom>,
 }
 
 /// The first thing that is not as the journal says.
@@ -53,6 +57,24 @@ pub enum Difference {
         /// Who pays for which days, as it is stored.
         stored: String,
         /// As it should be.
+        journal: String,
+    },
+    /// A threshold is crossed, or not, otherwise than the journal says.
+    #[error(
+        "{backend} {account}, {meter} at {threshold} percent: the store has {stored}, the journal says {journal}"
+    )]
+    Crossing {
+        /// The backend.
+        backend: BackendId,
+        /// The account.
+        account: String,
+        /// The meter.
+        meter: Meter,
+        /// The threshold in percent.
+        threshold: u32,
+        /// What is stored.
+        stored: String,
+        /// What it should be.
         journal: String,
     },
     /// A stored day or month is not what the journal says.
@@ -88,6 +110,7 @@ struct Known {
     months: BTreeMap<(HoldingNo, Meter, Month), MonthSum>,
     days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
     owners: HashMap<HoldingNo, Owners>,
+    crossings: CrossingMap,
 }
 
 /// What is stored of some holdings.
@@ -96,6 +119,7 @@ struct Stored {
     months: BTreeMap<(HoldingNo, Meter, Month), BTreeMap<usize, MonthSum>>,
     days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
     owners: HashMap<HoldingNo, Owners>,
+    crossings: CrossingMap,
     /// Days before this one are not kept.
     kept_from: UsageDay,
 }
@@ -111,12 +135,13 @@ impl Store {
             Err(difference) => return Ok(Err(difference)),
         };
         verified.folds = folds.len() as u64;
-        match self.verify_chain(&mut tx, backend, folds.last()).await? {
+        match self.verify_chain(&mut tx, backend, folds.last(), &mut verified.keyed).await? {
             Ok(entries) => verified.entries = entries,
             Err(broken) => return Ok(Err(broken.into())),
         }
         let upto = folds.last().map_or(0, |head| head.upto);
         let believed = self.owners_at(&mut tx, backend, upto).await?;
+        let crossed = self.crossings_at(&mut tx, backend, upto).await?;
         let sql = "SELECT number, days_from FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
         let Some(row) = found.first() else { return Ok(Ok(verified)) };
@@ -130,6 +155,7 @@ impl Store {
             for no in holdings.keys() {
                 said.owners.extend(believed.get(no).map(|owners| (*no, owners.clone())));
             }
+            said.cross(&crossed, &holdings);
             self.said(&mut tx, backend, &folds, upto, &holdings, &mut said).await?;
             let last = ids.holding(last);
             let stored = self.stored(&mut tx, from, last, kept_from).await?;
@@ -169,7 +195,10 @@ impl Store {
         let mut before = String::new();
         for (index, head) in heads.iter().enumerate() {
             let broken = |trouble| Difference::Fold { backend: backend.clone(), upto: head.upto, trouble };
-            if head.link(&before, number) != head.hash {
+            let Some(link) = self.seal.link(head.seal, &[head.text(&before, number).as_bytes()]) else {
+                return Ok(Err(broken(NO_KEY)));
+            };
+            if link != head.hash {
                 return Ok(Err(broken("was changed after it was written, or the one before it is missing")));
             }
             let sums = self.fold_part(on, backend, head.upto, "sums").await?;
@@ -191,9 +220,14 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
         fold: Option<&Head>,
+        keyed: &mut Vec<KeyedFrom>,
     ) -> Result<Result<u64, ChainBreak>, StoreError> {
+        if let Some(fold) = fold {
+            KeyedFrom::take(keyed, 1, self.seal.is_keyed(fold.seal));
+        }
         let number = self.number_of(on, backend).await?;
-        let mut links = Links::new(backend, number, fold.map(|head| (head.upto, head.chain.clone())));
+        let mut links =
+            Links::new(backend, number, &self.seal, fold.map(|head| (head.upto, head.chain.clone())));
         let mut entries = 0;
         loop {
             let raw = self.raw_entries(on, backend, links.last.0 + 1, ENTRIES_AT_ONCE).await?;
@@ -204,6 +238,7 @@ impl Store {
                 if let Err(broken) = links.next(raw) {
                     return Ok(Err(broken));
                 }
+                KeyedFrom::take(keyed, raw.entry, self.seal.is_keyed(raw.seal));
             }
             entries += raw.len() as u64;
         }
@@ -276,7 +311,7 @@ impl Store {
     ) -> Result<Stored, StoreError> {
         let range = || [Cell::from(first), last.into()];
         let (months, days, owners) = (BTreeMap::new(), BTreeMap::new(), HashMap::new());
-        let mut stored = Stored { months, days, owners, kept_from };
+        let mut stored = Stored { months, days, owners, crossings: CrossingMap::new(), kept_from };
         let columns = day_point::of(Nature::Flow).columns("d");
         let sql = format!("SELECT {columns} FROM day_point d WHERE d.holding >= ? AND d.holding <= ?");
         for row in rows(on, self.dialect, &sql, range()).await? {
@@ -304,6 +339,12 @@ impl Store {
             let (holding, _, since, owner) = holding::part_row(&mut Columns::of(&row))?;
             stored.owners.entry(holding).or_default().push((since, owner));
         }
+        let columns = crossing::CROSSING.columns("c");
+        let sql = format!("SELECT {columns} FROM crossing c WHERE c.holding >= ? AND c.holding <= ?");
+        for row in rows(on, self.dialect, &sql, range()).await? {
+            let (holding, (meter, threshold), crossing) = crossing::row(&mut Columns::of(&row))?;
+            stored.crossings.insert((holding, meter, threshold), crossing);
+        }
         Ok(stored)
     }
 }
@@ -327,6 +368,7 @@ impl Known {
             let owners = self.owners.values_mut().flatten().map(|(_, owner)| owner);
             owners.for_each(|owner| *owner = renumbering.owner(owner));
         }
+        self.cross(&entry.crossings, of);
         for change in &entry.owners {
             match change {
                 OwnerChange::Opened { holding, owner, .. } => {
@@ -338,6 +380,11 @@ impl Known {
                 }
             }
         }
+    }
+
+    fn cross(&mut self, crossings: &CrossingMap, of: &Holdings) {
+        let some = crossings.iter().filter(|((holding, ..), _)| of.contains_key(holding));
+        self.crossings.extend(some.map(|(key, crossing)| (*key, *crossing)));
     }
 
     fn own(&mut self, holding: HoldingNo, owners: Owners, of: &Holdings) {
@@ -374,6 +421,20 @@ fn compare(
                 holding: *holding,
                 stored: owned(found),
                 journal: owned(journal),
+            }));
+        }
+    }
+    let crossings: BTreeSet<_> = said.crossings.keys().chain(stored.crossings.keys()).collect();
+    for key @ (holding, meter, threshold) in crossings {
+        let (journal, found) = (said.crossings.get(key), stored.crossings.get(key));
+        if journal != found {
+            return Err(Box::new(Difference::Crossing {
+                backend: backend.clone(),
+                account: name(*holding),
+                meter: *meter,
+                threshold: *threshold,
+                stored: crossings::said(found),
+                journal: crossings::said(journal),
             }));
         }
     }

@@ -12,6 +12,7 @@ use super::super::sql::{Cell, Columns, rows, run};
 use super::super::{Lease, Store, StoreError};
 use super::account_changes::changed_lives;
 use super::load::Loaded;
+use super::verdicts::changed_crossings;
 use crate::domain::{AccountKey, AccountName, Harvest, Limit, Meter, Month, Reason, Timestamp};
 use crate::metering::{Book, Correction, LifeEvent, Moved, OwnerChange, Settled};
 use crate::quota::{Channel, Decided};
@@ -146,21 +147,23 @@ impl Store {
         let same_doubt = poll.settled.list_doubt == loaded.book.list_doubt;
         let quiet = lives.is_empty() && poll.settled.is_quiet() && verdicts.is_empty() && same_doubt;
         let version = if quiet { before } else { before + 1 };
-        let body = trace_span!("journal")
-            .in_scope(|| body_of(poll.harvest, &poll.settled, &loaded.book, after, poll.at, correction))?;
+        let crossings = changed_crossings(loaded, verdicts);
+        let body = trace_span!("journal").in_scope(|| {
+            body_of(poll.harvest, &poll.settled, &loaded.book, after, poll.at, correction, &crossings)
+        })?;
 
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(poll.at).await?;
         let last = self.claim_version(&mut tx, lease, before).await?;
         let renamed = renamed(&loaded.book, &poll.settled);
         self.leave_names(&mut tx, loaded.ids, &poll.settled).await?;
         self.put_lives(&mut tx, lease, loaded.ids, after, &lives, version).await?;
         self.put_holdings(&mut tx, loaded, &poll.settled).await?;
         self.put_beliefs(&mut tx, loaded.ids, &poll.settled, version).await?;
-        let day_points = self.put_days(&mut tx, loaded, &poll.settled).await?;
+        let day_points = self.put_days(&mut tx, lease, loaded, &poll.settled).await?;
         self.put_parts(&mut tx, loaded, &poll.settled).await?;
         self.rename_pins(&mut tx, &lease.backend, &renamed).await?;
         self.put_estimates(&mut tx, loaded.ids, poll.harvest, after).await?;
-        self.put_verdicts(&mut tx, lease, loaded, after, &poll).await?;
+        self.put_verdicts(&mut tx, lease, loaded, after, &poll, &crossings).await?;
         if let Some(Correction::Forgotten(forgetting)) = correction {
             self.put_forgotten(&mut tx, &lease.backend, forgetting, poll.at).await?;
         }

@@ -66,7 +66,11 @@ impl Store {
         let mut loaded = Loaded { book, crossings, holds, facts, version, ids };
         self.load_crossings(&mut tx, &mut loaded).await?;
         self.load_holds(&mut tx, backend, &mut loaded).await?;
-        Ok(loaded)
+        // What was kept in memory is held against the table when it is changed; what is read anew has its days.
+        match self.months_unlike_days(&mut tx, ids, "").await?.first() {
+            Some(unlike) => Err(unlike.error(backend, &loaded.book)),
+            None => Ok(loaded),
+        }
     }
 
     async fn load_baselines(

@@ -1,6 +1,7 @@
 //! What is believed of a backend, loaded before a poll and committed after it in one transaction.
 
 mod account_changes;
+mod believed;
 mod commit;
 mod load;
 mod owners;

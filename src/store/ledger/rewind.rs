@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::AnyConnection;
 
 use super::super::audit::BackendAct;
-use super::super::journal::{Unwound, append, rewound_body};
+use super::super::journal::{CrossingMap, Unwound, append, rewound_body};
 use super::super::sql::{Cell, Columns, rows, run};
 use super::super::tables::month_sum::Added;
-use super::super::tables::{Ids, baseline, belief, day_point, holding, month_sum, period_total};
+use super::super::tables::{Ids, baseline, belief, crossing, day_point, holding, month_sum, period_total};
+use super::super::write::Write;
 use super::super::{Lease, Store, StoreError};
 use super::load::Loaded;
 use crate::domain::{AccountName, HoldingNo, LifeNo, Meter, Month, Nature, Timestamp, UsageDay};
@@ -28,7 +29,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (ids, then, version) = (loaded.ids, &unwound.then, loaded.version + 1);
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(at).await?;
         let last = self.claim_version(&mut tx, lease, loaded.version).await?;
         self.drop_later(&mut tx, ids, &loaded.book, then).await?;
         self.put_lives_back(&mut tx, lease, loaded, then, version).await?;
@@ -38,13 +39,11 @@ impl Store {
         for (_, one) in recut(&loaded.book, then) {
             self.sum_again(&mut tx, ids, one.no, &one.parts).await?;
         }
-        // What has crossed a limit since has not. What is crossed still crosses it at the next poll.
-        let sql =
-            "UPDATE crossing SET since = NULL, month = NULL WHERE holding >= ? AND holding < ? AND since > ?";
-        let [first, end] = ids.range();
-        let since = unwound.at.or(then.last_look).unwrap_or(Timestamp::EPOCH);
-        run(&mut tx, self.dialect, sql, [first.into(), end.into(), since.into()]).await?;
-        let body = rewound_body(rewind, then.last_look)?;
+        let crossings = crossings_back(loaded, unwound);
+        self.put_crossings_back(&mut tx, ids, &crossings).await?;
+        let is_other = |key: &_, one: &_| unwound.crossings.get(key) != Some(one);
+        let others = crossings.into_iter().filter(|(key, one)| is_other(key, one)).collect();
+        let body = rewound_body(rewind, then.last_look, &others)?;
         let chain = append(self, &mut tx, lease, (last.0, &last.1), at, &body, Some(rewind.to)).await?;
         let doubt = then.list_doubt;
         let sql = "UPDATE backend SET version = ?, last_look = ?, next_life = ?, next_holding = ?, entries = ?, chain = ?,
@@ -108,7 +107,7 @@ impl Store {
     /// Lives as they were, and what is pinned to their names.
     async fn put_lives_back(
         &self,
-        on: &mut AnyConnection,
+        on: &mut Write,
         lease: &Lease,
         loaded: &Loaded,
         then: &Book,
@@ -188,6 +187,20 @@ impl Store {
         Ok(())
     }
 
+    async fn put_crossings_back(
+        &self,
+        on: &mut AnyConnection,
+        ids: Ids,
+        crossings: &CrossingMap,
+    ) -> Result<(), StoreError> {
+        let sql = "DELETE FROM crossing WHERE holding >= ? AND holding < ?";
+        run(on, self.dialect, sql, ids.range().map(Cell::from)).await?;
+        let cells = crossings.iter().map(|((holding, meter, threshold), one)| {
+            crossing::cells(ids, *holding, (*meter, *threshold), one)
+        });
+        crossing::CROSSING.put(on, self.dialect, cells.collect::<Vec<_>>()).await
+    }
+
     /// Days without what goes, and the months that they sum to.
     async fn put_days_back(
         &self,
@@ -259,6 +272,21 @@ impl Store {
         let cells = cells.collect::<Result<Vec<_>, _>>()?;
         month_sum::of(meter.nature()).put(on, self.dialect, cells).await
     }
+}
+
+/// What was crossed then. How often something was crossed is counted on: the letters and switches of each time are named
+/// by it, and those of a time that is taken back may be on their way.
+fn crossings_back(loaded: &Loaded, unwound: &Unwound) -> CrossingMap {
+    let held: BTreeSet<HoldingNo> = holdings(&unwound.then).map(|(_, one)| one.no).collect();
+    let mut crossings = unwound.crossings.clone();
+    for (holding, now) in &loaded.crossings {
+        for ((meter, threshold), now) in now.iter() {
+            let then = crossings.entry((*holding, *meter, *threshold)).or_default();
+            then.episode = then.episode.max(now.episode);
+        }
+    }
+    crossings.retain(|(holding, ..), _| held.contains(holding));
+    crossings
 }
 
 /// What is left of a day once something goes; `None` where that is more than it has.

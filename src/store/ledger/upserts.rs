@@ -10,7 +10,9 @@ use super::super::dialect::Merge::Replace;
 use super::super::sql::{Cell, Columns, Table, rows, run};
 use super::super::tables::month_sum::Added;
 use super::super::tables::{Ids, baseline, belief, day_point, holding, life, month_sum, period_total};
+use super::super::write::Write;
 use super::super::{Lease, Store, StoreError};
+use super::believed::{Believed, believe};
 use super::load::Loaded;
 use crate::domain::{Harvest, HoldingNo, LifeNo, Meter, Month, Nature, Owner, Timestamp, UsageDay};
 use crate::metering::{Book, Holding, LifeEvent, OwnerChange, Part, SeriesChange, Settled};
@@ -135,11 +137,15 @@ impl Store {
     pub(super) async fn put_days(
         &self,
         on: &mut AnyConnection,
+        lease: &Lease,
         loaded: &Loaded,
         settled: &Settled,
     ) -> Result<usize, StoreError> {
         let ids = loaded.ids;
         let mut count = 0;
+        let mut believed = Believed::new();
+        settled.changes.iter().for_each(|change| believe(&mut believed, loaded, change));
+        self.months_are_as_believed(on, &lease.backend, loaded, &believed).await?;
         for nature in [Nature::Flow, Nature::Level] {
             let of = |change: &&SeriesChange| change.meter.nature() == nature;
             let days = settled.changes.iter().filter(of).flat_map(|change| {
@@ -161,7 +167,7 @@ impl Store {
     #[instrument(level = "trace", name = "parts", skip_all)]
     pub(super) async fn put_parts(
         &self,
-        on: &mut AnyConnection,
+        on: &mut Write,
         loaded: &Loaded,
         settled: &Settled,
     ) -> Result<(), StoreError> {

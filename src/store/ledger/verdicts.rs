@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::AnyConnection;
 
 use super::super::dialect::Merge::Replace;
+use super::super::journal::CrossingMap;
 use super::super::outbox::{letter_cells, switch_cells};
 use super::super::sql::{Cell, Columns, Table, rows, run};
 use super::super::tables::{crossing, life};
@@ -73,6 +74,7 @@ impl Store {
         loaded: &Loaded,
         after: &Book,
         poll: &Poll<'_>,
+        crossings: &CrossingMap,
     ) -> Result<(), StoreError> {
         let verdicts = &poll.judged.decided.verdicts;
         if verdicts.is_empty() {
@@ -81,7 +83,7 @@ impl Store {
         if let Some(stranger) = verdicts.iter().find(|verdict| !after.names.contains_key(&verdict.account)) {
             return Err(StoreError::corrupt(&stranger.account, "a known account"));
         }
-        self.put_crossings(on, loaded, verdicts).await?;
+        self.put_crossings(on, loaded, crossings).await?;
         self.put_holds(on, lease, loaded, verdicts).await?;
         self.put_promises(on, loaded, poll.at, verdicts, poll.judged.channels).await
     }
@@ -90,18 +92,12 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         loaded: &Loaded,
-        verdicts: &[Verdict],
+        changed: &CrossingMap,
     ) -> Result<(), StoreError> {
-        let mut cells: Vec<[Cell; 7]> = Vec::new();
-        for verdict in verdicts {
-            let before = loaded.crossings.get(&verdict.holding);
-            for (key, crossing) in verdict.crossings.iter() {
-                if before.and_then(|before| before.get(key)) != Some(crossing) {
-                    cells.push(crossing::cells(loaded.ids, verdict.holding, *key, crossing));
-                }
-            }
-        }
-        crossing::CROSSING.put(on, self.dialect, cells).await
+        let cells = changed.iter().map(|((holding, meter, threshold), crossing)| {
+            crossing::cells(loaded.ids, *holding, (*meter, *threshold), crossing)
+        });
+        crossing::CROSSING.put(on, self.dialect, cells.collect::<Vec<_>>()).await
     }
 
     async fn put_holds(
@@ -171,6 +167,20 @@ impl Store {
         }
         self.put_entries(on, cells).await
     }
+}
+
+/// The crossings that verdicts change, as they are from now on.
+pub(super) fn changed_crossings(loaded: &Loaded, verdicts: &[Verdict]) -> CrossingMap {
+    let mut changed = CrossingMap::new();
+    for verdict in verdicts {
+        let before = loaded.crossings.get(&verdict.holding);
+        for (key @ (meter, threshold), crossing) in verdict.crossings.iter() {
+            if before.and_then(|before| before.get(key)) != Some(crossing) {
+                changed.insert((verdict.holding, *meter, *threshold), *crossing);
+            }
+        }
+    }
+    changed
 }
 
 /// wanted, number, again, confirmed, confirmed_at, left_alone, pinned, pinned_until.

@@ -14,12 +14,13 @@ use sqlx::any::AnyRow;
 use super::super::dialect::Merge::Replace;
 use super::super::sql::{Cell, Columns, Table, rows, run};
 use super::super::tables::holding::{owner, owner_cells};
+use super::super::write::Write;
 use super::super::{Store, StoreError};
 use crate::domain::{BillFrom, BillingPeriod, Bytes, Month, Nature, Owner, Timestamp};
 use crate::standing::Standing;
 use crate::told::{Closed, ClosedMonth, Payee, Sums, Telling};
 
-const REPORTED: Table = Table {
+pub(in super::super) const REPORTED: Table = Table {
     name: "reported",
     keys: &["service", "server", "name", "month", "metric"],
     rest: &[
@@ -122,7 +123,7 @@ impl Store {
         tellings: Vec<Telling>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.begin_write().await?;
+        let mut tx = self.begin_write_at(now).await?;
         // A write first: it locks the row on every database until the transaction ends.
         let sql = "UPDATE reported_to SET times = times + 1, told_at = ? WHERE server = ?";
         if run(&mut tx, self.dialect, sql, [now.into(), server.into()]).await? == 0 {
@@ -141,7 +142,8 @@ impl Store {
             self.remember(server, Arc::new(newest));
             return Ok(false);
         }
-        let cells = tellings.iter().map(cells).collect::<Result<Vec<_>, _>>()?;
+        let cells = tellings.iter().map(telling_cells).collect::<Result<Vec<_>, _>>()?;
+        cells.iter().for_each(|row| tx.note(&REPORTED, row));
         REPORTED.put(&mut tx, self.dialect, cells).await?;
         tx.commit().await?;
         let mut newest = self.reported(server);
@@ -306,7 +308,7 @@ impl Store {
     /// What was told of a name goes with it to the service that it turned out to be.
     pub(in super::super) async fn hand_reported(
         &self,
-        on: &mut AnyConnection,
+        on: &mut Write,
         from: &Owner,
         to: &Owner,
     ) -> Result<(), StoreError> {
@@ -318,6 +320,7 @@ impl Store {
         if told.is_empty() {
             return Ok(());
         }
+        on.note_gone(&REPORTED, "t.service = ? AND t.server = ? AND t.name = ?", owner_cells(from)).await?;
         let [service, server, name] = owner_cells(from);
         let sql = "DELETE FROM reported WHERE service = ? AND server = ? AND name = ?";
         run(on, self.dialect, sql, [service, server, name]).await?;
@@ -329,9 +332,10 @@ impl Store {
             let key = [service, server, name, telling.month.into(), telling.metric.as_ref().into()];
             // Told under its own number already: that is the newer.
             if rows(on, self.dialect, sql, key).await?.is_empty() {
-                known.push(cells(&Telling { payee: to.clone(), ..telling })?);
+                known.push(telling_cells(&Telling { payee: to.clone(), ..telling })?);
             }
         }
+        known.iter().for_each(|row| on.note(&REPORTED, row));
         REPORTED.put(on, self.dialect, known).await?;
         // Whoever remembers what he told remembers it by the name.
         let sql = "UPDATE reported_to SET times = times + 1 WHERE server = ?";
@@ -364,7 +368,7 @@ fn add_up(sums: &mut OwnerSums, rows: &[AnyRow]) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn cells(telling: &Telling) -> Result<[Cell; 11], StoreError> {
+pub(in super::super) fn telling_cells(telling: &Telling) -> Result<[Cell; 11], StoreError> {
     let unit = i64::try_from(telling.unit).map_err(|_| StoreError::corrupt(telling.unit, "a unit"))?;
     let [service, server, name] = owner_cells(&telling.payee);
     Ok([

@@ -2,18 +2,19 @@
 //!
 //! Kept in memory, brought up to date by reading only the accounts that changed since.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
 
 use litemap::LiteMap;
+use sqlx::AnyConnection;
 
 use super::super::ledger::{Loaded, list_doubt, load_lives};
 use super::super::sql::{Columns, rows};
 use super::super::tables::Ids;
 use super::super::{Store, StoreError};
-use crate::domain::{AccountName, BackendId, Month, ServerTotal, Timestamp};
+use crate::domain::{AccountName, BackendId, LifeNo, Month, ServerTotal, Timestamp};
 use crate::metering::Book;
-use crate::standing::{Stamp, Standing};
+use crate::standing::{AccountStanding, Stamp, Standing};
 
 /// How the polls of a backend go.
 #[derive(Clone, Debug, PartialEq)]
@@ -155,6 +156,31 @@ impl Store {
         self.publish(backend);
     }
 
+    /// Whose month is not the sum of its days is not shown at all in that meter: nobody knows which of them is right.
+    async fn withhold_unlike(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        (ids, filter): (Ids, &str),
+        book: &mut Book,
+        facts: &mut HashMap<LifeNo, AccountStanding>,
+    ) -> Result<(), StoreError> {
+        for unlike in self.months_unlike_days(on, ids, filter).await? {
+            tracing::error!("withheld: {}", unlike.error(backend, book));
+            let Some((no, _)) = book.holding(unlike.holding) else { continue };
+            if let Some(life) = book.lives.get_mut(&no) {
+                life.series.remove(&unlike.meter);
+                for part in life.holdings.iter_mut().flat_map(|holding| &mut holding.parts) {
+                    part.months.remove(&unlike.meter);
+                }
+            }
+            if let Some(account) = facts.get_mut(&no) {
+                account.trouble = Some(("store".into(), account.first_seen));
+            }
+        }
+        Ok(())
+    }
+
     async fn refresh(&self, state: &BackendState, kept: Option<&Standing>) -> Result<Standing, StoreError> {
         let mut tx = self.begin_read().await?;
         let sql =
@@ -184,7 +210,9 @@ impl Store {
         );
         let filter = if kept.is_some() { changed.as_str() } else { "" };
         let mut book = Book::default();
-        let facts = load_lives(self, &mut tx, &mut book, Ids { backend: number }, filter).await?;
+        let mut facts = load_lives(self, &mut tx, &mut book, Ids { backend: number }, filter).await?;
+        let ids = Ids { backend: number };
+        self.withhold_unlike(&mut tx, &state.backend, (ids, filter), &mut book, &mut facts).await?;
         // An account that the panel calls otherwise now leaves its old name to the life before it, or to nobody:
         // nothing that changed tells which.
         let is_renamed = |kept: &Standing| {

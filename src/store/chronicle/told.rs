@@ -1,0 +1,71 @@
+//! By which entry of the chronicle WHMCS was told a number.
+
+use sqlx::AnyConnection;
+
+use super::super::read::{REPORTED, telling_cells};
+use super::super::sql::{Columns, rows};
+use super::super::{Store, StoreError};
+use super::ENTRIES_AT_ONCE;
+use super::changes::Values;
+use crate::told::Telling;
+
+/// Where the chronicle has what WHMCS was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ToldBy {
+    /// In this entry.
+    Entry(i64),
+    /// In entries that are folded.
+    Folded,
+    /// Nowhere: what is stored was not written by us.
+    Nowhere,
+}
+
+impl Store {
+    /// Looks for a telling in the chronicle, word for word.
+    pub async fn told_by(&self, telling: &Telling) -> Result<ToldBy, StoreError> {
+        let row: Values = telling_cells(telling)?.iter().map(Into::into).collect();
+        let mut on = self.readers.acquire().await?;
+        // Nearly always it is in the entry of the moment in which it was told.
+        let sql = "SELECT entry FROM chronicle WHERE at = ? ORDER BY entry";
+        for found in rows(&mut on, self.dialect, sql, [telling.at.into()]).await? {
+            let entry = Columns::of(&found).int()?;
+            if self.entry_with(&mut on, entry, 1, &row).await?.is_some() {
+                return Ok(ToldBy::Entry(entry));
+            }
+        }
+        // It has another payee, or a number, since.
+        let folds = self.chronicle_folds(&mut on).await?;
+        let mut next = folds.last().map_or(1, |fold| fold.upto + 1);
+        let last = self.chronicle_end(&mut on).await?.0;
+        let mut newest = None;
+        while next <= last {
+            newest = self.entry_with(&mut on, next, ENTRIES_AT_ONCE, &row).await?.or(newest);
+            next += ENTRIES_AT_ONCE;
+        }
+        if let Some(entry) = newest {
+            return Ok(ToldBy::Entry(entry));
+        }
+        for fold in folds.iter().rev() {
+            if self.chronicle_fold_changes(&mut on, fold.upto).await?.has(&REPORTED, &row) {
+                return Ok(ToldBy::Folded);
+            }
+        }
+        Ok(ToldBy::Nowhere)
+    }
+
+    /// The newest of some entries that puts a telling so.
+    async fn entry_with(
+        &self,
+        on: &mut AnyConnection,
+        first: i64,
+        count: i64,
+        row: &Values,
+    ) -> Result<Option<i64>, StoreError> {
+        for raw in self.raw_chronicle(on, first, count).await?.iter().rev() {
+            if raw.changes()?.has(&REPORTED, row) {
+                return Ok(Some(raw.entry));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,363 @@
+//! What is changed in the database by hand is named, whatever table it is in; and a chain that was written anew is found
+//! by a head that was kept elsewhere.
+
+use sha2::{Digest, Sha256};
+
+use super::owners::committed;
+use super::promises::{decide, verdict};
+use super::*;
+use whmeter::ownership::Intent;
+use whmeter::pricing::{Money, Quantity, Tag};
+use whmeter::settings::Period;
+use whmeter::store::{ChainHead, KeyedFrom, LineEnd, NewLine, OldHead, ToldBy};
+use whmeter::told::Telling;
+
+fn november() -> Month {
+    Month::parse("2026-11").unwrap()
+}
+
+fn telling(server: i64, service: i64, value: i64, now: Timestamp) -> Telling {
+    Telling {
+        payee: Owner::Service(service),
+        month: rules().zone.day_of(now).month(),
+        metric: "traffic_out".into(),
+        server,
+        tenant: "alice".into(),
+        value,
+        carried: -7,
+        unit: 1 << 30,
+        at: now,
+    }
+}
+
+async fn tell(store: &Store, server: i64, service: i64, value: i64, now: Timestamp) {
+    loop {
+        let told = vec![telling(server, service, value, now)];
+        let month = rules().zone.day_of(now).month();
+        match store.report(server, month, store.reported(server), told, now).await {
+            Ok(true) => return,
+            Ok(false) | Err(StoreError::Locked) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+fn key(account: &str) -> AccountKey {
+    AccountKey { backend: backend(), name: name(account) }
+}
+
+/// A backend with an account that a service pays for, a threshold that is crossed, and a row in every table that the
+/// chronicle tells of.
+async fn everything(store: &Store) -> (Lease, Loaded, Timestamp) {
+    let now = at("2026-11-20T11:00:00Z");
+    let hour = |hours: u64| now.plus(Seconds::hours(hours));
+    let services = [Service::new(7, 1, "alice", "Active"), Service::new(8, 1, "bob", "Active")];
+    let addon = Addon {
+        id: 3,
+        service: 7,
+        client: 1,
+        username: None,
+        name: Some("Backup".into()),
+        status: "Active".into(),
+        registered: None,
+    };
+    store.put_services(12, &services, &[addon], now).await.unwrap();
+    store.put_services(12, &services[..1], &[], hour(0)).await.unwrap();
+    let lease = store.take_lease(&backend(), "minio", "a", now, Seconds::hours(100)).await.unwrap().unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let take = Intent::TakeOver { since: UsageDay::FIRST, owner: Owner::Service(7) };
+    committed(store, &lease, &mut loaded, now, &[("alice", 5000, 0)], &[("alice", take)]).await;
+    committed(store, &lease, &mut loaded, hour(1), &[("alice", 5000, 1000)], &[]).await;
+    decide(store, &lease, &mut loaded, hour(2), vec![verdict("alice", Policy::Limited, 1, hour(2))]).await;
+    store.pin_service(&key("alice"), Some(7), "ann", hour(2)).await.unwrap();
+    tell(store, 12, 7, 50, hour(2)).await;
+    tell(store, 12, 7, 100, hour(3)).await;
+    let tag = Tag { service: 7, period: november().period(), meter: Meter::TrafficOut, correction: 0 };
+    let line = NewLine {
+        account: key("alice"),
+        tag,
+        client: 1,
+        rule: "traffic".into(),
+        hash: "a".repeat(64),
+        used: Quantity::of(bytes(1000)),
+        included: Bytes::ZERO,
+        amount: Money::new(145, 2).unwrap(),
+        currency: "EUR".into(),
+        description: "x".into(),
+    };
+    store.intend_line(&line, "ann", hour(3)).await.unwrap();
+    let end = LineEnd::Created(Some(17));
+    assert!(store.end_line(&line, 1, &end, "so be it", "ann", hour(3)).await.unwrap());
+    (lease, loaded, hour(4))
+}
+
+/// The first thing that differs, wherever it is.
+async fn difference(store: &Store) -> Option<String> {
+    let chronicle = store.verify_chronicle().await.unwrap().err().map(|error| error.to_string());
+    let journal = store.verify(&backend()).await.unwrap().err().map(|error| error.to_string());
+    chronicle.or(journal)
+}
+
+async fn edit(url: &str, sql: &str) {
+    let pool = sqlx::AnyPool::connect(url).await.unwrap();
+    for sql in sql.split(';').filter(|sql| !sql.trim().is_empty()) {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string())).execute(&pool).await.unwrap();
+    }
+    pool.close().await;
+}
+
+const CHANGED_BY_HAND: [(&str, &str, &str); 20] = [
+    (
+        "month_sum",
+        "UPDATE month_sum SET amount = amount / 10 WHERE meter = 2",
+        "s3-fra1 alice traffic_out 2026-11: the store has 100 B over 60 min, the journal says 1000 B",
+    ),
+    ("month_sum", "DELETE FROM month_sum WHERE meter = 2", "traffic_out 2026-11: the store has nothing"),
+    (
+        "holding_part",
+        "UPDATE holding_part SET service = 8",
+        "the store has service 8, the journal says service 7",
+    ),
+    (
+        "crossing",
+        "UPDATE crossing SET episode = 7",
+        "s3-fra1 alice, storage at 100 percent: the store has crossed since 2026-11-20T13:00:00Z, episode 7, reminder 0, \
+         the journal says crossed since 2026-11-20T13:00:00Z, episode 1",
+    ),
+    ("crossing", "DELETE FROM crossing", "storage at 100 percent: the store has nothing, the journal says"),
+    ("reported", "UPDATE reported SET value = value * 10", "value is 1000, the chronicle says 100"),
+    ("reported", "UPDATE reported SET carried = 5", "carried is 5, the chronicle says -7"),
+    ("reported", "UPDATE reported SET unit = 1000", "unit is 1000, the chronicle says 1073741824"),
+    (
+        "reported",
+        "DELETE FROM reported",
+        "reported service 7, server 0, name \"\", month 202611, metric \"traffic_out\": is missing, the chronicle says",
+    ),
+    (
+        "service",
+        "UPDATE service SET client = 9 WHERE id = 7",
+        "service id 7: client is 9, the chronicle says 1",
+    ),
+    (
+        "service",
+        "UPDATE service SET listed = 1 WHERE id = 8",
+        "service id 8: listed is 1, the chronicle says 0",
+    ),
+    (
+        "service_addon",
+        "INSERT INTO service_addon (server, id, service, client, status) VALUES (12, 3, 7, 1, 'Active')",
+        "service_addon server 12, id 3: is nowhere in the chronicle",
+    ),
+    ("service_pin", "UPDATE service_pin SET service = 8", "service is 8, the chronicle says 7"),
+    ("service_pin", "DELETE FROM service_pin", "account \"alice\": is missing, the chronicle says service 7"),
+    ("audit", "DELETE FROM audit", "audit id 1: is missing, the chronicle says at"),
+    ("audit", "UPDATE audit SET actor = 'bob' WHERE id = 1", "actor is \"bob\", the chronicle says \"ann\""),
+    ("invoice_line", "UPDATE invoice_line SET amount = 1", "amount is 1, the chronicle says 145"),
+    (
+        "chronicle",
+        "UPDATE chronicle SET at = at + 1 WHERE entry = 2",
+        "chronicle: entry 2 was changed after it",
+    ),
+    ("chronicle", "DELETE FROM chronicle WHERE entry = 2", "chronicle: entry 2 is missing"),
+    ("chronicle_head", "UPDATE chronicle_head SET entries = 99", "is missing"),
+];
+
+pub async fn what_is_changed_by_hand_is_named(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    everything(&store).await;
+    assert_eq!(difference(&store).await, None);
+    let verified = store.verify_chronicle().await.unwrap().unwrap();
+    let told = store.told(&Owner::Service(7), november()).await.unwrap().remove(0);
+    assert_eq!(store.told_by(&told).await.unwrap(), ToldBy::Entry(5));
+    let other = Telling { value: 1000, ..told };
+    assert_eq!(store.told_by(&other).await.unwrap(), ToldBy::Nowhere);
+    // Told, two services, a pin, two acts, a line.
+    assert_eq!((verified.entries, verified.rows), (7, 7));
+    let mut wrong = Vec::new();
+    for (table, sql, told) in CHANGED_BY_HAND {
+        edit(&fresh.url, &format!("CREATE TABLE before_it AS SELECT * FROM {table}; {sql}")).await;
+        let found = difference(&store).await.unwrap_or_default();
+        if !found.contains(told) {
+            wrong.push(format!("{sql}: {found}"));
+        }
+        let back =
+            format!("DELETE FROM {table}; INSERT INTO {table} SELECT * FROM before_it; DROP TABLE before_it");
+        edit(&fresh.url, &back).await;
+        assert_eq!(difference(&store).await, None, "after {sql}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+pub async fn replicas_that_tell_at_once_write_one_chronicle(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let replicas = [open(&fresh, 400).await, open(&fresh, 400).await, open(&fresh, 400).await];
+    let now = at("2026-11-20T11:00:00Z");
+    let telling = |server: i64| {
+        let store = replicas[server as usize % 3].clone();
+        tokio::spawn(async move {
+            for value in 0..10 {
+                tell(&store, 12 + server, 100 * server + value % 3, value, now).await;
+            }
+        })
+    };
+    let all: Vec<_> = (0..6).map(telling).collect();
+    for one in all {
+        one.await.unwrap();
+    }
+    let verified = replicas[0].verify_chronicle().await.unwrap().unwrap();
+    assert_eq!((verified.entries, verified.rows), (60, 18));
+    // The same numbers again cost nothing.
+    let known = replicas[0].reported(12);
+    assert!(replicas[0].report(12, november(), known, Vec::new(), now).await.unwrap());
+    assert_eq!(replicas[0].verify_chronicle().await.unwrap().unwrap().entries, 60);
+}
+
+pub async fn a_folded_chronicle_says_the_same(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let keep_journal = Period(std::time::Duration::from_secs(40 * 86_400));
+    let kept = StoreSettings { keep_journal, ..settings(&fresh, 400) };
+    let store = Store::open(kept, fresh.folder.path()).await.unwrap();
+    let zone = rules().zone;
+    everything(&store).await;
+    let (mut folded, mut heads) = (0, Vec::new());
+    for step in 0..120 {
+        let now = at("2026-11-21T11:00:00Z").plus(Seconds::hours(36 * step));
+        tell(&store, 12, 7, step as i64, now).await;
+        if step % 20 == 7 {
+            heads.push(store.heads().await.unwrap().pop().unwrap());
+            folded += store.fold_chronicle(now, zone).await.unwrap();
+            assert_eq!(store.fold_chronicle(now, zone).await.unwrap(), 0);
+            assert_eq!(difference(&store).await, None);
+        }
+    }
+    let verified = store.verify_chronicle().await.unwrap().unwrap();
+    assert!(verified.folds >= 3 && folded > 60, "{verified:?}, {folded}");
+    assert_eq!(verified.entries, 127 - folded);
+    let told = store.told(&Owner::Service(7), november()).await.unwrap().remove(0);
+    assert_eq!(store.told_by(&told).await.unwrap(), ToldBy::Folded);
+    assert_eq!(store.old_head(&heads[0]).await.unwrap(), OldHead::Folded);
+    assert_eq!(store.old_head(&heads[5]).await.unwrap(), OldHead::Holds);
+    for (sql, told) in [
+        ("UPDATE reported SET value = value + 1 WHERE month = 202611", "value is "),
+        ("UPDATE chronicle_fold_part SET body = 'x'", "ends a fold with other rows than it was signed with"),
+        ("UPDATE chronicle_fold SET chain = 'x'", "ends a fold that was changed after it was written"),
+    ] {
+        edit(&fresh.url, sql).await;
+        let found = difference(&store).await.unwrap_or_default();
+        assert!(found.contains(told), "{sql}: {found}");
+    }
+}
+
+/// What somebody does who may write to the database: he changes an entry, and makes its link and the head anew.
+async fn write_anew(url: &str, entry: i64, before: &str) {
+    let pool = sqlx::AnyPool::connect(url).await.unwrap();
+    let text = |sql: &'static str| sqlx::query_scalar::<_, String>(sql).fetch_one(&pool);
+    let body = text("SELECT body FROM chronicle_part ORDER BY entry DESC LIMIT 1").await.unwrap();
+    let sql = "SELECT at FROM chronicle ORDER BY entry DESC LIMIT 1";
+    let at: i64 = sqlx::query_scalar(sql).fetch_one(&pool).await.unwrap();
+    let link = format!("{before}\nchronicle\n{entry}\n{}\n{body}", at + 1);
+    let link = hex::encode(Sha256::digest(link));
+    pool.close().await;
+    let sql = format!(
+        "UPDATE chronicle SET at = at + 1, seal = 0, hash = '{link}' WHERE entry = {entry};
+        UPDATE chronicle_head SET chain = '{link}'"
+    );
+    edit(url, &sql).await;
+}
+
+pub async fn a_chain_that_was_written_anew_is_found_by_an_old_head(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let now = at("2026-11-20T11:00:00Z");
+    tell(&store, 12, 7, 1, now).await;
+    let first = store.heads().await.unwrap().pop().unwrap();
+    tell(&store, 12, 7, 2, now).await;
+    let last = store.heads().await.unwrap().pop().unwrap();
+    let noted: ChainHead = format!("chronicle:2:{}", &last.link[..13]).parse().unwrap();
+    assert_eq!(store.old_head(&noted).await.unwrap(), OldHead::Holds);
+    write_anew(&fresh.url, 2, &first.link).await;
+    store.verify_chronicle().await.unwrap().unwrap();
+    assert_eq!(store.old_head(&first).await.unwrap(), OldHead::Holds);
+    assert!(matches!(store.old_head(&noted).await.unwrap(), OldHead::Differs(_)));
+    let ahead: ChainHead = format!("chronicle:3:{}", last.link).parse().unwrap();
+    assert_eq!(store.old_head(&ahead).await.unwrap(), OldHead::Differs("there is no entry 3".into()));
+}
+
+pub async fn a_keyed_chain_is_made_by_whoever_has_the_key(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let with = |key: &str| {
+        let seal_key = Some(Secret::new(key.into()));
+        Store::open(StoreSettings { seal_key, ..settings(&fresh, 400) }, fresh.folder.path())
+    };
+    let refused = |opened: Result<Store, StoreError>| opened.err().unwrap().to_string();
+    let now = at("2026-11-20T11:00:00Z");
+    let plain = open(&fresh, 400).await;
+    everything(&plain).await;
+    plain.close().await;
+
+    let keyed = with("the first key of all").await.unwrap();
+    tell(&keyed, 12, 7, 200, now).await;
+    let before = keyed.heads().await.unwrap().pop().unwrap();
+    tell(&keyed, 12, 7, 300, now).await;
+    assert_eq!(difference(&keyed).await, None);
+    let runs = async |store: &Store| store.verify_chronicle().await.unwrap().unwrap().keyed;
+    let from = |entry, keyed| KeyedFrom { entry, keyed };
+    assert_eq!(runs(&keyed).await, [from(1, false), from(8, true)]);
+
+    // Who has no key, or another, begins nothing.
+    let plain = Store::open(settings(&fresh, 400), fresh.folder.path()).await;
+    assert!(refused(plain).contains("seal_key_file of [store] is not set"));
+    let other = refused(with("quite another one...").await);
+    assert!(other.contains("is not the key that the chains") && !other.contains("quite"), "{other}");
+    assert_eq!(keyed.heads().await.unwrap().pop().unwrap().entry, 9);
+
+    // Changed with a link as only SHA-256 makes it: it cannot pass for one that was made by the key.
+    write_anew(&fresh.url, 9, &before.link).await;
+    assert_eq!(runs(&keyed).await, [from(1, false), from(8, true), from(9, false)], "and verify tells it");
+    edit(&fresh.url, "UPDATE chronicle SET seal = 1 WHERE entry = 9").await;
+    assert_eq!(difference(&keyed).await.unwrap(), "chronicle: entry 9 was changed after it was written");
+    edit(&fresh.url, "UPDATE chronicle SET seal = 0 WHERE entry = 9").await;
+
+    // Without it again, said in words; what was made by it takes it to be checked.
+    let without = with("none").await.unwrap();
+    tell(&without, 12, 7, 400, now).await;
+    assert!(difference(&without).await.unwrap().contains("entry 8 was chained by a key that is not at hand"));
+    let keyed = with("the first key of all").await.unwrap();
+    assert_eq!(runs(&keyed).await.last(), Some(&from(9, false)));
+    let (mut loaded, later) = (keyed.load(&backend(), None).await.unwrap(), now.plus(Seconds::hours(200)));
+    let lease = keyed.take_lease(&backend(), "minio", "b", later, Seconds::new(60)).await.unwrap().unwrap();
+    let more = harvest(later, &[("alice", 5000, 9000)]);
+    poll(&keyed, &lease, &mut loaded, later, &more).await.unwrap();
+    let journal = keyed.verify(&backend()).await.unwrap().unwrap();
+    assert_eq!(journal.keyed.last().map(|last| last.keyed), Some(true), "the journals, too");
+}
+
+pub async fn a_month_that_was_changed_by_hand_is_not_added_to(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let (lease, mut loaded, now) = everything(&store).await;
+    let state = store.backends().await.unwrap().remove(0);
+    let kept = store.standing(&state).await.unwrap();
+    edit(&fresh.url, "UPDATE month_sum SET amount = amount / 10 WHERE meter = 2").await;
+    let more = harvest(now, &[("alice", 5000, 9000)]);
+    let refused = poll(&store, &lease, &mut loaded, now, &more).await.unwrap_err().to_string();
+    for part in ["alice on s3-fra1", "traffic_out in 2026-11", "has 100 B", "was 1000 B", "`whmeter verify`"]
+    {
+        assert!(refused.contains(part), "{refused}");
+    }
+    // Nor is it believed by whoever reads it anew; what was known stays as it was, and ages.
+    let refused = store.load(&backend(), None).await.unwrap_err().to_string();
+    assert!(refused.contains("has 100 B and its days sum to 1000 B"), "{refused}");
+    let state = store.backends().await.unwrap().remove(0);
+    assert_eq!(store.standing(&state).await.unwrap().accounts, kept.accounts);
+    let restarted = open(&fresh, 400).await.standing(&state).await.unwrap();
+    let alice = &restarted.accounts[&name("alice")];
+    assert!(alice.meter(Meter::TrafficOut).is_none(), "nobody is told the tenth");
+    assert!(alice.meter(Meter::StorageUsed).is_some());
+
+    edit(&fresh.url, "UPDATE month_sum SET amount = amount * 10 WHERE meter = 2").await;
+    poll(&store, &lease, &mut loaded, now, &more).await.unwrap();
+    assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book);
+    assert_eq!(difference(&store).await, None);
+}
