@@ -11,6 +11,7 @@ mod services;
 mod tests;
 mod totals;
 mod unbilled;
+mod unclaimed;
 mod unconfigured;
 mod untold;
 
@@ -45,11 +46,13 @@ pub enum What {
     Addons,
     /// Backends with accounts that the config does not have: nobody polls them.
     Unconfigured,
+    /// What panels show that is no account's.
+    Unclaimed,
 }
 
 impl What {
     /// Every kind.
-    pub const ALL: [What; 9] = [
+    pub const ALL: [What; 10] = [
         What::Unbilled,
         What::Ghosts,
         What::Unmetered,
@@ -59,6 +62,7 @@ impl What {
         What::Untold,
         What::Addons,
         What::Unconfigured,
+        What::Unclaimed,
     ];
 
     /// Its name in JSON, in queries and on the command line.
@@ -73,6 +77,7 @@ impl What {
             What::Untold => "untold",
             What::Addons => "addons",
             What::Unconfigured => "unconfigured",
+            What::Unclaimed => "unclaimed",
         }
     }
 
@@ -247,6 +252,7 @@ pub fn findings<'a>(
             What::Untold => untold::untold(sides, moment, prices),
             What::Addons => addons::addons(sides),
             What::Unconfigured => unconfigured::unconfigured(sides),
+            What::Unclaimed => unclaimed::unclaimed(sides),
         });
     }
     found.retain(|finding| match (of, finding.backend) {

@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::UsageApi;
 use super::asked::Asked;
 use super::state::unavailable;
 use super::tenants::Found;
+use super::{UsageApi, php};
 use crate::domain::{Addon, Bytes, Limit, Mapping, Meter, Service, UsageDay};
 use crate::ownership::{Claimant, Claims, Ruling, Services};
 use crate::problem::Problem;
@@ -28,56 +28,66 @@ const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
 /// The body: always the full list of that server.
 #[derive(Debug, Deserialize)]
 pub(super) struct ServicesTold {
-    schema: u32,
+    #[serde(deserialize_with = "php::whole")]
+    schema: i64,
+    #[serde(deserialize_with = "php::list")]
     services: Vec<ServiceTold>,
     /// Add-ons that WHMCS runs on this server; absent where it does not tell them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::list")]
     addons: Vec<AddonTold>,
 }
 
 #[derive(Debug, Deserialize)]
 struct ServiceTold {
+    #[serde(deserialize_with = "php::whole")]
     id: i64,
+    #[serde(deserialize_with = "php::whole")]
     client: i64,
+    /// Empty where WHMCS has given none yet.
+    #[serde(deserialize_with = "php::text_or_empty")]
     username: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     domain: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     product: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     package: Option<String>,
+    #[serde(deserialize_with = "php::text")]
     status: String,
     /// The day the customer's contract began.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     registered: Option<String>,
     /// Bytes by meter; zero is unlimited, an absent meter says nothing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::sizes")]
     limits: BTreeMap<String, u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::or_empty")]
     templates: TemplatesTold,
 }
 
 /// A product add-on with an account of its own: no metric bills it, so that it is only named.
 #[derive(Debug, Deserialize)]
 struct AddonTold {
+    #[serde(deserialize_with = "php::whole")]
     id: i64,
+    #[serde(deserialize_with = "php::whole")]
     service: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::whole_or_none")]
     client: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     username: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     name: Option<String>,
+    #[serde(deserialize_with = "php::text")]
     status: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     registered: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct TemplatesTold {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     notify: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     limited: Option<String>,
 }
 
@@ -86,9 +96,11 @@ fn short(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(|text| text.chars().take(255).collect())
 }
 
-/// A day as WHMCS tells it; its "0000-00-00" is no day.
+/// A day as WHMCS tells it, perhaps with a time of day; its "0000-00-00" is no day, and PHP's reckoning of that
+/// "-0001-11-30".
 fn registered(text: Option<&str>) -> Result<Option<UsageDay>, String> {
-    let told = text.filter(|text| !text.is_empty() && !text.starts_with("0000"));
+    let day = text.map(|text| text.trim().split([' ', 'T']).next().unwrap_or_default());
+    let told = day.filter(|day| !day.is_empty() && !day.starts_with("0000") && !day.starts_with("-0001"));
     told.map(UsageDay::parse).transpose().map_err(|error| format!("registered: {error}"))
 }
 
@@ -161,8 +173,10 @@ pub(super) async fn services_of(
         list.push(service.service().map_err(|error| refused(format!("service {id}: {error}")))?);
     }
     list.sort_by_key(|service| service.id);
+    // One row twice is one service; two that differ are not known apart.
+    list.dedup();
     if let Some(twice) = list.windows(2).find(|pair| pair[0].id == pair[1].id) {
-        return Err(refused(format!("service {} stands there twice", twice[0].id)));
+        return Err(refused(format!("service {} stands there twice, and not the same each time", twice[0].id)));
     }
     // Nothing is kept of the list of a server that nobody answers for.
     let has_companions = list.iter().any(|service| service.companion_of().is_some());

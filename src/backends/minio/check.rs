@@ -11,8 +11,11 @@ use super::metrics::host;
 use super::settings::Traffic;
 use super::usage::Usage;
 use super::wire::ServerState;
-use super::{BackendError, Buckets, CheckStep, Minio, names};
+use super::{BackendError, Buckets, CheckStep, Minio, People, names};
 use crate::http::Url;
+
+/// So many buckets are named at once.
+const SHOWN: usize = 50;
 
 impl Minio {
     pub(super) async fn check_all(&self, steps: &mut Vec<CheckStep>) {
@@ -31,6 +34,9 @@ impl Minio {
         let shown = people.as_ref().map_err(Clone::clone).map(|people| format!("{} users", people.len()));
         step(steps, what, true, shown);
         let buckets = self.check_usage(steps).await;
+        if let Ok(people) = &people {
+            self.check_owners(people, &buckets, steps).await;
+        }
         step(steps, "version, right admin:ServerInfo", false, self.version().await);
         self.check_policies(steps).await;
         self.check_traffic(&buckets, steps).await;
@@ -83,6 +89,28 @@ impl Minio {
         });
         step(steps, "right s3:ListAllMyBuckets", true, shown);
         buckets.unwrap_or_default()
+    }
+
+    /// Which buckets are nobody's, by name: what they hold is billed to nobody.
+    async fn check_owners(&self, people: &People, buckets: &Buckets, steps: &mut Vec<CheckStep>) {
+        let names = Vec::from_iter(buckets.keys().map(String::as_str));
+        let documents = self.documents(people, &names).await;
+        let shown = documents.map(|documents| {
+            let owned = self.owned(people, &names, documents.as_ref());
+            let unclaimed: Vec<String> =
+                owned.unclaimed().map(|(bucket, why)| format!("{bucket} ({why})")).collect();
+            match unclaimed.len() {
+                0 => "every bucket is somebody's".to_string(),
+                count if count > SHOWN => {
+                    format!("{count} are nobody's: {} and others", unclaimed[..SHOWN].join(", "))
+                }
+                count => format!("{count} are nobody's: {}", unclaimed.join(", ")),
+            }
+        });
+        step(steps, "owners of buckets", false, shown);
+        if let Some(detail) = self.strangers(people) {
+            step(steps, "buckets", false, Err(BackendError::Unexpected { at: "buckets".into(), detail }));
+        }
     }
 
     /// The lowest release of all nodes: during an upgrade there are several.

@@ -7,6 +7,7 @@ mod accounts;
 mod check;
 mod cluster;
 mod guests;
+mod left;
 mod memory;
 mod mend;
 mod power;
@@ -32,14 +33,15 @@ use futures_util::StreamExt;
 use self::accounts::Owner;
 use self::cluster::{Guest, GuestKind, Listing};
 use self::guests::{Cards, Claimed, Counted, Trouble};
+use self::left::Left;
 use self::refusal::Failure;
 use self::replug::LastHeard;
 use self::session::{AT_ONCE, Ask as Call, Session};
 use self::settings::{Rules, Traffic};
 use self::storage::Sizes;
 use self::wire::{Config, Envelope, Machine};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past};
-use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Source, Unclaimed};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Memory, Past};
+use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -110,16 +112,15 @@ impl Backend for Proxmox {
             harvest.warn(format!("{} rows of guests do not tell their number", listing.nameless));
         }
         let guests = std::mem::take(&mut listing.guests);
-        let mut claimed = self.claimed(guests, harvest);
+        let (mut claimed, left) = self.claimed(guests, &ask.heard, harvest);
+        self.why_left(left, &claimed, harvest).await?;
         if let Some(only) = &ask.only {
             claimed.retain(|claimed| claimed.account == *only);
         }
         let found = self.counted(&listing, claimed).await;
         let replugged = self.replugged(&found).await;
-        let card = if self.rules.traffic == Traffic::Net0 { "/net0" } else { "" };
         for (index, (claimed, counts)) in found.iter().enumerate() {
-            let source = format!("{}{card}", claimed.guest.id());
-            let Ok(source) = Source::new(&source) else { continue };
+            let Some(source) = self.source(&claimed.guest) else { continue };
             self.facts(claimed, harvest);
             let again = replugged.contains(&index);
             guests::traffic(harvest, &claimed.account, &source, counts.as_ref(), again, ask.now);
@@ -208,9 +209,14 @@ impl Proxmox {
         }
     }
 
-    /// The guests that belong to accounts; says whose the others are: nobody's.
-    fn claimed<'a>(&self, guests: Vec<Guest<'a>>, harvest: &mut Harvest) -> Vec<Claimed<'a>> {
-        let mut claimed = Vec::with_capacity(guests.len());
+    /// The guests that belong to accounts, and those that did and do no more; says whose the others are: nobody's.
+    fn claimed<'a>(
+        &self,
+        guests: Vec<Guest<'a>>,
+        heard: &Heard,
+        harvest: &mut Harvest,
+    ) -> (Vec<Claimed<'a>>, Vec<Left>) {
+        let (mut claimed, mut left) = (Vec::with_capacity(guests.len()), Vec::new());
         let mut untold = 0;
         for guest in guests {
             let name = match self.rules.mapping.owner(&guest) {
@@ -226,11 +232,13 @@ impl Proxmox {
                     }
                 },
                 Owner::Orphan => {
-                    harvest.unclaimed(Unclaimed { what: guest.id(), why: "orphan", level: None });
+                    left.extend(self.left(&guest, heard));
+                    harvest.unclaimed(Unclaimed::new(guest.id(), Unclaimed::ORPHAN));
                     continue;
                 }
                 Owner::Ambiguous => {
-                    harvest.unclaimed(Unclaimed { what: guest.id(), why: "ambiguous", level: None });
+                    left.extend(self.left(&guest, heard));
+                    harvest.unclaimed(Unclaimed::new(guest.id(), Unclaimed::AMBIGUOUS));
                     continue;
                 }
             };
@@ -244,7 +252,7 @@ impl Proxmox {
                 "{untold} guests are on silent nodes, and their rows do not tell whose they are"
             ));
         }
-        claimed
+        (claimed, left)
     }
 
     fn last_account(&self, guest: &Guest<'_>) -> Option<AccountName> {

@@ -193,8 +193,10 @@ impl Store {
         if let Some(Correction::Moved(moved)) = correction {
             self.put_act(&mut tx, &moved_by_hand(lease, loaded, moved, poll.at)).await?;
         }
+        let mut unclaimed = None;
         if poll.reach == Reach::Everybody {
             self.put_success(&mut tx, lease, &poll).await?;
+            unclaimed = Some(self.put_unclaimed(&mut tx, loaded, poll.harvest, poll.at).await?);
         }
         tx.commit().instrument(trace_span!("disk")).await?;
 
@@ -204,6 +206,7 @@ impl Store {
         let changed = changed_names(&loaded.book, after, &lives, &poll.settled);
         loaded.book = poll.after;
         loaded.facts.extend(lives);
+        loaded.unclaimed = unclaimed.unwrap_or_else(|| std::mem::take(&mut loaded.unclaimed));
         for verdict in poll.judged.decided.verdicts {
             loaded.crossings.insert(verdict.holding, verdict.crossings);
             loaded.holds.insert(verdict.account, verdict.hold);

@@ -4,6 +4,7 @@ mod account_changes;
 mod commit;
 mod load;
 mod owners;
+mod unclaimed;
 mod upserts;
 mod verdicts;
 

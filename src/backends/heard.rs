@@ -1,0 +1,46 @@
+//! What a panel has told before, as it is believed: so that a silence is told from a nothing, and what is gone from what
+//! was never there.
+//!
+//! It comes from the store. What a backend kept in its own memory would be lost with every restart.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::{AccountName, Meter, Source, Timestamp, Unclaimed};
+use crate::metering::{Baseline, Book, CounterKey};
+
+/// The last word of a panel, lent to its backend for one poll.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    book: Arc<Book>,
+    unclaimed: BTreeMap<String, Unclaimed>,
+}
+
+impl Heard {
+    /// What is believed, and what was nobody's, by its name.
+    pub fn new(book: Arc<Book>, unclaimed: BTreeMap<String, Unclaimed>) -> Heard {
+        Heard { book, unclaimed }
+    }
+
+    /// The last count believed of a counter that has a name of its own.
+    pub fn counter(&self, meter: Meter, source: &Source) -> Option<&Baseline> {
+        self.book.counters.get(&CounterKey { meter, own: None, source: source.clone() })
+    }
+
+    /// The account that a counter was last seen in, while it has not ended.
+    pub fn holder(&self, meter: Meter, source: &Source) -> Option<&AccountName> {
+        let life = self.book.lives.get(&self.counter(meter, source)?.holder)?;
+        life.ended.is_none().then_some(&life.name)
+    }
+
+    /// When everybody was last seen.
+    pub fn last_look(&self) -> Option<Timestamp> {
+        self.book.last_look
+    }
+
+    /// What was nobody's for this reason, with the time since when.
+    pub fn unclaimed(&self, why: &'static str) -> impl Iterator<Item = (&str, Timestamp)> {
+        let of_it = self.unclaimed.values().filter(move |one| one.why == why);
+        of_it.filter_map(|one| Some((one.what.as_str(), one.since?)))
+    }
+}
