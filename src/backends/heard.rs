@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{AccountName, Meter, Source, Timestamp, Unclaimed};
+use crate::domain::{AccountName, Bytes, Meter, Source, Timestamp, Unclaimed};
 use crate::metering::{Baseline, Book, CounterKey};
 
 /// The last word of a panel, lent to its backend for one poll.
@@ -31,6 +31,11 @@ impl Heard {
     pub fn holder(&self, meter: Meter, source: &Source) -> Option<&AccountName> {
         let life = self.book.lives.get(&self.counter(meter, source)?.holder)?;
         life.ended.is_none().then_some(&life.name)
+    }
+
+    /// The last level believed of an account.
+    pub fn level(&self, account: &AccountName) -> Option<Bytes> {
+        Some(self.book.series(account, Meter::StorageUsed)?.level?.level)
     }
 
     /// When everybody was last seen.

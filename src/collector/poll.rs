@@ -201,6 +201,8 @@ impl Collector {
         judged.channels = &channels;
         if let Some(doubt) = settled.list_doubt.filter(|_| reach == Reach::Everybody) {
             report.warnings.push(doubted(metered, &doubt));
+            // Whose list is not believed has nobody's things as before.
+            report.unclaimed = loaded.unclaimed.values().cloned().collect();
         }
         report.noted = settled.notes.len();
         self.tell_notes(metered, &settled.notes);

@@ -86,8 +86,15 @@ impl Backend for Minio {
         sums::storage(harvest, &accounts, &owned, &buckets, &deleted, &usage, ask.now);
         if documents.is_some() && self.rules.bucket_policies {
             for (user, account) in &accounts {
-                if has_no_policy(&people, &owned, user) {
-                    harvest.owns_unknown(account);
+                if !has_no_policy(&people, &owned, user) {
+                    continue;
+                }
+                harvest.owns_unknown(account);
+                if ask.heard.level(account).is_some_and(|level| level > Bytes::ZERO) {
+                    harvest.warn(format!(
+                        "{account} has no policy any more that tells his buckets, and some are nobody's: what he held \
+                         stays; attach it again, or name his buckets in the table buckets"
+                    ));
                 }
             }
         }

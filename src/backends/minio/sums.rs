@@ -10,11 +10,15 @@ use super::metrics::Scraped;
 use super::usage::Usage;
 use super::{BackendError, Buckets};
 use crate::backends::Heard;
+use crate::metering::Baseline;
 use crate::domain::{AccountName, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
 
 /// Metrics pages are up to 10 s old, so one of a process or bucket younger than this may still show
 /// what its predecessor had counted.
 const SETTLING: Seconds = Seconds::new(30);
+
+/// A bucket that lives shorter may well be made again and have moved more by the next poll.
+const LONG: Seconds = Seconds::new(600);
 
 /// The traffic meters.
 const BOTH_WAYS: [Meter; 2] = [Meter::TrafficIn, Meter::TrafficOut];
@@ -130,15 +134,29 @@ pub(super) fn traffic(
         let failed = owned.of(user).find_map(|bucket| scraped.failed.get(bucket)).cloned();
         let counted = failed.map_or_else(|| counted(owned.of(user), buckets, scraped, heard, now), Err);
         match counted {
-            Ok(readings) => {
-                for (meter, reading) in readings {
+            Ok(counted) => {
+                for (meter, reading) in counted.readings {
                     harvest.read(account, meter, reading);
+                }
+                for (bucket, made) in counted.rewritten {
+                    harvest.warn(format!(
+                        "bucket {bucket} is said to have been made at {made}, and its count went on: it is taken for the \
+                         same bucket"
+                    ));
                 }
             }
             // The counters catch up at the next poll; half of them now would look like all.
             Err(error) => no_traffic(harvest, &BTreeMap::from([(*user, account.clone())]), &error),
         }
     }
+}
+
+/// What was counted for some buckets.
+#[derive(Debug, Default)]
+struct Counts<'b> {
+    readings: Vec<(Meter, Reading)>,
+    /// Buckets whose creation date was written anew, and the date.
+    rewritten: BTreeMap<&'b str, Timestamp>,
 }
 
 /// What every node counted for some buckets, both ways.
@@ -148,17 +166,27 @@ fn counted<'b>(
     scraped: &Scraped,
     heard: &Heard,
     now: Timestamp,
-) -> Result<Vec<(Meter, Reading)>, BackendError> {
-    let mut readings = Vec::new();
+) -> Result<Counts<'b>, BackendError> {
+    let mut counts = Counts::default();
     for bucket in of {
         // A bucket that is gone has no counter any more.
         let Some(made) = buckets.get(bucket) else { continue };
         for (node, started) in &scraped.scrape.started {
             let Ok(source) = Source::new(&format!("{node}/{bucket}")) else { continue };
-            // A bucket made anew counts anew (MinIO cmd/http-stats.go, `delete`).
-            let began = made.map_or(*started, |made| made.max(*started));
             let passed = scraped.scrape.passed(node, bucket);
             for (meter, told) in BOTH_WAYS.into_iter().zip([passed.received, passed.sent]) {
+                let known = heard.counter(meter, &source);
+                let began = match made.filter(|made| made > started) {
+                    None => *started,
+                    Some(made) => match same_bucket(known, told, *started, made, now) {
+                        Some(began) => {
+                            counts.rewritten.insert(bucket, made);
+                            began
+                        }
+                        // A bucket made anew counts anew (MinIO cmd/http-stats.go, `delete`).
+                        None => made,
+                    },
+                };
                 let silence = || {
                     let speaks = scraped.scrape.mentions_any(node);
                     silence(heard, meter, &source, began, speaks)
@@ -173,11 +201,29 @@ fn counted<'b>(
                     }
                 };
                 let (source, epoch) = (source.clone(), Epoch::Since(began));
-                readings.push((meter, Reading::Counter { source, at, epoch, count }));
+                counts.readings.push((meter, Reading::Counter { source, at, epoch, count }));
             }
         }
     }
-    Ok(readings)
+    Ok(counts)
+}
+
+/// When a count began whose bucket is said to have been made since, while it went on: creation dates can be written
+/// anew (minio#19207). A new bucket shows in a count that fell, or had as long to come so far as the one before.
+fn same_bucket(
+    known: Option<&Baseline>,
+    told: Option<Bytes>,
+    started: Timestamp,
+    made: Timestamp,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let known = known?;
+    let Epoch::Since(began) = known.epoch else { return None };
+    let is_same_process = began >= started && made > began;
+    let went_on = known.count > Bytes::ZERO && told.is_some_and(|told| told >= known.count);
+    let had_run = known.at.since(began);
+    let too_soon = had_run >= LONG && now.since(made) < had_run;
+    (is_same_process && went_on && too_soon).then_some(began)
 }
 
 /// What it means that a page does not tell of a count that began at `began`: nothing has passed, so that the first
@@ -223,7 +269,7 @@ mod tests {
 
     use super::*;
     use crate::domain::LifeNo;
-    use crate::metering::{Baseline, Book, CounterKey};
+    use crate::metering::{Book, CounterKey};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::new(1_795_000_000 + seconds).expect("in range")
@@ -414,6 +460,39 @@ mod tests {
             book.counters.insert(CounterKey { meter: Meter::TrafficOut, own: None, source }, baseline);
         }
         Heard::new(Arc::new(book), BTreeMap::new())
+    }
+
+    #[test]
+    fn a_creation_date_written_anew_is_not_believed_while_the_count_goes_on() {
+        let known = |began: i64, read: i64, count: u64| Baseline {
+            epoch: Epoch::Since(at(began)),
+            count: bytes(count),
+            at: at(read),
+            doubt: None,
+            holder: LifeNo::new(1),
+            absent: None,
+        };
+        // Of a process that started at -9000: what is believed, what is told at 600, the date, whether it is the same.
+        let table = [
+            (known(-9000, 0, 900), Some(950), 100, true),
+            (known(-9000, 0, 900), Some(950), -500, true),
+            (known(-9000, 0, 900), Some(899), 100, false),
+            (known(-9000, 0, 900), None, 100, false),
+            (known(-9000, 0, 0), Some(950), 100, false),
+            // Another process has begun since.
+            (known(-9900, 0, 900), Some(950), 100, false),
+            // Deleted and made again within two minutes.
+            (known(0, 40, 900), Some(950), 62, false),
+            (known(62, 120, 900), Some(950), 62, false),
+        ];
+        for (known, told, made, same) in table {
+            let began = same_bucket(Some(&known), told.map(bytes), at(-9000), at(made), at(600));
+            let expected = same.then_some(match known.epoch {
+                Epoch::Since(began) => began,
+                _ => at(0),
+            });
+            assert_eq!(began, expected, "{known:?} {told:?} {made}");
+        }
     }
 
     #[test]

@@ -196,7 +196,10 @@ impl Store {
         let mut unclaimed = None;
         if poll.reach == Reach::Everybody {
             self.put_success(&mut tx, lease, &poll).await?;
-            unclaimed = Some(self.put_unclaimed(&mut tx, loaded, poll.harvest, poll.at).await?);
+            // A list that is doubted tells of nobody, and so not of what is nobody's.
+            if poll.settled.list_doubt.is_none() {
+                unclaimed = Some(self.put_unclaimed(&mut tx, loaded, poll.harvest, poll.at).await?);
+            }
         }
         tx.commit().instrument(trace_span!("disk")).await?;
 
