@@ -22,7 +22,6 @@ pub use logs::{LogError, LogFormat, init_logs};
 use crate::domain::{BackendId, Policy, Reason, Timestamp, Unclaimed};
 use crate::metering::Note;
 
-
 /// The commit this program was built from, where the build said so (`WHMETER_REVISION`).
 pub const REVISION: &str = match option_env!("WHMETER_REVISION") {
     Some(revision) => revision,

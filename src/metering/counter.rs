@@ -315,7 +315,10 @@ mod tests {
     fn a_silence_is_nothing_only_where_the_count_is_proven_to_have_begun_anew() {
         let before = count(0, Epoch::Since(at(-9000)), 100).believed();
         let anew = |start| before.began_anew(at(start));
-        assert_eq!([anew(-9000), anew(-8999), anew(-600), anew(-20), anew(1)], [false, false, false, true, true]);
+        assert_eq!(
+            [anew(-9000), anew(-8999), anew(-600), anew(-20), anew(1)],
+            [false, false, false, true, true]
+        );
         let young = count(0, Epoch::Since(at(-20)), 0).believed();
         assert!(!young.began_anew(at(-20)), "the very start that was told");
     }

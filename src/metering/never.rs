@@ -52,6 +52,14 @@ fn never_1_who_owns_nothing_any_more_without_a_word_is_not_empty() {
     }
     let level = |ledger: &Ledger| ledger.series(Meter::StorageUsed).level.map(|belief| belief.level.get());
     assert_eq!((level(&ledger), notes(&ledger)), (Some(654_321), vec!["first_sight", "level_collapsed"]));
+    // The very measurement that showed it full does not prove it empty, whoever owns it by now.
+    let mut same = Ledger::default();
+    same.take(&gauge(hour(0), 654_321), hour(0));
+    for level_told in [0, 0, 654_321] {
+        same.take(&gauge(hour(0), level_told), hour(1));
+        assert_eq!(level(&same), Some(654_321), "{level_told}");
+    }
+    assert_eq!(notes(&same), ["first_sight", "level_collapsed", "level_recovered"]);
     // Once it is known that it owns nothing it is empty.
     ledger.take(&gauge(hour(5), 0), hour(5));
     assert_eq!(level(&ledger), Some(0));

@@ -115,9 +115,19 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
 fn readable(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if text.contains('&') => {
-            let entities =
-                [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#039;", "'"), ("&#39;", "'"), ("&amp;", "&")];
-            Some(entities.iter().fold(text.clone(), |text, (entity, character)| text.replace(entity, character)))
+            let entities = [
+                ("&lt;", "<"),
+                ("&gt;", ">"),
+                ("&quot;", "\""),
+                ("&#039;", "'"),
+                ("&#39;", "'"),
+                ("&amp;", "&"),
+            ];
+            Some(
+                entities
+                    .iter()
+                    .fold(text.clone(), |text, (entity, character)| text.replace(entity, character)),
+            )
         }
         Value::String(text) => Some(text.clone()),
         // JSON_NUMERIC_CHECK makes a number of every text that looks like one.

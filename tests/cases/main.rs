@@ -83,7 +83,8 @@ impl Case {
 }
 
 fn config(panel: &Panel, keys: &str) -> String {
-    let backend = format!("\n[[backend]]\nname = \"p\"\nurl = {:?}\nevery = \"31d\"\nretries = 0\n{keys}\n", panel.url);
+    let backend =
+        format!("\n[[backend]]\nname = \"p\"\nurl = {:?}\nevery = \"31d\"\nretries = 0\n{keys}\n", panel.url);
     house(free_port(), "", "", &[backend])
 }
 

@@ -22,9 +22,8 @@ impl Case {
 
     /// The buckets with the times they were made.
     pub fn buckets<'b>(&self, buckets: impl IntoIterator<Item = (&'b str, &'b str)>) {
-        let bucket = |(name, made)| {
-            format!("<Bucket><Name>{name}</Name><CreationDate>{made}</CreationDate></Bucket>")
-        };
+        let bucket =
+            |(name, made)| format!("<Bucket><Name>{name}</Name><CreationDate>{made}</CreationDate></Bucket>");
         let list: String = buckets.into_iter().map(bucket).collect();
         let owner = "<Owner><ID>x</ID><DisplayName>minio</DisplayName></Owner>";
         let text = format!(
@@ -38,7 +37,9 @@ impl Case {
     pub fn scanned(&self, at: &str, sizes: &[(&str, u64)]) {
         let info: serde_json::Map<String, serde_json::Value> = sizes
             .iter()
-            .map(|(name, size)| (name.to_string(), json!({ "size": size, "objectsCount": 1, "versionsCount": 0 })))
+            .map(|(name, size)| {
+                (name.to_string(), json!({ "size": size, "objectsCount": 1, "versionsCount": 0 }))
+            })
             .collect();
         let total: u64 = sizes.iter().map(|(_, size)| size).sum();
         let plain: serde_json::Map<String, serde_json::Value> =
@@ -210,7 +211,8 @@ async fn a_total_that_collapses_for_one_scan_changes_nothing_and_its_way_back_is
         assert_eq!(case.bytes(&now, "7-41", "storage").await, Some(believed), "{scanned}");
         assert_eq!(case.bytes(&now, "7-42", "storage").await, Some(2_000_000));
         let held = case.run(&now, &["report", "--what", "held-back", "--json"]).await.json();
-        let held: Vec<&str> = held.as_array().unwrap().iter().filter_map(|line| line["state"].as_str()).collect();
+        let held: Vec<&str> =
+            held.as_array().unwrap().iter().filter_map(|line| line["state"].as_str()).collect();
         assert_eq!(held == ["collapsed"], told < 1 << 30, "{held:?}");
     }
     case.verify("2026-11-21T05:00:00Z").await;
@@ -244,7 +246,9 @@ async fn a_shape_that_its_maker_calls_unstable_is_read_or_its_field_is_named() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_nobodys_is_named_and_so_is_an_entry_for_nobody() {
-    let case = Case::minio(&format!("{OFF}\nbucket_policies = false\nbuckets = {{ \"old-archive\" = \"7-14\" }}")).await;
+    let case =
+        Case::minio(&format!("{OFF}\nbucket_policies = false\nbuckets = {{ \"old-archive\" = \"7-14\" }}"))
+            .await;
     case.users(r#"{"7-41":{"status":"enabled"}}"#);
     case.buckets([("7-41-a", OLD), ("old-archive", OLD), ("lost", OLD)]);
     case.scanned("2026-11-20T08:00:00Z", &[("7-41-a", 1), ("old-archive", 20), ("lost", 300)]);

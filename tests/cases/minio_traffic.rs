@@ -40,10 +40,13 @@ impl Case {
 fn page(sent: &[(&str, u64)], asked: &[String]) -> String {
     let mut text = String::from("# TYPE minio_bucket_traffic_sent_bytes gauge\n");
     for (bucket, bytes) in sent {
-        text += &format!("minio_bucket_traffic_sent_bytes{{bucket=\"{bucket}\",server=\"{NODE}\"}} {bytes}\n");
+        text +=
+            &format!("minio_bucket_traffic_sent_bytes{{bucket=\"{bucket}\",server=\"{NODE}\"}} {bytes}\n");
     }
     for bucket in asked {
-        text += &format!("minio_bucket_requests_total{{api=\"getobject\",bucket=\"{bucket}\",server=\"{NODE}\"}} 3\n");
+        text += &format!(
+            "minio_bucket_requests_total{{api=\"getobject\",bucket=\"{bucket}\",server=\"{NODE}\"}} 3\n"
+        );
     }
     text
 }
@@ -65,7 +68,10 @@ async fn a_list_cut_at_a_hundred_is_no_traffic_and_never_nothing() {
         let now = format!("2026-11-20T08:{:02}:00Z", minutes + 1);
         let report = case.poll(&now).await;
         let failed = failed(&report);
-        assert!(failed.len() == 1 && failed[0].1 == "not_offered" && failed[0].2.contains("100 buckets"), "{failed:?}");
+        assert!(
+            failed.len() == 1 && failed[0].1 == "not_offered" && failed[0].2.contains("100 buckets"),
+            "{failed:?}"
+        );
         assert_eq!(case.sent(&now).await, None);
     }
 }

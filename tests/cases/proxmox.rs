@@ -61,14 +61,21 @@ async fn nobody_is_gone_because_pools_are_not_shown_any_more() {
     case.machines(3_000, &[(104, json!({ "pool": "cust-88" })), (105, json!({ "pool": "cust-89" }))]);
     case.poll("2026-11-20T08:30:00Z").await;
     for account in ["cust-88", "cust-89"] {
-        assert_eq!(case.bytes("2026-11-20T08:30:00Z", account, "traffic_out").await, Some(4_000), "{account}");
+        assert_eq!(
+            case.bytes("2026-11-20T08:30:00Z", account, "traffic_out").await,
+            Some(4_000),
+            "{account}"
+        );
     }
     // Somebody takes a guest out of its pool, with the right in place: unread and named, as long as the guest is there.
     case.machines(4_000, &[(104, json!({ "pool": "cust-88" })), (105, json!({}))]);
     for minute in ["40", "50"] {
         let now = format!("2026-11-20T08:{minute}:00Z");
         let failed = failed(&case.poll(&now).await);
-        assert!(failed.len() == 1 && failed[0].0 == "cust-89" && failed[0].2.contains("qemu/105"), "{failed:?}");
+        assert!(
+            failed.len() == 1 && failed[0].0 == "cust-89" && failed[0].2.contains("qemu/105"),
+            "{failed:?}"
+        );
         assert_eq!(case.present(&now).await, 2);
     }
     // The guest is deleted: now the account is gone, as ever.
@@ -141,7 +148,10 @@ async fn one_chart_that_cannot_be_read_leaves_the_others() {
         case.poll("2026-11-20T08:00:00Z").await;
         let now = crate::seconds("2026-11-20T08:00:00Z");
         let rows = |step: i64, count: i64| -> Value {
-            (1..=count).rev().map(|n| json!({ "time": now - n * step, "netin": 10.0, "netout": 20.0 })).collect()
+            (1..=count)
+                .rev()
+                .map(|n| json!({ "time": now - n * step, "netin": 10.0, "netout": 20.0 }))
+                .collect()
         };
         for vmid in [104, 105] {
             let path = format!("nodes/pve1/qemu/{vmid}");
@@ -161,7 +171,10 @@ async fn one_chart_that_cannot_be_read_leaves_the_others() {
         assert_eq!(case.panel.asked("104/rrddata?timeframe=week"), 1, "{version}");
         for account in ["104", "105"] {
             let explained = case.run("2026-11-20T08:00:00Z", &["explain", "p", account, "traffic_out"]).await;
-            assert!(explained.stdout.contains("estimate") || explained.stdout.contains("chart"), "{coarse}: {explained:?}");
+            assert!(
+                explained.stdout.contains("estimate") || explained.stdout.contains("chart"),
+                "{coarse}: {explained:?}"
+            );
         }
         // All charts of a guest: it is unread, the other as ever.
         for frame in ["week", "month"] {

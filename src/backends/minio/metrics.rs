@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
 
+use super::deleted::Deleted;
 use super::refusal::Failure;
 use super::settings::Traffic;
-use super::deleted::Deleted;
 use super::sums::Owned;
 use super::traffic::Scrape;
 use super::{BackendError, Buckets, Minio};
@@ -52,7 +52,9 @@ impl Minio {
         // A server hides what its caller may not list, without a word.
         let hidden = owned.claimed().filter(|bucket| deleted.doubted() > 0 && !buckets.contains_key(*bucket));
         for bucket in hidden {
-            let why = format!("ListBuckets does not show {bucket}, which holds something; traffic needs s3:ListAllMyBuckets");
+            let why = format!(
+                "ListBuckets does not show {bucket}, which holds something; traffic needs s3:ListAllMyBuckets"
+            );
             scraped.failed.insert(bucket.into(), BackendError::Refused(why));
         }
         Some(Ok(scraped))
@@ -150,12 +152,7 @@ impl Minio {
     }
 
     /// One bucket's page, asked for again when somebody else's scrape got in between.
-    async fn bucket_page(
-        &self,
-        node: &Url,
-        bucket: &str,
-        start: &Scrape,
-    ) -> Result<Scrape, BackendError> {
+    async fn bucket_page(&self, node: &Url, bucket: &str, start: &Scrape) -> Result<Scrape, BackendError> {
         let path = format!("/metrics/v3/bucket/api/{bucket}");
         for _ in 0..TRIES {
             let page = self.page(node, &path, start.clone()).await?;

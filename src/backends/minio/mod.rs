@@ -304,7 +304,8 @@ impl Minio {
             Some(group) => format!("no member of group {group} is called so"),
             None => "no user is called so".into(),
         };
-        let told = format!("the table buckets has {}: {of_whom}; what they hold is nobody's", shown.join(", "));
+        let told =
+            format!("the table buckets has {}: {of_whom}; what they hold is nobody's", shown.join(", "));
         (!shown.is_empty()).then_some(told)
     }
 }

@@ -10,8 +10,8 @@ use super::metrics::Scraped;
 use super::usage::Usage;
 use super::{BackendError, Buckets};
 use crate::backends::Heard;
-use crate::metering::Baseline;
 use crate::domain::{AccountName, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
+use crate::metering::Baseline;
 
 /// Metrics pages are up to 10 s old, so one of a process or bucket younger than this may still show
 /// what its predecessor had counted.
@@ -515,7 +515,8 @@ mod tests {
             (true, heard(500, Some((-9000, 500, 7))), Err(Reason::Busy)),
         ];
         for (row, (speaks, heard, expected)) in table.into_iter().enumerate() {
-            let other = if speaks { "minio_bucket_requests_total{bucket=\"x\",server=\"n1\"} 1\n" } else { "" };
+            let other =
+                if speaks { "minio_bucket_requests_total{bucket=\"x\",server=\"n1\"} 1\n" } else { "" };
             let text =
                 format!("minio_node_process_starttime_seconds{{server=\"n1\"}} {}\n{other}", at(-1000).get());
             let mut harvest = Harvest::new();

@@ -95,7 +95,8 @@ const INCOMPLETE: &str =
 
 impl WireUsage {
     fn settle(self) -> Result<Usage, String> {
-        let rustfs = self.rustfs_at.is_some() || self.rustfs_buckets.is_some() || self.snake_buckets.is_some();
+        let rustfs =
+            self.rustfs_at.is_some() || self.rustfs_buckets.is_some() || self.snake_buckets.is_some();
         if self.complete == Some(Value::Bool(false)) || self.partial == Some(Value::Bool(true)) {
             return Ok(Usage::Unknown { why: INCOMPLETE, rustfs: true });
         }
@@ -261,7 +262,8 @@ mod tests {
         ] {
             assert_eq!(known(text), (Some(1_795_225_760), vec![("a".into(), Ok(7))]), "{text}");
         }
-        for never in ["null", r#""0001-01-01T00:00:00Z""#, r#"{"secs_since_epoch":0,"nanos_since_epoch":0}"#] {
+        for never in ["null", r#""0001-01-01T00:00:00Z""#, r#"{"secs_since_epoch":0,"nanos_since_epoch":0}"#]
+        {
             let text = format!(r#"{{"last_update":{never},"buckets_usage":{{"a":{{"size":7}}}}}}"#);
             assert!(matches!(usage(&text), Ok(Usage::Unknown { rustfs: true, .. })), "{text}");
         }

@@ -109,8 +109,13 @@ mod tests {
             r#"{"/":{"VM.Audit":1},"/pool":{"Pool.Audit":1},"/pool/b":{"VM.Audit":1},"/pool/c":{"Pool.Audit":0}}"#,
         )
         .expect("rights");
-        let table =
-            [("/pool/a", true), ("/pool/b", false), ("/pool/c", true), ("/pool/c/d", false), ("/vms/1", false)];
+        let table = [
+            ("/pool/a", true),
+            ("/pool/b", false),
+            ("/pool/c", true),
+            ("/pool/c/d", false),
+            ("/vms/1", false),
+        ];
         for (path, has) in table {
             assert_eq!(grants(&granted, path, "Pool.Audit"), has, "{path}");
         }
