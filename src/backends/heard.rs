@@ -33,6 +33,15 @@ impl Heard {
         life.ended.is_none().then_some(&life.name)
     }
 
+    /// Every counter that has a name of its own, with the account it was last seen in.
+    pub fn holders(&self) -> impl Iterator<Item = (&Source, &AccountName)> {
+        let named = self.book.counters.iter().filter(|(key, _)| key.own.is_none());
+        named.filter_map(|(key, baseline)| {
+            let life = self.book.lives.get(&baseline.holder).filter(|life| life.ended.is_none())?;
+            Some((&key.source, &life.name))
+        })
+    }
+
     /// The last level believed of an account.
     pub fn level(&self, account: &AccountName) -> Option<Bytes> {
         Some(self.book.series(account, Meter::StorageUsed)?.level?.level)

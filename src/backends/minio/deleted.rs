@@ -91,11 +91,13 @@ mod tests {
         Heard::new(Arc::default(), BTreeMap::from([(bucket.to_string(), one)]))
     }
 
+    /// When it was scanned, what was known, what is listed now; since when it is deleted, whether its bytes are nobody's.
+    type Row<'a> = (i64, &'a Heard, &'a [&'a str], Option<i64>, bool);
+
     #[test]
     fn bytes_are_nobodys_from_the_first_result_that_is_newer_than_a_list_without_them() {
         let (nothing, before) = (Heard::default(), heard("b", 100));
-        // (scanned, what was known, listed now, since when it is deleted, whether its bytes are nobody's)
-        let table: [(i64, &Heard, &[&str], Option<i64>, bool); 6] = [
+        let table: [Row<'_>; 6] = [
             (50, &nothing, &["a", "b"], None, false),
             (50, &nothing, &["a"], Some(900), false),
             (50, &before, &["a"], Some(100), false),

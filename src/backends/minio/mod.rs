@@ -35,7 +35,7 @@ use self::settings::{Rules, Settings, Switch};
 use self::sums::Owned;
 use self::usage::Usage;
 use self::wire::{Group, User};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Memory};
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
@@ -84,16 +84,16 @@ impl Backend for Minio {
         let accounts = self.accounts(&people, documents.as_ref(), harvest);
         let deleted = Deleted::of(&usage, &buckets, &ask.heard, ask.now);
         sums::storage(harvest, &accounts, &owned, &buckets, &deleted, &usage, ask.now);
-        if documents.is_some() && self.rules.bucket_policies {
-            for (user, account) in &accounts {
-                if !has_no_policy(&people, &owned, user) {
-                    continue;
-                }
+        let by_policy = documents.is_some() && self.rules.bucket_policies;
+        let lost = lost(&owned, &buckets, &ask.heard);
+        for (user, account) in &accounts {
+            let has_lost = lost.contains(account) && !owned.has_some(user);
+            if has_lost || by_policy && has_no_policy(&people, &owned, user) {
                 harvest.owns_unknown(account);
                 if ask.heard.level(account).is_some_and(|level| level > Bytes::ZERO) {
                     harvest.warn(format!(
-                        "{account} has no policy any more that tells his buckets, and some are nobody's: what he held \
-                         stays; attach it again, or name his buckets in the table buckets"
+                        "nothing tells any more which buckets are {account}'s, and some are nobody's: what he held \
+                         stays; attach his policy again, or name his buckets in the table buckets"
                     ));
                 }
             }
@@ -329,6 +329,19 @@ fn unclaimed(owned: &Owned<'_>, deleted: &Deleted<'_>, usage: &Usage) -> Vec<Unc
         Unclaimed { level, since: Some(since), ..Unclaimed::new(bucket, Unclaimed::DELETED) }
     }));
     found
+}
+
+/// Whose buckets are there and nobody's now, as far as their counters tell whose they were.
+fn lost<'h>(owned: &Owned<'_>, buckets: &Buckets, heard: &'h Heard) -> BTreeSet<&'h AccountName> {
+    let orphans: BTreeSet<&str> =
+        owned.unclaimed().map(|(bucket, _)| bucket).filter(|bucket| buckets.contains_key(*bucket)).collect();
+    if orphans.is_empty() {
+        return BTreeSet::new();
+    }
+    let of_orphans = heard.holders().filter(|(source, _)| {
+        source.as_str().rsplit_once('/').is_some_and(|(_, bucket)| orphans.contains(bucket))
+    });
+    of_orphans.map(|(_, account)| account).collect()
 }
 
 /// Whether nothing tells what a user owns, where policies tell it: he has none, no bucket has his name, and there are

@@ -20,6 +20,9 @@ const SETTLING: Seconds = Seconds::new(30);
 /// A bucket that lives shorter may well be made again and have moved more by the next poll.
 const LONG: Seconds = Seconds::new(600);
 
+/// By so much a process's start may be told otherwise: the kernel works it out in whole seconds.
+const WOBBLE: Seconds = Seconds::new(2);
+
 /// The traffic meters.
 const BOTH_WAYS: [Meter; 2] = [Meter::TrafficIn, Meter::TrafficOut];
 
@@ -175,18 +178,14 @@ fn counted<'b>(
             let Ok(source) = Source::new(&format!("{node}/{bucket}")) else { continue };
             let passed = scraped.scrape.passed(node, bucket);
             for (meter, told) in BOTH_WAYS.into_iter().zip([passed.received, passed.sent]) {
-                let known = heard.counter(meter, &source);
-                let began = match made.filter(|made| made > started) {
-                    None => *started,
-                    Some(made) => match same_bucket(known, told, *started, made, now) {
-                        Some(began) => {
-                            counts.rewritten.insert(bucket, made);
-                            began
-                        }
-                        // A bucket made anew counts anew (MinIO cmd/http-stats.go, `delete`).
-                        None => made,
-                    },
-                };
+                // A bucket made anew counts anew (MinIO cmd/http-stats.go, `delete`).
+                let mut began = made.map_or(*started, |made| made.max(*started));
+                let known =
+                    heard.counter(meter, &source).filter(|known| went_on(known, told, *started, began, now));
+                if let Some(Baseline { epoch: Epoch::Since(before), .. }) = known {
+                    counts.rewritten.insert(bucket, began);
+                    began = *before;
+                }
                 let silence = || {
                     let speaks = scraped.scrape.mentions_any(node);
                     silence(heard, meter, &source, began, speaks)
@@ -208,22 +207,23 @@ fn counted<'b>(
     Ok(counts)
 }
 
-/// When a count began whose bucket is said to have been made since, while it went on: creation dates can be written
-/// anew (minio#19207). A new bucket shows in a count that fell, or had as long to come so far as the one before.
-fn same_bucket(
-    known: Option<&Baseline>,
+/// Whether a count went on although its bucket is said to have been made at another time than before: creation dates can
+/// be written anew (minio#19207). A new bucket shows in a count that fell, or had as long to come so far as the one
+/// before; it is never older than that.
+fn went_on(
+    known: &Baseline,
     told: Option<Bytes>,
     started: Timestamp,
-    made: Timestamp,
+    began: Timestamp,
     now: Timestamp,
-) -> Option<Timestamp> {
-    let known = known?;
-    let Epoch::Since(began) = known.epoch else { return None };
-    let is_same_process = began >= started && made > began;
-    let went_on = known.count > Bytes::ZERO && told.is_some_and(|told| told >= known.count);
-    let had_run = known.at.since(began);
-    let too_soon = had_run >= LONG && now.since(made) < had_run;
-    (is_same_process && went_on && too_soon).then_some(began)
+) -> bool {
+    let Epoch::Since(before) = known.epoch else { return false };
+    let apart = began.since(before).max(before.since(began));
+    let is_another_date = apart > WOBBLE && before >= started;
+    let fell = told.map_or(known.count > Bytes::ZERO, |told| told < known.count);
+    let had_run = known.at.since(before);
+    let too_soon = known.count > Bytes::ZERO && had_run >= LONG && now.since(began) < had_run;
+    is_another_date && !fell && (began < before || too_soon)
 }
 
 /// What it means that a page does not tell of a count that began at `began`: nothing has passed, so that the first
@@ -484,14 +484,14 @@ mod tests {
             // Deleted and made again within two minutes.
             (known(0, 40, 900), Some(950), 62, false),
             (known(62, 120, 900), Some(950), 62, false),
+            // No new bucket is older than the one before it.
+            (known(62, 120, 900), Some(950), 30, true),
+            (known(62, 120, 0), None, 30, true),
+            (known(62, 120, 900), Some(899), 30, false),
         ];
         for (known, told, made, same) in table {
-            let began = same_bucket(Some(&known), told.map(bytes), at(-9000), at(made), at(600));
-            let expected = same.then_some(match known.epoch {
-                Epoch::Since(began) => began,
-                _ => at(0),
-            });
-            assert_eq!(began, expected, "{known:?} {told:?} {made}");
+            let same_one = went_on(&known, told.map(bytes), at(-9000), at(made), at(600));
+            assert_eq!(same_one, same, "{known:?} {told:?} {made}");
         }
     }
 

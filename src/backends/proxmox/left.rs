@@ -88,7 +88,7 @@ fn grants(granted: &Granted, path: &str, right: &str) -> bool {
     loop {
         if let Some(rights) = granted.get(at) {
             let on_itself = at == path;
-            return rights.get(right).is_some_and(|handed_on| on_itself || *handed_on != Value::from(0));
+            return rights.get(right).is_some_and(|handed_on| on_itself || handed_on.as_i64() != Some(0));
         }
         at = match at.rfind('/') {
             Some(0) if at == "/" => return false,

@@ -210,8 +210,8 @@ fn provisioned(guest: &Guest<'_>, config: &Config) -> Result<Bytes, Trouble> {
     for (name, disk) in disks {
         let parts: Vec<&str> = disk.split(',').collect();
         // A drive for discs, or a directory of the host lent to a container, is nobody's disk. A disk of the host that a
-        // machine has to itself is its own.
-        let is_lent = guest.kind == GuestKind::Lxc && disk.starts_with('/');
+        // guest has to itself is its own, and so is the directory that is a container's root.
+        let is_lent = name.starts_with("mp") && disk.starts_with('/') && !disk.starts_with("/dev/");
         if parts.contains(&"media=cdrom") || disk == "none" || is_lent {
             continue;
         }
@@ -271,6 +271,9 @@ mod tests {
         let container = r#"{"rootfs":"local-zfs:subvol-7-disk-0,size=8G","mp0":"local-zfs:subvol-7-disk-1,mp=/srv,size=1T",
             "mp1":"/mnt/lent,mp=/mnt","scsi0":"x,size=9G"}"#;
         assert_eq!(size(GuestKind::Lxc, container), Ok((8 << 30) + (1 << 40)));
+        let disk_of_the_host =
+            r#"{"rootfs":"/srv/ct-7,size=8G","mp0":"/dev/sdb1,mp=/srv,size=100G","mp1":"/srv/dev/x,mp=/x"}"#;
+        assert_eq!(size(GuestKind::Lxc, disk_of_the_host), Ok(108 << 30));
         assert_eq!(size(GuestKind::Qemu, "{}"), Ok(0));
     }
 
