@@ -47,9 +47,9 @@ impl Heard {
         Some(self.book.series(account, Meter::StorageUsed)?.level?.level)
     }
 
-    /// When everybody was last seen.
-    pub fn last_look(&self) -> Option<Timestamp> {
-        self.book.last_look
+    /// When the counters of a meter were last seen.
+    pub fn last_look_at(&self, meter: Meter) -> Option<Timestamp> {
+        self.book.last_look_at(meter)
     }
 
     /// What was nobody's for this reason, with the time since when.

@@ -66,6 +66,31 @@ fn never_1_who_owns_nothing_any_more_without_a_word_is_not_empty() {
 }
 
 #[test]
+fn never_2_a_look_that_read_no_counter_was_no_look_at_counters() {
+    let hour = |n| start().plus(Seconds::hours(n));
+    let counted = |source: &str, at, began, count| {
+        let source = Source::new(source).expect("a name");
+        Reading::Counter { source, at, epoch: Epoch::Since(began), count: bytes(count) }
+    };
+    let mut ledger = Ledger::default();
+    let mut first = one(Meter::TrafficOut, counted("a", hour(1), start(), 900));
+    first.listed_everyone();
+    ledger.take(&first, hour(1));
+    // Everybody is seen, their levels are read, and no traffic.
+    for n in 2..5 {
+        let mut blind = gauge(hour(n), 7);
+        blind.listed_everyone();
+        ledger.take(&blind, hour(n));
+    }
+    let mut again = one(Meter::TrafficOut, counted("a", hour(5), start(), 901));
+    again.read(&name(), Meter::TrafficOut, counted("made meanwhile", hour(5), hour(2), 15_000));
+    again.read(&name(), Meter::TrafficOut, counted("there before", hour(5), start(), 4_000));
+    again.listed_everyone();
+    ledger.take(&again, hour(5));
+    assert_eq!(ledger.sum(Meter::TrafficOut), 15_001);
+}
+
+#[test]
 fn never_2_first_sight_bills_nothing_unless_the_panel_proves_it_new() {
     let mut ledger = Ledger::default();
     let hour = |n| start().plus(Seconds::hours(n));

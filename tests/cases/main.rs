@@ -10,6 +10,7 @@ mod proxmox;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]
 mod support;
+mod vpncp;
 
 use serde_json::Value;
 

@@ -184,3 +184,28 @@ async fn starts_a_minute_apart_are_two_starts() {
     assert_eq!(case.sent("2026-11-20T08:05:30Z").await, Some(5_311_111));
     case.verify("2026-11-20T08:06:00Z").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_made_while_traffic_cannot_be_read_is_billed_when_it_can() {
+    let mut buckets = vec!["7-41-a".to_string()];
+    let case = Case::of_one(&buckets).await;
+    case.metrics(&[("7-41-a", 1_000)], &buckets);
+    case.poll("2026-11-20T08:00:00Z").await;
+    // The page of metrics fails; storage is read all the while, so that everybody is seen.
+    case.panel.says_with("/minio/v2/metrics/bucket", 503, "");
+    case.buckets([
+        ("7-41-a", OLD),
+        ("7-41-b", "2026-11-20T08:05:00.000Z"),
+        ("7-41-c", "2026-11-20T07:00:00.000Z"),
+    ]);
+    for now in ["2026-11-20T08:10:00Z", "2026-11-20T08:20:00Z", "2026-11-20T08:30:00Z"] {
+        let failed = failed(&case.poll(now).await);
+        assert!(failed.len() == 1 && failed[0].1 == "busy", "{failed:?}");
+    }
+    // Another bucket was there before: of what it has counted nobody knows when.
+    buckets.extend(["7-41-b".into(), "7-41-c".into()]);
+    case.metrics(&[("7-41-a", 1_100), ("7-41-b", 15_000_000), ("7-41-c", 9_000)], &buckets);
+    assert_eq!(failed(&case.poll("2026-11-20T08:40:00Z").await), []);
+    assert_eq!(case.sent("2026-11-20T08:40:00Z").await, Some(15_000_100));
+    case.verify("2026-11-20T08:41:00Z").await;
+}

@@ -245,7 +245,7 @@ fn silence(
             Err(BackendError::Busy { after: None, detail })
         }
         Some(_) => Ok(Some(Bytes::ZERO)),
-        None if speaks || heard.last_look().is_some_and(|look| began > look) => Ok(Some(Bytes::ZERO)),
+        None if speaks || heard.last_look_at(meter).is_some_and(|look| began > look) => Ok(Some(Bytes::ZERO)),
         None => Ok(None),
     }
 }

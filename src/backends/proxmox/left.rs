@@ -11,7 +11,7 @@ use super::guests::Claimed;
 use super::session::Ask as Call;
 use super::settings::Traffic;
 use crate::backends::{BackendError, Heard};
-use crate::domain::{AccountName, Harvest, Meter, Reason, Source};
+use crate::domain::{AccountName, Harvest, Reason, Source};
 
 /// A guest that is nobody's now, and whose it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Proxmox {
 
     /// Whose a guest was that is nobody's.
     pub(super) fn left(&self, guest: &Guest<'_>, heard: &Heard) -> Option<Left> {
-        let account = heard.holder(Meter::TrafficOut, &self.source(guest)?)?;
+        let account = self.holder(guest, heard)?;
         // Another way to tell accounts may have been chosen since.
         let is_its_number = account.as_str() == guest.vmid.to_string();
         (!is_its_number).then(|| Left { guest: guest.id(), account: account.clone() })

@@ -23,7 +23,7 @@ mod switch;
 mod tests;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -35,7 +35,6 @@ use self::cluster::{Guest, GuestKind, Listing};
 use self::guests::{Cards, Claimed, Counted, Trouble};
 use self::left::Left;
 use self::refusal::Failure;
-use self::replug::LastHeard;
 use self::session::{AT_ONCE, Ask as Call, Session};
 use self::settings::{Rules, Traffic};
 use self::storage::Sizes;
@@ -59,16 +58,16 @@ fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError>
     Ok(Box::new(Proxmox {
         session: Session::new(http, access),
         rules,
-        last_heard: Mutex::default(),
         sizes: Mutex::default(),
+        owners: Mutex::default(),
     }))
 }
 
 struct Proxmox {
     session: Session,
     rules: Rules,
-    last_heard: Mutex<LastHeard>,
     sizes: Mutex<Sizes>,
+    owners: Mutex<HashMap<(&'static str, u64), AccountName>>,
 }
 
 /// Where a guest is now.
@@ -118,7 +117,7 @@ impl Backend for Proxmox {
             claimed.retain(|claimed| claimed.account == *only);
         }
         let found = self.counted(&listing, claimed).await;
-        let replugged = self.replugged(&found).await;
+        let replugged = self.replugged(&found, &ask.heard).await;
         for (index, (claimed, counts)) in found.iter().enumerate() {
             let Some(source) = self.source(&claimed.guest) else { continue };
             self.facts(claimed, harvest);
@@ -127,9 +126,7 @@ impl Backend for Proxmox {
         }
         self.storage(&listing, &found, ask, harvest).await;
         self.policies(&ask.limited, &found, harvest).await;
-        if let Ok(mut last) = self.last_heard.lock() {
-            last.hear(&found, ask.only.is_none());
-        }
+        self.keep_owners(&found, ask.only.is_none());
         match &ask.only {
             Some(only) => harvest.keep_only(only),
             None if listing.is_complete() => {
@@ -221,8 +218,9 @@ impl Proxmox {
         for guest in guests {
             let name = match self.rules.mapping.owner(&guest) {
                 Owner::Account(name) => name,
-                Owner::Untold => match self.last_account(&guest) {
+                Owner::Untold => match self.holder(&guest, heard) {
                     Some(account) => {
+                        let account = account.clone();
                         claimed.push(Claimed { guest, account });
                         continue;
                     }
@@ -255,8 +253,24 @@ impl Proxmox {
         (claimed, left)
     }
 
+    /// Whose a guest was at the last poll: a switch is not lent what the panel told before.
     fn last_account(&self, guest: &Guest<'_>) -> Option<AccountName> {
-        self.last_heard.lock().ok()?.account(guest).cloned()
+        self.owners.lock().ok()?.get(&(guest.kind.name(), guest.vmid)).cloned()
+    }
+
+    /// Keeps whose every guest is, for switches.
+    fn keep_owners(&self, found: &[Counted<'_>], whole: bool) {
+        let Ok(mut owners) = self.owners.lock() else { return };
+        if whole {
+            owners.clear();
+        }
+        let key = |claimed: &Claimed<'_>| (claimed.guest.kind.name(), claimed.guest.vmid);
+        owners.extend(found.iter().map(|(claimed, _)| (key(claimed), claimed.account.clone())));
+    }
+
+    /// Whose a guest was, for a row that does not say while its node is silent.
+    fn holder<'h>(&self, guest: &Guest<'_>, heard: &'h Heard) -> Option<&'h AccountName> {
+        heard.holder(Meter::TrafficOut, &self.source(guest)?)
     }
 
     /// What every guest has counted, by the listing or by its first network card.
