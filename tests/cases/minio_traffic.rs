@@ -198,6 +198,7 @@ async fn what_is_made_while_traffic_cannot_be_read_is_billed_when_it_can() {
         ("7-41-b", "2026-11-20T08:05:00.000Z"),
         ("7-41-c", "2026-11-20T07:00:00.000Z"),
     ]);
+    case.scanned("2026-11-20T08:06:00Z", &[("7-41-a", 1), ("7-41-b", 1), ("7-41-c", 1)]);
     for now in ["2026-11-20T08:10:00Z", "2026-11-20T08:20:00Z", "2026-11-20T08:30:00Z"] {
         let failed = failed(&case.poll(now).await);
         assert!(failed.len() == 1 && failed[0].1 == "busy", "{failed:?}");

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{Case, failed, warnings};
 
-const KEYS: &str = "kind = \"vpncp\"\naccess_hash = \"hunter2hunter2hunter2\"\ngeneration = \"1\"";
+const KEYS: &str = "kind = \"vpncp\"\naccess_hash = \"hunter2hunter2hunter2\"\ngeneration = 1";
 const API: &str = "/api/v1";
 
 impl Case {
