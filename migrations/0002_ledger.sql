@@ -152,3 +152,14 @@ CREATE TABLE estimate (
     about BIGINT NOT NULL,
     PRIMARY KEY (life, meter, starts)
 ) /*clustered*/;
+
+-- What a panel shows that is no account's, as its last poll of everybody found it. why: orphan, ambiguous, deleted (an
+-- account's until then, and still counted by the panel); since then.
+CREATE TABLE unclaimed (
+    backend BIGINT NOT NULL,
+    what VARCHAR(255) NOT NULL,
+    why VARCHAR(16) NOT NULL,
+    level BIGINT,
+    since BIGINT NOT NULL,
+    PRIMARY KEY (backend, what)
+) /*clustered*/;

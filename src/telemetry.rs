@@ -25,9 +25,6 @@ pub use logs::{LogError, LogFormat, init_logs};
 use crate::domain::{BackendId, Policy, Reason, Timestamp, Unclaimed};
 use crate::metering::Note;
 
-/// What an unclaimed thing can be, so that each is exported from the first poll on.
-const UNCLAIMED_WHY: [&str; 2] = ["orphan", "ambiguous"];
-
 /// The commit this program was built from, where the build said so (`WHMETER_REVISION`).
 pub const REVISION: &str = match option_env!("WHMETER_REVISION") {
     Some(revision) => revision,
@@ -192,7 +189,7 @@ impl Telemetry {
     pub fn unclaimed(&self, backend: &BackendId, unclaimed: &[Unclaimed]) {
         // Per reason: how many, and their bytes while all are known.
         let mut sums: BTreeMap<&str, (usize, Option<u64>)> =
-            UNCLAIMED_WHY.iter().map(|why| (*why, (0, Some(0)))).collect();
+            Unclaimed::WHYS.iter().map(|why| (*why, (0, Some(0)))).collect();
         for one in unclaimed {
             let (resources, bytes) = sums.entry(one.why).or_insert((0, Some(0)));
             *resources += 1;
@@ -338,7 +335,7 @@ mod tests {
     #[test]
     fn unclaimed_bytes_are_absent_when_one_size_is_unknown() {
         let telemetry = Telemetry::new();
-        let thing = |why, level| Unclaimed { what: "a bucket".into(), why, level };
+        let thing = |why, level| Unclaimed { level, ..Unclaimed::new("a bucket", why) };
         let seven = Bytes::new(7).ok();
         telemetry.unclaimed(&backend(), &[thing("orphan", seven), thing("orphan", seven)]);
         let text = series(&telemetry);

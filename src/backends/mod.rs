@@ -12,12 +12,14 @@ use crate::http::{Http, HttpError, ProbeStep, Url};
 use crate::settings::{Section, SettingsError};
 
 mod configured;
+mod heard;
 mod minio;
 mod proxmox;
 mod schedule;
 mod vpncp;
 
 pub use configured::{CommonSettings, ConfiguredPanel};
+pub use heard::Heard;
 pub use schedule::Schedule;
 
 /// Every kind of panel whmeter knows.
@@ -117,12 +119,14 @@ pub struct Ask {
     /// The accounts we have put under the limited policy: the policy they show is wanted even where it
     /// costs a call of its own.
     pub limited: Vec<AccountName>,
+    /// What it has told before, as it is believed.
+    pub heard: Heard,
 }
 
 impl Ask {
-    /// Everything, with no history to fill.
+    /// Everything, with no history to fill, of a panel that was never asked before.
     pub fn at(now: Timestamp) -> Ask {
-        Ask { now, since: None, only: None, limited: Vec::new() }
+        Ask { now, since: None, only: None, limited: Vec::new(), heard: Heard::default() }
     }
 }
 

@@ -8,7 +8,7 @@ use super::docket::{Beside, Docket};
 use super::owners::{Sold, Titles};
 use super::witness::{ClockWrong, Witness, judge};
 use super::{Collector, LastTime, PollError, PollReport};
-use crate::backends::{Ask, BackendError, ConfiguredPanel, Past};
+use crate::backends::{Ask, BackendError, ConfiguredPanel, Heard, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
 use crate::metering::{Expected, ListDoubt, Noted, Rules, look, settle_looked};
 use crate::standing::Moment;
@@ -120,15 +120,16 @@ impl Collector {
             }
             return Err(PollError::Taken(taken));
         }
-        let loaded = match self.store.load(&metered.id, last.loaded.take()).await {
-            Ok(loaded) => loaded,
-            Err(error) => return Err(error.into()),
-        };
+        let mut loaded = self.store.load(&metered.id, last.loaded.take()).await?;
         let beside = wish.beside();
         // Right before the panel is asked: a database that stood still must not date a reading with a time gone by.
         let now = self.clock.now();
-        let (question, reach) = wish.question(&loaded, now);
+        let (mut question, reach) = wish.question(&loaded, now);
+        // What is believed is lent to the backend for as long as it asks.
+        let book = Arc::new(std::mem::take(&mut loaded.book));
+        question.hear(Heard::new(Arc::clone(&book), loaded.unclaimed.clone()));
         let answered = self.ask(metered, question).await;
+        loaded.book = Arc::unwrap_or_clone(book);
         // Also where it refuses us: a signature of another time is no wrong secret.
         if let Err(wrong) = self.clock_is_right(metered).await? {
             last.loaded = Some(loaded);
@@ -205,6 +206,8 @@ impl Collector {
         judged.channels = &channels;
         if let Some(doubt) = settled.list_doubt.filter(|_| reach == Reach::Everybody) {
             report.warnings.push(doubted(metered, &doubt));
+            // Whose list is not believed has nobody's things as before.
+            report.unclaimed = loaded.unclaimed.values().cloned().collect();
         }
         report.noted = settled.notes.len();
         self.tell_notes(metered, &settled.notes);
@@ -370,6 +373,16 @@ enum Question {
     Past(Past),
 }
 
+impl Question {
+    /// Tells the backend what its panel has told before.
+    fn hear(&mut self, heard: Heard) {
+        match self {
+            Question::Now(ask) => ask.heard = heard,
+            Question::Past(_) => {}
+        }
+    }
+}
+
 impl Wish {
     /// Whom the brake counts together with those that are looked at.
     fn beside(&self) -> Beside {
@@ -392,7 +405,7 @@ impl Wish {
             }
         };
         let limited = loaded.limited();
-        let ask = Ask { now, since: loaded.unread_since(now), only, limited };
+        let ask = Ask { now, since: loaded.unread_since(now), only, limited, heard: Heard::default() };
         (Question::Now(ask), reach)
     }
 }

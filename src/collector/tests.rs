@@ -135,7 +135,7 @@ impl Backend for Waiting {
         Ok(())
     }
 
-    async fn check(&self, _: &mut Vec<CheckStep>) {}
+    async fn check(&self, _: Wants, _: &mut Vec<CheckStep>) {}
 }
 
 #[tokio::test]

@@ -103,6 +103,9 @@ fn shape(report: &PollReport) -> serde_json::Value {
             "account": failed.account.as_str(), "reason": failed.reason.name(), "detail": failed.detail,
         })).collect::<Vec<_>>(),
         "day_points_changed": report.day_points_changed,
+        "unclaimed": report.unclaimed.iter().map(|one| json!({
+            "what": one.what, "why": one.why, "bytes": one.level.map(|level| level.get()),
+        })).collect::<Vec<_>>(),
         "warnings": report.warnings,
         "took_seconds": report.took.as_secs_f64(),
     })

@@ -12,7 +12,8 @@ use crate::standing::Moment;
 pub(super) struct Report {
     #[command(flatten)]
     config: ConfigArg,
-    /// unbilled, ghosts, unmetered, wrong-plans, totals, unconfigured, policies or all
+    /// unbilled, ghosts, unmetered, wrong-plans, totals, held-back, untold, addons, unconfigured, policies, unclaimed or
+    /// all
     #[arg(long, default_value = "all")]
     what: String,
     /// This backend only
@@ -50,6 +51,9 @@ impl Report {
         }
         if whats.contains(&What::Unbilled) {
             sides = sides.with_billed(&store, &moment, config.whmcs.bill_from).await?;
+        }
+        if whats.contains(&What::Unclaimed) {
+            sides = sides.with_unclaimed(&store).await?;
         }
         let found = findings(&sides, &whats, of.as_ref(), &moment, &config.prices);
         store.close().await;

@@ -12,6 +12,7 @@ mod services;
 mod tests;
 mod totals;
 mod unbilled;
+mod unclaimed;
 mod unconfigured;
 mod untold;
 
@@ -49,11 +50,13 @@ pub enum What {
     Unconfigured,
     /// Accounts that the panel limits, or does not limit, against what is wanted.
     Policies,
+    /// What panels show that is no account's.
+    Unclaimed,
 }
 
 impl What {
     /// Every kind.
-    pub const ALL: [What; 10] = [
+    pub const ALL: [What; 11] = [
         What::Unbilled,
         What::Ghosts,
         What::Unmetered,
@@ -64,6 +67,7 @@ impl What {
         What::Addons,
         What::Unconfigured,
         What::Policies,
+        What::Unclaimed,
     ];
 
     /// Its name in JSON, in queries and on the command line.
@@ -79,6 +83,7 @@ impl What {
             What::Addons => "addons",
             What::Unconfigured => "unconfigured",
             What::Policies => "policies",
+            What::Unclaimed => "unclaimed",
         }
     }
 
@@ -254,6 +259,7 @@ pub fn findings<'a>(
             What::Addons => addons::addons(sides),
             What::Unconfigured => unconfigured::unconfigured(sides),
             What::Policies => policies::policies(sides),
+            What::Unclaimed => unclaimed::unclaimed(sides),
         });
     }
     found.retain(|finding| match (of, finding.backend) {

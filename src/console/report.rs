@@ -124,6 +124,9 @@ async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Resu
         let billed = sides.with_billed(&console.store, &moment, setup.bill_from).await;
         sides = billed.map_err(unavailable)?;
     }
+    if whats.contains(&What::Unclaimed) {
+        sides = sides.with_unclaimed(&console.store).await.map_err(unavailable)?;
+    }
     // Going through a hundred thousand accounts is work for a thread that nobody waits on.
     let told = tokio::task::spawn_blocking(move || {
         let found = findings(&sides, &whats, backend.as_ref(), &moment, &setup.prices);

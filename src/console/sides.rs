@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::backends::ConfiguredPanel;
-use crate::domain::{AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Service};
+use crate::domain::{
+    AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Service, Unclaimed,
+};
 use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{BackendState, HeldList, PolicyState, ServiceList, Store, StoreError, UsageQuery};
 use crate::told::{ClosedMonth, Sums};
@@ -26,6 +28,8 @@ pub struct Sides {
     pub held: BTreeMap<i64, HeldList>,
     /// The policies of accounts that are limited or pinned, or on their way there or back.
     pub policies: Vec<(AccountKey, PolicyState)>,
+    /// What of each panel is no account's, where that was asked for.
+    pub unclaimed: BTreeMap<BackendId, Vec<Unclaimed>>,
 }
 
 /// What every owner has of every account on the billed days of a month.
@@ -132,6 +136,16 @@ impl Sides {
             }
         }
         self.billed = Some(part);
+        Ok(self)
+    }
+
+    /// The same with what of each panel is no account's.
+    pub async fn with_unclaimed(mut self, store: &Store) -> Result<Sides, StoreError> {
+        for side in &self.panels {
+            if let Some(state) = &side.state {
+                self.unclaimed.insert(side.panel.id.clone(), store.unclaimed(state).await?);
+            }
+        }
         Ok(self)
     }
 

@@ -142,10 +142,28 @@ pub struct Copied {
 pub struct Unclaimed {
     /// What it is, by the panel's name (a bucket).
     pub what: String,
-    /// `orphan` (nobody's) or `ambiguous` (several could be meant).
+    /// One of [`Unclaimed::WHYS`].
     pub why: &'static str,
     /// Its size, where known.
     pub level: Option<Bytes>,
+    /// Since when it is so, where the panel's answers tell; else it is since it was first told.
+    pub since: Option<Timestamp>,
+}
+
+impl Unclaimed {
+    /// No account is meant.
+    pub const ORPHAN: &'static str = "orphan";
+    /// Several accounts could be meant.
+    pub const AMBIGUOUS: &'static str = "ambiguous";
+    /// An account's until it was deleted; the panel still counts it.
+    pub const DELETED: &'static str = "deleted";
+    /// Every reason, so that each can be exported from the first poll on.
+    pub const WHYS: [&'static str; 3] = [Unclaimed::ORPHAN, Unclaimed::AMBIGUOUS, Unclaimed::DELETED];
+
+    /// A thing that is nobody's, of unknown size.
+    pub fn new(what: impl Into<String>, why: &'static str) -> Unclaimed {
+        Unclaimed { what: what.into(), why, level: None, since: None }
+    }
 }
 
 /// What a panel's charts say an account moved in a span: an average, never billed, shown to whoever

@@ -16,7 +16,7 @@ use super::doubt::ListDoubt;
 /// The beliefs about everything of one backend.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Book {
-    /// When we last saw the whole list of accounts: a counter that began later is new in full.
+    /// When we last saw the whole list of accounts; of the counters see [`Book::last_look_at`].
     pub last_look: Option<Timestamp>,
     /// Every life there ever was.
     pub lives: BTreeMap<LifeNo, Life>,
@@ -354,6 +354,18 @@ impl Part {
 }
 
 impl Book {
+    /// When the counters of a meter were last seen: a counter that began later is new in full. The list of accounts may
+    /// have been seen since, by polls that could read no counter at all.
+    pub fn last_look_at(&self, meter: Meter) -> Option<Timestamp> {
+        let read =
+            self.counters.iter().filter(|(key, _)| key.meter == meter).map(|(_, baseline)| baseline.at);
+        match read.max() {
+            Some(read) => self.last_look.map(|look| look.min(read)),
+            // Where there is none, none was missed.
+            None => self.last_look,
+        }
+    }
+
     /// The newest life of a name.
     pub fn life(&self, name: &AccountName) -> Option<&Life> {
         self.lives.get(self.names.get(name)?)

@@ -5,9 +5,9 @@ use super::note::Note;
 use super::uptime::{Run, compare};
 use crate::domain::{Bytes, Epoch, LifeNo, Seconds, Timestamp};
 
-/// A told start may wobble by this much and still be the same start: panels work it out from an
-/// uptime in whole seconds or minutes.
-const WOBBLE: Seconds = Seconds::new(120);
+/// A told start may wobble by this much and still be the same start, where it lies before the reading before: a kernel
+/// works it out from its uptime in whole seconds.
+const WOBBLE: Seconds = Seconds::new(2);
 
 /// The panel's clock, by which a start is told, and ours, by which readings are, may be this far apart.
 const SKEW: Seconds = Seconds::new(300);
@@ -86,7 +86,7 @@ impl Count {
             (Epoch::Running(old), Epoch::Running(new) | Epoch::Replugged(new)) => {
                 self.after_run(before, old, new)
             }
-            (Epoch::Since(old), Epoch::Since(new)) if new > old.plus(WOBBLE) => {
+            (Epoch::Since(old), Epoch::Since(new)) if is_later(new, old, before.at) => {
                 self.began_by_date(before, new)
             }
             (Epoch::Since(old), Epoch::Since(new)) if old > new.plus(WOBBLE) => self.behind(before),
@@ -211,6 +211,23 @@ impl Count {
     }
 }
 
+/// Whether a told start is another than the one believed: one that lies after the last reading is, however near.
+fn is_later(new: Timestamp, old: Timestamp, read: Timestamp) -> bool {
+    new > old && (new > read || new > old.plus(WOBBLE))
+}
+
+impl Baseline {
+    /// Whether a start that is told now proves that the count began anew since it was last read: then one that is not
+    /// told of stands at nothing.
+    pub fn began_anew(&self, start: Timestamp) -> bool {
+        let is_later = match self.epoch {
+            Epoch::Since(old) => is_later(start, old, self.at),
+            Epoch::Running(_) | Epoch::Replugged(_) | Epoch::Silent => true,
+        };
+        is_later && start > self.at.minus(SKEW)
+    }
+}
+
 /// Whether the last thing heard of the counter is that it stands still.
 fn was_stopped(before: Baseline, uptime: Seconds) -> bool {
     uptime == Seconds::new(0) || before.doubt.is_some_and(|doubt| doubt.count == Bytes::ZERO)
@@ -246,7 +263,9 @@ mod tests {
             (count(0, Epoch::Silent, 100), count(60, Epoch::Silent, 100), Some(0), None),
             (count(0, Epoch::Silent, 100), count(60, Epoch::Silent, 70), None, Some("went_backwards")),
             (count(0, Epoch::Silent, 100), count(-60, Epoch::Silent, 150), None, Some("old_answer")),
-            (count(0, since(-9000), 100), count(600, since(-9060), 150), Some(50), None),
+            (count(0, since(-9000), 100), count(600, since(-9001), 150), Some(50), None),
+            // A page of the run before, which began a minute earlier.
+            (count(0, since(-9000), 100), count(600, since(-9062), 150), None, Some("old_answer")),
             (count(0, since(-9000), 100), count(600, since(300), 20), Some(20), Some("counter_restarted")),
             // A restart told counts in full even when the new count passed the old one.
             (count(0, since(-9000), 100), count(600, since(300), 120), Some(120), Some("counter_restarted")),
@@ -268,6 +287,40 @@ mod tests {
             assert_eq!(grown(&step), bytes, "{before:?} then {now:?}");
             assert_eq!(step.note.as_ref().map(Note::name), note, "{before:?} then {now:?}");
         }
+    }
+
+    #[test]
+    fn a_told_start_is_believed_exactly() {
+        let since = |s| Epoch::Since(at(s));
+        // A process that starts twice within 62 s, a bucket that is deleted and made again: (the start before, when it
+        // was read, the start now, what is counted of 3,000,000 that passed since).
+        let table = [
+            (0, 40, 62, 3_000_000),
+            (0, 40, 41, 3_000_000),
+            (0, 40, 119, 3_000_000),
+            // Read by another clock, a little after it began.
+            (0, 70, 62, 3_000_000),
+            // The start of the same process, as a kernel's clock was put right by a second.
+            (0, 40, 1, 2_888_889),
+            (0, 40, 0, 2_888_889),
+        ];
+        for (old, read, new, counted) in table {
+            let before = count(read, since(old), 111_111).believed();
+            let step = count(300, since(new), 3_000_000).after(before);
+            assert_eq!(grown(&step), Some(counted), "{old}, read at {read}, then {new}");
+        }
+    }
+
+    #[test]
+    fn a_silence_is_nothing_only_where_the_count_is_proven_to_have_begun_anew() {
+        let before = count(0, Epoch::Since(at(-9000)), 100).believed();
+        let anew = |start| before.began_anew(at(start));
+        assert_eq!(
+            [anew(-9000), anew(-8999), anew(-600), anew(-20), anew(1)],
+            [false, false, false, true, true]
+        );
+        let young = count(0, Epoch::Since(at(-20)), 0).believed();
+        assert!(!young.began_anew(at(-20)), "the very start that was told");
     }
 
     #[test]

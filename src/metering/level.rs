@@ -33,9 +33,10 @@ pub(super) fn judge_level(
     effects: &mut Effects,
 ) -> (Option<LevelBelief>, Option<DoubtedLevel>) {
     let Measured { at, level, is_proof } = measured;
-    let Some(known) = before.filter(|known| known.at < at && collapses(known.level, level, &rules.bounds))
-    else {
-        if before.is_some_and(|known| at <= known.at) {
+    // Of the same measurement too: what an account owns may have changed, and not what was measured.
+    let falls = |known: &LevelBelief| known.at <= at && collapses(known.level, level, &rules.bounds);
+    let Some(known) = before.filter(falls) else {
+        if before.is_some_and(|known| at <= known.at) && doubted.is_none_or(|doubted| doubted.at != at) {
             return (before, doubted);
         }
         if let Some(doubted) = doubted {

@@ -52,9 +52,42 @@ fn never_1_who_owns_nothing_any_more_without_a_word_is_not_empty() {
     }
     let level = |ledger: &Ledger| ledger.series(Meter::StorageUsed).level.map(|belief| belief.level.get());
     assert_eq!((level(&ledger), notes(&ledger)), (Some(654_321), vec!["first_sight", "level_collapsed"]));
+    // The very measurement that showed it full does not prove it empty, whoever owns it by now.
+    let mut same = Ledger::default();
+    same.take(&gauge(hour(0), 654_321), hour(0));
+    for level_told in [0, 0, 654_321] {
+        same.take(&gauge(hour(0), level_told), hour(1));
+        assert_eq!(level(&same), Some(654_321), "{level_told}");
+    }
+    assert_eq!(notes(&same), ["first_sight", "level_collapsed", "level_recovered"]);
     // Once it is known that it owns nothing it is empty.
     ledger.take(&gauge(hour(5), 0), hour(5));
     assert_eq!(level(&ledger), Some(0));
+}
+
+#[test]
+fn never_2_a_look_that_read_no_counter_was_no_look_at_counters() {
+    let hour = |n| start().plus(Seconds::hours(n));
+    let counted = |source: &str, at, began, count| {
+        let source = Source::new(source).expect("a name");
+        Reading::Counter { source, at, epoch: Epoch::Since(began), count: bytes(count) }
+    };
+    let mut ledger = Ledger::default();
+    let mut first = one(Meter::TrafficOut, counted("a", hour(1), start(), 900));
+    first.listed_everyone();
+    ledger.take(&first, hour(1));
+    // Everybody is seen, their levels are read, and no traffic.
+    for n in 2..5 {
+        let mut blind = gauge(hour(n), 7);
+        blind.listed_everyone();
+        ledger.take(&blind, hour(n));
+    }
+    let mut again = one(Meter::TrafficOut, counted("a", hour(5), start(), 901));
+    again.read(&name(), Meter::TrafficOut, counted("made meanwhile", hour(5), hour(2), 15_000));
+    again.read(&name(), Meter::TrafficOut, counted("there before", hour(5), start(), 4_000));
+    again.listed_everyone();
+    ledger.take(&again, hour(5));
+    assert_eq!(ledger.sum(Meter::TrafficOut), 15_001);
 }
 
 #[test]

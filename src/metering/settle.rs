@@ -1,5 +1,6 @@
 //! One harvest against the book: the days it moves, the beliefs it changes, and what was noticed.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use litemap::LiteMap;
@@ -30,7 +31,9 @@ pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> 
 pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp, rules: &Rules) -> Settled {
     let (series, counters, copied) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let days = Days::new(rules.zone);
-    let mut settling = Settling { book, look: &look, now, rules, days: &days, series, counters, copied };
+    let looks = RefCell::default();
+    let mut settling =
+        Settling { book, look: &look, now, rules, days: &days, series, counters, copied, looks };
     for (account, harvested) in harvest.accounts() {
         if let Some(life) = look.life_of(book, account) {
             settling.account(life, harvested);
@@ -74,6 +77,8 @@ struct Settling<'a> {
     counters: BTreeMap<CounterKey, Baseline>,
     /// What of totals is not new: other accounts of the service have it.
     copied: BTreeMap<(LifeNo, Meter, Source, Span), Bytes>,
+    /// When the counters of each meter were last seen, of those that were asked for.
+    looks: RefCell<BTreeMap<Meter, Option<Timestamp>>>,
 }
 
 impl<'a> Settling<'a> {
@@ -276,6 +281,12 @@ impl<'a> Settling<'a> {
         Known::Part
     }
 
+    /// When the counters of a meter were last seen: asked of all counters, and so only once.
+    fn last_look_at(&self, meter: Meter) -> Option<Timestamp> {
+        let mut looks = self.looks.borrow_mut();
+        *looks.entry(meter).or_insert_with(|| self.book.last_look_at(meter))
+    }
+
     fn baseline(&self, key: &CounterKey) -> Option<Baseline> {
         self.counters.get(key).or_else(|| self.book.counters.get(key)).copied()
     }
@@ -289,7 +300,7 @@ impl<'a> Settling<'a> {
                 (Epoch::Since(start), Some(created)) if created > start => Epoch::Since(created),
                 (epoch, _) => epoch,
             };
-            let step = Count { epoch, ..count }.first(self.book.last_look);
+            let step = Count { epoch, ..count }.first(self.last_look_at(of.meter));
             Step { baseline: Baseline { epoch: count.epoch, ..step.baseline }, ..step }
         };
         let Some(known) = believed else { return (None, first(), of.life) };

@@ -7,6 +7,7 @@ mod billable;
 mod carried;
 mod history;
 mod legacy;
+mod php;
 mod policy;
 mod recalculate;
 mod routes;

@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::UsageApi;
 use super::asked::Asked;
 use super::state::unavailable;
 use super::tenants::Found;
+use super::{UsageApi, php};
 use crate::domain::{Addon, Bytes, Limit, Mapping, Meter, Service, UsageDay};
 use crate::ownership::{Claimant, Claims, Ruling, Services};
 use crate::problem::Problem;
@@ -28,56 +28,66 @@ const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
 /// The body: always the full list of that server.
 #[derive(Debug, Deserialize)]
 pub(super) struct ServicesTold {
-    schema: u32,
+    #[serde(deserialize_with = "php::whole")]
+    schema: i64,
+    #[serde(deserialize_with = "php::list")]
     services: Vec<ServiceTold>,
     /// Add-ons that WHMCS runs on this server; absent where it does not tell them.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::list")]
     addons: Vec<AddonTold>,
 }
 
 #[derive(Debug, Deserialize)]
 struct ServiceTold {
+    #[serde(deserialize_with = "php::whole")]
     id: i64,
+    #[serde(deserialize_with = "php::whole")]
     client: i64,
+    /// Empty where WHMCS has given none yet.
+    #[serde(deserialize_with = "php::text_or_empty")]
     username: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     domain: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     product: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     package: Option<String>,
+    #[serde(deserialize_with = "php::text")]
     status: String,
     /// The day the customer's contract began.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     registered: Option<String>,
     /// Bytes by meter; zero is unlimited, an absent meter says nothing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::sizes")]
     limits: BTreeMap<String, u64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::or_empty")]
     templates: TemplatesTold,
 }
 
 /// A product add-on with an account of its own: no metric bills it, so that it is only named.
 #[derive(Debug, Deserialize)]
 struct AddonTold {
+    #[serde(deserialize_with = "php::whole")]
     id: i64,
+    #[serde(deserialize_with = "php::whole")]
     service: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::whole_or_none")]
     client: i64,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     username: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     name: Option<String>,
+    #[serde(deserialize_with = "php::text")]
     status: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     registered: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct TemplatesTold {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     notify: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "php::maybe_text")]
     limited: Option<String>,
 }
 
@@ -86,9 +96,11 @@ fn short(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(|text| text.chars().take(255).collect())
 }
 
-/// A day as WHMCS tells it; its "0000-00-00" is no day.
+/// A day as WHMCS tells it, perhaps with a time of day; its "0000-00-00" is no day, and PHP's reckoning of that
+/// "-0001-11-30".
 fn registered(text: Option<&str>) -> Result<Option<UsageDay>, String> {
-    let told = text.filter(|text| !text.is_empty() && !text.starts_with("0000"));
+    let day = text.map(|text| text.trim().split([' ', 'T']).next().unwrap_or_default());
+    let told = day.filter(|day| !day.is_empty() && !day.starts_with("0000") && !day.starts_with("-0001"));
     told.map(UsageDay::parse).transpose().map_err(|error| format!("registered: {error}"))
 }
 
@@ -161,8 +173,13 @@ pub(super) async fn services_of(
         list.push(service.service().map_err(|error| refused(format!("service {id}: {error}")))?);
     }
     list.sort_by_key(|service| service.id);
+    // One row twice is one service; two that differ are not known apart.
+    list.dedup();
     if let Some(twice) = list.windows(2).find(|pair| pair[0].id == pair[1].id) {
-        return Err(refused(format!("service {} stands there twice", twice[0].id)));
+        return Err(refused(format!(
+            "service {} stands there twice, and not the same each time",
+            twice[0].id
+        )));
     }
     // Nothing is kept of the list of a server that nobody answers for.
     let has_companions = list.iter().any(|service| service.companion_of().is_some());
@@ -229,4 +246,86 @@ fn claimant(found: Found<'_>) -> Claimant<'_> {
     let pinned = found.account.mapped.as_ref().filter(|mapped| mapped.mapping == Mapping::Pinned);
     let pinned = pinned.and_then(|mapped| Some(mapped.service.as_ref()?.id));
     Claimant { name: found.name, pinned, owner: found.account.owner.service() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The services of a body, or what is said of it; paths come before, as the door tells them.
+    fn read(services: &str) -> Result<Vec<Service>, String> {
+        let text = format!(r#"{{"schema":1,"services":{services}}}"#);
+        let told: ServicesTold = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        told.services.into_iter().map(ServiceTold::service).collect()
+    }
+
+    fn one(fields: &str) -> Result<Service, String> {
+        read(&format!("[{{{fields}}}]")).map(|mut services| services.remove(0))
+    }
+
+    const LEAST: &str = r#""id":5,"client":7,"username":"bob","status":"Active""#;
+
+    #[test]
+    fn what_php_makes_of_a_service_is_read() {
+        let plain = one(LEAST).expect("a service");
+        // Numbers as texts, nothing in place of what may be missing, empty maps as empty lists.
+        let odd = r#""id":"5","client":" 7 ","username":"bob","domain":null,"product":"","package":null,
+            "status":"Active","registered":"0000-00-00","limits":[],"templates":[]"#;
+        assert_eq!(one(odd).expect("a service"), plain);
+        for nothing in [r#""""#, "null", r#""0000-00-00 00:00:00""#, r#""-0001-11-30""#] {
+            let told = one(&format!(r#"{LEAST},"registered":{nothing},"limits":null,"templates":null"#));
+            assert_eq!(told.expect("a service"), plain, "{nothing}");
+        }
+        for day in ["2026-11-20", "2026-11-20 10:11:12", "2026-11-20T10:11:12Z"] {
+            let told = one(&format!(r#"{LEAST},"registered":"{day}""#)).expect("a service");
+            assert_eq!(told.registered.map(|day| day.to_string()).as_deref(), Some("2026-11-20"));
+        }
+        let told =
+            one(&format!(r#"{LEAST},"limits":{{"storage":"1000","traffic_out":null,"traffic_in":""}}"#));
+        let limits = told.expect("a service").limits;
+        assert_eq!(Vec::from_iter(limits.keys().copied()), [Meter::StorageUsed]);
+        // Texts as they were escaped for a page, and one that was taken for a number.
+        let escaped = r#""id":5,"client":7,"username":1234,"product":"S3 &amp; more &#039;gold&#039;","status":"Active""#;
+        let told = one(escaped).expect("a service");
+        assert_eq!((told.username.as_str(), told.product.as_deref()), ("1234", Some("S3 & more 'gold'")));
+        // No username yet, which is nobody's account.
+        assert_eq!(one(r#""id":5,"client":7,"username":null,"status":"Pending""#).expect("one").username, "");
+        // A list with gaps is told as a map.
+        assert_eq!(read(&format!(r#"{{"0":{{{LEAST}}},"2":{{{LEAST}}}}}"#)).expect("a list").len(), 2);
+        assert!(read("[]").expect("an empty list").is_empty());
+    }
+
+    #[test]
+    fn what_means_nothing_is_an_error_that_says_what_came() {
+        for (services, said) in [
+            ("null", "expected a list"),
+            (r#""""#, "expected a list"),
+            (r#"{"error":"no"}"#, "\"error\", expected a list"),
+            (
+                r#"[{"id":"five","client":7,"username":"b","status":"Active"}]"#,
+                "came \"five\", expected a whole number",
+            ),
+            (r#"[{"id":5.5,"client":7,"username":"b","status":"Active"}]"#, "came 5.5"),
+            (
+                r#"[{"id":5,"client":null,"username":"b","status":"Active"}]"#,
+                "came null, expected a whole number",
+            ),
+            (r#"[{"id":5,"client":7,"username":["b"],"status":"Active"}]"#, "came a list, expected a text"),
+            (r#"[{"id":5,"client":7,"username":"b","status":null}]"#, "came null, expected a text"),
+            (r#"[{"id":5,"client":7,"username":"b"}]"#, "status"),
+            (
+                r#"[{"id":5,"client":7,"username":"b","status":"Active","registered":"20.11.2026"}]"#,
+                "registered",
+            ),
+            (
+                r#"[{"id":5,"client":7,"username":"b","status":"Active","limits":{"storage":"much"}}]"#,
+                "storage: came \"much\"",
+            ),
+            (r#"[{"id":5,"client":7,"username":"b","status":"Active","limits":{"disk":5}}]"#, "disk"),
+            (r#"[{"id":5,"client":7,"username":"b","status":"Active","limits":[5]}]"#, "sequence"),
+        ] {
+            let error = read(services).expect_err(services);
+            assert!(error.contains(said), "{services}: {error}");
+        }
+    }
 }

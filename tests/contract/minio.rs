@@ -369,7 +369,8 @@ impl<'a> Story<'a> {
 
     async fn poll_at(&mut self, seconds: i64) -> Harvest {
         self.pair.panel.knobs().clock.freeze_at(NOW + seconds);
-        let harvest = self.pair.poll(&*self.pair.opened(self.settings.clone())).await.unwrap();
+        let backend = self.pair.opened(self.settings.clone());
+        let harvest = poll_after(&*backend, NOW + seconds, self.ledger.heard()).await.unwrap();
         self.ledger.take(&harvest, NOW + seconds);
         harvest
     }
@@ -548,7 +549,7 @@ async fn a_page_of_traffic_cut_at_an_honest_length_bills_nothing_wrong() {
             let cut = FaultKind::Truncated { bytes: 9_000, honest_length: true };
             panel.knobs().faults.add(Fault::new(cut).on("v2/metrics/bucket"));
         }
-        let harvest = pair.poll(&*backend).await.unwrap();
+        let harvest = poll_after(&*backend, NOW + 100 * step, ledger.heard()).await.unwrap();
         let readings = harvest.accounts().values().flat_map(|harvested| &harvested.readings);
         let counts = readings.filter(|(_, reading)| matches!(reading, Reading::Counter { .. })).count();
         assert!(step != 2 || counts == 0, "a page cut short was believed: {counts} counters");

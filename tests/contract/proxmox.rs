@@ -74,7 +74,7 @@ impl<'a> Story<'a> {
 
     pub async fn poll_at(&mut self, seconds: i64) -> Harvest {
         self.at(seconds);
-        let harvest = self.pair.poll(&*self.backend).await.unwrap();
+        let harvest = poll_after(&*self.backend, NOW + seconds, self.ledger.heard()).await.unwrap();
         self.ledger.take(&harvest, NOW + seconds);
         harvest
     }

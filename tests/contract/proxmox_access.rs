@@ -127,10 +127,12 @@ async fn guests_are_added_up_by_pool_tag_or_name_and_nobodys_are_named() {
     assert!(
         harvest.unclaimed_usage().iter().any(|one| (one.what.as_str(), one.why) == ("qemu/101", "ambiguous"))
     );
-    // While its node is silent a row tells no tags; who it was is remembered.
+    let mut ledger = Ledger::new();
+    ledger.take(&harvest, NOW + 600);
+    // While its node is silent a row tells no tags; who it was is in the store.
     node(&panel, "pve3", "cut");
     panel.knobs().clock.advance(400);
-    let harvest = pair.poll(&*tagged).await.unwrap();
+    let harvest = poll_after(&*tagged, NOW + 1000, ledger.heard()).await.unwrap();
     assert_eq!(reason(&harvest, "1002").0, Reason::Unreachable);
     let named = pair.backend_with("account = \"name\"\naccount_pattern = \"<ID>.example.net\"");
     let harvest = pair.poll(&*named).await.unwrap();

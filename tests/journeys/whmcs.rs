@@ -175,7 +175,7 @@ fn check_problem(got: &Got, statuses: &[u16], name: &str) {
 /// The backend's own turn comes in an hour: what is new comes from the recalculation.
 async fn check_recalculation(daemon: &Daemon<'_>, panel: &dyn SimulatedPanel) {
     let (truth, now) = (&panel.knobs().truth, panel.knobs().clock.now_seconds());
-    truth.set_level("7-41", now - 1, 7 * GIB);
+    truth.set_level("7-41", now - 1, 70 * GIB);
     truth.set_level("7-42", now - 1, 7 * GIB);
     truth.add_traffic("7-41", now - 1, Traffic { received: 5 * GIB, sent: 0 });
     let path = "/v1/whmcs/recalc/7-41?server=12";
@@ -187,7 +187,7 @@ async fn check_recalculation(daemon: &Daemon<'_>, panel: &dyn SimulatedPanel) {
     assert!((1..=600).contains(&wait), "{wait}");
     let one = "/v1/whmcs/usage/7-41?server=12";
     let fresh =
-        daemon.until(one, "is fresh", |got| got.json()["values"]["disk"]["value"] == "7.00000").await.json();
+        daemon.until(one, "is fresh", |got| got.json()["values"]["disk"]["value"] == "70.00000").await.json();
     let traffic: f64 = fresh["values"]["traffic_in"]["value"].as_str().unwrap().parse().unwrap();
     assert!((5.0..6.0).contains(&traffic), "{fresh}");
     // Nobody else was read, and nobody else is gone.

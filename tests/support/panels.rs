@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use toml::{Table, Value};
-use whmeter::backends::{Ask, Backend, BackendError, KINDS, Kind};
+use whmeter::backends::{Ask, Backend, BackendError, Heard, KINDS, Kind};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Harvested, Meter, Nature, Reading, Timestamp};
 use whmeter::http::{Http, HttpSettings};
@@ -152,8 +153,13 @@ pub fn account(name: &str) -> AccountName {
 }
 
 pub async fn poll(backend: &dyn Backend, at: i64) -> Result<Harvest, BackendError> {
+    poll_after(backend, at, Heard::default()).await
+}
+
+/// A poll of a panel that has told something before.
+pub async fn poll_after(backend: &dyn Backend, at: i64, heard: Heard) -> Result<Harvest, BackendError> {
     let mut harvest = Harvest::new();
-    let ask = Ask::at(instant(at));
+    let ask = Ask { heard, ..Ask::at(instant(at)) };
     backend.poll(&ask, &mut harvest).await.map(|()| harvest)
 }
 
@@ -223,6 +229,11 @@ impl Ledger {
         }
         self.notes.extend(settled.notes.iter().map(|noted| noted.note.name()));
         self.book = after;
+    }
+
+    /// What the panel has told so far, as the next poll is lent it.
+    pub fn heard(&self) -> Heard {
+        Heard::new(Arc::new(self.book.clone()), BTreeMap::new())
     }
 
     /// Bytes in and out of one account.

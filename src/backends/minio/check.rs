@@ -18,6 +18,9 @@ use super::wire::{Caller, ServerState};
 use super::{BackendError, Buckets, CheckStep, Minio, People, Wants, names};
 use crate::http::Url;
 
+/// So many buckets are named at once.
+const SHOWN: usize = 50;
+
 impl Minio {
     pub(super) async fn check_all(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
         for base in self.admin.addresses().iter().chain(&self.rules.nodes) {
@@ -36,6 +39,9 @@ impl Minio {
         let shown = people.as_ref().map_err(Clone::clone).map(|people| format!("{} users", people.len()));
         step(steps, what, true, shown);
         let buckets = self.check_usage(steps).await;
+        if let Ok(people) = &people {
+            self.check_owners(people, &buckets, steps).await;
+        }
         step(steps, "version, right admin:ServerInfo", false, self.version().await);
         self.check_policies(wants, people.ok().as_ref(), steps).await;
         if wants.limiting {
@@ -135,6 +141,28 @@ impl Minio {
         });
         step(steps, "right s3:ListAllMyBuckets", true, shown);
         buckets.unwrap_or_default()
+    }
+
+    /// Which buckets are nobody's, by name: what they hold is billed to nobody.
+    async fn check_owners(&self, people: &People, buckets: &Buckets, steps: &mut Vec<CheckStep>) {
+        let names = Vec::from_iter(buckets.keys().map(String::as_str));
+        let documents = self.documents(people, &names).await;
+        let shown = documents.map(|documents| {
+            let owned = self.owned(people, &names, documents.as_ref());
+            let unclaimed: Vec<String> =
+                owned.unclaimed().map(|(bucket, why)| format!("{bucket} ({why})")).collect();
+            match unclaimed.len() {
+                0 => "every bucket is somebody's".to_string(),
+                count if count > SHOWN => {
+                    format!("{count} are nobody's: {} and others", unclaimed[..SHOWN].join(", "))
+                }
+                count => format!("{count} are nobody's: {}", unclaimed.join(", ")),
+            }
+        });
+        step(steps, "owners of buckets", false, shown);
+        if let Some(detail) = self.strangers(people) {
+            step(steps, "buckets", false, Err(BackendError::Unexpected { at: "buckets".into(), detail }));
+        }
     }
 
     /// The lowest release of all nodes: during an upgrade there are several.

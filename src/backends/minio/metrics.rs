@@ -1,19 +1,18 @@
 //! Fetches the metrics pages: one for all nodes in the second version, one per node and bucket in the
 //! third.
 //!
-//! Does not know accounts. Silence is taken for zero only where nothing speaks against it.
+//! Does not know accounts, nor what a silence means.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use futures_util::FutureExt;
 
+use super::deleted::Deleted;
 use super::refusal::Failure;
 use super::settings::Traffic;
-use super::sums::{Owned, began};
+use super::sums::Owned;
 use super::traffic::Scrape;
 use super::{BackendError, Buckets, Minio};
-use crate::domain::Timestamp;
 use crate::http::Url;
 
 /// How often a page of the third version is asked for when another bucket's page comes.
@@ -29,35 +28,13 @@ pub(super) struct Scraped {
     pub warnings: Vec<String>,
 }
 
-/// Which node has told of which bucket, and since when that count ran. What was told of once in an
-/// epoch is told of to its end; when it is missing, the page is not whole.
-#[derive(Default)]
-pub(super) struct Heard(Mutex<BTreeMap<(String, String), Timestamp>>);
-
-impl Heard {
-    /// Notes what `scrape` tells of, and returns whether `node` has told of a bucket it now leaves out.
-    fn falls_silent(&self, node: &str, scrape: &Scrape, buckets: &Buckets) -> bool {
-        let (Some(started), Ok(mut heard)) = (scrape.started.get(node), self.0.lock()) else { return false };
-        let mut silent = false;
-        for (bucket, made) in buckets {
-            let began = began(*started, *made);
-            let key = (node.to_string(), bucket.clone());
-            if scrape.mentions(node, bucket) {
-                heard.insert(key, began);
-            } else {
-                silent |= heard.get(&key) == Some(&began);
-            }
-        }
-        silent
-    }
-}
-
 impl Minio {
     /// What passed, or why that cannot be known; `None` where nobody asked for it.
     pub(super) async fn traffic(
         &self,
         owned: &Owned<'_>,
         buckets: &Buckets,
+        deleted: &Deleted<'_>,
         rustfs: bool,
     ) -> Option<Result<Scraped, BackendError>> {
         if self.rules.traffic == Traffic::Off {
@@ -67,13 +44,20 @@ impl Minio {
             return Some(Err(BackendError::NotOffered("RustFS tells no traffic per bucket".into())));
         }
         let of_bucket = |bucket: &str| Some((bucket.to_string(), *buckets.get(bucket)?));
-        if buckets.is_empty() && owned.claimed().next().is_some() {
-            // A server hides what its caller may not list, without a word.
-            let why = "ListBuckets shows none of the buckets that hold something; traffic needs s3:ListAllMyBuckets and s3:ListBucket";
-            return Some(Err(BackendError::Refused(why.into())));
-        }
         let claimed = owned.claimed().filter_map(of_bucket).collect();
-        Some(self.pages(buckets, &claimed).await)
+        let mut scraped = match self.pages(buckets, &claimed).await {
+            Ok(scraped) => scraped,
+            Err(error) => return Some(Err(error)),
+        };
+        // A server hides what its caller may not list, without a word.
+        let hidden = owned.claimed().filter(|bucket| deleted.doubted() > 0 && !buckets.contains_key(*bucket));
+        for bucket in hidden {
+            let why = format!(
+                "ListBuckets does not show {bucket}, which holds something; traffic needs s3:ListAllMyBuckets"
+            );
+            scraped.failed.insert(bucket.into(), BackendError::Refused(why));
+        }
+        Some(Ok(scraped))
     }
 
     /// The pages of the version the config wants; `claimed` are the buckets that are somebody's.
@@ -109,15 +93,7 @@ impl Minio {
                 buckets.len()
             )));
         }
-        let mut warnings = Vec::new();
-        for node in Vec::from_iter(scrape.started.keys().cloned()) {
-            // It answered for its start and was gone a moment later: its silence is no zero.
-            if self.heard.falls_silent(&node, &scrape, buckets) {
-                warnings.push(format!("traffic of node {node} is missing from the page of all nodes"));
-                scrape.started.remove(&node);
-            }
-        }
-        Ok(Scraped { scrape, warnings, ..Scraped::default() })
+        Ok(Scraped { scrape, ..Scraped::default() })
     }
 
     /// When each node began, by the first address that answers.
@@ -163,8 +139,8 @@ impl Minio {
     async fn third_of(&self, node: &Url, buckets: &Buckets) -> Result<Scraped, BackendError> {
         let start = self.page(node, "/metrics/v3/system/process", Scrape::default()).await?;
         let mut scraped = Scraped { scrape: start.clone(), ..Scraped::default() };
-        for (bucket, made) in buckets {
-            match self.bucket_page(node, bucket, *made, &start).await {
+        for bucket in buckets.keys() {
+            match self.bucket_page(node, bucket, &start).await {
                 Ok(page) => scraped.scrape.merge(page),
                 Err(error @ (BackendError::Refused(_) | BackendError::Unreachable(_))) => return Err(error),
                 Err(error) => {
@@ -176,21 +152,12 @@ impl Minio {
     }
 
     /// One bucket's page, asked for again when somebody else's scrape got in between.
-    async fn bucket_page(
-        &self,
-        node: &Url,
-        bucket: &str,
-        made: Option<Timestamp>,
-        start: &Scrape,
-    ) -> Result<Scrape, BackendError> {
+    async fn bucket_page(&self, node: &Url, bucket: &str, start: &Scrape) -> Result<Scrape, BackendError> {
         let path = format!("/metrics/v3/bucket/api/{bucket}");
-        let only = Buckets::from([(bucket.to_string(), made)]);
         for _ in 0..TRIES {
             let page = self.page(node, &path, start.clone()).await?;
-            let names = || page.started.keys().map(String::as_str);
-            let of_another = names().any(|name| page.mentions_any(name) && !page.mentions(name, bucket));
-            let silent = names().any(|name| self.heard.falls_silent(name, &page, &only));
-            if !of_another && !silent {
+            let mut names = page.started.keys();
+            if !names.any(|name| page.mentions_any(name) && !page.mentions(name, bucket)) {
                 return Ok(page);
             }
         }
@@ -213,32 +180,4 @@ fn no_node_tells_its_start() -> BackendError {
 /// Host and port of an address.
 pub(super) fn host(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scrape(text: &str) -> Scrape {
-        let mut scrape = Scrape::default();
-        scrape.add(&mut text.as_bytes(), true).expect("metrics");
-        scrape
-    }
-
-    #[test]
-    fn what_was_told_of_once_must_be_told_of_until_its_count_begins_anew() {
-        let at = |seconds| Timestamp::new(seconds).ok();
-        let start = "minio_node_process_starttime_seconds{server=\"n\"} 1000\n";
-        let told = format!("{start}minio_bucket_requests_total{{api=\"x\",bucket=\"b\",server=\"n\"}} 1\n");
-        let buckets = Buckets::from([("b".into(), at(500))]);
-        let heard = Heard::default();
-        assert!(!heard.falls_silent("n", &scrape(start), &buckets), "never heard of");
-        assert!(!heard.falls_silent("n", &scrape(&told), &buckets));
-        assert!(heard.falls_silent("n", &scrape(start), &buckets));
-        // The bucket made anew, the bucket gone, the process started anew: all begin at nothing.
-        assert!(!heard.falls_silent("n", &scrape(start), &Buckets::from([("b".into(), at(2000))])));
-        assert!(!heard.falls_silent("n", &scrape(start), &Buckets::new()));
-        let later = "minio_node_process_starttime_seconds{server=\"n\"} 3000\n";
-        assert!(!heard.falls_silent("n", &scrape(later), &buckets));
-    }
 }

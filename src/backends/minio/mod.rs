@@ -6,6 +6,7 @@
 mod admin;
 mod check;
 mod claim;
+mod deleted;
 mod metrics;
 mod policy;
 mod refusal;
@@ -20,7 +21,7 @@ mod traffic;
 mod usage;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -28,13 +29,14 @@ use serde_json::Value;
 
 use self::admin::{Admin, Ask as Call};
 use self::claim::{Claims, Documents, Owner};
+use self::deleted::Deleted;
 use self::refusal::Failure;
-use self::settings::{Rules, Settings, Switch, Traffic};
+use self::settings::{Rules, Settings, Switch};
 use self::sums::Owned;
 use self::usage::Usage;
 use self::wire::{Group, User};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Wants};
-use crate::domain::{AccountName, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Memory, Wants};
+use crate::domain::{AccountName, Bytes, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -52,13 +54,12 @@ pub(super) const KIND: Kind = Kind {
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
     let (settings, rules) = Settings::read(section)?;
     let admin = Admin::new(http, rules.addresses.clone(), settings.key());
-    Ok(Box::new(Minio { admin, rules, heard: metrics::Heard::default() }))
+    Ok(Box::new(Minio { admin, rules }))
 }
 
 struct Minio {
     admin: Admin,
     rules: Rules,
-    heard: metrics::Heard,
 }
 
 /// The users by name; one whose entry could not be read holds the trouble instead.
@@ -84,26 +85,42 @@ impl Backend for Minio {
 
         let limits = self.limits(&people, ask.only.as_ref(), documents.as_ref(), harvest).await;
         let accounts = self.accounts(&people, documents.as_ref(), &limits, harvest);
-        sums::storage(harvest, &accounts, &owned, &buckets, &usage, ask.now);
-        if documents.is_some() && self.rules.bucket_policies {
-            for (user, account) in &accounts {
-                if has_no_policy(&people, &owned, user) {
-                    harvest.owns_unknown(account);
+        let deleted = Deleted::of(&usage, &buckets, &ask.heard, ask.now);
+        sums::storage(harvest, &accounts, &owned, &buckets, &deleted, &usage, ask.now);
+        let by_policy = documents.is_some() && self.rules.bucket_policies;
+        let lost = lost(&owned, &buckets, &ask.heard);
+        for (user, account) in &accounts {
+            let has_lost = lost.contains(account) && !owned.has_some(user);
+            if has_lost || by_policy && has_no_policy(&people, &owned, user) {
+                harvest.owns_unknown(account);
+                if ask.heard.level(account).is_some_and(|level| level > Bytes::ZERO) {
+                    harvest.warn(format!(
+                        "nothing tells any more which buckets are {account}'s, and some are nobody's: what he held \
+                         stays; attach his policy again, or name his buckets in the table buckets"
+                    ));
                 }
             }
         }
-        self.unclaimed(&owned, &usage, harvest);
+        for one in unclaimed(&owned, &deleted, &usage) {
+            harvest.unclaimed(one);
+        }
+        if let Some(strangers) = self.strangers(&people) {
+            harvest.warn(strangers);
+        }
         if let Usage::Known { at: Some(at), total: Some(stored), .. } = usage {
             harvest.total(ServerTotal { at, stored });
         }
-        let hidden = owned.claimed().filter(|bucket| !buckets.contains_key(*bucket)).count();
-        if hidden > 0 && self.rules.traffic != Traffic::Off {
+        if deleted.doubted() > 0 {
             harvest.warn(format!(
-                "{hidden} buckets hold something and are not listed: deleted since the last scan, or s3:ListBucket is missing for them; their traffic is not read"
+                "{} buckets hold something and are not listed, more than half of all: deleted, or s3:ListAllMyBuckets \
+                 is missing; until they are listed or the scanner tells of them no more they stay whose they were",
+                deleted.doubted()
             ));
         }
-        match self.traffic(&owned, &buckets, usage.is_rustfs()).await {
-            Some(Ok(scraped)) => sums::traffic(harvest, &accounts, &owned, &buckets, &scraped, ask.now),
+        match self.traffic(&owned, &buckets, &deleted, usage.is_rustfs()).await {
+            Some(Ok(scraped)) => {
+                sums::traffic(harvest, &accounts, &owned, &buckets, &scraped, &ask.heard, ask.now);
+            }
             Some(Err(error)) => sums::no_traffic(harvest, &accounts, &error),
             None => {}
         }
@@ -283,16 +300,52 @@ impl Minio {
         accounts
     }
 
-    fn unclaimed(&self, owned: &Owned<'_>, usage: &Usage, harvest: &mut Harvest) {
-        let sizes = match usage {
-            Usage::Known { sizes, .. } => Some(sizes),
-            Usage::Unknown { .. } => None,
+    /// Which entries of the table `buckets` name a user that there is not.
+    fn strangers(&self, people: &People) -> Option<String> {
+        let strangers = self.rules.buckets.iter().filter(|(_, user)| !people.contains_key(*user));
+        let shown: Vec<String> = strangers.map(|(bucket, user)| format!("{bucket:?} = {user:?}")).collect();
+        let of_whom = match &self.rules.group {
+            Some(group) => format!("no member of group {group} is called so"),
+            None => "no user is called so".into(),
         };
-        for (bucket, why) in owned.unclaimed() {
-            let level = sizes.and_then(|sizes| sizes.get(bucket)?.as_ref().ok().copied());
-            harvest.unclaimed(Unclaimed { what: bucket.to_string(), why, level });
-        }
+        let told =
+            format!("the table buckets has {}: {of_whom}; what they hold is nobody's", shown.join(", "));
+        (!shown.is_empty()).then_some(told)
     }
+}
+
+/// What the server stores that is no account's.
+fn unclaimed(owned: &Owned<'_>, deleted: &Deleted<'_>, usage: &Usage) -> Vec<Unclaimed> {
+    let (at, sizes) = match usage {
+        Usage::Known { at, sizes, .. } => (*at, Some(sizes)),
+        Usage::Unknown { .. } => (None, None),
+    };
+    let size = |bucket: &str| sizes.and_then(|sizes| sizes.get(bucket)?.as_ref().ok().copied());
+    let mut found: Vec<Unclaimed> = owned
+        .unclaimed()
+        .map(|(bucket, why)| Unclaimed { level: size(bucket), ..Unclaimed::new(bucket, why) })
+        .collect();
+    let orphans: BTreeSet<&str> = owned.unclaimed().map(|(bucket, _)| bucket).collect();
+    found.extend(deleted.iter().filter(|(bucket, _)| !orphans.contains(bucket)).map(|(bucket, since)| {
+        // As of a result from before the list it may have been there, and is in its owner's sum.
+        let was_there = at.is_some_and(|at| !deleted.is_nobodys(bucket, at));
+        let level = if was_there { Some(Bytes::ZERO) } else { size(bucket) };
+        Unclaimed { level, since: Some(since), ..Unclaimed::new(bucket, Unclaimed::DELETED) }
+    }));
+    found
+}
+
+/// Whose buckets are there and nobody's now, as far as their counters tell whose they were.
+fn lost<'h>(owned: &Owned<'_>, buckets: &Buckets, heard: &'h Heard) -> BTreeSet<&'h AccountName> {
+    let orphans: BTreeSet<&str> =
+        owned.unclaimed().map(|(bucket, _)| bucket).filter(|bucket| buckets.contains_key(*bucket)).collect();
+    if orphans.is_empty() {
+        return BTreeSet::new();
+    }
+    let of_orphans = heard.holders().filter(|(source, _)| {
+        source.as_str().rsplit_once('/').is_some_and(|(_, bucket)| orphans.contains(bucket))
+    });
+    of_orphans.map(|(_, account)| account).collect()
 }
 
 /// Whether nothing tells what a user owns, where policies tell it: he has none, no bucket has his name, and there are

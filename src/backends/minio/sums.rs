@@ -5,14 +5,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::claim::Owner;
+use super::deleted::Deleted;
 use super::metrics::Scraped;
 use super::usage::Usage;
 use super::{BackendError, Buckets};
+use crate::backends::Heard;
 use crate::domain::{AccountName, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
+use crate::metering::Baseline;
 
 /// Metrics pages are up to 10 s old, so one of a process or bucket younger than this may still show
 /// what its predecessor had counted.
 const SETTLING: Seconds = Seconds::new(30);
+
+/// A bucket that lives shorter may well be made again and have moved more by the next poll.
+const LONG: Seconds = Seconds::new(600);
+
+/// By so much a process's start may be told otherwise: the kernel works it out in whole seconds.
+const WOBBLE: Seconds = Seconds::new(2);
 
 /// The traffic meters.
 const BOTH_WAYS: [Meter; 2] = [Meter::TrafficIn, Meter::TrafficOut];
@@ -65,6 +74,7 @@ pub(super) fn storage(
     accounts: &BTreeMap<&str, AccountName>,
     owned: &Owned<'_>,
     buckets: &Buckets,
+    deleted: &Deleted<'_>,
     usage: &Usage,
     now: Timestamp,
 ) {
@@ -81,9 +91,11 @@ pub(super) fn storage(
                 let made = |bucket: &str| buckets.get(bucket).copied().flatten();
                 // What was made after the scan held nothing as of it: else whoever makes a bucket each day would never
                 // be measured.
-                let of_then = owned.of(user).filter(|bucket| {
-                    sizes.contains_key(*bucket) || made(bucket).is_none_or(|made| made <= at)
-                });
+                let was_there = |bucket: &str| match sizes.contains_key(bucket) {
+                    true => !deleted.is_nobodys(bucket, at),
+                    false => made(bucket).is_none_or(|made| made <= at),
+                };
+                let of_then = owned.of(user).filter(|bucket| was_there(bucket));
                 sum(of_then, sizes).map(|level| Reading::Gauge { at, level })
             }
             Err(why) => Err((Reason::Busy, why.to_string())),
@@ -115,55 +127,127 @@ pub(super) fn traffic(
     owned: &Owned<'_>,
     buckets: &Buckets,
     scraped: &Scraped,
+    heard: &Heard,
     now: Timestamp,
 ) {
     for warning in &scraped.warnings {
         harvest.warn(warning);
     }
     for (user, account) in accounts {
-        let failed = owned.of(user).find_map(|bucket| scraped.failed.get(bucket));
-        if let Some(error) = failed {
-            // The counters catch up at the next poll; half of them now would look like all.
-            no_traffic(harvest, &BTreeMap::from([(*user, account.clone())]), error);
-            continue;
-        }
-        for bucket in owned.of(user) {
-            // A bucket that is gone has no counter any more.
-            let Some(made) = buckets.get(bucket) else { continue };
-            for (node, started) in &scraped.scrape.started {
-                let began = began(*started, *made);
-                for (meter, reading) in counters(scraped, node, bucket, began, now) {
+        let failed = owned.of(user).find_map(|bucket| scraped.failed.get(bucket)).cloned();
+        let counted = failed.map_or_else(|| counted(owned.of(user), buckets, scraped, heard, now), Err);
+        match counted {
+            Ok(counted) => {
+                for (meter, reading) in counted.readings {
                     harvest.read(account, meter, reading);
                 }
+                for (bucket, made) in counted.rewritten {
+                    harvest.warn(format!(
+                        "bucket {bucket} is said to have been made at {made}, and its count went on: it is taken for the \
+                         same bucket"
+                    ));
+                }
             }
+            // The counters catch up at the next poll; half of them now would look like all.
+            Err(error) => no_traffic(harvest, &BTreeMap::from([(*user, account.clone())]), &error),
         }
     }
 }
 
-/// When a node's count for a bucket began.
-pub(super) fn began(started: Timestamp, made: Option<Timestamp>) -> Timestamp {
-    made.map_or(started, |made| made.max(started))
+/// What was counted for some buckets.
+#[derive(Debug, Default)]
+struct Counts<'b> {
+    readings: Vec<(Meter, Reading)>,
+    /// Buckets whose creation date was written anew, and the date.
+    rewritten: BTreeMap<&'b str, Timestamp>,
 }
 
-/// What one node counted for one bucket both ways, since the later of the process's start and the
-/// bucket's making: a bucket made anew counts anew (MinIO cmd/http-stats.go, `delete`). A series that
-/// is absent stands at nothing, which is said, so that the first bytes are counted.
-fn counters(
+/// What every node counted for some buckets, both ways.
+fn counted<'b>(
+    of: impl Iterator<Item = &'b str>,
+    buckets: &Buckets,
     scraped: &Scraped,
-    node: &str,
-    bucket: &str,
+    heard: &Heard,
+    now: Timestamp,
+) -> Result<Counts<'b>, BackendError> {
+    let mut counts = Counts::default();
+    for bucket in of {
+        // A bucket that is gone has no counter any more.
+        let Some(made) = buckets.get(bucket) else { continue };
+        for (node, started) in &scraped.scrape.started {
+            let Ok(source) = Source::new(&format!("{node}/{bucket}")) else { continue };
+            let passed = scraped.scrape.passed(node, bucket);
+            for (meter, told) in BOTH_WAYS.into_iter().zip([passed.received, passed.sent]) {
+                // A bucket made anew counts anew (MinIO cmd/http-stats.go, `delete`).
+                let mut began = made.map_or(*started, |made| made.max(*started));
+                let known =
+                    heard.counter(meter, &source).filter(|known| went_on(known, told, *started, began, now));
+                if let Some(Baseline { epoch: Epoch::Since(before), .. }) = known {
+                    counts.rewritten.insert(bucket, began);
+                    began = *before;
+                }
+                let silence = || {
+                    let speaks = scraped.scrape.mentions_any(node);
+                    silence(heard, meter, &source, began, speaks)
+                };
+                let (at, count) = if now.since(began) < SETTLING {
+                    // When it began it had counted nothing: that much is certain even of a page too fresh.
+                    (began.min(now), Bytes::ZERO)
+                } else {
+                    match told.map_or_else(silence, |told| Ok(Some(told)))? {
+                        Some(count) => (now, count),
+                        None => continue,
+                    }
+                };
+                let (source, epoch) = (source.clone(), Epoch::Since(began));
+                counts.readings.push((meter, Reading::Counter { source, at, epoch, count }));
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// Whether a count went on although its bucket is said to have been made at another time than before: creation dates can
+/// be written anew (minio#19207). A new bucket shows in a count that fell, or had as long to come so far as the one
+/// before; it is never older than that.
+fn went_on(
+    known: &Baseline,
+    told: Option<Bytes>,
+    started: Timestamp,
     began: Timestamp,
     now: Timestamp,
-) -> impl Iterator<Item = (Meter, Reading)> {
-    let passed = scraped.scrape.passed(node, bucket);
-    let source = Source::new(&format!("{node}/{bucket}")).ok();
-    let young = now.since(began) < SETTLING;
-    BOTH_WAYS.into_iter().zip([passed.received, passed.sent]).filter_map(move |(meter, passed)| {
-        // When it began it had counted nothing: that much is certain even of a page too fresh.
-        let (at, count) = if young { (began.min(now), Bytes::ZERO) } else { (now, passed) };
-        let reading = Reading::Counter { source: source.clone()?, at, epoch: Epoch::Since(began), count };
-        Some((meter, reading))
-    })
+) -> bool {
+    let Epoch::Since(before) = known.epoch else { return false };
+    let apart = began.since(before).max(before.since(began));
+    let is_another_date = apart > WOBBLE && before >= started;
+    let fell = told.map_or(known.count > Bytes::ZERO, |told| told < known.count);
+    let had_run = known.at.since(before);
+    let too_soon = known.count > Bytes::ZERO && had_run >= LONG && now.since(began) < had_run;
+    is_another_date && !fell && (began < before || too_soon)
+}
+
+/// What it means that a page does not tell of a count that began at `began`: nothing has passed, so that the first
+/// bytes are counted; or nobody can say, because the page of a node that does not speak of any bucket may lack it
+/// altogether; or the page is not whole, because a count once told is told until it begins anew.
+fn silence(
+    heard: &Heard,
+    meter: Meter,
+    source: &Source,
+    began: Timestamp,
+    speaks: bool,
+) -> Result<Option<Bytes>, BackendError> {
+    match heard.counter(meter, source) {
+        Some(told) if told.count > Bytes::ZERO && !told.began_anew(began) => {
+            let detail = format!(
+                "{meter} of {source} is missing from the metrics, which told {} bytes of it at {}: they are not whole",
+                told.count, told.at
+            );
+            Err(BackendError::Busy { after: None, detail })
+        }
+        Some(_) => Ok(Some(Bytes::ZERO)),
+        None if speaks || heard.last_look_at(meter).is_some_and(|look| began > look) => Ok(Some(Bytes::ZERO)),
+        None => Ok(None),
+    }
 }
 
 /// Puts in that nobody's traffic could be read.
@@ -181,7 +265,11 @@ pub(super) fn no_traffic(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::domain::LifeNo;
+    use crate::metering::{Book, CounterKey};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::new(1_795_000_000 + seconds).expect("in range")
@@ -231,7 +319,7 @@ mod tests {
         );
         let mut harvest = Harvest::new();
         let buckets = made(&["a1", "b1", "c1", "d1", "d2"]);
-        storage(&mut harvest, &accounts, &owned, &buckets, &usage, at(60));
+        storage(&mut harvest, &accounts, &owned, &buckets, &Deleted::default(), &usage, at(60));
         let expected = [
             // a2 was deleted after it was measured: when it was measured it was there.
             ("a", Ok((at(50), 7))),
@@ -252,7 +340,7 @@ mod tests {
         for (made_at, expected) in [(51, Ok((at(50), 9_000))), (50, Err(Reason::Busy))] {
             let buckets = [("old".to_string(), Some(at(0))), ("new".to_string(), Some(at(made_at)))];
             let mut harvest = Harvest::new();
-            storage(&mut harvest, &accounts, &owned, &buckets.into(), &usage, at(60));
+            storage(&mut harvest, &accounts, &owned, &buckets.into(), &Deleted::default(), &usage, at(60));
             assert_eq!(told(&harvest), [("a".to_string(), expected)]);
         }
     }
@@ -267,7 +355,7 @@ mod tests {
         ];
         for (usage, buckets, expected) in cases {
             let mut harvest = Harvest::new();
-            storage(&mut harvest, &accounts, &owned(&[]), &buckets, &usage, at(60));
+            storage(&mut harvest, &accounts, &owned(&[]), &buckets, &Deleted::default(), &usage, at(60));
             assert_eq!(told(&harvest), [("a".to_string(), expected)], "{usage:?}");
         }
     }
@@ -308,7 +396,7 @@ mod tests {
         let mut buckets = made(&["a1"]);
         buckets.insert("a2".into(), Some(at(-5000)));
         let mut harvest = Harvest::new();
-        traffic(&mut harvest, &accounts, &owned, &buckets, &scraped, at(600));
+        traffic(&mut harvest, &accounts, &owned, &buckets, &scraped, &Heard::default(), at(600));
         let told = |meter, bucket: &str, since, count| (meter, format!("n1/{bucket}"), 600, since, count);
         let expected = [
             told(Meter::TrafficIn, "a1", 0, 7),
@@ -335,6 +423,7 @@ mod tests {
                 &owned(&[("a1", "a")]),
                 &made(&["a1"]),
                 &scraped(&text),
+                &Heard::default(),
                 at(now),
             );
             let told = counters_of(&harvest, "a");
@@ -345,14 +434,105 @@ mod tests {
     #[test]
     fn a_bucket_that_could_not_be_asked_for_leaves_its_account_alone() {
         let accounts = accounts(&["a", "b"]);
-        let mut scraped =
-            scraped(&format!("minio_node_process_starttime_seconds{{server=\"n1\"}} {}\n", at(-1000).get()));
+        let mut scraped = scraped(&format!(
+            "minio_node_process_starttime_seconds{{server=\"n1\"}} {}\n\
+             minio_bucket_traffic_sent_bytes{{bucket=\"b1\",server=\"n1\"}} 9\n",
+            at(-1000).get()
+        ));
         scraped.failed.insert("a2".into(), BackendError::Unreachable("slow".into()));
         let mut harvest = Harvest::new();
         let owned = owned(&[("a1", "a"), ("a2", "a"), ("b1", "b")]);
-        traffic(&mut harvest, &accounts, &owned, &made(&["a1", "a2", "b1"]), &scraped, at(600));
+        let buckets = made(&["a1", "a2", "b1"]);
+        traffic(&mut harvest, &accounts, &owned, &buckets, &scraped, &Heard::default(), at(600));
         assert!(harvest.accounts()["a"].readings.is_empty());
         assert_eq!(harvest.accounts()["a"].unread.len(), 2);
         assert_eq!(counters_of(&harvest, "b").len(), 2);
+    }
+
+    /// What is believed of one counter of bucket a1 on node n1, all else as of the last look.
+    fn heard(last_look: i64, told: Option<(i64, i64, u64)>) -> Heard {
+        let mut book = Book { last_look: Some(at(last_look)), ..Book::default() };
+        if let Some((since, read, count)) = told {
+            let source = Source::new("n1/a1").expect("a source");
+            let (epoch, holder) = (Epoch::Since(at(since)), LifeNo::new(1));
+            let baseline =
+                Baseline { epoch, count: bytes(count), at: at(read), doubt: None, holder, absent: None };
+            book.counters.insert(CounterKey { meter: Meter::TrafficOut, own: None, source }, baseline);
+        }
+        Heard::new(Arc::new(book), BTreeMap::new())
+    }
+
+    #[test]
+    fn a_creation_date_written_anew_is_not_believed_while_the_count_goes_on() {
+        let known = |began: i64, read: i64, count: u64| Baseline {
+            epoch: Epoch::Since(at(began)),
+            count: bytes(count),
+            at: at(read),
+            doubt: None,
+            holder: LifeNo::new(1),
+            absent: None,
+        };
+        // Of a process that started at -9000: what is believed, what is told at 600, the date, whether it is the same.
+        let table = [
+            (known(-9000, 0, 900), Some(950), 100, true),
+            (known(-9000, 0, 900), Some(950), -500, true),
+            (known(-9000, 0, 900), Some(899), 100, false),
+            (known(-9000, 0, 900), None, 100, false),
+            (known(-9000, 0, 0), Some(950), 100, false),
+            // Another process has begun since.
+            (known(-9900, 0, 900), Some(950), 100, false),
+            // Deleted and made again within two minutes.
+            (known(0, 40, 900), Some(950), 62, false),
+            (known(62, 120, 900), Some(950), 62, false),
+            // No new bucket is older than the one before it.
+            (known(62, 120, 900), Some(950), 30, true),
+            (known(62, 120, 0), None, 30, true),
+            (known(62, 120, 900), Some(899), 30, false),
+        ];
+        for (known, told, made, same) in table {
+            let same_one = went_on(&known, told.map(bytes), at(-9000), at(made), at(600));
+            assert_eq!(same_one, same, "{known:?} {told:?} {made}");
+        }
+    }
+
+    #[test]
+    fn never_1_a_silence_is_no_reading() {
+        let accounts = accounts(&["a"]);
+        // What is told of another bucket on the node; what was heard; what is read of a1's downloads.
+        let table = [
+            // Never heard of: the node speaks, so it stands at nothing; or it began after the last look.
+            (true, heard(500, None), Ok(Some(0))),
+            (false, heard(-5000, None), Ok(Some(0))),
+            // A node that speaks of nothing may not be on the page at all.
+            (false, heard(500, None), Ok(None)),
+            (false, Heard::default(), Ok(None)),
+            // What was told once is told until it begins anew, also to a program that was started meanwhile.
+            (true, heard(500, Some((-1000, 500, 7))), Err(Reason::Busy)),
+            (false, heard(500, Some((-1000, 500, 7))), Err(Reason::Busy)),
+            (true, heard(500, Some((-1000, 500, 0))), Ok(Some(0))),
+            (true, heard(500, Some((-9000, -2000, 7))), Ok(Some(0))),
+            // Another start of long ago is a date that was written anew.
+            (true, heard(500, Some((-9000, 500, 7))), Err(Reason::Busy)),
+        ];
+        for (row, (speaks, heard, expected)) in table.into_iter().enumerate() {
+            let other =
+                if speaks { "minio_bucket_requests_total{bucket=\"x\",server=\"n1\"} 1\n" } else { "" };
+            let text =
+                format!("minio_node_process_starttime_seconds{{server=\"n1\"}} {}\n{other}", at(-1000).get());
+            let mut harvest = Harvest::new();
+            let (owned, buckets) = (owned(&[("a1", "a")]), Buckets::from([("a1".into(), Some(at(-9000)))]));
+            traffic(&mut harvest, &accounts, &owned, &buckets, &scraped(&text), &heard, at(600));
+            let told = match harvest.accounts().get("a") {
+                None => Ok(None),
+                Some(harvested) => match harvested.unread.first() {
+                    Some(unread) => Err(unread.reason),
+                    None => Ok(harvested.readings.iter().find_map(|(meter, reading)| match reading {
+                        Reading::Counter { count, .. } if *meter == Meter::TrafficOut => Some(count.get()),
+                        _ => None,
+                    })),
+                },
+            };
+            assert_eq!(told, expected, "row {row}");
+        }
     }
 }

@@ -22,13 +22,13 @@ const V3_STARTED: &str = "minio_system_process_start_time_seconds";
 const REQUESTS: &str = "minio_bucket_requests_";
 const V3_REQUESTS: &str = "minio_bucket_api_total";
 
-/// Bytes one node counted for one bucket; what it does not mention is still at nothing.
+/// Bytes one node counted for one bucket, as far as it mentions them: a silence is no number yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Passed {
     /// Bodies of requests: uploads.
-    pub received: Bytes,
+    pub received: Option<Bytes>,
     /// Bodies of answers: downloads.
-    pub sent: Bytes,
+    pub sent: Option<Bytes>,
 }
 
 /// What one scrape said, by node and bucket.
@@ -57,6 +57,10 @@ impl Scrape {
             match line.strip_suffix(b"\n") {
                 _ if length == 0 => return Ok(()),
                 None if length as u64 == LONGEST_LINE => return Err("a line without an end".into()),
+                // The format ends every line, the last one too: half a line may be half a number.
+                None if line.first().is_some_and(u8::is_ascii_alphabetic) => {
+                    return Err("cut off in the middle of a line".into());
+                }
                 whole => self.line(whole.unwrap_or(&line), swapped)?,
             }
         }
@@ -136,8 +140,8 @@ impl Scrape {
             let passed = self.passed.entry(node).or_default().entry(bucket).or_default();
             match matches!(name, RECEIVED | V3_RECEIVED) != (swapped && name.starts_with("minio_bucket_api_"))
             {
-                true => passed.received = bytes,
-                false => passed.sent = bytes,
+                true => passed.received = Some(bytes),
+                false => passed.sent = Some(bytes),
             }
         }
         Ok(())
@@ -251,14 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_scrape_is_read_and_silence_is_zero() {
+    fn a_whole_scrape_is_read_and_silence_is_no_number() {
         let scrape = scrape(include_str!("testdata/metrics.v2.txt"), true).expect("a scrape");
         let (one, two) = ("s3-1.example.net:9000", "s3-2.example.net:9000");
-        let passed = |received, sent| Passed { received: bytes(received), sent: bytes(sent) };
+        let passed = |received, sent| Passed { received, sent };
         // The swap concerns v3 alone.
-        assert_eq!(scrape.passed(one, "7-41-data"), passed(100_000, 2_097_152));
-        assert_eq!(scrape.passed(two, "7-41-data"), passed(5_242_880, 0));
-        assert_eq!(scrape.passed(two, "7-42-data"), passed(0, 0));
+        assert_eq!(scrape.passed(one, "7-41-data"), passed(Some(bytes(100_000)), Some(bytes(2_097_152))));
+        assert_eq!(scrape.passed(two, "7-41-data"), passed(Some(bytes(5_242_880)), None));
+        assert_eq!(scrape.passed(two, "7-42-data"), passed(None, None));
         assert_eq!(scrape.started.len(), 2);
         assert_eq!(scrape.started[one].get(), 1_795_200_000);
         assert_eq!(scrape.cut(["7-41-data", "another"].into_iter()), None);
@@ -270,8 +274,8 @@ mod tests {
                     minio_bucket_api_traffic_sent_bytes{bucket=\"b\",server=\"n\",type=\"s3\"} 1e+03\n";
         let as_is = scrape(text, false).expect("a scrape").passed("n", "b");
         let swapped = scrape(text, true).expect("a scrape").passed("n", "b");
-        assert_eq!((as_is.received.get(), as_is.sent.get()), (7, 1000));
-        assert_eq!((swapped.received.get(), swapped.sent.get()), (1000, 7));
+        assert_eq!((as_is.received, as_is.sent), (Some(bytes(7)), Some(bytes(1000))));
+        assert_eq!((swapped.received, swapped.sent), (Some(bytes(1000)), Some(bytes(7))));
     }
 
     #[test]
@@ -315,6 +319,8 @@ mod tests {
             "minio_bucket_traffic_sent_bytes{bucket=\"b\"} 7\n",
             "minio_bucket_traffic_sent_bytes{server=\"n\"} 7\n",
             "minio_node_process_starttime_seconds{server=\"n\"} -5\n",
+            // Half a line, which may be half a number.
+            "minio_bucket_traffic_sent_bytes{bucket=\"b\",server=\"n\"} 52",
         ] {
             assert!(scrape(wrong, true).is_err(), "{wrong}");
         }
@@ -323,7 +329,7 @@ mod tests {
         }
         let endless = format!("x{}", "y".repeat(100_000));
         assert!(scrape(&endless, true).is_err());
-        let odd = "minio_bucket_traffic_sent_bytes{bucket=\"a\\\"}\\\\\\n\",server=\"n\",} 7 1700000000000";
-        assert_eq!(scrape(odd, true).expect("a scrape").passed("n", "a\"}\\\n").sent, bytes(7));
+        let odd = "minio_bucket_traffic_sent_bytes{bucket=\"a\\\"}\\\\\\n\",server=\"n\",} 7 1700000000000\n";
+        assert_eq!(scrape(odd, true).expect("a scrape").passed("n", "a\"}\\\n").sent, Some(bytes(7)));
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -50,28 +51,36 @@ impl Usage {
     }
 }
 
-/// Both shapes at once; which one came is told by the keys that are there.
+/// All shapes at once; which one came is told by the keys that are there. RustFS calls its own shape unstable: it has
+/// told times as seconds and as text, and MinIO's keys in snake case.
 #[derive(Deserialize)]
 struct WireUsage {
     #[serde(rename = "lastUpdate", default, deserialize_with = "present")]
     minio_at: Option<Value>,
-    #[serde(rename = "bucketsUsageInfo", default, deserialize_with = "present")]
+    #[serde(rename = "bucketsUsageInfo", default, deserialize_with = "buckets")]
     minio_buckets: Option<Option<Map>>,
-    #[serde(rename = "bucketsSizes", default, deserialize_with = "present")]
-    minio_sizes: Option<Option<BTreeMap<String, Value>>>,
+    #[serde(rename = "bucketsSizes", default, deserialize_with = "plain_sizes")]
+    minio_sizes: Option<Option<Plain>>,
     #[serde(rename = "last_update", default, deserialize_with = "present")]
-    rustfs_at: Option<Option<SinceEpoch>>,
-    #[serde(rename = "buckets_usage", default, deserialize_with = "present")]
+    rustfs_at: Option<Value>,
+    #[serde(rename = "buckets_usage", default, deserialize_with = "buckets")]
     rustfs_buckets: Option<Option<Map>>,
-    #[serde(rename = "objectsTotalSize", alias = "objects_total_size", default)]
+    #[serde(rename = "buckets_usage_info", default, deserialize_with = "buckets")]
+    snake_buckets: Option<Option<Map>>,
+    #[serde(rename = "buckets_sizes", alias = "bucket_sizes", default, deserialize_with = "plain_sizes")]
+    snake_sizes: Option<Option<Plain>>,
+    #[serde(rename = "objectsTotalSize", default)]
     total: Option<Value>,
+    #[serde(rename = "objects_total_size", default)]
+    snake_total: Option<Value>,
     #[serde(rename = "usage_snapshot_complete", default)]
-    complete: Option<bool>,
+    complete: Option<Value>,
     #[serde(rename = "usage_snapshot_partial", default)]
-    partial: Option<bool>,
+    partial: Option<Value>,
 }
 
 type Map = BTreeMap<String, WireBucket>;
+type Plain = BTreeMap<String, Value>;
 
 #[derive(Deserialize)]
 struct WireBucket {
@@ -80,55 +89,58 @@ struct WireBucket {
     size: Option<Value>,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-struct SinceEpoch {
-    secs_since_epoch: i64,
-}
-
 const NEVER: &str = "the server has not scanned its buckets yet";
 const INCOMPLETE: &str =
     "the scanner has not finished since the buckets changed (usage_snapshot_complete is false)";
 
 impl WireUsage {
     fn settle(self) -> Result<Usage, String> {
-        if self.rustfs_at.is_some() || self.rustfs_buckets.is_some() {
-            return self.settle_rustfs();
+        let rustfs =
+            self.rustfs_at.is_some() || self.rustfs_buckets.is_some() || self.snake_buckets.is_some();
+        if self.complete == Some(Value::Bool(false)) || self.partial == Some(Value::Bool(true)) {
+            return Ok(Usage::Unknown { why: INCOMPLETE, rustfs: true });
         }
-        let Some(at) = &self.minio_at else { return Err("no lastUpdate in it".into()) };
-        let at = match at.as_str() {
-            Some(text) => time(text)?,
-            None => return Err("lastUpdate is not a text".into()),
+        let at = match (&self.minio_at, &self.rustfs_at) {
+            (Some(at), _) => when("lastUpdate", at)?,
+            (None, Some(at)) => when("last_update", at)?,
+            (None, None) => return Err("no lastUpdate (RustFS: last_update) in it".into()),
         };
-        let unknown = Usage::Unknown { why: NEVER, rustfs: false };
-        let total = bytes(self.total.as_ref()).ok();
-        let sizes = match (self.minio_buckets, self.minio_sizes) {
+        let never = Usage::Unknown { why: NEVER, rustfs };
+        let total = bytes(self.total.or(self.snake_total).as_ref()).ok();
+        let maps = self.minio_buckets.or(self.rustfs_buckets).or(self.snake_buckets);
+        let sizes = match (maps, self.minio_sizes.or(self.snake_sizes)) {
             (Some(Some(map)), _) => sizes(map),
             // The older twin of the map, filled in by the server where the other is missing.
             (_, Some(Some(plain))) => {
                 plain.into_iter().map(|(name, size)| (name, bytes(Some(&size)))).collect()
             }
-            (None, None) => return Err("neither bucketsUsageInfo nor bucketsSizes in it".into()),
-            _ => return Ok(unknown),
+            (None, None) => {
+                return Err("neither bucketsUsageInfo (RustFS: buckets_usage) nor bucketsSizes in it".into());
+            }
+            _ => return Ok(never),
         };
         match at {
             // A time of never with buckets is a contradiction; without any it is an empty server.
-            None if !sizes.is_empty() => Ok(unknown),
-            at => Ok(Usage::Known { at, sizes, total, rustfs: false }),
+            None if rustfs || !sizes.is_empty() => Ok(never),
+            at => Ok(Usage::Known { at, sizes, total, rustfs }),
         }
     }
+}
 
-    fn settle_rustfs(self) -> Result<Usage, String> {
-        let unknown = |why| Ok(Usage::Unknown { why, rustfs: true });
-        if self.complete == Some(false) || self.partial == Some(true) {
-            return unknown(INCOMPLETE);
-        }
-        let (Some(at), Some(buckets)) = (self.rustfs_at, self.rustfs_buckets) else {
-            return Err("last_update or buckets_usage is missing".into());
-        };
-        let (Some(at), Some(map)) = (at, buckets) else { return unknown(NEVER) };
-        let at = Timestamp::new(at.secs_since_epoch).map_err(|error| error.to_string())?;
-        let total = bytes(self.total.as_ref()).ok();
-        Ok(Usage::Known { at: Some(at), sizes: sizes(map), total, rustfs: true })
+/// When the scanner last wrote: as text, or as RustFS's seconds since 1970; `None` for never.
+fn when(field: &str, told: &Value) -> Result<Option<Timestamp>, String> {
+    let seconds = |told: &Value| told.get("secs_since_epoch")?.as_i64();
+    match told {
+        Value::Null => Ok(None),
+        Value::String(text) => time(text).map_err(|error| format!("{field}: {error}")),
+        told => match seconds(told) {
+            Some(0) => Ok(None),
+            Some(seconds) => Timestamp::new(seconds).map(Some).map_err(|error| format!("{field}: {error}")),
+            None => {
+                let shown: String = told.to_string().chars().take(60).collect();
+                Err(format!("{field} is {shown}: expected a time as text or with secs_since_epoch"))
+            }
+        },
     }
 }
 
@@ -145,6 +157,16 @@ fn bytes(size: Option<&Value>) -> Result<Bytes, String> {
         Some(Value::Null) | None => Err("no size".into()),
         Some(_) => Err("size is not a number".into()),
     }
+}
+
+/// The map of all buckets; trouble with it is named, because the parser's own words name no field.
+fn buckets<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Map>>, D::Error> {
+    let named = |error| D::Error::custom(format!("bucketsUsageInfo (RustFS: buckets_usage): {error}"));
+    present(from).map_err(named)
+}
+
+fn plain_sizes<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Plain>>, D::Error> {
+    present(from).map_err(|error| D::Error::custom(format!("bucketsSizes: {error}")))
 }
 
 /// Wraps what is there, so that `null` and "absent" stay two things.
@@ -227,6 +249,34 @@ mod tests {
             r#"{"buckets_usage":{}}"#,
         ] {
             assert!(usage(text).is_err(), "{text}: {:?}", usage(text));
+        }
+    }
+
+    #[test]
+    fn a_shape_that_its_maker_calls_unstable_is_read_or_its_field_is_named() {
+        for text in [
+            r#"{"last_update":"2026-11-21T01:49:20.963590926Z","buckets_usage":{"a":{"size":7}},"usage_snapshot_complete":true}"#,
+            r#"{"last_update":"2026-11-21T03:49:20+02:00","buckets_usage_info":{"a":{"size":7}},"objects_total_size":7}"#,
+            r#"{"last_update":{"secs_since_epoch":1795225760,"nanos_since_epoch":1},"bucket_sizes":{"a":7}}"#,
+            r#"{"lastUpdate":"2026-11-21T01:49:20Z","buckets_usage":{"a":{"size":7}},"buckets_sizes":{"a":7}}"#,
+        ] {
+            assert_eq!(known(text), (Some(1_795_225_760), vec![("a".into(), Ok(7))]), "{text}");
+        }
+        for never in ["null", r#""0001-01-01T00:00:00Z""#, r#"{"secs_since_epoch":0,"nanos_since_epoch":0}"#]
+        {
+            let text = format!(r#"{{"last_update":{never},"buckets_usage":{{"a":{{"size":7}}}}}}"#);
+            assert!(matches!(usage(&text), Ok(Usage::Unknown { rustfs: true, .. })), "{text}");
+        }
+        for (text, field) in [
+            (r#"{"last_update":1795225760,"buckets_usage":{}}"#, "last_update"),
+            (r#"{"last_update":{"seconds":7},"buckets_usage":{}}"#, "last_update"),
+            (r#"{"last_update":"yesterday","buckets_usage":{}}"#, "last_update"),
+            (r#"{"last_update":"2026-11-21T01:49:20Z","buckets_usage":[]}"#, "buckets_usage"),
+            (r#"{"last_update":"2026-11-21T01:49:20Z","buckets_usage":{"a":7}}"#, "buckets_usage"),
+            (r#"{"last_update":"2026-11-21T01:49:20Z"}"#, "buckets_usage"),
+        ] {
+            let error = usage(text).expect_err(text);
+            assert!(error.contains(field), "{text}: {error}");
         }
     }
 

@@ -126,6 +126,8 @@ pub(super) fn buckets(xml: &[u8]) -> Result<BTreeMap<String, Option<Timestamp>>,
     struct ListAllMyBucketsResult {
         #[serde(rename = "Buckets")]
         buckets: Option<Buckets>,
+        #[serde(rename = "ContinuationToken", default)]
+        goes_on: Option<String>,
     }
     #[derive(Default, Deserialize)]
     struct Buckets {
@@ -144,6 +146,11 @@ pub(super) fn buckets(xml: &[u8]) -> Result<BTreeMap<String, Option<Timestamp>>,
     }
     let result: ListAllMyBucketsResult =
         quick_xml::de::from_reader(xml).map_err(|error| error.to_string())?;
+    if result.goes_on.is_some_and(|token| !token.is_empty()) {
+        return Err(
+            "a part of the list only: it ends with a ContinuationToken, which no known server sends".into()
+        );
+    }
     let list = result.buckets.ok_or("no Buckets in it")?.list;
     Ok(list
         .into_iter()
@@ -194,6 +201,8 @@ mod tests {
         assert!(buckets(b"<Error><Code>AccessDenied</Code></Error>").is_err());
         assert!(buckets(b"<ListAllMyBucketsResult><Buckets><Bucket><Name>a</Na").is_err());
         assert!(buckets(b"<ListAllMyBucketsResult></ListAllMyBucketsResult>").is_err());
+        let part = b"<ListAllMyBucketsResult><Buckets></Buckets><ContinuationToken>x</ContinuationToken></ListAllMyBucketsResult>";
+        assert!(buckets(part).is_err_and(|error| error.contains("ContinuationToken")));
     }
 
     #[test]

@@ -66,6 +66,21 @@ impl Mapping {
         self.by == By::Pool
     }
 
+    /// What of a guest tells its account, for people.
+    pub fn told_by(&self) -> &'static str {
+        match self.by {
+            By::Guest => "number",
+            By::Pool => "pool",
+            By::Tag => "tag",
+            By::Name => "name",
+        }
+    }
+
+    /// The text that an account's guests carry.
+    pub fn text_of(&self, account: &str) -> String {
+        format!("{}{account}{}", self.before, self.after)
+    }
+
     /// Whose `guest` is.
     pub fn owner(&self, guest: &Guest<'_>) -> Owner {
         let row = &guest.row;

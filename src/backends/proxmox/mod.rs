@@ -7,6 +7,7 @@ mod accounts;
 mod check;
 mod cluster;
 mod guests;
+mod left;
 mod memory;
 mod mend;
 mod power;
@@ -22,7 +23,7 @@ mod switch;
 mod tests;
 mod wire;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -32,14 +33,14 @@ use futures_util::StreamExt;
 use self::accounts::Owner;
 use self::cluster::{Guest, GuestKind, Listing};
 use self::guests::{Cards, Claimed, Counted, Trouble};
+use self::left::Left;
 use self::refusal::Failure;
-use self::replug::LastHeard;
 use self::session::{AT_ONCE, Ask as Call, Session};
 use self::settings::{Rules, Traffic};
 use self::storage::Sizes;
 use self::wire::{Config, Envelope, Machine};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past, Wants};
-use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Source, Unclaimed};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Memory, Past, Wants};
+use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -59,16 +60,16 @@ fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError>
     Ok(Box::new(Proxmox {
         session: Session::new(http, access),
         rules,
-        last_heard: Mutex::default(),
         sizes: Mutex::default(),
+        owners: Mutex::default(),
     }))
 }
 
 struct Proxmox {
     session: Session,
     rules: Rules,
-    last_heard: Mutex<LastHeard>,
     sizes: Mutex<Sizes>,
+    owners: Mutex<HashMap<(&'static str, u64), AccountName>>,
 }
 
 /// Where a guest is now.
@@ -112,25 +113,22 @@ impl Backend for Proxmox {
             harvest.warn(format!("{} rows of guests do not tell their number", listing.nameless));
         }
         let guests = std::mem::take(&mut listing.guests);
-        let mut claimed = self.claimed(guests, harvest);
+        let (mut claimed, left) = self.claimed(guests, &ask.heard, harvest);
+        self.why_left(left, &claimed, harvest).await?;
         if let Some(only) = &ask.only {
             claimed.retain(|claimed| claimed.account == *only);
         }
         let found = self.counted(&listing, claimed).await;
-        let replugged = self.replugged(&found).await;
-        let card = if self.rules.traffic == Traffic::Net0 { "/net0" } else { "" };
+        let replugged = self.replugged(&found, &ask.heard).await;
         for (index, (claimed, counts)) in found.iter().enumerate() {
-            let source = format!("{}{card}", claimed.guest.id());
-            let Ok(source) = Source::new(&source) else { continue };
+            let Some(source) = self.source(&claimed.guest) else { continue };
             self.facts(claimed, harvest);
             let again = replugged.contains(&index);
             guests::traffic(harvest, &claimed.account, &source, counts.as_ref(), again, ask.now);
         }
         self.storage(&listing, &found, ask, harvest).await;
         self.policies(&ask.limited, &found, harvest).await;
-        if let Ok(mut last) = self.last_heard.lock() {
-            last.hear(&found, ask.only.is_none());
-        }
+        self.keep_owners(&found, ask.only.is_none());
         match &ask.only {
             Some(only) => harvest.keep_only(only),
             None if listing.is_complete() => {
@@ -210,15 +208,21 @@ impl Proxmox {
         }
     }
 
-    /// The guests that belong to accounts; says whose the others are: nobody's.
-    fn claimed<'a>(&self, guests: Vec<Guest<'a>>, harvest: &mut Harvest) -> Vec<Claimed<'a>> {
-        let mut claimed = Vec::with_capacity(guests.len());
+    /// The guests that belong to accounts, and those that did and do no more; says whose the others are: nobody's.
+    fn claimed<'a>(
+        &self,
+        guests: Vec<Guest<'a>>,
+        heard: &Heard,
+        harvest: &mut Harvest,
+    ) -> (Vec<Claimed<'a>>, Vec<Left>) {
+        let (mut claimed, mut left) = (Vec::with_capacity(guests.len()), Vec::new());
         let mut untold = 0;
         for guest in guests {
             let name = match self.rules.mapping.owner(&guest) {
                 Owner::Account(name) => name,
-                Owner::Untold => match self.last_account(&guest) {
+                Owner::Untold => match self.holder(&guest, heard) {
                     Some(account) => {
+                        let account = account.clone();
                         claimed.push(Claimed { guest, account });
                         continue;
                     }
@@ -228,11 +232,13 @@ impl Proxmox {
                     }
                 },
                 Owner::Orphan => {
-                    harvest.unclaimed(Unclaimed { what: guest.id(), why: "orphan", level: None });
+                    left.extend(self.left(&guest, heard));
+                    harvest.unclaimed(Unclaimed::new(guest.id(), Unclaimed::ORPHAN));
                     continue;
                 }
                 Owner::Ambiguous => {
-                    harvest.unclaimed(Unclaimed { what: guest.id(), why: "ambiguous", level: None });
+                    left.extend(self.left(&guest, heard));
+                    harvest.unclaimed(Unclaimed::new(guest.id(), Unclaimed::AMBIGUOUS));
                     continue;
                 }
             };
@@ -246,11 +252,27 @@ impl Proxmox {
                 "{untold} guests are on silent nodes, and their rows do not tell whose they are"
             ));
         }
-        claimed
+        (claimed, left)
     }
 
+    /// Whose a guest was at the last poll: a switch is not lent what the panel told before.
     fn last_account(&self, guest: &Guest<'_>) -> Option<AccountName> {
-        self.last_heard.lock().ok()?.account(guest).cloned()
+        self.owners.lock().ok()?.get(&(guest.kind.name(), guest.vmid)).cloned()
+    }
+
+    /// Keeps whose every guest is, for switches.
+    fn keep_owners(&self, found: &[Counted<'_>], whole: bool) {
+        let Ok(mut owners) = self.owners.lock() else { return };
+        if whole {
+            owners.clear();
+        }
+        let key = |claimed: &Claimed<'_>| (claimed.guest.kind.name(), claimed.guest.vmid);
+        owners.extend(found.iter().map(|(claimed, _)| (key(claimed), claimed.account.clone())));
+    }
+
+    /// Whose a guest was, for a row that does not say while its node is silent.
+    fn holder<'h>(&self, guest: &Guest<'_>, heard: &'h Heard) -> Option<&'h AccountName> {
+        heard.holder(Meter::TrafficOut, &self.source(guest)?)
     }
 
     /// What every guest has counted, by the listing or by its first network card.

@@ -3,6 +3,8 @@
 //! Exact for guests that ran all the time; for guests that are often off the coarse rows average only
 //! the part that was known, and may be half as much again or nothing.
 
+use std::collections::VecDeque;
+
 use futures_util::StreamExt;
 
 use super::cluster::{GuestKind, Listing};
@@ -10,7 +12,7 @@ use super::guests::Claimed;
 use super::refusal::Failure;
 use super::session::{AT_ONCE, Ask as Call};
 use super::wire::RrdRow;
-use super::{BackendError, Past, Place, Proxmox};
+use super::{BackendError, Heard, Past, Place, Proxmox};
 use crate::domain::{Bytes, Estimate, Harvest, Meter, Span, Timestamp};
 
 /// Estimates are told for half hours: fine enough for any time zone's days.
@@ -18,8 +20,19 @@ const TOLD_FOR: i64 = 1800;
 
 /// Version 9 keeps minutes for a day and half hours for a month; older ones half hours for a day and
 /// three hours for a week (pve-cluster, status.c; PVE::RRD).
-const SINCE_9: [&str; 2] = ["day", "month"];
-const BEFORE_9: [&str; 2] = ["day", "week"];
+const SINCE_9: [&str; 2] = [DAY, "month"];
+const BEFORE_9: [&str; 2] = [DAY, "week"];
+const DAY: &str = "day";
+/// The next coarser chart, where that of the day cannot be read.
+const INSTEAD_OF_DAY: &str = "week";
+
+/// What the charts of one guest say.
+#[derive(Debug, Default)]
+struct Chart {
+    known: Vec<Known>,
+    /// The charts that cannot be read, and why.
+    unusable: Vec<(&'static str, String)>,
+}
 
 /// A row with the time it is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,13 +53,21 @@ impl Proxmox {
         }
         let frames = if self.version().await?.0 >= 9 { SINCE_9 } else { BEFORE_9 };
         let guests = std::mem::take(&mut listing.guests);
-        let claimed = self.claimed(guests, harvest);
+        let (claimed, _) = self.claimed(guests, &Heard::default(), harvest);
         let asked = claimed.iter().map(|claimed| async move { (claimed, self.chart(claimed, frames).await) });
         let asked: Vec<_> = asked.collect();
         let mut answers = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE);
         while let Some((claimed, rows)) = answers.next().await {
             match rows {
-                Ok(rows) => told(harvest, claimed, &rows, past),
+                Ok(Chart { known, unusable }) => {
+                    for (frame, why) in unusable {
+                        harvest.warn(format!(
+                            "{}: its chart of the {frame} cannot be read, the others are used: {why}",
+                            claimed.guest.id()
+                        ));
+                    }
+                    told(harvest, claimed, &known, past);
+                }
                 Err(failure) => {
                     let error = BackendError::from(failure);
                     let detail = format!("{}: {error}", claimed.guest.id());
@@ -57,25 +78,40 @@ impl Proxmox {
         Ok(())
     }
 
-    /// The rows of one guest, the finer ones first where both tell of a time.
-    async fn chart(&self, claimed: &Claimed<'_>, frames: [&str; 2]) -> Result<Vec<Known>, Failure> {
+    /// The rows of one guest, the finer ones first where both tell of a time. One chart that cannot be read leaves the
+    /// others; where all are so, the last trouble is the guest's.
+    async fn chart(&self, claimed: &Claimed<'_>, frames: [&'static str; 2]) -> Result<Chart, Failure> {
         let place = Place::of(&claimed.guest);
         let born = self.born(&place).await?;
-        let mut known: Vec<Known> = Vec::new();
-        for frame in frames {
+        let mut chart = Chart::default();
+        let (mut frames, mut read) = (VecDeque::from(frames), false);
+        while let Some(frame) = frames.pop_front() {
             let pairs = [("timeframe", frame), ("cf", "AVERAGE")];
             let call = Call::get(place.path("rrddata"), "VM.Audit").with(&pairs);
             let rows: Vec<RrdRow> = match self.session.json(call).await {
                 Ok(rows) => rows,
+                Err(failure) if is_of_the_chart(&failure) => {
+                    // Its file has another step than the cluster reckons with, as after an upgrade (PVE::RRD).
+                    if frame == DAY && !frames.contains(&INSTEAD_OF_DAY) {
+                        frames.push_front(INSTEAD_OF_DAY);
+                    }
+                    if !read && frames.is_empty() {
+                        return Err(failure);
+                    }
+                    chart.unusable.push((frame, BackendError::from(failure).to_string()));
+                    continue;
+                }
                 // A guest that was never seen running has no chart yet.
                 Err(Failure::Said(said)) if said.status == 500 && said.says("rrd") => Vec::new(),
                 Err(failure) => return Err(failure),
             };
-            let finer_from = known.iter().map(|row| row.from).min().unwrap_or(i64::MAX);
-            known.extend(spans(&rows).into_iter().filter(|row| row.to <= finer_from && row.from >= born));
+            read = true;
+            let finer_from = chart.known.iter().map(|row| row.from).min().unwrap_or(i64::MAX);
+            let rows = spans(&rows).into_iter().filter(|row| row.to <= finer_from && row.from >= born);
+            chart.known.extend(rows);
         }
-        known.sort_by_key(|row| row.from);
-        Ok(known)
+        chart.known.sort_by_key(|row| row.from);
+        Ok(chart)
     }
 
     /// When a machine was made, for charts are kept by number and numbers are used again. Containers
@@ -88,6 +124,16 @@ impl Proxmox {
         let meta = config.get("meta").unwrap_or_default();
         let made = meta.split(',').find_map(|part| part.strip_prefix("ctime="));
         Ok(made.and_then(|seconds| seconds.parse().ok()).unwrap_or(0))
+    }
+}
+
+/// Whether one chart cannot be read, which says nothing of the others.
+fn is_of_the_chart(failure: &Failure) -> bool {
+    match failure {
+        Failure::Said(said) => {
+            said.status == 500 && !said.is_gone() && (said.says("resolution") || !said.says("rrd"))
+        }
+        Failure::Failed(error) => matches!(error, BackendError::Unexpected { .. }),
     }
 }
 

@@ -30,7 +30,16 @@ const MACHINE_DISKS: [&str; 6] = ["scsi", "virtio", "sata", "ide", "efidisk", "t
 pub(super) struct Sizes(HashMap<(&'static str, u64), Read>);
 
 /// When a configuration was read, and what it says.
-type Read = (Timestamp, Result<Bytes, Trouble>);
+type Read = (Timestamp, Result<Provisioned, Trouble>);
+
+/// What a guest's configuration says of its disks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Provisioned {
+    /// The sizes that are written, together.
+    size: Bytes,
+    /// The disks that Proxmox has written no size of: those that were put in by hand, until it looks them over again.
+    without_size: Vec<String>,
+}
 
 impl Proxmox {
     /// Puts the stored bytes of every account into the harvest.
@@ -51,6 +60,9 @@ impl Proxmox {
                     sizes.keep(found);
                 }
                 sum(found, harvest, |guest| Some(sizes.of(guest)));
+                if let Some(warning) = sizes.without_size(found) {
+                    harvest.warn(warning);
+                }
             }
         }
     }
@@ -107,13 +119,32 @@ impl Sizes {
 
     fn of(&self, guest: &Guest<'_>) -> Result<(Timestamp, Bytes), Trouble> {
         match self.0.get(&key(guest)) {
-            Some((at, Ok(size))) => Ok((*at, *size)),
+            Some((at, Ok(provisioned))) => Ok((*at, provisioned.size)),
             Some((_, Err(trouble))) => Err(trouble.clone()),
             None => {
                 let detail = format!("{}: its configuration waits for its turn to be read", guest.id());
                 Err(Trouble::new(Reason::Busy, detail))
             }
         }
+    }
+}
+
+impl Sizes {
+    /// What the operator should know of disks that nobody knows the size of.
+    fn without_size(&self, found: &[Counted<'_>]) -> Option<String> {
+        let guests = found.iter().map(|(claimed, _)| &claimed.guest);
+        let such = guests.filter_map(|guest| match self.0.get(&key(guest)) {
+            Some((_, Ok(known))) => Some(format!("{} of {}", known.without_size.first()?, guest.id())),
+            _ => None,
+        });
+        let such: Vec<String> = such.collect();
+        such.first().map(|first| {
+            format!(
+                "{} guests have a disk without a size in their configuration, such as {first}: it is not counted until \
+                 `qm disk rescan` or `pct rescan` has written it",
+                such.len()
+            )
+        })
     }
 }
 
@@ -197,8 +228,9 @@ fn sum(
     }
 }
 
-/// The sizes of all disks of a guest together.
-fn provisioned(guest: &Guest<'_>, config: &Config) -> Result<Bytes, Trouble> {
+/// The sizes of all disks of a guest together. One of which no disk has a size is not known.
+fn provisioned(guest: &Guest<'_>, config: &Config) -> Result<Provisioned, Trouble> {
+    let strange = |problem: String| Trouble::new(Reason::Unexpected, format!("{}: {problem}", guest.id()));
     let disks: Vec<(&str, &str)> = match guest.kind {
         GuestKind::Qemu => MACHINE_DISKS.iter().flat_map(|name| config.numbered(name)).collect(),
         GuestKind::Lxc => {
@@ -206,24 +238,27 @@ fn provisioned(guest: &Guest<'_>, config: &Config) -> Result<Bytes, Trouble> {
             root.into_iter().chain(config.numbered("mp")).collect()
         }
     };
-    let mut sum = 0;
+    let (mut sum, mut has_size, mut without_size) = (0, false, Vec::new());
     for (name, disk) in disks {
         let parts: Vec<&str> = disk.split(',').collect();
         // A drive for discs, or a directory of the host lent to a container, is nobody's disk. A disk of the host that a
-        // machine has to itself is its own.
-        let is_lent = guest.kind == GuestKind::Lxc && disk.starts_with('/');
+        // guest has to itself is its own, and so is the directory that is a container's root.
+        let is_lent = name.starts_with("mp") && disk.starts_with('/') && !disk.starts_with("/dev/");
         if parts.contains(&"media=cdrom") || disk == "none" || is_lent {
             continue;
         }
-        let size = parts.iter().find_map(|part| part.strip_prefix("size="));
-        let bytes = size.and_then(size_bytes).ok_or_else(|| {
-            let what = size.map_or("no size".to_string(), |size| format!("the size {size:?}"));
-            Trouble::new(Reason::Unexpected, format!("{}: disk {name} has {what}", guest.id()))
-        })?;
-        sum += bytes;
+        let Some(size) = parts.iter().find_map(|part| part.strip_prefix("size=")) else {
+            without_size.push(name.to_string());
+            continue;
+        };
+        sum += size_bytes(size).ok_or_else(|| strange(format!("disk {name} has the size {size:?}")))?;
+        has_size = true;
     }
-    Bytes::from_wide(sum)
-        .map_err(|error| Trouble::new(Reason::Unexpected, format!("{}: {error}", guest.id())))
+    if let Some(disk) = without_size.first().filter(|_| !has_size) {
+        return Err(strange(format!("disk {disk} has no size")));
+    }
+    let size = Bytes::from_wide(sum).map_err(|error| strange(error.to_string()))?;
+    Ok(Provisioned { size, without_size })
 }
 
 /// A size as PVE::JSONSchema writes it: digits, perhaps a fraction, and a unit of 2^10.
@@ -256,7 +291,7 @@ mod tests {
     fn size(kind: GuestKind, config: &str) -> Result<u64, String> {
         let guest = Guest { kind, vmid: 7, row: Default::default(), trouble: None };
         let config: Config = serde_json::from_str(config).expect("a configuration");
-        provisioned(&guest, &config).map(Bytes::get).map_err(|trouble| trouble.detail)
+        provisioned(&guest, &config).map(|known| known.size.get()).map_err(|trouble| trouble.detail)
     }
 
     #[test]
@@ -271,15 +306,25 @@ mod tests {
         let container = r#"{"rootfs":"local-zfs:subvol-7-disk-0,size=8G","mp0":"local-zfs:subvol-7-disk-1,mp=/srv,size=1T",
             "mp1":"/mnt/lent,mp=/mnt","scsi0":"x,size=9G"}"#;
         assert_eq!(size(GuestKind::Lxc, container), Ok((8 << 30) + (1 << 40)));
+        let disk_of_the_host =
+            r#"{"rootfs":"/srv/ct-7,size=8G","mp0":"/dev/sdb1,mp=/srv,size=100G","mp1":"/srv/dev/x,mp=/x"}"#;
+        assert_eq!(size(GuestKind::Lxc, disk_of_the_host), Ok(108 << 30));
         assert_eq!(size(GuestKind::Qemu, "{}"), Ok(0));
     }
 
     #[test]
-    fn a_disk_without_a_size_makes_the_sum_unknown() {
-        for disk in ["local-lvm:vm-7-disk-0", "local-lvm:vm-7-disk-0,size=lots", "x,size=9E", "x,size="] {
+    fn a_disk_without_a_size_is_named_and_one_with_a_strange_size_makes_the_sum_unknown() {
+        for disk in ["local-lvm:vm-7-disk-0,size=lots", "x,size=9E", "x,size="] {
             let error = size(GuestKind::Qemu, &format!(r#"{{"scsi0":"x,size=1G","scsi1":"{disk}"}}"#));
             assert!(error.as_ref().is_err_and(|error| error.contains("scsi1")), "{disk}: {error:?}");
         }
+        let guest = Guest { kind: GuestKind::Qemu, vmid: 7, row: Default::default(), trouble: None };
+        let config = r#"{"scsi0":"local-zfs:vm-7-disk-0,size=32G","sata0":"local:100/vm-7-disk-1.qcow2"}"#;
+        let known = provisioned(&guest, &serde_json::from_str(config).expect("a configuration"));
+        let known = known.expect("one has a size");
+        assert_eq!((known.size.get(), known.without_size), (32 << 30, vec!["sata0".to_string()]));
+        let error = size(GuestKind::Qemu, r#"{"sata0":"local:100/vm-7-disk-1.qcow2"}"#);
+        assert!(error.as_ref().is_err_and(|error| error.contains("sata0")), "{error:?}");
         assert_eq!(size_bytes("1.5G"), Some(3 << 29));
         assert_eq!(size_bytes("4096"), Some(4096));
     }

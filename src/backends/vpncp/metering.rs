@@ -56,13 +56,18 @@ pub(super) async fn meter(panel: &Panel, account: &AccountName, calendar: &Calen
             Ok(told) => told,
             // The panel's own no to an older month is where its history ends.
             Err(Failure::Said(said)) if plan.explores && index > 0 && said.is_about_month() => break,
-            Err(Failure::Said(said)) => {
-                metered.miss(said.about(account));
-                break;
-            }
-            Err(Failure::Failed(error)) => {
+            Err(failure) => {
+                let error = match failure {
+                    Failure::Said(said) => said.about(account),
+                    Failure::Failed(error) => error,
+                };
+                // One month that is not understood says nothing of the others.
+                let is_of_the_month = matches!(error, BackendError::Unexpected { .. }) && !plan.explores;
                 metered.miss(error);
-                break;
+                match is_of_the_month {
+                    true => continue,
+                    false => break,
+                }
             }
         };
         metered.is_bare |= told.1;

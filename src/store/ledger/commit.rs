@@ -196,8 +196,13 @@ impl Store {
         if let Some(Correction::Moved(moved)) = correction {
             self.put_act(&mut tx, &moved_by_hand(lease, loaded, moved, poll.at)).await?;
         }
+        let mut unclaimed = None;
         if poll.reach == Reach::Everybody {
             self.put_success(&mut tx, lease, &poll).await?;
+            // A list that is doubted tells of nobody, and so not of what is nobody's.
+            if poll.settled.list_doubt.is_none() {
+                unclaimed = Some(self.put_unclaimed(&mut tx, loaded, poll.harvest, poll.at).await?);
+            }
         }
         tx.commit().instrument(trace_span!("disk")).await?;
 
@@ -207,6 +212,7 @@ impl Store {
         let changed = changed_names(&loaded.book, after, &lives, &poll.settled);
         loaded.book = poll.after;
         loaded.facts.extend(lives);
+        loaded.unclaimed = unclaimed.unwrap_or_else(|| std::mem::take(&mut loaded.unclaimed));
         for verdict in poll.judged.decided.verdicts {
             loaded.crossings.insert(verdict.holding, verdict.crossings);
             loaded.holds.insert(verdict.account, verdict.hold);

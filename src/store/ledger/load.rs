@@ -9,7 +9,7 @@ use sqlx::AnyConnection;
 use super::super::sql::{Cell, Columns, rows};
 use super::super::tables::{Ids, baseline, belief, holding, life, month_sum, period_total};
 use super::super::{Store, StoreError};
-use crate::domain::{AccountName, BackendId, HoldingNo, LifeNo, Policy, Seconds, Timestamp};
+use crate::domain::{AccountName, BackendId, HoldingNo, LifeNo, Policy, Seconds, Timestamp, Unclaimed};
 use crate::metering::{Book, Holding, Life, ListDoubt, Part};
 use crate::quota::{Crossings, Hold};
 use crate::standing::AccountStanding;
@@ -24,6 +24,8 @@ pub struct Loaded {
     pub crossings: HashMap<HoldingNo, Crossings>,
     /// Which policy is wanted, for each account that was ever switched or pinned.
     pub holds: HashMap<AccountName, Hold>,
+    /// What was nobody's at the last poll of everybody, by its name.
+    pub unclaimed: BTreeMap<String, Unclaimed>,
     /// What the panel and WHMCS say of each life, without its series.
     pub(in super::super) facts: HashMap<LifeNo, AccountStanding>,
     pub(in super::super) version: i64,
@@ -56,6 +58,8 @@ impl Store {
             (kept.book.last_look, kept.book.list_doubt) = (book.last_look, book.list_doubt);
             // Operators and switches write it between two polls.
             self.load_holds(&mut tx, backend, &mut kept).await?;
+            // It counts for nobody, so that it may change without a new version.
+            kept.unclaimed = self.load_unclaimed(&mut tx, kept.ids).await?;
             return Ok(kept);
         }
         let ids = Ids { backend: number };
@@ -63,7 +67,8 @@ impl Store {
         self.load_baselines(&mut tx, &mut book, ids).await?;
         self.load_periods(&mut tx, &mut book, ids).await?;
         let (crossings, holds) = (HashMap::new(), HashMap::new());
-        let mut loaded = Loaded { book, crossings, holds, facts, version, ids };
+        let unclaimed = self.load_unclaimed(&mut tx, ids).await?;
+        let mut loaded = Loaded { book, crossings, holds, unclaimed, facts, version, ids };
         self.load_crossings(&mut tx, &mut loaded).await?;
         self.load_holds(&mut tx, backend, &mut loaded).await?;
         // What was kept in memory is held against the table when it is changed; what is read anew has its days.

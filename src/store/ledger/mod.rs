@@ -6,6 +6,7 @@ mod commit;
 mod load;
 mod owners;
 mod rewind;
+mod unclaimed;
 mod upserts;
 mod verdicts;
 

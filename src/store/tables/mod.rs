@@ -10,6 +10,7 @@ pub(super) mod life;
 pub(super) mod month_sum;
 pub(super) mod period_total;
 pub(super) mod service;
+pub(super) mod unclaimed;
 
 use super::StoreError;
 use crate::domain::{HoldingNo, LifeNo, Limit, Meter};

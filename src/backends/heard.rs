@@ -1,0 +1,60 @@
+//! What a panel has told before, as it is believed: so that a silence is told from a nothing, and what is gone from what
+//! was never there.
+//!
+//! It comes from the store. What a backend kept in its own memory would be lost with every restart.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::domain::{AccountName, Bytes, Meter, Source, Timestamp, Unclaimed};
+use crate::metering::{Baseline, Book, CounterKey};
+
+/// The last word of a panel, lent to its backend for one poll.
+#[derive(Clone, Debug, Default)]
+pub struct Heard {
+    book: Arc<Book>,
+    unclaimed: BTreeMap<String, Unclaimed>,
+}
+
+impl Heard {
+    /// What is believed, and what was nobody's, by its name.
+    pub fn new(book: Arc<Book>, unclaimed: BTreeMap<String, Unclaimed>) -> Heard {
+        Heard { book, unclaimed }
+    }
+
+    /// The last count believed of a counter that has a name of its own.
+    pub fn counter(&self, meter: Meter, source: &Source) -> Option<&Baseline> {
+        self.book.counters.get(&CounterKey { meter, own: None, source: source.clone() })
+    }
+
+    /// The account that a counter was last seen in, while it has not ended.
+    pub fn holder(&self, meter: Meter, source: &Source) -> Option<&AccountName> {
+        let life = self.book.lives.get(&self.counter(meter, source)?.holder)?;
+        life.ended.is_none().then_some(&life.name)
+    }
+
+    /// Every counter that has a name of its own, with the account it was last seen in.
+    pub fn holders(&self) -> impl Iterator<Item = (&Source, &AccountName)> {
+        let named = self.book.counters.iter().filter(|(key, _)| key.own.is_none());
+        named.filter_map(|(key, baseline)| {
+            let life = self.book.lives.get(&baseline.holder).filter(|life| life.ended.is_none())?;
+            Some((&key.source, &life.name))
+        })
+    }
+
+    /// The last level believed of an account.
+    pub fn level(&self, account: &AccountName) -> Option<Bytes> {
+        Some(self.book.series(account, Meter::StorageUsed)?.level?.level)
+    }
+
+    /// When the counters of a meter were last seen.
+    pub fn last_look_at(&self, meter: Meter) -> Option<Timestamp> {
+        self.book.last_look_at(meter)
+    }
+
+    /// What was nobody's for this reason, with the time since when.
+    pub fn unclaimed(&self, why: &'static str) -> impl Iterator<Item = (&str, Timestamp)> {
+        let of_it = self.unclaimed.values().filter(move |one| one.why == why);
+        of_it.filter_map(|one| Some((one.what.as_str(), one.since?)))
+    }
+}

@@ -1,0 +1,19 @@
+//! What panels show that is no account's, each thing by its name: nobody is billed for it.
+
+use super::{Finding, What};
+use crate::console::sides::Sides;
+
+/// One line per thing.
+pub(super) fn unclaimed(sides: &Sides) -> Vec<Finding<'_>> {
+    let mut found = Vec::new();
+    for side in &sides.panels {
+        let its = sides.unclaimed.get(&side.panel.id).into_iter().flatten();
+        found.extend(its.map(|one| Finding {
+            bytes: one.level.map(|level| level.get()),
+            since: one.since.map(|since| since.to_string()),
+            detail: Some(one.what.clone()),
+            ..Finding::of(side, What::Unclaimed, one.why)
+        }));
+    }
+    found
+}
