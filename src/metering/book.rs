@@ -355,10 +355,15 @@ impl Part {
 
 impl Book {
     /// When the counters of a meter were last seen: a counter that began later is new in full. The list of accounts may
-    /// have been seen since, by polls that could read no counter at all.
+    /// have been seen since, by polls that could read no counter at all. Only what was there to be read tells that.
     pub fn last_look_at(&self, meter: Meter) -> Option<Timestamp> {
-        let read =
-            self.counters.iter().filter(|(key, _)| key.meter == meter).map(|(_, baseline)| baseline.at);
+        let of_meter = self.counters.iter().filter(|(key, _)| key.meter == meter);
+        let is_there = |one: &&Baseline| {
+            one.absent.is_none() && self.lives.get(&one.holder).is_some_and(Life::is_present)
+        };
+        let there = of_meter.map(|(_, baseline)| baseline).filter(is_there);
+        // One that is doubted was read, too.
+        let read = there.map(|one| one.doubt.map_or(one.at, |doubt| doubt.at.max(one.at)));
         match read.max() {
             Some(read) => self.last_look.map(|look| look.min(read)),
             // Where there is none, none was missed.
