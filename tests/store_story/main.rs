@@ -586,6 +586,7 @@ stories!(
     services_keep_what_is_theirs_under_other_numbers,
     what_is_taken_back_is_as_if_it_had_never_been_said,
     a_journal_is_taken_back_only_so_far,
+    what_was_crossed_then_is_crossed_again_and_what_has_crossed_since_is_not,
     a_renamed_backend_goes_on_with_all_it_had,
     what_is_remembered_of_a_name_is_not_believed_of_another_backend,
     one_panel_is_one_backends_only,

@@ -1,6 +1,7 @@
 //! A journal that is taken back: days, months, owners and beliefs are as they were, and go on from there.
 
 use super::owners::committed;
+use super::promises::{decide, verdict};
 use super::*;
 use whmeter::metering::Rewind;
 use whmeter::ownership::Intent;
@@ -174,4 +175,34 @@ pub async fn a_journal_is_taken_back_only_so_far(databases: &Databases) {
     store.fold_journal(&backend(), at("2027-01-20T11:00:00Z"), &rules()).await.unwrap();
     let folded = rewind(&store, &held, &mut loaded, RewindTo::Entry(1), later).await;
     assert_eq!(folded, Err(CannotRewind::Folded { upto: 7 }));
+}
+
+pub async fn what_was_crossed_then_is_crossed_again_and_what_has_crossed_since_is_not(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let noon = at("2026-11-20T11:00:00Z");
+    let hour = |hours: u64| noon.plus(Seconds::hours(hours));
+    let held = lease(&store, "a", noon).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    for step in 0..2 {
+        committed(&store, &held, &mut loaded, hour(step), &[("alice", 1_100, step), ("bob", 9, step)], &[])
+            .await;
+    }
+    decide(&store, &held, &mut loaded, hour(2), vec![verdict("alice", Policy::Limited, 1, hour(2))]).await;
+    let wrong =
+        vec![verdict("alice", Policy::Standard, 2, hour(3)), verdict("bob", Policy::Limited, 1, hour(3))];
+    decide(&store, &held, &mut loaded, hour(3), wrong).await;
+    let crossed = |loaded: &Loaded, account: &str| {
+        let holding = loaded.book.life(&name(account)).unwrap().holding().no;
+        let one = loaded.crossings[&holding].get(&(Meter::StorageUsed, 100)).copied().unwrap();
+        (one.since, one.episode)
+    };
+    assert_eq!((crossed(&loaded, "alice"), crossed(&loaded, "bob")), ((None, 1), (Some(hour(3)), 1)));
+    rewind(&store, &held, &mut loaded, RewindTo::Time(hour(2)), hour(4)).await.unwrap();
+    // The letters and switches of the first time are named by it: the next one is another.
+    assert_eq!((crossed(&loaded, "alice"), crossed(&loaded, "bob")), ((Some(hour(2)), 1), (None, 1)));
+    store.verify(&backend()).await.unwrap().unwrap();
+    decide(&store, &held, &mut loaded, hour(5), vec![verdict("bob", Policy::Limited, 3, hour(5))]).await;
+    assert_eq!(crossed(&loaded, "bob"), (Some(hour(5)), 2));
+    store.verify(&backend()).await.unwrap().unwrap();
 }
