@@ -18,12 +18,13 @@ impl Prune {
     pub(super) async fn run(self) -> Outcome {
         let (config, clock, store) = self.config.store().await?;
         let keep = config.panels.iter().filter_map(|m| Some((m.id.clone(), m.keep_days?))).collect();
-        let pruned = store.prune(config.zone.day_of(clock.now()), &keep).await?;
+        let now = store.confirmed(clock.now()).await?;
+        let pruned = store.prune(config.zone.day_of(now), &keep).await?;
         let mut entries = 0;
         for state in store.backends().await? {
-            entries += store.fold_journal(&state.backend, clock.now(), &config.rules()).await?;
+            entries += store.fold_journal(&state.backend, now, &config.rules()).await?;
         }
-        let chronicle = store.fold_chronicle(clock.now(), config.zone).await?;
+        let chronicle = store.fold_chronicle(now, config.zone).await?;
         store.close().await;
         if self.json {
             return print_json(&json!({

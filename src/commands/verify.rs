@@ -45,6 +45,9 @@ impl Verify {
             let head = heads.iter().find(|head| head.chain == chain);
             report.take_chain(&store, &chain, head).await?;
         }
+        for name in store.without_row().await? {
+            report.take_lost(&name);
+        }
         for head in &old {
             report.take_old(head, store.old_head(head).await?);
         }
@@ -108,6 +111,15 @@ impl Report {
         }
         self.shapes.push(shape);
         Ok(())
+    }
+
+    /// A backend whose journal is there, and whose row is not.
+    fn take_lost(&mut self, name: &str) {
+        let difference = format!("backend {name} has a journal or accounts, and its row is gone");
+        self.lines.push(format!("{name}: DIFFERS: {difference}"));
+        let chain = format!("journal {name}");
+        self.shapes.push(json!({ "chain": chain, "backend": name, "ok": false, "difference": difference }));
+        self.wrong.get_or_insert(difference);
     }
 
     fn take_old(&mut self, head: &ChainHead, found: OldHead) {

@@ -95,6 +95,23 @@ const NAMED_IN: [&str; 9] = [
 ];
 
 impl Store {
+    /// Names that journals or accounts have and no backend: its row is gone, and nothing of it would be looked at.
+    pub async fn without_row(&self) -> Result<Vec<String>, StoreError> {
+        let mut on = self.readers.acquire().await?;
+        let mut names = Vec::new();
+        for table in ["journal", "journal_fold", "life"] {
+            let sql = format!(
+                "SELECT DISTINCT t.backend FROM {table} t WHERE t.backend NOT IN (SELECT b.name FROM backend b)"
+            );
+            for row in &rows(&mut on, self.dialect, &sql, []).await? {
+                names.push(Columns::of(row).text()?);
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
+    }
+
     /// Writes down that a backend is the panel with these addresses, before it is asked. Refused where another backend
     /// is that panel: its accounts would be metered twice.
     pub async fn claim_panel(

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::sql::{Cell, Columns, rows, run};
 use super::tables::Ids;
 use super::{Store, StoreError};
-use crate::domain::{BackendId, UsageDay};
+use crate::domain::{BackendId, Seconds, Timestamp, UsageDay};
 
 /// What retention did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,18 @@ pub struct Pruned {
 /// How many holdings are looked at in one transaction: few enough that a poll need not wait long.
 const HOLDINGS_AT_ONCE: i64 = 700;
 
+/// So much later than the newest poll it may be without anybody having seen it on another clock.
+const UNSEEN: Seconds = Seconds::hours(24);
+
 impl Store {
+    /// How late it is at most, for whoever takes something away for good: not much later than the newest poll that was
+    /// committed. A clock that has jumped ahead commits none, and takes nothing away.
+    pub async fn confirmed(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
+        let states = self.backends().await?;
+        let newest = states.iter().filter_map(|state| state.succeeded_at).max();
+        Ok(newest.map_or(Timestamp::EPOCH, |newest| now.min(newest.plus(UNSEEN))))
+    }
+
     /// Takes away every day older than a backend keeps (`keep_days`, or the store's own setting). Its month has
     /// it in its sum already, so that stopped half-way nothing is lost, and it goes on where it stopped.
     pub async fn prune(

@@ -38,7 +38,10 @@ impl Upkeep {
 
     /// Does all of it once. What cannot be done now is logged, and tried again the next time.
     pub async fn run(&self, panels: &[Arc<ConfiguredPanel>]) {
-        let now = self.clock.now();
+        let now = match self.store.confirmed(self.clock.now()).await {
+            Ok(now) => now,
+            Err(error) => return tracing::warn!("no upkeep: {error}"),
+        };
         self.fold_days(panels, now).await;
         if let Err(error) = self.store.prune_outbox(now.minus(KEEP_DELIVERED)).await {
             tracing::warn!("what was delivered long ago is not forgotten: {error}");

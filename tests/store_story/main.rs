@@ -296,6 +296,19 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
             "UPDATE day_point SET amount = amount - 1 WHERE amount = 5 AND held_rest = 0",
             "s3-fra1 a traffic_out 2026-11-20: the store has 5 B over 60 min, the journal says 4 B over 60 min",
         ),
+        // Days that are said not to be kept any more, and are there.
+        (
+            "UPDATE backend SET days_from = 20301231;
+            UPDATE day_point SET amount = amount + 1 WHERE amount = 4 AND held_rest = 0",
+            "UPDATE backend SET days_from = 19700101;
+            UPDATE day_point SET amount = amount - 1 WHERE amount = 5 AND held_rest = 0",
+            "s3-fra1 a traffic_out 2026-11-20: the store has 5 B over 60 min, the journal says 4 B over 60 min",
+        ),
+        (
+            "UPDATE month_sum SET part = 1 WHERE meter = 2",
+            "UPDATE month_sum SET part = 0 WHERE meter = 2",
+            "s3-fra1 a traffic_out 2026-11, part 1 of 1: the store has 4 B over 60 min, the journal says nothing",
+        ),
         (
             "UPDATE backend SET entries = 6",
             "UPDATE backend SET entries = 5",
@@ -586,7 +599,7 @@ stories!(
     services_keep_what_is_theirs_under_other_numbers,
     what_is_taken_back_is_as_if_it_had_never_been_said,
     a_journal_is_taken_back_only_so_far,
-    what_was_crossed_then_is_crossed_again_and_what_has_crossed_since_is_not,
+    what_people_were_told_of_limits_stays_until_a_poll_finds_otherwise,
     a_renamed_backend_goes_on_with_all_it_had,
     what_is_remembered_of_a_name_is_not_believed_of_another_backend,
     one_panel_is_one_backends_only,

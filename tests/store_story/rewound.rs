@@ -177,7 +177,7 @@ pub async fn a_journal_is_taken_back_only_so_far(databases: &Databases) {
     assert_eq!(folded, Err(CannotRewind::Folded { upto: 7 }));
 }
 
-pub async fn what_was_crossed_then_is_crossed_again_and_what_has_crossed_since_is_not(databases: &Databases) {
+pub async fn what_people_were_told_of_limits_stays_until_a_poll_finds_otherwise(databases: &Databases) {
     let fresh = databases.fresh().await;
     let store = open(&fresh, 400).await;
     let noon = at("2026-11-20T11:00:00Z");
@@ -199,10 +199,10 @@ pub async fn what_was_crossed_then_is_crossed_again_and_what_has_crossed_since_i
     };
     assert_eq!((crossed(&loaded, "alice"), crossed(&loaded, "bob")), ((None, 1), (Some(hour(3)), 1)));
     rewind(&store, &held, &mut loaded, RewindTo::Time(hour(2)), hour(4)).await.unwrap();
-    // The letters and switches of the first time are named by it: the next one is another.
-    assert_eq!((crossed(&loaded, "alice"), crossed(&loaded, "bob")), ((Some(hour(2)), 1), (None, 1)));
+    // Alice was told that she is restored, bob that he is limited: the next poll tells them what has changed.
+    assert_eq!((crossed(&loaded, "alice"), crossed(&loaded, "bob")), ((None, 1), (Some(hour(3)), 1)));
     store.verify(&backend()).await.unwrap().unwrap();
-    decide(&store, &held, &mut loaded, hour(5), vec![verdict("bob", Policy::Limited, 3, hour(5))]).await;
-    assert_eq!(crossed(&loaded, "bob"), (Some(hour(5)), 2));
+    decide(&store, &held, &mut loaded, hour(5), vec![verdict("alice", Policy::Limited, 3, hour(5))]).await;
+    assert_eq!(crossed(&loaded, "alice"), (Some(hour(5)), 2));
     store.verify(&backend()).await.unwrap().unwrap();
 }

@@ -73,7 +73,7 @@ pub struct Unwound {
     pub then: Book,
     /// What was added to days since, and goes.
     pub days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
-    /// The thresholds that were crossed.
+    /// The thresholds that were crossed then, as the journal tells it.
     pub(in super::super) crossings: CrossingMap,
     /// The last level of days that lose one, where they had one before.
     pub(in super::super) levels: BTreeMap<(HoldingNo, Meter, UsageDay), Bytes>,

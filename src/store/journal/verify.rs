@@ -336,8 +336,12 @@ impl Store {
             ORDER BY p.holding, p.part"
         );
         for row in rows(on, self.dialect, &sql, range()).await? {
-            let (holding, _, since, owner) = holding::part_row(&mut Columns::of(&row))?;
-            stored.owners.entry(holding).or_default().push((since, owner));
+            let (holding, part, since, owner) = holding::part_row(&mut Columns::of(&row))?;
+            let owners = stored.owners.entry(holding).or_default();
+            if part != owners.len() {
+                return Err(StoreError::corrupt(format!("part {part}"), "the next part of a holding"));
+            }
+            owners.push((since, owner));
         }
         let columns = crossing::CROSSING.columns("c");
         let sql = format!("SELECT {columns} FROM crossing c WHERE c.holding >= ? AND c.holding <= ?");
@@ -444,10 +448,12 @@ fn compare(
         Err(Box::new(Difference::Sum { backend, account, meter, when, stored, journal }))
     };
     let folded: BTreeSet<_> = said.months.keys().copied().collect();
-    let by_day = |(holding, meter, day): &(HoldingNo, Meter, UsageDay)| {
-        *day >= stored.kept_from && !folded.contains(&(*holding, *meter, day.month()))
+    let is_whole = |(holding, meter, day): &(HoldingNo, Meter, UsageDay)| {
+        !folded.contains(&(*holding, *meter, day.month()))
     };
-    let days: BTreeSet<_> = said.days.keys().chain(stored.days.keys()).filter(|key| by_day(key)).collect();
+    // Days that are not kept any more need not be there; one that is there is held against the journal all the same.
+    let kept = said.days.keys().filter(|(.., day)| *day >= stored.kept_from);
+    let days: BTreeSet<_> = kept.chain(stored.days.keys()).filter(|key| is_whole(key)).collect();
     for key @ (holding, meter, day) in &days {
         let (said, found) = (said.days.get(key), stored.days.get(key));
         if !same(*meter, said, found) {
@@ -466,6 +472,11 @@ fn compare(
             return difference((*holding, *meter), month.to_string(), said_whole, found.as_ref());
         }
         let owners = stored.owners.get(holding).map(Vec::as_slice).unwrap_or_default();
+        let parts = stored.months.get(key).and_then(BTreeMap::last_key_value);
+        if let Some((part, sum)) = parts.filter(|(part, _)| **part >= owners.len()) {
+            let when = format!("{month}, part {part} of {}", owners.len());
+            return difference((*holding, *meter), when, None, Some(sum));
+        }
         if owners.len() < 2 || month.first() < stored.kept_from || folded.contains(key) {
             continue;
         }

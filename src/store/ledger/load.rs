@@ -160,8 +160,11 @@ pub(in super::super) async fn load_lives(
         holding::PART.columns("p")
     );
     for row in rows(on, store.dialect, &sql, range()).await? {
-        let (no, _, since, owner) = holding::part_row(&mut Columns::of(&row))?;
+        let (no, place, since, owner) = holding::part_row(&mut Columns::of(&row))?;
         if let Some(found) = holding_mut(&mut lives, &owner_of, no) {
+            if place != found.parts.len() {
+                return Err(StoreError::corrupt(format!("part {place}"), "the next part of a holding"));
+            }
             found.parts.push(Part { since, owner, months: LiteMap::new() });
         }
     }
@@ -174,10 +177,14 @@ pub(in super::super) async fn load_lives(
     );
     for row in rows(on, store.dialect, &sql, range()).await? {
         let ((no, part, _, meter), sum, _) = month_sum::row(&mut Columns::of(&row))?;
-        let found = holding_mut(&mut lives, &owner_of, no).and_then(|found| found.parts.get_mut(part));
-        if let Some(part) = found {
-            part.months.insert(meter, sum);
-        }
+        let Some(found) = holding_mut(&mut lives, &owner_of, no) else { continue };
+        let Some(part) = found.parts.get_mut(part) else {
+            return Err(StoreError::corrupt(
+                format!("a month of part {part}"),
+                "a part that its holding has",
+            ));
+        };
+        part.months.insert(meter, sum);
     }
     let sql = format!(
         "SELECT {} FROM belief b JOIN life l ON l.id = b.life WHERE {wanted}",

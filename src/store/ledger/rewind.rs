@@ -9,7 +9,7 @@ use super::super::audit::BackendAct;
 use super::super::journal::{CrossingMap, Unwound, append, rewound_body};
 use super::super::sql::{Cell, Columns, rows, run};
 use super::super::tables::month_sum::Added;
-use super::super::tables::{Ids, baseline, belief, crossing, day_point, holding, month_sum, period_total};
+use super::super::tables::{Ids, baseline, belief, day_point, holding, month_sum, period_total};
 use super::super::write::Write;
 use super::super::{Lease, Store, StoreError};
 use super::load::Loaded;
@@ -39,10 +39,9 @@ impl Store {
         for (_, one) in recut(&loaded.book, then) {
             self.sum_again(&mut tx, ids, one.no, &one.parts).await?;
         }
-        let crossings = crossings_back(loaded, unwound);
-        self.put_crossings_back(&mut tx, ids, &crossings).await?;
-        let is_other = |key: &_, one: &_| unwound.crossings.get(key) != Some(one);
-        let others = crossings.into_iter().filter(|(key, one)| is_other(key, one)).collect();
+        // What is crossed was told to people, and so was what is not any more: the next poll finds what has changed, and
+        // tells it.
+        let others = crossings_kept(loaded, unwound);
         let body = rewound_body(rewind, then.last_look, &others)?;
         let chain = append(self, &mut tx, lease, (last.0, &last.1), at, &body, Some(rewind.to)).await?;
         let doubt = then.list_doubt;
@@ -187,20 +186,6 @@ impl Store {
         Ok(())
     }
 
-    async fn put_crossings_back(
-        &self,
-        on: &mut AnyConnection,
-        ids: Ids,
-        crossings: &CrossingMap,
-    ) -> Result<(), StoreError> {
-        let sql = "DELETE FROM crossing WHERE holding >= ? AND holding < ?";
-        run(on, self.dialect, sql, ids.range().map(Cell::from)).await?;
-        let cells = crossings.iter().map(|((holding, meter, threshold), one)| {
-            crossing::cells(ids, *holding, (*meter, *threshold), one)
-        });
-        crossing::CROSSING.put(on, self.dialect, cells.collect::<Vec<_>>()).await
-    }
-
     /// Days without what goes, and the months that they sum to.
     async fn put_days_back(
         &self,
@@ -274,19 +259,14 @@ impl Store {
     }
 }
 
-/// What was crossed then. How often something was crossed is counted on: the letters and switches of each time are named
-/// by it, and those of a time that is taken back may be on their way.
-fn crossings_back(loaded: &Loaded, unwound: &Unwound) -> CrossingMap {
+/// The crossings that stay as they are now, and are others than after the entry gone back to.
+fn crossings_kept(loaded: &Loaded, unwound: &Unwound) -> CrossingMap {
     let held: BTreeSet<HoldingNo> = holdings(&unwound.then).map(|(_, one)| one.no).collect();
-    let mut crossings = unwound.crossings.clone();
-    for (holding, now) in &loaded.crossings {
-        for ((meter, threshold), now) in now.iter() {
-            let then = crossings.entry((*holding, *meter, *threshold)).or_default();
-            then.episode = then.episode.max(now.episode);
-        }
-    }
-    crossings.retain(|(holding, ..), _| held.contains(holding));
-    crossings
+    let holdings = loaded.crossings.iter().filter(|(holding, _)| held.contains(holding));
+    let now = holdings.flat_map(|(holding, crossings)| {
+        crossings.iter().map(|((meter, threshold), one)| ((*holding, *meter, *threshold), *one))
+    });
+    now.filter(|(key, one)| unwound.crossings.get(key) != Some(one)).collect()
 }
 
 /// What is left of a day once something goes; `None` where that is more than it has.
