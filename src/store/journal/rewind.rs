@@ -90,6 +90,7 @@ impl Store {
     ) -> Result<Result<Unwound, CannotRewind>, StoreError> {
         let mut tx = self.begin_read().await?;
         let upto = self.fold_heads(&mut tx, backend).await?.pop().map_or(0, |head| head.upto);
+        let asked = to;
         let to = match self.target(&mut tx, backend, to, upto).await? {
             Ok(to) => to,
             Err(cannot) => return Ok(Err(cannot)),
@@ -103,11 +104,12 @@ impl Store {
             levels: BTreeMap::new(),
             crossings: self.crossings_at(&mut tx, backend, upto).await?,
         };
-        let mut renumberings = Vec::new();
+        let (mut renumberings, mut look) = (Vec::new(), None);
         let mut first = to + 1;
         while let Some((entries, next)) = self.counting(&mut tx, backend, first, i64::MAX).await? {
             first = next;
             for entry in entries {
+                look = look.or(Some(entry.last_look));
                 match entry.corrected {
                     // The numbers of services are no measurement: they stay as they are.
                     Some(Correction::Renumbered(_)) => renumberings.push(entry),
@@ -134,6 +136,11 @@ impl Store {
         }
         unwound.levels_before(rules);
         renumberings.iter().for_each(|entry| settle_entry(&mut unwound.then, entry, rules));
+        // Polls that find nothing new are in no entry: the next one says until when there were such.
+        if let RewindTo::Time(time) = asked {
+            let quiet = look.flatten().map(|look| look.min(time));
+            unwound.then.last_look = unwound.then.last_look.max(quiet);
+        }
         unwound.then = rewound(now, std::mem::take(&mut unwound.then));
         Ok(Ok(unwound))
     }
