@@ -38,10 +38,16 @@ impl Upkeep {
 
     /// Does all of it once. What cannot be done now is logged, and tried again the next time.
     pub async fn run(&self, panels: &[Arc<ConfiguredPanel>]) {
-        let now = match self.store.confirmed(self.clock.now()).await {
-            Ok(now) => now,
-            Err(error) => return tracing::warn!("no upkeep: {error}"),
-        };
+        match self.store.confirmed(self.clock.now()).await {
+            Ok(now) => self.take_away(panels, now).await,
+            Err(error) => tracing::warn!("nothing old is taken away: {error}"),
+        }
+        // Whatever time it is, somebody else is to have them.
+        self.tell_heads(self.clock.now()).await;
+    }
+
+    /// Folds and forgets what is old by a clock that a poll has confirmed.
+    async fn take_away(&self, panels: &[Arc<ConfiguredPanel>], now: Timestamp) {
         self.fold_days(panels, now).await;
         if let Err(error) = self.store.prune_outbox(now.minus(KEEP_DELIVERED)).await {
             tracing::warn!("what was delivered long ago is not forgotten: {error}");
@@ -54,7 +60,6 @@ impl Upkeep {
             Ok(_) => {}
             Err(error) => tracing::warn!("chronicle not folded: {error}"),
         }
-        self.tell_heads(now).await;
     }
 
     async fn fold_days(&self, panels: &[Arc<ConfiguredPanel>], now: Timestamp) {

@@ -13,7 +13,7 @@ use super::super::tables::{Ids, baseline, belief, day_point, holding, month_sum,
 use super::super::write::Write;
 use super::super::{Lease, Store, StoreError};
 use super::load::Loaded;
-use crate::domain::{AccountName, HoldingNo, LifeNo, Meter, Month, Nature, Timestamp, UsageDay};
+use crate::domain::{AccountName, HoldingNo, LifeNo, Meter, Minutes, Month, Nature, Timestamp, UsageDay};
 use crate::metering::{Book, DayChange, Holding, Life, Rewind, SeriesChange};
 use crate::standing::AccountStanding;
 
@@ -209,7 +209,7 @@ impl Store {
             let found = rows(on, self.dialect, &sql, place()).await?;
             let Some(row) = found.first() else { continue };
             let (.., had) = day_point::row(&mut Columns::of(row))?;
-            let left = less(&had, goes, unwound.levels.get(key).copied());
+            let left = less(*meter, &had, goes, unwound.levels.get(key).copied());
             let left = left.ok_or_else(|| {
                 StoreError::corrupt(format!("{day} of {meter}"), "a day with what the journal added to it")
             })?;
@@ -269,8 +269,9 @@ fn crossings_kept(loaded: &Loaded, unwound: &Unwound) -> CrossingMap {
     now.filter(|(key, one)| unwound.crossings.get(key) != Some(one)).collect()
 }
 
-/// What is left of a day once something goes; `None` where that is more than it has.
+/// What is left of a day once something goes; `None` where that is more than it has, or what is left is not known.
 fn less(
+    meter: Meter,
     had: &DayChange,
     goes: &super::super::MonthSum,
     level: Option<crate::domain::Bytes>,
@@ -282,7 +283,9 @@ fn less(
         held: had.held.checked_sub(goes.held)?,
         covered: had.covered.checked_sub(goes.covered)?,
     };
-    (left.added >= 0 && left.estimated >= 0).then_some(left)
+    // Time in which a level was held that nobody knows any more: it is not nothing.
+    let is_unknown = meter.nature() == Nature::Level && left.level.is_none() && left.covered > Minutes::ZERO;
+    (left.added >= 0 && left.estimated >= 0 && !is_unknown).then_some(left)
 }
 
 fn holdings(book: &Book) -> impl Iterator<Item = (LifeNo, &Holding)> {
