@@ -21,7 +21,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
-pub use answer::Answer;
+pub use answer::{Answer, excerpt};
 pub use attempt::Streamed;
 pub use call::Call;
 pub use error::HttpError;

@@ -13,6 +13,7 @@ use crate::settings::{Section, SettingsError};
 
 mod configured;
 mod heard;
+mod kit;
 mod minio;
 mod proxmox;
 mod schedule;

@@ -83,8 +83,8 @@ impl Answer {
 
     /// Status and content type, for bodies that are not text.
     pub fn sketch_head(&self) -> String {
-        let kind = self.header(CONTENT_TYPE.as_str()).map(|kind| printable(kind.as_bytes()));
-        let reason = printable(self.reason.as_bytes());
+        let kind = self.header(CONTENT_TYPE.as_str()).map(|kind| excerpt(kind, SKETCH));
+        let reason = excerpt(&self.reason, SKETCH);
         format!("{} {reason}, {}", self.status(), kind.as_deref().unwrap_or("no content type"))
     }
 
@@ -104,24 +104,24 @@ impl Answer {
                     .iter()
                     .filter(|secret| !secret.is_empty())
                     .fold(self.text().into_owned(), |text, secret| text.replace(secret, "…"));
-                let _ = write!(sketch, ", {:?}", printable(body.as_bytes()));
+                let _ = write!(sketch, ", {:?}", excerpt(&body, SKETCH));
             }
         }
         sketch
     }
 }
 
-/// The first printable characters, spaces folded, token-like runs replaced.
-pub(super) fn printable(text: &[u8]) -> String {
+/// The first `longest` printable characters of somebody else's words, spaces folded, runs that may be tokens left out:
+/// fit for a log, an error or a page.
+pub fn excerpt(text: &str, longest: usize) -> String {
     // Four times as much is looked at, so that a token is recognised although it is cut off later.
-    let start = &text[..text.len().min(SKETCH * 4)];
-    let text = String::from_utf8_lossy(start);
-    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let start = text.char_indices().nth(longest * 4).map_or(text, |(end, _)| &text[..end]);
+    let visible: String = start.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words = visible.split_whitespace().map(|word| {
         let runs = word.split_inclusive(|c: char| !is_token_char(c));
         runs.map(|run| if may_be_token(run) { "…" } else { run }).collect::<String>()
     });
-    words.collect::<Vec<_>>().join(" ").chars().take(SKETCH).collect()
+    words.collect::<Vec<_>>().join(" ").chars().take(longest).collect()
 }
 
 /// Long, and not merely a long word like the names of errors.
@@ -171,6 +171,15 @@ mod tests {
         let echoed = answer(None, "key=s3cret.key!");
         assert!(echoed.sketch_without(&["s3cret.key", ""]).ends_with("\"key=…!\""));
         assert!(answer(None, "").sketch().ends_with("no content type, empty"));
+    }
+
+    #[test]
+    fn an_excerpt_is_short_printable_and_without_tokens() {
+        assert_eq!(excerpt("Account not found", 120), "Account not found");
+        let secret = "a3f9".repeat(20);
+        assert_eq!(excerpt(&format!("bad cookie {secret}; sent"), 120), "bad cookie …; sent");
+        assert_eq!(excerpt(&"word ".repeat(200), 120).chars().count(), 120);
+        assert_eq!(excerpt("é\u{7}\n  ü", 3), "é ü");
     }
 
     #[test]

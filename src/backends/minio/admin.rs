@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::FutureExt;
 use serde::de::DeserializeOwned;
 
 use super::refusal::{Failure, Said};
@@ -16,6 +16,7 @@ use super::sealed;
 use super::sign::Key;
 use super::wire::ErrorBody;
 use crate::backends::BackendError;
+use crate::backends::kit::{Addresses, Asks, many};
 use crate::http::{Answer, Call, Http, HttpError, Method, Streamed, Url};
 
 /// An address with a hundred thousand buckets takes its time over the usage of all of them.
@@ -61,7 +62,7 @@ impl<'a> Ask<'a> {
 /// The server as we know it.
 pub(super) struct Admin {
     http: Http,
-    addresses: Vec<Url>,
+    addresses: Addresses,
     key: Key,
     /// The version of the admin API that last worked, by call: releases differ call by call.
     versions: Mutex<BTreeMap<&'static str, u8>>,
@@ -69,7 +70,7 @@ pub(super) struct Admin {
 
 impl Admin {
     pub fn new(http: Http, addresses: Vec<Url>, key: Key) -> Admin {
-        Admin { http, addresses, key, versions: Mutex::default() }
+        Admin { http, addresses: Addresses::new(addresses), key, versions: Mutex::default() }
     }
 
     pub fn http(&self) -> &Http {
@@ -77,7 +78,7 @@ impl Admin {
     }
 
     pub fn addresses(&self) -> &[Url] {
-        &self.addresses
+        self.addresses.all()
     }
 
     /// An admin call whose answer is plain JSON.
@@ -109,10 +110,11 @@ impl Admin {
 
     /// An admin call, asked in the version the server wants.
     pub async fn call<'a>(&'a self, ask: Ask<'a>) -> Result<Answer, Failure> {
+        let asks = if *ask.method == Method::GET { Asks::Read } else { Asks::Write };
         let mut version = self.version(ask.name);
         let mut tried_other = false;
         loop {
-            let result = self.at_some_address(move |base| {
+            let result = self.addresses.ask(asks, move |base| {
                 async move {
                     let url = address(base, &format!("minio/admin/v{version}/{}", ask.name), ask.query);
                     self.http.send(|| self.signed(ask, &url)).await
@@ -142,7 +144,7 @@ impl Admin {
         let mut version = self.version(ask.name);
         let mut tried_other = false;
         loop {
-            let result = self.at_some_address(move |base| {
+            let result = self.addresses.ask(Asks::Read, move |base| {
                 async move {
                     let url = address(base, &format!("minio/admin/v{version}/{}", ask.name), ask.query);
                     self.http.stream(|| Ok(self.signed(ask, &url)?.at_least(PATIENCE)), read).await
@@ -175,7 +177,7 @@ impl Admin {
 
     /// The S3 list of all buckets.
     pub async fn list_buckets(&self) -> Result<Answer, Failure> {
-        let result = self.at_some_address(move |base| {
+        let result = self.addresses.ask(Asks::Read, move |base| {
             async move {
                 let url = address(base, "", &[]);
                 self.http.send(|| self.key.sign(Call::get(url.clone()), self.http.clock().now())).await
@@ -237,22 +239,7 @@ impl Admin {
 
     /// Makes many calls, as many at once as the panel may be asked.
     pub async fn some_at_once<T>(&self, calls: Vec<BoxFuture<'_, T>>) -> Vec<T> {
-        futures_util::stream::iter(calls).buffer_unordered(self.http.max_in_flight()).collect().await
-    }
-
-    /// Asks one address after the other until one answers.
-    async fn at_some_address<'a, T>(
-        &'a self,
-        ask: impl Fn(&'a Url) -> BoxFuture<'a, Result<T, HttpError>> + Send,
-    ) -> Result<T, BackendError> {
-        let mut trouble = BackendError::Unreachable("no address".into());
-        for base in &self.addresses {
-            match ask(base).await.map_err(BackendError::from) {
-                Err(gone @ BackendError::Unreachable(_)) => trouble = gone,
-                other => return other,
-            }
-        }
-        Err(trouble)
+        many::some_at_once(self.http.max_in_flight(), calls).await
     }
 
     fn version(&self, call: &'static str) -> u8 {

@@ -16,6 +16,7 @@ use super::switch::limited_name;
 use super::usage::Usage;
 use super::wire::{Caller, ServerState};
 use super::{BackendError, Buckets, CheckStep, Minio, People, Wants, names};
+use crate::backends::kit::check::{is_hopeless, step};
 use crate::http::Url;
 
 /// So many buckets are named at once.
@@ -26,7 +27,7 @@ impl Minio {
         for base in self.admin.addresses().iter().chain(&self.rules.nodes) {
             self.check_address(base, steps).await;
         }
-        if steps.iter().any(|step| step.fatal && step.outcome.is_err()) {
+        if is_hopeless(steps) {
             // Credentials tried against the wrong server would only confuse.
             return;
         }
@@ -262,8 +263,4 @@ fn left_behind(policies: &BTreeMap<String, Value>, people: &People, steps: &mut 
         let outcome = Err(BackendError::Unexpected { at: "policies of whmeter".into(), detail });
         step(steps, "policies left behind", false, outcome);
     }
-}
-
-fn step(steps: &mut Vec<CheckStep>, name: &str, fatal: bool, outcome: Result<String, BackendError>) {
-    steps.push(CheckStep { name: name.to_string(), outcome, fatal });
 }

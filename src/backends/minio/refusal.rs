@@ -3,15 +3,10 @@
 //! Pure. Told by status and code; a message is read only where nothing else says it.
 
 use super::admin::other;
-use crate::backends::BackendError;
-use crate::http::HttpError;
+use crate::backends::{BackendError, kit};
 
-/// Why a call did not succeed: the server said no in its own words, or there is no answer.
-#[derive(Clone, Debug)]
-pub(super) enum Failure {
-    Said(Said),
-    Failed(BackendError),
-}
+/// Why a call did not succeed.
+pub(super) type Failure = kit::Failure<Said>;
 
 /// The server's own no.
 #[derive(Clone, Debug)]
@@ -105,27 +100,6 @@ impl From<Said> for BackendError {
             }
             _ => BackendError::Unexpected { at: at(), detail: said.sketch },
         }
-    }
-}
-
-impl From<Failure> for BackendError {
-    fn from(failure: Failure) -> BackendError {
-        match failure {
-            Failure::Said(said) => said.into(),
-            Failure::Failed(error) => error,
-        }
-    }
-}
-
-impl From<BackendError> for Failure {
-    fn from(error: BackendError) -> Failure {
-        Failure::Failed(error)
-    }
-}
-
-impl From<HttpError> for Failure {
-    fn from(error: HttpError) -> Failure {
-        Failure::Failed(error.into())
     }
 }
 

@@ -3,7 +3,6 @@
 //! Never touches what somebody else changed meanwhile, and believes nothing it has not read back.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
@@ -16,14 +15,13 @@ use super::refusal::Failure;
 use super::settings::{Rules, Switch};
 use super::wire::{Entities, Group, User};
 use super::{Applied, BackendError, Memory, Minio, People};
+use crate::backends::kit::memory::{kept, recalled};
+use crate::backends::kit::switch::read_back;
 use crate::domain::{AccountName, Harvest, Policy};
 use crate::http::Method;
 
 /// What the name of a limited policy ends in.
 pub(super) const LIMITED: &str = "-limited";
-
-/// How often a change is looked for before we say that it did not take; another node may lag.
-const LOOKS: u32 = 5;
 
 /// What an account had before it was limited.
 #[derive(Debug, Serialize, Deserialize)]
@@ -147,9 +145,7 @@ impl Minio {
                 Remembered::Document { document, limited }
             }
         };
-        let text = serde_json::to_string(&remembered)
-            .map_err(|error| BackendError::Unexpected { at: "memory".into(), detail: error.to_string() })?;
-        Ok(Memory(text))
+        kept(&remembered)
     }
 
     /// Limits by mapping `<user>-limited`, restores by mapping what was remembered.
@@ -161,7 +157,7 @@ impl Minio {
     ) -> Result<Applied, BackendError> {
         let name = checked(account)?;
         let limited = limited_name(name);
-        let standard = match read(memory)? {
+        let standard = match recalled(memory)? {
             Some(Remembered::Mapping { policy }) => policy,
             Some(Remembered::Document { .. }) => return Err(other_switch("document")),
             None => name.to_string(),
@@ -269,7 +265,7 @@ impl Minio {
         let name = checked(account)?;
         let user = self.known_user(account).await?;
         let current = self.own_document(account, &user).await?;
-        let (standard, limited) = match read(memory)? {
+        let (standard, limited) = match recalled(memory)? {
             Some(Remembered::Document { document, limited }) => (document, limited),
             Some(Remembered::Mapping { .. }) => return Err(other_switch("mapping")),
             None => {
@@ -297,13 +293,11 @@ impl Minio {
             self.will_hold(&user).await?;
         }
         self.put_policy(name, wanted).await?;
-        for look in 0..LOOKS {
-            patience(look).await;
-            if self.document(name).await?.is_some_and(|found| same(&found, wanted)) {
-                return Ok(Applied::Done);
-            }
-        }
-        Err(did_not_take(&format!("another document in policy {name}")))
+        let look = || async {
+            let is_there = self.document(name).await?.is_some_and(|found| same(&found, wanted));
+            Ok(if is_there { Ok(()) } else { Err(format!("another document in policy {name}")) })
+        };
+        read_back("policy switch", look).await
     }
 
     /// Already limited: only the document may have to be brought up to date.
@@ -448,15 +442,11 @@ impl Minio {
             }
             Err(failure) => return Err(failure.into()),
         }
-        let mut found = String::new();
-        for look in 0..LOOKS {
-            patience(look).await;
-            found = self.known_user(account).await?.policy;
-            if mapped(&found) == mapped(wanted) {
-                return Ok(Applied::Done);
-            }
-        }
-        Err(did_not_take(&shown(&found)))
+        let look = || async {
+            let found = self.known_user(account).await?.policy;
+            Ok(if mapped(&found) == mapped(wanted) { Ok(()) } else { Err(shown(&found)) })
+        };
+        read_back("policy switch", look).await
     }
 
     /// Where mapping at one stroke is gone: attach the new, then detach the old.
@@ -493,28 +483,8 @@ impl Minio {
     }
 }
 
-/// Waits before looking whether a change took: not at all first, a second in all.
-async fn patience(look: u32) {
-    tokio::time::sleep(Duration::from_millis(100) * look).await;
-}
-
-fn did_not_take(found: &str) -> BackendError {
-    let detail = format!("accepted, but read back as {found}");
-    BackendError::Unexpected { at: "policy switch".into(), detail }
-}
-
 fn checked(account: &AccountName) -> Result<&str, BackendError> {
     policy::check_name(account.as_str()).map_err(not_for_limits).map(|()| account.as_str())
-}
-
-fn read(memory: &Memory) -> Result<Option<Remembered>, BackendError> {
-    if memory.0.is_empty() {
-        return Ok(None);
-    }
-    serde_json::from_str(&memory.0).map(Some).map_err(|error| BackendError::Unexpected {
-        at: "memory".into(),
-        detail: format!("what was remembered cannot be read: {error}"),
-    })
 }
 
 fn other_switch(was: &str) -> BackendError {

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::wire::time;
 use crate::domain::{Bytes, Timestamp};
+use crate::http::excerpt;
 
 /// The scanner's last result (`datausageinfo`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,7 +138,7 @@ fn when(field: &str, told: &Value) -> Result<Option<Timestamp>, String> {
             Some(0) => Ok(None),
             Some(seconds) => Timestamp::new(seconds).map(Some).map_err(|error| format!("{field}: {error}")),
             None => {
-                let shown: String = told.to_string().chars().take(60).collect();
+                let shown = excerpt(&told.to_string(), 60);
                 Err(format!("{field} is {shown}: expected a time as text or with secs_since_epoch"))
             }
         },

@@ -11,7 +11,8 @@ use super::cluster::Listing;
 use super::session::Ask as Call;
 use super::settings::Limited;
 use super::{BackendError, CheckStep, Proxmox, Wants};
-use crate::http::Url;
+use crate::backends::kit::check::{is_hopeless, step};
+use crate::http::{Url, excerpt};
 
 /// What `/version` tells (pve-manager PVE/API2.pm).
 #[derive(Deserialize)]
@@ -36,7 +37,7 @@ impl Proxmox {
         for base in self.session.addresses() {
             self.check_address(base, steps).await;
         }
-        if steps.iter().any(|step| step.fatal && step.outcome.is_err()) {
+        if is_hopeless(steps) {
             return;
         }
         let what = if self.session.has_token() { "API token, version" } else { "password, version" };
@@ -77,7 +78,7 @@ impl Proxmox {
     pub(super) async fn version(&self) -> Result<(u64, String), BackendError> {
         let told: Version = self.session.json(Call::get("version", "none")).await?;
         let major = told.version.split('.').next().and_then(|major| major.parse().ok());
-        let shown: String = told.version.chars().take(20).collect();
+        let shown = excerpt(&told.version, 20);
         let odd =
             || BackendError::Unexpected { at: "version".into(), detail: format!("{shown:?} is no release") };
         Ok((major.ok_or_else(odd)?, shown.clone()))
@@ -153,8 +154,4 @@ impl Proxmox {
             Some(cluster) => format!("{} without a quorum (asked {asked})", cluster.name),
         })
     }
-}
-
-fn step(steps: &mut Vec<CheckStep>, name: &str, fatal: bool, outcome: Result<String, BackendError>) {
-    steps.push(CheckStep { name: name.to_string(), outcome, fatal });
 }

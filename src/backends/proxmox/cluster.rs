@@ -1,11 +1,11 @@
 //! The one listing a poll is made of: guests and nodes out of `/cluster/resources`. Pure.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::mend::mend;
 use super::wire::{Envelope, Row};
 use crate::backends::BackendError;
+use crate::http::excerpt;
 
 /// What a guest is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +108,7 @@ impl<'a> Listing<'a> {
             number.parse::<u64>().ok()
         });
         let trouble = (told != named && row.id.text().is_some() && told.is_some()).then(|| {
-            let id: Cow<str> = row.id.text().unwrap_or_default().chars().take(40).collect();
+            let id = excerpt(row.id.text().unwrap_or_default(), 40);
             format!("id {id:?} is not that of {}/{}", kind.name(), told.unwrap_or_default())
         });
         match told.or(named) {

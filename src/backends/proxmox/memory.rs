@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::backends::{BackendError, Memory};
+use crate::backends::BackendError;
 
 /// What the guests of an account had before, by id (`qemu/104`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,27 +34,9 @@ pub(super) enum Was {
     Stopped,
 }
 
-/// As the store keeps it.
-pub(super) fn kept(remembered: &Remembered) -> Result<Memory, BackendError> {
-    let text = serde_json::to_string(remembered);
-    text.map(Memory).map_err(|error| not_readable(&error.to_string()))
-}
-
-/// Back from the store.
-pub(super) fn recalled(memory: &Memory) -> Result<Remembered, BackendError> {
-    if memory.0.is_empty() {
-        return Err(not_readable("nothing was remembered before the first switch"));
-    }
-    serde_json::from_str(&memory.0).map_err(|error| not_readable(&error.to_string()))
-}
-
 /// The account was limited under another setting, and only that one can restore it.
 pub(super) fn other_way(was: &str) -> BackendError {
     BackendError::NotOffered(format!(
         "the account was limited with limited = \"{was}\"; set it back until the account is restored"
     ))
-}
-
-fn not_readable(problem: &str) -> BackendError {
-    BackendError::Unexpected { at: "memory".into(), detail: problem.into() }
 }

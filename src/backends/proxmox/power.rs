@@ -12,6 +12,7 @@ use super::refusal::Failure;
 use super::session::Ask as Call;
 use super::{Applied, BackendError, Guest, Place, Proxmox};
 use crate::domain::Policy;
+use crate::http::excerpt;
 
 /// How long a task may take before we come back later.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -99,7 +100,7 @@ impl Proxmox {
                 let is_so = end.contains("not running") || end.contains("already running");
                 return match well || is_so {
                     true => Ok(()),
-                    false => Err(not_taken(place, &format!("task ended with {:?}", shortened(&end)))),
+                    false => Err(not_taken(place, &format!("task ended with {:?}", excerpt(&end, 80)))),
                 };
             }
             tokio::time::sleep(pause).await;
@@ -108,10 +109,6 @@ impl Proxmox {
         let detail = format!("{}: its task goes on", place.id());
         Err(BackendError::Busy { after: None, detail }.into())
     }
-}
-
-fn shortened(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 fn not_taken(place: &Place, found: &str) -> Failure {

@@ -4,15 +4,11 @@
 
 use serde::Deserialize;
 
-use crate::backends::BackendError;
+use crate::backends::{BackendError, kit};
 use crate::http::Answer;
 
-/// Why a call did not succeed: the cluster said no in its own words, or there is no answer.
-#[derive(Clone, Debug)]
-pub(super) enum Failure {
-    Said(Said),
-    Failed(BackendError),
-}
+/// Why a call did not succeed.
+pub(super) type Failure = kit::Failure<Said>;
 
 /// The cluster's own no.
 #[derive(Clone, Debug)]
@@ -103,17 +99,3 @@ impl From<Said> for BackendError {
     }
 }
 
-impl From<Failure> for BackendError {
-    fn from(failure: Failure) -> BackendError {
-        match failure {
-            Failure::Said(said) => said.into(),
-            Failure::Failed(error) => error,
-        }
-    }
-}
-
-impl From<BackendError> for Failure {
-    fn from(error: BackendError) -> Failure {
-        Failure::Failed(error)
-    }
-}

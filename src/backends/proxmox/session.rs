@@ -3,9 +3,7 @@
 //! Keeps no cookies (one would win over the token), never has more than two calls on their way, and
 //! never tries a refused password twice.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use futures_util::FutureExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
@@ -13,17 +11,17 @@ use super::refusal::{Failure, Said};
 use super::settings::Access;
 use super::wire::{Envelope, Login};
 use crate::backends::BackendError;
-use crate::domain::{Seconds, Timestamp};
+use crate::backends::kit::session::{self, Lifetime};
+use crate::backends::kit::{Addresses, Asks};
+use crate::domain::Seconds;
 use crate::http::{Answer, Call, Http, HttpError, Method, Url};
+use crate::settings::Secret;
 
 /// A cluster's web front has three workers by default, each doing one thing at a time (pveproxy(8)).
 pub(super) const AT_ONCE: usize = 2;
 
-/// How long a ticket lives (PVE::AccessControl, ticket_lifetime).
-const LIFETIME: Seconds = Seconds::hours(2);
-
-/// When it is renewed.
-const RENEW_AFTER: Seconds = Seconds::hours(1);
+/// How long a ticket lives (PVE::AccessControl, ticket_lifetime), and when it is renewed.
+const LIFETIME: Lifetime = Lifetime { renew_after: Seconds::hours(1), over_after: Seconds::hours(2) };
 
 /// One call: what is asked, how, and which right it needs.
 #[derive(Clone, Debug)]
@@ -78,34 +76,24 @@ impl<'a> Ask<'a> {
 struct Ticket {
     ticket: String,
     csrf: String,
-    since: Timestamp,
-}
-
-impl Ticket {
-    fn is_due(&self, now: Timestamp) -> bool {
-        now.since(self.since) >= RENEW_AFTER
-    }
-
-    /// One that is over can only be refused, and servers ban those who are refused often.
-    fn is_over(&self, now: Timestamp) -> bool {
-        now.since(self.since) >= LIFETIME
-    }
 }
 
 /// The cluster as we know it.
 pub(super) struct Session {
     http: Http,
-    access: Access,
-    /// The address that answered last: a dead node costs its time only once.
-    first: AtomicUsize,
-    ticket: Mutex<Option<Ticket>>,
+    user: String,
+    secret: Secret,
+    addresses: Addresses,
+    tickets: session::Session<Ticket>,
     turns: Semaphore,
 }
 
 impl Session {
     pub fn new(http: Http, access: Access) -> Session {
         let turns = Semaphore::new(http.max_in_flight().min(AT_ONCE));
-        Session { http, access, first: AtomicUsize::new(0), ticket: Mutex::new(None), turns }
+        let Access { addresses, user, secret } = access;
+        let (addresses, tickets) = (Addresses::new(addresses), session::Session::new(Some(LIFETIME)));
+        Session { http, user, secret, addresses, tickets, turns }
     }
 
     pub fn http(&self) -> &Http {
@@ -113,12 +101,12 @@ impl Session {
     }
 
     pub fn addresses(&self) -> &[Url] {
-        &self.access.addresses
+        self.addresses.all()
     }
 
     /// Whether the credentials are an API token's.
     pub fn has_token(&self) -> bool {
-        self.access.user.contains('!')
+        self.user.contains('!')
     }
 
     /// A call whose answer is JSON in its envelope.
@@ -135,20 +123,22 @@ impl Session {
         if self.has_token() {
             return self.once(&ask, None).await;
         }
-        let now = self.http.clock().now();
-        let (ticket, fresh) = match self.kept().filter(|ticket| !ticket.is_over(now)) {
-            Some(ticket) if !ticket.is_due(now) => (ticket, false),
-            Some(old) => (self.renewed(&old).await?, true),
-            None => (self.login(self.access.secret.expose()).await?, true),
+        let login = |old: Option<Ticket>| {
+            let ticket = async move {
+                match old {
+                    Some(old) => self.renewed(&old).await,
+                    None => self.login(self.secret.expose()).await,
+                }
+            };
+            ticket.boxed()
         };
-        match self.once(&ask, Some(&ticket)).await {
-            // Dropped before its time: another secret of the cluster, or its clock was set.
-            Err(Failure::Said(said)) if said.status == 401 && !fresh => {
-                let ticket = self.login(self.access.secret.expose()).await?;
-                self.once(&ask, Some(&ticket)).await
-            }
-            other => other,
-        }
+        let call = |ticket: Ticket| {
+            let ask = &ask;
+            async move { self.once(ask, Some(&ticket)).await }.boxed()
+        };
+        // Dropped before its time: another secret of the cluster, or its clock was set.
+        let is_dropped = |said: &Said| said.status == 401;
+        self.tickets.call(self.http.clock().now(), &login, is_dropped, call).await
     }
 
     /// Whether the node at `base` answers at all; asked without credentials, which it refuses.
@@ -180,13 +170,13 @@ impl Session {
     /// A ticket's secret replaces the password until the cluster says otherwise.
     async fn renewed(&self, old: &Ticket) -> Result<Ticket, Failure> {
         match self.login(&old.ticket).await {
-            Err(Failure::Said(said)) if said.status == 401 => self.login(self.access.secret.expose()).await,
+            Err(Failure::Said(said)) if said.status == 401 => self.login(self.secret.expose()).await,
             other => other,
         }
     }
 
     async fn login(&self, password: &str) -> Result<Ticket, Failure> {
-        let pairs = [("username", self.access.user.as_str()), ("password", password)];
+        let pairs = [("username", self.user.as_str()), ("password", password)];
         let ask = Ask::post("access/ticket", "a password login").with(&pairs);
         let answer = accept(&ask, self.at_some_address(&ask, |call| call).await?)?;
         let login: Envelope<Login> = answer.json("access/ticket").map_err(BackendError::from)?;
@@ -196,55 +186,25 @@ impl Session {
                        and set user = \"user@realm!token\"";
             return Err(BackendError::Refused(why.into()).into());
         }
-        let since = self.http.clock().now();
-        let ticket = Ticket { ticket: login.ticket, csrf: login.csrf.unwrap_or_default(), since };
-        if let Ok(mut kept) = self.ticket.lock() {
-            *kept = Some(ticket.clone());
-        }
-        Ok(ticket)
-    }
-
-    fn kept(&self) -> Option<Ticket> {
-        self.ticket.lock().ok()?.clone()
+        Ok(Ticket { ticket: login.ticket, csrf: login.csrf.unwrap_or_default() })
     }
 
     /// The server cuts the header at `;` and decodes `%` (PVE::HTTPServer, auth_handler).
     fn token(&self) -> String {
-        let secret = self.access.secret.expose().replace('%', "%25").replace(';', "%3B");
-        format!("PVEAPIToken={}={secret}", self.access.user)
+        let secret = self.secret.expose().replace('%', "%25").replace(';', "%3B");
+        format!("PVEAPIToken={}={secret}", self.user)
     }
 
-    /// Asks one address after the other until one answers. What may have been done is not done again
-    /// elsewhere.
+    /// Asks at some address. A PUT of ours may be said twice, but not in two places.
     async fn at_some_address(
         &self,
         ask: &Ask<'_>,
         dress: impl Fn(Call) -> Call + Send + Sync,
     ) -> Result<Answer, BackendError> {
-        let addresses = &self.access.addresses;
-        let first = self.first.load(Ordering::Relaxed);
-        let mut trouble = BackendError::Unreachable("no address".into());
-        for turn in 0..addresses.len() {
-            let index = (first + turn) % addresses.len();
-            match self.http.send(|| Ok(dress(ask.at(&addresses[index])))).await {
-                Ok(answer) => {
-                    self.first.store(index, Ordering::Relaxed);
-                    return Ok(answer);
-                }
-                Err(error) => {
-                    let never_sent = matches!(
-                        error,
-                        HttpError::Dns { .. } | HttpError::Connect { .. } | HttpError::Tls { .. }
-                    );
-                    trouble = error.into();
-                    let elsewhere = never_sent || ask.method != Method::POST;
-                    if !elsewhere || !matches!(trouble, BackendError::Unreachable(_)) {
-                        break;
-                    }
-                }
-            }
-        }
-        Err(trouble)
+        let asks = if ask.method == Method::GET { Asks::Read } else { Asks::Write };
+        let dress = &dress;
+        let send = |base| async move { self.http.send(|| Ok(dress(ask.at(base)))).await }.boxed();
+        self.addresses.ask(asks, send).await
     }
 }
 
@@ -266,6 +226,7 @@ fn encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backends::kit::testing::{Asked, Scripted};
 
     #[test]
     fn paths_and_parameters_go_where_the_server_looks_for_them() {
@@ -281,48 +242,9 @@ mod tests {
         assert_eq!(put.payload(), b"net0=virtio%3DAA%3ABB%2Crate%3D1&digest=5b");
     }
 
-    #[test]
-    fn a_ticket_is_renewed_long_before_it_ends() {
-        let at = |seconds: i64| Timestamp::new(1_795_226_400 + seconds).expect("in range");
-        let ticket = Ticket { ticket: String::new(), csrf: String::new(), since: at(0) };
-        assert!(!ticket.is_due(at(3599)) && ticket.is_due(at(3600)) && ticket.is_due(at(90_000)));
-        assert!(!ticket.is_over(at(7199)) && ticket.is_over(at(7200)));
-        assert_eq!(encoded("PVE:a@b:68A1::x+/="), "PVE%3Aa%40b%3A68A1%3A%3Ax%2B%2F%3D");
-    }
-
-    /// Logins take this as password, one after the other; what else is asked succeeds with any ticket.
-    /// We hold a ticket of this age.
-    async fn serving(good: &'static str, age: Seconds) -> (Session, std::sync::Arc<Mutex<Vec<String>>>) {
-        let asked = std::sync::Arc::new(Mutex::new(Vec::new()));
-        let log = asked.clone();
-        let answer = move |uri: axum::http::Uri, headers: axum::http::HeaderMap, body: String| {
-            let password = body.split("password=").nth(1).map(str::to_string);
-            let cookie = headers.get("cookie").and_then(|value| value.to_str().ok()).map(str::to_string);
-            let noted = password.clone().or(cookie).unwrap_or_default();
-            log.lock().expect("no panic").push(noted);
-            let status = if password.is_none_or(|told| told == good) { 200 } else { 401 };
-            let text = match uri.path().ends_with("ticket") {
-                true => r#"{"data":{"ticket":"new","CSRFPreventionToken":"c"}}"#,
-                false => r#"{"data":{}}"#,
-            };
-            async move { (axum::http::StatusCode::from_u16(status).expect("a status"), text) }
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("bound"));
-        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
-        let section = crate::settings::Section::new(toml::Table::new(), std::path::Path::new("."));
-        let http = Http::new(&Default::default(), &section).expect("a client");
-        let secret = crate::settings::Secret::new("password".into());
-        let addresses = vec![Url::parse(&url).expect("an address")];
-        let session = Session::new(http, Access { addresses, user: "a@b".into(), secret });
-        let since = session.http.clock().now().minus(age);
-        let old = Ticket { ticket: "old".into(), csrf: String::new(), since };
-        *session.ticket.lock().expect("no panic") = Some(old);
-        (session, asked)
-    }
-
     #[tokio::test]
     async fn an_old_ticket_is_traded_for_a_new_one_and_the_password_is_the_last_resort() {
+        assert_eq!(encoded("PVE:a@b:68A1::x+/="), "PVE%3Aa%40b%3A68A1%3A%3Ax%2B%2F%3D");
         let (due, over) = (Seconds::new(3700), Seconds::hours(3));
         for (good, age, wanted) in [
             ("old", due, vec!["old", "PVEAuthCookie=new"]),
@@ -330,10 +252,23 @@ mod tests {
             ("neither", due, vec!["old", "password"]),
             ("password", over, vec!["password", "PVEAuthCookie=new"]),
         ] {
-            let (session, asked) = serving(good, age).await;
+            let password = |asked: &Asked| asked.body.split("password=").nth(1).map(str::to_string);
+            let server = Scripted::serve(move |asked| {
+                let status = if password(asked).is_none_or(|told| told == good) { 200 } else { 401 };
+                let ticket = r#"{"data":{"ticket":"new","CSRFPreventionToken":"c"}}"#;
+                (status, if asked.path.ends_with("ticket") { ticket } else { r#"{"data":{}}"# }.to_string())
+            });
+            let server = server.await;
+            let secret = Secret::new("password".into());
+            let access = Access { addresses: vec![server.url.clone()], user: "a@b".into(), secret };
+            let session = Session::new(Scripted::http(), access);
+            let since = session.http.clock().now().minus(age);
+            session.tickets.keep(Ticket { ticket: "old".into(), csrf: String::new() }, since).await;
             let answer = session.call(Ask::get("version", "none")).await;
             assert_eq!(answer.is_ok(), good != "neither", "{good}");
-            assert_eq!(*asked.lock().expect("no panic"), wanted, "{good}");
+            let told = |asked: Asked| password(&asked).unwrap_or_else(|| asked.header("cookie").to_string());
+            let told: Vec<String> = server.asked().into_iter().map(told).collect();
+            assert_eq!(told, wanted, "{good}");
         }
     }
 }

@@ -14,6 +14,7 @@ use super::refusal::Failure;
 use super::session::AT_ONCE;
 use super::settings::Limited;
 use super::{Applied, BackendError, Memory, Place, Proxmox};
+use crate::backends::kit::memory::{kept, needed};
 use crate::domain::{AccountName, Harvest, Policy};
 
 impl Proxmox {
@@ -36,7 +37,7 @@ impl Proxmox {
                 Remembered::Pause { guests }
             }
         };
-        memory::kept(&remembered)
+        kept(&remembered)
     }
 
     /// Puts every guest of the account under `policy`. One that cannot be switched does not keep the
@@ -48,7 +49,7 @@ impl Proxmox {
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
         let places = self.places(account).await?;
-        let remembered = memory::recalled(memory)?;
+        let remembered: Remembered = needed(memory)?;
         match (&remembered, self.rules.limited) {
             (Remembered::Rate { .. }, Limited::Rate) | (Remembered::Pause { .. }, Limited::Pause) => {}
             (Remembered::Rate { .. }, _) => return Err(memory::other_way("rate")),

@@ -11,6 +11,7 @@ use super::panel::Ask;
 use super::refusal::Failure;
 use super::wire::Status;
 use super::{BackendError, CheckStep, Vpncp, Wants, clients, statistics_off};
+use crate::backends::kit::check::{is_hopeless, step};
 use crate::domain::Harvest;
 use crate::http::Method;
 
@@ -170,12 +171,4 @@ fn slowed(listed: &Result<Vec<Client>, BackendError>, networks: &[Client]) -> St
 fn shown(status: &Status) -> String {
     let version = status.version.as_deref().unwrap_or("unknown version");
     format!("{version}, {}", status.text.as_deref().unwrap_or("no status told"))
-}
-
-fn is_hopeless(steps: &[CheckStep]) -> bool {
-    steps.iter().any(|step| step.fatal && step.outcome.is_err())
-}
-
-fn step(steps: &mut Vec<CheckStep>, name: &str, fatal: bool, outcome: Result<String, BackendError>) {
-    steps.push(CheckStep { name: name.to_string(), outcome, fatal });
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::wire::{self, field, keys, rows, type_of, whole};
+use crate::backends::kit::json::{self, field, keys, rows, type_of, whole};
 use crate::domain::AccountName;
 
 /// The names a field goes by: 2.x documents some twice, 1.x has its own (PUQVPNCP 06-clients.md and
@@ -42,7 +42,7 @@ impl Client {
         let Value::Object(object) = value else {
             return Err(format!("a client is {}, expected an object", type_of(value)));
         };
-        let name = wire::text(object, &NAME).or(key);
+        let name = json::text(object, &NAME).or(key);
         let name = name.ok_or_else(|| format!("a client has no name among {}", keys(object)))?;
         // A dot is a step within a path, not a name of something in it.
         if [".", ".."].contains(&name) {
@@ -50,7 +50,7 @@ impl Client {
         }
         Ok(Client {
             name: AccountName::new(name).map_err(|error| error.to_string())?,
-            network: wire::text(object, &NETWORK).map(str::to_string),
+            network: json::text(object, &NETWORK).map(str::to_string),
             status: field(object, &STATUS).map(|(name, value)| (name, value.clone())),
             down: cap(object, &DOWN),
             up: cap(object, &UP),

@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value};
 
-use super::wire::{excerpt, keys, type_of};
+use super::wire::excerpt;
+use crate::backends::kit::json::{keys, type_of};
 use crate::http::Answer;
 
 /// What a successful answer holds.

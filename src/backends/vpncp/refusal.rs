@@ -4,16 +4,12 @@
 
 use super::envelope::No;
 use super::generation::Generation;
-use crate::backends::BackendError;
+use crate::backends::{BackendError, kit};
 use crate::domain::AccountName;
 use crate::http::HttpError;
 
-/// Why a call did not succeed: the panel said no in its own words, or there is no answer.
-#[derive(Clone, Debug)]
-pub(super) enum Failure {
-    Said(Said),
-    Failed(BackendError),
-}
+/// Why a call did not succeed.
+pub(super) type Failure = kit::Failure<Said>;
 
 /// The panel's own no.
 #[derive(Clone, Debug)]
@@ -111,21 +107,6 @@ impl From<Said> for BackendError {
             let detail = said.shown();
             BackendError::Unexpected { at: said.call, detail }
         }
-    }
-}
-
-impl From<Failure> for BackendError {
-    fn from(failure: Failure) -> BackendError {
-        match failure {
-            Failure::Said(said) => said.into(),
-            Failure::Failed(error) => error,
-        }
-    }
-}
-
-impl From<BackendError> for Failure {
-    fn from(error: BackendError) -> Failure {
-        Failure::Failed(error)
     }
 }
 

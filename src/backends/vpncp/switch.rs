@@ -13,6 +13,7 @@ use super::refusal::{Failure, Said};
 use super::settings::Limited;
 use super::wire::excerpt;
 use super::{Applied, BackendError, Memory, Vpncp};
+use crate::backends::kit::memory::{kept, needed};
 use crate::domain::{AccountName, Policy};
 use crate::http::Method;
 
@@ -76,9 +77,7 @@ impl Vpncp {
             status,
             suspended,
         };
-        serde_json::to_string(&remembered)
-            .map(Memory)
-            .map_err(|error| BackendError::Unexpected { at: "memory".into(), detail: error.to_string() })
+        kept(&remembered)
     }
 
     /// Puts a client under `policy`, in the way that was configured when it was remembered.
@@ -89,10 +88,7 @@ impl Vpncp {
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
         let client = self.client(account).await?;
-        let remembered: Remembered = serde_json::from_str(&memory.0).map_err(|error| {
-            let detail = format!("not a memory of this kind of panel ({error}); nothing was changed");
-            BackendError::Unexpected { at: "memory".into(), detail }
-        })?;
+        let remembered: Remembered = needed(memory)?;
         match remembered.limited {
             Limited::Cap => self.switch_caps(&client, policy, &remembered).await,
             Limited::Disable => self.switch_status(&client, policy, &remembered).await,

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate};
 use serde_json::{Map, Value};
 
-use super::wire::{excerpt, field, keys, rows, type_of, whole};
+use super::wire::excerpt;
+use crate::backends::kit::json::{field, keys, rows, type_of, whole};
 use crate::domain::{Bytes, Meter, Month, UsageDay};
 
 const DATE: [&str; 3] = ["date", "day", "Date"];

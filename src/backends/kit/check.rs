@@ -1,0 +1,23 @@
+//! The steps of `whmeter check`, as every kind tells them.
+
+use crate::backends::{BackendError, CheckStep};
+
+/// Adds a step without which the backend cannot be used.
+pub fn required(steps: &mut Vec<CheckStep>, name: &str, outcome: Result<String, BackendError>) {
+    step(steps, name, true, outcome);
+}
+
+/// Adds a step that may fail: something is told less well, or not at all.
+pub fn optional(steps: &mut Vec<CheckStep>, name: &str, outcome: Result<String, BackendError>) {
+    step(steps, name, false, outcome);
+}
+
+/// Adds a step; a `fatal` one is required.
+pub fn step(steps: &mut Vec<CheckStep>, name: &str, fatal: bool, outcome: Result<String, BackendError>) {
+    steps.push(CheckStep { name: name.to_string(), outcome, fatal });
+}
+
+/// Whether a required step has failed: what comes after it would fail for the same reason.
+pub fn is_hopeless(steps: &[CheckStep]) -> bool {
+    steps.iter().any(|step| step.fatal && step.outcome.is_err())
+}

@@ -1,0 +1,61 @@
+//! A server that answers from a script, for tests of a kind's own wire. Whole stories are the simulators' business.
+
+use std::sync::{Arc, Mutex};
+
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+
+use crate::http::{Http, Url};
+use crate::settings::Section;
+
+/// One call as it arrived.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub method: Method,
+    pub path: String,
+    pub query: String,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Asked {
+    /// A header as text; empty where it did not come.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// A server, and what it was asked so far.
+pub struct Scripted {
+    pub url: Url,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Scripted {
+    /// Serves what `answer` says of each call.
+    pub async fn serve(answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static) -> Scripted {
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
+        let route = move |method: Method, uri: Uri, headers: HeaderMap, body: String| {
+            let (path, query) = (uri.path().to_string(), uri.query().unwrap_or_default().to_string());
+            let one = Asked { method, path, query, headers, body };
+            let (status, text) = answer(&one);
+            log.lock().expect("no panic").push(one);
+            async move { (StatusCode::from_u16(status).expect("a status"), text) }
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(route)).await });
+        Scripted { url: Url::parse(&url).expect("an address"), asked }
+    }
+
+    /// What it was asked, in order.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().expect("no panic").clone()
+    }
+
+    /// A client with everything as it is by default.
+    pub fn http() -> Http {
+        let section = Section::new(toml::Table::new(), std::path::Path::new("."));
+        Http::new(&Default::default(), &section).expect("a client")
+    }
+}
