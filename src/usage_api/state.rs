@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::carried::{Carried, KeptCarried};
+use super::payers::Payers;
 use super::tenants::Tenants;
 use super::{Billed, Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
@@ -36,6 +37,7 @@ impl UsageApi {
             recalculate,
             recalculated: Arc::default(),
             carried: Arc::default(),
+            payers: Arc::default(),
         };
         api.configure(settings, Servers::new());
         api
@@ -103,7 +105,7 @@ impl UsageApi {
         let polled =
             |backend: &BackendId| states.iter().find(|state| state.backend == *backend)?.succeeded_at;
         let polled = own.iter().map(polled).min().unwrap_or(Some(self.clock.now()));
-        Ok(Tenants::new(server, self.standings().await?, &lists, polled))
+        Ok(Tenants::new(server, self.payers(self.standings().await?), &lists, polled))
     }
 
     pub(super) fn backends_of(&self, server: i64) -> Option<Vec<BackendId>> {
@@ -126,6 +128,17 @@ impl UsageApi {
             standings.push(self.store.standing(&state).await.map_err(unavailable)?);
         }
         Ok(standings)
+    }
+
+    /// Who pays for what, as everything stands.
+    fn payers(&self, standings: Vec<Arc<Standing>>) -> Arc<Payers> {
+        let kept = Arc::clone(&self.payers.lock().unwrap_or_else(PoisonError::into_inner));
+        if kept.are_of(&standings) {
+            return kept;
+        }
+        let payers = Arc::new(Payers::new(standings));
+        *self.payers.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&payers);
+        payers
     }
 
     /// What the month before lacks of what WHMCS was told.

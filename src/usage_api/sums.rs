@@ -3,7 +3,8 @@
 
 use litemap::LiteMap;
 
-use super::tenants::{Found, Tenant};
+use super::payers::Found;
+use super::tenants::Tenant;
 use super::{Billed, Window};
 use crate::domain::{ByteMinutes, Bytes, Meter, Nature, Timestamp};
 
@@ -50,10 +51,9 @@ pub fn known(tenant: &Tenant<'_>, window: &Window) -> Known {
 
 /// When any of its accounts was last measured: those that it has before those it had.
 fn newest(tenant: &Tenant<'_>, meter: Meter) -> Option<Timestamp> {
-    let newest = |accounts: &[Found<'_>]| {
-        accounts.iter().filter_map(|found| Some(found.account.meter(meter)?.at)).max()
-    };
-    newest(&tenant.living).or_else(|| newest(&tenant.accounts))
+    let at = |found: &Found| Some(found.account.meter(meter)?.at);
+    let living = tenant.living.iter().filter_map(|found| at(found)).max();
+    living.or_else(|| tenant.accounts.iter().filter_map(at).max())
 }
 
 /// What its accounts hold now. Of one that is missing nobody knows.
@@ -98,7 +98,7 @@ fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, B
 
 /// The accounts that a tenant has now and whose panels tell this meter; `None` where one was never read at all,
 /// so that nobody knows what it has.
-fn measured<'a, 't>(tenant: &'t Tenant<'a>, meter: Meter) -> Option<impl Iterator<Item = &'t Found<'a>>> {
+fn measured<'t>(tenant: &'t Tenant<'_>, meter: Meter) -> Option<impl Iterator<Item = &'t Found>> {
     let is_read = tenant.living.iter().all(|found| !found.account.series.is_empty());
-    is_read.then(|| tenant.living.iter().filter(move |found| found.account.meter(meter).is_some()))
+    is_read.then(|| tenant.living.iter().copied().filter(move |found| found.account.meter(meter).is_some()))
 }

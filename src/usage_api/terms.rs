@@ -31,7 +31,7 @@ impl UsageApi {
         let state = self.store.policy(&found.key()).await.map_err(unavailable)?;
         let pinned = state.and_then(|state| state.hold.pinned(self.clock.now()));
         Ok(Terms {
-            limits: self.limits(found.account),
+            limits: self.limits(&found.account),
             policy: found.account.policy.map(|policy| policy.name()),
             pinned: pinned.map(|policy| policy.name()),
         })
