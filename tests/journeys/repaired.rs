@@ -132,8 +132,8 @@ async fn a_service_whose_usage_is_taken_back_altogether_is_told_nothing_used() {
     let rehearsed = site.at(start + HOUR / 2, &[&rewind[..], &["--dry-run"]].concat()).await.good();
     assert!(rehearsed.contains(" B of 4 accounts on 1 day"), "{rehearsed}");
     let done = site.at(start + HOUR / 2, &[&rewind[..], &["--json"]].concat()).await.json();
-    let out = &done["taken_back"]["traffic_out"];
-    assert_eq!((&out["accounts"], &out["days"]), (&json!(4), &json!(1)), "{done}");
+    let levels = &done["taken_back"]["storage"];
+    assert_eq!((&levels["accounts"], &levels["days"]), (&json!(4), &json!(1)), "{done}");
     let not_looked = |got: &crate::support::program::Got| {
         let withheld = &got.json()["withheld"];
         withheld[0]["tenant"] == "7-41" && withheld[0]["reason"] == "never_read"

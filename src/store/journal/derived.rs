@@ -19,7 +19,7 @@ use crate::domain::{BackendId, HoldingNo, LifeNo, Meter, Month, Nature, UsageDay
 use crate::metering::{Book, DayChange, Holding, Life, Rules, SeriesChange};
 
 /// How many lives or holdings are held against the journal at once: what they made must fit into memory.
-pub(super) const AT_ONCE: usize = 5000;
+const AT_ONCE: usize = 5000;
 
 /// What is believed and crossed after the last entry, by the beliefs of the newest fold and every entry since.
 pub(super) struct Derived {
@@ -165,14 +165,15 @@ impl Store {
         Ok(derived)
     }
 
-    /// Every stored row that is not as the journal derives it, those that others hang on first. At most `most`.
+    /// Every stored row that is not as the journal derives it, those that others hang on first. At most `most`; days and
+    /// months only where folds are given.
     pub(super) async fn rows_unlike(
         &self,
         on: &mut AnyConnection,
         backend: &BackendId,
         (ids, version): (Ids, i64),
         derived: &Derived,
-        folds: &[Head],
+        folds: Option<&[Head]>,
         most: usize,
     ) -> Result<Vec<RowUnlike>, StoreError> {
         let mut found = Vec::new();
@@ -246,21 +247,18 @@ impl Store {
         backend: &BackendId,
         ids: Ids,
         derived: &Derived,
-        folds: &[Head],
+        folds: Option<&[Head]>,
         found: &mut Vec<RowUnlike>,
     ) -> Result<(), StoreError> {
         let sql = "SELECT days_from FROM backend WHERE number = ?";
         let kept = rows(on, self.dialect, sql, [ids.backend.into()]).await?;
         let kept_from = kept.first().map_or(Ok(UsageDay::FIRST), |row| Columns::of(row).day())?;
-        let upto = folds.last().map_or(0, |head| head.upto);
         let lives = derived.book.lives.iter();
         let mut holdings: Vec<(LifeNo, &Holding)> =
             lives.flat_map(|(no, life)| life.holdings.iter().map(|one| (*no, one))).collect();
         holdings.sort_by_key(|(_, one)| one.no);
         for ((from, to), some) in ranges(ids, &holdings, |(_, one)| ids.holding(one.no)) {
             let names: Holdings = some.iter().map(|(_, one)| (one.no, String::new())).collect();
-            let mut said = Known::default();
-            self.said(on, backend, folds, upto, &names, &mut said).await?;
             let mut own = Claim::new(&holding::HOLDING, holding::HOLDING.rest.len());
             let mut parts = Claim::new(&holding::PART, holding::PART.rest.len());
             let mut crossed = Claim::new(&crossing::CROSSING, crossing::CROSSING.rest.len());
@@ -279,6 +277,12 @@ impl Store {
                 let filter = format!("t.{} >= ? AND t.{0} < ?", claim.table.keys[0]);
                 let stored = self.rows_of(on, &claim, &filter, [from.into(), to.into()]).await?;
                 claim.weigh(stored, |_| Knows::Row, found);
+            }
+            let Some(folds) = folds else { continue };
+            let mut said = Known::default();
+            if !names.is_empty() {
+                let upto = folds.last().map_or(0, |head| head.upto);
+                self.said(on, backend, folds, upto, &names, &mut said).await?;
             }
             let sums = Sums { ids, said: &said, kept_from };
             let filter = "t.holding >= ? AND t.holding < ?";
@@ -388,7 +392,11 @@ fn change(meter: Meter, sum: &super::MonthSum) -> DayChange {
 }
 
 /// A backend's ids in ranges that leave none out, each with those of its members that lie in it.
-fn ranges<'m, T>(ids: Ids, members: &'m [T], id: impl Fn(&T) -> i64) -> Vec<((i64, i64), &'m [T])> {
+pub(super) fn ranges<'m, T>(
+    ids: Ids,
+    members: &'m [T],
+    id: impl Fn(&T) -> i64,
+) -> Vec<((i64, i64), &'m [T])> {
     let [mut from, end] = ids.range();
     let mut ranges = Vec::new();
     for some in members.chunks(AT_ONCE) {

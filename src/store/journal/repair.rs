@@ -75,7 +75,7 @@ impl Store {
         let upto = folds.last().map_or(0, |head| head.upto);
         let derived = self.derived(&mut tx, backend, upto, rules).await?;
         let ids = (Ids { backend: number }, 0);
-        let mut unlike = self.rows_unlike(&mut tx, backend, ids, &derived, &folds, usize::MAX).await?;
+        let mut unlike = self.rows_unlike(&mut tx, backend, ids, &derived, Some(&folds), usize::MAX).await?;
         unlike.extend(self.next_unlike(&mut tx, backend, &derived).await?);
         Ok(Ok(unlike.iter().map(Repaired::of).collect()))
     }
@@ -99,7 +99,7 @@ impl Store {
         let upto = folds.last().map_or(0, |head| head.upto);
         let derived = self.derived(&mut tx, backend, upto, rules).await?;
         let ids = (Ids { backend: lease.number }, version);
-        let mut unlike = self.rows_unlike(&mut tx, backend, ids, &derived, &folds, usize::MAX).await?;
+        let mut unlike = self.rows_unlike(&mut tx, backend, ids, &derived, Some(&folds), usize::MAX).await?;
         unlike.extend(self.next_unlike(&mut tx, backend, &derived).await?);
         self.mend(&mut tx, &unlike).await?;
         if let Err(left) = self.verify_in(&mut tx, backend, rules).await? {

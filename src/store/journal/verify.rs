@@ -10,7 +10,7 @@ use super::super::tables::{Ids, crossing, day_point, holding, month_sum};
 use super::super::{KeyedFrom, Store, StoreError};
 use super::body::unpack;
 use super::crossings::{self, CrossingMap};
-use super::derived::{AT_ONCE, Derived, RowUnlike};
+use super::derived::{Derived, RowUnlike, ranges};
 use super::fold::{Head, sha256};
 use super::repair::Repaired;
 use super::sums::{MonthSum, MonthSums, sums_of};
@@ -127,6 +127,14 @@ pub(super) struct Known {
     crossings: CrossingMap,
 }
 
+/// Days and months that were held against the journal.
+#[derive(Default)]
+struct HeldSums {
+    sums: u64,
+    /// Whether something is of holdings that the journal does not know.
+    has_strangers: bool,
+}
+
 /// What is stored of some holdings.
 struct Stored {
     /// By part of each holding.
@@ -170,9 +178,11 @@ impl Store {
         let upto = folds.last().map_or(0, |head| head.upto);
         let derived = self.derived(on, backend, upto, rules).await?;
         let sums = self.verify_sums(on, backend, (ids, kept_from), &folds, &derived).await;
+        let mut with_sums = true;
         let unreadable = match sums {
-            Ok(Ok(sums)) => {
-                verified.sums = sums;
+            Ok(Ok(held)) => {
+                verified.sums = held.sums;
+                with_sums = held.has_strangers;
                 None
             }
             Ok(Err(difference)) => return Ok(Err(difference)),
@@ -180,7 +190,8 @@ impl Store {
             Err(error @ StoreError::Corrupt { .. }) => Some(error),
             Err(error) => return Err(error),
         };
-        let unlike = self.rows_unlike(on, backend, (ids, 0), &derived, &folds, 1).await?;
+        let (folds, most) = (if with_sums { Some(&folds[..]) } else { None }, 1);
+        let unlike = self.rows_unlike(on, backend, (ids, 0), &derived, folds, most).await?;
         if let Some(one) = unlike.first() {
             return Ok(Err(Difference::of_row(backend, one)));
         }
@@ -222,30 +233,32 @@ impl Store {
         (ids, kept_from): (Ids, UsageDay),
         folds: &[Head],
         derived: &Derived,
-    ) -> Result<Result<u64, Difference>, StoreError> {
+    ) -> Result<Result<HeldSums, Difference>, StoreError> {
         let upto = folds.last().map_or(0, |head| head.upto);
         let believed = self.owners_at(on, backend, upto).await?;
         let crossed = self.crossings_at(on, backend, upto).await?;
         let all: Vec<(HoldingNo, String)> = titles(&derived.book).into_iter().collect();
-        let mut sums = 0;
-        for some in all.chunks(AT_ONCE) {
+        let mut held = HeldSums::default();
+        for ((from, to), some) in ranges(ids, &all, |(no, _)| ids.holding(*no)) {
+            let mut stored = self.stored(on, from, to - 1, kept_from).await?;
             let holdings: Holdings = some.iter().cloned().collect();
+            // What is of no holding that the journal knows is named by its row.
+            held.has_strangers |= stored.retain(&holdings);
+            if holdings.is_empty() {
+                continue;
+            }
             let mut said = Known::default();
             for no in holdings.keys() {
                 said.owners.extend(believed.get(no).map(|owners| (*no, owners.clone())));
             }
             said.cross(&crossed, &holdings);
             self.said(on, backend, folds, upto, &holdings, &mut said).await?;
-            let [first, last] = [&some[0], &some[some.len() - 1]].map(|(no, _)| ids.holding(*no));
-            let mut stored = self.stored(on, first, last, kept_from).await?;
-            // Between two of them there may be some that the journal does not know.
-            stored.retain(&holdings);
             match compare(backend, &holdings, said, &stored) {
-                Ok(found) => sums += found,
+                Ok(found) => held.sums += found,
                 Err(difference) => return Ok(Err(*difference)),
             }
         }
-        Ok(Ok(sums))
+        Ok(Ok(held))
     }
 
     /// Who paid for what after the last entry that was folded.
@@ -437,11 +450,15 @@ fn titles(book: &Book) -> Holdings {
 }
 
 impl Stored {
-    fn retain(&mut self, of: &Holdings) {
+    /// Only what is of these; tells whether there was more.
+    fn retain(&mut self, of: &Holdings) -> bool {
+        let count = |all: &Stored| all.months.len() + all.days.len() + all.owners.len() + all.crossings.len();
+        let before = count(self);
         self.months.retain(|(no, ..), _| of.contains_key(no));
         self.days.retain(|(no, ..), _| of.contains_key(no));
         self.owners.retain(|no, _| of.contains_key(no));
         self.crossings.retain(|(no, ..), _| of.contains_key(no));
+        count(self) < before
     }
 }
 
