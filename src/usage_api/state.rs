@@ -107,12 +107,15 @@ impl UsageApi {
         let bare = tenants.without_accounts();
         let month = self.moment().month;
         let told = self.store.metrics_told(&bare, [month.before(), month]).await.map_err(unavailable)?;
-        let not_polled = |state: &&BackendState| {
+        // On whatever panel its account is: each must have been looked at.
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_configured = |backend: &BackendId| servers.values().flatten().any(|known| known == backend);
+        let not_polled = |state: &BackendState| {
             let rewound =
                 state.rewound_at.filter(|rewound| state.succeeded_at.is_none_or(|at| at <= *rewound));
-            own.contains(&state.backend).then_some(rewound).flatten()
+            rewound.filter(|_| is_configured(&state.backend))
         };
-        let rewound = states.iter().filter_map(|state| not_polled(&state)).max();
+        let rewound = states.iter().filter_map(not_polled).max();
         Ok(tenants.told(told, rewound))
     }
 

@@ -98,7 +98,7 @@ async fn difference(store: &Store) -> Option<String> {
     chronicle.or(journal)
 }
 
-async fn edit(url: &str, sql: &str) {
+pub async fn edit(url: &str, sql: &str) {
     let pool = sqlx::AnyPool::connect(url).await.unwrap();
     for sql in sql.split(';').filter(|sql| !sql.trim().is_empty()) {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string())).execute(&pool).await.unwrap();
@@ -251,7 +251,7 @@ pub async fn what_is_changed_by_hand_is_named(databases: &Databases) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn repair() -> Repair {
+pub fn repair() -> Repair {
     Repair { author: "ann".into(), reason: "ticket 9".into() }
 }
 

@@ -6,7 +6,9 @@ use super::*;
 use whmeter::metering::Rewind;
 use whmeter::ownership::Intent;
 use whmeter::quota::Channel;
-use whmeter::store::{CannotRewind, Concluded, EntryState, Lane, RewindTo, SwitchEnd, Withdrawn};
+use whmeter::store::{
+    CannotRepair, CannotRewind, Concluded, EntryState, Lane, RewindTo, SwitchEnd, Withdrawn,
+};
 
 fn said(to: i64) -> Rewind {
     Rewind { to, author: "ann".into(), reason: "the panel lied".into() }
@@ -141,6 +143,21 @@ pub async fn what_is_taken_back_is_as_if_it_had_never_been_said(databases: &Data
     let november = |ledger: &[(String, String, String, Meter, u64, u128)]| {
         ledger.iter().filter(|one| one.1 == "2026-11").cloned().collect::<Vec<_>>()
     };
+    assert_eq!(november(&ledger(&store).await.1), november(&whole.1));
+
+    // Which of its days had what is folded: that they are not the month is found, and cannot be mended.
+    edit(&fresh.url, "UPDATE day_point SET amount = amount + 1 WHERE meter = 2 AND day = 20261129").await;
+    let found = store.verify(&backend(), &rules()).await.unwrap().unwrap_err().to_string();
+    assert!(found.contains("traffic_out days of 2026-11: the store has"), "{found}");
+    let now = at("2027-02-20T12:00:00Z");
+    let held = lease(&store, "b", now).await.unwrap();
+    let refused = store.repair(&held, &repair(), &rules(), now).await.unwrap().unwrap_err();
+    assert!(matches!(refused, CannotRepair::Left(_)), "{refused}");
+    edit(&fresh.url, "UPDATE day_point SET amount = amount - 1 WHERE meter = 2 AND day = 20261129").await;
+    // The whole month can.
+    edit(&fresh.url, "UPDATE month_sum SET amount = amount + 1 WHERE meter = 2 AND month = 202611").await;
+    assert!(!store.repair(&held, &repair(), &rules(), now).await.unwrap().unwrap().is_empty());
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     assert_eq!(november(&ledger(&store).await.1), november(&whole.1));
 }
 

@@ -586,11 +586,21 @@ fn compare(
             let when = format!("{month}, part {part} of {}", owners.len());
             return difference((*holding, *meter), when, None, Some(sum));
         }
+        let period = month.period();
+        if folded.contains(key) && month.first() >= stored.kept_from {
+            // What passed on which of its days is folded; together they are the month all the same.
+            let mut days = MonthSum::default();
+            let range = (*holding, *meter, period.first())..(*holding, *meter, period.next());
+            stored.days.range(range).for_each(|(_, day)| days.join(day));
+            if !same(*meter, said_whole, Some(&days)) {
+                let when = format!("days of {month}");
+                return difference((*holding, *meter), when, said_whole, Some(&days));
+            }
+        }
         if owners.len() < 2 || month.first() < stored.kept_from || folded.contains(key) {
             continue;
         }
         let mut parts: BTreeMap<usize, MonthSum> = BTreeMap::new();
-        let period = month.period();
         for ((.., day), sum) in
             said.days.range((*holding, *meter, period.first())..(*holding, *meter, period.next()))
         {
