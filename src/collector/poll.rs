@@ -83,6 +83,9 @@ impl Collector {
         wish: Wish,
         report: &mut PollReport,
     ) -> Result<(), PollError> {
+        if *self.stopping.borrow() {
+            return Err(PollError::Stopping);
+        }
         let (asked, now) = (Instant::now(), self.clock.now());
         let lease = self.store.take_lease(&metered.id, metered.kind.name, &self.holder, now, LEASE).await?;
         let lease = lease.ok_or(PollError::Elsewhere)?;
@@ -91,7 +94,11 @@ impl Collector {
             Err(not_now) => Err(not_now),
             Ok(()) => {
                 let heart = Heartbeat::start(self, lease.clone(), asked);
-                self.under_lease(metered, last, wish, &lease, &heart, report).await
+                tokio::select! {
+                    outcome = self.under_lease(metered, last, wish, &lease, &heart, report) => outcome,
+                    // A commit that is broken off is whole or never was.
+                    () = self.stopped() => Err(PollError::Stopping),
+                }
             }
         };
         // Not given back, it would run out by itself: nothing to be done about it here.
@@ -261,11 +268,11 @@ impl Collector {
             }
             Ok::<Harvest, BackendError>(harvest)
         });
-        let stop = asking.abort_handle();
+        let stop = AbortOnDrop(asking.abort_handle());
         let answered = tokio::time::timeout(POLL_BUDGET, asking).await;
         let mut harvest = match answered {
             Err(_) => {
-                stop.abort();
+                drop(stop);
                 let within = humantime::format_duration(POLL_BUDGET);
                 return Err(BackendError::Unreachable(format!("the poll did not end within {within}")));
             }
@@ -420,6 +427,15 @@ fn crashed(error: &tokio::task::JoinError) -> BackendError {
     BackendError::Unexpected { at, detail: format!("it stopped: {error}; please report this") }
 }
 
+/// Ends a task that nobody waits for any more.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Renews a lease while a poll lasts.
 pub(super) struct Heartbeat {
     task: tokio::task::JoinHandle<()>,
@@ -466,9 +482,12 @@ impl From<StoreError> for PollError {
 }
 
 impl PollError {
-    /// Whether nothing is wrong but that another whmeter is quicker, or that what is wrong was told before.
+    /// Whether nothing is wrong but that another whmeter is quicker, that what is wrong was told before, or that we stop.
     pub fn is_somebody_elses(&self) -> bool {
-        matches!(self, PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_))
+        matches!(
+            self,
+            PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_) | PollError::Stopping
+        )
     }
 
     /// Whether the trouble is on our side, so that the store may know nothing of it.
@@ -483,7 +502,9 @@ impl PollError {
             PollError::Taken(_) => Reason::Taken.name(),
             PollError::Clock(_) => Reason::Clock.name(),
             PollError::Store(_) | PollError::Outlived => "store",
-            PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_) => Reason::Busy.name(),
+            PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_) | PollError::Stopping => {
+                Reason::Busy.name()
+            }
         }
     }
 }

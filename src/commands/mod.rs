@@ -14,6 +14,7 @@ mod plan;
 mod policy;
 mod poll;
 mod prune;
+mod repair;
 mod replay;
 mod report;
 mod rewind;
@@ -75,6 +76,8 @@ enum Command {
     Accept(accept::Accept),
     /// Takes back what was settled after an entry of a backend's journal; the next poll measures on from there
     Rewind(rewind::Rewind),
+    /// Stored rows that somebody else has changed become what journal or chronicle say
+    Repair(repair::Repair),
     /// A correction record with author and reason; nothing is edited in place
     Adjust(adjust::Adjust),
     /// Stored backends; gives one another name, or ends one that is over
@@ -195,6 +198,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Plan(command) => command.run().await,
             Command::Accept(accept) => accept.run().await,
             Command::Rewind(command) => command.run().await,
+            Command::Repair(command) => command.run().await,
             Command::Adjust(command) => command.run().await,
             Command::Backend(command) => command.run().await,
             Command::Invoice(command) => command.run().await,

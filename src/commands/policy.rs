@@ -127,10 +127,16 @@ async fn known(store: &Store, key: &AccountKey) -> Result<PolicyState, Failure> 
 }
 
 /// What was once called so can be looked at; only what the panel has now can be put under a policy.
-async fn refuse_earlier_life(store: &Store, key: &AccountKey) -> Outcome {
+async fn refuse_earlier_life(store: &Store, key: &AccountKey, state: &PolicyState) -> Outcome {
     let book = store.load(&key.backend, None).await?.book;
     if book.names.contains_key(&key.name) {
         return Ok(());
+    }
+    if let Some(since) = state.unknown_since {
+        return Err(Failure::Misused(format!(
+            "{} is not known on {} since its journal was taken back at {since}: `whmeter poll --backend {1}` first",
+            key.name, key.backend
+        )));
     }
     Err(Failure::Misused(format!(
         "{} is an earlier life of its name on {}: expected an account as the panel spells it",
@@ -145,8 +151,8 @@ impl One {
         let zone = config.zone;
         let key = key(&self.backend, &self.account)?;
         let (app, _) = App::build(config, clock).await?;
-        known(app.store(), &key).await?;
-        refuse_earlier_life(app.store(), &key).await?;
+        let state = known(app.store(), &key).await?;
+        refuse_earlier_life(app.store(), &key, &state).await?;
         let metered = app
             .collector()
             .panel(&self.backend)
@@ -253,7 +259,16 @@ fn pinned(state: &PolicyState) -> Option<String> {
     Some(format!("{}{until}", pin.policy.name()))
 }
 
+/// Since when nobody knows what the panel enforces.
+fn not_known(state: &PolicyState) -> Option<String> {
+    let since = state.unknown_since?;
+    Some(format!("not known until the next poll: the journal was taken back at {since}"))
+}
+
 fn note(state: &PolicyState) -> String {
+    if let Some(not_known) = not_known(state) {
+        return not_known;
+    }
     match (state.conflict_told(), &state.left_alone, state.hold.confirmed_at) {
         (Some(told), ..) => told,
         (None, Some(found), _) => format!("somebody else has changed it: {found}"),
@@ -287,13 +302,18 @@ async fn show_one(store: &Store, key: &AccountKey, state: &PolicyState, json: bo
     }
     print(format!("{} {}", key.backend, key.name));
     print(format!("  wanted   {}", state.hold.wanted.name()));
-    print(format!("  shown    {}", state.shown.map_or("not told, or neither of ours", Policy::name)));
+    let shown = match (state.shown, not_known(state)) {
+        (Some(shown), _) => shown.name().into(),
+        (None, Some(not_known)) => not_known,
+        (None, None) => "not told, or neither of ours".into(),
+    };
+    print(format!("  shown    {shown}"));
     print(format!("  pinned   {}", pinned(state).unwrap_or_else(|| "no".into())));
     if let Some(by) = state.pinned_by.as_ref().filter(|_| state.hold.pin.is_some()) {
         print(format!("           by {} at {}", by.0, by.1.to_utc().to_rfc3339()));
     }
     let note = note(state);
-    if !note.is_empty() {
+    if !note.is_empty() && state.unknown_since.is_none() {
         print(format!("  note     {note}"));
     }
     if let Some(said) = open.and_then(|entry| entry.said.as_deref()) {
@@ -317,6 +337,7 @@ fn shape(key: &AccountKey, state: &PolicyState) -> Value {
         "account": key.name.as_str(),
         "wanted": state.hold.wanted.name(),
         "shown": state.shown.map(Policy::name),
+        "unknown_since": state.unknown_since.map(time),
         "confirmed_at": state.hold.confirmed_at.map(time),
         "left_alone": state.left_alone,
         "conflict": state.conflict().map(Conflict::name),

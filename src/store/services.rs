@@ -60,6 +60,11 @@ pub struct PutServices {
 const LIST: Table =
     Table { name: "service_list", keys: &["server"], rest: &[("version", Replace), ("told_at", Replace)] };
 
+/// What of a list the chronicle tells: that there is one, and how often it has changed. When it was told last is news at
+/// every telling, and no answer is made of it.
+pub(super) const KNOWN_LIST: Table =
+    Table { name: "service_list", keys: &["server"], rest: &[("version", Replace)] };
+
 pub(super) const PIN: Table = Table {
     name: "service_pin",
     keys: &["backend", "account"],
@@ -126,7 +131,11 @@ impl Store {
         }
         let version = self.list_version(&mut tx, server).await?.map_or(0, |(version, _)| version);
         let moved = !changed.is_empty() || !gone.is_empty() || were_addons != addons || version == 0;
-        let row = [server.into(), (version + i64::from(moved)).into(), now.into()];
+        let version = version + i64::from(moved);
+        if moved {
+            tx.note(&KNOWN_LIST, &[server.into(), version.into()]);
+        }
+        let row = [server.into(), version.into(), now.into()];
         LIST.put(&mut tx, self.dialect, vec![row]).await?;
         tx.commit().await?;
         backends.iter().for_each(|backend| self.publish(backend));
@@ -152,7 +161,7 @@ impl Store {
     /// A service that is told on this server is on no other any more: whoever remembers their lists reads them anew.
     async fn leave_other_lists(
         &self,
-        on: &mut sqlx::AnyConnection,
+        on: &mut Write,
         server: i64,
         told: &HashSet<i64>,
     ) -> Result<(), StoreError> {
@@ -167,6 +176,7 @@ impl Store {
         for other in left {
             let sql = "UPDATE service_list SET version = version + 1 WHERE server = ?";
             run(on, self.dialect, sql, [other.into()]).await?;
+            on.note_rows(&KNOWN_LIST, "t.server = ?", [other.into()]).await?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::domain::{BackendId, BillFrom, BillingZone, Seconds};
 use crate::problem::Problem;
 use crate::standing::{Moment, Standing};
-use crate::store::{Store, StoreError};
+use crate::store::{BackendState, Store, StoreError};
 use crate::telemetry::Telemetry;
 
 impl UsageApi {
@@ -105,7 +105,20 @@ impl UsageApi {
         let polled =
             |backend: &BackendId| states.iter().find(|state| state.backend == *backend)?.succeeded_at;
         let polled = own.iter().map(polled).min().unwrap_or(Some(self.clock.now()));
-        Ok(Tenants::new(server, self.payers(self.standings().await?), &lists, polled))
+        let tenants = Tenants::new(server, self.payers(self.standings().await?), &lists, polled);
+        let bare = tenants.without_accounts();
+        let month = self.moment().month;
+        let told = self.store.metrics_told(&bare, [month.before(), month]).await.map_err(unavailable)?;
+        // On whatever panel its account is: each must have been looked at.
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_configured = |backend: &BackendId| servers.values().flatten().any(|known| known == backend);
+        let not_polled = |state: &BackendState| {
+            let rewound =
+                state.rewound_at.filter(|rewound| state.succeeded_at.is_none_or(|at| at <= *rewound));
+            rewound.filter(|_| is_configured(&state.backend))
+        };
+        let rewound = states.iter().filter_map(not_polled).max();
+        Ok(tenants.told(told, rewound))
     }
 
     pub(super) fn backends_of(&self, server: i64) -> Option<Vec<BackendId>> {

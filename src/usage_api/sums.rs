@@ -31,6 +31,16 @@ pub struct Measured<T> {
 /// Sums up what is known of a tenant.
 pub fn known(tenant: &Tenant<'_>, window: &Window) -> Known {
     let mut known = Known::default();
+    // A service's days go nowhere but to another, or are taken back: who has none has used nothing. What it holds now is
+    // nothing that sums, and is not known.
+    if let Some((meters, at)) = tenant.emptied.as_ref().filter(|_| !window.elsewhen) {
+        for meter in meters {
+            match meter.nature() {
+                Nature::Level => known.held = Some(Measured { amount: ByteMinutes::ZERO, at: *at }),
+                Nature::Flow => drop(known.flows.insert(*meter, Measured { amount: Bytes::ZERO, at: *at })),
+            }
+        }
+    }
     let metered = |meter: &Meter| tenant.accounts.iter().any(|found| found.account.meter(*meter).is_some());
     for meter in Meter::ALL.into_iter().filter(metered) {
         let Some(at) = newest(tenant, meter) else { continue };

@@ -1,14 +1,14 @@
 //! Whom WHMCS means by a tenant: a service by its username, on every route by the same rule. Before WHMCS has told
 //! its services a name is all that is known, and means the account that has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::payers::{Found, Payers, accounts};
-use crate::domain::{BackendId, Map, Owner, Service, Timestamp};
+use crate::domain::{BackendId, Map, Meter, Owner, Service, Timestamp};
 use crate::standing::Standing;
 use crate::store::ServiceList;
-use crate::told::Payee;
+use crate::told::{Payee, SUMMED};
 
 /// The tenants of one WHMCS server, and all accounts that anybody pays for.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,10 @@ pub struct Tenants {
     companions: Map<i64, Vec<i64>>,
     /// Until when each of the server's own panels was polled; `None` where one never was.
     polled: Option<Timestamp>,
+    /// When a journal of its panels was taken back, where nobody has looked at all of them since.
+    rewound: Option<Timestamp>,
+    /// The metrics that WHMCS was told of services that have nothing any more, in this month or the one before.
+    told: HashMap<i64, BTreeSet<String>>,
 }
 
 /// One tenant: who it is, and the accounts it pays or paid for.
@@ -41,6 +45,8 @@ pub struct Tenant<'a> {
     pub accounts: &'a [Found],
     /// Since when another account wants the same service, or another service the same account.
     pub contested: Option<Timestamp>,
+    /// It has nothing any more of what WHMCS was told: the meters, and when its panels were last looked at.
+    pub emptied: Option<(Vec<Meter>, Timestamp)>,
     /// Since when it is sold without that all panels of its server were polled: whether it has an account is not known
     /// yet.
     pub unread: Option<Timestamp>,
@@ -65,7 +71,21 @@ impl Tenants {
                 companions.entry(parent).or_default().push(companion.id);
             }
         }
-        Tenants { server, payers, list, companions, polled }
+        let (rewound, told) = Default::default();
+        Tenants { server, payers, list, companions, polled, rewound, told }
+    }
+
+    /// The living services that have no account and never had one, as far as is known now.
+    pub fn without_accounts(&self) -> Vec<i64> {
+        let services = self.list.iter().flat_map(|list| list.services.iter());
+        let payees = services.filter(|service| service.is_live()).filter_map(|service| self.payee(service));
+        let bare = payees.filter(|payee| self.payers.owner(payee).is_none());
+        bare.filter_map(|payee| payee.service()).collect()
+    }
+
+    /// With what WHMCS was told of these; `rewound` where a journal was taken back that nobody has polled since.
+    pub fn told(self, told: HashMap<i64, BTreeSet<String>>, rewound: Option<Timestamp>) -> Tenants {
+        Tenants { told, rewound, ..self }
     }
 
     /// Everything that is metered.
@@ -132,16 +152,25 @@ impl Tenants {
         let companions = payee.service().and_then(|id| self.companions.get(&id));
         let contested = payee.service().and_then(|id| self.payers.contested(id));
         let accounts = self.payers.accounts(&payee);
-        let mut unread = None;
+        let (mut unread, mut emptied) = (None, None);
         if accounts.is_empty() && contested.is_none() {
-            unread = Some(self.unread(service)?);
+            let told = payee.service().and_then(|id| self.told.get(&id));
+            match (told, self.rewound, self.polled) {
+                // What it has is taken back; whether its account is there nobody has looked yet.
+                (Some(_), Some(rewound), _) => unread = Some(rewound),
+                (Some(metrics), None, Some(polled)) => {
+                    let summed = SUMMED.into_iter().filter(|(_, metric)| metrics.contains(*metric));
+                    emptied = Some((summed.map(|(meter, _)| meter).collect(), polled));
+                }
+                _ => unread = Some(self.unread(service)?),
+            }
         }
         let has_companion = companions.is_some() && service.companion_of().is_none();
         // Of two that stand for one service either would be billed all of it.
         let contested = contested.or_else(|| companions.filter(|ids| ids.len() > 1).and(since(accounts)));
         let living = living(accounts, &payee);
         let (name, is_sold) = (service.username.as_str(), service.is_live());
-        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested, unread })
+        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested, emptied, unread })
     }
 
     /// Since when a living service waits for the first poll of its server's panels.
@@ -166,8 +195,8 @@ impl Tenants {
             _ => present().map(|found| found.account.first_seen).max(),
         };
         let (name, payee) = (name.as_ref(), owner.clone());
-        let (is_sold, has_companion, unread) = (true, false, None);
-        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested, unread })
+        let (is_sold, has_companion, emptied, unread) = (true, false, None, None);
+        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested, emptied, unread })
     }
 }
 

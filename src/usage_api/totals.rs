@@ -250,8 +250,9 @@ mod tests {
         let (living, accounts) =
             (accounts.iter().filter(|found| found.account.gone_at.is_none()).collect(), accounts.as_slice());
         let payee = Owner::named(7, "t");
-        let (is_sold, has_companion, contested, unread) = (true, false, None, None);
-        let tenant = Tenant { name: "t", payee, is_sold, has_companion, living, accounts, contested, unread };
+        let (is_sold, has_companion, contested, emptied, unread) = (true, false, None, None, None);
+        let tenant =
+            Tenant { name: "t", payee, is_sold, has_companion, living, accounts, contested, emptied, unread };
         answer(&tenant, &Units::default(), window, &Carried::default())
     }
 

@@ -17,6 +17,7 @@ mod killed;
 mod limits;
 mod prometheus;
 mod promises;
+mod repaired;
 mod reports;
 mod sealed;
 mod services;

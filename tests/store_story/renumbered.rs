@@ -136,7 +136,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let held = lease(&store, "a", hour(2)).await.unwrap();
     let mut loaded = store.load(&backend(), None).await.unwrap();
     assert_eq!(owners(&loaded.book), numbered(|one| one.2));
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();
     let state = store.backends().await.unwrap().remove(0);
     let standing = store.standing(&state).await.unwrap();
@@ -183,7 +183,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let spring = at("2027-01-20T11:00:00Z");
     let folded = store.fold_journal(&backend(), spring, &rules()).await.unwrap();
     assert_eq!(folded, 5);
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(owners(&store.checkpoint(&backend()).await.unwrap()), numbered(gus));
     let sums = store.read_closed(november(), BillFrom::default()).await.unwrap().sums;

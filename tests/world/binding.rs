@@ -258,9 +258,10 @@ impl Product {
     pub async fn verify(&mut self) -> Result<(), String> {
         let names: Vec<BackendId> =
             self.plans.iter().map(|plan| BackendId::new(&plan.name).unwrap()).collect();
+        let rules = Rules { zone: self.zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
         let store = &self.replica(0).await.store;
         for name in names {
-            let verified = store.verify(&name).await.map_err(|error| error.to_string())?;
+            let verified = store.verify(&name, &rules).await.map_err(|error| error.to_string())?;
             verified.map_err(|difference| format!("{name}: {difference:?}"))?;
         }
         let verified = store.verify_chronicle().await.map_err(|error| error.to_string())?;

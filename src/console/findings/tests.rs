@@ -498,6 +498,7 @@ async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
         remembers: true,
         left_alone: left_alone.map(str::to_string),
         pinned_by: None,
+        unknown_since: None,
     };
     let extra = Some("policy mine-limited,extra");
     sides.policies = [

@@ -50,7 +50,7 @@ pub(super) fn changed_lives(
             changed.insert(no, AccountStanding { mapped: Some(mapped.clone()), ..known.clone() });
         }
     }
-    for no in touched(loaded, poll) {
+    for no in touched(loaded, after, poll) {
         if let Some(known) = loaded.facts.get(&no) {
             changed.entry(no).or_insert_with(|| known.clone());
         }
@@ -66,13 +66,18 @@ pub(super) fn changed_lives(
 }
 
 /// The lives something became of, or whose owner changed.
-fn touched(loaded: &Loaded, poll: &Poll<'_>) -> BTreeSet<LifeNo> {
+fn touched(loaded: &Loaded, after: &Book, poll: &Poll<'_>) -> BTreeSet<LifeNo> {
     let mut touched: BTreeSet<LifeNo> = BTreeSet::new();
     for change in &poll.settled.lives {
         touched.insert(change.life);
         if let LifeEvent::Born { name, .. } | LifeEvent::Renamed(name) = &change.event {
             // Whoever had the name until now is called otherwise.
             touched.extend(loaded.book.names.get(name));
+        }
+        if let LifeEvent::Renamed(_) = &change.event {
+            // The name it leaves means whoever had it before.
+            let left = loaded.book.lives.get(&change.life).map(|life| &life.name);
+            touched.extend(left.and_then(|left| after.names.get(left)));
         }
     }
     for change in &poll.settled.owners {

@@ -158,19 +158,20 @@ impl Store {
         self.leave_names(&mut tx, loaded.ids, &poll.settled).await?;
         self.put_lives(&mut tx, lease, loaded.ids, after, &lives, version).await?;
         self.put_holdings(&mut tx, loaded, &poll.settled).await?;
-        self.put_beliefs(&mut tx, loaded.ids, &poll.settled, version).await?;
+        self.put_beliefs(&mut tx, loaded.ids, &poll.settled, after, version).await?;
         let day_points = self.put_days(&mut tx, lease, loaded, &poll.settled).await?;
         self.put_parts(&mut tx, loaded, &poll.settled).await?;
         self.rename_pins(&mut tx, &lease.backend, &renamed).await?;
         self.put_estimates(&mut tx, loaded.ids, poll.harvest, after).await?;
-        self.put_verdicts(&mut tx, lease, loaded, after, &poll, &crossings).await?;
+        let entry = last.0 + i64::from(body.is_some());
+        self.put_verdicts(&mut tx, lease, loaded, after, &poll, (&crossings, entry)).await?;
         if let Some(Correction::Forgotten(forgetting)) = correction {
             self.put_forgotten(&mut tx, &lease.backend, forgetting, poll.at).await?;
         }
         let chain = match &body {
             Some(body) => {
-                let entry = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body, None);
-                entry.instrument(trace_span!("journal")).await?
+                let appended = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body, None);
+                appended.instrument(trace_span!("journal")).await?
             }
             None => last.1,
         };
@@ -184,7 +185,7 @@ impl Store {
             poll.settled.last_look.into(),
             i64::from(after.next_life.get()).into(),
             i64::from(after.next_holding.get()).into(),
-            (last.0 + i64::from(body.is_some())).into(),
+            entry.into(),
             chain.as_str().into(),
             doubt.map(|doubt| doubt.since).into(),
             doubt.map(|doubt| i64::from(doubt.missing)).into(),

@@ -44,6 +44,25 @@ pub(in super::super) const LIFE: Table = Table {
     ],
 };
 
+/// What of a life the journal derives. The rest is what the panel and WHMCS said last, and no poll keeps it.
+pub(in super::super) const DERIVED: Table = Table {
+    name: "life",
+    keys: &["id"],
+    rest: &[
+        ("backend", Keep),
+        ("name", Replace),
+        ("nth", Replace),
+        ("label", Replace),
+        ("first_seen", Keep),
+        ("predecessor", Keep),
+        ("missing_since", Replace),
+        ("last_seen", Replace),
+        ("ended_at", Replace),
+        ("identity", Replace),
+        ("changed", Replace),
+    ],
+};
+
 /// A life, and its account as it stands without its series.
 pub(in super::super) struct Row {
     pub no: LifeNo,
@@ -60,23 +79,11 @@ pub(in super::super) fn cells(
     version: i64,
 ) -> Result<Vec<Cell>, StoreError> {
     let life = book.lives.get(&no).ok_or_else(|| StoreError::corrupt(no, "a life"))?;
-    let newest = book.names.get(&life.name) == Some(&no);
     let [storage, inwards, outwards, total] = limit_cells(&account.limits);
     let mapped = account.mapped.as_ref();
     let service = mapped.and_then(|mapped| mapped.service.as_ref());
-    let identity = (!life.identity.is_empty()).then(|| life.identity.to_string());
-    Ok(vec![
-        ids.life(no).into(),
-        backend.into(),
-        life.name.as_str().into(),
-        i64::from(life.nth).into(),
-        life.label(newest).into(),
-        life.born.into(),
-        life.predecessor.into(),
-        life.absence.map(|absence| absence.since).into(),
-        life.absence.map(|absence| absence.last_seen).into(),
-        life.ended.into(),
-        Cell::Text(identity),
+    let mut cells = of_life(ids, backend, book, no, life);
+    cells.extend([
         account.suspended.into(),
         account.policy.map(|policy| policy.name()).into(),
         account.package.as_deref().into(),
@@ -96,7 +103,40 @@ pub(in super::super) fn cells(
         service.and_then(|service| service.product.as_deref()).into(),
         Cell::Text(mapped.map(|mapped| written(&mapped.rivals)).filter(|text| !text.is_empty())),
         version.into(),
-    ])
+    ]);
+    Ok(cells)
+}
+
+/// The cells of [`DERIVED`].
+pub(in super::super) fn derived_cells(
+    ids: Ids,
+    backend: &str,
+    book: &Book,
+    (no, life): (LifeNo, &Life),
+    version: i64,
+) -> Vec<Cell> {
+    let mut cells = of_life(ids, backend, book, no, life);
+    cells.push(version.into());
+    cells
+}
+
+/// What of a life is believed: the first columns of its row.
+fn of_life(ids: Ids, backend: &str, book: &Book, no: LifeNo, life: &Life) -> Vec<Cell> {
+    let newest = book.names.get(&life.name) == Some(&no);
+    let identity = (!life.identity.is_empty()).then(|| life.identity.to_string());
+    vec![
+        ids.life(no).into(),
+        backend.into(),
+        life.name.as_str().into(),
+        i64::from(life.nth).into(),
+        life.label(newest).into(),
+        life.born.into(),
+        life.predecessor.into(),
+        life.absence.map(|absence| absence.since).into(),
+        life.absence.map(|absence| absence.last_seen).into(),
+        life.ended.into(),
+        Cell::Text(identity),
+    ]
 }
 
 /// Numbers with blanks between, as many as the column holds.
