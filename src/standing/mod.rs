@@ -7,6 +7,7 @@
 mod account;
 mod moment;
 mod series;
+mod together;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use litemap::LiteMap;
 pub use account::{AccountStanding, MappedTo, ServiceRef, Share};
 pub use moment::Moment;
 pub use series::{SeriesStanding, Unknown};
+pub use together::{Judged, Together};
 
 use crate::domain::{AccountName, BackendId, Month};
 use crate::metering::ListDoubt;

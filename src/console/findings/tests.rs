@@ -54,23 +54,8 @@ async fn told(list: Vec<Service>) -> Option<Arc<ServiceList>> {
 
 fn account(mapping: Option<Mapping>) -> AccountStanding {
     AccountStanding {
-        life: LifeNo::new(1),
-        nth: 1,
-        first_seen: at(999_999),
-        missing_since: None,
-        gone_at: None,
-        suspended: None,
-        policy: None,
-        package: None,
-        domain: None,
-        storage_limit: Limit::Unknown,
-        traffic_limit: Limit::Unknown,
-        limits: Default::default(),
-        owner: Owner::Nobody,
         mapped: mapping.map(|mapping| MappedTo { mapping, service: None, rivals: Vec::new() }),
-        trouble: None,
-        series: Vec::new(),
-        shares: Vec::new(),
+        ..AccountStanding::first_seen(at(999_999))
     }
 }
 

@@ -16,7 +16,7 @@ use super::verdicts::changed_crossings;
 use crate::domain::{AccountKey, AccountName, Harvest, Limit, Meter, Month, Reason, Timestamp};
 use crate::metering::{Book, Correction, LifeEvent, Moved, OwnerChange, Settled};
 use crate::quota::{Channel, Decided};
-use crate::standing::MappedTo;
+use crate::standing::{Judged, MappedTo};
 
 /// A poll ready to be committed.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub struct Poll<'a> {
 pub struct JudgedPoll<'a> {
     /// The limits in force, of every account that was looked at.
     pub limits: HashMap<AccountName, LiteMap<Meter, Limit>>,
+    /// What sold limits were judged by, of the same accounts, where their services have more than one.
+    pub together: HashMap<AccountName, LiteMap<Meter, Judged>>,
     /// What the names of accounts mean to WHMCS; of others nothing changes.
     pub mapped: HashMap<AccountName, MappedTo>,
     /// What was decided.
