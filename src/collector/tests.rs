@@ -14,6 +14,7 @@ use crate::settings::Section;
 use crate::store::StoreSettings;
 
 mod copied;
+mod roads;
 mod shared;
 
 /// A panel without accounts that counts how often it is asked.

@@ -104,11 +104,11 @@ const UNKNOWN: &str = "unknown";
 /// One line: what does not fit, or why that is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Finding<'a> {
-    what: &'static str,
-    state: &'static str,
-    backend: Option<&'a str>,
-    server: Option<i64>,
-    account: Option<&'a str>,
+    pub(super) what: &'static str,
+    pub(super) state: &'static str,
+    pub(super) backend: Option<&'a str>,
+    pub(super) server: Option<i64>,
+    pub(super) account: Option<&'a str>,
     service: Option<i64>,
     client: Option<i64>,
     username: Option<&'a str>,
@@ -130,8 +130,8 @@ pub struct Finding<'a> {
     /// When the bytes were measured.
     at: Option<String>,
     /// Since when the account is there, or gone.
-    since: Option<String>,
-    detail: Option<String>,
+    pub(super) since: Option<String>,
+    pub(super) detail: Option<String>,
 }
 
 /// The columns of a table or CSV, in the order of [`Finding::cells`].

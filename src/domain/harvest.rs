@@ -1,6 +1,6 @@
 //! What one poll of one backend brought home: readings, and what could not be read, with the reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{AccountName, Bytes, Identity, Limit, Meter, Policy, Reading, Source, Span, Timestamp};
@@ -24,11 +24,13 @@ pub enum Reason {
     Taken,
     /// Our own clock is wrong, by the panel's or the database's.
     Clock,
+    /// The panel told it before and tells it no more, although the account is there.
+    Silent,
 }
 
 impl Reason {
     /// Every reason, so that each can be exported from the first scrape on.
-    pub const ALL: [Reason; 8] = [
+    pub const ALL: [Reason; 9] = [
         Reason::Unreachable,
         Reason::Refused,
         Reason::Busy,
@@ -37,6 +39,7 @@ impl Reason {
         Reason::NotOffered,
         Reason::Taken,
         Reason::Clock,
+        Reason::Silent,
     ];
 
     /// Its name as a label value and in JSON.
@@ -50,6 +53,7 @@ impl Reason {
             Reason::NotOffered => "not_offered",
             Reason::Taken => "taken",
             Reason::Clock => "clock",
+            Reason::Silent => "silent",
         }
     }
 }
@@ -194,6 +198,7 @@ pub struct Harvest {
     server_total: Option<ServerTotal>,
     complete: bool,
     every_source: bool,
+    roads: BTreeSet<String>,
 }
 
 impl Harvest {
@@ -252,6 +257,17 @@ impl Harvest {
     /// never a sum of ours.
     pub fn total(&mut self, total: ServerTotal) {
         self.server_total = Some(total);
+    }
+
+    /// Says by which road figures came: the version of a page or an interface, the host that answered. Figures that come by
+    /// another road than before may be others' or older.
+    pub fn by_road(&mut self, road: impl Into<String>) {
+        self.roads.insert(road.into());
+    }
+
+    /// All roads by which it came, in order; empty where nobody says.
+    pub fn road(&self) -> String {
+        self.roads.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
     /// Says that every account the panel has was listed: whoever is absent is gone.

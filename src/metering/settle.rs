@@ -110,7 +110,9 @@ impl<'a> Settling<'a> {
                 let owns_unknown = harvested.owns_unknown;
                 let of = Of { life, meter, created: harvested.facts.created, owns_unknown };
                 let readings = self.without_vanished(of, readings);
-                self.readings(of, &readings, whole);
+                let told = readings.len();
+                let readings = self.without_fallen(of, readings);
+                self.readings(of, &readings, whole && readings.len() == told);
             }
         }
         // What it held while it was away is not known, also where it was not read this time.
@@ -157,6 +159,38 @@ impl<'a> Settling<'a> {
             _ => false,
         };
         readings.into_iter().filter(|reading| !is_doubted(reading)).collect()
+    }
+
+    /// The readings without those that are lower than believed, where they came by another road than before: another
+    /// node, page or cache may lag behind, or count for itself.
+    fn without_fallen<'r>(&mut self, of: Of, readings: Vec<&'r Reading>) -> Vec<&'r Reading> {
+        if !self.rules.bounds.new_road {
+            return readings;
+        }
+        let mut kept = Vec::with_capacity(readings.len());
+        for reading in readings {
+            let moving = self.moving(of.life, of.meter);
+            let (source, believed, came) = match reading {
+                Reading::Gauge { level, .. } => {
+                    let believed = moving.and_then(|series| series.after.level).map(|known| known.level);
+                    (Source::default(), believed, *level)
+                }
+                Reading::Counter { source, count, .. } => {
+                    let known = self.baseline(&CounterKey::of(of.meter, source, of.life));
+                    (source.clone(), known.map(|known| known.count), *count)
+                }
+                Reading::PeriodTotal { source, span, total, .. } => {
+                    let known =
+                        moving.and_then(|series| series.total_of(source, *span).map(|known| known.total));
+                    (source.clone(), known, *total)
+                }
+            };
+            match believed.filter(|believed| came < *believed) {
+                Some(believed) => self.note(of, &source, reading.at(), Note::RoadChanged { believed, came }),
+                None => kept.push(reading),
+            }
+        }
+        kept
     }
 
     /// Settles the readings, already in order; those of one instant belong together. `whole` tells that

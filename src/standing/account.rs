@@ -3,7 +3,9 @@
 use litemap::LiteMap;
 
 use super::{Judged, SeriesStanding};
-use crate::domain::{AccountName, LifeNo, Limit, Mapping, Meter, Month, Owner, Policy, Service, Timestamp};
+use crate::domain::{
+    AccountName, LifeNo, Limit, Mapping, Meter, Month, Owner, Policy, Reason, Service, Timestamp,
+};
 use crate::metering::{Book, Life, MonthToDate};
 
 /// One account as it stands: its name's newest life.
@@ -143,6 +145,12 @@ impl AccountStanding {
     /// Whether its panel has it, as far as the newest complete list tells.
     pub fn is_present(&self) -> bool {
         self.gone_at.is_none() && self.missing_since.is_none()
+    }
+
+    /// Since when something of it that was told before is not told any more.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        let (reason, since) = self.trouble.as_ref()?;
+        (reason == Reason::Silent.name()).then_some(*since)
     }
 
     /// The service that owns it.
