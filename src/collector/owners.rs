@@ -9,7 +9,7 @@ use crate::domain::{AccountName, BillingZone, Harvest, LifeNo, Mapping, Owner, S
 use crate::metering::{Book, Life};
 use crate::ownership::{self, Claimant, Claims, Intent, Ruling, Services, intent};
 use crate::standing::{AccountStanding, MappedTo, ServiceRef};
-use crate::store::{Reach, ServiceList, Store, StoreError};
+use crate::store::{PinnedTo, Reach, ServiceList, Store, StoreError};
 
 /// What is known of the services of a backend's WHMCS server, and of who claims them.
 #[derive(Clone, Debug, Default)]
@@ -18,7 +18,7 @@ pub struct Sold {
     /// The server's services; `None` until WHMCS has told them.
     list: Option<Arc<ServiceList>>,
     /// Services by account of this backend, where an operator has said so.
-    pinned: HashMap<AccountName, i64>,
+    pinned: HashMap<AccountName, PinnedTo>,
     /// The accounts of the server's other backends.
     elsewhere: Vec<Elsewhere>,
     /// What the accounts of all other backends have, or had in their newest months, by the services that own or owned
@@ -181,9 +181,9 @@ impl Sold {
 
     /// Whoever would pay for an account that nobody has owned yet: also services that wait because another account
     /// wants them, too.
-    pub(super) fn wanting(&self, name: &AccountName) -> Vec<Owner> {
-        let claims = self.claims(std::iter::once((name, None)));
-        match claims.ruling(&self.claimant(name, None)) {
+    pub(super) fn wanting(&self, name: &AccountName, life: Option<&Life>) -> Vec<Owner> {
+        let claims = self.claims(std::iter::once((name, life)));
+        match claims.ruling(&self.claimant(name, life)) {
             Ruling::Owned { service, .. } => vec![Owner::Service(service)],
             Ruling::Contested { services, .. } => services.into_iter().map(Owner::Service).collect(),
             Ruling::ByName(owner) => vec![owner],
@@ -209,7 +209,9 @@ impl Sold {
 
     fn claimant<'n>(&self, name: &'n AccountName, life: Option<&Life>) -> Claimant<'n> {
         let owner = life.and_then(|life| life.owner().service());
-        Claimant { name, pinned: self.pinned.get(name).copied(), owner }
+        // A word about one life of a name says nothing of the next.
+        let pinned = self.pinned.get(name).filter(|pin| life.is_some_and(|life| Some(life.nth) == pin.nth));
+        Claimant { name, pinned: pinned.map(|pin| pin.service), owner }
     }
 
     fn intent(&self, life: &Life, ruling: &Ruling, today: UsageDay, zone: Option<BillingZone>) -> Intent {

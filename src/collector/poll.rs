@@ -10,7 +10,7 @@ use super::silence;
 use super::witness::{ClockWrong, Witness, judge};
 use super::{Collector, LastTime, PollError, PollReport};
 use crate::backends::{Ask, BackendError, ConfiguredPanel, Heard, Past};
-use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
+use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp, Unclaimed};
 use crate::metering::{Bounds, Expected, ListDoubt, Noted, Rules, look, settle_looked};
 use crate::standing::Moment;
 use crate::store::{JudgedPoll, Lease, Loaded, Parked, Poll, Reach, StoreError};
@@ -287,6 +287,13 @@ impl Collector {
             Ok(Ok(harvest)) => harvest?,
         };
         harvest.retain(|account| metered.wants(account));
+        for (account, level) in harvest.take_earlier_lives() {
+            harvest.warn(format!(
+                "account {account} is not metered: a name that ends in ~ and a number is an earlier life's; call it \
+                 otherwise on the panel, or leave it out with account_exclude"
+            ));
+            harvest.unclaimed(Unclaimed { level, ..Unclaimed::new(account.as_str(), Unclaimed::ORPHAN) });
+        }
         if let Some(only) = &only {
             harvest.keep_only(only);
         }

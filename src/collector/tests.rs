@@ -14,6 +14,7 @@ use crate::settings::Section;
 use crate::store::StoreSettings;
 
 mod copied;
+mod names;
 mod roads;
 mod shared;
 

@@ -5,6 +5,7 @@
 
 mod addons;
 mod held_back;
+mod pins;
 mod plans;
 mod policies;
 mod services;
@@ -52,11 +53,13 @@ pub enum What {
     Policies,
     /// What panels show that is no account's.
     Unclaimed,
+    /// What was said by hand of accounts that are there no more, though their names are.
+    Pins,
 }
 
 impl What {
     /// Every kind.
-    pub const ALL: [What; 11] = [
+    pub const ALL: [What; 12] = [
         What::Unbilled,
         What::Ghosts,
         What::Unmetered,
@@ -68,6 +71,7 @@ impl What {
         What::Unconfigured,
         What::Policies,
         What::Unclaimed,
+        What::Pins,
     ];
 
     /// Its name in JSON, in queries and on the command line.
@@ -84,6 +88,7 @@ impl What {
             What::Unconfigured => "unconfigured",
             What::Policies => "policies",
             What::Unclaimed => "unclaimed",
+            What::Pins => "pins",
         }
     }
 
@@ -260,6 +265,7 @@ pub fn findings<'a>(
             What::Unconfigured => unconfigured::unconfigured(sides),
             What::Policies => policies::policies(sides),
             What::Unclaimed => unclaimed::unclaimed(sides),
+            What::Pins => pins::pins(sides),
         });
     }
     found.retain(|finding| match (of, finding.backend) {

@@ -316,6 +316,22 @@ impl Harvest {
         self.accounts.retain(|name, _| keep(name));
     }
 
+    /// Takes out the accounts whose names are earlier lives' here, with the level that each holds.
+    pub fn take_earlier_lives(&mut self) -> Vec<(AccountName, Option<Bytes>)> {
+        let names: Vec<AccountName> =
+            self.accounts.keys().filter(|name| name.reads_as_earlier_life()).cloned().collect();
+        let take = |name: AccountName| {
+            let readings =
+                self.accounts.remove(&name).map(|harvested| harvested.readings).unwrap_or_default();
+            let level = readings.iter().find_map(|(_, reading)| match reading {
+                Reading::Gauge { level, .. } => Some(*level),
+                Reading::Counter { .. } | Reading::PeriodTotal { .. } => None,
+            });
+            (name, level)
+        };
+        names.into_iter().map(take).collect()
+    }
+
     /// Keeps one account of a harvest that was asked for it alone: nobody else was looked at.
     pub fn keep_only(&mut self, account: &AccountName) {
         self.accounts.retain(|name, _| name == account);

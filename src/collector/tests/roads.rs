@@ -10,7 +10,7 @@ use crate::store::UsageQuery;
 const START: i64 = 1_795_000_000;
 
 /// What the panel tells next: by which road, and of each account what; nothing of some.
-type Answer = (&'static str, Vec<(String, Vec<(Meter, Reading)>)>);
+pub(super) type Answer = (&'static str, Vec<(String, Vec<(Meter, Reading)>)>);
 
 struct Told(Arc<Mutex<Answer>>);
 
@@ -32,7 +32,7 @@ impl Backend for Told {
 }
 
 /// Polls by a new replica, so that nothing is remembered but what is stored.
-async fn polled(folder: &Path, minute: i64, answer: Answer) -> (Collector, PollReport) {
+pub(super) async fn polled(folder: &Path, minute: i64, answer: Answer) -> (Collector, PollReport) {
     let collector = unconfigured(folder, START + minute * 60).await;
     let section = Section::new("name = 'shared'".parse().expect("toml"), folder);
     let common: CommonSettings = section.read().expect("settings");
@@ -123,7 +123,7 @@ async fn who_falls_silent_is_unread_and_a_crowd_is_told_as_such() {
         assert_eq!(standing.silence(Crowd::default()).is_some(), crowd);
         (first.silent_since(), known.map(|(_, at)| at), report.noted, crowd)
     };
-    assert_eq!(poll(0, 0).await.3, false);
+    assert!(!poll(0, 0).await.3);
     assert_eq!(poll(1, 2).await, (Some(at(1)), Some(at(0)), 2, false), "two of twenty are no crowd");
     assert_eq!(poll(2, 6).await, (Some(at(1)), Some(at(0)), 4, true));
     assert_eq!(poll(3, 6).await, (Some(at(1)), Some(at(0)), 0, true), "noted once");

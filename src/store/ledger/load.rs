@@ -34,6 +34,9 @@ pub struct Loaded {
     pub(in super::super) ids: Ids,
 }
 
+/// What stands between the parts of a road, see [`crate::domain::Harvest::road`].
+const ROAD_PARTS: &str = ", ";
+
 /// How many roads are kept: servers that answer in turns are no news every time.
 const ROADS_KEPT: usize = 8;
 
@@ -229,9 +232,12 @@ fn holding_mut<'l>(
 }
 
 impl Loaded {
-    /// Whether figures come by a road that they did not come by of late. The first of all is none.
+    /// Whether figures come by a road of which a part was not among those of late. The first of all is none; nor is one
+    /// that lacks a part: a server that is down, a page that one account alone does not need.
     pub fn is_new_road(&self, road: &str) -> bool {
-        !road.is_empty() && !self.roads.is_empty() && !self.roads.iter().any(|known| known == road)
+        let is_known =
+            |part: &str| self.roads.iter().any(|known| known.split(ROAD_PARTS).any(|one| one == part));
+        !self.roads.is_empty() && road.split(ROAD_PARTS).any(|part| !part.is_empty() && !is_known(part))
     }
 
     /// The roads once figures have come by one.
