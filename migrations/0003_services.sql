@@ -61,11 +61,12 @@ CREATE TABLE service_renumbered (
     is_now BIGINT NOT NULL
 ) /*clustered*/;
 
--- What an operator has said of an account whose service cannot be told by its name.
+-- What an operator has said of an account whose service cannot be told by its name: of that life of it, and no later one.
 CREATE TABLE service_pin (
     backend VARCHAR(64) NOT NULL,
     account VARCHAR(255) NOT NULL,
     service BIGINT NOT NULL,
+    life BIGINT NOT NULL,
     by_whom VARCHAR(255) NOT NULL,
     at BIGINT NOT NULL,
     PRIMARY KEY (backend, account)

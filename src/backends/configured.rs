@@ -138,6 +138,7 @@ impl ConfiguredPanel {
             collapse_percent: common.collapse_percent,
             collapse_least: Bytes::new(common.collapse_least.0)
                 .map_err(|error| wrong("collapse_least")(error.to_string()))?,
+            new_road: false,
         };
         Ok(ConfiguredPanel {
             id: BackendId::new(&common.name).map_err(|error| wrong("name")(error.to_string()))?,
@@ -163,6 +164,11 @@ impl ConfiguredPanel {
     /// What its own clock shows now, as far as its answers tell.
     pub fn panel_time(&self) -> Option<Timestamp> {
         self.http.as_ref()?.panel_time()
+    }
+
+    /// Who has answered since this was asked last; see [`Http::take_answered`].
+    pub fn take_answered(&self) -> Vec<String> {
+        self.http.as_ref().map(Http::take_answered).unwrap_or_default()
     }
 
     /// What panel it is, whatever the backend is called: its addresses as `host:port/path`, in order. Whether they are

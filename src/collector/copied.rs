@@ -59,7 +59,7 @@ impl Sold {
     fn claimants_of(&self, account: &AccountName, book: &Book) -> Vec<Owner> {
         match book.life(account).map(|life| life.owner()) {
             Some(owner) if *owner != Owner::Nobody => vec![owner.clone()],
-            _ => self.wanting(account),
+            _ => self.wanting(account, book.life(account)),
         }
     }
 }
@@ -106,7 +106,10 @@ fn take(left: &mut Left, meter: Meter, span: Span, total: Bytes, zone: BillingZo
 
 /// Whether a point is of one of the lives of this very account.
 fn is_life_of(point: &DayPoint, backend: &BackendId, account: &AccountName) -> bool {
-    let label = point.account.name.as_str();
-    let name = label.strip_prefix(account.as_str());
-    point.account.backend == *backend && name.is_some_and(|rest| rest.is_empty() || rest.starts_with('~'))
+    let label = &point.account.name;
+    let is_its = match label.as_str().rsplit_once('~').filter(|_| label.reads_as_earlier_life()) {
+        Some((name, _)) => name == account.as_str(),
+        None => label == account,
+    };
+    point.account.backend == *backend && is_its
 }

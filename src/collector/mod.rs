@@ -10,6 +10,7 @@ mod docket;
 mod owners;
 mod parking;
 mod poll;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::docket::{Beside, Docket};
 use super::owners::{Sold, Titles};
+use super::silence;
 use super::witness::{ClockWrong, Witness, judge};
 use super::{Collector, LastTime, PollError, PollReport};
 use crate::backends::{Ask, BackendError, ConfiguredPanel, Heard, Past};
-use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
-use crate::metering::{Expected, ListDoubt, Noted, Rules, look, settle_looked};
+use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp, Unclaimed};
+use crate::metering::{Bounds, Expected, ListDoubt, Noted, Rules, look, settle_looked};
 use crate::standing::Moment;
 use crate::store::{JudgedPoll, Lease, Loaded, Parked, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
@@ -135,6 +136,8 @@ impl Collector {
         // What is believed is lent to the backend for as long as it asks.
         let book = Arc::new(std::mem::take(&mut loaded.book));
         question.hear(Heard::new(Arc::clone(&book), loaded.unclaimed.clone()));
+        // What switches asked meanwhile is no figure.
+        drop(metered.take_answered());
         let answered = self.ask(metered, question).await;
         loaded.book = Arc::unwrap_or_clone(book);
         // Also where it refuses us: a signature of another time is no wrong secret.
@@ -160,8 +163,18 @@ impl Collector {
         if lease.parked != Parked::default() {
             self.store.park(lease, Parked::default()).await?;
         }
+        metered.take_answered().into_iter().for_each(|host| harvest.by_road(host));
+        let road = harvest.road();
+        let new_road = reach != Reach::History && loaded.is_new_road(&road);
+        if reach != Reach::History {
+            silence::mark(&mut harvest, &loaded.book, metered.backend.as_ref());
+        }
         report.count(&harvest);
-        let rules = Rules { bounds: metered.bounds, ..self.rules };
+        if new_road {
+            report.warnings.push(by_another_road(&loaded, &road));
+        }
+        report.warnings.extend(silence::crowd(&harvest, metered.crowd).filter(|_| reach == Reach::Everybody));
+        let rules = Rules { bounds: Bounds { new_road, ..metered.bounds }, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
         let today = rules.zone.day_of(now);
         let when = (now, rules.zone);
@@ -188,6 +201,7 @@ impl Collector {
             (harvest, loaded, settled, after, titles)
         })
         .await?;
+        settled.notes.extend(silence::notes(&harvest, &loaded, &after, now));
         settled.owners = self.store.owner_changes(&loaded, &settled, &after, &titles.intents, now).await?;
         settled.owners.iter().for_each(|change| after.apply_owner(change));
         let (limits, channels) = self.limits();
@@ -280,6 +294,13 @@ impl Collector {
             Ok(Ok(harvest)) => harvest?,
         };
         harvest.retain(|account| metered.wants(account));
+        for (account, level) in harvest.take_earlier_lives() {
+            harvest.warn(format!(
+                "account {account} is not metered: a name that ends in ~ and a number is an earlier life's; call it \
+                 otherwise on the panel, or leave it out with account_exclude"
+            ));
+            harvest.unclaimed(Unclaimed { level, ..Unclaimed::new(account.as_str(), Unclaimed::ORPHAN) });
+        }
         if let Some(only) = &only {
             harvest.keep_only(only);
         }
@@ -358,6 +379,14 @@ fn doubted(metered: &ConfiguredPanel, doubt: &ListDoubt) -> String {
         "{} of {} accounts are not in the panel's list since {}: nobody counts as gone before somebody has looked. Has \
          the panel's user lost a right, give it back; are they really gone, `whmeter accept {} --reason TEXT`",
         doubt.missing, doubt.of, doubt.since, metered.id
+    )
+}
+
+/// What is said of figures that come by another road.
+fn by_another_road(loaded: &Loaded, road: &str) -> String {
+    let before = loaded.roads.last().map(String::as_str).unwrap_or_default();
+    format!(
+        "figures come by another road than before ({road}; before: {before}): what is lower than believed waits for a second answer"
     )
 }
 

@@ -456,7 +456,8 @@ impl Prune {
             let Some(list) = told(&store, metered).await? else { continue };
             let pinned = store.pinned_services(&metered.id).await?;
             let book = store.load(&metered.id, None).await?.book;
-            for (name, _) in pinned.into_iter().filter(|(_, id)| list.services.by_id(*id).is_none()) {
+            for (name, _) in pinned.into_iter().filter(|(_, pin)| list.services.by_id(pin.service).is_none())
+            {
                 if book.called(&name).is_none() {
                     print(format!("{} {name}: no account has this name any more", metered.id));
                 }

@@ -20,6 +20,7 @@ mod report;
 mod rewind;
 mod sample_config;
 mod serve;
+mod status;
 mod table;
 mod usage;
 mod verify;
@@ -58,6 +59,8 @@ enum Command {
     Backfill(backfill::Backfill),
     /// The numbers
     Usage(usage::Usage),
+    /// How things stand, on one screen: exit 0 all is well, 1 something is wrong, 2 it cannot be told
+    Status(status::Status),
     /// What does not fit: unbilled accounts, ghosts, services without accounts, wrong plans, server totals
     Report(report::Report),
     /// History for promtool tsdb create-blocks-from, or for a spreadsheet
@@ -201,6 +204,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Repair(command) => command.run().await,
             Command::Adjust(command) => command.run().await,
             Command::Backend(command) => command.run().await,
+            Command::Status(command) => command.run().await,
             Command::Invoice(command) => command.run().await,
             Command::Verify(command) => command.run().await,
             Command::Replay(command) => command.run().await,

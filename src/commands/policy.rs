@@ -9,8 +9,11 @@ use super::table::Table;
 use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::app::App;
 use crate::collector::PollError;
-use crate::domain::{AccountKey, AccountName, BackendId, BillingZone, Policy, Timestamp, UsageDay};
+use crate::domain::{
+    AccountKey, AccountName, BackendId, BillingZone, Bytes, Meter, Policy, Timestamp, UsageDay,
+};
 use crate::quota::{Conflict, Pin};
+use crate::standing::Moment;
 use crate::store::{Audited, Entry, EntryState, PolicyState, Promise, Store};
 
 /// How long a poll that runs elsewhere is waited for.
@@ -148,7 +151,7 @@ impl One {
     /// Pins or unpins where asked to, looks at the account, and carries out what follows.
     async fn change(self, pin: Option<Option<(Policy, Option<String>)>>) -> Outcome {
         let (config, clock) = self.config.read("error")?;
-        let zone = config.zone;
+        let (zone, max_age) = (config.zone, config.max_age());
         let key = key(&self.backend, &self.account)?;
         let (app, _) = App::build(config, clock).await?;
         let state = known(app.store(), &key).await?;
@@ -178,7 +181,8 @@ impl One {
             waited += Duration::from_millis(500);
         };
         let state = settled(&app, &key).await?;
-        show_one(app.store(), &key, &state, self.json).await?;
+        let moment = Moment::new(clock.now(), zone, max_age);
+        show_one(app.store(), &key, &state, &moment, self.json).await?;
         let kept = if pin.is_some() { "written down, but " } else { "" };
         match report.failed {
             Some(error) => Err(Failure::Tried(format!(
@@ -223,11 +227,12 @@ async fn open_switch(store: &Store, key: &AccountKey) -> Result<Option<Entry>, F
 
 impl Show {
     async fn run(self) -> Outcome {
-        let (_, _, store) = self.config.store().await?;
+        let (config, clock, store) = self.config.store().await?;
         if let (Some(backend), Some(account)) = (&self.backend, &self.account) {
             let key = key(backend, account)?;
             let state = known(&store, &key).await?;
-            return show_one(&store, &key, &state, self.json).await;
+            let moment = Moment::new(clock.now(), config.zone, config.max_age());
+            return show_one(&store, &key, &state, &moment, self.json).await;
         }
         let held = store.held_accounts().await?;
         if self.json {
@@ -288,12 +293,52 @@ fn way_out(conflict: Conflict) -> &'static str {
     }
 }
 
-async fn show_one(store: &Store, key: &AccountKey, state: &PolicyState, json: bool) -> Outcome {
+/// What a limit in force is judged by: `None` where a part of it is unknown.
+struct JudgedBy {
+    meter: Meter,
+    used: Option<Bytes>,
+    limit: Bytes,
+    accounts: u32,
+}
+
+/// The limits in force of an account, each with what it is judged by.
+async fn judged_by(store: &Store, key: &AccountKey, moment: &Moment) -> Result<Vec<JudgedBy>, Failure> {
+    let states = store.backends().await?;
+    let Some(state) = states.iter().find(|state| state.backend == key.backend) else { return Ok(Vec::new()) };
+    let standing = store.standing(state).await?;
+    let Some(account) = standing.accounts.get(&key.name) else { return Ok(Vec::new()) };
+    let judged = account.series.iter().filter_map(|series| {
+        let limit = account.limit(series.meter).up_to()?;
+        let own = series.known(moment).ok();
+        let (used, accounts) = match account.together.get(&series.meter) {
+            Some(judged) => (own.and(judged.sum), judged.accounts),
+            None => (own, 1),
+        };
+        Some(JudgedBy { meter: series.meter, used, limit, accounts })
+    });
+    Ok(judged.collect())
+}
+
+async fn show_one(
+    store: &Store,
+    key: &AccountKey,
+    state: &PolicyState,
+    moment: &Moment,
+    json: bool,
+) -> Outcome {
+    let judged = judged_by(store, key, moment).await?;
     let acts = store.acts(Some(key), 20).await?;
     let open = open_switch(store, key).await?;
     let open = open.as_ref();
     if json {
         let mut shape = shape(key, state);
+        let limits = judged.iter().map(|one| {
+            let told = json!({
+                "limit_bytes": one.limit.get(), "bytes": one.used.map(Bytes::get), "accounts": one.accounts,
+            });
+            (one.meter.name().to_string(), told)
+        });
+        shape["limits"] = limits.collect::<serde_json::Map<_, _>>().into();
         shape["acts"] = acts.iter().map(act).collect();
         shape["waiting"] = json!(open.map(|entry| json!({
             "id": entry.id, "state": entry.state.name(), "attempts": entry.attempts, "said": entry.said,
@@ -311,6 +356,14 @@ async fn show_one(store: &Store, key: &AccountKey, state: &PolicyState, json: bo
     print(format!("  pinned   {}", pinned(state).unwrap_or_else(|| "no".into())));
     if let Some(by) = state.pinned_by.as_ref().filter(|_| state.hold.pin.is_some()) {
         print(format!("           by {} at {}", by.0, by.1.to_utc().to_rfc3339()));
+    }
+    for one in &judged {
+        let used = one.used.map_or_else(|| "an unknown part".to_string(), |used| used.to_string());
+        let of = match one.accounts {
+            1 => String::new(),
+            accounts => format!(", its service's {accounts} accounts together"),
+        };
+        print(format!("  limit    {} {used} of {} bytes{of}", one.meter, one.limit));
     }
     let note = note(state);
     if !note.is_empty() && state.unknown_since.is_none() {

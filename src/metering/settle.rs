@@ -109,7 +109,9 @@ impl<'a> Settling<'a> {
                 let owns_unknown = harvested.owns_unknown;
                 let of = Of { life, meter, created: harvested.facts.created, owns_unknown };
                 self.doubt_vanished(of, &mut readings);
-                self.readings(of, &readings, whole);
+                let told = readings.len();
+                self.leave_out_fallen(of, &mut readings);
+                self.readings(of, &readings, whole && readings.len() == told);
             }
         }
         // What it held while it was away is not known, also where it was not read this time.
@@ -155,6 +157,37 @@ impl<'a> Settling<'a> {
                 *total > Bytes::ZERO || !vanished.contains_key(&month)
             }
             Reading::Gauge { .. } | Reading::Counter { .. } => true,
+        });
+    }
+
+    /// Leaves out readings that are lower than believed, where they came by another road than before: another node, page
+    /// or cache may lag behind, or count for itself.
+    fn leave_out_fallen(&mut self, of: Of, readings: &mut Vec<&Reading>) {
+        if !self.rules.bounds.new_road {
+            return;
+        }
+        readings.retain(|reading| {
+            let moving = self.moving(of.life, of.meter);
+            let (source, believed, came) = match reading {
+                Reading::Gauge { level, .. } => {
+                    let believed = moving.and_then(|series| series.after.level).map(|known| known.level);
+                    (Source::default(), believed, *level)
+                }
+                Reading::Counter { source, count, .. } => {
+                    let known = self.baseline(&CounterKey::of(of.meter, source, of.life));
+                    (source.clone(), known.map(|known| known.count), *count)
+                }
+                Reading::PeriodTotal { source, span, total, .. } => {
+                    let known =
+                        moving.and_then(|series| series.total_of(source, *span).map(|known| known.total));
+                    (source.clone(), known, *total)
+                }
+            };
+            let fell = believed.filter(|believed| came < *believed);
+            if let Some(believed) = fell {
+                self.note(of, &source, reading.at(), Note::RoadChanged { believed, came });
+            }
+            fell.is_none()
         });
     }
 

@@ -57,7 +57,7 @@ pub use read::{
     BackendState, By, CannotSum, DayPages, DayPoint, Failing, OwnedMonth, OwnerSums, Reported, Said, Total,
     Usage, UsageQuery,
 };
-pub use services::{PutServices, ServiceList};
+pub use services::{PinnedTo, PutServices, ServiceList};
 
 use crate::domain::BackendId;
 use crate::standing::Standing;

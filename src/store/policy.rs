@@ -141,11 +141,11 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         account: &AccountKey,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let sql = "SELECT id FROM life WHERE backend = ? AND label = ?";
         let found = rows(on, self.dialect, sql, key_cells(account)).await?;
         match found.first() {
-            Some(_) => Ok(()),
+            Some(row) => Columns::of(row).int(),
             None => Err(StoreError::corrupt(&account.name, "a known account")),
         }
     }

@@ -220,23 +220,10 @@ mod tests {
         let owner = Owner::named(7, "t");
         let months = series.iter().filter_map(|one| Some((one.meter, one.month?))).collect();
         AccountStanding {
-            life: LifeNo::new(1),
-            nth: 1,
-            first_seen: at("2026-01-01T00:00:00Z"),
-            missing_since: None,
-            gone_at: None,
-            suspended: None,
-            policy: None,
-            package: None,
-            domain: None,
-            storage_limit: Default::default(),
-            traffic_limit: Default::default(),
-            limits: Default::default(),
             owner: owner.clone(),
-            mapped: None,
-            trouble: None,
             shares: vec![Share { owner, life: LifeNo::new(1), months }],
             series,
+            ..AccountStanding::first_seen(at("2026-01-01T00:00:00Z"))
         }
     }
 

@@ -22,6 +22,7 @@ mod reports;
 mod sealed;
 mod services;
 mod serving;
+mod status;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]
 mod support;

@@ -262,7 +262,8 @@ pub async fn a_pin_follows_its_account_to_another_name(databases: &Databases) {
     let renamed = called(later, &[("two", "1"), ("second", "2"), ("three", "3")]);
     poll(&store, &lease, &mut loaded, later, &renamed).await.unwrap();
     let pins = store.pinned_services(&backend()).await.unwrap();
-    assert_eq!(pins, HashMap::from([(name("two"), 11), (name("second"), 12)]));
+    let pins: HashMap<_, _> = pins.into_iter().map(|(name, pin)| (name, (pin.service, pin.nth))).collect();
+    assert_eq!(pins, HashMap::from([(name("two"), (11, Some(1))), (name("second"), (12, Some(1)))]));
     // What no account is called any more can be unpinned.
     let key = AccountKey { backend: backend(), name: name("one") };
     store.pin_service(&key, None, "ann", later).await.unwrap();

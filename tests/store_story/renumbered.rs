@@ -155,7 +155,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let values = [told(2).await, told(1).await, told(-4).await, told(4).await, told(-900).await];
     assert_eq!(values, [Some(100), Some(200), Some(400), None, Some(9)]);
     let pins = store.pinned_services(&backend()).await.unwrap();
-    assert_eq!((pins[&name("alice")], pins[&name("gus")]), (2, -900));
+    assert_eq!((pins[&name("alice")].service, pins[&name("gus")].service), (2, -900));
     let Line::There(there) = store.intend_line(&line(2), "ann", hour(2)).await.unwrap() else {
         panic!("alice's line is there under her new number");
     };

@@ -58,6 +58,9 @@ pub(super) struct Body<'a> {
     /// How far a level may fall: percent, and the level from which on; where not as ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     collapse: Option<(u32, u64)>,
+    /// It came by another road than the poll before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    new_road: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     adjusted: Option<AdjustmentBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -309,6 +312,7 @@ pub(in super::super) fn body_of(
         max_rate: settled.bounds.max_rate.map(Bytes::get),
         max_storage_rate: settled.bounds.max_storage_rate.map(Bytes::get),
         collapse: collapse_body(&settled.bounds),
+        new_road: settled.bounds.new_road,
         ..corrected
     })
     .map(Some)
@@ -462,7 +466,10 @@ impl Body<'_> {
             made,
             owners: self.owners.into_iter().map(OwnershipBody::change).collect::<Result<_, _>>()?,
             crossings: crossings_of(self.crossings)?,
-            bounds: bounds(self.max_rate, self.max_storage_rate, self.collapse)?,
+            bounds: Bounds {
+                new_road: self.new_road,
+                ..bounds(self.max_rate, self.max_storage_rate, self.collapse)?
+            },
             corrected,
             kept: self.kept.map(KeptBody::kept).transpose()?,
             failed: self.failed,

@@ -25,6 +25,7 @@ pub(super) fn changed_lives(
             continue;
         }
         let limits = poll.judged.limits.get(name).or(known.map(|known| &known.limits));
+        let together = poll.judged.together.get(name).or(known.map(|known| &known.together));
         let wanted = loaded.holds.get(name).map(|hold| hold.wanted);
         let ours =
             wanted == Some(Policy::Limited) || harvested.unread.iter().any(|unread| unread.meter.is_none());
@@ -34,6 +35,7 @@ pub(super) fn changed_lives(
             // What we have not limited is not limited by us, also where the panel shows neither policy.
             policy: harvested.facts.policy.or((!ours).then_some(Policy::Standard)),
             limits: limits.cloned().unwrap_or_default(),
+            together: together.cloned().unwrap_or_default(),
             ..seen(known, harvested, poll.at)
         };
         if known != Some(&now) {
@@ -108,6 +110,7 @@ fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -
         traffic_limit: facts.traffic_limit,
         trouble,
         limits: LiteMap::new(),
+        together: LiteMap::new(),
         owner: known.map(|known| known.owner.clone()).unwrap_or_default(),
         mapped: None,
         series: Vec::new(),

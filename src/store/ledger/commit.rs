@@ -16,7 +16,7 @@ use super::verdicts::changed_crossings;
 use crate::domain::{AccountKey, AccountName, Harvest, Limit, Meter, Month, Reason, Timestamp};
 use crate::metering::{Book, Correction, LifeEvent, Moved, OwnerChange, Settled};
 use crate::quota::{Channel, Decided};
-use crate::standing::MappedTo;
+use crate::standing::{Judged, MappedTo};
 
 /// A poll ready to be committed.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub struct Poll<'a> {
 pub struct JudgedPoll<'a> {
     /// The limits in force, of every account that was looked at.
     pub limits: HashMap<AccountName, LiteMap<Meter, Limit>>,
+    /// What sold limits were judged by, of the same accounts, where their services have more than one.
+    pub together: HashMap<AccountName, LiteMap<Meter, Judged>>,
     /// What the names of accounts mean to WHMCS; of others nothing changes.
     pub mapped: HashMap<AccountName, MappedTo>,
     /// What was decided.
@@ -199,7 +201,7 @@ impl Store {
         }
         let mut unclaimed = None;
         if poll.reach == Reach::Everybody {
-            self.put_success(&mut tx, lease, &poll).await?;
+            self.put_success(&mut tx, lease, loaded, &poll).await?;
             // A list that is doubted tells of nobody, and so not of what is nobody's.
             if poll.settled.list_doubt.is_none() {
                 unclaimed = Some(self.put_unclaimed(&mut tx, loaded, poll.harvest, poll.at).await?);
@@ -231,16 +233,19 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         lease: &Lease,
+        loaded: &Loaded,
         poll: &Poll<'_>,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE backend SET polled_at = ?, succeeded_at = ?, failing_since = NULL, reason = NULL,
-            detail = NULL, total_at = ?, total_bytes = ? WHERE name = ?";
+            detail = NULL, total_at = ?, total_bytes = ?, roads = ? WHERE name = ?";
+        let roads = loaded.roads_with(&poll.harvest.road()).join("\n");
         let total = poll.harvest.server_total();
         let cells = [
             poll.at.into(),
             poll.at.into(),
             total.map(|total| total.at).into(),
             total.map(|total| total.stored).into(),
+            roads.into(),
             lease.backend.as_str().into(),
         ];
         run(on, self.dialect, sql, cells).await.map(drop)

@@ -1,12 +1,14 @@
 //! Lives of accounts: who they are, and what the panel and WHMCS say of them.
 
+use litemap::LiteMap;
+
 use super::super::StoreError;
 use super::super::dialect::Merge::{Keep, Replace};
 use super::super::sql::{Cell, Columns, Table};
 use super::{Ids, limit_cells, limits};
-use crate::domain::{Identity, LifeNo, Mapping, Owner, Policy};
+use crate::domain::{Bytes, Identity, LifeNo, Mapping, Meter, Owner, Policy};
 use crate::metering::{Absence, Book, Life};
-use crate::standing::{AccountStanding, MappedTo, ServiceRef};
+use crate::standing::{AccountStanding, Judged, MappedTo, ServiceRef};
 
 pub(in super::super) const LIFE: Table = Table {
     name: "life",
@@ -34,6 +36,7 @@ pub(in super::super) const LIFE: Table = Table {
         ("allowed_in", Replace),
         ("allowed_out", Replace),
         ("allowed_total", Replace),
+        ("together", Replace),
         ("mapping", Replace),
         ("service", Replace),
         ("client", Replace),
@@ -96,6 +99,7 @@ pub(in super::super) fn cells(
         inwards,
         outwards,
         total,
+        Cell::Text((!account.together.is_empty()).then(|| together_text(&account.together))),
         mapped.map(|mapped| mapped.mapping.name()).into(),
         service.map(|service| service.id).into(),
         service.map(|service| service.client).into(),
@@ -179,6 +183,7 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
         traffic_limit: columns.limit()?,
         trouble: columns.maybe_text()?.zip(columns.maybe_time()?),
         limits: limits(columns)?,
+        together: together(columns.maybe_text()?)?,
         owner: Owner::Nobody,
         mapped: mapped(columns)?,
         series: Vec::new(),
@@ -188,6 +193,31 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
     let series = litemap::LiteMap::new();
     let life = Life { name, nth, identity, born, predecessor, absence, ended, series, holdings };
     Ok(Row { no, life, standing })
+}
+
+/// What sold limits were judged by: "storage=120/2 traffic_out=?/3", bytes of so many accounts.
+fn together_text(together: &LiteMap<Meter, Judged>) -> String {
+    let one = |(meter, judged): (&Meter, &Judged)| {
+        let sum = judged.sum.map_or_else(|| "?".to_string(), |sum| sum.get().to_string());
+        format!("{meter}={sum}/{}", judged.accounts)
+    };
+    together.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+fn together(text: Option<String>) -> Result<LiteMap<Meter, Judged>, StoreError> {
+    let text = text.unwrap_or_default();
+    let one = |word: &str| -> Option<(Meter, Judged)> {
+        let (meter, rest) = word.split_once('=')?;
+        let (sum, accounts) = rest.split_once('/')?;
+        let sum = match sum {
+            "?" => None,
+            number => Some(Bytes::new(number.parse().ok()?).ok()?),
+        };
+        Some((meter.parse().ok()?, Judged { sum, accounts: accounts.parse().ok()? }))
+    };
+    let read =
+        |word: &str| one(word).ok_or_else(|| StoreError::corrupt(word, "a meter's sum and its accounts"));
+    text.split_whitespace().map(read).collect()
 }
 
 /// mapping, service, client, tenant, product, rivals.
