@@ -41,7 +41,7 @@ pub(super) async fn polled(folder: &Path, minute: i64, answer: Answer) -> (Colle
     collector.configure(vec![Arc::clone(&panel)]).await.expect("configured");
     let report = collector.poll(&panel, None).await;
     assert!(report.failed.is_none(), "{report:?}");
-    collector.store.verify(&panel.id).await.expect("read").expect("the journal holds");
+    collector.store.verify(&panel.id, &collector.rules()).await.expect("read").expect("the journal holds");
     (collector, report)
 }
 
