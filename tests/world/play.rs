@@ -342,9 +342,9 @@ impl Player<'_> {
         }
         let ended = self.product.end_poll(backend).await.unwrap_or(Polled::Elsewhere);
         let is_overtaken = self.leased[backend] != answer.at + LEASE;
-        let expected = match (self.distrusts(replica), is_overtaken) {
-            (true, _) => Polled::ClockWrong,
-            (false, true) => Polled::Overtaken,
+        let expected = match (is_overtaken, self.distrusts(replica)) {
+            (true, _) => Polled::Overtaken,
+            (false, true) => Polled::ClockWrong,
             (false, false) => Polled::Committed,
         };
         self.same("slow poll", &ended, &expected)?;

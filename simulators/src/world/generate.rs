@@ -210,7 +210,8 @@ fn panels(dice: &mut StdRng, features: &[Feature]) -> Vec<BackendPlan> {
         plans.push(plan("b2", 2, shows, dice.random_bool(0.5), pools));
     }
     if features.contains(&Feature::Wraps) {
-        plans.iter_mut().for_each(|plan| plan.wraps = dice.random_bool(0.15));
+        // Of guests of a pool not: docs/simulation.md says why.
+        plans.iter_mut().for_each(|plan| plan.wraps = dice.random_bool(0.15) && !plan.pools);
     }
     // Without anybody who knows the time our clock would be believed, whatever it shows.
     if features.contains(&Feature::Clocks) || features.contains(&Feature::PanelClocks) {
