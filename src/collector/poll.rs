@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::docket::{Beside, Docket};
 use super::owners::{Sold, Titles};
 use super::silence;
-use super::witness::{ClockWrong, Witness, judge};
+use super::witness::{ClockWrong, Whose, Witness, judge};
 use super::{Collector, LastTime, PollError, PollReport};
 use crate::backends::{Ask, BackendError, ConfiguredPanel, Heard, Past};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp, Unclaimed};
@@ -144,7 +144,9 @@ impl Collector {
         if let Err(wrong) = self.clock_is_right(metered).await? {
             last.loaded = Some(loaded);
             if reach == Reach::Everybody {
-                self.store.record_clock(lease, wrong.other.shows, wrong.ours, &wrong.to_string()).await?;
+                let is_its_own = wrong.other.whose == Whose::Panel(metered.id.clone());
+                let (other, ours) = (wrong.other.shows, wrong.ours);
+                self.store.record_clock(lease, (other, is_its_own), ours, &wrong.to_string()).await?;
             }
             return Err(PollError::Clock(wrong));
         }
@@ -177,14 +179,12 @@ impl Collector {
         let rules = Rules { bounds: Bounds { new_road, ..metered.bounds }, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
         let today = rules.zone.day_of(now);
-        let when = (now, rules.zone);
-        sold.mark_copied(&self.store, &metered.id, &loaded.book, &mut harvest, when).await?;
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
         let asked = Arc::clone(&sold);
         let unwanted: Vec<AccountName> =
             loaded.book.names.keys().filter(|name| !metered.wants(name)).cloned().collect();
         let crowd = metered.crowd;
-        let (harvest, loaded, mut settled, mut after, titles) = aside(move || {
+        let (answer, loaded, look) = aside(move || {
             let changing = match reach {
                 Reach::History => HashSet::new(),
                 Reach::Everybody | Reach::Some => asked.changing(&loaded.book, &harvest, today),
@@ -192,6 +192,14 @@ impl Collector {
             let mut leaving = asked.leaving(&loaded.book, &harvest);
             leaving.extend(unwanted);
             let look = look(&loaded.book, &harvest, now, &Expected { changing, leaving, crowd });
+            (harvest, loaded, look)
+        })
+        .await?;
+        harvest = answer;
+        let books = (&loaded.book, &look);
+        sold.mark_copied(&self.store, &metered.id, books, &mut harvest, rules.zone).await?;
+        let asked = Arc::clone(&sold);
+        let (harvest, loaded, mut settled, mut after, titles) = aside(move || {
             let settled = settle_looked(&loaded.book, &harvest, look, now, &rules);
             let after = loaded.book.after(&settled);
             let titles = match reach {
@@ -255,14 +263,14 @@ impl Collector {
         for panel in std::iter::once(metered).chain(others) {
             if let Some(shows) = panel.panel_time() {
                 let shows = self.store.as_accepted(&panel.id, shows).await?;
-                witnesses.push(Witness { whose: format!("the panel of {}", panel.id), shows });
+                witnesses.push(Witness { whose: Whose::Panel(panel.id.clone()), shows });
             }
         }
         // A clock of tests is not the database's.
         if self.clock.is_system()
             && let Some(shows) = self.store.server_time().await?
         {
-            witnesses.push(Witness { whose: "the database's server".into(), shows });
+            witnesses.push(Witness { whose: Whose::Database, shows });
         }
         Ok(judge(self.clock.now(), &witnesses))
     }

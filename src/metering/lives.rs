@@ -56,12 +56,12 @@ impl Look {
     }
 
     /// The life that an account of the harvest is.
-    fn life_of(&self, book: &Book, name: &AccountName) -> Option<LifeNo> {
+    pub fn life_of(&self, book: &Book, name: &AccountName) -> Option<LifeNo> {
         self.of.get(name).or_else(|| book.names.get(name)).copied()
     }
 
     /// A life as it is at the beginning of this look.
-    pub(super) fn life<'a>(&'a self, book: &'a Book, no: LifeNo) -> Option<&'a Life> {
+    pub fn life<'a>(&'a self, book: &'a Book, no: LifeNo) -> Option<&'a Life> {
         self.born.get(&no).or_else(|| book.lives.get(&no))
     }
 

@@ -11,7 +11,7 @@ use super::level::{Measured, judge_level, settle_level};
 use super::lives::{Expected, Look, look};
 use super::moving::{Moving, MovingSeries};
 use super::note::{Note, Noted};
-use super::period::{NotOurs, OVER_AFTER, revise, vanished};
+use super::period::{NotOurs, OVER_AFTER, month_of, revise, vanished};
 use super::plausible::{Believed, Jump, jump};
 use super::share::{Days, Timeline};
 use crate::domain::{
@@ -137,7 +137,7 @@ impl<'a> Settling<'a> {
         for ((source, month), (at, total)) in &vanished {
             let Some(series) = self.moving(of.life, of.meter) else { continue };
             let its = before.periods.iter().filter(|((one, span), belief)| {
-                one == source && zone.day_of(span.start()).month() == *month && belief.total > Bytes::ZERO
+                one == source && month_of(*span, zone) == *month && belief.total > Bytes::ZERO
             });
             let mut is_news = false;
             for (key, belief) in
@@ -153,7 +153,7 @@ impl<'a> Settling<'a> {
         }
         readings.retain(|reading| match reading {
             Reading::PeriodTotal { source, span, total, .. } => {
-                let month = (source.clone(), zone.day_of(span.start()).month());
+                let month = (source.clone(), month_of(*span, zone));
                 *total > Bytes::ZERO || !vanished.contains_key(&month)
             }
             Reading::Gauge { .. } | Reading::Counter { .. } => true,

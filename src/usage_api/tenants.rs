@@ -98,7 +98,9 @@ impl Tenants {
         let services = self.list.iter().flat_map(|list| list.services.iter());
         let services = services.filter(|service| service.is_live());
         let services = services.filter_map(|service| self.of_service(service));
-        let services = services.filter(|tenant| !tenant.has_companion);
+        // Whoever's name an account goes by still is told nothing by it either, if a companion is billed for him.
+        let by_name = |name: &str| self.payers.owner(&Owner::named(self.server, name)).is_some();
+        let services = services.filter(|tenant| !tenant.has_companion || by_name(tenant.name));
         let names = self.payers.owners().filter_map(|owner| self.of_name(owner));
         let mut tenants: Vec<Tenant<'_>> = services.chain(names).collect();
         tenants.sort_by(|one, other| one.name.cmp(other.name));
