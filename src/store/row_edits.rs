@@ -42,11 +42,11 @@ impl Store {
     }
 
     /// Changes columns of a row.
-    pub(super) async fn update_row<'v>(
+    pub(super) async fn update_row(
         &self,
         on: &mut AnyConnection,
         place: &RowPlace<'_>,
-        columns: &[(&str, &'v Value)],
+        columns: &[(&str, &Value)],
     ) -> Result<(), StoreError> {
         let (filter, keys) = filter(place);
         let set: Vec<String> =

@@ -392,11 +392,7 @@ fn change(meter: Meter, sum: &super::MonthSum) -> DayChange {
 }
 
 /// A backend's ids in ranges that leave none out, each with those of its members that lie in it.
-pub(super) fn ranges<'m, T>(
-    ids: Ids,
-    members: &'m [T],
-    id: impl Fn(&T) -> i64,
-) -> Vec<((i64, i64), &'m [T])> {
+pub(super) fn ranges<T>(ids: Ids, members: &[T], id: impl Fn(&T) -> i64) -> Vec<((i64, i64), &[T])> {
     let [mut from, end] = ids.range();
     let mut ranges = Vec::new();
     for some in members.chunks(AT_ONCE) {
