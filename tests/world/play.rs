@@ -475,10 +475,10 @@ impl Player<'_> {
         let (server, replica) = of;
         let known = said.values.keys().map(|(tenant, _)| tenant).chain(said.withheld.keys());
         let tenants: Vec<&String> = known.collect::<BTreeSet<_>>().into_iter().collect();
-        if tenants.is_empty() || self.event % 3 != 0 {
+        if tenants.is_empty() || !self.event.is_multiple_of(3) {
             return Ok(());
         }
-        let tenant = tenants[self.event / 3 % tenants.len()].as_str();
+        let tenant = tenants[(self.event / 3) % tenants.len()].as_str();
         let mut own = said.clone();
         own.values.retain(|(of, _), _| of == tenant);
         own.withheld.retain(|of, _| of == tenant);
