@@ -59,7 +59,7 @@ impl Sold {
     fn claimants_of(&self, account: &AccountName, life: Option<&Life>) -> Vec<Owner> {
         match life.map(Life::owner) {
             Some(owner) if *owner != Owner::Nobody => vec![owner.clone()],
-            _ => self.wanting(account, book.life(account)),
+            _ => self.wanting(account, life),
         }
     }
 }
