@@ -98,6 +98,9 @@ impl ServiceRef {
 }
 
 impl AccountStanding {
+    /// The trouble of an account of which what is stored contradicts itself.
+    pub const CONTRADICTED: &'static str = "store";
+
     /// An account of which nothing is known but when it was first seen.
     pub fn first_seen(at: Timestamp) -> AccountStanding {
         AccountStanding {
@@ -140,6 +143,11 @@ impl AccountStanding {
             Meter::StorageUsed => self.storage_limit,
             Meter::TrafficIn | Meter::TrafficOut | Meter::TrafficTotal => self.traffic_limit,
         }
+    }
+
+    /// Whether what is stored of it contradicts itself: meters that are concerned are left out.
+    pub fn is_contradicted(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|(reason, _)| reason == Self::CONTRADICTED)
     }
 
     /// Whether its panel has it, as far as the newest complete list tells.

@@ -83,6 +83,10 @@ fn level(tenant: &Tenant<'_>, window: &Window) -> Option<Bytes> {
 /// measured in it. One that is missing is not there to be measured: until it is gone it must not be too long since it
 /// was.
 fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, ByteMinutes)> {
+    // What is carried of the month before, and what the others have, is no sum of the service either.
+    if tenant.accounts.iter().any(|found| found.account.is_contradicted()) {
+        return None;
+    }
     for found in measured(tenant, meter)? {
         let series = found.account.meter(meter)?;
         let is_known = match found.account.is_present() {

@@ -550,8 +550,7 @@ impl Player<'_> {
             let right = all.iter().find(|right| right.tenant == *tenant && right.metric == *metric);
             let is_right = right.is_some_and(|right| match right.number {
                 Number::Must { value: must, carried: owed } | Number::May { value: must, carried: owed } => {
-                    // What is carried of a month that is over is not held against the journal: docs/simulation.md.
-                    ((value - carried) - (must - owed)).abs() <= ROUNDING
+                    (value - must).abs() <= ROUNDING && (carried - owed).abs() <= ROUNDING
                 }
                 Number::Never(_) => false,
             });
