@@ -29,6 +29,8 @@ impl Found {
 pub struct Payers {
     standings: Vec<Arc<Standing>>,
     accounts: Map<Owner, Vec<Found>>,
+    /// Those of them who are names, in the order of their names, which is nearly that in which accounts lie in memory.
+    names: Vec<Owner>,
     contested: Map<i64, Timestamp>,
 }
 
@@ -40,6 +42,9 @@ impl Payers {
             payers.take(&found);
         }
         payers.accounts.remove(&Owner::Nobody);
+        let is_name = |owner: &&Owner| matches!(owner, Owner::Name { .. });
+        payers.names = payers.accounts.keys().filter(is_name).cloned().collect();
+        payers.names.sort_unstable();
         payers
     }
 
@@ -78,9 +83,9 @@ impl Payers {
         self.accounts.get(owner).map_or(&[], Vec::as_slice)
     }
 
-    /// Everybody, in no order.
-    pub fn owners(&self) -> impl Iterator<Item = &Owner> {
-        self.accounts.keys()
+    /// Everybody who is a name on a server, in order.
+    pub fn names(&self) -> &[Owner] {
+        &self.names
     }
 
     /// Somebody as they are kept here, if he ever paid for anything.

@@ -101,7 +101,7 @@ impl Tenants {
         // Whoever's name an account goes by still is told nothing by it either, if a companion is billed for him.
         let by_name = |name: &str| self.payers.owner(&Owner::named(self.server, name)).is_some();
         let services = services.filter(|tenant| !tenant.has_companion || by_name(tenant.name));
-        let names = self.payers.owners().filter_map(|owner| self.of_name(owner));
+        let names = self.payers.names().iter().filter_map(|owner| self.of_name(owner));
         let mut tenants: Vec<Tenant<'_>> = services.chain(names).collect();
         tenants.sort_by(|one, other| one.name.cmp(other.name));
         tenants
