@@ -337,6 +337,15 @@ impl Set {
             return Ok(vec!["WHMCS has not told the services of this backend's server".into()]);
         };
         let Some(service) = list.services.by_id(self.service) else {
+            let others = store.service_lists().await?;
+            if let Some((other, _)) =
+                others.iter().find(|(_, list)| list.services.by_id(self.service).is_some())
+            {
+                return Err(Failure::Tried(format!(
+                    "service {} is sold on server {other}, and {} is on another: an account belongs to services of its own                      server; move the service in WHMCS, or sell a companion (whmcs/README.md)",
+                    self.service, self.backend
+                )));
+            }
             return Ok(vec![format!("service {} is not on the server of {}", self.service, self.backend)]);
         };
         if let Some(parent) = service.companion_of() {

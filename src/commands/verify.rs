@@ -50,6 +50,9 @@ impl Verify {
         for name in store.without_row().await? {
             report.take_lost(&name);
         }
+        for stray in store.strays().await? {
+            report.take_stray(&stray);
+        }
         for head in &old {
             report.take_old(head, store.old_head(head).await?);
         }
@@ -125,6 +128,15 @@ impl Report {
         self.lines.push(format!("{name}: DIFFERS: {difference}"));
         let chain = format!("journal {name}");
         self.shapes.push(json!({ "chain": chain, "backend": name, "ok": false, "difference": difference }));
+        self.wrong.get_or_insert(difference);
+    }
+
+    fn take_stray(&mut self, row: &str) {
+        let difference = format!(
+            "{row} is of no backend: whmeter has not written it; delete it, or restore a backup, and look for who did"
+        );
+        self.lines.push(format!("DIFFERS: {difference}"));
+        self.shapes.push(json!({ "chain": null, "backend": null, "ok": false, "difference": difference }));
         self.wrong.get_or_insert(difference);
     }
 

@@ -128,7 +128,7 @@ const WAITS_LONG: Seconds = Seconds::hours(1);
 /// Later than it was due by so much, nobody polls it.
 const OVERDUE: Seconds = Seconds::new(15 * 60);
 
-const UNREAD: &str = "not read in full by the last poll, and withheld once too old; ends when it is read: `whmeter poll BACKEND` names the cause";
+const UNREAD: &str = "not read in full by the last poll, and withheld once too old; ends when it is read: `whmeter poll --backend NAME` names the cause";
 
 /// How everything stands at a moment.
 pub async fn status(

@@ -106,7 +106,7 @@ pub async fn edit(url: &str, sql: &str) {
     pool.close().await;
 }
 
-const CHANGED_BY_HAND: [(&str, &str, &str); 40] = [
+const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
     (
         "month_sum",
         "UPDATE month_sum SET amount = amount / 10 WHERE meter = 2",
@@ -163,6 +163,13 @@ const CHANGED_BY_HAND: [(&str, &str, &str); 40] = [
     ),
     ("life", "UPDATE life SET first_seen = 0", "life: first_seen is 0, the journal says 17"),
     ("life", "UPDATE life SET ended_at = 1", "ended_at is 1, the journal says nothing"),
+    ("life", "UPDATE life SET id = 77", "s3-fra1 alice: life: is missing, the journal says backend"),
+    (
+        "life",
+        "INSERT INTO life (id, backend, name, nth, label, first_seen, changed)
+        VALUES (77, 's3-fra1', 'carol', 1, 'carol', 1, 1)",
+        "life id 77: is nowhere in the journal: name \"carol\"",
+    ),
     ("life", "DELETE FROM life", "s3-fra1 alice: life: is missing, the journal says backend \"s3-fra1\""),
     (
         "day_point",
@@ -249,6 +256,16 @@ pub async fn what_is_changed_by_hand_is_named(databases: &Databases) {
         assert_eq!(difference(&store).await, None, "after {sql}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Rows that would hide that days are missing, or that no backend has written: nothing derives them.
+    assert!(store.strays().await.unwrap().is_empty());
+    edit(&fresh.url, "UPDATE crossing SET holding = 77").await;
+    assert_eq!(store.strays().await.unwrap(), ["crossing: holding 77"]);
+    edit(&fresh.url, "UPDATE backend SET days_from = 20291231; DELETE FROM day_point").await;
+    let found = difference(&store).await.unwrap();
+    assert!(found.contains("days before 2029-12-31 are not kept"), "{found}");
+    let fresh_store = open(&fresh, 400).await;
+    let refused = fresh_store.load(&backend(), None).await.unwrap_err().to_string();
+    assert!(refused.contains("days_from 2029-12-31"), "{refused}");
 }
 
 pub fn repair() -> Repair {

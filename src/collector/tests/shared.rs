@@ -120,6 +120,7 @@ async fn a_sold_limit_is_judged_on_all_accounts_of_its_service_and_switches_each
     store.put_services(12, &[service(57, 100), service(58, 1_000)], &[], now).await.expect("told");
     store.pin_service(&key("a"), Some(58), "op", now).await.expect("pinned");
     assert_eq!(poll("a", Some(100)).await, "");
+    assert_eq!(together("a").await, None, "what the others of its former service have is nothing to it");
 }
 
 #[tokio::test]

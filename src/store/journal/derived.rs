@@ -190,6 +190,9 @@ impl Store {
         }
         found.truncate(most);
         name_accounts(&derived.book, &mut found);
+        if found.len() < most {
+            self.lives_outside(on, backend, ids, &mut found).await?;
+        }
         Ok(found)
     }
 
@@ -206,6 +209,26 @@ impl Store {
             columns(table).take(table.keys.len() + compared).map(|name| format!("t.{name}")).collect();
         let sql = format!("SELECT {} FROM {} t WHERE {filter}", names.join(", "), table.name);
         rows(on, self.dialect, &sql, cells).await?.iter().map(values).collect()
+    }
+
+    /// Lives under a backend's name whose numbers are none of its own: it has not made them.
+    async fn lives_outside(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        ids: Ids,
+        found: &mut Vec<RowUnlike>,
+    ) -> Result<(), StoreError> {
+        let [from, end] = ids.range();
+        let sql = "SELECT t.id, t.name FROM life t WHERE t.backend = ? AND (t.id < ? OR t.id >= ?)";
+        for row in rows(on, self.dialect, sql, [backend.as_str().into(), from.into(), end.into()]).await? {
+            let mut key = values(&row)?;
+            let stored = Some(key.split_off(1));
+            let (table, names) = (life::DERIVED.name, vec!["id", "name"]);
+            let (account, derived) = (None, None);
+            found.push(RowUnlike { table, account, names, keys: 1, compared: 1, key, stored, derived });
+        }
+        Ok(())
     }
 
     /// Lives, and what is believed of their meters and totals.

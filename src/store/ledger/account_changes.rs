@@ -25,7 +25,11 @@ pub(super) fn changed_lives(
             continue;
         }
         let limits = poll.judged.limits.get(name).or(known.map(|known| &known.limits));
-        let together = poll.judged.together.get(name).or(known.map(|known| &known.together));
+        // Whose limits were looked at shares what is shared now, and nothing where nothing is.
+        let together = match poll.judged.limits.contains_key(name) {
+            true => poll.judged.together.get(name),
+            false => known.map(|known| &known.together),
+        };
         let wanted = loaded.holds.get(name).map(|hold| hold.wanted);
         let ours =
             wanted == Some(Policy::Limited) || harvested.unread.iter().any(|unread| unread.meter.is_none());
