@@ -189,6 +189,7 @@ fn standing() -> Standing {
         storage_limit: Default::default(),
         traffic_limit: Default::default(),
         limits: Default::default(),
+        together: Default::default(),
         owner: Owner::Nobody,
         shares: Vec::new(),
         mapped: None,

@@ -14,7 +14,8 @@ INSERT INTO allot (name, next) VALUES ('backend', 1);
 -- One row per configured panel: its lease, its version (one more with every commit), its last poll, and the
 -- head of its journal. Ids of its lives and holdings are number * 2^32 + their own numbers, which are counted
 -- through the backend by next_life and next_holding; the name may change, the number never does. panel are the addresses
--- that it was last polled by, with blanks between. refusals is how often in a row it refused us; parked_until is when the
+-- that it was last polled by, with blanks between. roads
+-- are the last eight roads its figures came by (versions of pages, hosts that answered), one a line, the newest last. refusals is how often in a row it refused us; parked_until is when the
 -- timetable may ask it again, if it refused us or asked for peace. Days before days_from are not kept any more. acts counts switches that ended: what polls do not write.
 -- rewound_at is when its journal was last taken back, rewound_version the version that made: whoever knows an older one
 -- reads everything again.
@@ -32,6 +33,7 @@ CREATE TABLE backend (
     next_holding BIGINT NOT NULL,
     days_from INTEGER NOT NULL,
     last_look BIGINT,
+    roads TEXT,
     clock_seen BIGINT,
     clock_accepted BIGINT,
     list_doubt_at BIGINT,

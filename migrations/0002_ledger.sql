@@ -1,7 +1,9 @@
 -- Who used what: lives of accounts, their holdings, and the bytes of each.
 
 -- One life of an account. A name that is given to somebody else begins another life (nth); label is the name
--- for the newest and NAME~nth for the others. Lives are deleted only where
+-- for the newest and NAME~nth for the others. together: what sold limits were
+-- judged by, where a service has more than this account: "storage=120/2 traffic_out=?/3", bytes of so many
+-- accounts, ? where a part of it was unknown. Lives are deleted only where
 -- the journal is taken back to before they were seen.
 CREATE TABLE life (
     id BIGINT NOT NULL PRIMARY KEY,
@@ -27,6 +29,7 @@ CREATE TABLE life (
     allowed_in BIGINT,
     allowed_out BIGINT,
     allowed_total BIGINT,
+    together VARCHAR(255),
     mapping VARCHAR(16),
     service BIGINT,
     client BIGINT,

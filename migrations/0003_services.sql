@@ -35,11 +35,11 @@ CREATE TABLE service_addon (
     PRIMARY KEY (server, id)
 ) /*clustered*/;
 
--- When each list was told, and how often it has changed.
+-- When each list was told (0: not since its row was mended), and how often it has changed.
 CREATE TABLE service_list (
     server BIGINT NOT NULL PRIMARY KEY,
     version BIGINT NOT NULL,
-    told_at BIGINT NOT NULL
+    told_at BIGINT NOT NULL DEFAULT 0
 ) /*clustered*/;
 
 -- A list that is not taken in, because too many services that own accounts have other numbers in it. accepted: what an
@@ -61,11 +61,12 @@ CREATE TABLE service_renumbered (
     is_now BIGINT NOT NULL
 ) /*clustered*/;
 
--- What an operator has said of an account whose service cannot be told by its name.
+-- What an operator has said of an account whose service cannot be told by its name: of that life of it, and no later one.
 CREATE TABLE service_pin (
     backend VARCHAR(64) NOT NULL,
     account VARCHAR(255) NOT NULL,
     service BIGINT NOT NULL,
+    life BIGINT NOT NULL,
     by_whom VARCHAR(255) NOT NULL,
     at BIGINT NOT NULL,
     PRIMARY KEY (backend, account)

@@ -34,7 +34,8 @@ CREATE TABLE policy (
 ) /*clustered*/;
 
 -- What is to be told and done, one row a channel. channel "policy" is a switch. waits_for is the switch
--- that has to be done before it is true.
+-- that has to be done before it is true. entry is the last of the backend's journal when it was promised: whoever goes
+-- back to before that withdraws it, and marks its key, so that the same may be promised again.
 CREATE TABLE outbox (
     id BIGINT NOT NULL PRIMARY KEY,
     letter VARCHAR(450) NOT NULL,
@@ -63,6 +64,7 @@ CREATE TABLE outbox (
     tried_at BIGINT,
     said TEXT,
     ended_at BIGINT,
+    entry BIGINT NOT NULL,
     UNIQUE (letter, channel)
 );
 CREATE INDEX outbox_lane ON outbox (channel, state, due_at, id);

@@ -202,6 +202,7 @@ impl App {
         }
         // What is being committed is finished or never was: the process may end at any point of it.
         let ends = async {
+            self.collector.stop().await;
             for server in servers {
                 let _ = server.await;
             }

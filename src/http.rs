@@ -13,6 +13,7 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -57,6 +58,8 @@ struct Shared {
     next_start: Mutex<Instant>,
     /// The date of the newest answer that no cache has kept, and when it came.
     dated: std::sync::Mutex<Option<(Timestamp, Instant)>>,
+    /// Who has answered since somebody asked: hosts, and whether a cache or proxy has answered for them.
+    answered: std::sync::Mutex<BTreeSet<String>>,
 }
 
 impl Http {
@@ -70,6 +73,7 @@ impl Http {
             in_flight: Semaphore::new(settings.max_in_flight.get()),
             next_start: Mutex::new(Instant::now()),
             dated: std::sync::Mutex::default(),
+            answered: std::sync::Mutex::default(),
         };
         Ok(Http { shared: Arc::new(shared), clock: Clock::System })
     }
@@ -89,6 +93,13 @@ impl Http {
     pub fn panel_time(&self) -> Option<Timestamp> {
         let dated = *self.shared.dated.lock().unwrap_or_else(PoisonError::into_inner);
         dated.map(|(date, came)| date.plus(Seconds::new(came.elapsed().as_secs())))
+    }
+
+    /// Who has answered since this was asked last, in order: `host:port`, and whether a proxy or a cache says that it has
+    /// answered in its place (RFC 9110, 7.6.3; RFC 9111, 5.1).
+    pub fn take_answered(&self) -> Vec<String> {
+        let mut answered = self.shared.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *answered).into_iter().collect()
     }
 
     /// How many calls may be on their way at once.

@@ -22,7 +22,8 @@ const FLOORS: [&[&str]; 6] = [
 const STAIRWELL: [&str; 6] = ["clock", "http", "problem", "selector", "settings", "telemetry"];
 
 /// What the ground floor may use besides itself and the standard library.
-const GROUND_CRATES: [&str; 5] = ["chrono", "chrono_tz", "litemap", "serde", "thiserror"];
+const GROUND_CRATES: [&str; 7] =
+    ["chrono", "chrono_tz", "foldhash", "litemap", "serde", "smallvec", "thiserror"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {

@@ -126,6 +126,9 @@ impl App {
         let collapsed = series.filter(|series| series.doubted.is_some()).count();
         let missing = standing.list_doubt.map_or(0, |doubt| doubt.missing);
         self.telemetry.doubted(&standing.backend, collapsed, missing);
+        let panel = self.collector.panel(standing.backend.as_str());
+        let silent = panel.and_then(|panel| standing.silence(panel.crowd)).unwrap_or(0);
+        self.telemetry.silent(&standing.backend, silent);
         let (exposition, now) = (self.exposition.clone(), self.clock.now());
         let rendering = tokio::task::spawn_blocking(move || {
             exposition.update(&standing, now);

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::schedule::Schedule;
 use super::{Backend, Kind};
+use crate::clock::Clock;
 use crate::domain::{AccountName, BackendId, Bytes, Seconds, Timestamp};
 use crate::http::{Http, Url};
 use crate::metering::{Bounds, Crowd};
@@ -104,6 +105,8 @@ pub struct ConfiguredPanel {
     pub backend: Arc<dyn Backend>,
     /// The client that asks it, where it is asked over HTTP.
     http: Option<Http>,
+    /// Its own clock, where it is told otherwise than by the answers of a client.
+    own_clock: Option<Clock>,
     include: GlobSet,
     exclude: GlobSet,
 }
@@ -138,6 +141,7 @@ impl ConfiguredPanel {
             collapse_percent: common.collapse_percent,
             collapse_least: Bytes::new(common.collapse_least.0)
                 .map_err(|error| wrong("collapse_least")(error.to_string()))?,
+            new_road: false,
         };
         Ok(ConfiguredPanel {
             id: BackendId::new(&common.name).map_err(|error| wrong("name")(error.to_string()))?,
@@ -150,6 +154,7 @@ impl ConfiguredPanel {
             crowd: Crowd { least: common.crowd_least, percent: common.crowd_percent },
             backend: Arc::from(backend),
             http: None,
+            own_clock: None,
             include: globs(&common.account_include).map_err(wrong("account_include"))?,
             exclude: globs(&common.account_exclude).map_err(wrong("account_exclude"))?,
         })
@@ -160,9 +165,22 @@ impl ConfiguredPanel {
         ConfiguredPanel { http: Some(http), ..self }
     }
 
+    /// The same, with a clock of its own that is told otherwise than by the answers of a client: simulated panels.
+    pub fn dated_by(self, clock: Clock) -> ConfiguredPanel {
+        ConfiguredPanel { own_clock: Some(clock), ..self }
+    }
+
     /// What its own clock shows now, as far as its answers tell.
     pub fn panel_time(&self) -> Option<Timestamp> {
-        self.http.as_ref()?.panel_time()
+        match self.own_clock {
+            Some(clock) => Some(clock.now()),
+            None => self.http.as_ref()?.panel_time(),
+        }
+    }
+
+    /// Who has answered since this was asked last; see [`Http::take_answered`].
+    pub fn take_answered(&self) -> Vec<String> {
+        self.http.as_ref().map(Http::take_answered).unwrap_or_default()
     }
 
     /// What panel it is, whatever the backend is called: its addresses as `host:port/path`, in order. Whether they are

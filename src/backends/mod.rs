@@ -60,6 +60,12 @@ pub trait Backend: Send + Sync {
     /// nothing.
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>);
 
+    /// Whether the config has it tell a meter: one that it does not tell has not fallen silent.
+    fn tells(&self, meter: Meter) -> bool {
+        let _ = meter;
+        true
+    }
+
     /// Whether it limits accounts by switching them off, so that an account switched off may be ours.
     fn limits_by_suspending(&self) -> bool {
         false
@@ -198,6 +204,9 @@ pub enum BackendError {
         /// What came and what was expected.
         detail: String,
     },
+    /// What was told before is told no more, although what it is about is there: unknown, not nothing.
+    #[error("told before and silent now: {0}")]
+    Silent(String),
     /// The account is not on the panel.
     #[error("no account {0}")]
     NoSuchAccount(AccountName),
@@ -216,6 +225,7 @@ impl BackendError {
             BackendError::Unexpected { .. } => Reason::Unexpected,
             BackendError::NoSuchAccount(_) => Reason::NoSuchAccount,
             BackendError::NotOffered(_) => Reason::NotOffered,
+            BackendError::Silent(_) => Reason::Silent,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What an operator says of the numbers, under the same lease as a poll: corrections, and that what was held
 //! back is true.
 
-use super::Collector;
 use super::poll::Heartbeat;
+use super::{Collector, LastTime};
 use crate::backends::ConfiguredPanel;
 use crate::domain::{AccountName, BackendId, BillingPeriod, Bytes, Meter, Month, Nature, Owner, Seconds};
 use crate::metering::{
@@ -12,7 +12,8 @@ use crate::metering::{
 use crate::ownership::Intent;
 use crate::standing::MappedTo;
 use crate::store::{
-    By, CannotRewind, CannotSum, Lease, Loaded, RewindTo, StoreError, Total, Unwound, UsageQuery,
+    By, CannotRepair, CannotRewind, CannotSum, Lease, Loaded, RewindTo, StoreError, Total, Unwound,
+    UsageQuery,
 };
 
 /// How long a correction may hold the lease.
@@ -38,6 +39,9 @@ pub enum AdjustError {
     /// It is as it is wanted already.
     #[error("nobody else has anything of these days")]
     NothingToMove,
+    /// The rows cannot be derived.
+    #[error(transparent)]
+    CannotRepair(#[from] CannotRepair),
     /// The journal cannot be taken back so far.
     #[error(transparent)]
     CannotRewind(#[from] CannotRewind),
@@ -100,8 +104,9 @@ impl Collector {
         said: impl FnOnce(i64) -> Rewind,
     ) -> Result<Unwound, AdjustError> {
         self.correct(&metered.id, metered.kind.name, async |lease, loaded| {
-            let unwound = self.store.unwind(&metered.id, to, &loaded.book, &self.rules).await??;
-            self.store.commit_rewind(lease, loaded, &unwound, &said(unwound.to), self.clock.now()).await?;
+            let mut unwound = self.store.unwind(&metered.id, to, &loaded.book, &self.rules).await??;
+            let (said, now) = (said(unwound.to), self.clock.now());
+            unwound.withdrawn = self.store.commit_rewind(lease, loaded, &unwound, &said, now).await?;
             Ok(unwound)
         })
         .await
@@ -184,6 +189,22 @@ impl Collector {
         kind: &str,
         make: impl AsyncFnOnce(&Lease, &mut Loaded) -> Result<T, AdjustError>,
     ) -> Result<T, AdjustError> {
+        self.under_lease_of(backend, kind, async |lease, last| {
+            let mut loaded = self.store.load(backend, last.loaded.take()).await?;
+            let made = make(lease, &mut loaded).await?;
+            last.loaded = Some(loaded);
+            Ok(made)
+        })
+        .await
+    }
+
+    /// Does something while nobody else polls the backend.
+    pub(super) async fn under_lease_of<T>(
+        &self,
+        backend: &BackendId,
+        kind: &str,
+        act: impl AsyncFnOnce(&Lease, &mut LastTime) -> Result<T, AdjustError>,
+    ) -> Result<T, AdjustError> {
         let last = self.last(backend);
         let mut last = last.lock().await;
         let mut tries = 0;
@@ -199,13 +220,7 @@ impl Collector {
             tries += 1;
         };
         let _heart = Heartbeat::start(self, lease.clone(), std::time::Instant::now());
-        let outcome = async {
-            let mut loaded = self.store.load(backend, last.loaded.take()).await?;
-            let made = make(&lease, &mut loaded).await?;
-            last.loaded = Some(loaded);
-            Ok(made)
-        };
-        let outcome = outcome.await;
+        let outcome = act(&lease, &mut last).await;
         if let Err(error) = self.store.release_lease(&lease).await {
             tracing::debug!(%backend, "lease not given back: {error}");
         }

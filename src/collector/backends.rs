@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{AdjustError, Collector};
 use crate::domain::BackendId;
 use crate::metering::{Correction, Forgetting, forget};
-use crate::store::{BackendState, CannotRename, StoreError};
+use crate::store::{BackendState, CannotRename, Repair, Repaired, StoreError};
 
 /// Why a backend was not renamed.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,20 @@ impl Collector {
             let settled = forget(&loaded.book);
             self.store.commit_correction(lease, loaded, &correction, settled, self.clock.now()).await?;
             Ok(living)
+        })
+        .await
+    }
+
+    /// Makes every stored row of a backend what its journal derives; tells which were not.
+    pub async fn repair(
+        &self,
+        backend: &BackendState,
+        repair: &Repair,
+    ) -> Result<Vec<Repaired>, AdjustError> {
+        self.under_lease_of(&backend.backend, &backend.kind, async |lease, last| {
+            // What is kept of it in memory is of before.
+            last.loaded = None;
+            Ok(self.store.repair(lease, repair, &self.rules, self.clock.now()).await??)
         })
         .await
     }

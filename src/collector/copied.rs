@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use super::owners::Sold;
 use crate::domain::{
     AccountName, BackendId, BillingPeriod, BillingZone, Bytes, Copied, Harvest, Meter, Nature, Owner,
-    Reading, Source, Span, Timestamp, UsageDay,
+    Reading, Source, Span, UsageDay,
 };
-use crate::metering::Book;
+use crate::metering::{Book, Life, Look};
 use crate::store::{DayPoint, Store, StoreError, UsageQuery};
 
 /// A total of a time before its account was first seen here.
@@ -24,11 +24,11 @@ impl Sold {
         &self,
         store: &Store,
         backend: &BackendId,
-        book: &Book,
+        (book, look): (&Book, &Look),
         harvest: &mut Harvest,
-        (now, zone): (Timestamp, BillingZone),
+        zone: BillingZone,
     ) -> Result<(), StoreError> {
-        for (account, early) in early(book, harvest, now) {
+        for (account, early) in early(book, look, harvest) {
             let (Some(from), Some(until)) = (
                 early.iter().map(|(_, _, span, _)| zone.day_of(span.start())).min(),
                 early.iter().map(|(_, _, span, _)| zone.day_of(span.end()).next()).max(),
@@ -37,7 +37,7 @@ impl Sold {
             };
             let Ok(period) = BillingPeriod::new(from, until) else { continue };
             let mut left = Left::new();
-            for owner in self.claimants_of(&account, book) {
+            for owner in self.claimants_of(&account, life_of(book, look, &account)) {
                 let query = UsageQuery { owner: Some(owner), ..UsageQuery::default() };
                 let points = store.days(&query, period).await?;
                 let others = points.iter().filter(|point| !is_life_of(point, backend, &account));
@@ -56,23 +56,27 @@ impl Sold {
     }
 
     /// Whoever pays for an account, or will, as far as anybody knows.
-    fn claimants_of(&self, account: &AccountName, book: &Book) -> Vec<Owner> {
-        match book.life(account).map(|life| life.owner()) {
+    fn claimants_of(&self, account: &AccountName, life: Option<&Life>) -> Vec<Owner> {
+        match life.map(Life::owner) {
             Some(owner) if *owner != Owner::Nobody => vec![owner.clone()],
-            _ => self.wanting(account),
+            _ => self.wanting(account, life),
         }
     }
 }
 
+/// The life that an account of the answer is, whoever had its name before.
+fn life_of<'a>(book: &'a Book, look: &'a Look, account: &AccountName) -> Option<&'a Life> {
+    look.life(book, look.life_of(book, account)?)
+}
+
 /// The totals of an answer that were never heard of before and begin before their account was first seen.
-fn early(book: &Book, harvest: &Harvest, now: Timestamp) -> Vec<(AccountName, Vec<Early>)> {
+fn early(book: &Book, look: &Look, harvest: &Harvest) -> Vec<(AccountName, Vec<Early>)> {
     let mut found = Vec::new();
     for (account, harvested) in harvest.accounts() {
-        let life = book.life(account);
-        let born = life.map_or(now, |life| life.born);
+        let Some(life) = life_of(book, look, account) else { continue };
         let early = harvested.readings.iter().filter_map(|(meter, reading)| match reading {
-            Reading::PeriodTotal { source, span, total, .. } if span.start() < born => {
-                let series = life.and_then(|life| life.series.get(meter));
+            Reading::PeriodTotal { source, span, total, .. } if span.start() < life.born => {
+                let series = life.series.get(meter);
                 let key = (source.clone(), *span);
                 let is_known = series.is_some_and(|series| series.periods.contains_key(&key));
                 (!is_known).then_some((*meter, key.0, *span, *total))
@@ -106,7 +110,10 @@ fn take(left: &mut Left, meter: Meter, span: Span, total: Bytes, zone: BillingZo
 
 /// Whether a point is of one of the lives of this very account.
 fn is_life_of(point: &DayPoint, backend: &BackendId, account: &AccountName) -> bool {
-    let label = point.account.name.as_str();
-    let name = label.strip_prefix(account.as_str());
-    point.account.backend == *backend && name.is_some_and(|rest| rest.is_empty() || rest.starts_with('~'))
+    let label = &point.account.name;
+    let is_its = match label.as_str().rsplit_once('~').filter(|_| label.reads_as_earlier_life()) {
+        Some((name, _)) => name == account.as_str(),
+        None => label == account,
+    };
+    point.account.backend == *backend && is_its
 }

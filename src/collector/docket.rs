@@ -6,16 +6,16 @@ use litemap::LiteMap;
 
 use super::owners::Sold;
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Limit, Meter, Nature, Policy, Seconds,
-    Service,
+    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, LifeNo, Limit, Meter, Nature, Policy,
+    Seconds, Service,
 };
 use crate::metering::{Book, Life};
 use crate::quota::{
-    Besides, Crossings, Decided, Hold, Judged, SoldAs, Subject, Used, decide, in_force, would_limit,
+    Besides, Crossings, Decided, Hold, Judged, Origin, SoldAs, Subject, Used, decide, in_force, would_limit,
 };
 use crate::rules::Limits;
 use crate::selector::Candidate;
-use crate::standing::{MappedTo, Moment, SeriesStanding};
+use crate::standing::{self, MappedTo, Moment, SeriesStanding, Together};
 use crate::store::{JudgedPoll, Loaded};
 
 /// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
@@ -72,6 +72,9 @@ pub struct Docket<'a> {
 /// What the panel enforces of an account, and whether that is not quite ours.
 type Enforced = (Option<Policy>, bool);
 
+/// The lives of a backend by the services that own them, or had something of them.
+type LivesOfServices<'a> = HashMap<i64, Vec<(LifeNo, &'a Life)>>;
+
 /// How far back the brake counts.
 const BRAKE_LOOKS_BACK: Seconds = Seconds::hours(24);
 
@@ -95,24 +98,28 @@ impl<'a> Docket<'a> {
         mapped: HashMap<AccountName, MappedTo>,
     ) -> JudgedPoll<'static> {
         let mut limits = HashMap::with_capacity(harvest.accounts().len());
-        let subjects = self.polled(harvest, &mut limits);
+        let mut together = HashMap::new();
+        let lives = self.lives_of_services();
+        let subjects = self.polled(harvest, &lives, &mut limits, &mut together);
         let mut besides = match beside {
             Beside::Nobody => Besides::new(),
             Beside::LimitedOfLate | Beside::Everybody => self.limited_of_late(),
         };
         if beside == Beside::Everybody {
-            let others = self.standing().filter(|one| !harvest.accounts().contains_key(&one.account.name));
+            let others =
+                self.standing(&lives).filter(|one| !harvest.accounts().contains_key(&one.account.name));
             for (number, count) in would_limit(others, self.moment.now) {
                 *besides.entry(number).or_default() += count;
             }
         }
         let decided = decide(subjects, self.accounts(), &besides, self.moment.now);
-        JudgedPoll { limits, mapped, decided, channels: &[] }
+        JudgedPoll { limits, together, mapped, decided, channels: &[] }
     }
 
     /// What would be decided of every account as it stands, without asking anybody.
     pub fn plan(&self) -> Decided {
-        decide(self.standing(), self.accounts(), &self.limited_of_late(), self.moment.now)
+        let lives = self.lives_of_services();
+        decide(self.standing(&lives), self.accounts(), &self.limited_of_late(), self.moment.now)
     }
 
     /// How many accounts the backend has.
@@ -153,7 +160,9 @@ impl<'a> Docket<'a> {
     fn polled<'h>(
         &'h self,
         harvest: &'h Harvest,
+        lives: &'h LivesOfServices<'a>,
         limits: &'h mut HashMap<AccountName, LiteMap<Meter, Limit>>,
+        together: &'h mut HashMap<AccountName, LiteMap<Meter, standing::Judged>>,
     ) -> impl Iterator<Item = Subject<'a>> + 'h {
         harvest.accounts().iter().filter_map(move |(name, harvested)| {
             let facts = &harvested.facts;
@@ -166,7 +175,20 @@ impl<'a> Docket<'a> {
             limits.insert(name.clone(), known_limits(&judged));
             let suspended = facts.suspended.or(known.and_then(|known| known.suspended));
             let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
-            let used = |meter| is_read(harvested, meter).then(|| self.used(life, meter))?;
+            let sums =
+                self.sums(life, lives, &judged, |life, meter| match harvest.accounts().get(&life.name) {
+                    Some(harvested) if self.is_newest(life) => is_read(harvested, meter),
+                    _ => self.was_read(life),
+                });
+            let shared: LiteMap<Meter, standing::Judged> =
+                sums.iter().filter_map(|(meter, sum)| Some((*meter, sum.judged()?))).collect();
+            if !shared.is_empty() {
+                together.insert(name.clone(), shared);
+            }
+            let used = |meter| match sums.get(&meter) {
+                Some(sum) => self.used_together(meter, sum),
+                None => is_read(harvested, meter).then(|| self.used(life, meter))?,
+            };
             // An account that could not be looked at shows nothing, which is not "neither policy".
             let shown = match unread {
                 true => self.as_believed(name, Some(self.hold(name).wanted)),
@@ -177,13 +199,17 @@ impl<'a> Docket<'a> {
     }
 
     /// Every account as it stands.
-    fn standing(&self) -> impl Iterator<Item = Subject<'a>> {
+    fn standing<'h>(&'h self, lives: &'h LivesOfServices<'a>) -> impl Iterator<Item = Subject<'a>> + 'h {
         self.loaded.present().filter_map(move |(name, life, standing)| {
             let looked =
                 self.looked(name, life, standing.package.as_deref(), |meter| standing.panel_limit(meter));
             let judged = self.judged(&looked);
             let fresh = standing.trouble.is_none();
-            let used = |meter| fresh.then(|| self.used(life, meter))?;
+            let sums = self.sums(life, lives, &judged, |life, _| self.was_read(life));
+            let used = |meter| match sums.get(&meter) {
+                Some(sum) => self.used_together(meter, sum),
+                None => fresh.then(|| self.used(life, meter))?,
+            };
             let shown = self.as_believed(name, standing.policy.or(Some(self.hold(name).wanted)));
             self.subject(&looked, judged, standing.suspended == Some(true), shown, used)
         })
@@ -209,18 +235,18 @@ impl<'a> Docket<'a> {
     }
 
     /// Every meter of an account with its rule, where it has one, and the limit in force.
-    fn judged(&self, looked: &Looked<'_>) -> Vec<Judged<'a>> {
+    fn judged(&self, looked: &Looked<'_>) -> Vec<(Judged<'a>, Origin)> {
         let candidate = looked.candidate(self.backend);
         let known = self.loaded.facts(looked.name);
         let judged = |(meter, panel)| {
             let rule = self.limits.of(&candidate, meter);
-            let (limit, _) = in_force(looked.sold(meter), rule.map(|(_, rule)| rule), panel);
+            let (limit, origin) = in_force(looked.sold(meter), rule.map(|(_, rule)| rule), panel);
             let raised = match (known.and_then(|known| known.limits.get(&meter).copied()), limit) {
                 (Some(Limit::UpTo(before)), Limit::UpTo(now)) => now > before,
                 (Some(Limit::UpTo(_)), Limit::Unlimited) => true,
                 _ => false,
             };
-            Judged { meter, rule, limit, raised, used: None }
+            (Judged { meter, rule, limit, raised, used: None }, origin)
         };
         Meter::ALL.into_iter().zip(looked.panel).map(judged).collect()
     }
@@ -228,11 +254,12 @@ impl<'a> Docket<'a> {
     fn subject(
         &self,
         looked: &Looked<'_>,
-        mut meters: Vec<Judged<'a>>,
+        meters: Vec<(Judged<'a>, Origin)>,
         suspended: bool,
         (shown, differs): Enforced,
         used: impl Fn(Meter) -> Option<Used>,
     ) -> Option<Subject<'a>> {
+        let mut meters: Vec<Judged<'a>> = meters.into_iter().map(|(judged, _)| judged).collect();
         let holding = looked.life.holding().no;
         let crossings: Option<&Crossings> = self.loaded.crossings.get(&holding);
         let hold = self.hold(looked.name);
@@ -264,6 +291,61 @@ impl<'a> Docket<'a> {
         })
     }
 
+    /// The lives of this backend by the services that own them, or had something of them.
+    fn lives_of_services(&self) -> LivesOfServices<'a> {
+        let mut lives: LivesOfServices<'a> = HashMap::new();
+        for (no, life) in &self.book.lives {
+            let parts = life.holdings.iter().flat_map(|holding| &holding.parts);
+            let mut services: Vec<i64> = parts.filter_map(|part| part.owner.service()).collect();
+            services.sort_unstable();
+            services.dedup();
+            for service in services {
+                lives.entry(service).or_default().push((*no, life));
+            }
+        }
+        lives
+    }
+
+    fn is_newest(&self, life: &Life) -> bool {
+        self.book.life(&life.name).is_some_and(|newest| newest.nth == life.nth)
+    }
+
+    /// Whether an account was read in full when it was asked for last.
+    fn was_read(&self, life: &Life) -> bool {
+        self.loaded.facts(&life.name).is_none_or(|known| known.trouble.is_none())
+    }
+
+    /// What the accounts of a life's service have together, of each meter whose limit in force is the service's.
+    fn sums(
+        &self,
+        life: &Life,
+        lives: &LivesOfServices<'_>,
+        judged: &[(Judged<'_>, Origin)],
+        is_read: impl Fn(&Life, Meter) -> bool,
+    ) -> LiteMap<Meter, Together> {
+        let owner = life.owner();
+        let Some(service) = owner.service() else { return LiteMap::new() };
+        let sum = |meter: Meter| {
+            let mut sum = Together::default();
+            for (_, one) in lives.get(&service).into_iter().flatten() {
+                sum.add_life(one, owner, meter, is_read(one, meter), &self.moment);
+            }
+            for one in self.sold.others(service) {
+                sum.add_account(one, owner, meter, &self.moment);
+            }
+            (meter, sum)
+        };
+        let sold = judged.iter().filter(|(_, origin)| *origin == Origin::Sold);
+        sold.map(|(judged, _)| sum(judged.meter)).collect()
+    }
+
+    /// A service's use before the judge; `None` where nothing of it is known.
+    fn used_together(&self, meter: Meter, sum: &Together) -> Option<Used> {
+        let month = (meter.nature() == Nature::Flow).then_some(self.moment.month);
+        let Together { certain, told, accounts, .. } = *sum;
+        sum.is_known().then(|| Used { certain, told, month, whole: sum.is_whole(), accounts })
+    }
+
     /// What is known of the use of a meter; `None` where it is too old.
     fn used(&self, life: &Life, meter: Meter) -> Option<Used> {
         let month = life.holding().parts.last().and_then(|part| part.months.get(&meter).copied());
@@ -271,12 +353,12 @@ impl<'a> Docket<'a> {
         match meter.nature() {
             Nature::Level => {
                 let level = series.known(&self.moment).ok()?;
-                Some(Used { certain: level, told: level, month: None })
+                Some(Used { certain: level, told: level, month: None, whole: true, accounts: 1 })
             }
             Nature::Flow => {
                 let month = series.running(&self.moment).ok()?;
                 let certain = month.amount.checked_sub(month.estimated).unwrap_or(Bytes::ZERO);
-                Some(Used { certain, told: month.amount, month: Some(month.month) })
+                Some(Used { certain, told: month.amount, month: Some(month.month), whole: true, accounts: 1 })
             }
         }
     }
@@ -289,7 +371,7 @@ fn is_read(harvested: &Harvested, meter: Meter) -> bool {
 }
 
 /// The limits in force that are known.
-fn known_limits(judged: &[Judged<'_>]) -> LiteMap<Meter, Limit> {
-    let known = judged.iter().filter(|judged| judged.limit.is_known());
+fn known_limits(judged: &[(Judged<'_>, Origin)]) -> LiteMap<Meter, Limit> {
+    let known = judged.iter().map(|(judged, _)| judged).filter(|judged| judged.limit.is_known());
     known.map(|judged| (judged.meter, judged.limit)).collect()
 }

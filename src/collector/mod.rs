@@ -10,6 +10,7 @@ mod docket;
 mod owners;
 mod parking;
 mod poll;
+mod silence;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -19,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch as watch_channel};
 use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 pub use adjust::{AdjustError, WhatIsAccepted};
@@ -58,6 +59,8 @@ pub struct Collector {
     running: Running,
     due: RwLock<HashMap<BackendId, Timestamp>>,
     at_once: Semaphore,
+    /// Whether polls that are under way are to be given up.
+    stopping: watch_channel::Sender<bool>,
     polled: mpsc::UnboundedSender<PollReport>,
 }
 
@@ -125,6 +128,9 @@ pub enum PollError {
          committed, and the next poll measures on from the last one"
     )]
     Outlived,
+    /// It was given up, because whmeter stops.
+    #[error("the poll was given up, because whmeter is shutting down; nothing of it was committed")]
+    Stopping,
     /// Another whmeter holds the lease.
     #[error("another whmeter is polling it now")]
     Elsewhere,
@@ -188,6 +194,7 @@ impl Collector {
             running: Running::default(),
             due: RwLock::new(HashMap::new()),
             at_once: Semaphore::new(POLLS_AT_ONCE),
+            stopping: watch_channel::Sender::new(false),
             polled,
         }
     }
@@ -270,6 +277,20 @@ impl Collector {
         scheduler.add(tick).await?;
         scheduler.start().await?;
         Ok(scheduler)
+    }
+
+    /// Gives up what is being polled, and waits until every lease is given back: nobody has to wait for it to run out.
+    pub async fn stop(&self) {
+        self.stopping.send_replace(true);
+        let _all = self.at_once.acquire_many(POLLS_AT_ONCE as u32).await;
+    }
+
+    /// Waits until whmeter stops.
+    async fn stopped(&self) {
+        let mut stopping = self.stopping.subscribe();
+        if stopping.wait_for(|stopping| *stopping).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// Starts a poll of every backend that is due, each in a task of its own.

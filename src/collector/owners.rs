@@ -8,8 +8,8 @@ use crate::backends::ConfiguredPanel;
 use crate::domain::{AccountName, BillingZone, Harvest, LifeNo, Mapping, Owner, Service, UsageDay};
 use crate::metering::{Book, Life};
 use crate::ownership::{self, Claimant, Claims, Intent, Ruling, Services, intent};
-use crate::standing::{MappedTo, ServiceRef};
-use crate::store::{Reach, ServiceList, Store, StoreError};
+use crate::standing::{AccountStanding, MappedTo, ServiceRef};
+use crate::store::{PinnedTo, Reach, ServiceList, Store, StoreError};
 
 /// What is known of the services of a backend's WHMCS server, and of who claims them.
 #[derive(Clone, Debug, Default)]
@@ -18,9 +18,12 @@ pub struct Sold {
     /// The server's services; `None` until WHMCS has told them.
     list: Option<Arc<ServiceList>>,
     /// Services by account of this backend, where an operator has said so.
-    pinned: HashMap<AccountName, i64>,
+    pinned: HashMap<AccountName, PinnedTo>,
     /// The accounts of the server's other backends.
     elsewhere: Vec<Elsewhere>,
+    /// What the accounts of all other backends have, or had in their newest months, by the services that own or owned
+    /// them.
+    others: HashMap<i64, Vec<Arc<AccountStanding>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,8 +57,18 @@ impl Sold {
         let others: HashSet<&str> =
             others.map(|panel| panel.id.as_str()).filter(|name| *name != metered.id.as_str()).collect();
         let mut elsewhere = Vec::new();
-        for state in store.backends().await?.iter().filter(|state| others.contains(state.backend.as_str())) {
+        let mut owned: HashMap<i64, Vec<Arc<AccountStanding>>> = HashMap::new();
+        for state in store.backends().await?.iter().filter(|state| state.backend != metered.id) {
             let standing = store.standing(state).await?;
+            // Services move between servers, so whatever backend it is.
+            for account in standing.accounts.values() {
+                for service in services_of(account) {
+                    owned.entry(service).or_default().push(Arc::clone(account));
+                }
+            }
+            if !others.contains(state.backend.as_str()) {
+                continue;
+            }
             let present = standing.present().filter(|(_, account)| account.is_present());
             elsewhere.extend(present.map(|(name, account)| {
                 let pinned = account.mapped.as_ref().filter(|mapped| mapped.mapping == Mapping::Pinned);
@@ -64,7 +77,7 @@ impl Sold {
             }));
         }
         let pinned = store.pinned_services(&metered.id).await?;
-        Ok(Sold { server: Some(server), list: Some(list), pinned, elsewhere })
+        Ok(Sold { server: Some(server), list: Some(list), pinned, elsewhere, others: owned })
     }
 
     /// A service, also one that is sold no more.
@@ -82,6 +95,11 @@ impl Sold {
     /// The service that pays for what a life uses.
     pub(super) fn service_of(&self, life: &Life) -> Option<&Service> {
         self.service(life.owner().service()?)
+    }
+
+    /// What a service has on other backends.
+    pub(super) fn others(&self, service: i64) -> &[Arc<AccountStanding>] {
+        self.others.get(&service).map_or(&[], Vec::as_slice)
     }
 
     /// The names whose owner is about to change with this answer.
@@ -163,9 +181,9 @@ impl Sold {
 
     /// Whoever would pay for an account that nobody has owned yet: also services that wait because another account
     /// wants them, too.
-    pub(super) fn wanting(&self, name: &AccountName) -> Vec<Owner> {
-        let claims = self.claims(std::iter::once((name, None)));
-        match claims.ruling(&self.claimant(name, None)) {
+    pub(super) fn wanting(&self, name: &AccountName, life: Option<&Life>) -> Vec<Owner> {
+        let claims = self.claims(std::iter::once((name, life)));
+        match claims.ruling(&self.claimant(name, life)) {
             Ruling::Owned { service, .. } => vec![Owner::Service(service)],
             Ruling::Contested { services, .. } => services.into_iter().map(Owner::Service).collect(),
             Ruling::ByName(owner) => vec![owner],
@@ -191,7 +209,9 @@ impl Sold {
 
     fn claimant<'n>(&self, name: &'n AccountName, life: Option<&Life>) -> Claimant<'n> {
         let owner = life.and_then(|life| life.owner().service());
-        Claimant { name, pinned: self.pinned.get(name).copied(), owner }
+        // A word about one life of a name says nothing of the next.
+        let pinned = self.pinned.get(name).filter(|pin| life.is_some_and(|life| Some(life.nth) == pin.nth));
+        Claimant { name, pinned: pinned.map(|pin| pin.service), owner }
     }
 
     fn intent(&self, life: &Life, ruling: &Ruling, today: UsageDay, zone: Option<BillingZone>) -> Intent {
@@ -226,6 +246,12 @@ impl Sold {
 fn present(book: &Book) -> impl Iterator<Item = (&AccountName, &Life)> {
     let lives = book.names.iter().filter_map(|(name, no)| Some((name, book.lives.get(no)?)));
     lives.filter(|(_, life)| life.is_present())
+}
+
+/// The services that own an account or have something of it.
+fn services_of(account: &AccountStanding) -> HashSet<i64> {
+    let owners = account.shares.iter().map(|share| &share.owner).chain([&account.owner]);
+    owners.filter_map(|owner| owner.service()).collect()
 }
 
 /// Who owns a life once an intent is carried out.

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::docket::{Beside, Docket};
 use super::owners::{Sold, Titles};
-use super::witness::{ClockWrong, Witness, judge};
+use super::silence;
+use super::witness::{ClockWrong, Whose, Witness, judge};
 use super::{Collector, LastTime, PollError, PollReport};
 use crate::backends::{Ask, BackendError, ConfiguredPanel, Heard, Past};
-use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp};
-use crate::metering::{Expected, ListDoubt, Noted, Rules, look, settle_looked};
+use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp, Unclaimed};
+use crate::metering::{Bounds, Expected, ListDoubt, Noted, Rules, look, settle_looked};
 use crate::standing::Moment;
 use crate::store::{JudgedPoll, Lease, Loaded, Parked, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
@@ -83,6 +84,9 @@ impl Collector {
         wish: Wish,
         report: &mut PollReport,
     ) -> Result<(), PollError> {
+        if *self.stopping.borrow() {
+            return Err(PollError::Stopping);
+        }
         let (asked, now) = (Instant::now(), self.clock.now());
         let lease = self.store.take_lease(&metered.id, metered.kind.name, &self.holder, now, LEASE).await?;
         let lease = lease.ok_or(PollError::Elsewhere)?;
@@ -91,7 +95,11 @@ impl Collector {
             Err(not_now) => Err(not_now),
             Ok(()) => {
                 let heart = Heartbeat::start(self, lease.clone(), asked);
-                self.under_lease(metered, last, wish, &lease, &heart, report).await
+                tokio::select! {
+                    outcome = self.under_lease(metered, last, wish, &lease, &heart, report) => outcome,
+                    // A commit that is broken off is whole or never was.
+                    () = self.stopped() => Err(PollError::Stopping),
+                }
             }
         };
         // Not given back, it would run out by itself: nothing to be done about it here.
@@ -128,13 +136,17 @@ impl Collector {
         // What is believed is lent to the backend for as long as it asks.
         let book = Arc::new(std::mem::take(&mut loaded.book));
         question.hear(Heard::new(Arc::clone(&book), loaded.unclaimed.clone()));
+        // What switches asked meanwhile is no figure.
+        drop(metered.take_answered());
         let answered = self.ask(metered, question).await;
         loaded.book = Arc::unwrap_or_clone(book);
         // Also where it refuses us: a signature of another time is no wrong secret.
         if let Err(wrong) = self.clock_is_right(metered).await? {
             last.loaded = Some(loaded);
             if reach == Reach::Everybody {
-                self.store.record_clock(lease, wrong.other.shows, wrong.ours, &wrong.to_string()).await?;
+                let is_its_own = wrong.other.whose == Whose::Panel(metered.id.clone());
+                let (other, ours) = (wrong.other.shows, wrong.ours);
+                self.store.record_clock(lease, (other, is_its_own), ours, &wrong.to_string()).await?;
             }
             return Err(PollError::Clock(wrong));
         }
@@ -153,18 +165,26 @@ impl Collector {
         if lease.parked != Parked::default() {
             self.store.park(lease, Parked::default()).await?;
         }
+        metered.take_answered().into_iter().for_each(|host| harvest.by_road(host));
+        let road = harvest.road();
+        let new_road = reach != Reach::History && loaded.is_new_road(&road);
+        if reach != Reach::History {
+            silence::mark(&mut harvest, &loaded.book, metered.backend.as_ref());
+        }
         report.count(&harvest);
-        let rules = Rules { bounds: metered.bounds, ..self.rules };
+        if new_road {
+            report.warnings.push(by_another_road(&loaded, &road));
+        }
+        report.warnings.extend(silence::crowd(&harvest, metered.crowd).filter(|_| reach == Reach::Everybody));
+        let rules = Rules { bounds: Bounds { new_road, ..metered.bounds }, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
         let today = rules.zone.day_of(now);
-        let when = (now, rules.zone);
-        sold.mark_copied(&self.store, &metered.id, &loaded.book, &mut harvest, when).await?;
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
         let asked = Arc::clone(&sold);
         let unwanted: Vec<AccountName> =
             loaded.book.names.keys().filter(|name| !metered.wants(name)).cloned().collect();
         let crowd = metered.crowd;
-        let (harvest, loaded, mut settled, mut after, titles) = aside(move || {
+        let (answer, loaded, look) = aside(move || {
             let changing = match reach {
                 Reach::History => HashSet::new(),
                 Reach::Everybody | Reach::Some => asked.changing(&loaded.book, &harvest, today),
@@ -172,6 +192,14 @@ impl Collector {
             let mut leaving = asked.leaving(&loaded.book, &harvest);
             leaving.extend(unwanted);
             let look = look(&loaded.book, &harvest, now, &Expected { changing, leaving, crowd });
+            (harvest, loaded, look)
+        })
+        .await?;
+        harvest = answer;
+        let books = (&loaded.book, &look);
+        sold.mark_copied(&self.store, &metered.id, books, &mut harvest, rules.zone).await?;
+        let asked = Arc::clone(&sold);
+        let (harvest, loaded, mut settled, mut after, titles) = aside(move || {
             let settled = settle_looked(&loaded.book, &harvest, look, now, &rules);
             let after = loaded.book.after(&settled);
             let titles = match reach {
@@ -181,6 +209,7 @@ impl Collector {
             (harvest, loaded, settled, after, titles)
         })
         .await?;
+        settled.notes.extend(silence::notes(&harvest, &loaded, &after, now));
         settled.owners = self.store.owner_changes(&loaded, &settled, &after, &titles.intents, now).await?;
         settled.owners.iter().for_each(|change| after.apply_owner(change));
         let (limits, channels) = self.limits();
@@ -234,14 +263,14 @@ impl Collector {
         for panel in std::iter::once(metered).chain(others) {
             if let Some(shows) = panel.panel_time() {
                 let shows = self.store.as_accepted(&panel.id, shows).await?;
-                witnesses.push(Witness { whose: format!("the panel of {}", panel.id), shows });
+                witnesses.push(Witness { whose: Whose::Panel(panel.id.clone()), shows });
             }
         }
         // A clock of tests is not the database's.
         if self.clock.is_system()
             && let Some(shows) = self.store.server_time().await?
         {
-            witnesses.push(Witness { whose: "the database's server".into(), shows });
+            witnesses.push(Witness { whose: Whose::Database, shows });
         }
         Ok(judge(self.clock.now(), &witnesses))
     }
@@ -261,11 +290,11 @@ impl Collector {
             }
             Ok::<Harvest, BackendError>(harvest)
         });
-        let stop = asking.abort_handle();
+        let stop = AbortOnDrop(asking.abort_handle());
         let answered = tokio::time::timeout(POLL_BUDGET, asking).await;
         let mut harvest = match answered {
             Err(_) => {
-                stop.abort();
+                drop(stop);
                 let within = humantime::format_duration(POLL_BUDGET);
                 return Err(BackendError::Unreachable(format!("the poll did not end within {within}")));
             }
@@ -273,6 +302,13 @@ impl Collector {
             Ok(Ok(harvest)) => harvest?,
         };
         harvest.retain(|account| metered.wants(account));
+        for (account, level) in harvest.take_earlier_lives() {
+            harvest.warn(format!(
+                "account {account} is not metered: a name that ends in ~ and a number is an earlier life's; call it \
+                 otherwise on the panel, or leave it out with account_exclude"
+            ));
+            harvest.unclaimed(Unclaimed { level, ..Unclaimed::new(account.as_str(), Unclaimed::ORPHAN) });
+        }
         if let Some(only) = &only {
             harvest.keep_only(only);
         }
@@ -354,6 +390,14 @@ fn doubted(metered: &ConfiguredPanel, doubt: &ListDoubt) -> String {
     )
 }
 
+/// What is said of figures that come by another road.
+fn by_another_road(loaded: &Loaded, road: &str) -> String {
+    let before = loaded.roads.last().map(String::as_str).unwrap_or_default();
+    format!(
+        "figures come by another road than before ({road}; before: {before}): what is lower than believed waits for a second answer"
+    )
+}
+
 /// What is wanted of a pass.
 #[derive(PartialEq)]
 enum Wish {
@@ -420,6 +464,15 @@ fn crashed(error: &tokio::task::JoinError) -> BackendError {
     BackendError::Unexpected { at, detail: format!("it stopped: {error}; please report this") }
 }
 
+/// Ends a task that nobody waits for any more.
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Renews a lease while a poll lasts.
 pub(super) struct Heartbeat {
     task: tokio::task::JoinHandle<()>,
@@ -466,9 +519,12 @@ impl From<StoreError> for PollError {
 }
 
 impl PollError {
-    /// Whether nothing is wrong but that another whmeter is quicker, or that what is wrong was told before.
+    /// Whether nothing is wrong but that another whmeter is quicker, that what is wrong was told before, or that we stop.
     pub fn is_somebody_elses(&self) -> bool {
-        matches!(self, PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_))
+        matches!(
+            self,
+            PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_) | PollError::Stopping
+        )
     }
 
     /// Whether the trouble is on our side, so that the store may know nothing of it.
@@ -483,7 +539,9 @@ impl PollError {
             PollError::Taken(_) => Reason::Taken.name(),
             PollError::Clock(_) => Reason::Clock.name(),
             PollError::Store(_) | PollError::Outlived => "store",
-            PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_) => Reason::Busy.name(),
+            PollError::Elsewhere | PollError::JustPolled | PollError::Parked(_) | PollError::Stopping => {
+                Reason::Busy.name()
+            }
         }
     }
 }

@@ -14,6 +14,9 @@ use crate::settings::Section;
 use crate::store::StoreSettings;
 
 mod copied;
+mod names;
+mod roads;
+mod shared;
 
 /// A panel without accounts that counts how often it is asked.
 struct Counting(Arc<AtomicUsize>);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::{Seconds, Timestamp};
+use crate::domain::{BackendId, Seconds, Timestamp};
 
 /// Two clocks that differ by no more agree.
 const AGREES: Seconds = Seconds::new(300);
@@ -13,9 +13,27 @@ const FAR_BEHIND: Seconds = Seconds::hours(24);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
     /// Whose it is.
-    pub whose: String,
+    pub whose: Whose,
     /// What it showed.
     pub shows: Timestamp,
+}
+
+/// Whose clock it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The panel's of this backend.
+    Panel(BackendId),
+    /// The database server's.
+    Database,
+}
+
+impl fmt::Display for Whose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Whose::Panel(backend) => write!(f, "the panel of {backend}"),
+            Whose::Database => f.write_str("the database's server"),
+        }
+    }
 }
 
 /// Our clock is wrong, as far as anybody can tell.
@@ -63,10 +81,8 @@ mod tests {
     fn our_clock_is_refused_only_against_all_who_know_better() {
         let at = |minutes: i64| Timestamp::new(1_795_000_000 + minutes * 60).expect("in range");
         let refused = |shown: &[i64]| {
-            let witnesses: Vec<Witness> = shown
-                .iter()
-                .map(|minutes| Witness { whose: "the panel".into(), shows: at(*minutes) })
-                .collect();
+            let witnesses: Vec<Witness> =
+                shown.iter().map(|minutes| Witness { whose: Whose::Database, shows: at(*minutes) }).collect();
             judge(at(0), &witnesses).is_err()
         };
         assert!(!refused(&[]), "nobody says otherwise");

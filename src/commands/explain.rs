@@ -57,12 +57,15 @@ impl Explain {
         match (adds_up, told) {
             (true, true) => Ok(()),
             (true, false) => Err(Failure::Tried(
-                "what is stored of what WHMCS was told is not in the chronicle; `whmeter verify` names the difference"
+                "what is stored of what WHMCS was told is not in the chronicle; `whmeter verify` names the difference, \
+                 `whmeter repair --chronicle --reason TEXT` makes it what the chronicle says"
                     .into(),
             )),
-            (false, _) => Err(Failure::Tried(
-                "the journal does not add up to the stored days; see the lines marked".into(),
-            )),
+            (false, _) => Err(Failure::Tried(format!(
+                "the journal does not add up to the stored days; see the lines marked: `whmeter repair {} --reason TEXT` \
+                 makes them what the journal says",
+                self.backend
+            ))),
         }
     }
 }

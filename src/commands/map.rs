@@ -337,6 +337,15 @@ impl Set {
             return Ok(vec!["WHMCS has not told the services of this backend's server".into()]);
         };
         let Some(service) = list.services.by_id(self.service) else {
+            let others = store.service_lists().await?;
+            if let Some((other, _)) =
+                others.iter().find(|(_, list)| list.services.by_id(self.service).is_some())
+            {
+                return Err(Failure::Tried(format!(
+                    "service {} is sold on server {other}, and {} is on another: an account belongs to services of its own                      server; move the service in WHMCS, or sell a companion (whmcs/README.md)",
+                    self.service, self.backend
+                )));
+            }
             return Ok(vec![format!("service {} is not on the server of {}", self.service, self.backend)]);
         };
         if let Some(parent) = service.companion_of() {
@@ -456,7 +465,8 @@ impl Prune {
             let Some(list) = told(&store, metered).await? else { continue };
             let pinned = store.pinned_services(&metered.id).await?;
             let book = store.load(&metered.id, None).await?.book;
-            for (name, _) in pinned.into_iter().filter(|(_, id)| list.services.by_id(*id).is_none()) {
+            for (name, _) in pinned.into_iter().filter(|(_, pin)| list.services.by_id(pin.service).is_none())
+            {
                 if book.called(&name).is_none() {
                     print(format!("{} {name}: no account has this name any more", metered.id));
                 }

@@ -14,11 +14,13 @@ mod plan;
 mod policy;
 mod poll;
 mod prune;
+mod repair;
 mod replay;
 mod report;
 mod rewind;
 mod sample_config;
 mod serve;
+mod status;
 mod table;
 mod usage;
 mod verify;
@@ -57,6 +59,8 @@ enum Command {
     Backfill(backfill::Backfill),
     /// The numbers
     Usage(usage::Usage),
+    /// How things stand, on one screen: exit 0 all is well, 1 something is wrong, 2 it cannot be told
+    Status(status::Status),
     /// What does not fit: unbilled accounts, ghosts, services without accounts, wrong plans, server totals
     Report(report::Report),
     /// History for promtool tsdb create-blocks-from, or for a spreadsheet
@@ -75,6 +79,8 @@ enum Command {
     Accept(accept::Accept),
     /// Takes back what was settled after an entry of a backend's journal; the next poll measures on from there
     Rewind(rewind::Rewind),
+    /// Stored rows that somebody else has changed become what journal or chronicle say
+    Repair(repair::Repair),
     /// A correction record with author and reason; nothing is edited in place
     Adjust(adjust::Adjust),
     /// Stored backends; gives one another name, or ends one that is over
@@ -195,8 +201,10 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Plan(command) => command.run().await,
             Command::Accept(accept) => accept.run().await,
             Command::Rewind(command) => command.run().await,
+            Command::Repair(command) => command.run().await,
             Command::Adjust(command) => command.run().await,
             Command::Backend(command) => command.run().await,
+            Command::Status(command) => command.run().await,
             Command::Invoice(command) => command.run().await,
             Command::Verify(command) => command.run().await,
             Command::Replay(command) => command.run().await,

@@ -9,8 +9,11 @@ use super::table::Table;
 use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::app::App;
 use crate::collector::PollError;
-use crate::domain::{AccountKey, AccountName, BackendId, BillingZone, Policy, Timestamp, UsageDay};
+use crate::domain::{
+    AccountKey, AccountName, BackendId, BillingZone, Bytes, Meter, Policy, Timestamp, UsageDay,
+};
 use crate::quota::{Conflict, Pin};
+use crate::standing::Moment;
 use crate::store::{Audited, Entry, EntryState, PolicyState, Promise, Store};
 
 /// How long a poll that runs elsewhere is waited for.
@@ -127,10 +130,16 @@ async fn known(store: &Store, key: &AccountKey) -> Result<PolicyState, Failure> 
 }
 
 /// What was once called so can be looked at; only what the panel has now can be put under a policy.
-async fn refuse_earlier_life(store: &Store, key: &AccountKey) -> Outcome {
+async fn refuse_earlier_life(store: &Store, key: &AccountKey, state: &PolicyState) -> Outcome {
     let book = store.load(&key.backend, None).await?.book;
     if book.names.contains_key(&key.name) {
         return Ok(());
+    }
+    if let Some(since) = state.unknown_since {
+        return Err(Failure::Misused(format!(
+            "{} is not known on {} since its journal was taken back at {since}: `whmeter poll --backend {1}` first",
+            key.name, key.backend
+        )));
     }
     Err(Failure::Misused(format!(
         "{} is an earlier life of its name on {}: expected an account as the panel spells it",
@@ -142,11 +151,11 @@ impl One {
     /// Pins or unpins where asked to, looks at the account, and carries out what follows.
     async fn change(self, pin: Option<Option<(Policy, Option<String>)>>) -> Outcome {
         let (config, clock) = self.config.read("error")?;
-        let zone = config.zone;
+        let (zone, max_age) = (config.zone, config.max_age());
         let key = key(&self.backend, &self.account)?;
         let (app, _) = App::build(config, clock).await?;
-        known(app.store(), &key).await?;
-        refuse_earlier_life(app.store(), &key).await?;
+        let state = known(app.store(), &key).await?;
+        refuse_earlier_life(app.store(), &key, &state).await?;
         let metered = app
             .collector()
             .panel(&self.backend)
@@ -172,7 +181,8 @@ impl One {
             waited += Duration::from_millis(500);
         };
         let state = settled(&app, &key).await?;
-        show_one(app.store(), &key, &state, self.json).await?;
+        let moment = Moment::new(clock.now(), zone, max_age);
+        show_one(app.store(), &key, &state, &moment, self.json).await?;
         let kept = if pin.is_some() { "written down, but " } else { "" };
         match report.failed {
             Some(error) => Err(Failure::Tried(format!(
@@ -217,11 +227,12 @@ async fn open_switch(store: &Store, key: &AccountKey) -> Result<Option<Entry>, F
 
 impl Show {
     async fn run(self) -> Outcome {
-        let (_, _, store) = self.config.store().await?;
+        let (config, clock, store) = self.config.store().await?;
         if let (Some(backend), Some(account)) = (&self.backend, &self.account) {
             let key = key(backend, account)?;
             let state = known(&store, &key).await?;
-            return show_one(&store, &key, &state, self.json).await;
+            let moment = Moment::new(clock.now(), config.zone, config.max_age());
+            return show_one(&store, &key, &state, &moment, self.json).await;
         }
         let held = store.held_accounts().await?;
         if self.json {
@@ -253,7 +264,16 @@ fn pinned(state: &PolicyState) -> Option<String> {
     Some(format!("{}{until}", pin.policy.name()))
 }
 
+/// Since when nobody knows what the panel enforces.
+fn not_known(state: &PolicyState) -> Option<String> {
+    let since = state.unknown_since?;
+    Some(format!("not known until the next poll: the journal was taken back at {since}"))
+}
+
 fn note(state: &PolicyState) -> String {
+    if let Some(not_known) = not_known(state) {
+        return not_known;
+    }
     match (state.conflict_told(), &state.left_alone, state.hold.confirmed_at) {
         (Some(told), ..) => told,
         (None, Some(found), _) => format!("somebody else has changed it: {found}"),
@@ -273,12 +293,52 @@ fn way_out(conflict: Conflict) -> &'static str {
     }
 }
 
-async fn show_one(store: &Store, key: &AccountKey, state: &PolicyState, json: bool) -> Outcome {
+/// What a limit in force is judged by: `None` where a part of it is unknown.
+struct JudgedBy {
+    meter: Meter,
+    used: Option<Bytes>,
+    limit: Bytes,
+    accounts: u32,
+}
+
+/// The limits in force of an account, each with what it is judged by.
+async fn judged_by(store: &Store, key: &AccountKey, moment: &Moment) -> Result<Vec<JudgedBy>, Failure> {
+    let states = store.backends().await?;
+    let Some(state) = states.iter().find(|state| state.backend == key.backend) else { return Ok(Vec::new()) };
+    let standing = store.standing(state).await?;
+    let Some(account) = standing.accounts.get(&key.name) else { return Ok(Vec::new()) };
+    let judged = account.series.iter().filter_map(|series| {
+        let limit = account.limit(series.meter).up_to()?;
+        let own = series.known(moment).ok();
+        let (used, accounts) = match account.together.get(&series.meter) {
+            Some(judged) => (own.and(judged.sum), judged.accounts),
+            None => (own, 1),
+        };
+        Some(JudgedBy { meter: series.meter, used, limit, accounts })
+    });
+    Ok(judged.collect())
+}
+
+async fn show_one(
+    store: &Store,
+    key: &AccountKey,
+    state: &PolicyState,
+    moment: &Moment,
+    json: bool,
+) -> Outcome {
+    let judged = judged_by(store, key, moment).await?;
     let acts = store.acts(Some(key), 20).await?;
     let open = open_switch(store, key).await?;
     let open = open.as_ref();
     if json {
         let mut shape = shape(key, state);
+        let limits = judged.iter().map(|one| {
+            let told = json!({
+                "limit_bytes": one.limit.get(), "bytes": one.used.map(Bytes::get), "accounts": one.accounts,
+            });
+            (one.meter.name().to_string(), told)
+        });
+        shape["limits"] = limits.collect::<serde_json::Map<_, _>>().into();
         shape["acts"] = acts.iter().map(act).collect();
         shape["waiting"] = json!(open.map(|entry| json!({
             "id": entry.id, "state": entry.state.name(), "attempts": entry.attempts, "said": entry.said,
@@ -287,13 +347,26 @@ async fn show_one(store: &Store, key: &AccountKey, state: &PolicyState, json: bo
     }
     print(format!("{} {}", key.backend, key.name));
     print(format!("  wanted   {}", state.hold.wanted.name()));
-    print(format!("  shown    {}", state.shown.map_or("not told, or neither of ours", Policy::name)));
+    let shown = match (state.shown, not_known(state)) {
+        (Some(shown), _) => shown.name().into(),
+        (None, Some(not_known)) => not_known,
+        (None, None) => "not told, or neither of ours".into(),
+    };
+    print(format!("  shown    {shown}"));
     print(format!("  pinned   {}", pinned(state).unwrap_or_else(|| "no".into())));
     if let Some(by) = state.pinned_by.as_ref().filter(|_| state.hold.pin.is_some()) {
         print(format!("           by {} at {}", by.0, by.1.to_utc().to_rfc3339()));
     }
+    for one in &judged {
+        let used = one.used.map_or_else(|| "an unknown part".to_string(), |used| used.to_string());
+        let of = match one.accounts {
+            1 => String::new(),
+            accounts => format!(", its service's {accounts} accounts together"),
+        };
+        print(format!("  limit    {} {used} of {} bytes{of}", one.meter, one.limit));
+    }
     let note = note(state);
-    if !note.is_empty() {
+    if !note.is_empty() && state.unknown_since.is_none() {
         print(format!("  note     {note}"));
     }
     if let Some(said) = open.and_then(|entry| entry.said.as_deref()) {
@@ -317,6 +390,7 @@ fn shape(key: &AccountKey, state: &PolicyState) -> Value {
         "account": key.name.as_str(),
         "wanted": state.hold.wanted.name(),
         "shown": state.shown.map(Policy::name),
+        "unknown_since": state.unknown_since.map(time),
         "confirmed_at": state.hold.confirmed_at.map(time),
         "left_alone": state.left_alone,
         "conflict": state.conflict().map(Conflict::name),

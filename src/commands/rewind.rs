@@ -1,7 +1,7 @@
 //! `whmeter rewind`: what was settled after an entry of a backend's journal is taken back, says an operator with his
 //! reason; the next poll measures on from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 
@@ -11,9 +11,9 @@ use super::table::grouped;
 use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::app::App;
 use crate::collector::AdjustError;
-use crate::domain::Timestamp;
+use crate::domain::{LifeNo, Timestamp, UsageDay};
 use crate::metering::Rewind as Said;
-use crate::store::{RewindTo, Unwound};
+use crate::store::{RewindTo, Unwound, Withdrawn};
 
 #[derive(Debug, Args)]
 pub(super) struct Rewind {
@@ -77,13 +77,23 @@ fn to(text: &str) -> Result<RewindTo, Failure> {
     })
 }
 
-/// What goes, meter by meter: bytes that passed, and days.
-fn goes(unwound: &Unwound) -> BTreeMap<&'static str, (i128, usize)> {
-    let mut goes: BTreeMap<&'static str, (i128, usize)> = BTreeMap::new();
-    for ((_, meter, _), sum) in &unwound.days {
-        let (bytes, days) = goes.entry(meter.name()).or_default();
-        *bytes += sum.added;
-        *days += 1;
+/// What goes of one meter.
+#[derive(Default)]
+struct Goes {
+    /// Bytes that passed.
+    bytes: i128,
+    accounts: BTreeSet<Option<LifeNo>>,
+    days: BTreeSet<UsageDay>,
+}
+
+/// What goes, meter by meter.
+fn goes(unwound: &Unwound) -> BTreeMap<&'static str, Goes> {
+    let mut goes: BTreeMap<&'static str, Goes> = BTreeMap::new();
+    for ((holding, meter, day), sum) in &unwound.days {
+        let of = goes.entry(meter.name()).or_default();
+        of.bytes += sum.added;
+        of.accounts.insert(unwound.holders.get(holding).copied());
+        of.days.insert(*day);
     }
     goes
 }
@@ -91,8 +101,10 @@ fn goes(unwound: &Unwound) -> BTreeMap<&'static str, (i128, usize)> {
 fn told(backend: &str, unwound: &Unwound, dry_run: bool) -> serde_json::Value {
     let goes = goes(unwound).into_iter();
     let goes: serde_json::Map<_, _> = goes
-        .map(|(meter, (bytes, days))| {
-            (meter.into(), serde_json::json!({ "bytes": bytes as i64, "days": days }))
+        .map(|(meter, Goes { bytes, accounts, days })| {
+            let goes =
+                serde_json::json!({ "bytes": bytes as i64, "accounts": accounts.len(), "days": days.len() });
+            (meter.into(), goes)
         })
         .collect();
     serde_json::json!({
@@ -101,6 +113,7 @@ fn told(backend: &str, unwound: &Unwound, dry_run: bool) -> serde_json::Value {
         "asked_at": unwound.at.map(|at| at.to_string()),
         "entries": unwound.entries,
         "taken_back": goes,
+        "withdrawn": { "notifications": unwound.withdrawn.notifications, "switches": unwound.withdrawn.switches },
         "written": !dry_run,
     })
 }
@@ -119,8 +132,19 @@ fn words(backend: &str, unwound: &Unwound, dry_run: bool) -> String {
     let entries =
         if unwound.entries == 1 { "1 entry".into() } else { format!("{} entries", unwound.entries) };
     let mut text = format!("{backend}: {entries} {are} taken back, {since}");
-    for (meter, (bytes, days)) in goes(unwound) {
-        text.push_str(&format!("\n  {meter}: {} B on {days} days", grouped(bytes)));
+    let counted = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    };
+    for (meter, Goes { bytes, accounts, days }) in goes(unwound) {
+        let (accounts, days) = (counted(accounts.len(), "account"), counted(days.len(), "day"));
+        text.push_str(&format!("\n  {meter}: {} B of {accounts} on {days}", grouped(bytes)));
+    }
+    let Withdrawn { notifications, switches } = unwound.withdrawn;
+    if notifications + switches > 0 {
+        let switches = if switches == 1 { "1 switch".into() } else { format!("{switches} switches") };
+        let notifications = counted(notifications, "notification");
+        text.push_str(&format!("\n  withdrawn, because not delivered yet: {notifications}, {switches}"));
     }
     text.push_str("\nthe next poll measures on from there");
     text

@@ -4,7 +4,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
-use crate::store::{Chain, ChainHead, KeyedFrom, OldHead, Store};
+use crate::metering::Rules;
+use crate::store::{Chain, ChainHead, ChronicleDifference, Difference, KeyedFrom, OldHead, Store};
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
@@ -33,7 +34,8 @@ impl Verify {
     pub(super) async fn run(self) -> Outcome {
         let heads = self.since_head.iter().map(|text| text.parse::<ChainHead>());
         let old = heads.collect::<Result<Vec<_>, _>>().map_err(Failure::Misused)?;
-        let (_, _, store) = self.config.store().await?;
+        let (config, _, store) = self.config.store().await?;
+        let rules = config.rules();
         let mut report = Report::default();
         let heads = store.heads().await?;
         let mut chains: Vec<Chain> =
@@ -43,10 +45,13 @@ impl Verify {
         }
         for chain in chains {
             let head = heads.iter().find(|head| head.chain == chain);
-            report.take_chain(&store, &chain, head).await?;
+            report.take_chain(&store, &chain, head, &rules).await?;
         }
         for name in store.without_row().await? {
             report.take_lost(&name);
+        }
+        for stray in store.strays().await? {
+            report.take_stray(&stray);
         }
         for head in &old {
             report.take_old(head, store.old_head(head).await?);
@@ -66,6 +71,7 @@ impl Report {
         store: &Store,
         chain: &Chain,
         head: Option<&ChainHead>,
+        rules: &Rules,
     ) -> Result<(), Failure> {
         let (name, backend) = match chain {
             Chain::Journal(backend) => (backend.as_str(), Some(backend.as_str())),
@@ -73,14 +79,17 @@ impl Report {
         };
         let told = match chain {
             Chain::Journal(backend) => {
-                store.verify(backend).await?.map_err(|error| error.to_string()).map(|held| {
+                let differs = |found: Difference| mendable(&found, found.is_of_rows(), backend.as_str());
+                store.verify(backend, rules).await?.map_err(differs).map(|held| {
                     let counts = json!({ "entries": held.entries, "folds": held.folds, "sums": held.sums });
                     let what = format!("{} days and months", held.sums);
                     (counts, held.entries, held.folds, what, held.keyed)
                 })
             }
             Chain::Chronicle => {
-                store.verify_chronicle().await?.map_err(|error| error.to_string()).map(|held| {
+                let differs =
+                    |found: ChronicleDifference| mendable(&found, found.is_of_rows(), "--chronicle");
+                store.verify_chronicle().await?.map_err(differs).map(|held| {
                     let counts = json!({ "entries": held.entries, "folds": held.folds, "rows": held.rows });
                     let what = format!("{} rows of tellings, services, pins, acts and lines", held.rows);
                     (counts, held.entries, held.folds, what, held.keyed)
@@ -122,6 +131,15 @@ impl Report {
         self.wrong.get_or_insert(difference);
     }
 
+    fn take_stray(&mut self, row: &str) {
+        let difference = format!(
+            "{row} is of no backend: whmeter has not written it; delete it, or restore a backup, and look for who did"
+        );
+        self.lines.push(format!("DIFFERS: {difference}"));
+        self.shapes.push(json!({ "chain": null, "backend": null, "ok": false, "difference": difference }));
+        self.wrong.get_or_insert(difference);
+    }
+
     fn take_old(&mut self, head: &ChainHead, found: OldHead) {
         let (holds, said) = match found {
             OldHead::Holds => (Some(true), "is part of the chain".to_string()),
@@ -137,6 +155,14 @@ impl Report {
         if holds != Some(true) {
             self.wrong.get_or_insert(format!("{head} {said}"));
         }
+    }
+}
+
+/// A difference, and how it is mended where the chain itself holds.
+fn mendable(difference: &dyn std::fmt::Display, is_of_rows: bool, what: &str) -> String {
+    match is_of_rows {
+        true => format!("{difference}; `whmeter repair {what} --reason TEXT` makes it what the chain says"),
+        false => difference.to_string(),
     }
 }
 

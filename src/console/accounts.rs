@@ -132,6 +132,11 @@ fn shape(standing: &Standing, name: &AccountName, account: &AccountStanding, mom
             "stale": !moment.is_fresh(series.at),
             "limit_bytes": account.limit(series.meter).to_door().map(|limit| limit.get()),
         });
+        // What the limit is judged by, where that is not the account's own number.
+        if let Some(judged) = account.together.get(&series.meter) {
+            told["together"] =
+                json!({ "accounts": judged.accounts, "bytes": judged.sum.map(|sum| sum.get()) });
+        }
         match series.meter.nature() {
             Nature::Level => told["bytes"] = json!(series.level.map(|level| level.get())),
             Nature::Flow => {

@@ -5,6 +5,7 @@
 
 mod addons;
 mod held_back;
+mod pins;
 mod plans;
 mod policies;
 mod services;
@@ -52,11 +53,13 @@ pub enum What {
     Policies,
     /// What panels show that is no account's.
     Unclaimed,
+    /// What was said by hand of accounts that are there no more, though their names are.
+    Pins,
 }
 
 impl What {
     /// Every kind.
-    pub const ALL: [What; 11] = [
+    pub const ALL: [What; 12] = [
         What::Unbilled,
         What::Ghosts,
         What::Unmetered,
@@ -68,6 +71,7 @@ impl What {
         What::Unconfigured,
         What::Policies,
         What::Unclaimed,
+        What::Pins,
     ];
 
     /// Its name in JSON, in queries and on the command line.
@@ -84,6 +88,7 @@ impl What {
             What::Unconfigured => "unconfigured",
             What::Policies => "policies",
             What::Unclaimed => "unclaimed",
+            What::Pins => "pins",
         }
     }
 
@@ -104,11 +109,11 @@ const UNKNOWN: &str = "unknown";
 /// One line: what does not fit, or why that is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Finding<'a> {
-    what: &'static str,
-    state: &'static str,
-    backend: Option<&'a str>,
-    server: Option<i64>,
-    account: Option<&'a str>,
+    pub(super) what: &'static str,
+    pub(super) state: &'static str,
+    pub(super) backend: Option<&'a str>,
+    pub(super) server: Option<i64>,
+    pub(super) account: Option<&'a str>,
     service: Option<i64>,
     client: Option<i64>,
     username: Option<&'a str>,
@@ -130,8 +135,8 @@ pub struct Finding<'a> {
     /// When the bytes were measured.
     at: Option<String>,
     /// Since when the account is there, or gone.
-    since: Option<String>,
-    detail: Option<String>,
+    pub(super) since: Option<String>,
+    pub(super) detail: Option<String>,
 }
 
 /// The columns of a table or CSV, in the order of [`Finding::cells`].
@@ -260,6 +265,7 @@ pub fn findings<'a>(
             What::Unconfigured => unconfigured::unconfigured(sides),
             What::Policies => policies::policies(sides),
             What::Unclaimed => unclaimed::unclaimed(sides),
+            What::Pins => pins::pins(sides),
         });
     }
     found.retain(|finding| match (of, finding.backend) {

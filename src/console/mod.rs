@@ -15,6 +15,7 @@ mod openapi;
 mod place;
 mod report;
 mod sides;
+mod status;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -30,6 +31,7 @@ pub(crate) use explanation::{Explanation, explain};
 pub use findings::{COLUMNS, Finding, Tally, What, as_csv, findings};
 pub(crate) use grouped::grouped;
 pub use sides::{Side, Sides, sides, unconfigured};
+pub use status::{Condition, Status, status};
 
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;

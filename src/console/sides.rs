@@ -8,7 +8,9 @@ use crate::domain::{
     AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Service, Unclaimed,
 };
 use crate::standing::{AccountStanding, Moment, Standing};
-use crate::store::{BackendState, HeldList, PolicyState, ServiceList, Store, StoreError, UsageQuery};
+use crate::store::{
+    BackendState, HeldList, PinnedTo, PolicyState, ServiceList, Store, StoreError, UsageQuery,
+};
 use crate::told::{ClosedMonth, Sums};
 
 /// Every backend with both its sides, and what WHMCS was told of them.
@@ -28,6 +30,8 @@ pub struct Sides {
     pub held: BTreeMap<i64, HeldList>,
     /// The policies of accounts that are limited or pinned, or on their way there or back.
     pub policies: Vec<(AccountKey, PolicyState)>,
+    /// What operators have said of accounts, by backend.
+    pub pins: BTreeMap<BackendId, HashMap<AccountName, PinnedTo>>,
     /// What of each panel is no account's, where that was asked for.
     pub unclaimed: BTreeMap<BackendId, Vec<Unclaimed>>,
 }
@@ -69,6 +73,7 @@ pub async fn sides(
             Some(state) => Some(store.standing(state).await?),
             None => None,
         };
+        sides.pins.insert(panel.id.clone(), store.pinned_services(&panel.id).await?);
         let list = panel.whmcs_server.and_then(|server| sides.lists.get(&server).cloned());
         sides.panels.push(Side { panel: Arc::clone(panel), state, standing, list });
     }

@@ -79,6 +79,16 @@ name!(
     Source, "source", true
 );
 
+impl AccountName {
+    /// Whether it reads like the name of an earlier life, `NAME~1`: no panel's account is taken in under such a name, or
+    /// two would be one.
+    pub fn reads_as_earlier_life(&self) -> bool {
+        let number = self.0.rsplit_once('~').filter(|(name, _)| !name.is_empty()).map(|(_, number)| number);
+        number
+            .is_some_and(|number| !number.starts_with('0') && number.parse::<u32>().is_ok_and(|nth| nth > 0))
+    }
+}
+
 impl Default for Source {
     fn default() -> Source {
         Source(Arc::from(""))

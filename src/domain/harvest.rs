@@ -1,6 +1,6 @@
 //! What one poll of one backend brought home: readings, and what could not be read, with the reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{AccountName, Bytes, Identity, Limit, Meter, Policy, Reading, Source, Span, Timestamp};
@@ -24,11 +24,13 @@ pub enum Reason {
     Taken,
     /// Our own clock is wrong, by the panel's or the database's.
     Clock,
+    /// The panel told it before and tells it no more, although the account is there.
+    Silent,
 }
 
 impl Reason {
     /// Every reason, so that each can be exported from the first scrape on.
-    pub const ALL: [Reason; 8] = [
+    pub const ALL: [Reason; 9] = [
         Reason::Unreachable,
         Reason::Refused,
         Reason::Busy,
@@ -37,6 +39,7 @@ impl Reason {
         Reason::NotOffered,
         Reason::Taken,
         Reason::Clock,
+        Reason::Silent,
     ];
 
     /// Its name as a label value and in JSON.
@@ -50,6 +53,7 @@ impl Reason {
             Reason::NotOffered => "not_offered",
             Reason::Taken => "taken",
             Reason::Clock => "clock",
+            Reason::Silent => "silent",
         }
     }
 }
@@ -194,6 +198,7 @@ pub struct Harvest {
     server_total: Option<ServerTotal>,
     complete: bool,
     every_source: bool,
+    roads: BTreeSet<String>,
 }
 
 impl Harvest {
@@ -254,6 +259,17 @@ impl Harvest {
         self.server_total = Some(total);
     }
 
+    /// Says by which road figures came: the version of a page or an interface, the host that answered. Figures that come by
+    /// another road than before may be others' or older.
+    pub fn by_road(&mut self, road: impl Into<String>) {
+        self.roads.insert(road.into());
+    }
+
+    /// All roads by which it came, in order; empty where nobody says.
+    pub fn road(&self) -> String {
+        self.roads.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+
     /// Says that every account the panel has was listed: whoever is absent is gone.
     pub fn listed_everyone(&mut self) {
         self.complete = true;
@@ -298,6 +314,22 @@ impl Harvest {
     /// Keeps only the accounts `keep` wants: the config's include and exclude lists.
     pub fn retain(&mut self, keep: impl Fn(&AccountName) -> bool) {
         self.accounts.retain(|name, _| keep(name));
+    }
+
+    /// Takes out the accounts whose names are earlier lives' here, with the level that each holds.
+    pub fn take_earlier_lives(&mut self) -> Vec<(AccountName, Option<Bytes>)> {
+        let names: Vec<AccountName> =
+            self.accounts.keys().filter(|name| name.reads_as_earlier_life()).cloned().collect();
+        let take = |name: AccountName| {
+            let readings =
+                self.accounts.remove(&name).map(|harvested| harvested.readings).unwrap_or_default();
+            let level = readings.iter().find_map(|(_, reading)| match reading {
+                Reading::Gauge { level, .. } => Some(*level),
+                Reading::Counter { .. } | Reading::PeriodTotal { .. } => None,
+            });
+            (name, level)
+        };
+        names.into_iter().map(take).collect()
     }
 
     /// Keeps one account of a harvest that was asked for it alone: nobody else was looked at.

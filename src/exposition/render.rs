@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::format::{Format, Kind, escape};
-use crate::domain::{AccountName, BackendId, Bytes, Limit, Meter, Policy, Seconds, Timestamp};
+use crate::domain::{AccountName, BackendId, Bytes, Meter, Policy, Seconds, Timestamp};
 use crate::standing::{AccountStanding, Moment, SeriesStanding};
 
 /// How many families describe accounts.
@@ -52,7 +52,11 @@ const ABOUT: [(&str, Kind, &str); FAMILIES] = [
         Kind::Gauge,
         "Bytes the account may move in a billing month, by the rule that is in force.",
     ),
-    ("whmeter_limit_used_ratio", Kind::Gauge, "Used / limit, rounded down to five places."),
+    (
+        "whmeter_limit_used_ratio",
+        Kind::Gauge,
+        "Used / limit, rounded down to five places; of a limit that was sold what all accounts of the service use.",
+    ),
     (
         "whmeter_account_limited",
         Kind::Gauge,
@@ -112,7 +116,7 @@ pub(super) fn account(
     for series in &standing.series {
         due = due.min(changes(series.at, moment));
         if moment.is_fresh(series.at) {
-            pen.series(series, standing.limit(series.meter), moment);
+            pen.series(series, standing, moment);
         }
     }
     // The panel's other statements carry no time of their own. They came with the readings, so they
@@ -164,13 +168,16 @@ struct Pen<'a, 'w> {
 }
 
 impl Pen<'_, '_> {
-    fn series(&mut self, series: &SeriesStanding, limit: Limit, moment: &Moment) {
+    fn series(&mut self, series: &SeriesStanding, standing: &AccountStanding, moment: &Moment) {
+        let limit = standing.limit(series.meter);
+        // What a service has together is judged together; what of it is unknown is no part of its limit.
+        let judged = |own: Bytes| standing.together.get(&series.meter).map_or(Some(own), |judged| judged.sum);
         if let Some(direction) = direction_end(series.meter) {
             self.number(TRAFFIC, direction, series.shown.get());
             if let Ok(so_far) = series.running(moment) {
                 self.number(TRAFFIC_MONTH, direction, so_far.amount.get());
-                if let Some(limit) = limit.up_to() {
-                    self.ratio(series.meter, so_far.amount, limit);
+                if let Some((used, limit)) = judged(so_far.amount).zip(limit.up_to()) {
+                    self.ratio(series.meter, used, limit);
                 }
             }
             if let Some(limit) = limit.to_door() {
@@ -179,8 +186,8 @@ impl Pen<'_, '_> {
         } else if let Some(level) = series.level {
             self.number(STORAGE_USED, "\"} ", level.get());
             // Where there is no limit nothing is a part of it.
-            if let Some(limit) = limit.up_to() {
-                self.ratio(series.meter, level, limit);
+            if let Some((used, limit)) = judged(level).zip(limit.up_to()) {
+                self.ratio(series.meter, used, limit);
             }
         }
     }

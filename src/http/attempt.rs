@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes, BytesMut};
 use chrono::DateTime;
 use futures_util::StreamExt;
 use futures_util::future::Either;
-use reqwest::header::{AGE, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{AGE, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER, VIA};
 use reqwest::{Response, StatusCode};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -154,6 +154,9 @@ impl Shared {
         let response =
             self.client.execute(request).await.map_err(|error| classify(&error, host.to_string(), None))?;
         self.note_date(&response);
+        if response.status().is_success() {
+            self.note_who(&response, host);
+        }
         match response.status() {
             status if status.is_redirection() && status != StatusCode::NOT_MODIFIED => {
                 let to = points_to(&response);
@@ -165,6 +168,17 @@ impl Shared {
 }
 
 impl Shared {
+    /// Keeps who has answered: a cache tells an age, a proxy that it stands between.
+    fn note_who(&self, response: &Response, host: &str) {
+        let headers = response.headers();
+        let who = match (headers.contains_key(AGE), headers.contains_key(VIA)) {
+            (true, _) => format!("{host} by a cache"),
+            (false, true) => format!("{host} by a proxy"),
+            (false, false) => host.to_string(),
+        };
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner).insert(who);
+    }
+
     /// Keeps when the panel says that it answered.
     fn note_date(&self, response: &Response) {
         let headers = response.headers();

@@ -1,12 +1,12 @@
 //! What we believe of one backend between two polls: its accounts' lives with their last readings, its
 //! counters, and the running sums of whoever holds them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use litemap::LiteMap;
 
 use crate::domain::{
-    AccountName, ByteMinutes, Bytes, Epoch, HoldingNo, Identity, LifeNo, Meter, Minutes, Month, Nature,
+    AccountName, ByteMinutes, Bytes, Epoch, HoldingNo, Identity, LifeNo, Map, Meter, Minutes, Month, Nature,
     Owner, Source, Span, Timestamp, UsageDay,
 };
 
@@ -21,9 +21,9 @@ pub struct Book {
     /// Every life there ever was.
     pub lives: BTreeMap<LifeNo, Life>,
     /// The newest life of each name.
-    pub names: HashMap<AccountName, LifeNo>,
+    pub names: Map<AccountName, LifeNo>,
     /// The last count believed of each counter.
-    pub counters: HashMap<CounterKey, Baseline>,
+    pub counters: Map<CounterKey, Baseline>,
     /// The newest list is doubted: too many are not in it.
     pub list_doubt: Option<ListDoubt>,
     /// The number that the next life gets.
@@ -37,8 +37,8 @@ impl Default for Book {
         Book {
             last_look: None,
             lives: BTreeMap::new(),
-            names: HashMap::new(),
-            counters: HashMap::new(),
+            names: Map::default(),
+            counters: Map::default(),
             list_doubt: None,
             next_life: LifeNo::new(1),
             next_holding: HoldingNo::new(1),

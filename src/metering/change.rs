@@ -38,12 +38,20 @@ pub struct Bounds {
     pub collapse_percent: u32,
     /// One of less than this may fall to anything but nothing.
     pub collapse_least: Bytes,
+    /// It came by another road than before: nothing that fell is settled.
+    pub new_road: bool,
 }
 
 impl Default for Bounds {
     fn default() -> Bounds {
         let collapse_least = Bytes::new(1 << 30).unwrap_or(Bytes::ZERO);
-        Bounds { max_rate: None, max_storage_rate: None, collapse_percent: 90, collapse_least }
+        Bounds {
+            max_rate: None,
+            max_storage_rate: None,
+            collapse_percent: 90,
+            collapse_least,
+            new_road: false,
+        }
     }
 }
 

@@ -3,14 +3,14 @@
 //! A name is not an identity: panels give freed names to somebody else. Where the panel tells what makes an
 //! account itself, that decides; else an account that was away is the same only if its numbers went on.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use super::book::{Absence, Baseline, Book, CounterKey, Life};
 use super::change::{LifeChange, LifeEvent};
 use super::doubt::Crowd;
 use crate::domain::{
-    AccountName, Bytes, Epoch, Harvest, Harvested, Identity, LifeNo, Likeness, Meter, Reading, Seconds,
-    Source, Timestamp,
+    AccountName, Bytes, Epoch, Harvest, Harvested, Identity, LifeNo, Likeness, Map, Meter, Reading, Seconds,
+    Set, Source, Timestamp,
 };
 
 /// A later complete list confirms that an account is gone; one that comes sooner than this is the same look.
@@ -25,12 +25,14 @@ pub struct Look {
     pub lost: Vec<CounterKey>,
     /// How many accounts, of how many, are not in a list that is doubted for it: nothing is made of their absence.
     pub shrunk: Option<(usize, usize)>,
+    /// The life that each account of the harvest is, in the harvest's order.
+    shown: Vec<LifeNo>,
     /// The lives of names that are not as the book has them.
-    of: HashMap<AccountName, LifeNo>,
+    of: Map<AccountName, LifeNo>,
     /// Lives that began with this look.
     born: BTreeMap<LifeNo, Life>,
     /// Lives that were missing and are listed again.
-    back: HashSet<LifeNo>,
+    back: Set<LifeNo>,
 }
 
 impl Look {
@@ -43,13 +45,23 @@ impl Look {
         look
     }
 
+    /// The life that each account of the harvest is, in the harvest's order.
+    pub(super) fn shown(&self, book: &Book, harvest: &Harvest) -> Vec<Option<LifeNo>> {
+        let accounts = harvest.accounts();
+        match self.shown.len() == accounts.len() {
+            true => self.shown.iter().copied().map(Some).collect(),
+            // It was not made of this harvest, but is settled with it again.
+            false => accounts.keys().map(|name| self.life_of(book, name)).collect(),
+        }
+    }
+
     /// The life that an account of the harvest is.
-    pub(super) fn life_of(&self, book: &Book, name: &AccountName) -> Option<LifeNo> {
+    pub fn life_of(&self, book: &Book, name: &AccountName) -> Option<LifeNo> {
         self.of.get(name).or_else(|| book.names.get(name)).copied()
     }
 
     /// A life as it is at the beginning of this look.
-    pub(super) fn life<'a>(&'a self, book: &'a Book, no: LifeNo) -> Option<&'a Life> {
+    pub fn life<'a>(&'a self, book: &'a Book, no: LifeNo) -> Option<&'a Life> {
         self.born.get(&no).or_else(|| book.lives.get(&no))
     }
 
@@ -59,7 +71,7 @@ impl Look {
     }
 
     /// The lives that are listed again.
-    pub(super) fn back(&self) -> &HashSet<LifeNo> {
+    pub(super) fn back(&self) -> &Set<LifeNo> {
         &self.back
     }
 
@@ -99,7 +111,9 @@ pub struct Expected {
 pub fn look(book: &Book, harvest: &Harvest, now: Timestamp, expected: &Expected) -> Look {
     let mut looking = Looking { book, now, look: Look::default(), unique: unique_ids(book, harvest) };
     for (name, harvested) in harvest.accounts() {
-        looking.account(name, harvested, expected.changing.contains(name));
+        let changing = !expected.changing.is_empty() && expected.changing.contains(name);
+        let life = looking.account(name, harvested, changing);
+        looking.look.shown.push(life);
     }
     if harvest.is_complete() {
         looking.absent(harvest, expected);
@@ -112,10 +126,10 @@ pub fn look(book: &Book, harvest: &Harvest, now: Timestamp, expected: &Expected)
 
 /// The lives that can be known under another name: those whose id no other account ever has, and whose own
 /// name the harvest does not show, or shows as another account.
-fn unique_ids<'a>(book: &'a Book, harvest: &Harvest) -> HashMap<&'a str, LifeNo> {
+fn unique_ids<'a>(book: &'a Book, harvest: &Harvest) -> Map<&'a str, LifeNo> {
     let told = harvest.accounts().values().any(|harvested| harvested.facts.identity.unique().is_some());
     if !told {
-        return HashMap::new();
+        return Map::default();
     }
     let movable = book.lives.iter().filter_map(|(no, life)| {
         let id = life.identity.unique()?;
@@ -130,7 +144,7 @@ struct Looking<'a> {
     book: &'a Book,
     now: Timestamp,
     look: Look,
-    unique: HashMap<&'a str, LifeNo>,
+    unique: Map<&'a str, LifeNo>,
 }
 
 /// What an account's numbers say of whether it is the one that is believed.
@@ -145,12 +159,13 @@ enum Shown {
 }
 
 impl Looking<'_> {
-    fn account(&mut self, name: &AccountName, harvested: &Harvested, changing: bool) {
+    /// The life that an account is, once it is noted what became of it.
+    fn account(&mut self, name: &AccountName, harvested: &Harvested, changing: bool) -> LifeNo {
         let told = &harvested.facts.identity;
         let Some(no) = self.book.names.get(name).copied() else {
             return self.newcomer(name, told);
         };
-        let Some(life) = self.book.lives.get(&no) else { return };
+        let Some(life) = self.book.lives.get(&no) else { return no };
         match life.identity.compare(told) {
             Likeness::Different => return self.newcomer(name, told),
             Likeness::Same => {}
@@ -171,6 +186,7 @@ impl Looking<'_> {
         }
         self.returned(no, life);
         self.identify(no, &life.identity, told);
+        no
     }
 
     /// An account that is listed again, if it was away.
@@ -181,14 +197,14 @@ impl Looking<'_> {
     }
 
     /// An account that is not the one its name had: known by its id under another name, or new.
-    fn newcomer(&mut self, name: &AccountName, told: &Identity) {
+    fn newcomer(&mut self, name: &AccountName, told: &Identity) -> LifeNo {
         let known = told.unique().and_then(|id| self.unique.get(id)).copied();
         if let Some((no, life)) = known.and_then(|no| Some((no, self.book.lives.get(&no)?))) {
             // It may have been away as well, and have come back under its new name.
             self.returned(no, life);
             self.change(no, LifeEvent::Renamed(name.clone()));
             self.identify(no, &life.identity, told);
-            return;
+            return no;
         }
         let born = self.look.born.len() as u32;
         let no = LifeNo::new(self.book.next_life.get() + born);
@@ -199,6 +215,7 @@ impl Looking<'_> {
         });
         self.change(no, LifeEvent::Born { name: name.clone(), at: self.now, holding, predecessor });
         self.identify(no, &Identity::new(), told);
+        no
     }
 
     fn identify(&mut self, no: LifeNo, known: &Identity, told: &Identity) {
@@ -244,8 +261,7 @@ impl Looking<'_> {
 
     /// Who is not in a complete list is missing, and with a later one gone; unless many are, or the list is empty.
     fn absent(&mut self, harvest: &Harvest, expected: &Expected) {
-        let names = harvest.accounts().keys();
-        let mut listed: Vec<LifeNo> = names.filter_map(|name| self.look.life_of(self.book, name)).collect();
+        let mut listed = self.look.shown.clone();
         listed.sort_unstable();
         // Whose name another account begins a life under has ended with that.
         let replaced = |life: &Life| self.look.of.get(&life.name).is_some_and(|no| self.look.is_born(*no));
@@ -289,7 +305,7 @@ impl Looking<'_> {
     /// Counters that a complete look shows nobody to have. One whose account could not be read in full may well
     /// be there.
     fn lost(&mut self, harvest: &Harvest) {
-        let mut shown: HashSet<(Meter, &Source)> = HashSet::new();
+        let mut shown: Set<(Meter, &Source)> = Set::default();
         for (meter, reading) in harvest.accounts().values().flat_map(|harvested| &harvested.readings) {
             if let Reading::Counter { source, .. } = reading
                 && !source.as_str().is_empty()

@@ -40,5 +40,5 @@ pub use lives::{Expected, Look, look};
 pub use note::{Note, Noted};
 pub use plausible::{Acceptance, NothingHeldBack, accept};
 pub use renumber::{Renumbering, renumber};
-pub use rewind::{Rewind, rewound};
+pub use rewind::{Kept, Rewind};
 pub use settle::{settle, settle_looked};

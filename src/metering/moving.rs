@@ -6,7 +6,40 @@ use super::book::{Holding, Life, PeriodBelief, SeriesBook};
 use super::change::Effects;
 use super::period::folded;
 use super::share::Timeline;
-use crate::domain::{Meter, Source, Span, Timestamp};
+use crate::domain::{LifeNo, Map, Meter, Source, Span, Timestamp};
+
+/// The series that are being settled: those that were read, and those that growth of a counter belongs to.
+#[derive(Default)]
+pub(super) struct Moving<'a> {
+    places: Map<(LifeNo, Meter), usize>,
+    series: Vec<MovingSeries<'a>>,
+}
+
+impl<'a> Moving<'a> {
+    pub fn get(&self, key: (LifeNo, Meter)) -> Option<&MovingSeries<'a>> {
+        self.places.get(&key).map(|place| &self.series[*place])
+    }
+
+    pub fn get_or_make(
+        &mut self,
+        key: (LifeNo, Meter),
+        make: impl FnOnce() -> MovingSeries<'a>,
+    ) -> &mut MovingSeries<'a> {
+        let place = *self.places.entry(key).or_insert(self.series.len());
+        if place == self.series.len() {
+            self.series.push(make());
+        }
+        &mut self.series[place]
+    }
+
+    /// All of them, by life and meter.
+    pub fn in_order(self) -> impl Iterator<Item = ((LifeNo, Meter), MovingSeries<'a>)> {
+        let mut order: Vec<((LifeNo, Meter), usize)> = self.places.into_iter().collect();
+        order.sort_unstable();
+        let mut series: Vec<Option<MovingSeries<'a>>> = self.series.into_iter().map(Some).collect();
+        order.into_iter().filter_map(move |(key, place)| Some((key, series[place].take()?)))
+    }
+}
 
 /// One series while its readings are settled.
 pub(super) struct MovingSeries<'a> {

@@ -114,6 +114,19 @@ pub enum Note {
         /// The level now.
         level: Bytes,
     },
+    /// The figures came by another road than before, and this one is lower than believed: passed over, until one by the
+    /// same road comes.
+    RoadChanged {
+        /// What is believed.
+        believed: Bytes,
+        /// What came.
+        came: Bytes,
+    },
+    /// The panel tells it no more, although the account is there: unknown, not nothing.
+    Silent {
+        /// When it was told last.
+        seen: Timestamp,
+    },
     /// Measured before the reading already believed; ignored.
     OldAnswer {
         /// When the ignored reading was measured.
@@ -195,6 +208,8 @@ impl Note {
             Note::MonthVanished { .. } => "month_vanished",
             Note::LevelCollapsed { .. } => "level_collapsed",
             Note::LevelRecovered { .. } => "level_recovered",
+            Note::RoadChanged { .. } => "road_changed",
+            Note::Silent { .. } => "silent",
             Note::OldAnswer { .. } => "old_answer",
             Note::ClockAhead { .. } => "clock_ahead",
             Note::Contradiction => "contradiction",
@@ -266,6 +281,17 @@ impl fmt::Display for Note {
                 write!(
                     f,
                     "back at {level} B; the {doubted} B measured before were not believed and are passed over"
+                )
+            }
+            Note::RoadChanged { believed, came } => write!(
+                f,
+                "came by another road than before and is {came} B, less than the {believed} B believed: passed over; the next \
+                 answer by the same road counts"
+            ),
+            Note::Silent { seen } => {
+                write!(
+                    f,
+                    "told last at {seen} and not any more, though the account is there: unknown, not nothing"
                 )
             }
             Note::OldAnswer { at } => write!(f, "old answer, measured {at}; ignored"),

@@ -52,13 +52,24 @@ pub(super) const OVER_AFTER: Seconds = Seconds::hours(100 * 24);
 /// So many spans of one source that are over for good are made one.
 const FOLDED: usize = 32;
 
+/// The month that a panel means by a span. Panels cut days in their own zones: unless it is a day of the billing zone,
+/// noon of it is of the panel's date in UTC too, in all zones up to twelve hours off.
+pub(super) fn month_of(span: Span, zone: BillingZone) -> Month {
+    let day = zone.day_of(span.start());
+    let is_a_day = span.seconds() >= Seconds::hours(20);
+    if !is_a_day || zone.start_of(day) == span.start() {
+        return day.month();
+    }
+    UsageDay::new(span.start().plus(Seconds::hours(12)).to_utc().date_naive()).month()
+}
+
 /// The months of which everything that was not zero is told as zero now: when, and what they have.
 pub(super) fn vanished(
     before: &SeriesBook,
     readings: &[&Reading],
     zone: BillingZone,
 ) -> BTreeMap<(Source, Month), (Timestamp, Bytes)> {
-    let month = |span: &Span| zone.day_of(span.start()).month();
+    let month = |span: &Span| month_of(*span, zone);
     let mut zeros: BTreeMap<(Source, Month), (Timestamp, BTreeSet<Span>)> = BTreeMap::new();
     for reading in readings {
         let Reading::PeriodTotal { source, span, at, total } = reading else { continue };
@@ -267,6 +278,24 @@ mod tests {
     fn utc_day() -> Span {
         let start = Timestamp::new(1_780_272_000).expect("2026-06-01T00:00:00Z");
         Span::new(start, start.plus(crate::domain::Seconds::hours(24))).expect("a span")
+    }
+
+    #[test]
+    fn a_span_is_of_the_month_that_its_panel_means() {
+        let month = |zone: &str, start: i64, hours: u64| {
+            let start = Timestamp::new(start).expect("in range");
+            let span = Span::new(start, start.plus(Seconds::hours(hours))).expect("a span");
+            month_of(span, BillingZone::parse(zone).expect("a zone")).to_string()
+        };
+        let june = 1_780_272_000;
+        for zone in ["UTC", "America/New_York", "Europe/Warsaw", "Asia/Tokyo"] {
+            assert_eq!(month(zone, june, 24), "2026-06", "the first of June in UTC, billed in {zone}");
+            assert_eq!(month(zone, june - 86_400, 24), "2026-05");
+            assert_eq!(month(zone, june, 30 * 24), "2026-06", "all of it");
+        }
+        assert_eq!(month("Europe/Warsaw", june - 9 * 3_600, 24), "2026-06", "the first of June in Tokyo");
+        assert_eq!(month("Pacific/Auckland", june - 12 * 3_600, 24), "2026-06", "a day of the billing zone");
+        assert_eq!(month("America/New_York", june, 1), "2026-05", "hours are of the billing zone");
     }
 
     #[test]

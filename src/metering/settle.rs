@@ -3,21 +3,19 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use litemap::LiteMap;
-
 use super::book::{Baseline, Book, CounterKey, Doubt, Implausible, LevelBelief, Life, PeriodBelief};
 use super::change::{Rules, SeriesChange, Settled};
 use super::counter::{Count, Known, Step};
 use super::doubt::ListDoubt;
 use super::level::{Measured, judge_level, settle_level};
 use super::lives::{Expected, Look, look};
-use super::moving::MovingSeries;
+use super::moving::{Moving, MovingSeries};
 use super::note::{Note, Noted};
-use super::period::{NotOurs, OVER_AFTER, revise, vanished};
+use super::period::{NotOurs, OVER_AFTER, month_of, revise, vanished};
 use super::plausible::{Believed, Jump, jump};
 use super::share::{Days, Timeline};
 use crate::domain::{
-    Bytes, Epoch, Harvest, Harvested, LifeNo, Meter, Reading, Seconds, Source, Span, Timestamp,
+    Bytes, Epoch, Harvest, Harvested, LifeNo, Map, Meter, Reading, Seconds, Source, Span, Timestamp,
 };
 
 /// Settles one harvest, asked for at `now`. Readings of one harvest may come in any order; the same
@@ -29,13 +27,12 @@ pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> 
 
 /// The same, once it is known whose life each account is.
 pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp, rules: &Rules) -> Settled {
-    let (series, counters, copied) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     let days = Days::new(rules.zone);
-    let looks = RefCell::default();
+    let (series, counters, copied, looks) = Default::default();
     let mut settling =
         Settling { book, look: &look, now, rules, days: &days, series, counters, copied, looks };
-    for (account, harvested) in harvest.accounts() {
-        if let Some(life) = look.life_of(book, account) {
+    for (harvested, life) in harvest.accounts().values().zip(look.shown(book, harvest)) {
+        if let Some(life) = life {
             settling.account(life, harvested);
         }
     }
@@ -72,9 +69,9 @@ struct Settling<'a> {
     rules: &'a Rules,
     days: &'a Days,
     /// Every series that was read, or that growth of a counter was found to belong to.
-    series: BTreeMap<(LifeNo, Meter), MovingSeries<'a>>,
+    series: Moving<'a>,
     /// Counters as they are believed after what was settled so far, where that is not as the book has them.
-    counters: BTreeMap<CounterKey, Baseline>,
+    counters: Map<CounterKey, Baseline>,
     /// What of totals is not new: other accounts of the service have it.
     copied: BTreeMap<(LifeNo, Meter, Source, Span), Bytes>,
     /// When the counters of each meter were last seen, of those that were asked for.
@@ -90,27 +87,31 @@ impl<'a> Settling<'a> {
         let (book, look) = (self.book, self.look);
         let life = look.life(book, no)?;
         let made = || MovingSeries::new(life, meter, look.back().contains(&no));
-        Some(self.series.entry((no, meter)).or_insert_with(made))
+        Some(self.series.get_or_make((no, meter), made))
     }
 
     fn account(&mut self, life: LifeNo, harvested: &Harvested) {
         for copied in &harvested.copied {
             self.copied.insert((life, copied.meter, copied.source.clone(), copied.span), copied.amount);
         }
-        let mut by_meter: LiteMap<Meter, Vec<&Reading>> = LiteMap::new();
-        for (meter, reading) in &harvested.readings {
-            by_meter.entry(*meter).or_default().push(reading);
-        }
-        for (meter, mut readings) in by_meter {
-            readings.sort_by(|a, b| order(a).cmp(&order(b)));
+        let mut by_meter: Vec<(Meter, &Reading)> =
+            harvested.readings.iter().map(|(of, one)| (*of, one)).collect();
+        by_meter.sort_by(|(meter, a), (other, b)| meter.cmp(other).then_with(|| order(a).cmp(&order(b))));
+        let mut readings: Vec<&Reading> = Vec::new();
+        for of_meter in by_meter.chunk_by(|(meter, _), (other, _)| meter == other) {
+            let meter = of_meter[0].0;
+            readings.clear();
+            readings.extend(of_meter.iter().map(|(_, reading)| *reading));
             // What one of several counters did is not known: the others count, the time does not.
             let whole =
                 !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
             if self.moving(life, meter).is_some() {
                 let owns_unknown = harvested.owns_unknown;
                 let of = Of { life, meter, created: harvested.facts.created, owns_unknown };
-                let readings = self.without_vanished(of, readings);
-                self.readings(of, &readings, whole);
+                self.doubt_vanished(of, &mut readings);
+                let told = readings.len();
+                self.leave_out_fallen(of, &mut readings);
+                self.readings(of, &readings, whole && readings.len() == told);
             }
         }
         // What it held while it was away is not known, also where it was not read this time.
@@ -125,17 +126,18 @@ impl<'a> Settling<'a> {
         }
     }
 
-    /// The readings without those of months that are told as nothing in all spans at once, which are doubted.
-    fn without_vanished<'r>(&mut self, of: Of, readings: Vec<&'r Reading>) -> Vec<&'r Reading> {
+    /// Leaves out the readings of months that are told as nothing in all spans at once, which are doubted.
+    fn doubt_vanished(&mut self, of: Of, readings: &mut Vec<&Reading>) {
         let zone = self.rules.zone;
-        let Some(before) = self.moving(of.life, of.meter).and_then(|series| series.before) else {
-            return readings;
-        };
-        let vanished = vanished(before, &readings, zone);
+        let Some(before) = self.moving(of.life, of.meter).and_then(|series| series.before) else { return };
+        let vanished = vanished(before, readings, zone);
+        if vanished.is_empty() {
+            return;
+        }
         for ((source, month), (at, total)) in &vanished {
             let Some(series) = self.moving(of.life, of.meter) else { continue };
             let its = before.periods.iter().filter(|((one, span), belief)| {
-                one == source && zone.day_of(span.start()).month() == *month && belief.total > Bytes::ZERO
+                one == source && month_of(*span, zone) == *month && belief.total > Bytes::ZERO
             });
             let mut is_news = false;
             for (key, belief) in
@@ -149,14 +151,44 @@ impl<'a> Settling<'a> {
                 series.effects.note(source, *at, Note::MonthVanished { month: *month, total: *total });
             }
         }
-        let is_doubted = |reading: &&Reading| match reading {
+        readings.retain(|reading| match reading {
             Reading::PeriodTotal { source, span, total, .. } => {
-                let month = (source.clone(), zone.day_of(span.start()).month());
-                *total == Bytes::ZERO && vanished.contains_key(&month)
+                let month = (source.clone(), month_of(*span, zone));
+                *total > Bytes::ZERO || !vanished.contains_key(&month)
             }
-            _ => false,
-        };
-        readings.into_iter().filter(|reading| !is_doubted(reading)).collect()
+            Reading::Gauge { .. } | Reading::Counter { .. } => true,
+        });
+    }
+
+    /// Leaves out readings that are lower than believed, where they came by another road than before: another node, page
+    /// or cache may lag behind, or count for itself.
+    fn leave_out_fallen(&mut self, of: Of, readings: &mut Vec<&Reading>) {
+        if !self.rules.bounds.new_road {
+            return;
+        }
+        readings.retain(|reading| {
+            let moving = self.moving(of.life, of.meter);
+            let (source, believed, came) = match reading {
+                Reading::Gauge { level, .. } => {
+                    let believed = moving.and_then(|series| series.after.level).map(|known| known.level);
+                    (Source::default(), believed, *level)
+                }
+                Reading::Counter { source, count, .. } => {
+                    let known = self.baseline(&CounterKey::of(of.meter, source, of.life));
+                    (source.clone(), known.map(|known| known.count), *count)
+                }
+                Reading::PeriodTotal { source, span, total, .. } => {
+                    let known =
+                        moving.and_then(|series| series.total_of(source, *span).map(|known| known.total));
+                    (source.clone(), known, *total)
+                }
+            };
+            let fell = believed.filter(|believed| came < *believed);
+            if let Some(believed) = fell {
+                self.note(of, &source, reading.at(), Note::RoadChanged { believed, came });
+            }
+            fell.is_none()
+        });
     }
 
     /// Settles the readings, already in order; those of one instant belong together. `whole` tells that
@@ -204,7 +236,7 @@ impl<'a> Settling<'a> {
     /// Whether readings of one instant jump further than can be, and nobody has said that they are true.
     /// Nothing of the series is believed then: what it did meanwhile is in the next reading that is.
     fn is_held_back(&mut self, of: Of, together: &[&Reading], at: Timestamp) -> bool {
-        let Some(held) = self.series.get(&(of.life, of.meter)).map(|series| series.after.implausible) else {
+        let Some(held) = self.series.get((of.life, of.meter)).map(|series| series.after.implausible) else {
             return false;
         };
         let series = SeriesNow { settling: self, of };
@@ -374,7 +406,7 @@ impl<'a> Settling<'a> {
     fn not_ours(&self, of: Of, source: &Source, span: Span) -> Option<NotOurs> {
         let key = (of.life, of.meter, source.clone(), span);
         let copied = self.copied.get(&key).copied().unwrap_or(Bytes::ZERO);
-        let series = self.series.get(&(of.life, of.meter));
+        let series = self.series.get((of.life, of.meter));
         let others = series.into_iter().flat_map(|series| series.overlapped(source, span));
         let counted =
             others.fold(Bytes::ZERO, |sum, (_, belief)| sum.checked_add(belief.total).unwrap_or(Bytes::MAX));
@@ -440,7 +472,8 @@ impl<'a> Settling<'a> {
 
     fn finish(self, settled: &mut Settled) {
         settled.counters = self.counters.into_iter().collect();
-        for ((no, meter), mut series) in self.series {
+        settled.counters.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        for ((no, meter), mut series) in self.series.in_order() {
             series.after.shown = series.after.shown.max(series.after.total);
             let account = &series.life.name;
             for (source, at, note) in series.effects.notes {
@@ -510,7 +543,7 @@ struct SeriesNow<'s, 'a> {
 
 impl Believed for SeriesNow<'_, '_> {
     fn level(&self) -> Option<LevelBelief> {
-        self.settling.series.get(&(self.of.life, self.of.meter))?.after.level
+        self.settling.series.get((self.of.life, self.of.meter))?.after.level
     }
 
     fn growth(
@@ -532,7 +565,7 @@ impl Believed for SeriesNow<'_, '_> {
         total: Bytes,
     ) -> Option<(Timestamp, Bytes)> {
         let settling = self.settling;
-        let series = settling.series.get(&(self.of.life, self.of.meter))?;
+        let series = settling.series.get((self.of.life, self.of.meter))?;
         let not_ours = settling.not_ours(self.of, source, span)?;
         let believed = series.total_of(source, span);
         let time = settling.timeline(series.life);

@@ -4,11 +4,16 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::book::Holding;
 use crate::domain::{BillingZone, Bytes, HoldingNo, Span, Timestamp, UsageDay};
 
 /// A day of a holding.
 pub(super) type Place = (HoldingNo, UsageDay);
+
+/// What each place has of something: nearly always one, or the two about a midnight.
+pub(super) type Parts<T> = SmallVec<[(Place, T); 2]>;
 
 /// The days of a zone. The span that was cut last is remembered with its days: nearly all accounts of a poll were last
 /// measured at one instant, and a zone's midnights are dear.
@@ -68,8 +73,8 @@ impl Timeline<'_> {
     }
 
     /// The parts of a span, in order.
-    pub fn cut(&self, span: Span) -> Vec<(Place, Span)> {
-        let mut parts = Vec::new();
+    pub fn cut(&self, span: Span) -> Parts<Span> {
+        let mut parts = Parts::new();
         for (day, of_day) in self.days.cut(span).iter().copied() {
             if let [only] = self.holdings {
                 parts.push(((only.no, day), of_day));
@@ -86,13 +91,13 @@ impl Timeline<'_> {
 
     /// Shares `amount` over the time between `from` and `to`, in proportion to its seconds. The shares sum to
     /// `amount` exactly. Where no time passed everything goes to where `to` lies.
-    pub fn share(&self, from: Timestamp, to: Timestamp, amount: Bytes) -> Vec<(Place, Bytes)> {
+    pub fn share(&self, from: Timestamp, to: Timestamp, amount: Bytes) -> Parts<Bytes> {
         let Ok(span) = Span::new(from, to) else {
-            return vec![(self.at(to), amount)];
+            return smallvec![(self.at(to), amount)];
         };
         let whole = u128::from(span.seconds().get());
         let mut left = amount;
-        let mut shares: Vec<(Place, Bytes)> = self
+        let mut shares: Parts<Bytes> = self
             .cut(span)
             .into_iter()
             .map(|(place, part)| {

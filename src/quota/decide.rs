@@ -16,6 +16,10 @@ pub struct Used {
     pub told: Bytes,
     /// The month it is counted by (flows).
     pub month: Option<Month>,
+    /// Whether it is all. Of a sum of which a part is unknown what is known may trigger something; nothing is over.
+    pub whole: bool,
+    /// How many accounts it is of.
+    pub accounts: u32,
 }
 
 /// One meter of an account before the judge.
@@ -333,7 +337,8 @@ fn cross<'a>(
             let another_month = crossing.month != used.month;
             let fell = !another_month && !judged.raised;
             let stays = fell && rule.limit_at == Some(*threshold) && braked.restoring.contains(&number);
-            let is_over = another_month || !used.told.reaches(rule.over_below(*threshold), limit);
+            let is_over =
+                used.whole && (another_month || !used.told.reaches(rule.over_below(*threshold), limit));
             if is_over && !stays {
                 crossing.since = None;
                 turns.push(Turn { fell, ..turn(*threshold, &crossing, since, What::Ended) });
@@ -449,7 +454,15 @@ fn not_as_wanted(subject: &Subject<'_>, hold: &Hold) -> Option<&'static str> {
 
 fn reached(judged: &Judged<'_>) -> String {
     match (judged.used, judged.limit.up_to()) {
-        (Some(used), Some(limit)) => format!("{} used {} of {limit} bytes", judged.meter, used.told),
+        (Some(used), Some(limit)) => {
+            let of = if used.accounts > 1 {
+                format!("its service's {} accounts: ", used.accounts)
+            } else {
+                String::new()
+            };
+            let least = if used.whole { "" } else { "at least " };
+            format!("{of}{} used {least}{} of {limit} bytes", judged.meter, used.told)
+        }
         // Not measured this time: what was crossed stays crossed.
         _ => format!("{} is over its limit", judged.meter),
     }

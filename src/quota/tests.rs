@@ -63,7 +63,13 @@ impl Account {
 
     pub fn subject(&self, used: Option<u64>) -> Subject<'_> {
         let bytes = |count| Bytes::new(count).expect("valid");
-        let used = used.map(|used| Used { certain: bytes(used), told: bytes(used), month: self.month });
+        let used = used.map(|used| Used {
+            certain: bytes(used),
+            told: bytes(used),
+            month: self.month,
+            whole: true,
+            accounts: 1,
+        });
         let account = AccountKey {
             backend: BackendId::new("b").expect("valid"),
             name: AccountName::new("a").expect("valid"),
@@ -371,8 +377,31 @@ fn an_estimate_triggers_nothing_and_hides_nothing() {
         certain: Bytes::new(790).expect("valid"),
         told: Bytes::new(1000).expect("valid"),
         month: None,
+        whole: true,
+        accounts: 1,
     });
     assert_eq!(decide(std::iter::once(subject), 1, &Besides::new(), account.at()), Decided::default());
+}
+
+#[test]
+fn a_sum_of_which_a_part_is_unknown_triggers_and_ends_nothing() {
+    let mut account = Account { meter: Meter::TrafficOut, ..Account::new(rule()) };
+    let partly = |account: &Account, known: u64, month: Option<Month>| {
+        let mut subject = account.subject(Some(known));
+        let used = subject.meters[0].used.expect("known");
+        subject.meters[0].used = Some(Used { whole: false, accounts: 2, month, ..used });
+        let decided = decide(std::iter::once(subject), 1, &Besides::new(), account.at());
+        decided.verdicts.into_iter().next().and_then(|verdict| verdict.switch)
+    };
+    let switch = partly(&account, 1000, None).expect("what is known is over");
+    assert_eq!(switch.to, Policy::Limited);
+    assert_eq!(switch.why, "its service's 2 accounts: traffic_out used at least 1000 of 1000 bytes");
+    account.poll(1000);
+    account.now += 60;
+    assert_eq!(partly(&account, 0, None), None);
+    let next = Some(Month::parse("2031-01").expect("a month"));
+    assert_eq!(partly(&account, 0, next), None, "nor where another month has begun");
+    assert_eq!(account.poll(0).last().expect("valid"), "standard #2");
 }
 
 #[test]

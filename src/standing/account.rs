@@ -2,8 +2,10 @@
 
 use litemap::LiteMap;
 
-use super::SeriesStanding;
-use crate::domain::{AccountName, LifeNo, Limit, Mapping, Meter, Month, Owner, Policy, Service, Timestamp};
+use super::{Judged, SeriesStanding};
+use crate::domain::{
+    AccountName, LifeNo, Limit, Mapping, Meter, Month, Owner, Policy, Reason, Service, Timestamp,
+};
 use crate::metering::{Book, Life, MonthToDate};
 
 /// One account as it stands: its name's newest life.
@@ -34,6 +36,8 @@ pub struct AccountStanding {
     pub traffic_limit: Limit,
     /// The limits that were in force when it was last polled; of an absent meter it is unknown.
     pub limits: LiteMap<Meter, Limit>,
+    /// What those that were sold were judged by then, where its service has it from more than this account.
+    pub together: LiteMap<Meter, Judged>,
     /// Who pays for what it uses from now on.
     pub owner: Owner,
     /// What its name means to WHMCS, once it has told its services.
@@ -94,6 +98,33 @@ impl ServiceRef {
 }
 
 impl AccountStanding {
+    /// The trouble of an account of which what is stored contradicts itself.
+    pub const CONTRADICTED: &'static str = "store";
+
+    /// An account of which nothing is known but when it was first seen.
+    pub fn first_seen(at: Timestamp) -> AccountStanding {
+        AccountStanding {
+            life: LifeNo::new(1),
+            nth: 1,
+            first_seen: at,
+            missing_since: None,
+            gone_at: None,
+            suspended: None,
+            policy: None,
+            package: None,
+            domain: None,
+            storage_limit: Limit::Unknown,
+            traffic_limit: Limit::Unknown,
+            limits: LiteMap::new(),
+            together: LiteMap::new(),
+            owner: Owner::Nobody,
+            mapped: None,
+            trouble: None,
+            series: Vec::new(),
+            shares: Vec::new(),
+        }
+    }
+
     /// Whether it is on the panel and nobody is billed for it, as far as WHMCS has told its services.
     pub fn is_unbilled(&self) -> bool {
         let mapping = self.mapped.as_ref().map(|mapped| mapped.mapping);
@@ -114,9 +145,20 @@ impl AccountStanding {
         }
     }
 
+    /// Whether what is stored of it contradicts itself: meters that are concerned are left out.
+    pub fn is_contradicted(&self) -> bool {
+        self.trouble.as_ref().is_some_and(|(reason, _)| reason == Self::CONTRADICTED)
+    }
+
     /// Whether its panel has it, as far as the newest complete list tells.
     pub fn is_present(&self) -> bool {
         self.gone_at.is_none() && self.missing_since.is_none()
+    }
+
+    /// Since when something of it that was told before is not told any more.
+    pub fn silent_since(&self) -> Option<Timestamp> {
+        let (reason, since) = self.trouble.as_ref()?;
+        (reason == Reason::Silent.name()).then_some(*since)
     }
 
     /// The service that owns it.

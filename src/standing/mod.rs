@@ -7,6 +7,7 @@
 mod account;
 mod moment;
 mod series;
+mod together;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,9 +17,10 @@ use litemap::LiteMap;
 pub use account::{AccountStanding, MappedTo, ServiceRef, Share};
 pub use moment::Moment;
 pub use series::{SeriesStanding, Unknown};
+pub use together::{Judged, Together};
 
 use crate::domain::{AccountName, BackendId, Month};
-use crate::metering::ListDoubt;
+use crate::metering::{Crowd, ListDoubt};
 
 /// Number, version and acts together: what tells one standing of a backend from another.
 pub type Stamp = (i64, i64, i64);
@@ -59,6 +61,12 @@ impl Standing {
     /// The newest version that may have moved days of a month.
     pub fn touched(&self, month: Month) -> i64 {
         self.moved.get(&month).copied().unwrap_or(self.read_at)
+    }
+
+    /// How many accounts have fallen silent, where they are a crowd.
+    pub fn silence(&self, crowd: Crowd) -> Option<usize> {
+        let silent = self.present().filter(|(_, account)| account.silent_since().is_some()).count();
+        crowd.is(silent, self.present().count()).then_some(silent)
     }
 
     /// The accounts that its panel has, as far as is known: those that are missing among them.

@@ -107,6 +107,16 @@ impl Store {
         self.put_audit(on, act, "", "").await
     }
 
+    /// The same with what came of it in words.
+    pub(super) async fn put_backend_act_answered(
+        &self,
+        on: &mut Write,
+        act: &BackendAct<'_>,
+        answer: &str,
+    ) -> Result<(), StoreError> {
+        self.put_audit(on, act, "", answer).await
+    }
+
     async fn put_audit(
         &self,
         on: &mut Write,

@@ -5,6 +5,7 @@ use sqlx::AnyConnection;
 use super::audit::BackendAct;
 use super::dialect::Dialect;
 use super::sql::{Cell, Columns, rows, run};
+use super::tables::Ids;
 use super::write::Write;
 use super::{Lease, Store, StoreError};
 use crate::domain::{BackendId, Timestamp};
@@ -110,6 +111,45 @@ impl Store {
         names.sort_unstable();
         names.dedup();
         Ok(names)
+    }
+
+    /// Rows of lives and holdings whose numbers are no backend's, a few of each table, in words: nobody has made them, and
+    /// yet some sum may find them.
+    pub async fn strays(&self) -> Result<Vec<String>, StoreError> {
+        const TABLES: [(&str, &str); 8] = [
+            ("life", "id"),
+            ("belief", "life"),
+            ("period_total", "life"),
+            ("holding", "id"),
+            ("holding_part", "holding"),
+            ("month_sum", "holding"),
+            ("day_point", "holding"),
+            ("crossing", "holding"),
+        ];
+        let mut on = self.readers.acquire().await?;
+        let found = rows(&mut on, self.dialect, "SELECT number FROM backend ORDER BY number", []).await?;
+        let mut gaps = Vec::new();
+        let mut free = i64::MIN;
+        for row in &found {
+            let [from, end] = Ids { backend: Columns::of(row).int()? }.range();
+            if free < from {
+                gaps.push((free, from));
+            }
+            free = end;
+        }
+        gaps.push((free, i64::MAX));
+        let mut strays = Vec::new();
+        for (table, column) in TABLES {
+            for (from, end) in &gaps {
+                let sql = format!(
+                    "SELECT t.{column} FROM {table} t WHERE t.{column} >= ? AND t.{column} < ? LIMIT 3"
+                );
+                for row in &rows(&mut on, self.dialect, &sql, [(*from).into(), (*end).into()]).await? {
+                    strays.push(format!("{table}: {column} {}", Columns::of(row).int()?));
+                }
+            }
+        }
+        Ok(strays)
     }
 
     /// Writes down that a backend is the panel with these addresses, before it is asked. Refused where another backend

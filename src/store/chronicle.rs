@@ -7,12 +7,13 @@
 
 mod changes;
 mod fold;
+mod repair;
 mod told;
 mod verify;
 
 use sqlx::AnyConnection;
 
-pub(super) use changes::{Changes, values};
+pub(super) use changes::{Changes, Value, Values, columns, differing, in_words, values};
 pub use told::ToldBy;
 pub use verify::{ChronicleDifference, ChronicleVerified};
 
@@ -21,7 +22,7 @@ use super::invoice::INVOICE_LINE;
 use super::journal::{pack, parts, unpack};
 use super::read::REPORTED;
 use super::seal::Seal;
-use super::services::PIN;
+use super::services::{KNOWN_LIST, PIN};
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::service::{ADDON, SERVICE};
 use super::{Store, StoreError};
@@ -29,7 +30,7 @@ use crate::domain::Timestamp;
 
 /// The tables whose rows it tells of. A column that is added to one of them later is added at its end: entries hold
 /// columns by their place.
-const TABLES: [&Table; 6] = [&REPORTED, &SERVICE, &ADDON, &PIN, &AUDIT, &INVOICE_LINE];
+const TABLES: [&Table; 7] = [&REPORTED, &SERVICE, &ADDON, &KNOWN_LIST, &PIN, &AUDIT, &INVOICE_LINE];
 
 fn table(name: &str) -> Option<&'static Table> {
     TABLES.into_iter().find(|table| table.name == name)

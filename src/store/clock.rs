@@ -23,19 +23,21 @@ impl Store {
         Ok(if accepted < 0 { shows.plus(by) } else { shows.minus(by) })
     }
 
-    /// Writes down that a poll was not committed because our clock is wrong, and by how much another is off it. It is
-    /// dated by the other: ours may lie in the future.
+    /// Writes down that a poll was not committed because our clock is wrong, and by how much another is off it, where
+    /// that is the panel's own: only this can be accepted of its backend. It is dated by the other: ours may lie in the
+    /// future.
     pub async fn record_clock(
         &self,
         lease: &Lease,
-        other: Timestamp,
+        (other, is_its_own): (Timestamp, bool),
         ours: Timestamp,
         detail: &str,
     ) -> Result<(), StoreError> {
         self.record_failure(lease, other, Reason::Clock, detail).await?;
         let mut tx = self.begin_write().await?;
         let sql = "UPDATE backend SET clock_seen = COALESCE(clock_accepted, 0) + ? WHERE name = ?";
-        let cells = [(other.get() - ours.get()).into(), lease.backend.as_str().into()];
+        let off = is_its_own.then_some(other.get() - ours.get());
+        let cells = [off.into(), lease.backend.as_str().into()];
         run(&mut tx, self.dialect, sql, cells).await?;
         tx.commit().await
     }

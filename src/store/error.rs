@@ -61,7 +61,9 @@ pub enum StoreError {
     },
     /// Somebody else has changed what a month of an account sums to; nothing was written.
     #[error(
-        "{account} on {backend}, {meter} in {month}: the database has {stored} and {believed}; somebody else has changed          it. `whmeter verify` tells what it should be; nothing of {backend} is counted or told anew until it is so again"
+        "{account} on {backend}, {meter} in {month}: the database has {stored} and {believed}; somebody else has changed \
+         it. `whmeter verify` names what differs, `whmeter repair {backend} --reason TEXT` makes it what the journal says; \
+         nothing of {backend} is counted or told anew until then"
     )]
     OtherMonth {
         /// The backend.

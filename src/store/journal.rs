@@ -12,14 +12,16 @@ use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
 use crate::domain::{AccountName, BackendId, Harvest, HoldingNo, LifeNo, Meter, Timestamp, UsageDay};
 use crate::metering::{
-    Book, Bounds, Correction, CounterKey, DayChange, LifeChange, Look, OwnerChange, Rules, Settled,
+    Book, Bounds, Correction, CounterKey, DayChange, Kept, LifeChange, Look, OwnerChange, Rules, Settled,
     settle_looked,
 };
 
 mod belief;
 mod body;
 mod crossings;
+mod derived;
 mod fold;
+mod repair;
 mod rewind;
 mod shapes;
 mod sums;
@@ -30,6 +32,7 @@ pub(super) use body::{body_of, failure_body, pack, renumbered_body, rewound_body
 pub use crossings::CrossingMap;
 pub use fold::Fold;
 pub(super) use fold::sha256;
+pub use repair::{CannotRepair, Repair, Repaired};
 pub use rewind::{CannotRewind, RewindTo, Unwound};
 pub use sums::{MonthSum, MonthSums};
 use taken_back::TakenBack;
@@ -60,6 +63,8 @@ pub struct JournalEntry {
     pub bounds: Bounds,
     /// The correction it is, where it is no poll.
     pub corrected: Option<Correction>,
+    /// What a rewind has left as it was, where it is one.
+    pub kept: Option<Kept>,
     /// Why the poll failed, where it did: reason and words.
     pub failed: Option<(String, String)>,
     /// The later entry that took it back: it does not count any more.
@@ -84,6 +89,20 @@ impl JournalEntry {
         };
         settled.owners.extend_from_slice(&self.owners);
         settled
+    }
+
+    /// Takes in what it made: after this the book believes what was believed after it.
+    pub fn take_into(&self, book: &mut Book, rules: &Rules) {
+        // A failed poll settled nothing.
+        if self.failed.is_some() {
+            return;
+        }
+        book.last_look = self.last_look;
+        let settled = self.settled(book, rules);
+        book.apply(&settled);
+        if let Some(kept) = &self.kept {
+            kept.keep_in(book);
+        }
     }
 }
 

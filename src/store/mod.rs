@@ -21,6 +21,7 @@ mod policy;
 mod prune;
 mod read;
 mod renumber;
+mod row_edits;
 mod seal;
 mod services;
 mod sql;
@@ -43,11 +44,11 @@ pub use heads::{Chain, ChainHead, KeyedFrom, OldHead};
 pub use held_list::{HeldList, ListAcceptance};
 pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
 pub use journal::{
-    CannotRewind, ChainBreak, CrossingMap, Difference, Fold, JournalEntry, Made, MonthSum, MonthSums,
-    RewindTo, Unwound, Verified,
+    CannotRepair, CannotRewind, ChainBreak, CrossingMap, Difference, Fold, JournalEntry, Made, MonthSum,
+    MonthSums, Repair, Repaired, RewindTo, Unwound, Verified,
 };
 pub use lease::{Lease, Parked};
-pub use ledger::{Committed, JudgedPoll, Loaded, Poll, Reach};
+pub use ledger::{Committed, JudgedPoll, Loaded, Poll, Reach, Withdrawn};
 pub use open::{Checked, StoreSettings};
 pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};
 pub use policy::{Concluded, PolicyState, SwitchEnd};
@@ -56,7 +57,7 @@ pub use read::{
     BackendState, By, CannotSum, DayPages, DayPoint, Failing, OwnedMonth, OwnerSums, Reported, Said, Total,
     Usage, UsageQuery,
 };
-pub use services::{PutServices, ServiceList};
+pub use services::{PinnedTo, PutServices, ServiceList};
 
 use crate::domain::BackendId;
 use crate::standing::Standing;

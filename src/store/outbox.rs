@@ -51,6 +51,7 @@ const OUTBOX: Table = Table {
         ("state", Keep),
         ("due_at", Keep),
         ("attempts", Keep),
+        ("entry", Keep),
     ],
 };
 
@@ -195,7 +196,7 @@ impl Store {
     pub(super) async fn put_entries(
         &self,
         on: &mut AnyConnection,
-        cells: Vec<[Cell; 23]>,
+        cells: Vec<[Cell; 24]>,
     ) -> Result<(), StoreError> {
         OUTBOX.put(on, self.dialect, cells).await
     }

@@ -26,11 +26,17 @@ pub struct PolicyState {
     pub left_alone: Option<String>,
     /// Who has pinned it, and when.
     pub pinned_by: Option<(String, Timestamp)>,
+    /// Since when it is not known what the panel enforces: the journal was taken back to before the account was seen, and
+    /// nobody has looked at it since.
+    pub unknown_since: Option<Timestamp>,
 }
 
 impl PolicyState {
     /// Whether the panel enforces another policy than we want.
     pub fn conflict(&self) -> Option<Conflict> {
+        if self.unknown_since.is_some() {
+            return None;
+        }
         self.hold.conflict(self.shown)
     }
 
@@ -50,10 +56,10 @@ impl PolicyState {
     }
 }
 
-/// What [`state`] reads, of a life `l` and its policy `p`.
+/// What [`state`] reads, of a life `l`, its policy `p` and its backend `b`.
 const STATE: &str =
     "l.policy, p.wanted, p.number, p.again, p.confirmed, p.confirmed_at, p.left_alone, p.pinned,
-    p.pinned_until, p.memory, p.left_alone, p.pinned_by, p.pinned_at";
+    p.pinned_until, p.memory, p.left_alone, p.pinned_by, p.pinned_at, b.rewound_at, b.succeeded_at";
 
 /// How a switch ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,11 +141,11 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         account: &AccountKey,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let sql = "SELECT id FROM life WHERE backend = ? AND label = ?";
         let found = rows(on, self.dialect, sql, key_cells(account)).await?;
         match found.first() {
-            Some(_) => Ok(()),
+            Some(row) => Columns::of(row).int(),
             None => Err(StoreError::corrupt(&account.name, "a known account")),
         }
     }
@@ -297,20 +303,27 @@ impl Store {
 
     /// Everything known of an account's policy; `None` where the account is not known.
     pub async fn policy(&self, account: &AccountKey) -> Result<Option<PolicyState>, StoreError> {
-        let sql = format!(
-            "SELECT {STATE} FROM life l LEFT JOIN policy p ON p.backend = l.backend AND p.account = l.label
-            WHERE l.backend = ? AND l.label = ?"
-        );
+        let seen = "life l LEFT JOIN policy p ON p.backend = l.backend AND p.account = l.label
+            JOIN backend b ON b.name = l.backend WHERE l.backend = ? AND l.label = ?";
+        // What a restore needs outlives a journal that was taken back to before the account was seen.
+        let not_seen = "policy p LEFT JOIN life l ON l.backend = p.backend AND l.label = p.account
+            JOIN backend b ON b.name = p.backend WHERE p.backend = ? AND p.account = ?";
         let mut on = self.readers.acquire().await?;
-        let found = rows(&mut on, self.dialect, &sql, key_cells(account)).await?;
-        found.first().map(|row| state(&mut Columns::of(row))).transpose()
+        for from in [seen, not_seen] {
+            let sql = format!("SELECT {STATE} FROM {from}");
+            if let Some(row) = rows(&mut on, self.dialect, &sql, key_cells(account)).await?.first() {
+                return state(&mut Columns::of(row)).map(Some);
+            }
+        }
+        Ok(None)
     }
 
     /// Every account that is limited or pinned, on its way there or back, or limited against our will.
     pub async fn held_accounts(&self) -> Result<Vec<(AccountKey, PolicyState)>, StoreError> {
         let sql = format!(
             "SELECT p.backend, p.account, {STATE} FROM policy p
-            JOIN life l ON l.backend = p.backend AND l.label = p.account
+            LEFT JOIN life l ON l.backend = p.backend AND l.label = p.account
+            JOIN backend b ON b.name = p.backend
             WHERE p.wanted = 'limited' OR p.pinned IS NOT NULL OR p.confirmed IS NULL OR p.confirmed <> p.number
                 OR (p.left_alone IS NOT NULL AND l.policy = 'limited')
             ORDER BY p.backend, p.account"
@@ -373,11 +386,16 @@ impl Store {
 fn state(columns: &mut Columns<'_>) -> Result<PolicyState, StoreError> {
     let shown = life::policy(columns.maybe_text()?)?;
     let hold = hold(columns)?;
+    let (memory, left_alone) = (columns.maybe_text()?, columns.maybe_text()?);
+    let pinned_by = columns.maybe_text()?.zip(columns.maybe_time()?);
+    let (rewound_at, looked_at) = (columns.maybe_time()?, columns.maybe_time()?);
+    let not_looked = rewound_at.filter(|rewound| looked_at.is_none_or(|looked| looked <= *rewound));
     Ok(PolicyState {
         hold,
         shown,
-        remembers: columns.maybe_text()?.is_some(),
-        left_alone: columns.maybe_text()?.filter(|_| hold.left_alone),
-        pinned_by: columns.maybe_text()?.zip(columns.maybe_time()?),
+        remembers: memory.is_some(),
+        left_alone: left_alone.filter(|_| hold.left_alone),
+        pinned_by,
+        unknown_since: not_looked.filter(|_| shown.is_none()),
     })
 }

@@ -9,7 +9,7 @@ use super::dialect::Merge::Replace;
 use super::held_list::ListAcceptance;
 use super::journal::{append, renumbered_body};
 use super::read::REPORTED;
-use super::services::PIN;
+use super::services::{KNOWN_LIST, PIN};
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::tables::service;
 use super::write::Write;
@@ -95,6 +95,7 @@ impl Store {
         run(on, self.dialect, "DELETE FROM service_renumbered", []).await?;
         // Whoever remembers lists, or what he told, remembers them by the numbers of before.
         run(on, self.dialect, "UPDATE service_list SET version = version + 1", []).await?;
+        on.note_rows(&KNOWN_LIST, "t.server = t.server", []).await?;
         run(on, self.dialect, "UPDATE reported_to SET times = times + 1", []).await?;
         Ok((renumbering.numbers.len(), backends))
     }

@@ -60,10 +60,24 @@ pub struct PutServices {
 const LIST: Table =
     Table { name: "service_list", keys: &["server"], rest: &[("version", Replace), ("told_at", Replace)] };
 
+/// What of a list the chronicle tells: that there is one, and how often it has changed. When it was told last is news at
+/// every telling, and no answer is made of it.
+pub(super) const KNOWN_LIST: Table =
+    Table { name: "service_list", keys: &["server"], rest: &[("version", Replace)] };
+
+/// What an operator has said of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PinnedTo {
+    /// `tblhosting.id`.
+    pub service: i64,
+    /// Of which life of its name; `None` where that was taken back since. It says nothing of another life.
+    pub nth: Option<u32>,
+}
+
 pub(super) const PIN: Table = Table {
     name: "service_pin",
     keys: &["backend", "account"],
-    rest: &[("service", Replace), ("by_whom", Replace), ("at", Replace)],
+    rest: &[("service", Replace), ("life", Replace), ("by_whom", Replace), ("at", Replace)],
 };
 
 impl Store {
@@ -126,7 +140,11 @@ impl Store {
         }
         let version = self.list_version(&mut tx, server).await?.map_or(0, |(version, _)| version);
         let moved = !changed.is_empty() || !gone.is_empty() || were_addons != addons || version == 0;
-        let row = [server.into(), (version + i64::from(moved)).into(), now.into()];
+        let version = version + i64::from(moved);
+        if moved {
+            tx.note(&KNOWN_LIST, &[server.into(), version.into()]);
+        }
+        let row = [server.into(), version.into(), now.into()];
         LIST.put(&mut tx, self.dialect, vec![row]).await?;
         tx.commit().await?;
         backends.iter().for_each(|backend| self.publish(backend));
@@ -152,7 +170,7 @@ impl Store {
     /// A service that is told on this server is on no other any more: whoever remembers their lists reads them anew.
     async fn leave_other_lists(
         &self,
-        on: &mut sqlx::AnyConnection,
+        on: &mut Write,
         server: i64,
         told: &HashSet<i64>,
     ) -> Result<(), StoreError> {
@@ -167,6 +185,7 @@ impl Store {
         for other in left {
             let sql = "UPDATE service_list SET version = version + 1 WHERE server = ?";
             run(on, self.dialect, sql, [other.into()]).await?;
+            on.note_rows(&KNOWN_LIST, "t.server = ?", [other.into()]).await?;
         }
         Ok(())
     }
@@ -246,12 +265,15 @@ impl Store {
     pub async fn pinned_services(
         &self,
         backend: &BackendId,
-    ) -> Result<HashMap<AccountName, i64>, StoreError> {
-        let sql = "SELECT account, service FROM service_pin WHERE backend = ?";
+    ) -> Result<HashMap<AccountName, PinnedTo>, StoreError> {
+        let sql = "SELECT p.account, p.service, l.nth FROM service_pin p LEFT JOIN life l ON l.id = p.life
+            WHERE p.backend = ?";
         let mut on = self.readers.acquire().await?;
         let pin = |row| {
             let mut columns = Columns::of(row);
-            Ok((columns.account()?, columns.int()?))
+            let (account, service) = (columns.account()?, columns.int()?);
+            let nth = columns.maybe_int()?.and_then(|nth| u32::try_from(nth).ok());
+            Ok((account, PinnedTo { service, nth }))
         };
         rows(&mut on, self.dialect, sql, [backend.as_str().into()]).await?.iter().map(pin).collect()
     }
@@ -273,7 +295,7 @@ impl Store {
         renamed: &[(AccountName, AccountName)],
     ) -> Result<(), StoreError> {
         let columns = PIN.columns("p");
-        let mut pins: Vec<[Cell; 5]> = Vec::new();
+        let mut pins: Vec<[Cell; 6]> = Vec::new();
         // All are taken before one is put: two accounts may have changed their names.
         for (old, new) in renamed {
             let old = || [Cell::from(backend.as_str()), old.as_str().into()];
@@ -281,9 +303,10 @@ impl Store {
             for row in rows(on, self.dialect, &sql, old()).await? {
                 let mut columns = Columns::of(&row);
                 let (backend, _) = (columns.text()?, columns.text()?);
-                let (service, by, at) = (columns.int()?, columns.text()?, columns.time()?);
+                let (service, life) = (columns.int()?, columns.int()?);
+                let (by, at) = (columns.text()?, columns.time()?);
                 let (backend, by) = (backend.as_str().into(), by.as_str().into());
-                pins.push([backend, new.as_str().into(), service.into(), by, at.into()]);
+                pins.push([backend, new.as_str().into(), service.into(), life.into(), by, at.into()]);
             }
             on.note_gone(&PIN, "t.backend = ? AND t.account = ?", old()).await?;
             let sql = "DELETE FROM service_pin WHERE backend = ? AND account = ?";
@@ -303,13 +326,12 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin_write_at(now).await?;
-        if service.is_some() {
-            self.known_account(&mut tx, key).await?;
-        }
         let (backend, account) = (key.backend.as_str(), key.name.as_str());
         match service {
             Some(service) => {
-                let row: [Cell; 5] = [backend.into(), account.into(), service.into(), by.into(), now.into()];
+                let life = self.known_account(&mut tx, key).await?;
+                let row: [Cell; 6] =
+                    [backend.into(), account.into(), service.into(), life.into(), by.into(), now.into()];
                 tx.note(&PIN, &row);
                 PIN.put(&mut tx, self.dialect, vec![row]).await?;
             }

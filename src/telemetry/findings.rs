@@ -20,6 +20,7 @@ pub(super) struct FindingGauges {
     held_back: IntGaugeVec,
     collapsed: IntGaugeVec,
     list_missing: IntGaugeVec,
+    silent: IntGaugeVec,
     list_held: IntGaugeVec,
     untold_services: IntGaugeVec,
     untold_bytes: IntGaugeVec,
@@ -76,6 +77,12 @@ impl FindingGauges {
                 "Accounts that are not in a list which is doubted for it: nobody counts as gone. 0 where none is doubted.",
                 &["backend"],
             ),
+            silent: own.gauge(
+                "whmeter_silent_accounts",
+                "Accounts that are there and of which what was told before is told no more, where they are a crowd: unread, \
+                 not nothing. 0 where they are none.",
+                &["backend"],
+            ),
             list_held: own.gauge(
                 "whmeter_service_list_held",
                 "Services that own accounts and have other numbers in a list of WHMCS that is not taken in for it.",
@@ -107,11 +114,11 @@ impl FindingGauges {
     }
 
     /// Those that have a label `backend`.
-    pub(super) fn of_backends(&self) -> [&IntGaugeVec; 9] {
+    pub(super) fn of_backends(&self) -> [&IntGaugeVec; 10] {
         let [unmapped, bytes, ghosts] = [&self.unmapped, &self.unmapped_bytes, &self.ghosts];
         let [held_back, collapsed, list] = [&self.held_back, &self.collapsed, &self.list_missing];
         let [plans, total, policies] = [&self.wrong_plans, &self.total_difference, &self.policies];
-        [unmapped, bytes, ghosts, plans, total, held_back, collapsed, list, policies]
+        [unmapped, bytes, ghosts, plans, total, held_back, collapsed, list, policies, &self.silent]
     }
 }
 
@@ -155,6 +162,11 @@ impl Telemetry {
         let own = &self.inner.findings;
         own.collapsed.with_label_values(&[backend.as_str()]).set(count(levels));
         own.list_missing.with_label_values(&[backend.as_str()]).set(list_missing.into());
+    }
+
+    /// Shows how many accounts of a backend have fallen silent, where they are a crowd.
+    pub fn silent(&self, backend: &BackendId, accounts: usize) {
+        self.inner.findings.silent.with_label_values(&[backend.as_str()]).set(count(accounts));
     }
 
     /// Shows the lists of services that are not taken in: by server how many services have other numbers.

@@ -7,6 +7,7 @@ mod billable;
 mod carried;
 mod history;
 mod legacy;
+mod payers;
 mod php;
 mod policy;
 mod recalculate;
@@ -215,4 +216,6 @@ pub struct UsageApi {
     recalculated: Arc<Mutex<HashMap<(i64, String), Timestamp>>>,
     /// What the month before lacks.
     carried: Arc<Mutex<Option<carried::KeptCarried>>>,
+    /// Who pays for what, as everything stood when it was last asked.
+    payers: Arc<Mutex<Arc<payers::Payers>>>,
 }

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::asked::Asked;
+use super::payers::Found;
 use super::state::unavailable;
-use super::tenants::Found;
 use super::{UsageApi, php};
 use crate::domain::{Addon, Bytes, Limit, Mapping, Meter, Service, UsageDay};
 use crate::ownership::{Claimant, Claims, Ruling, Services};
@@ -216,7 +216,8 @@ pub(super) async fn services_of(
     let services = Services::new(list);
     let tenants = api.tenants(server).await?;
     let own = api.backends_of(server).unwrap_or_default();
-    let claimants: Vec<Claimant<'_>> = tenants.on(&own).map(claimant).collect();
+    let accounts: Vec<Found> = tenants.on(&own).collect();
+    let claimants: Vec<Claimant<'_>> = accounts.iter().map(claimant).collect();
     let claims = Claims::new(Some(server), Some(&services), claimants.iter().copied());
     let (mut mapped, mut ambiguous) = (HashSet::new(), 0);
     for claimant in &claimants {
@@ -242,10 +243,10 @@ pub(super) async fn services_of(
 }
 
 /// An account as one that may be a service's.
-fn claimant(found: Found<'_>) -> Claimant<'_> {
+fn claimant(found: &Found) -> Claimant<'_> {
     let pinned = found.account.mapped.as_ref().filter(|mapped| mapped.mapping == Mapping::Pinned);
     let pinned = pinned.and_then(|mapped| Some(mapped.service.as_ref()?.id));
-    Claimant { name: found.name, pinned, owner: found.account.owner.service() }
+    Claimant { name: &found.name, pinned, owner: found.account.owner.service() }
 }
 
 #[cfg(test)]

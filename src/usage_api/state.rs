@@ -7,13 +7,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::carried::{Carried, KeptCarried};
+use super::payers::Payers;
 use super::tenants::Tenants;
 use super::{Billed, Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
 use crate::domain::{BackendId, BillFrom, BillingZone, Seconds};
 use crate::problem::Problem;
 use crate::standing::{Moment, Standing};
-use crate::store::{Store, StoreError};
+use crate::store::{BackendState, Store, StoreError};
 use crate::telemetry::Telemetry;
 
 impl UsageApi {
@@ -36,6 +37,7 @@ impl UsageApi {
             recalculate,
             recalculated: Arc::default(),
             carried: Arc::default(),
+            payers: Arc::default(),
         };
         api.configure(settings, Servers::new());
         api
@@ -103,7 +105,20 @@ impl UsageApi {
         let polled =
             |backend: &BackendId| states.iter().find(|state| state.backend == *backend)?.succeeded_at;
         let polled = own.iter().map(polled).min().unwrap_or(Some(self.clock.now()));
-        Ok(Tenants::new(server, self.standings().await?, &lists, polled))
+        let tenants = Tenants::new(server, self.payers(self.standings().await?), &lists, polled);
+        let bare = tenants.without_accounts();
+        let month = self.moment().month;
+        let told = self.store.metrics_told(&bare, [month.before(), month]).await.map_err(unavailable)?;
+        // On whatever panel its account is: each must have been looked at.
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_configured = |backend: &BackendId| servers.values().flatten().any(|known| known == backend);
+        let not_polled = |state: &BackendState| {
+            let rewound =
+                state.rewound_at.filter(|rewound| state.succeeded_at.is_none_or(|at| at <= *rewound));
+            rewound.filter(|_| is_configured(&state.backend))
+        };
+        let rewound = states.iter().filter_map(not_polled).max();
+        Ok(tenants.told(told, rewound))
     }
 
     pub(super) fn backends_of(&self, server: i64) -> Option<Vec<BackendId>> {
@@ -126,6 +141,17 @@ impl UsageApi {
             standings.push(self.store.standing(&state).await.map_err(unavailable)?);
         }
         Ok(standings)
+    }
+
+    /// Who pays for what, as everything stands.
+    fn payers(&self, standings: Vec<Arc<Standing>>) -> Arc<Payers> {
+        let kept = Arc::clone(&self.payers.lock().unwrap_or_else(PoisonError::into_inner));
+        if kept.are_of(&standings) {
+            return kept;
+        }
+        let payers = Arc::new(Payers::new(standings));
+        *self.payers.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&payers);
+        payers
     }
 
     /// What the month before lacks of what WHMCS was told.

@@ -3,7 +3,8 @@
 
 use litemap::LiteMap;
 
-use super::tenants::{Found, Tenant};
+use super::payers::Found;
+use super::tenants::Tenant;
 use super::{Billed, Window};
 use crate::domain::{ByteMinutes, Bytes, Meter, Nature, Timestamp};
 
@@ -30,6 +31,16 @@ pub struct Measured<T> {
 /// Sums up what is known of a tenant.
 pub fn known(tenant: &Tenant<'_>, window: &Window) -> Known {
     let mut known = Known::default();
+    // A service's days go nowhere but to another, or are taken back: who has none has used nothing. What it holds now is
+    // nothing that sums, and is not known.
+    if let Some((meters, at)) = tenant.emptied.as_ref().filter(|_| !window.elsewhen) {
+        for meter in meters {
+            match meter.nature() {
+                Nature::Level => known.held = Some(Measured { amount: ByteMinutes::ZERO, at: *at }),
+                Nature::Flow => drop(known.flows.insert(*meter, Measured { amount: Bytes::ZERO, at: *at })),
+            }
+        }
+    }
     let metered = |meter: &Meter| tenant.accounts.iter().any(|found| found.account.meter(*meter).is_some());
     for meter in Meter::ALL.into_iter().filter(metered) {
         let Some(at) = newest(tenant, meter) else { continue };
@@ -50,10 +61,9 @@ pub fn known(tenant: &Tenant<'_>, window: &Window) -> Known {
 
 /// When any of its accounts was last measured: those that it has before those it had.
 fn newest(tenant: &Tenant<'_>, meter: Meter) -> Option<Timestamp> {
-    let newest = |accounts: &[Found<'_>]| {
-        accounts.iter().filter_map(|found| Some(found.account.meter(meter)?.at)).max()
-    };
-    newest(&tenant.living).or_else(|| newest(&tenant.accounts))
+    let at = |found: &Found| Some(found.account.meter(meter)?.at);
+    let living = tenant.living.iter().filter_map(|found| at(found)).max();
+    living.or_else(|| tenant.accounts.iter().filter_map(at).max())
 }
 
 /// What its accounts hold now. Of one that is missing nobody knows.
@@ -73,6 +83,10 @@ fn level(tenant: &Tenant<'_>, window: &Window) -> Option<Bytes> {
 /// measured in it. One that is missing is not there to be measured: until it is gone it must not be too long since it
 /// was.
 fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, ByteMinutes)> {
+    // What is carried of the month before, and what the others have, is no sum of the service either.
+    if tenant.accounts.iter().any(|found| found.account.is_contradicted()) {
+        return None;
+    }
     for found in measured(tenant, meter)? {
         let series = found.account.meter(meter)?;
         let is_known = match found.account.is_present() {
@@ -98,7 +112,7 @@ fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, B
 
 /// The accounts that a tenant has now and whose panels tell this meter; `None` where one was never read at all,
 /// so that nobody knows what it has.
-fn measured<'a, 't>(tenant: &'t Tenant<'a>, meter: Meter) -> Option<impl Iterator<Item = &'t Found<'a>>> {
+fn measured<'t>(tenant: &'t Tenant<'_>, meter: Meter) -> Option<impl Iterator<Item = &'t Found>> {
     let is_read = tenant.living.iter().all(|found| !found.account.series.is_empty());
-    is_read.then(|| tenant.living.iter().filter(move |found| found.account.meter(meter).is_some()))
+    is_read.then(|| tenant.living.iter().copied().filter(move |found| found.account.meter(meter).is_some()))
 }

@@ -24,17 +24,36 @@ pub(super) struct Terms {
     pinned: Option<&'static str>,
 }
 
+impl Terms {
+    fn in_common(mut self, other: Terms) -> Terms {
+        self.limits.retain(|name, limit| other.limits.get(name) == Some(limit));
+        let same = |one: Option<&'static str>, other| one.filter(|_| one == other);
+        Terms {
+            limits: self.limits,
+            policy: same(self.policy, other.policy),
+            pinned: same(self.pinned, other.pinned),
+        }
+    }
+}
+
 impl UsageApi {
-    /// The terms of the account a tenant has; none where it has several or none.
+    /// The terms of a tenant's accounts: of several what holds of all of them. A limit that was sold does.
     pub(super) async fn terms(&self, tenant: &Tenant<'_>) -> Result<Terms, Problem> {
-        let [found] = tenant.living.as_slice() else { return Ok(Terms::default()) };
-        let state = self.store.policy(&found.key()).await.map_err(unavailable)?;
-        let pinned = state.and_then(|state| state.hold.pinned(self.clock.now()));
-        Ok(Terms {
-            limits: self.limits(found.account),
-            policy: found.account.policy.map(|policy| policy.name()),
-            pinned: pinned.map(|policy| policy.name()),
-        })
+        let mut common: Option<Terms> = None;
+        for found in &tenant.living {
+            let state = self.store.policy(&found.key()).await.map_err(unavailable)?;
+            let pinned = state.and_then(|state| state.hold.pinned(self.clock.now()));
+            let terms = Terms {
+                limits: self.limits(&found.account),
+                policy: found.account.policy.map(|policy| policy.name()),
+                pinned: pinned.map(|policy| policy.name()),
+            };
+            common = Some(match common {
+                Some(others) => others.in_common(terms),
+                None => terms,
+            });
+        }
+        Ok(common.unwrap_or_default())
     }
 
     /// The limits in force.

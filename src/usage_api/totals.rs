@@ -184,7 +184,7 @@ impl Values {
 mod tests {
     use std::sync::Arc;
 
-    use super::super::tenants::Found;
+    use super::super::payers::Found;
     use super::*;
     use crate::domain::{AccountName, BackendId, BillingZone, Bytes, LifeNo, Meter, Month, Owner, Seconds};
     use crate::metering::MonthToDate;
@@ -220,34 +220,26 @@ mod tests {
         let owner = Owner::named(7, "t");
         let months = series.iter().filter_map(|one| Some((one.meter, one.month?))).collect();
         AccountStanding {
-            life: LifeNo::new(1),
-            nth: 1,
-            first_seen: at("2026-01-01T00:00:00Z"),
-            missing_since: None,
-            gone_at: None,
-            suspended: None,
-            policy: None,
-            package: None,
-            domain: None,
-            storage_limit: Default::default(),
-            traffic_limit: Default::default(),
-            limits: Default::default(),
             owner: owner.clone(),
-            mapped: None,
-            trouble: None,
             shares: vec![Share { owner, life: LifeNo::new(1), months }],
             series,
+            ..AccountStanding::first_seen(at("2026-01-01T00:00:00Z"))
         }
     }
 
     fn told(accounts: &[&AccountStanding], window: &Window) -> Option<Answer> {
         let (backend, name) = (BackendId::new("b").expect("a name"), AccountName::new("t").expect("a name"));
-        let found = accounts.iter().map(|account| Found { backend: &backend, name: &name, account });
-        let accounts: Vec<Found<'_>> = found.collect();
-        let living = accounts.iter().filter(|found| found.account.gone_at.is_none()).copied().collect();
+        let found = |account: &&AccountStanding| {
+            let account = Arc::new((*account).clone());
+            Found { backend: backend.clone(), name: name.clone(), account }
+        };
+        let accounts: Vec<Found> = accounts.iter().map(found).collect();
+        let (living, accounts) =
+            (accounts.iter().filter(|found| found.account.gone_at.is_none()).collect(), accounts.as_slice());
         let payee = Owner::named(7, "t");
-        let (is_sold, has_companion, contested, unread) = (true, false, None, None);
-        let tenant = Tenant { name: "t", payee, is_sold, has_companion, living, accounts, contested, unread };
+        let (is_sold, has_companion, contested, emptied, unread) = (true, false, None, None, None);
+        let tenant =
+            Tenant { name: "t", payee, is_sold, has_companion, living, accounts, contested, emptied, unread };
         answer(&tenant, &Units::default(), window, &Carried::default())
     }
 

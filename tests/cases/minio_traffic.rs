@@ -97,9 +97,9 @@ async fn a_silence_is_no_reading_also_after_a_restart_and_by_another_road_it_is_
     // Pages that do not look cut: some others, nobody at all, one direction of one bucket less.
     for (minute, asked) in [("05", names("a", 40)), ("06", vec![]), ("07", living.clone())] {
         case.metrics(&[], &asked);
-        unread(&format!("2026-11-20T08:{minute}:00Z"), "busy").await;
+        unread(&format!("2026-11-20T08:{minute}:00Z"), "silent").await;
         case.metrics(&all(1_000_009)[..16], &living);
-        unread(&format!("2026-11-20T08:{minute}:30Z"), "busy").await;
+        unread(&format!("2026-11-20T08:{minute}:30Z"), "silent").await;
     }
     // By the third version of the metrics, as the message advises.
     case.configure(&format!("traffic = \"v3\"\nnodes = [{:?}]", case.panel.url));

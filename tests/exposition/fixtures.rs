@@ -82,6 +82,7 @@ pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
         storage_limit: Limit::Unknown,
         traffic_limit: Limit::Unknown,
         limits: Default::default(),
+        together: Default::default(),
         owner: Owner::Nobody,
         mapped: None,
         trouble: None,

@@ -17,10 +17,12 @@ mod killed;
 mod limits;
 mod prometheus;
 mod promises;
+mod repaired;
 mod reports;
 mod sealed;
 mod services;
 mod serving;
+mod status;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]
 mod support;

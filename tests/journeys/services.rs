@@ -108,6 +108,50 @@ async fn accounts_find_their_services_and_limits_are_as_sold() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_accounts_of_a_service_share_the_limit_that_it_was_sold() {
+    let panel = crate::start(3, ClockStart::WallClock).await;
+    let port = free_port();
+    let rule = "\n[[limit]]\nmeter = \"storage\"\nsize = \"whmcs\"\nnotify_at = [80]\nlimit_at = 100\n";
+    let site = Site::new(&house(port, &panel, rule));
+    let daemon = site.serve(port).await;
+    let names = panel.accounts();
+    let read = "whmeter_poll_accounts{backend=\"s3\",outcome=\"read\"}";
+    daemon.until("/metrics", "has read everybody", |got| got.sample(read) == Some(names.len() as u64)).await;
+    for name in &names[..2] {
+        hold(&panel, name, 6 * GIB);
+    }
+    let mut sold = service(7731, "both");
+    sold["limits"] = json!({ "storage": 10 * GIB });
+    let list = json!({ "schema": 1, "services": [sold] }).to_string();
+    assert_eq!(put(&daemon, 12, list).await.status, 200);
+    let limited = |name: &str| format!("whmeter_account_limited{{backend=\"s3\",account=\"{name}\"}}");
+    site.run(&["map", "set", "s3", &names[0], "7731"]).await.good();
+    let first = format!("account=\"{}\",meter=\"storage\"}} 0.60000", names[0]);
+    daemon.until("/metrics", "has six of ten", |got| got.text().contains(&first)).await;
+    assert_eq!(panel.is_limited(&names[0]), Some(false));
+    // With the second it has twelve of ten, and nobody who asks is told another number.
+    site.run(&["map", "set", "s3", &names[1], "7731", "--force"]).await.good();
+    for name in &names[..2] {
+        let ratio = format!("account=\"{name}\",meter=\"storage\"}} 1.20000");
+        daemon.until("/metrics", "has twelve of ten", |got| got.text().contains(&ratio)).await;
+        daemon.until("/metrics", "limits it", |got| got.sample(&limited(name)) == Some(1)).await;
+        let shown = site.run(&["policy", "show", "s3", name, "--json"]).await.json();
+        let judged = json!({ "bytes": 12 * GIB, "limit_bytes": 10 * GIB, "accounts": 2 });
+        assert_eq!(shown["limits"]["storage"], judged, "{shown}");
+    }
+    let told = daemon.get("/v1/whmcs/usage/both?server=12").await.json();
+    assert_eq!((&told["limits"]["disk"], &told["policy"]), (&json!("10.00000"), &json!("limited")), "{told}");
+    assert_eq!(told["values"]["disk"]["value"], json!("12.00000"), "{told}");
+    // One of them makes room for both.
+    hold(&panel, &names[1], GIB);
+    for name in &names[..2] {
+        daemon.until("/metrics", "restores it", |got| got.sample(&limited(name)) == Some(0)).await;
+    }
+    assert_eq!(panel.is_limited(&names[2]), Some(false));
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_companion_is_told_what_the_service_it_stands_for_used() {
     let panel = crate::start(4, ClockStart::WallClock).await;
     let port = free_port();

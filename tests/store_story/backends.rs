@@ -48,7 +48,7 @@ pub async fn a_renamed_backend_goes_on_with_all_it_had(databases: &Databases) {
     let last = start.plus(Seconds::hours(24 * 99));
     let folded = store.fold_journal(&called("old"), last, &rules()).await.unwrap();
     assert!(folded > 20, "{folded}");
-    let folds = store.verify(&called("old")).await.unwrap().unwrap().folds;
+    let folds = store.verify(&called("old"), &rules()).await.unwrap().unwrap().folds;
     let state = store.backends().await.unwrap().remove(0);
     let standing = store.standing(&state).await.unwrap();
     let november_of = async |of: &str| {
@@ -98,7 +98,7 @@ pub async fn a_renamed_backend_goes_on_with_all_it_had(databases: &Databases) {
     assert!(store.load(&called("old"), Some(kept_old.clone())).await.unwrap().book.lives.is_empty());
     let moved = store.load(&called("new"), Some(kept_new)).await.unwrap();
     assert_eq!((&moved.book.lives, &moved.book.counters), (&kept_old.book.lives, &kept_old.book.counters));
-    assert_eq!(store.verify(&called("new")).await.unwrap().unwrap().folds, folds);
+    assert_eq!(store.verify(&called("new"), &rules()).await.unwrap().unwrap().folds, folds);
     store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(replayed(&store, &called("new")).await.lives, moved.book.lives);
     let state = store.backends().await.unwrap().remove(0);
@@ -120,7 +120,7 @@ pub async fn a_renamed_backend_goes_on_with_all_it_had(databases: &Databases) {
     }
     let end = start.plus(Seconds::hours(24 * 140));
     assert!(store.fold_journal(&called("new"), end, &rules()).await.unwrap() > 0);
-    assert!(store.verify(&called("new")).await.unwrap().unwrap().folds > folds);
+    assert!(store.verify(&called("new"), &rules()).await.unwrap().unwrap().folds > folds);
     store.verify_chronicle().await.unwrap().unwrap();
     let query = UsageQuery {
         backend: Some(called("new")),
@@ -157,7 +157,7 @@ pub async fn what_is_remembered_of_a_name_is_not_believed_of_another_backend(dat
             "{}",
             state.backend
         );
-        store.verify(&state.backend).await.unwrap().unwrap();
+        store.verify(&state.backend, &rules()).await.unwrap().unwrap();
     }
     assert!(kept.book.names.contains_key(&name("one")));
     kept = store.load(&called("one"), Some(kept)).await.unwrap();
@@ -220,7 +220,7 @@ pub async fn a_forgotten_backend_ends_its_accounts_and_keeps_what_they_used(data
     for (account, end) in [("alice", missing), ("gone", missing)] {
         assert_eq!(loaded.book.life(&name(account)).unwrap().ended, Some(end), "{account}");
     }
-    store.verify(&called("gone")).await.unwrap().unwrap();
+    store.verify(&called("gone"), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(replayed(&store, &called("gone")).await.lives, loaded.book.lives);
     let entries = store.journal(&called("gone"), 1, 100).await.unwrap();
@@ -237,7 +237,7 @@ pub async fn a_forgotten_backend_ends_its_accounts_and_keeps_what_they_used(data
     let back = now.plus(Seconds::hours(1));
     let lease = leased(&store, "gone", back).await;
     poll(&store, &lease, &mut loaded, back, &harvest(back, &[("alice", 1, 9500)])).await.unwrap();
-    store.verify(&called("gone")).await.unwrap().unwrap();
+    store.verify(&called("gone"), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(replayed(&store, &called("gone")).await.lives, loaded.book.lives);
 }

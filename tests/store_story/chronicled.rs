@@ -9,7 +9,7 @@ use super::*;
 use whmeter::ownership::Intent;
 use whmeter::pricing::{Money, Quantity, Tag};
 use whmeter::settings::Period;
-use whmeter::store::{ChainHead, KeyedFrom, LineEnd, NewLine, OldHead, ToldBy};
+use whmeter::store::{CannotRepair, ChainHead, KeyedFrom, LineEnd, NewLine, OldHead, Repair, ToldBy};
 use whmeter::told::Telling;
 
 fn november() -> Month {
@@ -94,11 +94,11 @@ async fn everything(store: &Store) -> (Lease, Loaded, Timestamp) {
 /// The first thing that differs, wherever it is.
 async fn difference(store: &Store) -> Option<String> {
     let chronicle = store.verify_chronicle().await.unwrap().err().map(|error| error.to_string());
-    let journal = store.verify(&backend()).await.unwrap().err().map(|error| error.to_string());
+    let journal = store.verify(&backend(), &rules()).await.unwrap().err().map(|error| error.to_string());
     chronicle.or(journal)
 }
 
-async fn edit(url: &str, sql: &str) {
+pub async fn edit(url: &str, sql: &str) {
     let pool = sqlx::AnyPool::connect(url).await.unwrap();
     for sql in sql.split(';').filter(|sql| !sql.trim().is_empty()) {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string())).execute(&pool).await.unwrap();
@@ -106,7 +106,7 @@ async fn edit(url: &str, sql: &str) {
     pool.close().await;
 }
 
-const CHANGED_BY_HAND: [(&str, &str, &str); 20] = [
+const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
     (
         "month_sum",
         "UPDATE month_sum SET amount = amount / 10 WHERE meter = 2",
@@ -123,6 +123,75 @@ const CHANGED_BY_HAND: [(&str, &str, &str); 20] = [
         "UPDATE crossing SET episode = 7",
         "s3-fra1 alice, storage at 100 percent: the store has crossed since 2026-11-20T13:00:00Z, episode 7, reminder 0, \
          the journal says crossed since 2026-11-20T13:00:00Z, episode 1",
+    ),
+    (
+        "belief",
+        "UPDATE belief SET level = 7 WHERE meter = 0",
+        "s3-fra1 alice: belief storage: level is 7, the journal says 1100",
+    ),
+    (
+        "belief",
+        "UPDATE belief SET shown = 1 WHERE meter = 2",
+        "belief traffic_out: shown is 1, the journal says 1000",
+    ),
+    ("belief", "DELETE FROM belief WHERE meter = 2", "belief traffic_out: is missing, the journal says at"),
+    ("baseline", "UPDATE baseline SET amount = amount - 1", "amount is 999, the journal says 1000"),
+    ("baseline", "UPDATE baseline SET started = 1", "started is 1, the journal says nothing"),
+    ("baseline", "DELETE FROM baseline", "s3-fra1 alice: baseline traffic_out"),
+    (
+        "period_total",
+        "INSERT INTO period_total (life, meter, source, starts, ends, total, at, placed, taken)
+            SELECT id, 2, 'x', 1, 2, 3, 2, '', '' FROM life",
+        "alice: period_total traffic_out, source \"x\", starts 1, ends 2: is nowhere in the journal",
+    ),
+    ("holding", "UPDATE holding SET from_at = 5", "s3-fra1 alice: holding: from_at is 5, the journal says 0"),
+    (
+        "holding",
+        "UPDATE holding SET life = life + 1",
+        "holding: life is 4294967298, the journal says 4294967297",
+    ),
+    ("holding", "DELETE FROM holding", "holding: is missing, the journal says life"),
+    (
+        "holding_part",
+        "DELETE FROM holding_part",
+        "holding 1: the store has nobody at all, the journal says service 7",
+    ),
+    (
+        "life",
+        "UPDATE life SET name = 'bob', label = 'bob'",
+        "s3-fra1 alice: life: name is \"bob\", the journal says \"alice\"; label",
+    ),
+    ("life", "UPDATE life SET first_seen = 0", "life: first_seen is 0, the journal says 17"),
+    ("life", "UPDATE life SET ended_at = 1", "ended_at is 1, the journal says nothing"),
+    ("life", "UPDATE life SET id = 77", "s3-fra1 alice: life: is missing, the journal says backend"),
+    (
+        "life",
+        "INSERT INTO life (id, backend, name, nth, label, first_seen, changed)
+        VALUES (77, 's3-fra1', 'carol', 1, 'carol', 1, 1)",
+        "life id 77: is nowhere in the journal: name \"carol\"",
+    ),
+    ("life", "DELETE FROM life", "s3-fra1 alice: life: is missing, the journal says backend \"s3-fra1\""),
+    (
+        "day_point",
+        "INSERT INTO day_point (holding, meter, day, amount, estimated, held_peta, held_rest, covered)
+            VALUES (4294967390, 2, 20261120, 5, 0, 0, 0, 0)",
+        "day_point holding 4294967390, traffic_out, day 20261120: is nowhere in the journal: amount 5",
+    ),
+    (
+        "day_point",
+        "UPDATE day_point SET amount = -5 WHERE meter = 2",
+        "day_point traffic_out, day 20261120: amount is -5",
+    ),
+    (
+        "month_sum",
+        "UPDATE month_sum SET covered = -5 WHERE meter = 2",
+        "month_sum part 0, month 202611, traffic_out: covered is -5",
+    ),
+    ("backend", "UPDATE backend SET next_life = 1", "next_life is 1, the journal says 2"),
+    (
+        "service_list",
+        "DELETE FROM service_list",
+        "service_list server 12: is missing, the chronicle says version 2",
     ),
     ("crossing", "DELETE FROM crossing", "storage at 100 percent: the store has nothing, the journal says"),
     ("reported", "UPDATE reported SET value = value * 10", "value is 1000, the chronicle says 100"),
@@ -172,8 +241,8 @@ pub async fn what_is_changed_by_hand_is_named(databases: &Databases) {
     assert_eq!(store.told_by(&told).await.unwrap(), ToldBy::Entry(5));
     let other = Telling { value: 1000, ..told };
     assert_eq!(store.told_by(&other).await.unwrap(), ToldBy::Nowhere);
-    // Told, two services, a pin, two acts, a line.
-    assert_eq!((verified.entries, verified.rows), (7, 7));
+    // Told, two services, their list, a pin, two acts, a line.
+    assert_eq!((verified.entries, verified.rows), (7, 8));
     let mut wrong = Vec::new();
     for (table, sql, told) in CHANGED_BY_HAND {
         edit(&fresh.url, &format!("CREATE TABLE before_it AS SELECT * FROM {table}; {sql}")).await;
@@ -187,6 +256,64 @@ pub async fn what_is_changed_by_hand_is_named(databases: &Databases) {
         assert_eq!(difference(&store).await, None, "after {sql}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // Rows that would hide that days are missing, or that no backend has written: nothing derives them.
+    assert!(store.strays().await.unwrap().is_empty());
+    edit(&fresh.url, "UPDATE crossing SET holding = 77").await;
+    assert_eq!(store.strays().await.unwrap(), ["crossing: holding 77"]);
+    edit(&fresh.url, "UPDATE backend SET days_from = 20291231; DELETE FROM day_point").await;
+    let found = difference(&store).await.unwrap();
+    assert!(found.contains("days before 2029-12-31 are not kept"), "{found}");
+    let fresh_store = open(&fresh, 400).await;
+    let refused = fresh_store.load(&backend(), None).await.unwrap_err().to_string();
+    assert!(refused.contains("days_from 2029-12-31"), "{refused}");
+}
+
+pub fn repair() -> Repair {
+    Repair { author: "ann".into(), reason: "ticket 9".into() }
+}
+
+/// Whatever differs is mended by the chain that it differs from, once, and not where that chain does not hold.
+pub async fn what_is_changed_by_hand_is_mended(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let (lease, _, now) = everything(&store).await;
+    let book = store.load(&backend(), None).await.unwrap().book;
+    let (mut wrong, mut acts) = (Vec::new(), 2);
+    for (table, sql, _) in CHANGED_BY_HAND {
+        if table.starts_with("chronicle") {
+            continue;
+        }
+        edit(&fresh.url, sql).await;
+        let would = store.would_repair(&backend(), &rules()).await.unwrap().unwrap();
+        let would_too = store.would_repair_chronicle().await.unwrap().unwrap();
+        assert!(difference(&store).await.is_some(), "a rehearsal mends nothing: {sql}");
+        let mended = store.repair(&lease, &repair(), &rules(), now).await.unwrap().unwrap();
+        let mended_too = store.repair_chronicle(&repair(), now).await.unwrap().unwrap();
+        assert_eq!((&would, &would_too), (&mended, &mended_too));
+        let left = difference(&store).await;
+        if (mended.len() + mended_too.len()) == 0 || left.is_some() {
+            wrong.push(format!("{sql}: {mended:?} {mended_too:?} {left:?}"));
+        }
+        acts += usize::from(!mended.is_empty()) + usize::from(!mended_too.is_empty());
+        assert_eq!(store.load(&backend(), None).await.unwrap().book, book, "after {sql}");
+        assert_eq!(store.repair(&lease, &repair(), &rules(), now).await.unwrap().unwrap(), []);
+        assert_eq!(store.acts(None, 100).await.unwrap().len(), acts);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let act = store.acts(None, 1).await.unwrap().remove(0);
+    assert_eq!((act.action.as_str(), act.actor.as_str(), act.why.as_str()), ("repair", "ann", "ticket 9"));
+    // A poll goes on from there, and nobody commits what he remembers of before.
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    poll(&store, &lease, &mut loaded, now, &harvest(now, &[("alice", 5000, 9000)])).await.unwrap();
+    assert_eq!(difference(&store).await, None);
+
+    edit(&fresh.url, "UPDATE belief SET level = 7; UPDATE journal SET at = at + 1 WHERE entry = 2").await;
+    let refused = store.repair(&lease, &repair(), &rules(), now).await.unwrap().unwrap_err();
+    assert!(matches!(refused, CannotRepair::Chain(_)), "{refused}");
+    assert!(refused.to_string().contains("entry 2 was changed"), "{refused}");
+    edit(&fresh.url, "UPDATE service SET client = 9; UPDATE chronicle SET at = at + 1 WHERE entry = 2").await;
+    let refused = store.repair_chronicle(&repair(), now).await.unwrap().unwrap_err().to_string();
+    assert!(refused.contains("entry 2 was changed"), "{refused}");
 }
 
 pub async fn replicas_that_tell_at_once_write_one_chronicle(databases: &Databases) {
@@ -329,7 +456,7 @@ pub async fn a_keyed_chain_is_made_by_whoever_has_the_key(databases: &Databases)
     let lease = keyed.take_lease(&backend(), "minio", "b", later, Seconds::new(60)).await.unwrap().unwrap();
     let more = harvest(later, &[("alice", 5000, 9000)]);
     poll(&keyed, &lease, &mut loaded, later, &more).await.unwrap();
-    let journal = keyed.verify(&backend()).await.unwrap().unwrap();
+    let journal = keyed.verify(&backend(), &rules()).await.unwrap().unwrap();
     assert_eq!(journal.keyed.last().map(|last| last.keyed), Some(true), "the journals, too");
 }
 
@@ -342,8 +469,14 @@ pub async fn a_month_that_was_changed_by_hand_is_not_added_to(databases: &Databa
     edit(&fresh.url, "UPDATE month_sum SET amount = amount / 10 WHERE meter = 2").await;
     let more = harvest(now, &[("alice", 5000, 9000)]);
     let refused = poll(&store, &lease, &mut loaded, now, &more).await.unwrap_err().to_string();
-    for part in ["alice on s3-fra1", "traffic_out in 2026-11", "has 100 B", "was 1000 B", "`whmeter verify`"]
-    {
+    for part in [
+        "alice on s3-fra1",
+        "traffic_out in 2026-11",
+        "has 100 B",
+        "was 1000 B",
+        "`whmeter verify`",
+        "`whmeter repair s3-fra1 --reason TEXT`",
+    ] {
         assert!(refused.contains(part), "{refused}");
     }
     // Nor is it believed by whoever reads it anew; what was known stays as it was, and ages.

@@ -157,7 +157,7 @@ async fn days_journal_and_standing_agree_and_survive_a_restart(databases: &Datab
     assert_eq!(reloaded.book, loaded.book);
 
     // The journal, settled again from nothing, gives the same book.
-    let verified = store.verify(&backend()).await.unwrap().unwrap();
+    let verified = store.verify(&backend(), &rules()).await.unwrap().unwrap();
     // Of three accounts two meters each: every day, and every month.
     assert_eq!((verified.entries, verified.folds, verified.sums), (60, 0, days.len() as u64 + 6));
     let book = replayed(&store, &backend()).await;
@@ -278,7 +278,7 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
         sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_string())).execute(&pool).await.unwrap();
         pool.close().await;
     };
-    let found = async || store.verify(&backend()).await.unwrap();
+    let found = async || store.verify(&backend(), &rules()).await.unwrap();
     assert_eq!(found().await.unwrap().entries, 5);
     for (tamper, mend, told) in [
         (
@@ -338,7 +338,7 @@ async fn a_journal_cut_off_at_its_end_is_named(databases: &Databases) {
     let pool = sqlx::AnyPool::connect(&fresh.url).await.unwrap();
     sqlx::raw_sql("DELETE FROM journal WHERE entry = 5").execute(&pool).await.unwrap();
     pool.close().await;
-    let cut = store.verify(&backend()).await.unwrap().unwrap_err();
+    let cut = store.verify(&backend(), &rules()).await.unwrap().unwrap_err();
     assert_eq!(cut.to_string(), "journal of s3-fra1: entry 5 is missing");
 }
 
@@ -364,11 +364,11 @@ async fn a_folded_journal_says_the_same_and_goes_on(databases: &Databases) {
             folded += store.fold_journal(&backend(), now, &rules()).await.unwrap();
             assert_eq!(store.fold_journal(&backend(), now, &rules()).await.unwrap(), 0);
             store.prune(rules().zone.day_of(now), &HashMap::new()).await.unwrap();
-            store.verify(&backend()).await.unwrap().unwrap();
+            store.verify(&backend(), &rules()).await.unwrap().unwrap();
         }
     }
     let left = store.journal(&backend(), 1, 10_000).await.unwrap();
-    let verified = store.verify(&backend()).await.unwrap().unwrap();
+    let verified = store.verify(&backend(), &rules()).await.unwrap().unwrap();
     assert_eq!((left.len() as u64, verified.entries, verified.folds), (480 - folded, 480 - folded, 4));
     assert_eq!(left[0].entry, folded as i64 + 1);
     assert!(
@@ -406,7 +406,7 @@ async fn a_folded_journal_says_the_same_and_goes_on(databases: &Databases) {
         ("UPDATE journal_fold SET at = at + 1", "was changed after it was written"),
     ] {
         sqlx::raw_sql(tamper).execute(&pool).await.unwrap();
-        let difference = store.verify(&backend()).await.unwrap().unwrap_err().to_string();
+        let difference = store.verify(&backend(), &rules()).await.unwrap().unwrap_err().to_string();
         assert!(difference.contains(told), "{difference}");
     }
     pool.close().await;
@@ -477,7 +477,7 @@ async fn two_replicas_share_one_database_and_no_byte_is_counted_twice(databases:
     let (one, other) =
         (replicas[0].standing(&state).await.unwrap(), replicas[1].standing(&state).await.unwrap());
     assert_eq!(one.accounts, other.accounts);
-    assert_eq!(replicas[1].verify(&backend()).await.unwrap().unwrap().entries, 20);
+    assert_eq!(replicas[1].verify(&backend(), &rules()).await.unwrap().unwrap().entries, 20);
 }
 
 async fn names_are_kept_as_the_panel_spells_them(databases: &Databases) {
@@ -600,12 +600,15 @@ stories!(
     what_is_taken_back_is_as_if_it_had_never_been_said,
     a_journal_is_taken_back_only_so_far,
     what_people_were_told_of_limits_stays_until_a_poll_finds_otherwise,
+    what_is_being_delivered_is_not_withdrawn,
+    what_was_not_read_is_kept_as_it_is_believed,
     a_renamed_backend_goes_on_with_all_it_had,
     what_is_remembered_of_a_name_is_not_believed_of_another_backend,
     one_panel_is_one_backends_only,
     what_waits_moves_with_its_backend_and_ends_with_it,
     a_forgotten_backend_ends_its_accounts_and_keeps_what_they_used,
     what_is_changed_by_hand_is_named,
+    what_is_changed_by_hand_is_mended,
     replicas_that_tell_at_once_write_one_chronicle,
     a_folded_chronicle_says_the_same,
     a_chain_that_was_written_anew_is_found_by_an_old_head,

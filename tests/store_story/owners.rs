@@ -30,7 +30,7 @@ pub async fn committed(
     let poll = Poll { at, kind: "minio", harvest, settled, after, reach, judged };
     store.commit(lease, loaded, poll).await.unwrap();
     assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book, "at {at}");
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();
 }
 
@@ -122,7 +122,7 @@ pub async fn every_byte_has_one_owner_and_none_moves_between_lives(databases: &D
     };
     let store = Store::open(kept, fresh.folder.path()).await.unwrap();
     assert!(store.fold_journal(&backend(), at("2027-01-20T11:00:00Z"), &rules()).await.unwrap() > 5);
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();
     let now = [owned(&store, Meter::TrafficOut).await, owned(&store, Meter::StorageUsed).await];
     assert_eq!(now, all);
@@ -148,7 +148,7 @@ async fn move_stretch(
         store.commit_move(lease, loaded, &moved, owners, None, at).await.unwrap();
     }
     assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book, "since {since}");
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();
     count
 }
@@ -262,7 +262,8 @@ pub async fn a_pin_follows_its_account_to_another_name(databases: &Databases) {
     let renamed = called(later, &[("two", "1"), ("second", "2"), ("three", "3")]);
     poll(&store, &lease, &mut loaded, later, &renamed).await.unwrap();
     let pins = store.pinned_services(&backend()).await.unwrap();
-    assert_eq!(pins, HashMap::from([(name("two"), 11), (name("second"), 12)]));
+    let pins: HashMap<_, _> = pins.into_iter().map(|(name, pin)| (name, (pin.service, pin.nth))).collect();
+    assert_eq!(pins, HashMap::from([(name("two"), (11, Some(1))), (name("second"), (12, Some(1)))]));
     // What no account is called any more can be unpinned.
     let key = AccountKey { backend: backend(), name: name("one") };
     store.pin_service(&key, None, "ann", later).await.unwrap();

@@ -81,6 +81,7 @@ pub(super) async fn decide(
     let judged = JudgedPoll {
         limits: limits.collect(),
         mapped: HashMap::new(),
+        together: HashMap::new(),
         decided: Decided { verdicts: verdicts.clone(), held: Vec::new() },
         channels: &ALL,
     };

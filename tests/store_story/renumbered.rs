@@ -136,7 +136,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let held = lease(&store, "a", hour(2)).await.unwrap();
     let mut loaded = store.load(&backend(), None).await.unwrap();
     assert_eq!(owners(&loaded.book), numbered(|one| one.2));
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();
     let state = store.backends().await.unwrap().remove(0);
     let standing = store.standing(&state).await.unwrap();
@@ -155,7 +155,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let values = [told(2).await, told(1).await, told(-4).await, told(4).await, told(-900).await];
     assert_eq!(values, [Some(100), Some(200), Some(400), None, Some(9)]);
     let pins = store.pinned_services(&backend()).await.unwrap();
-    assert_eq!((pins[&name("alice")], pins[&name("gus")]), (2, -900));
+    assert_eq!((pins[&name("alice")].service, pins[&name("gus")].service), (2, -900));
     let Line::There(there) = store.intend_line(&line(2), "ann", hour(2)).await.unwrap() else {
         panic!("alice's line is there under her new number");
     };
@@ -183,7 +183,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     let spring = at("2027-01-20T11:00:00Z");
     let folded = store.fold_journal(&backend(), spring, &rules()).await.unwrap();
     assert_eq!(folded, 5);
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();
     assert_eq!(owners(&store.checkpoint(&backend()).await.unwrap()), numbered(gus));
     let sums = store.read_closed(november(), BillFrom::default()).await.unwrap().sums;

@@ -5,7 +5,10 @@ use super::promises::{decide, verdict};
 use super::*;
 use whmeter::metering::Rewind;
 use whmeter::ownership::Intent;
-use whmeter::store::{CannotRewind, RewindTo};
+use whmeter::quota::Channel;
+use whmeter::store::{
+    CannotRepair, CannotRewind, Concluded, EntryState, Lane, RewindTo, SwitchEnd, Withdrawn,
+};
 
 fn said(to: i64) -> Rewind {
     Rewind { to, author: "ann".into(), reason: "the panel lied".into() }
@@ -100,7 +103,7 @@ pub async fn what_is_taken_back_is_as_if_it_had_never_been_said(databases: &Data
     assert!(
         loaded.book.next_life >= kept.book.next_life && loaded.book.next_holding >= kept.book.next_holding
     );
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     assert_eq!(believed(&replayed(&store, &backend()).await), believed(&then));
     let state = store.backends().await.unwrap().remove(0);
     assert_eq!(state.rewound_at, Some(hour(41)));
@@ -134,12 +137,27 @@ pub async fn what_is_taken_back_is_as_if_it_had_never_been_said(databases: &Data
     let december = at("2026-12-20T11:00:00Z");
     committed(&store, &held, &mut loaded, december, &truth, &[]).await;
     assert!(store.fold_journal(&backend(), at("2027-02-20T11:00:00Z"), &rules()).await.unwrap() > 8);
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     assert_eq!(believed(&store.checkpoint(&backend()).await.unwrap()).counters, loaded.book.counters);
     assert_eq!(replayed(&store, &backend()).await.lives.len(), book.lives.len());
     let november = |ledger: &[(String, String, String, Meter, u64, u128)]| {
         ledger.iter().filter(|one| one.1 == "2026-11").cloned().collect::<Vec<_>>()
     };
+    assert_eq!(november(&ledger(&store).await.1), november(&whole.1));
+
+    // Which of its days had what is folded: that they are not the month is found, and cannot be mended.
+    edit(&fresh.url, "UPDATE day_point SET amount = amount + 1 WHERE meter = 2 AND day = 20261129").await;
+    let found = store.verify(&backend(), &rules()).await.unwrap().unwrap_err().to_string();
+    assert!(found.contains("traffic_out days of 2026-11: the store has"), "{found}");
+    let now = at("2027-02-20T12:00:00Z");
+    let held = lease(&store, "b", now).await.unwrap();
+    let refused = store.repair(&held, &repair(), &rules(), now).await.unwrap().unwrap_err();
+    assert!(matches!(refused, CannotRepair::Left(_)), "{refused}");
+    edit(&fresh.url, "UPDATE day_point SET amount = amount - 1 WHERE meter = 2 AND day = 20261129").await;
+    // The whole month can.
+    edit(&fresh.url, "UPDATE month_sum SET amount = amount + 1 WHERE meter = 2 AND month = 202611").await;
+    assert!(!store.repair(&held, &repair(), &rules(), now).await.unwrap().unwrap().is_empty());
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     assert_eq!(november(&ledger(&store).await.1), november(&whole.1));
 }
 
@@ -170,39 +188,154 @@ pub async fn a_journal_is_taken_back_only_so_far(databases: &Databases) {
     assert_eq!(back(RewindTo::Time(noon.minus(Seconds::hours(1)))).await, Ok(2));
     assert_eq!((loaded.book.lives.len(), loaded.book.last_look), (0, None));
     assert_eq!(ledger(&store).await, (Vec::new(), Vec::new()));
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
     committed(&store, &held, &mut loaded, at("2026-12-20T11:00:00Z"), &[("alice", 1, 1)], &[]).await;
     store.fold_journal(&backend(), at("2027-01-20T11:00:00Z"), &rules()).await.unwrap();
     let folded = rewind(&store, &held, &mut loaded, RewindTo::Entry(1), later).await;
     assert_eq!(folded, Err(CannotRewind::Folded { upto: 7 }));
 }
 
+/// Limited at hour two, which counts; at hour three alice is restored and bob limited, which is taken back. What of that was
+/// delivered stays, what was not is as if it had never been promised.
 pub async fn what_people_were_told_of_limits_stays_until_a_poll_finds_otherwise(databases: &Databases) {
+    for delivered in [false, true] {
+        let fresh = databases.fresh().await;
+        let store = open(&fresh, 400).await;
+        let noon = at("2026-11-20T11:00:00Z");
+        let hour = |hours: u64| noon.plus(Seconds::hours(hours));
+        let held = lease(&store, "a", noon).await.unwrap();
+        let mut loaded = store.load(&backend(), None).await.unwrap();
+        for step in 0..2 {
+            let accounts = [("alice", 1_100, step), ("bob", 9, step)];
+            committed(&store, &held, &mut loaded, hour(step), &accounts, &[]).await;
+        }
+        let right = vec![verdict("alice", Policy::Limited, 1, hour(2))];
+        decide(&store, &held, &mut loaded, hour(2), right).await;
+        carried_out(&store, hour(2)).await;
+        let wrong =
+            vec![verdict("alice", Policy::Standard, 2, hour(3)), verdict("bob", Policy::Limited, 1, hour(3))];
+        decide(&store, &held, &mut loaded, hour(3), wrong).await;
+        if delivered {
+            carried_out(&store, hour(3)).await;
+        }
+        let crossed = |loaded: &Loaded, account: &str| {
+            let holding = loaded.book.life(&name(account)).unwrap().holding().no;
+            let crossings = loaded.crossings.get(&holding);
+            crossings.and_then(|its| its.get(&(Meter::StorageUsed, 100))).map(|one| (one.since, one.episode))
+        };
+        let wanted = |loaded: &Loaded, account: &str| {
+            let hold = loaded.holds[&name(account)];
+            (hold.wanted, hold.number, hold.confirmed_at.is_some())
+        };
+        let now = [crossed(&loaded, "alice"), crossed(&loaded, "bob")];
+        assert_eq!(now, [Some((None, 1)), Some((Some(hour(3)), 1))]);
+        let acts = store.acts(None, 100).await.unwrap().len();
+        let unwound =
+            store.unwind(&backend(), RewindTo::Time(hour(2)), &loaded.book, &rules()).await.unwrap();
+        let unwound = unwound.unwrap();
+        let rehearsed = unwound.withdrawn;
+        let withdrawn =
+            store.commit_rewind(&held, &mut loaded, &unwound, &said(unwound.to), hour(4)).await.unwrap();
+        assert_eq!(rehearsed, withdrawn);
+        let told = [crossed(&loaded, "alice"), crossed(&loaded, "bob")];
+        let policies = [wanted(&loaded, "alice"), wanted(&loaded, "bob")];
+        let waiting = store.entries(&[EntryState::Waiting], 100).await.unwrap().len();
+        let acts = store.acts(None, 100).await.unwrap().len() - acts;
+        if delivered {
+            // Alice was told that she is restored, bob that he is limited: the next poll tells them what has changed.
+            assert_eq!(withdrawn, Withdrawn::default());
+            assert_eq!(told, now);
+            assert_eq!(policies, [(Policy::Standard, 2, true), (Policy::Limited, 1, true)]);
+            assert_eq!((waiting, acts), (0, 1), "the rewind itself");
+        } else {
+            // Alice is restored: mail and webhook tell that, Alertmanager that it is over. Bob is limited: on all three.
+            assert_eq!(withdrawn, Withdrawn { notifications: 6, switches: 2 });
+            assert_eq!(told, [Some((Some(hour(2)), 1)), None]);
+            assert_eq!(policies, [(Policy::Limited, 2, true), (Policy::Standard, 1, true)]);
+            assert_eq!((waiting, acts), (0, 9));
+        }
+        store.verify(&backend(), &rules()).await.unwrap().unwrap();
+        store.verify_chronicle().await.unwrap().unwrap();
+        // The same once more, and true: whoever was not told of it is told now.
+        let again = if delivered { 2 } else { 1 };
+        let mut bob = verdict("bob", Policy::Limited, 2 * again - 1, hour(5));
+        bob.hold.number = again;
+        bob.switch.as_mut().unwrap().number = again;
+        decide(&store, &held, &mut loaded, hour(5), vec![bob]).await;
+        let waiting = store.entries(&[EntryState::Waiting], 100).await.unwrap();
+        assert_eq!(waiting.len(), 4, "{waiting:?}");
+        assert_eq!(crossed(&loaded, "bob"), Some((Some(hour(5)), again)));
+        store.verify(&backend(), &rules()).await.unwrap().unwrap();
+    }
+}
+
+/// A switch that somebody carries out just now is not withdrawn, nor what tells of it: it may be made already.
+pub async fn what_is_being_delivered_is_not_withdrawn(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let noon = at("2026-11-20T11:00:00Z");
+    let held = lease(&store, "a", noon).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    committed(&store, &held, &mut loaded, noon, &[("alice", 1_100, 1)], &[]).await;
+    let later = noon.plus(Seconds::hours(1));
+    decide(&store, &held, &mut loaded, later, vec![verdict("alice", Policy::Limited, 1, later)]).await;
+    let switch = store.claim_due(&Lane::Switches(backend()), later, 1).await.unwrap().remove(0);
+    rewind(&store, &held, &mut loaded, RewindTo::Entry(1), later).await.unwrap();
+    let took = SwitchEnd::Took("done".into());
+    assert_eq!(store.conclude(&switch, &took, later).await.unwrap(), Concluded::Yes);
+    let letters = store.claim_due(&Lane::Letters(Channel::Whmcs), later, 9).await.unwrap();
+    assert_eq!(letters.len(), 1, "it is told of");
+    loaded = store.load(&backend(), None).await.unwrap();
+    assert_eq!(loaded.crossings.len(), 1);
+    assert_eq!(loaded.holds[&name("alice")].wanted, Policy::Limited);
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
+}
+
+/// Every switch is made and every letter delivered.
+async fn carried_out(store: &Store, now: Timestamp) {
+    for switch in store.claim_due(&Lane::Switches(backend()), now, 100).await.unwrap() {
+        let took = SwitchEnd::Took("done".into());
+        assert_eq!(store.conclude(&switch, &took, now).await.unwrap(), Concluded::Yes);
+    }
+    for channel in [Channel::Whmcs, Channel::Webhook, Channel::Alertmanager] {
+        loop {
+            let letters = store.claim_due(&Lane::Letters(channel), now, 100).await.unwrap();
+            if letters.is_empty() {
+                break;
+            }
+            for letter in letters {
+                assert!(store.delivered(&letter, "200", now).await.unwrap());
+            }
+        }
+    }
+}
+
+/// What nobody has read is believed all the same: a new life goes on with the totals of its name, and of one that is back
+/// nobody knows what it held. Whoever starts anew believes it, too.
+pub async fn what_was_not_read_is_kept_as_it_is_believed(databases: &Databases) {
     let fresh = databases.fresh().await;
     let store = open(&fresh, 400).await;
     let noon = at("2026-11-20T11:00:00Z");
     let hour = |hours: u64| noon.plus(Seconds::hours(hours));
     let held = lease(&store, "a", noon).await.unwrap();
     let mut loaded = store.load(&backend(), None).await.unwrap();
-    for step in 0..2 {
-        committed(&store, &held, &mut loaded, hour(step), &[("alice", 1_100, step), ("bob", 9, step)], &[])
-            .await;
+    let both = [("alice", 100, 10), ("bob", 5_000, 50), ("carol", 7, 7)];
+    committed(&store, &held, &mut loaded, hour(0), &both, &[]).await;
+    committed(&store, &held, &mut loaded, hour(1), &[("alice", 100, 40), both[1], both[2]], &[]).await;
+    for gone in 2..4 {
+        committed(&store, &held, &mut loaded, hour(gone), &both[2..], &[]).await;
     }
-    decide(&store, &held, &mut loaded, hour(2), vec![verdict("alice", Policy::Limited, 1, hour(2))]).await;
-    let wrong =
-        vec![verdict("alice", Policy::Standard, 2, hour(3)), verdict("bob", Policy::Limited, 1, hour(3))];
-    decide(&store, &held, &mut loaded, hour(3), wrong).await;
-    let crossed = |loaded: &Loaded, account: &str| {
-        let holding = loaded.book.life(&name(account)).unwrap().holding().no;
-        let one = loaded.crossings[&holding].get(&(Meter::StorageUsed, 100)).copied().unwrap();
-        (one.since, one.episode)
-    };
-    assert_eq!((crossed(&loaded, "alice"), crossed(&loaded, "bob")), ((None, 1), (Some(hour(3)), 1)));
-    rewind(&store, &held, &mut loaded, RewindTo::Time(hour(2)), hour(4)).await.unwrap();
-    // Alice was told that she is restored, bob that he is limited: the next poll tells them what has changed.
-    assert_eq!((crossed(&loaded, "alice"), crossed(&loaded, "bob")), ((None, 1), (Some(hour(3)), 1)));
-    store.verify(&backend()).await.unwrap().unwrap();
-    decide(&store, &held, &mut loaded, hour(5), vec![verdict("alice", Policy::Limited, 3, hour(5))]).await;
-    assert_eq!(crossed(&loaded, "alice"), (Some(hour(5)), 2));
-    store.verify(&backend()).await.unwrap().unwrap();
+    let now = hour(5);
+    let mut back = Harvest::new();
+    for account in ["alice", "bob", "carol"] {
+        let unread = name(account);
+        back.read(&unread, Meter::StorageUsed, Reading::Gauge { at: now, level: bytes(1) });
+    }
+    back.listed_everyone();
+    poll(&store, &held, &mut loaded, now, &back).await.unwrap();
+    assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book);
+    assert!(loaded.book.lives_of(&name("alice")).count() > 1, "{:?}", loaded.book.lives);
+    let series = loaded.book.series(&name("alice"), Meter::TrafficOut).unwrap();
+    assert_eq!(series.total, bytes(30), "her name has shown it");
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
 }

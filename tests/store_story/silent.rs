@@ -92,5 +92,5 @@ pub async fn a_server_that_says_nothing_makes_nobody_deaf(databases: &Databases)
     let key = AccountKey { backend: backend(), name: name("a") };
     let month = store.month_total(&key, Meter::TrafficOut, Month::parse("2026-11").unwrap()).await.unwrap();
     assert_eq!(month.unwrap().amount, bytes(1));
-    store.verify(&backend()).await.unwrap().unwrap();
+    store.verify(&backend(), &rules()).await.unwrap().unwrap();
 }

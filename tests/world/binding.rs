@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 
 use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
+use sqlx::{Connection, SqliteConnection};
 use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 use whmeter::backends::{
     Ask, Backend, BackendError, CheckStep, CommonSettings, ConfiguredPanel, Kind, Wants,
@@ -19,12 +22,12 @@ use whmeter::backends::{
 use whmeter::clock::Clock;
 use whmeter::collector::{AdjustError, Collector, PollError};
 use whmeter::domain::{
-    AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading,
-    Seconds, Source, Timestamp, UsageDay,
+    AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading, Reason,
+    Seconds, Source, Span, Timestamp, UsageDay,
 };
 use whmeter::metering::{Acceptance, Adjustment, Bounds, Rewind, Rules};
 use whmeter::settings::{Section, SettingsError};
-use whmeter::store::{CannotRewind, RewindTo, Store, StoreSettings};
+use whmeter::store::{CannotRewind, RewindTo, Store, StoreError, StoreSettings};
 use whmeter::telemetry::Telemetry;
 use whmeter::usage_api::{Servers, UsageApi, WhmcsSettings};
 use whmeter_simulators::world::generate::COMPANIONS;
@@ -40,6 +43,8 @@ pub enum Say {
     Down,
     /// Nothing, for ever: whoever asks is about to be killed.
     Silence,
+    /// This, but only when it is let go.
+    Later(Answer, Arc<Notify>),
 }
 
 /// How a poll ended.
@@ -51,6 +56,10 @@ pub enum Polled {
     NoAnswer,
     /// Another process has the lease.
     Elsewhere,
+    /// Our clock is not believed.
+    ClockWrong,
+    /// Another process has polled it since.
+    Overtaken,
     /// Something else went wrong.
     Wrong(String),
 }
@@ -73,16 +82,50 @@ struct Panel {
 pub struct Product {
     folder: tempfile::TempDir,
     zone: BillingZone,
-    clock: &'static AtomicI64,
+    /// What the clock of each of our processes shows.
+    clocks: [&'static AtomicI64; REPLICAS],
+    /// What the clock of each panel shows.
+    panel_clocks: Vec<&'static AtomicI64>,
     plans: Vec<BackendPlan>,
     panels: Vec<Arc<Panel>>,
     replicas: BTreeMap<usize, Replica>,
+    /// Polls that wait for their panel's answer, by panel.
+    waiting: BTreeMap<usize, Waiting>,
+}
+
+/// A poll that waits for its panel's answer.
+struct Waiting {
+    replica: usize,
+    polling: JoinHandle<Polled>,
+    let_go: Arc<Notify>,
 }
 
 struct Replica {
     store: Store,
-    collector: Collector,
+    collector: Arc<Collector>,
     routes: Router,
+}
+
+/// A row that was changed, and how it is put back.
+#[derive(Debug)]
+pub struct Damage {
+    /// What was done.
+    pub did: String,
+    undo: String,
+}
+
+/// What is billed and what was told: tables, the number in them, and what a row is found by.
+const TABLES: [(&str, &str, &[&str]); 3] = [
+    ("day_point", "amount", &["holding", "meter", "day"]),
+    ("month_sum", "amount", &["holding", "part", "month", "meter"]),
+    ("reported", "value", &["service", "server", "name", "month", "metric"]),
+];
+
+/// How many processes of ours there may be.
+pub const REPLICAS: usize = 2;
+
+fn clock() -> &'static AtomicI64 {
+    Box::leak(Box::new(AtomicI64::new(0)))
 }
 
 static KIND: Kind = Kind {
@@ -107,30 +150,94 @@ impl Product {
         Product {
             folder: tempfile::Builder::new().prefix("whmeter-world").tempdir_in(place).unwrap(),
             zone: BillingZone::parse(&story.zone).unwrap(),
-            clock: Box::leak(Box::new(AtomicI64::new(0))),
+            clocks: [clock(), clock()],
+            panel_clocks: story.backends.iter().map(|_| clock()).collect(),
             plans: story.backends.clone(),
             panels: story.backends.iter().map(panel).collect(),
             replicas: BTreeMap::new(),
+            waiting: BTreeMap::new(),
         }
     }
 
-    /// Lets it be this late.
-    pub fn set_clock(&self, at: i64) {
-        self.clock.store(at, Ordering::Relaxed);
+    /// Lets it be this late, by the clocks of our processes and by those of the panels.
+    pub fn set_clocks(&self, ours: [i64; REPLICAS], panels: impl Iterator<Item = i64>) {
+        self.clocks.iter().zip(ours).for_each(|(clock, at)| clock.store(at, Ordering::Relaxed));
+        self.panel_clocks.iter().zip(panels).for_each(|(clock, at)| clock.store(at, Ordering::Relaxed));
     }
 
     /// Polls a panel that says `say`.
     pub async fn poll(&mut self, replica: usize, backend: usize, say: Say) -> Polled {
         *self.panels[backend].says.lock().unwrap_or_else(PoisonError::into_inner) = say;
         let replica = self.replica(replica).await;
-        let panel = Arc::clone(&replica.collector.panels()[backend]);
-        let report = replica.collector.poll(&panel, None).await;
-        match report.failed {
-            None => Polled::Committed,
-            Some(PollError::Panel(BackendError::Unreachable(_))) => Polled::NoAnswer,
-            Some(PollError::Elsewhere) => Polled::Elsewhere,
-            Some(error) => Polled::Wrong(error.to_string()),
+        poll(&replica.collector, backend).await
+    }
+
+    /// Begins to poll a panel that takes its time. Says how the poll has ended already, if it was not even asked.
+    pub async fn begin_poll(&mut self, number: usize, backend: usize, answer: Answer) -> Option<Polled> {
+        let panel = Arc::clone(&self.panels[backend]);
+        let let_go = Arc::new(Notify::new());
+        let say = Say::Later(answer, Arc::clone(&let_go));
+        *panel.says.lock().unwrap_or_else(PoisonError::into_inner) = say;
+        let collector = Arc::clone(&self.replica(number).await.collector);
+        let mut polling = tokio::spawn(async move { poll(&collector, backend).await });
+        tokio::select! {
+            ended = &mut polling => Some(ended.unwrap()),
+            () = panel.asked.notified() => {
+                self.waiting.insert(backend, Waiting { replica: number, polling, let_go });
+                None
+            }
         }
+    }
+
+    /// Whose poll waits for the answer of a panel, if one does.
+    pub fn waits(&self, backend: usize) -> Option<usize> {
+        self.waiting.get(&backend).map(|waiting| waiting.replica)
+    }
+
+    /// The panel answers at last; `None` where nobody waits for it any more.
+    pub async fn end_poll(&mut self, backend: usize) -> Option<Polled> {
+        let Waiting { polling, let_go, .. } = self.waiting.remove(&backend)?;
+        let_go.notify_one();
+        Some(polling.await.unwrap())
+    }
+
+    /// Polls a panel that says `say` and kills the process after it has waited `after` times; says whether the poll
+    /// was committed nevertheless.
+    pub async fn poll_dropped(
+        &mut self,
+        number: usize,
+        backend: usize,
+        say: Say,
+        after: u32,
+    ) -> Result<bool, String> {
+        let before = self.version(number, backend).await?;
+        *self.panels[backend].says.lock().unwrap_or_else(PoisonError::into_inner) = say;
+        let collector = Arc::clone(&self.replica(number).await.collector);
+        let mut left = after;
+        let mut polling = Box::pin(poll(&collector, backend));
+        std::future::poll_fn(|context| match polling.as_mut().poll(context) {
+            Poll::Pending if left > 0 => {
+                left -= 1;
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        })
+        .await;
+        drop(polling);
+        drop(collector);
+        // Whatever it had handed to the database has ended when this has.
+        if let Some(replica) = self.replicas.remove(&number) {
+            replica.store.close().await;
+        }
+        self.version(number, backend).await.map(|version| version != before)
+    }
+
+    /// How often anything of a backend was committed.
+    async fn version(&mut self, replica: usize, backend: usize) -> Result<i64, String> {
+        let name = self.plans[backend].name.clone();
+        let store = &self.replica(replica).await.store;
+        let known = store.backends().await.map_err(|error| error.to_string())?;
+        Ok(known.iter().find(|state| state.backend.as_str() == name).map_or(0, |state| state.version))
     }
 
     /// Polls a panel and is killed before it answers. Says whether it came to that.
@@ -149,6 +256,12 @@ impl Product {
 
     /// A process is gone from one moment to the next; it is started again when it is needed.
     pub fn kill(&mut self, replica: usize) {
+        self.waiting.retain(|_, waiting| {
+            if waiting.replica == replica {
+                waiting.polling.abort();
+            }
+            waiting.replica != replica
+        });
         self.replicas.remove(&replica);
     }
 
@@ -234,8 +347,9 @@ impl Product {
     /// An operator accepts whatever is doubted of a panel; nothing may be.
     pub async fn accept(&mut self, backend: usize) -> Result<(), String> {
         let acceptance = Acceptance { account: None, author: "the world".into(), reason: "because".into() };
-        let collector = &self.replica(0).await.collector;
+        let Replica { store, collector, .. } = self.replica(0).await;
         let panel = Arc::clone(&collector.panels()[backend]);
+        store.accept_clock(&panel.id).await.map_err(|error| error.to_string())?;
         match collector.accept(&panel, &acceptance).await {
             Ok(_) | Err(AdjustError::Nothing(_)) => Ok(()),
             Err(error) => Err(error.to_string()),
@@ -258,9 +372,10 @@ impl Product {
     pub async fn verify(&mut self) -> Result<(), String> {
         let names: Vec<BackendId> =
             self.plans.iter().map(|plan| BackendId::new(&plan.name).unwrap()).collect();
+        let rules = Rules { zone: self.zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
         let store = &self.replica(0).await.store;
         for name in names {
-            let verified = store.verify(&name).await.map_err(|error| error.to_string())?;
+            let verified = store.verify(&name, &rules).await.map_err(|error| error.to_string())?;
             verified.map_err(|difference| format!("{name}: {difference:?}"))?;
         }
         let verified = store.verify_chronicle().await.map_err(|error| error.to_string())?;
@@ -268,15 +383,96 @@ impl Product {
         Ok(())
     }
 
+    /// What WHMCS is told of one tenant that is asked for by itself; nothing where nobody is called so.
+    pub async fn alone(&mut self, replica: usize, server: i64, tenant: &str) -> Result<Said, String> {
+        let answer = self.get(replica, &format!("/v1/whmcs/usage/{tenant}?server={server}")).await?;
+        let withheld = answer.get("withheld").map(|one| vec![one.clone()]).unwrap_or_default();
+        Ok(said(&json!({ "tenants": { tenant: answer["values"] }, "withheld": withheld })))
+    }
+
+    /// Whole megabytes by tenant: what is held, and what has passed in the month, where they are known.
+    pub async fn legacy(
+        &mut self,
+        replica: usize,
+        server: i64,
+    ) -> Result<BTreeMap<String, [Option<i64>; 2]>, String> {
+        let answer = self.get(replica, &format!("/v1/whmcs/legacy?server={server}")).await?;
+        let tenants = answer["tenants"].as_object().into_iter().flatten();
+        let known = tenants.map(|(tenant, told)| {
+            (tenant.clone(), ["disk_mb", "bw_mb"].map(|key| told.get(key).and_then(Value::as_i64)))
+        });
+        Ok(known.collect())
+    }
+
+    /// What the history of a tenant tells of what passed in a month each way, in hundred-thousandths: by the month, and
+    /// by its days.
+    pub async fn history(
+        &mut self,
+        replica: usize,
+        server: i64,
+        tenant: &str,
+        month: &str,
+    ) -> Result<[[i128; 2]; 2], String> {
+        let answer =
+            self.get(replica, &format!("/v1/whmcs/history/{tenant}?server={server}&days=40")).await?;
+        let ways = |points: &Value, key: &str| {
+            let points = points.as_array().into_iter().flatten();
+            let of_it =
+                points.filter(|point| point[key].as_str().is_some_and(|text| text.starts_with(month)));
+            let of_it: Vec<&Value> = of_it.collect();
+            ["traffic_in", "traffic_out"]
+                .map(|way| of_it.iter().map(|point| scaled(&point[way])).sum::<i128>())
+        };
+        Ok([ways(&answer["months"], "month"), ways(&answer["days"], "day")])
+    }
+
+    async fn get(&mut self, replica: usize, path: &str) -> Result<Value, String> {
+        self.send(replica, Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    /// Somebody who may write to the database changes a row; says how to put it back. Whatever our processes have in
+    /// mind is forgotten.
+    pub async fn damage(&mut self, table: usize, pick: u64, impossible: bool) -> Option<Damage> {
+        self.close().await;
+        let (table, value, keys) = TABLES[table % TABLES.len()];
+        let key: Vec<String> = keys.iter().map(|key| format!("'{key} = ' || quote({key})")).collect();
+        let select =
+            format!("SELECT {} AS place, {value} FROM {table} ORDER BY place", key.join(" || ' AND ' || "));
+        let mut database = self.database().await;
+        let found: Vec<(String, i64)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(select)).fetch_all(&mut database).await.unwrap();
+        let place = usize::try_from(pick).unwrap() % found.len().max(1);
+        let (place, was) = found.get(place)?.clone();
+        let set = |to: i64| format!("UPDATE {table} SET {value} = {to} WHERE {place}");
+        let damaged = set(if impossible { -1 } else { was + 1_234_567 });
+        sqlx::raw_sql(sqlx::AssertSqlSafe(damaged.clone())).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+        Some(Damage { did: damaged, undo: set(was) })
+    }
+
+    /// Puts a row back as it was.
+    pub async fn mend(&mut self, damage: &Damage) {
+        self.close().await;
+        let mut database = self.database().await;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(damage.undo.clone())).execute(&mut database).await.unwrap();
+        database.close().await.unwrap();
+    }
+
+    async fn database(&mut self) -> SqliteConnection {
+        let file = self.folder.path().join("whmeter.db");
+        SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap()
+    }
+
     /// Ends every process in peace.
     pub async fn close(&mut self) {
+        self.waiting.values().for_each(|waiting| waiting.polling.abort());
         while let Some((_, replica)) = self.replicas.pop_first() {
             replica.store.close().await;
         }
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::new(self.clock.load(Ordering::Relaxed)).unwrap()
+        Timestamp::new(self.clocks[0].load(Ordering::Relaxed)).unwrap()
     }
 
     fn day(&self, at: i64) -> UsageDay {
@@ -297,25 +493,31 @@ impl Product {
 
     async fn replica(&mut self, number: usize) -> &Replica {
         if !self.replicas.contains_key(&number) {
-            let replica = self.start().await;
+            let replica = self.start(self.clocks[number]).await;
             self.replicas.insert(number, replica);
         }
         &self.replicas[&number]
     }
 
-    async fn start(&self) -> Replica {
+    async fn start(&self, clock: &'static AtomicI64) -> Replica {
         let folder = self.folder.path();
         let store = Store::open(StoreSettings::default(), folder).await.unwrap();
-        let clock = Clock::Settable(self.clock);
+        let clock = Clock::Settable(clock);
         let rules = Rules { zone: self.zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
         // Nobody listens to reports: every poll is waited for.
         let (polled, _) = mpsc::unbounded_channel();
         let telemetry = Telemetry::new();
         let collector = Collector::new(store.clone(), clock, rules, telemetry.clone(), polled);
-        let backends = self.plans.iter().zip(&self.panels).map(|(plan, panel)| {
+        let panels = self.panels.iter().zip(&self.panel_clocks);
+        let backends = self.plans.iter().zip(panels).map(|(plan, (panel, clock))| {
             let text = format!("name = '{}'\nwhmcs_server = {}", plan.name, plan.server);
             let common: CommonSettings = Section::new(text.parse().unwrap(), folder).read().unwrap();
-            Arc::new(ConfiguredPanel::new(&common, &KIND, Box::new(Played(Arc::clone(panel)))).unwrap())
+            let panel = ConfiguredPanel::new(&common, &KIND, Box::new(Played(Arc::clone(panel)))).unwrap();
+            let dated = plan.dated.then_some(Clock::Settable(clock));
+            Arc::new(match dated {
+                Some(clock) => panel.dated_by(clock),
+                None => panel,
+            })
         });
         collector.configure(backends.collect()).await.unwrap();
         let settings: WhmcsSettings =
@@ -328,7 +530,19 @@ impl Product {
             servers.entry(panel.whmcs_server.unwrap()).or_default().push(panel.id.clone());
         }
         api.configure(&settings, servers);
-        Replica { store, collector, routes: api.routes() }
+        Replica { store, collector: Arc::new(collector), routes: api.routes() }
+    }
+}
+
+async fn poll(collector: &Collector, backend: usize) -> Polled {
+    let panel = Arc::clone(&collector.panels()[backend]);
+    match collector.poll(&panel, None).await.failed {
+        None => Polled::Committed,
+        Some(PollError::Panel(BackendError::Unreachable(_))) => Polled::NoAnswer,
+        Some(PollError::Elsewhere) => Polled::Elsewhere,
+        Some(PollError::Clock(_)) => Polled::ClockWrong,
+        Some(PollError::Store(StoreError::LostLease { .. })) => Polled::Overtaken,
+        Some(error) => Polled::Wrong(error.to_string()),
     }
 }
 
@@ -338,18 +552,22 @@ struct Played(Arc<Panel>);
 #[async_trait]
 impl Backend for Played {
     async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
-        let is_silent = {
-            let says = self.0.says.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*says {
-                Say::Answer(answer) => put(answer, ask, harvest),
-                Say::Down => return Err(BackendError::Unreachable("the world has it so".into())),
-                Say::Silence => {}
-            }
-            matches!(&*says, Say::Silence)
+        let says = {
+            let mut says = self.0.says.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *says, Say::Down)
         };
-        if is_silent {
-            self.0.asked.notify_one();
-            std::future::pending::<()>().await;
+        match says {
+            Say::Answer(answer) => put(&answer, ask, harvest),
+            Say::Down => return Err(BackendError::Unreachable("the world has it so".into())),
+            Say::Silence => {
+                self.0.asked.notify_one();
+                std::future::pending::<()>().await;
+            }
+            Say::Later(answer, let_go) => {
+                self.0.asked.notify_one();
+                let_go.notified().await;
+                put(&answer, ask, harvest);
+            }
         }
         Ok(())
     }
@@ -366,6 +584,9 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
         } else {
             harvest.facts(&account);
         }
+        if shown.unread {
+            harvest.unread(&account, None, Reason::Unexpected, "the world has it so");
+        }
         if let Some(level) = shown.level {
             let level = Bytes::new(level).unwrap();
             harvest.read(&account, Meter::StorageUsed, Reading::Gauge { at, level });
@@ -380,6 +601,18 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
                 let source = Source::new(&counter.source).unwrap();
                 let count = Bytes::new(count).unwrap();
                 harvest.read(&account, meter, Reading::Counter { source, at, epoch, count });
+            }
+        }
+        for total in &shown.totals {
+            let span =
+                Span::new(Timestamp::new(total.from).unwrap(), Timestamp::new(total.to).unwrap()).unwrap();
+            for (meter, total) in [(Meter::TrafficIn, total.received), (Meter::TrafficOut, total.sent)] {
+                let total = Bytes::new(total).unwrap();
+                harvest.read(
+                    &account,
+                    meter,
+                    Reading::PeriodTotal { source: Source::default(), at, span, total },
+                );
             }
         }
     }

@@ -18,6 +18,7 @@ pub const ON: &[Feature] = &[
     Feature::Again,
     Feature::SilentCounters,
     Feature::MonthTotals,
+    Feature::PeriodTotals,
     Feature::Replicas,
     Feature::Twice,
     Feature::Adjustments,
@@ -36,6 +37,14 @@ pub const ON: &[Feature] = &[
     Feature::Hidden,
     Feature::LostRights,
     Feature::Acceptances,
+    Feature::SlowPanels,
+    Feature::Drops,
+    Feature::Clocks,
+    Feature::PanelClocks,
+    Feature::Damages,
+    Feature::Wraps,
+    Feature::Stalls,
+    Feature::Unreadable,
     Feature::Lies,
 ];
 

@@ -29,6 +29,7 @@ struct Asked {
 struct Sums {
     polls: usize,
     numbers: usize,
+    ended: BTreeMap<String, usize>,
     gaps: BTreeMap<&'static str, (usize, i128)>,
     times: BTreeMap<&'static str, (usize, Duration)>,
 }
@@ -91,6 +92,9 @@ fn all(asked: &Asked) -> u64 {
                             let mut sums = sums.lock().unwrap();
                             sums.polls += played.polls;
                             sums.numbers += played.numbers;
+                            for (what, times) in played.ended {
+                                *sums.ended.entry(what).or_default() += times;
+                            }
                             for (cause, (times, bytes)) in played.gaps {
                                 let sum = sums.gaps.entry(cause).or_default();
                                 *sum = (sum.0 + times, sum.1 + bytes);
@@ -109,13 +113,16 @@ fn all(asked: &Asked) -> u64 {
             });
         }
     });
-    let Sums { polls, numbers, gaps, times } = sums.into_inner().unwrap();
+    let Sums { polls, numbers, ended, gaps, times } = sums.into_inner().unwrap();
     for (what, (count, took)) in times {
         println!(
             "time: {what}: {:.2} s, {:.0} µs each",
             took.as_secs_f64(),
             took.as_micros() as f64 / count as f64
         );
+    }
+    for (what, times) in ended {
+        println!("{what}: {times} times");
     }
     for (cause, (times, bytes)) in gaps {
         println!("gap: {cause}: {times} times, {bytes} bytes of traffic");

@@ -72,6 +72,7 @@ impl<'a> Customers<'a> {
             }
         }
         self.guests_move();
+        self.opinions();
     }
 
     /// Somebody buys something at `at`; it lasts beyond `alive`.
@@ -128,13 +129,14 @@ impl<'a> Customers<'a> {
             if at >= sale.until.min(self.make.until) - 10 * DAY {
                 return sale;
             }
-            match self.make.dice.random_range(0..6) {
+            match self.make.dice.random_range(0..7) {
                 0 if self.make.has(Feature::Suspensions) => self.suspended(at, &sale),
                 1 if self.make.has(Feature::Renames) => self.renamed(at, &mut sale),
                 2 if self.make.has(Feature::BackendMoves) => self.other_backend(at, &mut sale),
                 3 if self.make.has(Feature::ServerMoves) => self.other_server(at, &mut sale),
                 4 if self.make.has(Feature::Pins) => self.pinned(at, &sale),
                 5 if self.make.has(Feature::Hidden) => self.hidden(at, &sale),
+                6 if self.make.has(Feature::Unreadable) => self.unreadable(at, &sale),
                 _ => {}
             }
             if self.make.has(Feature::Adjustments) && self.make.dice.random_bool(0.3) {
@@ -182,6 +184,11 @@ impl<'a> Customers<'a> {
     }
 
     fn renamed(&mut self, at: i64, sale: &mut Sale) {
+        let plan = &self.make.story.backends[sale.backend];
+        if plan.shows.is_of_spans() && !plan.identity {
+            // Under another name it would be another account, whose days are told once more.
+            return;
+        }
         let name = self.name(sale.server, at);
         self.make.put(at, What::Renamed { account: sale.account, name: name.clone() });
         self.make.put(at, What::Username { service: sale.service, username: name.clone() });
@@ -230,6 +237,13 @@ impl<'a> Customers<'a> {
         };
         for (at, hidden) in [(at, true), (at + length, false)] {
             self.make.put(at, What::Hidden { account: sale.account, hidden });
+        }
+    }
+
+    fn unreadable(&mut self, at: i64, sale: &Sale) {
+        let length = self.make.dice.random_range(HOUR..3 * DAY);
+        for (at, unreadable) in [(at, true), (at + length, false)] {
+            self.make.put(at, What::Unreadable { account: sale.account, unreadable });
         }
     }
 
@@ -291,6 +305,20 @@ impl<'a> Customers<'a> {
             self.make.put(at, What::Moved { source, to });
             let back = at + self.make.dice.random_range(HOUR..15 * DAY);
             self.make.put(back, What::Moved { source, to: Some(home) });
+        }
+    }
+
+    /// Panels that tell totals have other opinions of days later: mostly more, sometimes less.
+    fn opinions(&mut self) {
+        let spans = self.make.of_spans();
+        let there = self.there.iter().filter(|(backend, ..)| spans.contains(backend));
+        let accounts: Vec<u32> = there.map(|(_, account, ..)| *account).collect();
+        for account in accounts {
+            for _ in 0..self.make.times(25.0) {
+                let (at, days_ago) = (self.make.some_time(), self.make.dice.random_range(0..20));
+                let per_mille = self.make.dice.random_range(-300..500);
+                self.make.put(at, What::Revised { account, days_ago, per_mille });
+            }
         }
     }
 

@@ -32,6 +32,8 @@ pub enum Feature {
     SilentCounters,
     /// A panel tells what passed since the first of the month.
     MonthTotals,
+    /// A panel tells what passed in each day, hour or month, late, and with other opinions later.
+    PeriodTotals,
     /// Two of our processes share the database.
     Replicas,
     /// WHMCS asks twice at once.
@@ -68,6 +70,22 @@ pub enum Feature {
     LostRights,
     /// Operators say that what is doubted is true.
     Acceptances,
+    /// Panels take minutes to answer, sometimes longer than a lease lasts.
+    SlowPanels,
+    /// Our processes are killed in the middle of commits.
+    Drops,
+    /// Our clocks jump, by minutes or weeks, and back again.
+    Clocks,
+    /// Panels' clocks are wrong for days.
+    PanelClocks,
+    /// Rows of the database are changed and put back.
+    Damages,
+    /// Counters begin anew at 2^32.
+    Wraps,
+    /// Panels tell old numbers under a new time.
+    Stalls,
+    /// Accounts cannot be read though they are there.
+    Unreadable,
     /// Panels tell lies, for an hour or a day, and operators take back what was made of them.
     Lies,
 }
@@ -84,6 +102,7 @@ pub const ALL: &[Feature] = &[
     Feature::Again,
     Feature::SilentCounters,
     Feature::MonthTotals,
+    Feature::PeriodTotals,
     Feature::Replicas,
     Feature::Twice,
     Feature::Adjustments,
@@ -102,6 +121,14 @@ pub const ALL: &[Feature] = &[
     Feature::Hidden,
     Feature::LostRights,
     Feature::Acceptances,
+    Feature::SlowPanels,
+    Feature::Drops,
+    Feature::Clocks,
+    Feature::PanelClocks,
+    Feature::Damages,
+    Feature::Wraps,
+    Feature::Stalls,
+    Feature::Unreadable,
     Feature::Lies,
 ];
 
@@ -158,9 +185,18 @@ fn panels(dice: &mut StdRng, features: &[Feature]) -> Vec<BackendPlan> {
         shows,
         identity,
         pools,
+        late: 0,
+        wraps: false,
+        dated: false,
     };
     let mut ways = vec![Shows::Uptime, Shows::Started];
-    let more = [(Feature::SilentCounters, Shows::Silent), (Feature::MonthTotals, Shows::Month)];
+    let more = [
+        (Feature::SilentCounters, Shows::Silent),
+        (Feature::MonthTotals, Shows::Month),
+        (Feature::PeriodTotals, Shows::Days),
+        (Feature::PeriodTotals, Shows::Hours),
+        (Feature::PeriodTotals, Shows::Months),
+    ];
     ways.extend(more.into_iter().filter(|(feature, _)| features.contains(feature)).map(|(_, shows)| shows));
     let shows = |dice: &mut StdRng| ways[dice.random_range(0..ways.len())];
     let mut plans = vec![
@@ -169,9 +205,21 @@ fn panels(dice: &mut StdRng, features: &[Feature]) -> Vec<BackendPlan> {
     ];
     if dice.random_bool(0.6) {
         let shows = shows(dice);
-        // A month's total is an account's, not a guest's.
-        let pools = shows != Shows::Month && dice.random_bool(0.4);
+        // A total is an account's, not a guest's.
+        let pools = shows != Shows::Month && !shows.is_of_spans() && dice.random_bool(0.4);
         plans.push(plan("b2", 2, shows, dice.random_bool(0.5), pools));
+    }
+    if features.contains(&Feature::Wraps) {
+        // Of guests of a pool not: docs/simulation.md says why.
+        plans.iter_mut().for_each(|plan| plan.wraps = dice.random_bool(0.15) && !plan.pools);
+    }
+    // Without anybody who knows the time our clock would be believed, whatever it shows.
+    if features.contains(&Feature::Clocks) || features.contains(&Feature::PanelClocks) {
+        plans.iter_mut().for_each(|plan| plan.dated = dice.random_bool(0.5));
+        plans[0].dated |= plans.iter().all(|plan| !plan.dated);
+    }
+    for plan in plans.iter_mut().filter(|plan| plan.shows.is_of_spans()) {
+        plan.late = [0, 0, 2 * HOUR, 7 * HOUR, 26 * HOUR][dice.random_range(0..5)];
     }
     plans
 }
@@ -194,6 +242,12 @@ impl Maker {
 
     pub fn put(&mut self, at: i64, what: What) {
         self.story.events.push(Event { at, what });
+    }
+
+    /// The panels that tell totals of days, hours or months.
+    pub fn of_spans(&self) -> Vec<usize> {
+        let plans = self.story.backends.iter().enumerate();
+        plans.filter(|(_, plan)| plan.shows.is_of_spans()).map(|(backend, _)| backend).collect()
     }
 
     pub fn servers(&self) -> Vec<i64> {
@@ -241,7 +295,24 @@ impl Maker {
                 let replica = self.replica();
                 let killed = self.has(Feature::Kills) && self.dice.random_bool(0.01);
                 let again = self.has(Feature::Again) && self.dice.random_bool(0.05);
-                self.put(at, What::Poll { backend, replica, killed, again });
+                let dice = self.dice.random_range(0..100);
+                if self.has(Feature::SlowPanels) && dice < 3 {
+                    self.put(at, What::PollBegins { backend, replica });
+                    let length = self.dice.random_range(20..900);
+                    // Somebody else may ask it meanwhile.
+                    if self.dice.random_bool(0.4) {
+                        let other = self.replica();
+                        let poll = What::Poll { backend, replica: other, killed: false, again };
+                        let meanwhile = at + self.dice.random_range(1..length);
+                        self.put(meanwhile, poll);
+                    }
+                    self.put(at + length, What::PollEnds { backend });
+                } else if self.has(Feature::Drops) && dice == 3 {
+                    let after = self.dice.random_range(0..120);
+                    self.put(at, What::PollDropped { backend, replica, after });
+                } else {
+                    self.put(at, What::Poll { backend, replica, killed, again });
+                }
                 at += match self.has(Feature::Bursts) && self.dice.random_bool(0.05) {
                     true => self.dice.random_range(10..900),
                     false => every + self.dice.random_range(-HOUR..=HOUR),
@@ -295,9 +366,78 @@ impl Maker {
                 self.put(at + length, What::Up { backend });
             }
         }
+        // Either ours or theirs: of both nobody could tell which is wrong.
+        if self.has(Feature::Clocks) && self.dice.random_bool(0.5) {
+            self.our_clocks();
+        } else if self.has(Feature::PanelClocks) {
+            self.panel_clocks();
+        }
+        let mut spans = self.of_spans();
+        // Who tells the last hours only has no month to forget.
+        spans.retain(|backend| self.story.backends[*backend].shows != Shows::Hours);
+        for backend in spans {
+            for _ in 0..self.times(12.0) {
+                let (at, length) = (self.some_time(), self.dice.random_range(HOUR..60 * HOUR));
+                let months_ago = self.dice.random_range(0..2);
+                self.put(at, What::Forgets { backend, months_ago, forgets: true });
+                self.put(at + length, What::Forgets { backend, months_ago, forgets: false });
+            }
+        }
+        let plans = self.story.backends.iter().enumerate();
+        // An old uptime under a new time is another machine's for all anybody can tell.
+        let stall = plans.filter(|(_, plan)| matches!(plan.shows, Shows::Started | Shows::Silent));
+        for backend in stall.map(|(backend, _)| backend).collect::<Vec<usize>>() {
+            for _ in 0..if self.has(Feature::Stalls) { self.times(8.0) } else { 0 } {
+                let (at, length) = (self.some_time(), self.dice.random_range(HOUR..30 * HOUR));
+                self.put(at, What::Stalls { backend, stalls: true });
+                self.put(at + length, What::Stalls { backend, stalls: false });
+            }
+        }
+        for _ in 0..if self.has(Feature::Damages) { self.times(12.0) } else { 0 } {
+            let at = self.some_time();
+            let (table, pick) = (self.dice.random_range(0..3), self.dice.random_range(0..1000));
+            let impossible = self.dice.random_bool(0.5);
+            self.put(at, What::Damaged { table, pick, impossible });
+        }
         for _ in 0..if self.has(Feature::Kills) { self.times(20.0) } else { 0 } {
             let (at, replica) = (self.some_time(), self.replica());
             self.put(at, What::Killed { replica });
+        }
+    }
+
+    /// Our clocks jump, further than is believed while anybody knows the time, and back again.
+    fn our_clocks(&mut self) {
+        for _ in 0..self.times(20.0) {
+            let (at, replica) = (self.some_time(), self.replica());
+            let length = self.dice.random_range(HOUR..30 * HOUR);
+            let by = match self.dice.random_range(0..4) {
+                0 => self.dice.random_range(301..HOUR),
+                1 => self.dice.random_range(HOUR..40 * HOUR),
+                2 => self.dice.random_range(15 * DAY..40 * DAY),
+                _ => -self.dice.random_range(DAY..40 * DAY),
+            };
+            self.put(at, What::ClockOff { replica, by });
+            self.put(at + length, What::ClockOff { replica, by: 0 });
+        }
+    }
+
+    /// Panels' clocks are wrong.
+    fn panel_clocks(&mut self) {
+        for backend in 0..self.story.backends.len() {
+            for _ in 0..self.times(8.0) {
+                let (at, length) = (self.some_time(), self.dice.random_range(HOUR..6 * DAY));
+                let by = match self.dice.random_bool(0.5) {
+                    true => self.dice.random_range(301..40 * DAY),
+                    false => -self.dice.random_range(301..40 * DAY),
+                };
+                self.put(at, What::PanelClockOff { backend, by });
+                self.put(at + length, What::PanelClockOff { backend, by: 0 });
+                // Somebody says that it is the panel's that is wrong.
+                if self.dice.random_bool(0.5) {
+                    let accepted = at + self.dice.random_range(0..length);
+                    self.put(accepted, What::Accepted { backend });
+                }
+            }
         }
     }
 
@@ -322,7 +462,7 @@ impl Maker {
         }
         let mut polled = i64::MIN;
         self.story.events.retain(|event| match event.what {
-            What::Poll { .. } => {
+            What::Poll { .. } | What::PollBegins { .. } | What::PollDropped { .. } => {
                 polled = event.at;
                 true
             }

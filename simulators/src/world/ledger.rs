@@ -56,12 +56,14 @@ pub struct Holding {
 pub struct Ledger {
     zone: Zone,
     holdings: Vec<Holding>,
+    /// The days of a holding from one on are another's: also what is heard of them later.
+    handed: BTreeMap<usize, (Day, usize)>,
 }
 
 impl Ledger {
     /// A ledger without holdings.
     pub fn new(zone: Zone) -> Ledger {
-        Ledger { zone, holdings: Vec::new() }
+        Ledger { zone, holdings: Vec::new(), handed: BTreeMap::new() }
     }
 
     /// Opens a holding of a life and says which number it has.
@@ -104,8 +106,20 @@ impl Ledger {
         }
     }
 
-    /// Adds to a day.
+    /// Adds to a day, whosever it is by now.
     pub fn add(&mut self, holding: usize, metric: Metric, day: Day, amount: i128) {
+        self.put(self.holder(holding, day), metric, day, amount);
+    }
+
+    /// The holding that has a day of a holding by now.
+    pub fn holder(&self, mut holding: usize, day: Day) -> usize {
+        while let Some((_, to)) = self.handed.get(&holding).filter(|(first, _)| day >= *first) {
+            holding = *to;
+        }
+        holding
+    }
+
+    fn put(&mut self, holding: usize, metric: Metric, day: Day, amount: i128) {
         let holding = &mut self.holdings[holding];
         *holding.days.entry((metric, day)).or_default() += amount;
         *holding.months.entry((metric, month_of(day))).or_default() += amount;
@@ -114,6 +128,12 @@ impl Ledger {
     /// What a day of a holding has; `None` where it was never read on it.
     pub fn day(&self, holding: usize, metric: Metric, day: Day) -> Option<i128> {
         self.holdings[holding].days.get(&(metric, day)).copied()
+    }
+
+    /// The days of a holding of one metric.
+    pub fn days(&self, holding: usize, metric: Metric) -> impl Iterator<Item = (Day, i128)> {
+        let days = self.holdings[holding].days.iter().filter(move |((of, _), _)| *of == metric);
+        days.map(|((_, day), amount)| (*day, *amount))
     }
 
     /// What an owner has in a month, over all its holdings; `None` where nothing was ever read in it.
@@ -137,10 +157,11 @@ impl Ledger {
     pub fn hand_days(&mut self, from: usize, to: usize, first: Day) {
         let days = self.holdings[from].days.clone();
         for ((metric, day), amount) in days.into_iter().filter(|((_, day), _)| *day >= first) {
-            self.add(from, metric, day, -amount);
+            self.put(from, metric, day, -amount);
             self.holdings[from].days.remove(&(metric, day));
-            self.add(to, metric, day, amount);
+            self.put(to, metric, day, amount);
         }
+        self.handed.insert(from, (first, to));
     }
 
     /// A holding is another's.

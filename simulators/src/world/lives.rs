@@ -21,6 +21,12 @@ pub struct Life {
     pub identity: Option<String>,
     /// The holding it is in now.
     pub holding: usize,
+    /// The holdings it was in, each from after an instant on; the first has all the past.
+    pub stretches: Vec<(i64, usize)>,
+    /// When the life before it under its name was seen last, if there was one.
+    pub predecessor: Option<i64>,
+    /// The last whole list that was believed before the first one without it.
+    pub seen_before_missing: Option<i64>,
     /// When it was listed first, in epoch seconds.
     pub began_at: i64,
     /// When it was listed last, in epoch seconds.
@@ -71,7 +77,7 @@ impl Oracle {
             // While no list had it, it held nothing that anybody knows of.
             (found.level, found.collapsed) = (None, None);
         }
-        (found.missing_since, found.is_gone) = (None, false);
+        (found.missing_since, found.is_gone, found.seen_before_missing) = (None, false, None);
         self.backends[backend].names.insert(shown.name.clone(), life);
         life
     }
@@ -94,7 +100,7 @@ impl Oracle {
         let shows = self.shows(life, shown, at);
         let is_other = match (was_away || changes_hands, before.is_gone) {
             // Whoever was gone has to prove that it is the same.
-            (true, true) => shows != Shows::All,
+            (true, true) => !shown.unread && shows != Shows::All,
             (true, false) => shows == Shows::Less,
             (false, _) => false,
         };
@@ -106,6 +112,18 @@ impl Oracle {
     fn shows(&self, life: usize, shown: &Shown, at: i64) -> Shows {
         let before = &self.lives[life];
         let mut shows = Shows::Nothing;
+        for told in &shown.totals {
+            for (metric, total) in told.ways() {
+                let known = self.backends[before.backend].totals.get(&(life, metric, told.from));
+                match known {
+                    Some(known) if total < known.total => return Shows::Less,
+                    Some(_) if before.seen_before_missing.is_none_or(|seen| told.to <= seen) => {
+                        shows = Shows::All;
+                    }
+                    _ => {}
+                }
+            }
+        }
         for now in &shown.counters {
             let own = now.source.is_empty().then_some(life);
             let Some(seen) = self.backends[before.backend].seen.get(&(own, now.source.clone())) else {
@@ -142,11 +160,19 @@ impl Oracle {
         };
         let life = self.lives.len();
         let holding = self.ledger.open(life, owner);
+        let side = &self.backends[backend];
+        let predecessor = side.names.get(&shown.name).map(|before| {
+            let before = &self.lives[*before];
+            before.seen_before_missing.or(side.last_look).unwrap_or(before.began_at)
+        });
         self.lives.push(Life {
             backend,
             name: shown.name.clone(),
             identity: shown.identity.clone(),
             holding,
+            stretches: vec![(i64::MIN, holding)],
+            predecessor,
+            seen_before_missing: None,
             began_at: at,
             listed_at: at,
             read_at: BTreeMap::new(),
@@ -225,12 +251,16 @@ impl Oracle {
     /// Accounts that a whole list did not have.
     pub(super) fn absent(&mut self, backend: usize, present: &[usize], at: i64) {
         self.replaced(backend, present, at);
+        let look = self.backends[backend].last_look.or(Some(at));
         for (number, life) in self.lives.iter_mut().enumerate() {
             if life.backend != backend || life.is_gone || present.contains(&number) {
                 continue;
             }
             match life.missing_since {
-                None => life.missing_since = Some(at),
+                None => {
+                    life.missing_since = Some(at);
+                    life.seen_before_missing = look;
+                }
                 Some(since) if at - since >= GONE_AFTER => life.is_gone = true,
                 Some(_) => {}
             }

@@ -16,5 +16,6 @@ mod seen;
 pub mod shrink;
 pub mod story;
 pub mod telling;
+mod totals;
 pub mod truth;
 pub mod whmcs;

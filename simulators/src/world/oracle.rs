@@ -10,9 +10,10 @@ use super::claims::{Claim, Claims};
 use super::ledger::{Ledger, Metric, Owner};
 use super::lives::Life;
 use super::panels::{Answer, Shown};
-use super::seen::{Seen, SourceKey};
+use super::seen::{Looks, Seen, SourceKey};
 use super::story::Story;
 use super::telling::Told;
+use super::totals::Totals;
 use super::truth::Truth;
 use super::whmcs::Service;
 
@@ -47,6 +48,8 @@ pub struct Oracle {
     pub(super) accounted: BTreeMap<(u32, Metric), u64>,
     /// Bytes that operators added to what was sent.
     pub(super) corrected: i128,
+    /// Bytes by which what panels told of spans is more than what had passed.
+    pub(super) revised: BTreeMap<Metric, i128>,
 }
 
 /// One panel as it was seen.
@@ -62,6 +65,8 @@ pub(super) struct Side {
     pub names: BTreeMap<String, usize>,
     /// What was seen last of each counter.
     pub seen: BTreeMap<SourceKey, Seen>,
+    /// What was told of spans of time.
+    pub totals: Totals,
 }
 
 impl Oracle {
@@ -75,6 +80,7 @@ impl Oracle {
             list_doubt: None,
             names: BTreeMap::new(),
             seen: BTreeMap::new(),
+            totals: Totals::new(),
         };
         Some(Oracle {
             zone,
@@ -87,17 +93,22 @@ impl Oracle {
             untold: Vec::new(),
             accounted: BTreeMap::new(),
             corrected: 0,
+            revised: BTreeMap::new(),
         })
     }
 
     /// A poll was committed that had this answer.
     pub fn polled(&mut self, backend: usize, answer: &Answer, truth: &Truth) {
         let at = answer.at;
-        let mut present = Vec::new();
-        for shown in &answer.accounts {
-            let life = self.life_of(backend, shown, at);
-            present.push(life);
-            self.counters(backend, life, shown, at, truth);
+        let before =
+            [Metric::In, Metric::Out].map(|metric| (metric, self.last_look_at(backend, metric))).into();
+        let looks = Looks { at, before };
+        let lives = answer.accounts.iter().map(|shown| self.life_of(backend, shown, at));
+        let present: Vec<usize> = lives.collect();
+        let copied = self.copied(backend, &present, answer);
+        for ((shown, life), copied) in answer.accounts.iter().zip(present.iter().copied()).zip(copied) {
+            self.totals(backend, life, shown, at, &copied);
+            self.counters(backend, life, shown, &looks, truth);
             self.level(life, shown, at);
             self.lives[life].listed_at = at;
         }
@@ -127,6 +138,7 @@ impl Oracle {
         for life in self.lives.iter_mut().filter(|life| life.backend == backend) {
             life.collapsed = life.collapsed.map(|(at, level, _, holding)| (at, level, true, holding));
         }
+        self.believe_falls(backend);
     }
 
     /// WHMCS told a server's services.
@@ -185,6 +197,7 @@ impl Oracle {
     pub fn adjusted(&mut self, backend: usize, name: &str, day_at: i64, amount: i128) {
         if let Some(holding) = self.holder_of_day(backend, name, day_at) {
             self.ledger.add(holding, Metric::Out, self.zone.day(day_at), amount);
+            self.less_placed(backend, holding, self.zone.day(day_at), -amount);
             self.corrected += amount;
         }
     }
@@ -202,6 +215,12 @@ impl Oracle {
             [one] => Some(*one),
             _ => None,
         }
+    }
+
+    /// The billing month of an instant, as it is written: 2026-03.
+    pub fn month_text(&self, at: i64) -> String {
+        let month = self.zone.month(at);
+        format!("{}-{:02}", month / 100, month % 100)
     }
 
     /// What could not be seen so far, and what was seen and could not be told.
@@ -319,6 +338,7 @@ impl Oracle {
         }
         let opened = self.ledger.open(life, new);
         self.lives[life].holding = opened;
+        self.lives[life].stretches.push((at, opened));
         if old == Owner::Nobody {
             let first = self.claims.service(service).map_or(i32::MAX, |known| {
                 let first = known.service.registered.unwrap_or_else(|| {

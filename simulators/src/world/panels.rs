@@ -1,9 +1,9 @@
 //! What each panel answers when it is asked: the truth, in the way this panel tells it.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
-
-use super::story::Shows;
-use super::truth::Truth;
+use super::ledger::Metric;
+use super::story::{BackendPlan, Shows};
+use super::truth::{Source, Truth, utc_month};
+use crate::growth::Traffic;
 
 /// A complete list of a panel's accounts, and what each says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,32 @@ pub struct Shown {
     pub level: Option<u64>,
     /// Its counters.
     pub counters: Vec<Counter>,
+    /// What passed in spans of time, in order, where the panel tells that.
+    pub totals: Vec<Total>,
+    /// It is there, and nothing of it could be read.
+    pub unread: bool,
+}
+
+/// What passed in a span of time, as a panel tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// Its first second.
+    pub from: i64,
+    /// The first second after it.
+    pub to: i64,
+    /// Bytes towards the customer's service.
+    pub received: u64,
+    /// Bytes from the customer's service.
+    pub sent: u64,
+    /// What no panel tells: whose it is, and what had passed of it by the time that the panel tells of.
+    pub truly: (u32, Traffic),
+}
+
+impl Total {
+    /// What it tells of each way.
+    pub fn ways(&self) -> [(Metric, u64); 2] {
+        [(Metric::In, self.received), (Metric::Out, self.sent)]
+    }
 }
 
 /// One counter: what passed each way since it began.
@@ -67,34 +93,84 @@ pub fn answer(truth: &Truth, backend: usize, at: i64) -> Answer {
     let Some(plan) = truth.plan(backend) else { return Answer { at, accounts: Vec::new() } };
     let listed = truth.on(backend).filter(|(_, account)| !account.hidden && !truth.is_blind(backend));
     let accounts = listed.map(|(id, account)| {
-        let counters = truth.sources_of(id).filter_map(|(source, found)| {
+        let of = truth.tells_of(backend, at);
+        let counters = truth.sources_of(id).filter(|_| !plan.shows.is_of_spans() && !account.unreadable);
+        let counters = counters.filter_map(|(source, found)| {
             let run_from = match plan.shows {
-                Shows::Month => month_start(at),
-                _ => found.run_from()?,
+                // Cut in UTC, whatever the billing zone is.
+                Shows::Month => utc_month(of),
+                _ => found.run_at(of)?,
             };
-            let moved = found.moved(run_from, at);
+            let moved = found.moved(run_from, of);
+            let shown = |bytes: u64| if plan.wraps { bytes & u64::from(u32::MAX) } else { bytes };
             let begun = match plan.shows {
-                Shows::Uptime => Begun::Ago(u64::try_from(at - run_from).unwrap_or_default()),
+                Shows::Uptime => Begun::Ago(u64::try_from(of - run_from).unwrap_or_default()),
                 Shows::Started | Shows::Month => Begun::At(run_from),
-                Shows::Silent => Begun::Untold,
+                Shows::Silent | Shows::Days | Shows::Hours | Shows::Months => Begun::Untold,
             };
             Some(Counter {
                 source: found.shown.clone(),
                 begun,
-                received: moved.received,
-                sent: moved.sent,
+                received: shown(moved.received),
+                sent: shown(moved.sent),
                 truly: Truly { source, run_from },
             })
         });
         let counters: Vec<Counter> = counters.collect();
+        let sources = truth.sources_of(id).filter(|_| !account.unreadable);
+        let totals = sources.flat_map(|(source, found)| totals(truth, backend, plan, (source, found), at));
+        let totals: Vec<Total> = totals.filter(|total| total.to > account.born).collect();
+        let levels = truth.sources_of(id).filter(|_| !account.unreadable);
+        let levels = levels.map(|(_, source)| source.level(of));
         Shown {
             name: account.name.clone(),
             identity: plan.identity.then(|| format!("uid-{id}")),
-            level: truth.sources_of(id).map(|(_, source)| source.level(at)).reduce(|sum, one| sum + one),
+            level: levels.reduce(|sum, one| sum + one),
             counters,
+            totals,
+            unread: account.unreadable,
         }
     });
     Answer { at, accounts: accounts.collect() }
+}
+
+/// How many hours a panel that tells hours tells of.
+const HOURS: i64 = 48;
+
+/// What a panel tells of spans of time. What is younger than it is late by is not in any total yet.
+fn totals(
+    truth: &Truth,
+    backend: usize,
+    plan: &BackendPlan,
+    (source, found): (u32, &Source),
+    at: i64,
+) -> Vec<Total> {
+    let (running, hour) = (utc_month(at), at.div_euclid(3_600) * 3_600);
+    let before = utc_month(running - 1);
+    let spans: Vec<(i64, i64)> = match plan.shows {
+        Shows::Days => (before..=at).step_by(86_400).map(|day| (day, day + 86_400)).collect(),
+        Shows::Hours => {
+            (0..HOURS).rev().map(|ago| hour - ago * 3_600).map(|hour| (hour, hour + 3_600)).collect()
+        }
+        Shows::Months => vec![(before, running), (running, utc_month(running + 32 * 86_400))],
+        Shows::Uptime | Shows::Started | Shows::Silent | Shows::Month => Vec::new(),
+    };
+    let total = |(from, to): (i64, i64)| {
+        let passed = found.moved(from, to.min(at - plan.late));
+        let thinks = |bytes: u64| match truth.forgotten(backend) {
+            Some(month) if month == utc_month(from) => 0,
+            _ => u64::try_from(i128::from(bytes) * i128::from(1000 + truth.revised(source, from)) / 1000)
+                .unwrap_or(0),
+        };
+        Total {
+            from,
+            to,
+            received: thinks(passed.received),
+            sent: thinks(passed.sent),
+            truly: (source, passed),
+        }
+    };
+    spans.into_iter().map(total).collect()
 }
 
 /// What the same panel answers when it does not tell the truth; which lie it tells goes by the time.
@@ -109,12 +185,18 @@ pub fn lie(truth: &Answer) -> Answer {
                 counter.received += which << 16;
                 counter.sent += which << 18;
             }
+            for total in &mut shown.totals {
+                (total.received, total.sent) = (total.received * 3 + 4_321, total.sent * 2 + 1_234);
+            }
         }),
         // Nobody has anything.
         1 => lie.accounts.iter_mut().for_each(|shown| {
             shown.level = shown.level.map(|_| 0);
             for counter in &mut shown.counters {
                 (counter.received, counter.sent) = (0, 0);
+            }
+            for total in &mut shown.totals {
+                (total.received, total.sent) = (0, 0);
             }
         }),
         // Half of them are not there.
@@ -143,11 +225,4 @@ pub fn lie(truth: &Answer) -> Answer {
         }
     }
     lie
-}
-
-/// Panels that tell totals of a month cut it in UTC, whatever the billing zone is.
-fn month_start(at: i64) -> i64 {
-    let date = DateTime::from_timestamp(at, 0).unwrap_or_default().date_naive();
-    let first = NaiveDate::from_ymd_opt(date.year(), date.month(), 1);
-    first.map_or(0, |first| first.and_time(NaiveTime::MIN).and_utc().timestamp())
 }

@@ -11,6 +11,12 @@ use crate::growth::Traffic;
 /// The life it is the only counter of, or what the panel calls it.
 pub(super) type SourceKey = (Option<usize>, String);
 
+/// An answer, and when the counters of each way were seen last before it.
+pub(super) struct Looks {
+    pub at: i64,
+    pub before: BTreeMap<Metric, Option<i64>>,
+}
+
 /// A counter as it is believed to stand.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
@@ -53,10 +59,18 @@ struct Step {
 impl Oracle {
     /// The counters of one account were read. What one of several says counts; the account is read when all say
     /// something that is believed.
-    pub(super) fn counters(&mut self, backend: usize, life: usize, shown: &Shown, at: i64, truth: &Truth) {
+    pub(super) fn counters(
+        &mut self,
+        backend: usize,
+        life: usize,
+        shown: &Shown,
+        looks: &Looks,
+        truth: &Truth,
+    ) {
+        let at = looks.at;
         let mut doubted = BTreeSet::new();
         for counter in &shown.counters {
-            self.counted(backend, life, counter, truth, &mut doubted, at);
+            self.counted((backend, life), counter, truth, &mut doubted, looks);
         }
         for metric in [Metric::In, Metric::Out] {
             if !shown.counters.is_empty() && !doubted.contains(&metric) {
@@ -67,19 +81,19 @@ impl Oracle {
 
     fn counted(
         &mut self,
-        backend: usize,
-        life: usize,
+        (backend, life): (usize, usize),
         counter: &Counter,
         truth: &Truth,
         doubted: &mut BTreeSet<Metric>,
-        at: i64,
+        looks: &Looks,
     ) {
+        let at = looks.at;
         let own = counter.source.is_empty().then_some(life);
         let key = (own, counter.source.clone());
-        let last_look = self.backends[backend].last_look;
         let before = self.backends[backend].seen.remove(&key);
         let mut ways = BTreeMap::new();
         for (metric, count) in [(Metric::In, counter.received), (Metric::Out, counter.sent)] {
+            let last_look = looks.before.get(&metric).copied().flatten();
             let now = Way { at, count, truly: counter.truly, doubt: None };
             let known = before.as_ref().and_then(|seen| seen.ways.get(&metric));
             // Once nobody had it, what it says is news.
@@ -118,12 +132,24 @@ impl Oracle {
         self.not_seen(at, metric, i128::from(passed - before) - i128::from(grew), cause);
     }
 
+    /// When a counter that there was would have been seen: with the last list, if any of those that are there was read.
+    pub(super) fn last_look_at(&self, backend: usize, metric: Metric) -> Option<i64> {
+        let side = &self.backends[backend];
+        let there = side.seen.values().filter(|seen| !seen.was_nowhere && self.lives[seen.life].is_there());
+        let ways = there.filter_map(|seen| seen.ways.get(&metric));
+        let read = ways.map(|way| way.doubt.map_or(way.at, |(at, _)| at.max(way.at))).max();
+        read.map_or(side.last_look, |read| side.last_look.map(|look| look.min(read)))
+    }
+
     /// Guests that a whole list had nowhere.
     pub(super) fn nowhere(&mut self, backend: usize, answer: &Answer, present: &[usize]) {
+        // Of one that could not be read nobody knows what it has.
+        let unread = answer.accounts.iter().zip(present).filter(|(shown, _)| shown.unread);
+        let unread: BTreeSet<usize> = unread.map(|(_, life)| *life).collect();
         let counters = answer.accounts.iter().flat_map(|shown| &shown.counters);
         let there: BTreeSet<&str> = counters.map(|counter| counter.source.as_str()).collect();
         for ((own, source), seen) in &mut self.backends[backend].seen {
-            if own.is_none() && !there.contains(source.as_str()) {
+            if own.is_none() && !there.contains(source.as_str()) && !unread.contains(&seen.life) {
                 match present.contains(&seen.life) {
                     true => seen.was_nowhere = true,
                     false => seen.was_away = true,
@@ -142,6 +168,7 @@ impl Oracle {
         };
         let held: i128 = owners.into_iter().map(of_owner).sum();
         let corrected = if metric == Metric::Out { self.corrected } else { 0 };
+        let revised = self.revised.get(&metric).copied().unwrap_or(0);
         let in_gaps: i128 = self.unseen.iter().filter(|gap| gap.metric == metric).map(|gap| gap.amount).sum();
         let (mut passed, mut not_yet) = (0, 0);
         for (id, source) in truth.sources() {
@@ -149,7 +176,7 @@ impl Oracle {
             passed += all;
             not_yet += all - i128::from(self.accounted.get(&(id, metric)).copied().unwrap_or(0));
         }
-        (passed, held - corrected + in_gaps + not_yet)
+        (passed, held - corrected - revised + in_gaps + not_yet)
     }
 }
 
@@ -167,7 +194,7 @@ fn next(now: Way, begun: Begun, before: Way) -> Step {
     let cause = "passed before a counter began anew, and was not seen";
     let step = |way, grew| Step { way, grew, is_final: true, cause };
     if let Some(since) = started(begun, now.at) {
-        if now.truly == before.truly {
+        if now.truly == before.truly && now.count >= before.count {
             return step(now, Some((before.at, now.count - before.count)));
         }
         // A new run, and the panel says so: all it has counted is new. So it is where the last look may have been

@@ -34,6 +34,19 @@ pub struct BackendPlan {
     /// Whether its accounts are pools of guests that can move from one to the other. Else each account has
     /// one counter of its own.
     pub pools: bool,
+    /// By how many seconds the totals of days, hours or months that it tells are behind.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: i64,
+    /// Whether its counters begin anew at 2^32.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wraps: bool,
+    /// Whether its answers tell what its clock shows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dated: bool,
+}
+
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// How a panel tells what passed.
@@ -47,6 +60,19 @@ pub enum Shows {
     Silent,
     /// What passed since the first of the month, in UTC.
     Month,
+    /// What passed on each day of the running month and the one before, in UTC.
+    Days,
+    /// What passed in each of the last hours.
+    Hours,
+    /// What passed in the running month and in the one before, in UTC.
+    Months,
+}
+
+impl Shows {
+    /// Whether it tells what passed in spans of time, and has no counters.
+    pub fn is_of_spans(self) -> bool {
+        matches!(self, Shows::Days | Shows::Hours | Shows::Months)
+    }
 }
 
 /// Something happens.
@@ -139,6 +165,24 @@ pub enum What {
         /// Whether it lies from now on.
         lies: bool,
     },
+    /// A panel that tells totals has another opinion of a day: so many thousandths more or less from now on.
+    Revised {
+        /// Of which account.
+        account: u32,
+        /// How many days ago, in UTC.
+        days_ago: i64,
+        /// How much more or less.
+        per_mille: i64,
+    },
+    /// A panel that tells totals tells nothing at all of a month, or tells it again.
+    Forgets {
+        /// Which.
+        backend: usize,
+        /// Of the running month, or of the one before.
+        months_ago: i64,
+        /// Whether it has forgotten it.
+        forgets: bool,
+    },
     /// A panel stops answering.
     Down {
         /// Which.
@@ -229,6 +273,64 @@ pub enum What {
         /// Whether it takes in the same answer twice.
         again: bool,
     },
+    /// The meter asks a panel that takes its time: what it answers is of now.
+    PollBegins {
+        /// Which.
+        backend: usize,
+        /// Which of our processes does it.
+        replica: usize,
+    },
+    /// The panel answers at last.
+    PollEnds {
+        /// Which.
+        backend: usize,
+    },
+    /// The meter polls a panel, and its process is killed at some point of the commit.
+    PollDropped {
+        /// Which.
+        backend: usize,
+        /// Which of our processes does it.
+        replica: usize,
+        /// After so many times that it had to wait.
+        after: u32,
+    },
+    /// A row of what is stored is changed by somebody who may write to the database, and put back as it was.
+    Damaged {
+        /// Of days, months or of what was told.
+        table: usize,
+        /// Which row.
+        pick: u64,
+        /// Whether it is changed into what can never be.
+        impossible: bool,
+    },
+    /// A panel tells the counters and levels of this moment from now on, or of each moment again.
+    Stalls {
+        /// Which.
+        backend: usize,
+        /// Whether it stands still.
+        stalls: bool,
+    },
+    /// Everything of an account but that it is there cannot be read, or can be read again.
+    Unreadable {
+        /// Which.
+        account: u32,
+        /// Whether it cannot.
+        unreadable: bool,
+    },
+    /// The clock of one of our processes is off by so many seconds from now on.
+    ClockOff {
+        /// Which.
+        replica: usize,
+        /// Ahead, or below zero behind.
+        by: i64,
+    },
+    /// A panel's clock is off by so many seconds from now on.
+    PanelClockOff {
+        /// Which.
+        backend: usize,
+        /// Ahead, or below zero behind.
+        by: i64,
+    },
     /// WHMCS collects for billing.
     Collect {
         /// For which server.
@@ -255,7 +357,9 @@ pub enum What {
 impl Event {
     /// Whether it needs a process of ours that runs, and comes to nothing without one.
     pub fn is_ours(&self) -> bool {
-        matches!(self.what, What::Poll { .. } | What::Collect { .. } | What::Look { .. })
+        let polls =
+            matches!(self.what, What::Poll { .. } | What::PollBegins { .. } | What::PollDropped { .. });
+        polls || matches!(self.what, What::Collect { .. } | What::Look { .. })
     }
 }
 

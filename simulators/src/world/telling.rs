@@ -89,7 +89,9 @@ struct Standing<'a> {
 impl Standing<'_> {
     /// Whether an account that is there, or that may still be, was not read for too long.
     fn stale(&self, metric: Metric, at: i64) -> Option<&'static str> {
-        let fresh = |life: &&Life| life.read_at.get(&metric).is_some_and(|read| at - read <= MAX_AGE);
+        let fresh = |life: &&Life| {
+            life.read_at.get(&metric).is_some_and(|read| (-60..=MAX_AGE).contains(&(at - read)))
+        };
         let mut all = self.living.iter().chain(&self.missing);
         if all.all(fresh) { None } else { Some("stale, or never read") }
     }

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Datelike, NaiveTime};
+
 use super::story::{BackendPlan, SourcePlan, Story, What};
 use crate::growth::{Growth, Traffic};
 
@@ -15,6 +17,12 @@ pub struct Truth {
     down: Vec<bool>,
     /// Panels that show nobody.
     blind: Vec<bool>,
+    /// Since when panels stand still.
+    stalled: Vec<Option<i64>>,
+    /// Months (in UTC, by their first second) that panels tell nothing of.
+    forgotten: Vec<Option<i64>>,
+    /// What panels that tell totals have another opinion of: source and first second of a day, in thousandths.
+    revised: BTreeMap<(u32, i64), i64>,
     accounts: BTreeMap<u32, Account>,
     sources: BTreeMap<u32, Source>,
 }
@@ -32,6 +40,8 @@ pub struct Account {
     pub lives: bool,
     /// Whether its panel leaves it out of its lists.
     pub hidden: bool,
+    /// Whether its panel tells nothing but that it is there.
+    pub unreadable: bool,
 }
 
 /// A counter of an account, or a guest of a pool.
@@ -52,6 +62,12 @@ impl Source {
     /// When the run that goes on began; `None` for one that is over.
     pub fn run_from(&self) -> Option<i64> {
         self.runs.last().filter(|(_, to)| to.is_none()).map(|(from, _)| *from)
+    }
+
+    /// When the run began that went on at an instant.
+    pub fn run_at(&self, at: i64) -> Option<i64> {
+        let run = self.runs.iter().rfind(|(from, to)| *from <= at && to.is_none_or(|to| at < to));
+        run.map(|(from, _)| *from)
     }
 
     /// Bytes moved from `from` until `to`, exactly.
@@ -76,6 +92,12 @@ impl Source {
     }
 }
 
+/// The first second of the month that an instant lies in, in UTC.
+pub fn utc_month(at: i64) -> i64 {
+    let date = DateTime::from_timestamp(at, 0).unwrap_or_default().date_naive();
+    date.with_day(1).map_or(0, |first| first.and_time(NaiveTime::MIN).and_utc().timestamp())
+}
+
 impl Truth {
     /// A world in which nothing has happened.
     pub fn new(story: &Story) -> Truth {
@@ -84,6 +106,9 @@ impl Truth {
             plans: story.backends.clone(),
             down: vec![false; story.backends.len()],
             blind: vec![false; story.backends.len()],
+            stalled: vec![None; story.backends.len()],
+            forgotten: vec![None; story.backends.len()],
+            revised: BTreeMap::new(),
             accounts: BTreeMap::new(),
             sources: BTreeMap::new(),
         }
@@ -148,6 +173,27 @@ impl Truth {
                     *found = *blind;
                 }
             }
+            What::Stalls { backend, stalls } => {
+                if let Some(found) = self.stalled.get_mut(*backend) {
+                    *found = stalls.then_some(found.unwrap_or(at));
+                }
+            }
+            What::Unreadable { account, unreadable } => {
+                if let Some(found) = self.accounts.get_mut(account) {
+                    found.unreadable = *unreadable;
+                }
+            }
+            What::Revised { account, days_ago, per_mille } => {
+                let day = (at - days_ago * 86_400).div_euclid(86_400) * 86_400;
+                let its: Vec<u32> = self.sources_of(*account).map(|(source, _)| source).collect();
+                self.revised.extend(its.into_iter().map(|source| ((source, day), *per_mille)));
+            }
+            What::Forgets { backend, months_ago, forgets } => {
+                if let Some(found) = self.forgotten.get_mut(*backend) {
+                    let month = (0..*months_ago).fold(utc_month(at), |month, _| utc_month(month - 1));
+                    *found = forgets.then_some(month);
+                }
+            }
             What::Down { backend } => self.set_down(*backend, true),
             What::Up { backend } => self.set_down(*backend, false),
             _ => {}
@@ -162,6 +208,21 @@ impl Truth {
     /// Whether a panel shows nobody, though they are there.
     pub fn is_blind(&self, backend: usize) -> bool {
         self.blind.get(backend).copied().unwrap_or(false)
+    }
+
+    /// The moment that a panel tells of when it is asked at `at`.
+    pub fn tells_of(&self, backend: usize, at: i64) -> i64 {
+        self.stalled.get(backend).copied().flatten().unwrap_or(at)
+    }
+
+    /// The first second of the month that a panel tells nothing of.
+    pub fn forgotten(&self, backend: usize) -> Option<i64> {
+        self.forgotten.get(backend).copied().flatten()
+    }
+
+    /// By how many thousandths a panel's opinion of a day of a source differs from the truth.
+    pub fn revised(&self, source: u32, day: i64) -> i64 {
+        self.revised.get(&(source, day)).copied().unwrap_or(0)
     }
 
     /// The panel's plan.
@@ -207,7 +268,14 @@ impl Truth {
         {
             return;
         }
-        let made = Account { backend, name: name.to_owned(), born: at, lives: true, hidden: false };
+        let made = Account {
+            backend,
+            name: name.to_owned(),
+            born: at,
+            lives: true,
+            hidden: false,
+            unreadable: false,
+        };
         self.accounts.insert(account, made);
         sources.iter().for_each(|source| self.add(at, account, backend, source));
     }

@@ -22,6 +22,8 @@ const TRIES: u32 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Scraped {
     pub scrape: Scrape,
+    /// Which version of the pages told it.
+    pub road: &'static str,
     /// Buckets one of whose pages could not be fetched, and why.
     pub failed: BTreeMap<String, BackendError>,
     /// What the operator should know.
@@ -93,7 +95,7 @@ impl Minio {
                 buckets.len()
             )));
         }
-        Ok(Scraped { scrape, ..Scraped::default() })
+        Ok(Scraped { scrape, road: "metrics v2", ..Scraped::default() })
     }
 
     /// When each node began, by the first address that answers.
@@ -112,7 +114,7 @@ impl Minio {
     /// The third version: every node for itself. A node that is down is left out, as if it said nothing.
     async fn third(&self, buckets: &Buckets) -> Result<Scraped, BackendError> {
         let nodes = self.rules.nodes.iter().map(|node| self.third_of(node, buckets).boxed());
-        let mut all = Scraped::default();
+        let mut all = Scraped { road: "metrics v3", ..Scraped::default() };
         let mut trouble = None;
         for (node, scraped) in self.rules.nodes.iter().zip(futures_util::future::join_all(nodes).await) {
             match scraped {

@@ -31,7 +31,7 @@ use self::admin::{Admin, Ask as Call};
 use self::claim::{Claims, Documents, Owner};
 use self::deleted::Deleted;
 use self::refusal::Failure;
-use self::settings::{Rules, Settings, Switch};
+use self::settings::{Rules, Settings, Switch, Traffic};
 use self::sums::Owned;
 use self::usage::Usage;
 use self::wire::{Group, User};
@@ -119,6 +119,7 @@ impl Backend for Minio {
         }
         match self.traffic(&owned, &buckets, &deleted, usage.is_rustfs()).await {
             Some(Ok(scraped)) => {
+                harvest.by_road(scraped.road);
                 sums::traffic(harvest, &accounts, &owned, &buckets, &scraped, &ask.heard, ask.now);
             }
             Some(Err(error)) => sums::no_traffic(harvest, &accounts, &error),
@@ -129,6 +130,10 @@ impl Backend for Minio {
             None => harvest.listed_everyone(),
         }
         Ok(())
+    }
+
+    fn tells(&self, meter: Meter) -> bool {
+        meter == Meter::StorageUsed || self.rules.traffic != Traffic::Off
     }
 
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {

@@ -242,7 +242,7 @@ fn silence(
                 "{meter} of {source} is missing from the metrics, which told {} bytes of it at {}: they are not whole",
                 told.count, told.at
             );
-            Err(BackendError::Busy { after: None, detail })
+            Err(BackendError::Silent(detail))
         }
         Some(_) => Ok(Some(Bytes::ZERO)),
         None if speaks || heard.last_look_at(meter).is_some_and(|look| began > look) => Ok(Some(Bytes::ZERO)),
@@ -507,12 +507,12 @@ mod tests {
             (false, heard(500, None), Ok(None)),
             (false, Heard::default(), Ok(None)),
             // What was told once is told until it begins anew, also to a program that was started meanwhile.
-            (true, heard(500, Some((-1000, 500, 7))), Err(Reason::Busy)),
-            (false, heard(500, Some((-1000, 500, 7))), Err(Reason::Busy)),
+            (true, heard(500, Some((-1000, 500, 7))), Err(Reason::Silent)),
+            (false, heard(500, Some((-1000, 500, 7))), Err(Reason::Silent)),
             (true, heard(500, Some((-1000, 500, 0))), Ok(Some(0))),
             (true, heard(500, Some((-9000, -2000, 7))), Ok(Some(0))),
             // Another start of long ago is a date that was written anew.
-            (true, heard(500, Some((-9000, 500, 7))), Err(Reason::Busy)),
+            (true, heard(500, Some((-9000, 500, 7))), Err(Reason::Silent)),
         ];
         for (row, (speaks, heard, expected)) in table.into_iter().enumerate() {
             let other =

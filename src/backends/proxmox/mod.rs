@@ -36,7 +36,7 @@ use self::guests::{Cards, Claimed, Counted, Trouble};
 use self::left::Left;
 use self::refusal::Failure;
 use self::session::{AT_ONCE, Ask as Call, Session};
-use self::settings::{Rules, Traffic};
+use self::settings::{Rules, Storage, Traffic};
 use self::storage::Sizes;
 use self::wire::{Config, Envelope, Machine};
 use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Memory, Past, Wants};
@@ -143,6 +143,10 @@ impl Backend for Proxmox {
 
     async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError> {
         self.charts(past, harvest).await
+    }
+
+    fn tells(&self, meter: Meter) -> bool {
+        meter != Meter::StorageUsed || self.rules.storage != Storage::None
     }
 
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {

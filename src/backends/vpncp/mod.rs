@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use futures_util::{FutureExt, StreamExt, stream};
 
 use self::clients::Client;
+use self::generation::Generation;
 use self::metering::meter;
 use self::months::{Calendar, Plan};
 use self::panel::{Ask as Call, Panel};
@@ -145,6 +146,10 @@ impl Vpncp {
     /// Finds out who answers, and says what the operator should know of it.
     async fn look(&self, harvest: &mut Harvest) -> Result<Status, BackendError> {
         let known = self.panel.known().await?;
+        harvest.by_road(match known.generation {
+            Generation::One => "API 1.x",
+            Generation::Two => "API 2.x",
+        });
         known.complaint.into_iter().for_each(|complaint| harvest.warn(complaint));
         let status = self.panel.status().await?;
         if let Some(busy) = status.busy_with() {

@@ -74,7 +74,7 @@ async fn history_that_came_along_to_the_next_panel_is_not_billed_again() {
         let query = UsageQuery { owner: Some(Owner::Service(501)), ..UsageQuery::default() };
         let month = day(1).month();
         let sums = collector.store.months(&query, month, month).await.expect("read");
-        let entries = collector.store.verify(&metered.id).await.expect("read");
+        let entries = collector.store.verify(&metered.id, &collector.rules()).await.expect("read");
         entries.expect("the journal holds");
         sums.iter().map(|sum| sum.usage.amount.get()).sum::<u64>()
     };

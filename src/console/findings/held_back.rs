@@ -3,7 +3,8 @@
 
 use super::{Finding, What};
 use crate::console::sides::{Side, Sides};
-use crate::domain::Timestamp;
+use crate::domain::{AccountName, Timestamp};
+use crate::standing::AccountStanding;
 use crate::store::HeldList;
 
 /// One line per doubted list, and one per meter.
@@ -12,7 +13,9 @@ pub(super) fn held_back(sides: &Sides) -> Vec<Finding<'_>> {
         sides.held.iter().map(|(server, held)| services(*server, held)).collect();
     for side in &sides.panels {
         found.extend(list(side));
+        found.extend(silence(side));
         for (name, account) in side.accounts() {
+            found.extend(silent(side, name, account));
             for series in &account.series {
                 let held = series.held_back.map(|since| ("held back", since, HELD_BACK));
                 let doubted = series.doubted.map(|since| ("collapsed", since, COLLAPSED));
@@ -40,6 +43,38 @@ const HELD_BACK: &str = "readings jump further than max_rate allows: see `whmete
     are true";
 const COLLAPSED: &str = "a level fell to nothing or by more than nine tenths (a second measurement confirms it), or a whole \
     month is told as nothing: see `whmeter explain`, then `whmeter accept` if it is true";
+
+/// An account of which something was told before and is not told now.
+fn silent<'a>(side: &'a Side, name: &'a AccountName, account: &'a AccountStanding) -> Option<Finding<'a>> {
+    let since = account.silent_since().filter(|_| account.gone_at.is_none())?;
+    let seen = account.series.iter().map(|series| series.at).min();
+    let line = Finding {
+        account: Some(name.as_str()),
+        at: seen.map(|at| at.to_string()),
+        since: Some(since.to_string()),
+        detail: Some(SILENT.into()),
+        ..Finding::of(side, What::HeldBack, "silent")
+    };
+    Some(match side.service(account) {
+        Some(service) => line.sold(service),
+        None => line,
+    })
+}
+
+/// A crowd of them.
+fn silence(side: &Side) -> Option<Finding<'_>> {
+    let silent = side.standing.as_ref()?.silence(side.panel.crowd)?;
+    Some(Finding {
+        detail: Some(format!(
+            "{silent} accounts are there and what was told of them before is told no more, and none of it counts as \
+             nothing: give the panel's user back the right it has lost, or see whether the panel still counts"
+        )),
+        ..Finding::of(side, What::HeldBack, "silence")
+    })
+}
+
+const SILENT: &str = "the panel has the account and tells no more of a meter that it told: it is unread until it is told \
+    again, and withheld once it is too old; see `whmeter poll` for which, then the panel";
 
 /// A list of services that is not taken in.
 fn services(server: i64, held: &HeldList) -> Finding<'static> {

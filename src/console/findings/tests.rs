@@ -11,7 +11,7 @@ use crate::domain::{
 use crate::metering::MonthToDate;
 use crate::quota::Hold;
 use crate::standing::{AccountStanding, MappedTo, SeriesStanding, Share, Standing};
-use crate::store::{BackendState, PolicyState, ServiceList, Store, StoreSettings};
+use crate::store::{BackendState, PinnedTo, PolicyState, ServiceList, Store, StoreSettings};
 use crate::told::{Closed, ClosedMonth, GB_MONTH, Sums, Telling};
 
 const NOW: i64 = 1_795_226_400;
@@ -54,23 +54,8 @@ async fn told(list: Vec<Service>) -> Option<Arc<ServiceList>> {
 
 fn account(mapping: Option<Mapping>) -> AccountStanding {
     AccountStanding {
-        life: LifeNo::new(1),
-        nth: 1,
-        first_seen: at(999_999),
-        missing_since: None,
-        gone_at: None,
-        suspended: None,
-        policy: None,
-        package: None,
-        domain: None,
-        storage_limit: Limit::Unknown,
-        traffic_limit: Limit::Unknown,
-        limits: Default::default(),
-        owner: Owner::Nobody,
         mapped: mapping.map(|mapping| MappedTo { mapping, service: None, rivals: Vec::new() }),
-        trouble: None,
-        series: Vec::new(),
-        shares: Vec::new(),
+        ..AccountStanding::first_seen(at(999_999))
     }
 }
 
@@ -498,6 +483,7 @@ async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
         remembers: true,
         left_alone: left_alone.map(str::to_string),
         pinned_by: None,
+        unknown_since: None,
     };
     let extra = Some("policy mine-limited,extra");
     sides.policies = [
@@ -517,4 +503,40 @@ async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
     assert_eq!(found[0].detail.as_deref(), Some("left alone, still limited by policy mine-limited,extra"));
     let counted = tally(&sides, &backend, &moment()).policies;
     assert_eq!(counted, Conflict::ALL.map(|conflict| (conflict, 1)).into());
+}
+
+#[tokio::test]
+async fn who_fell_silent_is_named_and_a_pin_of_an_earlier_life_is_said_to_count_no_more() {
+    let silent = |since| AccountStanding {
+        trouble: Some(("silent".into(), at(since))),
+        series: vec![read(Meter::StorageUsed, 900, 5, moment().month)],
+        ..account(None)
+    };
+    let unread = AccountStanding { trouble: Some(("busy".into(), at(60))), ..account(None) };
+    let gone = AccountStanding { gone_at: Some(at(60)), ..silent(60) };
+    let held = |sides: &Sides| -> Vec<(&'static str, Option<String>)> {
+        let found = findings(sides, &[What::HeldBack], None, &moment(), &Prices::default());
+        found.iter().map(|one| (one.state, one.account.map(str::to_string))).collect()
+    };
+    let few = vec![("a", silent(60)), ("b", unread.clone()), ("c", gone)];
+    assert_eq!(held(&all(vec![side("s3", &None, few, None)])), [("silent", Some("a".to_string()))]);
+    let crowd = ["a", "b", "c", "d", "e"].map(|name| (name, silent(60)));
+    let sides = all(vec![side("s3", &None, crowd.to_vec(), None)]);
+    let found = held(&sides);
+    assert_eq!((found[0].clone(), found.len()), (("silence", None), 6));
+
+    let again = AccountStanding { nth: 2, ..account(None) };
+    let mut sides = all(vec![side(
+        "s3",
+        &None,
+        vec![("old", again.clone()), ("same", again), ("one", account(None))],
+        None,
+    )]);
+    let pin = |nth| PinnedTo { service: 57, nth };
+    let pins = [("old", Some(1)), ("same", Some(2)), ("one", None), ("never-seen", Some(1))];
+    let pins = pins.map(|(name, nth)| (AccountName::new(name).expect("a name"), pin(nth)));
+    sides.pins.insert(sides.panels[0].panel.id.clone(), pins.into_iter().collect());
+    let found = findings(&sides, &[What::Pins], None, &moment(), &Prices::default());
+    assert_eq!(accounts_of(&found), [("earlier life", Some("old")), ("earlier life", Some("one"))]);
+    assert!(found.iter().all(|one| one.service == Some(57)));
 }

@@ -7,7 +7,7 @@ use sqlx::AnyConnection;
 
 use super::super::sql::{Columns, Table, rows};
 use super::super::{KeyedFrom, Store, StoreError};
-use super::changes::{Value, Values, columns, values};
+use super::changes::{Value, Values, columns, differing, in_words, values};
 use super::fold::Head;
 use super::{Changes, ChronicleBreak, ENTRIES_AT_ONCE, Links, TABLES, broken};
 
@@ -42,20 +42,62 @@ pub enum ChronicleDifference {
     },
 }
 
+impl ChronicleDifference {
+    /// Whether a row is other than a chain that holds says, so that it can be derived from it again.
+    pub fn is_of_rows(&self) -> bool {
+        matches!(self, ChronicleDifference::Row { .. })
+    }
+}
+
 /// How many rows are held against the chronicle at once: they must fit into memory.
 const ROWS_AT_ONCE: i64 = 200_000;
 
 /// How many stored rows are read at once.
 const READ_AT_ONCE: i64 = 10_000;
 
+/// A stored row that is not what the chronicle says.
+pub(super) struct RowDiffers {
+    pub table: &'static Table,
+    pub key: Values,
+    /// The rest of what is stored; nothing where there is no such row.
+    pub stored: Option<Values>,
+    /// The rest of what there should be.
+    pub said: Option<Values>,
+}
+
+impl RowDiffers {
+    pub fn row(&self) -> String {
+        in_words(self.table.keys, &self.key)
+    }
+
+    pub fn how(&self) -> String {
+        let names: Vec<&str> = columns(self.table).skip(self.table.keys.len()).collect();
+        match (&self.stored, &self.said) {
+            (Some(stored), Some(said)) => differing(&names, stored, said, "the chronicle"),
+            (Some(stored), None) => format!("is nowhere in the chronicle: {}", in_words(&names, stored)),
+            (None, said) => {
+                let said = said.as_deref().unwrap_or_default();
+                format!("is missing, the chronicle says {}", in_words(&names, said))
+            }
+        }
+    }
+
+    fn difference(&self) -> ChronicleDifference {
+        ChronicleDifference::Row { table: self.table.name, row: self.row(), how: self.how() }
+    }
+}
+
 /// Some of all rows: of so many shares the one with this number, so that each is small.
 #[derive(Clone, Copy)]
-struct Share {
+pub(super) struct Share {
     number: u64,
     of: u64,
 }
 
 impl Share {
+    /// All rows.
+    pub(super) const WHOLE: Share = Share { number: 0, of: 1 };
+
     fn has(self, table: &Table, key: &[Value]) -> bool {
         // A backend's new name changes keys that have it, and would change the share: these are few, and in the first.
         if self.of == 1 || table.keys.contains(&"backend") {
@@ -93,16 +135,18 @@ impl Store {
             let share = Share { number, of };
             let mut said = self.chronicled(&mut tx, &folds, share).await?;
             for table in TABLES {
-                match self.verify_rows(&mut tx, table, share, said.take_standing(table)).await? {
-                    Ok(rows) => verified.rows += rows,
-                    Err(difference) => return Ok(Err(difference)),
+                let standing = said.take_standing(table);
+                let (rows, differ) = self.verify_rows(&mut tx, table, share, standing, 1).await?;
+                if let Some(first) = differ.first() {
+                    return Ok(Err(first.difference()));
                 }
+                verified.rows += rows;
             }
         }
         Ok(Ok(verified))
     }
 
-    async fn verify_chronicle_links(
+    pub(super) async fn verify_chronicle_links(
         &self,
         on: &mut AnyConnection,
         fold: Option<&Head>,
@@ -135,16 +179,17 @@ impl Store {
         })
     }
 
-    /// Holds the rows of a table that are in a share against what the chronicle says of them.
-    async fn verify_rows(
+    /// Holds the rows of a table that are in a share against what the chronicle says of them: how many there are, and
+    /// at most `most` that differ.
+    pub(super) async fn verify_rows(
         &self,
         on: &mut AnyConnection,
         table: &'static Table,
         share: Share,
         mut said: BTreeMap<Values, Values>,
-    ) -> Result<Result<u64, ChronicleDifference>, StoreError> {
-        let names: Vec<&str> = columns(table).collect();
-        let (mut from, mut count) = (0, 0);
+        most: usize,
+    ) -> Result<(u64, Vec<RowDiffers>), StoreError> {
+        let (mut from, mut count, mut differ) = (0, 0, Vec::new());
         loop {
             let found = self.some_rows(on, table, from).await?;
             if found.is_empty() {
@@ -157,23 +202,21 @@ impl Store {
                     continue;
                 }
                 count += 1;
-                let how = match said.remove(&row) {
-                    Some(known) if known == rest => continue,
-                    Some(known) => differing(&names[table.keys.len()..], &rest, &known),
-                    None => {
-                        format!("is nowhere in the chronicle: {}", told(&names[table.keys.len()..], &rest))
-                    }
-                };
-                return Ok(Err(ChronicleDifference::Row { table: table.name, row: told(&names, &row), how }));
+                let said = said.remove(&row);
+                if said.as_ref() != Some(&rest) && differ.len() < most {
+                    differ.push(RowDiffers { table, key: row, stored: Some(rest), said });
+                }
             }
         }
-        let Some((key, rest)) = said.first_key_value() else { return Ok(Ok(count)) };
-        let how = format!("is missing, the chronicle says {}", told(&names[table.keys.len()..], rest));
-        Ok(Err(ChronicleDifference::Row { table: table.name, row: told(&names, key), how }))
+        let missing =
+            said.into_iter().map(|(key, said)| RowDiffers { table, key, stored: None, said: Some(said) });
+        let room = most.saturating_sub(differ.len());
+        differ.extend(missing.take(room));
+        Ok((count, differ))
     }
 
     /// The rows of a share as they are by the chronicle.
-    async fn chronicled(
+    pub(super) async fn chronicled(
         &self,
         on: &mut AnyConnection,
         folds: &[Head],
@@ -212,21 +255,4 @@ impl Store {
         );
         rows(on, self.dialect, &sql, []).await?.iter().map(values).collect()
     }
-}
-
-/// Columns with their names.
-fn told(names: &[&str], row: &[Value]) -> String {
-    let told = names.iter().zip(row).map(|(name, value)| format!("{name} {value}"));
-    told.collect::<Vec<_>>().join(", ")
-}
-
-/// The columns that differ, as they are stored and as they are said to be.
-fn differing(names: &[&str], stored: &[Value], said: &[Value]) -> String {
-    let differ = names.iter().enumerate().filter(|(place, _)| stored.get(*place) != said.get(*place));
-    let word = |value: Option<&Value>| value.map_or("nothing".into(), Value::to_string);
-    let told = differ.map(|(place, name)| {
-        let (stored, said) = (word(stored.get(place)), word(said.get(place)));
-        format!("{name} is {stored}, the chronicle says {said}")
-    });
-    told.collect::<Vec<_>>().join("; ")
 }

@@ -1,7 +1,7 @@
 //! A whole book as a fold keeps it: what was believed after the last entry that was folded, so that the
 //! entries after it can be settled again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -127,7 +127,7 @@ impl BookBody {
             }
             book.lives.insert(LifeNo::new(no), life);
         }
-        let mut counters = HashMap::with_capacity(self.counters.len());
+        book.counters.reserve(self.counters.len());
         for (key, epoch, count, at, doubt, holder, absent) in self.counters {
             let baseline = Baseline {
                 epoch: epoch.epoch()?,
@@ -137,9 +137,8 @@ impl BookBody {
                 holder: LifeNo::new(holder),
                 absent: absent.map(time).transpose()?,
             };
-            counters.insert(key.key()?, baseline);
+            book.counters.insert(key.key()?, baseline);
         }
-        book.counters = counters;
         book.list_doubt = self.list_doubt.map(list_doubt).transpose()?;
         Ok(book)
     }

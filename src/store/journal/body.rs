@@ -26,8 +26,8 @@ use crate::domain::{
     Timestamp, UsageDay,
 };
 use crate::metering::{
-    Acceptance, Adjustment, Book, Bounds, Correction, CounterKey, Forgetting, Moved, Renumbering, Rewind,
-    Settled,
+    Acceptance, Adjustment, Book, Bounds, Correction, CounterKey, Forgetting, Kept, Moved, Renumbering,
+    Rewind, Settled,
 };
 
 /// One entry. Times are seconds from the time of asking, so that most of them are short.
@@ -58,6 +58,9 @@ pub(super) struct Body<'a> {
     /// How far a level may fall: percent, and the level from which on; where not as ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     collapse: Option<(u32, u64)>,
+    /// It came by another road than the poll before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    new_road: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     adjusted: Option<AdjustmentBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,6 +75,9 @@ pub(super) struct Body<'a> {
     /// The last entry that counts, who says so, and why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rewound: Option<(i64, String, String)>,
+    /// What a rewind leaves as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    kept: Option<KeptBody>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<(String, String)>,
 }
@@ -187,6 +193,27 @@ impl RenumberingBody {
     }
 }
 
+/// The numbers that the next life and holding get; life, meter and bytes of what others were shown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct KeptBody(u32, u32, Vec<(u32, String, u64)>);
+
+impl KeptBody {
+    fn of(kept: &Kept) -> KeptBody {
+        let shown = kept.shown.iter();
+        let shown = shown.map(|(life, meter, shown)| (life.get(), meter.name().into(), shown.get()));
+        KeptBody(kept.next_life.get(), kept.next_holding.get(), shown.collect())
+    }
+
+    fn kept(self) -> Result<Kept, String> {
+        let KeptBody(life, holding, shown) = self;
+        let shown = shown
+            .into_iter()
+            .map(|(life, meter, shown)| Ok((LifeNo::new(life), meter_of(&meter)?, bytes(shown)?)));
+        let shown = shown.collect::<Result<_, String>>()?;
+        Ok(Kept { next_life: LifeNo::new(life), next_holding: HoldingNo::new(holding), shown })
+    }
+}
+
 /// One meter of one account: what was said, what it made, what was noticed.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct SeriesBody<'a> {
@@ -285,6 +312,7 @@ pub(in super::super) fn body_of(
         max_rate: settled.bounds.max_rate.map(Bytes::get),
         max_storage_rate: settled.bounds.max_storage_rate.map(Bytes::get),
         collapse: collapse_body(&settled.bounds),
+        new_road: settled.bounds.new_road,
         ..corrected
     })
     .map(Some)
@@ -337,11 +365,13 @@ pub(in super::super) fn renumbered_body(
 pub(in super::super) fn rewound_body(
     rewind: &Rewind,
     last_look: Option<Timestamp>,
+    kept: &Kept,
     crossings: &CrossingMap,
 ) -> Result<String, StoreError> {
     let crossings = crossing_bodies(crossings);
     let rewound = Some((rewind.to, rewind.author.clone(), rewind.reason.clone()));
-    pack(&Body { last_look: last_look.map(Timestamp::get), rewound, crossings, ..Body::default() })
+    let (last_look, kept) = (last_look.map(Timestamp::get), Some(KeptBody::of(kept)));
+    pack(&Body { last_look, rewound, kept, crossings, ..Body::default() })
 }
 
 /// What was said and made of each account, meter by meter.
@@ -436,8 +466,12 @@ impl Body<'_> {
             made,
             owners: self.owners.into_iter().map(OwnershipBody::change).collect::<Result<_, _>>()?,
             crossings: crossings_of(self.crossings)?,
-            bounds: bounds(self.max_rate, self.max_storage_rate, self.collapse)?,
+            bounds: Bounds {
+                new_road: self.new_road,
+                ..bounds(self.max_rate, self.max_storage_rate, self.collapse)?
+            },
             corrected,
+            kept: self.kept.map(KeptBody::kept).transpose()?,
             failed: self.failed,
             taken_back_by: None,
         })

@@ -10,7 +10,7 @@ use super::belief::BookBody;
 use super::body::{pack, unpack};
 use super::crossings::CrossingMap;
 use super::sums::{MonthSums, add_made, sums_body, sums_of};
-use super::{ChainBreak, ENTRIES_AT_ONCE, JournalEntry, Links, parts};
+use super::{ChainBreak, ENTRIES_AT_ONCE, Links, parts};
 use crate::domain::{BackendId, Month, Seconds, Timestamp};
 use crate::metering::{Book, Rules};
 
@@ -119,7 +119,7 @@ impl Store {
                 let entry = raw.entry(&taken)?;
                 if entry.taken_back_by.is_none() {
                     add_made(&mut sums, &entry.made);
-                    settle_entry(&mut book, &entry, rules);
+                    entry.take_into(&mut book, rules);
                     crossings.extend(entry.crossings);
                 }
             }
@@ -322,15 +322,6 @@ impl Head {
         let Head { upto, at, chain, sums_hash, book_hash, .. } = self;
         let at = at.get();
         format!("{before}\n{number}\n{upto}\n{at}\n{chain}\n{sums_hash}\n{book_hash}\n")
-    }
-}
-
-/// Settles one entry again, by today's code.
-pub(super) fn settle_entry(book: &mut Book, entry: &JournalEntry, rules: &Rules) {
-    // A failed poll settled nothing.
-    if entry.failed.is_none() {
-        book.last_look = entry.last_look;
-        book.apply(&entry.settled(book, rules));
     }
 }
 

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use sqlx::AnyConnection;
 
+use super::super::ledger::Withdrawn;
 use super::super::sql::{Columns, rows};
 use super::super::{Store, StoreError};
 use super::crossings::CrossingMap;
-use super::fold::settle_entry;
 use super::{ENTRIES_AT_ONCE, JournalEntry, MonthSum};
-use crate::domain::{BackendId, Bytes, HoldingNo, Meter, Timestamp, UsageDay};
-use crate::metering::{Book, Correction, Rules, rewound};
+use crate::domain::{BackendId, Bytes, HoldingNo, LifeNo, Meter, Timestamp, UsageDay};
+use crate::metering::{Book, Correction, Kept, Rules};
 
 /// Where a journal is to be taken back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,12 @@ pub struct Unwound {
     pub entries: u64,
     /// What is believed.
     pub then: Book,
+    /// What of it is as it is now all the same.
+    pub(in super::super) kept: Kept,
+    /// Whose life each holding is that had anything since.
+    pub holders: BTreeMap<HoldingNo, LifeNo>,
+    /// What was promised since and is not delivered yet, and goes.
+    pub withdrawn: Withdrawn,
     /// What was added to days since, and goes.
     pub days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
     /// The thresholds that were crossed then, as the journal tells it.
@@ -100,6 +106,13 @@ impl Store {
             at: None,
             entries: 0,
             then: if upto == 0 { Book::default() } else { self.folded_book(&mut tx, backend, upto).await? },
+            kept: Kept::default(),
+            withdrawn: Withdrawn::of(&self.promised_since(&mut tx, backend, to).await?),
+            holders: now
+                .lives
+                .iter()
+                .flat_map(|(no, life)| life.holdings.iter().map(|holding| (holding.no, *no)))
+                .collect(),
             days: BTreeMap::new(),
             levels: BTreeMap::new(),
             crossings: self.crossings_at(&mut tx, backend, upto).await?,
@@ -135,13 +148,14 @@ impl Store {
             }
         }
         unwound.levels_before(rules);
-        renumberings.iter().for_each(|entry| settle_entry(&mut unwound.then, entry, rules));
+        renumberings.iter().for_each(|entry| entry.take_into(&mut unwound.then, rules));
         // Polls that find nothing new are in no entry: the next one says until when there were such.
         if let RewindTo::Time(time) = asked {
             let quiet = look.flatten().map(|look| look.min(time));
             unwound.then.last_look = unwound.then.last_look.max(quiet);
         }
-        unwound.then = rewound(now, std::mem::take(&mut unwound.then));
+        unwound.kept = Kept::of(now, &unwound.then);
+        unwound.kept.keep_in(&mut unwound.then);
         Ok(Ok(unwound))
     }
 
@@ -186,7 +200,7 @@ impl Store {
 
     /// The next few entries from `first` up to `last` that settled something and count, and where to go on; `None` after
     /// the last.
-    async fn counting(
+    pub(super) async fn counting(
         &self,
         on: &mut AnyConnection,
         backend: &BackendId,
@@ -229,7 +243,7 @@ impl Unwound {
             }
         }
         self.crossings.extend(entry.crossings.iter().map(|(key, crossing)| (*key, *crossing)));
-        settle_entry(&mut self.then, entry, rules);
+        entry.take_into(&mut self.then, rules);
     }
 
     /// The levels of days that a fold had begun: what was believed is what its last reading said.

@@ -10,11 +10,13 @@ use super::super::tables::{Ids, crossing, day_point, holding, month_sum};
 use super::super::{KeyedFrom, Store, StoreError};
 use super::body::unpack;
 use super::crossings::{self, CrossingMap};
+use super::derived::{Derived, RowUnlike, ranges};
 use super::fold::{Head, sha256};
+use super::repair::Repaired;
 use super::sums::{MonthSum, MonthSums, sums_of};
 use super::{ChainBreak, ENTRIES_AT_ONCE, JournalEntry, Links};
 use crate::domain::{BackendId, HoldingNo, Meter, Month, Nature, Owner, UsageDay};
-use crate::metering::{Correction, LifeEvent, OwnerChange};
+use crate::metering::{Book, Correction, LifeEvent, OwnerChange, Rules};
 
 /// A journal that holds, and days that are what it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -77,6 +79,14 @@ pub enum Difference {
         /// What it should be.
         journal: String,
     },
+    /// Another stored row is not what the journal derives: what is believed, whose lives and holdings there are.
+    #[error("{backend} {row}")]
+    Row {
+        /// The backend.
+        backend: BackendId,
+        /// The row, whom it is about, what is stored and what the journal says.
+        row: Repaired,
+    },
     /// A stored day or month is not what the journal says.
     #[error("{backend} {account} {meter} {when}: the store has {stored}, the journal says {journal}")]
     Sum {
@@ -95,22 +105,34 @@ pub enum Difference {
     },
 }
 
-/// How many holdings are held against the journal at once: what they made must fit into memory.
-const HOLDINGS_AT_ONCE: i64 = 5000;
+impl Difference {
+    /// Whether rows are other than a chain that holds says, so that they can be derived from it again.
+    pub fn is_of_rows(&self) -> bool {
+        !matches!(self, Difference::Chain(_) | Difference::Fold { .. })
+    }
+}
 
 /// Holdings by their numbers, each with the name of its account.
-type Holdings = BTreeMap<HoldingNo, String>;
+pub(super) type Holdings = BTreeMap<HoldingNo, String>;
 
 /// Who pays for which days of a holding.
 type Owners = Vec<(UsageDay, Owner)>;
 
 /// What is known of some holdings: months of what was folded, days of the rest, and who pays.
 #[derive(Default)]
-struct Known {
-    months: BTreeMap<(HoldingNo, Meter, Month), MonthSum>,
-    days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
+pub(super) struct Known {
+    pub months: BTreeMap<(HoldingNo, Meter, Month), MonthSum>,
+    pub days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
     owners: HashMap<HoldingNo, Owners>,
     crossings: CrossingMap,
+}
+
+/// Days and months that were held against the journal.
+#[derive(Default)]
+struct HeldSums {
+    sums: u64,
+    /// Whether something is of holdings that the journal does not know.
+    has_strangers: bool,
 }
 
 /// What is stored of some holdings.
@@ -125,47 +147,144 @@ struct Stored {
 }
 
 impl Store {
-    /// Goes through a backend's whole journal and holds every stored day against it; the first
-    /// difference is told. Sees one moment of the database, whoever writes meanwhile.
-    pub async fn verify(&self, backend: &BackendId) -> Result<Result<Verified, Difference>, StoreError> {
+    /// Goes through a backend's whole journal and holds every stored row against it; the first difference is told. Sees
+    /// one moment of the database, whoever writes meanwhile. What is believed is settled again by `rules`.
+    pub async fn verify(
+        &self,
+        backend: &BackendId,
+        rules: &Rules,
+    ) -> Result<Result<Verified, Difference>, StoreError> {
         let mut tx = self.begin_read().await?;
+        self.verify_in(&mut tx, backend, rules).await
+    }
+
+    /// The same in a transaction that has begun.
+    pub(super) async fn verify_in(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        rules: &Rules,
+    ) -> Result<Result<Verified, Difference>, StoreError> {
         let mut verified = Verified::default();
-        let folds = match self.verify_folds(&mut tx, backend).await? {
+        let folds = match self.verify_links(on, backend, &mut verified).await? {
+            Ok(folds) => folds,
+            Err(difference) => return Ok(Err(difference)),
+        };
+        let sql = "SELECT number, days_from FROM backend WHERE name = ?";
+        let found = rows(on, self.dialect, sql, [backend.as_str().into()]).await?;
+        let Some(row) = found.first() else { return Ok(Ok(verified)) };
+        let mut columns = Columns::of(row);
+        let (ids, kept_from) = (Ids { backend: columns.int()? }, columns.day()?);
+        if let Some(difference) = self.kept_too_late(on, backend, kept_from, rules).await? {
+            return Ok(Err(difference));
+        }
+        let upto = folds.last().map_or(0, |head| head.upto);
+        let derived = self.derived(on, backend, upto, rules).await?;
+        let sums = self.verify_sums(on, backend, (ids, kept_from), &folds, &derived).await;
+        let mut with_sums = true;
+        let unreadable = match sums {
+            Ok(Ok(held)) => {
+                verified.sums = held.sums;
+                with_sums = held.has_strangers;
+                None
+            }
+            Ok(Err(difference)) => return Ok(Err(difference)),
+            // Not even a value of its kind: the rows say which.
+            Err(error @ StoreError::Corrupt { .. }) => Some(error),
+            Err(error) => return Err(error),
+        };
+        let (folds, most) = (if with_sums { Some(&folds[..]) } else { None }, 1);
+        let unlike = self.rows_unlike(on, backend, (ids, 0), &derived, folds, most).await?;
+        if let Some(one) = unlike.first() {
+            return Ok(Err(Difference::of_row(backend, one)));
+        }
+        if let Some(error) = unreadable {
+            return Err(error);
+        }
+        if let Some(one) = self.next_unlike(on, backend, &derived).await? {
+            return Ok(Err(Difference::of_row(backend, &one)));
+        }
+        Ok(Ok(verified))
+    }
+
+    /// Days are folded into months by polls that came later: none is said not to be kept before its day is over.
+    async fn kept_too_late(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        kept_from: UsageDay,
+        rules: &Rules,
+    ) -> Result<Option<Difference>, StoreError> {
+        let sql = "SELECT succeeded_at FROM backend WHERE name = ?";
+        let found = rows(on, self.dialect, sql, [backend.as_str().into()]).await?;
+        let newest = found.first().map(|row| Columns::of(row).maybe_time()).transpose()?.flatten();
+        let today = newest.map_or(UsageDay::FIRST, |newest| rules.zone.day_of(newest));
+        let row = Repaired {
+            account: None,
+            table: "backend",
+            row: "days_from".into(),
+            how: format!(
+                "says that days before {kept_from} are not kept, and the newest poll was on {today}"
+            ),
+        };
+        Ok((kept_from > today).then(|| Difference::Row { backend: backend.clone(), row }))
+    }
+
+    /// Goes along folds and entries; tells the folds of a journal that holds.
+    pub(super) async fn verify_links(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        verified: &mut Verified,
+    ) -> Result<Result<Vec<Head>, Difference>, StoreError> {
+        let folds = match self.verify_folds(on, backend).await? {
             Ok(folds) => folds,
             Err(difference) => return Ok(Err(difference)),
         };
         verified.folds = folds.len() as u64;
-        match self.verify_chain(&mut tx, backend, folds.last(), &mut verified.keyed).await? {
-            Ok(entries) => verified.entries = entries,
-            Err(broken) => return Ok(Err(broken.into())),
-        }
+        Ok(match self.verify_chain(on, backend, folds.last(), &mut verified.keyed).await? {
+            Ok(entries) => {
+                verified.entries = entries;
+                Ok(folds)
+            }
+            Err(broken) => Err(broken.into()),
+        })
+    }
+
+    /// Holds days and months, who pays for them, and what is crossed, against the recorded effects of the entries.
+    async fn verify_sums(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        (ids, kept_from): (Ids, UsageDay),
+        folds: &[Head],
+        derived: &Derived,
+    ) -> Result<Result<HeldSums, Difference>, StoreError> {
         let upto = folds.last().map_or(0, |head| head.upto);
-        let believed = self.owners_at(&mut tx, backend, upto).await?;
-        let crossed = self.crossings_at(&mut tx, backend, upto).await?;
-        let sql = "SELECT number, days_from FROM backend WHERE name = ?";
-        let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
-        let Some(row) = found.first() else { return Ok(Ok(verified)) };
-        let mut columns = Columns::of(row);
-        let (ids, kept_from) = (Ids { backend: columns.int()? }, columns.day()?);
-        let [mut from, end] = ids.range();
-        loop {
-            let holdings = self.some_of(&mut tx, from, end).await?;
-            let Some(last) = holdings.keys().next_back().copied() else { break };
+        let believed = self.owners_at(on, backend, upto).await?;
+        let crossed = self.crossings_at(on, backend, upto).await?;
+        let all: Vec<(HoldingNo, String)> = titles(&derived.book).into_iter().collect();
+        let mut held = HeldSums::default();
+        for ((from, to), some) in ranges(ids, &all, |(no, _)| ids.holding(*no)) {
+            let mut stored = self.stored(on, from, to - 1, kept_from).await?;
+            let holdings: Holdings = some.iter().cloned().collect();
+            // What is of no holding that the journal knows is named by its row.
+            held.has_strangers |= stored.retain(&holdings);
+            if holdings.is_empty() {
+                continue;
+            }
             let mut said = Known::default();
             for no in holdings.keys() {
                 said.owners.extend(believed.get(no).map(|owners| (*no, owners.clone())));
             }
             said.cross(&crossed, &holdings);
-            self.said(&mut tx, backend, &folds, upto, &holdings, &mut said).await?;
-            let last = ids.holding(last);
-            let stored = self.stored(&mut tx, from, last, kept_from).await?;
+            self.said(on, backend, folds, upto, &holdings, &mut said).await?;
             match compare(backend, &holdings, said, &stored) {
-                Ok(sums) => verified.sums += sums,
+                Ok(found) => held.sums += found,
                 Err(difference) => return Ok(Err(*difference)),
             }
-            from = last + 1;
         }
-        Ok(Ok(verified))
+        Ok(Ok(held))
     }
 
     /// Who paid for what after the last entry that was folded.
@@ -259,20 +378,8 @@ impl Store {
         })
     }
 
-    /// The next few holdings from the id `from` on.
-    async fn some_of(&self, on: &mut AnyConnection, from: i64, end: i64) -> Result<Holdings, StoreError> {
-        let sql = "SELECT h.id, l.label FROM holding h JOIN life l ON l.id = h.life
-            WHERE h.id >= ? AND h.id < ? ORDER BY h.id LIMIT ?";
-        let cells: [Cell; 3] = [from.into(), end.into(), HOLDINGS_AT_ONCE.into()];
-        let holding = |row| {
-            let mut columns = Columns::of(row);
-            Ok((Ids::holding_no(columns.int()?)?, columns.text()?))
-        };
-        rows(on, self.dialect, sql, cells).await?.iter().map(holding).collect()
-    }
-
     /// What folds and entries say of some holdings.
-    async fn said(
+    pub(super) async fn said(
         &self,
         on: &mut AnyConnection,
         backend: &BackendId,
@@ -350,6 +457,34 @@ impl Store {
             stored.crossings.insert((holding, meter, threshold), crossing);
         }
         Ok(stored)
+    }
+}
+
+impl Difference {
+    pub(super) fn of_row(backend: &BackendId, one: &RowUnlike) -> Difference {
+        Difference::Row { backend: backend.clone(), row: Repaired::of(one) }
+    }
+}
+
+/// Every holding there ever was, with its account's name among the lives of that name.
+fn titles(book: &Book) -> Holdings {
+    let lives = book.lives.iter().flat_map(|(no, life)| {
+        let account = life.label(book.names.get(&life.name) == Some(no));
+        life.holdings.iter().map(move |holding| (holding.no, account.clone()))
+    });
+    lives.collect()
+}
+
+impl Stored {
+    /// Only what is of these; tells whether there was more.
+    fn retain(&mut self, of: &Holdings) -> bool {
+        let count = |all: &Stored| all.months.len() + all.days.len() + all.owners.len() + all.crossings.len();
+        let before = count(self);
+        self.months.retain(|(no, ..), _| of.contains_key(no));
+        self.days.retain(|(no, ..), _| of.contains_key(no));
+        self.owners.retain(|no, _| of.contains_key(no));
+        self.crossings.retain(|(no, ..), _| of.contains_key(no));
+        count(self) < before
     }
 }
 
@@ -477,11 +612,21 @@ fn compare(
             let when = format!("{month}, part {part} of {}", owners.len());
             return difference((*holding, *meter), when, None, Some(sum));
         }
+        let period = month.period();
+        if folded.contains(key) && month.first() >= stored.kept_from {
+            // What passed on which of its days is folded; together they are the month all the same.
+            let mut days = MonthSum::default();
+            let range = (*holding, *meter, period.first())..(*holding, *meter, period.next());
+            stored.days.range(range).for_each(|(_, day)| days.join(day));
+            if !same(*meter, said_whole, Some(&days)) {
+                let when = format!("days of {month}");
+                return difference((*holding, *meter), when, said_whole, Some(&days));
+            }
+        }
         if owners.len() < 2 || month.first() < stored.kept_from || folded.contains(key) {
             continue;
         }
         let mut parts: BTreeMap<usize, MonthSum> = BTreeMap::new();
-        let period = month.period();
         for ((.., day), sum) in
             said.days.range((*holding, *meter, period.first())..(*holding, *meter, period.next()))
         {

@@ -25,6 +25,11 @@ pub(super) fn changed_lives(
             continue;
         }
         let limits = poll.judged.limits.get(name).or(known.map(|known| &known.limits));
+        // Whose limits were looked at shares what is shared now, and nothing where nothing is.
+        let together = match poll.judged.limits.contains_key(name) {
+            true => poll.judged.together.get(name),
+            false => known.map(|known| &known.together),
+        };
         let wanted = loaded.holds.get(name).map(|hold| hold.wanted);
         let ours =
             wanted == Some(Policy::Limited) || harvested.unread.iter().any(|unread| unread.meter.is_none());
@@ -34,6 +39,7 @@ pub(super) fn changed_lives(
             // What we have not limited is not limited by us, also where the panel shows neither policy.
             policy: harvested.facts.policy.or((!ours).then_some(Policy::Standard)),
             limits: limits.cloned().unwrap_or_default(),
+            together: together.cloned().unwrap_or_default(),
             ..seen(known, harvested, poll.at)
         };
         if known != Some(&now) {
@@ -50,7 +56,7 @@ pub(super) fn changed_lives(
             changed.insert(no, AccountStanding { mapped: Some(mapped.clone()), ..known.clone() });
         }
     }
-    for no in touched(loaded, poll) {
+    for no in touched(loaded, after, poll) {
         if let Some(known) = loaded.facts.get(&no) {
             changed.entry(no).or_insert_with(|| known.clone());
         }
@@ -66,13 +72,18 @@ pub(super) fn changed_lives(
 }
 
 /// The lives something became of, or whose owner changed.
-fn touched(loaded: &Loaded, poll: &Poll<'_>) -> BTreeSet<LifeNo> {
+fn touched(loaded: &Loaded, after: &Book, poll: &Poll<'_>) -> BTreeSet<LifeNo> {
     let mut touched: BTreeSet<LifeNo> = BTreeSet::new();
     for change in &poll.settled.lives {
         touched.insert(change.life);
         if let LifeEvent::Born { name, .. } | LifeEvent::Renamed(name) = &change.event {
             // Whoever had the name until now is called otherwise.
             touched.extend(loaded.book.names.get(name));
+        }
+        if let LifeEvent::Renamed(_) = &change.event {
+            // The name it leaves means whoever had it before.
+            let left = loaded.book.lives.get(&change.life).map(|life| &life.name);
+            touched.extend(left.and_then(|left| after.names.get(left)));
         }
     }
     for change in &poll.settled.owners {
@@ -103,6 +114,7 @@ fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -
         traffic_limit: facts.traffic_limit,
         trouble,
         limits: LiteMap::new(),
+        together: LiteMap::new(),
         owner: known.map(|known| known.owner.clone()).unwrap_or_default(),
         mapped: None,
         series: Vec::new(),

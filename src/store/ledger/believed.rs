@@ -98,8 +98,9 @@ impl Store {
         Ok(())
     }
 
-    /// The newest months whose sum is not that of their days: of a book that was read and not kept nothing else is known
-    /// to compare. Of flows their bytes, of levels the time held. `filter` is a condition on the life `l`.
+    /// The months, of the newest and the one before, which is carried by, whose sum is not that of their days: of a book
+    /// that was read and not kept nothing else is known to compare. Of flows their bytes, of levels the time held. `filter`
+    /// is a condition on the life `l`.
     pub(in super::super) async fn months_unlike_days(
         &self,
         on: &mut AnyConnection,
@@ -110,15 +111,33 @@ impl Store {
         let sql = "SELECT m.month FROM month_sum m WHERE m.holding >= ? AND m.holding < ?
             ORDER BY m.month DESC LIMIT 1";
         let found = rows(on, self.dialect, sql, [first.into(), end.into()]).await?;
-        let Some(month) = found.first().map(|row| Columns::of(row).month()).transpose()? else {
+        let Some(newest) = found.first().map(|row| Columns::of(row).month()).transpose()? else {
             return Ok(Vec::new());
         };
         let sql = "SELECT days_from FROM backend WHERE number = ?";
         let kept = rows(on, self.dialect, sql, [ids.backend.into()]).await?;
         let kept_from = kept.first().map_or(Ok(UsageDay::FIRST), |row| Columns::of(row).day())?;
-        if kept_from > month.first() {
-            return Ok(Vec::new());
+        // Days are folded long after they are over: whoever says otherwise hides that some are missing.
+        if kept_from > newest.next().first() {
+            let came = format!("days_from {kept_from} of a backend whose newest month is {newest}");
+            return Err(StoreError::corrupt(came, "a day before it"));
         }
+        let mut unlike = Vec::new();
+        for month in [newest, newest.before()].into_iter().filter(|month| kept_from <= month.first()) {
+            self.month_unlike_days(on, ids, month, filter, &mut unlike).await?;
+        }
+        Ok(unlike)
+    }
+
+    async fn month_unlike_days(
+        &self,
+        on: &mut AnyConnection,
+        ids: Ids,
+        month: Month,
+        filter: &str,
+        unlike: &mut Vec<Unlike>,
+    ) -> Result<(), StoreError> {
+        let [first, end] = ids.range();
         let sums = |of: &str| {
             let columns = ["amount", "held_peta", "held_rest"].map(|column| {
                 let sum = format!("SUM({of}.{column})");
@@ -155,7 +174,6 @@ impl Store {
             days.insert(key, sum);
         }
         let nothing = (0, ByteMinutes::ZERO);
-        let mut unlike = Vec::new();
         for ((holding, meter), stored) in months {
             let by_days = days.get(&(holding, meter)).copied().unwrap_or(nothing);
             // Levels are not summed: they mean nothing together.
@@ -165,7 +183,7 @@ impl Store {
                 unlike.push(Unlike { holding, meter, month, stored, days: by_days });
             }
         }
-        Ok(unlike)
+        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use super::verdicts::changed_crossings;
 use crate::domain::{AccountKey, AccountName, Harvest, Limit, Meter, Month, Reason, Timestamp};
 use crate::metering::{Book, Correction, LifeEvent, Moved, OwnerChange, Settled};
 use crate::quota::{Channel, Decided};
-use crate::standing::MappedTo;
+use crate::standing::{Judged, MappedTo};
 
 /// A poll ready to be committed.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub struct Poll<'a> {
 pub struct JudgedPoll<'a> {
     /// The limits in force, of every account that was looked at.
     pub limits: HashMap<AccountName, LiteMap<Meter, Limit>>,
+    /// What sold limits were judged by, of the same accounts, where their services have more than one.
+    pub together: HashMap<AccountName, LiteMap<Meter, Judged>>,
     /// What the names of accounts mean to WHMCS; of others nothing changes.
     pub mapped: HashMap<AccountName, MappedTo>,
     /// What was decided.
@@ -158,19 +160,20 @@ impl Store {
         self.leave_names(&mut tx, loaded.ids, &poll.settled).await?;
         self.put_lives(&mut tx, lease, loaded.ids, after, &lives, version).await?;
         self.put_holdings(&mut tx, loaded, &poll.settled).await?;
-        self.put_beliefs(&mut tx, loaded.ids, &poll.settled, version).await?;
+        self.put_beliefs(&mut tx, loaded.ids, &poll.settled, after, version).await?;
         let day_points = self.put_days(&mut tx, lease, loaded, &poll.settled).await?;
         self.put_parts(&mut tx, loaded, &poll.settled).await?;
         self.rename_pins(&mut tx, &lease.backend, &renamed).await?;
         self.put_estimates(&mut tx, loaded.ids, poll.harvest, after).await?;
-        self.put_verdicts(&mut tx, lease, loaded, after, &poll, &crossings).await?;
+        let entry = last.0 + i64::from(body.is_some());
+        self.put_verdicts(&mut tx, lease, loaded, after, &poll, (&crossings, entry)).await?;
         if let Some(Correction::Forgotten(forgetting)) = correction {
             self.put_forgotten(&mut tx, &lease.backend, forgetting, poll.at).await?;
         }
         let chain = match &body {
             Some(body) => {
-                let entry = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body, None);
-                entry.instrument(trace_span!("journal")).await?
+                let appended = append(self, &mut tx, lease, (last.0, &last.1), poll.at, body, None);
+                appended.instrument(trace_span!("journal")).await?
             }
             None => last.1,
         };
@@ -184,7 +187,7 @@ impl Store {
             poll.settled.last_look.into(),
             i64::from(after.next_life.get()).into(),
             i64::from(after.next_holding.get()).into(),
-            (last.0 + i64::from(body.is_some())).into(),
+            entry.into(),
             chain.as_str().into(),
             doubt.map(|doubt| doubt.since).into(),
             doubt.map(|doubt| i64::from(doubt.missing)).into(),
@@ -198,7 +201,7 @@ impl Store {
         }
         let mut unclaimed = None;
         if poll.reach == Reach::Everybody {
-            self.put_success(&mut tx, lease, &poll).await?;
+            self.put_success(&mut tx, lease, loaded, &poll).await?;
             // A list that is doubted tells of nobody, and so not of what is nobody's.
             if poll.settled.list_doubt.is_none() {
                 unclaimed = Some(self.put_unclaimed(&mut tx, loaded, poll.harvest, poll.at).await?);
@@ -230,16 +233,19 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         lease: &Lease,
+        loaded: &Loaded,
         poll: &Poll<'_>,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE backend SET polled_at = ?, succeeded_at = ?, failing_since = NULL, reason = NULL,
-            detail = NULL, total_at = ?, total_bytes = ? WHERE name = ?";
+            detail = NULL, total_at = ?, total_bytes = ?, roads = ? WHERE name = ?";
+        let roads = loaded.roads_with(&poll.harvest.road()).join("\n");
         let total = poll.harvest.server_total();
         let cells = [
             poll.at.into(),
             poll.at.into(),
             total.map(|total| total.at).into(),
             total.map(|total| total.stored).into(),
+            roads.into(),
             lease.backend.as_str().into(),
         ];
         run(on, self.dialect, sql, cells).await.map(drop)

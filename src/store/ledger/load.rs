@@ -26,11 +26,19 @@ pub struct Loaded {
     pub holds: HashMap<AccountName, Hold>,
     /// What was nobody's at the last poll of everybody, by its name.
     pub unclaimed: BTreeMap<String, Unclaimed>,
+    /// The roads by which its figures came of late, the newest last.
+    pub roads: Vec<String>,
     /// What the panel and WHMCS say of each life, without its series.
     pub(in super::super) facts: HashMap<LifeNo, AccountStanding>,
     pub(in super::super) version: i64,
     pub(in super::super) ids: Ids,
 }
+
+/// What stands between the parts of a road, see [`crate::domain::Harvest::road`].
+const ROAD_PARTS: &str = ", ";
+
+/// How many roads are kept: servers that answer in turns are no news every time.
+const ROADS_KEPT: usize = 8;
 
 /// How far back an account that could not be read makes us ask: further is for `backfill`.
 const LONGEST_ASKED: Seconds = Seconds::hours(35 * 24);
@@ -41,10 +49,10 @@ impl Store {
         // One transaction, so that no commit of another replica comes between the tables.
         let mut tx = self.begin_read().await?;
         let sql = "SELECT version, last_look, number, next_life, next_holding, list_doubt_at, list_missing, list_of,
-            list_accepted FROM backend WHERE name = ?";
+            list_accepted, roads FROM backend WHERE name = ?";
         let found = rows(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
         let mut book = Book::default();
-        let (mut version, mut number) = (0, 0);
+        let (mut version, mut number, mut roads) = (0, 0, Vec::new());
         if let Some(row) = found.first() {
             let mut columns = Columns::of(row);
             version = columns.int()?;
@@ -53,9 +61,12 @@ impl Store {
             book.next_life = Ids::life_no(columns.int()?)?;
             book.next_holding = Ids::holding_no(columns.int()?)?;
             book.list_doubt = list_doubt(&mut columns)?;
+            let known = columns.maybe_text()?.unwrap_or_default();
+            roads = known.lines().map(str::to_string).collect();
         }
         if let Some(mut kept) = kept.filter(|kept| kept.version == version && kept.ids.backend == number) {
             (kept.book.last_look, kept.book.list_doubt) = (book.last_look, book.list_doubt);
+            kept.roads = roads;
             // Operators and switches write it between two polls.
             self.load_holds(&mut tx, backend, &mut kept).await?;
             // It counts for nobody, so that it may change without a new version.
@@ -68,7 +79,7 @@ impl Store {
         self.load_periods(&mut tx, &mut book, ids).await?;
         let (crossings, holds) = (HashMap::new(), HashMap::new());
         let unclaimed = self.load_unclaimed(&mut tx, ids).await?;
-        let mut loaded = Loaded { book, crossings, holds, unclaimed, facts, version, ids };
+        let mut loaded = Loaded { book, crossings, holds, unclaimed, roads, facts, version, ids };
         self.load_crossings(&mut tx, &mut loaded).await?;
         self.load_holds(&mut tx, backend, &mut loaded).await?;
         // What was kept in memory is held against the table when it is changed; what is read anew has its days.
@@ -221,6 +232,23 @@ fn holding_mut<'l>(
 }
 
 impl Loaded {
+    /// Whether figures come by a road of which a part was not among those of late. The first of all is none; nor is one
+    /// that lacks a part: a server that is down, a page that one account alone does not need.
+    pub fn is_new_road(&self, road: &str) -> bool {
+        let is_known =
+            |part: &str| self.roads.iter().any(|known| known.split(ROAD_PARTS).any(|one| one == part));
+        !self.roads.is_empty() && road.split(ROAD_PARTS).any(|part| !part.is_empty() && !is_known(part))
+    }
+
+    /// The roads once figures have come by one.
+    pub(super) fn roads_with(&self, road: &str) -> Vec<String> {
+        let others = self.roads.iter().filter(|known| *known != road).cloned();
+        let mut roads: Vec<String> =
+            others.chain([road.to_string()]).filter(|road| !road.is_empty()).collect();
+        roads.drain(..roads.len().saturating_sub(ROADS_KEPT));
+        roads
+    }
+
     /// Since when something may be unread: the last look at everybody, or the first poll of late that
     /// could not read an account which is still not read.
     pub fn unread_since(&self, now: Timestamp) -> Option<Timestamp> {

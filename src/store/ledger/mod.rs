@@ -9,8 +9,10 @@ mod rewind;
 mod unclaimed;
 mod upserts;
 mod verdicts;
+mod withdraw;
 
 pub use commit::{Committed, JudgedPoll, Poll, Reach};
 pub use load::Loaded;
 pub(super) use load::{list_doubt, load_lives};
 pub(super) use verdicts::hold;
+pub use withdraw::Withdrawn;

@@ -13,6 +13,7 @@ use super::super::tables::{Ids, baseline, belief, day_point, holding, month_sum,
 use super::super::write::Write;
 use super::super::{Lease, Store, StoreError};
 use super::load::Loaded;
+use super::withdraw::Withdrawn;
 use crate::domain::{AccountName, HoldingNo, LifeNo, Meter, Minutes, Month, Nature, Timestamp, UsageDay};
 use crate::metering::{Book, DayChange, Holding, Life, Rewind, SeriesChange};
 use crate::standing::AccountStanding;
@@ -27,7 +28,7 @@ impl Store {
         unwound: &Unwound,
         rewind: &Rewind,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Withdrawn, StoreError> {
         let (ids, then, version) = (loaded.ids, &unwound.then, loaded.version + 1);
         let mut tx = self.begin_write_at(at).await?;
         let last = self.claim_version(&mut tx, lease, loaded.version).await?;
@@ -39,10 +40,11 @@ impl Store {
         for (_, one) in recut(&loaded.book, then) {
             self.sum_again(&mut tx, ids, one.no, &one.parts).await?;
         }
-        // What is crossed was told to people, and so was what is not any more: the next poll finds what has changed, and
-        // tells it.
-        let others = crossings_kept(loaded, unwound);
-        let body = rewound_body(rewind, then.last_look, &others)?;
+        // What people were told is crossed, or is not any more, stays: the next poll finds what has changed, and tells it.
+        let promised = self.withdraw(&mut tx, lease, rewind, (last.0 + 1, at)).await?;
+        let crossings = (&crossings_now(loaded, unwound), &unwound.crossings);
+        let others = self.put_crossings_back(&mut tx, ids, crossings, &promised).await?;
+        let body = rewound_body(rewind, then.last_look, &unwound.kept, &others)?;
         let chain = append(self, &mut tx, lease, (last.0, &last.1), at, &body, Some(rewind.to)).await?;
         let doubt = then.list_doubt;
         let sql = "UPDATE backend SET version = ?, last_look = ?, next_life = ?, next_holding = ?, entries = ?, chain = ?,
@@ -77,7 +79,7 @@ impl Store {
         tx.commit().await?;
         *loaded = self.load(&lease.backend, None).await?;
         self.forget_standing(&lease.backend);
-        Ok(())
+        Ok(Withdrawn::of(&promised))
     }
 
     /// Takes away what was first seen, or first held, since.
@@ -131,7 +133,13 @@ impl Store {
             if now.name != life.name && loaded.book.names.get(&now.name) == Some(no) {
                 renamed.push((now.name.clone(), life.name.clone()));
             }
-            lives.insert(*no, standing_of(*no, life, known));
+            let mut standing = standing_of(*no, life, known);
+            // What the panel enforced was another account's: whose name it is now, nobody has looked at yet.
+            let is_newest = |book: &Book, name: &AccountName| book.names.get(name) == Some(no);
+            if is_newest(then, &life.name) && !is_newest(&loaded.book, &now.name) {
+                standing.policy = None;
+            }
+            lives.insert(*no, standing);
         }
         self.put_lives(on, lease, loaded.ids, then, &lives, version).await?;
         self.rename_pins(on, &lease.backend, &renamed).await
@@ -259,14 +267,14 @@ impl Store {
     }
 }
 
-/// The crossings that stay as they are now, and are others than after the entry gone back to.
-fn crossings_kept(loaded: &Loaded, unwound: &Unwound) -> CrossingMap {
+/// The crossings of holdings that stay, as they are now.
+fn crossings_now(loaded: &Loaded, unwound: &Unwound) -> CrossingMap {
     let held: BTreeSet<HoldingNo> = holdings(&unwound.then).map(|(_, one)| one.no).collect();
     let holdings = loaded.crossings.iter().filter(|(holding, _)| held.contains(holding));
     let now = holdings.flat_map(|(holding, crossings)| {
         crossings.iter().map(|((meter, threshold), one)| ((*holding, *meter, *threshold), *one))
     });
-    now.filter(|(key, one)| unwound.crossings.get(key) != Some(one)).collect()
+    now.collect()
 }
 
 /// What is left of a day once something goes; `None` where that is more than it has, or what is left is not known.

@@ -105,9 +105,12 @@ impl Store {
         on: &mut AnyConnection,
         ids: Ids,
         settled: &Settled,
+        after: &Book,
         version: i64,
     ) -> Result<(), StoreError> {
-        let beliefs = settled.changes.iter().map(|change| Ok(belief::cells(ids, change, version)));
+        let unread = changed_unread(settled, after);
+        let changes = settled.changes.iter().chain(&unread);
+        let beliefs = changes.map(|change| Ok(belief::cells(ids, change, version)));
         belief::BELIEF.put_made(on, self.dialect, Box::new(beliefs)).await?;
         let baselines = settled.counters.iter().map(|(key, one)| Ok(baseline::cells(ids, key, one)));
         baseline::BASELINE.put_made(on, self.dialect, Box::new(baselines)).await?;
@@ -280,6 +283,26 @@ impl Store {
         }
         ESTIMATE.put(on, self.dialect, cells.into_values().collect()).await
     }
+}
+
+/// Series that were not read, and are believed to be otherwise all the same: a new life goes on with the totals that its
+/// name has shown, and what one that is back held meanwhile is not known.
+fn changed_unread(settled: &Settled, after: &Book) -> Vec<SeriesChange> {
+    let read = |life, meter| {
+        settled.changes.binary_search_by_key(&(life, meter), |one| (one.life, one.meter)).is_ok()
+    };
+    let lives = settled.lives.iter();
+    let lives = lives.filter(|one| matches!(one.event, LifeEvent::Born { .. } | LifeEvent::Back));
+    let lives: BTreeSet<LifeNo> = lives.map(|one| one.life).collect();
+    let mut unread = Vec::new();
+    for no in lives {
+        for (meter, series) in after.lives.get(&no).into_iter().flat_map(|life| life.series.iter()) {
+            if !read(no, *meter) {
+                unread.push(SeriesChange::unmoved(no, *meter, series));
+            }
+        }
+    }
+    unread
 }
 
 /// What a series adds to the months of the parts that its days belong to.

@@ -42,7 +42,8 @@ impl Store {
     }
 
     /// Reads which policies are wanted, and how far that has come; also which policy each of these
-    /// accounts showed last, because a switch that was read back is news of it.
+    /// accounts showed last, because a switch that was read back is news of it. Also of a name that no account has just
+    /// now: its journal was taken back to before it was seen.
     pub(super) async fn load_holds(
         &self,
         on: &mut AnyConnection,
@@ -51,7 +52,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let sql = "SELECT p.account, l.policy, p.wanted, p.number, p.again, p.confirmed, p.confirmed_at,
             p.left_alone, p.pinned, p.pinned_until FROM policy p
-            JOIN life l ON l.backend = p.backend AND l.label = p.account WHERE p.backend = ?";
+            LEFT JOIN life l ON l.backend = p.backend AND l.label = p.account WHERE p.backend = ?";
         loaded.holds.clear();
         for row in rows(on, self.dialect, sql, [backend.as_str().into()]).await? {
             let mut columns = Columns::of(&row);
@@ -74,7 +75,7 @@ impl Store {
         loaded: &Loaded,
         after: &Book,
         poll: &Poll<'_>,
-        crossings: &CrossingMap,
+        (crossings, entry): (&CrossingMap, i64),
     ) -> Result<(), StoreError> {
         let verdicts = &poll.judged.decided.verdicts;
         if verdicts.is_empty() {
@@ -85,7 +86,7 @@ impl Store {
         }
         self.put_crossings(on, loaded, crossings).await?;
         self.put_holds(on, lease, loaded, verdicts).await?;
-        self.put_promises(on, loaded, poll.at, verdicts, poll.judged.channels).await
+        self.put_promises(on, loaded, (poll.at, entry), verdicts, poll.judged.channels).await
     }
 
     async fn put_crossings(
@@ -136,7 +137,7 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         loaded: &Loaded,
-        at: Timestamp,
+        (at, entry): (Timestamp, i64),
         verdicts: &[Verdict],
         channels: &[Channel],
     ) -> Result<(), StoreError> {
@@ -157,11 +158,11 @@ impl Store {
         for verdict in verdicts {
             let holding = loaded.ids.holding(verdict.holding);
             let switch = verdict.switch.as_ref().map(|switch| (number(), switch));
-            cells.extend(switch.map(|(id, switch)| switch_cells(id, switch, holding)));
+            cells.extend(switch.map(|(id, switch)| switch_cells(id, switch, holding, entry)));
             for letter in &verdict.letters {
                 for channel in channels.iter().filter(|channel| channel.carries(letter)) {
                     let waits_for = switch.filter(|_| channel.waits(letter.occasion)).map(|(id, _)| id);
-                    cells.push(letter_cells(number(), *channel, letter, holding, waits_for, at));
+                    cells.push(letter_cells(number(), *channel, letter, holding, waits_for, (at, entry)));
                 }
             }
         }

@@ -15,7 +15,7 @@ pub(super) const COLUMNS: &str = "o.id, o.letter, o.channel, o.occasion, o.backe
     o.episode, o.reminder, o.used, o.allowed, o.since, o.template, o.mail_to, o.product, o.why, o.made_at, o.waits_for,
     o.state, o.due_at, o.attempts, o.tried_at, o.said, o.ended_at";
 
-pub(in super::super) fn switch_cells(id: i64, switch: &Switch, holding: i64) -> [Cell; 23] {
+pub(in super::super) fn switch_cells(id: i64, switch: &Switch, holding: i64, entry: i64) -> [Cell; 24] {
     let nothing = || Cell::from(0i64);
     [
         switch.key().as_str().into(),
@@ -41,6 +41,7 @@ pub(in super::super) fn switch_cells(id: i64, switch: &Switch, holding: i64) -> 
         EntryState::Waiting.name().into(),
         switch.at.into(),
         nothing(),
+        entry.into(),
     ]
 }
 
@@ -50,8 +51,8 @@ pub(in super::super) fn letter_cells(
     letter: &Letter,
     holding: i64,
     waits_for: Option<i64>,
-    at: Timestamp,
-) -> [Cell; 23] {
+    (at, entry): (Timestamp, i64),
+) -> [Cell; 24] {
     let reminder = match letter.occasion {
         Occasion::Reminder(number) => number,
         _ => 0,
@@ -81,6 +82,7 @@ pub(in super::super) fn letter_cells(
         EntryState::Waiting.name().into(),
         at.into(),
         Cell::from(0i64),
+        entry.into(),
     ]
 }
 

@@ -90,6 +90,9 @@ impl Reported {
     }
 }
 
+/// How many services are asked for at once.
+const SERVICES_AT_ONCE: usize = 100;
+
 /// As of which versions of the backends a month was read, and which days of it are billed.
 type AsOf = (Vec<i64>, Option<BillingPeriod>);
 
@@ -187,6 +190,30 @@ impl Store {
         let [service, server, name] = owner_cells(of);
         let filter = "r.month = ? AND r.service = ? AND r.server = ? AND r.name = ?";
         self.read_told(&mut on, filter, [month.into(), service, server, name]).await
+    }
+
+    /// Which metrics WHMCS was told of services in two months that follow each other, by service.
+    pub async fn metrics_told(
+        &self,
+        services: &[i64],
+        months: [Month; 2],
+    ) -> Result<HashMap<i64, BTreeSet<String>>, StoreError> {
+        let mut told: HashMap<i64, BTreeSet<String>> = HashMap::new();
+        let mut on = self.readers.acquire().await?;
+        for some in services.chunks(SERVICES_AT_ONCE) {
+            let sql = format!(
+                "SELECT r.service, r.metric FROM reported r WHERE r.service IN (?{}) AND (r.month = ? OR r.month = ?)",
+                ", ?".repeat(SERVICES_AT_ONCE - 1)
+            );
+            // Always as many, so that each connection prepares one statement.
+            let of = some.iter().chain(std::iter::repeat(&some[0])).take(SERVICES_AT_ONCE);
+            let cells = of.map(|id| Cell::from(*id)).chain(months.map(Cell::from));
+            for row in rows(&mut on, self.dialect, &sql, cells).await? {
+                let mut columns = Columns::of(&row);
+                told.entry(columns.int()?).or_default().insert(columns.text()?);
+            }
+        }
+        Ok(told)
     }
 
     /// A month as WHMCS was told it, with what its billed days come to as of these standings. Kept in memory until

@@ -175,7 +175,7 @@ impl Store {
                 }
             }
             if let Some(account) = facts.get_mut(&no) {
-                account.trouble = Some(("store".into(), account.first_seen));
+                account.trouble = Some((AccountStanding::CONTRADICTED.into(), account.first_seen));
             }
         }
         Ok(())

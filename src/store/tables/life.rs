@@ -1,12 +1,14 @@
 //! Lives of accounts: who they are, and what the panel and WHMCS say of them.
 
+use litemap::LiteMap;
+
 use super::super::StoreError;
 use super::super::dialect::Merge::{Keep, Replace};
 use super::super::sql::{Cell, Columns, Table};
 use super::{Ids, limit_cells, limits};
-use crate::domain::{Identity, LifeNo, Mapping, Owner, Policy};
+use crate::domain::{Bytes, Identity, LifeNo, Mapping, Meter, Owner, Policy};
 use crate::metering::{Absence, Book, Life};
-use crate::standing::{AccountStanding, MappedTo, ServiceRef};
+use crate::standing::{AccountStanding, Judged, MappedTo, ServiceRef};
 
 pub(in super::super) const LIFE: Table = Table {
     name: "life",
@@ -34,12 +36,32 @@ pub(in super::super) const LIFE: Table = Table {
         ("allowed_in", Replace),
         ("allowed_out", Replace),
         ("allowed_total", Replace),
+        ("together", Replace),
         ("mapping", Replace),
         ("service", Replace),
         ("client", Replace),
         ("tenant", Replace),
         ("product", Replace),
         ("rivals", Replace),
+        ("changed", Replace),
+    ],
+};
+
+/// What of a life the journal derives. The rest is what the panel and WHMCS said last, and no poll keeps it.
+pub(in super::super) const DERIVED: Table = Table {
+    name: "life",
+    keys: &["id"],
+    rest: &[
+        ("backend", Keep),
+        ("name", Replace),
+        ("nth", Replace),
+        ("label", Replace),
+        ("first_seen", Keep),
+        ("predecessor", Keep),
+        ("missing_since", Replace),
+        ("last_seen", Replace),
+        ("ended_at", Replace),
+        ("identity", Replace),
         ("changed", Replace),
     ],
 };
@@ -60,23 +82,11 @@ pub(in super::super) fn cells(
     version: i64,
 ) -> Result<Vec<Cell>, StoreError> {
     let life = book.lives.get(&no).ok_or_else(|| StoreError::corrupt(no, "a life"))?;
-    let newest = book.names.get(&life.name) == Some(&no);
     let [storage, inwards, outwards, total] = limit_cells(&account.limits);
     let mapped = account.mapped.as_ref();
     let service = mapped.and_then(|mapped| mapped.service.as_ref());
-    let identity = (!life.identity.is_empty()).then(|| life.identity.to_string());
-    Ok(vec![
-        ids.life(no).into(),
-        backend.into(),
-        life.name.as_str().into(),
-        i64::from(life.nth).into(),
-        life.label(newest).into(),
-        life.born.into(),
-        life.predecessor.into(),
-        life.absence.map(|absence| absence.since).into(),
-        life.absence.map(|absence| absence.last_seen).into(),
-        life.ended.into(),
-        Cell::Text(identity),
+    let mut cells = of_life(ids, backend, book, no, life);
+    cells.extend([
         account.suspended.into(),
         account.policy.map(|policy| policy.name()).into(),
         account.package.as_deref().into(),
@@ -89,6 +99,7 @@ pub(in super::super) fn cells(
         inwards,
         outwards,
         total,
+        Cell::Text((!account.together.is_empty()).then(|| together_text(&account.together))),
         mapped.map(|mapped| mapped.mapping.name()).into(),
         service.map(|service| service.id).into(),
         service.map(|service| service.client).into(),
@@ -96,7 +107,40 @@ pub(in super::super) fn cells(
         service.and_then(|service| service.product.as_deref()).into(),
         Cell::Text(mapped.map(|mapped| written(&mapped.rivals)).filter(|text| !text.is_empty())),
         version.into(),
-    ])
+    ]);
+    Ok(cells)
+}
+
+/// The cells of [`DERIVED`].
+pub(in super::super) fn derived_cells(
+    ids: Ids,
+    backend: &str,
+    book: &Book,
+    (no, life): (LifeNo, &Life),
+    version: i64,
+) -> Vec<Cell> {
+    let mut cells = of_life(ids, backend, book, no, life);
+    cells.push(version.into());
+    cells
+}
+
+/// What of a life is believed: the first columns of its row.
+fn of_life(ids: Ids, backend: &str, book: &Book, no: LifeNo, life: &Life) -> Vec<Cell> {
+    let newest = book.names.get(&life.name) == Some(&no);
+    let identity = (!life.identity.is_empty()).then(|| life.identity.to_string());
+    vec![
+        ids.life(no).into(),
+        backend.into(),
+        life.name.as_str().into(),
+        i64::from(life.nth).into(),
+        life.label(newest).into(),
+        life.born.into(),
+        life.predecessor.into(),
+        life.absence.map(|absence| absence.since).into(),
+        life.absence.map(|absence| absence.last_seen).into(),
+        life.ended.into(),
+        Cell::Text(identity),
+    ]
 }
 
 /// Numbers with blanks between, as many as the column holds.
@@ -139,6 +183,7 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
         traffic_limit: columns.limit()?,
         trouble: columns.maybe_text()?.zip(columns.maybe_time()?),
         limits: limits(columns)?,
+        together: together(columns.maybe_text()?)?,
         owner: Owner::Nobody,
         mapped: mapped(columns)?,
         series: Vec::new(),
@@ -148,6 +193,31 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
     let series = litemap::LiteMap::new();
     let life = Life { name, nth, identity, born, predecessor, absence, ended, series, holdings };
     Ok(Row { no, life, standing })
+}
+
+/// What sold limits were judged by: "storage=120/2 traffic_out=?/3", bytes of so many accounts.
+fn together_text(together: &LiteMap<Meter, Judged>) -> String {
+    let one = |(meter, judged): (&Meter, &Judged)| {
+        let sum = judged.sum.map_or_else(|| "?".to_string(), |sum| sum.get().to_string());
+        format!("{meter}={sum}/{}", judged.accounts)
+    };
+    together.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+fn together(text: Option<String>) -> Result<LiteMap<Meter, Judged>, StoreError> {
+    let text = text.unwrap_or_default();
+    let one = |word: &str| -> Option<(Meter, Judged)> {
+        let (meter, rest) = word.split_once('=')?;
+        let (sum, accounts) = rest.split_once('/')?;
+        let sum = match sum {
+            "?" => None,
+            number => Some(Bytes::new(number.parse().ok()?).ok()?),
+        };
+        Some((meter.parse().ok()?, Judged { sum, accounts: accounts.parse().ok()? }))
+    };
+    let read =
+        |word: &str| one(word).ok_or_else(|| StoreError::corrupt(word, "a meter's sum and its accounts"));
+    text.split_whitespace().map(read).collect()
 }
 
 /// mapping, service, client, tenant, product, rivals.

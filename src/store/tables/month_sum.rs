@@ -10,7 +10,7 @@ use crate::metering::{DayChange, MonthToDate};
 
 const KEYS: &[&str] = &["holding", "part", "month", "meter"];
 
-const FLOWS: Table = Table {
+pub(in super::super) const FLOWS: Table = Table {
     name: "month_sum",
     keys: KEYS,
     rest: &[

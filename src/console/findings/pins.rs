@@ -1,0 +1,29 @@
+//! What operators have said of accounts that are there no more: it says nothing of whoever has the name now.
+
+use super::{Finding, What};
+use crate::console::sides::Sides;
+
+/// One line per pin of an earlier life.
+pub(super) fn pins(sides: &Sides) -> Vec<Finding<'_>> {
+    let mut found = Vec::new();
+    for side in &sides.panels {
+        let pins = sides.pins.get(&side.panel.id).into_iter().flatten();
+        let mut over: Vec<_> = pins
+            .filter_map(|(name, pin)| Some((name, pin, side.account(name)?)))
+            .filter(|(_, pin, account)| pin.nth != Some(account.nth))
+            .collect();
+        over.sort_by_key(|(name, ..)| *name);
+        found.extend(over.into_iter().map(|(name, pin, account)| Finding {
+            account: Some(name.as_str()),
+            service: Some(pin.service),
+            since: Some(account.first_seen.to_string()),
+            detail: Some(format!(
+                "service {} was said to be that of an earlier account of this name, and is not that of the one which has \
+                 it now: `whmeter map set` says so of this one, `whmeter map unset` takes it back",
+                pin.service
+            )),
+            ..Finding::of(side, What::Pins, "earlier life")
+        }));
+    }
+    found
+}

@@ -1,0 +1,344 @@
+//! How things stand, on one screen: what the backends, the findings, the outbox and the chains say together, and
+//! whether anybody has to do something.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::findings::{Finding, What, findings};
+use super::sides::{Side, Sides, sides};
+use crate::backends::ConfiguredPanel;
+use crate::domain::{BillFrom, Reason, Seconds, Timestamp};
+use crate::rules::Prices;
+use crate::standing::Moment;
+use crate::store::{BackendState, EntryState, Store, StoreError};
+
+/// How things stand.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    schema: u32,
+    at: String,
+    state: Condition,
+    /// What is wrong, each with what to do.
+    problems: Vec<String>,
+    /// Every backend of the config, and those that are stored and have accounts.
+    pub backends: Vec<BackendLine>,
+    /// What is doubted, one line for each kind and backend.
+    pub doubts: Vec<DoubtLine>,
+    /// Our clock and the database server's.
+    pub clock: ClockLine,
+    /// What waits to be told or done.
+    pub outbox: OutboxLine,
+    /// Findings by kind.
+    pub findings: BTreeMap<&'static str, Tally>,
+    /// How far the chains go.
+    pub heads: Vec<String>,
+}
+
+/// Whether somebody has to do something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Condition {
+    /// Nobody has.
+    Well,
+    /// Somebody has.
+    Wrong,
+    /// Nobody knows.
+    Unknown,
+}
+
+/// How many lines a kind of finding has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// What was found.
+    pub lines: usize,
+    /// Of how many backends or accounts nothing could be said.
+    pub unknown: usize,
+}
+
+/// One backend.
+#[derive(Debug, Serialize)]
+pub struct BackendLine {
+    /// Its name.
+    pub backend: String,
+    /// One of `well`, `failing`, `parked`, `overdue`, `stale`, `never`, `unconfigured`.
+    pub state: &'static str,
+    /// When everybody was last read.
+    pub succeeded_at: Option<String>,
+    /// How long ago that was.
+    pub age_seconds: Option<u64>,
+    /// Until when it is left alone.
+    pub parked_until: Option<String>,
+    /// Why its last poll failed.
+    pub reason: Option<String>,
+    /// The same for people.
+    pub detail: Option<String>,
+    /// Its accounts.
+    pub accounts: usize,
+    /// Accounts that were not read in full last time.
+    pub unread: usize,
+}
+
+/// A kind of doubt that stands at a backend, or a server's list.
+#[derive(Debug, Serialize)]
+pub struct DoubtLine {
+    /// Where: a backend, or `server 12`.
+    pub of: String,
+    /// Which: as in the findings `held-back`, or `deleted` or `unread`.
+    pub kind: String,
+    /// How many accounts, meters or things.
+    pub count: usize,
+    /// Since when, the oldest of them.
+    pub since: Option<String>,
+    /// One of them.
+    pub first: Option<String>,
+    /// What it is and what ends it.
+    pub ends: String,
+}
+
+/// Clocks.
+#[derive(Debug, Serialize)]
+pub struct ClockLine {
+    /// Ours.
+    pub ours: String,
+    /// The database server's; null where that is ours.
+    pub database: Option<String>,
+    /// By how many seconds ours is ahead of it; below zero behind.
+    pub ahead_seconds: Option<i64>,
+}
+
+/// What waits.
+#[derive(Debug, Serialize)]
+pub struct OutboxLine {
+    /// Entries that wait.
+    pub waiting: u64,
+    /// When the oldest of them was made.
+    pub oldest: Option<String>,
+    /// Entries that were given up.
+    pub gave_up: usize,
+}
+
+/// Two clocks may differ so far, as for polls.
+const CLOCKS_DIFFER: i64 = 300;
+
+/// Whoever waits longer is stuck.
+const WAITS_LONG: Seconds = Seconds::hours(1);
+
+/// Later than it was due by so much, nobody polls it.
+const OVERDUE: Seconds = Seconds::new(15 * 60);
+
+const UNREAD: &str = "not read in full by the last poll, and withheld once too old; ends when it is read: `whmeter poll --backend NAME` names the cause";
+
+/// How everything stands at a moment.
+pub async fn status(
+    store: &Store,
+    panels: &[Arc<ConfiguredPanel>],
+    moment: &Moment,
+    from: BillFrom,
+    prices: &Prices,
+) -> Result<Status, StoreError> {
+    let sides = sides(store, panels, None).await?.with_told(store, moment, from).await?;
+    let sides = sides.with_billed(store, moment, from).await?.with_unclaimed(store).await?;
+    let found = findings(&sides, &What::ALL, None, moment, prices);
+    let mut tallies: BTreeMap<&'static str, Tally> =
+        What::ALL.into_iter().map(|what| (what.name(), Tally::default())).collect();
+    for finding in &found {
+        let tally = tallies.entry(finding.what).or_default();
+        match finding.is_unknown() {
+            true => tally.unknown += 1,
+            false => tally.lines += 1,
+        }
+    }
+    let mut backends: Vec<BackendLine> = sides.panels.iter().map(|side| backend(side, moment)).collect();
+    backends.extend(sides.unconfigured.iter().map(|(state, standing)| BackendLine {
+        state: "unconfigured",
+        accounts: standing.present().count(),
+        ..line(state.backend.as_str(), Some(state), moment.now)
+    }));
+    let server = store.server_time().await?;
+    let ahead = server.map(|server| moment.now.get() - server.get());
+    let waiting = store.waiting().await?;
+    let oldest = waiting.iter().map(|one| one.oldest).min();
+    let gave_up = store.entries(&[EntryState::GaveUp], 10_000).await?.len();
+    let outbox = OutboxLine {
+        waiting: waiting.iter().map(|one| one.entries).sum(),
+        oldest: oldest.map(|at| at.to_string()),
+        gave_up,
+    };
+    let clock = ClockLine {
+        ours: moment.now.to_string(),
+        database: server.map(|at| at.to_string()),
+        ahead_seconds: ahead,
+    };
+    let heads = store.heads().await?.iter().map(ToString::to_string).collect();
+    let doubts = doubts(&sides, &found);
+    let mut problems = Vec::new();
+    problems.extend(backends.iter().filter_map(trouble));
+    problems.extend(
+        doubts.iter().map(|doubt| format!("{}: {} ({}): {}", doubt.of, doubt.kind, doubt.count, doubt.ends)),
+    );
+    if ahead.is_some_and(|ahead| ahead.abs() > CLOCKS_DIFFER) {
+        problems.push(
+            "our clock and the database server's differ by over five minutes: see `timedatectl` on both"
+                .into(),
+        );
+    }
+    if oldest.is_some_and(|oldest| moment.now.since(oldest) > WAITS_LONG) {
+        problems.push(
+            "something has waited for over an hour to be told or done: `whmeter outbox list` says why".into(),
+        );
+    }
+    if gave_up > 0 {
+        problems.push(format!(
+            "{gave_up} entries of the outbox were given up: `whmeter outbox list`, then retry or drop them"
+        ));
+    }
+    for what in [What::Untold, What::Policies] {
+        let lines = tallies.get(what.name()).map_or(0, |tally| tally.lines);
+        if lines > 0 {
+            problems.push(format!("{lines} lines: `whmeter report --what {}`", what.name()));
+        }
+    }
+    let unknown = backends.is_empty() || backends.iter().any(|backend| backend.state == "never");
+    let state = match (problems.is_empty(), unknown) {
+        (false, _) => Condition::Wrong,
+        (true, true) => Condition::Unknown,
+        (true, false) => Condition::Well,
+    };
+    let at = moment.now.to_string();
+    Ok(Status { schema: 1, at, state, problems, backends, doubts, clock, outbox, findings: tallies, heads })
+}
+
+impl Status {
+    /// Whether somebody has to do something.
+    pub fn state(&self) -> Condition {
+        self.state
+    }
+
+    /// What is wrong, each with what to do.
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+fn line(name: &str, state: Option<&BackendState>, now: Timestamp) -> BackendLine {
+    let succeeded = state.and_then(|state| state.succeeded_at);
+    let failing = state.and_then(|state| state.failing.as_ref());
+    BackendLine {
+        backend: name.into(),
+        state: "well",
+        succeeded_at: succeeded.map(|at| at.to_string()),
+        age_seconds: succeeded.map(|at| now.since(at).get()),
+        parked_until: state.and_then(|state| state.parked_until).map(|until| until.to_string()),
+        reason: failing.map(|failing| failing.reason.clone()),
+        detail: failing.map(|failing| failing.detail.clone()),
+        accounts: 0,
+        unread: 0,
+    }
+}
+
+/// A backend of the config.
+fn backend(side: &Side, moment: &Moment) -> BackendLine {
+    let now = moment.now;
+    let state = side.state.as_ref();
+    let polled = state.and_then(|state| state.polled_at);
+    let schedule = &side.panel.schedule;
+    // A poll that is late by itself is no trouble; one that is missed altogether is.
+    let due = polled.map(|at| schedule.next_due(&side.panel.id, at, moment.zone).plus(OVERDUE));
+    let standing = match (state, state.and_then(|state| state.succeeded_at)) {
+        (None, _) => "never",
+        (Some(state), _) if state.parked_until.is_some_and(|until| until > now) => "parked",
+        (Some(state), _) if state.failing.is_some() => "failing",
+        (Some(_), None) => "never",
+        (Some(_), Some(at)) if !moment.is_fresh(at) => "stale",
+        (Some(_), Some(_)) if due.is_some_and(|due| due < now) => "overdue",
+        (Some(_), Some(_)) => "well",
+    };
+    BackendLine {
+        state: standing,
+        accounts: side.present().count(),
+        unread: side.present().filter(|(_, account)| account.trouble.is_some()).count(),
+        ..line(side.name(), state, now)
+    }
+}
+
+/// What is wrong with a backend, and what to do.
+fn trouble(line: &BackendLine) -> Option<String> {
+    let name = &line.backend;
+    let why = || {
+        let detail = line.detail.as_deref().unwrap_or_default();
+        format!("({}): {detail}", line.reason.as_deref().unwrap_or("unknown"))
+    };
+    Some(match line.state {
+        "failing" => format!("{name} is not read {}: `whmeter check --backend {name}`", why()),
+        "parked" => {
+            let until = line.parked_until.as_deref().unwrap_or_default();
+            format!(
+                "{name} is left alone until {until} {}: fix the cause, then `whmeter poll --backend {name}`",
+                why()
+            )
+        }
+        "overdue" => format!("{name} is not polled any more: is `whmeter serve` running?"),
+        "stale" => format!(
+            "{name} was last read too long ago, and its numbers are withheld: `whmeter poll --backend {name}`"
+        ),
+        "unconfigured" => {
+            format!(
+                "{name} has accounts and is not in the config: `whmeter backend rename` or `whmeter backend forget`"
+            )
+        }
+        _ => return None,
+    })
+}
+
+/// Each kind of doubt at each place: what is held back, what hangs in a scanner's result, what was not read.
+fn doubts(sides: &Sides, found: &[Finding<'_>]) -> Vec<DoubtLine> {
+    let mut lines: BTreeMap<(String, String), DoubtLine> = BTreeMap::new();
+    let is_deleted =
+        |finding: &Finding<'_>| finding.what == What::Unclaimed.name() && finding.state == "deleted";
+    let held = found.iter().filter(|one| one.what == What::HeldBack.name() || is_deleted(one));
+    for one in held.filter(|one| !one.is_unknown()) {
+        let of = match (one.backend, one.server) {
+            (Some(backend), _) => backend.to_string(),
+            (None, Some(server)) => format!("server {server}"),
+            (None, None) => continue,
+        };
+        let ends = match is_deleted(one) {
+            true => {
+                "deleted things that the panel's scanner still counts; ends with a newer result without them"
+                    .into()
+            }
+            false => one.detail.clone().unwrap_or_default(),
+        };
+        let first = one.account.map(str::to_string).or(one.detail.clone().filter(|_| is_deleted(one)));
+        add(&mut lines, (of, one.state.to_string()), one.since.clone(), first, ends);
+    }
+    for side in &sides.panels {
+        let is_silent = |reason: &str| reason == Reason::Silent.name();
+        for (name, account) in side.present() {
+            if let Some((_, since)) = account.trouble.as_ref().filter(|(reason, _)| !is_silent(reason)) {
+                let (key, first) = ((side.name().to_string(), "unread".to_string()), name.to_string());
+                add(&mut lines, key, Some(since.to_string()), Some(first), UNREAD.into());
+            }
+        }
+    }
+    lines.into_values().collect()
+}
+
+fn add(
+    lines: &mut BTreeMap<(String, String), DoubtLine>,
+    key: (String, String),
+    since: Option<String>,
+    first: Option<String>,
+    ends: String,
+) {
+    let (of, kind) = key.clone();
+    let line = lines.entry(key).or_insert(DoubtLine { of, kind, count: 0, since: None, first, ends });
+    line.count += 1;
+    // Times are written so that the earlier one sorts first.
+    line.since = match (line.since.take(), since) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    };
+}
