@@ -3,11 +3,15 @@
 # make bench  the figures of docs/benchmarks.md
 # make sim    SEEDS=n YEARS=n SEED=first: whole worlds made of seeds, against an oracle (docs/simulation.md)
 # make bless  rewrites the golden files after a look at the difference
+# make release  the optimised binary, target/release/whmeter
 
 CARGO ?= cargo
 export WHMETER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-.PHONY: demo test fmt lint tools bench sim bless release
+.PHONY: demo help test fmt lint tools bench sim bless release
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 demo:
 	$(CARGO) build --locked --workspace --bins

@@ -253,6 +253,48 @@ async fn the_sample_is_a_config_and_check_accepts_it_filled_in() {
 }
 
 /// A site with one frozen panel.
+/// Every file that a config names for a secret, a certificate or a key.
+fn files_of(config: &toml::Table, found: &mut Vec<String>) {
+    for (key, value) in config {
+        match value {
+            toml::Value::String(file) if key.ends_with("_file") || key == "tls_cert" || key == "tls_key" => {
+                found.push(file.clone());
+            }
+            toml::Value::Table(table) => files_of(table, found),
+            toml::Value::Array(tables) => {
+                tables.iter().filter_map(toml::Value::as_table).for_each(|table| files_of(table, found));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_example_is_a_config() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut read = 0;
+    for entry in std::fs::read_dir(examples).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let config: toml::Table = text.parse().unwrap();
+        let site = Site::new(&text);
+        let mut files = Vec::new();
+        files_of(&config, &mut files);
+        for file in &files {
+            site.write(file, SECRET);
+        }
+        // Everything but the store is as it stands there.
+        let url = config["store"]["url"].as_str().unwrap();
+        site.write("whmeter.toml", &text.replace(url, "sqlite:whmeter.db"));
+        site.run(&["plan"]).await.good();
+        // What the test would not see: a key that does not exist.
+        site.write("whmeter.toml", &text.replace(url, "sqlite:whmeter.db").replace("every =", "evry ="));
+        assert!(site.run(&["plan"]).await.failure(2).contains("evry"), "{}", path.display());
+        read += 1;
+    }
+    assert!(read >= 3, "{read} examples");
+}
+
 async fn site_with_panel(accounts: usize) -> (Site, Pair) {
     let options = Options { accounts, clock: ClockStart::Frozen(NOW), ..Options::default() };
     let pair = every_kind_with(options).await.remove(0);
