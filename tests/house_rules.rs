@@ -249,6 +249,7 @@ fn every_kind_has_its_folder_its_sample_and_its_simulator() {
     let folders = fs::read_dir(root.join("src/backends")).unwrap();
     for folder in folders.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
         let name = folder.file_name().unwrap().to_string_lossy().to_string();
-        assert!(whmeter::backends::kind(&name).is_some(), "{name} is not registered");
+        // What kinds share is no kind, and knows none.
+        assert!(name == "kit" || whmeter::backends::kind(&name).is_some(), "{name} is not registered");
     }
 }

@@ -177,7 +177,7 @@ mod tests {
     fn an_excerpt_is_short_printable_and_without_tokens() {
         assert_eq!(excerpt("Account not found", 120), "Account not found");
         let secret = "a3f9".repeat(20);
-        assert_eq!(excerpt(&format!("bad cookie {secret}; sent"), 120), "bad cookie …; sent");
+        assert_eq!(excerpt(&format!("bad cookie {secret}; sent"), 120), "bad cookie … sent");
         assert_eq!(excerpt(&"word ".repeat(200), 120).chars().count(), 120);
         assert_eq!(excerpt("é\u{7}\n  ü", 3), "é ü");
     }

@@ -100,7 +100,7 @@ mod tests {
     }
 
     fn unheard() -> HttpError {
-        HttpError::Timeout { host: "panel".into(), after: std::time::Duration::from_secs(1) }
+        HttpError::Timeout { host: "panel".into(), within: std::time::Duration::from_secs(1) }
     }
 
     fn unreached() -> HttpError {

@@ -2,16 +2,6 @@
 
 use crate::backends::{BackendError, CheckStep};
 
-/// Adds a step without which the backend cannot be used.
-pub fn required(steps: &mut Vec<CheckStep>, name: &str, outcome: Result<String, BackendError>) {
-    step(steps, name, true, outcome);
-}
-
-/// Adds a step that may fail: something is told less well, or not at all.
-pub fn optional(steps: &mut Vec<CheckStep>, name: &str, outcome: Result<String, BackendError>) {
-    step(steps, name, false, outcome);
-}
-
 /// Adds a step; a `fatal` one is required.
 pub fn step(steps: &mut Vec<CheckStep>, name: &str, fatal: bool, outcome: Result<String, BackendError>) {
     steps.push(CheckStep { name: name.to_string(), outcome, fatal });

@@ -21,6 +21,17 @@ impl<S> Failure<S> {
             Failure::Failed(_) => None,
         }
     }
+
+    /// What it means for the caller.
+    pub fn error(self) -> BackendError
+    where
+        BackendError: From<S>,
+    {
+        match self {
+            Failure::Said(said) => BackendError::from(said),
+            Failure::Failed(error) => error,
+        }
+    }
 }
 
 impl<S> From<Failure<S>> for BackendError
@@ -28,10 +39,7 @@ where
     BackendError: From<S>,
 {
     fn from(failure: Failure<S>) -> BackendError {
-        match failure {
-            Failure::Said(said) => said.into(),
-            Failure::Failed(error) => error,
-        }
+        failure.error()
     }
 }
 

@@ -55,12 +55,6 @@ impl<T: Clone + Send> Session<T> {
         Session { lifetime, state: Mutex::new(State { kept: None, logins: 0, refused: None }) }
     }
 
-    /// Forgets the login, so that the next call logs in.
-    pub async fn forget(&self) {
-        let mut state = self.state.lock().await;
-        (state.kept, state.refused) = (None, None);
-    }
-
     /// Keeps a ticket that was made some time ago.
     #[cfg(test)]
     pub async fn keep(&self, ticket: T, since: Timestamp) {
@@ -70,12 +64,12 @@ impl<T: Clone + Send> Session<T> {
 
     /// Makes a call with a ticket. One that the panel has dropped before its time, as `is_dropped` tells of its no, is
     /// replaced by one new login; a ticket that was just made is not.
-    pub async fn call<S, R>(
+    pub async fn call<'c, S, R>(
         &self,
         now: Timestamp,
         login: Login<'_, T, S>,
         is_dropped: impl Fn(&S) -> bool + Send,
-        call: impl Fn(T) -> BoxFuture<'_, Result<R, Failure<S>>> + Send,
+        call: impl Fn(T) -> BoxFuture<'c, Result<R, Failure<S>>> + Send,
     ) -> Result<R, Failure<S>>
     where
         BackendError: From<S>,
@@ -108,7 +102,12 @@ impl<T: Clone + Send> Session<T> {
     }
 
     /// One new login, unless somebody has made one since.
-    async fn again<S>(&self, dropped: u64, now: Timestamp, login: Login<'_, T, S>) -> Result<Kept<T>, Failure<S>>
+    async fn again<S>(
+        &self,
+        dropped: u64,
+        now: Timestamp,
+        login: Login<'_, T, S>,
+    ) -> Result<Kept<T>, Failure<S>>
     where
         BackendError: From<S>,
         S: Clone,
@@ -143,7 +142,7 @@ impl<T: Clone + Send> State<T> {
                 Ok(kept)
             }
             Err(failure) => {
-                let error = BackendError::from(failure.clone());
+                let error = failure.clone().error();
                 if matches!(error, BackendError::Refused(_)) {
                     (self.kept, self.refused) = (None, Some((Instant::now(), error)));
                 }
@@ -211,7 +210,8 @@ mod tests {
     #[tokio::test]
     async fn a_ticket_is_kept_traded_when_due_and_made_anew_when_over() {
         let (panel, session) = (Panel::default(), session());
-        for (seconds, logins, traded) in [(0, 1, 0), (3599, 1, 0), (3600, 2, 1), (3601, 2, 1), (20_000, 3, 1)] {
+        for (seconds, logins, traded) in [(0, 1, 0), (3599, 1, 0), (3600, 2, 1), (3601, 2, 1), (20_000, 3, 1)]
+        {
             panel.ask(&session, seconds, 0).await.expect("let in");
             let seen = (panel.logins(), panel.traded.load(Ordering::Relaxed));
             assert_eq!(seen, (logins, traded), "after {seconds} s");

@@ -21,14 +21,18 @@ pub enum Plan<W> {
     Write(W),
 }
 
+impl<W> Plan<W> {
+    /// Left as somebody else has made it.
+    pub fn left_alone(found: String, limited: bool) -> Plan<W> {
+        Plan::LeftAlone { found, limited }
+    }
+}
+
 /// How often a change is looked for before we say that it did not take: another node may lag.
 const LOOKS: u32 = 5;
 
 /// Looks for a change until `found` has it, for a few seconds; what was found last instead is told.
-pub async fn read_back<F>(
-    what: &str,
-    mut found: impl FnMut() -> F,
-) -> Result<Applied, BackendError>
+pub async fn read_back<F>(what: &str, mut found: impl FnMut() -> F) -> Result<Applied, BackendError>
 where
     F: Future<Output = Result<Result<(), String>, BackendError>>,
 {
@@ -44,18 +48,16 @@ where
     Err(BackendError::Unexpected { at: what.into(), detail })
 }
 
-/// Waits before a look: not at all, then a tenth of a second, doubled each time.
+/// Waits before a look: not at all first, a second in all.
 async fn patience(look: u32) {
-    if look > 0 {
-        tokio::time::sleep(Duration::from_millis(100 << (look - 1))).await;
-    }
+    tokio::time::sleep(Duration::from_millis(100) * look).await;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_change_may_take_its_time_and_one_that_never_shows_is_named() {
         let mut looks = 0;
         let late = read_back("policy", || {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 
 use crate::http::{Http, Url};
 use crate::settings::Section;
@@ -10,9 +10,7 @@ use crate::settings::Section;
 /// One call as it arrived.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    pub method: Method,
     pub path: String,
-    pub query: String,
     pub headers: HeaderMap,
     pub body: String,
 }
@@ -35,9 +33,8 @@ impl Scripted {
     pub async fn serve(answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static) -> Scripted {
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
-        let route = move |method: Method, uri: Uri, headers: HeaderMap, body: String| {
-            let (path, query) = (uri.path().to_string(), uri.query().unwrap_or_default().to_string());
-            let one = Asked { method, path, query, headers, body };
+        let route = move |uri: Uri, headers: HeaderMap, body: String| {
+            let one = Asked { path: uri.path().to_string(), headers, body };
             let (status, text) = answer(&one);
             log.lock().expect("no panic").push(one);
             async move { (StatusCode::from_u16(status).expect("a status"), text) }

@@ -7,8 +7,8 @@ use std::io::Read;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::refusal::{Failure, Said};

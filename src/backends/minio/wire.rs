@@ -161,8 +161,8 @@ pub(super) fn buckets(xml: &[u8]) -> Result<BTreeMap<String, Option<Timestamp>>,
 
 /// An RFC 3339 time with any offset and 0 to 9 digits of fraction; Go's zero time is `None`.
 pub(super) fn time(text: &str) -> Result<Option<Timestamp>, String> {
-    let time = DateTime::parse_from_rfc3339(text)
-        .map_err(|_| format!("{:?} is not a time", excerpt(text, 40)))?;
+    let time =
+        DateTime::parse_from_rfc3339(text).map_err(|_| format!("{:?} is not a time", excerpt(text, 40)))?;
     if time.year() <= 1 {
         return Ok(None);
     }

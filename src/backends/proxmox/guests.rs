@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::cluster::{Guest, Listing};
-use super::wire::{Card, Figure, Machine};
+use super::wire::{Card, Machine};
+use crate::backends::kit::number::Figure;
 use crate::domain::{AccountName, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
 
 /// A guest and the account it belongs to.

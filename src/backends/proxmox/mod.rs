@@ -28,7 +28,6 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use bytes::Bytes as Body;
-use futures_util::StreamExt;
 
 use self::accounts::Owner;
 use self::cluster::{Guest, GuestKind, Listing};
@@ -39,6 +38,7 @@ use self::session::{AT_ONCE, Ask as Call, Session};
 use self::settings::{Rules, Storage, Traffic};
 use self::storage::Sizes;
 use self::wire::{Config, Envelope, Machine};
+use super::kit::many::some_at_once;
 use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Memory, Past, Wants};
 use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Unclaimed};
 use crate::http::{Http, Url};
@@ -330,7 +330,7 @@ impl Proxmox {
             (node, body.map_err(trouble))
         });
         let asked: Vec<_> = asked.collect();
-        futures_util::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await
+        some_at_once(AT_ONCE, asked).await
     }
 
     /// What else the listing tells of an account.

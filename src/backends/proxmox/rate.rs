@@ -11,6 +11,7 @@ use super::session::Ask as Call;
 use super::settings::Traffic;
 use super::wire::{Config, Pending};
 use super::{Applied, BackendError, Place, Proxmox};
+use crate::backends::kit::switch;
 use crate::domain::Policy;
 
 /// How often a configuration that somebody else wrote in between is read again.
@@ -19,15 +20,8 @@ const TRIES: u32 = 4;
 /// What it needs to change a card; the second since 8.0 (PVE::QemuServer, check_bridge_access).
 const RIGHT: &str = "VM.Config.Network (and SDN.Use on the bridge's zone)";
 
-/// What is to be done with the cards of a guest.
-#[derive(Debug, PartialEq, Eq)]
-enum Plan {
-    AlreadySo,
-    /// What was found, and whether it limits as much as ours does.
-    LeftAlone(String, bool),
-    /// The new value of each key.
-    Write(BTreeMap<String, String>),
-}
+/// What is to be done with the cards of a guest: the new value of each key.
+type Plan = switch::Plan<BTreeMap<String, String>>;
 
 impl Proxmox {
     /// The cards of a guest as they are now.
@@ -66,7 +60,7 @@ impl Proxmox {
             let config = self.config(place).await?;
             let values = match plan(&place.id(), &self.cards(&config), policy, ours, before) {
                 Plan::AlreadySo => return Ok(Applied::AlreadySo),
-                Plan::LeftAlone(found, limited) => return Ok(Applied::LeftAlone { found, limited }),
+                Plan::LeftAlone { found, limited } => return Ok(Applied::LeftAlone { found, limited }),
                 Plan::Write(values) => values,
             };
             self.nothing_pending(place, &values).await?;
@@ -140,7 +134,7 @@ fn plan(
         let now = rate(value);
         let left = |why: &str| {
             let rate = now.map_or("no rate".into(), |rate| format!("rate {rate}"));
-            Plan::LeftAlone(format!("{guest} {key} with {rate}{why}"), limits(now, ours))
+            Plan::left_alone(format!("{guest} {key} with {rate}{why}"), limits(now, ours))
         };
         let Some(known) = before.get(key).filter(|known| known.mac == mac(value)) else {
             return left(", another card than the one remembered");
@@ -158,7 +152,7 @@ fn plan(
         write.insert(key.clone(), with_rate(value, wanted));
     }
     if cards.is_empty() && policy == Policy::Limited {
-        return Plan::LeftAlone(format!("{guest} without a network card"), false);
+        return Plan::left_alone(format!("{guest} without a network card"), false);
     }
     if write.is_empty() { Plan::AlreadySo } else { Plan::Write(write) }
 }
@@ -252,15 +246,15 @@ mod tests {
         let other_card = limited.replace("2C", "2D");
         for policy in [Policy::Limited, Policy::Standard] {
             assert!(
-                matches!(planned(&by_hand, policy, CARD), Plan::LeftAlone(found, false) if found.contains("rate 3"))
+                matches!(planned(&by_hand, policy, CARD), Plan::LeftAlone { found, limited: false } if found.contains("rate 3"))
             );
-            assert!(matches!(planned(&slower, policy, CARD), Plan::LeftAlone(_, true)));
+            assert!(matches!(planned(&slower, policy, CARD), Plan::LeftAlone { limited: true, .. }));
             // Ours stands on a card that was put in anew.
-            assert!(matches!(planned(&other_card, policy, CARD), Plan::LeftAlone(_, true)));
+            assert!(matches!(planned(&other_card, policy, CARD), Plan::LeftAlone { limited: true, .. }));
         }
         assert!(matches!(
             plan("lxc/9", &BTreeMap::new(), Policy::Limited, "1", &BTreeMap::new()),
-            Plan::LeftAlone(_, false)
+            Plan::LeftAlone { limited: false, .. }
         ));
     }
 

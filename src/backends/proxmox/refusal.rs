@@ -98,4 +98,3 @@ impl From<Said> for BackendError {
         }
     }
 }
-

@@ -5,13 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::StreamExt;
-
 use super::Proxmox;
 use super::guests::{Counted, Counts};
 use super::session::AT_ONCE;
 use super::settings::Traffic;
 use crate::backends::Heard;
+use crate::backends::kit::many::some_at_once;
 use crate::domain::{Epoch, Meter, Seconds, Source};
 
 /// The most configurations read in one poll to make sure.
@@ -48,8 +47,7 @@ impl Proxmox {
             (index, matches!(cards, Ok(1)))
         });
         let asked: Vec<_> = asked.collect();
-        let answers: Vec<(usize, bool)> =
-            futures_util::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+        let answers: Vec<(usize, bool)> = some_at_once(AT_ONCE, asked).await;
         answers.into_iter().filter(|(_, single)| *single).map(|(index, _)| index).collect()
     }
 }

@@ -4,8 +4,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use futures_util::StreamExt;
-
 use super::cluster::{Guest, GuestKind, Listing};
 use super::guests::{Counted, Trouble};
 use super::refusal::Failure;
@@ -14,6 +12,7 @@ use super::settings::Storage;
 use super::wire::Config;
 use super::{Ask, Place, Proxmox};
 use crate::backends::BackendError;
+use crate::backends::kit::many::some_at_once;
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Reading, Reason, Seconds, Timestamp};
 
 /// The most configurations read in one poll.
@@ -93,7 +92,7 @@ impl Proxmox {
             (key(guest), size)
         });
         let asked: Vec<_> = asked.collect();
-        let read: Vec<_> = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+        let read: Vec<_> = some_at_once(AT_ONCE, asked).await;
         let Ok(mut sizes) = self.sizes.lock() else { return };
         for (guest, size) in read {
             // What could not be asked is asked again at the next poll; what was known stays as old as it is.

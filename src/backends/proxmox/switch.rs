@@ -4,8 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::StreamExt;
-
 use super::accounts::Owner;
 use super::cluster::Listing;
 use super::guests::Counted;
@@ -14,6 +12,7 @@ use super::refusal::Failure;
 use super::session::AT_ONCE;
 use super::settings::Limited;
 use super::{Applied, BackendError, Memory, Place, Proxmox};
+use crate::backends::kit::many::some_at_once;
 use crate::backends::kit::memory::{kept, needed};
 use crate::domain::{AccountName, Harvest, Policy};
 
@@ -144,7 +143,7 @@ impl Proxmox {
             (&claimed.account, shown)
         });
         let asked: Vec<_> = asked.collect();
-        let answers: Vec<_> = futures_util::stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+        let answers: Vec<_> = some_at_once(AT_ONCE, asked).await;
         let mut shown: BTreeMap<&AccountName, (Vec<Option<Policy>>, bool)> = BTreeMap::new();
         for (account, answer) in answers {
             let (policy, differs) = answer.unwrap_or_else(|failure| {

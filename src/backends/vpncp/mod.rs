@@ -30,6 +30,7 @@ use self::refusal::Failure;
 use self::settings::Rules;
 use self::wire::Status;
 use super::kit::json::whole;
+use super::kit::many::Patience;
 use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past, Wants};
 use crate::domain::{AccountName, BillingZone, Harvest, Meter, Policy, Span, Timestamp};
 use crate::http::{Http, Method, Url};
@@ -252,17 +253,9 @@ impl Vpncp {
         });
         let asked: Vec<_> = asked.collect();
         let mut answers = stream::iter(asked).buffer_unordered(AT_ONCE);
-        let (mut in_vain, mut without_days, mut bare) = (0, 0, 0);
+        let (mut patience, mut without_days, mut bare) = (Patience::new(GIVEN_UP_AFTER), 0, 0);
         while let Some((metered, account)) = answers.next().await {
-            match &metered.failed {
-                Some(error @ (BackendError::Unreachable(_) | BackendError::Refused(_))) => {
-                    in_vain += 1;
-                    if in_vain == GIVEN_UP_AFTER {
-                        return Err(error.clone());
-                    }
-                }
-                _ => in_vain = 0,
-            }
+            patience.note(metered.failed.as_ref())?;
             without_days += u32::from(metered.lacks_days);
             bare += u32::from(metered.is_bare);
             metered.put(&account, harvest);
