@@ -253,12 +253,12 @@ async fn the_sample_is_a_config_and_check_accepts_it_filled_in() {
 }
 
 /// A site with one frozen panel.
-/// Every file that a config names for a secret, a certificate or a key.
-fn files_of(config: &toml::Table, found: &mut Vec<String>) {
+/// Every file that a config names for a secret, a certificate or a key, and by which key.
+fn files_of(config: &toml::Table, found: &mut Vec<(String, String)>) {
     for (key, value) in config {
         match value {
             toml::Value::String(file) if key.ends_with("_file") || key == "tls_cert" || key == "tls_key" => {
-                found.push(file.clone());
+                found.push((key.clone(), file.clone()));
             }
             toml::Value::Table(table) => files_of(table, found),
             toml::Value::Array(tables) => {
@@ -272,6 +272,8 @@ fn files_of(config: &toml::Table, found: &mut Vec<String>) {
 #[tokio::test]
 async fn every_example_is_a_config() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let made = rcgen::generate_simple_self_signed(vec!["meter.example.net".into()]).unwrap();
+    let (certificate, private) = (made.cert.pem(), made.signing_key.serialize_pem());
     let mut read = 0;
     for entry in std::fs::read_dir(examples).unwrap() {
         let path = entry.unwrap().path();
@@ -280,8 +282,13 @@ async fn every_example_is_a_config() {
         let site = Site::new(&text);
         let mut files = Vec::new();
         files_of(&config, &mut files);
-        for file in &files {
-            site.write(file, SECRET);
+        for (key, file) in &files {
+            let text = match key.as_str() {
+                "tls_ca_file" | "tls_cert" => certificate.as_str(),
+                "tls_key" => private.as_str(),
+                _ => SECRET,
+            };
+            site.write(file, text);
         }
         // Everything but the store is as it stands there.
         let url = config["store"]["url"].as_str().unwrap();
