@@ -20,13 +20,18 @@ const HOLDINGS_AT_ONCE: i64 = 700;
 /// So much later than the newest poll it may be without anybody having seen it on another clock.
 const UNSEEN: Seconds = Seconds::hours(24);
 
+/// How late it is at most for retention, after a poll that was committed.
+pub(super) fn latest_prune(newest: Timestamp) -> Timestamp {
+    newest.plus(UNSEEN)
+}
+
 impl Store {
     /// How late it is at most, for whoever takes something away for good: not much later than the newest poll that was
     /// committed. A clock that has jumped ahead commits none, and takes nothing away.
     pub async fn confirmed(&self, now: Timestamp) -> Result<Timestamp, StoreError> {
         let states = self.backends().await?;
         let newest = states.iter().filter_map(|state| state.succeeded_at).max();
-        Ok(newest.map_or(Timestamp::EPOCH, |newest| now.min(newest.plus(UNSEEN))))
+        Ok(newest.map_or(Timestamp::EPOCH, |newest| now.min(latest_prune(newest))))
     }
 
     /// Takes away every day older than a backend keeps (`keep_days`, or the store's own setting). Its month has

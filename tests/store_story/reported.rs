@@ -102,7 +102,7 @@ pub async fn what_was_told_follows_the_service_and_the_last_told_is_the_last(dat
     assert_eq!(store.told(&to, october()).await.unwrap().len(), 2);
     let other = open(&fresh, 3).await;
     assert_eq!(closed(&other).await, month);
-    store.prune(UsageDay::parse("2026-11-09").unwrap(), &HashMap::new()).await.unwrap();
+    store.prune(UsageDay::parse("2026-11-04").unwrap(), &HashMap::new()).await.unwrap();
     assert_eq!(closed(&open(&fresh, 3).await).await, month, "pruning moves nothing");
     store.verify(&backend(), &rules()).await.unwrap().unwrap();
     store.verify_chronicle().await.unwrap().unwrap();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use sqlx::AnyConnection;
 
+use super::super::prune::latest_prune;
 use super::super::seal::NO_KEY;
 use super::super::sql::{Cell, Columns, rows};
 use super::super::tables::{Ids, crossing, day_point, holding, month_sum};
@@ -175,9 +176,6 @@ impl Store {
         let Some(row) = found.first() else { return Ok(Ok(verified)) };
         let mut columns = Columns::of(row);
         let (ids, kept_from) = (Ids { backend: columns.int()? }, columns.day()?);
-        if let Some(difference) = self.kept_too_late(on, backend, kept_from, rules).await? {
-            return Ok(Err(difference));
-        }
         let upto = folds.last().map_or(0, |head| head.upto);
         let derived = self.derived(on, backend, upto, rules).await?;
         let sums = self.verify_sums(on, backend, (ids, kept_from), &folds, &derived).await;
@@ -204,10 +202,13 @@ impl Store {
         if let Some(one) = self.next_unlike(on, backend, &derived).await? {
             return Ok(Err(Difference::of_row(backend, &one)));
         }
+        if let Some(difference) = self.kept_too_late(on, backend, kept_from, rules).await? {
+            return Ok(Err(difference));
+        }
         Ok(Ok(verified))
     }
 
-    /// Days are folded into months by polls that came later: none is said not to be kept before its day is over.
+    /// Days are folded into months when polls were committed that came later: none is said not to be kept before.
     async fn kept_too_late(
         &self,
         on: &mut AnyConnection,
@@ -215,19 +216,18 @@ impl Store {
         kept_from: UsageDay,
         rules: &Rules,
     ) -> Result<Option<Difference>, StoreError> {
-        let sql = "SELECT succeeded_at FROM backend WHERE name = ?";
-        let found = rows(on, self.dialect, sql, [backend.as_str().into()]).await?;
+        let found = rows(on, self.dialect, "SELECT MAX(succeeded_at) FROM backend", []).await?;
         let newest = found.first().map(|row| Columns::of(row).maybe_time()).transpose()?.flatten();
-        let today = newest.map_or(UsageDay::FIRST, |newest| rules.zone.day_of(newest));
+        let latest = newest.map_or(UsageDay::FIRST, |newest| rules.zone.day_of(latest_prune(newest)));
         let row = Repaired {
             account: None,
             table: "backend",
             row: "days_from".into(),
             how: format!(
-                "says that days before {kept_from} are not kept, and the newest poll was on {today}"
+                "says that days before {kept_from} are not kept, which no poll before {latest} can have led to"
             ),
         };
-        Ok((kept_from > today).then(|| Difference::Row { backend: backend.clone(), row }))
+        Ok((kept_from > latest).then(|| Difference::Row { backend: backend.clone(), row }))
     }
 
     /// Goes along folds and entries; tells the folds of a journal that holds.
