@@ -52,6 +52,12 @@ impl Life {
     pub fn is_there(&self) -> bool {
         self.missing_since.is_none() && !self.is_gone
     }
+
+    /// A metric was read and believed, as of an instant; what is older than what is believed is old news.
+    pub fn was_read(&mut self, metric: Metric, at: i64) {
+        let newest = self.read_at.entry(metric).or_insert(at);
+        *newest = at.max(*newest);
+    }
 }
 
 impl Oracle {

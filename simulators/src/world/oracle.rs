@@ -267,6 +267,10 @@ impl Oracle {
     /// A level was measured, and is believed.
     fn held_since(&mut self, life: usize, holding: usize, new: u64, at: i64) {
         if let Some((since, level)) = self.lives[life].level {
+            // Measured before what is believed, by a clock that fell back: it is old news.
+            if at < since {
+                return;
+            }
             if at - since <= MAX_AGE {
                 self.ledger.held(holding, (since, at), level);
             } else {
@@ -280,7 +284,7 @@ impl Oracle {
             }
         }
         self.lives[life].level = Some((at, new));
-        self.lives[life].read_at.insert(Metric::GbMonth, at);
+        self.lives[life].was_read(Metric::GbMonth, at);
     }
 
     /// Whether another account that is there, on another panel of the server, has a claim to the service as good as

@@ -74,7 +74,7 @@ impl Oracle {
         }
         for metric in [Metric::In, Metric::Out] {
             if !shown.counters.is_empty() && !doubted.contains(&metric) {
-                self.lives[life].read_at.insert(metric, at);
+                self.lives[life].was_read(metric, at);
             }
         }
     }

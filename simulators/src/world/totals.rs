@@ -55,7 +55,7 @@ impl Oracle {
                     self.doubt_total(backend, (life, metric, told.from), told);
                     continue;
                 }
-                self.lives[life].read_at.insert(metric, at);
+                self.lives[life].was_read(metric, at);
                 let copied = copied.get(&(metric, told.from)).copied().unwrap_or(0);
                 self.total(backend, (life, metric, told.from), told, copied);
             }
