@@ -91,6 +91,11 @@ impl Oracle {
         let own = counter.source.is_empty().then_some(life);
         let key = (own, counter.source.clone());
         let before = self.backends[backend].seen.remove(&key);
+        // Measured before what is believed, by a clock that fell back: it is old news.
+        if let Some(newer) = before.clone().filter(|seen| seen.ways.values().any(|way| way.at > at)) {
+            self.backends[backend].seen.insert(key, newer);
+            return;
+        }
         let mut ways = BTreeMap::new();
         for (metric, count) in [(Metric::In, counter.received), (Metric::Out, counter.sent)] {
             let last_look = looks.before.get(&metric).copied().flatten();
