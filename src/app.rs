@@ -269,6 +269,10 @@ impl App {
     async fn reread(&self, config_file: &Path, bound: &[SocketAddr]) {
         let read = Config::read(config_file, self.clock);
         let outcome = match read.and_then(|config| config.fit_for(bound).map(|()| config)) {
+            Ok(config) if config.http.addresses() != bound => {
+                tracing::warn!(addresses = ?bound, "still listened on: other addresses need a restart");
+                self.configure(config).await.map_err(|error| error.to_string())
+            }
             Ok(config) => self.configure(config).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };

@@ -156,6 +156,11 @@ impl Site {
         self.start_as(port, self.command(arguments))
     }
 
+    /// Starts it by way of another program, such as a shell.
+    pub fn start_of(&self, program: &Path, port: u16, arguments: &[&str]) -> Daemon<'_> {
+        self.start_as(port, self.command_of(program, arguments))
+    }
+
     fn start_as(&self, port: u16, mut command: Command) -> Daemon<'_> {
         let log = self.path().join(format!("serve-{port}.log"));
         let file = std::fs::File::options().create(true).append(true).open(&log).unwrap();
