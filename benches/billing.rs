@@ -17,6 +17,7 @@ use whmeter::settings::Section;
 use whmeter::store::{JudgedPoll, Poll, Reach, Store, StoreSettings};
 use whmeter::telemetry::Telemetry;
 use whmeter::usage_api::{Servers, UsageApi, WhmcsSettings};
+use whmeter::web::Access;
 
 const NOW: i64 = 1_795_000_000;
 
@@ -129,7 +130,7 @@ async fn answers(accounts: usize, runs: usize) {
     let clock = Clock::Fixed(Timestamp::new(NOW).expect("in range"));
     let api = UsageApi::new(store.clone(), clock, Telemetry::new(), rules().zone, &settings, recalculate);
     api.configure(&settings, Servers::from([(SERVER, vec![backend()])]));
-    let routes = api.routes();
+    let routes = api.routes(&Access::default()).router;
     let ask_as = |purpose: &'static str| {
         let routes = routes.clone();
         async move {

@@ -21,6 +21,7 @@ use whmeter::exposition::{Exposition, Format, Settings};
 use whmeter::metering::MonthToDate;
 use whmeter::standing::{AccountStanding, SeriesStanding, Standing};
 use whmeter::telemetry::Telemetry;
+use whmeter::web::Access;
 
 const ACCOUNTS: usize = 100_000;
 const NOW: i64 = 1_795_000_000;
@@ -65,7 +66,7 @@ fn main() {
 
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let ours = serve(&runtime, exposition.routes(Clock::Fixed(now())));
+    let ours = serve(&runtime, exposition.routes(&Access::default(), Clock::Fixed(now())).router);
     // The first gzip scrape makes the members.
     row("packing everything (first gzip scrape)", &mut [time(|| drop(fetch(ours, true)))]);
     let packed = fetch(ours, true);
@@ -121,7 +122,7 @@ fn memory() {
     let exposition = Exposition::new(Settings::default(), zone, Telemetry::new());
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime");
-    let address = serve(&runtime, exposition.routes(Clock::Fixed(now())));
+    let address = serve(&runtime, exposition.routes(&Access::default(), Clock::Fixed(now())).router);
     let empty = resident_kib();
     let weigh = |name: &str| {
         drain(address, true);

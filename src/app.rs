@@ -11,14 +11,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use explained::Explainer;
 pub(crate) use explained::{BilledLine, Explained, explained};
 use polls::Polls;
+use server::Going;
 
-use crate::access::{Access, Scope, guard};
 use crate::clock::Clock;
 use crate::collector::{Collector, PollReport};
 use crate::config::{Config, ServeSettings};
@@ -32,6 +31,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::Telemetry;
 use crate::upkeep::{self, Upkeep};
 use crate::usage_api::{Recalculation, UsageApi};
+use crate::web::{Access, Served, openapi};
 
 /// A stop takes no longer than this.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
@@ -126,7 +126,7 @@ impl App {
             exposition,
             usage_api,
             console,
-            access: Access::default(),
+            access: Access::new(telemetry.clone()),
             telemetry,
             polled,
             recalculate,
@@ -186,26 +186,25 @@ impl App {
     /// Serves and polls until told to stop.
     pub async fn run(mut self, serve: ServeSettings, config_file: &Path) -> Result<(), AppError> {
         self.show_everything().await?;
-        let stop = axum_server::Handle::new();
-        let servers = server::listen(&serve, self.routes(&serve), &stop).await?;
+        let (leave, going) = watch::channel(Going::On);
+        let servers = server::listen(&serve, self.routes(&serve), self.telemetry.clone(), going).await?;
         let mut timetable = self.collector.start().await?;
         let dispatcher = self.dispatcher.clone();
         let delivering = tokio::spawn(async move { dispatcher.run().await });
         tracing::info!(addresses = ?serve.addresses(), backends = self.collector.panels().len(), "whmeter is up");
-        self.until_stopped(config_file).await?;
+        self.until_stopped(config_file, &serve.addresses()).await?;
         tracing::info!("stopping");
         // What is under way ends or is tried again; nothing new is begun.
         delivering.abort();
-        stop.graceful_shutdown(Some(STOP_WITHIN / 2));
+        leave.send_replace(Going::Leave);
         if let Err(error) = timetable.shutdown().await {
             tracing::debug!("timetable: {error}");
         }
         // What is being committed is finished or never was: the process may end at any point of it.
         let ends = async {
             self.collector.stop().await;
-            for server in servers {
-                let _ = server.await;
-            }
+            let answered = futures_util::future::join_all(servers);
+            let _ = tokio::time::timeout(STOP_WITHIN / 2, answered).await;
             self.store.close().await;
         };
         if tokio::time::timeout(STOP_WITHIN, ends).await.is_err() {
@@ -214,7 +213,7 @@ impl App {
         Ok(())
     }
 
-    async fn until_stopped(&mut self, config_file: &Path) -> Result<(), AppError> {
+    async fn until_stopped(&mut self, config_file: &Path, bound: &[SocketAddr]) -> Result<(), AppError> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut term = signal(SignalKind::terminate())?;
         let mut int = signal(SignalKind::interrupt())?;
@@ -231,7 +230,7 @@ impl App {
                 _ = term.recv() => return Ok(()),
                 _ = int.recv() => return Ok(()),
                 _ = hup.recv() => {
-                    self.reread(config_file).await;
+                    self.reread(config_file, bound).await;
                     self.show_unconfigured().await;
                 }
                 Some(report) = self.polled.recv() => {
@@ -265,9 +264,15 @@ impl App {
         }
     }
 
-    /// An invalid file is refused and the running one stays.
-    async fn reread(&self, config_file: &Path) {
-        let outcome = match Config::read(config_file, self.clock) {
+    /// An invalid file is refused and the running one stays; so is one that is valid only for addresses that are not
+    /// those listened on.
+    async fn reread(&self, config_file: &Path, bound: &[SocketAddr]) {
+        let read = Config::read(config_file, self.clock);
+        let outcome = match read.and_then(|config| config.fit_for(bound).map(|()| config)) {
+            Ok(config) if config.http.addresses() != bound => {
+                tracing::warn!(addresses = ?bound, "still listened on: other addresses need a restart");
+                self.configure(config).await.map_err(|error| error.to_string())
+            }
             Ok(config) => self.configure(config).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
@@ -278,20 +283,20 @@ impl App {
     }
 
     /// The routes of each address.
-    fn routes(&self, serve: &ServeSettings) -> Vec<(SocketAddr, Router)> {
-        let guarded = |routes: Router, scope| {
-            routes.route_layer(axum::middleware::from_fn_with_state((self.access.clone(), scope), guard))
-        };
-        let parts = [
-            (serve.metrics_listen, guarded(self.exposition.routes(self.clock), Scope::Metrics)),
-            (serve.api_listen, guarded(self.usage_api.clone().routes(), Scope::Billing)),
-            (serve.api_listen, guarded(self.usage_api.clone().policy_routes(), Scope::Admin)),
-            (serve.console_listen, guarded(self.console.clone().routes(), Scope::Read)),
-            (serve.console_listen, guarded(self.console.clone().admin_routes(), Scope::Admin)),
-            (serve.console_listen, Console::open_routes()),
+    fn routes(&self, serve: &ServeSettings) -> Vec<(SocketAddr, axum::Router)> {
+        let access = &self.access;
+        let mut parts = vec![
+            (serve.metrics_listen, self.exposition.routes(access, self.clock)),
+            (serve.api_listen, self.usage_api.clone().routes(access)),
+            (serve.console_listen, self.console.clone().routes(access)),
         ];
-        let finished = |routes| server::finished(routes, self.store.clone());
+        let health = server::health(access, self.store.clone());
+        let all = parts.iter().map(|(_, part)| part).chain([&health]).flat_map(|part| &part.list);
+        let document: Served = openapi(access, &all.copied().collect::<Vec<_>>());
+        parts.push((serve.console_listen, document));
         let joined = server::joined(serve, parts).into_iter();
-        joined.map(|(address, routes)| (address, finished(routes))).collect()
+        joined
+            .map(|(address, routes)| (address, server::finished(routes.and(health.clone()), access)))
+            .collect()
     }
 }

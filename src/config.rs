@@ -5,6 +5,7 @@
 mod prices;
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::access::{Token, TokenSettings};
 use crate::backends::{self, CommonSettings, ConfiguredPanel, KINDS};
 use crate::clock::Clock;
 use crate::domain::{BillingZone, Seconds};
@@ -21,9 +21,10 @@ use crate::http::{Http, HttpSettings};
 use crate::metering::{Bounds, Rules};
 use crate::notify::{Channels, NotifySettings, WhmcsApi};
 use crate::rules::{LimitRule, Limits, Prices};
-use crate::settings::{Section, SettingsError};
+use crate::settings::{Section, SettingsError, inline_secrets, world_readable};
 use crate::store::StoreSettings;
 use crate::usage_api::{Servers, WhmcsSettings};
+use crate::web::{Token, TokenSettings};
 
 /// Everything the file says, checked.
 pub struct Config {
@@ -60,13 +61,13 @@ pub struct Config {
 #[serde(default)]
 pub struct ServeSettings {
     /// Where everything is served that has no address of its own.
-    pub listen: std::net::SocketAddr,
+    pub listen: SocketAddr,
     /// An address of its own for the metrics.
-    pub metrics_listen: Option<std::net::SocketAddr>,
+    pub metrics_listen: Option<SocketAddr>,
     /// An address of its own for WHMCS's routes and the JSON under /v1.
-    pub api_listen: Option<std::net::SocketAddr>,
+    pub api_listen: Option<SocketAddr>,
     /// An address of its own for the console.
-    pub console_listen: Option<std::net::SocketAddr>,
+    pub console_listen: Option<SocketAddr>,
     /// The certificate chain (PEM); with it everything is served over TLS.
     pub tls_cert: Option<PathBuf>,
     /// Its key (PEM).
@@ -91,7 +92,7 @@ impl Default for ServeSettings {
 
 impl ServeSettings {
     /// Every address that is served.
-    pub fn addresses(&self) -> Vec<std::net::SocketAddr> {
+    pub fn addresses(&self) -> Vec<SocketAddr> {
         let own = [self.metrics_listen, self.api_listen, self.console_listen];
         std::iter::once(self.listen).chain(own.into_iter().flatten()).collect()
     }
@@ -126,6 +127,19 @@ const SECTIONS: [&str; 7] = ["whmcs", "store", "http", "backend", "limit", "pric
 impl Config {
     /// Reads and checks the file. `clock` is what backends sign by.
     pub fn read(path: &Path, clock: Clock) -> Result<Config, ConfigError> {
+        let (read, inline) = inline_secrets(|| Config::read_sections(path, clock));
+        let mut config = read?;
+        if inline > 0 && world_readable(path) {
+            config.warnings.push(format!(
+                "{} can be read by every user of this machine and holds secrets; chmod 600 it, or put them into files of \
+                 their own (`secret_file`, `token_file`, …)",
+                path.display()
+            ));
+        }
+        Ok(config)
+    }
+
+    fn read_sections(path: &Path, clock: Clock) -> Result<Config, ConfigError> {
         let alone = |problem: String| ConfigError {
             file: path.to_path_buf(),
             line: None,
@@ -151,7 +165,7 @@ impl Config {
         for file in [&mut http.tls_cert, &mut http.tls_key].into_iter().flatten() {
             *file = folder.join(&file);
         }
-        let tokens = reader.tokens(&http)?;
+        let tokens = reader.tokens(&http, &whmcs.companion_servers)?;
         let panels = reader.panels(table.remove("backend"), clock)?;
         reader.enough_days(&whmcs, &store, &panels)?;
         let limits = reader.limits(table.remove("limit"), &panels)?;
@@ -183,6 +197,13 @@ impl Config {
         Rules { zone: self.zone, max_gap: self.max_age(), bounds: Bounds::default() }
     }
 
+    /// Whether it may be taken in while these addresses are listened on, which only a restart changes.
+    pub fn fit_for(&self, bound: &[SocketAddr]) -> Result<(), ConfigError> {
+        let Some(problem) = open_to_others(&self.tokens, bound) else { return Ok(()) };
+        let problem = format!("{problem}. It is listened on until whmeter is started anew");
+        Err(ConfigError { file: self.path.clone(), line: None, key: "http.token".into(), problem })
+    }
+
     /// How old a number may be before it is withheld.
     pub fn max_age(&self) -> Seconds {
         Seconds::new(self.whmcs.max_age.0.as_secs())
@@ -198,6 +219,30 @@ impl Config {
         }
         servers
     }
+}
+
+/// A server that has companion services only has none of its own: they stand for those of others.
+fn refuse_tie_to_companions(token: Token, companions: &[i64]) -> Result<Token, SettingsError> {
+    match token.server().filter(|server| companions.contains(server)) {
+        None => Ok(token),
+        Some(server) => Err(SettingsError::new(
+            "server",
+            format!(
+                "{server} is one of companion_servers: its services stand for those of other servers, which a token that \
+                 is tied to it may not see; leave `server` out"
+            ),
+        )),
+    }
+}
+
+/// What is wrong with having no tokens on addresses that others reach.
+fn open_to_others(tokens: &[Token], addresses: &[SocketAddr]) -> Option<String> {
+    let reached = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback());
+    let address = reached.filter(|_| tokens.is_empty())?;
+    Some(format!(
+        "{address} can be reached by others, and without any [[http.token]] everything on it would be open; add tokens \
+         or listen on 127.0.0.1"
+    ))
 }
 
 /// Goes through the sections, gathering warnings.
@@ -231,7 +276,7 @@ impl Reader<'_> {
         self.warnings.extend(section.take_warnings().into_iter().map(|warning| format!("{name}: {warning}")));
     }
 
-    fn tokens(&mut self, http: &ServeSettings) -> Result<Vec<Token>, ConfigError> {
+    fn tokens(&mut self, http: &ServeSettings, companions: &[i64]) -> Result<Vec<Token>, ConfigError> {
         let mut tokens = Vec::new();
         for (index, table) in http.token.iter().enumerate() {
             let number = index.to_string();
@@ -240,14 +285,18 @@ impl Reader<'_> {
             let settings = section.take::<TokenSettings>();
             self.warn("http.token", &section);
             let token = section.refuse_unknown().and(settings).and_then(Token::new);
+            let token = token.and_then(|token| refuse_tie_to_companions(token, companions));
             tokens.push(token.map_err(|error| self.file.error(&at, error))?);
         }
-        let open = http.addresses().into_iter().find(|address| !address.ip().is_loopback());
-        if let Some(address) = open.filter(|_| tokens.is_empty()) {
-            let problem = format!(
-                "{address} can be reached by others, and without any [[http.token]] everything on it would be open; add tokens or listen on 127.0.0.1"
-            );
+        if let Some(problem) = open_to_others(&tokens, &http.addresses()) {
             return Err(self.file.error(&["http"], SettingsError::new("listen", problem)));
+        }
+        let reached = http.addresses().into_iter().find(|address| !address.ip().to_canonical().is_loopback());
+        if let Some(address) = reached.filter(|_| http.tls_cert.is_none()) {
+            self.warnings.push(format!(
+                "http.listen: tokens pass the network to {address} unencrypted; set tls_cert and tls_key, or listen on \
+                 127.0.0.1 behind a proxy that does TLS"
+            ));
         }
         if http.tls_cert.is_some() != http.tls_key.is_some() {
             let problem = "tls_cert and tls_key belong together; give both or none";

@@ -15,10 +15,10 @@ pub mod told;
 // The stairwell: tools for every floor above the ground.
 pub mod clock;
 pub mod http;
-pub mod problem;
 pub mod selector;
 pub mod settings;
 pub mod telemetry;
+pub mod web;
 
 // First floor, the edges: one outside thing each.
 pub mod backends;
@@ -36,7 +36,6 @@ pub mod upkeep;
 pub mod usage_api;
 
 // The roof: wires the rooms, spawns, exits.
-pub mod access;
 pub mod app;
 pub mod commands;
 pub mod config;

@@ -4,6 +4,7 @@
 //! `X` may come from `X_file` or `X_env`, paths are relative to the config file, and times and sizes
 //! always carry their unit. A secret is never part of an error or of any `Debug`.
 
+use std::cell::Cell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,6 +103,8 @@ impl Section {
                     _ => return Err(SettingsError::new(key, "expected a text in quotes")),
                 };
                 self.table.insert((*name).to_string(), toml::Value::String(secret));
+                // Reading it will count it.
+                INLINE.set(INLINE.get().wrapping_sub(1));
                 given.push(key);
             }
             if given.len() > 1 {
@@ -143,14 +146,16 @@ impl fmt::Debug for Section {
     }
 }
 
+/// Whether every user of this machine may read a file.
 #[cfg(unix)]
-fn world_readable(path: &Path) -> bool {
+pub fn world_readable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     std::fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o004 != 0)
 }
 
+/// Whether every user of this machine may read a file.
 #[cfg(not(unix))]
-fn world_readable(_: &Path) -> bool {
+pub fn world_readable(_: &Path) -> bool {
     false
 }
 
@@ -224,9 +229,32 @@ fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     names
 }
 
+thread_local! {
+    /// Secrets that were read by this thread, less those of them that came from files and the environment.
+    static INLINE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How many of the secrets that `read` comes upon stand in the text itself.
+pub fn inline_secrets<T>(read: impl FnOnce() -> T) -> (T, usize) {
+    INLINE.set(0);
+    let done = read();
+    (done, INLINE.get())
+}
+
 /// A password, token or key. Prints as `***`.
-#[derive(Clone, Deserialize)]
+#[derive(Clone)]
 pub struct Secret(SecretString);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        let secret = SecretString::deserialize(deserializer)?;
+        // The address of a database may hold a password: that of a file does not.
+        if !secret.expose_secret().starts_with("sqlite:") {
+            INLINE.set(INLINE.get().wrapping_add(1));
+        }
+        Ok(Secret(secret))
+    }
+}
 
 impl Secret {
     /// Takes a secret in.

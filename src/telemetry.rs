@@ -7,6 +7,7 @@ mod acts;
 mod findings;
 mod heads;
 mod logs;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,8 @@ use findings::FindingGauges;
 use heads::HeadGauges;
 pub use heads::HeadShown;
 pub use logs::{LogError, LogFormat, init_logs};
+pub use requests::Refusal;
+use requests::RequestMetrics;
 
 use crate::domain::{BackendId, Policy, Reason, Timestamp, Unclaimed};
 use crate::metering::Note;
@@ -63,6 +66,7 @@ struct Inner {
     acts: ActMetrics,
     findings: FindingGauges,
     heads: HeadGauges,
+    requests: RequestMetrics,
     whmcs_last_fetch: IntGaugeVec,
     whmcs_fetches: IntCounterVec,
     whmcs_withheld: IntGaugeVec,
@@ -118,6 +122,7 @@ impl Telemetry {
             acts: ActMetrics::new(&own),
             findings: FindingGauges::new(&own),
             heads: HeadGauges::new(&own),
+            requests: RequestMetrics::new(&own),
             whmcs_last_fetch: own.gauge(
                 "whmeter_whmcs_last_fetch_timestamp_seconds",
                 "When WHMCS last fetched the usage of one of its servers, in seconds since 1970.",

@@ -136,10 +136,29 @@ async fn names_are_keys_and_tokens_are_not_to_be_guessed() {
         ("name = \"a\"\nscope = [\"metrics\"]\ntoken = \"hunter2 hunter2 hunter2\"", 13, "token"),
         ("name = \"a\"\nscope = [\"metrics\"]", 10, "token"),
         ("name = \"a\"\nscope = [\"metrics\"]\ntokn = \"hunter2-hunter2-hunter2\"", 13, "tokn"),
+        // What is of all servers cannot be tied to one.
+        (
+            "name = \"a\"\nscope = [\"metrics\"]\nserver = 12\ntoken = \"hunter2-hunter2-hunter2\"",
+            13,
+            "server",
+        ),
+        (
+            "name = \"a\"\nscope = [\"billing\", \"read\"]\nserver = 12\ntoken = \"hunter2-hunter2-hunter2\"",
+            13,
+            "server",
+        ),
+        ("name = \"\"\nscope = [\"read\"]\ntoken = \"hunter2-hunter2-hunter2\"", 11, "name"),
     ] {
         std::fs::write(site.config(), token(text)).unwrap();
         check_line(&site.run(&["check"]).await.failure(2), line, key);
     }
+    // Companions stand for services of other servers.
+    let tied = "name = \"a\"\nscope = [\"billing\"]\nserver = 20\ntoken = \"hunter2-hunter2-hunter2\"";
+    std::fs::write(site.config(), token(tied).replace("Warsaw\"\n", "Warsaw\"\ncompanion_servers = [20]\n"))
+        .unwrap();
+    let said = site.run(&["check"]).await.failure(2);
+    check_line(&said, 14, "server");
+    assert!(said.contains("companion_servers"), "{said}");
     // With a token the world may reach it.
     let good = token("name = \"a\"\nscope = [\"metrics\"]\ntoken = \"hunter2-hunter2-hunter2\"");
     std::fs::write(site.config(), good.replace("127.0.0.1:9480", "0.0.0.0:9480")).unwrap();
@@ -178,6 +197,53 @@ async fn secrets_in_files_are_read_and_their_trouble_is_told() {
     site.ran(command).await.good();
     site.check_never_said(&[secret]);
     pair.panel.stop();
+}
+
+/// The rights of a file for others than its owner.
+fn for_others(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o077
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn what_others_can_read_is_told_and_what_is_written_is_its_owners_alone() {
+    let site = Site::new(RIGHT);
+    let holds = "holds secrets";
+    for (mode, text, warned) in [
+        (0o644, RIGHT.to_string(), true),
+        (0o600, RIGHT.to_string(), false),
+        (0o644, RIGHT.replace("secret = \"hunter2-hunter2-hunter2\"", "secret_file = \"the.secret\""), false),
+    ] {
+        site.write("the.secret", SECRET);
+        std::fs::write(site.config(), text).unwrap();
+        set_mode(&site.config(), mode);
+        let said = site.run(&["check"]).await.stdout;
+        assert_eq!(said.contains(holds), warned, "{mode:o}: {said}");
+    }
+    let token = "listen = \"0.0.0.0:9480\"\n\n[[http.token]]\nname = \"a\"\nscope = [\"read\"]\n\
+                 token = \"hunter2-hunter2-hunter2\"";
+    std::fs::write(site.config(), RIGHT.replace("listen = \"127.0.0.1:9480\"", token)).unwrap();
+    let said = site.run(&["check"]).await.stdout;
+    assert!(said.contains("unencrypted") && said.contains("tls_cert"), "{said}");
+
+    std::fs::write(site.config(), RIGHT).unwrap();
+    let file = site.path().join("whmeter.db");
+    site.run(&["usage"]).await.good();
+    assert_eq!(for_others(&file), 0, "a new database");
+    set_mode(&file, 0o644);
+    site.run(&["usage"]).await.good();
+    assert_eq!(for_others(&file), 0, "one that was open to others");
+    let from_to = ["--from", "2026-10-01", "--to", "2026-11-01"];
+    let export =
+        ["export", "--format", "csv", from_to[0], from_to[1], from_to[2], from_to[3], "--out", "all.csv"];
+    site.run(&export).await.good();
+    assert_eq!(for_others(&site.path().join("all.csv")), 0, "what is exported");
+    site.check_never_said(&[SECRET]);
 }
 
 #[tokio::test]

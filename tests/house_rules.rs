@@ -15,11 +15,11 @@ const FLOORS: [&[&str]; 6] = [
     &["ownership", "standing"],
     &["backends", "store", "notify", "rules"],
     &["collector", "dispatcher", "exposition", "usage_api", "console", "invoicing", "upkeep"],
-    &["access", "app", "commands", "config", "lib", "main"],
+    &["app", "commands", "config", "lib", "main"],
 ];
 
 /// Tools in the stairwell: for every floor from the first up, and for each other.
-const STAIRWELL: [&str; 6] = ["clock", "http", "problem", "selector", "settings", "telemetry"];
+const STAIRWELL: [&str; 6] = ["clock", "http", "selector", "settings", "telemetry", "web"];
 
 /// What the ground floor may use besides itself and the standard library.
 const GROUND_CRATES: [&str; 7] =

@@ -104,7 +104,7 @@ async fn a_companion_has_the_numbers_of_the_service_it_stands_beside() {
     }
     let port = free_port();
     let backend = section(&panel, "s3", "every = \"2s\"\nwhmcs_server = 12");
-    let site = Site::new(&house(port, "", &tokens(), &[backend]));
+    let site = Site::new(&house(port, "companion_servers = [20]", &tokens(), &[backend]));
     let daemon = site.serve(port).await;
     let known = |got: &Got| got.json()["tenants"]["7-41"].is_object();
     daemon.until_as("/v1/whmcs/usage?server=12", BILLING, "knows all", known).await;

@@ -1,130 +1,112 @@
 //! Listening: one server for each address, with TLS where it is wanted, and what every route has in common.
 
+mod connections;
+mod patient;
+mod serving;
+
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
+use axum::middleware::from_fn_with_state;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use super::AppError;
 use crate::config::ServeSettings;
-use crate::problem::Problem;
 use crate::store::Store;
-use crate::usage_api::{BILLABLE, LONGEST_SERVICES, SERVICES};
+use crate::telemetry::Telemetry;
+use crate::web::{Access, Problem, Route, Routes, Served, refuse_foreign};
+use connections::Connections;
+pub(super) use serving::Going;
+use serving::Serving;
 
-/// A request body longer than this is refused.
-const LONGEST_BODY: usize = 1 << 20;
-
-/// Listens on every address and serves its routes until `stop` is told to. An address that cannot be listened
+/// Listens on every address and serves its routes until `going` says otherwise. An address that cannot be listened
 /// on, or a certificate that cannot be read, is an error, and nothing is served.
 pub(super) async fn listen(
     serve: &ServeSettings,
     addresses: Vec<(SocketAddr, Router)>,
-    stop: &Handle<SocketAddr>,
+    telemetry: Telemetry,
+    going: watch::Receiver<Going>,
 ) -> Result<Vec<JoinHandle<()>>, AppError> {
-    let tls = tls(serve).await?;
+    let tls = tls(serve)?;
+    let connections = Connections::new(telemetry);
+    tracing::debug!(most = connections.most(), "connections that may be open at once");
     let mut servers = Vec::new();
     for (address, routes) in addresses {
-        let listener = std::net::TcpListener::bind(address).map_err(|error| AppError::Serve {
+        let listener = TcpListener::bind(address).await.map_err(|error| AppError::Serve {
             address,
             why: format!("{error}; is another whmeter running? choose another http.listen"),
         })?;
-        listener.set_nonblocking(true)?;
-        servers.push(tokio::spawn(answer(address, listener, routes, tls.clone(), stop.clone())));
+        let (tls, connections, going) = (tls.clone(), connections.clone(), going.clone());
+        let serving = Serving { routes, tls, connections, going };
+        servers.push(tokio::spawn(serving.run(listener)));
     }
     Ok(servers)
 }
 
-async fn tls(serve: &ServeSettings) -> Result<Option<RustlsConfig>, AppError> {
+fn tls(serve: &ServeSettings) -> Result<Option<TlsAcceptor>, AppError> {
     let (Some(cert), Some(key)) = (&serve.tls_cert, &serve.tls_key) else { return Ok(None) };
-    let read = RustlsConfig::from_pem_file(cert, key).await;
-    read.map(Some).map_err(|error| AppError::Serve {
-        address: serve.listen,
-        why: format!("tls_cert or tls_key: {error}"),
-    })
+    let why = |why: String| AppError::Serve { address: serve.listen, why };
+    let read = tls_config(cert, key);
+    read.map(|config| Some(TlsAcceptor::from(Arc::new(config)))).map_err(why)
 }
 
-async fn answer(
-    address: SocketAddr,
-    listener: std::net::TcpListener,
-    routes: Router,
-    tls: Option<RustlsConfig>,
-    handle: Handle<SocketAddr>,
-) {
-    let service = routes.into_make_service();
-    let ended = match tls {
-        Some(tls) => match axum_server::from_tcp_rustls(listener, tls) {
-            Ok(server) => server.handle(handle).serve(service).await,
-            Err(error) => Err(error),
-        },
-        None => match axum_server::from_tcp(listener) {
-            Ok(server) => server.handle(handle).serve(service).await,
-            Err(error) => Err(error),
-        },
-    };
-    if let Err(error) = ended {
-        tracing::error!(%address, "serving ended: {error}");
-    }
+/// HTTP/1.1 alone is offered: without streams and windows there is less to hold up.
+fn tls_config(cert: &Path, key: &Path) -> Result<ServerConfig, String> {
+    let chain = CertificateDer::pem_file_iter(cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain = chain.map_err(|error| format!("tls_cert: {}: {error}", cert.display()))?;
+    let own = PrivateKeyDer::from_pem_file(key);
+    let own = own.map_err(|error| format!("tls_key: {}: {error}", key.display()))?;
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, own);
+    let mut config = config.map_err(|error| format!("tls_cert or tls_key: {error}"))?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }
 
 /// Joins routes that share an address; those without an address of their own go to `serve.listen`.
 pub(super) fn joined(
     serve: &ServeSettings,
-    parts: impl IntoIterator<Item = (Option<SocketAddr>, Router)>,
-) -> Vec<(SocketAddr, Router)> {
-    let mut addresses: Vec<(SocketAddr, Router)> = Vec::new();
-    let all = serve.addresses().into_iter().map(|address| (Some(address), Router::new()));
+    parts: impl IntoIterator<Item = (Option<SocketAddr>, Served)>,
+) -> Vec<(SocketAddr, Served)> {
+    let mut addresses: Vec<(SocketAddr, Served)> = Vec::new();
+    let all = serve.addresses().into_iter().map(|address| (Some(address), Served::default()));
     for (own, routes) in all.chain(parts) {
         let address = own.unwrap_or(serve.listen);
         match addresses.iter_mut().find(|(known, _)| *known == address) {
-            Some((_, there)) => *there = std::mem::take(there).merge(routes),
+            Some((_, there)) => *there = std::mem::take(there).and(routes),
             None => addresses.push((address, routes)),
         }
     }
     addresses
 }
 
-/// What every address has besides its routes: health, limits on bodies, and an answer for what is not there.
-pub(super) fn finished(routes: Router, store: Store) -> Router {
-    let health = Router::new()
-        .route("/-/healthy", get(|| async { "ok\n" }))
-        .route("/-/ready", get(ready))
-        .with_state(store);
-    let nothing_here = || async { Problem::new(StatusCode::NOT_FOUND, "nothing is served under this path") };
+/// Health, on every address and for everybody.
+pub(super) fn health(access: &Access, store: Store) -> Served {
+    let current = "ok when the store answers and its schema is current";
+    Routes::new(access)
+        .add(Route::get("/-/healthy", "ok"), || async { "ok\n" })
+        .add(Route::get("/-/ready", current), ready)
+        .served(store)
+}
+
+/// Routes with an answer for what is not there, and with nothing for pages of other sites.
+pub(super) fn finished(routes: Served, access: &Access) -> Router {
+    let nothing_here = || async { Problem::unknown("nothing is served under this path") };
     let not_so = || async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method") };
-    routes
-        .merge(health)
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(not_so)
-        .layer(axum::middleware::from_fn(refuse_long_bodies))
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+    let routes = routes.router.fallback(nothing_here).method_not_allowed_fallback(not_so);
+    routes.layer(from_fn_with_state(access.clone(), refuse_foreign))
 }
 
 /// Ready: the store answers and its schema is ours, or this process would not have started.
 async fn ready(State(store): State<Store>) -> Result<&'static str, Problem> {
-    match store.ready().await {
-        Ok(()) => Ok("ok\n"),
-        Err(error) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())),
-    }
-}
-
-/// A body that says it is too long is refused before anybody reads it.
-async fn refuse_long_bodies(
-    request: axum::extract::Request,
-    next: axum::middleware::Next,
-) -> Result<axum::response::Response, Problem> {
-    let length = request.headers().get(axum::http::header::CONTENT_LENGTH);
-    let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    // The lists that WHMCS tells are the bodies that may be long.
-    let is_list = [SERVICES, BILLABLE].contains(&request.uri().path());
-    let longest = if is_list { LONGEST_SERVICES } else { LONGEST_BODY };
-    if length.is_some_and(|length| length > longest as u64) {
-        let detail = format!("a body may have at most {} MiB here", longest >> 20);
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-    }
-    Ok(next.run(request).await)
+    store.ready().await.map(|()| "ok\n").map_err(Problem::unavailable)
 }

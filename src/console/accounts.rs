@@ -4,18 +4,17 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::Console;
-use super::asked::{Asked, Wanted, period, refused, rows_wanted, unavailable, unknown};
-use super::place::Place;
+use super::cursor::Cursor;
 use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, Meter, Month, Nature};
-use crate::problem::Problem;
 use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{DayPoint, UsageQuery};
+use crate::web::{PathOf, Problem, Query, page, parsed, period, rows_wanted};
 
 /// The longest span of days one answer tells.
 const LONGEST_SPAN: usize = 1100;
@@ -70,11 +69,11 @@ struct DayRow {
 
 pub(super) async fn accounts(
     State(console): State<Console>,
-    Wanted(search): Wanted<Search>,
+    Query(search): Query<Search>,
 ) -> Result<Response, Problem> {
     let limit = rows_wanted(search.limit.as_ref())?;
-    let place = Place::read(search.cursor.as_ref())?;
-    let of = Asked::parsed("backend", search.backend.as_ref(), BackendId::new)?;
+    let place = Cursor::read(search.cursor.as_ref())?;
+    let of = parsed("backend", search.backend.as_ref(), BackendId::new)?;
     let standings = match &of {
         Some(backend) => vec![console.standing(backend).await?],
         None => console.standings().await?,
@@ -89,22 +88,24 @@ pub(super) async fn accounts(
             .map(move |one| (standing, one))
     });
     let mut found = found.filter(|(_, (name, account))| is_meant(&words, name, account));
-    let page: Vec<_> = found.by_ref().take(limit).collect();
-    let last = page.last().filter(|_| found.next().is_some());
+    let shown: Vec<_> = found.by_ref().take(limit).collect();
+    let last = shown.last().filter(|_| found.next().is_some());
     let next = last.map(|(standing, (name, _))| {
-        Place::Account { backend: standing.backend.to_string(), name: name.to_string() }.cursor()
+        Cursor::Account { backend: standing.backend.to_string(), name: name.to_string() }.told()
     });
-    let rows: Vec<Value> =
-        page.iter().map(|(standing, (name, account))| shape(standing, name, account, &moment)).collect();
-    Ok(Json(json!({ "schema": 1, "rows": rows, "next_cursor": next })).into_response())
+    let rows = shown.iter().map(|(standing, (name, account))| shape(standing, name, account, &moment));
+    Ok(page(rows.collect(), next))
 }
 
 /// Which of a backend's accounts follow a place; `None`: none of them.
-pub(super) fn after<'p>(backend: &str, place: Option<&'p Place>) -> Option<(Bound<&'p str>, Bound<&'p str>)> {
+pub(super) fn after<'p>(
+    backend: &str,
+    place: Option<&'p Cursor>,
+) -> Option<(Bound<&'p str>, Bound<&'p str>)> {
     match place {
         None => Some((Bound::Unbounded, Bound::Unbounded)),
-        Some(Place::Service { .. }) => None,
-        Some(Place::Account { backend: last, name }) => match backend.cmp(last.as_str()) {
+        Some(Cursor::Service { .. }) => None,
+        Some(Cursor::Account { backend: last, name }) => match backend.cmp(last.as_str()) {
             std::cmp::Ordering::Less => None,
             std::cmp::Ordering::Equal => Some((Bound::Excluded(name.as_str()), Bound::Unbounded)),
             std::cmp::Ordering::Greater => Some((Bound::Unbounded, Bound::Unbounded)),
@@ -180,7 +181,7 @@ async fn asked_for(
     console: &Console,
     (backend, account): (String, String),
 ) -> Result<(AccountKey, Arc<Standing>), Problem> {
-    let nobody = || unknown(format!("no account {account:?} was ever seen on {backend:?}"));
+    let nobody = || Problem::unknown(format!("no account {account:?} was ever seen on {backend:?}"));
     let backend = BackendId::new(&backend).map_err(|_| nobody())?;
     let name = AccountName::new(&account).map_err(|_| nobody())?;
     let standing = console.standing(&backend).await?;
@@ -199,10 +200,10 @@ fn is_earlier_life(standing: &Standing, name: &AccountName) -> bool {
 
 pub(super) async fn account(
     State(console): State<Console>,
-    Path(path): Path<(String, String)>,
+    PathOf(path): PathOf<(String, String)>,
 ) -> Result<Response, Problem> {
     let (key, standing) = asked_for(&console, path).await?;
-    let account = standing.accounts.get(&key.name).ok_or_else(|| unknown("it has just gone"))?;
+    let account = standing.accounts.get(&key.name).ok_or_else(|| Problem::unknown("it has just gone"))?;
     let mut told = shape(&standing, &key.name, account, &console.moment());
     told["schema"] = json!(1);
     Ok(Json(told).into_response())
@@ -210,18 +211,18 @@ pub(super) async fn account(
 
 pub(super) async fn days(
     State(console): State<Console>,
-    Path(path): Path<(String, String)>,
-    Wanted(days): Wanted<Days>,
+    PathOf(path): PathOf<(String, String)>,
+    Query(days): Query<Days>,
 ) -> Result<Response, Problem> {
     let period = period(days.from.as_ref(), days.to.as_ref(), console.zone.day_of(console.clock.now()))?;
     if period.days().take(LONGEST_SPAN + 1).count() > LONGEST_SPAN {
-        return Err(refused(format!("more than {LONGEST_SPAN} days: ask for a shorter span")));
+        return Err(Problem::refused(format!("more than {LONGEST_SPAN} days: ask for a shorter span")));
     }
     let (key, _) = asked_for(&console, path).await?;
     let (backend, account) = (Some(key.backend.clone()), Some(key.name.clone()));
     let query = UsageQuery { backend, account, ..UsageQuery::default() };
-    let points = console.store.days(&query, period).await.map_err(unavailable)?;
-    let kept_from = console.store.days_kept_from(Some(&key.backend)).await.map_err(unavailable)?;
+    let points = console.store.days(&query, period).await.map_err(Problem::unavailable)?;
+    let kept_from = console.store.days_kept_from(Some(&key.backend)).await.map_err(Problem::unavailable)?;
     let complete = |point: &DayPoint| {
         let day = BillingPeriod::new(point.day, point.day.next());
         day.is_ok_and(|day| point.covered >= console.zone.minutes_of(day))
@@ -249,16 +250,18 @@ pub(super) async fn days(
 
 pub(super) async fn why(
     State(console): State<Console>,
-    Path(path): Path<(String, String)>,
-    Wanted(why): Wanted<Why>,
+    PathOf(path): PathOf<(String, String)>,
+    Query(why): Query<Why>,
 ) -> Result<Response, Problem> {
-    let meter = Asked::parsed("meter", why.meter.as_ref(), str::parse::<Meter>)?;
-    let meter = meter
-        .ok_or_else(|| refused("meter=NAME is missing: storage, traffic_in, traffic_out or traffic_total"))?;
-    let month = Asked::parsed("month", why.month.as_ref(), Month::parse)?;
+    let meter = parsed("meter", why.meter.as_ref(), str::parse::<Meter>)?;
+    let meter = meter.ok_or_else(|| {
+        Problem::refused("meter=NAME is missing: storage, traffic_in, traffic_out or traffic_total")
+    })?;
+    let month = parsed("month", why.month.as_ref(), Month::parse)?;
     let month = month.unwrap_or(console.zone.day_of(console.clock.now()).month());
     let (key, _) = asked_for(&console, path).await?;
-    let told = console.explainer.explain(&key, meter, month).await.map_err(unavailable)?;
-    let nothing = || unknown(format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name));
+    let told = console.explainer.explain(&key, meter, month).await.map_err(Problem::unavailable)?;
+    let nothing =
+        || Problem::unknown(format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name));
     told.ok_or_else(nothing)
 }

@@ -3,23 +3,22 @@
 use std::sync::{Arc, PoisonError};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::Console;
-use super::asked::{unavailable, unknown};
 use crate::backends::ConfiguredPanel;
 use crate::domain::{BackendId, Seconds, Timestamp};
-use crate::problem::Problem;
 use crate::store::BackendState;
+use crate::web::{Asker, PathOf, Problem, page};
 
 /// A poll that was asked for and has not been seen for so long may be asked for again.
 const PATIENCE: Seconds = Seconds::new(600);
 
 pub(super) async fn backends(State(console): State<Console>) -> Result<Response, Problem> {
-    let states = console.store.backends().await.map_err(unavailable)?;
+    let states = console.store.backends().await.map_err(Problem::unavailable)?;
     let panels = console.panels();
     let mut names: Vec<&BackendId> = states.iter().map(|state| &state.backend).collect();
     names.extend(panels.iter().map(|one| &one.id));
@@ -30,25 +29,25 @@ pub(super) async fn backends(State(console): State<Console>) -> Result<Response,
         let state = states.iter().find(|state| state.backend == **name);
         shape(name, panel(&panels, name.as_str()), state, now)
     };
-    let rows: Vec<Value> = names.iter().map(row).collect();
-    Ok(Json(json!({ "schema": 1, "rows": rows, "next_cursor": null })).into_response())
+    Ok(page(names.iter().map(row).collect(), None))
 }
 
 pub(super) async fn backend(
     State(console): State<Console>,
-    Path(name): Path<String>,
+    PathOf(name): PathOf<String>,
 ) -> Result<Response, Problem> {
-    let states = console.store.backends().await.map_err(unavailable)?;
+    let states = console.store.backends().await.map_err(Problem::unavailable)?;
     let state = states.iter().find(|state| state.backend.as_str() == name);
     let panels = console.panels();
     let panel = panel(&panels, &name);
     let id = panel.map(|one| &one.id).or(state.map(|state| &state.backend));
-    let id = id.ok_or_else(|| unknown(format!("no backend {name:?}; GET /v1/backends lists them")))?;
+    let id =
+        id.ok_or_else(|| Problem::unknown(format!("no backend {name:?}; GET /v1/backends lists them")))?;
     let now = console.clock.now();
     let mut told = shape(id, panel, state, now);
     told["schema"] = json!(1);
     if let Some(state) = state {
-        let standing = console.store.standing(state).await.map_err(unavailable)?;
+        let standing = console.store.standing(state).await.map_err(Problem::unavailable)?;
         let present = || standing.accounts.values().filter(|account| account.gone_at.is_none());
         told["accounts"] = json!({
             "present": present().count(),
@@ -120,12 +119,15 @@ impl Asking {
 
 pub(super) async fn poll(
     State(console): State<Console>,
-    Path(name): Path<String>,
+    PathOf(name): PathOf<String>,
+    asker: Asker,
 ) -> Result<Response, Problem> {
     let panels = console.panels();
     let panel = panel(&panels, &name);
-    let backend = &panel.ok_or_else(|| unknown(format!("no backend {name:?} in the config")))?.id;
-    let states = console.store.backends().await.map_err(unavailable)?;
+    let panel = panel.ok_or_else(|| Problem::unknown(format!("no backend {name:?} in the config")))?;
+    asker.must_be_let_to(panel.whmcs_server, "this backend is not that server's")?;
+    let backend = &panel.id;
+    let states = console.store.backends().await.map_err(Problem::unavailable)?;
     let state = states.iter().find(|state| state.backend == *backend);
     let now = console.clock.now();
     // Whoever is asked twice polls once.

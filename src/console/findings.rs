@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::csv::cell;
-use super::sides::{Side, Sides};
+use super::panel_vs_whmcs::{Side, Sides};
 use crate::domain::{BackendId, Bytes, Meter, Service};
 use crate::quota::Conflict;
 use crate::rules::Prices;

@@ -1,44 +1,45 @@
 //! What was done, and what waits: newest first, page by page.
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::Console;
-use super::asked::{Asked, refused, unavailable};
+use super::query::Asked;
 use crate::domain::{AccountName, Timestamp};
-use crate::problem::Problem;
 use crate::store::{Audited, Entry, EntryState, Promise};
+use crate::web::{Problem, Query, page};
 
-pub(super) async fn audit(State(console): State<Console>, asked: Asked) -> Result<Response, Problem> {
+pub(super) async fn audit(
+    State(console): State<Console>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
     let (limit, before) = asked.page()?;
     let of = asked.account()?;
-    let acts = console.store.acts_before(of.as_ref(), before, limit).await.map_err(unavailable)?;
+    let acts = console.store.acts_before(of.as_ref(), before, limit).await.map_err(Problem::unavailable)?;
     let next = (acts.len() == limit).then(|| acts.last().map(|act| act.id.to_string())).flatten();
     Ok(page(acts.iter().map(act).collect(), next))
 }
 
-pub(super) async fn outbox(State(console): State<Console>, asked: Asked) -> Result<Response, Problem> {
+pub(super) async fn outbox(
+    State(console): State<Console>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Problem> {
     let (limit, before) = asked.page()?;
     let known = |name: &str| {
         let found = EntryState::ALL.into_iter().find(|state| state.name() == name);
         found.ok_or_else(|| {
             let all = EntryState::ALL.map(EntryState::name).join(", ");
-            refused(format!("state {name:?} is not known; expected one of {all}"))
+            Problem::refused(format!("state {name:?} is not known; expected one of {all}"))
         })
     };
     let states: Vec<EntryState> = match &asked.state {
         Some(names) => names.split(',').map(|name| known(name.trim())).collect::<Result<_, Problem>>()?,
         None => vec![EntryState::Waiting, EntryState::GaveUp],
     };
-    let entries = console.store.entries_before(&states, before, limit).await.map_err(unavailable)?;
+    let entries = console.store.entries_before(&states, before, limit).await.map_err(Problem::unavailable)?;
     let next = (entries.len() == limit).then(|| entries.last().map(|entry| entry.id.to_string())).flatten();
     Ok(page(entries.iter().map(entry).collect(), next))
-}
-
-fn page(rows: Vec<Value>, next: Option<String>) -> Response {
-    Json(json!({ "schema": 1, "rows": rows, "next_cursor": next })).into_response()
 }
 
 fn act(act: &Audited) -> Value {

@@ -11,11 +11,10 @@ use serde_json::{Value, json};
 
 use super::Console;
 use super::accounts::after;
-use super::asked::{Asked, Wanted, refused, rows_wanted, unavailable, unknown};
-use super::place::Place;
-use super::sides::{Side, by_server, sides};
+use super::cursor::Cursor;
+use super::panel_vs_whmcs::{Side, by_server, sides};
 use crate::domain::{BackendId, Mapping, Service};
-use crate::problem::Problem;
+use crate::web::{Problem, Query, parsed, rows_wanted};
 
 /// The state of a service without an account.
 const MISSING: &str = "missing";
@@ -31,20 +30,23 @@ pub(super) struct Search {
 
 pub(super) async fn map(
     State(console): State<Console>,
-    Wanted(search): Wanted<Search>,
+    Query(search): Query<Search>,
 ) -> Result<Response, Problem> {
     let limit = rows_wanted(search.limit.as_ref())?;
-    let place = Place::read(search.cursor.as_ref())?;
-    let of = Asked::parsed("backend", search.backend.as_ref(), BackendId::new)?;
+    let place = Cursor::read(search.cursor.as_ref())?;
+    let of = parsed("backend", search.backend.as_ref(), BackendId::new)?;
     let known: Vec<&str> = Mapping::ALL.map(Mapping::name).into_iter().chain([MISSING]).collect();
     if let Some(state) = search.state.as_deref().filter(|state| !known.contains(state)) {
-        return Err(refused(format!("state {state:?} is not known; expected one of {}", known.join(", "))));
+        return Err(Problem::refused(format!(
+            "state {state:?} is not known; expected one of {}",
+            known.join(", ")
+        )));
     }
     let panels = console.panels();
     if let Some(of) = of.as_ref().filter(|of| !panels.iter().any(|one| one.id == **of)) {
-        return Err(unknown(format!("no backend {:?} in the config", of.as_str())));
+        return Err(Problem::unknown(format!("no backend {:?} in the config", of.as_str())));
     }
-    let sides = sides(&console.store, &panels, of.as_ref()).await.map_err(unavailable)?;
+    let sides = sides(&console.store, &panels, of.as_ref()).await.map_err(Problem::unavailable)?;
     let wanted = |state: &str| search.state.as_deref().is_none_or(|only| only == state);
     let mut page = Page { limit, rows: Vec::new(), full: false };
     for side in sides.panels.iter().filter(|side| of.as_ref().is_none_or(|of| side.panel.id == *of)) {
@@ -53,7 +55,7 @@ pub(super) async fn map(
     if wanted(MISSING) && !page.full {
         page.missing(&sides.panels, place.as_ref());
     }
-    let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.cursor());
+    let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.told());
     let untold: Vec<&str> =
         sides.panels.iter().filter(|side| side.list.is_none()).map(|side| side.name()).collect();
     let rows: Vec<Value> = page.rows.into_iter().map(|(_, row)| row).collect();
@@ -63,13 +65,13 @@ pub(super) async fn map(
 /// The rows so far; `full` once there is one more than fits.
 struct Page {
     limit: usize,
-    rows: Vec<(Place, Value)>,
+    rows: Vec<(Cursor, Value)>,
     full: bool,
 }
 
 impl Page {
     /// Adds a row; `false` when there was no room for it.
-    fn add(&mut self, place: Place, row: impl FnOnce() -> Value) -> bool {
+    fn add(&mut self, place: Cursor, row: impl FnOnce() -> Value) -> bool {
         self.full = self.rows.len() == self.limit;
         if !self.full {
             self.rows.push((place, row()));
@@ -77,7 +79,7 @@ impl Page {
         !self.full
     }
 
-    fn accounts(&mut self, side: &Side, place: Option<&Place>, wanted: &impl Fn(&str) -> bool) {
+    fn accounts(&mut self, side: &Side, place: Option<&Cursor>, wanted: &impl Fn(&str) -> bool) {
         let Some(bounds) = after(side.name(), place).filter(|_| !self.full) else { return };
         let standing = side.standing.iter();
         for (name, account) in standing.flat_map(|standing| standing.accounts.range::<str, _>(bounds)) {
@@ -89,7 +91,7 @@ impl Page {
             if !wanted(mapping.name()) {
                 continue;
             }
-            let place = Place::Account { backend: side.name().into(), name: name.to_string() };
+            let place = Cursor::Account { backend: side.name().into(), name: name.to_string() };
             let row = || {
                 shape(
                     Some(side.name()),
@@ -106,9 +108,9 @@ impl Page {
     }
 
     /// Only looking at all panels of a server tells which of its services have no account.
-    fn missing(&mut self, sides: &[Side], place: Option<&Place>) {
+    fn missing(&mut self, sides: &[Side], place: Option<&Cursor>) {
         let after = match place {
-            Some(Place::Service { server, id }) => (*server, *id),
+            Some(Cursor::Service { server, id }) => (*server, *id),
             _ => (i64::MIN, i64::MIN),
         };
         for (server, panels) in by_server(sides).into_iter().filter(|(server, _)| *server >= after.0) {
@@ -118,7 +120,7 @@ impl Page {
             // A list is in the order of its numbers.
             let missing = list.services.iter().filter(|one| one.wants_account() && !found.contains(&one.id));
             for service in missing.filter(|one| (server, one.id) > after) {
-                let place = Place::Service { server, id: service.id };
+                let place = Cursor::Service { server, id: service.id };
                 if !self.add(place, || shape(None, None, Some(server), MISSING, Some(service))) {
                     return;
                 }

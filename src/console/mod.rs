@@ -3,43 +3,40 @@
 //! It reads and shows; the one thing that can be asked of it is a poll, which it passes on.
 
 mod accounts;
-mod asked;
 mod backends;
 mod csv;
+mod cursor;
 mod explanation;
 mod findings;
 mod grouped;
 mod lists;
 mod map;
-mod openapi;
-mod place;
+mod panel_vs_whmcs;
+mod query;
 mod report;
-mod sides;
 mod status;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use async_trait::async_trait;
-use axum::Router;
 use axum::response::Response;
-use axum::routing::{get, post};
 use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
 pub use findings::{COLUMNS, Finding, Tally, What, as_csv, findings};
 pub(crate) use grouped::grouped;
-pub use sides::{Side, Sides, sides, unconfigured};
+pub use panel_vs_whmcs::{Side, Sides, sides, unconfigured};
 pub use status::{Condition, Status, status};
 
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{AccountKey, BackendId, BillFrom, BillingZone, Meter, Month, Seconds};
-use crate::problem::Problem;
 use crate::rules::Prices;
 use crate::standing::{Moment, Standing};
 use crate::store::{Store, StoreError};
+use crate::web::{Access, Problem, Route, Routes, Scope, Served};
 
 /// Explains numbers over HTTP. A trait, because an explanation is put together of what this room, the room that
 /// tells WHMCS and the invoices know, and only the roof knows all three.
@@ -102,30 +99,39 @@ impl Console {
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = setup;
     }
 
-    /// The routes that read; who may use them is the roof's to say.
-    pub fn routes(self) -> Router {
-        Router::new()
-            .route("/v1/report", get(report::report))
-            .route("/v1/audit", get(lists::audit))
-            .route("/v1/outbox", get(lists::outbox))
-            .route("/v1/backends", get(backends::backends))
-            .route("/v1/backends/{name}", get(backends::backend))
-            .route("/v1/accounts", get(accounts::accounts))
-            .route("/v1/accounts/{backend}/{account}", get(accounts::account))
-            .route("/v1/accounts/{backend}/{account}/days", get(accounts::days))
-            .route("/v1/accounts/{backend}/{account}/explain", get(accounts::why))
-            .route("/v1/map", get(map::map))
-            .with_state(self)
-    }
-
-    /// The route that has something done.
-    pub fn admin_routes(self) -> Router {
-        Router::new().route("/v1/backends/{name}/poll", post(backends::poll)).with_state(self)
-    }
-
-    /// What needs no token.
-    pub fn open_routes() -> Router {
-        Router::new().route("/openapi.json", get(openapi::document))
+    /// The routes, behind the doors of `access`.
+    pub fn routes(self, access: &Access) -> Served {
+        let read = |path, summary| Route::get(path, summary).scope(Scope::Read);
+        let report =
+            read("/v1/report", "What everybody used in a period; with what, what does not fit; JSON or CSV")
+                .query(&["from", "to", "by", "backend", "account", "meter", "what", "format"]);
+        let audit = read("/v1/audit", "What was done, newest first")
+            .query(&["backend", "account", "limit", "cursor"]);
+        let outbox = read("/v1/outbox", "What waits to be told or done").query(&["state", "limit", "cursor"]);
+        let backends = read("/v1/backends", "Every backend and how its polls go");
+        let backend = read("/v1/backends/{name}", "One backend, and what became of a poll asked for");
+        let poll = Route::post("/v1/backends/{name}/poll", "Has a backend polled now").scope(Scope::Admin);
+        let accounts =
+            read("/v1/accounts", "Accounts as they stand").query(&["q", "backend", "limit", "cursor"]);
+        let account = read("/v1/accounts/{backend}/{account}", "One account as it stands");
+        let days = read("/v1/accounts/{backend}/{account}/days", "An account's days").query(&["from", "to"]);
+        let why = read("/v1/accounts/{backend}/{account}/explain", "The readings behind an account's month")
+            .query(&["meter", "month"]);
+        let map = read("/v1/map", "Accounts against services, then services without an account")
+            .query(&["backend", "state", "limit", "cursor"]);
+        Routes::new(access)
+            .add(report, report::report)
+            .add(audit, lists::audit)
+            .add(outbox, lists::outbox)
+            .add(backends, backends::backends)
+            .add(backend, backends::backend)
+            .add(poll, backends::poll)
+            .add(accounts, accounts::accounts)
+            .add(account, accounts::account)
+            .add(days, accounts::days)
+            .add(why, accounts::why)
+            .add(map, map::map)
+            .served(self)
     }
 
     /// The numbers of a configured backend that series show.
@@ -169,21 +175,14 @@ impl Console {
 
     /// Every backend that was ever polled, in the order of names, as it stands.
     async fn standings(&self) -> Result<Vec<Arc<Standing>>, Problem> {
-        let mut standings = Vec::new();
-        for state in self.store.backends().await.map_err(asked::unavailable)? {
-            standings.push(self.store.standing(&state).await.map_err(asked::unavailable)?);
-        }
-        standings.sort_by(|one, other| one.backend.cmp(&other.backend));
-        Ok(standings)
+        self.store.standings().await.map_err(Problem::unavailable)
     }
 
     /// One backend as it stands.
     async fn standing(&self, backend: &BackendId) -> Result<Arc<Standing>, Problem> {
-        let states = self.store.backends().await.map_err(asked::unavailable)?;
-        let state = states.iter().find(|state| state.backend == *backend);
-        let state = state.ok_or_else(|| {
-            asked::unknown(format!("nothing is stored of a backend {:?}", backend.as_str()))
-        })?;
-        self.store.standing(state).await.map_err(asked::unavailable)
+        let states = self.store.backends().await.map_err(Problem::unavailable)?;
+        let nothing = || Problem::unknown(format!("nothing is stored of a backend {:?}", backend.as_str()));
+        let state = states.iter().find(|state| state.backend == *backend).ok_or_else(nothing)?;
+        self.store.standing(state).await.map_err(Problem::unavailable)
     }
 }

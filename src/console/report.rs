@@ -11,14 +11,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::Console;
-use super::asked::{Asked, period, refused, unavailable, unknown};
 use super::csv::cell;
 use super::findings::{What, as_csv as findings_csv, findings};
-use super::sides::sides;
+use super::panel_vs_whmcs::sides;
+use super::query::Asked;
 use crate::domain::{BackendId, Meter, Owner, Service};
-use crate::problem::Problem;
 use crate::standing::Standing;
 use crate::store::{By, CannotSum, ServiceList, Total, UsageQuery};
+use crate::web::{Problem, Query, parsed, period};
 
 /// One line: a meter of an account over a span of days.
 #[derive(Serialize)]
@@ -43,11 +43,9 @@ struct Line<'a> {
 const COLUMNS: &str = "backend,account,mapping,service,client,product,meter,from,to,bytes,estimated_bytes,\
     held_byte_minutes,complete\n";
 
-type Standings = HashMap<BackendId, Arc<Standing>>;
-
 pub(super) async fn report(
     State(console): State<Console>,
-    asked: Asked,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let as_csv = as_csv(&asked, &headers)?;
@@ -60,22 +58,22 @@ pub(super) async fn report(
         None => By::Period,
         Some("day") => By::Day,
         Some("month") => By::Month,
-        Some(other) => return Err(refused(format!("by={other:?}: expected day or month"))),
+        Some(other) => return Err(Problem::refused(format!("by={other:?}: expected day or month"))),
     };
     let query = UsageQuery {
-        backend: Asked::parsed("backend", asked.backend.as_ref(), BackendId::new)?,
-        account: Asked::parsed("account", asked.account.as_ref(), crate::domain::AccountName::new)?,
-        meter: Asked::parsed("meter", asked.meter.as_ref(), str::parse::<Meter>)?,
+        backend: parsed("backend", asked.backend.as_ref(), BackendId::new)?,
+        account: parsed("account", asked.account.as_ref(), crate::domain::AccountName::new)?,
+        meter: parsed("meter", asked.meter.as_ref(), str::parse::<Meter>)?,
         owner: None,
     };
     let totals = console.store.totals_by_owner(&query, period, by, console.zone).await;
     let totals = totals.map_err(|error| match error {
         CannotSum::Folded(_) => Problem::new(StatusCode::CONFLICT, error.to_string()),
-        CannotSum::Store(error) => unavailable(error),
+        CannotSum::Store(error) => Problem::unavailable(error),
     })?;
     let known = Known {
-        standings: standings(&console).await?,
-        lists: console.store.service_lists().await.map_err(unavailable)?,
+        standings: console.standings().await?.into_iter().map(|one| (one.backend.clone(), one)).collect(),
+        lists: console.store.service_lists().await.map_err(Problem::unavailable)?,
     };
     let lines: Vec<Line<'_>> = totals.iter().map(|total| line(total, &known)).collect();
     if !as_csv {
@@ -92,7 +90,7 @@ fn as_csv(asked: &Asked, headers: &HeaderMap) -> Result<bool, Problem> {
     match asked.format.as_deref() {
         Some("csv") => Ok(true),
         Some("json") => Ok(false),
-        Some(other) => Err(refused(format!("format={other:?}: expected json or csv"))),
+        Some(other) => Err(Problem::refused(format!("format={other:?}: expected json or csv"))),
         None => Ok(accept.starts_with("text/csv")),
     }
 }
@@ -104,28 +102,34 @@ fn told_as_csv(text: String) -> Response {
 /// What does not fit between the panels and WHMCS, as it stands now.
 async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Result<Response, Problem> {
     let Asked { from: None, to: None, by: None, account: None, meter: None, .. } = asked else {
-        return Err(refused("what tells how things stand now: it goes with backend and format only"));
+        return Err(Problem::refused(
+            "what tells how things stand now: it goes with backend and format only",
+        ));
     };
-    let whats = Asked::parsed("what", asked.what.as_ref(), What::named)?.unwrap_or_default();
-    let backend = Asked::parsed("backend", asked.backend.as_ref(), BackendId::new)?;
+    let whats = parsed("what", asked.what.as_ref(), What::named)?.unwrap_or_default();
+    let backend = parsed("backend", asked.backend.as_ref(), BackendId::new)?;
     let setup = console.setup();
     if let Some(backend) = &backend
         && !setup.panels.iter().any(|one| one.id == *backend)
     {
-        return Err(unknown(format!("no backend {backend:?} in the config", backend = backend.as_str())));
+        return Err(Problem::unknown(format!(
+            "no backend {backend:?} in the config",
+            backend = backend.as_str()
+        )));
     }
-    let mut sides = sides(&console.store, &setup.panels, backend.as_ref()).await.map_err(unavailable)?;
+    let mut sides =
+        sides(&console.store, &setup.panels, backend.as_ref()).await.map_err(Problem::unavailable)?;
     let moment = console.moment();
     if whats.contains(&What::Untold) {
         let told = sides.with_told(&console.store, &moment, setup.bill_from).await;
-        sides = told.map_err(unavailable)?;
+        sides = told.map_err(Problem::unavailable)?;
     }
     if whats.contains(&What::Unbilled) {
         let billed = sides.with_billed(&console.store, &moment, setup.bill_from).await;
-        sides = billed.map_err(unavailable)?;
+        sides = billed.map_err(Problem::unavailable)?;
     }
     if whats.contains(&What::Unclaimed) {
-        sides = sides.with_unclaimed(&console.store).await.map_err(unavailable)?;
+        sides = sides.with_unclaimed(&console.store).await.map_err(Problem::unavailable)?;
     }
     // Going through a hundred thousand accounts is work for a thread that nobody waits on.
     let told = tokio::task::spawn_blocking(move || {
@@ -136,18 +140,9 @@ async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Resu
     told.await.map_err(crashed)
 }
 
-async fn standings(console: &Console) -> Result<Standings, Problem> {
-    let mut standings = HashMap::new();
-    for state in console.store.backends().await.map_err(unavailable)? {
-        let standing = console.store.standing(&state).await.map_err(unavailable)?;
-        standings.insert(state.backend, standing);
-    }
-    Ok(standings)
-}
-
 /// What is known of accounts and services.
 struct Known {
-    standings: Standings,
+    standings: HashMap<BackendId, Arc<Standing>>,
     lists: BTreeMap<i64, Arc<ServiceList>>,
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::findings::{Finding, What, findings};
-use super::sides::{Side, Sides, sides};
+use super::panel_vs_whmcs::{Side, Sides, sides};
 use crate::backends::ConfiguredPanel;
 use crate::domain::{BillFrom, Reason, Seconds, Timestamp};
 use crate::rules::Prices;

@@ -5,21 +5,21 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
 use bytes::Bytes;
 use futures_util::stream;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, VARY};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 use super::chunk::Chunk;
 use super::format::Format;
 use super::{Exposition, accept, own};
 use crate::clock::Clock;
+use crate::web::{Access, PathOf, Problem, Route, Routes, Scope, Served};
 
 #[derive(Clone)]
 struct Shared {
@@ -28,47 +28,52 @@ struct Shared {
 }
 
 /// Which series a page has.
-enum Scope<'a> {
+enum Shown<'a> {
     Everything,
     Own,
     Backend(&'a str),
 }
 
 impl Exposition {
-    /// The routes below `/metrics`. `clock` is asked at every scrape, so that none shows what has
+    /// The routes below `/metrics`, behind the doors of `access`. `clock` is asked at every scrape, so that none shows what has
     /// become too old.
-    pub fn routes(&self, clock: Clock) -> Router {
-        Router::new()
-            .route("/metrics", get(everything))
-            .route("/metrics/self", get(own_only))
+    pub fn routes(&self, access: &Access, clock: Clock) -> Served {
+        let get = |path, summary| Route::get(path, summary).scope(Scope::Metrics);
+        Routes::new(access)
+            .add(get("/metrics", "All series, as text 0.0.4 or OpenMetrics"), everything)
+            .add(get("/metrics/self", "This process's own series"), own_only)
             // The rest of the path: a backend's name may have a slash.
-            .route("/metrics/backend/{*name}", get(one_backend))
-            .route("/metrics/targets", get(targets))
-            .with_state(Shared { exposition: self.clone(), clock })
+            .add(get("/metrics/backend/{*name}", "One backend's account series"), one_backend)
+            .add(get("/metrics/targets", "Prometheus HTTP service discovery"), targets)
+            .served(Shared { exposition: self.clone(), clock })
     }
 }
 
 async fn everything(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    shared.page(Scope::Everything, &headers).await
+    shared.page(Shown::Everything, &headers).await
 }
 
 async fn own_only(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    shared.page(Scope::Own, &headers).await
+    shared.page(Shown::Own, &headers).await
 }
 
-async fn one_backend(State(shared): State<Shared>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+async fn one_backend(
+    State(shared): State<Shared>,
+    PathOf(name): PathOf<String>,
+    headers: HeaderMap,
+) -> Response {
     if shared.exposition.read().backends().iter().any(|backend| backend.as_str() == name) {
-        shared.page(Scope::Backend(&name), &headers).await
+        shared.page(Shown::Backend(&name), &headers).await
     } else {
         let detail = format!("no backend {name:?}; GET /metrics/targets lists them");
-        problem(StatusCode::NOT_FOUND, "Not Found", &detail)
+        Problem::unknown(detail).into_response()
     }
 }
 
 /// Prometheus HTTP service discovery: one target per backend, at the address that was asked.
 async fn targets(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let Some(address) = headers.get(HOST).and_then(|host| host.to_str().ok()) else {
-        return problem(StatusCode::BAD_REQUEST, "Bad Request", "the Host header is missing");
+        return Problem::refused("the Host header is missing").into_response();
     };
     let backends = shared.exposition.read().backends();
     let target = |name: &str| {
@@ -87,13 +92,13 @@ async fn targets(State(shared): State<Shared>, headers: HeaderMap) -> Response {
 }
 
 impl Shared {
-    async fn page(&self, scope: Scope<'_>, headers: &HeaderMap) -> Response {
+    async fn page(&self, shown: Shown<'_>, headers: &HeaderMap) -> Response {
         if !self.drop_what_is_too_old().await {
             // No page is better than one with numbers that lie by their age.
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         let (format, gzip) = (accept::format(headers), accept::gzip(headers));
-        let pieces = self.pieces(scope, format);
+        let pieces = self.pieces(shown, format);
         let bytes: Vec<Bytes> = if gzip {
             self.packed(&pieces).await
         } else {
@@ -121,19 +126,19 @@ impl Shared {
         ticked.inspect_err(|error| tracing::error!(%error, "cannot withhold what has become too old")).is_ok()
     }
 
-    fn pieces(&self, scope: Scope<'_>, format: Format) -> Vec<Arc<Chunk>> {
-        let of = match scope {
-            Scope::Backend(name) => Some(name),
+    fn pieces(&self, shown: Shown<'_>, format: Format) -> Vec<Arc<Chunk>> {
+        let of = match shown {
+            Shown::Backend(name) => Some(name),
             _ => None,
         };
         let mut tail = Vec::new();
         let mut pieces = Vec::new();
-        if !matches!(scope, Scope::Own) {
+        if !matches!(shown, Shown::Own) {
             let page = self.exposition.read();
             pieces = page.pieces(of, self.exposition.heads(format));
             own::polls(&mut tail, &page.states(of), format);
         }
-        if !matches!(scope, Scope::Backend(_)) {
+        if !matches!(shown, Shown::Backend(_)) {
             own::families(&mut tail, &self.exposition.inner.telemetry.gather(), format);
         }
         tail.extend_from_slice(format.end().as_bytes());
@@ -156,11 +161,4 @@ impl Shared {
         }
         pieces.iter().map(|piece| piece.packed().clone()).collect()
     }
-}
-
-fn problem(status: StatusCode, title: &str, detail: &str) -> Response {
-    let body = json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-    let mut answer = (status, Json(body)).into_response();
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    answer
 }

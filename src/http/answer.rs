@@ -12,6 +12,9 @@ use super::HttpError;
 
 /// How much of an unexpected answer is shown.
 const SKETCH: usize = 80;
+/// The most values in one answer in JSON: in memory each may take a hundred bytes, however few were sent. A hundred thousand
+/// accounts have half of that.
+const MOST_VALUES: usize = 4_000_000;
 /// A run of letters and digits from this length on may be a token and is not shown.
 const TOKEN: usize = 24;
 
@@ -71,6 +74,10 @@ impl Answer {
 
     /// The body as JSON; `at` names the call for the error.
     pub fn json<T: DeserializeOwned>(&self, at: &str) -> Result<T, HttpError> {
+        if has_more_values(&self.body, MOST_VALUES) {
+            let detail = format!("more than {MOST_VALUES} values in one answer");
+            return Err(HttpError::NotUnderstood { at: at.to_string(), detail });
+        }
         serde_json::from_slice(&self.body).map_err(|error| {
             let detail = match self.is_html() || self.body.is_empty() {
                 true => format!("expected JSON, came {}", self.sketch()),
@@ -109,6 +116,25 @@ impl Answer {
         }
         sketch
     }
+}
+
+/// Whether a text in JSON has more values than so many, by what begins and separates them outside of its texts.
+fn has_more_values(json: &[u8], most: usize) -> bool {
+    // A value and its comma are two bytes at least.
+    if json.len() / 2 <= most {
+        return false;
+    }
+    let (mut values, mut in_text, mut escaped) = (0, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_text,
+            b'"' => in_text = !in_text,
+            b',' | b'[' | b'{' if !in_text => values += 1,
+            _ => {}
+        }
+    }
+    values > most
 }
 
 /// The first `longest` printable characters of somebody else's words, spaces folded, runs that may be tokens left out:
@@ -171,6 +197,22 @@ mod tests {
         let echoed = answer(None, "key=s3cret.key!");
         assert!(echoed.sketch_without(&["s3cret.key", ""]).ends_with("\"key=…!\""));
         assert!(answer(None, "").sketch().ends_with("no content type, empty"));
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_texts() {
+        for (json, values) in [("[1,2,3]", 3), (r#"{"a":"[,,{\",","b":[0]}"#, 3), (r#"["\\",7]"#, 2)] {
+            assert!(has_more_values(json.as_bytes(), values - 1), "{json}");
+            assert!(!has_more_values(json.as_bytes(), values), "{json}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_endless_values_is_refused_before_it_is_taken_in() {
+        let mut crowd = answer(Some("application/json"), "");
+        crowd.body = Bytes::from(format!("[{}0]", "0,".repeat(MOST_VALUES + 1)));
+        let error = crowd.json::<serde_json::Value>("list-users").expect_err("too many");
+        assert!(error.to_string().contains("more than 4000000 values"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Opens the database: its address, its rules for connections, its schema.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -101,6 +102,9 @@ impl Store {
     async fn open_once(settings: StoreSettings, folder: &Path) -> Result<Store, StoreError> {
         sqlx::any::install_default_drivers();
         let (dialect, url) = address(settings.url.expose(), folder)?;
+        if let Some(file) = own_file(settings.url.expose(), folder) {
+            keep_private(&file);
+        }
         let writers = if dialect == Dialect::Sqlite { 1 } else { 4 };
         let writer = connect(dialect, &url, writers).await?;
         if dialect == Dialect::Mysql {
@@ -184,6 +188,41 @@ impl Store {
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
+    }
+}
+
+/// The file of an SQLite database that may be written to.
+fn own_file(url: &str, folder: &Path) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?.trim_start_matches("//");
+    let (file, params) = rest.split_once('?').unwrap_or((rest, ""));
+    let is_written = !params.contains("mode=ro") && !params.contains("immutable");
+    is_written.then(|| folder.join(file))
+}
+
+/// Makes the file for its owner alone, or one that others can read so. What cannot be done is told: opening it will say
+/// whether that matters. SQLite gives what it writes beside the file the same rights.
+fn keep_private(file: &Path) {
+    // One that is not there cannot have been read by anybody.
+    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    if made.is_ok() {
+        return;
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(suffix);
+        let file = Path::new(&name);
+        let Ok(found) = std::fs::metadata(file) else { continue };
+        if found.permissions().mode() & 0o077 == 0 {
+            continue;
+        }
+        match std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)) {
+            Ok(()) => {
+                tracing::info!(file = %file.display(), "was open to other users; it is its owner's alone now")
+            }
+            Err(error) => {
+                tracing::warn!(file = %file.display(), "open to other users, chmod 600 it: {error}")
+            }
+        }
     }
 }
 

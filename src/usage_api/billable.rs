@@ -1,21 +1,17 @@
 //! Takes in which billable items with our tags WHMCS has: what nobody knew of a line is settled by it.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::UsageApi;
-use super::asked::Asked;
-use super::state::unavailable;
+use super::query::Asked;
 use crate::domain::{Seconds, Timestamp};
 use crate::pricing::Tag;
-use crate::problem::Problem;
 use crate::store::BillableItem;
-
-/// Where the list is put.
-pub const BILLABLE: &str = "/v1/whmcs/billable";
+use crate::web::{Body, Problem};
 
 /// Two clocks may differ by this much; a list from further ahead would seem newer than it is.
 const CLOCKS_DIFFER: Seconds = Seconds::new(60);
@@ -35,27 +31,28 @@ struct ItemTold {
     description: String,
 }
 
-pub(super) async fn billable_of(
-    api: &UsageApi,
-    asked: &Asked,
-    told: BillableTold,
+pub(super) async fn billable(
+    State(api): State<UsageApi>,
+    asked: Asked,
+    Body(told): Body<BillableTold>,
 ) -> Result<Response, Problem> {
     // The list is of the whole of WHMCS; the server says who tells it.
     asked.needed_server()?;
-    let refused = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+    asked.asker.must_be_untied("the billable items are those of the whole of WHMCS")?;
     if told.schema != 1 {
-        return Err(refused(format!("schema {} is not known; expected 1", told.schema)));
+        return Err(Problem::meaningless(format!("schema {} is not known; expected 1", told.schema)));
     }
     let now = api.clock.now();
-    let read_at = Timestamp::new(told.read_at).map_err(|error| refused(format!("read_at: {error}")))?;
+    let read_at =
+        Timestamp::new(told.read_at).map_err(|error| Problem::meaningless(format!("read_at: {error}")))?;
     if read_at > now.plus(CLOCKS_DIFFER) {
         let detail = format!("read_at {read_at} has not come yet, it is {now} here; set the clocks right");
-        return Err(refused(detail));
+        return Err(Problem::meaningless(detail));
     }
     let item =
         |item: &ItemTold| BillableItem { id: item.id, tag: Tag::find(&item.description).map(String::from) };
     let items: Vec<BillableItem> = told.items.iter().map(item).collect();
-    let settled = api.store.told_billable(&items, read_at, now).await.map_err(unavailable)?;
+    let settled = api.store.told_billable(&items, read_at, now).await.map_err(Problem::unavailable)?;
     for tag in &settled.twice {
         tracing::error!(%tag, "WHMCS has more than one billable item with this tag: a customer may pay twice");
     }

@@ -2,16 +2,25 @@
 
 use std::collections::BTreeMap;
 
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Units, Window};
-use crate::domain::{AccountKey, Meter, Minutes, Month, UsageDay};
-use crate::store::{DayPoint, OwnedMonth, StoreError, Usage};
+use super::query::Asked;
+use super::{Units, UsageApi, Window};
+use crate::domain::{AccountKey, BillingPeriod, Meter, Minutes, Month, UsageDay};
+use crate::store::{DayPoint, OwnedMonth, StoreError, Usage, UsageQuery};
 use crate::told::{Decimal, decimal};
+use crate::web::{PathOf, Problem};
+
+/// The longest history one answer gives.
+const LONGEST_HISTORY: u64 = 1100;
 
 /// One day or month of one tenant.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Point {
+struct Point {
     /// The last level.
     #[serde(skip_serializing_if = "Option::is_none")]
     disk: Option<Decimal>,
@@ -29,21 +38,53 @@ pub(super) struct Point {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Day {
+struct Day {
     day: String,
     #[serde(flatten)]
     point: Point,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct MonthPoint {
+struct MonthPoint {
     month: String,
     #[serde(flatten)]
     point: Point,
 }
 
+pub(super) async fn history(
+    State(api): State<UsageApi>,
+    PathOf(tenant): PathOf<String>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let wanted = asked.days.unwrap_or(30);
+    if !(1..=LONGEST_HISTORY).contains(&wanted) {
+        let detail = format!("days={wanted} is not between 1 and {LONGEST_HISTORY}");
+        return Err(Problem::refused(detail));
+    }
+    let (server, tenants) = api.asked_tenants(&asked).await?;
+    let found = tenants.wanted(&tenant)?;
+    let (units, window) = (api.units(), api.window());
+    let today = window.moment.zone.day_of(window.moment.now);
+    let first = today.minus_days(wanted - 1);
+    let period =
+        BillingPeriod::new(first, today.next()).map_err(|error| Problem::refused(error.to_string()))?;
+    let query = UsageQuery { owner: Some(found.payee.clone()), ..UsageQuery::default() };
+    let points = api.store.days(&query, period).await.map_err(Problem::unavailable)?;
+    let sums = api.store.months(&query, first.month(), today.month()).await.map_err(Problem::unavailable)?;
+    let days = days(points, &units, &window).map_err(Problem::unavailable)?;
+    let months = months(sums, &units, &window).map_err(Problem::unavailable)?;
+    let answer = json!({
+        "schema": 1,
+        "server": server,
+        "tenant": tenant,
+        "days": days,
+        "months": months,
+    });
+    Ok(Json(answer).into_response())
+}
+
 /// The points by day, oldest first.
-pub(super) fn days(points: Vec<DayPoint>, units: &Units, window: &Window) -> Result<Vec<Day>, StoreError> {
+fn days(points: Vec<DayPoint>, units: &Units, window: &Window) -> Result<Vec<Day>, StoreError> {
     let mut days: BTreeMap<UsageDay, Sums> = BTreeMap::new();
     for point in points {
         let usage = point.usage();
@@ -57,11 +98,7 @@ pub(super) fn days(points: Vec<DayPoint>, units: &Units, window: &Window) -> Res
 }
 
 /// The sums by month, oldest first.
-pub(super) fn months(
-    sums: Vec<OwnedMonth>,
-    units: &Units,
-    window: &Window,
-) -> Result<Vec<MonthPoint>, StoreError> {
+fn months(sums: Vec<OwnedMonth>, units: &Units, window: &Window) -> Result<Vec<MonthPoint>, StoreError> {
     let mut months: BTreeMap<Month, Sums> = BTreeMap::new();
     for owned in sums {
         put(months.entry(owned.month).or_default(), owned.account, owned.meter, owned.usage)?;

@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use super::asked::Asked;
 use super::carried::Carried;
-use super::routes::{answer_of, month_shape};
+use super::query::Asked;
 use super::sums::known;
 use super::tenants::Tenant;
 use super::totals::Answer;
+use super::usage::{answer_of, month_shape};
 use super::{Units, UsageApi, Window};
 use crate::domain::Meter;
-use crate::problem::Problem;
 use crate::told::whole_megabytes;
+use crate::web::Problem;
 
 #[derive(Default, Serialize)]
 struct LegacyShape {
@@ -30,9 +31,8 @@ struct LegacyShape {
     bw_limit_mb: Option<u64>,
 }
 
-pub(super) async fn legacy_of(api: &UsageApi, asked: &Asked) -> Result<Response, Problem> {
-    let server = asked.needed_server()?;
-    let tenants = api.tenants(server).await?;
+pub(super) async fn legacy(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
+    let (server, tenants) = api.asked_tenants(&asked).await?;
     let (units, window) = (api.units(), api.billing_window(&tenants).await?);
     let mut told = BTreeMap::new();
     // The overage figures are month-to-date sums: they carry nothing.

@@ -2,14 +2,15 @@
 //!
 //! Answers come from memory and never wait for a panel. It bills nothing and sums nothing over time.
 
-mod asked;
 mod billable;
 mod carried;
 mod history;
 mod legacy;
 mod payers;
 mod php;
+mod ping;
 mod policy;
+mod query;
 mod recalculate;
 mod routes;
 mod services;
@@ -18,15 +19,14 @@ mod sums;
 mod tenants;
 mod terms;
 mod totals;
+mod usage;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, RwLock};
 
 use serde::Deserialize;
 
-pub use billable::BILLABLE;
 pub use carried::{ToldLine, told_lines};
-pub use services::{LONGEST_SERVICES, SERVICES};
 
 use crate::clock::Clock;
 use crate::domain::{

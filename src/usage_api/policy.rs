@@ -1,21 +1,20 @@
 //! Policies by the buttons in WHMCS: usage decides, or the operator has decided.
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::asked::Asked;
-use super::routes::unknown;
-use super::state::unavailable;
+use super::query::Asked;
 use super::{Recalculation, UsageApi};
-use crate::domain::{Policy, Timestamp};
-use crate::problem::Problem;
+use crate::domain::{BackendId, Policy, Timestamp};
 use crate::quota::Pin;
+use crate::web::{Asker, Body, PathOf, Problem};
 
 /// What a body may say.
-pub(super) const EXPECTED: &str = "expected {\"action\":\"reconcile\"}, {\"action\":\"unpin\"} or \
+const EXPECTED: &str = "expected {\"action\":\"reconcile\"}, {\"action\":\"unpin\"} or \
     {\"action\":\"pin\",\"policy\":\"standard\" or \"limited\"}, and with it \"until\":\"2026-12-01T12:00:00Z\" if wanted";
 
 /// The body of a request.
@@ -32,7 +31,7 @@ pub(super) struct PolicyWish {
 impl PolicyWish {
     /// The pin to set, `Some(None)` to take it away, `None` to leave it.
     fn pin(&self) -> Result<Option<Option<Pin>>, Problem> {
-        let refused = |what: &str| Problem::new(StatusCode::BAD_REQUEST, format!("{what}; {EXPECTED}"));
+        let refused = |what: &str| Problem::refused(format!("{what}; {EXPECTED}"));
         match (self.action.as_str(), self.policy.as_deref(), &self.until) {
             ("reconcile", None, None) => Ok(None),
             ("unpin", None, None) => Ok(Some(None)),
@@ -50,20 +49,22 @@ impl PolicyWish {
     }
 }
 
-pub(super) async fn policy_of(
-    api: &UsageApi,
-    tenant: &str,
-    asked: &Asked,
-    wish: PolicyWish,
+pub(super) async fn policy(
+    State(api): State<UsageApi>,
+    PathOf(tenant): PathOf<String>,
+    asked: Asked,
+    wish: Result<Body<PolicyWish>, Problem>,
 ) -> Result<Response, Problem> {
-    let server = asked.needed_server()?;
+    let expected =
+        |problem: Problem| Problem { detail: format!("{}; {EXPECTED}", problem.detail), ..problem };
+    let Body(wish) = wish.map_err(expected)?;
     let pin = wish.pin()?;
-    let tenants = api.tenants(server).await?;
-    let found = tenants.of(tenant).ok_or_else(|| unknown(tenant))?;
+    let (server, tenants) = api.asked_tenants(&asked).await?;
+    let found = tenants.wanted(&tenant)?;
     for found in &found.living {
         if let Some(pin) = pin {
-            let by = format!("WHMCS server {server}");
-            api.store.pin(&found.key(), pin, &by, api.clock.now()).await.map_err(unavailable)?;
+            let by = api.actor(server, &found.backend, &asked.asker);
+            api.store.pin(&found.key(), pin, &by, api.clock.now()).await.map_err(Problem::unavailable)?;
         }
         // The look at the account carries it out, within its poll.
         let (backend, account) = (found.backend.clone(), found.name.clone());
@@ -72,4 +73,15 @@ pub(super) async fn policy_of(
     }
     let answer = json!({ "schema": 1, "tenant": tenant, "action": wish.action, "status": "queued" });
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+impl UsageApi {
+    /// Who is in the audit for what was asked: the server that the account belongs to, the one that was asked where that
+    /// is another, and the token.
+    fn actor(&self, asked: i64, backend: &BackendId, asker: &Asker) -> String {
+        let own = self.server_of(backend).unwrap_or(asked);
+        let by_way_of = if own == asked { String::new() } else { format!(" by way of server {asked}") };
+        let token = asker.token.as_ref().map(|token| format!(", token {token}")).unwrap_or_default();
+        format!("WHMCS server {own}{by_way_of}{token}")
+    }
 }

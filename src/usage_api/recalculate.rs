@@ -3,24 +3,27 @@
 use std::sync::PoisonError;
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::asked::Asked;
-use super::routes::unknown;
+use super::query::Asked;
 use super::{Recalculation, UsageApi};
 use crate::domain::{Seconds, Timestamp};
-use crate::problem::Problem;
+use crate::web::{PathOf, Problem};
 
 /// A tenant may be recalculated on request this often.
 const RECALCULATE_EVERY: Seconds = Seconds::new(600);
 
-pub(super) async fn recalculate_of(api: &UsageApi, tenant: &str, asked: &Asked) -> Result<Response, Problem> {
-    let server = asked.needed_server()?;
-    let tenants = api.tenants(server).await?;
-    let found = tenants.of(tenant).ok_or_else(|| unknown(tenant))?;
-    api.take_recalculation(server, tenant)?;
+pub(super) async fn recalculate(
+    State(api): State<UsageApi>,
+    PathOf(tenant): PathOf<String>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let (server, tenants) = api.asked_tenants(&asked).await?;
+    let found = tenants.wanted(&tenant)?;
+    api.take_recalculation(server, &tenant)?;
     for found in &found.living {
         // Nobody listens any more only while the house is being left.
         let (backend, account) = (found.backend.clone(), found.name.clone());
@@ -39,12 +42,9 @@ impl UsageApi {
         let key = (server, tenant.to_string());
         if let Some(at) = recalculated.get(&key) {
             let left = RECALCULATE_EVERY.get() - now.since(*at).get();
-            let mut problem = Problem::new(
-                StatusCode::TOO_MANY_REQUESTS,
-                format!("{tenant:?} was recalculated less than 10 minutes ago; try again in {left} s"),
-            );
-            problem.retry_after = Some(left.max(1));
-            return Err(problem);
+            let detail =
+                format!("{tenant:?} was recalculated less than 10 minutes ago; try again in {left} s");
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).after(left.max(1)));
         }
         recalculated.insert(key, now);
         Ok(())

@@ -1,26 +1,22 @@
 //! Takes in the services WHMCS sells on one of its servers: whom accounts belong to, and their limits.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::asked::Asked;
 use super::payers::Found;
-use super::state::unavailable;
+use super::query::Asked;
 use super::{UsageApi, php};
 use crate::domain::{Addon, Bytes, Limit, Mapping, Meter, Service, UsageDay};
 use crate::ownership::{Claimant, Claims, Ruling, Services};
-use crate::problem::Problem;
-
-/// Where the list is put.
-pub const SERVICES: &str = "/v1/whmcs/services";
-
-/// The longest list: some sixty thousand services. Every other body is a hundred times shorter.
-pub const LONGEST_SERVICES: usize = 16 << 20;
+use crate::store::ServiceList;
+use crate::web::{Body, Problem};
 
 /// The numbers that WHMCS gives (`tblhosting.id`). Those below are the house's own: of services whose numbers others have now.
 const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
@@ -152,13 +148,13 @@ impl ServiceTold {
     }
 }
 
-pub(super) async fn services_of(
-    api: &UsageApi,
-    asked: &Asked,
-    told: ServicesTold,
+pub(super) async fn services(
+    State(api): State<UsageApi>,
+    asked: Asked,
+    Body(told): Body<ServicesTold>,
 ) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
-    let refused = |detail: String| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+    let refused = |detail: String| Problem::meaningless(detail);
     if told.schema != 1 {
         return Err(refused(format!("schema {} is not known; expected 1", told.schema)));
     }
@@ -181,10 +177,15 @@ pub(super) async fn services_of(
             twice[0].id
         )));
     }
-    // Nothing is kept of the list of a server that nobody answers for.
-    let has_companions = list.iter().any(|service| service.companion_of().is_some());
-    if !has_companions && api.tenants(server).await.is_err() {
+    // Nothing is kept of the list of a server that the config does not have.
+    if !api.is_configured(server) {
         return Err(api.stranger(server));
+    }
+    if let Some(own) = asked.asker.tied_to {
+        let lists = api.store.service_lists().await.map_err(Problem::unavailable)?;
+        if let Some(why) = of_another_server(own, &list, &lists) {
+            asked.asker.must_be_untied(&why)?;
+        }
     }
     let mut addons = Vec::with_capacity(told.addons.len());
     for addon in told.addons {
@@ -193,7 +194,11 @@ pub(super) async fn services_of(
     }
     addons.sort_by_key(|addon| addon.id);
     addons.dedup_by_key(|addon| addon.id);
-    let put = api.store.put_services(server, &list, &addons, api.clock.now()).await.map_err(unavailable)?;
+    let put = api
+        .store
+        .put_services(server, &list, &addons, api.clock.now())
+        .await
+        .map_err(Problem::unavailable)?;
     if let Some(held) = put.held {
         tracing::warn!(
             server,
@@ -240,6 +245,32 @@ pub(super) async fn services_of(
         "ambiguous": ambiguous,
     });
     Ok(Json(answer).into_response())
+}
+
+/// What in a server's list reaches into the lists of others: a companion of a service that is not its own, which would
+/// be billed and read under the companion's name, or a service that another server has.
+fn of_another_server(
+    server: i64,
+    list: &[Service],
+    lists: &BTreeMap<i64, Arc<ServiceList>>,
+) -> Option<String> {
+    let listed: HashSet<i64> = list.iter().map(|service| service.id).collect();
+    let own = lists.get(&server);
+    let others = || lists.iter().filter(|(other, _)| **other != server);
+    let taken = |id: &i64| others().find(|(_, list)| list.services.by_id(*id).is_some());
+    let is_own = |id: &i64| {
+        let known =
+            |list: &Arc<ServiceList>| list.services.by_id(*id).is_some() || list.former.contains_key(id);
+        (listed.contains(id) || own.is_some_and(known)) && taken(id).is_none()
+    };
+    let foreign = list.iter().filter_map(Service::companion_of).find(|parent| !is_own(parent));
+    if let Some(parent) = foreign {
+        return Some(format!(
+            "service {parent}, for which a companion in this list stands, is not one of it"
+        ));
+    }
+    let (id, (other, _)) = list.iter().find_map(|service| Some((service.id, taken(&service.id)?)))?;
+    Some(format!("service {id} is in the list of server {other}: that one is told first"))
 }
 
 /// An account as one that may be a service's.

@@ -1,21 +1,20 @@
 //! The room's state: settings as they were taken in, whose accounts a server asks about, and what its answers
 //! carry of the month before.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
-
-use axum::http::StatusCode;
-use axum::response::Response;
 
 use super::carried::{Carried, KeptCarried};
 use super::payers::Payers;
+use super::query::Asked;
 use super::tenants::Tenants;
 use super::{Billed, Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
 use crate::domain::{BackendId, BillFrom, BillingZone, Seconds};
-use crate::problem::Problem;
 use crate::standing::{Moment, Standing};
-use crate::store::{BackendState, Store, StoreError};
+use crate::store::{BackendState, Store};
 use crate::telemetry::Telemetry;
+use crate::web::Problem;
 
 impl UsageApi {
     /// The room; requests for a fresh reading go to `recalculate`.
@@ -85,7 +84,7 @@ impl UsageApi {
             None => Billed::Nothing,
             Some(part) => {
                 let sums = self.store.part_of_month(tenants.standings(), month, part).await;
-                Billed::Part(start, sums.map_err(unavailable)?)
+                Billed::Part(start, sums.map_err(Problem::unavailable)?)
             }
         };
         Ok(Window { billed, ..window })
@@ -93,22 +92,21 @@ impl UsageApi {
 
     /// The tenants of a server; 404 for one that no backend answers for and that has no companions.
     pub(super) async fn tenants(&self, server: i64) -> Result<Tenants, Problem> {
-        let lists = self.store.service_lists().await.map_err(unavailable)?;
-        let is_known = self.backends_of(server).is_some()
-            || lists.contains_key(&server)
-            || self.settings().companion_servers.contains(&server);
-        if !is_known {
+        let lists = self.store.service_lists().await.map_err(Problem::unavailable)?;
+        if !self.is_configured(server) && !lists.contains_key(&server) {
             return Err(self.stranger(server));
         }
-        let states = self.store.backends().await.map_err(unavailable)?;
+        let states = self.store.backends().await.map_err(Problem::unavailable)?;
         let own = self.backends_of(server).unwrap_or_default();
         let polled =
             |backend: &BackendId| states.iter().find(|state| state.backend == *backend)?.succeeded_at;
         let polled = own.iter().map(polled).min().unwrap_or(Some(self.clock.now()));
-        let tenants = Tenants::new(server, self.payers(self.standings().await?), &lists, polled);
+        let standings = self.store.standings().await.map_err(Problem::unavailable)?;
+        let tenants = Tenants::new(server, self.payers(standings), &lists, polled);
         let bare = tenants.without_accounts();
         let month = self.moment().month;
-        let told = self.store.metrics_told(&bare, [month.before(), month]).await.map_err(unavailable)?;
+        let told =
+            self.store.metrics_told(&bare, [month.before(), month]).await.map_err(Problem::unavailable)?;
         // On whatever panel its account is: each must have been looked at.
         let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
         let is_configured = |backend: &BackendId| servers.values().flatten().any(|known| known == backend);
@@ -121,6 +119,29 @@ impl UsageApi {
         Ok(tenants.told(told, rewound))
     }
 
+    /// The server that is asked about and its tenants, as far as whoever asks may see them.
+    pub(super) async fn asked_tenants(&self, asked: &Asked) -> Result<(i64, Tenants), Problem> {
+        let server = asked.needed_server()?;
+        let tenants = self.tenants(server).await?;
+        let tenants = match asked.asker.tied_to {
+            Some(own) => tenants.seen_from(own, self.panels_of_others(own)),
+            None => tenants,
+        };
+        Ok((server, tenants))
+    }
+
+    /// The backends that answer for other servers.
+    fn panels_of_others(&self, server: i64) -> HashSet<BackendId> {
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        servers.iter().filter(|(other, _)| **other != server).flat_map(|(_, own)| own).cloned().collect()
+    }
+
+    /// The server that a backend answers for.
+    pub(super) fn server_of(&self, backend: &BackendId) -> Option<i64> {
+        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        servers.iter().find(|(_, own)| own.contains(backend)).map(|(server, _)| *server)
+    }
+
     pub(super) fn backends_of(&self, server: i64) -> Option<Vec<BackendId>> {
         let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
         servers.get(&server).cloned()
@@ -131,16 +152,7 @@ impl UsageApi {
             "no backend has whmcs_server = {server}; set it in the backend's section, or name the server in \
              companion_servers of [whmcs] if companions are all it has"
         );
-        Problem::new(StatusCode::NOT_FOUND, detail)
-    }
-
-    /// How every backend stands.
-    pub(super) async fn standings(&self) -> Result<Vec<Arc<Standing>>, Problem> {
-        let mut standings = Vec::new();
-        for state in self.store.backends().await.map_err(unavailable)? {
-            standings.push(self.store.standing(&state).await.map_err(unavailable)?);
-        }
-        Ok(standings)
+        Problem::unknown(detail)
     }
 
     /// Who pays for what, as everything stands.
@@ -162,8 +174,11 @@ impl UsageApi {
         window: &Window,
     ) -> Result<Arc<Carried>, Problem> {
         let before = window.moment.month.before();
-        let closed =
-            self.store.closed(tenants.standings(), before, self.bill_from()).await.map_err(unavailable)?;
+        let closed = self
+            .store
+            .closed(tenants.standings(), before, self.bill_from())
+            .await
+            .map_err(Problem::unavailable)?;
         let mut kept = self.carried.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(carried) = kept.as_ref().and_then(|kept| kept.if_of(&closed, units)) {
             return Ok(carried);
@@ -174,28 +189,8 @@ impl UsageApi {
         Ok(carried)
     }
 
-    pub(super) fn count_fetch(
-        &self,
-        server: Option<i64>,
-        route: &'static str,
-        for_billing: bool,
-        response: &Result<Response, Problem>,
-    ) {
-        let code = response.as_ref().map_or_else(|problem| problem.status, |response| response.status());
-        // A server is counted only if we have it: anybody's number would be a new series.
-        let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let known =
-            |server: &i64| servers.contains_key(server) || self.settings().companion_servers.contains(server);
-        if let Some(server) = server.filter(known) {
-            self.telemetry.whmcs_fetched(server, route, code.as_u16());
-            if for_billing && code.is_success() {
-                self.telemetry.whmcs_collected(server, self.clock.now());
-            }
-        }
+    /// Whether the config knows a server.
+    pub(super) fn is_configured(&self, server: i64) -> bool {
+        self.backends_of(server).is_some() || self.settings().companion_servers.contains(&server)
     }
-}
-
-pub(super) fn unavailable(error: StoreError) -> Problem {
-    tracing::error!("usage cannot be read: {error}");
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
 }

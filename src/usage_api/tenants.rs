@@ -1,7 +1,7 @@
 //! Whom WHMCS means by a tenant: a service by its username, on every route by the same rule. Before WHMCS has told
 //! its services a name is all that is known, and means the account that has it.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::payers::{Found, Payers, accounts};
@@ -9,6 +9,7 @@ use crate::domain::{BackendId, Map, Meter, Owner, Service, Timestamp};
 use crate::standing::Standing;
 use crate::store::ServiceList;
 use crate::told::{Payee, SUMMED};
+use crate::web::Problem;
 
 /// The tenants of one WHMCS server, and all accounts that anybody pays for.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +27,8 @@ pub struct Tenants {
     rewound: Option<Timestamp>,
     /// The metrics that WHMCS was told of services that have nothing any more, in this month or the one before.
     told: HashMap<i64, BTreeSet<String>>,
+    /// For whoever may see one server alone: that server, and the backends of the others.
+    only: Option<(i64, HashSet<BackendId>)>,
 }
 
 /// One tenant: who it is, and the accounts it pays or paid for.
@@ -50,6 +53,8 @@ pub struct Tenant<'a> {
     /// Since when it is sold without that all panels of its server were polled: whether it has an account is not known
     /// yet.
     pub unread: Option<Timestamp>,
+    /// Whether it is another server's, or partly, and whoever asks may not see that.
+    pub hidden: bool,
 }
 
 impl Tenants {
@@ -71,8 +76,8 @@ impl Tenants {
                 companions.entry(parent).or_default().push(companion.id);
             }
         }
-        let (rewound, told) = Default::default();
-        Tenants { server, payers, list, companions, polled, rewound, told }
+        let (rewound, told, only) = Default::default();
+        Tenants { server, payers, list, companions, polled, rewound, told, only }
     }
 
     /// The living services that have no account and never had one, as far as is known now.
@@ -86,6 +91,11 @@ impl Tenants {
     /// With what WHMCS was told of these; `rewound` where a journal was taken back that nobody has polled since.
     pub fn told(self, told: HashMap<i64, BTreeSet<String>>, rewound: Option<Timestamp>) -> Tenants {
         Tenants { told, rewound, ..self }
+    }
+
+    /// The same for whoever may see one server alone: `others` are the backends of the others.
+    pub fn seen_from(self, server: i64, others: HashSet<BackendId>) -> Tenants {
+        Tenants { only: Some((server, others)), ..self }
     }
 
     /// Everything that is metered.
@@ -123,6 +133,19 @@ impl Tenants {
             tenant.contested = tenant.contested.or_else(|| tenant.since());
         }
         Some(tenant)
+    }
+
+    /// The tenant that WHMCS calls so, or a problem that says there is none.
+    pub fn wanted(&self, tenant: &str) -> Result<Tenant<'_>, Problem> {
+        let found = self.of(tenant).ok_or_else(|| unknown(tenant))?;
+        match &self.only {
+            Some((own, _)) if found.hidden => Err(Problem::forbidden(format!(
+                "this token is for WHMCS server {own} only, and what {:?} is billed for is another server's; ask with a \
+                 token without `server`",
+                found.name
+            ))),
+            _ => Ok(found),
+        }
     }
 
     /// The accounts on the server's own panels, as far as the rules of ownership see them.
@@ -172,7 +195,30 @@ impl Tenants {
         let contested = contested.or_else(|| companions.filter(|ids| ids.len() > 1).and(since(accounts)));
         let living = living(accounts, &payee);
         let (name, is_sold) = (service.username.as_str(), service.is_live());
-        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested, emptied, unread })
+        let hidden = self.is_hidden(&payee, accounts);
+        Some(Tenant {
+            name,
+            payee,
+            is_sold,
+            has_companion,
+            living,
+            accounts,
+            contested,
+            emptied,
+            unread,
+            hidden,
+        })
+    }
+
+    /// Whether whoever asks may not see what somebody pays for: it is a service of another server that is paid for, or
+    /// something of it is on another server's panels.
+    fn is_hidden(&self, payee: &Payee, accounts: &[Found]) -> bool {
+        let Some((_, others)) = &self.only else { return false };
+        let is_ours = |id| {
+            let list = self.list.as_ref();
+            list.is_some_and(|list| list.services.by_id(id).is_some() || list.former.contains_key(&id))
+        };
+        !payee.service().is_none_or(is_ours) || accounts.iter().any(|found| others.contains(&found.backend))
     }
 
     /// Since when a living service waits for the first poll of its server's panels.
@@ -198,7 +244,19 @@ impl Tenants {
         };
         let (name, payee) = (name.as_ref(), owner.clone());
         let (is_sold, has_companion, emptied, unread) = (true, false, None, None);
-        Some(Tenant { name, payee, is_sold, has_companion, living, accounts, contested, emptied, unread })
+        let hidden = self.is_hidden(&payee, accounts);
+        Some(Tenant {
+            name,
+            payee,
+            is_sold,
+            has_companion,
+            living,
+            accounts,
+            contested,
+            emptied,
+            unread,
+            hidden,
+        })
     }
 }
 
@@ -207,6 +265,12 @@ impl Tenant<'_> {
     pub fn since(&self) -> Option<Timestamp> {
         since(self.accounts)
     }
+}
+
+/// Nobody is called so.
+pub(super) fn unknown(tenant: &str) -> Problem {
+    let tenant: String = tenant.chars().take(80).collect();
+    Problem::unknown(format!("no account {tenant:?} on the backends of this server"))
 }
 
 fn since(accounts: &[Found]) -> Option<Timestamp> {

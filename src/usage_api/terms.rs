@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::UsageApi;
-use super::state::unavailable;
 use super::tenants::Tenant;
 use crate::domain::Meter;
-use crate::problem::Problem;
 use crate::standing::AccountStanding;
 use crate::told::{Decimal, decimal};
+use crate::web::Problem;
 
 /// For the pages that customers and staff see in WHMCS; what is not known is absent.
 #[derive(Debug, Default, Serialize)]
@@ -41,7 +40,7 @@ impl UsageApi {
     pub(super) async fn terms(&self, tenant: &Tenant<'_>) -> Result<Terms, Problem> {
         let mut common: Option<Terms> = None;
         for found in &tenant.living {
-            let state = self.store.policy(&found.key()).await.map_err(unavailable)?;
+            let state = self.store.policy(&found.key()).await.map_err(Problem::unavailable)?;
             let pinned = state.and_then(|state| state.hold.pinned(self.clock.now()));
             let terms = Terms {
                 limits: self.limits(&found.account),

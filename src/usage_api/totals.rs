@@ -69,6 +69,9 @@ pub enum Answer {
 
 /// What WHMCS is told of a tenant; `None` for one of which there is nothing to say.
 pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Carried) -> Option<Answer> {
+    if tenant.hidden {
+        return Some(withheld(tenant.name, "other_server", tenant.since().unwrap_or(window.moment.now)));
+    }
     if let Billed::Nothing = window.billed {
         return Some(withheld(tenant.name, NOT_BILLED_YET, tenant.since()?));
     }
@@ -112,8 +115,17 @@ pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Car
 const NOT_BILLED_YET: &str = "not_billed_yet";
 
 /// Why a tenant may be withheld.
-pub const REASONS: [&str; 8] =
-    ["stale", "never_read", "ambiguous", "failed", "other_month", "missing", "ended", NOT_BILLED_YET];
+pub const REASONS: [&str; 9] = [
+    "stale",
+    "never_read",
+    "ambiguous",
+    "failed",
+    "other_month",
+    "missing",
+    "ended",
+    NOT_BILLED_YET,
+    "other_server",
+];
 
 impl Answer {
     /// Several could be meant.
@@ -237,9 +249,18 @@ mod tests {
         let (living, accounts) =
             (accounts.iter().filter(|found| found.account.gone_at.is_none()).collect(), accounts.as_slice());
         let payee = Owner::named(7, "t");
-        let (is_sold, has_companion, contested, emptied, unread) = (true, false, None, None, None);
-        let tenant =
-            Tenant { name: "t", payee, is_sold, has_companion, living, accounts, contested, emptied, unread };
+        let tenant = Tenant {
+            name: "t",
+            payee,
+            is_sold: true,
+            has_companion: false,
+            living,
+            accounts,
+            contested: None,
+            emptied: None,
+            unread: None,
+            hidden: false,
+        };
         answer(&tenant, &Units::default(), window, &Carried::default())
     }
 

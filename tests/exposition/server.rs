@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use whmeter::clock::Clock;
 use whmeter::exposition::Exposition;
+use whmeter::web::Access;
 
 use crate::fixtures::at;
 
@@ -24,7 +25,7 @@ impl Server {
         let runtime = runtime.expect("a runtime");
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = listener.local_addr().expect("an address");
-        let routes = exposition.routes(Clock::Fixed(at(now)));
+        let routes = exposition.routes(&Access::default(), Clock::Fixed(at(now))).router;
         runtime.spawn(async move { axum::serve(listener, routes).await });
         Server { address, _runtime: runtime }
     }

@@ -7,6 +7,7 @@ mod adjust;
 mod backends;
 mod console;
 mod demo;
+mod doors;
 mod doubts;
 mod export;
 mod findings;
@@ -22,6 +23,7 @@ mod reports;
 mod sealed;
 mod services;
 mod serving;
+mod sockets;
 mod status;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]

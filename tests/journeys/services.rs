@@ -21,7 +21,7 @@ async fn announced(port: u16, method: &str, path: &str, length: usize) -> String
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut door = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
     );
     door.write_all(head.as_bytes()).await.unwrap();
     let mut answer = [0; 12];
@@ -155,11 +155,12 @@ async fn two_accounts_of_a_service_share_the_limit_that_it_was_sold() {
 async fn a_companion_is_told_what_the_service_it_stands_for_used() {
     let panel = crate::start(4, ClockStart::WallClock).await;
     let port = free_port();
-    let site = Site::new(&house(port, &panel, ""));
+    let backend = section(&panel, "s3", "every = \"1s\"\nwhmcs_server = 12\n");
+    let site = Site::new(&crate::house(port, "companion_servers = [20]", "", &[backend]));
     let daemon = site.serve(port).await;
     let names = panel.accounts();
     hold(&panel, &names[0], 3 * GIB);
-    let unknown = daemon.get("/v1/whmcs/ping?server=20").await;
+    let unknown = daemon.get("/v1/whmcs/ping?server=21").await;
     assert!(unknown.status == 404 && unknown.text().contains("companion_servers"), "{}", unknown.text());
     let sold = json!({ "schema": 1, "services": [service(7731, &names[0]), service(7732, &names[1])] });
     assert_eq!(put(&daemon, 12, sold.to_string()).await.status, 200);
@@ -208,7 +209,10 @@ async fn a_companion_is_told_what_the_service_it_stands_for_used() {
     // The list without the companion is told: the service is billed under its own name again.
     let own = daemon.get("/v1/whmcs/usage?server=12").await.json();
     assert!(own["tenants"].get(&names[0]).is_some() && own["tenants"].get("whm-7731").is_none(), "{own}");
-    assert_eq!(put(&daemon, 21, json!({ "schema": 1, "services": [] }).to_string()).await.status, 404);
+    for list in [json!([]), json!([beside(9006, 7732, 8732)])] {
+        let list = json!({ "schema": 1, "services": list });
+        assert_eq!(put(&daemon, 21, list.to_string()).await.status, 404, "the config does not have it");
+    }
     daemon.stop().await;
 }
 

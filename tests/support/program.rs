@@ -51,9 +51,10 @@ impl Ran {
 
 impl Site {
     pub fn new(config: &str) -> Site {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("whmeter.toml"), config).unwrap();
-        Site { folder, heard: Arc::default() }
+        let site = Site { folder: tempfile::tempdir().unwrap(), heard: Arc::default() };
+        // It holds secrets.
+        site.write("whmeter.toml", config);
+        site
     }
 
     pub fn path(&self) -> &Path {
@@ -154,6 +155,11 @@ impl Site {
     /// Starts it with other arguments; `port` is where it will listen.
     pub fn start_with(&self, port: u16, arguments: &[&str]) -> Daemon<'_> {
         self.start_as(port, self.command(arguments))
+    }
+
+    /// Starts it by way of another program, such as a shell.
+    pub fn start_of(&self, program: &Path, port: u16, arguments: &[&str]) -> Daemon<'_> {
+        self.start_as(port, self.command_of(program, arguments))
     }
 
     fn start_as(&self, port: u16, mut command: Command) -> Daemon<'_> {

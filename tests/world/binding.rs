@@ -30,6 +30,7 @@ use whmeter::settings::{Section, SettingsError};
 use whmeter::store::{CannotRewind, RewindTo, Store, StoreError, StoreSettings};
 use whmeter::telemetry::Telemetry;
 use whmeter::usage_api::{Servers, UsageApi, WhmcsSettings};
+use whmeter::web::Access;
 use whmeter_simulators::world::generate::COMPANIONS;
 use whmeter_simulators::world::panels::{Answer, Begun};
 use whmeter_simulators::world::story::{BackendPlan, Story};
@@ -530,7 +531,7 @@ impl Product {
             servers.entry(panel.whmcs_server.unwrap()).or_default().push(panel.id.clone());
         }
         api.configure(&settings, servers);
-        Replica { store, collector: Arc::new(collector), routes: api.routes() }
+        Replica { store, collector: Arc::new(collector), routes: api.routes(&Access::default()).router }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Add-ons with an account of their own: WHMCS fetches no metrics for them, so that nobody bills what they use.
 
 use super::{Finding, What};
-use crate::console::sides::Sides;
+use crate::console::panel_vs_whmcs::Sides;
 
 /// One line per add-on that somebody pays for now.
 pub(super) fn addons(sides: &Sides) -> Vec<Finding<'_>> {

@@ -2,7 +2,7 @@
 //! than can be. Nothing of them counts until they are confirmed, or somebody has looked.
 
 use super::{Finding, What};
-use crate::console::sides::{Side, Sides};
+use crate::console::panel_vs_whmcs::{Side, Sides};
 use crate::domain::{AccountName, Timestamp};
 use crate::standing::AccountStanding;
 use crate::store::HeldList;

@@ -1,7 +1,7 @@
 //! What operators have said of accounts that are there no more: it says nothing of whoever has the name now.
 
 use super::{Finding, What};
-use crate::console::sides::Sides;
+use crate::console::panel_vs_whmcs::Sides;
 
 /// One line per pin of an earlier life.
 pub(super) fn pins(sides: &Sides) -> Vec<Finding<'_>> {

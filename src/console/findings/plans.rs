@@ -1,7 +1,7 @@
 //! Accounts whose limit on the panel is another than the one that was sold.
 
 use super::{Finding, What};
-use crate::console::sides::Side;
+use crate::console::panel_vs_whmcs::Side;
 use crate::domain::Meter;
 
 /// One line per account of a living service both of whose limits are known and differ. Unlimited (zero, on

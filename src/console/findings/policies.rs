@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, What};
-use crate::console::sides::{Side, Sides};
+use crate::console::panel_vs_whmcs::{Side, Sides};
 use crate::domain::AccountName;
 use crate::quota::Conflict;
 use crate::store::PolicyState;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::{Finding, UNKNOWN, What};
-use crate::console::sides::{Side, by_server};
+use crate::console::panel_vs_whmcs::{Side, by_server};
 use crate::domain::{Service, Timestamp};
 
 /// The services of one server that have an account on one of its panels; or why that is unknown.

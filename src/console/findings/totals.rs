@@ -1,7 +1,7 @@
 //! What a panel itself says is stored on it, against the sum of its accounts.
 
 use super::{Finding, What};
-use crate::console::sides::Side;
+use crate::console::panel_vs_whmcs::Side;
 use crate::domain::{Bytes, Meter, ServerTotal};
 use crate::standing::Moment;
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Finding, What};
-use crate::console::sides::{BilledPart, Side, Sides};
+use crate::console::panel_vs_whmcs::{BilledPart, Side, Sides};
 use crate::domain::{AccountKey, AccountName, ByteMinutes, Bytes, Meter, Nature};
 use crate::pricing::Used;
 use crate::rules::Prices;

@@ -1,7 +1,7 @@
 //! What panels show that is no account's, each thing by its name: nobody is billed for it.
 
 use super::{Finding, What};
-use crate::console::sides::Sides;
+use crate::console::panel_vs_whmcs::Sides;
 
 /// One line per thing.
 pub(super) fn unclaimed(sides: &Sides) -> Vec<Finding<'_>> {

@@ -1,7 +1,7 @@
 //! Backends that were renamed in the config, or taken out of it, while they had accounts: nobody polls them.
 
 use super::{Finding, What};
-use crate::console::sides::Sides;
+use crate::console::panel_vs_whmcs::Sides;
 use crate::domain::{Bytes, Meter};
 
 /// One line per backend, with what its accounts stored when they were last seen.

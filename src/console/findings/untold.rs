@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Finding, What};
-use crate::console::sides::{Side, Sides};
+use crate::console::panel_vs_whmcs::{Side, Sides};
 use crate::domain::{AccountName, Bytes, Meter, Month, Nature, Owner};
 use crate::pricing::Used;
 use crate::rules::Prices;

@@ -96,6 +96,17 @@ impl Store {
         }
     }
 
+    /// Every backend that was ever polled as it stands, in the order of names.
+    pub async fn standings(&self) -> Result<Vec<Arc<Standing>>, StoreError> {
+        let mut standings = Vec::new();
+        for state in self.backends().await? {
+            standings.push(self.standing(&state).await?);
+        }
+        // Databases differ in how they order names.
+        standings.sort_by(|one, other| one.backend.cmp(&other.backend));
+        Ok(standings)
+    }
+
     fn kept(&self, backend: &BackendId) -> Option<Arc<Standing>> {
         self.standings.read().unwrap_or_else(PoisonError::into_inner).get(backend).cloned()
     }

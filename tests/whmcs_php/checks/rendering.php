@@ -85,6 +85,12 @@ $checks = [
             same('unknown', AdminTab::fields($standing, Texts::ofSystem())['Policy'], 'policy');
         }
     },
+    'the button carries the token of WHMCS, so that no other site can press it' => static function (): void {
+        $standing = Standing::of(usage(), []);
+        $html = ClientPage::html($standing, Texts::ofSystem(), 7);
+        holds(str_contains($html, '<input type="hidden" name="token" value="session&quot;token">'), $html);
+        holds(!str_contains(ClientPage::html($standing, Texts::ofSystem(), null), 'session'), 'without a button none');
+    },
     'a limit is a number, unlimited or unknown' => static function (): void {
         $standing = static fn (array $limits) => Standing::of(usage('5.00000', ['limits' => $limits]), []);
         $row = static fn (array $limits) => strip_tags(ClientPage::rows($standing($limits), Texts::ofSystem())['limit']);

@@ -24,6 +24,13 @@ function logModuleCall(...$arguments): void
     $GLOBALS['module_log'][] = $arguments;
 }
 
+/** WHMCS's token of the session, bare. */
+function generate_token(string $as = 'form'): string
+{
+    same('plain', $as, 'the bare token');
+    return 'session"token';
+}
+
 function add_hook(string $point, int $priority, callable $work): void
 {
     $GLOBALS['hooks'][$point][] = $work;

@@ -64,8 +64,15 @@ final class ClientPage
     {
         return '<form method="post" action="clientarea.php?action=productdetails" style="margin:1em 0">'
             . "<input type=\"hidden\" name=\"id\" value=\"$service\">"
-            . '<input type="hidden" name="modop" value="custom"><input type="hidden" name="a" value="recalc">'
+            . '<input type="hidden" name="modop" value="custom"><input type="hidden" name="a" value="recalc">' . self::token()
             . "<button type=\"submit\" class=\"btn btn-default btn-secondary\">{$texts->html('recalculate')}</button></form>";
+    }
+
+    /** WHMCS's own token of the session: a form that another site has made lacks it. */
+    private static function token(): string
+    {
+        $token = function_exists('generate_token') ? (string) \generate_token('plain') : '';
+        return $token === '' ? '' : '<input type="hidden" name="token" value="' . Html::text($token) . '">';
     }
 
     private static function framed(Texts $texts, string $html): string
