@@ -4,8 +4,6 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "contract/awkward.rs"]
-mod awkward;
 #[path = "contract/minio.rs"]
 mod minio;
 #[path = "contract/minio_limits.rs"]
@@ -42,15 +40,14 @@ fn check_readings(pair: &Pair, harvest: &Harvest) {
     let seen: Vec<String> = harvest.accounts().keys().map(ToString::to_string).collect();
     assert_eq!(seen, pair.panel.accounts(), "{}", pair.name());
     assert!(harvest.is_complete(), "{}", pair.name());
-    let lacks = awkward::of(pair.name()).lacks;
     for (name, harvested) in harvest.accounts() {
         for meter in pair.kind.meters {
             let unread = unread(harvested, *meter);
             // Traffic of an account that has nothing to move it (no bucket, no machine) has no reading.
             let nothing_there = pair.truth().parts(name.as_str()).is_empty();
             let silent = figure(harvested, *meter).is_none() && unread.is_none();
-            let excused =
-                nothing_there && meter.nature() == Nature::Flow || lacks(&*pair.panel, name.as_str(), *meter);
+            let lacks = pair.panel.lacks(name.as_str(), meter.name());
+            let excused = nothing_there && meter.nature() == Nature::Flow || lacks;
             assert!(!silent || excused, "{}: {name} has neither {meter} nor a reason", pair.name());
             unread.into_iter().for_each(|unread| pair.check_text(&unread.detail));
         }
@@ -188,7 +185,7 @@ async fn one_account_asked_for_alone_is_read_alone_and_nobody_is_gone_for_it() {
 async fn one_broken_account_does_not_spoil_its_neighbours() {
     for pair in every_kind(12).await {
         let broken = pair.panel.accounts().remove(2);
-        pair.panel.knobs().faults.add((awkward::of(pair.name()).break_account)(&broken));
+        pair.panel.knobs().faults.add(pair.panel.spoil_account(&broken));
         let harvest = pair.poll(&*pair.backend()).await.unwrap();
         assert_eq!(harvest.accounts().len(), 12, "{}", pair.name());
         for (name, harvested) in harvest.accounts() {
@@ -411,7 +408,7 @@ async fn a_changed_field_is_named_and_never_a_number() {
     for pair in every_kind(6).await {
         let marks = pair.panel.landmarks();
         for becomes in changes.clone() {
-            if (awkward::of(pair.name()).takes)(&becomes) {
+            if pair.panel.sends(&becomes) {
                 continue;
             }
             let changed = FaultKind::ChangedField { field: marks.usage_key.into(), becomes };
@@ -508,7 +505,7 @@ async fn what_somebody_else_changed_is_left_alone_and_a_stranger_is_no_account()
         let key = account(&pair.panel.accounts()[0]);
         let memory = backend.remember(&key).await.unwrap();
         backend.apply(&key, Policy::Limited, &memory).await.unwrap();
-        (awkward::of(pair.name()).meddle)(&*pair.panel, key.as_str()).await;
+        pair.panel.meddle(key.as_str()).unwrap();
         let by_hand = backend.remember(&key).await.unwrap();
         for policy in [Policy::Standard, Policy::Limited] {
             let applied = backend.apply(&key, policy, &memory).await.unwrap();

@@ -131,7 +131,7 @@ async fn every_kind_starts_by_name_and_stops() {
     for kind in PANELS {
         let clock = ClockStart::Frozen(1_795_226_400);
         let options = Options { accounts: 5, clock, ..Options::default() };
-        let panel = (kind.start)(options).await.unwrap();
+        let panel = kind.start(options).await.unwrap();
         assert_eq!(panel.kind(), kind.name);
         assert_eq!(panel.accounts().len(), 5);
         assert!(panel.settings().contains_key("url"));

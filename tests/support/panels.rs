@@ -34,7 +34,7 @@ pub async fn every_kind_with(options: Options) -> Vec<Pair> {
     for kind in KINDS {
         let fake = whmeter_simulators::kind(kind.name);
         let fake = fake.unwrap_or_else(|| panic!("kind {} has no fake panel in PANELS", kind.name));
-        let panel = (fake.start)(options.clone()).await.unwrap();
+        let panel = fake.start(options.clone()).await.unwrap();
         pairs.push(Pair { kind, panel });
     }
     assert!(!pairs.is_empty());

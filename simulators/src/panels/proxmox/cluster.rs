@@ -7,10 +7,10 @@ use super::switches::Switches;
 use super::world::{Doing, Guest, GuestKind, Health, Run, SNAPSHOT, World};
 use crate::growth::Traffic;
 use crate::panel::{Knobs, NotDone};
+use crate::place::Place;
+use crate::sessions::Sessions;
 use crate::truth::Deed;
-use crate::wire::Gate;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::atomic::AtomicU32;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -24,10 +24,10 @@ pub struct Cluster {
     pub token: String,
     /// The token's secret, and the user's password.
     pub secret: String,
-    /// `http` or `https`.
-    pub scheme: &'static str,
+    /// The tickets that it has given out.
+    pub sessions: Sessions,
     /// Where each node listens, and its gate.
-    pub doors: Vec<(SocketAddr, Gate)>,
+    pub place: Place,
     pub(super) world: RwLock<World>,
     pub(super) switches: RwLock<Switches>,
     pub(super) turn: AtomicU32,
@@ -183,7 +183,7 @@ impl Cluster {
             world.nodes[node].started = now;
         }
         world.nodes[node].health = health;
-        let gate = &self.doors[node].1;
+        let gate = &self.place.doors[node].1;
         if shut {
             gate.shut()
         } else {

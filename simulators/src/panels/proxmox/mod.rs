@@ -18,34 +18,21 @@ mod world;
 
 pub use switches::Switches;
 
-use crate::control;
-use crate::panel::{self, Knobs, Landmarks, NotDone, SimulatedPanel};
-use crate::server::{House, bind, serve_control};
-use crate::tls;
-use crate::wire::Gate;
-use async_trait::async_trait;
+use crate::faults::{Change, Fault, FaultKind};
+use crate::panel::{self, Flag, Happening, Kind, Knobs, Landmarks, NamedPanel, NotDone, SimulatedPanel};
+use crate::place::{Place, Plot};
 use cluster::Cluster;
 use front::ProxmoxFront;
-use serde_json::Value;
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+use std::path::Path;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio_util::sync::CancellationToken;
-use world::{Guest, World, part};
+use world::{Guest, SNAPSHOT, World, part};
 
 /// How panels of this kind are found by name.
-pub const KIND: panel::Kind = panel::Kind {
-    name: "proxmox",
-    start: |common| {
-        Box::pin(async move {
-            let options = Options { common, ..Options::default() };
-            let panel = Panel::start(options).await?;
-            Ok(Box::new(panel) as Box<dyn SimulatedPanel>)
-        })
-    },
-};
+pub const KIND: Kind = Kind::of::<Panel>();
 
 /// Below this rate (mebibytes per second) a card counts as limited.
 const SLOW: f64 = 1.0;
@@ -80,78 +67,55 @@ impl Default for Options {
     }
 }
 
+impl From<panel::Options> for Options {
+    fn from(common: panel::Options) -> Self {
+        Self { common, ..Self::default() }
+    }
+}
+
 /// A running fake cluster; clones are the same one.
 #[derive(Clone)]
 pub struct Panel {
     cluster: Arc<Cluster>,
-    control: SocketAddr,
-    authority: Option<PathBuf>,
-    stop: CancellationToken,
 }
 
 impl Panel {
     /// Binds its addresses, fills it with guests and serves it.
     pub async fn start(options: Options) -> std::io::Result<Self> {
-        let common = &options.common;
-        let certificates = match &common.tls {
-            Some(folder) => Some(tls::certificates(folder, KIND.name)?),
-            None => None,
-        };
-        let mut doors = vec![bind(common.listen).await?];
-        for _ in 1..options.nodes.max(1) {
-            doors.push(bind(SocketAddr::new(common.listen.ip(), 0)).await?);
-        }
-        let control = bind(common.control).await?;
-        let knobs = Knobs::new(common);
+        let plot = Plot::bind(KIND.name, &options.common, options.nodes).await?;
+        let knobs = Knobs::new(&options.common);
         let mut world = World::default();
-        let now = knobs.clock.now_seconds();
-        population::settle(&mut world, &knobs.truth, common.accounts, doors.len(), now);
+        let (accounts, nodes) = (options.common.accounts, plot.place.doors.len());
+        population::settle(&mut world, &knobs.truth, accounts, nodes, knobs.clock.now_seconds());
         let cluster = Arc::new(Cluster {
             knobs,
-            user: options.user.clone(),
-            token: options.token.clone(),
-            secret: options.secret.clone(),
-            scheme: if common.tls.is_some() { "https" } else { "http" },
-            doors: doors.iter().map(|door| (door.address, Gate::default())).collect(),
+            user: options.user,
+            token: options.token,
+            secret: options.secret,
+            sessions: login::sessions(),
+            place: plot.place.clone(),
             world: RwLock::new(world),
-            switches: RwLock::new(options.switches.clone()),
+            switches: RwLock::new(options.switches),
             turn: AtomicU32::new(1),
         });
-        let panel = Self {
-            cluster: cluster.clone(),
-            control: control.address,
-            authority: certificates.as_ref().map(|files| files.authority.clone()),
-            stop: CancellationToken::new(),
-        };
-        let house = House {
-            front: Arc::new(ProxmoxFront(cluster.clone())),
-            faults: cluster.knobs.faults.clone(),
-            requests: cluster.knobs.requests.clone(),
-            clock: cluster.knobs.clock.clone(),
-            tls: certificates.map(|files| files.server),
-            stop: panel.stop.clone(),
-        };
-        for (index, door) in doors.into_iter().enumerate() {
-            house.serve(index, door, cluster.doors[index].1.clone())?;
-        }
-        serve_control(control, control::routes(Arc::new(panel.clone())), panel.stop.clone());
+        let panel = Self { cluster: cluster.clone() };
+        plot.serve(&panel, ProxmoxFront(cluster))?;
         Ok(panel)
     }
 
     /// The base URL of one node.
     pub fn node_url(&self, node: usize) -> String {
-        let address = self.cluster.doors.get(node).map(|(address, _)| address.to_string());
-        format!("{}://{}", self.cluster.scheme, address.unwrap_or_default())
+        self.cluster.place.url(node)
     }
 
     /// How many nodes it has.
     pub fn nodes(&self) -> usize {
-        self.cluster.doors.len()
+        self.cluster.place.doors.len()
     }
 
     /// The authority's certificate file, when it speaks HTTPS.
-    pub fn authority(&self) -> Option<&PathBuf> {
-        self.authority.as_ref()
+    pub fn authority(&self) -> Option<&Path> {
+        self.cluster.place.authority()
     }
 
     /// Changes how it behaves.
@@ -182,32 +146,64 @@ impl Panel {
     }
 }
 
-#[async_trait]
+impl NamedPanel for Panel {
+    const NAME: &'static str = "proxmox";
+    const ABOUT: &'static str = "A Proxmox VE cluster.";
+    type Options = Options;
+    const FLAGS: &'static [Flag<Options>] = &[
+        Flag {
+            name: "user",
+            help: "The user, with its realm.",
+            among: &[],
+            field: |options| &mut options.user,
+        },
+        Flag {
+            name: "token",
+            help: "The name of its API token.",
+            among: &[],
+            field: |options| &mut options.token,
+        },
+        Flag {
+            name: "secret",
+            help: "The token's secret, and the user's password.",
+            among: &[],
+            field: |options| &mut options.secret,
+        },
+        Flag {
+            name: "nodes",
+            help: "How many nodes it has; each listens on a port of its own.",
+            among: &[],
+            field: |options| &mut options.nodes,
+        },
+        Flag {
+            name: "release",
+            help: "The release.",
+            among: &["7", "8", "9"],
+            field: |options| &mut options.switches.version,
+        },
+    ];
+
+    async fn run(options: Options) -> std::io::Result<Self> {
+        Self::start(options).await
+    }
+}
+
 impl SimulatedPanel for Panel {
     fn kind(&self) -> &'static str {
         KIND.name
     }
 
-    fn url(&self) -> String {
-        self.node_url(0)
-    }
-
-    fn control_url(&self) -> String {
-        format!("http://{}", self.control)
-    }
-
-    fn settings(&self) -> BTreeMap<&'static str, String> {
-        let user = format!("{}!{}", self.cluster.user, self.cluster.token);
-        let secret = self.cluster.secret.clone();
-        let mut settings = BTreeMap::from([("url", self.url()), ("user", user), ("secret", secret)]);
-        if let Some(authority) = &self.authority {
-            settings.insert("tls_ca_file", authority.display().to_string());
-        }
-        settings
+    fn place(&self) -> &Place {
+        &self.cluster.place
     }
 
     fn knobs(&self) -> &Knobs {
         &self.cluster.knobs
+    }
+
+    fn keys(&self) -> Vec<(&'static str, String)> {
+        let user = format!("{}!{}", self.cluster.user, self.cluster.token);
+        vec![("user", user), ("secret", self.cluster.secret.clone())]
     }
 
     fn landmarks(&self) -> Landmarks {
@@ -218,6 +214,7 @@ impl SimulatedPanel for Panel {
             meter: "traffic_out",
             usage_key: "netout",
             calls_per_account: 0,
+            figures_age: SNAPSHOT,
         }
     }
 
@@ -229,12 +226,8 @@ impl SimulatedPanel for Panel {
         names
     }
 
-    fn vanish(&self, account: &str) -> Result<(), NotDone> {
-        self.change(account, |cluster, guest| cluster.set_vanished(guest, true))
-    }
-
-    fn reappear(&self, account: &str) -> Result<(), NotDone> {
-        self.change(account, |cluster, guest| cluster.set_vanished(guest, false))
+    fn set_vanished(&self, account: &str, vanished: bool) -> Result<(), NotDone> {
+        self.change(account, |cluster, guest| cluster.set_vanished(guest, vanished))
     }
 
     fn suspend(&self, account: &str, suspended: bool) -> Result<(), NotDone> {
@@ -259,7 +252,47 @@ impl SimulatedPanel for Panel {
         operations::operate(&self.cluster, operation, arguments)
     }
 
-    fn stop(&self) {
-        self.stop.cancel();
+    /// The id of its row is another's.
+    fn spoil_account(&self, account: &str) -> Fault {
+        let (find, with) = (format!("/{account}\""), format!("/{account}0\""));
+        Fault::new(FaultKind::ReplacedText { find, with })
+    }
+
+    /// The hypervisor cannot look into a machine's disk, and a container that is off tells nothing.
+    fn lacks(&self, account: &str, meter: &str) -> bool {
+        meter == "storage" && !(self.is_container(account) && self.is_on(account))
+    }
+
+    /// Old releases write numbers as texts, and Perl may write a whole number as a float.
+    fn sends(&self, change: &Change) -> bool {
+        matches!(change, Change::Quoted) || *change == Change::RawText("1e3".into())
+    }
+
+    /// Its first card gets a rate.
+    fn meddle(&self, account: &str) -> Result<(), NotDone> {
+        self.change(account, |_, guest| {
+            if let Some(card) = guest.config.get_mut("net0") {
+                let parts = card.split(',').filter(|part| !part.starts_with("rate="));
+                *card = parts.chain(["rate=3"]).collect::<Vec<_>>().join(",");
+            }
+        })
+    }
+
+    /// A guest is restarted, or stopped for a while.
+    fn happening(&self, dice: &mut StdRng) -> Option<Happening> {
+        let accounts = self.accounts();
+        let account = accounts[dice.random_range(0..accounts.len())].clone();
+        let (cause, deeds): (_, &[&str]) = match dice.random_bool(0.3) {
+            true => ("stopped", &["stop", "start"]),
+            false => ("restarted", &["restart"]),
+        };
+        let operation = |deed: &&str| (format!("guests/{account}"), json!({ "op": deed }));
+        let operations = deeds.iter().map(operation).collect();
+        Some(Happening {
+            what: format!("guest {account} {cause}"),
+            cause,
+            account: Some(account),
+            operations,
+        })
     }
 }

@@ -231,7 +231,7 @@ fn delete_many(call: &Call<'_>, bucket: &str) -> Result<Reply, Refusal> {
     let mut lines = String::new();
     for key in text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()) {
         let key = key.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
-        let told = super::refusal::escaped(&key);
+        let told = crate::xml::escaped(&key);
         if call.may("s3:DeleteObject", bucket, &key) {
             let mut world = call.server.world_mut();
             remove(call, &mut world, bucket, &key)?;

@@ -2,13 +2,10 @@
 
 use super::bucket::Bucket;
 use super::server::Server;
-use super::signature::decoded;
-use crate::panel::NotDone;
+use crate::form::decoded;
+use crate::panel::{NotDone, merge};
 use crate::truth::{Deed, NOBODY};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::sync::{PoisonError, RwLock};
 
 /// Does an operation by its path:
 ///
@@ -42,18 +39,6 @@ fn state(server: &Server) -> Value {
     });
     let nodes: Vec<Value> = nodes.collect();
     json!({ "switches": server.switches(), "scanner": server.scanner(), "nodes": nodes })
-}
-
-fn merge<T: Serialize + DeserializeOwned>(place: &RwLock<T>, told: &Value) -> Result<Value, NotDone> {
-    let mut current = place.write().unwrap_or_else(PoisonError::into_inner);
-    let misread = |error: serde_json::Error| NotDone::NotUnderstood(error.to_string());
-    let mut merged = serde_json::to_value(&*current).map_err(misread)?;
-    let fields = told.as_object().into_iter().flatten();
-    for (name, value) in fields {
-        merged[name] = value.clone();
-    }
-    *current = serde_json::from_value(merged.clone()).map_err(misread)?;
-    Ok(merged)
 }
 
 fn on_node(server: &Server, node: usize, operation: &str) -> Result<(), NotDone> {

@@ -38,37 +38,23 @@ mod world;
 pub use population::{account_name, account_secret, standard_policy};
 pub use switches::{Attach, Flavour, MetricsGuard, QuotaShape, Scanner, Switches};
 
-use crate::control;
-use crate::panel::{self, Knobs, Landmarks, NotDone, SimulatedPanel};
-use crate::server::{Bound, House, bind, serve_control};
-use crate::tls;
+use crate::faults::{Change, Fault, FaultKind};
+use crate::panel::{self, Flag, Happening, Kind, Knobs, Landmarks, NamedPanel, NotDone, SimulatedPanel};
+use crate::place::{Place, Plot};
 use crate::truth::Deed;
-use crate::wire::Gate;
-use async_trait::async_trait;
 use chrono::TimeDelta;
 use front::MinioFront;
 use policy::Wish;
-use serde_json::Value;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
 use server::{Node, Server};
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio_util::sync::CancellationToken;
 use world::World;
 
 /// How panels of this kind are found by name.
-pub const KIND: panel::Kind = panel::Kind {
-    name: "minio",
-    start: |common| {
-        Box::pin(async move {
-            let options = Options { common, ..Options::default() };
-            let panel = Panel::start(options).await?;
-            Ok(Box::new(panel) as Box<dyn SimulatedPanel>)
-        })
-    },
-};
+pub const KIND: Kind = Kind::of::<Panel>();
 
 /// What a fake MinIO can be started with.
 #[derive(Clone, Debug)]
@@ -103,53 +89,32 @@ impl Default for Options {
     }
 }
 
+impl From<panel::Options> for Options {
+    fn from(common: panel::Options) -> Self {
+        Self { common, ..Self::default() }
+    }
+}
+
 /// A running fake MinIO; clones are the same one.
 #[derive(Clone)]
 pub struct Panel {
     server: Arc<Server>,
-    control: SocketAddr,
-    authority: Option<PathBuf>,
-    stop: CancellationToken,
+    place: Place,
 }
 
 impl Panel {
     /// Binds its addresses, fills it with accounts and serves it.
     pub async fn start(options: Options) -> std::io::Result<Self> {
-        let common = &options.common;
-        let certificates = match &common.tls {
-            Some(folder) => Some(tls::certificates(folder, KIND.name)?),
-            None => None,
-        };
-        let mut doors = vec![bind(common.listen).await?];
-        for _ in 1..options.nodes.max(1) {
-            doors.push(bind(SocketAddr::new(common.listen.ip(), 0)).await?);
-        }
-        let control = bind(common.control).await?;
-        let server = Arc::new(fresh(&options, &doors));
-        let panel = Self {
-            server: server.clone(),
-            control: control.address,
-            authority: certificates.as_ref().map(|files| files.authority.clone()),
-            stop: CancellationToken::new(),
-        };
-        let house = House {
-            front: Arc::new(MinioFront(server.clone())),
-            faults: server.knobs.faults.clone(),
-            requests: server.knobs.requests.clone(),
-            clock: server.knobs.clock.clone(),
-            tls: certificates.map(|files| files.server),
-            stop: panel.stop.clone(),
-        };
-        for (index, door) in doors.into_iter().enumerate() {
-            house.serve(index, door, server.nodes[index].gate.clone())?;
-        }
-        serve_control(control, control::routes(Arc::new(panel.clone())), panel.stop.clone());
+        let plot = Plot::bind(KIND.name, &options.common, options.nodes).await?;
+        let server = Arc::new(fresh(options, &plot.place));
+        let panel = Self { server: server.clone(), place: plot.place.clone() };
+        plot.serve(&panel, MinioFront(server))?;
         Ok(panel)
     }
 
     /// The base URL of one node.
     pub fn node_url(&self, node: usize) -> String {
-        format!("{}://{}", self.server.scheme, self.server.label(node))
+        self.place.url(node)
     }
 
     /// How many nodes it has.
@@ -163,8 +128,8 @@ impl Panel {
     }
 
     /// The authority's certificate file, when it speaks HTTPS.
-    pub fn authority(&self) -> Option<&PathBuf> {
-        self.authority.as_ref()
+    pub fn authority(&self) -> Option<&Path> {
+        self.place.authority()
     }
 
     /// Changes how it behaves.
@@ -203,6 +168,111 @@ impl Panel {
     pub fn policies(&self) -> Vec<String> {
         self.server.world().policies.keys().cloned().collect()
     }
+}
+
+fn fresh(options: Options, place: &Place) -> Server {
+    let knobs = Knobs::new(&options.common);
+    let now = knobs.clock.now();
+    let mut world = World::new();
+    let (accounts, bulk, nodes) = (options.common.accounts, options.bulk_buckets, place.doors.len());
+    population::settle(&mut world, &knobs.truth, accounts, bulk, nodes, now);
+    let nodes =
+        place.doors.iter().cloned().map(|(address, gate)| Node { address, gate, started: RwLock::new(now) });
+    let server = Server {
+        nodes: nodes.collect(),
+        knobs,
+        root: options.access_key,
+        root_secret: options.secret_key,
+        scheme: place.scheme(),
+        world: RwLock::new(world),
+        switches: RwLock::new(options.switches),
+        scanner: RwLock::new(options.scanner),
+        request_number: AtomicU64::new(1),
+    };
+    // The nodes have been running for a while, none as long as another.
+    for node in 0..server.nodes.len() {
+        server.restart(node, now - TimeDelta::hours(24 + 5 * node as i64));
+    }
+    server
+}
+
+impl NamedPanel for Panel {
+    const NAME: &'static str = "minio";
+    const ABOUT: &'static str = "An object storage: MinIO, AIStor or RustFS.";
+    type Options = Options;
+    const FLAGS: &'static [Flag<Options>] = &[
+        Flag {
+            name: "access-key",
+            help: "The root user's name.",
+            among: &[],
+            field: |options| &mut options.access_key,
+        },
+        Flag {
+            name: "secret-key",
+            help: "The root user's secret.",
+            among: &[],
+            field: |options| &mut options.secret_key,
+        },
+        Flag {
+            name: "nodes",
+            help: "How many nodes it has; each listens on a port of its own.",
+            among: &[],
+            field: |options| &mut options.nodes,
+        },
+        Flag {
+            name: "bulk-buckets",
+            help: "Buckets more that belong to nobody.",
+            among: &[],
+            field: |options| &mut options.bulk_buckets,
+        },
+        Flag {
+            name: "flavour",
+            help: "Whose server it is.",
+            among: &["minio", "rustfs", "aistor"],
+            field: |options| &mut options.switches.flavour,
+        },
+    ];
+
+    async fn run(options: Options) -> std::io::Result<Self> {
+        Self::start(options).await
+    }
+}
+
+impl SimulatedPanel for Panel {
+    fn kind(&self) -> &'static str {
+        KIND.name
+    }
+
+    fn place(&self) -> &Place {
+        &self.place
+    }
+
+    fn knobs(&self) -> &Knobs {
+        &self.server.knobs
+    }
+
+    fn keys(&self) -> Vec<(&'static str, String)> {
+        let (access_key, secret) = self.credentials();
+        vec![("access_key", access_key), ("secret", secret)]
+    }
+
+    fn landmarks(&self) -> Landmarks {
+        Landmarks {
+            listing: "list-users",
+            usage: "datausageinfo",
+            limiting: "set-user-or-group-policy",
+            meter: "storage",
+            usage_key: "size",
+            calls_per_account: 0,
+            figures_age: 0,
+        }
+    }
+
+    fn accounts(&self) -> Vec<String> {
+        let world = self.server.world();
+        let there = world.users.iter().filter(|(_, user)| !user.vanished);
+        there.map(|(name, _)| name.clone()).collect()
+    }
 
     fn set_vanished(&self, account: &str, vanished: bool) -> Result<(), NotDone> {
         let server = &self.server;
@@ -220,95 +290,6 @@ impl Panel {
             bucket.counted_from = vec![server.knobs.truth.part_traffic(account, name, now); nodes];
         }
         Ok(())
-    }
-}
-
-fn fresh(options: &Options, doors: &[Bound]) -> Server {
-    let knobs = Knobs::new(&options.common);
-    let now = knobs.clock.now();
-    let mut world = World::new();
-    population::settle(
-        &mut world,
-        &knobs.truth,
-        options.common.accounts,
-        options.bulk_buckets,
-        doors.len(),
-        now,
-    );
-    let nodes = doors.iter().map(|door| Node {
-        address: door.address,
-        gate: Gate::default(),
-        started: RwLock::new(now),
-    });
-    let server = Server {
-        nodes: nodes.collect(),
-        knobs,
-        root: options.access_key.clone(),
-        root_secret: options.secret_key.clone(),
-        scheme: if options.common.tls.is_some() { "https" } else { "http" },
-        world: RwLock::new(world),
-        switches: RwLock::new(options.switches.clone()),
-        scanner: RwLock::new(options.scanner.clone()),
-        request_number: AtomicU64::new(1),
-    };
-    // The nodes have been running for a while, none as long as another.
-    for node in 0..server.nodes.len() {
-        server.restart(node, now - TimeDelta::hours(24 + 5 * node as i64));
-    }
-    server
-}
-
-#[async_trait]
-impl SimulatedPanel for Panel {
-    fn kind(&self) -> &'static str {
-        KIND.name
-    }
-
-    fn url(&self) -> String {
-        self.node_url(0)
-    }
-
-    fn control_url(&self) -> String {
-        format!("http://{}", self.control)
-    }
-
-    fn settings(&self) -> BTreeMap<&'static str, String> {
-        let (access_key, secret) = self.credentials();
-        let mut settings =
-            BTreeMap::from([("url", self.url()), ("access_key", access_key), ("secret", secret)]);
-        if let Some(authority) = &self.authority {
-            settings.insert("tls_ca_file", authority.display().to_string());
-        }
-        settings
-    }
-
-    fn knobs(&self) -> &Knobs {
-        &self.server.knobs
-    }
-
-    fn landmarks(&self) -> Landmarks {
-        Landmarks {
-            listing: "list-users",
-            usage: "datausageinfo",
-            limiting: "set-user-or-group-policy",
-            meter: "storage",
-            usage_key: "size",
-            calls_per_account: 0,
-        }
-    }
-
-    fn accounts(&self) -> Vec<String> {
-        let world = self.server.world();
-        let there = world.users.iter().filter(|(_, user)| !user.vanished);
-        there.map(|(name, _)| name.clone()).collect()
-    }
-
-    fn vanish(&self, account: &str) -> Result<(), NotDone> {
-        self.set_vanished(account, true)
-    }
-
-    fn reappear(&self, account: &str) -> Result<(), NotDone> {
-        self.set_vanished(account, false)
     }
 
     fn suspend(&self, account: &str, suspended: bool) -> Result<(), NotDone> {
@@ -330,7 +311,20 @@ impl SimulatedPanel for Panel {
         operations::operate(&self.server, operation, arguments)
     }
 
-    fn stop(&self) {
-        self.stop.cancel();
+    fn spoil_account(&self, account: &str) -> Fault {
+        let field = format!("/bucketsUsageInfo/{account}-data/size");
+        Fault::new(FaultKind::ChangedField { field, becomes: Change::Value("many".into()) })
+    }
+
+    fn meddle(&self, account: &str) -> Result<(), NotDone> {
+        let now = self.server.now();
+        let mapped = mapping::map(&mut self.server.world_mut(), account, false, "readonly", now);
+        mapped.map_err(|_| NotDone::NoSuchAccount)
+    }
+
+    /// One node of several restarts: which part of a count it had, nobody can tell.
+    fn happening(&self, _: &mut StdRng) -> Option<Happening> {
+        let operations = vec![("nodes/0".to_owned(), json!({ "op": "restart" }))];
+        Some(Happening { what: "node restarted".into(), cause: "restarted", account: None, operations })
     }
 }

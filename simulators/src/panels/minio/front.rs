@@ -11,6 +11,7 @@ use super::server::{Call, Server, Signer};
 use super::signature::{self, Claim};
 use super::switches::Flavour;
 use crate::faults::Strikes;
+use crate::form::{Form, decoded};
 use crate::growth::Traffic;
 use crate::server::Front;
 use async_trait::async_trait;
@@ -70,7 +71,7 @@ impl MinioFront {
 fn answer(server: &Server, node: usize, request: Request<Bytes>, strikes: &Strikes) -> Response<Bytes> {
     let (head, body) = request.into_parts();
     let request_id = server.request_id();
-    let path = signature::decoded(head.uri.path(), false);
+    let path = decoded(head.uri.path(), false);
     let mut signer = None;
     let reply = reply(server, node, &head, &body, &mut signer);
     let reply = reply.unwrap_or_else(|refusal| match head.method {
@@ -95,8 +96,8 @@ fn reply(
     body: &Bytes,
     signed_by: &mut Option<Signer>,
 ) -> Result<Reply, Refusal> {
-    let path = signature::decoded(head.uri.path(), false);
-    let query = signature::query_pairs(head.uri.query().unwrap_or_default());
+    let path = decoded(head.uri.path(), false);
+    let query = Form::read(head.uri.query().unwrap_or_default()).into_pairs();
     let flavour = server.switches().flavour;
     if let Some(answer) = health::reply(server, node, &path, &query) {
         return Ok(answer);

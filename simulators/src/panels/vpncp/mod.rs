@@ -16,33 +16,17 @@ mod zone;
 pub use switches::{CapType, DaysShape, ListShape, Login, Names, Openapi, Spelling, Switches, Wrapping};
 pub use world::client_name;
 
-use crate::control;
-use crate::panel::{self, Knobs, Landmarks, NotDone, SimulatedPanel};
-use crate::server::{House, bind, serve_control};
-use crate::tls;
+use crate::faults::Change;
+use crate::panel::{self, Flag, Kind, Knobs, Landmarks, NamedPanel, NotDone, SimulatedPanel};
+use crate::place::{Place, Plot};
 use crate::truth::Deed;
-use crate::wire::Gate;
-use async_trait::async_trait;
 use front::VpncpFront;
 use serde_json::Value;
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio_util::sync::CancellationToken;
 use world::{Client, Server};
 
 /// How panels of this kind are found by name.
-pub const KIND: panel::Kind = panel::Kind {
-    name: "vpncp",
-    start: |common| {
-        Box::pin(async move {
-            let options = Options { common, ..Options::default() };
-            let panel = Panel::start(options).await?;
-            Ok(Box::new(panel) as Box<dyn SimulatedPanel>)
-        })
-    },
-};
+pub const KIND: Kind = Kind::of::<Panel>();
 
 /// A bandwidth this low, in Mbit/s, is a limit and no plan.
 const LIMITED: u64 = 1;
@@ -71,52 +55,34 @@ impl Default for Options {
     }
 }
 
+impl From<panel::Options> for Options {
+    fn from(common: panel::Options) -> Self {
+        Self { common, ..Self::default() }
+    }
+}
+
 /// A running fake VPNcp; clones are the same one.
 #[derive(Clone)]
 pub struct Panel {
     server: Arc<Server>,
-    address: SocketAddr,
-    control: SocketAddr,
-    authority: Option<PathBuf>,
-    stop: CancellationToken,
+    place: Place,
 }
 
 impl Panel {
     /// Binds its addresses, fills it with clients and serves it.
     pub async fn start(options: Options) -> std::io::Result<Self> {
-        let common = &options.common;
-        let certificates = match &common.tls {
-            Some(folder) => Some(tls::certificates(folder, KIND.name)?),
-            None => None,
-        };
-        let door = bind(common.listen).await?;
-        let control = bind(common.control).await?;
-        let knobs = Knobs::new(common);
-        let clients = world::settle(&knobs.truth, common.accounts, knobs.clock.now());
+        let plot = Plot::bind(KIND.name, &options.common, 1).await?;
+        let knobs = Knobs::new(&options.common);
+        let clients = world::settle(&knobs.truth, options.common.accounts, knobs.clock.now());
         let server = Arc::new(Server {
             knobs,
-            token: options.token.clone(),
-            access_hash: options.access_hash.clone(),
+            token: options.token,
+            access_hash: options.access_hash,
             clients: RwLock::new(clients),
-            switches: RwLock::new(options.switches.clone()),
+            switches: RwLock::new(options.switches),
         });
-        let panel = Self {
-            server: server.clone(),
-            address: door.address,
-            control: control.address,
-            authority: certificates.as_ref().map(|files| files.authority.clone()),
-            stop: CancellationToken::new(),
-        };
-        let house = House {
-            front: Arc::new(VpncpFront(server.clone())),
-            faults: server.knobs.faults.clone(),
-            requests: server.knobs.requests.clone(),
-            clock: server.knobs.clock.clone(),
-            tls: certificates.map(|files| files.server),
-            stop: panel.stop.clone(),
-        };
-        house.serve(0, door, Gate::default())?;
-        serve_control(control, control::routes(Arc::new(panel.clone())), panel.stop.clone());
+        let panel = Self { server: server.clone(), place: plot.place.clone() };
+        plot.serve(&panel, VpncpFront(server))?;
         Ok(panel)
     }
 
@@ -148,49 +114,51 @@ impl Panel {
     fn change(&self, account: &str, change: impl FnOnce(&mut Client)) -> Result<(), NotDone> {
         self.server.clients_mut().get_mut(account).map(change).ok_or(NotDone::NoSuchAccount)
     }
+}
 
-    fn set_vanished(&self, account: &str, vanished: bool) -> Result<(), NotDone> {
-        let mut was = vanished;
-        self.change(account, |client| was = std::mem::replace(&mut client.vanished, vanished))?;
-        if was != vanished {
-            let deed = if vanished { Deed::Vanish } else { Deed::Reappear };
-            let knobs = &self.server.knobs;
-            knobs.truth.did_to_all(account, knobs.clock.now_seconds(), deed);
-        }
-        Ok(())
+impl NamedPanel for Panel {
+    const NAME: &'static str = "vpncp";
+    const ABOUT: &'static str = "A VPN panel: PUQ VPNcp of either generation.";
+    type Options = Options;
+    const FLAGS: &'static [Flag<Options>] = &[
+        Flag {
+            name: "generation",
+            help: "The generation of its API.",
+            among: &["1", "2"],
+            field: |options| &mut options.switches.generation,
+        },
+        Flag {
+            name: "timezone",
+            help: "Where its days begin.",
+            among: &zone::NAMES,
+            field: |options| &mut options.switches.timezone,
+        },
+    ];
+
+    async fn run(options: Options) -> std::io::Result<Self> {
+        Self::start(options).await
     }
 }
 
-#[async_trait]
 impl SimulatedPanel for Panel {
     fn kind(&self) -> &'static str {
         KIND.name
     }
 
-    fn url(&self) -> String {
-        let scheme = if self.authority.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", self.address)
-    }
-
-    fn control_url(&self) -> String {
-        format!("http://{}", self.control)
-    }
-
-    fn settings(&self) -> BTreeMap<&'static str, String> {
-        let (token, access_hash) = self.credentials();
-        let credential = match self.server.switches().is_first() {
-            true => ("access_hash", access_hash),
-            false => ("token", token),
-        };
-        let mut settings = BTreeMap::from([("url", self.url()), credential]);
-        if let Some(authority) = &self.authority {
-            settings.insert("tls_ca_file", authority.display().to_string());
-        }
-        settings
+    fn place(&self) -> &Place {
+        &self.place
     }
 
     fn knobs(&self) -> &Knobs {
         &self.server.knobs
+    }
+
+    fn keys(&self) -> Vec<(&'static str, String)> {
+        let (token, access_hash) = self.credentials();
+        match self.server.switches().is_first() {
+            true => vec![("access_hash", access_hash)],
+            false => vec![("token", token)],
+        }
     }
 
     fn landmarks(&self) -> Landmarks {
@@ -206,6 +174,7 @@ impl SimulatedPanel for Panel {
             usage_key: "traffic_download",
             // The running month, the one before, and the one that shows where the history ends.
             calls_per_account: 3,
+            figures_age: self.server.switches().collected_every_minutes * 60,
         }
     }
 
@@ -213,12 +182,15 @@ impl SimulatedPanel for Panel {
         self.server.there().into_keys().collect()
     }
 
-    fn vanish(&self, account: &str) -> Result<(), NotDone> {
-        self.set_vanished(account, true)
-    }
-
-    fn reappear(&self, account: &str) -> Result<(), NotDone> {
-        self.set_vanished(account, false)
+    fn set_vanished(&self, account: &str, vanished: bool) -> Result<(), NotDone> {
+        let mut was = vanished;
+        self.change(account, |client| was = std::mem::replace(&mut client.vanished, vanished))?;
+        if was != vanished {
+            let deed = if vanished { Deed::Vanish } else { Deed::Reappear };
+            let knobs = &self.server.knobs;
+            knobs.truth.did_to_all(account, knobs.clock.now_seconds(), deed);
+        }
+        Ok(())
     }
 
     fn suspend(&self, account: &str, suspended: bool) -> Result<(), NotDone> {
@@ -236,7 +208,12 @@ impl SimulatedPanel for Panel {
         operations::operate(&self.server, operation, arguments)
     }
 
-    fn stop(&self) {
-        self.stop.cancel();
+    /// Numbers as texts are usual on this panel.
+    fn sends(&self, change: &Change) -> bool {
+        *change == Change::Quoted
+    }
+
+    fn meddle(&self, account: &str) -> Result<(), NotDone> {
+        self.change(account, |client| (client.down, client.up) = (5, 5))
     }
 }

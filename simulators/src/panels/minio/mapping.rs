@@ -118,7 +118,8 @@ fn current(world: &World, who: &str, is_group: bool) -> Result<String, Refusal> 
     })
 }
 
-fn map(
+/// Maps policies on a user or a group, in the place of all it had.
+pub fn map(
     world: &mut World,
     who: &str,
     is_group: bool,

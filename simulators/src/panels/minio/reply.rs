@@ -1,10 +1,11 @@
 //! An answer before it is sealed, compressed and dressed in headers.
 
-use super::refusal::{Origin, Refusal, XML_HEAD};
+use super::refusal::{Origin, Refusal};
 use super::sealed::{self, Head};
 use super::server::{Server, Signer};
 use super::switches::Flavour;
 use crate::faults::Strikes;
+use crate::xml;
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use bytes::Bytes;
 use flate2::Compression;
@@ -47,7 +48,7 @@ impl Reply {
 
     /// XML, given without its first line.
     pub fn xml(body: &str) -> Self {
-        Self::text("application/xml", format!("{XML_HEAD}{body}"))
+        Self::text("application/xml", format!("{}{body}", xml::HEAD))
     }
 
     /// A body of some type.
@@ -84,7 +85,7 @@ impl Reply {
         let wants_json = origin.path.starts_with("/minio/admin/") || origin.path.contains("/metrics/");
         let mut reply = match wants_json && !refusal.always_xml && flavour != Flavour::Rustfs {
             true => Self::json(refusal.json(origin)),
-            false => Self::text("application/xml", refusal.xml(origin)),
+            false => Self::xml(&refusal.xml(origin)),
         };
         reply.status = refusal.status;
         reply.bare = !refusal.routed;

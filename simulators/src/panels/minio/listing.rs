@@ -2,11 +2,12 @@
 
 use super::bucket::Object;
 use super::policy::Wish;
-use super::refusal::{Refusal, escaped};
+use super::refusal::Refusal;
 use super::reply::Reply;
 use super::server::Call;
-use super::signature::encoded;
 use super::switches::Flavour;
+use crate::form::encoded;
+use crate::xml::escaped;
 use std::collections::BTreeSet;
 
 const NAMESPACE: &str = "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"";

@@ -2,14 +2,14 @@
 
 use super::cluster::Cluster;
 use super::world::{Guest, GuestKind};
-use crate::panel::NotDone;
+use crate::panel::{NotDone, merge};
 use serde_json::{Value, json};
-use std::sync::PoisonError;
 
 /// Does an operation by its path:
 ///
 /// * `state`: switches, nodes;
 /// * `switches`: the fields told are set, the others stay;
+/// * `sessions`: `{"op": "revoke_all"}` ends all tickets; see [`Sessions::operate`](crate::sessions::Sessions);
 /// * `nodes/{name}`: `{"op": "down" | "up" | "cut" | "join" | "hang" | "recover"}`;
 /// * `guests/{vmid}`: without arguments its state; `{"op": "start" | "stop" | "restart" | "pause" | "resume"}`,
 ///   `{"op": "migrate", "to": "pve2"}`, `{"op": "replug", "card": "net0"}`, `{"op": "lock", "by": "backup"}`,
@@ -19,7 +19,8 @@ use std::sync::PoisonError;
 pub fn operate(cluster: &Cluster, operation: &str, arguments: &Value) -> Result<Value, NotDone> {
     match operation.split_once('/') {
         None if operation == "state" => Ok(state(cluster)),
-        None if operation == "switches" => switch(cluster, arguments),
+        None if operation == "sessions" => cluster.sessions.operate(arguments),
+        None if operation == "switches" => merge(&cluster.switches, arguments),
         Some(("nodes", name)) => {
             let node = node(cluster, name)?;
             cluster.on_node(node, arguments["op"].as_str().unwrap_or_default())?;
@@ -36,21 +37,10 @@ fn not_understood(why: impl Into<String>) -> NotDone {
 
 fn state(cluster: &Cluster) -> Value {
     let world = cluster.world();
-    let nodes = world.nodes.iter().zip(&cluster.doors).map(|(node, (address, _))| {
+    let nodes = world.nodes.iter().zip(&cluster.place.doors).map(|(node, (address, _))| {
         json!({ "name": node.name, "address": address, "seen": node.is_seen(), "health": format!("{:?}", node.health) })
     });
     json!({ "switches": cluster.switches(), "nodes": nodes.collect::<Vec<_>>() })
-}
-
-fn switch(cluster: &Cluster, told: &Value) -> Result<Value, NotDone> {
-    let mut switches = cluster.switches.write().unwrap_or_else(PoisonError::into_inner);
-    let misread = |error: serde_json::Error| not_understood(error.to_string());
-    let mut merged = serde_json::to_value(&*switches).map_err(misread)?;
-    for (name, value) in told.as_object().into_iter().flatten() {
-        merged[name] = value.clone();
-    }
-    *switches = serde_json::from_value(merged.clone()).map_err(misread)?;
-    Ok(merged)
 }
 
 fn node(cluster: &Cluster, name: &str) -> Result<usize, NotDone> {

@@ -3,6 +3,7 @@
 use super::reply::{Outcome, Refusal};
 use super::switches::{CapType, ListShape, Names, Spelling, Switches};
 use super::world::{Client, Server};
+use crate::form::Form;
 use serde_json::{Map, Value, json};
 
 /// The largest bandwidth the panel takes, in Mbit/s.
@@ -144,11 +145,8 @@ fn cap(switches: &Switches, field: &str, value: &Value) -> Result<u64, Refusal> 
     told.filter(|mbit| *mbit <= LARGEST).ok_or_else(|| Refusal::of_field(field, "must be 0 to 10000"))
 }
 
-/// The fields of a form; what this panel takes needs no escapes.
 fn form(body: &[u8]) -> Map<String, Value> {
-    let text = String::from_utf8_lossy(body);
-    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (name.to_owned(), value.into())).collect()
+    Form::read(body).into_pairs().into_iter().map(|(name, value)| (name, value.into())).collect()
 }
 
 /// How each generation says that there is no such client.

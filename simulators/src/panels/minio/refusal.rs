@@ -1,5 +1,7 @@
 //! Errors, in the panel's words: one line of JSON on admin calls, XML on S3 calls.
 
+use crate::xml::Element;
+
 /// A call that is not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -96,35 +98,16 @@ impl Refusal {
         }
     }
 
-    /// The XML body.
+    /// The XML body without its first line.
     pub fn xml(&self, origin: &Origin<'_>) -> String {
         let mut fields = vec![("Code", self.code), ("Message", &self.message)];
         fields.extend(self.key.as_deref().map(|key| ("Key", key)));
         fields.extend(self.bucket.as_deref().map(|bucket| ("BucketName", bucket)));
         fields.push(("Resource", origin.path));
         fields.extend([("RequestId", origin.request_id), ("HostId", origin.host_id)]);
-        let tags = fields.iter().map(|(name, value)| format!("<{name}>{}</{name}>", escaped(value)));
-        format!("{XML_HEAD}<Error>{}</Error>", tags.collect::<String>())
+        let error = fields.iter().fold(Element::new("Error"), |error, (name, value)| error.leaf(name, value));
+        error.written()
     }
-}
-
-/// Begins every XML answer.
-pub const XML_HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
-
-/// Text inside XML, escaped as Go's encoder does it.
-pub fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '\'' => escaped.push_str("&#39;"),
-            '"' => escaped.push_str("&#34;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 fn usual(code: &str) -> (u16, &'static str) {

@@ -4,6 +4,7 @@
 //! arrived, so a proxy that rewrites the host or the path breaks the signature here as there.
 
 use super::refusal::Refusal;
+use crate::form::{Form, decoded, encoded};
 use axum::http::{HeaderMap, request::Parts};
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use hmac::{Hmac, Mac};
@@ -195,48 +196,8 @@ pub fn check_skew(headers: &HeaderMap, now: DateTime<Utc>) -> Result<(), Refusal
     }
 }
 
-/// The pairs of a query, decoded, in the order they came.
-pub fn query_pairs(query: &str) -> Vec<(String, String)> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty());
-    let split = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    split.map(|(name, value)| (decoded(name, true), decoded(value, true))).collect()
-}
-
-/// A percent-encoded text, decoded; what is no UTF-8 is replaced.
-pub fn decoded(text: &str, plus_is_space: bool) -> String {
-    let bytes = text.as_bytes();
-    let (mut plain, mut index) = (Vec::with_capacity(bytes.len()), 0);
-    while index < bytes.len() {
-        let pair = bytes.get(index + 1..index + 3).and_then(|pair| std::str::from_utf8(pair).ok());
-        let byte = pair.and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        match (bytes[index], byte) {
-            (b'%', Some(byte)) => {
-                plain.push(byte);
-                index += 2;
-            }
-            (b'+', _) if plus_is_space => plain.push(b' '),
-            (other, _) => plain.push(other),
-        }
-        index += 1;
-    }
-    String::from_utf8_lossy(&plain).into_owned()
-}
-
-/// A text percent-encoded as RFC 3986 wants it; `/` may stay.
-pub fn encoded(text: &str, keep_slash: bool) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => encoded.push(byte.into()),
-            b'/' if keep_slash => encoded.push('/'),
-            other => encoded.push_str(&format!("%{other:02X}")),
-        }
-    }
-    encoded
-}
-
 fn canonical_query(query: &str) -> String {
-    let mut pairs = query_pairs(query);
+    let mut pairs = Form::read(query).into_pairs();
     pairs.sort_by(|left, right| left.0.cmp(&right.0));
     let pairs =
         pairs.iter().map(|(name, value)| format!("{}={}", encoded(name, false), encoded(value, false)));

@@ -2,11 +2,10 @@
 
 use super::world::Server;
 use crate::growth::Traffic;
-use crate::panel::NotDone;
+use crate::panel::{NotDone, merge};
 use chrono::NaiveDate;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::PoisonError;
 
 /// What is done to one client.
 #[derive(Deserialize)]
@@ -29,15 +28,7 @@ enum Deal {
 pub fn operate(server: &Server, operation: &str, arguments: &Value) -> Result<Value, NotDone> {
     match operation.split_once('/') {
         None if operation == "state" => Ok(state(server)),
-        None if operation == "switches" => {
-            let mut switches = server.switches.write().unwrap_or_else(PoisonError::into_inner);
-            let mut merged = json!(*switches);
-            for (field, value) in arguments.as_object().into_iter().flatten() {
-                merged[field] = value.clone();
-            }
-            *switches = serde_json::from_value(merged).map_err(not_understood)?;
-            Ok(json!(*switches))
-        }
+        None if operation == "switches" => merge(&server.switches, arguments),
         Some(("clients", name)) => {
             let deal = Deal::deserialize(arguments).map_err(not_understood)?;
             let mut clients = server.clients_mut();

@@ -1,12 +1,13 @@
 //! From a request to an answer: who asks, which call it is, which node and guest it is about.
 
 use super::cluster::Cluster;
-use super::login::{self, decoded};
+use super::login;
 use super::reply::{Answered, Reply};
 use super::switches::Switches;
 use super::world::{Guest, GuestKind, World};
 use super::{chart, power, rows, settings};
 use crate::faults::Strikes;
+use crate::form::{Form, decoded};
 use crate::server::Front;
 use async_trait::async_trait;
 use axum::http::{Method, Request, Response};
@@ -71,7 +72,7 @@ struct Call<'a> {
     cluster: &'a Cluster,
     switches: &'a Switches,
     method: &'a Method,
-    pairs: Vec<(String, String)>,
+    form: Form,
 }
 
 fn reply(cluster: &Cluster, switches: &Switches, address: usize, request: &Request<Bytes>) -> Answered {
@@ -93,11 +94,11 @@ fn reply(cluster: &Cluster, switches: &Switches, address: usize, request: &Reque
         Method::GET | Method::DELETE => request.uri().query().unwrap_or_default().to_owned(),
         _ => String::from_utf8_lossy(body).into_owned(),
     };
-    let call = Call { cluster, switches, method, pairs: pairs(&told) };
-    let path: Vec<String> = path.split('/').map(decoded).collect();
+    let call = Call { cluster, switches, method, form: Form::read(told) };
+    let path: Vec<String> = path.split('/').map(|part| decoded(part, false)).collect();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     if (method, path.as_slice()) == (&Method::POST, &["access", "ticket"]) {
-        return login::ticket(cluster, switches, &call.pairs);
+        return login::ticket(cluster, switches, &call.form);
     }
     login::admit(cluster, switches, request.headers(), method != Method::GET)?;
     call.answer(address, &path)
@@ -168,7 +169,7 @@ impl Call<'_> {
                 if switches.version >= 8 {
                     self.needs("SDN.Use", "/sdn/zones/localnetwork/vmbr0")?;
                 }
-                settings::write(cluster, switches, guest, &self.pairs)
+                settings::write(cluster, switches, guest, self.form.pairs())
             }
             (&Method::POST, ["status", power]) => {
                 self.needs("VM.PowerMgmt", &place)?;
@@ -227,7 +228,7 @@ impl Call<'_> {
     }
 
     fn told(&self, key: &str) -> Option<&str> {
-        self.pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        self.form.first(key)
     }
 
     fn is_set(&self, key: &str) -> bool {
@@ -241,11 +242,4 @@ fn version(switches: &Switches) -> Value {
         8 => json!({ "version": "8.4.21", "release": "8.4", "repoid": "3f9a0c1d2e4b5a67" }),
         _ => json!({ "version": "9.1.6", "release": "9.1", "repoid": "3f9a0c1d2e4b5a67" }),
     }
-}
-
-/// The pairs of a query or a form.
-fn pairs(text: &str) -> Vec<(String, String)> {
-    let plain = |text: &str| decoded(&text.replace('+', " "));
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (plain(k), plain(v))).collect()
 }

@@ -2,6 +2,10 @@
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 
+/// The zones it knows by name.
+pub const NAMES: [&str; 6] =
+    ["UTC", "Europe/Warsaw", "Europe/London", "Asia/Tokyo", "Pacific/Kiritimati", "America/Bogota"];
+
 /// A time zone the panel can stand in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Zone {

@@ -2,12 +2,13 @@
 
 use super::accounts::Mine;
 use super::admin::Route;
-use super::refusal::{Origin, Refusal, XML_HEAD, escaped};
+use super::refusal::{Origin, Refusal};
 use super::reply::Reply;
 use super::server::{Call, Server};
 use super::switches::go_time;
 use super::usage::Found;
 use super::world::World;
+use crate::xml::Element;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
@@ -67,9 +68,8 @@ pub fn refusal(refusal: &Refusal, origin: &Origin<'_>) -> Reply {
         "AuthorizationParametersError" => (501, "NotImplemented", "unknown service"),
         code => (refusal.status, code, refusal.message.as_str()),
     };
-    let message = escaped(message);
-    let body = format!("{XML_HEAD}<Error><Code>{code}</Code><Message>{message}</Message></Error>");
-    let mut reply = Reply::text("application/xml", body);
+    let body = Element::new("Error").leaf("Code", code).leaf("Message", message);
+    let mut reply = Reply::xml(&body.written());
     reply.set_status(status);
     reply
 }
