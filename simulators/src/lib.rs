@@ -34,6 +34,9 @@ pub mod server;
 pub mod sessions;
 pub mod smtp;
 pub mod tls;
+#[cfg(feature = "toy")]
+#[doc(hidden)]
+pub mod toy;
 pub mod truth;
 pub mod whmcs;
 pub mod wire;
@@ -45,7 +48,14 @@ pub use panels::*;
 /// What is started by name and is no panel: not among all of them, and not polled.
 pub const OTHERS: &[panel::Kind] = &[whmcs::KIND];
 
+/// Kinds that tests alone have: they are in no demo, and the program does not start them.
+#[doc(hidden)]
+pub const TEST_PANELS: &[panel::Kind] = &[
+    #[cfg(feature = "toy")]
+    toy::KIND,
+];
+
 /// The kind of panel with this name.
 pub fn kind(name: &str) -> Option<&'static panel::Kind> {
-    PANELS.iter().find(|kind| kind.name == name)
+    PANELS.iter().chain(TEST_PANELS).find(|kind| kind.name == name)
 }

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::FutureExt;
 use toml::{Table, Value};
 use whmeter::backends::{Applied, BackendError};
 use whmeter::domain::{Harvest, Meter, Nature, Policy, Reading, Reason};
 use whmeter_simulators::clock::ClockStart;
-use whmeter_simulators::faults::{Change, Fault, FaultKind};
+use whmeter_simulators::faults::{Fault, FaultKind};
 use whmeter_simulators::minio::{Attach, Flavour, MetricsGuard, Options, Panel};
 use whmeter_simulators::panel::{self, SimulatedPanel};
 use whmeter_simulators::truth::NOBODY;

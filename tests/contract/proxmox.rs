@@ -1,11 +1,10 @@
 //! Proxmox VE: what only it does. Who is let in and whose guests are stands beside, and so do limits.
 
-use futures_util::FutureExt;
 use serde_json::{Value, json};
 use whmeter::backends::{Ask, Backend, Past};
 use whmeter::domain::{Estimate, Harvest, Meter, Reading, Reason};
 use whmeter_simulators::clock::ClockStart;
-use whmeter_simulators::faults::{Change, Fault, FaultKind};
+use whmeter_simulators::faults::{Fault, FaultKind};
 use whmeter_simulators::panel::{self, SimulatedPanel};
 use whmeter_simulators::proxmox::{Options, Panel};
 

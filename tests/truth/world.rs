@@ -12,11 +12,10 @@ use whmeter::settings::Secret;
 use whmeter::store::{Store, StoreSettings};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::faults::{Change, Fault, FaultKind};
-use whmeter_simulators::growth::Traffic;
 use whmeter_simulators::panel::{Options, SimulatedPanel};
 
 use crate::beliefs::{Beliefs, Key, Series};
-use crate::support::panels::section;
+use crate::support::panels::{kinds, passed, section};
 use crate::support::program::Site;
 
 /// 28 September 2026, noon in Warsaw: two month ends and a day of 25 hours lie ahead.
@@ -55,7 +54,7 @@ impl World {
             "[whmcs]\ntimezone = \"Europe/Warsaw\"\n\n[store]\nurl = \"sqlite:whmeter.db\"\n\n\
              [http]\nlisten = \"127.0.0.1:{port}\"\n"
         );
-        for kind in whmeter::backends::KINDS {
+        for kind in kinds() {
             let fake = whmeter_simulators::kind(kind.name).unwrap();
             let clock = ClockStart::Frozen(START);
             let options = Options { accounts: ACCOUNTS, seed, clock, ..Options::default() };
@@ -147,14 +146,14 @@ impl World {
         let counters = beliefs.iter().filter(|(key, series)| is_own(key) && !series.baselines.is_empty());
         let mut found = false;
         for (key, series) in counters {
-            let (first, is_sent) = (self.first[key], key.2 == "traffic_out");
+            let (first, meter) = (self.first[key], key.2.as_str());
             let seen = series.baselines.values().map(|(at, _)| *at).max().unwrap_or(first);
-            let passed = moved(panel, account, first, self.now, is_sent);
+            let passed = moved(panel, account, first, self.now, meter);
             let lost = self.lost.entry(key.clone()).or_default();
             let lost_before: i64 = lost.iter().map(|lost| lost.bytes).sum();
             let bytes = passed - lost_before - series.total;
             let oldest = seen - panel.landmarks().figures_age;
-            let longest = moved(panel, account, oldest, self.now, is_sent);
+            let longest = moved(panel, account, oldest, self.now, meter);
             assert!((0..=longest).contains(&bytes), "{key:?}: {bytes} of at most {longest} are not counted");
             lost.push(Lost { bytes, seen, cause });
             found = true;
@@ -212,12 +211,11 @@ impl World {
                 *checked.entry("levels").or_insert(0) += 1;
                 continue;
             }
-            let is_sent = meter == "traffic_out";
             let days = self.days(&store, key).await;
             assert_eq!(days.values().sum::<i64>(), series.total, "{key:?}");
             if series.baselines.is_empty() {
                 for (start, end, at, total) in &series.periods {
-                    let truth = moved(&**panel, account, *start, (*at).min(*end), is_sent);
+                    let truth = moved(&**panel, account, *start, (*at).min(*end), meter);
                     assert_eq!(*total, truth, "{key:?} from {start} to {end} as of {at}");
                     // Old days are one span.
                     let has: i64 = days.range(start..end).map(|(_, bytes)| bytes).sum();
@@ -233,7 +231,7 @@ impl World {
             } else {
                 let last = series.baselines.values().map(|(at, _)| *at).max().unwrap();
                 assert_eq!(last, self.now, "{key:?}");
-                let passed = moved(&**panel, account, self.first[key], last, is_sent);
+                let passed = moved(&**panel, account, self.first[key], last, meter);
                 let lost: i64 = self.lost.get(key).into_iter().flatten().map(|lost| lost.bytes).sum();
                 assert_eq!(series.total, passed - lost, "{key:?}: {passed} passed, {lost} could not be seen");
                 gaps += self.gaps_are_told(&store, key).await;
@@ -322,9 +320,8 @@ impl World {
     }
 }
 
-fn moved(panel: &dyn SimulatedPanel, account: &str, from: i64, to: i64, is_sent: bool) -> i64 {
-    let Traffic { received, sent } = panel.knobs().truth.traffic_between(account, from, to).unwrap();
-    (if is_sent { sent } else { received }) as i64
+fn moved(panel: &dyn SimulatedPanel, account: &str, from: i64, to: i64, meter: &str) -> i64 {
+    passed(&panel.knobs().truth, account, from, to, meter.parse().unwrap()) as i64
 }
 
 fn zone() -> BillingZone {

@@ -2,13 +2,13 @@
 
 use super::billing;
 use super::mail;
-use super::reply::{Outcome, Refusal, answer, body, page, put_list, put_shaped};
+use super::reply::{Outcome, Refusal, body, page, put_list, put_shaped};
 use super::switches::{ACTIONS, MishapKind, Switches};
 use super::world::Server;
 use crate::damage::html_page;
 use crate::faults::Strikes;
 use crate::form::Form;
-use crate::server::Front;
+use crate::server::{Front, answer};
 use async_trait::async_trait;
 use axum::http::{Method, Request, Response};
 use bytes::Bytes;

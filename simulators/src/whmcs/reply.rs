@@ -2,9 +2,6 @@
 
 use super::switches::{EmptyList, Switches, TemplatesShape};
 use crate::form::Form;
-use crate::server::status;
-use axum::http::{HeaderValue, Response, header};
-use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::ops::Range;
 
@@ -82,14 +79,6 @@ pub fn put_shaped(
             told.insert(format!("{outer}[{inner}][{number}][{key}]"), value.clone());
         }
     }
-}
-
-/// An answer of this type.
-pub fn answer(code: u16, kind: &'static str, body: Vec<u8>) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body));
-    *answer.status_mut() = status(code);
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer
 }
 
 fn texts(value: Value) -> Value {

@@ -1,7 +1,7 @@
 //! How the panel wraps what it says: two envelopes, and errors in the words of each generation.
 
 use super::switches::{Switches, Wrapping};
-use crate::server::status;
+use crate::server::answer;
 use axum::http::{HeaderValue, Response, header};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -55,31 +55,24 @@ pub fn wrapped(switches: &Switches, outcome: Outcome) -> (u16, Value) {
 
 /// An answer with a JSON body.
 pub fn json_answer(code: u16, body: Vec<u8>) -> Response<Bytes> {
-    answer(code, "application/json; charset=utf-8", Bytes::from(body))
+    answer(code, "application/json; charset=utf-8", body)
 }
 
 /// What Gin says of a path it does not know.
 pub fn unknown_path() -> Response<Bytes> {
-    answer(404, "text/plain", Bytes::from_static(b"404 page not found"))
+    answer(404, "text/plain", b"404 page not found".to_vec())
 }
 
 /// The panel's login page.
 pub fn login_page() -> Response<Bytes> {
     let page = "<!DOCTYPE html>\n<html><head><title>PUQVPNCP</title></head><body><form action=\"/login\">\
                 <input name=\"username\"><input type=\"password\" name=\"password\"></form></body></html>\n";
-    answer(200, "text/html; charset=utf-8", Bytes::from_static(page.as_bytes()))
+    answer(200, "text/html; charset=utf-8", page.into())
 }
 
 /// The way to the login page.
 pub fn to_login() -> Response<Bytes> {
-    let mut redirect = answer(302, "text/html; charset=utf-8", Bytes::new());
+    let mut redirect = answer(302, "text/html; charset=utf-8", Vec::new());
     redirect.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/login"));
     redirect
-}
-
-fn answer(code: u16, kind: &'static str, body: Bytes) -> Response<Bytes> {
-    let mut answer = Response::new(body);
-    *answer.status_mut() = status(code);
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer
 }
