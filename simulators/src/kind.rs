@@ -41,6 +41,23 @@ pub struct Flag<O> {
     pub field: fn(&mut O) -> &mut dyn Field,
 }
 
+impl<O> Flag<O> {
+    /// A flag that takes any value which its field does.
+    pub const fn new(name: &'static str, help: &'static str, field: fn(&mut O) -> &mut dyn Field) -> Self {
+        Self { name, help, among: &[], field }
+    }
+
+    /// A flag that takes one of these values.
+    pub const fn one_of(
+        name: &'static str,
+        help: &'static str,
+        among: &'static [&'static str],
+        field: fn(&mut O) -> &mut dyn Field,
+    ) -> Self {
+        Self { name, help, among, field }
+    }
+}
+
 /// A value that is read from a text and shown as one.
 pub trait Field {
     /// Sets it; the error says what was expected.

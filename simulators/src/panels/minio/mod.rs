@@ -201,36 +201,15 @@ impl NamedPanel for Panel {
     const ABOUT: &'static str = "An object storage: MinIO, AIStor or RustFS.";
     type Options = Options;
     const FLAGS: &'static [Flag<Options>] = &[
-        Flag {
-            name: "access-key",
-            help: "The root user's name.",
-            among: &[],
-            field: |options| &mut options.access_key,
-        },
-        Flag {
-            name: "secret-key",
-            help: "The root user's secret.",
-            among: &[],
-            field: |options| &mut options.secret_key,
-        },
-        Flag {
-            name: "nodes",
-            help: "How many nodes it has; each listens on a port of its own.",
-            among: &[],
-            field: |options| &mut options.nodes,
-        },
-        Flag {
-            name: "bulk-buckets",
-            help: "Buckets more that belong to nobody.",
-            among: &[],
-            field: |options| &mut options.bulk_buckets,
-        },
-        Flag {
-            name: "flavour",
-            help: "Whose server it is.",
-            among: &["minio", "rustfs", "aistor"],
-            field: |options| &mut options.switches.flavour,
-        },
+        Flag::new("access-key", "The root user's name.", |options| &mut options.access_key),
+        Flag::new("secret-key", "The root user's secret.", |options| &mut options.secret_key),
+        Flag::new("nodes", "How many nodes it has; each listens on a port of its own.", |options| {
+            &mut options.nodes
+        }),
+        Flag::new("bulk-buckets", "Buckets more that belong to nobody.", |options| &mut options.bulk_buckets),
+        Flag::one_of("flavour", "Whose server it is.", &["minio", "rustfs", "aistor"], |options| {
+            &mut options.switches.flavour
+        }),
     ];
 
     async fn run(options: Options) -> std::io::Result<Self> {

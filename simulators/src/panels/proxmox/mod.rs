@@ -151,36 +151,13 @@ impl NamedPanel for Panel {
     const ABOUT: &'static str = "A Proxmox VE cluster.";
     type Options = Options;
     const FLAGS: &'static [Flag<Options>] = &[
-        Flag {
-            name: "user",
-            help: "The user, with its realm.",
-            among: &[],
-            field: |options| &mut options.user,
-        },
-        Flag {
-            name: "token",
-            help: "The name of its API token.",
-            among: &[],
-            field: |options| &mut options.token,
-        },
-        Flag {
-            name: "secret",
-            help: "The token's secret, and the user's password.",
-            among: &[],
-            field: |options| &mut options.secret,
-        },
-        Flag {
-            name: "nodes",
-            help: "How many nodes it has; each listens on a port of its own.",
-            among: &[],
-            field: |options| &mut options.nodes,
-        },
-        Flag {
-            name: "release",
-            help: "The release.",
-            among: &["7", "8", "9"],
-            field: |options| &mut options.switches.version,
-        },
+        Flag::new("user", "The user, with its realm.", |options| &mut options.user),
+        Flag::new("token", "The name of its API token.", |options| &mut options.token),
+        Flag::new("secret", "The token's secret, and the user's password.", |options| &mut options.secret),
+        Flag::new("nodes", "How many nodes it has; each listens on a port of its own.", |options| {
+            &mut options.nodes
+        }),
+        Flag::one_of("release", "The release.", &["7", "8", "9"], |options| &mut options.switches.version),
     ];
 
     async fn run(options: Options) -> std::io::Result<Self> {

@@ -121,18 +121,12 @@ impl NamedPanel for Panel {
     const ABOUT: &'static str = "A VPN panel: PUQ VPNcp of either generation.";
     type Options = Options;
     const FLAGS: &'static [Flag<Options>] = &[
-        Flag {
-            name: "generation",
-            help: "The generation of its API.",
-            among: &["1", "2"],
-            field: |options| &mut options.switches.generation,
-        },
-        Flag {
-            name: "timezone",
-            help: "Where its days begin.",
-            among: &zone::NAMES,
-            field: |options| &mut options.switches.timezone,
-        },
+        Flag::one_of("generation", "The generation of its API.", &["1", "2"], |options| {
+            &mut options.switches.generation
+        }),
+        Flag::one_of("timezone", "Where its days begin.", &zone::NAMES, |options| {
+            &mut options.switches.timezone
+        }),
     ];
 
     async fn run(options: Options) -> std::io::Result<Self> {
