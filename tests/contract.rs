@@ -483,19 +483,36 @@ async fn limiting_twice_is_limiting_once_and_standard_restores_what_was() {
             of(&harvest, &name).unwrap().facts.policy
         };
         assert_eq!((shown().await, pair.panel.is_limited(&name)), (Some(Policy::Standard), Some(false)));
-        let memory = backend.remember(&key).await.unwrap();
-        assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+        let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+        assert_eq!(
+            limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap(),
+            Applied::Done
+        );
         assert_eq!((shown().await, pair.panel.is_limited(&name)), (Some(Policy::Limited), Some(true)));
-        assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::AlreadySo);
+        assert_eq!(
+            limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap(),
+            Applied::AlreadySo
+        );
         // A limited account is metered like any other, and its neighbours are not limited.
         check_readings(&pair, &pair.poll(&*backend).await.unwrap());
         for other in pair.panel.accounts().iter().filter(|other| **other != name) {
             assert_eq!(pair.panel.is_limited(other), Some(false), "{}: {other}", pair.name());
         }
-        assert_eq!(backend.apply(&key, Policy::Standard, &memory).await.unwrap(), Applied::Done);
+        assert_eq!(
+            limiter(&*backend).apply(&target(&key), Policy::Standard, &memory).await.unwrap(),
+            Applied::Done
+        );
         assert_eq!((shown().await, pair.panel.is_limited(&name)), (Some(Policy::Standard), Some(false)));
-        assert_eq!(backend.remember(&key).await.unwrap(), memory, "{}: not what it was", pair.name());
-        assert_eq!(backend.apply(&key, Policy::Standard, &memory).await.unwrap(), Applied::AlreadySo);
+        assert_eq!(
+            limiter(&*backend).remember(&target(&key)).await.unwrap(),
+            memory,
+            "{}: not what it was",
+            pair.name()
+        );
+        assert_eq!(
+            limiter(&*backend).apply(&target(&key), Policy::Standard, &memory).await.unwrap(),
+            Applied::AlreadySo
+        );
         pair.panel.stop();
     }
 }
@@ -505,20 +522,28 @@ async fn what_somebody_else_changed_is_left_alone_and_a_stranger_is_no_account()
     for pair in every_kind(5).await.into_iter().filter(|pair| pair.kind.can_limit) {
         let backend = pair.backend();
         let key = account(&pair.panel.accounts()[0]);
-        let memory = backend.remember(&key).await.unwrap();
-        backend.apply(&key, Policy::Limited, &memory).await.unwrap();
+        let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+        limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap();
         pair.panel.meddle(key.as_str()).unwrap();
-        let by_hand = backend.remember(&key).await.unwrap();
+        let by_hand = limiter(&*backend).remember(&target(&key)).await.unwrap();
         for policy in [Policy::Standard, Policy::Limited] {
-            let applied = backend.apply(&key, policy, &memory).await.unwrap();
+            let applied = limiter(&*backend).apply(&target(&key), policy, &memory).await.unwrap();
             assert!(matches!(applied, Applied::LeftAlone { .. }), "{}: {applied:?}", pair.name());
         }
-        assert_eq!(backend.remember(&key).await.unwrap(), by_hand, "{}: not left alone", pair.name());
+        assert_eq!(
+            limiter(&*backend).remember(&target(&key)).await.unwrap(),
+            by_hand,
+            "{}: not left alone",
+            pair.name()
+        );
 
         let nobody = account("nobody-77");
-        let error = backend.remember(&nobody).await.unwrap_err();
+        let error = limiter(&*backend).remember(&target(&nobody)).await.unwrap_err();
         assert!(matches!(&error, BackendError::NoSuchAccount(name) if *name == nobody), "{error:?}");
-        let error = backend.apply(&nobody, Policy::Limited, &Memory(String::new())).await.unwrap_err();
+        let error = limiter(&*backend)
+            .apply(&target(&nobody), Policy::Limited, &Memory(String::new()))
+            .await
+            .unwrap_err();
         assert!(matches!(&error, BackendError::NoSuchAccount(name) if *name == nobody), "{error:?}");
         pair.panel.stop();
     }
@@ -531,17 +556,23 @@ async fn a_switch_that_fails_says_so_and_can_be_repeated() {
         assert!(!limiting.is_empty(), "{}", pair.name());
         let backend = pair.backend_with(QUICK);
         let name = pair.panel.accounts().remove(0);
-        let memory = backend.remember(&account(&name)).await.unwrap();
+        let memory = limiter(&*backend).remember(&target(&account(&name))).await.unwrap();
         for kind in
             [FaultKind::RightMissing, FaultKind::Failed { status: 500 }, FaultKind::HtmlPage { status: 200 }]
         {
             pair.panel.knobs().faults.add(Fault::new(kind.clone()).on(limiting));
-            let error = backend.apply(&account(&name), Policy::Limited, &memory).await.unwrap_err();
+            let error = limiter(&*backend)
+                .apply(&target(&account(&name)), Policy::Limited, &memory)
+                .await
+                .unwrap_err();
             pair.check_text(&error.to_string());
             assert_eq!(pair.panel.is_limited(&name), Some(false), "{}: {kind:?}", pair.name());
             pair.panel.knobs().faults.clear();
         }
-        assert_eq!(backend.apply(&account(&name), Policy::Limited, &memory).await.unwrap(), Applied::Done);
+        assert_eq!(
+            limiter(&*backend).apply(&target(&account(&name)), Policy::Limited, &memory).await.unwrap(),
+            Applied::Done
+        );
         assert_eq!(pair.panel.is_limited(&name), Some(true));
         pair.panel.stop();
     }

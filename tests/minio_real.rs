@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use whmeter::backends::{Applied, Ask, Backend, Memory, Wants};
+use whmeter::backends::{Applied, Ask, Backend, Limiter, Memory, Target, Wants};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Meter, Policy, Reading, Reason};
 
@@ -15,6 +15,10 @@ use whmeter::domain::{AccountName, Harvest, Meter, Policy, Reading, Reason};
 mod server;
 
 use server::{METER, Server};
+
+fn limiter(backend: &dyn Backend) -> &dyn Limiter {
+    backend.limiter().expect("it limits accounts")
+}
 
 async fn poll(backend: &dyn Backend) -> Harvest {
     let mut harvest = Harvest::new();
@@ -250,9 +254,11 @@ async fn the_mapping_is_switched(server: &Server) {
     let (customer, policy) = (name("7-41"), [Policy::Standard, Policy::Limited]);
     // Two policies, and exactly these two come back.
     server.mc(&["admin", "policy", "attach", "root", "readonly", "--user", "7-41"]);
-    let memory = backend.remember(&customer).await.expect("remembered");
+    let memory = limiter(&*backend).remember(&Target::named(&customer)).await.expect("remembered");
     assert_standard(server, "7-41");
-    let apply = async |policy| backend.apply(&customer, policy, &memory).await.expect("applied");
+    let apply = async |policy| {
+        limiter(&*backend).apply(&Target::named(&customer), policy, &memory).await.expect("applied")
+    };
     assert_eq!(apply(policy[0]).await, Applied::AlreadySo);
     assert_eq!(apply(policy[1]).await, Applied::Done);
     assert_eq!(apply(policy[1]).await, Applied::AlreadySo);
@@ -263,7 +269,7 @@ async fn the_mapping_is_switched(server: &Server) {
     assert_eq!(apply(policy[0]).await, Applied::Done);
     assert_eq!(apply(policy[0]).await, Applied::AlreadySo);
     assert_standard(server, "7-41");
-    assert_eq!(backend.remember(&customer).await.expect("remembered"), memory);
+    assert_eq!(limiter(&*backend).remember(&Target::named(&customer)).await.expect("remembered"), memory);
 
     // Somebody else's hand.
     assert_eq!(apply(policy[1]).await, Applied::Done);
@@ -275,21 +281,31 @@ async fn the_mapping_is_switched(server: &Server) {
     assert_eq!(apply(policy[0]).await, Applied::Done);
     // No mapping at all is remembered and restored as such.
     server.mc(&["admin", "policy", "detach", "root", "readonly", "7-41", "--user", "7-41"]);
-    let none = backend.remember(&customer).await.expect("remembered");
-    assert_eq!(backend.apply(&customer, Policy::Limited, &none).await.expect("applied"), Applied::Done);
-    assert_eq!(backend.apply(&customer, Policy::Standard, &none).await.expect("applied"), Applied::Done);
-    assert_eq!(backend.remember(&customer).await.expect("remembered"), none);
+    let none = limiter(&*backend).remember(&Target::named(&customer)).await.expect("remembered");
+    assert_eq!(
+        limiter(&*backend).apply(&Target::named(&customer), Policy::Limited, &none).await.expect("applied"),
+        Applied::Done
+    );
+    assert_eq!(
+        limiter(&*backend).apply(&Target::named(&customer), Policy::Standard, &none).await.expect("applied"),
+        Applied::Done
+    );
+    assert_eq!(limiter(&*backend).remember(&Target::named(&customer)).await.expect("remembered"), none);
     server.mc(&["admin", "policy", "attach", "root", "7-41", "--user", "7-41"]);
 
-    let nobody = backend.apply(&name("9-99"), Policy::Limited, &Memory(String::new())).await;
+    let nobody = limiter(&*backend)
+        .apply(&Target::named(&name("9-99")), Policy::Limited, &Memory(String::new()))
+        .await;
     assert_eq!(nobody.expect_err("nobody").reason(), Reason::NoSuchAccount);
 }
 
 async fn the_document_is_switched(server: &Server) {
     let backend = server.backend("switch = 'document'");
     let customer = name("7-42");
-    let memory = backend.remember(&customer).await.expect("remembered");
-    let apply = async |policy| backend.apply(&customer, policy, &memory).await.expect("applied");
+    let memory = limiter(&*backend).remember(&Target::named(&customer)).await.expect("remembered");
+    let apply = async |policy| {
+        limiter(&*backend).apply(&Target::named(&customer), policy, &memory).await.expect("applied")
+    };
     assert_eq!(shown(backend.as_ref(), "7-42").await, Some(Policy::Standard));
     assert_eq!(apply(Policy::Limited).await, Applied::Done);
     assert_eq!(apply(Policy::Limited).await, Applied::AlreadySo);
@@ -298,7 +314,7 @@ async fn the_document_is_switched(server: &Server) {
     assert_eq!(apply(Policy::Standard).await, Applied::Done);
     assert_eq!(apply(Policy::Standard).await, Applied::AlreadySo);
     assert_standard(server, "7-42");
-    assert_eq!(backend.remember(&customer).await.expect("remembered"), memory);
+    assert_eq!(limiter(&*backend).remember(&Target::named(&customer)).await.expect("remembered"), memory);
 }
 
 /// Whether a limited policy of the customer is on the server.
@@ -323,8 +339,11 @@ async fn every_bucket_of_a_limited_customer_can_be_emptied(server: &Server) {
         let file = server.file("standard.json", policy);
         server.mc(&["admin", "policy", "create", "root", "7-42", &file]);
         let backend = server.backend(keys);
-        let memory = backend.remember(&customer).await.expect("remembered");
-        let limited = backend.apply(&customer, Policy::Limited, &memory).await.expect("applied");
+        let memory = limiter(&*backend).remember(&Target::named(&customer)).await.expect("remembered");
+        let limited = limiter(&*backend)
+            .apply(&Target::named(&customer), Policy::Limited, &memory)
+            .await
+            .expect("applied");
         assert_eq!(limited, Applied::Done);
         assert!(has_limited_policy(server, "7-42"));
         assert!(!server.put("7-42/old-archive/new", 10).status.success(), "{keys}");
@@ -336,7 +355,10 @@ async fn every_bucket_of_a_limited_customer_can_be_emptied(server: &Server) {
         }
         let facts = poll(backend.as_ref()).await.accounts()["7-42"].facts.clone();
         assert_eq!((facts.policy, facts.policy_differs), (Some(Policy::Limited), false), "{keys}");
-        let restored = backend.apply(&customer, Policy::Standard, &memory).await.expect("applied");
+        let restored = limiter(&*backend)
+            .apply(&Target::named(&customer), Policy::Standard, &memory)
+            .await
+            .expect("applied");
         assert_eq!(restored, Applied::Done);
         assert!(!has_limited_policy(server, "7-42"), "nobody has it any more");
     }
@@ -345,8 +367,10 @@ async fn every_bucket_of_a_limited_customer_can_be_emptied(server: &Server) {
 /// Another policy beside ours: what is refused stays refused, and is shown so.
 async fn what_is_added_to_a_limit_is_shown_and_left_alone(server: &Server) {
     let (backend, customer) = (server.backend(""), name("7-42"));
-    let memory = backend.remember(&customer).await.expect("remembered");
-    let apply = async |policy| backend.apply(&customer, policy, &memory).await.expect("applied");
+    let memory = limiter(&*backend).remember(&Target::named(&customer)).await.expect("remembered");
+    let apply = async |policy| {
+        limiter(&*backend).apply(&Target::named(&customer), policy, &memory).await.expect("applied")
+    };
     assert_eq!(apply(Policy::Limited).await, Applied::Done);
     server.mc(&["admin", "policy", "attach", "root", "readwrite", "--user", "7-42"]);
     assert_limited(server, "7-42");
@@ -370,8 +394,11 @@ async fn a_limit_that_would_not_hold_is_refused(server: &Server) {
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::<USER_ID>*"]}]}"#,
     );
     let backend = server.backend(&format!("policy_limited = '{without_deny}'"));
-    let memory = backend.remember(&name("7-42")).await.expect("remembered");
-    let error = backend.apply(&name("7-42"), Policy::Limited, &memory).await.expect_err("would not hold");
+    let memory = limiter(&*backend).remember(&Target::named(&name("7-42"))).await.expect("remembered");
+    let error = limiter(&*backend)
+        .apply(&Target::named(&name("7-42")), Policy::Limited, &memory)
+        .await
+        .expect_err("would not hold");
     assert!(error.to_string().contains("group hosting"), "{error}");
     assert_standard(server, "7-42");
 }

@@ -7,7 +7,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::Deserialize;
 
 use super::schedule::Schedule;
-use super::{Backend, Kind};
+use super::{Backend, Kind, Limiter};
 use crate::clock::Clock;
 use crate::domain::{AccountName, BackendId, Bytes, Seconds, Timestamp};
 use crate::http::{Http, Url};
@@ -168,6 +168,11 @@ impl ConfiguredPanel {
     /// The same, with a clock of its own that is told otherwise than by the answers of a client: simulated panels.
     pub fn dated_by(self, clock: Clock) -> ConfiguredPanel {
         ConfiguredPanel { own_clock: Some(clock), ..self }
+    }
+
+    /// Whether it limits accounts by switching them off, so that an account switched off may be ours.
+    pub fn limits_by_suspending(&self) -> bool {
+        self.backend.limiter().is_some_and(Limiter::by_suspending)
     }
 
     /// What its own clock shows now, as far as its answers tell.

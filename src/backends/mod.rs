@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Timestamp};
+use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Source, Timestamp};
 use crate::http::{Http, HttpError, ProbeStep, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -53,13 +53,6 @@ pub trait Backend: Send + Sync {
     /// panel failed; one bad account goes into the harvest and never spoils its neighbours.
     async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError>;
 
-    /// Puts what the panel still knows of a time gone by into `harvest`: readings where its history is
-    /// exact, estimates where it is not. Asking twice counts nothing twice.
-    async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError> {
-        let _ = (past, harvest);
-        Err(BackendError::NotOffered("history: this kind of panel keeps none".into()))
-    }
-
     /// Asks the panel step by step whether the credentials and rights are enough for what the config wants. Changes
     /// nothing.
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>);
@@ -70,27 +63,59 @@ pub trait Backend: Send + Sync {
         true
     }
 
+    /// How its accounts are put under a policy; `None` where there is no way to.
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        None
+    }
+
+    /// What it still knows of a time gone by; `None` where it keeps nothing.
+    fn history(&self) -> Option<&dyn History> {
+        None
+    }
+}
+
+/// A panel whose accounts can be limited, and restored.
+#[async_trait]
+pub trait Limiter: Send + Sync {
     /// Whether it limits accounts by switching them off, so that an account switched off may be ours.
-    fn limits_by_suspending(&self) -> bool {
+    fn by_suspending(&self) -> bool {
         false
     }
 
     /// Reads what a later switch back must restore. The caller stores it before the first switch.
-    async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
-        let _ = account;
-        Err(BackendError::NotOffered("limiting accounts".into()))
-    }
+    async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError>;
 
     /// Puts one account under `policy` and reads back that it took; asking twice changes nothing.
     /// `Standard` restores exactly what `memory` holds.
     async fn apply(
         &self,
-        account: &AccountName,
+        target: &Target<'_>,
         policy: Policy,
         memory: &Memory,
-    ) -> Result<Applied, BackendError> {
-        let _ = (account, policy, memory);
-        Err(BackendError::NotOffered("limiting accounts".into()))
+    ) -> Result<Applied, BackendError>;
+}
+
+/// A panel that keeps history.
+#[async_trait]
+pub trait History: Send + Sync {
+    /// Puts what the panel still knows of a time gone by into `harvest`: readings where its history is
+    /// exact, estimates where it is not. Asking twice counts nothing twice.
+    async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError>;
+}
+
+/// The account that is to be limited or restored.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Its name on the panel.
+    pub account: &'a AccountName,
+    /// The counters that were last seen in it and belong to the panel, not to it alone.
+    pub sources: &'a [Source],
+}
+
+impl<'a> Target<'a> {
+    /// An account of which no counters are known.
+    pub fn named(account: &'a AccountName) -> Target<'a> {
+        Target { account, sources: &[] }
     }
 }
 

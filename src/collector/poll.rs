@@ -213,7 +213,7 @@ impl Collector {
         settled.owners = self.store.owner_changes(&loaded, &settled, &after, &titles.intents, now).await?;
         settled.owners.iter().for_each(|change| after.apply_owner(change));
         let (limits, channels) = self.limits();
-        let (backend, by_suspending) = (metered.id.clone(), metered.backend.limits_by_suspending());
+        let (backend, by_suspending) = (metered.id.clone(), metered.limits_by_suspending());
         let (harvest, mut loaded, after, mut judged) = aside(move || {
             let docket = Docket {
                 limits: &limits,
@@ -286,7 +286,13 @@ impl Collector {
             let mut harvest = Harvest::new();
             match question {
                 Question::Now(ask) => backend.poll(&ask, &mut harvest).await?,
-                Question::Past(past) => backend.backfill(&past, &mut harvest).await?,
+                Question::Past(past) => match backend.history() {
+                    Some(history) => history.backfill(&past, &mut harvest).await?,
+                    None => {
+                        let why = "history: this kind of panel keeps none".into();
+                        return Err(BackendError::NotOffered(why));
+                    }
+                },
             }
             Ok::<Harvest, BackendError>(harvest)
         });

@@ -59,7 +59,7 @@ impl Plan {
                 loaded: &loaded,
                 book: &loaded.book,
                 moment: Moment::new(now, rules.zone, rules.max_gap),
-                by_suspending: metered.backend.limits_by_suspending(),
+                by_suspending: metered.limits_by_suspending(),
                 sold: &sold,
                 by_hand: false,
             };

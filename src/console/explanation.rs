@@ -350,7 +350,7 @@ fn told(reading: &Reading) -> String {
             let epoch = match epoch {
                 Epoch::Since(start) => format!("since {start}"),
                 Epoch::Running(uptime) => format!("running for {} s", uptime.get()),
-                Epoch::Replugged(uptime) => {
+                Epoch::ResetWhileRunning(uptime) => {
                     format!("running for {} s, its network card plugged in again", uptime.get())
                 }
                 Epoch::Silent => "with no word of its beginning".into(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Desk, Dispatcher};
-use crate::backends::{Applied, BackendError, ConfiguredPanel, Memory};
+use crate::backends::{Applied, BackendError, ConfiguredPanel, Memory, Target};
 use crate::domain::Policy;
 use crate::store::{Concluded, Entry, StoreError, SwitchEnd};
 
@@ -57,16 +57,21 @@ impl Dispatcher {
     /// What was there before is stored before the first change, and read back after it.
     async fn apply(&self, panel: &ConfiguredPanel, entry: &Entry, to: Policy) -> Result<SwitchEnd, Stopped> {
         let (store, account) = (&self.inner.store, &entry.account);
+        let limiter = panel.backend.limiter().ok_or_else(|| {
+            BackendError::NotOffered(format!("limiting accounts of a {} panel", panel.kind.name))
+        })?;
+        let sources = store.sources_of(account).await?;
+        let target = Target { account: &account.name, sources: &sources };
         let memory = match (store.memory(account).await?, to) {
             (Some(memory), _) => memory,
             // We have never changed it.
             (None, Policy::Standard) => return Ok(SwitchEnd::Nothing),
             (None, Policy::Limited) => {
-                let now = panel.backend.remember(&account.name).await?;
+                let now = limiter.remember(&target).await?;
                 store.keep_memory(account, &now.0).await?
             }
         };
-        Ok(match panel.backend.apply(&account.name, to, &Memory(memory)).await? {
+        Ok(match limiter.apply(&target, to, &Memory(memory)).await? {
             Applied::Done => SwitchEnd::Took("done, and read back".into()),
             Applied::AlreadySo => SwitchEnd::Took("it was so already".into()),
             Applied::LeftAlone { found, limited } => SwitchEnd::LeftAlone { found, limited },

@@ -10,9 +10,9 @@ pub enum Epoch {
     /// It has been running this long. Compared with the uptime before, never turned into a start:
     /// a stalled collector repeats an old uptime under a new time.
     Running(Seconds),
-    /// It has been running this long, but the count itself began anew since the panel was last asked:
-    /// the one network card it is the count of was taken out and put in again.
-    Replugged(Seconds),
+    /// It has been running this long, but the count itself was reset since the panel was last asked (a network
+    /// card was taken out and put in again).
+    ResetWhileRunning(Seconds),
     /// The panel tells neither.
     Silent,
 }

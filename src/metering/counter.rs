@@ -53,7 +53,7 @@ impl Count {
     fn believed(self) -> Baseline {
         // What is believed is that it runs; that it was plugged in again is news only once.
         let epoch = match self.epoch {
-            Epoch::Replugged(uptime) => Epoch::Running(uptime),
+            Epoch::ResetWhileRunning(uptime) => Epoch::Running(uptime),
             epoch => epoch,
         };
         Baseline { epoch, count: self.count, at: self.at, doubt: None, holder: self.holder, absent: None }
@@ -64,7 +64,7 @@ impl Count {
     pub(super) fn first(self, last_look: Option<Timestamp>) -> Step {
         let began = last_look.and_then(|look| match self.epoch {
             Epoch::Since(start) if start > look && start <= self.at => Some(start),
-            Epoch::Running(uptime) | Epoch::Replugged(uptime) if uptime < self.at.since(look) => {
+            Epoch::Running(uptime) | Epoch::ResetWhileRunning(uptime) if uptime < self.at.since(look) => {
                 Some(look.max(self.at.minus(uptime)))
             }
             _ => None,
@@ -83,7 +83,7 @@ impl Count {
             return kept(before, Some(Note::OldAnswer { at: self.at }));
         }
         match (before.epoch, self.epoch) {
-            (Epoch::Running(old), Epoch::Running(new) | Epoch::Replugged(new)) => {
+            (Epoch::Running(old), Epoch::Running(new) | Epoch::ResetWhileRunning(new)) => {
                 self.after_run(before, old, new)
             }
             (Epoch::Since(old), Epoch::Since(new)) if is_later(new, old, before.at) => {
@@ -178,8 +178,8 @@ impl Count {
             let grew = Some((before.at, growth));
             return Step { baseline: self.believed(), grew, note: None, known: Known::All };
         }
-        if matches!(self.epoch, Epoch::Replugged(_)) {
-            let note = Note::Replugged { seen: before.at, count: self.count };
+        if matches!(self.epoch, Epoch::ResetWhileRunning(_)) {
+            let note = Note::ResetWhileRunning { seen: before.at, count: self.count };
             return self.grew(before.at, self.count, Known::Part, note);
         }
         match before.doubt {
@@ -222,7 +222,7 @@ impl Baseline {
     pub fn began_anew(&self, start: Timestamp) -> bool {
         let is_later = match self.epoch {
             Epoch::Since(old) => is_later(start, old, self.at),
-            Epoch::Running(_) | Epoch::Replugged(_) | Epoch::Silent => true,
+            Epoch::Running(_) | Epoch::ResetWhileRunning(_) | Epoch::Silent => true,
         };
         is_later && start > self.at.minus(SKEW)
     }

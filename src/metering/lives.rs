@@ -347,7 +347,7 @@ fn went_on(
         || believed.doubt.is_some_and(|doubt| doubt.count == Bytes::ZERO);
     let away = at.since(last_seen.unwrap_or(believed.at));
     match epoch {
-        Epoch::Running(uptime) | Epoch::Replugged(uptime) => {
+        Epoch::Running(uptime) | Epoch::ResetWhileRunning(uptime) => {
             let stands_still = uptime == Seconds::new(0) && count == Bytes::ZERO;
             match (stands_still, was_stopped) {
                 (true, true) => Shown::All,

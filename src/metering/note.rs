@@ -50,7 +50,7 @@ pub enum Note {
     },
     /// The one network card was plugged in again and counts anew; what passed after `seen` and before
     /// that is lost.
-    Replugged {
+    ResetWhileRunning {
         /// The last reading before.
         seen: Timestamp,
         /// The count since, billed.
@@ -199,7 +199,7 @@ impl Note {
             Note::CounterRestarted { .. } => "counter_restarted",
             Note::Stopped { .. } => "stopped",
             Note::Started { .. } => "started",
-            Note::Replugged { .. } => "replugged",
+            Note::ResetWhileRunning { .. } => "reset_while_running",
             Note::WentBackwards { .. } => "went_backwards",
             Note::RestartUnproven { .. } => "restart_unproven",
             Note::Gap { .. } => "gap",
@@ -245,7 +245,7 @@ impl fmt::Display for Note {
             ),
             Note::Stopped { seen } => write!(f, "stopped; what passed after {seen} is not known"),
             Note::Started { count } => write!(f, "started again; its {count} B count in full"),
-            Note::Replugged { seen, count } => write!(
+            Note::ResetWhileRunning { seen, count } => write!(
                 f,
                 "network card plugged in again; {count} B since then count, what passed after {seen} and before is lost"
             ),

@@ -187,7 +187,7 @@ fn a_card_plugged_in_again_counts_anew() {
     let mut ledger = Ledger::default();
     for (second, epoch, count) in [
         (0, Epoch::Running(Seconds::new(20)), 40),
-        (60, Epoch::Replugged(Seconds::new(80)), 10),
+        (60, Epoch::ResetWhileRunning(Seconds::new(80)), 10),
         (120, Epoch::Running(Seconds::new(140)), 25),
     ] {
         let now = start().plus(Seconds::new(second));

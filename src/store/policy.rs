@@ -8,9 +8,9 @@ use super::dialect::Merge::{Keep, Replace};
 use super::ledger::hold;
 use super::outbox::{Entry, EntryState, Promise};
 use super::sql::{Cell, Columns, Table, rows, run};
-use super::tables::life;
+use super::tables::{Ids, life};
 use super::{Store, StoreError};
-use crate::domain::{AccountKey, Policy, Timestamp};
+use crate::domain::{AccountKey, Policy, Source, Timestamp};
 use crate::quota::{Channel, Conflict, Hold, Occasion, Pin};
 
 /// Everything known of an account's policy.
@@ -134,6 +134,20 @@ impl Store {
         tx.commit().await?;
         let kept = found.first().map(|row| Columns::of(row).maybe_text()).transpose()?.flatten();
         kept.ok_or_else(|| StoreError::corrupt("nothing", "a row of policy"))
+    }
+
+    /// The counters that were last seen in an account and belong to its panel.
+    pub async fn sources_of(&self, account: &AccountKey) -> Result<Vec<Source>, StoreError> {
+        let mut on = self.readers.acquire().await?;
+        let life = self.known_account(&mut on, account).await?;
+        let sql = "SELECT DISTINCT source FROM baseline WHERE backend = ? AND own = 0 AND holder = ?";
+        let cells = [Ids::backend_of(life).into(), life.into()];
+        let found = rows(&mut on, self.dialect, sql, cells).await?;
+        let sources = found.iter().map(|row| {
+            let name = Columns::of(row).text()?;
+            Source::new(&name).map_err(|error| StoreError::corrupt(error, "a counter's name"))
+        });
+        sources.collect()
     }
 
     /// Makes sure that an account was ever seen.

@@ -196,13 +196,21 @@ async fn aistor_is_asked_in_its_own_version_and_asked_once() {
 
 async fn limit_and_restore(pair: &Pair, keys: &str) {
     let (backend, key) = (pair.backend_with(keys), account("7-42"));
-    let memory = backend.remember(&key).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
     for (policy, limited) in [(Policy::Limited, true), (Policy::Standard, false)] {
-        assert_eq!(backend.apply(&key, policy, &memory).await.unwrap(), Applied::Done, "{keys} {policy:?}");
+        assert_eq!(
+            limiter(&*backend).apply(&target(&key), policy, &memory).await.unwrap(),
+            Applied::Done,
+            "{keys} {policy:?}"
+        );
         assert_eq!(pair.panel.is_limited("7-42"), Some(limited), "{keys} {policy:?}");
-        assert_eq!(backend.apply(&key, policy, &memory).await.unwrap(), Applied::AlreadySo, "{keys}");
+        assert_eq!(
+            limiter(&*backend).apply(&target(&key), policy, &memory).await.unwrap(),
+            Applied::AlreadySo,
+            "{keys}"
+        );
     }
-    assert_eq!(backend.remember(&key).await.unwrap(), memory, "{keys}");
+    assert_eq!(limiter(&*backend).remember(&target(&key)).await.unwrap(), memory, "{keys}");
 }
 
 #[tokio::test]
@@ -220,8 +228,9 @@ async fn limits_work_by_every_way_servers_offer() {
     }
     panel.switch(|switches| switches.attach = Attach::Absent);
     let backend = pair.backend();
-    let memory = backend.remember(&account("7-42")).await.unwrap();
-    let error = backend.apply(&account("7-42"), Policy::Limited, &memory).await.unwrap_err();
+    let memory = limiter(&*backend).remember(&target(&account("7-42"))).await.unwrap();
+    let error =
+        limiter(&*backend).apply(&target(&account("7-42")), Policy::Limited, &memory).await.unwrap_err();
     assert!(matches!(error, BackendError::NotOffered(_)), "{error:?}");
     assert_eq!(panel.is_limited("7-42"), Some(false));
 }
@@ -238,8 +247,9 @@ async fn a_limit_holds_against_what_a_group_allows_or_is_not_promised() {
     let allow = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::<USER_ID>*"]}]}"#;
     std::fs::write(&file, allow).unwrap();
     let backend = pair.backend_with(&format!("policy_limited = {file:?}"));
-    let memory = backend.remember(&account("7-42")).await.unwrap();
-    let error = backend.apply(&account("7-42"), Policy::Limited, &memory).await.unwrap_err();
+    let memory = limiter(&*backend).remember(&target(&account("7-42"))).await.unwrap();
+    let error =
+        limiter(&*backend).apply(&target(&account("7-42")), Policy::Limited, &memory).await.unwrap_err();
     assert!(matches!(&error, BackendError::NotOffered(why) if why.contains("hosting")), "{error:?}");
     assert_eq!(panel.is_limited("7-42"), Some(false));
 }
@@ -255,8 +265,9 @@ async fn the_policy_of_the_readme_is_enough_and_a_right_less_is_named() {
     assert!(of(&harvest, "7-42").unwrap().unread.is_empty());
     let steps = crate::steps(&*backend()).await;
     assert!(steps.iter().all(|step| step.outcome.is_ok()), "{steps:?}");
-    let memory = backend().remember(&account("7-42")).await.unwrap();
-    let limited = backend().apply(&account("7-42"), Policy::Limited, &memory).await.unwrap();
+    let memory = limiter(&*backend()).remember(&target(&account("7-42"))).await.unwrap();
+    let limited =
+        limiter(&*backend()).apply(&target(&account("7-42")), Policy::Limited, &memory).await.unwrap();
     assert_eq!(limited, Applied::Done);
     assert_eq!(panel.is_limited("7-42"), Some(true));
 

@@ -37,7 +37,7 @@ async fn own_bucket(panel: &Panel, bucket: &str) {
 }
 
 async fn apply(backend: &dyn Backend, policy: Policy, memory: &Memory) -> Applied {
-    backend.apply(&account(CUSTOMER), policy, memory).await.unwrap()
+    limiter(backend).apply(&target(&account(CUSTOMER)), policy, memory).await.unwrap()
 }
 
 /// What a poll shows of the customer: the policy that is enforced, and whether it is not quite ours.
@@ -61,7 +61,7 @@ async fn a_limited_customer_can_empty_every_bucket_of_his_whatever_tells_that_it
             let (panel, pair) = start(4, 1).await;
             let backend = pair.backend_with(&format!("switch = \"{switch}\"\n{keys}"));
             own_bucket(&panel, bucket).await;
-            let memory = backend.remember(&account(CUSTOMER)).await.unwrap();
+            let memory = limiter(&*backend).remember(&target(&account(CUSTOMER))).await.unwrap();
             assert_eq!(apply(&*backend, Policy::Limited, &memory).await, Applied::Done, "{switch} {keys}");
             assert_eq!(may(&panel, bucket), BUT_PUT, "{bucket}: {switch} {keys}");
             assert!(!panel.may("8-77", "s3:GetObject", bucket, "some/thing"));
@@ -84,7 +84,7 @@ async fn a_bucket_that_becomes_his_while_he_is_limited_is_served_too() {
         let (panel, pair) = start(4, 1).await;
         let before = pair.backend_with(&format!("switch = \"{switch}\"\nbucket_policies = false"));
         own_bucket(&panel, "archive-2019").await;
-        let memory = before.remember(&account(CUSTOMER)).await.unwrap();
+        let memory = limiter(&*before).remember(&target(&account(CUSTOMER))).await.unwrap();
         assert_eq!(apply(&*before, Policy::Limited, &memory).await, Applied::Done);
         assert_eq!(may(&panel, "archive-2019"), [false; 4]);
         // One that begins with his name needs nobody.
@@ -104,7 +104,7 @@ async fn a_bucket_that_becomes_his_while_he_is_limited_is_served_too() {
     // His own policy is changed while he is limited.
     let (panel, pair) = start(4, 1).await;
     let backend = pair.backend();
-    let memory = backend.remember(&account(CUSTOMER)).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&account(CUSTOMER))).await.unwrap();
     assert_eq!(apply(&*backend, Policy::Limited, &memory).await, Applied::Done);
     panel.operate("buckets/photos", &json!({"op": "make", "owner": CUSTOMER})).unwrap();
     let standard = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],
@@ -120,7 +120,7 @@ async fn a_bucket_that_becomes_his_while_he_is_limited_is_served_too() {
 async fn what_somebody_added_is_left_alone_and_what_is_shown_is_what_is_enforced() {
     let (panel, pair) = start(4, 1).await;
     let backend = pair.backend();
-    let memory = backend.remember(&account(CUSTOMER)).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&account(CUSTOMER))).await.unwrap();
     assert_eq!(apply(&*backend, Policy::Limited, &memory).await, Applied::Done);
     let both = format!("{LIMITED}%2Creadwrite");
     signing::map_policy(&panel, CUSTOMER, &both).await;
@@ -150,7 +150,7 @@ async fn what_somebody_added_is_left_alone_and_what_is_shown_is_what_is_enforced
     std::fs::write(&odd, text).unwrap();
     for switch in ["mapping", "document"] {
         let odd = pair.backend_with(&format!("policy_limited = {odd:?}\nswitch = \"{switch}\""));
-        let memory = odd.remember(&account(CUSTOMER)).await.unwrap();
+        let memory = limiter(&*odd).remember(&target(&account(CUSTOMER))).await.unwrap();
         assert_eq!(apply(&*odd, Policy::Limited, &memory).await, Applied::Done);
         assert_eq!(shown(&pair, &*odd).await, (Some(Policy::Limited), false), "{switch}");
         assert_eq!(apply(&*odd, Policy::Standard, &memory).await, Applied::Done);
@@ -172,7 +172,7 @@ async fn what_somebody_added_is_left_alone_and_what_is_shown_is_what_is_enforced
 async fn a_limited_policy_that_vanished_or_was_emptied_is_written_again() {
     let (panel, pair) = start(4, 1).await;
     let backend = pair.backend();
-    let memory = backend.remember(&account(CUSTOMER)).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&account(CUSTOMER))).await.unwrap();
     assert_eq!(apply(&*backend, Policy::Limited, &memory).await, Applied::Done);
     // It cannot be removed while he has it, so an operator takes it from him for a moment.
     signing::map_policy(&panel, CUSTOMER, CUSTOMER).await;
@@ -198,8 +198,9 @@ async fn a_policy_of_that_name_that_is_somebody_elses_is_never_overwritten() {
     let his = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],"Resource":["arn:aws:s3:::7-42-limited*"]}]}"#;
     signing::put_policy(&panel, LIMITED, his).await;
     signing::map_policy(&panel, LIMITED, LIMITED).await;
-    let memory = backend.remember(&account(CUSTOMER)).await.unwrap();
-    let error = backend.apply(&account(CUSTOMER), Policy::Limited, &memory).await.unwrap_err();
+    let memory = limiter(&*backend).remember(&target(&account(CUSTOMER))).await.unwrap();
+    let error =
+        limiter(&*backend).apply(&target(&account(CUSTOMER)), Policy::Limited, &memory).await.unwrap_err();
     assert!(matches!(&error, BackendError::NotOffered(why) if why.contains(LIMITED)), "{error:?}");
     assert!(error.to_string().contains("rename it or remove it"), "{error}");
     assert!(panel.may(LIMITED, "s3:PutObject", "7-42-limited-data", "a"), "his rights are as they were");
@@ -211,14 +212,21 @@ async fn a_policy_of_that_name_that_is_somebody_elses_is_never_overwritten() {
     let other = account("8-77");
     let ready = include_str!("../../src/backends/minio/policies/limited.json").replace("<USER_ID>", "8-77");
     signing::put_policy(&panel, "8-77-limited", &ready).await;
-    let before = backend.remember(&other).await.unwrap();
-    assert_eq!(backend.apply(&other, Policy::Limited, &before).await.unwrap(), Applied::Done);
-    assert_eq!(backend.apply(&other, Policy::Standard, &before).await.unwrap(), Applied::Done);
+    let before = limiter(&*backend).remember(&target(&other)).await.unwrap();
+    assert_eq!(
+        limiter(&*backend).apply(&target(&other), Policy::Limited, &before).await.unwrap(),
+        Applied::Done
+    );
+    assert_eq!(
+        limiter(&*backend).apply(&target(&other), Policy::Standard, &before).await.unwrap(),
+        Applied::Done
+    );
     assert!(panel.policies().contains(&"8-77-limited".to_string()));
     // The user alone is enough: his policy is yet to come.
     signing::map_policy(&panel, LIMITED, "readonly").await;
     signing::admin(&panel, "DELETE", &format!("remove-canned-policy?name={LIMITED}"), b"").await;
-    let error = backend.apply(&account(CUSTOMER), Policy::Limited, &memory).await.unwrap_err();
+    let error =
+        limiter(&*backend).apply(&target(&account(CUSTOMER)), Policy::Limited, &memory).await.unwrap_err();
     assert!(matches!(&error, BackendError::NotOffered(why) if why.contains("so is a user")), "{error:?}");
     assert!(!panel.policies().contains(&LIMITED.to_string()));
 }
@@ -227,7 +235,7 @@ async fn a_policy_of_that_name_that_is_somebody_elses_is_never_overwritten() {
 async fn a_limited_policy_goes_when_nobody_has_it_any_more() {
     let (panel, pair) = start(4, 1).await;
     let backend = pair.backend();
-    let memory = backend.remember(&account(CUSTOMER)).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&account(CUSTOMER))).await.unwrap();
     let there = || panel.policies().contains(&LIMITED.to_string());
     let around = async || {
         assert_eq!(apply(&*backend, Policy::Limited, &memory).await, Applied::Done);

@@ -282,7 +282,7 @@ async fn charts_become_estimates_and_never_readings() {
         let (since, until) = (NOW - 7200, NOW + 4 * 3600);
         let past = Past { now: instant(NOW + 5 * 3600), since: instant(since), until: instant(until) };
         let mut harvest = Harvest::new();
-        pair.backend().backfill(&past, &mut harvest).await.unwrap();
+        pair.backend().history().expect("history").backfill(&past, &mut harvest).await.unwrap();
         let guest = of(&harvest, "101").unwrap();
         assert!(guest.readings.is_empty() && guest.unread.is_empty(), "{guest:?}");
         let sent: Vec<_> = guest.estimates.iter().filter(|(meter, _)| *meter == Meter::TrafficOut).collect();

@@ -81,8 +81,8 @@ async fn a_password_gets_a_ticket_that_is_renewed_and_a_second_factor_is_explain
     assert_eq!(panel.knobs().requests.count("access/ticket"), 2);
     // A write needs a token against forgery besides.
     let key = account("100");
-    let memory = backend.remember(&key).await.unwrap();
-    backend.apply(&key, whmeter::domain::Policy::Limited, &memory).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+    limiter(&*backend).apply(&target(&key), whmeter::domain::Policy::Limited, &memory).await.unwrap();
     assert_eq!(panel.is_limited("100"), Some(true));
 
     panel.switch(|switches| switches.second_factor = true);

@@ -46,15 +46,21 @@ async fn a_rate_is_set_on_every_card_and_nothing_else_of_it_changes() {
             let backend = pair.backend_with("limited_rate = \"2 Mbit/s\"");
             let key = account(name);
             let before: Vec<String> = cards.iter().map(|net| card(&panel, name, net)).collect();
-            let memory = backend.remember(&key).await.unwrap();
-            assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+            let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+            assert_eq!(
+                limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap(),
+                Applied::Done
+            );
             for (net, before) in cards.iter().zip(&before) {
                 let now = card(&panel, name, net);
                 assert!(now.contains("rate=0.238419"), "{now}");
                 assert_eq!(rest(&now), rest(before), "{version}");
             }
             assert_eq!(shown(&pair, &*backend, name).await, Some(Policy::Limited));
-            assert_eq!(backend.apply(&key, Policy::Standard, &memory).await.unwrap(), Applied::Done);
+            assert_eq!(
+                limiter(&*backend).apply(&target(&key), Policy::Standard, &memory).await.unwrap(),
+                Applied::Done
+            );
             for (net, before) in cards.iter().zip(&before) {
                 let now = card(&panel, name, net);
                 assert_eq!(
@@ -71,32 +77,38 @@ async fn a_slower_rate_by_hand_limits_as_well_and_a_card_put_in_anew_stays_limit
     let (panel, pair) = start(8).await;
     let backend = pair.backend_with("limited_rate = \"10 Mbit/s\"");
     let key = account("100");
-    let memory = backend.remember(&key).await.unwrap();
-    assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+    assert_eq!(
+        limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap(),
+        Applied::Done
+    );
     assert_eq!(facts(&pair, &*backend, "100").await, (Some(Policy::Limited), false));
     set_rate(&panel, "100", Some("0.5"));
     assert_eq!(facts(&pair, &*backend, "100").await, (Some(Policy::Limited), true));
     for policy in [Policy::Limited, Policy::Standard] {
-        let applied = backend.apply(&key, policy, &memory).await.unwrap();
+        let applied = limiter(&*backend).apply(&target(&key), policy, &memory).await.unwrap();
         let Applied::LeftAlone { found, limited: true } = applied else { panic!("{applied:?}") };
         assert!(found.contains("rate 0.5"), "{found}");
     }
     set_rate(&panel, "100", Some("7"));
     assert_eq!(facts(&pair, &*backend, "100").await, (Some(Policy::Standard), false));
-    let applied = backend.apply(&key, Policy::Standard, &memory).await.unwrap();
+    let applied = limiter(&*backend).apply(&target(&key), Policy::Standard, &memory).await.unwrap();
     assert!(matches!(applied, Applied::LeftAlone { limited: false, .. }), "{applied:?}");
 
     // The card is another one now, and our rate stands on it.
     let key = account("103");
-    let memory = backend.remember(&key).await.unwrap();
-    assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+    assert_eq!(
+        limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap(),
+        Applied::Done
+    );
     let now = card(&panel, "103", "net0");
     let mac = now.split(',').find_map(|part| part.strip_prefix("hwaddr=")).unwrap().to_string();
     let other = now.replace(&mac, "BC:24:11:FF:FF:FF");
     on(&panel, "103", json!({"op": "wait", "key": "net0", "value": other}));
     on(&panel, "103", json!({"op": "restart"}));
     assert_eq!(facts(&pair, &*backend, "103").await.0, Some(Policy::Limited));
-    let applied = backend.apply(&key, Policy::Standard, &memory).await.unwrap();
+    let applied = limiter(&*backend).apply(&target(&key), Policy::Standard, &memory).await.unwrap();
     assert!(
         matches!(&applied, Applied::LeftAlone { found, limited: true } if found.contains("another card")),
         "{applied:?}"
@@ -108,8 +120,8 @@ async fn a_rate_outlives_what_gets_in_between() {
     let (panel, pair) = start(8).await;
     let backend = pair.backend();
     let key = account("100");
-    let memory = backend.remember(&key).await.unwrap();
-    let limit = async || backend.apply(&key, Policy::Limited, &memory).await;
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+    let limit = async || limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await;
 
     on(&panel, "100", json!({"op": "lock", "by": "backup"}));
     let error = limit().await.unwrap_err();
@@ -126,21 +138,27 @@ async fn a_rate_outlives_what_gets_in_between() {
 
     // Another guest; it moved a moment ago, and the listing still says where it was.
     let key = account("102");
-    let memory = backend.remember(&key).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
     let stale = FaultKind::ReplacedText { find: "\"pve3\"".into(), with: "\"pve1\"".into() };
     panel.knobs().faults.add(Fault::new(stale).on("cluster/resources").times(1));
-    assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+    assert_eq!(
+        limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap(),
+        Applied::Done
+    );
     assert_eq!(panel.is_limited("102"), Some(true));
 
     // Its node is down: the others of the house are not held up by it.
     panel.operate("nodes/pve3", &json!({"op": "cut"})).unwrap();
-    let error = backend.apply(&key, Policy::Standard, &memory).await.unwrap_err();
+    let error = limiter(&*backend).apply(&target(&key), Policy::Standard, &memory).await.unwrap_err();
     assert!(matches!(&error, BackendError::Unreachable(why) if why.contains("595")), "{error:?}");
     panel.operate("nodes/pve3", &json!({"op": "join"})).unwrap();
-    assert_eq!(backend.apply(&key, Policy::Standard, &memory).await.unwrap(), Applied::Done);
+    assert_eq!(
+        limiter(&*backend).apply(&target(&key), Policy::Standard, &memory).await.unwrap(),
+        Applied::Done
+    );
 
     panel.switch(|switches| assert!(switches.privileges.remove("SDN.Use")));
-    let error = backend.apply(&key, Policy::Limited, &memory).await.unwrap_err();
+    let error = limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap_err();
     assert!(matches!(&error, BackendError::Refused(why) if why.contains("SDN.Use")), "{error:?}");
 }
 
@@ -150,12 +168,12 @@ async fn who_writes_at_the_same_time_is_not_overwritten() {
     let backend = pair.backend();
     for (name, times, done) in [("100", 2, true), ("103", 3, true), ("104", 9, false)] {
         let key = account(name);
-        let memory = backend.remember(&key).await.unwrap();
+        let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
         // The digest that comes is not the one that will be asked for.
         let digest = FaultKind::ReplacedText { find: "\"digest\":\"".into(), with: "\"digest\":\"0".into() };
         panel.knobs().faults.add(Fault::new(digest).on(&format!("/{name}/config")).times(times));
         panel.knobs().requests.clear();
-        let applied = backend.apply(&key, Policy::Limited, &memory).await;
+        let applied = limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await;
         match done {
             true => assert_eq!(applied.unwrap(), Applied::Done, "{name}"),
             false => {
@@ -176,15 +194,18 @@ async fn a_pool_is_limited_guest_by_guest_and_restored_as_it_was() {
     let (panel, pair) = start(9).await;
     let backend = pair.backend_with("account = \"pool\"");
     let key = account("cust-0");
-    let memory = backend.remember(&key).await.unwrap();
-    assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+    assert_eq!(
+        limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap(),
+        Applied::Done
+    );
     let limited = |names: [&str; 3]| names.map(|name| panel.is_limited(name) == Some(true));
     assert_eq!(limited(["100", "101", "102"]), [true; 3]);
     assert_eq!(limited(["103", "104", "105"]), [false; 3]);
     // One was set by hand meanwhile: the others are restored, and it is said.
     set_rate(&panel, "101", Some("7"));
     assert_eq!(shown(&pair, &*backend, "cust-0").await, Some(Policy::Standard));
-    let applied = backend.apply(&key, Policy::Standard, &memory).await.unwrap();
+    let applied = limiter(&*backend).apply(&target(&key), Policy::Standard, &memory).await.unwrap();
     assert!(
         matches!(&applied, Applied::LeftAlone { found, .. } if found.contains("qemu/101")),
         "{applied:?}"
@@ -201,9 +222,11 @@ async fn a_machine_is_paused_and_goes_on_and_what_was_off_stays_off() {
         let guest = on(&panel, name, json!(null));
         (guest["runs"] == true, guest["paused"] == true)
     };
-    let apply = async |name: &str, policy, memory: &_| backend.apply(&account(name), policy, memory).await;
+    let apply = async |name: &str, policy, memory: &_| {
+        limiter(&*backend).apply(&target(&account(name)), policy, memory).await
+    };
 
-    let memory = backend.remember(&account("100")).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&account("100"))).await.unwrap();
     for (policy, paused) in [(Policy::Limited, true), (Policy::Standard, false)] {
         assert_eq!(apply("100", policy, &memory).await.unwrap(), Applied::Done);
         assert_eq!(state("100"), (true, paused));
@@ -213,29 +236,32 @@ async fn a_machine_is_paused_and_goes_on_and_what_was_off_stays_off() {
         assert_eq!(apply("100", policy, &memory).await.unwrap(), Applied::AlreadySo);
     }
     // 110 was off before it was limited: it is not started for being restored.
-    let memory = backend.remember(&account("110")).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&account("110"))).await.unwrap();
     for policy in [Policy::Limited, Policy::Standard] {
         assert_eq!(apply("110", policy, &memory).await.unwrap(), Applied::AlreadySo);
         assert_eq!(state("110"), (false, false));
     }
     // 101 was paused by its owner: it stays so.
     on(&panel, "101", json!({"op": "pause"}));
-    let memory = backend.remember(&account("101")).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&account("101"))).await.unwrap();
     for policy in [Policy::Limited, Policy::Standard] {
         assert_eq!(apply("101", policy, &memory).await.unwrap(), Applied::AlreadySo);
         assert_eq!(state("101"), (true, true));
     }
     // Shut down by its owner while limited: the next start is his, too.
-    let memory = backend.remember(&account("102")).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&account("102"))).await.unwrap();
     assert_eq!(apply("102", Policy::Limited, &memory).await.unwrap(), Applied::Done);
     on(&panel, "102", json!({"op": "stop"}));
     assert_eq!(apply("102", Policy::Standard, &memory).await.unwrap(), Applied::AlreadySo);
     assert_eq!(state("102"), (false, false));
 
-    let error = backend.remember(&account("103")).await.unwrap_err();
+    let error = limiter(&*backend).remember(&target(&account("103"))).await.unwrap_err();
     assert!(matches!(&error, BackendError::NotOffered(why) if why.contains("rate")), "{error:?}");
     // Limited one way, it cannot be restored the other way.
-    let error = pair.backend().apply(&account("100"), Policy::Standard, &memory).await.unwrap_err();
+    let error = limiter(&*pair.backend())
+        .apply(&target(&account("100")), Policy::Standard, &memory)
+        .await
+        .unwrap_err();
     assert!(matches!(&error, BackendError::NotOffered(why) if why.contains("pause")), "{error:?}");
 }
 
@@ -244,8 +270,8 @@ async fn a_pause_that_fails_says_so() {
     let (panel, pair) = start(8).await;
     let backend = pair.backend_with("limited = \"pause\"");
     let key = account("100");
-    let memory = backend.remember(&key).await.unwrap();
-    let limit = async || backend.apply(&key, Policy::Limited, &memory).await;
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+    let limit = async || limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await;
     on(&panel, "100", json!({"op": "lock", "by": "snapshot"}));
     let error = limit().await.unwrap_err();
     assert!(matches!(error, BackendError::Busy { .. }), "{error:?}");

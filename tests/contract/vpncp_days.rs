@@ -132,7 +132,7 @@ async fn a_backfill_asks_the_months_it_touches_and_counts_nothing_twice() {
     let past = Past { now: instant(NOW), since: instant(since), until: instant(until) };
     for _ in 0..2 {
         let mut harvest = Harvest::new();
-        backend.backfill(&past, &mut harvest).await.unwrap();
+        backend.history().expect("history").backfill(&past, &mut harvest).await.unwrap();
         assert!(!harvest.is_complete());
         ledger.take(&harvest, NOW);
     }
@@ -144,7 +144,7 @@ async fn a_backfill_asks_the_months_it_touches_and_counts_nothing_twice() {
     }
     let forgotten = Past { since: instant(since - 300 * DAY), ..past };
     let mut harvest = Harvest::new();
-    backend.backfill(&forgotten, &mut harvest).await.unwrap();
+    backend.history().expect("history").backfill(&forgotten, &mut harvest).await.unwrap();
     assert!(warned(&harvest, "keeps 6 months"), "{:?}", harvest.warnings());
 }
 

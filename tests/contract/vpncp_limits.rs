@@ -11,16 +11,24 @@ use crate::support::panels::*;
 async fn limit_and_restore(panel: &Panel, pair: &Pair, name: &str, keys: &str) {
     let (backend, key) = (pair.backend_with(keys), account(name));
     let (caps, enabled) = (panel.caps(name), panel.is_enabled(name));
-    let memory = backend.remember(&key).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
     for (policy, limited) in [(Policy::Limited, true), (Policy::Standard, false)] {
-        assert_eq!(backend.apply(&key, policy, &memory).await.unwrap(), Applied::Done, "{keys} {policy:?}");
+        assert_eq!(
+            limiter(&*backend).apply(&target(&key), policy, &memory).await.unwrap(),
+            Applied::Done,
+            "{keys} {policy:?}"
+        );
         assert_eq!(panel.is_limited(name), Some(limited), "{keys} {policy:?}");
         let saves = panel.saves(name);
-        assert_eq!(backend.apply(&key, policy, &memory).await.unwrap(), Applied::AlreadySo, "{keys}");
+        assert_eq!(
+            limiter(&*backend).apply(&target(&key), policy, &memory).await.unwrap(),
+            Applied::AlreadySo,
+            "{keys}"
+        );
         assert_eq!(panel.saves(name), saves, "what stands there already is not written again");
     }
     assert_eq!((panel.caps(name), panel.is_enabled(name)), (caps, enabled), "{keys}");
-    assert_eq!(backend.remember(&key).await.unwrap(), memory, "{keys}");
+    assert_eq!(limiter(&*backend).remember(&target(&key)).await.unwrap(), memory, "{keys}");
 }
 
 #[tokio::test]
@@ -55,12 +63,18 @@ async fn a_cap_of_the_operators_own_holds_and_gives_nobody_more() {
     let name = panel.accounts().remove(0);
     set_caps(&panel, &name, 0, 2);
     let backend = pair.backend_with("cap_mbit_per_second = 4");
-    let memory = backend.remember(&account(&name)).await.unwrap();
-    assert_eq!(backend.apply(&account(&name), Policy::Limited, &memory).await.unwrap(), Applied::Done);
+    let memory = limiter(&*backend).remember(&target(&account(&name))).await.unwrap();
+    assert_eq!(
+        limiter(&*backend).apply(&target(&account(&name)), Policy::Limited, &memory).await.unwrap(),
+        Applied::Done
+    );
     assert_eq!(panel.caps(&name), Some((4, 2)));
     // The config changes while somebody is limited: what was remembered counts.
     let backend = pair.backend_with("limited = \"disable\"\ncap_mbit_per_second = 9");
-    assert_eq!(backend.apply(&account(&name), Policy::Standard, &memory).await.unwrap(), Applied::Done);
+    assert_eq!(
+        limiter(&*backend).apply(&target(&account(&name)), Policy::Standard, &memory).await.unwrap(),
+        Applied::Done
+    );
     assert_eq!((panel.caps(&name), panel.is_enabled(&name)), (Some((0, 2)), Some(true)));
 }
 
@@ -70,15 +84,18 @@ async fn who_was_switched_off_before_us_stays_off() {
     let name = panel.accounts().remove(0);
     let (backend, key) = (pair.backend_with("limited = \"disable\""), account(&name));
     panel.suspend(&name, true).unwrap();
-    let memory = backend.remember(&key).await.unwrap();
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
     for policy in [Policy::Limited, Policy::Standard] {
-        assert_eq!(backend.apply(&key, policy, &memory).await.unwrap(), Applied::AlreadySo);
+        assert_eq!(
+            limiter(&*backend).apply(&target(&key), policy, &memory).await.unwrap(),
+            Applied::AlreadySo
+        );
         assert_eq!(panel.is_enabled(&name), Some(false));
     }
     assert_eq!(panel.saves(&name), Some(0));
     // Somebody else switched it on meanwhile: that is not ours to undo.
     panel.suspend(&name, false).unwrap();
-    let applied = backend.apply(&key, Policy::Limited, &memory).await.unwrap();
+    let applied = limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap();
     assert!(matches!(applied, Applied::LeftAlone { .. }), "{applied:?}");
 }
 
@@ -88,14 +105,17 @@ async fn slower_bandwidths_by_hand_are_left_alone_and_limit_as_well() {
     let name = panel.accounts().remove(0);
     set_caps(&panel, &name, 100, 50);
     let (backend, key) = (pair.backend_with("cap_mbit_per_second = 4"), account(&name));
-    let memory = backend.remember(&key).await.unwrap();
-    assert_eq!(backend.apply(&key, Policy::Limited, &memory).await.unwrap(), Applied::Done);
+    let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
+    assert_eq!(
+        limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap(),
+        Applied::Done
+    );
     for (down, up, still) in [(1, 2, true), (80, 40, false)] {
         set_caps(&panel, &name, down, up);
         let shown = of(&pair.poll(&*backend).await.unwrap(), &name).unwrap().facts.policy;
         assert_eq!(shown == Some(Policy::Limited), still);
         for policy in [Policy::Limited, Policy::Standard] {
-            let applied = backend.apply(&key, policy, &memory).await.unwrap();
+            let applied = limiter(&*backend).apply(&target(&key), policy, &memory).await.unwrap();
             assert!(
                 matches!(&applied, Applied::LeftAlone { limited, .. } if *limited == still),
                 "{applied:?}"
@@ -110,9 +130,12 @@ async fn a_switch_that_does_not_take_is_no_success() {
     for keys in ["", "limited = \"disable\""] {
         for (panel, pair) in generations(3).await {
             let (backend, name) = (pair.backend_with(keys), panel.accounts().remove(0));
-            let memory = backend.remember(&account(&name)).await.unwrap();
+            let memory = limiter(&*backend).remember(&target(&account(&name))).await.unwrap();
             panel.switch(|switches| switches.writes_ignored = true);
-            let error = backend.apply(&account(&name), Policy::Limited, &memory).await.unwrap_err();
+            let error = limiter(&*backend)
+                .apply(&target(&account(&name)), Policy::Limited, &memory)
+                .await
+                .unwrap_err();
             assert!(
                 matches!(&error, BackendError::Unexpected { detail, .. } if detail.contains("not applied: sent")),
                 "{error:?}"
@@ -126,16 +149,20 @@ async fn a_switch_that_does_not_take_is_no_success() {
 async fn while_a_panel_reconfigures_itself_it_is_read_and_not_written() {
     for (panel, pair) in generations(3).await {
         let (backend, name) = (pair.backend(), panel.accounts().remove(0));
-        let memory = backend.remember(&account(&name)).await.unwrap();
+        let memory = limiter(&*backend).remember(&target(&account(&name))).await.unwrap();
         panel.switch(|switches| switches.loading = Some("Loading (firewall)".into()));
         let harvest = pair.poll(&*backend).await.unwrap();
         crate::check_readings(&pair, &harvest);
         assert!(warned(&harvest, "Loading (firewall)"));
-        let error = backend.apply(&account(&name), Policy::Limited, &memory).await.unwrap_err();
+        let error =
+            limiter(&*backend).apply(&target(&account(&name)), Policy::Limited, &memory).await.unwrap_err();
         assert!(matches!(error, BackendError::Busy { .. }), "{error:?}");
         assert_eq!(panel.saves(&name), Some(0));
         panel.switch(|switches| switches.loading = None);
-        assert_eq!(backend.apply(&account(&name), Policy::Limited, &memory).await.unwrap(), Applied::Done);
+        assert_eq!(
+            limiter(&*backend).apply(&target(&account(&name)), Policy::Limited, &memory).await.unwrap(),
+            Applied::Done
+        );
         panel.stop();
     }
 }
@@ -144,8 +171,9 @@ async fn while_a_panel_reconfigures_itself_it_is_read_and_not_written() {
 async fn a_token_that_may_only_read_is_told_which_right_it_lacks() {
     let (panel, pair) = start_with(3, NOW, |switches| switches.read_only = true).await;
     let (backend, name) = (pair.backend(), panel.accounts().remove(0));
-    let memory = backend.remember(&account(&name)).await.unwrap();
-    let error = backend.apply(&account(&name), Policy::Limited, &memory).await.unwrap_err();
+    let memory = limiter(&*backend).remember(&target(&account(&name))).await.unwrap();
+    let error =
+        limiter(&*backend).apply(&target(&account(&name)), Policy::Limited, &memory).await.unwrap_err();
     assert!(matches!(&error, BackendError::Refused(why) if why.contains("client:write")), "{error:?}");
     // `check` finds it before anybody is to be limited, and asks only where a rule limits.
     let wrong = crate::fatal(&crate::steps(&*backend).await);
@@ -153,7 +181,10 @@ async fn a_token_that_may_only_read_is_told_which_right_it_lacks() {
     assert_eq!(crate::fatal(&crate::steps_for(&*backend, Wants::default()).await), [""; 0]);
     panel.switch(|switches| switches.read_only = false);
     // Without a memory nothing could be restored, so nothing is changed.
-    let error = backend.apply(&account(&name), Policy::Limited, &Memory("{}".into())).await.unwrap_err();
+    let error = limiter(&*backend)
+        .apply(&target(&account(&name)), Policy::Limited, &Memory("{}".into()))
+        .await
+        .unwrap_err();
     assert!(matches!(error, BackendError::Unexpected { .. }), "{error:?}");
     assert_eq!(panel.saves(&name), Some(0));
 }

@@ -8,7 +8,7 @@ use whmeter_simulators::faults::{Fault, FaultKind};
 use whmeter_simulators::growth::Traffic;
 use whmeter_simulators::panel::Options;
 
-use crate::support::panels::{Pair, account, every_kind_with, section};
+use crate::support::panels::{Pair, account, every_kind_with, limiter, section, target};
 use crate::support::program::{Daemon, Got, PATIENCE, Site, free_port};
 use crate::support::signing;
 
@@ -96,7 +96,7 @@ async fn every_kind_limits_who_crosses_and_gives_back_what_was_there() {
         read_once(&daemon, &pair).await;
         let accounts = pair.panel.accounts();
         let (over, near) = (&accounts[0], &accounts[1]);
-        let before = pair.backend().remember(&account(over)).await.unwrap();
+        let before = limiter(&*pair.backend()).remember(&target(&account(over))).await.unwrap();
         use_up(&pair, over, LIMIT + LIMIT / 10);
         use_up(&pair, near, LIMIT / 10 * 9);
         until("limited at the panel", || pair.panel.is_limited(over) == Some(true)).await;
@@ -121,7 +121,12 @@ async fn every_kind_limits_who_crosses_and_gives_back_what_was_there() {
         daemon.signal("-HUP");
         until("restored at the panel", || pair.panel.is_limited(over) == Some(false)).await;
         shown(&daemon, &pair, over, 0).await;
-        assert_eq!(pair.backend().remember(&account(over)).await.unwrap(), before, "{}", pair.name());
+        assert_eq!(
+            limiter(&*pair.backend()).remember(&target(&account(over))).await.unwrap(),
+            before,
+            "{}",
+            pair.name()
+        );
         let shown = site.run(&["policy", "show", pair.name(), over, "--json"]).await.json();
         assert_eq!(actions(&shown), ["restore", "limit"]);
         assert_eq!(shown["acts"][1]["from"], "standard");
@@ -141,7 +146,7 @@ async fn a_switch_the_panel_forgets_is_asserted_and_somebody_elses_change_wins()
     let daemon = site.serve(port).await;
     read_once(&daemon, &pair).await;
     let name = pair.panel.accounts().remove(0);
-    let before = pair.backend().remember(&account(&name)).await.unwrap();
+    let before = limiter(&*pair.backend()).remember(&target(&account(&name))).await.unwrap();
     use_up(&pair, &name, LIMIT);
     until("limited", || pair.panel.is_limited(&name) == Some(true)).await;
     shown(&daemon, &pair, &name, 1).await;
@@ -149,7 +154,7 @@ async fn a_switch_the_panel_forgets_is_asserted_and_somebody_elses_change_wins()
     // A backup was played in: what we had changed is as it was.
     let forget = |memory: &Memory| {
         let (backend, memory, name) = (pair.backend(), memory.clone(), account(&name));
-        async move { backend.apply(&name, Policy::Standard, &memory).await.unwrap() }
+        async move { limiter(&*backend).apply(&target(&name), Policy::Standard, &memory).await.unwrap() }
     };
     forget(&before).await;
     assert_eq!(pair.panel.is_limited(&name), Some(false));
@@ -178,7 +183,7 @@ async fn a_switch_the_panel_forgets_is_asserted_and_somebody_elses_change_wins()
         }
         assert!(std::time::Instant::now() < deadline, "{shown}");
     }
-    let now = pair.backend().remember(&account(&name)).await.unwrap();
+    let now = limiter(&*pair.backend()).remember(&target(&account(&name))).await.unwrap();
     assert!(now.0.contains("333") && now.0.contains("222"), "theirs is the standard now: {now:?}");
     daemon.stop().await;
 }

@@ -76,6 +76,9 @@ pub async fn what_is_taken_back_is_as_if_it_had_never_been_said(databases: &Data
     let state = store.backends().await.unwrap().remove(0);
     store.standing(&state).await.unwrap();
 
+    // A poll that failed for our clock is dated by another's, which was ahead: it settled nothing, and nobody goes back to it.
+    store.record_clock(&held, (hour(50), true), hour(2), "the panel is two days ahead").await.unwrap();
+
     // What is wrong: bytes, levels, a newcomer, a new owner, a stretch taken over, days to come, somebody gone.
     let wrong = [
         (hour(3), vec![("alice", 1, 9_000), ("bob", 7_000, 80), ("carol", 950, 90), ("mallory", 5, 5)]),

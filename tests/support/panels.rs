@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use toml::{Table, Value};
-use whmeter::backends::{Ask, Backend, BackendError, Heard, KINDS, Kind, TEST_KINDS};
+use whmeter::backends::{Ask, Backend, BackendError, Heard, KINDS, Kind, Limiter, TEST_KINDS, Target};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Harvested, Meter, Nature, Reading, Timestamp};
 use whmeter::http::{Http, HttpSettings};
@@ -157,6 +157,16 @@ pub fn opened(kind: &Kind, settings: Table, at: i64) -> Box<dyn Backend> {
     let http: HttpSettings = section.take().unwrap();
     let http = Http::new(&http, &section).unwrap().with_clock(Clock::Fixed(instant(at)));
     (kind.open)(section, http).unwrap()
+}
+
+/// How a backend limits accounts.
+pub fn limiter(backend: &dyn Backend) -> &dyn Limiter {
+    backend.limiter().expect("it limits accounts")
+}
+
+/// An account of which no counters are known.
+pub fn target(account: &AccountName) -> Target<'_> {
+    Target::named(account)
 }
 
 pub fn instant(seconds: i64) -> Timestamp {

@@ -221,6 +221,10 @@ impl Player<'_> {
             }
             What::Accepted { backend } if self.is_free(*backend, at) => {
                 let panel = &mut self.panels[*backend];
+                // Who looks at a clock sees when it was ours that was wrong.
+                if panel.seen.is_some_and(|seen| seen != panel.off) {
+                    return Ok(());
+                }
                 panel.accepted = panel.seen.unwrap_or(panel.accepted);
                 let accepted = self.product.accept(*backend).await;
                 self.check("accept", accepted)?;

@@ -4,8 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderMap, StatusCode, Uri};
 
+use crate::backends::{Backend, Limiter};
 use crate::http::{Http, Url};
 use crate::settings::Section;
+
+/// How a backend under test limits accounts.
+pub fn limiter(backend: &dyn Backend) -> &dyn Limiter {
+    backend.limiter().expect("it limits accounts")
+}
 
 /// One call as it arrived.
 #[derive(Clone, Debug)]

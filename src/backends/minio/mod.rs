@@ -35,7 +35,7 @@ use self::settings::{Rules, Settings, Switch, Traffic};
 use self::sums::Owned;
 use self::usage::Usage;
 use self::wire::{Group, User};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Memory, Wants};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Limiter, Memory, Target, Wants};
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
@@ -140,19 +140,26 @@ impl Backend for Minio {
         self.check_all(wants, steps).await;
     }
 
-    async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
-        self.remembered(account).await
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Limiter for Minio {
+    async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
+        self.remembered(target.account).await
     }
 
     async fn apply(
         &self,
-        account: &AccountName,
+        target: &Target<'_>,
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
         match self.rules.switch {
-            Switch::Mapping => self.switch_mapping(account, policy, memory).await,
-            Switch::Document => self.switch_document(account, policy, memory).await,
+            Switch::Mapping => self.switch_mapping(target.account, policy, memory).await,
+            Switch::Document => self.switch_document(target.account, policy, memory).await,
         }
     }
 }

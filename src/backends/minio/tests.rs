@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::*;
+use crate::backends::kit::testing::limiter;
 use crate::clock::Clock;
 use crate::domain::{Reading, Reason};
 use crate::http::HttpSettings;

@@ -138,7 +138,7 @@ pub(super) fn traffic(
         }
     };
     let epoch = match replugged {
-        true => Epoch::Replugged(counts.uptime),
+        true => Epoch::ResetWhileRunning(counts.uptime),
         false => Epoch::Running(counts.uptime),
     };
     for (meter, count) in [(Meter::TrafficIn, &counts.received), (Meter::TrafficOut, &counts.sent)] {

@@ -23,7 +23,7 @@ mod switch;
 mod tests;
 mod wire;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
@@ -39,7 +39,10 @@ use self::settings::{Rules, Storage, Traffic};
 use self::storage::Sizes;
 use self::wire::{Config, Envelope, Machine};
 use super::kit::many::some_at_once;
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Memory, Past, Wants};
+use super::{
+    Applied, Ask, Backend, BackendError, CheckStep, Heard, History, Kind, Limiter, Memory, Past, Target,
+    Wants,
+};
 use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
@@ -57,19 +60,13 @@ pub(super) const KIND: Kind = Kind {
 
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
     let (access, rules) = settings::read(section)?;
-    Ok(Box::new(Proxmox {
-        session: Session::new(http, access),
-        rules,
-        sizes: Mutex::default(),
-        owners: Mutex::default(),
-    }))
+    Ok(Box::new(Proxmox { session: Session::new(http, access), rules, sizes: Mutex::default() }))
 }
 
 struct Proxmox {
     session: Session,
     rules: Rules,
     sizes: Mutex<Sizes>,
-    owners: Mutex<HashMap<(&'static str, u64), AccountName>>,
 }
 
 /// Where a guest is now.
@@ -128,7 +125,6 @@ impl Backend for Proxmox {
         }
         self.storage(&listing, &found, ask, harvest).await;
         self.policies(&ask.limited, &found, harvest).await;
-        self.keep_owners(&found, ask.only.is_none());
         match &ask.only {
             Some(only) => harvest.keep_only(only),
             None if listing.is_complete() => {
@@ -141,10 +137,6 @@ impl Backend for Proxmox {
         Ok(())
     }
 
-    async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError> {
-        self.charts(past, harvest).await
-    }
-
     fn tells(&self, meter: Meter) -> bool {
         meter != Meter::StorageUsed || self.rules.storage != Storage::None
     }
@@ -153,17 +145,35 @@ impl Backend for Proxmox {
         self.check_all(wants, steps).await;
     }
 
-    async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
-        self.remembered(account).await
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        Some(self)
+    }
+
+    fn history(&self) -> Option<&dyn History> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl History for Proxmox {
+    async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError> {
+        self.charts(past, harvest).await
+    }
+}
+
+#[async_trait]
+impl Limiter for Proxmox {
+    async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
+        self.remembered(target).await
     }
 
     async fn apply(
         &self,
-        account: &AccountName,
+        target: &Target<'_>,
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
-        self.switched(account, policy, memory).await
+        self.switched(target, policy, memory).await
     }
 }
 
@@ -257,21 +267,6 @@ impl Proxmox {
             ));
         }
         (claimed, left)
-    }
-
-    /// Whose a guest was at the last poll: a switch is not lent what the panel told before.
-    fn last_account(&self, guest: &Guest<'_>) -> Option<AccountName> {
-        self.owners.lock().ok()?.get(&(guest.kind.name(), guest.vmid)).cloned()
-    }
-
-    /// Keeps whose every guest is, for switches.
-    fn keep_owners(&self, found: &[Counted<'_>], whole: bool) {
-        let Ok(mut owners) = self.owners.lock() else { return };
-        if whole {
-            owners.clear();
-        }
-        let key = |claimed: &Claimed<'_>| (claimed.guest.kind.name(), claimed.guest.vmid);
-        owners.extend(found.iter().map(|(claimed, _)| (key(claimed), claimed.account.clone())));
     }
 
     /// Whose a guest was, for a row that does not say while its node is silent.

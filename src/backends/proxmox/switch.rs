@@ -11,15 +11,15 @@ use super::memory::{self, Remembered};
 use super::refusal::Failure;
 use super::session::AT_ONCE;
 use super::settings::Limited;
-use super::{Applied, BackendError, Memory, Place, Proxmox};
+use super::{Applied, BackendError, Memory, Place, Proxmox, Target};
 use crate::backends::kit::many::some_at_once;
 use crate::backends::kit::memory::{kept, needed};
 use crate::domain::{AccountName, Harvest, Policy};
 
 impl Proxmox {
     /// What a later restore needs.
-    pub(super) async fn remembered(&self, account: &AccountName) -> Result<Memory, BackendError> {
-        let places = self.places(account).await?;
+    pub(super) async fn remembered(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
+        let places = self.places(target).await?;
         let remembered = match self.rules.limited {
             Limited::Rate => {
                 let mut guests = BTreeMap::new();
@@ -43,11 +43,11 @@ impl Proxmox {
     /// others from it; the first trouble is what the caller hears.
     pub(super) async fn switched(
         &self,
-        account: &AccountName,
+        target: &Target<'_>,
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
-        let places = self.places(account).await?;
+        let places = self.places(target).await?;
         let remembered: Remembered = needed(memory)?;
         match (&remembered, self.rules.limited) {
             (Remembered::Rate { .. }, Limited::Rate) | (Remembered::Pause { .. }, Limited::Pause) => {}
@@ -57,7 +57,7 @@ impl Proxmox {
         let mut trouble = None;
         let mut sum = Applied::AlreadySo;
         for place in &places {
-            match self.switched_one(account, place, policy, &remembered).await {
+            match self.switched_one(target, place, policy, &remembered).await {
                 Ok(applied) => sum = both(sum, applied),
                 Err(error) => trouble = trouble.or(Some(error)),
             }
@@ -67,7 +67,7 @@ impl Proxmox {
 
     async fn switched_one(
         &self,
-        account: &AccountName,
+        target: &Target<'_>,
         place: &Place,
         policy: Policy,
         remembered: &Remembered,
@@ -75,9 +75,9 @@ impl Proxmox {
         match self.try_switch(place, policy, remembered).await {
             // It has moved since it was listed.
             Err(Failure::Said(said)) if said.is_gone() => {
-                let places = self.places(account).await?;
+                let places = self.places(target).await?;
                 let Some(now) = places.iter().find(|other| other.id() == place.id()) else {
-                    return Err(BackendError::NoSuchAccount(account.clone()));
+                    return Err(BackendError::NoSuchAccount(target.account.clone()));
                 };
                 Ok(self.try_switch(now, policy, remembered).await?)
             }
@@ -107,13 +107,14 @@ impl Proxmox {
         }
     }
 
-    /// Where the guests of an account are now.
-    async fn places(&self, account: &AccountName) -> Result<Vec<Place>, BackendError> {
+    /// Where the guests of an account are now. The rows of silent nodes do not tell whose they are: there the counters
+    /// that were last seen in it tell.
+    async fn places(&self, target: &Target<'_>) -> Result<Vec<Place>, BackendError> {
         let (body, mut spare) = (self.rows().await?, Vec::new());
         let listing = Listing::read(&body, &mut spare)?;
-        let name = Owner::Account(account.to_string());
+        let name = Owner::Account(target.account.to_string());
         let ours = |guest: &&super::Guest<'_>| match self.rules.mapping.owner(guest) {
-            Owner::Untold => self.last_account(guest).as_ref() == Some(account),
+            Owner::Untold => self.source(guest).is_some_and(|source| target.sources.contains(&source)),
             owner => owner == name,
         };
         let places: Vec<Place> = listing.guests.iter().filter(ours).map(Place::of).collect();
@@ -121,7 +122,7 @@ impl Proxmox {
             if listing.guests.is_empty() {
                 self.why_empty(&listing).await?;
             }
-            return Err(BackendError::NoSuchAccount(account.clone()));
+            return Err(BackendError::NoSuchAccount(target.account.clone()));
         }
         Ok(places)
     }

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::ext::ReasonPhrase;
 
 use super::*;
+use crate::backends::kit::testing::limiter;
 use crate::clock::Clock;
 use crate::domain::{BillingZone, Bytes, Epoch, Reading, Seconds};
 use crate::http::HttpSettings;
@@ -287,7 +288,7 @@ async fn only_one_card_proves_that_a_count_began_anew() {
     let single = r#"{"data":{"net0":"virtio=AA,bridge=vmbr0","digest":"d"}}"#;
     let double = r#"{"data":{"net0":"virtio=AA,bridge=vmbr0","net1":"virtio=BB","digest":"d"}}"#;
     for (config, then, asked, wanted) in [
-        (single, (1060, 10), 1, Epoch::Replugged(Seconds::new(1060))),
+        (single, (1060, 10), 1, Epoch::ResetWhileRunning(Seconds::new(1060))),
         (double, (1060, 10), 1, running(1060)),
         ("<html>", (1060, 10), 1, running(1060)),
         // A restart and an old answer need nobody's configuration.
@@ -318,8 +319,11 @@ async fn a_card_that_is_accepted_and_not_written_is_no_success() {
     })
     .await;
     let account = AccountName::new("104").expect("a name");
-    let memory = backend.remember(&account).await.expect("remembered");
-    let error = backend.apply(&account, Policy::Limited, &memory).await.expect_err("did not take");
+    let memory = limiter(&*backend).remember(&Target::named(&account)).await.expect("remembered");
+    let error = limiter(&*backend)
+        .apply(&Target::named(&account), Policy::Limited, &memory)
+        .await
+        .expect_err("did not take");
     assert!(error.to_string().contains("net0 was accepted, but read back"), "{error}");
     let asked = log.lock().expect("no panic").clone();
     let put = asked.iter().find(|asked| asked.method == Method::PUT).expect("a write");
@@ -329,7 +333,9 @@ async fn a_card_that_is_accepted_and_not_written_is_no_success() {
     );
     assert!(put.query.is_empty() && put.headers.contains_key("content-length"));
     // Somebody must have remembered before: what was there cannot be guessed later.
-    let error =
-        backend.apply(&account, Policy::Limited, &Memory(String::new())).await.expect_err("no memory");
+    let error = limiter(&*backend)
+        .apply(&Target::named(&account), Policy::Limited, &Memory(String::new()))
+        .await
+        .expect_err("no memory");
     assert!(matches!(&error, BackendError::Unexpected { at, .. } if at == "memory"), "{error:?}");
 }

@@ -19,7 +19,7 @@ use super::kit::Failure;
 use super::kit::check::{is_hopeless, step};
 use super::kit::memory::{kept, needed};
 use super::kit::switch::{Plan, read_back};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Wants};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Limiter, Memory, Target, Wants};
 use crate::domain::{
     AccountName, Bytes, Epoch, Harvest, Identity, Meter, Policy, Reading, Reason, Source, Timestamp,
 };
@@ -94,30 +94,37 @@ impl Backend for Toy {
         }
     }
 
-    fn limits_by_suspending(&self) -> bool {
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Limiter for Toy {
+    fn by_suspending(&self) -> bool {
         true
     }
 
-    async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
-        kept(&Remembered { reason: self.reason(account).await? })
+    async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
+        kept(&Remembered { reason: self.reason(target.account).await? })
     }
 
     async fn apply(
         &self,
-        account: &AccountName,
+        target: &Target<'_>,
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
-        let remembered: Remembered = needed(memory)?;
-        let wanted = match remembered.plan(policy, self.reason(account).await?) {
+        let account = target.account;
+        // Looked at first: a stranger is told so whatever is remembered.
+        let found = self.reason(account).await?;
+        let wanted = match needed::<Remembered>(memory)?.plan(policy, found) {
             Plan::AlreadySo => return Ok(Applied::AlreadySo),
             Plan::LeftAlone { found, limited } => return Ok(Applied::LeftAlone { found, limited }),
             Plan::Write(wanted) => wanted,
         };
-        self.panel
-            .suspend(account, wanted.as_deref(), OURS)
-            .await
-            .map_err(|failure| about(failure, account))?;
+        let written = self.panel.suspend(account, wanted.as_deref(), OURS).await;
+        written.map_err(|failure| about(failure, account))?;
         let look = || async {
             let found = self.reason(account).await?;
             Ok(if found == wanted { Ok(()) } else { Err(shown(found.as_deref())) })

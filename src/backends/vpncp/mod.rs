@@ -31,8 +31,10 @@ use self::settings::Rules;
 use self::wire::Status;
 use super::kit::json::whole;
 use super::kit::many::Patience;
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Memory, Past, Wants};
-use crate::domain::{AccountName, BillingZone, Harvest, Meter, Policy, Span, Timestamp};
+use super::{
+    Applied, Ask, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, Past, Target, Wants,
+};
+use crate::domain::{BillingZone, Harvest, Meter, Policy, Span, Timestamp};
 use crate::http::{Http, Method, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -77,6 +79,21 @@ impl Backend for Vpncp {
         polled
     }
 
+    async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
+        self.check_all(wants, steps).await;
+    }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        Some(self)
+    }
+
+    fn history(&self) -> Option<&dyn History> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl History for Vpncp {
     async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError> {
         let status = self.look(harvest).await?;
         let calendar = self.calendar(past.now, harvest).await?;
@@ -92,26 +109,25 @@ impl Backend for Vpncp {
         }
         self.traffic(clients, &calendar, &plan, harvest).await
     }
+}
 
-    async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
-        self.check_all(wants, steps).await;
-    }
-
-    async fn remember(&self, account: &AccountName) -> Result<Memory, BackendError> {
-        self.remembered(account).await
-    }
-
-    fn limits_by_suspending(&self) -> bool {
+#[async_trait]
+impl Limiter for Vpncp {
+    fn by_suspending(&self) -> bool {
         self.rules.limited == settings::Limited::Disable
+    }
+
+    async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
+        self.remembered(target.account).await
     }
 
     async fn apply(
         &self,
-        account: &AccountName,
+        target: &Target<'_>,
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
-        self.switch(account, policy, memory).await
+        self.switch(target.account, policy, memory).await
     }
 }
 

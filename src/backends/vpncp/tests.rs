@@ -8,7 +8,8 @@ use axum::http::{HeaderMap, Method as Verb, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::*;
-use crate::domain::{Reading, Reason};
+use crate::backends::kit::testing::limiter;
+use crate::domain::{AccountName, Reading, Reason};
 use crate::http::HttpSettings;
 
 const TOKEN: &str = "hunter2hunter2hunter2hunter2";
@@ -176,14 +177,16 @@ async fn what_is_written_is_the_documented_body_and_nothing_more() {
     })
     .await;
     let account = AccountName::new("vpn-1").expect("a name");
-    let memory = backend.remember(&account).await.expect("remembered");
-    let applied = backend.apply(&account, Policy::Limited, &memory).await.expect("applied");
+    let memory = limiter(&*backend).remember(&Target::named(&account)).await.expect("remembered");
+    let applied =
+        limiter(&*backend).apply(&Target::named(&account), Policy::Limited, &memory).await.expect("applied");
     assert_eq!(applied, Applied::Done);
     let asked = log.lock().expect("no panic").clone();
     let writes: Vec<_> = asked.iter().filter(|asked| asked.0.starts_with("PUT")).collect();
     assert_eq!(writes, [&Asked("PUT client/vpn-1".into(), r#"{"b_download":1,"b_upload":1}"#.into())]);
     // Somebody sells another plan meanwhile.
     *caps.lock().expect("no panic") = (100, 50);
-    let applied = backend.apply(&account, Policy::Standard, &memory).await.expect("looked");
+    let applied =
+        limiter(&*backend).apply(&Target::named(&account), Policy::Standard, &memory).await.expect("looked");
     assert_eq!(applied, Applied::LeftAlone { found: "b_download 100, b_upload 50".into(), limited: false });
 }

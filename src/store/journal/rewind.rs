@@ -9,6 +9,7 @@ use super::super::ledger::Withdrawn;
 use super::super::sql::{Columns, rows};
 use super::super::{Store, StoreError};
 use super::crossings::CrossingMap;
+use super::taken_back::TakenBack;
 use super::{ENTRIES_AT_ONCE, JournalEntry, MonthSum};
 use crate::domain::{BackendId, Bytes, HoldingNo, LifeNo, Meter, Timestamp, UsageDay};
 use crate::metering::{Book, Correction, Kept, Rules};
@@ -18,7 +19,8 @@ use crate::metering::{Book, Correction, Kept, Rules};
 pub enum RewindTo {
     /// After this entry; 0 is before the first.
     Entry(i64),
-    /// Before the first entry that was asked for later.
+    /// Before the first entry that was asked for later and settled something: what failed for our clock is dated by
+    /// another's, which may be ahead.
     Time(Timestamp),
 }
 
@@ -181,7 +183,13 @@ impl Store {
             RewindTo::Time(time) => {
                 let counting = |(entry, _): &&(i64, Timestamp)| taken.by(*entry).is_none();
                 let counting: Vec<_> = entries.iter().filter(counting).collect();
-                match counting.iter().position(|(_, at)| *at > time) {
+                let mut after = None;
+                for (position, (entry, at)) in counting.iter().enumerate() {
+                    if after.is_none() && *at > time && self.has_settled(on, backend, *entry).await? {
+                        after = Some(position);
+                    }
+                }
+                match after {
                     None => last,
                     // What was settled before it, be it in a fold.
                     Some(0) if upto > 0 => return Ok(Err(CannotRewind::Folded { upto })),
@@ -196,6 +204,18 @@ impl Store {
             Some(by) => Err(CannotRewind::TakenBack { to, by }),
             None => Ok(to),
         })
+    }
+
+    /// Whether an entry is no poll that failed.
+    async fn has_settled(
+        &self,
+        on: &mut AnyConnection,
+        backend: &BackendId,
+        entry: i64,
+    ) -> Result<bool, StoreError> {
+        let raw = self.raw_entries(on, backend, entry, 1).await?;
+        let entry = raw.first().map(|raw| raw.entry(&TakenBack::default())).transpose()?;
+        Ok(entry.is_some_and(|entry| entry.failed.is_none()))
     }
 
     /// The next few entries from `first` up to `last` that settled something and count, and where to go on; `None` after

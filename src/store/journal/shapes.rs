@@ -17,7 +17,7 @@ pub(super) enum EpochBody {
     #[serde(rename = "r")]
     Running(u64),
     #[serde(rename = "p")]
-    Replugged(u64),
+    ResetWhileRunning(u64),
     #[serde(rename = "-")]
     Silent,
 }
@@ -27,7 +27,7 @@ impl EpochBody {
         match epoch {
             Epoch::Since(start) => EpochBody::Since(start.get()),
             Epoch::Running(uptime) => EpochBody::Running(uptime.get()),
-            Epoch::Replugged(uptime) => EpochBody::Replugged(uptime.get()),
+            Epoch::ResetWhileRunning(uptime) => EpochBody::ResetWhileRunning(uptime.get()),
             Epoch::Silent => EpochBody::Silent,
         }
     }
@@ -36,7 +36,7 @@ impl EpochBody {
         Ok(match self {
             EpochBody::Since(start) => Epoch::Since(time(start)?),
             EpochBody::Running(uptime) => Epoch::Running(Seconds::new(uptime)),
-            EpochBody::Replugged(uptime) => Epoch::Replugged(Seconds::new(uptime)),
+            EpochBody::ResetWhileRunning(uptime) => Epoch::ResetWhileRunning(Seconds::new(uptime)),
             EpochBody::Silent => Epoch::Silent,
         })
     }

@@ -25,7 +25,7 @@ pub(in super::super) const BASELINE: Table = Table {
 pub(in super::super) fn cells(ids: Ids, key: &CounterKey, baseline: &Baseline) -> [Cell; 12] {
     let (started, uptime) = match baseline.epoch {
         Epoch::Since(start) => (Some(start.get()), None),
-        Epoch::Running(uptime) | Epoch::Replugged(uptime) => (None, i64::try_from(uptime.get()).ok()),
+        Epoch::Running(uptime) | Epoch::ResetWhileRunning(uptime) => (None, i64::try_from(uptime.get()).ok()),
         Epoch::Silent => (None, None),
     };
     [

@@ -42,6 +42,11 @@ impl Ids {
         [self.backend * ROOM, (self.backend + 1) * ROOM]
     }
 
+    /// The number of the backend that a life or a holding is of.
+    pub fn backend_of(id: i64) -> i64 {
+        id / ROOM
+    }
+
     pub fn life_no(id: i64) -> Result<LifeNo, StoreError> {
         number(id).map(LifeNo::new)
     }

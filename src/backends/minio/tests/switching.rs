@@ -37,8 +37,11 @@ async fn where_mapping_is_gone_the_new_is_attached_before_the_old_is_detached() 
     })
     .await;
     let account = AccountName::new("7-41").expect("a name");
-    let memory = backend.remember(&account).await.expect("remembered");
-    assert_eq!(backend.apply(&account, Policy::Limited, &memory).await.expect("applied"), Applied::Done);
+    let memory = limiter(&*backend).remember(&Target::named(&account)).await.expect("remembered");
+    assert_eq!(
+        limiter(&*backend).apply(&Target::named(&account), Policy::Limited, &memory).await.expect("applied"),
+        Applied::Done
+    );
     let changes: Vec<_> =
         log.lock().expect("no panic").iter().filter(|asked| asked.method == Method::POST).cloned().collect();
     let mut told = Vec::new();
@@ -72,8 +75,11 @@ async fn a_switch_that_does_not_take_is_no_success() {
     })
     .await;
     let account = AccountName::new("7-41").expect("a name");
-    let memory = backend.remember(&account).await.expect("remembered");
-    let error = backend.apply(&account, Policy::Limited, &memory).await.expect_err("did not take");
+    let memory = limiter(&*backend).remember(&Target::named(&account)).await.expect("remembered");
+    let error = limiter(&*backend)
+        .apply(&Target::named(&account), Policy::Limited, &memory)
+        .await
+        .expect_err("did not take");
     assert!(error.to_string().contains("read back as policy 7-41"), "{error}");
 }
 
@@ -94,8 +100,10 @@ async fn a_document_somebody_else_wrote_is_left_alone() {
     })
     .await;
     let account = AccountName::new("7-41").expect("a name");
-    let memory = backend.remember(&account).await.expect("remembered");
-    let apply = async |policy| backend.apply(&account, policy, &memory).await.expect("applied");
+    let memory = limiter(&*backend).remember(&Target::named(&account)).await.expect("remembered");
+    let apply = async |policy| {
+        limiter(&*backend).apply(&Target::named(&account), policy, &memory).await.expect("applied")
+    };
     assert_eq!(apply(Policy::Limited).await, Applied::Done);
     *document.lock().expect("no panic") = standard.replace("s3:*", "s3:GetObject");
     let before = log.lock().expect("no panic").len();
