@@ -4,8 +4,6 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
-#[path = "contract/awkward.rs"]
-mod awkward;
 #[path = "contract/minio.rs"]
 mod minio;
 #[path = "contract/minio_limits.rs"]
@@ -42,15 +40,14 @@ fn check_readings(pair: &Pair, harvest: &Harvest) {
     let seen: Vec<String> = harvest.accounts().keys().map(ToString::to_string).collect();
     assert_eq!(seen, pair.panel.accounts(), "{}", pair.name());
     assert!(harvest.is_complete(), "{}", pair.name());
-    let lacks = awkward::of(pair.name()).lacks;
     for (name, harvested) in harvest.accounts() {
         for meter in pair.kind.meters {
             let unread = unread(harvested, *meter);
             // Traffic of an account that has nothing to move it (no bucket, no machine) has no reading.
             let nothing_there = pair.truth().parts(name.as_str()).is_empty();
             let silent = figure(harvested, *meter).is_none() && unread.is_none();
-            let excused =
-                nothing_there && meter.nature() == Nature::Flow || lacks(&*pair.panel, name.as_str(), *meter);
+            let lacks = pair.panel.lacks(name.as_str(), meter.name());
+            let excused = nothing_there && meter.nature() == Nature::Flow || lacks;
             assert!(!silent || excused, "{}: {name} has neither {meter} nor a reason", pair.name());
             unread.into_iter().for_each(|unread| pair.check_text(&unread.detail));
         }
@@ -91,9 +88,9 @@ async fn traffic_between_polls_settles_to_the_truth() {
         for (name, harvested) in last.accounts() {
             let Some(until) = measured(harvested) else { continue };
             let from = began(of(&first, name.as_str()).unwrap()).unwrap();
-            let truth = moved(pair.truth(), name.as_str(), from, until);
-            assert_eq!(ledger.moved(name.as_str()), truth, "{}: {name}", pair.name());
-            moving += i32::from(truth.1 > 0);
+            let truth = pair.passed(name.as_str(), from, until);
+            assert_eq!(pair.settled(&ledger, name.as_str()), truth, "{}: {name}", pair.name());
+            moving += i32::from(truth.values().any(|bytes| *bytes > 0));
         }
         let flows = pair.kind.meters.iter().any(|meter| meter.nature() == Nature::Flow);
         assert!(!flows || moving > 20, "{}: only {moving} accounts moved anything", pair.name());
@@ -139,8 +136,9 @@ async fn a_panel_whose_clock_is_an_hour_off_is_billed_the_truth_or_says_so() {
                     .any(|(_, reading)| matches!(reading, whmeter::domain::Reading::PeriodTotal { .. }));
                 // Days are told by their dates, counters by when they were asked for.
                 let from = if days { began } else { began + off };
-                let truth = moved(pair.truth(), name.as_str(), from, NOW + 24 * 3600 + off);
-                assert_eq!(ledger.moved(name.as_str()), truth, "{} {off} s off: {name}", pair.name());
+                let truth = pair.passed(name.as_str(), from, NOW + 24 * 3600 + off);
+                let settled = pair.settled(&ledger, name.as_str());
+                assert_eq!(settled, truth, "{} {off} s off: {name}", pair.name());
                 billed += 1;
             }
             pair.panel.stop();
@@ -188,7 +186,7 @@ async fn one_account_asked_for_alone_is_read_alone_and_nobody_is_gone_for_it() {
 async fn one_broken_account_does_not_spoil_its_neighbours() {
     for pair in every_kind(12).await {
         let broken = pair.panel.accounts().remove(2);
-        pair.panel.knobs().faults.add((awkward::of(pair.name()).break_account)(&broken));
+        pair.panel.knobs().faults.add(pair.panel.spoil_account(&broken));
         let harvest = pair.poll(&*pair.backend()).await.unwrap();
         assert_eq!(harvest.accounts().len(), 12, "{}", pair.name());
         for (name, harvested) in harvest.accounts() {
@@ -228,9 +226,10 @@ async fn who_vanished_is_absent_from_a_complete_list_and_may_come_back() {
         check_readings(&pair, &back);
         ledger.take(&back, clock.now_seconds());
         // What it moved is never more than what really passed while it was there.
-        let (received, sent) = ledger.moved(&gone);
-        let truth = moved(pair.truth(), &gone, began, clock.now_seconds());
-        assert!((0..=truth.0).contains(&received) && (0..=truth.1).contains(&sent), "{received} {sent}");
+        let truth = pair.passed(&gone, began, clock.now_seconds());
+        for (meter, settled) in pair.settled(&ledger, &gone) {
+            assert!((0..=truth[&meter]).contains(&settled), "{}: {meter} {settled} {truth:?}", pair.name());
+        }
         pair.panel.stop();
     }
 }
@@ -414,7 +413,7 @@ async fn a_changed_field_is_named_and_never_a_number() {
     for pair in every_kind(6).await {
         let marks = pair.panel.landmarks();
         for becomes in changes.clone() {
-            if (awkward::of(pair.name()).takes)(&becomes) {
+            if pair.panel.sends(&becomes) {
                 continue;
             }
             let changed = FaultKind::ChangedField { field: marks.usage_key.into(), becomes };
@@ -528,7 +527,7 @@ async fn what_somebody_else_changed_is_left_alone_and_a_stranger_is_no_account()
         let key = account(&pair.panel.accounts()[0]);
         let memory = limiter(&*backend).remember(&target(&key)).await.unwrap();
         limiter(&*backend).apply(&target(&key), Policy::Limited, &memory).await.unwrap();
-        (awkward::of(pair.name()).meddle)(&*pair.panel, key.as_str()).await;
+        pair.panel.meddle(key.as_str()).unwrap();
         let by_hand = limiter(&*backend).remember(&target(&key)).await.unwrap();
         for policy in [Policy::Standard, Policy::Limited] {
             let applied = limiter(&*backend).apply(&target(&key), policy, &memory).await.unwrap();

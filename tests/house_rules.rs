@@ -242,14 +242,48 @@ fn every_kind_has_its_folder_its_sample_and_its_simulator() {
         for file in ["mod.rs", "wire.rs", "README.md", "sample.toml", "testdata"] {
             assert!(folder.join(file).exists(), "{}/{file} is missing", kind.name);
         }
-        let simulated = ["src", "src/panels"].map(|at| root.join("simulators").join(at).join(kind.name));
-        let there = simulated.iter().any(|path| path.exists() || path.with_extension("rs").exists());
-        assert!(there, "no simulator of {}", kind.name);
+        let simulated = root.join("simulators/src/panels").join(kind.name);
+        assert!(simulated.join("mod.rs").exists(), "no simulator of {}", kind.name);
     }
+    let kinds = whmeter::backends::KINDS.iter().map(|kind| kind.name);
+    let panels = whmeter_simulators::PANELS.iter().map(|panel| panel.name);
+    assert!(kinds.eq(panels), "the two registries name different kinds");
     let folders = fs::read_dir(root.join("src/backends")).unwrap();
     for folder in folders.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
         let name = folder.file_name().unwrap().to_string_lossy().to_string();
         // What kinds share is no kind, and knows none.
         assert!(name == "kit" || whmeter::backends::kind(&name).is_some(), "{name} is not registered");
     }
+}
+
+/// Whatever has to know of a kind asks its `Kind`, or its simulated panel: else a new kind costs an edit there too.
+#[test]
+fn a_kind_is_named_in_its_folders_and_the_registries_alone() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in ["src", "simulators/src", "tests/truth"] {
+        sources(&root.join(folder), &mut found);
+    }
+    found.push(root.join("tests/contract.rs"));
+    let kinds: Vec<&str> = whmeter::backends::KINDS.iter().map(|kind| kind.name).collect();
+    let homes: Vec<PathBuf> = ["src/backends", "simulators/src/panels"]
+        .iter()
+        .flat_map(|at| kinds.iter().map(|kind| root.join(*at).join(kind)).collect::<Vec<_>>())
+        .collect();
+    let mut wrong = Vec::new();
+    for path in found.iter().filter(|path| !homes.iter().any(|home| path.starts_with(home))) {
+        let text = fs::read_to_string(path).unwrap();
+        // Tests of one file may tell a story of one kind.
+        let is_test = path.components().any(|part| part.as_os_str() == "tests.rs");
+        let code = if is_test { "" } else { text.split("#[cfg(test)]\nmod tests {").next().unwrap() };
+        for (number, line) in
+            code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+        {
+            let named = kinds
+                .iter()
+                .find(|kind| line.contains(&format!("\"{kind}\"")) || line.contains(&format!("{kind}::")));
+            wrong.extend(named.map(|kind| format!("{}:{}: {kind}", path.display(), number + 1)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -4,7 +4,9 @@
 //! compressed, and some spoil the bytes on their way out.
 
 use crate::faults::{Change, FaultKind, Strikes};
+use crate::form;
 use crate::wire::Reset;
+use crate::xml;
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, header};
 use bytes::Bytes;
@@ -30,6 +32,7 @@ impl Strikes {
     pub fn change_body(&self, body: Vec<u8>) -> Vec<u8> {
         self.0.iter().fold(body, |body, kind| match kind {
             FaultKind::ChangedField { field, becomes } => change_field(body, field, becomes),
+            FaultKind::BadXml { how } => xml::damaged(body, *how),
             FaultKind::ReplacedText { find, with } => match String::from_utf8(body) {
                 Ok(text) => text.replace(find.as_str(), with).into_bytes(),
                 Err(binary) => binary.into_bytes(),
@@ -144,7 +147,11 @@ const PLACEHOLDER: &str = "raw-text-of-a-changed-field";
 
 fn change_field(body: Vec<u8>, field: &str, change: &Change) -> Vec<u8> {
     let Ok(mut tree) = serde_json::from_slice::<Value>(&body) else {
-        return body;
+        return match xml::is_document(&body) {
+            true => xml::change_field(&body, field, change),
+            false if form::is_form(&body) => form::change_field(&body, field, change),
+            false => body,
+        };
     };
     match field.starts_with('/') {
         true => change_at(&mut tree, field, change),

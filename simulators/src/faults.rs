@@ -3,6 +3,7 @@
 //! A fault is added at run time and strikes every request whose path and query contain its text,
 //! until its count is used up. What it then does to the answer is told in `damage.rs`.
 
+use crate::xml::Damage;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -75,9 +76,9 @@ pub enum FaultKind {
     },
     /// The body never ends.
     Endless,
-    /// A field of a JSON answer is not what it was.
+    /// A field of an answer in JSON or XML, or of a form, is not what it was.
     ChangedField {
-        /// A key, changed wherever it stands, or a JSON pointer (`/a/b/0`).
+        /// A key, an element or an attribute, changed wherever it stands; in JSON also a pointer (`/a/b/0`).
         field: String,
         /// What becomes of it.
         becomes: Change,
@@ -91,6 +92,11 @@ pub enum FaultKind {
     },
     /// The body claims to be gzip and is not.
     BrokenGzip,
+    /// An answer in XML is no longer what a reader may trust; other answers stay as they are.
+    BadXml {
+        /// What is wrong with it.
+        how: Damage,
+    },
 }
 
 /// What becomes of a changed field.

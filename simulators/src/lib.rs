@@ -22,24 +22,40 @@ pub mod clock;
 pub mod control;
 mod damage;
 pub mod faults;
+pub mod form;
 pub mod growth;
-pub mod minio;
+pub mod kind;
 pub mod panel;
-pub mod proxmox;
+pub mod panels;
+pub mod php;
+pub mod place;
 pub mod requests;
 pub mod server;
+pub mod sessions;
 pub mod smtp;
 pub mod tls;
+#[cfg(feature = "toy")]
+#[doc(hidden)]
+pub mod toy;
 pub mod truth;
-pub mod vpncp;
 pub mod whmcs;
 pub mod wire;
 pub mod world;
+pub mod xml;
 
-/// Every kind of panel there is.
-pub const PANELS: &[panel::Kind] = &[minio::KIND, proxmox::KIND, vpncp::KIND];
+pub use panels::*;
 
-/// The kind with this name.
+/// What is started by name and is no panel: not among all of them, and not polled.
+pub const OTHERS: &[panel::Kind] = &[whmcs::KIND];
+
+/// Kinds that tests alone have: they are in no demo, and the program does not start them.
+#[doc(hidden)]
+pub const TEST_PANELS: &[panel::Kind] = &[
+    #[cfg(feature = "toy")]
+    toy::KIND,
+];
+
+/// The kind of panel with this name.
 pub fn kind(name: &str) -> Option<&'static panel::Kind> {
-    PANELS.iter().find(|kind| kind.name == name)
+    PANELS.iter().chain(TEST_PANELS).find(|kind| kind.name == name)
 }

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{Response, StatusCode, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use bytes::Bytes;
 use std::io::Result;
 use std::net::SocketAddr;
@@ -117,6 +117,19 @@ pub fn serve_control(bound: Bound, app: Router, stop: CancellationToken) {
         let serving = async { axum::serve(bound.listener, app).await };
         stop.run_until_cancelled(serving).await
     });
+}
+
+/// An answer with a body of some type.
+pub fn answer(number: u16, kind: &'static str, body: Vec<u8>) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(body));
+    *answer.status_mut() = status(number);
+    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    answer
+}
+
+/// An answer in JSON.
+pub fn json_answer(number: u16, body: Vec<u8>) -> Response<Bytes> {
+    answer(number, "application/json", body)
 }
 
 /// A status from its number; what is none becomes 500.

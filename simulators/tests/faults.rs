@@ -10,6 +10,7 @@ use support::{ADMIN, Caller};
 use whmeter_simulators::faults::{Change, Fault, FaultKind};
 use whmeter_simulators::minio::{Options, Panel};
 use whmeter_simulators::panel::{self, SimulatedPanel};
+use whmeter_simulators::xml::Damage;
 
 async fn start() -> Panel {
     let common = panel::Options { accounts: 5, ..panel::Options::default() };
@@ -169,4 +170,20 @@ async fn a_changed_field_is_changed_before_the_body_is_sealed() {
     let users = root.unsealed("list-users").await;
     assert_eq!(users["7-41"]["policies"], "7-41");
     assert!(users["7-41"].get("policyName").is_none());
+}
+
+#[tokio::test]
+async fn answers_in_xml_are_damaged_and_others_stay_as_they_are() {
+    let panel = start().await;
+    let root = Caller::root(&panel);
+    panel.knobs().faults.add(Fault::new(FaultKind::BadXml { how: Damage::EntityBomb }));
+    let list = root.send("GET", "/", b"").await.text().await.unwrap();
+    assert!(list.contains("<!DOCTYPE ListAllMyBucketsResult [<!ENTITY e0 "), "{list}");
+    assert!(list.contains("<Name>&e9;7-41-data</Name>"), "{list}");
+    assert!(root.json("datausageinfo").await["bucketsUsageInfo"].is_object());
+    panel.knobs().faults.clear();
+    let renamed = FaultKind::ChangedField { field: "Name".into(), becomes: Change::RenamedTo("Nom".into()) };
+    panel.knobs().faults.add(Fault::new(renamed));
+    let list = root.send("GET", "/", b"").await.text().await.unwrap();
+    assert!(list.contains("<Nom>7-41-data</Nom>") && !list.contains("<Name>"), "{list}");
 }

@@ -117,6 +117,27 @@ async fn it_speaks_https_with_its_own_authority() {
     assert_eq!(plain.text().await.unwrap(), "Client sent an HTTP request to an HTTPS server.\n");
 }
 
+#[test]
+fn each_kind_takes_its_own_flags_and_says_what_they_may_be() {
+    let first = Program::start(&["vpncp", "--accounts", "2", "--generation", "1"]);
+    assert!(first.line["settings"]["access_hash"].is_string(), "{}", first.line);
+    let rust = Program::start(&["minio", "--accounts", "2", "--flavour", "rustfs", "--nodes", "3"]);
+    assert_eq!(rust.line["state"]["switches"]["flavour"], "rustfs");
+    assert_eq!(rust.line["state"]["nodes"].as_array().unwrap().len(), 3);
+    let whmcs = Program::start(&["whmcs", "--accounts", "2"]);
+    assert!(whmcs.line["url"].as_str().unwrap().ends_with("/includes/api.php"));
+    for (arguments, expected) in [
+        (&["vpncp", "--generation", "3"], "[possible values: 1, 2]"),
+        (&["minio", "--nodes", "many"], "--nodes many: "),
+        (&["toy", "--accounts", "2"], "unrecognized subcommand"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_simulate")).args(arguments).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn it_stops_when_told_to() {
@@ -131,7 +152,7 @@ async fn every_kind_starts_by_name_and_stops() {
     for kind in PANELS {
         let clock = ClockStart::Frozen(1_795_226_400);
         let options = Options { accounts: 5, clock, ..Options::default() };
-        let panel = (kind.start)(options).await.unwrap();
+        let panel = kind.start(options).await.unwrap();
         assert_eq!(panel.kind(), kind.name);
         assert_eq!(panel.accounts().len(), 5);
         assert!(panel.settings().contains_key("url"));

@@ -296,6 +296,12 @@ async fn tickets_charts_and_cards_have_their_shapes() {
     let told = login(&settings["secret"]).await.json_text().await["data"].clone();
     assert_eq!(keys(&told), "username ticket CSRFPreventionToken clustername cap".split(' ').collect());
     assert!(told["ticket"].as_str().unwrap().starts_with("PVE:whmeter@pve:"));
+    let cookie = format!("cookie: PVEAuthCookie={}\r\n", told["ticket"].as_str().unwrap());
+    assert_eq!(raw(&panel, "GET", "version", &cookie).await.0, "HTTP/1.1 200 OK");
+    // A ticket is as good as the password while it lasts, and none is good once all are revoked.
+    assert_eq!(login(told["ticket"].as_str().unwrap()).await.status().as_u16(), 200);
+    assert_eq!(panel.operate("sessions", &json!({"op": "revoke_all"})).unwrap(), json!({"tokens": 0}));
+    assert_eq!(raw(&panel, "GET", "version", &cookie).await.0, "HTTP/1.1 401 Authentication failed!");
     let wrong = login("wrong").await;
     assert_eq!(
         (wrong.status().as_u16(), wrong.json_text().await["message"].clone()),

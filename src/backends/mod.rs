@@ -17,23 +17,27 @@ mod kit;
 mod minio;
 mod proxmox;
 mod schedule;
+#[cfg(feature = "toy")]
+mod toy;
 mod vpncp;
 
 pub use configured::{CommonSettings, ConfiguredPanel};
 pub use heard::Heard;
 pub use schedule::Schedule;
 
-/// Every kind of panel whmeter knows.
-pub const KINDS: &[Kind] = &[
-    //
-    minio::KIND,
-    proxmox::KIND,
-    vpncp::KIND,
+// `KINDS`: a kind is its folder and its `mod` line above, of which `build.rs` writes the list.
+include!(concat!(env!("OUT_DIR"), "/kinds.rs"));
+
+/// Kinds that tests alone have; no release knows them.
+#[doc(hidden)]
+pub const TEST_KINDS: &[Kind] = &[
+    #[cfg(feature = "toy")]
+    toy::KIND,
 ];
 
 /// The kind called `name`.
 pub fn kind(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.name == name)
+    KINDS.iter().chain(TEST_KINDS).find(|kind| kind.name == name)
 }
 
 /// One configured panel: the MinIO at s3-fra1, not "MinIO".

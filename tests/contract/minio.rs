@@ -2,30 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::FutureExt;
 use toml::{Table, Value};
 use whmeter::backends::{Applied, BackendError};
 use whmeter::domain::{Harvest, Meter, Nature, Policy, Reading, Reason};
 use whmeter_simulators::clock::ClockStart;
-use whmeter_simulators::faults::{Change, Fault, FaultKind};
+use whmeter_simulators::faults::{Fault, FaultKind};
 use whmeter_simulators::minio::{Attach, Flavour, MetricsGuard, Options, Panel};
 use whmeter_simulators::panel::{self, SimulatedPanel};
 use whmeter_simulators::truth::NOBODY;
 
-use crate::awkward::Awkward;
 use crate::support::panels::*;
 use crate::support::signing;
-
-pub const AWKWARD: Awkward = Awkward {
-    kind: "minio",
-    break_account: |account| {
-        let field = format!("/bucketsUsageInfo/{account}-data/size");
-        Fault::new(FaultKind::ChangedField { field, becomes: Change::Value(serde_json::json!("many")) })
-    },
-    lacks: |_, _, _| false,
-    takes: |_| false,
-    meddle: |panel, account| signing::map_policy(panel, account, "readonly").boxed(),
-};
 
 /// A fake MinIO with all its own knobs.
 pub async fn start(accounts: usize, nodes: usize) -> (Panel, Pair) {

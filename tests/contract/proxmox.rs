@@ -1,33 +1,14 @@
 //! Proxmox VE: what only it does. Who is let in and whose guests are stands beside, and so do limits.
 
-use futures_util::FutureExt;
 use serde_json::{Value, json};
 use whmeter::backends::{Ask, Backend, Past};
 use whmeter::domain::{Estimate, Harvest, Meter, Reading, Reason};
 use whmeter_simulators::clock::ClockStart;
-use whmeter_simulators::faults::{Change, Fault, FaultKind};
+use whmeter_simulators::faults::{Fault, FaultKind};
 use whmeter_simulators::panel::{self, SimulatedPanel};
 use whmeter_simulators::proxmox::{Options, Panel};
 
-use crate::awkward::Awkward;
 use crate::support::panels::*;
-
-pub const AWKWARD: Awkward = Awkward {
-    kind: "proxmox",
-    // The id of its row is another's.
-    break_account: |account| {
-        let (find, with) = (format!("/{account}\""), format!("/{account}0\""));
-        Fault::new(FaultKind::ReplacedText { find, with })
-    },
-    // The hypervisor cannot look into a machine's disk, and a container that is off tells nothing.
-    lacks: |panel, account, meter| {
-        let guest = panel.operate(&format!("guests/{account}"), &json!(null)).unwrap();
-        meter == Meter::StorageUsed && (guest["type"] == "qemu" || guest["runs"] == false)
-    },
-    // Old releases write numbers as texts, and Perl may write a whole number as a float.
-    takes: |change| matches!(change, Change::Quoted) || *change == Change::RawText("1e3".into()),
-    meddle: |panel, account| async move { set_rate(panel, account, Some("3")) }.boxed(),
-};
 
 /// Somebody at the panel gives a guest's first card another rate.
 pub fn set_rate(panel: &dyn SimulatedPanel, account: &str, rate: Option<&str>) {

@@ -19,25 +19,7 @@ use whmeter_simulators::vpncp::{
     DaysShape, ListShape, Login, Names, Openapi, Options, Panel, Spelling, Switches, Wrapping, client_name,
 };
 
-use crate::awkward::Awkward;
 use crate::support::panels::*;
-
-pub const AWKWARD: Awkward = Awkward {
-    kind: "vpncp",
-    break_account: |account| {
-        let becomes = Change::Value(json!("many"));
-        let changed = FaultKind::ChangedField { field: "traffic_download".into(), becomes };
-        Fault::new(changed).on(&format!("/{account}/traffic"))
-    },
-    lacks: |_, _, _| false,
-    // Numbers as texts are usual on this panel.
-    takes: |change| *change == Change::Quoted,
-    meddle: |panel, account| {
-        Box::pin(async move {
-            set_caps(panel, account, 5, 5);
-        })
-    },
-};
 
 /// 2026-10-31 23:30 in Warsaw.
 const HALLOWEEN: i64 = 1_793_485_800;

@@ -11,7 +11,7 @@ use crate::support::program::{Site, free_port};
 
 async fn start(kind: &str) -> Box<dyn SimulatedPanel> {
     let kind = whmeter_simulators::kind(kind).unwrap();
-    (kind.start)(Options { accounts: 3, clock: ClockStart::Frozen(NOW), ..Options::default() }).await.unwrap()
+    kind.start(Options { accounts: 3, clock: ClockStart::Frozen(NOW), ..Options::default() }).await.unwrap()
 }
 
 async fn site(panel: &dyn SimulatedPanel) -> Site {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use toml::{Table, Value};
-use whmeter::backends::{Ask, Backend, BackendError, Heard, KINDS, Kind, Limiter, Target};
+use whmeter::backends::{Ask, Backend, BackendError, Heard, KINDS, Kind, Limiter, TEST_KINDS, Target};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Harvested, Meter, Nature, Reading, Timestamp};
 use whmeter::http::{Http, HttpSettings};
@@ -24,6 +24,11 @@ pub struct Pair {
     pub panel: Box<dyn SimulatedPanel>,
 }
 
+/// Every kind that a release has, and those that tests alone have.
+pub fn kinds() -> impl Iterator<Item = &'static Kind> {
+    KINDS.iter().chain(TEST_KINDS)
+}
+
 /// Every registered kind with a panel of its own; a kind without a fake panel is an error.
 pub async fn every_kind(accounts: usize) -> Vec<Pair> {
     every_kind_with(Options { accounts, clock: ClockStart::Frozen(NOW), ..Options::default() }).await
@@ -31,10 +36,10 @@ pub async fn every_kind(accounts: usize) -> Vec<Pair> {
 
 pub async fn every_kind_with(options: Options) -> Vec<Pair> {
     let mut pairs = Vec::new();
-    for kind in KINDS {
+    for kind in kinds() {
         let fake = whmeter_simulators::kind(kind.name);
         let fake = fake.unwrap_or_else(|| panic!("kind {} has no fake panel in PANELS", kind.name));
-        let panel = (fake.start)(options.clone()).await.unwrap();
+        let panel = fake.start(options.clone()).await.unwrap();
         pairs.push(Pair { kind, panel });
     }
     assert!(!pairs.is_empty());
@@ -75,14 +80,24 @@ impl Pair {
             }
         }
         for ((meter, from, to), total) in spans {
-            let truth = self.truth().traffic_between(name, from, to.max(from)).unwrap();
-            let truth = match meter {
-                Meter::TrafficIn => truth.received,
-                Meter::TrafficOut => truth.sent,
-                _ => truth.received + truth.sent,
-            };
+            let truth = passed(self.truth(), name, from, to.max(from), meter);
             assert_eq!(total, truth, "{}: {name} {meter} from {from} to {to}", self.name());
         }
+    }
+
+    /// What the kind measures that passes.
+    pub fn flows(&self) -> impl Iterator<Item = Meter> {
+        self.kind.meters.iter().copied().filter(|meter| meter.nature() == Nature::Flow)
+    }
+
+    /// What was settled of an account, flow by flow.
+    pub fn settled(&self, ledger: &Ledger, name: &str) -> BTreeMap<Meter, i128> {
+        self.flows().map(|meter| (meter, ledger.sum(name, meter))).collect()
+    }
+
+    /// What really passed of an account between two instants, flow by flow.
+    pub fn passed(&self, name: &str, from: i64, to: i64) -> BTreeMap<Meter, i128> {
+        self.flows().map(|meter| (meter, passed(self.truth(), name, from, to, meter).into())).collect()
     }
 
     /// The keys of a section that reaches the panel.
@@ -248,8 +263,23 @@ impl Ledger {
 
     /// Bytes in and out of one account.
     pub fn moved(&self, name: &str) -> (i128, i128) {
-        let sum = |meter| self.sums.get(&(name.to_string(), meter)).copied().unwrap_or_default();
-        (sum(Meter::TrafficIn), sum(Meter::TrafficOut))
+        (self.sum(name, Meter::TrafficIn), self.sum(name, Meter::TrafficOut))
+    }
+
+    /// Bytes of one flow of one account.
+    pub fn sum(&self, name: &str, meter: Meter) -> i128 {
+        self.sums.get(&(name.to_string(), meter)).copied().unwrap_or_default()
+    }
+}
+
+/// Bytes of one flow that really passed of an account between two instants.
+pub fn passed(truth: &Truth, name: &str, from: i64, to: i64, meter: Meter) -> u64 {
+    let moved = truth.traffic_between(name, from, to).unwrap();
+    match meter {
+        Meter::TrafficIn => moved.received,
+        Meter::TrafficOut => moved.sent,
+        Meter::TrafficTotal => moved.received + moved.sent,
+        Meter::StorageUsed => panic!("what is stored does not pass"),
     }
 }
 

@@ -82,7 +82,7 @@ async fn start_panels(accounts: usize, start: i64) -> Result<Vec<Box<dyn Simulat
     let mut panels = Vec::new();
     for kind in PANELS {
         let options = Options { accounts, clock: ClockStart::Frozen(start), ..Options::default() };
-        panels.push((kind.start)(options).await?);
+        panels.push(kind.start(options).await?);
     }
     Ok(panels)
 }

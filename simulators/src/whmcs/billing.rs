@@ -1,10 +1,10 @@
 //! `AddBillableItem`, `GetInvoices` and `GetInvoice`: items that wait for their client's next invoice, and
 //! the invoices they reach. No action lists the items themselves.
 
-use super::Form;
-use super::reply::{Outcome, Refusal, put_shaped};
+use super::reply::{Outcome, Refusal, page, put_shaped};
 use super::switches::Switches;
 use super::world::{BillableItem, Invoice, Server, World};
+use crate::form::Form;
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
 
@@ -69,8 +69,8 @@ pub fn invoices(server: &Server, switches: &Switches, form: &Form) -> Outcome {
         .rev()
         .filter(|invoice| wanted.is_none_or(|client| invoice.client == client))
         .collect();
-    let (start, page) = form.page(switches, all.len());
-    let rows = all[page.clone()].iter().map(|invoice| {
+    let (start, wanted) = page(form, switches, all.len());
+    let rows = all[wanted.clone()].iter().map(|invoice| {
         json!({ "id": invoice.id, "userid": invoice.client, "invoicenum": "", "date": invoice.date,
             "duedate": invoice.date, "datepaid": "0000-00-00 00:00:00", "status": "Unpaid" })
     });
@@ -78,7 +78,7 @@ pub fn invoices(server: &Server, switches: &Switches, form: &Form) -> Outcome {
     let mut told = Map::new();
     told.insert("totalresults".into(), all.len().into());
     told.insert("startnumber".into(), start.into());
-    told.insert("numreturned".into(), page.len().into());
+    told.insert("numreturned".into(), wanted.len().into());
     put_shaped(&mut told, switches, "invoices", "invoice", rows);
     Ok(told)
 }

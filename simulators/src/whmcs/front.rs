@@ -1,14 +1,14 @@
 //! From a form to an answer: the address, who asks, from where, which action, and what goes wrong.
 
-use super::Form;
 use super::billing;
 use super::mail;
-use super::reply::{Outcome, Refusal, answer, body, put_list, put_shaped};
+use super::reply::{Outcome, Refusal, body, page, put_list, put_shaped};
 use super::switches::{ACTIONS, MishapKind, Switches};
 use super::world::Server;
 use crate::damage::html_page;
 use crate::faults::Strikes;
-use crate::server::Front;
+use crate::form::Form;
+use crate::server::{Front, answer};
 use async_trait::async_trait;
 use axum::http::{Method, Request, Response};
 use bytes::Bytes;
@@ -166,8 +166,8 @@ fn products(server: &Server, switches: &Switches, form: &Form) -> Map<String, Va
         // The database compares without regard to case.
         .filter(|service| wanted.is_empty() || service.username.eq_ignore_ascii_case(wanted))
         .collect();
-    let (start, page) = form.page(switches, all.len());
-    let rows = all[page.clone()].iter().map(|service| {
+    let (start, wanted) = page(form, switches, all.len());
+    let rows = all[wanted.clone()].iter().map(|service| {
         json!({ "id": service.id, "qty": "1", "clientid": service.client, "orderid": 5120, "pid": 31,
             "regdate": "2025-11-03", "name": service.product, "groupname": "Object storage", "domain": "",
             "serverid": service.server, "servername": "s3-waw-1", "status": service.status,
@@ -178,7 +178,7 @@ fn products(server: &Server, switches: &Switches, form: &Form) -> Map<String, Va
     let mut told = Map::new();
     told.insert("totalresults".into(), all.len().into());
     told.insert("startnumber".into(), start.into());
-    told.insert("numreturned".into(), page.len().into());
+    told.insert("numreturned".into(), wanted.len().into());
     put_list(&mut told, switches, "products", "product", rows.collect());
     told
 }

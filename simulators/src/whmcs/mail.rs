@@ -1,10 +1,10 @@
 //! `SendEmail` and `GetEmails`: words a mail, keeps it, tells of it.
 
-use super::Form;
-use super::reply::{Outcome, Refusal, put_list};
+use super::reply::{Outcome, Refusal, page, put_list};
 use super::switches::Switches;
-use super::unserialize::unserialize;
 use super::world::{Client, Mail, Server, Service, Template};
+use crate::form::Form;
+use crate::php::unserialize;
 use base64::Engine;
 use chrono::TimeDelta;
 use serde_json::{Map, Value, json};
@@ -89,8 +89,8 @@ pub fn list(server: &Server, switches: &Switches, form: &Form) -> Outcome {
     let Some(client) = form.number("clientid") else { return Err(Refusal::said("Client ID is Required")) };
     let world = server.world();
     let all: Vec<&Mail> = world.outbox.iter().rev().filter(|mail| mail.client == client).collect();
-    let (start, page) = form.page(switches, all.len());
-    let rows = all[page.clone()].iter().map(|mail| {
+    let (start, wanted) = page(form, switches, all.len());
+    let rows = all[wanted.clone()].iter().map(|mail| {
         json!({ "id": mail.id, "userid": mail.client, "subject": mail.subject, "message": mail.message,
             "date": mail.date, "to": "", "cc": "", "bcc": "", "attachments": null, "pending": 0,
             "failed": u8::from(mail.failed), "failure_reason": "", "retry_count": 0 })
@@ -98,7 +98,7 @@ pub fn list(server: &Server, switches: &Switches, form: &Form) -> Outcome {
     let mut told = Map::new();
     told.insert("totalresults".into(), all.len().into());
     told.insert("startnumber".into(), start.into());
-    told.insert("numreturned".into(), page.len().into());
+    told.insert("numreturned".into(), wanted.len().into());
     put_list(&mut told, switches, "emails", "email", rows.collect());
     Ok(told)
 }

@@ -5,34 +5,27 @@
 //! Written from WHMCS's developer documentation (API reference) and PHP's of `unserialize`.
 
 mod billing;
-mod form;
 mod front;
 mod mail;
 mod operations;
 mod reply;
 mod switches;
-mod unserialize;
 mod world;
 
+pub use crate::php::unserialize;
 pub use switches::{ACTIONS, EmptyList, Mishap, MishapKind, Switches, TemplatesShape};
-pub use unserialize::unserialize;
 pub use world::{BillableItem, Client, Invoice, Mail, Service, Template, World};
 
-use crate::control;
-use crate::panel::{self, Knobs, Landmarks, NotDone, SimulatedPanel};
-use crate::server::{House, bind, serve_control};
-use crate::tls;
-use crate::wire::Gate;
-use async_trait::async_trait;
-use form::Form;
+use crate::panel::{self, Kind, Knobs, Landmarks, NamedPanel, NotDone, SimulatedPanel};
+use crate::place::{Place, Plot};
 use front::WhmcsFront;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, RwLock};
-use tokio_util::sync::CancellationToken;
 use world::Server;
+
+/// How it is found by name.
+pub const KIND: Kind = Kind::of::<Whmcs>();
 
 /// What a fake WHMCS can be started with.
 #[derive(Clone, Debug)]
@@ -58,50 +51,32 @@ impl Default for Options {
     }
 }
 
+impl From<panel::Options> for Options {
+    fn from(common: panel::Options) -> Self {
+        Self { common, ..Self::default() }
+    }
+}
+
 /// A running fake WHMCS; clones are the same one.
 #[derive(Clone)]
 pub struct Whmcs {
     server: Arc<Server>,
-    address: SocketAddr,
-    control: SocketAddr,
-    authority: Option<PathBuf>,
-    stop: CancellationToken,
+    place: Place,
 }
 
 impl Whmcs {
     /// Binds its addresses, fills it with clients and serves it.
     pub async fn start(options: Options) -> std::io::Result<Self> {
-        let common = &options.common;
-        let certificates = match &common.tls {
-            Some(folder) => Some(tls::certificates(folder, "whmcs")?),
-            None => None,
-        };
-        let door = bind(common.listen).await?;
-        let control = bind(common.control).await?;
+        let plot = Plot::bind(KIND.name, &options.common, 1).await?;
         let server = Arc::new(Server {
-            knobs: Knobs::new(common),
-            identifier: options.identifier.clone(),
-            secret: options.secret.clone(),
-            world: Mutex::new(world::settle(common.accounts)),
-            switches: RwLock::new(options.switches.clone()),
+            knobs: Knobs::new(&options.common),
+            identifier: options.identifier,
+            secret: options.secret,
+            world: Mutex::new(world::settle(options.common.accounts)),
+            switches: RwLock::new(options.switches),
         });
-        let whmcs = Self {
-            server: server.clone(),
-            address: door.address,
-            control: control.address,
-            authority: certificates.as_ref().map(|files| files.authority.clone()),
-            stop: CancellationToken::new(),
-        };
-        let house = House {
-            front: Arc::new(WhmcsFront(server.clone())),
-            faults: server.knobs.faults.clone(),
-            requests: server.knobs.requests.clone(),
-            clock: server.knobs.clock.clone(),
-            tls: certificates.map(|files| files.server),
-            stop: whmcs.stop.clone(),
-        };
-        house.serve(0, door, Gate::default())?;
-        serve_control(control, control::routes(Arc::new(whmcs.clone())), whmcs.stop.clone());
+        let whmcs = Self { server: server.clone(), place: plot.place.clone() };
+        plot.serve(&whmcs, WhmcsFront(server))?;
         Ok(whmcs)
     }
 
@@ -142,32 +117,41 @@ impl Whmcs {
     }
 }
 
-#[async_trait]
+impl NamedPanel for Whmcs {
+    const NAME: &'static str = "whmcs";
+    const ABOUT: &'static str = "A WHMCS that sends mail to customers: no panel, and not among all of them.";
+    type Options = Options;
+
+    async fn run(options: Options) -> std::io::Result<Self> {
+        Self::start(options).await
+    }
+}
+
 impl SimulatedPanel for Whmcs {
     fn kind(&self) -> &'static str {
-        "whmcs"
+        KIND.name
     }
 
-    fn url(&self) -> String {
-        let scheme = if self.authority.is_some() { "https" } else { "http" };
-        format!("{scheme}://{}/includes/api.php", self.address)
-    }
-
-    fn control_url(&self) -> String {
-        format!("http://{}", self.control)
-    }
-
-    /// The keys of `[whmcs]`.
-    fn settings(&self) -> BTreeMap<&'static str, String> {
-        BTreeMap::from([
-            ("url", self.url()),
-            ("identifier", self.server.identifier.clone()),
-            ("secret", self.server.secret.clone()),
-        ])
+    fn place(&self) -> &Place {
+        &self.place
     }
 
     fn knobs(&self) -> &Knobs {
         &self.server.knobs
+    }
+
+    fn keys(&self) -> Vec<(&'static str, String)> {
+        vec![("identifier", self.server.identifier.clone()), ("secret", self.server.secret.clone())]
+    }
+
+    fn url(&self) -> String {
+        format!("{}/includes/api.php", self.place.url(0))
+    }
+
+    /// The keys of `[whmcs]`.
+    fn settings(&self) -> BTreeMap<&'static str, String> {
+        let url = ("url", self.url());
+        self.keys().into_iter().chain([url]).collect()
     }
 
     /// It is not polled, so there is nothing to aim at.
@@ -179,6 +163,7 @@ impl SimulatedPanel for Whmcs {
             meter: "storage",
             usage_key: "diskusage",
             calls_per_account: 0,
+            figures_age: 0,
         }
     }
 
@@ -190,12 +175,8 @@ impl SimulatedPanel for Whmcs {
         names
     }
 
-    fn vanish(&self, account: &str) -> Result<(), NotDone> {
-        self.set_status(account, "Terminated")
-    }
-
-    fn reappear(&self, account: &str) -> Result<(), NotDone> {
-        self.set_status(account, "Active")
+    fn set_vanished(&self, account: &str, vanished: bool) -> Result<(), NotDone> {
+        self.set_status(account, if vanished { "Terminated" } else { "Active" })
     }
 
     fn suspend(&self, account: &str, suspended: bool) -> Result<(), NotDone> {
@@ -208,9 +189,5 @@ impl SimulatedPanel for Whmcs {
 
     fn operate(&self, operation: &str, arguments: &Value) -> Result<Value, NotDone> {
         operations::operate(&self.server, operation, arguments)
-    }
-
-    fn stop(&self) {
-        self.stop.cancel();
     }
 }

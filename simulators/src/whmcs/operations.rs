@@ -2,10 +2,9 @@
 
 use super::billing;
 use super::world::{Client, Server, Service, Template};
-use crate::panel::NotDone;
+use crate::panel::{NotDone, merge};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use std::sync::PoisonError;
 
 /// Does an operation by its path:
 ///
@@ -22,15 +21,7 @@ pub fn operate(server: &Server, operation: &str, arguments: &Value) -> Result<Va
         "outbox/clear" => world.outbox.clear(),
         "items" => return Ok(json!(world.items)),
         "invoices/make" => billing::make_invoices(server, &server.switches(), &mut world),
-        "switches" => {
-            let mut switches = server.switches.write().unwrap_or_else(PoisonError::into_inner);
-            let mut merged = json!(*switches);
-            let (Some(merged_fields), Some(told)) = (merged.as_object_mut(), arguments.as_object()) else {
-                return Err(NotDone::NotUnderstood("switches are an object".to_owned()));
-            };
-            merged_fields.extend(told.clone());
-            *switches = read(&merged)?;
-        }
+        "switches" => drop(merge(&server.switches, arguments)?),
         "clients" => world.clients = read::<Vec<Client>>(arguments)?,
         "services" => world.services = read::<Vec<Service>>(arguments)?,
         "templates" => world.templates = read::<Vec<Template>>(arguments)?,

@@ -1,10 +1,9 @@
 //! Answers as WHMCS puts them on the wire: JSON with its wrappings, errors, pages.
 
 use super::switches::{EmptyList, Switches, TemplatesShape};
-use crate::server::status;
-use axum::http::{HeaderValue, Response, header};
-use bytes::Bytes;
+use crate::form::Form;
 use serde_json::{Map, Value, json};
+use std::ops::Range;
 
 /// Why an action is not done: the status and the message.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,6 +34,15 @@ pub fn body(switches: &Switches, outcome: &Outcome) -> (u16, Vec<u8>) {
     };
     // PHP escapes quotes within its texts as \u0022 here (JSON_HEX_QUOT).
     (code, told.to_string().replace("\\\"", "\\u0022").into_bytes())
+}
+
+/// Which rows of `total` are asked for: `limitstart` (0) and `limitnum` (25).
+pub fn page(form: &Form, switches: &Switches, total: usize) -> (usize, Range<usize>) {
+    let asked = |name: &str| form.number(name).and_then(|number| usize::try_from(number).ok());
+    let start = asked("limitstart").unwrap_or(0);
+    let count = asked("limitnum").unwrap_or(25).min(switches.most_rows);
+    let from = start.min(total);
+    (start, from..from.saturating_add(count).min(total))
 }
 
 /// Puts a list into an answer, or what stands in its place when it is empty.
@@ -71,14 +79,6 @@ pub fn put_shaped(
             told.insert(format!("{outer}[{inner}][{number}][{key}]"), value.clone());
         }
     }
-}
-
-/// An answer of this type.
-pub fn answer(code: u16, kind: &'static str, body: Vec<u8>) -> Response<Bytes> {
-    let mut answer = Response::new(Bytes::from(body));
-    *answer.status_mut() = status(code);
-    answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer
 }
 
 fn texts(value: Value) -> Value {

@@ -1,0 +1,11 @@
+//! The registry: every kind of panel there is. A new kind is its folder, and its line here.
+//!
+//! Each has a `KIND`; the list of them, [`PANELS`], is written by `build.rs` from these lines.
+
+use crate::panel::Kind;
+
+pub mod minio;
+pub mod proxmox;
+pub mod vpncp;
+
+include!(concat!(env!("OUT_DIR"), "/panels.rs"));

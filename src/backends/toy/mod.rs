@@ -1,0 +1,222 @@
+//! A toy: the smallest kind of panel there can be, as `docs/adding-a-panel.md` makes one. Tests alone have it.
+//!
+//! The story of a poll: page after page of accounts, each with what it stores and a counter of what it sent. A limit
+//! suspends an account, with our reason; whoever is suspended for another reason is left alone.
+
+mod panel;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use self::panel::{Panel, Said};
+use self::wire::Account;
+use super::kit::Failure;
+use super::kit::check::{is_hopeless, step};
+use super::kit::memory::{kept, needed};
+use super::kit::switch::{Plan, read_back};
+use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Limiter, Memory, Target, Wants};
+use crate::domain::{
+    AccountName, Bytes, Epoch, Harvest, Identity, Meter, Policy, Reading, Reason, Source, Timestamp,
+};
+use crate::http::{Http, Url, panel_url};
+use crate::settings::{Secret, Section, SettingsError};
+
+/// What the house knows about the toy before it opens one.
+pub(super) const KIND: Kind = Kind {
+    name: "toy",
+    meters: &[Meter::StorageUsed, Meter::TrafficOut],
+    can_limit: true,
+    max_rate: None,
+    sample: include_str!("sample.toml"),
+    open,
+};
+
+/// The reason that we suspend for.
+const OURS: &str = "whmeter: limit reached";
+
+/// No account: names hold letters and digits only.
+const NOBODY: &str = "whmeter.check";
+
+/// The keys of a section, besides those of every backend.
+#[derive(Deserialize)]
+struct Settings {
+    url: String,
+    token: Secret,
+}
+
+fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
+    let settings: Settings = section.read()?;
+    let base = panel_url("url", &settings.url, true)?;
+    Ok(Box::new(Toy { panel: Panel::new(http, base, settings.token) }))
+}
+
+struct Toy {
+    panel: Panel,
+}
+
+#[async_trait]
+impl Backend for Toy {
+    fn addresses(&self) -> Vec<Url> {
+        vec![self.panel.base().clone()]
+    }
+
+    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+        let mut names = BTreeSet::new();
+        let listed = self.panel.each_account(|account| match account.name() {
+            // Listed twice: a page shifted while the next was asked for.
+            Some(name) if !names.insert(name.clone()) => {}
+            Some(name) if ask.only.as_ref().is_none_or(|only| *only == name) => {
+                put(harvest, &name, account, ask.now);
+            }
+            Some(_) => {}
+            None => harvest.warn("an account is listed without a name"),
+        });
+        if listed.await? == names.len() && ask.only.is_none() {
+            harvest.listed_everyone();
+        }
+        Ok(())
+    }
+
+    async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
+        steps.extend(self.panel.probe().await.into_iter().map(CheckStep::from));
+        if is_hopeless(steps) {
+            return;
+        }
+        let listed = self.panel.each_account(|_| {}).await;
+        step(steps, "accounts, right accounts:read", true, listed.map(|count| format!("{count} accounts")));
+        if wants.limiting && !is_hopeless(steps) {
+            step(steps, "right accounts:write, for limits", true, self.may_write().await);
+        }
+    }
+
+    fn limiter(&self) -> Option<&dyn Limiter> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Limiter for Toy {
+    fn by_suspending(&self) -> bool {
+        true
+    }
+
+    async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
+        kept(&Remembered { reason: self.reason(target.account).await? })
+    }
+
+    async fn apply(
+        &self,
+        target: &Target<'_>,
+        policy: Policy,
+        memory: &Memory,
+    ) -> Result<Applied, BackendError> {
+        let account = target.account;
+        // Looked at first: a stranger is told so whatever is remembered.
+        let found = self.reason(account).await?;
+        let wanted = match needed::<Remembered>(memory)?.plan(policy, found) {
+            Plan::AlreadySo => return Ok(Applied::AlreadySo),
+            Plan::LeftAlone { found, limited } => return Ok(Applied::LeftAlone { found, limited }),
+            Plan::Write(wanted) => wanted,
+        };
+        let written = self.panel.suspend(account, wanted.as_deref(), OURS).await;
+        written.map_err(|failure| about(failure, account))?;
+        let look = || async {
+            let found = self.reason(account).await?;
+            Ok(if found == wanted { Ok(()) } else { Err(shown(found.as_deref())) })
+        };
+        read_back("suspended", look).await
+    }
+}
+
+impl Toy {
+    /// Why an account is suspended, if it is.
+    async fn reason(&self, account: &AccountName) -> Result<Option<String>, BackendError> {
+        let mut found = None;
+        let look = |one: &Account<'_>| {
+            if one.name().as_ref() == Some(account) {
+                found = Some(one.suspended_for());
+            }
+        };
+        self.panel.each_account(look).await?;
+        let found = found.ok_or_else(|| BackendError::NoSuchAccount(account.clone()))?;
+        found.map_err(|detail| BackendError::Unexpected { at: format!("account {account}"), detail })
+    }
+
+    /// Whether the token may suspend: the panel looks at the right before it looks for the account.
+    async fn may_write(&self) -> Result<String, BackendError> {
+        match self.panel.post(NOBODY, "unsuspend", OURS).await {
+            Err(Failure::Said(said)) if said.is_gone() => Ok("granted".into()),
+            outcome => Ok(outcome.map(|()| "granted".into())?),
+        }
+    }
+}
+
+/// What an account had before it was limited: why it was suspended, if it was.
+#[derive(Serialize, Deserialize)]
+struct Remembered {
+    reason: Option<String>,
+}
+
+impl Remembered {
+    /// What a look at an account makes of a switch. Who was suspended before us stays so whatever we want.
+    fn plan(self, policy: Policy, found: Option<String>) -> Plan<Option<String>> {
+        let limited = self.reason.clone().or(Some(OURS.into()));
+        let (wanted, other) = match policy {
+            Policy::Standard => (self.reason, limited),
+            Policy::Limited => (limited, self.reason),
+        };
+        match found {
+            found if found == wanted => Plan::AlreadySo,
+            found if found == other => Plan::Write(wanted),
+            found => Plan::left_alone(shown(found.as_deref()), found.is_some()),
+        }
+    }
+}
+
+fn shown(reason: Option<&str>) -> String {
+    reason.map_or("not suspended".into(), |reason| format!("suspended: {}", crate::http::excerpt(reason, 80)))
+}
+
+/// The trouble of a call about one account, which may be gone.
+fn about(failure: Failure<Said>, account: &AccountName) -> BackendError {
+    match failure {
+        Failure::Said(said) if said.is_gone() => BackendError::NoSuchAccount(account.clone()),
+        failure => failure.error(),
+    }
+}
+
+fn put(harvest: &mut Harvest, name: &AccountName, account: &Account<'_>, now: Timestamp) {
+    let facts = harvest.facts(name);
+    facts.identity =
+        account.id.whole().map_or_else(Identity::new, |id| Identity::new().with_unique(id.to_string()));
+    let suspended_for = account.suspended_for().ok();
+    facts.suspended = suspended_for.as_ref().map(Option::is_some);
+    facts.policy = suspended_for.and_then(|reason| match reason.as_deref() {
+        None => Some(Policy::Standard),
+        Some(OURS) => Some(Policy::Limited),
+        Some(_) => None,
+    });
+    let level = account.disk_bytes.bytes("disk_bytes").map(|level| Reading::Gauge { at: now, level });
+    let count = account.bytes_out.bytes("bytes_out").and_then(|count| account.counter(count, now));
+    for (meter, reading) in [(Meter::StorageUsed, level), (Meter::TrafficOut, count)] {
+        match reading {
+            Ok(reading) => harvest.read(name, meter, reading),
+            Err(detail) => harvest.unread(name, Some(meter), Reason::Unexpected, detail),
+        }
+    }
+}
+
+impl Account<'_> {
+    fn counter(&self, count: Bytes, at: Timestamp) -> Result<Reading, String> {
+        let started = self.started.whole().and_then(|started| Timestamp::new(started.try_into().ok()?).ok());
+        let epoch = Epoch::Since(
+            started.ok_or("started is no time: the counter cannot be told from an earlier one")?,
+        );
+        Ok(Reading::Counter { source: Source::default(), at, epoch, count })
+    }
+}

@@ -1,0 +1,145 @@
+//! Asks the toy: pages of accounts, and one write.
+
+use super::BackendError;
+use super::wire::{Account, Page, Refusal};
+use crate::backends::kit;
+use crate::domain::AccountName;
+use crate::http::{Answer, Call, Http, ProbeStep, Url, excerpt};
+use crate::settings::Secret;
+use serde::de::IgnoredAny;
+
+/// Accounts asked for at once.
+const PAGE: usize = 100;
+
+/// The call that lists accounts, in errors.
+const LISTING: &str = "GET /accounts";
+
+/// How much of the panel's own words is shown.
+const SHOWN: usize = 80;
+
+/// Why a call did not succeed.
+pub(super) type Failure = kit::Failure<Said>;
+
+/// The panel's own no.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    call: String,
+    status: u16,
+    text: String,
+}
+
+impl Said {
+    /// Whether what was asked about is not there.
+    pub fn is_gone(&self) -> bool {
+        self.status == 404
+    }
+}
+
+impl From<Said> for BackendError {
+    fn from(said: Said) -> BackendError {
+        let Said { call, status, text } = said;
+        match status {
+            401 => BackendError::Refused(format!("{call}: the token is wrong (status 401, {text})")),
+            403 => BackendError::Refused(format!(
+                "{call}: the token lacks the right to this (status 403, {text})"
+            )),
+            _ => BackendError::Unexpected { at: call, detail: format!("status {status}, {text}") },
+        }
+    }
+}
+
+pub(super) struct Panel {
+    http: Http,
+    base: Url,
+    token: Secret,
+}
+
+impl Panel {
+    pub fn new(http: Http, base: Url, token: Secret) -> Panel {
+        Panel { http, base, token }
+    }
+
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
+    /// The steps below every call.
+    pub async fn probe(&self) -> Vec<ProbeStep> {
+        self.http.probe(&self.base).await
+    }
+
+    /// Takes every account, page after page, until as many have come as the panel says there are; tells how many.
+    pub async fn each_account(
+        &self,
+        mut take: impl FnMut(&Account<'_>) + Send,
+    ) -> Result<usize, BackendError> {
+        let mut came = 0;
+        loop {
+            let mut url = self.url(&["accounts"]);
+            url.set_query(Some(&format!("offset={came}&limit={PAGE}")));
+            let answer = self.send(LISTING, || Call::get(url.clone())).await?;
+            let page = page(&answer)?;
+            page.accounts.iter().for_each(&mut take);
+            came += page.accounts.len();
+            if came >= page.total {
+                return Ok(came);
+            }
+            if page.accounts.is_empty() {
+                let detail = format!("{came} accounts came and there should be {}", page.total);
+                return Err(BackendError::Unexpected { at: LISTING.into(), detail });
+            }
+        }
+    }
+
+    /// Suspends an account for a reason, or lets it go on.
+    pub async fn suspend(
+        &self,
+        account: &AccountName,
+        reason: Option<&str>,
+        ours: &str,
+    ) -> Result<(), Failure> {
+        match reason {
+            Some(reason) => self.post(account.as_str(), "suspend", reason).await,
+            None => self.post(account.as_str(), "unsuspend", ours).await,
+        }
+    }
+
+    /// One write. Asked twice it changes nothing more.
+    pub async fn post(&self, account: &str, action: &str, reason: &str) -> Result<(), Failure> {
+        let (name, url) =
+            (format!("POST /accounts/{account}/{action}"), self.url(&["accounts", account, action]));
+        let body = serde_json::json!({ "reason": reason });
+        let answer = self.send(&name, || Call::post(url.clone()).json(&body)).await?;
+        answer.json::<serde_json::Value>(&name).map(|_| ()).map_err(Failure::from)
+    }
+
+    async fn send(&self, name: &str, call: impl Fn() -> Call + Send + Sync) -> Result<Answer, Failure> {
+        let answer = self.http.send(|| Ok(call().bearer(&self.token))).await?;
+        if answer.is_success() {
+            return Ok(answer);
+        }
+        let told = serde_json::from_slice::<Refusal>(answer.body());
+        let text =
+            told.map_or_else(|_| answer.sketch(), |refusal| format!("{:?}", excerpt(&refusal.error, SHOWN)));
+        Err(Failure::Said(Said { call: name.into(), status: answer.status(), text }))
+    }
+
+    /// Every part of the path is percent-encoded, so that a name cannot lead elsewhere.
+    fn url(&self, parts: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push("api").extend(parts);
+        }
+        url
+    }
+}
+
+/// A page, or what came in its place.
+fn page(answer: &Answer) -> Result<Page<'_>, BackendError> {
+    serde_json::from_slice(answer.body()).map_err(|error| match answer.json::<IgnoredAny>(LISTING) {
+        Err(no_json) => no_json.into(),
+        Ok(_) => {
+            BackendError::Unexpected { at: LISTING.into(), detail: format!("JSON of another shape: {error}") }
+        }
+    })
+}
