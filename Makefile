@@ -1,5 +1,6 @@
 # make demo   simulated panels, a month of history played in fast, and whmeter on SQLite
-# make test   the gate: format, clippy, every test; installs what the tests need
+# make test   the gate: format, clippy, dependencies, every test; installs what the tests need
+# make deny   licences, bans and sources of every dependency (deny.toml); advisories too with ADVISORIES=yes
 # make bench  the figures of docs/benchmarks.md
 # make sim    SEEDS=n YEARS=n SEED=first: whole worlds made of seeds, against an oracle (docs/simulation.md)
 # make bless  rewrites the golden files after a look at the difference
@@ -8,7 +9,7 @@
 CARGO ?= cargo
 export WHMETER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-.PHONY: demo help test fmt lint tools bench sim bless release
+.PHONY: demo help test fmt lint deny tools bench sim bless release
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -20,7 +21,7 @@ demo:
 release:
 	$(CARGO) build --locked --release
 
-test: fmt lint tools
+test: fmt lint tools deny
 	. .tools/env && $(CARGO) test --locked --workspace
 
 fmt:
@@ -28,6 +29,11 @@ fmt:
 
 lint:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+# The list of advisories is a repository on GitHub, which is not reachable from everywhere.
+deny: tools
+	@. .tools/env && if [ -x .tools/bin/cargo-deny ]; \
+	then $(CARGO) deny --locked check licenses bans sources $(if $(ADVISORIES),advisories); fi
 
 # Real servers and clients: MinIO, mc, promtool, Prometheus, Alertmanager, amtool. A tool that cannot be
 # had is named, and its tests skip; under CI that is an error.

@@ -20,6 +20,13 @@ go_tool() { # name module
     CGO_ENABLED=0 GOBIN=$tools/bin go install -trimpath "$2" >"$tools/$1.log" 2>&1
 }
 
+cargo_tool() { # name version
+    [ -x "$tools/bin/$1" ] && return 0
+    say "building $1 (a few minutes, once)"
+    # Unoptimised: it runs for seconds, and is built in a third of the time.
+    cargo install --quiet --locked --debug --root "$tools" "$1@$2" >"$tools/$1.log" 2>&1
+}
+
 debian() { # command package
     command -v "$1" >/dev/null || debian_package "$2"
 }
@@ -51,6 +58,7 @@ python_package() { # import-name package==version
 go_tool minio "$MINIO" || missing+=(minio)
 go_tool mc "$MC" || missing+=(mc)
 debian promtool prometheus || missing+=(prometheus)
+cargo_tool cargo-deny 0.20.2 || missing+=(cargo-deny)
 # Alertmanager and amtool.
 debian amtool prometheus-alertmanager || missing+=(prometheus-alertmanager)
 debian php php-cli || missing+=(php)

@@ -8,6 +8,9 @@ pub mod json;
 pub mod many;
 pub mod memory;
 pub mod number;
+// Of the kinds so far the toy alone lists its accounts page by page.
+#[cfg(feature = "toy")]
+pub mod pages;
 pub mod refusal;
 pub mod session;
 pub mod switch;

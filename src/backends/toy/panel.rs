@@ -3,6 +3,7 @@
 use super::BackendError;
 use super::wire::{Account, Page, Refusal};
 use crate::backends::kit;
+use crate::backends::kit::pages::{OffsetPage, by_offset};
 use crate::domain::AccountName;
 use crate::http::{Answer, Call, Http, ProbeStep, Url, excerpt};
 use crate::settings::Secret;
@@ -73,22 +74,15 @@ impl Panel {
         &self,
         mut take: impl FnMut(&Account<'_>) + Send,
     ) -> Result<usize, BackendError> {
-        let mut came = 0;
-        loop {
+        let ask = async |offset: usize| {
             let mut url = self.url(&["accounts"]);
-            url.set_query(Some(&format!("offset={came}&limit={PAGE}")));
+            url.set_query(Some(&format!("offset={offset}&limit={PAGE}")));
             let answer = self.send(LISTING, || Call::get(url.clone())).await?;
             let page = page(&answer)?;
             page.accounts.iter().for_each(&mut take);
-            came += page.accounts.len();
-            if came >= page.total {
-                return Ok(came);
-            }
-            if page.accounts.is_empty() {
-                let detail = format!("{came} accounts came and there should be {}", page.total);
-                return Err(BackendError::Unexpected { at: LISTING.into(), detail });
-            }
-        }
+            Ok::<_, BackendError>(OffsetPage { rows: page.accounts.len(), total: Some(page.total) })
+        };
+        by_offset(LISTING, ask).await
     }
 
     /// Suspends an account for a reason, or lets it go on.
