@@ -3,7 +3,7 @@
 use super::BackendError;
 use super::wire::{Account, Page, Refusal};
 use crate::backends::kit;
-use crate::backends::kit::pages::{OffsetPage, by_offset};
+use crate::backends::kit::pages::Offsets;
 use crate::domain::AccountName;
 use crate::http::{Answer, Call, Http, ProbeStep, Url, excerpt};
 use crate::settings::Secret;
@@ -74,15 +74,16 @@ impl Panel {
         &self,
         mut take: impl FnMut(&Account<'_>) + Send,
     ) -> Result<usize, BackendError> {
-        let ask = async |offset: usize| {
+        let mut pages = Offsets::of(LISTING);
+        while let Some(offset) = pages.next() {
             let mut url = self.url(&["accounts"]);
             url.set_query(Some(&format!("offset={offset}&limit={PAGE}")));
             let answer = self.send(LISTING, || Call::get(url.clone())).await?;
             let page = page(&answer)?;
             page.accounts.iter().for_each(&mut take);
-            Ok::<_, BackendError>(OffsetPage { rows: page.accounts.len(), total: Some(page.total) })
-        };
-        by_offset(LISTING, ask).await
+            pages.came(page.accounts.len(), Some(page.total))?;
+        }
+        Ok(pages.rows())
     }
 
     /// Suspends an account for a reason, or lets it go on.
