@@ -57,10 +57,10 @@ fn harvest(accounts: usize, at: Timestamp, step: u64) -> Harvest {
     for number in 0..accounts {
         let (name, size) = (account(number), number as u64 + 1);
         let level = bytes(size * 1_000_003 + step * 4096);
-        harvest.read(&name, Meter::StorageUsed, Reading::Gauge { at, level });
+        harvest.add_reading(&name, Meter::StorageUsed, Reading::Gauge { at, level });
         for meter in [Meter::TrafficIn, Meter::TrafficOut] {
             let (source, count) = (Source::default(), bytes(step * size * 77_777));
-            harvest.read(&name, meter, Reading::Counter { source, at, epoch: Epoch::Silent, count });
+            harvest.add_reading(&name, meter, Reading::Counter { source, at, epoch: Epoch::Silent, count });
         }
     }
     harvest.listed_everyone();
@@ -170,7 +170,7 @@ async fn answers(accounts: usize, runs: usize) {
         median(&mut ours).as_secs_f64() / median(&mut bare).as_secs_f64()
     );
 
-    // Every value is written down before it is said.
+    // Every value is recorded before it is reported.
     row("the same for the first time, 40000 values written down first", &mut first);
 
     let month = rules().zone.day_of(Timestamp::new(NOW).expect("in range")).month();

@@ -100,7 +100,11 @@ impl Panel {
                 let (draw, digits) = (draw(&mut self.seed), draw(&mut self.seed) % 20);
                 *count += if number % every == 0 { draw % (4096 << digits) } else { 0 };
                 let (source, count) = (Source::default(), Bytes::new(*count).expect("fits"));
-                harvest.read(&name, meter, Reading::Counter { source, at, epoch: Epoch::Silent, count });
+                harvest.add_reading(
+                    &name,
+                    meter,
+                    Reading::Counter { source, at, epoch: Epoch::Silent, count },
+                );
             }
         }
         harvest.listed_everyone();

@@ -278,7 +278,7 @@ impl App {
         };
         match outcome {
             Ok(()) => tracing::info!("config read again"),
-            Err(error) => tracing::error!("config not taken, the old one stays: {error}"),
+            Err(error) => tracing::error!("reload rejected; keeping the running configuration: {error}"),
         }
     }
 

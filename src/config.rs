@@ -52,7 +52,7 @@ pub struct Config {
     pub api: Option<WhmcsApi>,
     /// How people are told.
     pub channels: Channels,
-    /// What works but should be mended.
+    /// What works but should be fixed.
     pub warnings: Vec<String>,
 }
 
@@ -200,7 +200,7 @@ impl Config {
     /// Whether it may be taken in while these addresses are listened on, which only a restart changes.
     pub fn fit_for(&self, bound: &[SocketAddr]) -> Result<(), ConfigError> {
         let Some(problem) = open_to_others(&self.tokens, bound) else { return Ok(()) };
-        let problem = format!("{problem}. It is listened on until whmeter is started anew");
+        let problem = format!("{problem}. The old address is used until whmeter is restarted");
         Err(ConfigError { file: self.path.clone(), line: None, key: "http.token".into(), problem })
     }
 
@@ -240,7 +240,7 @@ fn open_to_others(tokens: &[Token], addresses: &[SocketAddr]) -> Option<String> 
     let reached = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback());
     let address = reached.filter(|_| tokens.is_empty())?;
     Some(format!(
-        "{address} can be reached by others, and without any [[http.token]] everything on it would be open; add tokens \
+        "{address} is reachable from other machines, and without any [[http.token]] everything on it would be open; add tokens \
          or listen on 127.0.0.1"
     ))
 }

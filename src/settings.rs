@@ -82,7 +82,7 @@ impl Section {
         self.folder.join(path)
     }
 
-    /// What the operator should mend although it works (a secret that everybody may read), gathered
+    /// What the operator should fix although it works (a secret that everybody may read), gathered
     /// by this section and all its copies.
     pub fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
@@ -283,7 +283,10 @@ impl<'de> Deserialize<'de> for Period {
         let text = String::deserialize(deserializer)
             .map_err(|_| de::Error::custom("expected a time with its unit in quotes, like \"15m\""))?;
         humantime::parse_duration(&text).map(Period).map_err(|_| {
-            de::Error::custom(format!("{text:?} is not a time; write a number and its unit, like \"30s\", \"15m\", \"26h\", \"100d\""))
+            de::Error::custom(format!(
+                "{text:?} is not a time; write a number and its unit, like \"30s\", \
+                 \"15m\", \"26h\", \"100d\""
+            ))
         })
     }
 }
@@ -315,7 +318,10 @@ impl std::str::FromStr for Size {
         let size =
             text[..digits].parse::<u64>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(*factor));
         size.filter(|size| i64::try_from(*size).is_ok()).map(Size).ok_or_else(|| {
-            format!("{text:?} is not a size; write a whole number and its unit: B, kB, MB, GB, TB, PB (10^3) or KiB, MiB, GiB, TiB, PiB (2^10)")
+            format!(
+                "{text:?} is not a size; write a whole number and its unit: B, kB, MB, GB, TB, PB \
+                 (10^3) or KiB, MiB, GiB, TiB, PiB (2^10)"
+            )
         })
     }
 }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// the ground floor's others may look at.
 const FLOORS: [&[&str]; 6] = [
     &["domain"],
-    &["metering", "quota", "pricing", "told"],
+    &["metering", "quota", "pricing", "reported"],
     &["ownership", "standing"],
     &["backends", "store", "notify", "rules"],
     &["collector", "dispatcher", "exposition", "usage_api", "console", "invoicing", "upkeep"],

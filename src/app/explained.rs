@@ -12,7 +12,7 @@ use crate::console::{Explain, Explanation, explain};
 use crate::domain::{AccountKey, BillFrom, Meter, Month, Owner, UsageDay};
 use crate::standing::Moment;
 use crate::store::{InvoiceLine, Store, StoreError, UsageQuery};
-use crate::usage_api::{ToldLine, UsageApi, told_lines};
+use crate::usage_api::{ReportedLine, UsageApi, told_lines};
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -23,7 +23,7 @@ pub(crate) struct Explained {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) billed_from: Option<String>,
     /// What WHMCS was told of the month, held against it.
-    pub(crate) told: Vec<ToldLine>,
+    pub(crate) told: Vec<ReportedLine>,
     /// The billable items that were made of it.
     pub(crate) billed: Vec<BilledLine>,
 }

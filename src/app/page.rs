@@ -46,7 +46,7 @@ impl App {
             self.show_findings(&report.backend).await
         };
         if let Err(error) = outcome.await {
-            tracing::warn!(backend = %report.backend, "page not brought up to date: {error}");
+            tracing::warn!(backend = %report.backend, "metrics page not updated: {error}");
         }
         self.exposition.backends(&self.polls.shown());
     }
@@ -63,7 +63,7 @@ impl App {
             Ok::<(), StoreError>(())
         };
         if let Err(error) = outcome.await {
-            tracing::warn!("page not brought up to date: {error}");
+            tracing::warn!("metrics page not updated: {error}");
         }
         // Whoever polled: all replicas say alike how polls go.
         self.exposition.backends(&self.polls.shown());
@@ -74,7 +74,7 @@ impl App {
         match self.console.untold().await {
             Ok(untold) => self.telemetry.untold(untold.as_ref()),
             Err(error) => {
-                tracing::warn!("what WHMCS cannot be told is not known: {error}");
+                tracing::warn!("what was never reported to WHMCS is unknown: {error}");
                 self.telemetry.untold(None);
             }
         }
@@ -83,7 +83,7 @@ impl App {
                 let moved = held.iter().map(|(server, held)| (*server, held.moved)).collect();
                 self.telemetry.lists_held(&moved);
             }
-            Err(error) => tracing::warn!("lists of services that are not taken in are not known: {error}"),
+            Err(error) => tracing::warn!("rejected lists of services are unknown: {error}"),
         }
     }
 

@@ -233,8 +233,11 @@ pub enum BackendError {
         /// What came and what was expected.
         detail: String,
     },
-    /// What was told before is told no more, although what it is about is there: unknown, not nothing.
-    #[error("told before and silent now: {0}")]
+    /// A task of ours stopped: a bug, and not the panel's.
+    #[error("internal error: {0}; please report this")]
+    Internal(String),
+    /// What the panel reported before is missing now, although what it is about is there: unknown, not zero.
+    #[error("reported before and missing now: {0}")]
     Silent(String),
     /// The account is not on the panel.
     #[error("no account {0}")]
@@ -254,6 +257,7 @@ impl BackendError {
             BackendError::Unexpected { .. } => Reason::Unexpected,
             BackendError::NoSuchAccount(_) => Reason::NoSuchAccount,
             BackendError::NotOffered(_) => Reason::NotOffered,
+            BackendError::Internal(_) => Reason::Internal,
             BackendError::Silent(_) => Reason::Silent,
         }
     }

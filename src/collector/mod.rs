@@ -6,7 +6,7 @@
 mod adjust;
 mod backends;
 mod copied;
-mod docket;
+mod evaluation;
 mod owners;
 mod parking;
 mod poll;
@@ -25,7 +25,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 pub use adjust::{AdjustError, WhatIsAccepted};
 pub use backends::RenameError;
-pub use docket::Docket;
+pub use evaluation::Evaluation;
 pub use owners::Sold;
 use watch::Running;
 pub use witness::{ClockWrong, Witness};
@@ -42,7 +42,7 @@ use crate::telemetry::Telemetry;
 /// How many backends are polled at once.
 const POLLS_AT_ONCE: usize = 8;
 
-/// The rules for limits, and the channels of their letters.
+/// The rules for limits, and the channels of their notifications.
 pub type Acting = (Limits, Arc<[Channel]>);
 
 /// Polls the configured backends.
@@ -69,7 +69,7 @@ pub struct Collector {
 struct LastTime {
     /// The book as we committed it.
     loaded: Option<Loaded>,
-    /// What was to be mended at the last poll, and is logged already.
+    /// What was to be fixed at the last poll, and is logged already.
     warned: HashSet<String>,
 }
 
@@ -225,13 +225,13 @@ impl Collector {
         Ok(())
     }
 
-    /// Takes in new rules for limits, and the channels their letters go by.
+    /// Takes in new rules for limits, and the channels their notifications go by.
     pub fn configure_limits(&self, limits: Limits, channels: Vec<Channel>) {
         let acting = (limits, channels.into());
         *self.acting.write().unwrap_or_else(PoisonError::into_inner) = acting;
     }
 
-    /// The rules for limits and the channels of their letters.
+    /// The rules for limits and the channels of their notifications.
     pub fn limits(&self) -> Acting {
         self.acting.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -308,7 +308,7 @@ impl Collector {
                     if matches!(report.failed, Some(PollError::Elsewhere)) {
                         collector.due_soon(&metered);
                     }
-                    // Nobody listens any more only while the house is being left.
+                    // The receiver is gone only while the daemon is shutting down.
                     let _ = collector.polled.send(report);
                 }
             });

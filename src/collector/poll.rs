@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::docket::{Beside, Docket};
+use super::evaluation::{Beside, Evaluation};
 use super::owners::{Sold, Titles};
 use super::silence;
 use super::witness::{ClockWrong, Whose, Witness, judge};
@@ -215,7 +215,7 @@ impl Collector {
         let (limits, channels) = self.limits();
         let (backend, by_suspending) = (metered.id.clone(), metered.limits_by_suspending());
         let (harvest, mut loaded, after, mut judged) = aside(move || {
-            let docket = Docket {
+            let evaluation = Evaluation {
                 limits: &limits,
                 backend: &backend,
                 loaded: &loaded,
@@ -227,7 +227,7 @@ impl Collector {
             };
             let judged = match reach {
                 Reach::History => JudgedPoll::default(),
-                Reach::Everybody | Reach::Some => docket.judge(&harvest, beside, titles.mapped),
+                Reach::Everybody | Reach::Some => evaluation.judge(&harvest, beside, titles.mapped),
             };
             (harvest, loaded, after, judged)
         })
@@ -345,8 +345,8 @@ impl Collector {
         }
     }
 
-    /// Logs what should be mended, once, and again only after it was mended or changed. Returns what is
-    /// to be mended now.
+    /// Logs what should be fixed, once, and again only after it was fixed or changed. Returns what is
+    /// to be fixed now.
     fn warn(
         &self,
         metered: &ConfiguredPanel,
@@ -390,8 +390,9 @@ impl Collector {
 /// What is said of a list that is doubted.
 fn doubted(metered: &ConfiguredPanel, doubt: &ListDoubt) -> String {
     format!(
-        "{} of {} accounts are not in the panel's list since {}: nobody counts as gone before somebody has looked. Has \
-         the panel's user lost a right, give it back; are they really gone, `whmeter accept {} --reason TEXT`",
+        "{} of {} accounts are missing from the panel's list since {}: none counts as gone until an \
+         operator confirms it. If whmeter's user on the panel lost a right, restore it; if they are \
+         really gone, run `whmeter accept {} --reason TEXT`",
         doubt.missing, doubt.of, doubt.since, metered.id
     )
 }
@@ -400,7 +401,7 @@ fn doubted(metered: &ConfiguredPanel, doubt: &ListDoubt) -> String {
 fn by_another_road(loaded: &Loaded, road: &str) -> String {
     let before = loaded.roads.last().map(String::as_str).unwrap_or_default();
     format!(
-        "figures come by another road than before ({road}; before: {before}): what is lower than believed waits for a second answer"
+        "figures come from another source than before ({road}; before: {before}): lower values wait for a second answer"
     )
 }
 
@@ -466,8 +467,7 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 }
 
 fn crashed(error: &tokio::task::JoinError) -> BackendError {
-    let at = "our own code".to_string();
-    BackendError::Unexpected { at, detail: format!("it stopped: {error}; please report this") }
+    BackendError::Internal(format!("a task stopped: {error}"))
 }
 
 /// Ends a task that nobody waits for any more.
@@ -525,7 +525,8 @@ impl From<StoreError> for PollError {
 }
 
 impl PollError {
-    /// Whether nothing is wrong but that another whmeter is quicker, that what is wrong was told before, or that we stop.
+    /// Whether nothing is wrong but that another whmeter is quicker, that what is wrong was told before, or that we
+    /// stop.
     pub fn is_somebody_elses(&self) -> bool {
         matches!(
             self,

@@ -1,7 +1,7 @@
 //! Figures that a panel has told and tells no more, though their account is there: unread, and never nothing.
 //!
-//! Counters that have names of their own are the backends' to know: only they can tell a bucket that is gone from a page
-//! that lacks it.
+//! Counters that have names of their own are the backends' to know: only they can tell a bucket that is gone from a
+//! page that lacks it.
 
 use crate::backends::Backend;
 use crate::domain::{Harvest, LifeNo, Meter, Reason, Source, Timestamp};
@@ -25,7 +25,7 @@ pub(super) fn mark(harvest: &mut Harvest, book: &Book, backend: &dyn Backend) {
     }
     for (name, meter, at) in silent {
         let detail = format!(
-            "the panel has the account and tells no {meter} of it, which it told last at {at}: unknown, not nothing"
+            "the panel lists the account without {meter}, which it reported last at {at}: unknown, not zero"
         );
         harvest.unread(&name, Some(meter), Reason::Silent, detail);
     }
@@ -70,8 +70,8 @@ pub(super) fn crowd(harvest: &Harvest, crowd: Crowd) -> Option<String> {
     let of = harvest.accounts().len();
     crowd.is(silent, of).then(|| {
         format!(
-            "{silent} of {of} accounts are there and what was told of them before is told no more: nothing of it counts as \
-             nothing; does whmeter's user still have its rights, does the panel still count?"
+            "{silent} of {of} accounts are listed, but usage reported before is missing: it is unknown, \
+             not zero; check that whmeter's user still has its rights and that the panel still counts"
         )
     })
 }

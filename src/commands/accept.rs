@@ -16,13 +16,13 @@ pub(super) struct Accept {
     config: ConfigArg,
     /// The backend's name
     backend: String,
-    /// This account only; without one everything of the backend that is doubted, its list of accounts among it
+    /// This account only; without it everything of the backend that is held back, its list of accounts included
     account: Option<String>,
-    /// The services of the backend's WHMCS server have other numbers and are the same: the next list counts, and
-    /// everything goes with them
+    /// WHMCS gave the services of the backend's server new numbers, but they are the same: accept the next list and
+    /// move everything to the new numbers
     #[arg(long)]
     renumbered: bool,
-    /// Why: kept for ever beside the numbers
+    /// Reason, kept for ever beside the numbers
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
@@ -40,7 +40,7 @@ impl Accept {
     pub(super) async fn run(self) -> Outcome {
         let reason = reason(&self.reason)?;
         if self.renumbered && self.account.is_some() {
-            let why = "--renumbered is said of all services of the backend's WHMCS server: leave ACCOUNT out";
+            let why = "--renumbered is for all services of the backend's WHMCS server: leave ACCOUNT out";
             return Err(Failure::Misused(why.into()));
         }
         let account: Option<AccountName> = match &self.account {
@@ -66,7 +66,8 @@ impl Accept {
                 app.store().accept_list(server, &said, clock.now()).await?
             }
             (None, None) if self.renumbered => {
-                let why = format!("--renumbered: {of} has no whmcs_server, and no services are told for it");
+                let why =
+                    format!("--renumbered: {of} has no whmcs_server, so WHMCS sends no services for it");
                 return Err(Failure::Misused(why));
             }
             _ => None,
@@ -116,8 +117,8 @@ fn accepted(of: &str, list: &HeldList, same_services: bool) -> String {
         moved => format!("that {moved} of {} services have other numbers", list.of),
     };
     let then = match same_services {
-        true => "the next list WHMCS tells counts, and they stay the same services",
-        false => "the next list WHMCS tells counts, and they are other services",
+        true => "the next list from WHMCS is accepted, and they stay the same services",
+        false => "the next list from WHMCS is accepted, and they are other services",
     };
     format!("{of}: {what} is accepted; {then}")
 }

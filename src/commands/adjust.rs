@@ -17,16 +17,16 @@ pub(super) struct Adjust {
     config: ConfigArg,
     /// The backend's name
     backend: String,
-    /// The account, as the panel spells it; NAME~1 is the first life of a name that was given to somebody else since
+    /// The account, as the panel spells it; NAME~1 is the first life of a name that was reused since
     account: String,
     /// traffic_in, traffic_out or traffic_total
     meter: String,
     /// The day, YYYY-MM-DD in the billing zone
     day: String,
-    /// What to add or take away, with its unit: "+5 GB", "-300 MiB"
+    /// Amount to add or subtract, with its unit: "+5 GB", "-300 MiB"
     #[arg(allow_hyphen_values = true, value_name = "±SIZE")]
     size: String,
-    /// Why: kept for ever beside the number
+    /// Reason, kept for ever beside the number
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }

@@ -19,11 +19,11 @@ pub(super) struct BackendCommand {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Every backend that was ever polled, with its panel and how many accounts it has
+    /// List every backend that was ever polled, with its panel and number of accounts
     List(List),
-    /// Moves the history of a backend to the name it has in the config now
+    /// Move the history of a backend to its new name in the config
     Rename(Rename),
-    /// Ends the accounts of a backend that is over and not in the config any more; its history stays
+    /// End the accounts of a backend that is no longer in the config; its history stays
     Forget(Forget),
 }
 
@@ -31,7 +31,7 @@ enum What {
 struct List {
     #[command(flatten)]
     config: ConfigArg,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -40,9 +40,9 @@ struct List {
 struct Rename {
     #[command(flatten)]
     config: ConfigArg,
-    /// The name it had
+    /// The old name
     old: String,
-    /// The name it has in the config
+    /// The new name, as in the config
     new: String,
 }
 
@@ -52,7 +52,7 @@ struct Forget {
     config: ConfigArg,
     /// The backend's name
     name: String,
-    /// Why: kept for ever
+    /// Reason, kept for ever
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
@@ -136,7 +136,9 @@ impl Rename {
         let renamed = app.collector().rename(&from, &to, kind, &operator()).await;
         renamed.map_err(|error| Failure::Tried(format!("{old} not renamed: {error}")))?;
         app.store().close().await;
-        print(format!("{old} is {new} from now on, with all its history; the next poll goes on from there"));
+        print(format!(
+            "{old} is {new} from now on, with all its history; the next poll continues from there"
+        ));
         Ok(())
     }
 }

@@ -13,16 +13,16 @@ use crate::domain::{BillingZone, Timestamp, UsageDay};
 pub(super) struct Backfill {
     #[command(flatten)]
     config: ConfigArg,
-    /// From this day on, in the billing zone
+    /// First day, in the billing zone
     #[arg(long, value_name = "YYYY-MM-DD")]
     since: String,
-    /// Up to and with this day; until now when not given
+    /// Last day, included; until now when not given
     #[arg(long, value_name = "YYYY-MM-DD")]
     until: Option<String>,
-    /// This backend only; all that keep history when not given
+    /// This backend only; default: all that keep history
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

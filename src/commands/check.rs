@@ -16,7 +16,7 @@ pub(super) struct Check {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

@@ -8,7 +8,7 @@ use super::{ConfigArg, Failure, Outcome, print, print_json};
 use crate::app::{BilledLine, Explained, explained};
 use crate::domain::{AccountKey, AccountName, BackendId, Meter, Month, Nature};
 use crate::standing::Moment;
-use crate::usage_api::ToldLine;
+use crate::usage_api::ReportedLine;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -16,14 +16,14 @@ pub(super) struct Explain {
     config: ConfigArg,
     /// The backend's name
     backend: String,
-    /// The account, as the panel spells it; NAME~1 is the first life of a name that was given to somebody else since
+    /// The account, as the panel spells it; NAME~1 is the first life of a name that was reused since
     account: String,
     /// storage, traffic_in, traffic_out or traffic_total
     meter: String,
     /// The month; the running one when not given
     #[arg(long, value_name = "YYYY-MM")]
     month: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -48,7 +48,7 @@ impl Explain {
                 "{why}; `whmeter usage` lists what is known, earlier lives of a name as NAME~1"
             )));
         }
-        let (adds_up, told) = (explanation.adds_up, explained.told.iter().all(ToldLine::is_chronicled));
+        let (adds_up, told) = (explanation.adds_up, explained.told.iter().all(ReportedLine::is_chronicled));
         if self.json {
             print_json(&explained)?
         } else {
@@ -57,8 +57,8 @@ impl Explain {
         match (adds_up, told) {
             (true, true) => Ok(()),
             (true, false) => Err(Failure::Tried(
-                "what is stored of what WHMCS was told is not in the chronicle; `whmeter verify` names the difference, \
-                 `whmeter repair --chronicle --reason TEXT` makes it what the chronicle says"
+                "a stored value that was reported to WHMCS is not in the chronicle; `whmeter verify` names the difference, \
+                 `whmeter repair --chronicle --reason TEXT` restores it from the chronicle"
                     .into(),
             )),
             (false, _) => Err(Failure::Tried(format!(
@@ -70,8 +70,8 @@ impl Explain {
     }
 }
 
-fn show_told(told: &ToldLine) {
-    let ToldLine { server, tenant, metric, value, unit_bytes, at, .. } = told;
+fn show_told(told: &ReportedLine) {
+    let ReportedLine { server, tenant, metric, value, unit_bytes, at, .. } = told;
     let carried = match told.carried.is_zero() {
         true => String::new(),
         false => format!(", {} of it carried over from the month before", told.carried),
@@ -83,10 +83,11 @@ fn show_told(told: &ToldLine) {
         _ => "NOT IN THE CHRONICLE".into(),
     };
     print(format!(
-        "WHMCS (server {server}, tenant {tenant}) was told {metric} {value}{carried}, first at {at} (1 is {unit} B), {by}"
+        "reported to WHMCS (server {server}, tenant {tenant}): {metric} {value}{carried}, first at {at} \
+         (1 is {unit} B), {by}"
     ));
     if let (Some(not_told), Some(so)) = (told.not_told, told.so) {
-        print(format!("    the ledger less what it was told: {not_told}: {so}"));
+        print(format!("    the ledger less the reported value: {not_told}: {so}"));
     }
 }
 
@@ -148,7 +149,7 @@ fn show(explained: &Explained, meter: Meter) {
         }
         line.notes.iter().for_each(|note| print(format!("    note: {note}")));
         if let Some(by) = line.taken_back_by {
-            print(format!("    taken back by entry {by}: it counts no more"));
+            print(format!("    rolled back by entry {by}: it no longer counts"));
         }
     }
     for chart in &explanation.estimates {
@@ -165,7 +166,7 @@ fn show(explained: &Explained, meter: Meter) {
         print(format!("days before {day} are not billed by us: bill_from of [whmcs]"));
     }
     if told.is_empty() {
-        print("WHMCS was told nothing of it for metric billing");
+        print("nothing of it was reported to WHMCS for metric billing");
     }
     told.iter().for_each(show_told);
     billed.iter().for_each(show_billed);

@@ -19,16 +19,16 @@ pub(super) struct Export {
     /// openmetrics (for promtool tsdb create-blocks-from) or csv
     #[arg(long, value_enum)]
     format: Format,
-    /// From this day on
+    /// First day
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: String,
-    /// Up to this day, which is not included
+    /// End day, not included
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: String,
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// Into this file instead of to stdout; it is there when all of it is
+    /// Write to this file instead of stdout; it appears once it is complete
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -98,8 +98,7 @@ fn over(asked: BillingPeriod, today: UsageDay) -> Result<BillingPeriod, Failure>
         return Ok(asked);
     }
     let period = BillingPeriod::new(asked.first(), today);
-    let period =
-        period.map_err(|_| misused(format!("--from {}: no day since then is over", asked.first())))?;
+    let period = period.map_err(|_| misused(format!("--from {}: no full day since then", asked.first())))?;
     eprintln!("whmeter: days up to {today} are exported, without it: a day counts when it is over");
     Ok(period)
 }

@@ -19,26 +19,26 @@ pub(super) struct Invoice {
     /// One month
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to"], required_unless_present_any = ["from", "settle"])]
     month: Option<String>,
-    /// From this day on
+    /// First day
     #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
     from: Option<String>,
-    /// Up to this day, which is not included
+    /// End day, not included
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
     to: Option<String>,
-    /// Writes what would be billed to FILE (.csv or .json) and touches nothing in WHMCS; a new or changed
-    /// [[price]] has to be looked at this way once before it may bill
+    /// Write what would be billed to FILE (.csv or .json) and change nothing in WHMCS; a new or changed
+    /// [[price]] rule must be run with --dry-run once before it may bill
     #[arg(long, value_name = "FILE")]
     dry_run: Option<PathBuf>,
     /// Services with an account on this backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// Bills also what usage has grown since it was billed
+    /// Also bill usage that was added since the period was billed
     #[arg(long)]
     corrections: bool,
-    /// Says of a line that is not known what you found in WHMCS
+    /// Set the state of an unknown line to what you found in WHMCS
     #[arg(long, num_args = 2, value_names = ["TAG", "created|absent"], conflicts_with_all = ["month", "from", "dry_run", "backend", "corrections"])]
     settle: Option<Vec<String>>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

@@ -28,13 +28,13 @@ pub(super) struct Map {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Every account with its service, and every living service without an account
+    /// List every account with its service, and every living service without an account
     List(List),
-    /// Says which service an account belongs to
+    /// Map an account to a service by hand
     Set(Set),
-    /// Takes that back: a living service with its name claims it, else whoever has it keeps it
+    /// Remove such a mapping: a living service with its name claims the account, else the current owner keeps it
     Unset(Unset),
-    /// Drops what was said of services that WHMCS no longer has; history stays
+    /// Drop mappings to services that WHMCS no longer has; history stays
     Prune(Prune),
 }
 
@@ -45,7 +45,7 @@ struct List {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -60,11 +60,11 @@ struct Set {
     account: String,
     /// The service's number in WHMCS (tblhosting.id)
     service: i64,
-    /// From this day on (YYYY-MM-DD in the billing zone) all that the account used is the service's, whoever it was
-    /// billed to; at once
+    /// From this day on (YYYY-MM-DD in the billing zone) all usage of the account is the service's, also usage that
+    /// was billed to another; at once
     #[arg(long, value_name = "YYYY-MM-DD")]
     since: Option<String>,
-    /// Although something does not fit
+    /// Map despite mismatches
     #[arg(long)]
     force: bool,
 }
@@ -180,13 +180,13 @@ impl List {
         print(table(&lines));
         if !untold.is_empty() {
             print(format!(
-                "WHMCS has not told the services of {} yet: install its hook file, and give whmcs_server",
+                "WHMCS has not sent the services of {} yet: install its hook file, and give whmcs_server",
                 untold.join(", ")
             ));
         }
         if !unread.is_empty() {
             print(format!(
-                "not polled since WHMCS told the services of their server, and so not listed: {}",
+                "not polled since WHMCS sent the services of their server, and so not listed: {}",
                 unread.join(", ")
             ));
         }
@@ -241,7 +241,7 @@ impl Set {
         let key = key(&self.backend, &self.account)?;
         let wrong = self.mismatches(&config, metered, &store, &key).await?;
         if !wrong.is_empty() && !self.force {
-            return Err(Failure::Tried(format!("{}; --force does it all the same", wrong.join("; "))));
+            return Err(Failure::Tried(format!("{}; use --force to map it anyway", wrong.join("; "))));
         }
         let mapped = self.mapped(&store, metered).await?;
         // Pinned first: a poll that comes between goes by it already.
@@ -300,12 +300,13 @@ impl Set {
         print(format!("{} {account} belongs to service {service} since {since}", key.backend));
         had.iter().for_each(|total| print(told_of(total)));
         if had.is_empty() {
-            print("    nobody else had anything of these days");
+            print("    no other owner had usage on these days");
         }
         if had.iter().any(|total| total.span.first().month() < running) {
             print(
-                "months that are over: what WHMCS was told too much or too little of the last one is carried or stands \
-                 in `whmeter report --what untold`; older ones are yours to correct, `whmeter explain` says by what",
+                "closed months: what was reported to WHMCS too high or too low for the last one is \
+                 carried over or listed by `whmeter report --what untold`; correct older ones by hand, \
+                 `whmeter explain` shows the amounts",
             );
         }
         Ok(())
@@ -334,7 +335,7 @@ impl Set {
         let loaded = store.load(&metered.id, None).await?;
         let standing = loaded.facts(&key.name).ok_or_else(|| self.stranger(&loaded, key))?;
         let Some(list) = told(store, metered).await? else {
-            return Ok(vec!["WHMCS has not told the services of this backend's server".into()]);
+            return Ok(vec!["WHMCS has not sent the services of this backend's server".into()]);
         };
         let Some(service) = list.services.by_id(self.service) else {
             let others = store.service_lists().await?;
@@ -342,7 +343,9 @@ impl Set {
                 others.iter().find(|(_, list)| list.services.by_id(self.service).is_some())
             {
                 return Err(Failure::Tried(format!(
-                    "service {} is sold on server {other}, and {} is on another: an account belongs to services of its own                      server; move the service in WHMCS, or sell a companion (whmcs/README.md)",
+                    "service {} is sold on server {other}, and {} is on another: an account belongs to \
+                     services of its own                      server; move the service in WHMCS, or sell \
+                     a companion (whmcs/README.md)",
                     self.service, self.backend
                 )));
             }
@@ -397,10 +400,12 @@ impl Set {
         let (account, backend) = (&self.account, &self.backend);
         Failure::Misused(match loaded.book.called(&key.name) {
             Some(_) => format!(
-                "{account} is an earlier life of its name on {backend}: expected an account as the panel spells it"
+                "{account} is an earlier life of its name on {backend}: expected an account as the panel \
+                 spells it"
             ),
             None => format!(
-                "no account {account:?} was ever seen on {backend}; `whmeter usage --backend {backend}` lists them"
+                "no account {account:?} was ever seen on {backend}; `whmeter usage --backend {backend}` \
+                 lists them"
             ),
         })
     }
@@ -424,7 +429,7 @@ impl Unset {
         let metered = backend(&config, &self.backend)?;
         let key = key(&self.backend, &self.account)?;
         if !store.pinned_services(&metered.id).await?.contains_key(&key.name) {
-            return Err(Failure::Tried(format!("nothing was said of {} {} by hand", key.backend, key.name)));
+            return Err(Failure::Tried(format!("{} {} was not mapped by hand", key.backend, key.name)));
         }
         let list = told(&store, metered).await?;
         let named = list.as_ref().and_then(|list| list.services.living(key.name.as_str()));
@@ -439,7 +444,10 @@ impl Unset {
                 format!("{backend} {account} belongs to service {service} by its name from the next poll on")
             }
             ([], Owner::Nobody) => {
-                format!("{backend} {account}: no living service has its name, nobody is billed for it")
+                format!(
+                    "{backend} {account}: no active service has its name; it is unowned and billed to \
+                     no one"
+                )
             }
             ([], owner) => format!(
                 "{backend} {account}: no living service has its name, so it stays with {owner} until one claims it, by \

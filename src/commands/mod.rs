@@ -47,53 +47,53 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The daemon: polls, stores and exposes
+    /// Run the daemon: poll, store and expose
     Serve(serve::Serve),
-    /// Validates the config, then tries the store and every backend step by step; writes nothing
+    /// Validate the config, then test the store and every backend step by step; writes nothing
     Check(check::Check),
-    /// Prints a commented config with these kinds (all of them without an argument)
+    /// Print a commented config with these kinds of panel (all of them without an argument)
     SampleConfig(sample_config::SampleConfig),
-    /// One pass now, by the same code and lease as serve
+    /// Poll once now, with the same code and lease as serve
     Poll(poll::Poll),
-    /// Asks backends that keep history again; never counts a byte twice
+    /// Fetch past usage again from backends that keep history; never counts a byte twice
     Backfill(backfill::Backfill),
-    /// The numbers
+    /// Show usage per account
     Usage(usage::Usage),
-    /// How things stand, on one screen: exit 0 all is well, 1 something is wrong, 2 it cannot be told
+    /// Show the overall state on one screen: exit 0 everything is well, 1 something is wrong, 2 unknown
     Status(status::Status),
-    /// What does not fit: unbilled accounts, ghosts, services without accounts, wrong plans, server totals
+    /// List mismatches: unbilled accounts, ghosts, services without accounts, wrong plans, server totals
     Report(report::Report),
-    /// History for promtool tsdb create-blocks-from, or for a spreadsheet
+    /// Export history for promtool tsdb create-blocks-from, or for a spreadsheet
     Export(export::Export),
-    /// Why this number: every day, the readings behind it, restarts and gaps
+    /// Explain a number: every day, the readings behind it, restarts and gaps
     Explain(explain::Explain),
-    /// Which policy accounts are under and why; reconcile, pin and unpin by hand
+    /// Show which policy accounts are under and why; reconcile, pin and unpin by hand
     Policy(policy::PolicyCommand),
-    /// Accounts against WHMCS services: mapped, unmapped, missing, ambiguous
+    /// Map accounts to WHMCS services: list mapped, unmapped, missing, ambiguous; set, unset, prune
     Map(map::Map),
-    /// What waits to be told or done, what gave up and why
+    /// List pending and failed notifications and policy switches; retry or drop them
     Outbox(outbox::Outbox),
-    /// Who would be notified, limited or restored if this config were live; touches nothing
+    /// Show who would be notified, limited or restored if this config were live; changes nothing
     Plan(plan::Plan),
-    /// What is doubted (a list that shrank, a level that collapsed, a jump) is true: the next answer is believed
+    /// Accept readings that are held back (a list that shrank, a level that collapsed, a jump): the next answer counts
     Accept(accept::Accept),
-    /// Takes back what was settled after an entry of a backend's journal; the next poll measures on from there
+    /// Roll a backend back to an entry of its journal; the next poll measures on from there
     Rewind(rewind::Rewind),
-    /// Stored rows that somebody else has changed become what journal or chronicle say
+    /// Restore stored rows that were changed by something else to what the journal or chronicle says
     Repair(repair::Repair),
-    /// A correction record with author and reason; nothing is edited in place
+    /// Add a correction record with author and reason; nothing is edited in place
     Adjust(adjust::Adjust),
-    /// Stored backends; gives one another name, or ends one that is over
+    /// List stored backends, rename one, or end one that is no longer used
     Backend(backend::BackendCommand),
-    /// Usage beyond what is included, as items on the customers' next invoices in WHMCS
+    /// Bill usage beyond what is included, as items on the customers' next invoices in WHMCS
     Invoice(invoice::Invoice),
-    /// Whether the journal holds, and whether every stored day is what it says
+    /// Verify the journals and the chronicle, and every stored row against them
     Verify(verify::Verify),
-    /// Settles the journal again with this version and lists every day that would differ; writes nothing
+    /// Settle the journal again with this version and list every day that would differ; writes nothing
     Replay(replay::Replay),
-    /// Retention now
+    /// Apply retention now
     Prune(prune::Prune),
-    /// Version, commit and store schema
+    /// Print version, commit and store schema
     Version(version::Version),
 }
 
@@ -103,10 +103,10 @@ struct ConfigArg {
     /// The config file; else $WHMETER_CONFIG, ./whmeter.toml, /etc/whmeter/whmeter.toml
     #[arg(long, value_name = "FILE", env = "WHMETER_CONFIG")]
     config: Option<PathBuf>,
-    /// Pretend it is this time (for demos, replays and tests)
+    /// Use this as the current time (for demos, replays and tests)
     #[arg(long, value_name = "TIME", hide = true, env = "WHMETER_NOW")]
     now: Option<String>,
-    /// How log lines look
+    /// Log format
     #[arg(long, value_name = "human|json", default_value = "human", env = "WHMETER_LOG_FORMAT")]
     log_format: String,
 }

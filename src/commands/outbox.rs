@@ -19,11 +19,11 @@ pub(super) struct Outbox {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// What waits and what gave up
+    /// List pending and failed entries
     List(List),
-    /// Tries entries again now, also those given up
+    /// Retry entries now, also failed ones
     Retry(Which),
-    /// Takes entries out: they are never delivered
+    /// Drop entries: they are never delivered
     Drop(Which),
 }
 
@@ -31,10 +31,10 @@ enum What {
 struct List {
     #[command(flatten)]
     config: ConfigArg,
-    /// Also what was delivered, superseded or dropped
+    /// Also list what was delivered, superseded or dropped
     #[arg(long)]
     all: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -43,10 +43,10 @@ struct List {
 struct Which {
     #[command(flatten)]
     config: ConfigArg,
-    /// Numbers, as `whmeter outbox list` shows them
+    /// Entry numbers, as `whmeter outbox list` shows them
     #[arg(value_name = "ID", required_unless_present = "gave_up")]
     ids: Vec<i64>,
-    /// All that gave up
+    /// All failed entries
     #[arg(long, conflicts_with = "ids")]
     gave_up: bool,
 }
@@ -127,7 +127,7 @@ impl Which {
 
 fn what(entry: &Entry) -> &'static str {
     match &entry.promise {
-        Promise::Tell(_, letter) => letter.occasion.name(),
+        Promise::Tell(_, notification) => notification.occasion.name(),
         Promise::Switch { to, .. } => to.name(),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::table::Table;
 use super::{ConfigArg, Outcome, print, print_json};
-use crate::collector::{Docket, Sold};
+use crate::collector::{Evaluation, Sold};
 use crate::quota::{Occasion, Verdict};
 use crate::standing::Moment;
 use crate::store::{EntryState, Promise};
@@ -17,7 +17,7 @@ pub(super) struct Plan {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -38,7 +38,7 @@ impl Plan {
         // What is decided already and on its way.
         for entry in store.entries(&[EntryState::Waiting], 10_000).await? {
             let action = match &entry.promise {
-                Promise::Tell(_, letter) if letter.occasion == Occasion::Resolved => continue,
+                Promise::Tell(_, notification) if notification.occasion == Occasion::Resolved => continue,
                 Promise::Tell(..) => "notify",
                 Promise::Switch { to, .. } => switch_name(*to),
             };
@@ -53,7 +53,7 @@ impl Plan {
         for metered in &config.panels {
             let loaded = store.load(&metered.id, None).await?;
             let sold = Sold::of(&store, &config.panels, metered).await?;
-            let docket = Docket {
+            let evaluation = Evaluation {
                 limits: &config.limits,
                 backend: &metered.id,
                 loaded: &loaded,
@@ -63,7 +63,7 @@ impl Plan {
                 sold: &sold,
                 by_hand: false,
             };
-            let decided = docket.plan();
+            let decided = evaluation.plan();
             for verdict in &decided.verdicts {
                 lines.extend(told(metered.id.as_str(), verdict));
             }
@@ -90,7 +90,7 @@ impl Plan {
             table.row([line.backend, line.account, would_be.into(), line.why]);
         }
         if table.is_empty() {
-            print("nobody would be notified, limited or restored");
+            print("no account would be notified, limited or restored");
         } else {
             print(table);
         }
@@ -108,17 +108,18 @@ fn switch_name(to: crate::domain::Policy) -> &'static str {
 fn told(backend: &str, verdict: &Verdict) -> Vec<Line> {
     let line =
         |action, why| Line { backend: backend.into(), account: verdict.account.to_string(), action, why };
-    let letters = verdict.letters.iter().filter(|letter| letter.occasion != Occasion::Resolved);
-    let mut lines: Vec<Line> = letters
-        .map(|letter| {
-            let percent = letter.hundredths();
+    let notifications =
+        verdict.notifications.iter().filter(|notification| notification.occasion != Occasion::Resolved);
+    let mut lines: Vec<Line> = notifications
+        .map(|notification| {
+            let percent = notification.hundredths();
             let why = format!(
                 "{} at {}.{:02} % of {} bytes, threshold {} %",
-                letter.meter,
+                notification.meter,
                 percent / 100,
                 percent % 100,
-                letter.limit,
-                letter.threshold
+                notification.limit,
+                notification.threshold
             );
             line("notify", why)
         })

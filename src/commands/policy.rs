@@ -27,13 +27,13 @@ pub(super) struct PolicyCommand {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// What is wanted, what the panel shows, what is pinned, and what was done
+    /// Show the wanted policy, what the panel enforces, pins, and the audit
     Show(Show),
-    /// Looks at the account now and applies what its usage demands
+    /// Read the account now and apply what its usage demands
     Reconcile(One),
-    /// Fixes the policy, whatever the usage
+    /// Pin the policy, whatever the usage
     Pin(PinArgs),
-    /// Takes the pin away: usage decides again
+    /// Remove the pin: usage decides again
     Unpin(One),
 }
 
@@ -45,7 +45,7 @@ struct One {
     backend: String,
     /// The account, as the panel spells it
     account: String,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -59,7 +59,7 @@ struct Show {
     backend: Option<String>,
     /// The account, as the panel spells it
     account: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -137,7 +137,8 @@ async fn refuse_earlier_life(store: &Store, key: &AccountKey, state: &PolicyStat
     }
     if let Some(since) = state.unknown_since {
         return Err(Failure::Misused(format!(
-            "{} is not known on {} since its journal was taken back at {since}: `whmeter poll --backend {1}` first",
+            "{} is not known on {} since its journal was taken back at {since}: `whmeter poll --backend \
+             {1}` first",
             key.name, key.backend
         )));
     }
@@ -183,7 +184,7 @@ impl One {
         let state = settled(&app, &key).await?;
         let moment = Moment::new(clock.now(), zone, max_age);
         show_one(app.store(), &key, &state, &moment, self.json).await?;
-        let kept = if pin.is_some() { "written down, but " } else { "" };
+        let kept = if pin.is_some() { "recorded, but " } else { "" };
         match report.failed {
             Some(error) => Err(Failure::Tried(format!(
                 "{kept}not carried out yet: {error}; the next poll of {} does it",
@@ -276,7 +277,7 @@ fn note(state: &PolicyState) -> String {
     }
     match (state.conflict_told(), &state.left_alone, state.hold.confirmed_at) {
         (Some(told), ..) => told,
-        (None, Some(found), _) => format!("somebody else has changed it: {found}"),
+        (None, Some(found), _) => format!("changed outside whmeter: {found}"),
         (None, None, None) if state.hold.number > 0 => "not taken by the panel yet".into(),
         (None, None, _) => String::new(),
     }
@@ -288,8 +289,8 @@ fn way_out(conflict: Conflict) -> &'static str {
         Conflict::StillLimited => {
             "undo what was changed there by hand, then `whmeter policy reconcile` it again"
         }
-        Conflict::LeftAlone => "theirs stands until its usage falls and comes again",
-        Conflict::Lost => "find out who takes it away there",
+        Conflict::LeftAlone => "the outside change stays until usage falls and rises again",
+        Conflict::Lost => "find out what removes it on the panel",
     }
 }
 
@@ -350,7 +351,7 @@ async fn show_one(
     let shown = match (state.shown, not_known(state)) {
         (Some(shown), _) => shown.name().into(),
         (None, Some(not_known)) => not_known,
-        (None, None) => "not told, or neither of ours".into(),
+        (None, None) => "not reported, or neither standard nor limited".into(),
     };
     print(format!("  shown    {shown}"));
     print(format!("  pinned   {}", pinned(state).unwrap_or_else(|| "no".into())));

@@ -22,7 +22,7 @@ pub(super) struct Poll {
     /// This account only; needs --backend
     #[arg(long, value_name = "NAME", requires = "backend")]
     account: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

@@ -19,16 +19,16 @@ pub(super) struct Repair {
     /// The backend's name: its lives, beliefs, owners, crossings, days and months
     #[arg(required_unless_present = "chronicle", conflicts_with = "chronicle")]
     backend: Option<String>,
-    /// What the chronicle tells of instead: tellings, services, pins, acts and invoice lines
+    /// Repair what the chronicle records instead: reported values, services, pins, acts and invoice lines
     #[arg(long)]
     chronicle: bool,
-    /// Why: kept for ever in the audit
+    /// Reason, kept for ever in the audit
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Tell what would be mended, and write nothing
+    /// Show what would be repaired, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -52,10 +52,10 @@ impl Repair {
         rows.iter().for_each(print);
         print(match (rows.len(), self.dry_run) {
             (0, _) => format!("{name}: nothing differs; nothing was changed"),
-            (1, true) => format!("{name}: 1 row would be mended"),
-            (count, true) => format!("{name}: {count} rows would be mended"),
-            (1, false) => format!("{name}: 1 row is mended"),
-            (count, false) => format!("{name}: {count} rows are mended"),
+            (1, true) => format!("{name}: 1 row would be repaired"),
+            (count, true) => format!("{name}: {count} rows would be repaired"),
+            (1, false) => format!("{name}: 1 row repaired"),
+            (count, false) => format!("{name}: {count} rows repaired"),
         });
         Ok(())
     }

@@ -20,10 +20,10 @@ pub(super) struct Replay {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// Only days from this one on
+    /// First day to compare
     #[arg(long, value_name = "YYYY-MM-DD")]
     since: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

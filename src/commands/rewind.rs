@@ -25,13 +25,13 @@ pub(super) struct Rewind {
     /// the last before the first entry that was asked for later
     #[arg(long, value_name = "ENTRY|TIME")]
     to: String,
-    /// Why: kept for ever beside the numbers
+    /// Reason, kept for ever beside the numbers
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Tell what would be taken back, and write nothing
+    /// Show what would be rolled back, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

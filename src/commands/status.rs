@@ -11,7 +11,7 @@ use crate::standing::Moment;
 pub(super) struct Status {
     #[command(flatten)]
     config: ConfigArg,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -36,7 +36,9 @@ impl Status {
                 Err(Failure::Tried(format!("{}{more}", first.map(String::as_str).unwrap_or_default())))
             }
             Condition::Unknown => Err(Failure::Misused(
-                "nothing is known yet of a backend, or none is configured: start `whmeter serve`, or `whmeter poll`".into(),
+                "nothing is known yet of a backend, or none is configured: start `whmeter serve`, or \
+                 `whmeter poll`"
+                    .into(),
             )),
         }
     }

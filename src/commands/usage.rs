@@ -16,10 +16,10 @@ pub(super) struct Usage {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// This account only; NAME~1 is the first life of a name that was given to somebody else since
+    /// This account only; NAME~1 is the first life of a name that was reused since
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// What this service pays for only, by its number in WHMCS (tblhosting.id)
+    /// Only what this service pays for, by its number in WHMCS (tblhosting.id)
     #[arg(long, value_name = "ID")]
     service: Option<i64>,
     /// storage, traffic_in, traffic_out or traffic_total
@@ -28,16 +28,16 @@ pub(super) struct Usage {
     /// One month; the running one when nothing is given
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to"])]
     month: Option<String>,
-    /// From this day on
+    /// First day
     #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
     from: Option<String>,
-    /// Up to this day, which is not included
+    /// End day, not included
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
     to: Option<String>,
     /// Rows by day or by month
     #[arg(long, value_enum)]
     by: Option<By>,
-    /// Told apart by who pays for it
+    /// Separate rows by who pays
     #[arg(long)]
     by_owner: bool,
     /// table, json or csv
@@ -139,7 +139,8 @@ async fn say_what_is_pruned(store: &Store, query: &UsageQuery, period: BillingPe
         (months.iter().map(|one| one.month).min(), months.iter().map(|one| one.month).max())
     {
         eprintln!(
-            "whmeter: not every day before {kept_from} is kept any more; --by month shows {first} to {last} whole"
+            "whmeter: not every day before {kept_from} is kept any more; --by month shows {first} to \
+             {last} whole"
         );
     }
     Ok(())

@@ -14,10 +14,10 @@ pub(super) struct Verify {
     /// The journal of this backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// A head that was noted before, as verify prints it: whether it is part of its chain still; may be repeated
+    /// A head noted before, as verify prints it: check that it is still part of its chain; may be repeated
     #[arg(long, value_name = "CHAIN:ENTRY:LINK")]
     since_head: Vec<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -79,7 +79,7 @@ impl Report {
         };
         let told = match chain {
             Chain::Journal(backend) => {
-                let differs = |found: Difference| mendable(&found, found.is_of_rows(), backend.as_str());
+                let differs = |found: Difference| repairable(&found, found.is_of_rows(), backend.as_str());
                 store.verify(backend, rules).await?.map_err(differs).map(|held| {
                     let counts = json!({ "entries": held.entries, "folds": held.folds, "sums": held.sums });
                     let what = format!("{} days and months", held.sums);
@@ -88,10 +88,11 @@ impl Report {
             }
             Chain::Chronicle => {
                 let differs =
-                    |found: ChronicleDifference| mendable(&found, found.is_of_rows(), "--chronicle");
+                    |found: ChronicleDifference| repairable(&found, found.is_of_rows(), "--chronicle");
                 store.verify_chronicle().await?.map_err(differs).map(|held| {
                     let counts = json!({ "entries": held.entries, "folds": held.folds, "rows": held.rows });
-                    let what = format!("{} rows of tellings, services, pins, acts and lines", held.rows);
+                    let what =
+                        format!("{} rows of reported_values, services, pins, acts and lines", held.rows);
                     (counts, held.entries, held.folds, what, held.keyed)
                 })
             }
@@ -133,7 +134,8 @@ impl Report {
 
     fn take_stray(&mut self, row: &str) {
         let difference = format!(
-            "{row} is of no backend: whmeter has not written it; delete it, or restore a backup, and look for who did"
+            "{row} is of no backend: it was not written by whmeter; delete it, or restore a backup, and \
+             find out what wrote it"
         );
         self.lines.push(format!("DIFFERS: {difference}"));
         self.shapes.push(json!({ "chain": null, "backend": null, "ok": false, "difference": difference }));
@@ -144,10 +146,10 @@ impl Report {
         let (holds, said) = match found {
             OldHead::Holds => (Some(true), "is part of the chain".to_string()),
             OldHead::Folded => {
-                (None, "cannot be told any more: its entry is folded; keep newer heads".into())
+                (None, "cannot be checked any more: its entry is folded; keep newer heads".into())
             }
             OldHead::Differs(found) => {
-                (Some(false), format!("is not part of the chain: {found}; it was written anew since"))
+                (Some(false), format!("is not part of the chain: {found}; it was rewritten since"))
             }
         };
         self.lines.push(format!("{head} {said}"));
@@ -158,8 +160,8 @@ impl Report {
     }
 }
 
-/// A difference, and how it is mended where the chain itself holds.
-fn mendable(difference: &dyn std::fmt::Display, is_of_rows: bool, what: &str) -> String {
+/// A difference, and how it is repaired where the chain itself holds.
+fn repairable(difference: &dyn std::fmt::Display, is_of_rows: bool, what: &str) -> String {
     match is_of_rows {
         true => format!("{difference}; `whmeter repair {what} --reason TEXT` makes it what the chain says"),
         false => difference.to_string(),

@@ -135,7 +135,7 @@ pub(super) async fn poll(
         let asking = Asking { at: now, leases: state.map_or(0, |state| state.leases) };
         let mut asked = console.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.insert(backend.clone(), asking);
-        // Nobody listens any more only while the house is being left.
+        // The receiver is gone only while the daemon is shutting down.
         let _ = console.polls.send(backend.clone());
     }
     let told = json!({ "schema": 1, "backend": name, "status": "queued", "progress": format!("/v1/backends/{name}") });

@@ -3,13 +3,13 @@
 //! It reads and shows; the one thing that can be asked of it is a poll, which it passes on.
 
 mod accounts;
+mod audit_outbox;
 mod backends;
 mod csv;
 mod cursor;
 mod explanation;
 mod findings;
 mod grouped;
-mod lists;
 mod map;
 mod panel_vs_whmcs;
 mod query;
@@ -103,17 +103,18 @@ impl Console {
     pub fn routes(self, access: &Access) -> Served {
         let read = |path, summary| Route::get(path, summary).scope(Scope::Read);
         let report =
-            read("/v1/report", "What everybody used in a period; with what, what does not fit; JSON or CSV")
+            read("/v1/report", "Usage of all accounts in a period; with `what`, mismatches; JSON or CSV")
                 .query(&["from", "to", "by", "backend", "account", "meter", "what", "format"]);
         let audit = read("/v1/audit", "What was done, newest first")
             .query(&["backend", "account", "limit", "cursor"]);
-        let outbox = read("/v1/outbox", "What waits to be told or done").query(&["state", "limit", "cursor"]);
+        let outbox = read("/v1/outbox", "Pending notifications and policy switches")
+            .query(&["state", "limit", "cursor"]);
         let backends = read("/v1/backends", "Every backend and how its polls go");
         let backend = read("/v1/backends/{name}", "One backend, and what became of a poll asked for");
         let poll = Route::post("/v1/backends/{name}/poll", "Has a backend polled now").scope(Scope::Admin);
         let accounts =
             read("/v1/accounts", "Accounts as they stand").query(&["q", "backend", "limit", "cursor"]);
-        let account = read("/v1/accounts/{backend}/{account}", "One account as it stands");
+        let account = read("/v1/accounts/{backend}/{account}", "The current state of one account");
         let days = read("/v1/accounts/{backend}/{account}/days", "An account's days").query(&["from", "to"]);
         let why = read("/v1/accounts/{backend}/{account}/explain", "The readings behind an account's month")
             .query(&["meter", "month"]);
@@ -121,8 +122,8 @@ impl Console {
             .query(&["backend", "state", "limit", "cursor"]);
         Routes::new(access)
             .add(report, report::report)
-            .add(audit, lists::audit)
-            .add(outbox, lists::outbox)
+            .add(audit, audit_outbox::audit)
+            .add(outbox, audit_outbox::outbox)
             .add(backends, backends::backends)
             .add(backend, backends::backend)
             .add(poll, backends::poll)

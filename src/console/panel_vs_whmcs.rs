@@ -7,11 +7,11 @@ use crate::backends::ConfiguredPanel;
 use crate::domain::{
     AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Service, Unclaimed,
 };
+use crate::reported::{ClosedMonth, Sums};
 use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{
     BackendState, HeldList, PinnedTo, PolicyState, ServiceList, Store, StoreError, UsageQuery,
 };
-use crate::told::{ClosedMonth, Sums};
 
 /// Every backend with both its sides, and what WHMCS was told of them.
 #[derive(Default)]
@@ -163,8 +163,8 @@ impl Sides {
     }
 
     /// Whoever WHMCS asks for as long as there is anything to tell: its living services, those they stand for,
-    /// and the names on servers whose services it has not told. Of a service that has nothing any more, because all of it
-    /// was given to another, nothing is told.
+    /// and the names on servers whose services it has not told. Of a service that has nothing any more, because all
+    /// of it was given to another, nothing is told.
     pub fn asked(&self) -> HashSet<Owner> {
         let services = self.lists.values().flat_map(|list| list.services.iter());
         let living = services.filter(|service| service.is_live());
@@ -233,7 +233,7 @@ impl Side {
         match (self.panel.whmcs_server, &self.list, &self.standing) {
             (None, ..) => Some("the config gives no whmcs_server for it".into()),
             (Some(server), None, _) => {
-                Some(format!("WHMCS has not told the services of its server {server} yet"))
+                Some(format!("WHMCS has not sent the services of its server {server} yet"))
             }
             (_, _, None) => Some("it was never polled".into()),
             _ => None,

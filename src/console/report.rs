@@ -103,7 +103,7 @@ fn told_as_csv(text: String) -> Response {
 async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Result<Response, Problem> {
     let Asked { from: None, to: None, by: None, account: None, meter: None, .. } = asked else {
         return Err(Problem::refused(
-            "what tells how things stand now: it goes with backend and format only",
+            "`what` shows the current state: it can be combined with backend and format only",
         ));
     };
     let whats = parsed("what", asked.what.as_ref(), What::named)?.unwrap_or_default();

@@ -28,7 +28,7 @@ pub struct Status {
     pub doubts: Vec<DoubtLine>,
     /// Our clock and the database server's.
     pub clock: ClockLine,
-    /// What waits to be told or done.
+    /// Pending notifications and policy switches.
     pub outbox: OutboxLine,
     /// Findings by kind.
     pub findings: BTreeMap<&'static str, Tally>,
@@ -128,7 +128,8 @@ const WAITS_LONG: Seconds = Seconds::hours(1);
 /// Later than it was due by so much, nobody polls it.
 const OVERDUE: Seconds = Seconds::new(15 * 60);
 
-const UNREAD: &str = "not read in full by the last poll, and withheld once too old; ends when it is read: `whmeter poll --backend NAME` names the cause";
+const UNREAD: &str = "not read in full by the last poll, and withheld once too old; ends when it is read: \
+     `whmeter poll --backend NAME` names the cause";
 
 /// How everything stands at a moment.
 pub async fn status(
@@ -186,7 +187,9 @@ pub async fn status(
     }
     if oldest.is_some_and(|oldest| moment.now.since(oldest) > WAITS_LONG) {
         problems.push(
-            "something has waited for over an hour to be told or done: `whmeter outbox list` says why".into(),
+            "a notification or policy switch has been pending for over an hour: `whmeter outbox list` \
+             shows why"
+                .into(),
         );
     }
     if gave_up > 0 {
@@ -285,7 +288,8 @@ fn trouble(line: &BackendLine) -> Option<String> {
         ),
         "unconfigured" => {
             format!(
-                "{name} has accounts and is not in the config: `whmeter backend rename` or `whmeter backend forget`"
+                "{name} has accounts and is not in the config: `whmeter backend rename` or `whmeter \
+                 backend forget`"
             )
         }
         _ => return None,

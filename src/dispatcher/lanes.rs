@@ -25,9 +25,9 @@ fn places(lane: &Lane) -> usize {
     match lane {
         Lane::Switches(_) | Lane::Account(_) => SWITCHES,
         // WHMCS takes one call at a time anyway.
-        Lane::Letters(Channel::Whmcs) => 2,
-        Lane::Letters(Channel::Smtp) => 4,
-        Lane::Letters(Channel::Webhook | Channel::Alertmanager) => 8,
+        Lane::Notifications(Channel::Whmcs) => 2,
+        Lane::Notifications(Channel::Smtp) => 4,
+        Lane::Notifications(Channel::Webhook | Channel::Alertmanager) => 8,
     }
 }
 

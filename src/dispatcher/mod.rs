@@ -131,8 +131,8 @@ impl Dispatcher {
     async fn start_due(&self) -> Result<(), StoreError> {
         let desk = self.desk();
         let switches = desk.panels.keys().cloned().map(Lane::Switches);
-        let letters = desk.channels.names().into_iter().map(Lane::Letters);
-        for lane in switches.chain(letters) {
+        let notifications = desk.channels.names().into_iter().map(Lane::Notifications);
+        for lane in switches.chain(notifications) {
             let room = self.inner.lanes.room(&lane);
             if room == 0 {
                 continue;
@@ -155,20 +155,25 @@ impl Dispatcher {
         let (dispatcher, desk, one) = (self.clone(), Arc::clone(desk), entry.clone());
         let working = tokio::spawn(async move {
             match &one.promise {
-                Promise::Tell(channel, letter) => dispatcher.tell(&desk, &one, *channel, letter).await,
+                Promise::Tell(channel, notification) => {
+                    dispatcher.tell(&desk, &one, *channel, notification).await
+                }
                 Promise::Switch { to, .. } => dispatcher.switch(&desk, &one, *to).await,
             }
         });
         let outcome = match working.await {
             Ok(outcome) => outcome,
             Err(error) => {
-                let why = format!("our own code stopped: {error}; please report this");
+                let why = format!("internal error, the task stopped: {error}; please report this");
                 self.failed(entry, &why, None, true).await
             }
         };
         if let Err(error) = outcome {
             // The claim runs out by itself; then it is tried again.
-            tracing::warn!(key = entry.key, "outcome not written down: {error}");
+            tracing::warn!(
+                key = entry.key,
+                "cannot record the outcome; it is retried when the claim expires: {error}"
+            );
         }
     }
 
@@ -205,7 +210,7 @@ impl Dispatcher {
                 channel,
                 key = entry.key,
                 id = entry.id,
-                "given up: {why}; see `whmeter outbox list`, mend it, then `whmeter outbox retry`"
+                "given up: {why}; see `whmeter outbox list`, fix the cause, then `whmeter outbox retry`"
             );
         }
         Ok(())
@@ -234,11 +239,11 @@ impl Dispatcher {
         let told: Vec<Firing<'_>> = firing
             .iter()
             .filter_map(|firing| {
-                let panel = desk.panels.get(&firing.letter.account.backend)?;
+                let panel = desk.panels.get(&firing.notification.account.backend)?;
                 Some(Firing {
-                    letter: &firing.letter,
+                    notification: &firing.notification,
                     kind: panel.kind.name,
-                    product: firing.letter.address.product.as_deref(),
+                    product: firing.notification.address.product.as_deref(),
                 })
             })
             .collect();

@@ -24,13 +24,15 @@ pub enum Reason {
     Taken,
     /// Our own clock is wrong, by the panel's or the database's.
     Clock,
-    /// The panel told it before and tells it no more, although the account is there.
+    /// The panel reported it before and does not any more, although the account is there.
     Silent,
+    /// A bug of ours stopped it.
+    Internal,
 }
 
 impl Reason {
     /// Every reason, so that each can be exported from the first scrape on.
-    pub const ALL: [Reason; 9] = [
+    pub const ALL: [Reason; 10] = [
         Reason::Unreachable,
         Reason::Refused,
         Reason::Busy,
@@ -40,6 +42,7 @@ impl Reason {
         Reason::Taken,
         Reason::Clock,
         Reason::Silent,
+        Reason::Internal,
     ];
 
     /// Its name as a label value and in JSON.
@@ -54,6 +57,7 @@ impl Reason {
             Reason::Taken => "taken",
             Reason::Clock => "clock",
             Reason::Silent => "silent",
+            Reason::Internal => "internal",
         }
     }
 }
@@ -208,7 +212,7 @@ impl Harvest {
     }
 
     /// Puts in one reading.
-    pub fn read(&mut self, account: &AccountName, meter: Meter, reading: Reading) {
+    pub fn add_reading(&mut self, account: &AccountName, meter: Meter, reading: Reading) {
         self.entry(account).readings.push((meter, reading));
     }
 
@@ -239,7 +243,7 @@ impl Harvest {
     }
 
     /// The facts of an account, to fill in; also marks the account as seen.
-    pub fn facts(&mut self, account: &AccountName) -> &mut Facts {
+    pub fn facts_mut(&mut self, account: &AccountName) -> &mut Facts {
         &mut self.entry(account).facts
     }
 
@@ -259,8 +263,8 @@ impl Harvest {
         self.server_total = Some(total);
     }
 
-    /// Says by which road figures came: the version of a page or an interface, the host that answered. Figures that come by
-    /// another road than before may be others' or older.
+    /// Says by which road figures came: the version of a page or an interface, the host that answered. Figures that
+    /// come by another road than before may be others' or older.
     pub fn by_road(&mut self, road: impl Into<String>) {
         self.roads.insert(road.into());
     }

@@ -39,8 +39,9 @@ const ABOUT: [(&str, Kind, &str); FAMILIES] = [
     (
         "whmeter_traffic_bytes_total",
         Kind::Counter,
-        "Bytes settled since whmeter first saw the account; goes on when the panel restarts its own count. \
-         in: towards the customer's service, out: from it, both: the panel does not tell them apart.",
+        "Bytes settled since whmeter first saw the account; continues when the panel restarts its own count. \
+         in: towards the customer's service, out: from it, both: the panel does not report the directions \
+         separately.",
     ),
     (
         "whmeter_traffic_month_bytes",
@@ -55,7 +56,8 @@ const ABOUT: [(&str, Kind, &str); FAMILIES] = [
     (
         "whmeter_limit_used_ratio",
         Kind::Gauge,
-        "Used / limit, rounded down to five places; of a limit that was sold what all accounts of the service use.",
+        "Used / limit, rounded down to five places; of a limit that was sold what all accounts of the \
+         service use.",
     ),
     (
         "whmeter_account_limited",

@@ -205,7 +205,7 @@ impl Sum {
         }
         let used = match used {
             Ok(Some(used)) => used,
-            Ok(None) => return withheld("nothing was read of it in this period, which is not nothing used"),
+            Ok(None) => return withheld("no readings in this period: unknown, not zero"),
             Err(error) => return Verdict::Withheld(error.to_string()),
         };
         if let Some(why) = self.held_back().filter(|_| !used.is_complete) {
@@ -215,8 +215,8 @@ impl Sum {
         let is_disputed = self.last().any(|piece| piece.limit != limit);
         if is_disputed && self.price.rule.included == Included::Limit {
             return withheld(
-                "its accounts have different limits, and what is included is included once: tell the service's \
-                 own in WHMCS, or give them one by a [[limit]]",
+                "its accounts have different limits, and the included amount counts once: set the \
+                 service's own limit in WHMCS, or give them one by a [[limit]]",
             );
         }
         let judged = match crate::pricing::price(&self.price.rule, &used, limit) {
@@ -257,7 +257,7 @@ impl Sum {
         match &self.owner {
             Owner::Service(_) if is_client_known => None,
             owner @ Owner::Service(_) => {
-                Some(format!("WHMCS has told nothing of {owner}, so its client is not known"))
+                Some(format!("WHMCS has not sent {owner}, so its client is unknown"))
             }
             _ => self.pieces.iter().find_map(|piece| piece.nobody.clone()),
         }

@@ -239,7 +239,7 @@ impl<'a> Desk<'a> {
     /// Why nobody can be billed for what an owner has.
     fn nobody(&self, held: &Held<'_>) -> Option<String> {
         let not_told = |server: i64| {
-            format!("WHMCS has not told the services of server {server}: install its hook file")
+            format!("WHMCS has not sent the services of server {server}: install its hook file")
         };
         let server = self.panel.and_then(|panel| panel.whmcs_server);
         let ambiguous =
@@ -247,7 +247,7 @@ impl<'a> Desk<'a> {
         let text = match (held.owner, server) {
             (Owner::Service(_), _) => return None,
             (Owner::Name { server, .. }, _) if self.sold.is_told(*server) => format!(
-                "the services of server {server} are told, and the next poll of {} goes by them",
+                "the services of server {server} have arrived; the next poll of {} uses them",
                 self.backend
             ),
             (Owner::Name { server, .. }, _) => not_told(*server),
@@ -258,7 +258,7 @@ impl<'a> Desk<'a> {
                     "ambiguous: several services have its name; say which by `whmeter map set`".into()
                 }
                 Owner::Nobody => "unmapped: no service has its name; say which by `whmeter map set`".into(),
-                owner => format!("unmapped: it was nobody's then, and is {owner}'s only since"),
+                owner => format!("unmapped: it was unowned then, and belongs to {owner} only since"),
             },
         };
         Some(text)

@@ -80,7 +80,7 @@ mod tests {
     fn list(book: &mut Book, minute: i64, accounts: std::ops::Range<usize>, leaving: &[usize]) -> [usize; 2] {
         let mut harvest = Harvest::new();
         for number in accounts {
-            harvest.facts(&name(number));
+            harvest.facts_mut(&name(number));
         }
         harvest.listed_everyone();
         let leaving = leaving.iter().map(|number| name(*number)).collect();
@@ -111,7 +111,7 @@ mod tests {
             "it was the right that was narrowed"
         );
         list(&mut book, 105, 0..0, &[]);
-        assert_eq!(book.list_doubt.map(|doubt| doubt.missing), Some(28), "nobody at all");
+        assert_eq!(book.list_doubt.map(|doubt| doubt.missing), Some(28), "unowned");
         list(&mut book, 120, 12..30, &[]);
         let word = Acceptance { account: None, author: "op".into(), reason: "moved away".into() };
         book.apply(&accept(&book, &word, at(121)).expect("doubted"));

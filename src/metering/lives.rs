@@ -394,7 +394,7 @@ mod tests {
                     let source = Source::new(source).expect("a source");
                     let count = Bytes::new(count).expect("fits");
                     let reading = Reading::Counter { source, at: now, epoch: Epoch::Silent, count };
-                    harvest.read(&account, Meter::TrafficOut, reading);
+                    harvest.add_reading(&account, Meter::TrafficOut, reading);
                 };
                 read(&format!("qemu/{name}"), 5);
                 if pool == Some(name) {

@@ -83,8 +83,8 @@ pub enum Note {
         /// What was left out.
         amount: Bytes,
     },
-    /// The total of a span that was not told before, of which a part is counted under other spans of the same source: the
-    /// panel cuts its days otherwise than before. Nothing of it counts that may have been counted.
+    /// The total of a span that was not told before, of which a part is counted under other spans of the same
+    /// source: the panel cuts its days otherwise than before. Nothing of it counts that may have been counted.
     CountedBefore {
         /// The span that is told now.
         span: Span,
@@ -233,33 +233,39 @@ impl fmt::Display for Note {
             }
             Note::Unowned { seen, count } => write!(
                 f,
-                "back at {count} B; no account had it in a complete list since {seen}, and what passed since is nobody's"
+                "back at {count} B; no account had it in a complete list since {seen}, and its traffic \
+                 since is unowned"
             ),
             Note::StartMoved { start, count } => write!(
                 f,
-                "said to have begun at {start}, and yet it went on to {count} B: the same counter, its growth counts"
+                "reported as started at {start}, but it went on to {count} B: the same counter, its \
+                 growth counts"
             ),
             Note::CounterRestarted { seen, count } => write!(
                 f,
-                "counter restarted; {count} B since then count, what passed after {seen} and before the restart is lost"
+                "counter restarted; {count} B since then count, what passed after {seen} and before the \
+                 restart is lost"
             ),
             Note::Stopped { seen } => write!(f, "stopped; what passed after {seen} is not known"),
             Note::Started { count } => write!(f, "started again; its {count} B count in full"),
             Note::ResetWhileRunning { seen, count } => write!(
                 f,
-                "network card plugged in again; {count} B since then count, what passed after {seen} and before is lost"
+                "network card plugged in again; {count} B since then count, what passed after {seen} and \
+                 before is lost"
             ),
             Note::WentBackwards { believed, came } => {
                 write!(f, "went back from {believed} B to {came} B without a restart; not believed yet")
             }
             Note::RestartUnproven { unproven } => write!(
                 f,
-                "restart confirmed by a second reading; up to {unproven} B since it could not be proven and are not billed"
+                "restart confirmed by a second reading; up to {unproven} B since it could not be proven \
+                 and are not billed"
             ),
             Note::Gap { from, to } => write!(f, "nothing known from {from} to {to}"),
             Note::Copied { amount } => write!(
                 f,
-                "{amount} B of it are in the days of the service's other accounts already, and not counted again"
+                "{amount} B of it are in the days of the service's other accounts already, and not \
+                 counted again"
             ),
             Note::CountedBefore { span, counted } => write!(
                 f,
@@ -270,12 +276,13 @@ impl fmt::Display for Note {
             ),
             Note::MonthVanished { month, total } => write!(
                 f,
-                "all of {month}, {total} B, is told as nothing at once; not believed: the panel may have forgotten the \
-                 month. If it is true, `whmeter accept`"
+                "all of {month}, {total} B, is reported as zero all at once; held back: the panel may \
+                 have lost the month. If it is true, run `whmeter accept`"
             ),
             Note::LevelCollapsed { believed, came } => write!(
                 f,
-                "fell from {believed} B to {came} B at once; not believed before a later measurement says it too"
+                "fell from {believed} B to {came} B at once; not believed before a later measurement says \
+                 it too"
             ),
             Note::LevelRecovered { doubted, level } => {
                 write!(
@@ -285,13 +292,13 @@ impl fmt::Display for Note {
             }
             Note::RoadChanged { believed, came } => write!(
                 f,
-                "came by another road than before and is {came} B, less than the {believed} B believed: passed over; the next \
-                 answer by the same road counts"
+                "came from another source than before and is {came} B, less than the {believed} B \
+                 recorded: ignored; the next answer from the same source counts"
             ),
             Note::Silent { seen } => {
                 write!(
                     f,
-                    "told last at {seen} and not any more, though the account is there: unknown, not nothing"
+                    "reported last at {seen} and not any more, though the account is there: unknown, not zero"
                 )
             }
             Note::OldAnswer { at } => write!(f, "old answer, measured {at}; ignored"),
@@ -300,9 +307,10 @@ impl fmt::Display for Note {
             Note::TooLarge => f.write_str("sum too large to store; reading not believed"),
             Note::Implausible { amount, allowed, since } => write!(
                 f,
-                "grew by {amount} B since {since}, where max_rate allows {allowed} B; held back: look at the panel, then `whmeter accept` if it is true"
+                "grew by {amount} B since {since}, where max_rate allows {allowed} B; held back: check \
+                 the panel, then run `whmeter accept` if it is true"
             ),
-            Note::PlausibleAgain => f.write_str("what was held back is not said any more"),
+            Note::PlausibleAgain => f.write_str("the value that was held back is no longer reported"),
             Note::Accepted { author, reason } => {
                 write!(f, "what was held back is accepted by {author}: {reason}")
             }

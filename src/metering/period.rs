@@ -358,7 +358,7 @@ mod tests {
             for (span, total) in totals {
                 let (source, total) = (Source::default(), bytes(*total));
                 let reading = Reading::PeriodTotal { source, at: now, span: *span, total };
-                harvest.read(&self.account, Meter::TrafficIn, reading);
+                harvest.add_reading(&self.account, Meter::TrafficIn, reading);
             }
             harvest.listed_everyone();
             let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");

@@ -93,7 +93,7 @@ pub struct Acceptance {
 
 /// Nothing is doubted that could be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nothing is doubted there; `whmeter report --what held-back` tells what is")]
+#[error("nothing is held back there; `whmeter report --what held-back` lists what is")]
 pub struct NothingHeldBack;
 
 /// What an acceptance given at `at` changes: the next answer is believed, whatever it says.
@@ -176,14 +176,14 @@ mod tests {
     fn say(book: &mut Book, second: i64, amount: u64) -> Vec<&'static str> {
         let (now, amount) = (at(second), bytes(amount));
         let mut harvest = Harvest::new();
-        harvest.read(&account(), Meter::StorageUsed, Reading::Gauge { at: now, level: amount });
+        harvest.add_reading(&account(), Meter::StorageUsed, Reading::Gauge { at: now, level: amount });
         let source = Source::default();
         let counter =
             Reading::Counter { source: source.clone(), at: now, epoch: Epoch::Silent, count: amount };
-        harvest.read(&account(), Meter::TrafficIn, counter);
+        harvest.add_reading(&account(), Meter::TrafficIn, counter);
         let span = Span::new(at(-86_400), at(864_000)).expect("a span");
         let total = Reading::PeriodTotal { source, at: now, span, total: amount };
-        harvest.read(&account(), Meter::TrafficTotal, total);
+        harvest.add_reading(&account(), Meter::TrafficTotal, total);
         harvest.listed_everyone();
         let settled = settle(book, &harvest, now, &rules());
         let notes = settled.notes.iter().map(|noted| noted.note.name()).collect();
@@ -255,7 +255,7 @@ mod tests {
         for (second, level) in [(0, 0), (1, u64::MAX / 2)] {
             let mut harvest = Harvest::new();
             let reading = Reading::Gauge { at: at(second), level: bytes(level) };
-            harvest.read(&account(), Meter::StorageUsed, reading);
+            harvest.add_reading(&account(), Meter::StorageUsed, reading);
             let settled = settle(&book, &harvest, at(second), &rules);
             book.apply(&settled);
         }

@@ -75,7 +75,7 @@ pub(super) fn start() -> Timestamp {
 
 pub(super) fn one(meter: Meter, reading: Reading) -> Harvest {
     let mut harvest = Harvest::new();
-    harvest.read(&name(), meter, reading);
+    harvest.add_reading(&name(), meter, reading);
     harvest
 }
 
@@ -136,7 +136,7 @@ proptest! {
         let mut twice = Ledger::default();
         for reading in &readings {
             let mut harvest = one(Meter::TrafficOut, reading.clone());
-            harvest.read(&name(), Meter::StorageUsed, Reading::Gauge { at: reading.at(), level: bytes(level) });
+            harvest.add_reading(&name(), Meter::StorageUsed, Reading::Gauge { at: reading.at(), level: bytes(level) });
             once.take(&harvest, reading.at());
             twice.take(&harvest, reading.at());
             // Asked again a little later, the panel repeats itself word for word.
@@ -159,7 +159,7 @@ proptest! {
         for (index, reading) in readings.iter().enumerate() {
             let mut harvest = one(Meter::TrafficOut, reading.clone());
             if index == 0 || readings[index - 1].at() < reading.at() {
-                harvest.read(&name(), Meter::StorageUsed, gauge(reading, index));
+                harvest.add_reading(&name(), Meter::StorageUsed, gauge(reading, index));
             }
             singly.take(&harvest, reading.at());
         }
@@ -180,7 +180,7 @@ proptest! {
             }
             let mut harvest = Harvest::new();
             for (meter, reading) in shuffled {
-                harvest.read(&name(), meter, reading);
+                harvest.add_reading(&name(), meter, reading);
             }
             gathered.take(&harvest, now);
         }

@@ -7,11 +7,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::delivery::{Delivered, Delivery, Firing, NotDelivered};
+use super::message::Message;
 use super::unit::Unit;
-use super::words::Words;
 use crate::domain::{Seconds, Timestamp};
 use crate::http::{Call, Http, HttpSettings, Url, panel_url};
-use crate::quota::{Channel, Letter, Occasion, Severity};
+use crate::quota::{Channel, Notification, Occasion, Severity};
 use crate::settings::{Secret, Section, SettingsError};
 
 /// How long an alert fires that is not told again.
@@ -118,11 +118,11 @@ impl Alertmanager {
     }
 
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
-        let Delivery { letter, kind, product, now, .. } = *delivery;
-        if !Channel::Alertmanager.carries(letter) {
-            return Err(NotDelivered::not_carried(Channel::Alertmanager, letter));
+        let Delivery { notification, kind, product, now, .. } = *delivery;
+        if !Channel::Alertmanager.carries(notification) {
+            return Err(NotDelivered::not_carried(Channel::Alertmanager, notification));
         }
-        self.post(&[self.alert(&Firing { letter, kind, product }, now)]).await.map(Delivered::saying)
+        self.post(&[self.alert(&Firing { notification, kind, product }, now)]).await.map(Delivered::saying)
     }
 
     pub async fn keep_firing(&self, firing: &[Firing<'_>], now: Timestamp) -> Result<(), NotDelivered> {
@@ -134,16 +134,16 @@ impl Alertmanager {
     }
 
     fn alert<'a>(&'a self, firing: &Firing<'a>, now: Timestamp) -> Alert<'a> {
-        let Firing { letter, kind, product } = *firing;
-        let words = Words::of(letter, product, self.unit);
-        let ends = match letter.occasion {
-            Occasion::Resolved => now.max(letter.since),
-            _ => now.plus(FIRES_FOR).max(letter.since),
+        let Firing { notification, kind, product } = *firing;
+        let message = Message::of(notification, product, self.unit);
+        let ends = match notification.occasion {
+            Occasion::Resolved => now.max(notification.since),
+            _ => now.plus(FIRES_FOR).max(notification.since),
         };
         Alert {
-            labels: labels(letter, kind, product),
-            annotations: Annotations { summary: words.subject, description: words.plain },
-            starts_at: letter.since.to_string(),
+            labels: labels(notification, kind, product),
+            annotations: Annotations { summary: message.subject, description: message.plain },
+            starts_at: notification.since.to_string(),
             ends_at: ends.to_string(),
             generator_url: self.generator_url.as_deref(),
         }
@@ -163,8 +163,8 @@ impl Alertmanager {
             if failed.is_empty() {
                 return Ok(took.join("; "));
             }
-            tracing::warn!(failures, "not every member of the Alertmanager cluster could be told");
-            return Ok(format!("{}; not told: {failures}", took.join("; ")));
+            tracing::warn!(failures, "not every member of the Alertmanager cluster could be notified");
+            return Ok(format!("{}; not notified: {failures}", took.join("; ")));
         }
         Err(match failed.iter().all(|error| matches!(error, NotDelivered::Never { .. })) {
             true => NotDelivered::never(failures),
@@ -228,17 +228,17 @@ impl Alertmanager {
     }
 }
 
-fn labels<'a>(letter: &'a Letter, kind: &'a str, product: Option<&'a str>) -> Labels<'a> {
+fn labels<'a>(notification: &'a Notification, kind: &'a str, product: Option<&'a str>) -> Labels<'a> {
     Labels {
         alertname: "WhmeterQuota",
-        backend: letter.account.backend.as_str(),
-        account: letter.account.name.as_str(),
-        meter: letter.meter.name(),
-        threshold: letter.threshold.to_string(),
+        backend: notification.account.backend.as_str(),
+        account: notification.account.name.as_str(),
+        meter: notification.meter.name(),
+        threshold: notification.threshold.to_string(),
         kind,
-        severity: Severity::of(letter.threshold).name(),
+        severity: Severity::of(notification.threshold).name(),
         product: product.filter(|product| !product.is_empty()),
-        whmeter_episode: letter.crossing(),
+        whmeter_episode: notification.crossing(),
     }
 }
 
@@ -258,12 +258,12 @@ fn below(base: &Url, call: &str) -> Url {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::letter;
+    use super::super::samples::notification;
     use super::*;
 
     #[test]
     fn the_labels_are_the_same_from_the_first_letter_to_the_last() {
-        let (first, last) = (letter(Occasion::Notify, "a"), letter(Occasion::Resolved, "a"));
+        let (first, last) = (notification(Occasion::Notify, "a"), notification(Occasion::Resolved, "a"));
         assert_ne!(first.key(), last.key());
         assert_eq!(labels(&first, "minio", Some("S3")), labels(&last, "minio", Some("S3")));
         assert_eq!(labels(&first, "minio", Some("")).product, None);

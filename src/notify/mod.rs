@@ -1,9 +1,10 @@
-//! Delivers letters: as mail through WHMCS or a mail server, to the operator's program, as alerts.
+//! Delivers notifications: as mail through WHMCS or a mail server, to the operator's program, as alerts.
 //!
 //! It decides nothing and remembers nothing: whoever calls it keeps what is due and what was tried.
 
 mod alertmanager;
 mod delivery;
+mod message;
 #[cfg(test)]
 mod samples;
 mod settings;
@@ -13,7 +14,6 @@ mod tests;
 mod unit;
 mod webhook;
 mod whmcs;
-mod words;
 
 use std::path::Path;
 
@@ -56,7 +56,7 @@ impl Channels {
     ) -> Result<Channels, SettingsError> {
         let unit_bytes = whmcs.map_or(UNIT_BYTES, |whmcs| whmcs.unit_bytes);
         let unit = Unit::of_bytes(unit_bytes)
-            .ok_or_else(|| SettingsError::new("whmcs.unit", "is no unit that mails can tell"))?;
+            .ok_or_else(|| SettingsError::new("whmcs.unit", "is not a unit that mails can show"))?;
         let mut channels = Channels::default();
         for channel in settings.named()? {
             match channel {
@@ -108,7 +108,7 @@ impl Channels {
         opened.map_err(|error| SettingsError { key: below(error.key), ..error })
     }
 
-    /// What works but should be mended, such as a secret that everybody may read.
+    /// What works but should be fixed, such as a secret that everybody may read.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
@@ -137,7 +137,8 @@ impl Channels {
         }
     }
 
-    /// Delivers one letter by one channel. Telling the same letter again is safe on every channel as long as
+    /// Delivers one notification by one channel. Telling the same notification again is safe on every channel as
+    /// long as
     /// `tried_at` says so after an attempt whose outcome is not known.
     pub async fn deliver(
         &self,

@@ -18,7 +18,7 @@ pub struct Services {
 pub enum Rank {
     /// In another spelling: other capitals, blanks around it.
     Spelled,
-    /// Letter by letter.
+    /// Notification by notification.
     Exact,
     /// By an operator's word.
     Pinned,
@@ -54,7 +54,8 @@ impl Services {
         self.by_id.get(&id).map(|index| &self.list[*index])
     }
 
-    /// The living services that a name means: those that have it letter by letter, else in another spelling.
+    /// The living services that a name means: those that have it notification by notification, else in another
+    /// spelling.
     pub fn living(&self, name: &str) -> Option<(Rank, Vec<&Service>)> {
         let of = |found: Option<&Vec<usize>>| -> Vec<&Service> {
             let services = found.into_iter().flatten().map(|index| &self.list[*index]);

@@ -2,7 +2,7 @@
 
 use litemap::LiteMap;
 
-use super::letter::{Letter, Occasion};
+use super::notification::{Notification, Occasion};
 use super::rule::{Rule, SoldAs, Wording};
 use super::state::{Crossing, Crossings, Hold};
 use crate::domain::{AccountKey, AccountName, Bytes, HoldingNo, Limit, Meter, Month, Policy, Timestamp};
@@ -98,8 +98,8 @@ pub struct Verdict {
     pub crossings: Crossings,
     /// The policy wanted from now on.
     pub hold: Hold,
-    /// What is to be told. Letters that it was limited or restored wait for the switch.
-    pub letters: Vec<Letter>,
+    /// What is to be told. Notifications that it was limited or restored wait for the switch.
+    pub notifications: Vec<Notification>,
     /// What is to be done.
     pub switch: Option<Switch>,
 }
@@ -210,7 +210,7 @@ impl Judgement {
     fn changes(&self, subject: &Subject<'_>) -> bool {
         self.verdict.crossings != subject.crossings
             || self.verdict.hold != subject.hold
-            || !self.verdict.letters.is_empty()
+            || !self.verdict.notifications.is_empty()
             || self.verdict.switch.is_some()
     }
 }
@@ -240,7 +240,7 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &Braked) -> Judgement {
         holding: subject.holding,
         crossings: subject.crossings.clone(),
         hold: subject.hold,
-        letters: Vec::new(),
+        notifications: Vec::new(),
         switch: None,
     };
     if subject.suspended {
@@ -260,7 +260,7 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &Braked) -> Judgement {
     };
     verdict.switch = switch(subject, &mut verdict.hold, pinned.unwrap_or(usage), why, now);
     let switched = verdict.switch.as_ref().map(|switch| switch.to);
-    verdict.letters = letters(subject, &turns, switched, now);
+    verdict.notifications = notifications(subject, &turns, switched, now);
     let limiting = turns.iter().filter(|turn| turn.what == What::Began && turn.is_limit());
     let limiting = limiting.filter_map(|turn| turn.judged.rule.map(|(number, _)| number)).collect();
     let limiting = if switched == Some(Policy::Limited) { limiting } else { Vec::new() };
@@ -438,14 +438,14 @@ fn switch(
     })
 }
 
-/// What the panel enforces where it is not what we want and may be mended; what somebody else has set is left alone.
+/// What the panel enforces where it is not what we want and may be fixed; what somebody else has set is left alone.
 fn not_as_wanted(subject: &Subject<'_>, hold: &Hold) -> Option<&'static str> {
     let is_limited = subject.shown == Some(Policy::Limited);
     match (hold.wanted, hold.left_alone) {
         (Policy::Limited, false) if !is_limited => Some("the panel no longer shows the limited policy"),
         (Policy::Limited, false) if subject.differs => Some("the limited policy on the panel has changed"),
         (Policy::Limited, true) if is_limited && !subject.differs => {
-            Some("what somebody else had added is gone")
+            Some("a change made outside whmeter is gone")
         }
         (Policy::Standard, true) if is_limited => Some("the panel still limits it"),
         _ => None,
@@ -468,14 +468,14 @@ fn reached(judged: &Judged<'_>) -> String {
     }
 }
 
-/// One letter for each turn, as the switch that goes with it has it.
-fn letters(
+/// One notification for each turn, as the switch that goes with it has it.
+fn notifications(
     subject: &Subject<'_>,
     turns: &[Turn<'_>],
     switched: Option<Policy>,
     now: Timestamp,
-) -> Vec<Letter> {
-    let (mut letters, unworded) = (Vec::new(), Wording::default());
+) -> Vec<Notification> {
+    let (mut notifications, unworded) = (Vec::new(), Wording::default());
     for turn in turns {
         let occasions: &[Occasion] = match turn.what {
             What::Began if turn.is_limit() && switched == Some(Policy::Limited) => &[Occasion::Limited],
@@ -488,7 +488,7 @@ fn letters(
         };
         for occasion in occasions {
             let wording = turn.rule.map_or(&unworded, |rule| &rule.wording);
-            letters.push(Letter {
+            notifications.push(Notification {
                 occasion: *occasion,
                 account: subject.account.clone(),
                 holding: subject.holding,
@@ -503,5 +503,5 @@ fn letters(
             });
         }
     }
-    letters
+    notifications
 }

@@ -1,7 +1,7 @@
 //! What the operator allows: a size, the percentages that trigger something, and how much may happen at
 //! once.
 
-use super::letter::{Address, Occasion};
+use super::notification::{Address, Occasion};
 use crate::domain::{Limit, Seconds};
 
 /// How far a notice's level has to fall below its threshold before the next crossing counts, where no
@@ -66,9 +66,9 @@ impl Brake {
 pub struct Wording {
     /// For notices.
     pub template: Option<String>,
-    /// For letters that an account was limited.
+    /// For notifications that an account was limited.
     pub limited_template: Option<String>,
-    /// For letters that it was restored.
+    /// For notifications that it was restored.
     pub restored_template: Option<String>,
     /// Who gets mail that does not go through WHMCS.
     pub mail_to: Vec<String>,
@@ -81,12 +81,12 @@ pub struct SoldAs {
     pub product: Option<String>,
     /// The template for notices that its product names; it comes before the rule's.
     pub template: Option<String>,
-    /// The template for letters that it was limited, likewise.
+    /// The template for notifications that it was limited, likewise.
     pub limited_template: Option<String>,
 }
 
 impl Wording {
-    /// What a letter of this occasion is addressed with.
+    /// What a notification of this occasion is addressed with.
     pub fn address(&self, occasion: Occasion, sold: &SoldAs) -> Address {
         let template = match occasion {
             Occasion::Limited => sold.limited_template.as_ref().or(self.limited_template.as_ref()),

@@ -102,7 +102,7 @@ impl Account {
         let Some(verdict) = verdict else { return Vec::new() };
         assert_eq!(verdict.holding, self.holding);
         (self.crossings, self.hold) = (verdict.crossings, verdict.hold);
-        let mut said: Vec<String> = verdict.letters.iter().map(told).collect();
+        let mut said: Vec<String> = verdict.notifications.iter().map(told).collect();
         if let Some(switch) = verdict.switch {
             said.push(format!("{} #{}", switch.to.name(), switch.number));
             self.shown = Some(switch.to);
@@ -112,10 +112,12 @@ impl Account {
     }
 }
 
-fn told(letter: &Letter) -> String {
-    match letter.occasion {
-        Occasion::Reminder(number) => format!("reminder {number} {}/{}", letter.threshold, letter.episode),
-        occasion => format!("{} {}/{}", occasion.name(), letter.threshold, letter.episode),
+fn told(notification: &Notification) -> String {
+    match notification.occasion {
+        Occasion::Reminder(number) => {
+            format!("reminder {number} {}/{}", notification.threshold, notification.episode)
+        }
+        occasion => format!("{} {}/{}", occasion.name(), notification.threshold, notification.episode),
     }
 }
 
@@ -210,7 +212,7 @@ fn reminders_come_by_the_clock_and_only_for_the_highest_crossing() {
     account.now += 60;
     assert_eq!(account.poll(920), ["reminder 1 90/1"]);
     assert!(account.poll(920).is_empty());
-    // Three weeks nobody looked: one letter, not three.
+    // Three weeks nobody looked: one notification, not three.
     account.now += 21 * day;
     assert_eq!(account.poll(920), ["reminder 4 90/1"]);
     // A clock that is set back tells nothing twice.
@@ -418,7 +420,9 @@ fn above_the_brake_nobody_is_limited_and_everybody_is_named() {
     assert_eq!((decided.held.len(), decided.verdicts.len()), (0, 10));
     let decided = decide((0..11).map(subject), 100, &Besides::new(), now);
     assert_eq!(decided.held.len(), 11);
-    assert!(decided.verdicts.iter().all(|verdict| verdict.switch.is_none() && verdict.letters.len() == 2));
+    assert!(
+        decided.verdicts.iter().all(|verdict| verdict.switch.is_none() && verdict.notifications.len() == 2)
+    );
     // One at a time is no broken panel.
     assert_eq!(decide((0..1).map(subject), 3, &Besides::new(), now).held.len(), 0);
 }
@@ -473,12 +477,12 @@ fn another_holding_begins_with_no_crossing() {
     (account.holding, account.crossings) = (HoldingNo::new(2), Crossings::new());
     assert_eq!(account.poll(3), ["standard #2"]);
     assert!(account.crossings.is_empty());
-    // His first crossing is the first of its own, and no letter of his has the key of one told before.
+    // His first crossing is the first of its own, and no notification of his has the key of one told before.
     assert_eq!(account.poll(850), ["notify 80/1"]);
     let key = |holding| {
         let account = Account { holding: HoldingNo::new(holding), ..Account::new(rule()) };
         let subjects = std::iter::once(account.subject(Some(850)));
-        decide(subjects, 100, &Besides::new(), account.at()).verdicts[0].letters[0].key()
+        decide(subjects, 100, &Besides::new(), account.at()).verdicts[0].notifications[0].key()
     };
     assert_ne!(key(1), key(2));
 }

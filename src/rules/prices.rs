@@ -177,7 +177,7 @@ fn rule(settings: &PriceSettings) -> Result<Rule, SettingsError> {
     }
     let price = decimal("price", &settings.price)?;
     if price == Decimal::ZERO {
-        return Err(wrong("price", "nothing would ever be billed; leave the rule out".into()));
+        return Err(wrong("price", "nothing would ever be billed; remove the rule".into()));
     }
     Ok(Rule {
         meter,

@@ -1,4 +1,4 @@
-//! One account as it stands, and how its usage is shared out among those who paid for it.
+//! The current state of one account, and how its usage is shared out among those who paid for it.
 
 use litemap::LiteMap;
 
@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::metering::{Book, Life, MonthToDate};
 
-/// One account as it stands: its name's newest life.
+/// The current state of one account: its name's newest life.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccountStanding {
     /// Which life of its backend it is.

@@ -2,19 +2,19 @@
 //! entry, each chained to the one before. One of a database, beside the journals of its backends, from which days and
 //! months are derived.
 //!
-//! It knows rows and no meanings: an entry holds the rows that one transaction changed, as they are after it. So whatever
-//! an answer is made of besides usage can be held against it, row by row.
+//! It knows rows and no meanings: an entry holds the rows that one transaction changed, as they are after it. So
+//! whatever an answer is made of besides usage can be held against it, row by row.
 
 mod changes;
 mod fold;
 mod repair;
-mod told;
+mod reported;
 mod verify;
 
 use sqlx::AnyConnection;
 
 pub(super) use changes::{Changes, Value, Values, columns, differing, in_words, values};
-pub use told::ToldBy;
+pub use reported::ReportedBy;
 pub use verify::{ChronicleDifference, ChronicleVerified};
 
 use super::audit::AUDIT;
@@ -102,7 +102,8 @@ impl Links<'_> {
 }
 
 impl Store {
-    /// Appends what a transaction changed, in that transaction. Whoever comes second waits here until the first is done.
+    /// Appends what a transaction changed, in that transaction. Whoever comes second waits here until the first is
+    /// done.
     pub(super) async fn append_chronicle(
         &self,
         on: &mut AnyConnection,

@@ -5,7 +5,7 @@ use crate::domain::{Meter, Month};
 /// Why the store could not do what was asked. Nothing was half written in any of these cases.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The URL or the database's own settings are wrong: mend the config and start again.
+    /// The URL or the database's own settings are wrong: fix the config and start again.
     #[error("store: {0}")]
     Config(String),
     /// Days are cut in another zone than the config says.
@@ -61,9 +61,8 @@ pub enum StoreError {
     },
     /// Somebody else has changed what a month of an account sums to; nothing was written.
     #[error(
-        "{account} on {backend}, {meter} in {month}: the database has {stored} and {believed}; somebody else has changed \
-         it. `whmeter verify` names what differs, `whmeter repair {backend} --reason TEXT` makes it what the journal says; \
-         nothing of {backend} is counted or told anew until then"
+        "{account} on {backend}, {meter} in {month}: the database has {stored} and {believed}; it was changed outside whmeter. `whmeter verify` names what differs, `whmeter repair {backend} --reason TEXT` restores it from the journal; \
+         polls of {backend} are not committed until then"
     )]
     OtherMonth {
         /// The backend.

@@ -59,7 +59,7 @@ impl FromStr for ChainHead {
     fn from_str(text: &str) -> Result<ChainHead, String> {
         let wrong = || {
             format!(
-                "{text:?} is no head of a chain; expected journal/BACKEND:ENTRY:LINK or chronicle:ENTRY:LINK, as `whmeter \
+                "{text:?} is not the head of a chain; expected journal/BACKEND:ENTRY:LINK or chronicle:ENTRY:LINK, as `whmeter \
                  verify --json` prints them, with {SHORTEST_LINK} hexadecimal digits of LINK or more"
             )
         };
@@ -88,7 +88,7 @@ pub enum OldHead {
     Holds,
     /// Its entry is folded: nobody can tell any more.
     Folded,
-    /// The chain has another link there, or none: it was written anew since.
+    /// The chain has another link there, or none: it was rewritten since.
     Differs(String),
 }
 

@@ -71,7 +71,7 @@ struct Row {
 fn row(columns: &mut Columns<'_>) -> Result<(i64, Row), StoreError> {
     let (server, since, moved, of) = (columns.int()?, columns.time()?, columns.int()?, columns.int()?);
     let (accepted, author, reason) = (columns.maybe_text()?, columns.maybe_text()?, columns.maybe_text()?);
-    let corrupt = |found: &str| StoreError::corrupt(found, "what was said of a list, by whom and why");
+    let corrupt = |found: &str| StoreError::corrupt(found, "the decision on a list, its author and reason");
     let acceptance = match accepted.as_deref() {
         None => None,
         Some(said @ (SAME | OTHER)) => Some(ListAcceptance {

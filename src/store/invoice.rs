@@ -1,4 +1,4 @@
-//! Lines billed to customers: written down before WHMCS is called, so that none is ever billed twice.
+//! Lines billed to customers: recorded before WHMCS is called, so that none is ever billed twice.
 //!
 //! A line is `intended` from the moment before the call, then `created`, `refused` (it certainly is not
 //! there and may be tried again) or `unknown`. Whoever finds an intended line that is not his own knows as
@@ -7,7 +7,7 @@
 mod lives;
 mod numbers;
 mod row;
-mod told;
+mod whmcs_items;
 
 use super::audit::Act;
 use super::sql::{Cell, Columns, rows, run};
@@ -17,7 +17,7 @@ use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter, Timestamp};
 use crate::pricing::{Money, Quantity, Tag};
 pub(super) use row::INVOICE_LINE;
 use row::{COLUMNS, cells, line_columns};
-pub use told::{BillableItem, ToldItems};
+pub use whmcs_items::{BillableItem, SettledItems};
 
 /// What is to be billed.
 #[derive(Clone, Debug, PartialEq)]

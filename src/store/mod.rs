@@ -38,11 +38,11 @@ use tokio::sync::watch;
 
 pub use audit::{Act, Audited};
 pub use backend::{CannotRename, KnownPanel, PanelTaken};
-pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified, ToldBy};
+pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified, ReportedBy};
 pub use error::StoreError;
 pub use heads::{Chain, ChainHead, KeyedFrom, OldHead};
 pub use held_list::{HeldList, ListAcceptance};
-pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
+pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, SettledItems};
 pub use journal::{
     CannotRepair, CannotRewind, ChainBreak, CrossingMap, Difference, Fold, JournalEntry, Made, MonthSum,
     MonthSums, Repair, Repaired, RewindTo, Unwound, Verified,

@@ -361,6 +361,6 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
             StoreError::NewerSchema { found, known: Store::newest_schema() }
         }
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-        other => StoreError::Config(format!("the schema cannot be brought up to date: {other}")),
+        other => StoreError::Config(format!("the schema cannot be migrated: {other}")),
     })
 }

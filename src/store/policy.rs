@@ -26,8 +26,8 @@ pub struct PolicyState {
     pub left_alone: Option<String>,
     /// Who has pinned it, and when.
     pub pinned_by: Option<(String, Timestamp)>,
-    /// Since when it is not known what the panel enforces: the journal was taken back to before the account was seen, and
-    /// nobody has looked at it since.
+    /// Since when it is not known what the panel enforces: the journal was taken back to before the account was
+    /// seen, and nobody has looked at it since.
     pub unknown_since: Option<Timestamp>,
 }
 
@@ -45,7 +45,7 @@ impl PolicyState {
         let found = self.left_alone.as_deref().unwrap_or("what the panel has");
         Some(match self.conflict()? {
             Conflict::StillLimited => format!("left alone, still limited by {found}"),
-            Conflict::LeftAlone => format!("left alone, not limited: somebody else has set {found}"),
+            Conflict::LeftAlone => format!("left alone, not limited: {found} was set outside whmeter"),
             Conflict::Lost => {
                 let again = self.hold.again_at().map(|at| at.to_utc().to_rfc3339()).unwrap_or_default();
                 format!(
@@ -164,7 +164,7 @@ impl Store {
         }
     }
 
-    /// Writes down how a switch ended, with all that follows: what the account shows, the letters that
+    /// Writes down how a switch ended, with all that follows: what the account shows, the notifications that
     /// waited for it, and the audit.
     pub async fn conclude(
         &self,
@@ -268,7 +268,7 @@ impl Store {
         run(on, self.dialect, sql, [backend.clone(), backend, name]).await.map(drop)
     }
 
-    /// Letters that waited for a switch: sent when it is true, otherwise what is true instead.
+    /// Notifications that waited for a switch: sent when it is true, otherwise what is true instead.
     async fn free_letters(
         &self,
         on: &mut AnyConnection,
@@ -279,9 +279,10 @@ impl Store {
         let waiting = || [entry.id.into()];
         let set_free = "UPDATE outbox SET waits_for = NULL WHERE waits_for = ?";
         let drop_them = "UPDATE outbox SET waits_for = NULL, state = 'dropped', ended_at = made_at,
-            said = 'the switch it tells of was not made' WHERE waits_for = ?";
+            said = 'the policy switch it reports was not made' WHERE waits_for = ?";
         // The threshold was crossed all the same.
-        let only_crossed = "UPDATE outbox SET occasion = 'notify', template = NULL WHERE waits_for = ? AND occasion = 'limited'";
+        let only_crossed = "UPDATE outbox SET occasion = 'notify', template = NULL WHERE waits_for = ? \
+             AND occasion = 'limited'";
         match end {
             SwitchEnd::Took(_) => {
                 // Due from now on, so that the switch's own delay does not count as theirs.
@@ -299,11 +300,12 @@ impl Store {
             SwitchEnd::GaveUp(_) => {
                 let told: Vec<String> =
                     [Channel::Smtp, Channel::Webhook].map(|c| format!("'{}'", c.name())).into();
-                // Each has a key of its own: the letter is another one.
+                // Each has a key of its own: the notification is another one.
                 let failed = Occasion::Failed.name();
                 let sql = format!(
-                    "UPDATE outbox SET letter = {}, occasion = '{failed}' WHERE waits_for = ? AND channel IN ({})",
-                    self.dialect.append("letter", &format!("/{failed}")),
+                    "UPDATE outbox SET entry_key = {}, occasion = '{failed}' WHERE waits_for = ? AND \
+                     channel IN ({})",
+                    self.dialect.append("entry_key", &format!("/{failed}")),
                     told.join(", ")
                 );
                 run(on, self.dialect, &sql, waiting()).await?;

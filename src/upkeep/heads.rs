@@ -1,5 +1,5 @@
-//! Tells the heads of the chains once a day: in the log, and to the operator's program where he wishes it. Whoever keeps
-//! one can ask `whmeter verify --since-head` later whether the chain was written anew.
+//! Tells the heads of the chains once a day: in the log, and to the operator's program where he wishes it. Whoever
+//! keeps one can ask `whmeter verify --since-head` later whether the chain was written anew.
 
 use std::sync::PoisonError;
 
@@ -31,7 +31,7 @@ impl Upkeep {
         }
         let heads = match self.store.heads().await {
             Ok(heads) => heads,
-            Err(error) => return tracing::warn!("heads of the chains are not told: {error}"),
+            Err(error) => return tracing::warn!("cannot report the heads of the chains: {error}"),
         };
         if heads.is_empty() {
             return;

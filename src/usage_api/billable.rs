@@ -52,7 +52,7 @@ pub(super) async fn billable(
     let item =
         |item: &ItemTold| BillableItem { id: item.id, tag: Tag::find(&item.description).map(String::from) };
     let items: Vec<BillableItem> = told.items.iter().map(item).collect();
-    let settled = api.store.told_billable(&items, read_at, now).await.map_err(Problem::unavailable)?;
+    let settled = api.store.settle_by_items(&items, read_at, now).await.map_err(Problem::unavailable)?;
     for tag in &settled.twice {
         tracing::error!(%tag, "WHMCS has more than one billable item with this tag: a customer may pay twice");
     }

@@ -11,8 +11,8 @@ use serde_json::json;
 use super::query::Asked;
 use super::{Units, UsageApi, Window};
 use crate::domain::{AccountKey, BillingPeriod, Meter, Minutes, Month, UsageDay};
+use crate::reported::{Decimal, decimal};
 use crate::store::{DayPoint, OwnedMonth, StoreError, Usage, UsageQuery};
-use crate::told::{Decimal, decimal};
 use crate::web::{PathOf, Problem};
 
 /// The longest history one answer gives.

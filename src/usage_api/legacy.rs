@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use super::carried::Carried;
+use super::carry_over::Carried;
 use super::query::Asked;
 use super::sums::known;
 use super::tenants::Tenant;
@@ -16,7 +16,7 @@ use super::totals::Answer;
 use super::usage::{answer_of, month_shape};
 use super::{Units, UsageApi, Window};
 use crate::domain::Meter;
-use crate::told::whole_megabytes;
+use crate::reported::whole_megabytes;
 use crate::web::Problem;
 
 #[derive(Default, Serialize)]

@@ -3,7 +3,7 @@
 //! Answers come from memory and never wait for a panel. It bills nothing and sums nothing over time.
 
 mod billable;
-mod carried;
+mod carry_over;
 mod history;
 mod legacy;
 mod payers;
@@ -26,17 +26,17 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use serde::Deserialize;
 
-pub use carried::{ToldLine, told_lines};
+pub use carry_over::{ReportedLine, told_lines};
 
 use crate::clock::Clock;
 use crate::domain::{
     AccountName, BackendId, BillFrom, BillingZone, Meter, Month, Nature, Seconds, Timestamp,
 };
+use crate::reported::{Base, GB_MONTH, Unit};
 use crate::settings::{Period, Secret};
 use crate::standing::Moment;
 use crate::store::{OwnerSums, Store};
 use crate::telemetry::Telemetry;
-use crate::told::{Base, GB_MONTH, Unit};
 
 /// The `[whmcs]` section.
 #[derive(Clone, Debug, Deserialize)]
@@ -215,7 +215,7 @@ pub struct UsageApi {
     /// When each tenant was last recalculated on request.
     recalculated: Arc<Mutex<HashMap<(i64, String), Timestamp>>>,
     /// What the month before lacks.
-    carried: Arc<Mutex<Option<carried::KeptCarried>>>,
+    carried: Arc<Mutex<Option<carry_over::CarryOverCache>>>,
     /// Who pays for what, as everything stood when it was last asked.
     payers: Arc<Mutex<Arc<payers::Payers>>>,
 }

@@ -25,7 +25,7 @@ pub(super) async fn recalculate(
     let found = tenants.wanted(&tenant)?;
     api.take_recalculation(server, &tenant)?;
     for found in &found.living {
-        // Nobody listens any more only while the house is being left.
+        // The receiver is gone only while the daemon is shutting down.
         let (backend, account) = (found.backend.clone(), found.name.clone());
         let asked = Recalculation { backend, account, by_hand: false };
         let _ = api.recalculate.send(asked);

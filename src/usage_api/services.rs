@@ -18,7 +18,8 @@ use crate::ownership::{Claimant, Claims, Ruling, Services};
 use crate::store::ServiceList;
 use crate::web::{Body, Problem};
 
-/// The numbers that WHMCS gives (`tblhosting.id`). Those below are the house's own: of services whose numbers others have now.
+/// The numbers that WHMCS gives (`tblhosting.id`). Those below are the house's own: of services whose numbers others
+/// have now.
 const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
 
 /// The body: always the full list of that server.
@@ -172,10 +173,7 @@ pub(super) async fn services(
     // One row twice is one service; two that differ are not known apart.
     list.dedup();
     if let Some(twice) = list.windows(2).find(|pair| pair[0].id == pair[1].id) {
-        return Err(refused(format!(
-            "service {} stands there twice, and not the same each time",
-            twice[0].id
-        )));
+        return Err(refused(format!("service {} is listed twice, with different contents", twice[0].id)));
     }
     // Nothing is kept of the list of a server that the config does not have.
     if !api.is_configured(server) {
@@ -200,23 +198,18 @@ pub(super) async fn services(
         .await
         .map_err(Problem::unavailable)?;
     if let Some(held) = put.held {
-        tracing::warn!(
-            server,
-            moved = held.moved,
-            of = held.of,
-            "list of services not taken in: other numbers"
-        );
+        tracing::warn!(server, moved = held.moved, of = held.of, "list of services rejected: other numbers");
         let detail = format!(
-            "{} of {} services that own accounts have other numbers in this list: it is not taken in, and the list before \
-             stays. Was WHMCS installed anew, or does another WHMCS tell this server's list? See `whmeter report --what \
-             held-back`; are they the same services, `whmeter accept BACKEND --renumbered --reason TEXT`; are they others, the same \
+            "{} of {} services that own accounts have other numbers in this list: it is rejected, and the list before stays. Was WHMCS reinstalled, or does another WHMCS send this server's list? See `whmeter report --what \
+             held-back`; are they the same services, `whmeter accept BACKEND --renumbered --reason TEXT`; \
+             are they others, the same \
              without `--renumbered`; then the next list counts",
             held.moved, held.of
         );
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
     if put.renumbered > 0 {
-        tracing::info!(server, services = put.renumbered, "list of services taken in under other numbers");
+        tracing::info!(server, services = put.renumbered, "list of services accepted under other numbers");
     }
     let services = Services::new(list);
     let tenants = api.tenants(server).await?;
@@ -265,12 +258,10 @@ fn of_another_server(
     };
     let foreign = list.iter().filter_map(Service::companion_of).find(|parent| !is_own(parent));
     if let Some(parent) = foreign {
-        return Some(format!(
-            "service {parent}, for which a companion in this list stands, is not one of it"
-        ));
+        return Some(format!("service {parent}, the parent of a companion in this list, is missing from it"));
     }
     let (id, (other, _)) = list.iter().find_map(|service| Some((service.id, taken(&service.id)?)))?;
-    Some(format!("service {id} is in the list of server {other}: that one is told first"))
+    Some(format!("service {id} is in the list of server {other}: send that one first"))
 }
 
 /// An account as one that may be a service's.

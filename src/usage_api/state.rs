@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
-use super::carried::{Carried, KeptCarried};
+use super::carry_over::{Carried, CarryOverCache};
 use super::payers::Payers;
 use super::query::Asked;
 use super::tenants::Tenants;
@@ -183,7 +183,7 @@ impl UsageApi {
         if let Some(carried) = kept.as_ref().and_then(|kept| kept.if_of(&closed, units)) {
             return Ok(carried);
         }
-        let new = KeptCarried::new(closed, *units, self.zone);
+        let new = CarryOverCache::new(closed, *units, self.zone);
         let carried = new.carried();
         *kept = Some(new);
         Ok(carried)

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::payers::{Found, Payers, accounts};
 use crate::domain::{BackendId, Map, Meter, Owner, Service, Timestamp};
+use crate::reported::{Payee, SUMMED};
 use crate::standing::Standing;
 use crate::store::ServiceList;
-use crate::told::{Payee, SUMMED};
 use crate::web::Problem;
 
 /// The tenants of one WHMCS server, and all accounts that anybody pays for.

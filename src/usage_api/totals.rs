@@ -3,15 +3,15 @@
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::carried::Carried;
+use super::carry_over::Carried;
 use super::sums::{Known, known};
 use super::tenants::Tenant;
 use super::{Billed, Units, Window};
 use crate::domain::Timestamp;
+use crate::reported::GB_MONTH;
+use crate::reported::ReportedValue;
+use crate::reported::{Decimal, Signed, decimal, unit_months};
 use crate::store::Reported;
-use crate::told::GB_MONTH;
-use crate::told::Telling;
-use crate::told::{Decimal, Signed, decimal, unit_months};
 
 /// One value, in hundred-thousandths of the configured unit; told as a decimal string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,12 +172,12 @@ impl Values {
         server: i64,
         units: &Units,
         window: &Window,
-    ) -> Vec<Telling> {
+    ) -> Vec<ReportedValue> {
         let said = self.0.iter().map(|(metric, value)| (*metric, value.value, value.carried));
         if known.knows(&tenant.payee, window.moment.month, tenant.name, said) {
             return Vec::new();
         }
-        let telling = |(metric, value): &(&'static str, Value)| Telling {
+        let reported = |(metric, value): &(&'static str, Value)| ReportedValue {
             payee: tenant.payee.clone(),
             month: window.moment.month,
             metric: (*metric).into(),
@@ -188,7 +188,7 @@ impl Values {
             unit: units.of(metric),
             at: window.moment.now,
         };
-        self.0.iter().map(telling).collect()
+        self.0.iter().map(reported).collect()
     }
 }
 
@@ -200,9 +200,9 @@ mod tests {
     use super::*;
     use crate::domain::{AccountName, BackendId, BillingZone, Bytes, LifeNo, Meter, Month, Owner, Seconds};
     use crate::metering::MonthToDate;
+    use crate::reported::Sums;
     use crate::standing::{AccountStanding, Moment, SeriesStanding, Share};
     use crate::store::OwnerSums;
-    use crate::told::Sums;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_utc(text.parse().expect("a time")).expect("in range")

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
 
-use super::carried::Carried;
+use super::carry_over::Carried;
 use super::query::Asked;
 use super::tenants::{Tenant, unknown};
 use super::terms::Terms;

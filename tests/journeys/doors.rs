@@ -292,7 +292,7 @@ async fn a_reload_does_not_open_what_is_listened_on() {
     // Valid for a start, and not while 0.0.0.0 is listened on.
     std::fs::write(site.config(), crate::house(port, "", "", &[])).unwrap();
     daemon.signal("-HUP");
-    daemon.until_logged("config not taken").await;
+    daemon.until_logged("reload rejected").await;
     assert!(daemon.log().contains("0.0.0.0"), "{}", daemon.log());
     assert_eq!(daemon.get("/metrics/self").await.status, 401, "still closed");
     assert_eq!(daemon.ask("GET", "/metrics/self", &secret("metrics")).await.status, 200);

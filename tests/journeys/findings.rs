@@ -126,7 +126,9 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
     }
     assert!(sum > 0);
     let page = daemon
-        .until("/metrics", "tells what nobody pays for", |got| got.sample(UNMAPPED_BYTES) == Some(sum))
+        .until("/metrics", "tells what no WHMCS service is mapped for", |got| {
+            got.sample(UNMAPPED_BYTES) == Some(sum)
+        })
         .await;
     assert_eq!((page.sample(GHOSTS), page.sample(UNMETERED)), (Some(0), Some(3)));
     assert!(!page.text().contains("whmeter_wrong_plan_accounts{"), "MinIO tells no limits");

@@ -67,7 +67,7 @@ async fn a_month_is_looked_at_then_billed_once() {
     let nobody = line(&look, "7-411", "traffic_out");
     assert_eq!(nobody["state"], "withheld");
     assert!(nobody["reason"].as_str().unwrap().contains("unmapped"), "{nobody}");
-    // What was never read is not nothing used.
+    // What was never read is unknown, not zero.
     assert_eq!(line(&look, "8-77", "storage")["state"], "nothing");
     assert_eq!(line(&look, "8-77", "traffic_out")["state"], "withheld");
 

@@ -118,7 +118,7 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     assert_eq!(told(&daemon, "traffic_out").await, (november, carried), "the same again");
     let explained = story.explained(night, "traffic_out", "2026-10").await;
     assert_eq!(explained["told"][0]["not_told"], format!("{carried:.5}"));
-    assert_eq!(explained["told"][0]["so"], "told with the month after");
+    assert_eq!(explained["told"][0]["so"], "reported with the month after");
     // GB-months too: October's remainder in October's unit-months.
     let rows =
         ["usage", "--account", ACCOUNT, "--meter", "storage", "--month", "2026-10", "--format", "json"];

@@ -1,5 +1,5 @@
-//! What is changed in the database by hand is named, whatever table it is in; and a chain that was written anew is found
-//! by a head that was kept elsewhere.
+//! What is changed in the database by hand is named, whatever table it is in; and a chain that was written anew is
+//! found by a head that was kept elsewhere.
 
 use sha2::{Digest, Sha256};
 
@@ -8,16 +8,16 @@ use super::promises::{decide, verdict};
 use super::*;
 use whmeter::ownership::Intent;
 use whmeter::pricing::{Money, Quantity, Tag};
+use whmeter::reported::ReportedValue;
 use whmeter::settings::Period;
-use whmeter::store::{CannotRepair, ChainHead, KeyedFrom, LineEnd, NewLine, OldHead, Repair, ToldBy};
-use whmeter::told::Telling;
+use whmeter::store::{CannotRepair, ChainHead, KeyedFrom, LineEnd, NewLine, OldHead, Repair, ReportedBy};
 
 fn november() -> Month {
     Month::parse("2026-11").unwrap()
 }
 
-fn telling(server: i64, service: i64, value: i64, now: Timestamp) -> Telling {
-    Telling {
+fn reported(server: i64, service: i64, value: i64, now: Timestamp) -> ReportedValue {
+    ReportedValue {
         payee: Owner::Service(service),
         month: rules().zone.day_of(now).month(),
         metric: "traffic_out".into(),
@@ -32,7 +32,7 @@ fn telling(server: i64, service: i64, value: i64, now: Timestamp) -> Telling {
 
 async fn tell(store: &Store, server: i64, service: i64, value: i64, now: Timestamp) {
     loop {
-        let told = vec![telling(server, service, value, now)];
+        let told = vec![reported(server, service, value, now)];
         let month = rules().zone.day_of(now).month();
         match store.report(server, month, store.reported(server), told, now).await {
             Ok(true) => return,
@@ -154,7 +154,7 @@ const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
     (
         "holding_part",
         "DELETE FROM holding_part",
-        "holding 1: the store has nobody at all, the journal says service 7",
+        "holding 1: the store has unowned, the journal says service 7",
     ),
     (
         "life",
@@ -200,7 +200,8 @@ const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
     (
         "reported",
         "DELETE FROM reported",
-        "reported service 7, server 0, name \"\", month 202611, metric \"traffic_out\": is missing, the chronicle says",
+        "reported service 7, server 0, name \"\", month 202611, metric \"traffic_out\": is missing, the \
+         chronicle says",
     ),
     (
         "service",
@@ -238,9 +239,9 @@ pub async fn what_is_changed_by_hand_is_named(databases: &Databases) {
     assert_eq!(difference(&store).await, None);
     let verified = store.verify_chronicle().await.unwrap().unwrap();
     let told = store.told(&Owner::Service(7), november()).await.unwrap().remove(0);
-    assert_eq!(store.told_by(&told).await.unwrap(), ToldBy::Entry(5));
-    let other = Telling { value: 1000, ..told };
-    assert_eq!(store.told_by(&other).await.unwrap(), ToldBy::Nowhere);
+    assert_eq!(store.reported_by(&told).await.unwrap(), ReportedBy::Entry(5));
+    let other = ReportedValue { value: 1000, ..told };
+    assert_eq!(store.reported_by(&other).await.unwrap(), ReportedBy::Nowhere);
     // Told, two services, their list, a pin, two acts, a line.
     assert_eq!((verified.entries, verified.rows), (7, 8));
     let mut wrong = Vec::new();
@@ -269,7 +270,7 @@ pub fn repair() -> Repair {
     Repair { author: "ann".into(), reason: "ticket 9".into() }
 }
 
-/// Whatever differs is mended by the chain that it differs from, once, and not where that chain does not hold.
+/// Whatever differs is repaired by the chain that it differs from, once, and not where that chain does not hold.
 pub async fn what_is_changed_by_hand_is_mended(databases: &Databases) {
     let fresh = databases.fresh().await;
     let store = open(&fresh, 400).await;
@@ -283,15 +284,15 @@ pub async fn what_is_changed_by_hand_is_mended(databases: &Databases) {
         edit(&fresh.url, sql).await;
         let would = store.would_repair(&backend(), &rules()).await.unwrap().unwrap();
         let would_too = store.would_repair_chronicle().await.unwrap().unwrap();
-        assert!(difference(&store).await.is_some(), "a rehearsal mends nothing: {sql}");
-        let mended = store.repair(&lease, &repair(), &rules(), now).await.unwrap().unwrap();
+        assert!(difference(&store).await.is_some(), "a rehearsal repairs nothing: {sql}");
+        let repaired = store.repair(&lease, &repair(), &rules(), now).await.unwrap().unwrap();
         let mended_too = store.repair_chronicle(&repair(), now).await.unwrap().unwrap();
-        assert_eq!((&would, &would_too), (&mended, &mended_too));
+        assert_eq!((&would, &would_too), (&repaired, &mended_too));
         let left = difference(&store).await;
-        if (mended.len() + mended_too.len()) == 0 || left.is_some() {
-            wrong.push(format!("{sql}: {mended:?} {mended_too:?} {left:?}"));
+        if (repaired.len() + mended_too.len()) == 0 || left.is_some() {
+            wrong.push(format!("{sql}: {repaired:?} {mended_too:?} {left:?}"));
         }
-        acts += usize::from(!mended.is_empty()) + usize::from(!mended_too.is_empty());
+        acts += usize::from(!repaired.is_empty()) + usize::from(!mended_too.is_empty());
         assert_eq!(store.load(&backend(), None).await.unwrap().book, book, "after {sql}");
         assert_eq!(store.repair(&lease, &repair(), &rules(), now).await.unwrap().unwrap(), []);
         assert_eq!(store.acts(None, 100).await.unwrap().len(), acts);
@@ -317,7 +318,7 @@ pub async fn replicas_that_tell_at_once_write_one_chronicle(databases: &Database
     let fresh = databases.fresh().await;
     let replicas = [open(&fresh, 400).await, open(&fresh, 400).await, open(&fresh, 400).await];
     let now = at("2026-11-20T11:00:00Z");
-    let telling = |server: i64| {
+    let reported = |server: i64| {
         let store = replicas[server as usize % 3].clone();
         tokio::spawn(async move {
             for value in 0..10 {
@@ -325,7 +326,7 @@ pub async fn replicas_that_tell_at_once_write_one_chronicle(databases: &Database
             }
         })
     };
-    let all: Vec<_> = (0..6).map(telling).collect();
+    let all: Vec<_> = (0..6).map(reported).collect();
     for one in all {
         one.await.unwrap();
     }
@@ -359,7 +360,7 @@ pub async fn a_folded_chronicle_says_the_same(databases: &Databases) {
     assert!(verified.folds >= 3 && folded > 60, "{verified:?}, {folded}");
     assert_eq!(verified.entries, 127 - folded);
     let told = store.told(&Owner::Service(7), november()).await.unwrap().remove(0);
-    assert_eq!(store.told_by(&told).await.unwrap(), ToldBy::Folded);
+    assert_eq!(store.reported_by(&told).await.unwrap(), ReportedBy::Folded);
     assert_eq!(store.old_head(&heads[0]).await.unwrap(), OldHead::Folded);
     assert_eq!(store.old_head(&heads[5]).await.unwrap(), OldHead::Holds);
     for (sql, told) in [

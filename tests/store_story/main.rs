@@ -71,10 +71,10 @@ fn harvest(at: Timestamp, accounts: &[(&str, u64, u64)]) -> Harvest {
     let mut harvest = Harvest::new();
     for (account, level, count) in accounts {
         let account = name(account);
-        harvest.read(&account, Meter::StorageUsed, Reading::Gauge { at, level: bytes(*level) });
+        harvest.add_reading(&account, Meter::StorageUsed, Reading::Gauge { at, level: bytes(*level) });
         let counter =
             Reading::Counter { source: Source::default(), at, epoch: Epoch::Silent, count: bytes(*count) };
-        harvest.read(&account, Meter::TrafficOut, counter);
+        harvest.add_reading(&account, Meter::TrafficOut, counter);
     }
     harvest.listed_everyone();
     harvest
@@ -280,7 +280,7 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
     };
     let found = async || store.verify(&backend(), &rules()).await.unwrap();
     assert_eq!(found().await.unwrap().entries, 5);
-    for (tamper, mend, told) in [
+    for (tamper, repair, told) in [
         (
             "UPDATE journal SET at = at + 1 WHERE entry = 3",
             "UPDATE journal SET at = at - 1 WHERE entry = 3",
@@ -307,7 +307,8 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
         (
             "UPDATE month_sum SET part = 1 WHERE meter = 2",
             "UPDATE month_sum SET part = 0 WHERE meter = 2",
-            "s3-fra1 a traffic_out 2026-11, part 1 of 1: the store has 4 B over 60 min, the journal says nothing",
+            "s3-fra1 a traffic_out 2026-11, part 1 of 1: the store has 4 B over 60 min, the journal says \
+             nothing",
         ),
         (
             "UPDATE backend SET entries = 6",
@@ -318,8 +319,8 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
     ] {
         edit(tamper).await;
         assert_eq!(found().await.unwrap_err().to_string(), told);
-        if !mend.is_empty() {
-            edit(mend).await;
+        if !repair.is_empty() {
+            edit(repair).await;
             found().await.unwrap();
         }
     }

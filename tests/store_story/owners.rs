@@ -248,7 +248,7 @@ pub async fn a_pin_follows_its_account_to_another_name(databases: &Databases) {
         let rows: Vec<_> = accounts.iter().map(|(account, _)| (*account, 5, 7)).collect();
         let mut harvest = harvest(at, &rows);
         for (account, id) in accounts {
-            harvest.facts(&name(account)).identity = Identity::new().with_unique(*id);
+            harvest.facts_mut(&name(account)).identity = Identity::new().with_unique(*id);
         }
         harvest
     };

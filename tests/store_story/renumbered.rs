@@ -4,8 +4,8 @@ use super::owners::committed;
 use super::*;
 use whmeter::ownership::Intent;
 use whmeter::pricing::{Money, Quantity, Tag};
-use whmeter::store::{Intent as Line, ListAcceptance, NewLine, ToldBy};
-use whmeter::told::Telling;
+use whmeter::reported::ReportedValue;
+use whmeter::store::{Intent as Line, ListAcceptance, NewLine, ReportedBy};
 
 fn service(id: i64, username: &str, status: &str) -> Service {
     Service::new(id, 1, username, status)
@@ -15,8 +15,8 @@ fn november() -> Month {
     Month::parse("2026-11").unwrap()
 }
 
-fn telling(service: i64, value: i64) -> Telling {
-    Telling {
+fn reported(service: i64, value: i64) -> ReportedValue {
+    ReportedValue {
         payee: Owner::Service(service),
         month: november(),
         metric: "traffic_out".into(),
@@ -106,7 +106,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     for (account, service) in [("alice", 1), ("gus", 900)] {
         store.pin_service(&key(account), Some(service), "ann", hour(1)).await.unwrap();
     }
-    let told = [telling(1, 100), telling(2, 200), telling(4, 400), telling(900, 9)];
+    let told = [reported(1, 100), reported(2, 200), reported(4, 400), reported(900, 9)];
     assert!(store.report(12, november(), store.reported(12), told.to_vec(), hour(1)).await.unwrap());
     for service in [1, 2, 4] {
         store.intend_line(&line(service), "ann", hour(1)).await.unwrap();
@@ -149,7 +149,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     };
     let moved = store.told(&Owner::Service(2), november()).await.unwrap().remove(0);
     assert!(
-        matches!(store.told_by(&moved).await.unwrap(), ToldBy::Entry(entry) if entry > 3),
+        matches!(store.reported_by(&moved).await.unwrap(), ReportedBy::Entry(entry) if entry > 3),
         "under its new number"
     );
     let values = [told(2).await, told(1).await, told(-4).await, told(4).await, told(-900).await];

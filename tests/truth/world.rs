@@ -161,7 +161,7 @@ impl World {
         found
     }
 
-    /// A fault at one of the panels, until it is mended. None of them is a lie that could be believed.
+    /// A fault at one of the panels, until it is fixed. None of them is a lie that could be believed.
     pub fn something_breaks(&mut self, dice: &mut StdRng) {
         let panel = &self.panels[dice.random_range(0..self.panels.len())];
         let landmarks = panel.landmarks();
@@ -184,7 +184,7 @@ impl World {
         panel.knobs().faults.add(if dice.random_bool(0.7) { fault } else { fault.times(1) });
     }
 
-    pub fn mend(&self) {
+    pub fn fix(&self) {
         self.panels.iter().for_each(|panel| panel.knobs().faults.clear());
     }
 

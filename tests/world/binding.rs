@@ -452,7 +452,7 @@ impl Product {
     }
 
     /// Puts a row back as it was.
-    pub async fn mend(&mut self, damage: &Damage) {
+    pub async fn fix(&mut self, damage: &Damage) {
         self.close().await;
         let mut database = self.database().await;
         sqlx::raw_sql(sqlx::AssertSqlSafe(damage.undo.clone())).execute(&mut database).await.unwrap();
@@ -581,16 +581,16 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
     for shown in &answer.accounts {
         let account = AccountName::new(&shown.name).unwrap();
         if let Some(id) = &shown.identity {
-            harvest.facts(&account).identity = Identity::new().with_unique(id);
+            harvest.facts_mut(&account).identity = Identity::new().with_unique(id);
         } else {
-            harvest.facts(&account);
+            harvest.facts_mut(&account);
         }
         if shown.unread {
             harvest.unread(&account, None, Reason::Unexpected, "the world has it so");
         }
         if let Some(level) = shown.level {
             let level = Bytes::new(level).unwrap();
-            harvest.read(&account, Meter::StorageUsed, Reading::Gauge { at, level });
+            harvest.add_reading(&account, Meter::StorageUsed, Reading::Gauge { at, level });
         }
         for counter in &shown.counters {
             let epoch = match counter.begun {
@@ -601,7 +601,7 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
             for (meter, count) in [(Meter::TrafficIn, counter.received), (Meter::TrafficOut, counter.sent)] {
                 let source = Source::new(&counter.source).unwrap();
                 let count = Bytes::new(count).unwrap();
-                harvest.read(&account, meter, Reading::Counter { source, at, epoch, count });
+                harvest.add_reading(&account, meter, Reading::Counter { source, at, epoch, count });
             }
         }
         for total in &shown.totals {
@@ -609,7 +609,7 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
                 Span::new(Timestamp::new(total.from).unwrap(), Timestamp::new(total.to).unwrap()).unwrap();
             for (meter, total) in [(Meter::TrafficIn, total.received), (Meter::TrafficOut, total.sent)] {
                 let total = Bytes::new(total).unwrap();
-                harvest.read(
+                harvest.add_reading(
                     &account,
                     meter,
                     Reading::PeriodTotal { source: Source::default(), at, span, total },

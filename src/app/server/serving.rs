@@ -69,7 +69,7 @@ impl Serving {
                 }
                 // One that is gone again, or no descriptor is left: others end meanwhile.
                 Err(error) => {
-                    tracing::debug!("no connection taken in: {error}");
+                    tracing::debug!("cannot accept connections: {error}");
                     tokio::time::sleep(PAUSE).await;
                 }
             }

@@ -258,7 +258,7 @@ pub(super) fn other(version: u8) -> u8 {
     if version == 3 { 4 } else { 3 }
 }
 
-/// Success as JSON, XML or nothing; a page for people is no success, whatever its status.
+/// Success as JSON, XML or nothing; an HTML page is no success, whatever its status.
 fn accept(call: &'static str, right: &'static str, answer: Answer) -> Result<Answer, Failure> {
     let html = answer.is_html();
     if answer.is_success() && !html {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::admin::{self, Ask as Call};
-use super::claim::MACRO;
+use super::bucket_ownership::MACRO;
 use super::metrics::host;
 use super::policy;
 use super::refusal::Failure;
@@ -71,8 +71,8 @@ impl Minio {
     /// The rights that a switch needs; of several in one line any is enough.
     fn rights_of_limits(&self, granted: Option<&Value>) -> Result<String, BackendError> {
         let Some(granted) = granted else {
-            let why =
-                "the rights of an access key: this server does not tell them; the first switch shows them";
+            let why = "the rights of an access key: this server does not report them; the first policy switch \
+                 shows them";
             return Err(BackendError::NotOffered(why.into()));
         };
         let mut needed: Vec<&[&str]> =
@@ -135,7 +135,8 @@ impl Minio {
             match hidden {
                 0 => format!("{} buckets", buckets.len()),
                 hidden => format!(
-                    "{} buckets, but the scanner knows {hidden} more: just deleted, or hidden from this access key",
+                    "{} buckets, but the scanner knows {hidden} more: just deleted, or hidden from this \
+                     access key",
                     buckets.len()
                 ),
             }
@@ -153,11 +154,11 @@ impl Minio {
             let unclaimed: Vec<String> =
                 owned.unclaimed().map(|(bucket, why)| format!("{bucket} ({why})")).collect();
             match unclaimed.len() {
-                0 => "every bucket is somebody's".to_string(),
+                0 => "every bucket has an owner".to_string(),
                 count if count > SHOWN => {
-                    format!("{count} are nobody's: {} and others", unclaimed[..SHOWN].join(", "))
+                    format!("{count} without an owner: {} and others", unclaimed[..SHOWN].join(", "))
                 }
-                count => format!("{count} are nobody's: {}", unclaimed.join(", ")),
+                count => format!("{count} without an owner: {}", unclaimed.join(", ")),
             }
         });
         step(steps, "owners of buckets", false, shown);
@@ -219,7 +220,7 @@ impl Minio {
         let (table, by_name) = (&self.rules.buckets, self.rules.bucket_prefix == MACRO);
         if (!table.is_empty() || !by_name) && !self.rules.limited.serves_any_bucket() {
             return Err(wrong(format!(
-                "allows nothing in arn:aws:s3:::{MACRO}*, which stands for the account's buckets whatever their names: \
+                "allows nothing in arn:aws:s3:::{MACRO}*, which matches the account's buckets whatever their names: \
                  buckets by bucket_prefix or of the table could not be emptied while it is limited"
             )));
         }

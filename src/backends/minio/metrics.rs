@@ -43,7 +43,7 @@ impl Minio {
             return None;
         }
         if rustfs {
-            return Some(Err(BackendError::NotOffered("RustFS tells no traffic per bucket".into())));
+            return Some(Err(BackendError::NotOffered("RustFS reports no traffic per bucket".into())));
         }
         let of_bucket = |bucket: &str| Some((bucket.to_string(), *buckets.get(bucket)?));
         let claimed = owned.claimed().filter_map(of_bucket).collect();
@@ -89,8 +89,9 @@ impl Minio {
         }
         if let Some(node) = scrape.cut(buckets.keys().map(String::as_str)) {
             return Err(BackendError::NotOffered(format!(
-                "{node} tells the traffic of 100 buckets only, deleted ones among them, and the server has {}; \
-                 name every node in nodes to read the metrics of the third version, or restart the server if deleted \
+                "{node} reports the traffic of only 100 buckets, deleted ones included, and the server has {}; \
+                 name every node in nodes to read the metrics of the third version, or restart the server \
+                 if deleted \
                  buckets fill its list",
                 buckets.len()
             )));
@@ -175,7 +176,7 @@ impl Minio {
 }
 
 fn no_node_tells_its_start() -> BackendError {
-    let detail = "no node tells when its process started, so its counters cannot be believed".into();
+    let detail = "no node reports when its process started, so its counters cannot be believed".into();
     BackendError::Unexpected { at: "metrics".into(), detail }
 }
 

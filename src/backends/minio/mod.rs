@@ -4,8 +4,8 @@
 //! whose is it, what passed. Read `README.md` beside this file for rights and quirks.
 
 mod admin;
+mod bucket_ownership;
 mod check;
-mod claim;
 mod deleted;
 mod metrics;
 mod policy;
@@ -28,7 +28,7 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use self::admin::{Admin, Ask as Call};
-use self::claim::{Claims, Documents, Owner};
+use self::bucket_ownership::{Claims, Documents, Owner};
 use self::deleted::Deleted;
 use self::refusal::Failure;
 use self::settings::{Rules, Settings, Switch, Traffic};
@@ -113,7 +113,8 @@ impl Backend for Minio {
         if deleted.doubted() > 0 {
             harvest.warn(format!(
                 "{} buckets hold something and are not listed, more than half of all: deleted, or s3:ListAllMyBuckets \
-                 is missing; until they are listed or the scanner tells of them no more they stay whose they were",
+                 is missing; until they are listed or the scanner tells of them no more they stay whose \
+                 they were",
                 deleted.doubted()
             ));
         }
@@ -226,9 +227,12 @@ impl Minio {
             return Ok(None);
         }
         self.admin.json(admin::POLICIES).await.map(Some).map_err(|failure| match failure.into() {
-            BackendError::Refused(why) | BackendError::NotOffered(why) if by_policy => BackendError::Refused(
-                format!("{why}; some buckets can be told only by policy documents (bucket_policies = false does without)"),
-            ),
+            BackendError::Refused(why) | BackendError::NotOffered(why) if by_policy => {
+                BackendError::Refused(format!(
+                    "{why}; some buckets can be told only by policy documents (bucket_policies = \
+                     false does without)"
+                ))
+            }
             other => other,
         })
     }
@@ -293,7 +297,7 @@ impl Minio {
             };
             match user {
                 Ok(user) => {
-                    let facts = harvest.facts(&account);
+                    let facts = harvest.facts_mut(&account);
                     facts.suspended = match user.status.as_deref() {
                         Some("enabled") => Some(false),
                         Some("disabled") => Some(true),
@@ -306,7 +310,7 @@ impl Minio {
                 Err(error) => harvest.unread(&account, None, error.reason(), error.to_string()),
             }
         }
-        if self.rules.bucket_prefix.ends_with(claim::MACRO) {
+        if self.rules.bucket_prefix.ends_with(bucket_ownership::MACRO) {
             warn_of_collisions(people, harvest);
         }
         accounts
@@ -384,7 +388,7 @@ fn names<'a>(usage: &'a Usage, buckets: &'a Buckets) -> Vec<&'a str> {
 
 /// One line for all pairs: the server itself lets the shorter name into the longer one's buckets.
 fn warn_of_collisions(people: &People, harvest: &mut Harvest) {
-    let pairs = claim::colliding(people.keys().map(String::as_str));
+    let pairs = bucket_ownership::colliding(people.keys().map(String::as_str));
     if let Some((short, long)) = pairs.first() {
         harvest.warn(format!(
             "{} user names begin with another user's name (the first: {short} and {long}); each bucket is billed to \

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use globset::Glob;
 use serde_json::{Value, json};
 
-use super::claim::MACRO;
+use super::bucket_ownership::MACRO;
 
 /// The longest document the server takes (MinIO cmd/admin-handlers-users.go).
 const LONGEST: usize = 20_480;
@@ -242,7 +242,8 @@ fn names_buckets(resource: &str) -> bool {
 fn short_enough(document: Value) -> Result<Value, String> {
     match document.to_string().len() {
         length if length > LONGEST => Err(format!(
-            "the document is {length} bytes long and the server takes {LONGEST}; name many buckets by one prefix"
+            "the document is {length} bytes long and the server takes {LONGEST}; name many buckets by one \
+             prefix"
         )),
         _ => Ok(document),
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::claim::MACRO;
+use super::bucket_ownership::MACRO;
 use super::policy::Template;
 use super::sign::Key;
 use crate::http::{Url, panel_url};
@@ -143,7 +143,7 @@ impl Settings {
         match self.buckets.keys().find(|bucket| bucket.is_empty() || !bucket.chars().all(fits)) {
             Some(bucket) => {
                 let problem =
-                    format!("{bucket:?} is no bucket's name; expected letters, digits, dots and dashes");
+                    format!("{bucket:?} is not a bucket name; expected letters, digits, dots and dashes");
                 Err(SettingsError::new("buckets", problem))
             }
             None => Ok(self.buckets.clone()),

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::claim::Owner;
+use super::bucket_ownership::Owner;
 use super::deleted::Deleted;
 use super::metrics::Scraped;
 use super::usage::Usage;
@@ -101,7 +101,7 @@ pub(super) fn storage(
             Err(why) => Err((Reason::Busy, why.to_string())),
         };
         match sum {
-            Ok(reading) => harvest.read(account, Meter::StorageUsed, reading),
+            Ok(reading) => harvest.add_reading(account, Meter::StorageUsed, reading),
             Err((reason, why)) => harvest.unread(account, Some(Meter::StorageUsed), reason, why),
         }
     }
@@ -139,12 +139,12 @@ pub(super) fn traffic(
         match counted {
             Ok(counted) => {
                 for (meter, reading) in counted.readings {
-                    harvest.read(account, meter, reading);
+                    harvest.add_reading(account, meter, reading);
                 }
                 for (bucket, made) in counted.rewritten {
                     harvest.warn(format!(
-                        "bucket {bucket} is said to have been made at {made}, and its count went on: it is taken for the \
-                         same bucket"
+                        "bucket {bucket} is reported as created at {made}, but its count went on: treated \
+                         as the same bucket"
                     ));
                 }
             }
@@ -207,8 +207,8 @@ fn counted<'b>(
     Ok(counts)
 }
 
-/// Whether a count went on although its bucket is said to have been made at another time than before: creation dates can
-/// be written anew (minio#19207). A new bucket shows in a count that fell, or had as long to come so far as the one
+/// Whether a count went on although its bucket is said to have been made at another time than before: creation dates
+/// can be written anew (minio#19207). A new bucket shows in a count that fell, or had as long to come so far as the one
 /// before; it is never older than that.
 fn went_on(
     known: &Baseline,
@@ -239,7 +239,8 @@ fn silence(
     match heard.counter(meter, source) {
         Some(told) if told.count > Bytes::ZERO && !told.began_anew(began) => {
             let detail = format!(
-                "{meter} of {source} is missing from the metrics, which told {} bytes of it at {}: they are not whole",
+                "{meter} of {source} is missing from the metrics, which reported {} bytes of it at {}: \
+                 they are incomplete",
                 told.count, told.at
             );
             Err(BackendError::Silent(detail))

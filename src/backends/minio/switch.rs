@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::admin::Ask as Call;
-use super::claim::{by_config, filled};
+use super::bucket_ownership::{by_config, filled};
 use super::policy::{self, mapped, same};
 use super::refusal::Failure;
 use super::settings::{Rules, Switch};
@@ -190,8 +190,9 @@ impl Minio {
         }
     }
 
-    /// Writes a limited policy, where its name is nobody else's: neither a policy has it that we have not written, nor a
-    /// user, who is to have a policy of his name. One that somebody has made ready, saying the same, stays theirs.
+    /// Writes a limited policy, where its name is nobody else's: neither a policy has it that we have not written,
+    /// nor a user, who is to have a policy of his name. One that somebody has made ready, saying the same, stays
+    /// theirs.
     async fn put_limited(&self, limited: &str, wanted: &Value) -> Result<(), BackendError> {
         match self.document(limited).await? {
             Some(found) if same(&found, wanted) => return Ok(()),
@@ -224,7 +225,11 @@ impl Minio {
     /// trouble is told and not passed on.
     async fn tidy(&self, limited: &str) {
         if let Err(error) = self.remove_unused(limited).await {
-            tracing::warn!(policy = limited, "nobody has it any more, and it could not be removed: {error}");
+            tracing::warn!(
+                policy = limited,
+                "it is not attached to any user any more, and could not be \
+                 removed: {error}"
+            );
         }
     }
 

@@ -67,7 +67,7 @@ impl Mapping {
     }
 
     /// What of a guest tells its account, for people.
-    pub fn told_by(&self) -> &'static str {
+    pub fn reported_by(&self) -> &'static str {
         match self.by {
             By::Guest => "number",
             By::Pool => "pool",

@@ -79,8 +79,10 @@ impl Proxmox {
         let told: Version = self.session.json(Call::get("version", "none")).await?;
         let major = told.version.split('.').next().and_then(|major| major.parse().ok());
         let shown = excerpt(&told.version, 20);
-        let odd =
-            || BackendError::Unexpected { at: "version".into(), detail: format!("{shown:?} is no release") };
+        let odd = || BackendError::Unexpected {
+            at: "version".into(),
+            detail: format!("{shown:?} is not a version number"),
+        };
         Ok((major.ok_or_else(odd)?, shown.clone()))
     }
 

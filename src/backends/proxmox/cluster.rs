@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::mend::mend;
+use super::nan_json::quoted;
 use super::wire::{Envelope, Row};
 use crate::backends::BackendError;
 use crate::http::excerpt;
@@ -73,12 +73,12 @@ pub(super) struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    /// Reads an answer. `spare` holds a mended copy where the answer is not quite JSON.
+    /// Reads an answer. `spare` holds a copy with these quoted where the answer is not quite JSON.
     pub fn read(body: &'a [u8], spare: &'a mut Vec<u8>) -> Result<Listing<'a>, BackendError> {
         let rows: Vec<Row<'a>> = match serde_json::from_slice::<Envelope<_>>(body) {
             Ok(envelope) => envelope.data,
             Err(first) => {
-                *spare = mend(body);
+                *spare = quoted(body);
                 match serde_json::from_slice::<Envelope<_>>(spare) {
                     Ok(envelope) => envelope.data,
                     Err(_) => return Err(other_shape(&first)),
@@ -181,7 +181,7 @@ mod tests {
         let text = r#"{"data":[{"id":"qemu/1","type":"qemu","vmid":1,"netin":NaN,"netout":5}]}"#;
         let (netin, netout) =
             with(text, |listing| (listing.guests[0].row.netin.whole(), listing.guests[0].row.netout.whole()))
-                .expect("mended");
+                .expect("quoted");
         assert_eq!((netin, netout), (None, Some(5)));
         for text in ["", "{}", r#"{"data":null}"#, r#"{"data":[7]}"#, r#"{"data":[{"id""#, "<html>"] {
             assert!(with(text, |_| ()).is_err(), "{text}");

@@ -46,13 +46,13 @@ impl Proxmox {
         let there: BTreeSet<&AccountName> = claimed.iter().map(|claimed| &claimed.account).collect();
         let left: Vec<Left> = left.into_iter().filter(|one| !there.contains(&one.account)).collect();
         let Some(first) = left.first() else { return Ok(()) };
-        let by = self.rules.mapping.told_by();
+        let by = self.rules.mapping.reported_by();
         if self.rules.mapping.is_by_pool() {
             let granted: Granted = self.session.json(Call::get("access/permissions", "none")).await?;
             let pool = |one: &&Left| format!("/pool/{}", self.rules.mapping.text_of(one.account.as_str()));
             if let Some(one) = left.iter().find(|one| !grants(&granted, &pool(one), "Pool.Audit")) {
                 return Err(BackendError::Refused(format!(
-                    "the right Pool.Audit is missing on {}, so that {} does not tell its pool any more; give the role \
+                    "the right Pool.Audit is missing on {}, so the pool of {} is no longer visible; give the role \
                      PVEAuditor on /pool to the user and to the token",
                     pool(&one),
                     one.guest
@@ -61,7 +61,7 @@ impl Proxmox {
         }
         if claimed.is_empty() {
             let detail = format!(
-                "no guest tells an account by its {by} any more, though {} did and {} was {}'s: nobody is gone; put the \
+                "no guest names an account in its {by} any more, though {} did and {} belonged to {}: no account counts as gone; put the \
                  {by}s back, or set account and account_pattern in the config to what they are now",
                 left.len(),
                 first.guest,
@@ -71,7 +71,8 @@ impl Proxmox {
         }
         for Left { guest, account } in &left {
             let detail = format!(
-                "{guest} is there and tells no account by its {by} any more; the account is not gone while it is nobody's"
+                "{guest} is there and names no account in its {by} any more; the account does not count \
+                 as gone while the guest has no account"
             );
             harvest.unread(account, None, Reason::Unexpected, detail);
         }

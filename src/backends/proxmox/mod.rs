@@ -9,7 +9,7 @@ mod cluster;
 mod guests;
 mod left;
 mod memory;
-mod mend;
+mod nan_json;
 mod power;
 mod rate;
 mod refusal;
@@ -330,7 +330,7 @@ impl Proxmox {
 
     /// What else the listing tells of an account.
     fn facts(&self, claimed: &Claimed<'_>, harvest: &mut Harvest) {
-        let facts = harvest.facts(&claimed.account);
+        let facts = harvest.facts_mut(&claimed.account);
         let row = &claimed.guest.row;
         if facts.package.is_none() {
             facts.package = row.pool.text().map(str::to_string);

@@ -1,6 +1,6 @@
 //! Limits a guest by the `rate` of its network cards: read, change that one part, write, read back.
 //!
-//! Keeps everything else of a card to the letter: without its address a card would be made anew and
+//! Keeps everything else of a card to the notification: without its address a card would be made anew and
 //! the guest would lose its network. Touches no card whose rate somebody else changed.
 
 use std::collections::BTreeMap;
@@ -71,7 +71,7 @@ impl Proxmox {
             }
         }
         let detail =
-            format!("{}: somebody else writes its configuration at the same time ({last:?})", place.id());
+            format!("{}: its configuration is being written by another client ({last:?})", place.id());
         Err(BackendError::Busy { after: None, detail }.into())
     }
 

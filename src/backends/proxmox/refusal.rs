@@ -69,7 +69,7 @@ impl From<Said> for BackendError {
     fn from(said: Said) -> BackendError {
         let Said { call, right, sketch, .. } = &said;
         if said.html {
-            let detail = format!("not the API of Proxmox VE (another port, or a page for people?): {sketch}");
+            let detail = format!("not the API of Proxmox VE (another port, or an HTML page?): {sketch}");
             return BackendError::Unexpected { at: call.clone(), detail };
         }
         match said.status {

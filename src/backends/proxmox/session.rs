@@ -148,7 +148,7 @@ impl Session {
         match accept(&ask, answer) {
             Err(Failure::Said(said)) if said.status == 401 => Ok("wants credentials".into()),
             Err(failure) => Err(failure.into()),
-            Ok(_) => Ok("lets everybody in".into()),
+            Ok(_) => Ok("accepts any client".into()),
         }
     }
 
@@ -208,7 +208,7 @@ impl Session {
     }
 }
 
-/// Success in JSON; a page for people is no success, whatever its status.
+/// Success in JSON; an HTML page is no success, whatever its status.
 fn accept(ask: &Ask<'_>, answer: Answer) -> Result<Answer, Failure> {
     match answer.is_success() && !answer.is_html() {
         true => Ok(answer),

@@ -208,7 +208,7 @@ fn sum(
         let Some((at, total)) = so_far else { continue };
         if let Some(guest) = silent.first() {
             let detail = format!(
-                "{} of the account's guests do not tell theirs, such as {}",
+                "{} of the account's guests do not report theirs, such as {}",
                 silent.len(),
                 guest.id()
             );
@@ -218,7 +218,9 @@ fn sum(
             harvested.unread.iter().all(|unread| unread.meter != Some(Meter::StorageUsed))
         });
         match Bytes::from_wide(total) {
-            Ok(level) if whole => harvest.read(account, Meter::StorageUsed, Reading::Gauge { at, level }),
+            Ok(level) if whole => {
+                harvest.add_reading(account, Meter::StorageUsed, Reading::Gauge { at, level })
+            }
             Ok(_) => {}
             Err(error) => {
                 harvest.unread(account, Some(Meter::StorageUsed), Reason::Unexpected, error.to_string());
@@ -240,8 +242,8 @@ fn provisioned(guest: &Guest<'_>, config: &Config) -> Result<Provisioned, Troubl
     let (mut sum, mut has_size, mut without_size) = (0, false, Vec::new());
     for (name, disk) in disks {
         let parts: Vec<&str> = disk.split(',').collect();
-        // A drive for discs, or a directory of the host lent to a container, is nobody's disk. A disk of the host that a
-        // guest has to itself is its own, and so is the directory that is a container's root.
+        // A drive for discs, or a directory of the host lent to a container, is nobody's disk. A disk of the host
+        // that a guest has to itself is its own, and so is the directory that is a container's root.
         let is_lent = name.starts_with("mp") && disk.starts_with('/') && !disk.starts_with("/dev/");
         if parts.contains(&"media=cdrom") || disk == "none" || is_lent {
             continue;

@@ -159,7 +159,7 @@ impl Proxmox {
         for (account, (policies, differs)) in shown {
             // One guest that runs free makes the account a free one; one that is neither, neither.
             let all = |policy| policies.iter().all(|one| *one == Some(policy));
-            let facts = harvest.facts(account);
+            let facts = harvest.facts_mut(account);
             facts.policy_differs = differs;
             facts.policy = match () {
                 () if policies.contains(&Some(Policy::Standard)) => Some(Policy::Standard),

@@ -191,7 +191,7 @@ fn about(failure: Failure<Said>, account: &AccountName) -> BackendError {
 }
 
 fn put(harvest: &mut Harvest, name: &AccountName, account: &Account<'_>, now: Timestamp) {
-    let facts = harvest.facts(name);
+    let facts = harvest.facts_mut(name);
     facts.identity =
         account.id.whole().map_or_else(Identity::new, |id| Identity::new().with_unique(id.to_string()));
     let suspended_for = account.suspended_for().ok();
@@ -205,7 +205,7 @@ fn put(harvest: &mut Harvest, name: &AccountName, account: &Account<'_>, now: Ti
     let count = account.bytes_out.bytes("bytes_out").and_then(|count| account.counter(count, now));
     for (meter, reading) in [(Meter::StorageUsed, level), (Meter::TrafficOut, count)] {
         match reading {
-            Ok(reading) => harvest.read(name, meter, reading),
+            Ok(reading) => harvest.add_reading(name, meter, reading),
             Err(detail) => harvest.unread(name, Some(meter), Reason::Unexpected, detail),
         }
     }
@@ -215,7 +215,8 @@ impl Account<'_> {
     fn counter(&self, count: Bytes, at: Timestamp) -> Result<Reading, String> {
         let started = self.started.whole().and_then(|started| Timestamp::new(started.try_into().ok()?).ok());
         let epoch = Epoch::Since(
-            started.ok_or("started is no time: the counter cannot be told from an earlier one")?,
+            started
+                .ok_or("started is not a time: the counter cannot be distinguished from an earlier one")?,
         );
         Ok(Reading::Counter { source: Source::default(), at, epoch, count })
     }

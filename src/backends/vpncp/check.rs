@@ -95,7 +95,7 @@ impl Vpncp {
             _ => Ok(match (status.clients, status.licensed) {
                 // `count_accounts_available` is the licence's total, not what is left of it.
                 (Some(used), Some(total)) => format!("{used} of {total} clients"),
-                _ => "no count told".into(),
+                _ => "no count reported".into(),
             }),
         };
         step(steps, "licence", false, outcome);
@@ -115,7 +115,8 @@ impl Vpncp {
             Ok(Ok(kept)) if *kept < ENOUGH_MONTHS => (
                 false,
                 Err(BackendError::NotOffered(format!(
-                    "traffic_statistics_history is {kept}: set it to {ENOUGH_MONTHS} or more, or the end of a month may be gone before it is read"
+                    "traffic_statistics_history is {kept}: set it to {ENOUGH_MONTHS} or more, or the end \
+                     of a month may be gone before it is read"
                 ))),
             ),
             Ok(Ok(kept)) => (false, Ok(format!("{kept} months are kept"))),
@@ -170,5 +171,5 @@ fn slowed(listed: &Result<Vec<Client>, BackendError>, networks: &[Client]) -> St
 
 fn shown(status: &Status) -> String {
     let version = status.version.as_deref().unwrap_or("unknown version");
-    format!("{version}, {}", status.text.as_deref().unwrap_or("no status told"))
+    format!("{version}, {}", status.text.as_deref().unwrap_or("no status reported"))
 }

@@ -28,7 +28,7 @@ pub(super) enum No {
         /// The fields named by a validation error.
         fields: Vec<String>,
     },
-    /// A page for people that asks to log in.
+    /// An HTML login page.
     LoginPage,
     /// Not what any release is known to answer; what came.
     Strange(String),

@@ -31,7 +31,7 @@ pub(super) struct Metered {
 impl Metered {
     /// Puts it into a harvest.
     pub fn put(self, account: &AccountName, harvest: &mut Harvest) {
-        self.readings.into_iter().for_each(|(meter, reading)| harvest.read(account, meter, reading));
+        self.readings.into_iter().for_each(|(meter, reading)| harvest.add_reading(account, meter, reading));
         for (meter, reason, detail) in self.unread {
             harvest.unread(account, meter, reason, detail);
         }

@@ -141,7 +141,7 @@ impl Vpncp {
             clients.retain(|client| client.name == *only);
         }
         for client in &clients {
-            let facts = harvest.facts(&client.name);
+            let facts = harvest.facts_mut(&client.name);
             facts.suspended = client.suspended();
             facts.policy = self.shown_policy(client);
             facts.package.clone_from(&client.network);
@@ -151,9 +151,12 @@ impl Vpncp {
         match status.clients {
             _ if ask.only.is_some() || !is_whole => {}
             // Without a count an empty list proves nothing.
-            None if listed == 0 => harvest.warn("no clients are listed, and the panel tells no count of them"),
+            None if listed == 0 => {
+                harvest.warn("no clients are listed, and the panel tells no count of them")
+            }
             Some(count) if listed < count => harvest.warn(format!(
-                "{listed} of {count} clients are listed: the others are hidden from this token, or the list is cut"
+                "{listed} of {count} clients are listed: the others are hidden from this token, or the \
+                 list is cut"
             )),
             _ => harvest.listed_everyone(),
         }
@@ -229,8 +232,8 @@ impl Vpncp {
         Ok(kept.ok_or_else(|| "no traffic_statistics_history in GET /system/config".into()))
     }
 
-    /// Everybody, and whether every row of the list could be read. An empty list of a panel that counts clients is a right that is missing or a shape we
-    /// misread, never a panel whose clients are all gone.
+    /// Everybody, and whether every row of the list could be read. An empty list of a panel that counts clients is a
+    /// right that is missing or a shape we misread, never a panel whose clients are all gone.
     async fn clients(
         &self,
         status: &Status,
@@ -244,7 +247,8 @@ impl Vpncp {
         if clients.is_empty() && status.clients.is_some_and(|count| count > 0) {
             let count = status.clients.unwrap_or_default();
             return Err(strange(format!(
-                "no client is listed and the panel counts {count}: the right client:read is missing, or the answer is of another shape"
+                "no client is listed and the panel counts {count}: the right client:read is missing, or \
+                 the answer is of another shape"
             )));
         }
         if let Some(first) = unreadable.first() {
@@ -288,7 +292,9 @@ impl Vpncp {
 
 fn statistics_off() -> BackendError {
     BackendError::NotOffered(
-        "traffic: the panel's statistics are off (traffic_statistics_history is 0); set it to 2 months or more".into(),
+        "traffic: the panel's statistics are off (traffic_statistics_history is 0); set it to 2 months or \
+         more"
+            .into(),
     )
 }
 

@@ -38,7 +38,7 @@ impl Backend for Daily {
                 span: span.expect("in order"),
                 total: Bytes::new(*total).expect("fits"),
             };
-            harvest.read(&alice, Meter::TrafficOut, reading);
+            harvest.add_reading(&alice, Meter::TrafficOut, reading);
         }
         harvest.listed_everyone();
         Ok(())

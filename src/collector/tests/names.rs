@@ -38,7 +38,7 @@ struct Identified(Arc<Mutex<&'static str>>);
 impl Backend for Identified {
     async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
         let account = AccountName::new("a").expect("a name");
-        harvest.facts(&account).identity = Identity::new().with("made", *self.0.lock().expect("whole"));
+        harvest.facts_mut(&account).identity = Identity::new().with("made", *self.0.lock().expect("whole"));
         harvest.listed_everyone();
         Ok(())
     }

@@ -21,8 +21,8 @@ impl Backend for Told {
         harvest.by_road(road);
         for (name, readings) in accounts {
             let account = AccountName::new(&name).expect("a name");
-            harvest.facts(&account);
-            readings.into_iter().for_each(|(meter, reading)| harvest.read(&account, meter, reading));
+            harvest.facts_mut(&account);
+            readings.into_iter().for_each(|(meter, reading)| harvest.add_reading(&account, meter, reading));
         }
         harvest.listed_everyone();
         Ok(())

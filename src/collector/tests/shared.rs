@@ -21,7 +21,7 @@ impl Backend for One {
         match self.1.lock().expect("whole")[self.0] {
             Some(level) => {
                 let reading = Reading::Gauge { at: ask.now, level: Bytes::new(level).expect("fits") };
-                harvest.read(&account, Meter::StorageUsed, reading);
+                harvest.add_reading(&account, Meter::StorageUsed, reading);
             }
             None => harvest.unread(&account, None, Reason::Busy, "not now"),
         }

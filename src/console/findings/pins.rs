@@ -18,8 +18,8 @@ pub(super) fn pins(sides: &Sides) -> Vec<Finding<'_>> {
             service: Some(pin.service),
             since: Some(account.first_seen.to_string()),
             detail: Some(format!(
-                "service {} was said to be that of an earlier account of this name, and is not that of the one which has \
-                 it now: `whmeter map set` says so of this one, `whmeter map unset` takes it back",
+                "service {} was mapped to an earlier account of this name, not to the current one: \
+                 `whmeter map set` maps it to this one, `whmeter map unset` removes the mapping",
                 pin.service
             )),
             ..Finding::of(side, What::Pins, "earlier life")

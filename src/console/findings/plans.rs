@@ -30,7 +30,7 @@ pub(super) fn wrong_plans(sides: &[Side]) -> Vec<Finding<'_>> {
             found.push(line.sold(service));
         }
         if !tells {
-            let why = "the panel tells no limit of any account";
+            let why = "the panel reports no limit for any account";
             found.push(Finding::unknown(side, What::WrongPlans, why));
         }
     }

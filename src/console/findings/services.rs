@@ -9,7 +9,7 @@ use crate::domain::{Service, Timestamp};
 /// The services of one server that have an account on one of its panels; or why that is unknown.
 fn metered(panels: &[&Side]) -> Result<HashSet<i64>, String> {
     if let Some(unread) = panels.iter().find(|side| !side.is_read()) {
-        return Err(format!("{} was never read: nobody knows who is on it", unread.name()));
+        return Err(format!("{} was never read: its accounts are unknown", unread.name()));
     }
     let present = panels.iter().flat_map(|side| side.present());
     Ok(present.filter_map(|(_, account)| account.owner.service()).collect())
@@ -25,7 +25,7 @@ pub(super) fn unmetered(sides: &[Side]) -> Vec<Finding<'_>> {
         let line = Finding { what: What::Unmetered.name(), server: Some(server), ..Finding::default() };
         let unknown = |why| Finding { state: UNKNOWN, detail: Some(why), ..line.clone() };
         let Some(list) = panels.iter().find_map(|side| side.list.as_ref()) else {
-            found.push(unknown("WHMCS has not told the services of this server yet".into()));
+            found.push(unknown("WHMCS has not sent the services of this server yet".into()));
             continue;
         };
         match metered(&panels) {

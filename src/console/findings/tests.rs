@@ -10,9 +10,9 @@ use crate::domain::{
 };
 use crate::metering::MonthToDate;
 use crate::quota::Hold;
+use crate::reported::{Closed, ClosedMonth, GB_MONTH, ReportedValue, Sums};
 use crate::standing::{AccountStanding, MappedTo, SeriesStanding, Share, Standing};
 use crate::store::{BackendState, PinnedTo, PolicyState, ServiceList, Store, StoreSettings};
-use crate::told::{Closed, ClosedMonth, GB_MONTH, Sums, Telling};
 
 const NOW: i64 = 1_795_226_400;
 
@@ -328,7 +328,7 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
 async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
     let list = told(vec![service(4, "empty", None)]).await;
     let month = moment().month.before();
-    let telling = Telling {
+    let reported = ReportedValue {
         payee: Owner::Service(4),
         month,
         metric: "traffic_out".into(),
@@ -339,8 +339,8 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
         unit: 100_000,
         at: at(60),
     };
-    let given_back = Telling { month: month.next(), value: 0, carried: -7, ..telling.clone() };
-    let closed = vec![Closed { telling, sums: Sums::new() }];
+    let given_back = ReportedValue { month: month.next(), value: 0, carried: -7, ..reported.clone() };
+    let closed = vec![Closed { reported, sums: Sums::new() }];
     let closed = ClosedMonth { told: [(Owner::Service(4), closed)].into(), ..ClosedMonth::default() };
     let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
     sides.told = vec![(month, Arc::new(closed))];
@@ -348,7 +348,7 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
     let rows: Vec<_> = found.iter().map(|one| (one.service, one.difference_bytes)).collect();
     assert_eq!(rows, [(Some(4), Some(-7))]);
     // Carried into the month after, it is that month's, and counts once: there it could not be told below zero.
-    let later = vec![Closed { telling: given_back, sums: Sums::new() }];
+    let later = vec![Closed { reported: given_back, sums: Sums::new() }];
     let later = ClosedMonth { told: [(Owner::Service(4), later)].into(), ..ClosedMonth::default() };
     sides.told.push((month.next(), Arc::new(later)));
     let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
@@ -366,7 +366,7 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
     let closed = |of: Month, told: &[(i64, i64, u64)], untold: &[(i64, u64)]| {
         let mut month = ClosedMonth::default();
         for (id, value, has) in told {
-            let telling = Telling {
+            let reported = ReportedValue {
                 payee: Owner::Service(*id),
                 month: of,
                 metric: "traffic_out".into(),
@@ -377,7 +377,7 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
                 unit: 100_000,
                 at: at(60),
             };
-            let closed = Closed { telling, sums: sum(*has) };
+            let closed = Closed { reported, sums: sum(*has) };
             month.told.insert(Owner::Service(*id), vec![closed]);
             month.sums.insert(Owner::Service(*id), sum(*has));
         }
@@ -411,7 +411,7 @@ async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
     let held = |level: u64, minutes: Minutes| -> Sums {
         [(Meter::StorageUsed, (Bytes::ZERO, bytes(level).held_for(minutes)))].into()
     };
-    let telling = Telling {
+    let reported = ReportedValue {
         payee: Owner::Service(1),
         month,
         metric: GB_MONTH.into(),
@@ -422,12 +422,12 @@ async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
         unit: 1 << 30,
         at: at(60),
     };
-    let disk = Telling { metric: "disk".into(), value: 7, ..telling.clone() };
+    let disk = ReportedValue { metric: "disk".into(), value: 7, ..reported.clone() };
     let twelve = held(12 << 30, minutes);
-    let tellings =
-        [disk, telling].map(|telling| Closed { telling, sums: twelve.clone() }).into_iter().collect();
+    let reported_values =
+        [disk, reported].map(|reported| Closed { reported, sums: twelve.clone() }).into_iter().collect();
     let closed = ClosedMonth {
-        told: [(Owner::Service(1), tellings)].into(),
+        told: [(Owner::Service(1), reported_values)].into(),
         sums: [
             (Owner::Service(1), twelve),
             (Owner::Service(3), held(4 << 30, Minutes::new(minutes.get() / 2))),

@@ -27,7 +27,7 @@ pub(super) fn totals<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a>>
 /// The sum of the accounts and the panel's total, where both are known.
 fn compared(side: &Side, moment: &Moment) -> Result<(Bytes, ServerTotal), String> {
     let state = side.state.as_ref().ok_or("it was never polled")?;
-    let total = state.server_total.ok_or("the panel tells no total of its own")?;
+    let total = state.server_total.ok_or("the panel reports no total of its own")?;
     if !moment.is_fresh(total.at) {
         return Err(format!("the panel's total is of {} and too old", total.at));
     }

@@ -24,7 +24,7 @@ pub(super) fn unbilled<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -
         let waiting = side.present().filter(|(_, account)| account.mapped.is_none()).count();
         if waiting > 0 {
             let why =
-                format!("{waiting} accounts were not polled since WHMCS told the services of their server");
+                format!("{waiting} accounts were not polled since WHMCS sent the services of their server");
             found.push(Finding::unknown(side, What::Unbilled, why));
         }
         for (name, account) in side.present().filter(|(_, account)| account.is_unbilled()) {

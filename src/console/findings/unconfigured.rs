@@ -21,8 +21,8 @@ pub(super) fn unconfigured(sides: &Sides) -> Vec<Finding<'_>> {
             bytes: Some(stored),
             since: state.succeeded_at.map(|at| at.to_string()),
             detail: Some(format!(
-                "{accounts} accounts that nobody polls: `whmeter backend rename {name} NEW` where it has another name in \
-                 the config, else `whmeter backend forget {name}`"
+                "{accounts} accounts are not polled: run `whmeter backend rename {name} NEW` if it has \
+                 another name in the config, else `whmeter backend forget {name}`"
             )),
             ..Finding::default()
         });

@@ -7,10 +7,10 @@ use super::{Finding, What};
 use crate::console::panel_vs_whmcs::{Side, Sides};
 use crate::domain::{AccountName, Bytes, Meter, Month, Nature, Owner};
 use crate::pricing::Used;
+use crate::reported::{self, Lacking};
 use crate::rules::Prices;
 use crate::selector::Candidate;
 use crate::standing::{AccountStanding, Moment};
-use crate::told::{self, Lacking};
 
 /// One line per meter of whoever owes it. A service that ended is told at once; what a closed month lacks of one
 /// that WHMCS still asks for is carried, if it was told anything of that month.
@@ -29,7 +29,7 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
         let is_past = month.next() < moment.month;
         let carrying = if is_past { &nobody } else { &asked };
         for Lacking { owner, meter, metric, tenant, bytes } in
-            told::untold(closed, later, carrying, *month, moment.zone)
+            reported::untold(closed, later, carrying, *month, moment.zone)
         {
             // Of whom a past month was never told stood here while it was the last.
             if *month == moment.month && asked.contains(&owner) || is_past && tenant.is_none() {
@@ -42,11 +42,14 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
             let so = match tenant {
                 Some(tenant) if is_past => {
                     format!(
-                        "{month}: WHMCS was told less or more of {tenant}, and the month after did not carry it"
+                        "{month}: too little or too much was reported to WHMCS for {tenant}, and the month after did not carry it over"
                     )
                 }
-                Some(tenant) => format!("{month}: WHMCS was told less or more of {tenant} and asks no more"),
-                None => format!("{month}: WHMCS was told nothing of it"),
+                Some(tenant) => format!(
+                    "{month}: too little or too much was reported to WHMCS for \
+                     {tenant}, and WHMCS no longer asks for it"
+                ),
+                None => format!("{month}: nothing of it was reported to WHMCS"),
             };
             let line = Finding {
                 what: What::Untold.name(),

@@ -84,7 +84,7 @@ impl Trouble {
             Fault::Refused(replies) => NotDelivered::never(format!("{server}: {step}: {replies}")),
             Fault::Smtp(error) => {
                 let why = shown(&server.without_login(format!("{server}: {step}: {}", told(&error))));
-                // What lettre itself refuses (no STARTTLS, no common way to log in) is for somebody to mend.
+                // What lettre itself refuses (no STARTTLS, no common way to log in) is for somebody to fix.
                 if error.is_permanent() || error.is_client() {
                     NotDelivered::never(why)
                 } else if step == TEXT && !error.is_transient() {

@@ -46,7 +46,7 @@ pub enum NotAdded {
     /// It certainly is not. `for_all`: any other item would fare the same.
     #[error("{why}")]
     Refused {
-        /// What was said, and what to mend.
+        /// What was said, and what to fix.
         why: String,
         /// Whether going on makes no sense.
         for_all: bool,
@@ -167,7 +167,7 @@ fn of_adding(error: &ApiError) -> NotAdded {
         | ApiError::Authentication { .. }
         | ApiError::Permission { .. } => NotAdded::Refused { why, for_all: true },
         ApiError::Said { .. } => NotAdded::Refused { why, for_all: false },
-        // A gateway, a busy server or a page for people do not know what PHP did before.
+        // A gateway, a busy server or an HTML page do not know what PHP did before.
         ApiError::Http(_) | ApiError::Page { .. } | ApiError::Malformed { .. } => NotAdded::Unknown { why },
     }
 }

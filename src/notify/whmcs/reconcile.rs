@@ -167,13 +167,13 @@ fn plain(subject: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::samples::letter;
+    use super::super::super::samples::notification;
     use super::super::super::unit::Unit;
     use super::*;
     use crate::quota::Occasion;
 
     fn fields(account: &str) -> Fields {
-        Fields::of(&letter(Occasion::Notify, account), Unit::of_bytes(1 << 30).expect("a unit"))
+        Fields::of(&notification(Occasion::Notify, account), Unit::of_bytes(1 << 30).expect("a unit"))
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Which WHMCS service an account is: the id that a product mail is sent to.
 //!
 //! Source: developers.whmcs.com, "GetClientsProducts". Its rows hold the customer's password, which
-//! `told.rs` leaves out.
+//! `redacted_json.rs` leaves out.
 
 use serde_json::{Map, Value};
 
@@ -42,7 +42,7 @@ pub(super) async fn find(client: &Client, delivery: &Delivery<'_>) -> Result<u64
     if let Some(known) = delivery.service {
         return Ok(known);
     }
-    let account = delivery.letter.account.name.as_str();
+    let account = delivery.notification.account.name.as_str();
     let listed = list(client, ("username2", account)).await.map_err(ApiError::of_reading)?;
     choose(listed, account, delivery.server)
 }
@@ -65,8 +65,8 @@ fn choose(mut found: Vec<Service>, account: &str, server: Option<u32>) -> Result
     match found.as_slice() {
         [service] => Ok(service.id),
         [] => Err(NotDelivered::later(format!(
-            "WHMCS has no service with the user name {account:?}{place}: nobody to write to; \
-             map it by hand (`whmeter map set`) or give the service this user name"
+            "WHMCS has no service with the user name {account:?}{place}: no recipient; map it by hand \
+             (`whmeter map set`) or give the service this user name"
         ))),
         several => {
             let ids = several.iter().map(|service| service.id.to_string()).collect::<Vec<_>>().join(", ");

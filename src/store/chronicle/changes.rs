@@ -191,7 +191,8 @@ impl Changes {
     pub fn of_body(mut body: Changes) -> Result<Changes, String> {
         let names: Vec<String> = body.rows.keys().cloned().collect();
         for name in names {
-            let table = table(&name).ok_or_else(|| format!("rows of {name}, which is no table of it"))?;
+            let table = table(&name)
+                .ok_or_else(|| format!("rows of {name}, which is not a table of the chronicle"))?;
             let put = body.rows.get_mut(&name).map(|rows| std::mem::take(&mut rows.put));
             put.into_iter().flatten().for_each(|row| body.put(table, row));
         }

@@ -491,16 +491,20 @@ impl SeriesBody<'_> {
         let span = |start, end| Span::new(moment(start)?, moment(end)?).map_err(text);
         for (at, level) in self.gauges {
             let reading = Reading::Gauge { at: moment(at)?, level: bytes(level)? };
-            harvest.read(account, meter, reading);
+            harvest.add_reading(account, meter, reading);
         }
         for (source, at, epoch, count) in self.counts {
             let (source, epoch) = (source_of(&source)?, epoch.epoch()?);
             let reading = Reading::Counter { source, at: moment(at)?, epoch, count: bytes(count)? };
-            harvest.read(account, meter, reading);
+            harvest.add_reading(account, meter, reading);
         }
         for (source, at, start, end, total) in self.totals {
             let (source, span, total) = (source_of(&source)?, span(start, end)?, bytes(total)?);
-            harvest.read(account, meter, Reading::PeriodTotal { source, at: moment(at)?, span, total });
+            harvest.add_reading(
+                account,
+                meter,
+                Reading::PeriodTotal { source, at: moment(at)?, span, total },
+            );
         }
         for (source, start, end, amount) in self.copied {
             let (source, span, amount) = (source_of(&source)?, span(start, end)?, bytes(amount)?);
@@ -510,7 +514,7 @@ impl SeriesBody<'_> {
             harvest.owns_unknown(account);
         }
         if let Some(created) = self.created {
-            harvest.facts(account).created = Some(time(created)?);
+            harvest.facts_mut(account).created = Some(time(created)?);
         }
         if let Some(reason) = self.unread {
             let known = Reason::ALL.into_iter().find(|known| known.name() == reason);

@@ -1,5 +1,5 @@
 //! What is stored of a backend beside its journal, derived from the journal row by row: lives and holdings, beliefs and
-//! counters, owners and crossings, days and months. For whoever holds the rows against it, and whoever mends them.
+//! counters, owners and crossings, days and months. For whoever holds the rows against it, and whoever repairs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +83,7 @@ impl Claim {
     }
 
     /// Holds what is stored against it.
-    fn weigh(mut self, stored: Vec<Values>, knows: impl Fn(&Values) -> Knows, found: &mut Vec<RowUnlike>) {
+    fn compare(mut self, stored: Vec<Values>, knows: impl Fn(&Values) -> Knows, found: &mut Vec<RowUnlike>) {
         let unlike = |claim: &Claim, key: Values, stored, derived| RowUnlike {
             table: claim.table.name,
             account: None,
@@ -165,8 +165,8 @@ impl Store {
         Ok(derived)
     }
 
-    /// Every stored row that is not as the journal derives it, those that others hang on first. At most `most`; days and
-    /// months only where folds are given.
+    /// Every stored row that is not as the journal derives it, those that others hang on first. At most `most`; days
+    /// and months only where folds are given.
     pub(super) async fn rows_unlike(
         &self,
         on: &mut AnyConnection,
@@ -186,7 +186,7 @@ impl Store {
             derived.book.counters.iter().for_each(|(key, one)| counters.put(baseline::cells(ids, key, one)));
             let filter = "t.backend = ?";
             let stored = self.rows_of(on, &counters, filter, [ids.backend.into()]).await?;
-            counters.weigh(stored, |_| Knows::Row, &mut found);
+            counters.compare(stored, |_| Knows::Row, &mut found);
         }
         found.truncate(most);
         name_accounts(&derived.book, &mut found);
@@ -257,7 +257,7 @@ impl Store {
             for claim in [own, beliefs, totals] {
                 let filter = format!("t.{} >= ? AND t.{0} < ?", claim.table.keys[0]);
                 let stored = self.rows_of(on, &claim, &filter, [from.into(), to.into()]).await?;
-                claim.weigh(stored, |_| Knows::Row, found);
+                claim.compare(stored, |_| Knows::Row, found);
             }
         }
         Ok(())
@@ -299,7 +299,7 @@ impl Store {
             for claim in [own, parts, crossed] {
                 let filter = format!("t.{} >= ? AND t.{0} < ?", claim.table.keys[0]);
                 let stored = self.rows_of(on, &claim, &filter, [from.into(), to.into()]).await?;
-                claim.weigh(stored, |_| Knows::Row, found);
+                claim.compare(stored, |_| Knows::Row, found);
             }
             let Some(folds) = folds else { continue };
             let mut said = Known::default();
@@ -311,7 +311,7 @@ impl Store {
             let filter = "t.holding >= ? AND t.holding < ?";
             let days = sums.days()?;
             let stored = self.rows_of(on, &days, filter, [from.into(), to.into()]).await?;
-            days.weigh(stored, |key| sums.knows_day(key), found);
+            days.compare(stored, |key| sums.knows_day(key), found);
             let months = sums.months(some)?;
             let stored = self.rows_of(on, &months, filter, [from.into(), to.into()]).await?;
             let several: BTreeSet<i64> = some
@@ -319,7 +319,7 @@ impl Store {
                 .filter(|(_, one)| one.parts.len() > 1)
                 .map(|(_, one)| ids.holding(one.no))
                 .collect();
-            months.weigh(stored, |key| sums.knows_month(key, &several), found);
+            months.compare(stored, |key| sums.knows_month(key, &several), found);
         }
         Ok(())
     }

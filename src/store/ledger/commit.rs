@@ -48,7 +48,7 @@ pub struct JudgedPoll<'a> {
     pub mapped: HashMap<AccountName, MappedTo>,
     /// What was decided.
     pub decided: Decided,
-    /// The channels its letters go by.
+    /// The channels its notifications go by.
     pub channels: &'a [Channel],
 }
 

@@ -119,11 +119,11 @@ impl Store {
         let mut promised = self.promised_since(on, &lease.backend, rewind.to).await?;
         // Its key is free: what is true again is another promise.
         let sql = format!(
-            "UPDATE outbox SET state = 'dropped', letter = {}, waits_for = NULL, said = ?, ended_at = ?,
+            "UPDATE outbox SET state = 'dropped', entry_key = {}, waits_for = NULL, said = ?, ended_at = ?,
             claimed_until = NULL WHERE id = ? AND state IN ('waiting', 'gave_up') AND tried_at IS NULL",
-            self.dialect.append("letter", &format!("/withdrawn/{entry}"))
+            self.dialect.append("entry_key", &format!("/withdrawn/{entry}"))
         );
-        let said = format!("withdrawn by entry {entry} of the journal, which takes back what it tells of");
+        let said = format!("withdrawn by entry {entry} of the journal, which rolls back its cause");
         for one in promised.iter_mut().filter(|one| one.fate == Fate::Open) {
             let cells = [said.as_str().into(), at.into(), one.id.into()];
             if run(on, self.dialect, &sql, cells).await? == 0 {
@@ -153,8 +153,8 @@ impl Store {
         Ok(promised)
     }
 
-    /// The policy that is wanted once switches of an account are withdrawn: that of a switch which still waits, else that
-    /// of the last one that was made, else what the first of them was to change.
+    /// The policy that is wanted once switches of an account are withdrawn: that of a switch which still waits, else
+    /// that of the last one that was made, else what the first of them was to change.
     async fn want_as_before(
         &self,
         on: &mut AnyConnection,
@@ -196,8 +196,8 @@ impl Store {
         Ok(())
     }
 
-    /// Puts crossings back that nobody was told of; `now` are those of holdings that stay, `then` all as they were. Tells
-    /// which stay as they are now, where that is otherwise than it was.
+    /// Puts crossings back that nobody was told of; `now` are those of holdings that stay, `then` all as they were.
+    /// Tells which stay as they are now, where that is otherwise than it was.
     pub(super) async fn put_crossings_back(
         &self,
         on: &mut AnyConnection,
@@ -240,11 +240,11 @@ enum Told {
 /// Whether anybody was told what became of a threshold, or had his policy switched because of it.
 fn was_told(promised: &[Promised], (holding, meter, threshold): &(HoldingNo, Meter, u32)) -> Told {
     let its = || promised.iter().filter(|one| one.holding == *holding && one.fate != Fate::Over);
-    let letters: Vec<&Promised> = its().filter(|one| one.about == Some((*meter, *threshold))).collect();
-    let limits = letters.is_empty() || letters.iter().any(|one| one.tells_of_switch());
+    let notifications: Vec<&Promised> = its().filter(|one| one.about == Some((*meter, *threshold))).collect();
+    let limits = notifications.is_empty() || notifications.iter().any(|one| one.tells_of_switch());
     let switches = its().filter(|one| limits && one.is_switch());
     let fates: BTreeSet<bool> =
-        letters.into_iter().chain(switches).map(|one| one.fate == Fate::Made).collect();
+        notifications.into_iter().chain(switches).map(|one| one.fate == Fate::Made).collect();
     match fates.contains(&true) || fates.is_empty() {
         true => Told::SomebodyOrNothing,
         false => Told::Nobody,

@@ -7,7 +7,7 @@ mod totals;
 mod usage;
 
 pub use pages::DayPages;
-pub(super) use reported::{Memory, REPORTED, telling_cells};
+pub(super) use reported::{Memory, REPORTED, reported_cells};
 pub use reported::{OwnerSums, Reported, Said};
 pub use standing::{BackendState, Failing};
 pub use totals::{By, CannotSum, Total};

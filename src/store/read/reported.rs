@@ -1,7 +1,7 @@
 //! What WHMCS was told, number by number: the last of each month, and what that month has come to since. It
 //! follows whoever was told of, a service by its number, whatever becomes of its accounts and its name.
 //!
-//! The database decides who told last: a number of tellings that another process has moved on makes us look
+//! The database decides who told last: a number of reported values that another process has moved on makes us look
 //! again before anything is said.
 
 use std::borrow::Cow;
@@ -17,8 +17,8 @@ use super::super::tables::holding::{owner, owner_cells};
 use super::super::write::Write;
 use super::super::{Store, StoreError};
 use crate::domain::{BillFrom, BillingPeriod, Bytes, Month, Nature, Owner, Timestamp};
+use crate::reported::{Closed, ClosedMonth, Payee, ReportedValue, Sums};
 use crate::standing::Standing;
-use crate::told::{Closed, ClosedMonth, Payee, Sums, Telling};
 
 pub(in super::super) const REPORTED: Table = Table {
     name: "reported",
@@ -73,11 +73,11 @@ impl Reported {
             && said.enumerate().all(|(at, (metric, value, carried))| newest.knows(at, metric, value, carried))
     }
 
-    fn take(&mut self, telling: Telling) {
-        if self.month != Some(telling.month) {
-            (self.month, self.told) = (Some(telling.month), HashMap::new());
+    fn take(&mut self, reported: ReportedValue) {
+        if self.month != Some(reported.month) {
+            (self.month, self.told) = (Some(reported.month), HashMap::new());
         }
-        let Telling { payee, metric, tenant, value, carried, .. } = telling;
+        let ReportedValue { payee, metric, tenant, value, carried, .. } = reported;
         let newest = self.told.entry(payee);
         let newest = newest.or_insert_with(|| Newest { tenant: tenant.clone(), values: Vec::new() });
         if newest.tenant != tenant {
@@ -99,7 +99,7 @@ type AsOf = (Vec<i64>, Option<BillingPeriod>);
 /// What every owner has of some days.
 pub type OwnerSums = HashMap<Owner, Sums>;
 
-/// What is kept in memory of tellings.
+/// What is kept in memory of reported values.
 #[derive(Debug, Default)]
 pub(in super::super) struct Memory {
     newest: Mutex<HashMap<i64, Arc<Reported>>>,
@@ -123,7 +123,7 @@ impl Store {
         server: i64,
         month: Month,
         known: Arc<Reported>,
-        tellings: Vec<Telling>,
+        reported_values: Vec<ReportedValue>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin_write_at(now).await?;
@@ -140,12 +140,12 @@ impl Store {
             let told =
                 self.read_told(&mut tx, "r.month = ? AND r.asked_by = ?", [month.into(), server.into()]);
             let mut newest = Reported { times: times - 1, month: Some(month), told: HashMap::new() };
-            told.await?.into_iter().for_each(|telling| newest.take(telling));
+            told.await?.into_iter().for_each(|reported| newest.take(reported));
             tx.rollback().await?;
             self.remember(server, Arc::new(newest));
             return Ok(false);
         }
-        let cells = tellings.iter().map(telling_cells).collect::<Result<Vec<_>, _>>()?;
+        let cells = reported_values.iter().map(reported_cells).collect::<Result<Vec<_>, _>>()?;
         cells.iter().for_each(|row| tx.note(&REPORTED, row));
         REPORTED.put(&mut tx, self.dialect, cells).await?;
         tx.commit().await?;
@@ -159,7 +159,7 @@ impl Store {
             if changed.month != Some(month) {
                 (changed.month, changed.told) = (Some(month), HashMap::new());
             }
-            tellings.into_iter().for_each(|telling| changed.take(telling));
+            reported_values.into_iter().for_each(|reported| changed.take(reported));
             self.remember(server, newest);
         }
         Ok(true)
@@ -185,7 +185,7 @@ impl Store {
     }
 
     /// What WHMCS was told of a payee in a month, by metric.
-    pub async fn told(&self, of: &Owner, month: Month) -> Result<Vec<Telling>, StoreError> {
+    pub async fn told(&self, of: &Owner, month: Month) -> Result<Vec<ReportedValue>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let [service, server, name] = owner_cells(of);
         let filter = "r.month = ? AND r.service = ? AND r.server = ? AND r.name = ?";
@@ -202,7 +202,8 @@ impl Store {
         let mut on = self.readers.acquire().await?;
         for some in services.chunks(SERVICES_AT_ONCE) {
             let sql = format!(
-                "SELECT r.service, r.metric FROM reported r WHERE r.service IN (?{}) AND (r.month = ? OR r.month = ?)",
+                "SELECT r.service, r.metric FROM reported r WHERE r.service IN (?{}) AND (r.month = ? OR \
+                 r.month = ?)",
                 ", ?".repeat(SERVICES_AT_ONCE - 1)
             );
             // Always as many, so that each connection prepares one statement.
@@ -241,12 +242,12 @@ impl Store {
     pub async fn read_closed(&self, month: Month, from: BillFrom) -> Result<ClosedMonth, StoreError> {
         let Some(billed) = from.billed(month.period()) else { return Ok(ClosedMonth::default()) };
         let mut tx = self.begin_read().await?;
-        let tellings = self.read_told(&mut tx, "r.month = ?", [month.into()]).await?;
+        let reported_values = self.read_told(&mut tx, "r.month = ?", [month.into()]).await?;
         let sums = self.owner_sums(&mut tx, month, billed).await?;
         let mut told: HashMap<Payee, Vec<Closed>> = HashMap::new();
-        for telling in tellings {
-            let sums = sums.get(&telling.payee).cloned().unwrap_or_default();
-            told.entry(telling.payee.clone()).or_default().push(Closed { telling, sums });
+        for reported in reported_values {
+            let sums = sums.get(&reported.payee).cloned().unwrap_or_default();
+            told.entry(reported.payee.clone()).or_default().push(Closed { reported, sums });
         }
         Ok(ClosedMonth { told, sums })
     }
@@ -275,10 +276,10 @@ impl Store {
         on: &mut AnyConnection,
         filter: &str,
         cells: impl IntoIterator<Item = Cell>,
-    ) -> Result<Vec<Telling>, StoreError> {
+    ) -> Result<Vec<ReportedValue>, StoreError> {
         let columns = REPORTED.columns("r");
         let sql = format!("SELECT {columns} FROM reported r WHERE {filter} ORDER BY r.metric, r.asked_by");
-        rows(on, self.dialect, &sql, cells).await?.iter().map(telling).collect()
+        rows(on, self.dialect, &sql, cells).await?.iter().map(reported).collect()
     }
 
     /// What every owner has of a month, as far as it is billed.
@@ -352,14 +353,14 @@ impl Store {
         let sql = "DELETE FROM reported WHERE service = ? AND server = ? AND name = ?";
         run(on, self.dialect, sql, [service, server, name]).await?;
         let mut known = Vec::new();
-        for telling in told {
+        for reported in told {
             let [service, server, name] = owner_cells(to);
             let sql = "SELECT value FROM reported WHERE service = ? AND server = ? AND name = ? AND month = ?
                 AND metric = ?";
-            let key = [service, server, name, telling.month.into(), telling.metric.as_ref().into()];
+            let key = [service, server, name, reported.month.into(), reported.metric.as_ref().into()];
             // Told under its own number already: that is the newer.
             if rows(on, self.dialect, sql, key).await?.is_empty() {
-                known.push(telling_cells(&Telling { payee: to.clone(), ..telling })?);
+                known.push(reported_cells(&ReportedValue { payee: to.clone(), ..reported })?);
             }
         }
         known.iter().for_each(|row| on.note(&REPORTED, row));
@@ -395,25 +396,25 @@ fn add_up(sums: &mut OwnerSums, rows: &[AnyRow]) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(in super::super) fn telling_cells(telling: &Telling) -> Result<[Cell; 11], StoreError> {
-    let unit = i64::try_from(telling.unit).map_err(|_| StoreError::corrupt(telling.unit, "a unit"))?;
-    let [service, server, name] = owner_cells(&telling.payee);
+pub(in super::super) fn reported_cells(reported: &ReportedValue) -> Result<[Cell; 11], StoreError> {
+    let unit = i64::try_from(reported.unit).map_err(|_| StoreError::corrupt(reported.unit, "a unit"))?;
+    let [service, server, name] = owner_cells(&reported.payee);
     Ok([
         service,
         server,
         name,
-        telling.month.into(),
-        telling.metric.as_ref().into(),
-        telling.server.into(),
-        telling.tenant.as_str().into(),
-        telling.value.into(),
-        telling.carried.into(),
+        reported.month.into(),
+        reported.metric.as_ref().into(),
+        reported.server.into(),
+        reported.tenant.as_str().into(),
+        reported.value.into(),
+        reported.carried.into(),
         unit.into(),
-        telling.at.into(),
+        reported.at.into(),
     ])
 }
 
-fn telling(row: &AnyRow) -> Result<Telling, StoreError> {
+fn reported(row: &AnyRow) -> Result<ReportedValue, StoreError> {
     let mut columns = Columns::of(row);
     let payee = owner(&mut columns)?;
     let (month, metric) = (columns.month()?, Cow::Owned(columns.text()?));
@@ -421,5 +422,5 @@ fn telling(row: &AnyRow) -> Result<Telling, StoreError> {
     let (value, carried, unit) = (columns.int()?, columns.int()?, columns.int()?);
     let unit = u64::try_from(unit).map_err(|_| StoreError::corrupt(unit, "a unit"))?;
     let at = columns.time()?;
-    Ok(Telling { payee, month, metric, server, tenant, value, carried, unit, at })
+    Ok(ReportedValue { payee, month, metric, server, tenant, value, carried, unit, at })
 }

@@ -174,7 +174,7 @@ impl Sides<'_> {
 }
 
 fn owned(owners: Option<&Owners>) -> String {
-    let Some(owners) = owners else { return "nobody at all".into() };
+    let Some(owners) = owners else { return "unowned".into() };
     let part = |(since, owner): &(UsageDay, Owner)| match *since {
         UsageDay::FIRST => owner.to_string(),
         since => format!("from {since} on {owner}"),

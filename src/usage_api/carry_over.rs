@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::Units;
 use crate::domain::{BillFrom, BillingPeriod, BillingZone, Meter, Month, Owner};
+use crate::reported::{Closed, ClosedMonth, Payee, ReportedValue, Signed, Sums, in_unit, lacking, metrics};
 use crate::standing::Moment;
-use crate::store::{DayPoint, Store, StoreError, ToldBy, Usage, UsageQuery};
-use crate::told::{Closed, ClosedMonth, Payee, Signed, Sums, Telling, in_unit, lacking, metrics};
+use crate::store::{DayPoint, ReportedBy, Store, StoreError, Usage, UsageQuery};
 
 /// What the month before lacked, by whom it was told of and by metric, in hundred-thousandths of the unit.
 #[derive(Debug, Default)]
@@ -25,11 +25,11 @@ impl Carried {
     fn new(closed: &ClosedMonth, units: &Units, zone: BillingZone) -> Carried {
         let mut carried = Carried::default();
         for one in closed.told.values().flatten() {
-            let Some((metric, unit)) = units.of_month(&one.telling.metric) else { continue };
+            let Some((metric, unit)) = units.of_month(&one.reported.metric) else { continue };
             let Some(lacking) = lacking(one, zone).filter(|lacking| *lacking != 0) else { continue };
             // What does not fit is not carried: `explain` names it.
-            let Ok(lacking) = i64::try_from(in_unit(lacking, one.telling.unit, unit)) else { continue };
-            carried.0.entry(one.telling.payee.clone()).or_default().insert(metric, lacking);
+            let Ok(lacking) = i64::try_from(in_unit(lacking, one.reported.unit, unit)) else { continue };
+            carried.0.entry(one.reported.payee.clone()).or_default().insert(metric, lacking);
         }
         carried
     }
@@ -42,17 +42,17 @@ impl Carried {
 
 /// What is carried, and what it was worked out of.
 #[derive(Debug)]
-pub struct KeptCarried {
+pub struct CarryOverCache {
     of: Arc<ClosedMonth>,
     units: Units,
     carried: Arc<Carried>,
 }
 
-impl KeptCarried {
+impl CarryOverCache {
     /// Works it out.
-    pub fn new(of: Arc<ClosedMonth>, units: Units, zone: BillingZone) -> KeptCarried {
+    pub fn new(of: Arc<ClosedMonth>, units: Units, zone: BillingZone) -> CarryOverCache {
         let carried = Arc::new(Carried::new(&of, &units, zone));
-        KeptCarried { of, units, carried }
+        CarryOverCache { of, units, carried }
     }
 
     /// The result, if it was worked out of just this.
@@ -68,7 +68,7 @@ impl KeptCarried {
 
 /// One number WHMCS was told, held against the ledger: for whoever asks why a bill says what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ToldLine {
+pub struct ReportedLine {
     /// The WHMCS server that asked.
     pub server: i64,
     /// What WHMCS calls the account.
@@ -86,7 +86,7 @@ pub struct ToldLine {
     /// The entry of the chronicle that has it: `entry 12`, `folded`, or `missing` where what is stored was not written
     /// by us.
     pub chronicle: String,
-    /// A month that is over: what the ledger has and WHMCS was not told; negative where it was told too much.
+    /// A month that is over: what the ledger has and WHMCS was not told; negative where too much was reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_told: Option<Signed>,
     /// What becomes of that.
@@ -94,10 +94,10 @@ pub struct ToldLine {
     pub so: Option<&'static str>,
 }
 
-/// What is said of a telling that the chronicle does not have.
+/// What is said of a reported value that the chronicle does not have.
 const MISSING: &str = "missing";
 
-impl ToldLine {
+impl ReportedLine {
     /// Whether the chronicle has it: what is stored is what WHMCS was told.
     pub fn is_chronicled(&self) -> bool {
         self.chronicle != MISSING
@@ -113,7 +113,7 @@ pub async fn told_lines(
     month: Month,
     moment: &Moment,
     from: BillFrom,
-) -> Result<Vec<ToldLine>, StoreError> {
+) -> Result<Vec<ReportedLine>, StoreError> {
     let mut lines = Vec::new();
     let billed = from.billed(month.period());
     let sums = match billed {
@@ -121,33 +121,33 @@ pub async fn told_lines(
         None => Sums::new(),
     };
     let later = store.told(of, month.next()).await?;
-    for telling in store.told(of, month).await? {
-        if !metrics(meter).contains(&telling.metric.as_ref()) {
+    for reported in store.told(of, month).await? {
+        if !metrics(meter).contains(&reported.metric.as_ref()) {
             continue;
         }
-        let closed = Closed { telling, sums: sums.clone() };
+        let closed = Closed { reported, sums: sums.clone() };
         let is_closed = month < moment.month && billed.is_some();
         let lacking = if is_closed { lacking(&closed, moment.zone) } else { None };
         let carried = later
             .iter()
-            .find(|later| (&later.metric, &later.payee) == (&closed.telling.metric, &closed.telling.payee));
+            .find(|later| (&later.metric, &later.payee) == (&closed.reported.metric, &closed.reported.payee));
         let so = lacking.map(|lacking| match carried {
             _ if lacking == 0 => "the same as the ledger",
-            Some(later) if in_unit(lacking, closed.telling.unit, later.unit) == later.carried.into() => {
-                "told with the month after"
+            Some(later) if in_unit(lacking, closed.reported.unit, later.unit) == later.carried.into() => {
+                "reported with the month after"
             }
             _ if month.next() == moment.month && is_asked => {
-                "to be told with the month after, when WHMCS asks again"
+                "to be reported with the month after, when WHMCS asks again"
             }
-            _ => "not billed by itself any more: correct it by hand",
+            _ => "not billed automatically any more: correct it by hand",
         });
-        let chronicle = match store.told_by(&closed.telling).await? {
-            ToldBy::Entry(entry) => format!("entry {entry}"),
-            ToldBy::Folded => "folded".into(),
-            ToldBy::Nowhere => MISSING.into(),
+        let chronicle = match store.reported_by(&closed.reported).await? {
+            ReportedBy::Entry(entry) => format!("entry {entry}"),
+            ReportedBy::Folded => "folded".into(),
+            ReportedBy::Nowhere => MISSING.into(),
         };
-        let Telling { server, tenant, metric, value, carried, unit, at, .. } = closed.telling;
-        lines.push(ToldLine {
+        let ReportedValue { server, tenant, metric, value, carried, unit, at, .. } = closed.reported;
+        lines.push(ReportedLine {
             server,
             tenant,
             metric: metric.into_owned(),

@@ -4,8 +4,8 @@
 
 mod amount;
 mod lacking;
-mod telling;
+mod value;
 
 pub use amount::{Base, Decimal, SCALE, Signed, Unit, decimal, unit_months, whole_megabytes};
 pub use lacking::{GB_MONTH, Lacking, SUMMED, in_unit, lacking, metrics, untold};
-pub use telling::{Closed, ClosedMonth, Payee, Sums, Telling};
+pub use value::{Closed, ClosedMonth, Payee, ReportedValue, Sums};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::amount::{SCALE, decimal, unit_months};
-use super::telling::{Closed, ClosedMonth, Payee, Telling};
+use super::value::{Closed, ClosedMonth, Payee, ReportedValue};
 use crate::domain::{BillingZone, ByteMinutes, Bytes, Meter, Month, Nature, Owner};
 
 /// The metric of GB-months.
@@ -28,7 +28,7 @@ pub struct Lacking {
     pub metric: &'static str,
     /// What WHMCS called whoever it was told of, where it was told something.
     pub tenant: Option<String>,
-    /// What the ledger has and WHMCS does not, in bytes; negative where it was told too much. Of GB-months, bytes
+    /// What the ledger has and WHMCS does not, in bytes; negative where too much was reported. Of GB-months, bytes
     /// that were held all month long.
     pub bytes: i128,
 }
@@ -46,19 +46,19 @@ pub fn untold(
     let mut found = Vec::new();
     let mut seen: HashSet<(&Owner, &str)> = HashSet::new();
     for one in closed.told.values().flatten() {
-        let Some((meter, metric)) = summed(&one.telling.metric) else { continue };
-        seen.insert((&one.telling.payee, metric));
-        if asked.contains(&one.telling.payee) {
+        let Some((meter, metric)) = summed(&one.reported.metric) else { continue };
+        seen.insert((&one.reported.payee, metric));
+        if asked.contains(&one.reported.payee) {
             continue;
         }
         let Some(lacking) = lacking(one, zone) else { continue };
-        let lacking = lacking - later.map_or(0, |later| carried(later, &one.telling));
+        let lacking = lacking - later.map_or(0, |later| carried(later, &one.reported));
         if lacking == 0 {
             continue;
         }
         // To the nearest byte that so many hundred-thousandths of a unit are.
-        let bytes = lacking * i128::from(one.telling.unit) / i128::from(SCALE);
-        let (owner, tenant) = (one.telling.payee.clone(), Some(one.telling.tenant.clone()));
+        let bytes = lacking * i128::from(one.reported.unit) / i128::from(SCALE);
+        let (owner, tenant) = (one.reported.payee.clone(), Some(one.reported.tenant.clone()));
         found.push(Lacking { owner, meter, metric, tenant, bytes });
     }
     // Once WHMCS is told anything it is told everything: whoever it never heard of is not paid for by it.
@@ -89,16 +89,16 @@ fn summed(metric: &str) -> Option<(Meter, &'static str)> {
 }
 
 /// What a month has carried of the one before it, in the unit that was told in.
-fn carried(later: &ClosedMonth, telling: &Telling) -> i128 {
-    let mut its = later.told.get(&telling.payee).into_iter().flatten();
-    let found = its.find(|later| later.telling.metric == telling.metric);
-    found.map_or(0, |later| in_unit(later.telling.carried.into(), later.telling.unit, telling.unit))
+fn carried(later: &ClosedMonth, reported: &ReportedValue) -> i128 {
+    let mut its = later.told.get(&reported.payee).into_iter().flatten();
+    let found = its.find(|later| later.reported.metric == reported.metric);
+    found.map_or(0, |later| in_unit(later.reported.carried.into(), later.reported.unit, reported.unit))
 }
 
 /// What the ledger has of a month that is over and WHMCS was not told, in hundred-thousandths of the unit it
-/// was told in; negative where it was told too much. `None` for a metric that is no sum over a month.
+/// was told in; negative where too much was reported. `None` for a metric that is no sum over a month.
 pub fn lacking(closed: &Closed, zone: BillingZone) -> Option<i128> {
-    let Telling { payee, metric, month, unit, value, carried, .. } = &closed.telling;
+    let ReportedValue { payee, metric, month, unit, value, carried, .. } = &closed.reported;
     let minutes = zone.minutes_of(month.period());
     // A day nothing passed on has no row. But where something was told and nothing is there, nobody knows, unless it
     // was a service's: no day of one ever goes but to another, by an operator's hand.

@@ -50,7 +50,7 @@ impl Looked<'_> {
 }
 
 /// A poll put before the judge.
-pub struct Docket<'a> {
+pub struct Evaluation<'a> {
     /// The rules.
     pub limits: &'a Limits,
     /// Which backend was polled.
@@ -89,7 +89,7 @@ pub enum Beside {
     Everybody,
 }
 
-impl<'a> Docket<'a> {
+impl<'a> Evaluation<'a> {
     /// What a poll means for limits.
     pub fn judge(
         &self,

@@ -10,7 +10,7 @@ pub type Payee = Owner;
 
 /// One number that WHMCS was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telling {
+pub struct ReportedValue {
     /// Who pays: a service, whether WHMCS was told of it by its own name or by its companion's, or a name.
     pub payee: Payee,
     /// The running month when it was told.
@@ -38,7 +38,7 @@ pub type Sums = HashMap<Meter, (Bytes, ByteMinutes)>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
     /// The last that was told.
-    pub telling: Telling,
+    pub reported: ReportedValue,
     /// What the ledger has of whose usage it is.
     pub sums: Sums,
 }
