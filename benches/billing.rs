@@ -11,7 +11,7 @@ use axum::http::Request;
 use tower::ServiceExt;
 use whmeter::clock::Clock;
 use whmeter::domain::*;
-use whmeter::metering::{Bounds, Life, Rules, settle};
+use whmeter::metering::{Bounds, Life, SettleRules, settle};
 use whmeter::ownership::Intent;
 use whmeter::settings::Section;
 use whmeter::store::{JudgedPoll, Poll, Reach, Store, StoreSettings};
@@ -34,8 +34,8 @@ fn main() {
     }
 }
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> SettleRules {
+    SettleRules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),

@@ -18,7 +18,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use whmeter::domain::*;
-use whmeter::metering::{Bounds, Rules, Settled, settle};
+use whmeter::metering::{Bounds, SettleRules, Settled, settle};
 use whmeter::store::{JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreSettings};
 
 /// A midnight in UTC.
@@ -282,8 +282,8 @@ async fn disk(accounts: usize, parts: &Parts) {
     panel.store.close().await;
 }
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> SettleRules {
+    SettleRules {
         zone: BillingZone::parse("UTC").expect("a zone"),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),

@@ -18,7 +18,7 @@ use crate::backends::{self, CommonSettings, ConfiguredPanel, KINDS};
 use crate::clock::Clock;
 use crate::domain::{BillingZone, Seconds};
 use crate::http::{Http, HttpSettings};
-use crate::metering::{Bounds, Rules};
+use crate::metering::{Bounds, SettleRules};
 use crate::notify::{Channels, NotifySettings, WhmcsApi};
 use crate::rules::{LimitRule, Limits, Prices};
 use crate::settings::{Section, SettingsError, inline_secrets, world_readable};
@@ -193,8 +193,8 @@ impl Config {
     }
 
     /// The rules readings are settled by; a backend has bounds of its own.
-    pub fn rules(&self) -> Rules {
-        Rules { zone: self.zone, max_gap: self.max_age(), bounds: Bounds::default() }
+    pub fn rules(&self) -> SettleRules {
+        SettleRules { zone: self.zone, max_gap: self.max_age(), bounds: Bounds::default() }
     }
 
     /// Whether it may be taken in while these addresses are listened on, which only a restart changes.

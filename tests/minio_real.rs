@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use whmeter::backends::{Applied, Ask, Backend, Limiter, Memory, Target, Wants};
+use whmeter::backends::{Applied, Backend, Limiter, Memory, PollRequest, Target, Wants};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Meter, Policy, Reading, Reason};
 
@@ -22,7 +22,7 @@ fn limiter(backend: &dyn Backend) -> &dyn Limiter {
 
 async fn poll(backend: &dyn Backend) -> Harvest {
     let mut harvest = Harvest::new();
-    let ask = Ask::at(Clock::System.now());
+    let ask = PollRequest::at(Clock::System.now());
     backend.poll(&ask, &mut harvest).await.expect("polled");
     assert!(harvest.is_complete());
     harvest
@@ -432,7 +432,7 @@ async fn the_check_passes_and_names_what_is_missing(server: &Server) {
         assert!(failed.iter().any(|text| text.contains(right)), "{right} is not named: {failed:?}");
     }
     let mut harvest = Harvest::new();
-    let ask = Ask::at(Clock::System.now());
+    let ask = PollRequest::at(Clock::System.now());
     let error = server.backend("").poll(&ask, &mut harvest).await.expect_err("no right");
     assert_eq!(error.reason(), Reason::Refused);
     assert!(harvest.accounts().is_empty());

@@ -131,8 +131,8 @@ impl ConfiguredPanel {
             let problem = format!("{} is out of range; expected 1 to 100", common.collapse_percent);
             return Err(SettingsError::new("collapse_percent", problem));
         }
-        let rate = |key: &str, said: Option<MaxRate>, kinds: Option<u64>| {
-            let bytes = said.map_or(kinds, MaxRate::bytes).map(Bytes::new);
+        let rate = |key: &str, refusal: Option<MaxRate>, kinds: Option<u64>| {
+            let bytes = refusal.map_or(kinds, MaxRate::bytes).map(Bytes::new);
             bytes.transpose().map_err(|error| wrong(key)(error.to_string()))
         };
         let bounds = Bounds {
@@ -240,7 +240,7 @@ impl ConfiguredPanel {
         impl Backend for Empty {
             async fn poll(
                 &self,
-                _: &super::Ask,
+                _: &super::PollRequest,
                 harvest: &mut crate::domain::Harvest,
             ) -> Result<(), super::BackendError> {
                 harvest.listed_everyone();

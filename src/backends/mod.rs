@@ -51,7 +51,7 @@ pub trait Backend: Send + Sync {
 
     /// Puts every answer to `ask`, or the reason there is none, into `harvest`. `Err` means the whole
     /// panel failed; one bad account goes into the harvest and never spoils its neighbours.
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError>;
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError>;
 
     /// Asks the panel step by step whether the credentials and rights are enough for what the config wants. Changes
     /// nothing.
@@ -145,7 +145,7 @@ pub struct Wants {
 
 /// What a poll wants.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct PollRequest {
     /// The time of asking.
     pub now: Timestamp,
     /// The first instant still wanted; panels that keep history fill our gaps from here on.
@@ -159,10 +159,10 @@ pub struct Ask {
     pub heard: Heard,
 }
 
-impl Ask {
+impl PollRequest {
     /// Everything, with no history to fill, of a panel that was never asked before.
-    pub fn at(now: Timestamp) -> Ask {
-        Ask { now, since: None, only: None, limited: Vec::new(), heard: Heard::default() }
+    pub fn at(now: Timestamp) -> PollRequest {
+        PollRequest { now, since: None, only: None, limited: Vec::new(), heard: Heard::default() }
     }
 }
 

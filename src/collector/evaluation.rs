@@ -19,7 +19,7 @@ use crate::standing::{self, MappedTo, Moment, SeriesStanding, Together};
 use crate::store::{JudgedPoll, Loaded};
 
 /// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
-struct Looked<'a> {
+struct AccountView<'a> {
     name: &'a AccountName,
     life: &'a Life,
     package: Option<&'a str>,
@@ -28,7 +28,7 @@ struct Looked<'a> {
     service: Option<&'a Service>,
 }
 
-impl Looked<'_> {
+impl AccountView<'_> {
     fn candidate<'c>(&'c self, backend: &'c BackendId) -> Candidate<'c> {
         let product = self.service.and_then(|service| service.product.as_deref());
         Candidate { backend, account: self.name, package: self.package, product }
@@ -221,8 +221,8 @@ impl<'a> Evaluation<'a> {
         life: &'l Life,
         package: Option<&'l str>,
         panel: impl Fn(Meter) -> Limit,
-    ) -> Looked<'l> {
-        Looked { name, life, package, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
+    ) -> AccountView<'l> {
+        AccountView { name, life, package, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
     }
 
     /// What is enforced where nobody has looked: what differed then differs still.
@@ -235,7 +235,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Every meter of an account with its rule, where it has one, and the limit in force.
-    fn judged(&self, looked: &Looked<'_>) -> Vec<(Judged<'a>, Origin)> {
+    fn judged(&self, looked: &AccountView<'_>) -> Vec<(Judged<'a>, Origin)> {
         let candidate = looked.candidate(self.backend);
         let known = self.loaded.facts(looked.name);
         let judged = |(meter, panel)| {
@@ -253,7 +253,7 @@ impl<'a> Evaluation<'a> {
 
     fn subject(
         &self,
-        looked: &Looked<'_>,
+        looked: &AccountView<'_>,
         meters: Vec<(Judged<'a>, Origin)>,
         suspended: bool,
         (shown, differs): Enforced,

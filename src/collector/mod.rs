@@ -33,7 +33,7 @@ pub use witness::{ClockWrong, Witness};
 use crate::backends::{BackendError, ConfiguredPanel};
 use crate::clock::Clock;
 use crate::domain::{AccountName, BackendId, BillingZone, Harvest, Reason, Seconds, Timestamp, Unclaimed};
-use crate::metering::Rules;
+use crate::metering::SettleRules;
 use crate::quota::Channel;
 use crate::rules::Limits;
 use crate::store::{BackendState, Loaded, PanelTaken, Store, StoreError};
@@ -49,7 +49,7 @@ pub type Acting = (Limits, Arc<[Channel]>);
 pub struct Collector {
     store: Store,
     clock: Clock,
-    rules: Rules,
+    rules: SettleRules,
     telemetry: Telemetry,
     holder: String,
     panels: RwLock<Arc<[Arc<ConfiguredPanel>]>>,
@@ -178,7 +178,7 @@ impl Collector {
     pub fn new(
         store: Store,
         clock: Clock,
-        rules: Rules,
+        rules: SettleRules,
         telemetry: Telemetry,
         polled: mpsc::UnboundedSender<PollReport>,
     ) -> Collector {
@@ -242,7 +242,7 @@ impl Collector {
     }
 
     /// The rules every account is settled by.
-    pub fn rules(&self) -> Rules {
+    pub fn rules(&self) -> SettleRules {
         self.rules
     }
 

@@ -9,9 +9,9 @@ use super::owners::{Sold, Titles};
 use super::silence;
 use super::witness::{ClockWrong, Whose, Witness, judge};
 use super::{Collector, LastTime, PollError, PollReport};
-use crate::backends::{Ask, BackendError, ConfiguredPanel, Heard, Past};
+use crate::backends::{BackendError, ConfiguredPanel, Heard, Past, PollRequest};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp, Unclaimed};
-use crate::metering::{Bounds, Expected, ListDoubt, Noted, Rules, look, settle_looked};
+use crate::metering::{Bounds, Expected, ListDoubt, Noted, SettleRules, look, settle_looked};
 use crate::standing::Moment;
 use crate::store::{JudgedPoll, Lease, Loaded, Parked, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
@@ -176,7 +176,7 @@ impl Collector {
             report.warnings.push(by_another_road(&loaded, &road));
         }
         report.warnings.extend(silence::crowd(&harvest, metered.crowd).filter(|_| reach == Reach::Everybody));
-        let rules = Rules { bounds: Bounds { new_road, ..metered.bounds }, ..self.rules };
+        let rules = SettleRules { bounds: Bounds { new_road, ..metered.bounds }, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
         let today = rules.zone.day_of(now);
         // Settling a hundred thousand accounts is work for a thread that nobody waits on.
@@ -420,7 +420,7 @@ enum Wish {
 
 /// What the panel is asked.
 enum Question {
-    Now(Ask),
+    Now(PollRequest),
     Past(Past),
 }
 
@@ -456,7 +456,8 @@ impl Wish {
             }
         };
         let limited = loaded.limited();
-        let ask = Ask { now, since: loaded.unread_since(now), only, limited, heard: Heard::default() };
+        let ask =
+            PollRequest { now, since: loaded.unread_since(now), only, limited, heard: Heard::default() };
         (Question::Now(ask), reach)
     }
 }

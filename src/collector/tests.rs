@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::backends::{Ask, Backend, CheckStep, CommonSettings, KINDS, Wants};
+use crate::backends::{Backend, CheckStep, CommonSettings, KINDS, PollRequest, Wants};
 use crate::domain::{BillingZone, Bytes, Meter, Reading};
 use crate::metering::Bounds;
 use crate::settings::Section;
@@ -23,7 +23,7 @@ struct Counting(Arc<AtomicUsize>);
 
 #[async_trait]
 impl Backend for Counting {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         harvest.listed_everyone();
         Ok(())
@@ -34,7 +34,7 @@ impl Backend for Counting {
 
 async fn unconfigured(folder: &Path, now: i64) -> Collector {
     let store = Store::open(StoreSettings::default(), folder).await.expect("a store");
-    let rules = Rules {
+    let rules = SettleRules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),
@@ -59,7 +59,7 @@ struct Refusing(Arc<AtomicUsize>, Arc<AtomicUsize>);
 
 #[async_trait]
 impl Backend for Refusing {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         match self.1.load(Ordering::SeqCst) {
             0 => {
@@ -132,7 +132,7 @@ struct Waiting(Arc<tokio::sync::Notify>);
 
 #[async_trait]
 impl Backend for Waiting {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         self.0.notified().await;
         harvest.listed_everyone();
         Ok(())
@@ -231,7 +231,7 @@ struct Half(Arc<AtomicUsize>);
 
 #[async_trait]
 impl Backend for Half {
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         if ask.only.is_none() && self.0.load(Ordering::SeqCst) > 0 {
             return Err(BackendError::Unreachable("it is down".into()));
         }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::policy::{key, operator};
-use super::{ConfigArg, Failure, Outcome, print};
+use super::{CommandError, ConfigArg, Outcome, print};
 use crate::app::App;
 use crate::collector::AdjustError;
 use crate::domain::AccountName;
@@ -28,10 +28,10 @@ pub(super) struct Accept {
 }
 
 /// A reason that can be kept.
-pub(super) fn reason(text: &str) -> Result<String, Failure> {
+pub(super) fn reason(text: &str) -> Result<String, CommandError> {
     let reason = text.trim();
     if reason.is_empty() || reason.len() > 1000 {
-        return Err(Failure::Misused("--reason: say why, in at most 1000 characters".into()));
+        return Err(CommandError::Misused("--reason: say why, in at most 1000 characters".into()));
     }
     Ok(reason.to_string())
 }
@@ -41,7 +41,7 @@ impl Accept {
         let reason = reason(&self.reason)?;
         if self.renumbered && self.account.is_some() {
             let why = "--renumbered is for all services of the backend's WHMCS server: leave ACCOUNT out";
-            return Err(Failure::Misused(why.into()));
+            return Err(CommandError::Misused(why.into()));
         }
         let account: Option<AccountName> = match &self.account {
             Some(account) => Some(key(&self.backend, account)?.name),
@@ -51,7 +51,7 @@ impl Accept {
         let (app, _) = App::build(config, clock).await?;
         let metered = app.collector().panel(&self.backend);
         let metered = metered
-            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+            .ok_or_else(|| CommandError::Misused(format!("no backend {:?} in the config", self.backend)))?;
         let of = account
             .as_ref()
             .map_or_else(|| self.backend.clone(), |account| format!("{} {account}", self.backend));
@@ -68,7 +68,7 @@ impl Accept {
             (None, None) if self.renumbered => {
                 let why =
                     format!("--renumbered: {of} has no whmcs_server, so WHMCS sends no services for it");
-                return Err(Failure::Misused(why));
+                return Err(CommandError::Misused(why));
             }
             _ => None,
         };
@@ -95,7 +95,7 @@ impl Accept {
         app.store().close().await;
         let accepted = match accepted {
             Err(AdjustError::Nothing(_)) if list.is_some() || clock.is_some() => return Ok(()),
-            accepted => accepted.map_err(|error| Failure::Tried(format!("{of}: {error}")))?,
+            accepted => accepted.map_err(|error| CommandError::Tried(format!("{of}: {error}")))?,
         };
         for (account, meter) in &accepted.series {
             print(format!("{} {account} {meter}: accepted; the next poll counts it", self.backend));

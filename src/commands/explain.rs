@@ -4,7 +4,7 @@
 use clap::Args;
 
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::{BilledLine, Explained, explained};
 use crate::domain::{AccountKey, AccountName, BackendId, Meter, Month, Nature};
 use crate::standing::Moment;
@@ -30,7 +30,7 @@ pub(super) struct Explain {
 
 impl Explain {
     pub(super) async fn run(self) -> Outcome {
-        let misused = |error: &dyn std::fmt::Display| Failure::Misused(error.to_string());
+        let misused = |error: &dyn std::fmt::Display| CommandError::Misused(error.to_string());
         let backend = BackendId::new(&self.backend).map_err(|error| misused(&error))?;
         let name = AccountName::new(&self.account).map_err(|error| misused(&error))?;
         let meter: Meter = self.meter.parse().map_err(|error| misused(&error))?;
@@ -44,7 +44,7 @@ impl Explain {
         let explanation = &explained.story;
         if explanation.is_empty() {
             let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
-            return Err(Failure::Tried(format!(
+            return Err(CommandError::Tried(format!(
                 "{why}; `whmeter usage` lists what is known, earlier lives of a name as NAME~1"
             )));
         }
@@ -56,12 +56,12 @@ impl Explain {
         }
         match (adds_up, told) {
             (true, true) => Ok(()),
-            (true, false) => Err(Failure::Tried(
+            (true, false) => Err(CommandError::Tried(
                 "a stored value that was reported to WHMCS is not in the chronicle; `whmeter verify` names the difference, \
                  `whmeter repair --chronicle --reason TEXT` restores it from the chronicle"
                     .into(),
             )),
-            (false, _) => Err(Failure::Tried(format!(
+            (false, _) => Err(CommandError::Tried(format!(
                 "the journal does not add up to the stored days; see the lines marked: `whmeter repair {} --reason TEXT` \
                  makes them what the journal says",
                 self.backend

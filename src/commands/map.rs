@@ -9,7 +9,7 @@ use serde_json::json;
 use super::policy::{key, operator};
 use super::poll::chosen;
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::App;
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
@@ -23,11 +23,11 @@ use crate::store::{Loaded, ServiceList, Store, Total};
 #[derive(Debug, Args)]
 pub(super) struct Map {
     #[command(subcommand)]
-    what: What,
+    what: MapAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum MapAction {
     /// List every account with its service, and every living service without an account
     List(List),
     /// Map an account to a service by hand
@@ -86,7 +86,7 @@ struct Prune {
 }
 
 /// One line of the list.
-struct Line {
+struct MapLine {
     backend: String,
     account: Option<String>,
     state: &'static str,
@@ -98,25 +98,27 @@ struct Line {
 impl Map {
     pub(super) async fn run(self) -> Outcome {
         match self.what {
-            What::List(list) => list.run().await,
-            What::Set(set) => set.run().await,
-            What::Unset(unset) => unset.run().await,
-            What::Prune(prune) => prune.run().await,
+            MapAction::List(list) => list.run().await,
+            MapAction::Set(set) => set.run().await,
+            MapAction::Unset(unset) => unset.run().await,
+            MapAction::Prune(prune) => prune.run().await,
         }
     }
 }
 
 /// What WHMCS has told of the services of a backend's server.
-async fn told(store: &Store, metered: &ConfiguredPanel) -> Result<Option<Arc<ServiceList>>, Failure> {
+async fn told(store: &Store, metered: &ConfiguredPanel) -> Result<Option<Arc<ServiceList>>, CommandError> {
     match metered.whmcs_server {
         Some(server) => Ok(store.services(server).await?),
         None => Ok(None),
     }
 }
 
-fn backend<'c>(config: &'c Config, name: &str) -> Result<&'c ConfiguredPanel, Failure> {
+fn backend<'c>(config: &'c Config, name: &str) -> Result<&'c ConfiguredPanel, CommandError> {
     let found = config.panels.iter().find(|metered| metered.id.as_str() == name);
-    found.map(AsRef::as_ref).ok_or_else(|| Failure::Misused(format!("no backend {name:?} in the config")))
+    found
+        .map(AsRef::as_ref)
+        .ok_or_else(|| CommandError::Misused(format!("no backend {name:?} in the config")))
 }
 
 impl List {
@@ -145,7 +147,7 @@ impl List {
                 };
                 let id = mapped.service.as_ref().map(|service| service.id);
                 let known = id.and_then(|id| list.services.by_id(id).or_else(|| list.former.get(&id)));
-                lines.push(Line {
+                lines.push(MapLine {
                     backend: metered.id.to_string(),
                     account: Some(name.to_string()),
                     state: mapped.mapping.name(),
@@ -164,7 +166,7 @@ impl List {
                 let Some(list) = store.services(server).await? else { continue };
                 let missing = list.services.iter().filter(|one| one.wants_account());
                 let missing = missing.filter(|one| !owned.contains(&one.id));
-                lines.extend(missing.map(|service| Line {
+                lines.extend(missing.map(|service| MapLine {
                     backend: format!("server {server}"),
                     account: None,
                     state: "missing",
@@ -199,7 +201,7 @@ fn owners(loaded: &Loaded) -> impl Iterator<Item = i64> {
     loaded.present().filter_map(|(_, life, _)| life.owner().service())
 }
 
-fn table(lines: &[Line]) -> Table {
+fn table(lines: &[MapLine]) -> Table {
     let mut table = Table::new(&["backend", "account", "state", "service>", "username", "product"]);
     for line in lines {
         let (service, dash) = (line.service.as_ref(), || "-".to_string());
@@ -215,7 +217,7 @@ fn table(lines: &[Line]) -> Table {
     table
 }
 
-fn shape(line: &Line) -> serde_json::Value {
+fn shape(line: &MapLine) -> serde_json::Value {
     let service = line.service.as_ref();
     json!({
         "backend": line.account.as_ref().map(|_| &line.backend),
@@ -232,16 +234,16 @@ fn shape(line: &Line) -> serde_json::Value {
 impl Set {
     async fn run(self) -> Outcome {
         let since = self.since.as_deref().map(UsageDay::parse).transpose();
-        let since = since.map_err(|error| Failure::Misused(format!("--since: {error}")))?;
+        let since = since.map_err(|error| CommandError::Misused(format!("--since: {error}")))?;
         let (config, clock, store) = self.config.store().await?;
         if let Some(day) = since.filter(|day| *day > config.zone.day_of(clock.now())) {
-            return Err(Failure::Misused(format!("--since: {day} has not begun yet")));
+            return Err(CommandError::Misused(format!("--since: {day} has not begun yet")));
         }
         let metered = backend(&config, &self.backend)?;
         let key = key(&self.backend, &self.account)?;
         let wrong = self.mismatches(&config, metered, &store, &key).await?;
         if !wrong.is_empty() && !self.force {
-            return Err(Failure::Tried(format!("{}; use --force to map it anyway", wrong.join("; "))));
+            return Err(CommandError::Tried(format!("{}; use --force to map it anyway", wrong.join("; "))));
         }
         let mapped = self.mapped(&store, metered).await?;
         // Pinned first: a poll that comes between goes by it already.
@@ -282,7 +284,7 @@ impl Set {
         let (account, service) = (&key.name, self.service);
         let metered = app.collector().panel(&self.backend);
         let metered = metered
-            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+            .ok_or_else(|| CommandError::Misused(format!("no backend {:?} in the config", self.backend)))?;
         let moved = Moved { account: account.clone(), since, service, author: operator() };
         let had = app.collector().move_stretch(&metered, &moved, mapped).await;
         app.store().close().await;
@@ -291,7 +293,7 @@ impl Set {
             Err(AdjustError::NothingToMove) => Vec::new(),
             Err(error) => {
                 let from = format!("service {service} from the next poll on");
-                return Err(Failure::Tried(format!(
+                return Err(CommandError::Tried(format!(
                     "{} {account} belongs to {from}, but nothing since {since} was moved: {error}",
                     key.backend
                 )));
@@ -313,7 +315,11 @@ impl Set {
     }
 
     /// What the account's name means to WHMCS once it is the service's.
-    async fn mapped(&self, store: &Store, metered: &ConfiguredPanel) -> Result<Option<MappedTo>, Failure> {
+    async fn mapped(
+        &self,
+        store: &Store,
+        metered: &ConfiguredPanel,
+    ) -> Result<Option<MappedTo>, CommandError> {
         let list = told(store, metered).await?;
         let service = list.as_ref().and_then(|list| list.services.by_id(self.service));
         let living = service.filter(|service| service.is_live()).map(ServiceRef::of);
@@ -331,7 +337,7 @@ impl Set {
         metered: &ConfiguredPanel,
         store: &Store,
         key: &AccountKey,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<String>, CommandError> {
         let loaded = store.load(&metered.id, None).await?;
         let standing = loaded.facts(&key.name).ok_or_else(|| self.stranger(&loaded, key))?;
         let Some(list) = told(store, metered).await? else {
@@ -342,7 +348,7 @@ impl Set {
             if let Some((other, _)) =
                 others.iter().find(|(_, list)| list.services.by_id(self.service).is_some())
             {
-                return Err(Failure::Tried(format!(
+                return Err(CommandError::Tried(format!(
                     "service {} is sold on server {other}, and {} is on another: an account belongs to \
                      services of its own                      server; move the service in WHMCS, or sell \
                      a companion (whmcs/README.md)",
@@ -352,7 +358,7 @@ impl Set {
             return Ok(vec![format!("service {} is not on the server of {}", self.service, self.backend)]);
         };
         if let Some(parent) = service.companion_of() {
-            return Err(Failure::Tried(format!(
+            return Err(CommandError::Tried(format!(
                 "service {} is the companion of service {parent}: say that the account belongs to {parent}, and it is \
                  billed as its companion",
                 service.id
@@ -379,7 +385,7 @@ impl Set {
         store: &Store,
         key: &AccountKey,
         service: &Service,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, CommandError> {
         for metered in &config.panels {
             let loaded = store.load(&metered.id, None).await?;
             let others = loaded.present().filter(|(name, life, _)| {
@@ -396,9 +402,9 @@ impl Set {
     }
 
     /// Why nothing can be said of an account.
-    fn stranger(&self, loaded: &Loaded, key: &AccountKey) -> Failure {
+    fn stranger(&self, loaded: &Loaded, key: &AccountKey) -> CommandError {
         let (account, backend) = (&self.account, &self.backend);
-        Failure::Misused(match loaded.book.called(&key.name) {
+        CommandError::Misused(match loaded.book.called(&key.name) {
             Some(_) => format!(
                 "{account} is an earlier life of its name on {backend}: expected an account as the panel \
                  spells it"
@@ -429,7 +435,7 @@ impl Unset {
         let metered = backend(&config, &self.backend)?;
         let key = key(&self.backend, &self.account)?;
         if !store.pinned_services(&metered.id).await?.contains_key(&key.name) {
-            return Err(Failure::Tried(format!("{} {} was not mapped by hand", key.backend, key.name)));
+            return Err(CommandError::Tried(format!("{} {} was not mapped by hand", key.backend, key.name)));
         }
         let list = told(&store, metered).await?;
         let named = list.as_ref().and_then(|list| list.services.living(key.name.as_str()));

@@ -112,38 +112,40 @@ struct ConfigArg {
 }
 
 /// How a command ends.
-enum Failure {
+enum CommandError {
     /// It was tried and failed: exit code 1.
     Tried(String),
     /// The config or the arguments are wrong: exit code 2.
     Misused(String),
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Failure {
-        Failure::Misused(error.to_string())
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> CommandError {
+        CommandError::Misused(error.to_string())
     }
 }
 
-impl<E: Into<crate::app::AppError>> From<E> for Failure {
-    fn from(error: E) -> Failure {
-        Failure::Tried(error.into().to_string())
+impl<E: Into<crate::app::AppError>> From<E> for CommandError {
+    fn from(error: E) -> CommandError {
+        CommandError::Tried(error.into().to_string())
     }
 }
 
-type Outcome = Result<(), Failure>;
+type Outcome = Result<(), CommandError>;
 
 impl ConfigArg {
-    fn clock(&self) -> Result<Clock, Failure> {
+    fn clock(&self) -> Result<Clock, CommandError> {
         let Some(text) = &self.now else { return Ok(Clock::System) };
         if let Some(file) = text.strip_prefix('@') {
             // As long as the program runs; there is one clock.
-            return Ok(Clock::Told(Box::leak(PathBuf::from(file).into_boxed_path())));
+            return Ok(Clock::FromFile(Box::leak(PathBuf::from(file).into_boxed_path())));
         }
         let seconds = text.parse::<i64>().ok().and_then(|seconds| Timestamp::new(seconds).ok());
         let written = || text.parse().ok().and_then(|time| Timestamp::from_utc(time).ok());
         let wrong = || {
-            Failure::Misused(format!("--now {text:?}: expected 2026-11-20T12:00:00Z, epoch seconds or @FILE"))
+            CommandError::Misused(format!(
+                "--now {text:?}: expected 2026-11-20T12:00:00Z, epoch seconds or @FILE"
+            ))
         };
         seconds.or_else(written).map(Clock::Fixed).ok_or_else(wrong)
     }
@@ -155,19 +157,21 @@ impl ConfigArg {
     }
 
     /// Reads the config, and sets up logs of at least `level`.
-    fn read(&self, level: &str) -> Result<(Config, Clock), Failure> {
+    fn read(&self, level: &str) -> Result<(Config, Clock), CommandError> {
         let format = match self.log_format.as_str() {
             "human" => LogFormat::Human,
             "json" => LogFormat::Json,
-            other => return Err(Failure::Misused(format!("--log-format {other:?}: expected human or json"))),
+            other => {
+                return Err(CommandError::Misused(format!("--log-format {other:?}: expected human or json")));
+            }
         };
-        init_logs(level, format).map_err(|error| Failure::Misused(error.to_string()))?;
+        init_logs(level, format).map_err(|error| CommandError::Misused(error.to_string()))?;
         let clock = self.clock()?;
         Ok((Config::read(&self.path(), clock)?, clock))
     }
 
     /// Reads the config and opens the store.
-    async fn store(&self) -> Result<(Config, Clock, Store), Failure> {
+    async fn store(&self) -> Result<(Config, Clock, Store), CommandError> {
         let (config, clock) = self.read("warn")?;
         let store = Store::open(config.store.clone(), &config.folder).await?;
         store.keep_zone(config.zone).await?;
@@ -215,11 +219,11 @@ pub fn run(cli: Cli) -> ExitCode {
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Tried(why)) => {
+        Err(CommandError::Tried(why)) => {
             eprintln!("whmeter: {why}");
             ExitCode::from(1)
         }
-        Err(Failure::Misused(why)) => {
+        Err(CommandError::Misused(why)) => {
             eprintln!("whmeter: {why}");
             ExitCode::from(2)
         }
@@ -234,19 +238,19 @@ fn print(text: impl std::fmt::Display) {
 
 /// Prints a value as JSON.
 fn print_json(value: &impl serde::Serialize) -> Outcome {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Tried(error.to_string()))?;
+    let text = serde_json::to_string_pretty(value).map_err(|error| CommandError::Tried(error.to_string()))?;
     print(text);
     Ok(())
 }
 
 /// The stored backends a command is about: one, or all.
-async fn stored_backends(store: &Store, name: Option<&str>) -> Result<Vec<BackendId>, Failure> {
+async fn stored_backends(store: &Store, name: Option<&str>) -> Result<Vec<BackendId>, CommandError> {
     let all: Vec<BackendId> = store.backends().await?.into_iter().map(|state| state.backend).collect();
     let Some(name) = name else { return Ok(all) };
     let found: Vec<BackendId> = all.iter().filter(|backend| backend.as_str() == name).cloned().collect();
     if found.is_empty() {
         let known: Vec<&str> = all.iter().map(BackendId::as_str).collect();
-        return Err(Failure::Misused(format!(
+        return Err(CommandError::Misused(format!(
             "nothing is stored of a backend {name:?}; known: {}",
             known.join(", ")
         )));

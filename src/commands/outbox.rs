@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::policy::operator;
 use super::table::Table;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::store::{Entry, EntryState, Promise};
 
 /// The most entries one list shows.
@@ -14,11 +14,11 @@ const MOST: usize = 10_000;
 #[derive(Debug, Args)]
 pub(super) struct Outbox {
     #[command(subcommand)]
-    what: What,
+    what: OutboxAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum OutboxAction {
     /// List pending and failed entries
     List(List),
     /// Retry entries now, also failed ones
@@ -54,9 +54,9 @@ struct Which {
 impl Outbox {
     pub(super) async fn run(self) -> Outcome {
         match self.what {
-            What::List(list) => list.run().await,
-            What::Retry(which) => which.run(true).await,
-            What::Drop(which) => which.run(false).await,
+            OutboxAction::List(list) => list.run().await,
+            OutboxAction::Retry(which) => which.run(true).await,
+            OutboxAction::Drop(which) => which.run(false).await,
         }
     }
 }
@@ -118,7 +118,7 @@ impl Which {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Failure::Tried(format!(
+        Err(CommandError::Tried(format!(
             "{} neither waits nor gave up; `whmeter outbox list` shows what does",
             missing.join(", ")
         )))

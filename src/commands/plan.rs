@@ -23,7 +23,7 @@ pub(super) struct Plan {
 }
 
 /// One line of the plan.
-struct Line {
+struct PlanLine {
     backend: String,
     account: String,
     action: &'static str,
@@ -43,7 +43,7 @@ impl Plan {
                 Promise::Switch { to, .. } => switch_name(*to),
             };
             let why = format!("decided, waits on {}: {}", entry.promise.channel(), entry.key);
-            lines.push(Line {
+            lines.push(PlanLine {
                 backend: entry.account.backend.to_string(),
                 account: entry.account.name.to_string(),
                 action,
@@ -67,7 +67,7 @@ impl Plan {
             for verdict in &decided.verdicts {
                 lines.extend(told(metered.id.as_str(), verdict));
             }
-            lines.extend(decided.held.iter().map(|account| Line {
+            lines.extend(decided.held.iter().map(|account| PlanLine {
                 backend: metered.id.to_string(),
                 account: account.to_string(),
                 action: "held",
@@ -105,12 +105,12 @@ fn switch_name(to: crate::domain::Policy) -> &'static str {
     }
 }
 
-fn told(backend: &str, verdict: &Verdict) -> Vec<Line> {
+fn told(backend: &str, verdict: &Verdict) -> Vec<PlanLine> {
     let line =
-        |action, why| Line { backend: backend.into(), account: verdict.account.to_string(), action, why };
+        |action, why| PlanLine { backend: backend.into(), account: verdict.account.to_string(), action, why };
     let notifications =
         verdict.notifications.iter().filter(|notification| notification.occasion != Occasion::Resolved);
-    let mut lines: Vec<Line> = notifications
+    let mut lines: Vec<PlanLine> = notifications
         .map(|notification| {
             let percent = notification.hundredths();
             let why = format!(
@@ -128,6 +128,6 @@ fn told(backend: &str, verdict: &Verdict) -> Vec<Line> {
     lines
 }
 
-fn shape(line: &Line) -> Value {
+fn shape(line: &PlanLine) -> Value {
     json!({ "backend": line.backend, "account": line.account, "action": line.action, "why": line.why })
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::accept::reason;
 use super::policy::operator;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::App;
 use crate::collector::AdjustError;
 use crate::domain::BackendId;
@@ -45,7 +45,7 @@ impl Repair {
         let repaired = self.repaired(&app, chain.as_ref(), &said, clock.now()).await;
         app.store().close().await;
         let name = self.backend.as_deref().unwrap_or("chronicle");
-        let rows = repaired.map_err(|error| Failure::Tried(format!("{name} not repaired: {error}")))?;
+        let rows = repaired.map_err(|error| CommandError::Tried(format!("{name} not repaired: {error}")))?;
         if self.json {
             return print_json(&json!({ "backend": self.backend, "rows": rows, "written": !self.dry_run }));
         }
@@ -78,11 +78,11 @@ impl Repair {
 }
 
 /// A backend as it is stored, whether it is configured or not.
-async fn stored(app: &App, name: &str) -> Result<BackendState, Failure> {
+async fn stored(app: &App, name: &str) -> Result<BackendState, CommandError> {
     let mut states = app.store().backends().await?;
     let found = states.iter().position(|state| state.backend.as_str() == name);
     found.map(|at| states.swap_remove(at)).ok_or_else(|| {
         let known: Vec<&str> = states.iter().map(|state| BackendId::as_str(&state.backend)).collect();
-        Failure::Misused(format!("nothing is stored of a backend {name:?}; known: {}", known.join(", ")))
+        CommandError::Misused(format!("nothing is stored of a backend {name:?}; known: {}", known.join(", ")))
     })
 }

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
+use super::{CommandError, ConfigArg, Outcome, print, print_json, stored_backends};
 use crate::console::cell;
 use crate::domain::{AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, Owner, UsageDay};
 use crate::store::{self, Store, Total, UsageQuery};
@@ -61,8 +61,8 @@ enum Format {
     Csv,
 }
 
-fn misused(error: impl std::fmt::Display) -> Failure {
-    Failure::Misused(error.to_string())
+fn misused(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Misused(error.to_string())
 }
 
 impl Usage {
@@ -84,7 +84,7 @@ impl Usage {
         Ok(())
     }
 
-    fn query(&self) -> Result<UsageQuery, Failure> {
+    fn query(&self) -> Result<UsageQuery, CommandError> {
         Ok(UsageQuery {
             backend: self.backend.as_deref().map(BackendId::new).transpose().map_err(misused)?,
             account: self.account.as_deref().map(AccountName::new).transpose().map_err(misused)?,
@@ -93,7 +93,7 @@ impl Usage {
         })
     }
 
-    fn period(&self, today: UsageDay) -> Result<BillingPeriod, Failure> {
+    fn period(&self, today: UsageDay) -> Result<BillingPeriod, CommandError> {
         match (&self.month, &self.from, &self.to) {
             (Some(month), _, _) => Ok(Month::parse(month).map_err(misused)?.period()),
             (_, Some(from), Some(to)) => {
@@ -110,7 +110,7 @@ impl Usage {
         query: &UsageQuery,
         period: BillingPeriod,
         zone: BillingZone,
-    ) -> Result<Vec<Total>, Failure> {
+    ) -> Result<Vec<Total>, CommandError> {
         let by = match self.by {
             None => store::By::Period,
             Some(By::Month) => store::By::Month,
@@ -123,7 +123,7 @@ impl Usage {
             true => store.totals_by_owner(query, period, by, zone).await,
             false => store.totals(query, period, by, zone).await,
         };
-        totals.map_err(|error| Failure::Tried(error.to_string()))
+        totals.map_err(|error| CommandError::Tried(error.to_string()))
     }
 }
 

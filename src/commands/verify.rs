@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
-use crate::metering::Rules;
+use super::{CommandError, ConfigArg, Outcome, print, print_json, stored_backends};
+use crate::metering::SettleRules;
 use crate::store::{Chain, ChainHead, ChronicleDifference, Difference, KeyedFrom, OldHead, Store};
 
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ struct Report {
 impl Verify {
     pub(super) async fn run(self) -> Outcome {
         let heads = self.since_head.iter().map(|text| text.parse::<ChainHead>());
-        let old = heads.collect::<Result<Vec<_>, _>>().map_err(Failure::Misused)?;
+        let old = heads.collect::<Result<Vec<_>, _>>().map_err(CommandError::Misused)?;
         let (config, _, store) = self.config.store().await?;
         let rules = config.rules();
         let mut report = Report::default();
@@ -61,7 +61,7 @@ impl Verify {
             true => print_json(&report.shapes)?,
             false => report.lines.iter().for_each(print),
         }
-        report.wrong.map_or(Ok(()), |wrong| Err(Failure::Tried(wrong)))
+        report.wrong.map_or(Ok(()), |wrong| Err(CommandError::Tried(wrong)))
     }
 }
 
@@ -71,8 +71,8 @@ impl Report {
         store: &Store,
         chain: &Chain,
         head: Option<&ChainHead>,
-        rules: &Rules,
-    ) -> Result<(), Failure> {
+        rules: &SettleRules,
+    ) -> Result<(), CommandError> {
         let (name, backend) = match chain {
             Chain::Journal(backend) => (backend.as_str(), Some(backend.as_str())),
             Chain::Chronicle => ("chronicle", None),

@@ -43,7 +43,7 @@ pub(super) struct Why {
 }
 
 #[derive(Serialize)]
-struct DaysTold<'a> {
+struct DaysBody<'a> {
     schema: u32,
     backend: &'a str,
     account: &'a str,
@@ -236,7 +236,7 @@ pub(super) async fn days(
         complete: complete(point),
         owner: point.owner.to_string(),
     };
-    let told = DaysTold {
+    let told = DaysBody {
         schema: 1,
         backend: key.backend.as_str(),
         account: key.name.as_str(),

@@ -23,7 +23,7 @@ pub(crate) struct Explanation {
     /// Bytes of lines already folded: only their sum is kept.
     pub(crate) folded_bytes: i128,
     /// Every reading that moved a number of this month or was noted in it.
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<ExplanationLine>,
     pub(crate) days: Vec<Day>,
     /// What the panel's charts say of times nobody watched. Never billed.
     pub(crate) estimates: Vec<Chart>,
@@ -42,7 +42,7 @@ pub(crate) struct Explanation {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Line {
+pub(crate) struct ExplanationLine {
     pub(crate) entry: i64,
     pub(crate) asked_at: String,
     pub(crate) said: Vec<String>,
@@ -206,7 +206,7 @@ struct Story<'a> {
     /// The services that pay for it, by their numbers of now.
     payers: BTreeSet<i64>,
     folded: Option<MonthSum>,
-    lines: Vec<Line>,
+    lines: Vec<ExplanationLine>,
     days: BTreeMap<UsageDay, MonthSum>,
 }
 
@@ -261,7 +261,14 @@ impl Story<'_> {
         let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| told(reading));
         let asked_at = entry.at.to_string();
         let (entry, taken_back_by) = (entry.entry, entry.taken_back_by);
-        self.lines.push(Line { entry, asked_at, said: said.collect(), added, notes, taken_back_by });
+        self.lines.push(ExplanationLine {
+            entry,
+            asked_at,
+            said: said.collect(),
+            added,
+            notes,
+            taken_back_by,
+        });
     }
 
     /// What became of the numbers of whoever pays.

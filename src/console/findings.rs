@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::csv::cell;
-use super::panel_vs_whmcs::{Side, Sides};
+use super::panel_vs_whmcs::{PanelsVsWhmcs, Side};
 use crate::domain::{BackendId, Bytes, Meter, Service};
 use crate::quota::Conflict;
 use crate::rules::Prices;
@@ -30,7 +30,7 @@ use crate::standing::Moment;
 
 /// A kind of thing that does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum FindingKind {
     /// Accounts that belong to no service, to several, or to one that is sold no more.
     Unbilled,
     /// Living services whose account was there and is gone.
@@ -57,48 +57,48 @@ pub enum What {
     Pins,
 }
 
-impl What {
+impl FindingKind {
     /// Every kind.
-    pub const ALL: [What; 12] = [
-        What::Unbilled,
-        What::Ghosts,
-        What::Unmetered,
-        What::WrongPlans,
-        What::Totals,
-        What::HeldBack,
-        What::Untold,
-        What::Addons,
-        What::Unconfigured,
-        What::Policies,
-        What::Unclaimed,
-        What::Pins,
+    pub const ALL: [FindingKind; 12] = [
+        FindingKind::Unbilled,
+        FindingKind::Ghosts,
+        FindingKind::Unmetered,
+        FindingKind::WrongPlans,
+        FindingKind::Totals,
+        FindingKind::HeldBack,
+        FindingKind::Untold,
+        FindingKind::Addons,
+        FindingKind::Unconfigured,
+        FindingKind::Policies,
+        FindingKind::Unclaimed,
+        FindingKind::Pins,
     ];
 
     /// Its name in JSON, in queries and on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            What::Unbilled => "unbilled",
-            What::Ghosts => "ghosts",
-            What::Unmetered => "unmetered",
-            What::WrongPlans => "wrong-plans",
-            What::Totals => "totals",
-            What::HeldBack => "held-back",
-            What::Untold => "untold",
-            What::Addons => "addons",
-            What::Unconfigured => "unconfigured",
-            What::Policies => "policies",
-            What::Unclaimed => "unclaimed",
-            What::Pins => "pins",
+            FindingKind::Unbilled => "unbilled",
+            FindingKind::Ghosts => "ghosts",
+            FindingKind::Unmetered => "unmetered",
+            FindingKind::WrongPlans => "wrong-plans",
+            FindingKind::Totals => "totals",
+            FindingKind::HeldBack => "held-back",
+            FindingKind::Untold => "untold",
+            FindingKind::Addons => "addons",
+            FindingKind::Unconfigured => "unconfigured",
+            FindingKind::Policies => "policies",
+            FindingKind::Unclaimed => "unclaimed",
+            FindingKind::Pins => "pins",
         }
     }
 
     /// The kinds meant by a name; `all` are all.
-    pub fn named(name: &str) -> Result<Vec<What>, String> {
+    pub fn named(name: &str) -> Result<Vec<FindingKind>, String> {
         if name == "all" {
-            return Ok(What::ALL.to_vec());
+            return Ok(FindingKind::ALL.to_vec());
         }
-        let found = What::ALL.into_iter().find(|what| what.name() == name);
-        let known = || What::ALL.map(What::name).join(", ");
+        let found = FindingKind::ALL.into_iter().find(|what| what.name() == name);
+        let known = || FindingKind::ALL.map(FindingKind::name).join(", ");
         found.map(|what| vec![what]).ok_or_else(|| format!("{name:?}: expected one of {}, all", known()))
     }
 }
@@ -164,7 +164,7 @@ pub const COLUMNS: [&str; 20] = [
 ];
 
 impl<'a> Finding<'a> {
-    fn of(side: &'a Side, what: What, state: &'static str) -> Finding<'a> {
+    fn of(side: &'a Side, what: FindingKind, state: &'static str) -> Finding<'a> {
         Finding {
             what: what.name(),
             state,
@@ -174,7 +174,7 @@ impl<'a> Finding<'a> {
         }
     }
 
-    fn unknown(side: &'a Side, what: What, why: impl Into<String>) -> Finding<'a> {
+    fn unknown(side: &'a Side, what: FindingKind, why: impl Into<String>) -> Finding<'a> {
         Finding { detail: Some(why.into()), ..Finding::of(side, what, UNKNOWN) }
     }
 
@@ -243,8 +243,8 @@ pub fn as_csv(findings: &[Finding<'_>]) -> String {
 /// Everything of these kinds that does not fit; of one backend only, where one is named. `prices` tell what
 /// unbilled usage would cost.
 pub fn findings<'a>(
-    sides: &'a Sides,
-    whats: &[What],
+    sides: &'a PanelsVsWhmcs,
+    whats: &[FindingKind],
     of: Option<&BackendId>,
     moment: &Moment,
     prices: &Prices,
@@ -254,18 +254,18 @@ pub fn findings<'a>(
     let mut found = Vec::new();
     for what in whats {
         found.extend(match what {
-            What::Unbilled => unbilled::unbilled(sides, moment, prices),
-            What::Ghosts => services::ghosts(panels),
-            What::Unmetered => services::unmetered(panels),
-            What::WrongPlans => plans::wrong_plans(panels),
-            What::Totals => totals::totals(panels, moment),
-            What::HeldBack => held_back::held_back(sides),
-            What::Untold => untold::untold(sides, moment, prices),
-            What::Addons => addons::addons(sides),
-            What::Unconfigured => unconfigured::unconfigured(sides),
-            What::Policies => policies::policies(sides),
-            What::Unclaimed => unclaimed::unclaimed(sides),
-            What::Pins => pins::pins(sides),
+            FindingKind::Unbilled => unbilled::unbilled(sides, moment, prices),
+            FindingKind::Ghosts => services::ghosts(panels),
+            FindingKind::Unmetered => services::unmetered(panels),
+            FindingKind::WrongPlans => plans::wrong_plans(panels),
+            FindingKind::Totals => totals::totals(panels, moment),
+            FindingKind::HeldBack => held_back::held_back(sides),
+            FindingKind::Untold => untold::untold(sides, moment, prices),
+            FindingKind::Addons => addons::addons(sides),
+            FindingKind::Unconfigured => unconfigured::unconfigured(sides),
+            FindingKind::Policies => policies::policies(sides),
+            FindingKind::Unclaimed => unclaimed::unclaimed(sides),
+            FindingKind::Pins => pins::pins(sides),
         });
     }
     found.retain(|finding| match (of, finding.backend) {
@@ -296,7 +296,7 @@ pub struct Tally {
 }
 
 /// The numbers of one backend; `sides` are it and the others of its server.
-pub fn tally(sides: &Sides, of: &BackendId, moment: &Moment) -> Tally {
+pub fn tally(sides: &PanelsVsWhmcs, of: &BackendId, moment: &Moment) -> Tally {
     let found = |what| findings(sides, &[what], Some(of), moment, &Prices::default());
     let count = |what| {
         let found = found(what);
@@ -307,17 +307,17 @@ pub fn tally(sides: &Sides, of: &BackendId, moment: &Moment) -> Tally {
     Tally {
         unmapped: told.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
         unmapped_bytes: if told { unbilled::sums(side, moment) } else { BTreeMap::new() },
-        ghosts: count(What::Ghosts),
-        wrong_plans: count(What::WrongPlans),
-        total_difference: found(What::Totals).first().and_then(|total| total.difference_bytes),
+        ghosts: count(FindingKind::Ghosts),
+        wrong_plans: count(FindingKind::WrongPlans),
+        total_difference: found(FindingKind::Totals).first().and_then(|total| total.difference_bytes),
         policies: policies::counts(side, sides),
-        unmetered: side.panel.whmcs_server.map(|server| (server, count(What::Unmetered))),
+        unmetered: side.panel.whmcs_server.map(|server| (server, count(FindingKind::Unmetered))),
     }
 }
 
 /// How many services owe what WHMCS cannot be told any more, and how many bytes of each metric that is.
-pub fn untold_sums(sides: &Sides, moment: &Moment) -> (usize, BTreeMap<&'static str, i64>) {
-    let found = findings(sides, &[What::Untold], None, moment, &Prices::default());
+pub fn untold_sums(sides: &PanelsVsWhmcs, moment: &Moment) -> (usize, BTreeMap<&'static str, i64>) {
+    let found = findings(sides, &[FindingKind::Untold], None, moment, &Prices::default());
     let mut services: Vec<(Option<i64>, Option<&str>)> =
         found.iter().map(|finding| (finding.service, finding.account)).collect();
     services.sort_unstable();

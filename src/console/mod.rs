@@ -25,9 +25,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
-pub use findings::{COLUMNS, Finding, Tally, What, as_csv, findings};
+pub use findings::{COLUMNS, Finding, FindingKind, Tally, as_csv, findings};
 pub(crate) use grouped::grouped;
-pub use panel_vs_whmcs::{Side, Sides, sides, unconfigured};
+pub use panel_vs_whmcs::{PanelsVsWhmcs, Side, sides, unconfigured};
 pub use status::{Condition, Status, status};
 
 use crate::backends::ConfiguredPanel;
@@ -105,8 +105,8 @@ impl Console {
         let report =
             read("/v1/report", "Usage of all accounts in a period; with `what`, mismatches; JSON or CSV")
                 .query(&["from", "to", "by", "backend", "account", "meter", "what", "format"]);
-        let audit = read("/v1/audit", "What was done, newest first")
-            .query(&["backend", "account", "limit", "cursor"]);
+        let audit =
+            read("/v1/audit", "The audit, newest first").query(&["backend", "account", "limit", "cursor"]);
         let outbox = read("/v1/outbox", "Pending notifications and policy switches")
             .query(&["state", "limit", "cursor"]);
         let backends = read("/v1/backends", "Every backend and how its polls go");

@@ -15,7 +15,7 @@ use crate::store::{
 
 /// Every backend with both its sides, and what WHMCS was told of them.
 #[derive(Default)]
-pub struct Sides {
+pub struct PanelsVsWhmcs {
     /// The backends, in the order of names.
     pub panels: Vec<Side>,
     /// Backends with accounts that the config has no more, where all were asked for.
@@ -57,7 +57,7 @@ pub async fn sides(
     store: &Store,
     panels: &[Arc<ConfiguredPanel>],
     of: Option<&BackendId>,
-) -> Result<Sides, StoreError> {
+) -> Result<PanelsVsWhmcs, StoreError> {
     let server = panels.iter().find(|one| Some(&one.id) == of).and_then(|one| one.whmcs_server);
     let beside = |one: &ConfiguredPanel| server.is_some() && one.whmcs_server == server;
     let wanted = panels.iter().filter(|one| of.is_none_or(|of| one.id == *of || beside(one)));
@@ -66,7 +66,7 @@ pub async fn sides(
     let lists = store.service_lists().await?;
     let held = store.held_lists().await?;
     let policies = store.held_accounts().await?;
-    let mut sides = Sides { lists, held, policies, ..Sides::default() };
+    let mut sides = PanelsVsWhmcs { lists, held, policies, ..PanelsVsWhmcs::default() };
     for panel in wanted {
         let state = states.remove(&panel.id);
         let standing = match &state {
@@ -102,14 +102,14 @@ pub async fn unconfigured(
     Ok(found)
 }
 
-impl Sides {
+impl PanelsVsWhmcs {
     /// The same with what WHMCS was told of the running month and of the two before.
     pub async fn with_told(
         mut self,
         store: &Store,
         moment: &Moment,
         from: BillFrom,
-    ) -> Result<Sides, StoreError> {
+    ) -> Result<PanelsVsWhmcs, StoreError> {
         for month in [moment.month.before().before(), moment.month.before(), moment.month] {
             self.told.push((month, Arc::new(store.read_closed(month, from).await?)));
         }
@@ -122,7 +122,7 @@ impl Sides {
         store: &Store,
         moment: &Moment,
         from: BillFrom,
-    ) -> Result<Sides, StoreError> {
+    ) -> Result<PanelsVsWhmcs, StoreError> {
         let month = moment.month.period();
         if from.cuts(month).is_none() {
             return Ok(self);
@@ -145,7 +145,7 @@ impl Sides {
     }
 
     /// The same with what of each panel is no account's.
-    pub async fn with_unclaimed(mut self, store: &Store) -> Result<Sides, StoreError> {
+    pub async fn with_unclaimed(mut self, store: &Store) -> Result<PanelsVsWhmcs, StoreError> {
         for side in &self.panels {
             if let Some(state) = &side.state {
                 self.unclaimed.insert(side.panel.id.clone(), store.unclaimed(state).await?);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::findings::{Finding, What, findings};
-use super::panel_vs_whmcs::{Side, Sides, sides};
+use super::findings::{Finding, FindingKind, findings};
+use super::panel_vs_whmcs::{PanelsVsWhmcs, Side, sides};
 use crate::backends::ConfiguredPanel;
 use crate::domain::{BillFrom, Reason, Seconds, Timestamp};
 use crate::rules::Prices;
@@ -141,9 +141,9 @@ pub async fn status(
 ) -> Result<Status, StoreError> {
     let sides = sides(store, panels, None).await?.with_told(store, moment, from).await?;
     let sides = sides.with_billed(store, moment, from).await?.with_unclaimed(store).await?;
-    let found = findings(&sides, &What::ALL, None, moment, prices);
+    let found = findings(&sides, &FindingKind::ALL, None, moment, prices);
     let mut tallies: BTreeMap<&'static str, Tally> =
-        What::ALL.into_iter().map(|what| (what.name(), Tally::default())).collect();
+        FindingKind::ALL.into_iter().map(|what| (what.name(), Tally::default())).collect();
     for finding in &found {
         let tally = tallies.entry(finding.what).or_default();
         match finding.is_unknown() {
@@ -197,7 +197,7 @@ pub async fn status(
             "{gave_up} entries of the outbox were given up: `whmeter outbox list`, then retry or drop them"
         ));
     }
-    for what in [What::Untold, What::Policies] {
+    for what in [FindingKind::Untold, FindingKind::Policies] {
         let lines = tallies.get(what.name()).map_or(0, |tally| tally.lines);
         if lines > 0 {
             problems.push(format!("{lines} lines: `whmeter report --what {}`", what.name()));
@@ -297,11 +297,11 @@ fn trouble(line: &BackendLine) -> Option<String> {
 }
 
 /// Each kind of doubt at each place: what is held back, what hangs in a scanner's result, what was not read.
-fn doubts(sides: &Sides, found: &[Finding<'_>]) -> Vec<DoubtLine> {
+fn doubts(sides: &PanelsVsWhmcs, found: &[Finding<'_>]) -> Vec<DoubtLine> {
     let mut lines: BTreeMap<(String, String), DoubtLine> = BTreeMap::new();
     let is_deleted =
-        |finding: &Finding<'_>| finding.what == What::Unclaimed.name() && finding.state == "deleted";
-    let held = found.iter().filter(|one| one.what == What::HeldBack.name() || is_deleted(one));
+        |finding: &Finding<'_>| finding.what == FindingKind::Unclaimed.name() && finding.state == "deleted";
+    let held = found.iter().filter(|one| one.what == FindingKind::HeldBack.name() || is_deleted(one));
     for one in held.filter(|one| !one.is_unknown()) {
         let of = match (one.backend, one.server) {
             (Some(backend), _) => backend.to_string(),

@@ -16,7 +16,7 @@ type Taken = Arc<Mutex<HashMap<Lane, usize>>>;
 pub(super) struct Lanes(Taken);
 
 /// A taken place; free again when it is dropped.
-pub(super) struct Place {
+pub(super) struct LaneSlot {
     taken: Taken,
     lane: Lane,
 }
@@ -39,14 +39,14 @@ impl Lanes {
     }
 
     /// Takes a place.
-    pub(super) fn take(&self, lane: &Lane) -> Place {
+    pub(super) fn take(&self, lane: &Lane) -> LaneSlot {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *taken.entry(lane.clone()).or_default() += 1;
-        Place { taken: Arc::clone(&self.0), lane: lane.clone() }
+        LaneSlot { taken: Arc::clone(&self.0), lane: lane.clone() }
     }
 }
 
-impl Drop for Place {
+impl Drop for LaneSlot {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.lane) {

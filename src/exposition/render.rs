@@ -86,16 +86,16 @@ pub(super) fn never() -> Timestamp {
 
 /// What all lines of one backend begin with, written once.
 #[derive(Clone, Debug)]
-pub(super) struct Words {
+pub(super) struct LinePrefixes {
     starts: [String; FAMILIES],
     kind: String,
 }
 
-impl Words {
+impl LinePrefixes {
     /// The words for accounts of `backend`.
-    pub fn new(backend: &BackendId, kind: &str) -> Words {
+    pub fn new(backend: &BackendId, kind: &str) -> LinePrefixes {
         let backend = escape(backend.as_str());
-        Words {
+        LinePrefixes {
             starts: ABOUT.map(|(name, ..)| format!("{name}{{backend=\"{backend}\",account=\"")),
             kind: format!("\",kind=\"{}", escape(kind)),
         }
@@ -105,7 +105,7 @@ impl Words {
 /// Adds an account's lines, and returns the first instant at which they would change by themselves.
 pub(super) fn account(
     lines: &mut Lines,
-    words: &Words,
+    words: &LinePrefixes,
     name: &AccountName,
     standing: &AccountStanding,
     moment: &Moment,
@@ -165,7 +165,7 @@ fn direction_end(meter: Meter) -> Option<&'static str> {
 /// Writes the lines of one account.
 struct Pen<'a, 'w> {
     lines: &'a mut Lines,
-    words: &'w Words,
+    words: &'w LinePrefixes,
     name: Cow<'a, str>,
 }
 

@@ -15,7 +15,7 @@ use crate::domain::{
 
 /// The rules that are the same for every account.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct SettleRules {
     /// The zone that cuts days and months.
     pub zone: BillingZone,
     /// How long a level is carried on, and a counter's growth across a midnight still told apart by

@@ -53,7 +53,7 @@ impl ListDoubt {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Acceptance, Book, Bounds, Expected, Rules, accept, look, settle_looked};
+    use super::super::{Acceptance, Book, Bounds, Expected, SettleRules, accept, look, settle_looked};
     use super::*;
     use crate::domain::{AccountName, BillingZone, Harvest, Seconds};
 
@@ -86,7 +86,7 @@ mod tests {
         let leaving = leaving.iter().map(|number| name(*number)).collect();
         let expected = Expected { leaving, ..Expected::default() };
         let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-        let rules = Rules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+        let rules = SettleRules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
         let seen = look(book, &harvest, at(minute), &expected);
         book.apply(&settle_looked(book, &harvest, seen, at(minute), &rules));
         let missing = book.lives.values().filter(|life| life.absence.is_some() && life.ended.is_none());

@@ -369,7 +369,7 @@ mod tests {
     use super::super::settle;
     use super::*;
     use crate::domain::{BillingZone, Bytes};
-    use crate::metering::{Bounds, Rules};
+    use crate::metering::{Bounds, SettleRules};
 
     /// The pools of a cluster, one guest that wanders between them, and what each is settled to have moved.
     struct Pools {
@@ -406,7 +406,7 @@ mod tests {
                 harvest.listed_every_source();
             }
             let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-            let rules = Rules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+            let rules = SettleRules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
             let settled = settle(&self.book, &harvest, now, &rules);
             self.book.apply(&settled);
         }

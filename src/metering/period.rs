@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::{Doubt, PeriodBelief, SeriesBook};
 use super::note::Note;
-use super::share::{Place, Timeline};
+use super::share::{HoldingDay, Timeline};
 use crate::domain::{
     BillingZone, Bytes, HoldingNo, Month, Reading, Seconds, Source, Span, Timestamp, UsageDay,
 };
@@ -16,7 +16,7 @@ pub(super) struct Revision {
     /// What to believe from now on; `None` when nothing changed.
     pub belief: Option<PeriodBelief>,
     /// Bytes added to (or taken from) each day.
-    pub moved: BTreeMap<Place, i128>,
+    pub moved: BTreeMap<HoldingDay, i128>,
     /// What was noticed.
     pub note: Option<Note>,
 }
@@ -181,7 +181,7 @@ fn place(
     growth: Bytes,
     window: Span,
     time: Timeline<'_>,
-) -> BTreeMap<Place, i128> {
+) -> BTreeMap<HoldingDay, i128> {
     let mut moved = BTreeMap::new();
     for ((holding, day), part) in time.share(window.start(), window.end(), growth) {
         let sum = placed.entry((day, holding)).or_default();
@@ -193,7 +193,7 @@ fn place(
 }
 
 /// Takes a fall back from where the bytes were put last, and no more than was put there; remembers where that was.
-fn take_back(belief: &mut PeriodBelief, mut fall: i128) -> BTreeMap<Place, i128> {
+fn take_back(belief: &mut PeriodBelief, mut fall: i128) -> BTreeMap<HoldingDay, i128> {
     let mut moved = BTreeMap::new();
     for ((day, holding), sum) in belief.placed.iter_mut().rev() {
         let taken = fall.min(sum.wide());
@@ -211,7 +211,7 @@ fn take_back(belief: &mut PeriodBelief, mut fall: i128) -> BTreeMap<Place, i128>
 
 /// Gives a total that has recovered back what was taken, where it was: whoever has the account now did not use it.
 /// Returns what moved, and what of the growth is new.
-fn give_back(belief: &mut PeriodBelief, mut growth: Bytes) -> (BTreeMap<Place, i128>, Bytes) {
+fn give_back(belief: &mut PeriodBelief, mut growth: Bytes) -> (BTreeMap<HoldingDay, i128>, Bytes) {
     let mut moved = BTreeMap::new();
     for ((day, holding), taken) in &mut belief.taken {
         let back = (*taken).min(growth);
@@ -226,7 +226,7 @@ fn give_back(belief: &mut PeriodBelief, mut growth: Bytes) -> (BTreeMap<Place, i
 }
 
 /// Believes a lower total that is doubted: what it takes back from each day.
-pub(super) fn confirm(before: &PeriodBelief) -> Option<(PeriodBelief, BTreeMap<Place, i128>)> {
+pub(super) fn confirm(before: &PeriodBelief) -> Option<(PeriodBelief, BTreeMap<HoldingDay, i128>)> {
     let doubt = before.doubt.filter(|doubt| doubt.count < before.total)?;
     let mut belief = PeriodBelief { total: doubt.count, at: doubt.at, doubt: None, ..before.clone() };
     let moved = take_back(&mut belief, before.total.wide() - doubt.count.wide());
@@ -238,7 +238,7 @@ mod tests {
     use super::super::book::{Book, Holding, SeriesBook};
     use super::super::plausible::{Acceptance, accept};
     use super::super::share;
-    use super::super::{Bounds, OwnerChange, Rules, settle};
+    use super::super::{Bounds, OwnerChange, SettleRules, settle};
     use super::*;
     use crate::domain::{AccountName, BillingZone, Harvest, Meter, Owner, Reading, Source};
 
@@ -262,7 +262,7 @@ mod tests {
         Box::leak(Box::new([Holding::new(no(), Timestamp::EPOCH, Owner::Nobody)]))
     }
 
-    fn on<const N: usize>(days: [(UsageDay, i128); N]) -> BTreeMap<Place, i128> {
+    fn on<const N: usize>(days: [(UsageDay, i128); N]) -> BTreeMap<HoldingDay, i128> {
         days.into_iter().map(|(day, moved)| ((no(), day), moved)).collect()
     }
 
@@ -362,7 +362,7 @@ mod tests {
             }
             harvest.listed_everyone();
             let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-            let rules = Rules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+            let rules = SettleRules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
             let settled = settle(&self.book, &harvest, now, &rules);
             let notes = settled.notes.iter().map(|noted| noted.note.name()).collect();
             self.book.apply(&settled);

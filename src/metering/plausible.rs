@@ -3,7 +3,7 @@
 use litemap::LiteMap;
 
 use super::book::{Book, DoubtedLevel, Implausible, LevelBelief, Life};
-use super::change::{DayChange, Rules, SeriesChange, Settled};
+use super::change::{DayChange, SeriesChange, SettleRules, Settled};
 use super::doubt::ListDoubt;
 use super::note::{Note, Noted};
 use super::period::confirm;
@@ -47,7 +47,7 @@ pub(super) fn jump(
     held: Option<Implausible>,
     readings: &[&Reading],
     at: Timestamp,
-    rules: &Rules,
+    rules: &SettleRules,
 ) -> Option<Jump> {
     let measured = held.map_or(at, |first| first.since.min(at));
     readings.iter().find_map(|reading| {
@@ -153,11 +153,11 @@ mod tests {
 
     const START: i64 = 1_795_000_000;
 
-    fn rules() -> Rules {
+    fn rules() -> SettleRules {
         let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
         let (max_rate, max_storage_rate) = (Some(bytes(1_000)), Some(bytes(1_000)));
         let bounds = Bounds { max_rate, max_storage_rate, ..Bounds::default() };
-        Rules { zone, max_gap: Seconds::hours(26), bounds }
+        SettleRules { zone, max_gap: Seconds::hours(26), bounds }
     }
 
     fn bytes(count: u64) -> Bytes {
@@ -251,7 +251,7 @@ mod tests {
     fn what_is_stored_is_held_back_only_where_it_has_a_rate_of_its_own() {
         let mut book = Book::default();
         let bounds = Bounds { max_storage_rate: None, ..rules().bounds };
-        let rules = Rules { bounds, ..rules() };
+        let rules = SettleRules { bounds, ..rules() };
         for (second, level) in [(0, 0), (1, u64::MAX / 2)] {
             let mut harvest = Harvest::new();
             let reading = Reading::Gauge { at: at(second), level: bytes(level) };

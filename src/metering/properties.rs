@@ -51,9 +51,9 @@ impl Ledger {
     }
 }
 
-pub(super) fn rules() -> Rules {
+pub(super) fn rules() -> SettleRules {
     // A zone with clock changes, so that days of 23 and 25 hours come up.
-    Rules {
+    SettleRules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),

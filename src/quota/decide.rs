@@ -222,13 +222,13 @@ struct Turn<'a> {
     threshold: u32,
     episode: u32,
     since: Timestamp,
-    what: What,
+    what: CrossingEvent,
     /// It ended because measured use fell, and not by a new month, a higher limit or another config.
     fell: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum What {
+enum CrossingEvent {
     Began,
     Ended,
     Due(u32),
@@ -261,7 +261,7 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &Braked) -> Judgement {
     verdict.switch = switch(subject, &mut verdict.hold, pinned.unwrap_or(usage), why, now);
     let switched = verdict.switch.as_ref().map(|switch| switch.to);
     verdict.notifications = notifications(subject, &turns, switched, now);
-    let limiting = turns.iter().filter(|turn| turn.what == What::Began && turn.is_limit());
+    let limiting = turns.iter().filter(|turn| turn.what == CrossingEvent::Began && turn.is_limit());
     let limiting = limiting.filter_map(|turn| turn.judged.rule.map(|(number, _)| number)).collect();
     let limiting = if switched == Some(Policy::Limited) { limiting } else { Vec::new() };
     let restoring = turns.iter().filter(|turn| turn.fell && turn.is_limit());
@@ -323,7 +323,7 @@ fn cross<'a>(
     for ((_, threshold), crossing) in crossings.iter_mut().filter(|((meter, _), _)| *meter == judged.meter) {
         if let Some(since) = crossing.since.filter(|_| !thresholds.contains(threshold)) {
             crossing.since = None;
-            turns.push(turn(*threshold, crossing, since, What::Ended));
+            turns.push(turn(*threshold, crossing, since, CrossingEvent::Ended));
         }
     }
     let (Some((number, rule)), Some(limit), Some(used)) = (rule, judged.limit.up_to(), judged.used) else {
@@ -341,14 +341,14 @@ fn cross<'a>(
                 used.whole && (another_month || !used.told.reaches(rule.over_below(*threshold), limit));
             if is_over && !stays {
                 crossing.since = None;
-                turns.push(Turn { fell, ..turn(*threshold, &crossing, since, What::Ended) });
+                turns.push(Turn { fell, ..turn(*threshold, &crossing, since, CrossingEvent::Ended) });
             }
         }
         let is_held = rule.limit_at == Some(*threshold) && braked.limiting.contains(&number);
         if crossing.since.is_none() && used.certain.reaches(*threshold, limit) && !is_held {
             let episode = crossing.episode.saturating_add(1);
             crossing = Crossing { episode, since: Some(now), month: used.month, reminded: 0 };
-            turns.push(turn(*threshold, &crossing, now, What::Began));
+            turns.push(turn(*threshold, &crossing, now, CrossingEvent::Began));
         }
         if crossing != before {
             crossings.insert(key, crossing);
@@ -380,7 +380,7 @@ fn remind<'a>(
             threshold: *threshold,
             episode: crossing.episode,
             since,
-            what: What::Due(due),
+            what: CrossingEvent::Due(due),
             fell: false,
         });
     }
@@ -478,13 +478,15 @@ fn notifications(
     let (mut notifications, unworded) = (Vec::new(), Wording::default());
     for turn in turns {
         let occasions: &[Occasion] = match turn.what {
-            What::Began if turn.is_limit() && switched == Some(Policy::Limited) => &[Occasion::Limited],
-            What::Began => &[Occasion::Notify],
-            What::Ended if turn.is_limit() && switched == Some(Policy::Standard) => {
+            CrossingEvent::Began if turn.is_limit() && switched == Some(Policy::Limited) => {
+                &[Occasion::Limited]
+            }
+            CrossingEvent::Began => &[Occasion::Notify],
+            CrossingEvent::Ended if turn.is_limit() && switched == Some(Policy::Standard) => {
                 &[Occasion::Restored, Occasion::Resolved]
             }
-            What::Ended => &[Occasion::Resolved],
-            What::Due(number) => &[Occasion::Reminder(number)],
+            CrossingEvent::Ended => &[Occasion::Resolved],
+            CrossingEvent::Due(number) => &[Occasion::Reminder(number)],
         };
         for occasion in occasions {
             let wording = turn.rule.map_or(&unworded, |rule| &rule.wording);

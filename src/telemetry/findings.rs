@@ -38,7 +38,7 @@ impl FindingGauges {
             ),
             unmapped_bytes: own.gauge(
                 "whmeter_unmapped_bytes",
-                "What those accounts use, as far as known: the level, or the running month's traffic.",
+                "Usage of those accounts, as far as known: the level, or the running month's traffic.",
                 &["backend", "meter"],
             ),
             unmetered: own.gauge(

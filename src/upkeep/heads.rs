@@ -9,7 +9,7 @@ use crate::notify::Channels;
 
 /// The days of which the heads were told.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct ReportedDays {
     logged: Option<UsageDay>,
     posted: Option<UsageDay>,
 }

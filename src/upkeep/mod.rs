@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{Seconds, Timestamp};
-use crate::metering::Rules;
+use crate::metering::SettleRules;
 use crate::notify::Channels;
 use crate::store::Store;
-use heads::Told;
+use heads::ReportedDays;
 
 /// It is done this often.
 pub const EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -25,14 +25,14 @@ const KEEP_DELIVERED: Seconds = Seconds::hours(400 * 24);
 pub struct Upkeep {
     store: Store,
     clock: Clock,
-    rules: Rules,
+    rules: SettleRules,
     channels: Arc<Mutex<Channels>>,
-    told: Arc<Mutex<Told>>,
+    told: Arc<Mutex<ReportedDays>>,
 }
 
 impl Upkeep {
     /// Upkeep of what is stored; days and months are those of `rules`.
-    pub fn new(store: Store, clock: Clock, rules: Rules) -> Upkeep {
+    pub fn new(store: Store, clock: Clock, rules: SettleRules) -> Upkeep {
         Upkeep { store, clock, rules, channels: Arc::default(), told: Arc::default() }
     }
 

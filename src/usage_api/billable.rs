@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::UsageApi;
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use crate::domain::{Seconds, Timestamp};
 use crate::pricing::Tag;
 use crate::store::BillableItem;
@@ -18,23 +18,23 @@ const CLOCKS_DIFFER: Seconds = Seconds::new(60);
 
 /// The body: every item of WHMCS with a tag of ours, or the newest 20,000 of them.
 #[derive(Debug, Deserialize)]
-pub(super) struct BillableTold {
+pub(super) struct BillableBody {
     schema: u32,
     /// When WHMCS began to read them.
     read_at: i64,
-    items: Vec<ItemTold>,
+    items: Vec<BillableItemRow>,
 }
 
 #[derive(Debug, Deserialize)]
-struct ItemTold {
+struct BillableItemRow {
     id: i64,
     description: String,
 }
 
 pub(super) async fn billable(
     State(api): State<UsageApi>,
-    asked: Asked,
-    Body(told): Body<BillableTold>,
+    asked: UsageApiQuery,
+    Body(told): Body<BillableBody>,
 ) -> Result<Response, Problem> {
     // The list is of the whole of WHMCS; the server says who tells it.
     asked.needed_server()?;
@@ -49,8 +49,10 @@ pub(super) async fn billable(
         let detail = format!("read_at {read_at} has not come yet, it is {now} here; set the clocks right");
         return Err(Problem::meaningless(detail));
     }
-    let item =
-        |item: &ItemTold| BillableItem { id: item.id, tag: Tag::find(&item.description).map(String::from) };
+    let item = |item: &BillableItemRow| BillableItem {
+        id: item.id,
+        tag: Tag::find(&item.description).map(String::from),
+    };
     let items: Vec<BillableItem> = told.items.iter().map(item).collect();
     let settled = api.store.settle_by_items(&items, read_at, now).await.map_err(Problem::unavailable)?;
     for tag in &settled.twice {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::carry_over::Carried;
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::sums::known;
 use super::tenants::Tenant;
 use super::totals::Answer;
@@ -31,7 +31,7 @@ struct LegacyShape {
     bw_limit_mb: Option<u64>,
 }
 
-pub(super) async fn legacy(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
+pub(super) async fn legacy(State(api): State<UsageApi>, asked: UsageApiQuery) -> Result<Response, Problem> {
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let (units, window) = (api.units(), api.billing_window(&tenants).await?);
     let mut told = BTreeMap::new();

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::{Recalculation, UsageApi};
 use crate::domain::{BackendId, Policy, Timestamp};
 use crate::quota::Pin;
@@ -52,7 +52,7 @@ impl PolicyWish {
 pub(super) async fn policy(
     State(api): State<UsageApi>,
     PathOf(tenant): PathOf<String>,
-    asked: Asked,
+    asked: UsageApiQuery,
     wish: Result<Body<PolicyWish>, Problem>,
 ) -> Result<Response, Problem> {
     let expected =

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::{Recalculation, UsageApi};
 use crate::domain::{Seconds, Timestamp};
 use crate::web::{PathOf, Problem};
@@ -19,7 +19,7 @@ const RECALCULATE_EVERY: Seconds = Seconds::new(600);
 pub(super) async fn recalculate(
     State(api): State<UsageApi>,
     PathOf(tenant): PathOf<String>,
-    asked: Asked,
+    asked: UsageApiQuery,
 ) -> Result<Response, Problem> {
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let found = tenants.wanted(&tenant)?;

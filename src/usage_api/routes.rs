@@ -59,7 +59,7 @@ pub struct Fetch {
 }
 
 impl Counts for UsageApi {
-    type Asked = Fetch;
+    type RequestKey = Fetch;
 
     fn asked(&self, request: &Request) -> Fetch {
         Fetch { server: server_of(request), for_billing: is_for_billing(request.headers()) }

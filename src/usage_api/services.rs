@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::payers::Found;
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::{UsageApi, php};
 use crate::domain::{Addon, Bytes, Limit, Mapping, Meter, Service, UsageDay};
 use crate::ownership::{Claimant, Claims, Ruling, Services};
@@ -24,18 +24,18 @@ const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
 
 /// The body: always the full list of that server.
 #[derive(Debug, Deserialize)]
-pub(super) struct ServicesTold {
+pub(super) struct ServicesBody {
     #[serde(deserialize_with = "php::whole")]
     schema: i64,
     #[serde(deserialize_with = "php::list")]
-    services: Vec<ServiceTold>,
+    services: Vec<ServiceRow>,
     /// Add-ons that WHMCS runs on this server; absent where it does not tell them.
     #[serde(default, deserialize_with = "php::list")]
-    addons: Vec<AddonTold>,
+    addons: Vec<AddonRow>,
 }
 
 #[derive(Debug, Deserialize)]
-struct ServiceTold {
+struct ServiceRow {
     #[serde(deserialize_with = "php::whole")]
     id: i64,
     #[serde(deserialize_with = "php::whole")]
@@ -58,12 +58,12 @@ struct ServiceTold {
     #[serde(default, deserialize_with = "php::sizes")]
     limits: BTreeMap<String, u64>,
     #[serde(default, deserialize_with = "php::or_empty")]
-    templates: TemplatesTold,
+    templates: TemplatesRow,
 }
 
 /// A product add-on with an account of its own: no metric bills it, so that it is only named.
 #[derive(Debug, Deserialize)]
-struct AddonTold {
+struct AddonRow {
     #[serde(deserialize_with = "php::whole")]
     id: i64,
     #[serde(deserialize_with = "php::whole")]
@@ -81,7 +81,7 @@ struct AddonTold {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct TemplatesTold {
+struct TemplatesRow {
     #[serde(default, deserialize_with = "php::maybe_text")]
     notify: Option<String>,
     #[serde(default, deserialize_with = "php::maybe_text")]
@@ -109,7 +109,7 @@ fn checked_status(status: String) -> Result<String, String> {
     Ok(status)
 }
 
-impl AddonTold {
+impl AddonRow {
     fn addon(self) -> Result<Addon, String> {
         Ok(Addon {
             id: self.id,
@@ -123,7 +123,7 @@ impl AddonTold {
     }
 }
 
-impl ServiceTold {
+impl ServiceRow {
     fn service(self) -> Result<Service, String> {
         let limit = |(name, size): (String, u64)| {
             let meter: Meter = name.parse().map_err(|error| format!("limits: {error}"))?;
@@ -151,8 +151,8 @@ impl ServiceTold {
 
 pub(super) async fn services(
     State(api): State<UsageApi>,
-    asked: Asked,
-    Body(told): Body<ServicesTold>,
+    asked: UsageApiQuery,
+    Body(told): Body<ServicesBody>,
 ) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let refused = |detail: String| Problem::meaningless(detail);
@@ -278,8 +278,8 @@ mod tests {
     /// The services of a body, or what is said of it; paths come before, as the door tells them.
     fn read(services: &str) -> Result<Vec<Service>, String> {
         let text = format!(r#"{{"schema":1,"services":{services}}}"#);
-        let told: ServicesTold = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        told.services.into_iter().map(ServiceTold::service).collect()
+        let told: ServicesBody = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        told.services.into_iter().map(ServiceRow::service).collect()
     }
 
     fn one(fields: &str) -> Result<Service, String> {

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::carry_over::{Carried, CarryOverCache};
 use super::payers::Payers;
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::tenants::Tenants;
 use super::{Billed, Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
@@ -120,7 +120,7 @@ impl UsageApi {
     }
 
     /// The server that is asked about and its tenants, as far as whoever asks may see them.
-    pub(super) async fn asked_tenants(&self, asked: &Asked) -> Result<(i64, Tenants), Problem> {
+    pub(super) async fn asked_tenants(&self, asked: &UsageApiQuery) -> Result<(i64, Tenants), Problem> {
         let server = asked.needed_server()?;
         let tenants = self.tenants(server).await?;
         let tenants = match asked.asker.tied_to {

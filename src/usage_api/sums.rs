@@ -10,7 +10,7 @@ use crate::domain::{ByteMinutes, Bytes, Meter, Nature, Timestamp};
 
 /// What is known of a tenant now; of anything absent nothing can be said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct TenantSums {
     /// What its accounts hold now.
     pub level: Option<Measured<Bytes>>,
     /// What they held over the running month, level times time.
@@ -29,8 +29,8 @@ pub struct Measured<T> {
 }
 
 /// Sums up what is known of a tenant.
-pub fn known(tenant: &Tenant<'_>, window: &Window) -> Known {
-    let mut known = Known::default();
+pub fn known(tenant: &Tenant<'_>, window: &Window) -> TenantSums {
+    let mut known = TenantSums::default();
     // A service's days go nowhere but to another, or are taken back: who has none has used nothing. What it holds now is
     // nothing that sums, and is not known.
     if let Some((meters, at)) = tenant.emptied.as_ref().filter(|_| !window.elsewhen) {

@@ -4,7 +4,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use super::carry_over::Carried;
-use super::sums::{Known, known};
+use super::sums::{TenantSums, known};
 use super::tenants::Tenant;
 use super::{Billed, Units, Window};
 use crate::domain::Timestamp;
@@ -139,7 +139,13 @@ fn withheld(tenant: &str, reason: &'static str, since: Timestamp) -> Answer {
 }
 
 /// Every value that is known. A zero is a value.
-fn values(tenant: &Tenant<'_>, known: &Known, units: &Units, window: &Window, carried: &Carried) -> Values {
+fn values(
+    tenant: &Tenant<'_>,
+    known: &TenantSums,
+    units: &Units,
+    window: &Window,
+    carried: &Carried,
+) -> Values {
     let mut values = Vec::with_capacity(4);
     let mut put = |metric: &'static str, own: Option<Decimal>, carried: i64, at: Timestamp| {
         let with_carried = |own: Decimal| {

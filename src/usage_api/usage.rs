@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
 
 use super::carry_over::Carried;
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::tenants::{Tenant, unknown};
 use super::terms::Terms;
 use super::totals::{Answer, REASONS, Values, Withheld, answer};
@@ -57,7 +57,7 @@ pub(super) fn month_shape(window: &Window) -> MonthShape {
     MonthShape { label: month.to_string(), tz: zone.name(), start: month_start.to_string() }
 }
 
-pub(super) async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
+pub(super) async fn usage(State(api): State<UsageApi>, asked: UsageApiQuery) -> Result<Response, Problem> {
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let (units, window) = (api.units(), api.billing_window(&tenants).await?.asked_in(asked.month));
     let carried = api.carried(&tenants, &units, &window).await?;
@@ -134,7 +134,7 @@ impl UsageApi {
 pub(super) async fn tenant_usage(
     State(api): State<UsageApi>,
     PathOf(tenant): PathOf<String>,
-    asked: Asked,
+    asked: UsageApiQuery,
 ) -> Result<Response, Problem> {
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let (units, window) = (api.units(), api.billing_window(&tenants).await?.asked_in(asked.month));

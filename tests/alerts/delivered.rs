@@ -81,7 +81,7 @@ async fn the_customer_team_hears_of_the_highest_threshold_alone() {
     assert_eq!(told.annotations["description"], "7-41 on s3 has used 100 % of its storage limit.");
     watch.until_held("WhmeterQuota90", "suppressed").await;
     watch.until_held("WhmeterQuota80", "suppressed").await;
-    let hushed = |told: &crate::receiver::Told| told.labels["alertname"] == "WhmeterQuota80";
+    let hushed = |told: &crate::receiver::ReceivedAlert| told.labels["alertname"] == "WhmeterQuota80";
     assert!(!watch.told().iter().any(hushed), "{:#?}", watch.told());
 
     set_level(&panel, 50 * GIB);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::process::Child;
 
-use crate::receiver::{Receiver, Told};
+use crate::receiver::{ReceivedAlert, Receiver};
 use crate::support::program::{PATIENCE, Site, free_port};
 use crate::support::tools;
 use crate::text;
@@ -76,7 +76,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits until somebody is told something, and returns it.
-    pub async fn until_told(&self, who: &str, status: &str, alert: &str) -> Told {
+    pub async fn until_told(&self, who: &str, status: &str, alert: &str) -> ReceivedAlert {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let told = self.receiver.told();
@@ -91,7 +91,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Everything anybody was told.
-    pub fn told(&self) -> Vec<Told> {
+    pub fn told(&self) -> Vec<ReceivedAlert> {
         self.receiver.told()
     }
 

@@ -18,7 +18,7 @@ mod silent;
 use std::collections::HashMap;
 
 use whmeter::domain::*;
-use whmeter::metering::{Book, Bounds, Rules, settle};
+use whmeter::metering::{Book, Bounds, SettleRules, settle};
 use whmeter::settings::Secret;
 use whmeter::store::{
     DayPoint, JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery,
@@ -51,8 +51,8 @@ fn backend() -> BackendId {
     BackendId::new("s3-fra1").unwrap()
 }
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> SettleRules {
+    SettleRules {
         zone: BillingZone::parse("Europe/Warsaw").unwrap(),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),

@@ -171,11 +171,11 @@ mod tests {
         strangers: &[&'a str],
         documents: &[(&'a str, &str)],
     ) -> Claims<'a> {
-        let mut said = Documents::default();
+        let mut refusal = Documents::default();
         for (user, pattern) in documents {
-            said.add(user, pattern);
+            refusal.add(user, pattern);
         }
-        Claims::new(table, prefix, users.iter().copied(), strangers.iter().copied()).with_documents(said)
+        Claims::new(table, prefix, users.iter().copied(), strangers.iter().copied()).with_documents(refusal)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt;
 
 use super::deleted::Deleted;
-use super::refusal::Failure;
+use super::refusal::CallFailure;
 use super::settings::Traffic;
 use super::sums::Owned;
 use super::traffic::Scrape;
@@ -39,7 +39,7 @@ impl Minio {
         deleted: &Deleted<'_>,
         rustfs: bool,
     ) -> Option<Result<Scraped, BackendError>> {
-        if self.rules.traffic == Traffic::Off {
+        if self.config.traffic == Traffic::Off {
             return None;
         }
         if rustfs {
@@ -64,9 +64,9 @@ impl Minio {
 
     /// The pages of the version the config wants; `claimed` are the buckets that are somebody's.
     pub(super) async fn pages(&self, buckets: &Buckets, claimed: &Buckets) -> Result<Scraped, BackendError> {
-        match self.rules.traffic {
+        match self.config.traffic {
             Traffic::V3 => self.third(claimed).await,
-            Traffic::Auto if !self.rules.nodes.is_empty() => match self.second(buckets).await {
+            Traffic::Auto if !self.config.nodes.is_empty() => match self.second(buckets).await {
                 Err(BackendError::NotOffered(_)) => self.third(claimed).await,
                 other => other,
             },
@@ -81,7 +81,7 @@ impl Minio {
         let (base, mut scrape) = self.first_page().await?;
         scrape = match self.page(base, "/v2/metrics/bucket", scrape.clone()).await {
             // Releases before 2023-07 have what passed among the first page's series.
-            Err(Failure::Failed(BackendError::NotOffered(_))) if scrape.tells_traffic() => scrape,
+            Err(CallFailure::Failed(BackendError::NotOffered(_))) if scrape.tells_traffic() => scrape,
             other => other?,
         };
         if scrape.started.is_empty() {
@@ -114,10 +114,10 @@ impl Minio {
 
     /// The third version: every node for itself. A node that is down is left out, as if it said nothing.
     async fn third(&self, buckets: &Buckets) -> Result<Scraped, BackendError> {
-        let nodes = self.rules.nodes.iter().map(|node| self.third_of(node, buckets).boxed());
+        let nodes = self.config.nodes.iter().map(|node| self.third_of(node, buckets).boxed());
         let mut all = Scraped { road: "metrics v3", ..Scraped::default() };
         let mut trouble = None;
-        for (node, scraped) in self.rules.nodes.iter().zip(futures_util::future::join_all(nodes).await) {
+        for (node, scraped) in self.config.nodes.iter().zip(futures_util::future::join_all(nodes).await) {
             match scraped {
                 Ok(scraped) => {
                     all.scrape.merge(scraped.scrape);
@@ -169,8 +169,8 @@ impl Minio {
     }
 
     /// One page of metrics, added to what is known.
-    async fn page(&self, base: &Url, path: &str, mut known: Scrape) -> Result<Scrape, Failure> {
-        let swapped = self.rules.v3_swapped;
+    async fn page(&self, base: &Url, path: &str, mut known: Scrape) -> Result<Scrape, CallFailure> {
+        let swapped = self.config.v3_swapped;
         self.admin.metrics(base, path, move |source| known.add(source, swapped).map(|()| known)).await
     }
 }

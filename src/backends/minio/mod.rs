@@ -27,15 +27,17 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use serde_json::Value;
 
-use self::admin::{Admin, Ask as Call};
+use self::admin::{Admin, ApiCall};
 use self::bucket_ownership::{Claims, Documents, Owner};
 use self::deleted::Deleted;
-use self::refusal::Failure;
-use self::settings::{Rules, Settings, Switch, Traffic};
+use self::refusal::CallFailure;
+use self::settings::{PanelConfig, Settings, Switch, Traffic};
 use self::sums::Owned;
 use self::usage::Usage;
 use self::wire::{Group, User};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Limiter, Memory, Target, Wants};
+use super::{
+    Applied, Backend, BackendError, CheckStep, Heard, Kind, Limiter, Memory, PollRequest, Target, Wants,
+};
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
@@ -52,14 +54,14 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
-    let (settings, rules) = Settings::read(section)?;
-    let admin = Admin::new(http, rules.addresses.clone(), settings.key());
-    Ok(Box::new(Minio { admin, rules }))
+    let (settings, config) = Settings::read(section)?;
+    let admin = Admin::new(http, config.addresses.clone(), settings.key());
+    Ok(Box::new(Minio { admin, config }))
 }
 
 struct Minio {
     admin: Admin,
-    rules: Rules,
+    config: PanelConfig,
 }
 
 /// The users by name; one whose entry could not be read holds the trouble instead.
@@ -73,7 +75,7 @@ impl Backend for Minio {
         self.admin.addresses().to_vec()
     }
 
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let people = self.people().await?;
         let usage: Usage = self.admin.streamed(admin::USAGE, Usage::read).await?;
         // Asked after the usage, so that a bucket made in between is missing there (and said so)
@@ -87,7 +89,7 @@ impl Backend for Minio {
         let accounts = self.accounts(&people, documents.as_ref(), &limits, harvest);
         let deleted = Deleted::of(&usage, &buckets, &ask.heard, ask.now);
         sums::storage(harvest, &accounts, &owned, &buckets, &deleted, &usage, ask.now);
-        let by_policy = documents.is_some() && self.rules.bucket_policies;
+        let by_policy = documents.is_some() && self.config.bucket_policies;
         let lost = lost(&owned, &buckets, &ask.heard);
         for (user, account) in &accounts {
             let has_lost = lost.contains(account) && !owned.has_some(user);
@@ -134,7 +136,7 @@ impl Backend for Minio {
     }
 
     fn tells(&self, meter: Meter) -> bool {
-        meter == Meter::StorageUsed || self.rules.traffic != Traffic::Off
+        meter == Meter::StorageUsed || self.config.traffic != Traffic::Off
     }
 
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
@@ -158,7 +160,7 @@ impl Limiter for Minio {
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
-        match self.rules.switch {
+        match self.config.switch {
             Switch::Mapping => self.switch_mapping(target.account, policy, memory).await,
             Switch::Document => self.switch_document(target.account, policy, memory).await,
         }
@@ -168,13 +170,13 @@ impl Limiter for Minio {
 impl Minio {
     /// Everybody, by one sealed call; or the members of the group, each asked for in plain text.
     async fn people(&self) -> Result<People, BackendError> {
-        let Some(group) = &self.rules.group else {
+        let Some(group) = &self.config.group else {
             let users: BTreeMap<String, Value> = self.admin.sealed(admin::USERS).await?;
             return Ok(users.into_iter().map(|(name, user)| (name, read_user(user))).collect());
         };
         let query = [("group", group.as_str())];
         let members =
-            self.admin.json::<Group>(Call::get("group", "admin:GetGroup").with(&query)).await?.members;
+            self.admin.json::<Group>(ApiCall::get("group", "admin:GetGroup").with(&query)).await?.members;
         let asked = members.into_iter().map(|name| {
             async move {
                 let user = self.user(&name).await;
@@ -187,8 +189,8 @@ impl Minio {
         for (name, user) in answers {
             match user {
                 // Still written in the group, but no user any more.
-                Err(Failure::Said(said)) if said.is_gone() => {}
-                Err(Failure::Failed(error @ BackendError::Unexpected { .. })) => {
+                Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => {}
+                Err(CallFailure::Failed(error @ BackendError::Unexpected { .. })) => {
                     people.insert(name, Err(error));
                 }
                 Err(error) => return Err(error.into()),
@@ -200,9 +202,9 @@ impl Minio {
         Ok(people)
     }
 
-    async fn user(&self, name: &str) -> Result<User, Failure> {
+    async fn user(&self, name: &str) -> Result<User, CallFailure> {
         let query = [("accessKey", name)];
-        self.admin.json(Call::get("user-info", "admin:GetUser").with(&query)).await
+        self.admin.json(ApiCall::get("user-info", "admin:GetUser").with(&query)).await
     }
 
     async fn buckets(&self) -> Result<Buckets, BackendError> {
@@ -222,8 +224,8 @@ impl Minio {
             let claims = self.claims(people, None);
             names.iter().any(|bucket| claims.owner(bucket) == Owner::Orphan)
         };
-        let by_policy = self.rules.bucket_policies && (self.rules.group.is_some() || orphans());
-        if !by_policy && self.rules.switch == Switch::Mapping {
+        let by_policy = self.config.bucket_policies && (self.config.group.is_some() || orphans());
+        if !by_policy && self.config.switch == Switch::Mapping {
             return Ok(None);
         }
         self.admin.json(admin::POLICIES).await.map(Some).map_err(|failure| match failure.into() {
@@ -244,13 +246,13 @@ impl Minio {
     ) -> Claims<'a> {
         // Members of a group are not everybody: the others show in the names of their policies.
         let strangers = documents
-            .filter(|_| self.rules.group.is_some())
+            .filter(|_| self.config.group.is_some())
             .into_iter()
             .flat_map(|documents| documents.keys())
             .map(|name| name.strip_suffix(switch::LIMITED).unwrap_or(name))
             .filter(|name| !people.contains_key(*name));
         let users = people.keys().map(String::as_str);
-        Claims::new(&self.rules.buckets, &self.rules.bucket_prefix, users, strangers)
+        Claims::new(&self.config.buckets, &self.config.bucket_prefix, users, strangers)
     }
 
     fn owned<'a>(
@@ -260,8 +262,8 @@ impl Minio {
         documents: Option<&'a BTreeMap<String, Value>>,
     ) -> Owned<'a> {
         let mut claims = self.claims(people, documents);
-        if let Some(documents) = documents.filter(|_| self.rules.bucket_policies) {
-            let mut said = Documents::default();
+        if let Some(documents) = documents.filter(|_| self.config.bucket_policies) {
+            let mut refusal = Documents::default();
             for (name, user) in people {
                 let Ok(user) = user else { continue };
                 let mut mapped = policy::mapped(&user.policy);
@@ -270,10 +272,10 @@ impl Minio {
                     mapped.insert(name);
                 }
                 for document in mapped.iter().filter_map(|policy| documents.get(*policy)) {
-                    policy::writes_to(document, name).iter().for_each(|pattern| said.add(name, pattern));
+                    policy::writes_to(document, name).iter().for_each(|pattern| refusal.add(name, pattern));
                 }
             }
-            claims = claims.with_documents(said);
+            claims = claims.with_documents(refusal);
         }
         Owned::new(names.iter().map(|bucket| (*bucket, claims.owner(bucket))))
     }
@@ -304,13 +306,13 @@ impl Minio {
                         _ => None,
                     };
                     (facts.policy, facts.policy_differs) = self.enforced(name, user, documents, limits);
-                    facts.package = self.rules.group.clone().or_else(|| user.groups.iter().min().cloned());
+                    facts.package = self.config.group.clone().or_else(|| user.groups.iter().min().cloned());
                     accounts.insert(name.as_str(), account);
                 }
                 Err(error) => harvest.unread(&account, None, error.reason(), error.to_string()),
             }
         }
-        if self.rules.bucket_prefix.ends_with(bucket_ownership::MACRO) {
+        if self.config.bucket_prefix.ends_with(bucket_ownership::MACRO) {
             warn_of_collisions(people, harvest);
         }
         accounts
@@ -318,9 +320,9 @@ impl Minio {
 
     /// Which entries of the table `buckets` name a user that there is not.
     fn strangers(&self, people: &People) -> Option<String> {
-        let strangers = self.rules.buckets.iter().filter(|(_, user)| !people.contains_key(*user));
+        let strangers = self.config.buckets.iter().filter(|(_, user)| !people.contains_key(*user));
         let shown: Vec<String> = strangers.map(|(bucket, user)| format!("{bucket:?} = {user:?}")).collect();
-        let of_whom = match &self.rules.group {
+        let of_whom = match &self.config.group {
             Some(group) => format!("no member of group {group} is called so"),
             None => "no user is called so".into(),
         };

@@ -367,9 +367,9 @@ mod tests {
         scraped
     }
 
-    type Told = (Meter, String, i64, i64, u64);
+    type CounterRow = (Meter, String, i64, i64, u64);
 
-    fn counters_of(harvest: &Harvest, account: &str) -> Vec<Told> {
+    fn counters_of(harvest: &Harvest, account: &str) -> Vec<CounterRow> {
         harvest.accounts()[account]
             .readings
             .iter()

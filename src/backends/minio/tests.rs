@@ -20,7 +20,7 @@ const SECRET: &str = "rootsecret123";
 
 /// What the server is asked: method, path, query, body.
 #[derive(Clone, Debug)]
-struct Asked {
+struct RecordedRequest {
     method: Method,
     path: String,
     query: String,
@@ -28,7 +28,7 @@ struct Asked {
 }
 
 /// The name of an admin call and the version it is asked in, or the path.
-impl Asked {
+impl RecordedRequest {
     fn call(&self) -> &str {
         self.path.rsplit_once("/v3/").or(self.path.rsplit_once("/v4/")).map_or(&self.path, |(_, call)| call)
     }
@@ -38,18 +38,18 @@ impl Asked {
     }
 }
 
-type Log = Arc<Mutex<Vec<Asked>>>;
+type Log = Arc<Mutex<Vec<RecordedRequest>>>;
 
 /// A server that answers by `script`; sealed answers are made by it with [`sealed`].
 async fn serve(
     keys: &str,
-    script: impl Fn(&Asked) -> Response + Clone + Send + Sync + 'static,
+    script: impl Fn(&RecordedRequest) -> Response + Clone + Send + Sync + 'static,
 ) -> (Box<dyn Backend>, Log) {
     let log = Log::default();
     let kept = log.clone();
     let answer = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
         let query = uri.query().unwrap_or_default().to_string();
-        let asked = Asked { method, path: uri.path().to_string(), query, body };
+        let asked = RecordedRequest { method, path: uri.path().to_string(), query, body };
         assert!(headers.contains_key("authorization") || asked.path.contains("health"), "{asked:?}");
         kept.lock().expect("no panic").push(asked.clone());
         let response = script(&asked);
@@ -70,7 +70,7 @@ async fn serve(
 
 async fn poll(backend: &dyn Backend) -> Result<Harvest, BackendError> {
     let mut harvest = Harvest::new();
-    let ask = Ask::at(Clock::System.now());
+    let ask = PollRequest::at(Clock::System.now());
     backend.poll(&ask, &mut harvest).await.map(|()| harvest)
 }
 
@@ -91,7 +91,7 @@ fn error(status: u16, body: &str) -> Response {
 }
 
 /// A whole small server: three users, two buckets.
-fn answer(asked: &Asked, users: &[u8]) -> Response {
+fn answer(asked: &RecordedRequest, users: &[u8]) -> Response {
     match asked.call() {
         "list-users" => users.to_vec().into_response(),
         // The limited policy of 7-42.
@@ -138,7 +138,7 @@ async fn one_account_asked_for_is_one_account_told() {
     let users = sealed(include_str!("testdata/users.json")).await;
     let (backend, _) = serve("", move |asked| answer(asked, &users)).await;
     let only = AccountName::new("7-42").expect("a name");
-    let ask = Ask { only: Some(only.clone()), ..Ask::at(Clock::System.now()) };
+    let ask = PollRequest { only: Some(only.clone()), ..PollRequest::at(Clock::System.now()) };
     let mut harvest = Harvest::new();
     backend.poll(&ask, &mut harvest).await.expect("polled");
     assert_eq!(harvest.accounts().keys().collect::<Vec<_>>(), [&only]);
@@ -294,7 +294,7 @@ async fn policies_tell_what_names_do_not_also_while_limited() {
     let users = sealed(r#"{"anna":{"policyName":"gold"},"8-77":{"policyName":"8-77-limited"}}"#).await;
     let script = move |refuse: bool| {
         let users = users.clone();
-        move |asked: &Asked| match asked.call() {
+        move |asked: &RecordedRequest| match asked.call() {
             "list-canned-policies" if refuse => error(403, r#"{"Code":"AccessDenied"}"#),
             "list-canned-policies" => json(documents),
             _ => answer(asked, &users),

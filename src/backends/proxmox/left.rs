@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Proxmox;
 use super::cluster::Guest;
 use super::guests::Claimed;
-use super::session::Ask as Call;
+use super::session::ApiCall;
 use super::settings::Traffic;
 use crate::backends::{BackendError, Heard};
 use crate::domain::{AccountName, Harvest, Reason, Source};
@@ -23,7 +23,7 @@ pub(super) struct Left {
 impl Proxmox {
     /// The name of a guest's counters.
     pub(super) fn source(&self, guest: &Guest<'_>) -> Option<Source> {
-        let card = if self.rules.traffic == Traffic::Net0 { "/net0" } else { "" };
+        let card = if self.config.traffic == Traffic::Net0 { "/net0" } else { "" };
         Source::new(&format!("{}{card}", guest.id())).ok()
     }
 
@@ -46,10 +46,10 @@ impl Proxmox {
         let there: BTreeSet<&AccountName> = claimed.iter().map(|claimed| &claimed.account).collect();
         let left: Vec<Left> = left.into_iter().filter(|one| !there.contains(&one.account)).collect();
         let Some(first) = left.first() else { return Ok(()) };
-        let by = self.rules.mapping.reported_by();
-        if self.rules.mapping.is_by_pool() {
-            let granted: Granted = self.session.json(Call::get("access/permissions", "none")).await?;
-            let pool = |one: &&Left| format!("/pool/{}", self.rules.mapping.text_of(one.account.as_str()));
+        let by = self.config.mapping.reported_by();
+        if self.config.mapping.is_by_pool() {
+            let granted: Granted = self.session.json(ApiCall::get("access/permissions", "none")).await?;
+            let pool = |one: &&Left| format!("/pool/{}", self.config.mapping.text_of(one.account.as_str()));
             if let Some(one) = left.iter().find(|one| !grants(&granted, &pool(one), "Pool.Audit")) {
                 return Err(BackendError::Refused(format!(
                     "the right Pool.Audit is missing on {}, so the pool of {} is no longer visible; give the role \

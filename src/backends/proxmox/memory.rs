@@ -9,7 +9,7 @@ use crate::backends::BackendError;
 /// What the guests of an account had before, by id (`qemu/104`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "limited", rename_all = "lowercase")]
-pub(super) enum Remembered {
+pub(super) enum SavedState {
     /// The network cards of each guest, by key (`net0`); `ours` is the rate that was to replace theirs.
     Rate { ours: String, guests: BTreeMap<String, BTreeMap<String, Before>> },
     /// Whether each machine ran.

@@ -36,12 +36,12 @@ impl Proxmox {
             source.is_some_and(|source| counts.as_ref().is_ok_and(|counts| fell(heard, &source, counts)))
         };
         let fell: Vec<usize> = found.iter().enumerate().filter(fell).map(|(index, _)| index).collect();
-        if self.rules.traffic == Traffic::Net0 {
+        if self.config.traffic == Traffic::Net0 {
             // The counter is that of one card already.
             return fell.into_iter().collect();
         }
         let asked = fell.into_iter().take(AT_MOST).map(|index| async move {
-            let place = super::Place::of(&found[index].0.guest);
+            let place = super::GuestLocation::of(&found[index].0.guest);
             let cards = self.config(&place).await.map(|config| config.numbered("net").count());
             // A configuration that cannot be read proves nothing: the fall stays a doubt.
             (index, matches!(cards, Ok(1)))

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cluster::{Guest, GuestKind, Listing};
 use super::guests::{Counted, Trouble};
-use super::refusal::Failure;
+use super::refusal::CallFailure;
 use super::session::AT_ONCE;
 use super::settings::Storage;
 use super::wire::Config;
-use super::{Ask, Place, Proxmox};
+use super::{GuestLocation, PollRequest, Proxmox};
 use crate::backends::BackendError;
 use crate::backends::kit::many::some_at_once;
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Reading, Reason, Seconds, Timestamp};
@@ -46,10 +46,10 @@ impl Proxmox {
         &self,
         listing: &Listing<'_>,
         found: &[Counted<'_>],
-        ask: &Ask,
+        ask: &PollRequest,
         harvest: &mut Harvest,
     ) {
-        match self.rules.storage {
+        match self.config.storage {
             Storage::None => {}
             Storage::Used => sum(found, harvest, |guest| used(guest, listing, ask.now)),
             Storage::Provisioned => {
@@ -79,9 +79,9 @@ impl Proxmox {
         };
         due.sort_by_key(|(at, guest)| (*at, guest.vmid));
         let asked = due.into_iter().take(AT_MOST).map(|(_, guest)| async move {
-            let size = match self.config(&Place::of(guest)).await {
+            let size = match self.config(&GuestLocation::of(guest)).await {
                 Ok(config) => provisioned(guest, &config),
-                Err(Failure::Said(said)) if said.is_gone() => {
+                Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => {
                     Err(Trouble::new(Reason::Busy, format!("{} has just moved to another node", guest.id())))
                 }
                 Err(failure) => {

@@ -15,13 +15,13 @@ use crate::backends::kit::testing::limiter;
 use crate::clock::Clock;
 use crate::domain::{BillingZone, Bytes, Epoch, Reading, Seconds};
 use crate::http::HttpSettings;
-use crate::metering::{Book, Bounds, Rules, settle};
+use crate::metering::{Book, Bounds, SettleRules, settle};
 
 const SECRET: &str = "6f1c-secret%;x";
 
 /// What the server is asked: method, path below the API, query, body, headers.
 #[derive(Clone, Debug)]
-struct Asked {
+struct RecordedRequest {
     method: Method,
     path: String,
     query: String,
@@ -29,12 +29,12 @@ struct Asked {
     headers: HeaderMap,
 }
 
-type Log = Arc<Mutex<Vec<Asked>>>;
+type Log = Arc<Mutex<Vec<RecordedRequest>>>;
 
 /// A server that answers by `script`, a moment after it is asked.
 async fn serve(
     keys: &str,
-    script: impl Fn(&Asked) -> Response + Clone + Send + Sync + 'static,
+    script: impl Fn(&RecordedRequest) -> Response + Clone + Send + Sync + 'static,
 ) -> (Box<dyn Backend>, Log) {
     let log = Log::default();
     let kept = log.clone();
@@ -42,7 +42,7 @@ async fn serve(
         let path = uri.path().trim_start_matches("/api2/json/").to_string();
         let query = uri.query().unwrap_or_default().to_string();
         let body = String::from_utf8_lossy(&body).into_owned();
-        let asked = Asked { method, path, query, body, headers };
+        let asked = RecordedRequest { method, path, query, body, headers };
         kept.lock().expect("no panic").push(asked.clone());
         let response = script(&asked);
         async move { response }
@@ -67,7 +67,7 @@ async fn poll(backend: &dyn Backend) -> Result<Harvest, BackendError> {
 /// What is believed after one harvest, as the next poll is lent it.
 fn heard(harvest: &Harvest) -> Heard {
     let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-    let rules = Rules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+    let rules = SettleRules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
     let mut book = Book::default();
     book.apply(&settle(&book, harvest, Clock::System.now(), &rules));
     Heard::new(Arc::new(book), Default::default())
@@ -75,7 +75,7 @@ fn heard(harvest: &Harvest) -> Heard {
 
 async fn poll_after(backend: &dyn Backend, heard: Heard) -> Result<Harvest, BackendError> {
     let mut harvest = Harvest::new();
-    let ask = Ask { heard, ..Ask::at(Clock::System.now()) };
+    let ask = PollRequest { heard, ..PollRequest::at(Clock::System.now()) };
     backend.poll(&ask, &mut harvest).await.map(|()| harvest)
 }
 
@@ -232,7 +232,7 @@ async fn never_more_than_two_calls_are_on_their_way() {
         })
         .collect();
     let (count, peak) = (now.clone(), most.clone());
-    let slow = move |asked: &Asked| {
+    let slow = move |asked: &RecordedRequest| {
         let body = match asked.path.as_str() {
             "cluster/resources" => {
                 format!(r#"{{"data":[{guests}{{"type":"node","node":"a","status":"online"}}]}}"#)

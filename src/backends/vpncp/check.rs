@@ -7,8 +7,8 @@ use super::clients::{Client, effective};
 use super::generation::Generation;
 use super::metering::meter;
 use super::months::Calendar;
-use super::panel::Ask;
-use super::refusal::Failure;
+use super::panel::ApiCall;
+use super::refusal::CallFailure;
 use super::wire::Status;
 use super::{BackendError, CheckStep, Vpncp, Wants, clients, statistics_off};
 use crate::backends::kit::check::{is_hopeless, step};
@@ -71,13 +71,13 @@ impl Vpncp {
         if generation == Generation::One {
             return Ok("1.x knows no rights".into());
         }
-        let ask = Ask { path: &[generation.clients(), NOBODY], right: "client:write" };
+        let ask = ApiCall { path: &[generation.clients(), NOBODY], right: "client:write" };
         match self.panel.put(&ask, &Vec::new()).await {
-            Err(Failure::Said(said)) => match BackendError::from(said) {
+            Err(CallFailure::Refusal(refusal)) => match BackendError::from(refusal) {
                 refused @ BackendError::Refused(_) => Err(refused),
                 _ => Ok("granted".into()),
             },
-            Err(Failure::Failed(error)) => Err(error),
+            Err(CallFailure::Failed(error)) => Err(error),
             Ok(_) => Ok("granted".into()),
         }
     }
@@ -150,7 +150,7 @@ impl Vpncp {
     /// The networks with their default bandwidths, read as clients are: they have the same fields.
     async fn networks(&self) -> Result<Vec<Client>, BackendError> {
         let path = [self.panel.known().await?.generation.networks()];
-        let ask = Ask { path: &path, right: "network:read" };
+        let ask = ApiCall { path: &path, right: "network:read" };
         let payload = self.panel.get(&ask).await?;
         let read = clients::read(&payload.value);
         read.map(|(networks, _)| networks)

@@ -22,7 +22,7 @@ pub(super) struct Payload {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum No {
     /// The panel says no, in these words; `fields` are the ones it objects to.
-    Said {
+    Message {
         /// Its error text, possibly empty.
         text: String,
         /// The fields named by a validation error.
@@ -64,7 +64,7 @@ fn unwrap(body: Value, status: u16) -> Result<Payload, No> {
         let is_well = ["ok", "success"].iter().any(|word| result.eq_ignore_ascii_case(word));
         return match is_well && !failed {
             true => payload(root),
-            false => Err(said(&root, &["message", "error", "detail"])),
+            false => Err(refusal(&root, &["message", "error", "detail"])),
         };
     }
     let outer = root.get("status").and_then(Value::as_str).map(str::to_ascii_lowercase);
@@ -75,11 +75,11 @@ fn unwrap(body: Value, status: u16) -> Result<Payload, No> {
         let error = root.get("error").and_then(Value::as_str).unwrap_or_default();
         return match outer.as_deref() == Some("success") && error.is_empty() && !failed {
             true => payload(root),
-            false => Err(said(&root, &["error", "message", "msg"])),
+            false => Err(refusal(&root, &["error", "message", "msg"])),
         };
     }
     if failed {
-        return Err(said(&root, &["message", "error", "detail", "msg"]));
+        return Err(refusal(&root, &["message", "error", "detail", "msg"]));
     }
     // Without an envelope the content may still lie under the usual keys.
     match ["data", "msg"].iter().find_map(|key| root.remove(*key)) {
@@ -101,7 +101,7 @@ fn payload(mut root: Map<String, Value>) -> Result<Payload, No> {
     }
 }
 
-fn said(root: &Map<String, Value>, places: &[&str]) -> No {
+fn refusal(root: &Map<String, Value>, places: &[&str]) -> No {
     let words = places.iter().filter_map(|place| root.get(*place)?.as_str());
     let mut text = words.into_iter().find(|text| !text.is_empty()).map(excerpt).unwrap_or_default();
     let mut fields = Vec::new();
@@ -112,7 +112,7 @@ fn said(root: &Map<String, Value>, places: &[&str]) -> No {
             fields.push(field.clone());
         }
     }
-    No::Said { text, fields }
+    No::Message { text, fields }
 }
 
 fn asks_to_log_in(page: &str) -> bool {
@@ -134,7 +134,7 @@ mod tests {
 
     fn text(status: u16, body: Value) -> String {
         match unwrap(body, status).expect_err("no success") {
-            No::Said { text, .. } => text,
+            No::Message { text, .. } => text,
             other => panic!("{other:?}"),
         }
     }
@@ -178,7 +178,7 @@ mod tests {
             422,
         );
         let fields = vec!["b_download".to_string()];
-        assert_eq!(no, Err(No::Said { text: "bad; b_download: must be a string".into(), fields }));
+        assert_eq!(no, Err(No::Message { text: "bad; b_download: must be a string".into(), fields }));
     }
 
     #[test]

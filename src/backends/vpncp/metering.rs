@@ -7,9 +7,9 @@ use std::sync::atomic::Ordering;
 use super::envelope::Payload;
 use super::generation::Generation;
 use super::months::{Calendar, Plan};
-use super::panel::{Ask, Panel};
-use super::refusal::Failure;
-use super::traffic::{Figure, METERS, Pair, Told};
+use super::panel::{ApiCall, Panel};
+use super::refusal::CallFailure;
+use super::traffic::{Figure, METERS, MonthTraffic, Pair};
 use super::wire::excerpt;
 use crate::backends::BackendError;
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Month, Reading, Reason, Source, Span, UsageDay};
@@ -55,11 +55,13 @@ pub(super) async fn meter(panel: &Panel, account: &AccountName, calendar: &Calen
         let told = match ask(panel, account, *month).await {
             Ok(told) => told,
             // The panel's own no to an older month is where its history ends.
-            Err(Failure::Said(said)) if plan.explores && index > 0 && said.is_about_month() => break,
+            Err(CallFailure::Refusal(refusal)) if plan.explores && index > 0 && refusal.is_about_month() => {
+                break;
+            }
             Err(failure) => {
                 let error = match failure {
-                    Failure::Said(said) => said.about(account),
-                    Failure::Failed(error) => error,
+                    CallFailure::Refusal(refusal) => refusal.about(account),
+                    CallFailure::Failed(error) => error,
                 };
                 // One month that is not understood says nothing of the others.
                 let is_of_the_month = matches!(error, BackendError::Unexpected { .. }) && !plan.explores;
@@ -81,28 +83,32 @@ pub(super) async fn meter(panel: &Panel, account: &AccountName, calendar: &Calen
 
 /// One month of one client, and whether it came bare. 2.x documents the month as `04`; a panel that
 /// takes only `4` is understood and remembered.
-async fn ask(panel: &Panel, account: &AccountName, month: Month) -> Result<(Told, bool), Failure> {
+async fn ask(
+    panel: &Panel,
+    account: &AccountName,
+    month: Month,
+) -> Result<(MonthTraffic, bool), CallFailure> {
     let generation = panel.known().await?.generation;
     let unpadded = panel.months_unpadded();
     let first = unpadded.load(Ordering::Relaxed);
     let answer = match ask_as(panel, generation, account, month, first).await {
         // October is `10` either way.
-        Err(Failure::Said(said)) if said.is_about_month() && month.number() % 100 < 10 => {
+        Err(CallFailure::Refusal(refusal)) if refusal.is_about_month() && month.number() % 100 < 10 => {
             let other = ask_as(panel, generation, account, month, !first).await;
             match other {
                 Ok(payload) => {
                     unpadded.store(!first, Ordering::Relaxed);
                     Ok(payload)
                 }
-                Err(_) => Err(Failure::Said(said)),
+                Err(_) => Err(CallFailure::Refusal(refusal)),
             }
         }
         answer => answer,
     };
     let payload = answer?;
     let strange = |detail: String| BackendError::Unexpected { at: named(generation, account, month), detail };
-    let told = Told::read(&payload.value, month).map_err(strange)?;
-    if told == Told::Nothing && payload.is_bare {
+    let told = MonthTraffic::read(&payload.value, month).map_err(strange)?;
+    if told == MonthTraffic::Nothing && payload.is_bare {
         return Err(strange("an empty answer without result/message/data".into()).into());
     }
     Ok((told, payload.is_bare))
@@ -114,26 +120,26 @@ async fn ask_as(
     account: &AccountName,
     month: Month,
     unpadded: bool,
-) -> Result<Payload, Failure> {
+) -> Result<Payload, CallFailure> {
     let (year, number) = (month.number() / 100, month.number() % 100);
     let (year, number) =
         (year.to_string(), if unpadded { number.to_string() } else { format!("{number:02}") });
     let path = [generation.clients(), account.as_str(), generation.traffic(), &year, &number];
-    panel.get(&Ask { path: &path, right: "client:read (and traffic:read where there is one)" }).await
+    panel.get(&ApiCall { path: &path, right: "client:read (and traffic:read where there is one)" }).await
 }
 
 fn named(generation: Generation, account: &AccountName, month: Month) -> String {
     let month = month.to_string().replace('-', "/");
-    Ask { path: &[generation.clients(), account.as_str(), generation.traffic(), &month], right: "" }
+    ApiCall { path: &[generation.clients(), account.as_str(), generation.traffic(), &month], right: "" }
         .name(&Method::GET)
 }
 
-fn take(metered: &mut Metered, told: &Told, month: Month, calendar: &Calendar, plan: &Plan) {
+fn take(metered: &mut Metered, told: &MonthTraffic, month: Month, calendar: &Calendar, plan: &Plan) {
     // In a month the panel may have begun to forget, a zero may stand for anything.
     let is_kept = calendar.surely_keeps(month);
     let believed = |total: Bytes| is_kept || total > Bytes::ZERO;
     let days = match told {
-        Told::Total(pair) => {
+        MonthTraffic::Total(pair) => {
             metered.lacks_days = true;
             let next = calendar.zone.start_of(month.next().first());
             let span = Span::new(calendar.zone.start_of(month.first()), next).ok();
@@ -149,11 +155,11 @@ fn take(metered: &mut Metered, told: &Told, month: Month, calendar: &Calendar, p
             }
             return;
         }
-        Told::Nothing => {
+        MonthTraffic::Nothing => {
             let none: Pair = [Ok(Bytes::ZERO), Ok(Bytes::ZERO)];
             month.period().days().map(|day| (day, none.clone())).collect()
         }
-        Told::Days { days, strange } => {
+        MonthTraffic::Days { days, strange } => {
             if let Some(first) = strange.first() {
                 let detail = format!(
                     "{month}: {} rows are of no day of it, the first: {}",

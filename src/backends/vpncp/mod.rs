@@ -25,14 +25,15 @@ use self::clients::Client;
 use self::generation::Generation;
 use self::metering::meter;
 use self::months::{Calendar, Plan};
-use self::panel::{Ask as Call, Panel};
-use self::refusal::Failure;
-use self::settings::Rules;
+use self::panel::{ApiCall, Panel};
+use self::refusal::CallFailure;
+use self::settings::PanelConfig;
 use self::wire::Status;
 use super::kit::json::whole;
 use super::kit::many::Patience;
 use super::{
-    Applied, Ask, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, Past, Target, Wants,
+    Applied, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, Past, PollRequest, Target,
+    Wants,
 };
 use crate::domain::{BillingZone, Harvest, Meter, Policy, Span, Timestamp};
 use crate::http::{Http, Method, Url};
@@ -56,13 +57,13 @@ const AT_ONCE: usize = 4;
 const GIVEN_UP_AFTER: u32 = 8;
 
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
-    let rules = Rules::read(section)?;
-    Ok(Box::new(Vpncp { panel: Panel::new(http, &rules), rules }))
+    let config = PanelConfig::read(section)?;
+    Ok(Box::new(Vpncp { panel: Panel::new(http, &config), config }))
 }
 
 struct Vpncp {
     panel: Panel,
-    rules: Rules,
+    config: PanelConfig,
 }
 
 #[async_trait]
@@ -71,7 +72,7 @@ impl Backend for Vpncp {
         vec![self.panel.base().clone()]
     }
 
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let polled = self.read(ask, harvest).await;
         if polled.is_err() {
             self.panel.forget();
@@ -114,7 +115,7 @@ impl History for Vpncp {
 #[async_trait]
 impl Limiter for Vpncp {
     fn by_suspending(&self) -> bool {
-        self.rules.limited == settings::Limited::Disable
+        self.config.limited == settings::Limited::Disable
     }
 
     async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
@@ -132,7 +133,7 @@ impl Limiter for Vpncp {
 }
 
 impl Vpncp {
-    async fn read(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn read(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let status = self.look(harvest).await?;
         let calendar = self.calendar(ask.now, harvest).await?;
         let (mut clients, is_whole) = self.clients(&status, harvest).await?;
@@ -199,17 +200,17 @@ impl Vpncp {
 
     /// The configured time zone, or the panel's own (PUQVPNCP doc/20. API, "System": `timezone`).
     async fn zone(&self) -> Result<BillingZone, BackendError> {
-        if let Some(zone) = self.rules.zone {
+        if let Some(zone) = self.config.zone {
             return Ok(zone);
         }
-        let call = Call { path: &["system", "info"], right: "system_config:read" };
+        let call = ApiCall { path: &["system", "info"], right: "system_config:read" };
         let strange = |detail: String| BackendError::Unexpected {
             at: call.name(&Method::GET),
             detail: format!("{detail}; set timezone in the config"),
         };
         let told = match self.panel.get(&call).await {
             Ok(payload) => payload.value,
-            Err(Failure::Said(said)) if said.is_gone() => {
+            Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => {
                 return Err(strange("there is no such call".into()));
             }
             Err(failure) => return Err(failure.into()),
@@ -222,11 +223,11 @@ impl Vpncp {
     /// How many months of statistics are kept (`traffic_statistics_history`; PUQVPNCP doc/07, system
     /// config), or why that is not known: 2.x does not document the answer.
     async fn kept(&self) -> Result<Result<u64, String>, BackendError> {
-        let call = Call { path: &["system", "config"], right: "system_config:read" };
+        let call = ApiCall { path: &["system", "config"], right: "system_config:read" };
         let told = match self.panel.get(&call).await {
             Ok(payload) => payload.value,
-            Err(Failure::Said(said)) => return Ok(Err(BackendError::from(said).to_string())),
-            Err(Failure::Failed(error)) => return Err(error),
+            Err(CallFailure::Refusal(refusal)) => return Ok(Err(BackendError::from(refusal).to_string())),
+            Err(CallFailure::Failed(error)) => return Err(error),
         };
         let kept = told.get("traffic_statistics_history").and_then(whole);
         Ok(kept.ok_or_else(|| "no traffic_statistics_history in GET /system/config".into()))
@@ -240,7 +241,7 @@ impl Vpncp {
         harvest: &mut Harvest,
     ) -> Result<(Vec<Client>, bool), BackendError> {
         let path = [self.panel.known().await?.generation.clients()];
-        let call = Call { path: &path, right: "client:read" };
+        let call = ApiCall { path: &path, right: "client:read" };
         let strange = |detail: String| BackendError::Unexpected { at: call.name(&Method::GET), detail };
         let payload = self.panel.get(&call).await?;
         let (clients, unreadable) = clients::read(&payload.value).map_err(strange)?;

@@ -28,7 +28,7 @@ fn noon(number: u32) -> i64 {
 
 #[async_trait]
 impl Backend for Daily {
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let alice = AccountName::new("alice").expect("a name");
         for (number, total) in self.0.lock().expect("whole").iter().flatten() {
             let span = Span::new(zone().start_of(day(*number)), zone().start_of(day(number + 1)));

@@ -36,7 +36,7 @@ struct Identified(Arc<Mutex<&'static str>>);
 
 #[async_trait]
 impl Backend for Identified {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let account = AccountName::new("a").expect("a name");
         harvest.facts_mut(&account).identity = Identity::new().with("made", *self.0.lock().expect("whole"));
         harvest.listed_everyone();

@@ -12,11 +12,11 @@ const START: i64 = 1_795_000_000;
 /// What the panel tells next: by which road, and of each account what; nothing of some.
 pub(super) type Answer = (&'static str, Vec<(String, Vec<(Meter, Reading)>)>);
 
-struct Told(Arc<Mutex<Answer>>);
+struct ScriptedPanel(Arc<Mutex<Answer>>);
 
 #[async_trait]
-impl Backend for Told {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+impl Backend for ScriptedPanel {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let (road, accounts) = self.0.lock().expect("whole").clone();
         harvest.by_road(road);
         for (name, readings) in accounts {
@@ -36,7 +36,7 @@ pub(super) async fn polled(folder: &Path, minute: i64, answer: Answer) -> (Colle
     let collector = unconfigured(folder, START + minute * 60).await;
     let section = Section::new("name = 'shared'".parse().expect("toml"), folder);
     let common: CommonSettings = section.read().expect("settings");
-    let panel = Box::new(Told(Arc::new(Mutex::new(answer))));
+    let panel = Box::new(ScriptedPanel(Arc::new(Mutex::new(answer))));
     let panel = Arc::new(ConfiguredPanel::new(&common, &KINDS[0], panel).expect("a panel"));
     collector.configure(vec![Arc::clone(&panel)]).await.expect("configured");
     let report = collector.poll(&panel, None).await;

@@ -16,7 +16,7 @@ struct One(&'static str, Held);
 
 #[async_trait]
 impl Backend for One {
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let account = AccountName::new(self.0).expect("a name");
         match self.1.lock().expect("whole")[self.0] {
             Some(level) => {

@@ -1,14 +1,14 @@
 //! What is doubted and not believed yet: lists that have shrunk, levels that have collapsed, readings that jump further
 //! than can be. Nothing of them counts until they are confirmed, or somebody has looked.
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::{Side, Sides};
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::{PanelsVsWhmcs, Side};
 use crate::domain::{AccountName, Timestamp};
 use crate::standing::AccountStanding;
 use crate::store::HeldList;
 
 /// One line per doubted list, and one per meter.
-pub(super) fn held_back(sides: &Sides) -> Vec<Finding<'_>> {
+pub(super) fn held_back(sides: &PanelsVsWhmcs) -> Vec<Finding<'_>> {
     let mut found: Vec<Finding<'_>> =
         sides.held.iter().map(|(server, held)| services(*server, held)).collect();
     for side in &sides.panels {
@@ -26,7 +26,7 @@ pub(super) fn held_back(sides: &Sides) -> Vec<Finding<'_>> {
                         at: Some(series.at.to_string()),
                         since: Some(since.to_string()),
                         detail: Some(why.into()),
-                        ..Finding::of(side, What::HeldBack, state)
+                        ..Finding::of(side, FindingKind::HeldBack, state)
                     };
                     found.push(match side.service(account) {
                         Some(service) => line.sold(service),
@@ -54,7 +54,7 @@ fn silent<'a>(side: &'a Side, name: &'a AccountName, account: &'a AccountStandin
         at: seen.map(|at| at.to_string()),
         since: Some(since.to_string()),
         detail: Some(SILENT.into()),
-        ..Finding::of(side, What::HeldBack, "silent")
+        ..Finding::of(side, FindingKind::HeldBack, "silent")
     };
     Some(match side.service(account) {
         Some(service) => line.sold(service),
@@ -70,7 +70,7 @@ fn silence(side: &Side) -> Option<Finding<'_>> {
             "{silent} accounts are listed, but usage reported before is missing (unknown, not zero): \
              restore the right that whmeter's user on the panel lost, or check whether the panel still counts"
         )),
-        ..Finding::of(side, What::HeldBack, "silence")
+        ..Finding::of(side, FindingKind::HeldBack, "silence")
     })
 }
 
@@ -81,7 +81,7 @@ const SILENT: &str = "the panel lists the account, but a meter it reported befor
 /// A list of services that is not taken in.
 fn services(server: i64, held: &HeldList) -> Finding<'static> {
     Finding {
-        what: What::HeldBack.name(),
+        what: FindingKind::HeldBack.name(),
         state: "services",
         server: Some(server),
         since: Some(held.since.to_string()),
@@ -108,6 +108,6 @@ fn list(side: &Side) -> Option<Finding<'_>> {
             doubt.of,
             side.name()
         )),
-        ..Finding::of(side, What::HeldBack, "list")
+        ..Finding::of(side, FindingKind::HeldBack, "list")
     })
 }

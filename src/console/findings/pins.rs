@@ -1,10 +1,10 @@
 //! What operators have said of accounts that are there no more: it says nothing of whoever has the name now.
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::Sides;
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::PanelsVsWhmcs;
 
 /// One line per pin of an earlier life.
-pub(super) fn pins(sides: &Sides) -> Vec<Finding<'_>> {
+pub(super) fn pins(sides: &PanelsVsWhmcs) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for side in &sides.panels {
         let pins = sides.pins.get(&side.panel.id).into_iter().flatten();
@@ -22,7 +22,7 @@ pub(super) fn pins(sides: &Sides) -> Vec<Finding<'_>> {
                  `whmeter map set` maps it to this one, `whmeter map unset` removes the mapping",
                 pin.service
             )),
-            ..Finding::of(side, What::Pins, "earlier life")
+            ..Finding::of(side, FindingKind::Pins, "earlier life")
         }));
     }
     found

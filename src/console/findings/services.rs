@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Finding, UNKNOWN, What};
+use super::{Finding, FindingKind, UNKNOWN};
 use crate::console::panel_vs_whmcs::{Side, by_server};
 use crate::domain::{Service, Timestamp};
 
@@ -19,10 +19,11 @@ fn metered(panels: &[&Side]) -> Result<HashSet<i64>, String> {
 pub(super) fn unmetered(sides: &[Side]) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for side in sides.iter().filter(|side| side.panel.whmcs_server.is_none()) {
-        found.extend(side.untold().map(|why| Finding::unknown(side, What::Unmetered, why)));
+        found.extend(side.untold().map(|why| Finding::unknown(side, FindingKind::Unmetered, why)));
     }
     for (server, panels) in by_server(sides) {
-        let line = Finding { what: What::Unmetered.name(), server: Some(server), ..Finding::default() };
+        let line =
+            Finding { what: FindingKind::Unmetered.name(), server: Some(server), ..Finding::default() };
         let unknown = |why| Finding { state: UNKNOWN, detail: Some(why), ..line.clone() };
         let Some(list) = panels.iter().find_map(|side| side.list.as_ref()) else {
             found.push(unknown("WHMCS has not sent the services of this server yet".into()));
@@ -44,14 +45,15 @@ pub(super) fn unmetered(sides: &[Side]) -> Vec<Finding<'_>> {
 
 /// Living services whose account was on a panel and is on none of their server's any more.
 pub(super) fn ghosts(sides: &[Side]) -> Vec<Finding<'_>> {
-    let untold = |side| Some(Finding::unknown(side, What::Ghosts, Side::untold(side)?));
+    let untold = |side| Some(Finding::unknown(side, FindingKind::Ghosts, Side::untold(side)?));
     let mut found: Vec<Finding<'_>> = sides.iter().filter_map(untold).collect();
     for panels in by_server(sides).into_values() {
         let told: Vec<&Side> = panels.iter().copied().filter(|side| side.untold().is_none()).collect();
         match metered(&panels) {
             Ok(metered) => found.extend(gone(&told, &metered)),
             Err(why) => {
-                found.extend(told.iter().map(|side| Finding::unknown(side, What::Ghosts, why.clone())));
+                found
+                    .extend(told.iter().map(|side| Finding::unknown(side, FindingKind::Ghosts, why.clone())));
             }
         }
     }
@@ -84,7 +86,7 @@ fn gone<'a>(panels: &[&'a Side], metered: &HashSet<i64>) -> Vec<Finding<'a>> {
         let line = Finding {
             account: Some(name),
             since: Some(gone_at.to_string()),
-            ..Finding::of(side, What::Ghosts, "gone")
+            ..Finding::of(side, FindingKind::Ghosts, "gone")
         };
         line.sold(service)
     };

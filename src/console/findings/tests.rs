@@ -64,9 +64,9 @@ fn of(service: i64, account: AccountStanding) -> AccountStanding {
     AccountStanding { owner: Owner::Service(service), ..account }
 }
 
-fn all(panels: Vec<Side>) -> Sides {
+fn all(panels: Vec<Side>) -> PanelsVsWhmcs {
     let lists = panels.iter().filter_map(|side| Some((12, side.list.clone()?))).collect();
-    Sides { panels, lists, ..Sides::default() }
+    PanelsVsWhmcs { panels, lists, ..PanelsVsWhmcs::default() }
 }
 
 fn read(meter: Meter, before: i64, amount: u64, month: Month) -> SeriesStanding {
@@ -161,7 +161,7 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
         ],
         None,
     )]);
-    let found = findings(&sides, &[What::WrongPlans], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::WrongPlans], None, &moment(), &Prices::default());
     let wrong = ["panel-unlimited", "smaller", "sold-unlimited"].map(|name| ("differs", Some(name)));
     assert_eq!(accounts_of(&found), wrong);
     assert_eq!((found[1].panel_bytes, found[1].sold_bytes), (Some(9), Some(10)));
@@ -169,7 +169,7 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
 
     let silent = all(vec![side("s3", &list, vec![("same", of(1, account(None)))], None)]);
     assert_eq!(
-        accounts_of(&findings(&silent, &[What::WrongPlans], None, &moment(), &Prices::default())),
+        accounts_of(&findings(&silent, &[FindingKind::WrongPlans], None, &moment(), &Prices::default())),
         [("unknown", None)]
     );
     assert_eq!(tally(&silent, &silent.panels[0].panel.id, &moment()).wrong_plans, None);
@@ -207,7 +207,7 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
             None,
         ),
     ]);
-    let found = findings(&sides, &[What::Ghosts], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Ghosts], None, &moment(), &Prices::default());
     let told: Vec<_> = found.iter().map(|one| (one.backend, one.account, one.service)).collect();
     // Of the two accounts it had, the one that went last; also of one whose name somebody else has now.
     let ghosts = [
@@ -216,7 +216,7 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
         (Some("b"), Some("again"), Some(5)),
     ];
     assert_eq!(told, ghosts);
-    let missing = findings(&sides, &[What::Unmetered], None, &moment(), &Prices::default());
+    let missing = findings(&sides, &[FindingKind::Unmetered], None, &moment(), &Prices::default());
     assert_eq!(
         missing.iter().map(|one| one.service).collect::<Vec<_>>(),
         [Some(2), Some(3), Some(4), Some(5)]
@@ -228,7 +228,7 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
     // A panel beside that was never read may hold them all.
     let mut sides = sides;
     (sides.panels[1].state, sides.panels[1].standing) = (None, None);
-    for what in [What::Ghosts, What::Unmetered] {
+    for what in [FindingKind::Ghosts, FindingKind::Unmetered] {
         let found = findings(&sides, &[what], None, &moment(), &Prices::default());
         assert!(!found.is_empty() && found.iter().all(Finding::is_unknown), "{found:?}");
     }
@@ -261,7 +261,7 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
     // Out was last read too long ago: of this month nobody knows. In is known to be none.
     let known = BTreeMap::from([(storage, bytes(11)), (inwards, Bytes::ZERO)]);
     assert_eq!(numbers.unmapped_bytes, known);
-    let found = findings(&sides, &[What::Unbilled], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Unbilled], None, &moment(), &Prices::default());
     let old = found.iter().find(|one| one.account == Some("old")).expect("named all the same");
     assert_eq!((old.meter, old.bytes), (None, None));
 
@@ -286,7 +286,7 @@ async fn of_unbilled_flows_only_the_days_that_we_bill_are_owed() {
     let key = |name| (AccountKey { backend: sides.panels[0].panel.id.clone(), name }, Owner::Nobody);
     let key = key(AccountName::new("one").expect("a name"));
     sides.billed = Some([(key, Sums::from([(out, (bytes(3), ByteMinutes::ZERO))]))].into());
-    let found = findings(&sides, &[What::Unbilled], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Unbilled], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.account, one.meter, one.bytes)).collect();
     let row = |account, meter: Meter, bytes| (Some(account), Some(meter.name()), Some(bytes));
     let rows_wanted =
@@ -316,10 +316,11 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
     assert_eq!(compared(vec![("a", holds(5, 60)), ("b", account(None))], Some(20)), None);
     assert_eq!(compared(vec![("a", holds(5, 27 * 3600))], Some(20)), None);
     let named = [side("s3", &None, vec![("-7", account(None))], None)];
-    let csv = as_csv(&[Finding { account: Some("-7"), ..Finding::of(&named[0], What::Totals, "same") }]);
+    let csv =
+        as_csv(&[Finding { account: Some("-7"), ..Finding::of(&named[0], FindingKind::Totals, "same") }]);
     assert!(csv.contains(",'-7,"), "a name is no number: {csv}");
     let negative = all(vec![side("s3", &None, vec![("a", holds(5, 60))], Some(2))]);
-    let csv = as_csv(&findings(&negative, &[What::Totals], None, &moment(), &Prices::default()));
+    let csv = as_csv(&findings(&negative, &[FindingKind::Totals], None, &moment(), &Prices::default()));
     assert!(csv.lines().nth(1).expect("a line").contains(",5,2,,,,-3,"), "a number is no formula: {csv}");
 }
 
@@ -344,14 +345,14 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
     let closed = ClosedMonth { told: [(Owner::Service(4), closed)].into(), ..ClosedMonth::default() };
     let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
     sides.told = vec![(month, Arc::new(closed))];
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.service, one.difference_bytes)).collect();
     assert_eq!(rows, [(Some(4), Some(-7))]);
     // Carried into the month after, it is that month's, and counts once: there it could not be told below zero.
     let later = vec![Closed { reported: given_back, sums: Sums::new() }];
     let later = ClosedMonth { told: [(Owner::Service(4), later)].into(), ..ClosedMonth::default() };
     sides.told.push((month.next(), Arc::new(later)));
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.state, one.difference_bytes)).collect();
     assert_eq!(rows, [("running", Some(-7))]);
 }
@@ -390,13 +391,13 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
         closed(month.before(), &[(1, 93, 100), (2, 50, 60)], &[(3, 9)]),
         closed(month, &[(1, 5, 8), (2, 5, 6)], &[(3, 4)]),
     ];
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.difference_bytes)).collect();
     let wanted = [("closed", Some(1), Some(7)), ("closed", Some(3), Some(9)), ("running", Some(1), Some(3))];
     assert_eq!(told, wanted, "of the living ones only what WHMCS was never told of a closed month");
     assert_eq!(untold_sums(&sides, &moment()), (2, [("traffic_out", 19)].into_iter().collect()));
     sides.told = vec![closed(month.before(), &[], &[(3, 9)])];
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     assert!(found.is_empty(), "WHMCS never asked: it is billed in another way, {found:?}");
 }
 
@@ -436,7 +437,7 @@ async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
     };
     let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
     sides.told = vec![(month, Arc::new(closed))];
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.service, one.meter, one.difference_bytes)).collect();
     let row = |id, bytes: i64| (Some(id), Some(GB_MONTH), Some(bytes));
     assert_eq!(rows, [row(1, 10 << 30), row(3, 2 << 30)]);
@@ -454,7 +455,8 @@ async fn what_is_held_back_and_what_no_metric_bills_is_named() {
         None,
     );
     let sides = all(vec![panel]);
-    let found = findings(&sides, &[What::HeldBack, What::Addons], None, &moment(), &Prices::default());
+    let found =
+        findings(&sides, &[FindingKind::HeldBack, FindingKind::Addons], None, &moment(), &Prices::default());
     let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.meter)).collect();
     assert_eq!(told, [("held back", Some(1), Some("traffic_out")), ("not covered", Some(1), None)]);
     assert_eq!(found[1].username, Some("extra"));
@@ -495,7 +497,7 @@ async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
     ]
     .map(|(text, state)| (AccountKey { backend: backend.clone(), name: name(text) }, state))
     .to_vec();
-    let found = findings(&sides, &[What::Policies], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Policies], None, &moment(), &Prices::default());
     let told: Vec<_> = found.iter().map(|one| (one.state, one.account, one.service)).collect();
     let expected =
         [("still_limited", "mine", Some(1)), ("left_alone", "theirs", None), ("lost", "lost", None)];
@@ -514,8 +516,8 @@ async fn who_fell_silent_is_named_and_a_pin_of_an_earlier_life_is_said_to_count_
     };
     let unread = AccountStanding { trouble: Some(("busy".into(), at(60))), ..account(None) };
     let gone = AccountStanding { gone_at: Some(at(60)), ..silent(60) };
-    let held = |sides: &Sides| -> Vec<(&'static str, Option<String>)> {
-        let found = findings(sides, &[What::HeldBack], None, &moment(), &Prices::default());
+    let held = |sides: &PanelsVsWhmcs| -> Vec<(&'static str, Option<String>)> {
+        let found = findings(sides, &[FindingKind::HeldBack], None, &moment(), &Prices::default());
         found.iter().map(|one| (one.state, one.account.map(str::to_string))).collect()
     };
     let few = vec![("a", silent(60)), ("b", unread.clone()), ("c", gone)];
@@ -536,7 +538,7 @@ async fn who_fell_silent_is_named_and_a_pin_of_an_earlier_life_is_said_to_count_
     let pins = [("old", Some(1)), ("same", Some(2)), ("one", None), ("never-seen", Some(1))];
     let pins = pins.map(|(name, nth)| (AccountName::new(name).expect("a name"), pin(nth)));
     sides.pins.insert(sides.panels[0].panel.id.clone(), pins.into_iter().collect());
-    let found = findings(&sides, &[What::Pins], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Pins], None, &moment(), &Prices::default());
     assert_eq!(accounts_of(&found), [("earlier life", Some("old")), ("earlier life", Some("one"))]);
     assert!(found.iter().all(|one| one.service == Some(57)));
 }

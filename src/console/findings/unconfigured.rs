@@ -1,11 +1,11 @@
 //! Backends that were renamed in the config, or taken out of it, while they had accounts: nobody polls them.
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::Sides;
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::PanelsVsWhmcs;
 use crate::domain::{Bytes, Meter};
 
 /// One line per backend, with what its accounts stored when they were last seen.
-pub(super) fn unconfigured(sides: &Sides) -> Vec<Finding<'_>> {
+pub(super) fn unconfigured(sides: &PanelsVsWhmcs) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for (state, standing) in &sides.unconfigured {
         let series = standing.present().flat_map(|(_, account)| &account.series);
@@ -14,7 +14,7 @@ pub(super) fn unconfigured(sides: &Sides) -> Vec<Finding<'_>> {
         let stored = levels.map(Bytes::get).fold(0, u64::saturating_add);
         let (name, accounts) = (state.backend.as_str(), standing.present().count());
         found.push(Finding {
-            what: What::Unconfigured.name(),
+            what: FindingKind::Unconfigured.name(),
             state: "not configured",
             backend: Some(name),
             meter: Some(Meter::StorageUsed.name()),

@@ -3,8 +3,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::{Side, Sides};
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::{PanelsVsWhmcs, Side};
 use crate::domain::{AccountName, Bytes, Meter, Month, Nature, Owner};
 use crate::pricing::Used;
 use crate::reported::{self, Lacking};
@@ -14,7 +14,7 @@ use crate::standing::{AccountStanding, Moment};
 
 /// One line per meter of whoever owes it. A service that ended is told at once; what a closed month lacks of one
 /// that WHMCS still asks for is carried, if it was told anything of that month.
-pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
+pub(super) fn untold<'a>(sides: &'a PanelsVsWhmcs, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
     let asked = sides.asked();
     let (nobody, accounts) = (HashSet::new(), accounts(sides));
     let mut found = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
                 None => format!("{month}: nothing of it was reported to WHMCS"),
             };
             let line = Finding {
-                what: What::Untold.name(),
+                what: FindingKind::Untold.name(),
                 state: if *month == moment.month { "running" } else { "closed" },
                 backend: paid_by.map(|(side, ..)| side.name()),
                 account: paid_by.map(|(_, name, _)| name.as_str()),
@@ -80,7 +80,7 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
 type PaidBy<'a> = (&'a Side, &'a AccountName, &'a AccountStanding);
 
 /// An account of everybody who pays or paid for one, the newest.
-fn accounts(sides: &Sides) -> HashMap<&Owner, PaidBy<'_>> {
+fn accounts(sides: &PanelsVsWhmcs) -> HashMap<&Owner, PaidBy<'_>> {
     let mut accounts: HashMap<&Owner, PaidBy<'_>> = HashMap::new();
     for side in &sides.panels {
         for (name, account) in side.accounts() {

@@ -166,7 +166,7 @@ fn of_adding(error: &ApiError) -> NotAdded {
         | ApiError::InvalidIp { .. }
         | ApiError::Authentication { .. }
         | ApiError::Permission { .. } => NotAdded::Refused { why, for_all: true },
-        ApiError::Said { .. } => NotAdded::Refused { why, for_all: false },
+        ApiError::Rejected { .. } => NotAdded::Refused { why, for_all: false },
         // A gateway, a busy server or an HTML page do not know what PHP did before.
         ApiError::Http(_) | ApiError::Page { .. } | ApiError::Malformed { .. } => NotAdded::Unknown { why },
     }
@@ -190,7 +190,7 @@ mod tests {
         for error in unknown {
             assert!(matches!(of_adding(&error), NotAdded::Unknown { .. }), "{error:?}");
         }
-        let said = ApiError::Said { action: ADD, message: "Client ID not Found".into() };
+        let said = ApiError::Rejected { action: ADD, message: "Client ID not Found".into() };
         assert!(matches!(of_adding(&said), NotAdded::Refused { for_all: false, .. }));
         let permission = ApiError::Permission { action: ADD };
         assert!(matches!(of_adding(&permission), NotAdded::Refused { for_all: true, .. }));

@@ -67,7 +67,7 @@ pub(super) enum ApiError {
     },
     /// The action itself failed.
     #[error("WHMCS says {message:?} to {action}")]
-    Said {
+    Rejected {
         /// The action.
         action: &'static str,
         /// What it said.
@@ -176,7 +176,7 @@ impl Client {
         let message = self.shown(message);
         match lower.contains("authentication failed") || lower.contains("invalid or missing credentials") {
             true => ApiError::Authentication { message },
-            false => ApiError::Said { action, message },
+            false => ApiError::Rejected { action, message },
         }
     }
 
@@ -205,7 +205,7 @@ impl ApiError {
                 NotDelivered::Unknown { .. } => NotDelivered::later(self.to_string()),
                 told => told,
             },
-            ApiError::Said { .. } | ApiError::Page { .. } | ApiError::Malformed { .. } => {
+            ApiError::Rejected { .. } | ApiError::Page { .. } | ApiError::Malformed { .. } => {
                 NotDelivered::later(self.to_string())
             }
         }
@@ -220,7 +220,7 @@ impl ApiError {
             ApiError::InvalidIp { .. }
             | ApiError::Authentication { .. }
             | ApiError::Permission { .. }
-            | ApiError::Said { .. } => NotDelivered::never(self.to_string()),
+            | ApiError::Rejected { .. } => NotDelivered::never(self.to_string()),
         }
     }
 }

@@ -113,7 +113,7 @@ impl Whmcs {
             Some(lacks) => lacks,
             None => match self.send(mail, &[("messagename", template)]).await {
                 Ok(()) => return Ok(format!("sent by template {template:?} to service {}", mail.service)),
-                Err(ApiError::Said { message, .. }) if says_unusable(&message) => {
+                Err(ApiError::Rejected { message, .. }) if says_unusable(&message) => {
                     self.templates.forget().await;
                     format!("says {message:?}")
                 }
@@ -139,7 +139,7 @@ impl Whmcs {
 
     async fn send(&self, mail: &Mail, wording: &[(&str, &str)]) -> Result<(), ApiError> {
         let malformed =
-            |error: php::NotFinite| ApiError::Said { action: SEND, message: format!("nothing: {error}") };
+            |error: php::NotFinite| ApiError::Rejected { action: SEND, message: format!("nothing: {error}") };
         let (service, fields) = (mail.service.to_string(), mail.fields.encoded().map_err(malformed)?);
         let mut parameters = wording.to_vec();
         parameters.extend([("id", service.as_str()), ("customvars", &fields)]);
@@ -209,7 +209,7 @@ fn says_unusable(message: &str) -> bool {
 /// "Sending Failed" is also said when the mail server would not take it, which may pass.
 fn of_sending(error: ApiError) -> NotDelivered {
     match &error {
-        ApiError::Said { message, .. } if message.to_ascii_lowercase().contains("sending failed") => {
+        ApiError::Rejected { message, .. } if message.to_ascii_lowercase().contains("sending failed") => {
             NotDelivered::later(format!(
                 "{error}: the service id, the template's body, a hook, or WHMCS's own mail settings; see \
                  its activity log"

@@ -54,11 +54,11 @@ pub(super) struct Template {
 /// The product templates in WHMCS's default language.
 #[derive(Clone, Default)]
 pub(super) struct Templates {
-    known: Arc<Mutex<Option<Known>>>,
+    known: Arc<Mutex<Option<CachedTemplates>>>,
 }
 
 /// A list and when it was fetched.
-struct Known {
+struct CachedTemplates {
     at: Instant,
     list: Arc<[Template]>,
 }
@@ -71,7 +71,7 @@ impl Templates {
             return Ok(fresh.list.clone());
         }
         let list = in_language(client, None).await?;
-        *known = Some(Known { at: Instant::now(), list: list.clone() });
+        *known = Some(CachedTemplates { at: Instant::now(), list: list.clone() });
         Ok(list)
     }
 

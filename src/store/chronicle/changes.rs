@@ -24,8 +24,8 @@ pub(in super::super) enum Value {
 /// By hand: there are many, and serde would try one after the other.
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
-        struct Told;
-        impl Visitor<'_> for Told {
+        struct ValueVisitor;
+        impl Visitor<'_> for ValueVisitor {
             type Value = Value;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("null, a whole number or a text")
@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for Value {
                 Ok(Value::Text(text.into()))
             }
         }
-        from.deserialize_any(Told)
+        from.deserialize_any(ValueVisitor)
     }
 }
 

@@ -14,9 +14,9 @@ use super::super::tables::{
 use super::super::{Store, StoreError};
 use super::crossings::CrossingMap;
 use super::fold::Head;
-use super::verify::{Holdings, Known};
+use super::verify::{HoldingSums, Holdings};
 use crate::domain::{BackendId, HoldingNo, LifeNo, Meter, Month, Nature, UsageDay};
-use crate::metering::{Book, DayChange, Holding, Life, Rules, SeriesChange};
+use crate::metering::{Book, DayChange, Holding, Life, SeriesChange, SettleRules};
 
 /// How many lives or holdings are held against the journal at once: what they made must fit into memory.
 const AT_ONCE: usize = 5000;
@@ -150,7 +150,7 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
         upto: i64,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Derived, StoreError> {
         let book = if upto == 0 { Book::default() } else { self.folded_book(on, backend, upto).await? };
         let mut derived = Derived { book, crossings: self.crossings_at(on, backend, upto).await? };
@@ -302,7 +302,7 @@ impl Store {
                 claim.compare(stored, |_| Knows::Row, found);
             }
             let Some(folds) = folds else { continue };
-            let mut said = Known::default();
+            let mut said = HoldingSums::default();
             if !names.is_empty() {
                 let upto = folds.last().map_or(0, |head| head.upto);
                 self.said(on, backend, folds, upto, &names, &mut said).await?;
@@ -328,7 +328,7 @@ impl Store {
 /// Days and months as the journal has them.
 struct Sums<'s> {
     ids: Ids,
-    said: &'s Known,
+    said: &'s HoldingSums,
     kept_from: UsageDay,
 }
 

@@ -11,7 +11,7 @@ use super::super::{Lease, Store, StoreError};
 use super::derived::{Derived, RowUnlike};
 use super::verify::{Difference, Verified};
 use crate::domain::{BackendId, Timestamp};
-use crate::metering::Rules;
+use crate::metering::SettleRules;
 
 /// An operator's word that what is stored is to be what the chains say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Store {
     pub async fn would_repair(
         &self,
         backend: &BackendId,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Result<Vec<Repaired>, CannotRepair>, StoreError> {
         let mut tx = self.begin_read().await?;
         let number = self.number_of(&mut tx, backend).await?;
@@ -86,7 +86,7 @@ impl Store {
         &self,
         lease: &Lease,
         repair: &Repair,
-        rules: &Rules,
+        rules: &SettleRules,
         at: Timestamp,
     ) -> Result<Result<Vec<Repaired>, CannotRepair>, StoreError> {
         let backend = &lease.backend;

@@ -10,13 +10,13 @@ use super::ChainBreak;
 use super::derived::RowUnlike;
 use super::repair::Repaired;
 use crate::domain::{BackendId, HoldingNo, Meter, UsageDay};
-use crate::metering::Rules;
+use crate::metering::SettleRules;
 
 mod compare;
 mod links;
 mod sums;
 
-pub(super) use sums::{Holdings, Known};
+pub(super) use sums::{HoldingSums, Holdings};
 
 /// A journal that holds, and days that are what it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Store {
     pub async fn verify(
         &self,
         backend: &BackendId,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Result<Verified, Difference>, StoreError> {
         let mut tx = self.begin_read().await?;
         self.verify_in(&mut tx, backend, rules).await
@@ -129,7 +129,7 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         backend: &BackendId,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Result<Verified, Difference>, StoreError> {
         let mut verified = Verified::default();
         let folds = match self.verify_links(on, backend, &mut verified).await? {
@@ -179,7 +179,7 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
         kept_from: UsageDay,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Option<Difference>, StoreError> {
         let found = rows(on, self.dialect, "SELECT MAX(succeeded_at) FROM backend", []).await?;
         let newest = found.first().map(|row| Columns::of(row).maybe_time()).transpose()?.flatten();

@@ -212,8 +212,8 @@ impl Store {
             if before == Some(one) {
                 continue;
             }
-            match was_told(promised, key) {
-                Told::Nobody => match before {
+            match was_notified(promised, key) {
+                Notified::No => match before {
                     Some(before) => back.push(crossing::cells(ids, *holding, (*meter, *threshold), before)),
                     None => {
                         let sql = "DELETE FROM crossing WHERE holding = ? AND meter = ? AND threshold = ?";
@@ -222,7 +222,7 @@ impl Store {
                         run(on, self.dialect, sql, cells).await?;
                     }
                 },
-                Told::SomebodyOrNothing => drop(kept.insert(*key, *one)),
+                Notified::YesOrNothingDue => drop(kept.insert(*key, *one)),
             }
         }
         crossing::CROSSING.put(on, self.dialect, back).await?;
@@ -230,15 +230,15 @@ impl Store {
     }
 }
 
-enum Told {
+enum Notified {
     /// All that was promised of it was withdrawn.
-    Nobody,
+    No,
     /// Something of it was delivered, or may have been; or nothing was ever promised.
-    SomebodyOrNothing,
+    YesOrNothingDue,
 }
 
 /// Whether anybody was told what became of a threshold, or had his policy switched because of it.
-fn was_told(promised: &[Promised], (holding, meter, threshold): &(HoldingNo, Meter, u32)) -> Told {
+fn was_notified(promised: &[Promised], (holding, meter, threshold): &(HoldingNo, Meter, u32)) -> Notified {
     let its = || promised.iter().filter(|one| one.holding == *holding && one.fate != Fate::Over);
     let notifications: Vec<&Promised> = its().filter(|one| one.about == Some((*meter, *threshold))).collect();
     let limits = notifications.is_empty() || notifications.iter().any(|one| one.tells_of_switch());
@@ -246,7 +246,7 @@ fn was_told(promised: &[Promised], (holding, meter, threshold): &(HoldingNo, Met
     let fates: BTreeSet<bool> =
         notifications.into_iter().chain(switches).map(|one| one.fate == Fate::Made).collect();
     match fates.contains(&true) || fates.is_empty() {
-        true => Told::SomebodyOrNothing,
-        false => Told::Nobody,
+        true => Notified::YesOrNothingDue,
+        false => Notified::No,
     }
 }

@@ -8,7 +8,7 @@ mod usage;
 
 pub use pages::DayPages;
 pub(super) use reported::{Memory, REPORTED, reported_cells};
-pub use reported::{OwnerSums, Reported, Said};
+pub use reported::{MetricValue, OwnerSums, Reported};
 pub use standing::{BackendState, Failing};
 pub use totals::{By, CannotSum, Total};
 pub use usage::{DayPoint, OwnedMonth, Usage, UsageQuery};

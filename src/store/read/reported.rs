@@ -34,7 +34,7 @@ pub(in super::super) const REPORTED: Table = Table {
 };
 
 /// One value that is about to be told: metric, value, and the part carried.
-pub type Said = (&'static str, i64, i64);
+pub type MetricValue = (&'static str, i64, i64);
 
 /// The newest values that one server was told in a month, so that only what changes is written.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +65,13 @@ impl Newest {
 impl Reported {
     /// Whether all of this was the last that was told of a payee in a month. Ten thousand are asked for at
     /// once, and most have not moved since.
-    pub fn knows(&self, payee: &Payee, month: Month, tenant: &str, said: impl Iterator<Item = Said>) -> bool {
+    pub fn knows(
+        &self,
+        payee: &Payee,
+        month: Month,
+        tenant: &str,
+        said: impl Iterator<Item = MetricValue>,
+    ) -> bool {
         let Some(newest) = self.told.get(payee).filter(|newest| newest.tenant == tenant) else {
             return false;
         };

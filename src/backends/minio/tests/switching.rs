@@ -3,7 +3,7 @@
 use super::*;
 
 /// What a server on which nobody was ever limited says of a limited policy, or of a user who is called like one.
-fn never_limited(asked: &Asked) -> Option<Response> {
+fn never_limited(asked: &RecordedRequest) -> Option<Response> {
     let code = match asked.call() {
         "info-canned-policy" => "XMinioAdminNoSuchPolicy",
         "user-info" => "XMinioAdminNoSuchUser",
