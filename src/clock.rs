@@ -30,7 +30,7 @@ impl Clock {
     pub fn now(self) -> Timestamp {
         match self {
             Clock::Fixed(at) => at,
-            Clock::FromFile(file) => told(file),
+            Clock::FromFile(file) => read_file(file),
             Clock::Settable(now) => Timestamp::new(now.load(Ordering::Relaxed)).unwrap_or(Timestamp::EPOCH),
             Clock::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -43,7 +43,7 @@ impl Clock {
 /// The last time a file told: what cannot be read for a moment stands still.
 static LAST_TOLD: AtomicI64 = AtomicI64::new(0);
 
-fn told(file: &Path) -> Timestamp {
+fn read_file(file: &Path) -> Timestamp {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     if let Ok(seconds) = text.trim().parse() {
         LAST_TOLD.store(seconds, Ordering::Relaxed);

@@ -58,7 +58,7 @@ pub trait Backend: Send + Sync {
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>);
 
     /// Whether the config has it tell a meter: one that it does not tell has not fallen silent.
-    fn tells(&self, meter: Meter) -> bool {
+    fn reports(&self, meter: Meter) -> bool {
         let _ = meter;
         true
     }

@@ -342,8 +342,8 @@ impl<'a> Evaluation<'a> {
     /// A service's use before the judge; `None` where nothing of it is known.
     fn used_together(&self, meter: Meter, sum: &Together) -> Option<Used> {
         let month = (meter.nature() == Nature::Flow).then_some(self.moment.month);
-        let Together { certain, told, accounts, .. } = *sum;
-        sum.is_known().then(|| Used { certain, told, month, whole: sum.is_whole(), accounts })
+        let Together { certain, shown, accounts, .. } = *sum;
+        sum.is_known().then(|| Used { certain, shown, month, whole: sum.is_whole(), accounts })
     }
 
     /// What is known of the use of a meter; `None` where it is too old.
@@ -353,12 +353,18 @@ impl<'a> Evaluation<'a> {
         match meter.nature() {
             Nature::Level => {
                 let level = series.known(&self.moment).ok()?;
-                Some(Used { certain: level, told: level, month: None, whole: true, accounts: 1 })
+                Some(Used { certain: level, shown: level, month: None, whole: true, accounts: 1 })
             }
             Nature::Flow => {
                 let month = series.running(&self.moment).ok()?;
                 let certain = month.amount.checked_sub(month.estimated).unwrap_or(Bytes::ZERO);
-                Some(Used { certain, told: month.amount, month: Some(month.month), whole: true, accounts: 1 })
+                Some(Used {
+                    certain,
+                    shown: month.amount,
+                    month: Some(month.month),
+                    whole: true,
+                    accounts: 1,
+                })
             }
         }
     }

@@ -216,7 +216,7 @@ impl Sold {
 
     fn intent(&self, life: &Life, ruling: &Ruling, today: UsageDay, zone: Option<BillingZone>) -> Intent {
         let sold = ownership::Sold { server: self.server, services: self.services() };
-        intent(life, ruling, &sold, today, |service| self.list.as_ref()?.first_listed(service, zone?))
+        intent(life, ruling, &sold, today, |service| self.list.as_ref()?.first_listed_day(service, zone?))
     }
 
     /// What is shown of an account whose owner is known: how it came to its service.

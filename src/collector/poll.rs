@@ -72,7 +72,7 @@ impl Collector {
         if let Err(error) = outcome {
             report.failed = Some(error);
         }
-        self.tell(metered, &report);
+        self.log_report(metered, &report);
         last.warned = self.warn(metered, &report, &last.warned);
         report
     }
@@ -239,9 +239,9 @@ impl Collector {
             report.unclaimed = loaded.unclaimed.values().cloned().collect();
         }
         report.noted = settled.notes.len();
-        self.tell_notes(metered, &settled.notes);
+        self.report_notes(metered, &settled.notes);
         if reach == Reach::Everybody {
-            self.tell_held(metered, &judged.decided.held);
+            self.report_held(metered, &judged.decided.held);
         }
         let poll =
             Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, after, reach, judged };
@@ -322,7 +322,7 @@ impl Collector {
     }
 
     /// Logs a poll and counts it, once.
-    fn tell(&self, metered: &ConfiguredPanel, report: &PollReport) {
+    fn log_report(&self, metered: &ConfiguredPanel, report: &PollReport) {
         let backend = &metered.id;
         let took = report.took;
         match &report.failed {
@@ -365,7 +365,7 @@ impl Collector {
     }
 
     /// Says loudly that a whole crowd would have been limited, or restored, at once.
-    fn tell_held(&self, metered: &ConfiguredPanel, held: &[AccountName]) {
+    fn report_held(&self, metered: &ConfiguredPanel, held: &[AccountName]) {
         self.telemetry.limits_held(&metered.id, held.len());
         if !held.is_empty() {
             tracing::error!(
@@ -376,7 +376,7 @@ impl Collector {
         }
     }
 
-    fn tell_notes(&self, metered: &ConfiguredPanel, notes: &[Noted]) {
+    fn report_notes(&self, metered: &ConfiguredPanel, notes: &[Noted]) {
         for noted in notes {
             self.telemetry.note(&metered.id, &noted.note);
             tracing::debug!(

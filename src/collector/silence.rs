@@ -14,7 +14,7 @@ pub(super) fn mark(harvest: &mut Harvest, book: &Book, backend: &dyn Backend) {
     for (name, harvested) in harvest.accounts() {
         let life = book.names.get(name).and_then(|no| Some((*no, book.lives.get(no)?)));
         let Some((no, life)) = life.filter(|(_, life)| life.is_present()) else { continue };
-        for (meter, at) in told(no, life, book).filter(|(meter, _)| backend.tells(*meter)) {
+        for (meter, at) in reported(no, life, book).filter(|(meter, _)| backend.reports(*meter)) {
             let is_read = harvested.readings.iter().any(|(of, _)| *of == meter);
             let is_unread =
                 harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
@@ -32,7 +32,7 @@ pub(super) fn mark(harvest: &mut Harvest, book: &Book, backend: &dyn Backend) {
 }
 
 /// The meters that a life was told of by a level, by totals or by the one counter of its own, and when last.
-fn told<'b>(no: LifeNo, life: &'b Life, book: &'b Book) -> impl Iterator<Item = (Meter, Timestamp)> + 'b {
+fn reported<'b>(no: LifeNo, life: &'b Life, book: &'b Book) -> impl Iterator<Item = (Meter, Timestamp)> + 'b {
     life.series.iter().filter_map(move |(meter, series)| {
         let own = CounterKey { meter: *meter, own: Some(no), source: Source::default() };
         let by_itself =

@@ -48,13 +48,14 @@ impl Explain {
                 "{why}; `whmeter usage` lists what is known, earlier lives of a name as NAME~1"
             )));
         }
-        let (adds_up, told) = (explanation.adds_up, explained.told.iter().all(ReportedLine::is_chronicled));
+        let (adds_up, reported) =
+            (explanation.adds_up, explained.reported.iter().all(ReportedLine::is_chronicled));
         if self.json {
             print_json(&explained)?
         } else {
             show(&explained, meter)
         }
-        match (adds_up, told) {
+        match (adds_up, reported) {
             (true, true) => Ok(()),
             (true, false) => Err(CommandError::Tried(
                 "a stored value that was reported to WHMCS is not in the chronicle; `whmeter verify` names the difference, \
@@ -70,24 +71,24 @@ impl Explain {
     }
 }
 
-fn show_told(told: &ReportedLine) {
-    let ReportedLine { server, tenant, metric, value, unit_bytes, at, .. } = told;
-    let carried = match told.carried.is_zero() {
+fn show_reported(reported: &ReportedLine) {
+    let ReportedLine { server, tenant, metric, value, unit_bytes, at, .. } = reported;
+    let carried = match reported.carried.is_zero() {
         true => String::new(),
-        false => format!(", {} of it carried over from the month before", told.carried),
+        false => format!(", {} of it carried over from the month before", reported.carried),
     };
     let unit = grouped(unit_bytes);
-    let by = match told.chronicle.as_str() {
+    let by = match reported.chronicle.as_str() {
         "folded" => "by an entry of the chronicle that is folded".to_string(),
-        entry if told.is_chronicled() => format!("by {entry} of the chronicle"),
+        entry if reported.is_chronicled() => format!("by {entry} of the chronicle"),
         _ => "NOT IN THE CHRONICLE".into(),
     };
     print(format!(
         "reported to WHMCS (server {server}, tenant {tenant}): {metric} {value}{carried}, first at {at} \
          (1 is {unit} B), {by}"
     ));
-    if let (Some(not_told), Some(so)) = (told.not_told, told.so) {
-        print(format!("    the ledger less the reported value: {not_told}: {so}"));
+    if let (Some(not_reported), Some(so)) = (reported.not_reported, reported.so) {
+        print(format!("    the ledger less the reported value: {not_reported}: {so}"));
     }
 }
 
@@ -100,7 +101,7 @@ fn show_billed(billed: &BilledLine) {
 }
 
 fn show(explained: &Explained, meter: Meter) {
-    let Explained { story: explanation, billed_from, told, billed } = explained;
+    let Explained { story: explanation, billed_from, reported, billed } = explained;
     let what = match meter.nature() {
         Nature::Flow => "moved",
         Nature::Level => "last level",
@@ -165,10 +166,10 @@ fn show(explained: &Explained, meter: Meter) {
     if let Some(day) = billed_from {
         print(format!("days before {day} are not billed by us: bill_from of [whmcs]"));
     }
-    if told.is_empty() {
+    if reported.is_empty() {
         print("nothing of it was reported to WHMCS for metric billing");
     }
-    told.iter().for_each(show_told);
+    reported.iter().for_each(show_reported);
     billed.iter().for_each(show_billed);
     print(if explanation.adds_up {
         "the lines add up to what is stored, to the byte"

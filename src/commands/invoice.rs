@@ -78,11 +78,11 @@ impl Invoice {
             Some(_) => invoicing.rehearse(&order).await,
             None => {
                 let bar = bar();
-                let tell = |done: usize, all: usize| {
+                let progress = |done: usize, all: usize| {
                     bar.set_length(all as u64);
                     bar.set_position(done as u64);
                 };
-                let report = invoicing.bill(&order, &whmcs, &tell).await;
+                let report = invoicing.bill(&order, &whmcs, &progress).await;
                 bar.finish_and_clear();
                 report
             }

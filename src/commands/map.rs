@@ -107,7 +107,10 @@ impl Map {
 }
 
 /// What WHMCS has told of the services of a backend's server.
-async fn told(store: &Store, metered: &ConfiguredPanel) -> Result<Option<Arc<ServiceList>>, CommandError> {
+async fn services_of(
+    store: &Store,
+    metered: &ConfiguredPanel,
+) -> Result<Option<Arc<ServiceList>>, CommandError> {
     match metered.whmcs_server {
         Some(server) => Ok(store.services(server).await?),
         None => Ok(None),
@@ -132,7 +135,7 @@ impl List {
         for metered in &backends {
             let loaded = store.load(&metered.id, None).await?;
             owned.extend(owners(&loaded));
-            let Some(list) = told(&store, metered).await? else {
+            let Some(list) = services_of(&store, metered).await? else {
                 untold.push(metered.id.to_string());
                 continue;
             };
@@ -300,7 +303,7 @@ impl Set {
             }
         };
         print(format!("{} {account} belongs to service {service} since {since}", key.backend));
-        had.iter().for_each(|total| print(told_of(total)));
+        had.iter().for_each(|total| print(described(total)));
         if had.is_empty() {
             print("    no other owner had usage on these days");
         }
@@ -320,7 +323,7 @@ impl Set {
         store: &Store,
         metered: &ConfiguredPanel,
     ) -> Result<Option<MappedTo>, CommandError> {
-        let list = told(store, metered).await?;
+        let list = services_of(store, metered).await?;
         let service = list.as_ref().and_then(|list| list.services.by_id(self.service));
         let living = service.filter(|service| service.is_live()).map(ServiceRef::of);
         Ok(living.map(|service| MappedTo {
@@ -340,7 +343,7 @@ impl Set {
     ) -> Result<Vec<String>, CommandError> {
         let loaded = store.load(&metered.id, None).await?;
         let standing = loaded.facts(&key.name).ok_or_else(|| self.stranger(&loaded, key))?;
-        let Some(list) = told(store, metered).await? else {
+        let Some(list) = services_of(store, metered).await? else {
             return Ok(vec!["WHMCS has not sent the services of this backend's server".into()]);
         };
         let Some(service) = list.services.by_id(self.service) else {
@@ -418,7 +421,7 @@ impl Set {
 }
 
 /// What one owner had of one meter in one month.
-fn told_of(total: &Total) -> String {
+fn described(total: &Total) -> String {
     let (month, meter): (Month, Meter) = (total.span.first().month(), total.meter);
     let of = total.owner.as_ref().unwrap_or(&Owner::Nobody);
     match meter.nature() {
@@ -437,7 +440,7 @@ impl Unset {
         if !store.pinned_services(&metered.id).await?.contains_key(&key.name) {
             return Err(CommandError::Tried(format!("{} {} was not mapped by hand", key.backend, key.name)));
         }
-        let list = told(&store, metered).await?;
+        let list = services_of(&store, metered).await?;
         let named = list.as_ref().and_then(|list| list.services.living(key.name.as_str()));
         let named: Vec<i64> = named.iter().flat_map(|(_, found)| found).map(|service| service.id).collect();
         let loaded = store.load(&metered.id, None).await?;
@@ -476,7 +479,7 @@ impl Prune {
         let (config, clock, store) = self.config.store().await?;
         let mut dropped = 0;
         for metered in &config.panels {
-            let Some(list) = told(&store, metered).await? else { continue };
+            let Some(list) = services_of(&store, metered).await? else { continue };
             let pinned = store.pinned_services(&metered.id).await?;
             let book = store.load(&metered.id, None).await?.book;
             for (name, _) in pinned.into_iter().filter(|(_, pin)| list.services.by_id(pin.service).is_none())

@@ -127,7 +127,7 @@ impl Which {
 
 fn what(entry: &Entry) -> &'static str {
     match &entry.promise {
-        Promise::Tell(_, notification) => notification.occasion.name(),
+        Promise::Notify(_, notification) => notification.occasion.name(),
         Promise::Switch { to, .. } => to.name(),
     }
 }

@@ -38,8 +38,8 @@ impl Plan {
         // What is decided already and on its way.
         for entry in store.entries(&[EntryState::Waiting], 10_000).await? {
             let action = match &entry.promise {
-                Promise::Tell(_, notification) if notification.occasion == Occasion::Resolved => continue,
-                Promise::Tell(..) => "notify",
+                Promise::Notify(_, notification) if notification.occasion == Occasion::Resolved => continue,
+                Promise::Notify(..) => "notify",
                 Promise::Switch { to, .. } => switch_name(*to),
             };
             let why = format!("decided, waits on {}: {}", entry.promise.channel(), entry.key);
@@ -65,7 +65,7 @@ impl Plan {
             };
             let decided = evaluation.plan();
             for verdict in &decided.verdicts {
-                lines.extend(told(metered.id.as_str(), verdict));
+                lines.extend(plan_lines(metered.id.as_str(), verdict));
             }
             lines.extend(decided.held.iter().map(|account| PlanLine {
                 backend: metered.id.to_string(),
@@ -105,7 +105,7 @@ fn switch_name(to: crate::domain::Policy) -> &'static str {
     }
 }
 
-fn told(backend: &str, verdict: &Verdict) -> Vec<PlanLine> {
+fn plan_lines(backend: &str, verdict: &Verdict) -> Vec<PlanLine> {
     let line =
         |action, why| PlanLine { backend: backend.into(), account: verdict.account.to_string(), action, why };
     let notifications =

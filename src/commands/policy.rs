@@ -277,8 +277,8 @@ fn note(state: &PolicyState) -> String {
     if let Some(not_known) = not_known(state) {
         return not_known;
     }
-    match (state.conflict_told(), &state.left_alone, state.hold.confirmed_at) {
-        (Some(told), ..) => told,
+    match (state.describe_conflict(), &state.left_alone, state.hold.confirmed_at) {
+        (Some(shown), ..) => shown,
         (None, Some(found), _) => format!("changed outside whmeter: {found}"),
         (None, None, None) if state.hold.number > 0 => "not taken by the panel yet".into(),
         (None, None, _) => String::new(),
@@ -336,10 +336,10 @@ async fn show_one(
     if json {
         let mut shape = shape(key, state);
         let limits = judged.iter().map(|one| {
-            let told = json!({
+            let shown = json!({
                 "limit_bytes": one.limit.get(), "bytes": one.used.map(Bytes::get), "accounts": one.accounts,
             });
-            (one.meter.name().to_string(), told)
+            (one.meter.name().to_string(), shown)
         });
         shape["limits"] = limits.collect::<serde_json::Map<_, _>>().into();
         shape["acts"] = acts.iter().map(act).collect();

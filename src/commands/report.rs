@@ -48,7 +48,7 @@ impl Report {
         };
         let mut sides = sides(&store, &all, of.as_ref()).await?;
         if whats.contains(&FindingKind::Untold) {
-            sides = sides.with_told(&store, &moment, config.whmcs.bill_from).await?;
+            sides = sides.with_reported(&store, &moment, config.whmcs.bill_from).await?;
         }
         if whats.contains(&FindingKind::Unbilled) {
             sides = sides.with_billed(&store, &moment, config.whmcs.bill_from).await?;
@@ -109,12 +109,12 @@ fn show(found: &[Finding<'_>]) {
             detail,
         ] = finding.cells();
         let backend = if backend.is_empty() { format!("server {server}") } else { backend };
-        let told = if detail.is_empty() && !since.is_empty() { format!("since {since}") } else { detail };
+        let note = if detail.is_empty() && !since.is_empty() { format!("since {since}") } else { detail };
         let worth = format!("{amount} {currency}").trim().to_string();
         let [bytes, panel, sold, more] = [bytes, panel, sold, more].map(grouped);
         table.row([
             what, state, backend, account, service, username, product, meter, bytes, panel, sold, worth,
-            more, told,
+            more, note,
         ]);
     }
     if table.is_empty() {

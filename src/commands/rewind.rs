@@ -58,7 +58,7 @@ impl Rewind {
             error => CommandError::Tried(format!("{}: {error}", self.backend)),
         })?;
         if self.json {
-            return print_json(&told(&self.backend, &unwound, self.dry_run));
+            return print_json(&as_json(&self.backend, &unwound, self.dry_run));
         }
         print(words(&self.backend, &unwound, self.dry_run));
         Ok(())
@@ -98,7 +98,7 @@ fn goes(unwound: &Unwound) -> BTreeMap<&'static str, Goes> {
     goes
 }
 
-fn told(backend: &str, unwound: &Unwound, dry_run: bool) -> serde_json::Value {
+fn as_json(backend: &str, unwound: &Unwound, dry_run: bool) -> serde_json::Value {
     let goes = goes(unwound).into_iter();
     let goes: serde_json::Map<_, _> = goes
         .map(|(meter, Goes { bytes, accounts, days })| {

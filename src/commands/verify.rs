@@ -77,7 +77,7 @@ impl Report {
             Chain::Journal(backend) => (backend.as_str(), Some(backend.as_str())),
             Chain::Chronicle => ("chronicle", None),
         };
-        let told = match chain {
+        let outcome = match chain {
             Chain::Journal(backend) => {
                 let differs = |found: Difference| repairable(&found, found.is_of_rows(), backend.as_str());
                 store.verify(backend, rules).await?.map_err(differs).map(|held| {
@@ -97,8 +97,8 @@ impl Report {
                 })
             }
         };
-        let mut shape = json!({ "chain": chain.to_string(), "backend": backend, "ok": told.is_ok() });
-        match told {
+        let mut shape = json!({ "chain": chain.to_string(), "backend": backend, "ok": outcome.is_ok() });
+        match outcome {
             Ok((counts, entries, folds, what, keyed)) => {
                 self.lines.push(format!(
                     "{name}: {entries} entries and {folds} folds hold, {what} are what they say{}",

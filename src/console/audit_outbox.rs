@@ -59,7 +59,7 @@ fn act(act: &Audited) -> Value {
 
 fn entry(entry: &Entry) -> Value {
     let kind = match &entry.promise {
-        Promise::Tell(_, notification) => notification.occasion.name(),
+        Promise::Notify(_, notification) => notification.occasion.name(),
         Promise::Switch { to, .. } => to.name(),
     };
     json!({

@@ -258,7 +258,7 @@ impl Story<'_> {
         }
         let harvested = entry.harvest.accounts().get(called.unwrap_or(&self.key.name));
         let readings = harvested.into_iter().flat_map(|harvested| &harvested.readings);
-        let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| told(reading));
+        let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| describe(reading));
         let asked_at = entry.at.to_string();
         let (entry, taken_back_by) = (entry.entry, entry.taken_back_by);
         self.lines.push(ExplanationLine {
@@ -346,7 +346,7 @@ impl Chart {
     }
 }
 
-fn told(reading: &Reading) -> String {
+fn describe(reading: &Reading) -> String {
     let of = |source: &crate::domain::Source| match source.as_str() {
         "" => String::new(),
         source => format!("{source} "),

@@ -303,10 +303,10 @@ pub fn tally(sides: &PanelsVsWhmcs, of: &BackendId, moment: &Moment) -> Tally {
         (!found.iter().any(Finding::is_unknown)).then_some(found.len())
     };
     let Some(side) = sides.panels.iter().find(|side| side.panel.id == *of) else { return Tally::default() };
-    let told = side.list.is_some() && side.present().any(|(_, account)| account.mapped.is_some());
+    let listed = side.list.is_some() && side.present().any(|(_, account)| account.mapped.is_some());
     Tally {
-        unmapped: told.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
-        unmapped_bytes: if told { unbilled::sums(side, moment) } else { BTreeMap::new() },
+        unmapped: listed.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
+        unmapped_bytes: if listed { unbilled::sums(side, moment) } else { BTreeMap::new() },
         ghosts: count(FindingKind::Ghosts),
         wrong_plans: count(FindingKind::WrongPlans),
         total_difference: found(FindingKind::Totals).first().and_then(|total| total.difference_bytes),

@@ -55,7 +55,7 @@ pub(super) async fn map(
     if wanted(MISSING) && !page.full {
         page.missing(&sides.panels, place.as_ref());
     }
-    let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.told());
+    let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.token());
     let untold: Vec<&str> =
         sides.panels.iter().filter(|side| side.list.is_none()).map(|side| side.name()).collect();
     let rows: Vec<Value> = page.rows.into_iter().map(|(_, row)| row).collect();

@@ -150,7 +150,7 @@ impl Console {
     pub async fn untold(&self) -> Result<Option<(usize, BTreeMap<&'static str, i64>)>, StoreError> {
         let (moment, Setup { panels, bill_from, .. }) = (self.moment(), self.setup());
         let sides = sides(&self.store, &panels, None).await?;
-        let sides = sides.with_told(&self.store, &moment, bill_from).await?;
+        let sides = sides.with_reported(&self.store, &moment, bill_from).await?;
         let counted = tokio::task::spawn_blocking(move || findings::untold_sums(&sides, &moment)).await;
         // A number that could not be made is unknown, and not nothing.
         Ok(counted.ok())

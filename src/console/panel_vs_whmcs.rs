@@ -23,7 +23,7 @@ pub struct PanelsVsWhmcs {
     /// What WHMCS sells, server by server.
     pub lists: BTreeMap<i64, Arc<ServiceList>>,
     /// What WHMCS was told of months, where that was asked for: the one before, and the running one.
-    pub told: Vec<(Month, Arc<ClosedMonth>)>,
+    pub reported: Vec<(Month, Arc<ClosedMonth>)>,
     /// What of the running month is billed, where that was asked for and is not all of it.
     pub billed: Option<BilledPart>,
     /// Lists of services that were not taken in, by server.
@@ -104,14 +104,14 @@ pub async fn unconfigured(
 
 impl PanelsVsWhmcs {
     /// The same with what WHMCS was told of the running month and of the two before.
-    pub async fn with_told(
+    pub async fn with_reported(
         mut self,
         store: &Store,
         moment: &Moment,
         from: BillFrom,
     ) -> Result<PanelsVsWhmcs, StoreError> {
         for month in [moment.month.before().before(), moment.month.before(), moment.month] {
-            self.told.push((month, Arc::new(store.read_closed(month, from).await?)));
+            self.reported.push((month, Arc::new(store.read_closed(month, from).await?)));
         }
         Ok(self)
     }
@@ -183,7 +183,7 @@ impl PanelsVsWhmcs {
             self.panels.iter().flat_map(|side| &side.standing).flat_map(|one| one.accounts.values());
         let owners = accounts
             .flat_map(|account| account.shares.iter().map(|share| &share.owner).chain([&account.owner]));
-        owners.chain(self.told.iter().flat_map(|(_, month)| month.sums.keys())).collect()
+        owners.chain(self.reported.iter().flat_map(|(_, month)| month.sums.keys())).collect()
     }
 }
 

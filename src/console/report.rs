@@ -81,7 +81,7 @@ pub(super) async fn report(
     }
     let mut text = String::from(COLUMNS);
     lines.iter().for_each(|line| csv(&mut text, line));
-    Ok(told_as_csv(text))
+    Ok(csv_response(text))
 }
 
 /// Whether CSV is wanted rather than JSON.
@@ -95,7 +95,7 @@ fn as_csv(asked: &ConsoleQuery, headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
-fn told_as_csv(text: String) -> Response {
+fn csv_response(text: String) -> Response {
     ([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text).into_response()
 }
 
@@ -121,8 +121,8 @@ async fn report_of_findings(console: &Console, asked: &ConsoleQuery, csv: bool) 
         sides(&console.store, &setup.panels, backend.as_ref()).await.map_err(Problem::unavailable)?;
     let moment = console.moment();
     if whats.contains(&FindingKind::Untold) {
-        let told = sides.with_told(&console.store, &moment, setup.bill_from).await;
-        sides = told.map_err(Problem::unavailable)?;
+        let reported = sides.with_reported(&console.store, &moment, setup.bill_from).await;
+        sides = reported.map_err(Problem::unavailable)?;
     }
     if whats.contains(&FindingKind::Unbilled) {
         let billed = sides.with_billed(&console.store, &moment, setup.bill_from).await;
@@ -132,12 +132,12 @@ async fn report_of_findings(console: &Console, asked: &ConsoleQuery, csv: bool) 
         sides = sides.with_unclaimed(&console.store).await.map_err(Problem::unavailable)?;
     }
     // Going through a hundred thousand accounts is work for a thread that nobody waits on.
-    let told = tokio::task::spawn_blocking(move || {
+    let reported = tokio::task::spawn_blocking(move || {
         let found = findings(&sides, &whats, backend.as_ref(), &moment, &setup.prices);
-        if csv { told_as_csv(findings_csv(&found)) } else { Json(found).into_response() }
+        if csv { csv_response(findings_csv(&found)) } else { Json(found).into_response() }
     });
     let crashed = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("it stopped: {error}"));
-    told.await.map_err(crashed)
+    reported.await.map_err(crashed)
 }
 
 /// What is known of accounts and services.

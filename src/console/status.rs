@@ -139,7 +139,7 @@ pub async fn status(
     from: BillFrom,
     prices: &Prices,
 ) -> Result<Status, StoreError> {
-    let sides = sides(store, panels, None).await?.with_told(store, moment, from).await?;
+    let sides = sides(store, panels, None).await?.with_reported(store, moment, from).await?;
     let sides = sides.with_billed(store, moment, from).await?.with_unclaimed(store).await?;
     let found = findings(&sides, &FindingKind::ALL, None, moment, prices);
     let mut tallies: BTreeMap<&'static str, Tally> =

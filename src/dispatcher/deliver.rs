@@ -6,7 +6,7 @@ use crate::quota::{Channel, Notification};
 use crate::store::{Entry, StoreError};
 
 impl Dispatcher {
-    pub(super) async fn tell(
+    pub(super) async fn notify(
         &self,
         desk: &Desk,
         entry: &Entry,

@@ -155,8 +155,8 @@ impl Dispatcher {
         let (dispatcher, desk, one) = (self.clone(), Arc::clone(desk), entry.clone());
         let working = tokio::spawn(async move {
             match &one.promise {
-                Promise::Tell(channel, notification) => {
-                    dispatcher.tell(&desk, &one, *channel, notification).await
+                Promise::Notify(channel, notification) => {
+                    dispatcher.notify(&desk, &one, *channel, notification).await
                 }
                 Promise::Switch { to, .. } => dispatcher.switch(&desk, &one, *to).await,
             }
@@ -201,7 +201,7 @@ impl Dispatcher {
     async fn give_up(&self, entry: &Entry, why: &str) -> Result<(), StoreError> {
         let channel = entry.promise.channel();
         let ours = match &entry.promise {
-            Promise::Tell(..) => self.inner.store.gave_up(entry, why, self.now()).await?,
+            Promise::Notify(..) => self.inner.store.gave_up(entry, why, self.now()).await?,
             Promise::Switch { .. } => self.give_up_switch(entry, why).await?,
         };
         if ours {
@@ -236,7 +236,7 @@ impl Dispatcher {
             return Ok(());
         }
         let firing = self.inner.store.firing().await?;
-        let told: Vec<Firing<'_>> = firing
+        let alerts: Vec<Firing<'_>> = firing
             .iter()
             .filter_map(|firing| {
                 let panel = desk.panels.get(&firing.notification.account.backend)?;
@@ -247,8 +247,8 @@ impl Dispatcher {
                 })
             })
             .collect();
-        if let Err(error) = desk.channels.keep_firing(&told, self.now()).await {
-            tracing::warn!(alerts = told.len(), "alerts not kept firing, tried again in a minute: {error}");
+        if let Err(error) = desk.channels.keep_firing(&alerts, self.now()).await {
+            tracing::warn!(alerts = alerts.len(), "alerts not kept firing, tried again in a minute: {error}");
         }
         Ok(())
     }

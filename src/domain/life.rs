@@ -64,7 +64,7 @@ pub enum Likeness {
     /// A part that both tell differs.
     Different,
     /// They tell no part in common.
-    Untold,
+    Unknown,
 }
 
 /// The name the unique id has among the parts when it is written down.
@@ -102,7 +102,7 @@ impl Identity {
     pub fn compare(&self, other: &Identity) -> Likeness {
         let unique = self.unique.as_ref().zip(other.unique.as_ref()).map(|(one, two)| one == two);
         let parts = self.parts.iter().filter_map(|(part, value)| Some(other.parts.get(part)? == value));
-        let mut found = Likeness::Untold;
+        let mut found = Likeness::Unknown;
         for same in unique.into_iter().chain(parts) {
             match same {
                 true => found = Likeness::Same,
@@ -159,8 +159,8 @@ mod tests {
         let one = Identity::new().with("uid", "1001").with("created", "1790000000");
         assert_eq!(one.compare(&Identity::new().with("uid", "1001")), Likeness::Same);
         assert_eq!(one.compare(&Identity::new().with("uid", "1002")), Likeness::Different);
-        assert_eq!(one.compare(&Identity::new().with("guid", "x")), Likeness::Untold);
-        assert_eq!(one.compare(&Identity::new()), Likeness::Untold);
+        assert_eq!(one.compare(&Identity::new().with("guid", "x")), Likeness::Unknown);
+        assert_eq!(one.compare(&Identity::new()), Likeness::Unknown);
         let mixed = Identity::new().with("uid", "1001").with("created", "1");
         assert_eq!(one.compare(&mixed), Likeness::Different);
     }

@@ -123,9 +123,9 @@ pub(super) fn account(
     }
     // The panel's other statements carry no time of their own. They came with the readings, so they
     // are believed as long as the newest reading is.
-    let told = standing.series.iter().map(|series| series.at).fold(standing.first_seen, Timestamp::max);
-    due = due.min(changes(told, moment));
-    if moment.is_fresh(told) {
+    let last_read = standing.series.iter().map(|series| series.at).fold(standing.first_seen, Timestamp::max);
+    due = due.min(changes(last_read, moment));
+    if moment.is_fresh(last_read) {
         pen.facts(standing);
     }
     pen.description(standing);

@@ -64,7 +64,7 @@ impl Sold {
         found.filter(|service| service.is_in_whmcs())
     }
 
-    fn is_told(&self, server: i64) -> bool {
+    fn has_arrived(&self, server: i64) -> bool {
         self.lists.contains_key(&server)
     }
 }
@@ -238,7 +238,7 @@ impl<'a> Desk<'a> {
 
     /// Why nobody can be billed for what an owner has.
     fn nobody(&self, held: &Held<'_>) -> Option<String> {
-        let not_told = |server: i64| {
+        let not_arrived = |server: i64| {
             format!("WHMCS has not sent the services of server {server}: install its hook file")
         };
         let server = self.panel.and_then(|panel| panel.whmcs_server);
@@ -246,13 +246,13 @@ impl<'a> Desk<'a> {
             held.account.mapped.as_ref().is_some_and(|mapped| mapped.mapping == Mapping::Ambiguous);
         let text = match (held.owner, server) {
             (Owner::Service(_), _) => return None,
-            (Owner::Name { server, .. }, _) if self.sold.is_told(*server) => format!(
+            (Owner::Name { server, .. }, _) if self.sold.has_arrived(*server) => format!(
                 "the services of server {server} have arrived; the next poll of {} uses them",
                 self.backend
             ),
-            (Owner::Name { server, .. }, _) => not_told(*server),
+            (Owner::Name { server, .. }, _) => not_arrived(*server),
             (Owner::Nobody, None) => "its backend has no whmcs_server".into(),
-            (Owner::Nobody, Some(server)) if !self.sold.is_told(server) => not_told(server),
+            (Owner::Nobody, Some(server)) if !self.sold.has_arrived(server) => not_arrived(server),
             (Owner::Nobody, _) => match held.life.owner() {
                 Owner::Nobody if ambiguous => {
                     "ambiguous: several services have its name; say which by `whmeter map set`".into()

@@ -86,12 +86,12 @@ impl Invoicing {
         Ok(self.store.arm_rules(&rules, &order.by, self.clock.now()).await?)
     }
 
-    /// Bills a period; `tell` hears how many of how many lines are done.
+    /// Bills a period; `progress` hears how many of how many lines are done.
     pub async fn bill(
         &self,
         order: &Order,
         whmcs: &BillableItems,
-        tell: &(dyn Fn(usize, usize) + Sync),
+        progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Report, RunError> {
         for price in self.rules(order) {
             if !self.store.is_armed(&price.hash).await? {
@@ -106,7 +106,7 @@ impl Invoicing {
         let (mut done, all) = (0, reconciled.iter().filter(|reconciled| reconciled.line.is_some()).count());
         for Reconciled { mut row, line } in reconciled {
             if let Some(line) = line {
-                tell(done, all);
+                progress(done, all);
                 done += 1;
                 (row.state, row.billable) = (RowState::NotTried, None);
                 match &stopped {

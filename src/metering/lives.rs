@@ -127,8 +127,8 @@ pub fn look(book: &Book, harvest: &Harvest, now: Timestamp, expected: &Expected)
 /// The lives that can be known under another name: those whose id no other account ever has, and whose own
 /// name the harvest does not show, or shows as another account.
 fn unique_ids<'a>(book: &'a Book, harvest: &Harvest) -> Map<&'a str, LifeNo> {
-    let told = harvest.accounts().values().any(|harvested| harvested.facts.identity.unique().is_some());
-    if !told {
+    let shown = harvest.accounts().values().any(|harvested| harvested.facts.identity.unique().is_some());
+    if !shown {
         return Map::default();
     }
     let movable = book.lives.iter().filter_map(|(no, life)| {
@@ -161,31 +161,31 @@ enum Shown {
 impl Looking<'_> {
     /// The life that an account is, once it is noted what became of it.
     fn account(&mut self, name: &AccountName, harvested: &Harvested, changing: bool) -> LifeNo {
-        let told = &harvested.facts.identity;
+        let shown = &harvested.facts.identity;
         let Some(no) = self.book.names.get(name).copied() else {
-            return self.newcomer(name, told);
+            return self.newcomer(name, shown);
         };
         let Some(life) = self.book.lives.get(&no) else { return no };
-        match life.identity.compare(told) {
-            Likeness::Different => return self.newcomer(name, told),
+        match life.identity.compare(shown) {
+            Likeness::Different => return self.newcomer(name, shown),
             Likeness::Same => {}
-            Likeness::Untold => {
+            Likeness::Unknown => {
                 let away = life.absence.is_some() || life.ended.is_some();
                 let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
-                let shown = || self.shown(no, life, harvested);
+                let compared = || self.shown(no, life, harvested);
                 // What cannot be read proves nothing, one way or the other: then it waits.
                 let is_other = match (away || changing, life.ended.is_some()) {
-                    (true, true) => !unread && shown() != Shown::All,
-                    (true, false) => shown() == Shown::Less,
+                    (true, true) => !unread && compared() != Shown::All,
+                    (true, false) => compared() == Shown::Less,
                     (false, _) => false,
                 };
                 if is_other {
-                    return self.newcomer(name, told);
+                    return self.newcomer(name, shown);
                 }
             }
         }
         self.returned(no, life);
-        self.identify(no, &life.identity, told);
+        self.identify(no, &life.identity, shown);
         no
     }
 
@@ -197,13 +197,13 @@ impl Looking<'_> {
     }
 
     /// An account that is not the one its name had: known by its id under another name, or new.
-    fn newcomer(&mut self, name: &AccountName, told: &Identity) -> LifeNo {
-        let known = told.unique().and_then(|id| self.unique.get(id)).copied();
+    fn newcomer(&mut self, name: &AccountName, shown: &Identity) -> LifeNo {
+        let known = shown.unique().and_then(|id| self.unique.get(id)).copied();
         if let Some((no, life)) = known.and_then(|no| Some((no, self.book.lives.get(&no)?))) {
             // It may have been away as well, and have come back under its new name.
             self.returned(no, life);
             self.change(no, LifeEvent::Renamed(name.clone()));
-            self.identify(no, &life.identity, told);
+            self.identify(no, &life.identity, shown);
             return no;
         }
         let born = self.look.born.len() as u32;
@@ -214,13 +214,13 @@ impl Looking<'_> {
             last_seen.unwrap_or(before.born)
         });
         self.change(no, LifeEvent::Born { name: name.clone(), at: self.now, holding, predecessor });
-        self.identify(no, &Identity::new(), told);
+        self.identify(no, &Identity::new(), shown);
         no
     }
 
-    fn identify(&mut self, no: LifeNo, known: &Identity, told: &Identity) {
-        if !told.is_empty() && known.joined(told) != *known {
-            self.change(no, LifeEvent::Identified(told.clone()));
+    fn identify(&mut self, no: LifeNo, known: &Identity, shown: &Identity) {
+        if !shown.is_empty() && known.joined(shown) != *known {
+            self.change(no, LifeEvent::Identified(shown.clone()));
         }
     }
 

@@ -55,9 +55,9 @@ fn never_1_who_owns_nothing_any_more_without_a_word_is_not_empty() {
     // The very measurement that showed it full does not prove it empty, whoever owns it by now.
     let mut same = Ledger::default();
     same.take(&gauge(hour(0), 654_321), hour(0));
-    for level_told in [0, 0, 654_321] {
-        same.take(&gauge(hour(0), level_told), hour(1));
-        assert_eq!(level(&same), Some(654_321), "{level_told}");
+    for level_shown in [0, 0, 654_321] {
+        same.take(&gauge(hour(0), level_shown), hour(1));
+        assert_eq!(level(&same), Some(654_321), "{level_shown}");
     }
     assert_eq!(notes(&same), ["first_sight", "level_collapsed", "level_recovered"]);
     // Once it is known that it owns nothing it is empty.

@@ -353,7 +353,7 @@ mod tests {
             Span::new(start, start.plus(Seconds::hours(24))).expect("a span")
         }
 
-        fn tell(&mut self, now: Timestamp, totals: &[(Span, u64)]) -> Vec<&'static str> {
+        fn answer(&mut self, now: Timestamp, totals: &[(Span, u64)]) -> Vec<&'static str> {
             let mut harvest = Harvest::new();
             for (span, total) in totals {
                 let (source, total) = (Source::default(), bytes(*total));
@@ -390,18 +390,18 @@ mod tests {
                 let bytes = |day: u64| if day == burst { 240_000 } else { 15 };
                 let week: Vec<(Span, u64)> =
                     (1..8).map(|day| (Days::day(day * DAY), bytes(day - 1))).collect();
-                panel.tell(now, &week);
+                panel.answer(now, &week);
                 let total = panel.total();
                 let shift = |day: u64| Days::day((day * DAY).saturating_add_signed(hours * 3600));
                 let shifted: Vec<(Span, u64)> = (1..8).map(|day| (shift(day), bytes(day - 1))).collect();
                 let later = now.plus(Seconds::new(900));
-                let notes = panel.tell(later, &shifted);
+                let notes = panel.answer(later, &shifted);
                 assert!(notes.iter().all(|note| *note == "counted_before") && notes.len() == 7, "{notes:?}");
                 assert_eq!(panel.total(), total, "{hours} h, a burst on day {burst}");
-                assert!(panel.tell(later.plus(Seconds::new(900)), &shifted).is_empty(), "said once");
+                assert!(panel.answer(later.plus(Seconds::new(900)), &shifted).is_empty(), "said once");
                 // What comes now is news.
                 let grown = (shifted[6].0, shifted[6].1 + 7);
-                panel.tell(later.plus(Seconds::hours(20)), &[grown, (shift(9), 5)]);
+                panel.answer(later.plus(Seconds::hours(20)), &[grown, (shift(9), 5)]);
                 assert_eq!(panel.total(), total + 12);
             }
         }
@@ -413,30 +413,30 @@ mod tests {
         let days = |total: u64| -> Vec<(Span, u64)> {
             (0..20).map(|day| (Days::day(day * DAY), if day % 3 == 0 { 0 } else { total })).collect()
         };
-        panel.tell(Days::day(20 * DAY).start(), &days(1000));
+        panel.answer(Days::day(20 * DAY).start(), &days(1000));
         let total = panel.total();
         let at = |hours: u64| Days::day(30 * DAY).start().plus(Seconds::hours(hours));
         let july = (Days::day(30 * DAY), 50);
         let zeros: Vec<(Span, u64)> = days(0).into_iter().chain([july]).collect();
-        assert_eq!(panel.tell(at(1), &zeros), ["month_vanished"]);
+        assert_eq!(panel.answer(at(1), &zeros), ["month_vanished"]);
         for hours in 2..6 {
-            assert!(panel.tell(at(hours), &zeros).is_empty(), "said once");
+            assert!(panel.answer(at(hours), &zeros).is_empty(), "said once");
             assert_eq!(panel.total(), total + 50, "the next month goes on");
         }
-        panel.tell(at(7), &days(1000));
+        panel.answer(at(7), &days(1000));
         assert_eq!(panel.total(), total + 50, "it was there all along");
-        panel.tell(at(8), &zeros);
+        panel.answer(at(8), &zeros);
         let word = Acceptance { account: None, author: "op".into(), reason: "cleared".into() };
         panel.book.apply(&accept(&panel.book, &word, at(9)).expect("doubted"));
         assert_eq!(panel.total(), 50);
-        panel.tell(at(10), &zeros);
+        panel.answer(at(10), &zeros);
         assert_eq!(panel.total(), 50);
         // One day that falls is believed when it is told twice.
         let mut panel = Days::new();
-        panel.tell(Days::day(20 * DAY).start(), &days(1000));
+        panel.answer(Days::day(20 * DAY).start(), &days(1000));
         let one = [(Days::day(DAY), 0)];
-        panel.tell(at(1), &one);
-        panel.tell(at(2), &one);
+        panel.answer(at(1), &one);
+        panel.answer(at(2), &one);
         assert_eq!(panel.total(), total - 1000);
     }
 
@@ -444,13 +444,13 @@ mod tests {
     fn never_4_what_recovers_returns_to_whom_it_was_taken_from() {
         let mut panel = Days::new();
         let span = Days::day(0);
-        panel.tell(span.start().plus(Seconds::hours(10)), &[(Days::day(DAY * 2), 1), (span, 20_000)]);
+        panel.answer(span.start().plus(Seconds::hours(10)), &[(Days::day(DAY * 2), 1), (span, 20_000)]);
         let life = panel.book.called(&panel.account).expect("seen");
         let owner = Owner::Service(3);
         let from = span.start().plus(Seconds::hours(11));
         panel.book.apply_owner(&OwnerChange::Opened { life, holding: HoldingNo::new(2), from, owner });
         let hours = |hours| span.start().plus(Seconds::hours(hours));
-        panel.tell(hours(12), &[(span, 21_000)]);
+        panel.answer(hours(12), &[(span, 21_000)]);
         let moved = |panel: &Days| -> Vec<u64> {
             let life = panel.book.life(&panel.account).expect("seen");
             let months = life.holdings.iter().flat_map(|holding| &holding.parts);
@@ -460,10 +460,10 @@ mod tests {
         };
         let before = moved(&panel);
         for hour in [13, 14] {
-            panel.tell(hours(hour), &[(span, 9_000)]);
+            panel.answer(hours(hour), &[(span, 9_000)]);
         }
         assert_eq!(panel.total(), 9_001);
-        panel.tell(hours(15), &[(span, 21_500)]);
+        panel.answer(hours(15), &[(span, 21_500)]);
         assert_eq!(moved(&panel), [before[0], before[1] + 500], "only what is new is the new owner's");
     }
 
@@ -472,7 +472,7 @@ mod tests {
         let mut panel = Days::new();
         for day in 1..=200 {
             let now = Days::day((day + 1) * DAY).start();
-            panel.tell(now, &[(Days::day(day * DAY), 1000 + day)]);
+            panel.answer(now, &[(Days::day(day * DAY), 1000 + day)]);
         }
         let (kept, total) = (panel.series().periods.len(), panel.total());
         assert!((100..140).contains(&kept), "{kept}");
@@ -481,9 +481,9 @@ mod tests {
         assert_eq!(sum, total, "what is folded is whole");
         let now = Days::day(202 * DAY).start();
         let old = [(Days::day(DAY), 1001), (Days::day(5 * DAY), 9_000_000)];
-        assert_eq!(panel.tell(now, &old), Vec::<&str>::new());
+        assert_eq!(panel.answer(now, &old), Vec::<&str>::new());
         assert_eq!(panel.total(), total);
-        panel.tell(now.plus(Seconds::hours(1)), &[(Days::day(0), 7)]);
+        panel.answer(now.plus(Seconds::hours(1)), &[(Days::day(0), 7)]);
         assert_eq!(panel.total(), total + 7, "what was never told is not over: it is news");
     }
 

@@ -94,7 +94,7 @@ fn life() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
 }
 
 /// Readings of that life, and what can be known of it: growth within epochs and counts since restarts.
-fn tell(life: &[(u64, u64, bool)]) -> (Vec<Reading>, i128) {
+fn generate(life: &[(u64, u64, bool)]) -> (Vec<Reading>, i128) {
     let (mut at, mut count, mut began) = (start(), 77u64, start().minus(Seconds::hours(9)));
     let (mut readings, mut known) = (Vec::new(), 0i128);
     for (index, (pause, growth, restarts)) in life.iter().enumerate() {
@@ -118,7 +118,7 @@ proptest! {
 
     #[test]
     fn never_4_no_byte_is_lost_or_invented(life in life()) {
-        let (readings, known) = tell(&life);
+        let (readings, known) = generate(&life);
         let mut ledger = Ledger::default();
         for reading in &readings {
             ledger.take(&one(Meter::TrafficOut, reading.clone()), reading.at());
@@ -131,7 +131,7 @@ proptest! {
 
     #[test]
     fn never_3_the_same_answer_twice_changes_nothing(life in life(), level in 0..u64::MAX / 4) {
-        let (readings, _) = tell(&life);
+        let (readings, _) = generate(&life);
         let mut once = Ledger::default();
         let mut twice = Ledger::default();
         for reading in &readings {
@@ -152,7 +152,7 @@ proptest! {
         cut in 0..40usize,
         seed in any::<u64>(),
     ) {
-        let (readings, _) = tell(&life);
+        let (readings, _) = generate(&life);
         let cut = cut.min(readings.len());
         let gauge = |reading: &Reading, index: usize| Reading::Gauge { at: reading.at(), level: bytes(index as u64 * 1000) };
         let mut singly = Ledger::default();
@@ -215,7 +215,7 @@ proptest! {
 
     #[test]
     fn the_running_month_is_the_sum_of_its_days(life in life()) {
-        let (readings, _) = tell(&life);
+        let (readings, _) = generate(&life);
         let mut ledger = Ledger::default();
         for reading in &readings {
             ledger.take(&one(Meter::TrafficIn, reading.clone()), reading.at());
@@ -256,9 +256,9 @@ proptest! {
             }
             let reading = Reading::PeriodTotal { source, at, span, total: bytes(total) };
             ledger.take(&one(Meter::TrafficTotal, reading), at);
-            let told = believed.get(&day).copied();
-            let falls = told.is_some_and(|(known, doubted)| total < known && !doubted);
-            let known = told.filter(|_| falls).map_or(total, |(known, _)| known);
+            let shown = believed.get(&day).copied();
+            let falls = shown.is_some_and(|(known, doubted)| total < known && !doubted);
+            let known = shown.filter(|_| falls).map_or(total, |(known, _)| known);
             believed.insert(day, (known, falls));
             prop_assert!(ledger.days.values().all(|(amount, _, _)| *amount >= 0));
             let expected: i128 = believed.values().map(|(total, _)| i128::from(*total)).sum();

@@ -115,9 +115,9 @@ impl<'a> Settling<'a> {
                 let owns_unknown = harvested.owns_unknown;
                 let of = Of { life, meter, created: harvested.facts.created, owns_unknown };
                 self.doubt_vanished(of, &mut readings);
-                let told = readings.len();
+                let count = readings.len();
                 self.leave_out_fallen(of, &mut readings);
-                self.readings(of, &readings, whole && readings.len() == told);
+                self.readings(of, &readings, whole && readings.len() == count);
             }
         }
         // What it held while it was away is not known, also where it was not read this time.

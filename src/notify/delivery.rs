@@ -134,8 +134,8 @@ mod tests {
             HttpError::Gateway { host: host(), sketch: detail() },
         ];
         for error in unknown {
-            let told = NotDelivered::of_call(error.clone());
-            assert!(matches!(told, NotDelivered::Unknown { .. }), "{error:?}: {told:?}");
+            let outcome = NotDelivered::of_call(error.clone());
+            assert!(matches!(outcome, NotDelivered::Unknown { .. }), "{error:?}: {outcome:?}");
         }
         let after = Some(Duration::from_secs(9));
         let busy = NotDelivered::of_call(HttpError::Busy { host: host(), after, sketch: detail() });

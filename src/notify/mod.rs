@@ -125,14 +125,14 @@ impl Channels {
     }
 
     /// Posts the heads of the chains to the operator's program, where its channel is open and he wishes it.
-    pub async fn tell_heads(
+    pub async fn send_heads(
         &self,
         day: UsageDay,
         at: Timestamp,
         heads: &[String],
     ) -> Result<(), NotDelivered> {
         match &self.webhook {
-            Some(webhook) => webhook.tell_heads(day, at, heads).await,
+            Some(webhook) => webhook.send_heads(day, at, heads).await,
             None => Ok(()),
         }
     }

@@ -94,7 +94,7 @@ impl Webhook {
     }
 
     /// Posts the heads of the chains, where that is wished.
-    pub async fn tell_heads(
+    pub async fn send_heads(
         &self,
         day: UsageDay,
         at: Timestamp,

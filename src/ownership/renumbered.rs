@@ -36,9 +36,9 @@ pub fn renumbered<'s>(owning: impl Iterator<Item = &'s Service>, list: &[Service
 /// in it, and whoever's number is another's now, gets a number that WHMCS never gives, below zero: else somebody is sold
 /// under it one day. To be applied all at once: numbers change places.
 pub fn new_numbers(known: &[KnownService<'_>], list: &[Service]) -> BTreeMap<i64, i64> {
-    let told: HashMap<i64, &str> = list.iter().map(|one| (one.id, one.username.as_str())).collect();
+    let listed: HashMap<i64, &str> = list.iter().map(|one| (one.id, one.username.as_str())).collect();
     let is_kept = |one: &KnownService<'_>| {
-        one.username.is_some_and(|name| told.get(&one.id).is_some_and(|told| *told == name))
+        one.username.is_some_and(|name| listed.get(&one.id).is_some_and(|listed| *listed == name))
     };
     let kept: HashSet<i64> = known.iter().filter(|one| is_kept(one)).map(|one| one.id).collect();
     let old = known.iter().filter(|one| one.is_here && !kept.contains(&one.id));
@@ -49,7 +49,7 @@ pub fn new_numbers(known: &[KnownService<'_>], list: &[Service]) -> BTreeMap<i64
     let mut numbers: BTreeMap<i64, i64> = found.filter(|(old, new)| old != new).collect();
     let any = !numbers.is_empty();
     let mut taken: BTreeSet<i64> = known.iter().map(|one| one.id).filter(|id| *id < 0).collect();
-    let is_lost = |one: &&KnownService<'_>| told.contains_key(&one.id) || (any && one.is_here);
+    let is_lost = |one: &&KnownService<'_>| listed.contains_key(&one.id) || (any && one.is_here);
     let lost = known.iter().filter(|one| one.id > 0 && !kept.contains(&one.id)).filter(is_lost);
     for one in lost {
         numbers.entry(one.id).or_insert_with(|| {

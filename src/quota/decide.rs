@@ -13,7 +13,7 @@ pub struct Used {
     /// The part that is certain: what may trigger something.
     pub certain: Bytes,
     /// All of it, estimated parts included: what must have fallen before something is over.
-    pub told: Bytes,
+    pub shown: Bytes,
     /// The month it is counted by (flows).
     pub month: Option<Month>,
     /// Whether it is all. Of a sum of which a part is unknown what is known may trigger something; nothing is over.
@@ -338,7 +338,7 @@ fn cross<'a>(
             let fell = !another_month && !judged.raised;
             let stays = fell && rule.limit_at == Some(*threshold) && braked.restoring.contains(&number);
             let is_over =
-                used.whole && (another_month || !used.told.reaches(rule.over_below(*threshold), limit));
+                used.whole && (another_month || !used.shown.reaches(rule.over_below(*threshold), limit));
             if is_over && !stays {
                 crossing.since = None;
                 turns.push(Turn { fell, ..turn(*threshold, &crossing, since, CrossingEvent::Ended) });
@@ -461,7 +461,7 @@ fn reached(judged: &Judged<'_>) -> String {
                 String::new()
             };
             let least = if used.whole { "" } else { "at least " };
-            format!("{of}{} used {least}{} of {limit} bytes", judged.meter, used.told)
+            format!("{of}{} used {least}{} of {limit} bytes", judged.meter, used.shown)
         }
         // Not measured this time: what was crossed stays crossed.
         _ => format!("{} is over its limit", judged.meter),
@@ -497,7 +497,7 @@ fn notifications(
                 meter: turn.judged.meter,
                 threshold: turn.threshold,
                 episode: turn.episode,
-                used: turn.judged.used.map_or(Bytes::ZERO, |used| used.told),
+                used: turn.judged.used.map_or(Bytes::ZERO, |used| used.shown),
                 limit: turn.judged.limit.up_to().unwrap_or(Bytes::ZERO),
                 since: turn.since,
                 at: now,

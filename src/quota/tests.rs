@@ -65,7 +65,7 @@ impl Account {
         let bytes = |count| Bytes::new(count).expect("valid");
         let used = used.map(|used| Used {
             certain: bytes(used),
-            told: bytes(used),
+            shown: bytes(used),
             month: self.month,
             whole: true,
             accounts: 1,
@@ -102,7 +102,7 @@ impl Account {
         let Some(verdict) = verdict else { return Vec::new() };
         assert_eq!(verdict.holding, self.holding);
         (self.crossings, self.hold) = (verdict.crossings, verdict.hold);
-        let mut said: Vec<String> = verdict.notifications.iter().map(told).collect();
+        let mut said: Vec<String> = verdict.notifications.iter().map(shown).collect();
         if let Some(switch) = verdict.switch {
             said.push(format!("{} #{}", switch.to.name(), switch.number));
             self.shown = Some(switch.to);
@@ -112,7 +112,7 @@ impl Account {
     }
 }
 
-fn told(notification: &Notification) -> String {
+fn shown(notification: &Notification) -> String {
     match notification.occasion {
         Occasion::Reminder(number) => {
             format!("reminder {number} {}/{}", notification.threshold, notification.episode)
@@ -269,15 +269,15 @@ fn a_switch_the_panel_forgot_is_asserted_again_but_not_while_it_is_under_way() {
 fn a_panel_that_loses_the_limit_again_and_again_is_told_again_with_growing_pauses() {
     let mut account = Account::new(rule());
     account.poll(1000);
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     // A day and a half, polled every minute; somebody undoes it each time.
     for minute in 0..2200 {
         account.shown = Some(Policy::Standard);
         if !account.poll(1000).is_empty() {
-            told.push(minute);
+            shown.push(minute);
         }
     }
-    assert_eq!(told, [0, 15, 45, 105, 225, 465, 945, 1905]);
+    assert_eq!(shown, [0, 15, 45, 105, 225, 465, 945, 1905]);
     // An operator does not wait for it.
     (account.shown, account.by_hand) = (Some(Policy::Standard), true);
     assert_eq!(account.poll(1000), ["limited #10"]);
@@ -377,7 +377,7 @@ fn an_estimate_triggers_nothing_and_hides_nothing() {
     let mut subject = account.subject(Some(1000));
     subject.meters[0].used = Some(Used {
         certain: Bytes::new(790).expect("valid"),
-        told: Bytes::new(1000).expect("valid"),
+        shown: Bytes::new(1000).expect("valid"),
         month: None,
         whole: true,
         accounts: 1,

@@ -45,7 +45,7 @@ pub fn untold(
 ) -> Vec<Lacking> {
     let mut found = Vec::new();
     let mut seen: HashSet<(&Owner, &str)> = HashSet::new();
-    for one in closed.told.values().flatten() {
+    for one in closed.reported.values().flatten() {
         let Some((meter, metric)) = summed(&one.reported.metric) else { continue };
         seen.insert((&one.reported.payee, metric));
         if asked.contains(&one.reported.payee) {
@@ -90,7 +90,7 @@ fn summed(metric: &str) -> Option<(Meter, &'static str)> {
 
 /// What a month has carried of the one before it, in the unit that was told in.
 fn carried(later: &ClosedMonth, reported: &ReportedValue) -> i128 {
-    let mut its = later.told.get(&reported.payee).into_iter().flatten();
+    let mut its = later.reported.get(&reported.payee).into_iter().flatten();
     let found = its.find(|later| later.reported.metric == reported.metric);
     found.map_or(0, |later| in_unit(later.reported.carried.into(), later.reported.unit, reported.unit))
 }

@@ -47,7 +47,7 @@ pub struct Closed {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClosedMonth {
     /// What was told, by whom it was told of.
-    pub told: HashMap<Payee, Vec<Closed>>,
+    pub reported: HashMap<Payee, Vec<Closed>>,
     /// What every owner has, also those that WHMCS was told nothing of.
     pub sums: HashMap<Owner, Sums>,
 }

@@ -74,7 +74,7 @@ pub struct Store {
     seal: Arc<Seal>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
     lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
-    told: Arc<read::Memory>,
+    reported: Arc<read::Memory>,
     moved: Arc<watch::Sender<Moved>>,
 }
 

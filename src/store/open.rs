@@ -124,7 +124,7 @@ impl Store {
             seal: Arc::new(seal),
             standings: Arc::new(RwLock::new(HashMap::new())),
             lists: Arc::default(),
-            told: Arc::default(),
+            reported: Arc::default(),
             moved: Arc::new(tokio::sync::watch::Sender::default()),
         })
     }

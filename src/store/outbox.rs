@@ -91,7 +91,7 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Promise {
     /// To tell somebody.
-    Tell(Channel, Notification),
+    Notify(Channel, Notification),
     /// To put the account under a policy.
     Switch {
         /// Which.
@@ -105,7 +105,7 @@ impl Promise {
     /// Its channel: that of the notification, or `policy`.
     pub fn channel(&self) -> &'static str {
         match self {
-            Promise::Tell(channel, _) => channel.name(),
+            Promise::Notify(channel, _) => channel.name(),
             Promise::Switch { .. } => POLICY,
         }
     }
@@ -408,7 +408,7 @@ impl Store {
         let mut firing = Vec::new();
         for row in rows(&mut on, self.dialect, &sql, []).await? {
             let crossed = Columns::from(&row, row::COUNT).meter()?;
-            if let Promise::Tell(_, notification) = entry(&row)?.promise
+            if let Promise::Notify(_, notification) = entry(&row)?.promise
                 && notification.meter == crossed
             {
                 firing.push(Firing { notification });

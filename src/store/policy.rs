@@ -41,7 +41,7 @@ impl PolicyState {
     }
 
     /// The same for people: what the panel has instead.
-    pub fn conflict_told(&self) -> Option<String> {
+    pub fn describe_conflict(&self) -> Option<String> {
         let found = self.left_alone.as_deref().unwrap_or("what the panel has");
         Some(match self.conflict()? {
             Conflict::StillLimited => format!("left alone, still limited by {found}"),
@@ -298,7 +298,7 @@ impl Store {
                 run(on, self.dialect, &sql, waiting()).await?;
             }
             SwitchEnd::GaveUp(_) => {
-                let told: Vec<String> =
+                let marks: Vec<String> =
                     [Channel::Smtp, Channel::Webhook].map(|c| format!("'{}'", c.name())).into();
                 // Each has a key of its own: the notification is another one.
                 let failed = Occasion::Failed.name();
@@ -306,7 +306,7 @@ impl Store {
                     "UPDATE outbox SET entry_key = {}, occasion = '{failed}' WHERE waits_for = ? AND \
                      channel IN ({})",
                     self.dialect.append("entry_key", &format!("/{failed}")),
-                    told.join(", ")
+                    marks.join(", ")
                 );
                 run(on, self.dialect, &sql, waiting()).await?;
                 run(on, self.dialect, only_crossed, waiting()).await?;

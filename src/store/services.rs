@@ -24,19 +24,19 @@ pub struct ServiceList {
     /// Add-ons that the server runs, which no metric bills.
     pub addons: Vec<Addon>,
     /// When WHMCS told them.
-    pub told_at: Timestamp,
+    pub listed_at: Timestamp,
     first_listed: HashMap<i64, Timestamp>,
     version: i64,
 }
 
 impl ServiceList {
-    /// When a service was told first.
-    pub fn first_told(&self, service: i64) -> Option<Timestamp> {
+    /// When a service was first listed.
+    pub fn first_listed(&self, service: i64) -> Option<Timestamp> {
         self.first_listed.get(&service).copied()
     }
 
-    /// The day a service was told first.
-    pub fn first_listed(&self, service: i64, zone: BillingZone) -> Option<UsageDay> {
+    /// The day a service was first listed.
+    pub fn first_listed_day(&self, service: i64, zone: BillingZone) -> Option<UsageDay> {
         self.first_listed.get(&service).map(|at| zone.day_of(*at))
     }
 }
@@ -117,12 +117,12 @@ impl Store {
         let same = |row: &service::Row, service: &Service| row.listed && row.service == *service;
         let changed = list.iter().filter(|one| !known.get(&one.id).is_some_and(|row| same(row, one)));
         let changed: Vec<&Service> = changed.collect();
-        let told: HashSet<i64> = list.iter().map(|service| service.id).collect();
-        let gone = known.values().filter(|row| row.listed && !told.contains(&row.service.id));
+        let listed: HashSet<i64> = list.iter().map(|service| service.id).collect();
+        let gone = known.values().filter(|row| row.listed && !listed.contains(&row.service.id));
         let gone: Vec<i64> = gone.map(|row| row.service.id).collect();
         let cells: Vec<[Cell; 17]> =
             changed.iter().map(|one| service::cells(one, server, true, now)).collect();
-        self.leave_other_lists(&mut tx, server, &told).await?;
+        self.leave_other_lists(&mut tx, server, &listed).await?;
         service::SERVICE.put(&mut tx, self.dialect, cells).await?;
         for id in &gone {
             let sql = "UPDATE service SET listed = 0 WHERE id = ? AND server = ?";
@@ -172,13 +172,13 @@ impl Store {
         &self,
         on: &mut Write,
         server: i64,
-        told: &HashSet<i64>,
+        listed: &HashSet<i64>,
     ) -> Result<(), StoreError> {
         let sql = "SELECT id, server FROM service WHERE server <> ?";
         let mut left = HashSet::new();
         for row in rows(on, self.dialect, sql, [server.into()]).await? {
             let mut columns = Columns::of(&row);
-            if told.contains(&columns.int()?) {
+            if listed.contains(&columns.int()?) {
                 left.insert(columns.int()?);
             }
         }
@@ -193,9 +193,9 @@ impl Store {
     /// A server's services; `None` until WHMCS has told them. Kept in memory until the list changes.
     pub async fn services(&self, server: i64) -> Result<Option<Arc<ServiceList>>, StoreError> {
         let mut tx = self.begin_read().await?;
-        let Some((version, told_at)) = self.list_version(&mut tx, server).await? else { return Ok(None) };
+        let Some((version, listed_at)) = self.list_version(&mut tx, server).await? else { return Ok(None) };
         let kept = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(&server).cloned();
-        if let Some(kept) = kept.filter(|kept| (kept.version, kept.told_at) == (version, told_at)) {
+        if let Some(kept) = kept.filter(|kept| (kept.version, kept.listed_at) == (version, listed_at)) {
             return Ok(Some(kept));
         }
         let rows = self.read_services(&mut tx, server).await?;
@@ -205,7 +205,7 @@ impl Store {
             rows.into_values().partition(|row| row.listed);
         let services = Services::new(listed.into_iter().map(|row| row.service).collect());
         let former = former.into_iter().map(|row| (row.service.id, row.service)).collect();
-        let list = Arc::new(ServiceList { services, former, addons, told_at, first_listed, version });
+        let list = Arc::new(ServiceList { services, former, addons, listed_at, first_listed, version });
         self.lists.write().unwrap_or_else(PoisonError::into_inner).insert(server, Arc::clone(&list));
         Ok(Some(list))
     }

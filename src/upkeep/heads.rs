@@ -20,11 +20,11 @@ impl Upkeep {
         *self.channels.lock().unwrap_or_else(PoisonError::into_inner) = channels;
     }
 
-    pub(super) async fn tell_heads(&self, now: Timestamp) {
+    pub(super) async fn send_heads(&self, now: Timestamp) {
         let today = self.rules.zone.day_of(now);
         let (is_logged, is_posted) = {
-            let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-            (told.logged == Some(today), told.posted == Some(today))
+            let reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+            (reported.logged == Some(today), reported.posted == Some(today))
         };
         if is_logged && is_posted {
             return;
@@ -38,13 +38,13 @@ impl Upkeep {
         }
         if !is_logged {
             heads.iter().for_each(|head| tracing::info!(%head, "head of a chain, for `verify --since-head`"));
-            self.told.lock().unwrap_or_else(PoisonError::into_inner).logged = Some(today);
+            self.reported.lock().unwrap_or_else(PoisonError::into_inner).logged = Some(today);
         }
         if !is_posted {
             let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let heads: Vec<String> = heads.iter().map(ToString::to_string).collect();
-            match channels.tell_heads(today, now, &heads).await {
-                Ok(()) => self.told.lock().unwrap_or_else(PoisonError::into_inner).posted = Some(today),
+            match channels.send_heads(today, now, &heads).await {
+                Ok(()) => self.reported.lock().unwrap_or_else(PoisonError::into_inner).posted = Some(today),
                 Err(error) => tracing::warn!("heads of the chains are not posted, and tried again: {error}"),
             }
         }

@@ -27,13 +27,13 @@ pub struct Upkeep {
     clock: Clock,
     rules: SettleRules,
     channels: Arc<Mutex<Channels>>,
-    told: Arc<Mutex<ReportedDays>>,
+    reported: Arc<Mutex<ReportedDays>>,
 }
 
 impl Upkeep {
     /// Upkeep of what is stored; days and months are those of `rules`.
     pub fn new(store: Store, clock: Clock, rules: SettleRules) -> Upkeep {
-        Upkeep { store, clock, rules, channels: Arc::default(), told: Arc::default() }
+        Upkeep { store, clock, rules, channels: Arc::default(), reported: Arc::default() }
     }
 
     /// Does all of it once. What cannot be done now is logged, and tried again the next time.
@@ -43,7 +43,7 @@ impl Upkeep {
             Err(error) => tracing::warn!("nothing old is taken away: {error}"),
         }
         // Whatever time it is, somebody else is to have them.
-        self.tell_heads(self.clock.now()).await;
+        self.send_heads(self.clock.now()).await;
     }
 
     /// Folds and forgets what is old by a clock that a poll has confirmed.

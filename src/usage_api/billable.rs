@@ -34,17 +34,17 @@ struct BillableItemRow {
 pub(super) async fn billable(
     State(api): State<UsageApi>,
     asked: UsageApiQuery,
-    Body(told): Body<BillableBody>,
+    Body(body): Body<BillableBody>,
 ) -> Result<Response, Problem> {
     // The list is of the whole of WHMCS; the server says who tells it.
     asked.needed_server()?;
     asked.asker.must_be_untied("the billable items are those of the whole of WHMCS")?;
-    if told.schema != 1 {
-        return Err(Problem::meaningless(format!("schema {} is not known; expected 1", told.schema)));
+    if body.schema != 1 {
+        return Err(Problem::meaningless(format!("schema {} is not known; expected 1", body.schema)));
     }
     let now = api.clock.now();
     let read_at =
-        Timestamp::new(told.read_at).map_err(|error| Problem::meaningless(format!("read_at: {error}")))?;
+        Timestamp::new(body.read_at).map_err(|error| Problem::meaningless(format!("read_at: {error}")))?;
     if read_at > now.plus(CLOCKS_DIFFER) {
         let detail = format!("read_at {read_at} has not come yet, it is {now} here; set the clocks right");
         return Err(Problem::meaningless(detail));
@@ -53,7 +53,7 @@ pub(super) async fn billable(
         id: item.id,
         tag: Tag::find(&item.description).map(String::from),
     };
-    let items: Vec<BillableItem> = told.items.iter().map(item).collect();
+    let items: Vec<BillableItem> = body.items.iter().map(item).collect();
     let settled = api.store.settle_by_items(&items, read_at, now).await.map_err(Problem::unavailable)?;
     for tag in &settled.twice {
         tracing::error!(%tag, "WHMCS has more than one billable item with this tag: a customer may pay twice");

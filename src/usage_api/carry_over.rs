@@ -24,7 +24,7 @@ pub struct Carried(HashMap<Payee, LiteMap<&'static str, i64>>);
 impl Carried {
     fn new(closed: &ClosedMonth, units: &Units, zone: BillingZone) -> Carried {
         let mut carried = Carried::default();
-        for one in closed.told.values().flatten() {
+        for one in closed.reported.values().flatten() {
             let Some((metric, unit)) = units.of_month(&one.reported.metric) else { continue };
             let Some(lacking) = lacking(one, zone).filter(|lacking| *lacking != 0) else { continue };
             // What does not fit is not carried: `explain` names it.
@@ -88,7 +88,7 @@ pub struct ReportedLine {
     pub chronicle: String,
     /// A month that is over: what the ledger has and WHMCS was not told; negative where too much was reported.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub not_told: Option<Signed>,
+    pub not_reported: Option<Signed>,
     /// What becomes of that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub so: Option<&'static str>,
@@ -106,7 +106,7 @@ impl ReportedLine {
 
 /// What WHMCS was told of one meter of an owner in a month, held against the ledger as far as it is billed. `is_asked`
 /// tells whether WHMCS still asks for him.
-pub async fn told_lines(
+pub async fn reported_lines(
     store: &Store,
     (of, is_asked): (&Owner, bool),
     meter: Meter,
@@ -120,8 +120,8 @@ pub async fn told_lines(
         Some(billed) => ledger(store, of, meter, month, billed).await?,
         None => Sums::new(),
     };
-    let later = store.told(of, month.next()).await?;
-    for reported in store.told(of, month).await? {
+    let later = store.reported_of(of, month.next()).await?;
+    for reported in store.reported_of(of, month).await? {
         if !metrics(meter).contains(&reported.metric.as_ref()) {
             continue;
         }
@@ -156,7 +156,7 @@ pub async fn told_lines(
             carried: Signed::new(carried.into()),
             at: at.to_string(),
             chronicle,
-            not_told: lacking.map(Signed::new),
+            not_reported: lacking.map(Signed::new),
             so,
         });
     }

@@ -34,14 +34,14 @@ struct LegacyShape {
 pub(super) async fn legacy(State(api): State<UsageApi>, asked: UsageApiQuery) -> Result<Response, Problem> {
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let (units, window) = (api.units(), api.billing_window(&tenants).await?);
-    let mut told = BTreeMap::new();
+    let mut shown = BTreeMap::new();
     // The overage figures are month-to-date sums: they carry nothing.
     let (mut withheld, nothing) = (Vec::new(), Carried::default());
     let tenants = tenants.each();
     for same in tenants.chunk_by(|one, other| one.name == other.name) {
         match answer_of(same, &units, &window, &nothing) {
             Some((tenant, Answer::Known(_))) => {
-                told.insert(tenant.name, megabytes(tenant, &units, &window));
+                shown.insert(tenant.name, megabytes(tenant, &units, &window));
             }
             Some((_, Answer::Withheld(why))) => withheld.push(why),
             None => {}
@@ -52,7 +52,7 @@ pub(super) async fn legacy(State(api): State<UsageApi>, asked: UsageApiQuery) ->
         "server": server,
         "generated_at": window.moment.now.to_string(),
         "month": month_shape(&window),
-        "tenants": told,
+        "tenants": shown,
         "withheld": withheld,
     });
     Ok(Json(answer).into_response())

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use serde::Deserialize;
 
-pub use carry_over::{ReportedLine, told_lines};
+pub use carry_over::{ReportedLine, reported_lines};
 
 use crate::clock::Clock;
 use crate::domain::{

@@ -97,8 +97,8 @@ fn short(text: Option<String>) -> Option<String> {
 /// "-0001-11-30".
 fn registered(text: Option<&str>) -> Result<Option<UsageDay>, String> {
     let day = text.map(|text| text.trim().split([' ', 'T']).next().unwrap_or_default());
-    let told = day.filter(|day| !day.is_empty() && !day.starts_with("0000") && !day.starts_with("-0001"));
-    told.map(UsageDay::parse).transpose().map_err(|error| format!("registered: {error}"))
+    let body = day.filter(|day| !day.is_empty() && !day.starts_with("0000") && !day.starts_with("-0001"));
+    body.map(UsageDay::parse).transpose().map_err(|error| format!("registered: {error}"))
 }
 
 fn checked_status(status: String) -> Result<String, String> {
@@ -152,15 +152,15 @@ impl ServiceRow {
 pub(super) async fn services(
     State(api): State<UsageApi>,
     asked: UsageApiQuery,
-    Body(told): Body<ServicesBody>,
+    Body(body): Body<ServicesBody>,
 ) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let refused = |detail: String| Problem::meaningless(detail);
-    if told.schema != 1 {
-        return Err(refused(format!("schema {} is not known; expected 1", told.schema)));
+    if body.schema != 1 {
+        return Err(refused(format!("schema {} is not known; expected 1", body.schema)));
     }
-    let mut list = Vec::with_capacity(told.services.len());
-    for service in told.services {
+    let mut list = Vec::with_capacity(body.services.len());
+    for service in body.services {
         let id = service.id;
         if !NUMBERS.contains(&id) {
             return Err(refused(format!(
@@ -185,8 +185,8 @@ pub(super) async fn services(
             asked.asker.must_be_untied(&why)?;
         }
     }
-    let mut addons = Vec::with_capacity(told.addons.len());
-    for addon in told.addons {
+    let mut addons = Vec::with_capacity(body.addons.len());
+    for addon in body.addons {
         let id = addon.id;
         addons.push(addon.addon().map_err(|error| refused(format!("addon {id}: {error}")))?);
     }
@@ -278,8 +278,8 @@ mod tests {
     /// The services of a body, or what is said of it; paths come before, as the door tells them.
     fn read(services: &str) -> Result<Vec<Service>, String> {
         let text = format!(r#"{{"schema":1,"services":{services}}}"#);
-        let told: ServicesBody = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        told.services.into_iter().map(ServiceRow::service).collect()
+        let body: ServicesBody = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        body.services.into_iter().map(ServiceRow::service).collect()
     }
 
     fn one(fields: &str) -> Result<Service, String> {
@@ -296,21 +296,21 @@ mod tests {
             "status":"Active","registered":"0000-00-00","limits":[],"templates":[]"#;
         assert_eq!(one(odd).expect("a service"), plain);
         for nothing in [r#""""#, "null", r#""0000-00-00 00:00:00""#, r#""-0001-11-30""#] {
-            let told = one(&format!(r#"{LEAST},"registered":{nothing},"limits":null,"templates":null"#));
-            assert_eq!(told.expect("a service"), plain, "{nothing}");
+            let body = one(&format!(r#"{LEAST},"registered":{nothing},"limits":null,"templates":null"#));
+            assert_eq!(body.expect("a service"), plain, "{nothing}");
         }
         for day in ["2026-11-20", "2026-11-20 10:11:12", "2026-11-20T10:11:12Z"] {
-            let told = one(&format!(r#"{LEAST},"registered":"{day}""#)).expect("a service");
-            assert_eq!(told.registered.map(|day| day.to_string()).as_deref(), Some("2026-11-20"));
+            let body = one(&format!(r#"{LEAST},"registered":"{day}""#)).expect("a service");
+            assert_eq!(body.registered.map(|day| day.to_string()).as_deref(), Some("2026-11-20"));
         }
-        let told =
+        let body =
             one(&format!(r#"{LEAST},"limits":{{"storage":"1000","traffic_out":null,"traffic_in":""}}"#));
-        let limits = told.expect("a service").limits;
+        let limits = body.expect("a service").limits;
         assert_eq!(Vec::from_iter(limits.keys().copied()), [Meter::StorageUsed]);
         // Texts as they were escaped for a page, and one that was taken for a number.
         let escaped = r#""id":5,"client":7,"username":1234,"product":"S3 &amp; more &#039;gold&#039;","status":"Active""#;
-        let told = one(escaped).expect("a service");
-        assert_eq!((told.username.as_str(), told.product.as_deref()), ("1234", Some("S3 & more 'gold'")));
+        let body = one(escaped).expect("a service");
+        assert_eq!((body.username.as_str(), body.product.as_deref()), ("1234", Some("S3 & more 'gold'")));
         // No username yet, which is nobody's account.
         assert_eq!(one(r#""id":5,"client":7,"username":null,"status":"Pending""#).expect("one").username, "");
         // A list with gaps is told as a map.

@@ -105,8 +105,11 @@ impl UsageApi {
         let tenants = Tenants::new(server, self.payers(standings), &lists, polled);
         let bare = tenants.without_accounts();
         let month = self.moment().month;
-        let told =
-            self.store.metrics_told(&bare, [month.before(), month]).await.map_err(Problem::unavailable)?;
+        let reported = self
+            .store
+            .metrics_reported(&bare, [month.before(), month])
+            .await
+            .map_err(Problem::unavailable)?;
         // On whatever panel its account is: each must have been looked at.
         let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
         let is_configured = |backend: &BackendId| servers.values().flatten().any(|known| known == backend);
@@ -116,7 +119,7 @@ impl UsageApi {
             rewound.filter(|_| is_configured(&state.backend))
         };
         let rewound = states.iter().filter_map(not_polled).max();
-        Ok(tenants.told(told, rewound))
+        Ok(tenants.reported(reported, rewound))
     }
 
     /// The server that is asked about and its tenants, as far as whoever asks may see them.

@@ -26,7 +26,7 @@ pub struct Tenants {
     /// When a journal of its panels was taken back, where nobody has looked at all of them since.
     rewound: Option<Timestamp>,
     /// The metrics that WHMCS was told of services that have nothing any more, in this month or the one before.
-    told: HashMap<i64, BTreeSet<String>>,
+    reported: HashMap<i64, BTreeSet<String>>,
     /// For whoever may see one server alone: that server, and the backends of the others.
     only: Option<(i64, HashSet<BackendId>)>,
 }
@@ -76,8 +76,8 @@ impl Tenants {
                 companions.entry(parent).or_default().push(companion.id);
             }
         }
-        let (rewound, told, only) = Default::default();
-        Tenants { server, payers, list, companions, polled, rewound, told, only }
+        let (rewound, reported, only) = Default::default();
+        Tenants { server, payers, list, companions, polled, rewound, reported, only }
     }
 
     /// The living services that have no account and never had one, as far as is known now.
@@ -89,8 +89,8 @@ impl Tenants {
     }
 
     /// With what WHMCS was told of these; `rewound` where a journal was taken back that nobody has polled since.
-    pub fn told(self, told: HashMap<i64, BTreeSet<String>>, rewound: Option<Timestamp>) -> Tenants {
-        Tenants { told, rewound, ..self }
+    pub fn reported(self, reported: HashMap<i64, BTreeSet<String>>, rewound: Option<Timestamp>) -> Tenants {
+        Tenants { reported, rewound, ..self }
     }
 
     /// The same for whoever may see one server alone: `others` are the backends of the others.
@@ -179,8 +179,8 @@ impl Tenants {
         let accounts = self.payers.accounts(&payee);
         let (mut unread, mut emptied) = (None, None);
         if accounts.is_empty() && contested.is_none() {
-            let told = payee.service().and_then(|id| self.told.get(&id));
-            match (told, self.rewound, self.polled) {
+            let reported = payee.service().and_then(|id| self.reported.get(&id));
+            match (reported, self.rewound, self.polled) {
                 // What it has is taken back; whether its account is there nobody has looked yet.
                 (Some(_), Some(rewound), _) => unread = Some(rewound),
                 (Some(metrics), None, Some(polled)) => {
@@ -223,7 +223,7 @@ impl Tenants {
 
     /// Since when a living service waits for the first poll of its server's panels.
     fn unread(&self, service: &Service) -> Option<Timestamp> {
-        let since = self.list.as_ref()?.first_told(service.id)?;
+        let since = self.list.as_ref()?.first_listed(service.id)?;
         let by_name = Owner::named(self.server, &service.username);
         let waits = service.wants_account() && self.polled.is_none_or(|polled| polled < since);
         (waits && self.payers.owner(&by_name).is_none()).then_some(since)

@@ -245,7 +245,7 @@ mod tests {
         }
     }
 
-    fn told(accounts: &[&AccountStanding], window: &Window) -> Option<Answer> {
+    fn answered(accounts: &[&AccountStanding], window: &Window) -> Option<Answer> {
         let (backend, name) = (BackendId::new("b").expect("a name"), AccountName::new("t").expect("a name"));
         let found = |account: &&AccountStanding| {
             let account = Arc::new((*account).clone());
@@ -288,25 +288,25 @@ mod tests {
     fn never_1_unknown_never_becomes_zero_and_zero_stays() {
         let now = window("2026-03-14T12:00:00Z");
         let zero = account(vec![series(Meter::TrafficOut, at("2026-03-14T11:00:00Z"), 0, "2026-03")]);
-        let Some(Answer::Known(values)) = told(&[&zero], &now) else { panic!("known") };
+        let Some(Answer::Known(values)) = answered(&[&zero], &now) else { panic!("known") };
         let json = serde_json::to_value(&values).expect("JSON");
         assert_eq!(
             json,
             serde_json::json!({"traffic_out": {"value": "0.00000", "collected_at": 1_773_486_000}})
         );
-        assert_eq!(reason(told(&[&account(vec![])], &now)), "never_read");
+        assert_eq!(reason(answered(&[&account(vec![])], &now)), "never_read");
     }
 
     #[test]
     fn never_7_no_number_lies_by_age() {
         let read = at("2026-03-13T09:00:00Z");
         let old = account(vec![series(Meter::StorageUsed, read, 5, "2026-03")]);
-        assert!(matches!(told(&[&old], &window("2026-03-14T11:00:00Z")), Some(Answer::Known(_))));
+        assert!(matches!(answered(&[&old], &window("2026-03-14T11:00:00Z")), Some(Answer::Known(_))));
         let later = window("2026-03-14T11:00:01Z");
-        assert_eq!(reason(told(&[&old], &later)), "stale");
+        assert_eq!(reason(answered(&[&old], &later)), "stale");
         let mut failed = old.clone();
         failed.trouble = Some(("unexpected".into(), read));
-        assert_eq!(reason(told(&[&failed], &later)), "failed");
+        assert_eq!(reason(answered(&[&failed], &later)), "failed");
     }
 
     #[test]
@@ -317,7 +317,7 @@ mod tests {
             series(Meter::StorageUsed, read, 7, "2026-03"),
             series(Meter::TrafficOut, read, 7, "2026-03"),
         ];
-        assert_eq!(names(told(&[&account(both)], &window("2026-03-31T22:30:00Z"))), ["disk"]);
+        assert_eq!(names(answered(&[&account(both)], &window("2026-03-31T22:30:00Z"))), ["disk"]);
     }
 
     #[test]
@@ -330,13 +330,13 @@ mod tests {
         // The last second of March in Warsaw; where WHMCS runs it is April already.
         let window = window("2026-03-31T21:59:59Z");
         let names = |month: &str| {
-            names(told(&[&account(both.clone())], &window.clone().asked_in(Month::parse(month).ok())))
+            names(answered(&[&account(both.clone())], &window.clone().asked_in(Month::parse(month).ok())))
         };
         assert_eq!(names("2026-03"), ["disk", "disk_gb_month", "traffic_out"]);
         assert_eq!(names("2026-04"), ["disk"]);
         let traffic = account(both[1..].to_vec());
         let april = window.asked_in(Month::parse("2026-04").ok());
-        assert_eq!(reason(told(&[&traffic], &april)), "other_month");
+        assert_eq!(reason(answered(&[&traffic], &april)), "other_month");
     }
 
     #[test]
@@ -346,12 +346,12 @@ mod tests {
         let flow = series(Meter::TrafficOut, read, 7 << 30, "2026-03");
         let (both, traffic) = (account(vec![level, flow]), account(vec![flow]));
         let window = |billed| Window { billed, ..window("2026-03-14T12:00:00Z") };
-        assert_eq!(reason(told(&[&both], &window(Billed::Nothing))), "not_billed_yet");
+        assert_eq!(reason(answered(&[&both], &window(Billed::Nothing))), "not_billed_yet");
         let three = Bytes::new(3 << 30).expect("fits");
         let sums = Sums::from([(Meter::TrafficOut, (three, Default::default()))]);
         let sums = Arc::new(OwnerSums::from([(Owner::named(7, "t"), sums)]));
         let since = |start| window(Billed::Part(at(start), Arc::clone(&sums)));
-        let Some(Answer::Known(values)) = told(&[&both], &since("2026-03-14T10:00:00Z")) else {
+        let Some(Answer::Known(values)) = answered(&[&both], &since("2026-03-14T10:00:00Z")) else {
             panic!("known");
         };
         let json = serde_json::to_value(&values).expect("JSON");
@@ -362,8 +362,8 @@ mod tests {
         );
         // What was not measured since is not known.
         let unread = since("2026-03-14T11:00:01Z");
-        assert_eq!(names(told(&[&both], &unread)), ["disk"]);
-        assert_eq!(reason(told(&[&traffic], &unread)), "not_billed_yet");
+        assert_eq!(names(answered(&[&both], &unread)), ["disk"]);
+        assert_eq!(reason(answered(&[&traffic], &unread)), "not_billed_yet");
     }
 
     #[test]
@@ -384,16 +384,16 @@ mod tests {
             other => panic!("known: {other:?}"),
         };
         let (one, two) = (gb(3), gb(200));
-        assert_eq!(value(told(&[&one, &two], &now), "traffic_out").as_deref(), Some("203.00000"));
-        assert_eq!(value(told(&[&one, &two], &now), "disk").as_deref(), Some("203.00000"));
+        assert_eq!(value(answered(&[&one, &two], &now), "traffic_out").as_deref(), Some("203.00000"));
+        assert_eq!(value(answered(&[&one, &two], &now), "disk").as_deref(), Some("203.00000"));
         // It moved: what it used before stays, what it held is not held any more.
         let gone = AccountStanding { gone_at: Some(read), ..gb(200) };
-        assert_eq!(value(told(&[&one, &gone], &now), "traffic_out").as_deref(), Some("203.00000"));
-        assert_eq!(value(told(&[&one, &gone], &now), "disk").as_deref(), Some("3.00000"));
+        assert_eq!(value(answered(&[&one, &gone], &now), "traffic_out").as_deref(), Some("203.00000"));
+        assert_eq!(value(answered(&[&one, &gone], &now), "disk").as_deref(), Some("3.00000"));
         let missing = AccountStanding { missing_since: Some(read), ..gb(200) };
-        assert_eq!(names(told(&[&one, &missing], &now)), ["disk_gb_month", "traffic_out"]);
+        assert_eq!(names(answered(&[&one, &missing], &now)), ["disk_gb_month", "traffic_out"]);
         let old = account(vec![series(Meter::TrafficOut, at("2026-03-12T11:00:00Z"), 1, "2026-03")]);
-        assert_eq!(names(told(&[&one, &old], &now)), ["disk", "disk_gb_month"], "one part is not known");
-        assert_eq!(reason(told(&[&one, &account(vec![])], &now)), "never_read");
+        assert_eq!(names(answered(&[&one, &old], &now)), ["disk", "disk_gb_month"], "one part is not known");
+        assert_eq!(reason(answered(&[&one, &account(vec![])], &now)), "never_read");
     }
 }

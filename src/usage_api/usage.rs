@@ -81,7 +81,7 @@ pub(super) async fn usage(State(api): State<UsageApi>, asked: UsageApiQuery) -> 
     }
     if asked.for_billing {
         let said = known.iter().map(|(tenant, values)| (*tenant, values));
-        api.tell(server, &units, &window, said).await?;
+        api.report(server, &units, &window, said).await?;
     }
     shape.tenants = known.into_iter().map(|(tenant, values)| (tenant.name, values)).collect();
     let count = |reason| (reason, shape.withheld.iter().filter(|withheld| withheld.reason == reason).count());
@@ -96,8 +96,8 @@ pub(super) fn answer_of<'t, 'a>(
     window: &Window,
     carried: &Carried,
 ) -> Option<(&'t Tenant<'a>, Answer)> {
-    let told = |tenant| Some((tenant, answer(tenant, units, window, carried)?));
-    let mut answers = same.iter().filter_map(told);
+    let answered = |tenant| Some((tenant, answer(tenant, units, window, carried)?));
+    let mut answers = same.iter().filter_map(answered);
     let first = answers.next()?;
     match answers.next() {
         None => Some(first),
@@ -111,7 +111,7 @@ pub(super) fn answer_of<'t, 'a>(
 impl UsageApi {
     /// Writes down what a server is about to be told, before it is said: what WHMCS was told must be known whatever
     /// happens next. The database decides who told last; whoever was overtaken looks again.
-    async fn tell<'t, 'a: 't>(
+    async fn report<'t, 'a: 't>(
         &self,
         server: i64,
         units: &Units,
@@ -147,7 +147,7 @@ pub(super) async fn tenant_usage(
     };
     let terms = api.terms(&found).await?;
     if asked.for_billing && withheld.is_none() {
-        api.tell(server, &units, &window, std::iter::once((&found, &values))).await?;
+        api.report(server, &units, &window, std::iter::once((&found, &values))).await?;
     }
     let (generated_at, month) = (window.moment.now.to_string(), month_shape(&window));
     let shape =

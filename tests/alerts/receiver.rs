@@ -29,7 +29,7 @@ impl ReceivedAlert {
 /// Everything told so far; clones share it.
 #[derive(Clone, Default)]
 pub struct Receiver {
-    told: Arc<Mutex<Vec<ReceivedAlert>>>,
+    alerts: Arc<Mutex<Vec<ReceivedAlert>>>,
 }
 
 impl Receiver {
@@ -42,8 +42,8 @@ impl Receiver {
         address
     }
 
-    pub fn told(&self) -> Vec<ReceivedAlert> {
-        self.told.lock().unwrap().clone()
+    pub fn alerts(&self) -> Vec<ReceivedAlert> {
+        self.alerts.lock().unwrap().clone()
     }
 }
 
@@ -56,5 +56,5 @@ async fn take(State(receiver): State<Receiver>, Path(who): Path<String>, message
         annotations: alert["annotations"].clone(),
         group: message["groupLabels"].clone(),
     });
-    receiver.told.lock().unwrap().extend(alerts);
+    receiver.alerts.lock().unwrap().extend(alerts);
 }

@@ -79,20 +79,20 @@ impl<'a> Watch<'a> {
     pub async fn until_told(&self, who: &str, status: &str, alert: &str) -> ReceivedAlert {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let told = self.receiver.told();
+            let alerts = self.receiver.alerts();
             // The newest: an alert that fired before may have fired with other words.
-            if let Some(told) = told.iter().rev().find(|told| told.is(who, status, alert)) {
-                return told.clone();
+            if let Some(alerts) = alerts.iter().rev().find(|alerts| alerts.is(who, status, alert)) {
+                return alerts.clone();
             }
             let logs = || ["alertmanager", "prometheus"].map(|name| log(self.site, name)).concat();
-            assert!(Instant::now() < deadline, "{who} never heard {alert} {status}; {told:#?}\n{}", logs());
+            assert!(Instant::now() < deadline, "{who} never heard {alert} {status}; {alerts:#?}\n{}", logs());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// Everything anybody was told.
-    pub fn told(&self) -> Vec<ReceivedAlert> {
-        self.receiver.told()
+    pub fn alerts(&self) -> Vec<ReceivedAlert> {
+        self.receiver.alerts()
     }
 
     /// Tells Alertmanager of alerts, as whmeter does.

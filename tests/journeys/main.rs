@@ -28,7 +28,7 @@ mod status;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]
 mod support;
-mod told;
+mod reported;
 mod whmcs;
 
 use support::house::{house, start};

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use whmeter_simulators::clock::ClockStart;
-use whmeter_simulators::panel::SimulatedPanel;
 
 use crate::support::panels::section;
 use crate::support::program::{Site, free_port};

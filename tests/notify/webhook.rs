@@ -99,9 +99,9 @@ async fn the_heads_of_chains_are_posted_where_that_is_wished() {
     let receiver = start().await;
     let heads = ["journal/s3-fra1:412:9af3".to_string(), "chronicle:7:0123".to_string()];
     let (day, at) = (UsageDay::parse("2026-11-20").unwrap(), notification(Occasion::Limited, "a").at);
-    receiver.channels.tell_heads(day, at, &heads).await.unwrap();
+    receiver.channels.send_heads(day, at, &heads).await.unwrap();
     assert!(receiver.posts.lock().unwrap().is_empty(), "nobody has asked for them");
-    receiver.wishing_heads().tell_heads(day, at, &heads).await.unwrap();
+    receiver.wishing_heads().send_heads(day, at, &heads).await.unwrap();
     let posts = receiver.posts.lock().unwrap();
     let [(headers, body)] = &posts[..] else { panic!("{posts:?}") };
     let told: Value = serde_json::from_slice(body).unwrap();

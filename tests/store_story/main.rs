@@ -280,7 +280,7 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
     };
     let found = async || store.verify(&backend(), &rules()).await.unwrap();
     assert_eq!(found().await.unwrap().entries, 5);
-    for (tamper, repair, told) in [
+    for (tamper, repair, reported) in [
         (
             "UPDATE journal SET at = at + 1 WHERE entry = 3",
             "UPDATE journal SET at = at - 1 WHERE entry = 3",
@@ -318,7 +318,7 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
         ("DELETE FROM journal WHERE entry = 2", "", "journal of s3-fra1: entry 2 is missing"),
     ] {
         edit(tamper).await;
-        assert_eq!(found().await.unwrap_err().to_string(), told);
+        assert_eq!(found().await.unwrap_err().to_string(), reported);
         if !repair.is_empty() {
             edit(repair).await;
             found().await.unwrap();
@@ -398,7 +398,7 @@ async fn a_folded_journal_says_the_same_and_goes_on(databases: &Databases) {
     assert_eq!(book.counters, loaded.book.counters);
 
     let pool = sqlx::AnyPool::connect(&fresh.url).await.unwrap();
-    for (tamper, told) in [
+    for (tamper, reported) in [
         (
             "UPDATE journal_fold_part SET body = 'x' WHERE what = 'book'",
             "other beliefs than it was signed with",
@@ -408,7 +408,7 @@ async fn a_folded_journal_says_the_same_and_goes_on(databases: &Databases) {
     ] {
         sqlx::raw_sql(tamper).execute(&pool).await.unwrap();
         let difference = store.verify(&backend(), &rules()).await.unwrap().unwrap_err().to_string();
-        assert!(difference.contains(told), "{difference}");
+        assert!(difference.contains(reported), "{difference}");
     }
     pool.close().await;
 }
@@ -558,7 +558,7 @@ macro_rules! stories {
             )*
         }
 
-        async fn tell_all(databases: &Databases) {
+        async fn report_all(databases: &Databases) {
             $(
                 eprintln!("{}", stringify!($story));
                 $story(databases).await;
@@ -621,14 +621,14 @@ stories!(
 async fn all_stories_on_postgres() {
     if let Some(databases) = Databases::postgres().await {
         // One of them waits for a minute.
-        tokio::join!(tell_all(&databases), silent::a_server_that_says_nothing_makes_nobody_deaf(&databases));
+        tokio::join!(report_all(&databases), silent::a_server_that_says_nothing_makes_nobody_deaf(&databases));
     }
 }
 
 #[tokio::test]
 async fn all_stories_on_mariadb() {
     let Some(databases) = Databases::mariadb().await else { return };
-    tokio::join!(tell_all(&databases), silent::a_server_that_says_nothing_makes_nobody_deaf(&databases));
+    tokio::join!(report_all(&databases), silent::a_server_that_says_nothing_makes_nobody_deaf(&databases));
     // The default collation would make one customer of alice and Alice.
     let Databases::Server(server) = &databases else { unreachable!("a server") };
     let fresh = Fresh { url: server.default_collation().await, folder: tempfile::tempdir().unwrap() };

@@ -100,7 +100,7 @@ fn switches() -> Lane {
 
 fn kinds(entries: &[Entry]) -> Vec<String> {
     let what = |entry: &Entry| match &entry.promise {
-        Promise::Tell(channel, notification) => format!("{channel} {}", notification.occasion.name()),
+        Promise::Notify(channel, notification) => format!("{channel} {}", notification.occasion.name()),
         Promise::Switch { to, .. } => format!("policy {}", to.name()),
     };
     entries.iter().map(what).collect()
@@ -140,8 +140,8 @@ pub async fn a_promise_is_claimed_once_and_its_letters_wait_for_the_truth(databa
     let notifications = claim(&store, Lane::Notifications(Channel::Whmcs), later).await;
     assert_eq!(kinds(&notifications), ["whmcs limited"]);
     assert_eq!(notifications[0].key, "s3-fra1/alice/1/storage/100/1");
-    let Promise::Tell(_, told) = &notifications[0].promise else { panic!("{notifications:?}") };
-    assert_eq!(told, &Notification { at: now, ..notification("alice", Occasion::Limited, 1) });
+    let Promise::Notify(_, reported) = &notifications[0].promise else { panic!("{notifications:?}") };
+    assert_eq!(reported, &Notification { at: now, ..notification("alice", Occasion::Limited, 1) });
     // What was read back is shown to everybody, and the next poll knows it.
     let state = store.backends().await.unwrap().remove(0);
     let standing = store.standing(&state).await.unwrap();
@@ -152,8 +152,8 @@ pub async fn a_promise_is_claimed_once_and_its_letters_wait_for_the_truth(databa
     let fresh_look = other.load(&backend(), None).await.unwrap();
     assert_eq!((&fresh_look.holds, &fresh_look.crossings), (&loaded.holds, &loaded.crossings));
     let acts = store.acts(Some(&key("alice")), 10).await.unwrap();
-    let told: Vec<_> = acts.iter().map(|act| (act.action.as_str(), act.why.as_str())).collect();
-    assert_eq!(told, [("limit", "it said so")]);
+    let reported: Vec<_> = acts.iter().map(|act| (act.action.as_str(), act.why.as_str())).collect();
+    assert_eq!(reported, [("limit", "it said so")]);
 }
 
 pub async fn never_6_the_same_decision_again_is_the_same_letter(databases: &Databases) {
@@ -196,8 +196,8 @@ pub async fn of_two_waiting_switches_the_newer_counts_and_order_is_kept(database
     store.conclude(&second[0], &SwitchEnd::Nothing, now).await.unwrap();
     store.conclude(&second[1], &SwitchEnd::Took("done".into()), now).await.unwrap();
     let notifications = claim(&store, Lane::Notifications(Channel::Webhook), now).await;
-    let told: Vec<_> = notifications.iter().map(|entry| entry.account.name.as_str()).collect();
-    assert_eq!((kinds(&notifications), told), (vec!["webhook restored".to_string()], vec!["bob"]));
+    let reported: Vec<_> = notifications.iter().map(|entry| entry.account.name.as_str()).collect();
+    assert_eq!((kinds(&notifications), reported), (vec!["webhook restored".to_string()], vec!["bob"]));
 
     // A notification that is put off keeps those behind it, on its own channel and of its own account only.
     decide(&store, &lease, &mut loaded, now, both(3, Policy::Limited)).await;
@@ -232,7 +232,7 @@ pub async fn what_gives_up_is_told_as_it_is_and_can_be_tried_again(databases: &D
     // The customer hears that he is over; the operator that nothing came of it.
     let mut notifications = claim(&store, Lane::Notifications(Channel::Whmcs), now).await;
     notifications.extend(claim(&store, Lane::Notifications(Channel::Webhook), now).await);
-    let told: Vec<_> =
+    let reported: Vec<_> =
         notifications.iter().map(|entry| entry.account.name.to_string()).zip(kinds(&notifications)).collect();
     let expected = [
         ("alice", "whmcs notify"),
@@ -240,7 +240,7 @@ pub async fn what_gives_up_is_told_as_it_is_and_can_be_tried_again(databases: &D
         ("alice", "webhook failed"),
         ("bob", "webhook notify"),
     ];
-    assert_eq!(told, expected.map(|(who, what)| (who.to_string(), what.to_string())));
+    assert_eq!(reported, expected.map(|(who, what)| (who.to_string(), what.to_string())));
     assert_eq!(notifications[2].key, "s3-fra1/alice/1/storage/100/1/failed");
     let state = store.policy(&key("bob")).await.unwrap().unwrap();
     assert_eq!((state.left_alone.as_deref(), state.shown, state.remembers), (Some("theirs"), None, false));
@@ -277,12 +277,12 @@ pub async fn what_is_left_alone_and_still_limited_can_be_brought_back(databases:
     let state = conclude(true).await;
     assert_eq!((state.hold.again, state.remembers, state.shown), (3, true, Some(Policy::Limited)));
     assert_eq!(state.conflict(), Some(Conflict::StillLimited));
-    let told = state.conflict_told().unwrap();
-    assert_eq!(told, "left alone, still limited by policy a-limited,extra");
+    let reported = state.describe_conflict().unwrap();
+    assert_eq!(reported, "left alone, still limited by policy a-limited,extra");
     let loaded_again = store.load(&backend(), None).await.unwrap();
     assert_eq!(loaded_again.holds[&name("alice")], state.hold);
     let acts = store.acts(Some(&key("alice")), 1).await.unwrap();
-    assert_eq!(acts[0].after.as_deref(), Some(told.as_str()));
+    assert_eq!(acts[0].after.as_deref(), Some(reported.as_str()));
     // Not to be limited any more, and limited: he is listed, and asked after.
     decide(&store, &lease, &mut loaded, now, vec![verdict("alice", Policy::Standard, 2, now)]).await;
     let state = conclude(true).await;
@@ -316,8 +316,8 @@ pub async fn a_pin_is_kept_with_its_author_and_disturbs_no_poll(databases: &Data
     assert_eq!(state.pinned_by, Some(("operator ann".into(), now)));
     store.pin(&key("alice"), None, "operator ben", minute).await.unwrap();
     let acts = store.acts(None, 10).await.unwrap();
-    let told: Vec<_> = acts.iter().map(|act| (act.actor.as_str(), act.action.as_str())).collect();
-    assert_eq!(told, [("operator ben", "unpin"), ("operator ann", "pin")]);
+    let reported: Vec<_> = acts.iter().map(|act| (act.actor.as_str(), act.action.as_str())).collect();
+    assert_eq!(reported, [("operator ben", "unpin"), ("operator ann", "pin")]);
     assert_eq!(store.held_accounts().await.unwrap().len(), 1);
 }
 

@@ -241,21 +241,21 @@ pub async fn what_people_were_told_of_limits_stays_until_a_poll_finds_otherwise(
         let withdrawn =
             store.commit_rewind(&held, &mut loaded, &unwound, &said(unwound.to), hour(4)).await.unwrap();
         assert_eq!(rehearsed, withdrawn);
-        let told = [crossed(&loaded, "alice"), crossed(&loaded, "bob")];
+        let reported = [crossed(&loaded, "alice"), crossed(&loaded, "bob")];
         let policies = [wanted(&loaded, "alice"), wanted(&loaded, "bob")];
         let waiting = store.entries(&[EntryState::Waiting], 100).await.unwrap().len();
         let acts = store.acts(None, 100).await.unwrap().len() - acts;
         if delivered {
             // Alice was told that she is restored, bob that he is limited: the next poll tells them what has changed.
             assert_eq!(withdrawn, Withdrawn::default());
-            assert_eq!(told, now);
+            assert_eq!(reported, now);
             assert_eq!(policies, [(Policy::Standard, 2, true), (Policy::Limited, 1, true)]);
             assert_eq!((waiting, acts), (0, 1), "the rewind itself");
         } else {
             // Alice is restored: mail and webhook tell that, Alertmanager that it is over. Bob is limited: on all
             // three.
             assert_eq!(withdrawn, Withdrawn { notifications: 6, switches: 2 });
-            assert_eq!(told, [Some((Some(hour(2)), 1)), None]);
+            assert_eq!(reported, [Some((Some(hour(2)), 1)), None]);
             assert_eq!(policies, [(Policy::Limited, 2, true), (Policy::Standard, 1, true)]);
             assert_eq!((waiting, acts), (0, 9));
         }

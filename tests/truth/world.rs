@@ -73,7 +73,7 @@ impl World {
             lost: BTreeMap::new(),
             happened: Vec::new(),
         };
-        world.tell_time();
+        world.set_time();
         world
     }
 
@@ -88,10 +88,10 @@ impl World {
     pub fn advance(&mut self, seconds: i64) {
         self.now += seconds;
         self.panels.iter().for_each(|panel| panel.knobs().clock.advance(seconds));
-        self.tell_time();
+        self.set_time();
     }
 
-    fn tell_time(&self) {
+    fn set_time(&self) {
         let next = self.site.path().join("now.next");
         std::fs::write(&next, self.now.to_string()).unwrap();
         std::fs::rename(next, self.clock_file()).unwrap();

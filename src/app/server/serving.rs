@@ -59,7 +59,7 @@ impl Serving {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = told_to_leave(&mut self.going) => break,
+                () = asked_to_stop(&mut self.going) => break,
                 Some(_) = open.join_next() => continue,
             };
             match accepted {
@@ -120,7 +120,7 @@ impl Serving {
         tokio::pin!(spoken);
         let ended = tokio::select! {
             ended = spoken.as_mut() => ended,
-            () = told_to_leave(&mut self.going) => {
+            () = asked_to_stop(&mut self.going) => {
                 spoken.as_mut().graceful_shutdown();
                 spoken.await
             }
@@ -132,7 +132,7 @@ impl Serving {
 }
 
 /// Waits until nothing new is to be taken in.
-async fn told_to_leave(going: &mut watch::Receiver<Going>) {
+async fn asked_to_stop(going: &mut watch::Receiver<Going>) {
     let _ = going.wait_for(|going| *going == Going::Leave).await;
 }
 

@@ -29,10 +29,10 @@ impl<'a> Deleted<'a> {
             let still = known.into_iter().filter(|(bucket, _)| !buckets.contains_key(*bucket));
             return Deleted { since: still.collect(), doubted: 0 };
         };
-        let told = || sizes.keys().map(String::as_str);
-        let unlisted = told().filter(|bucket| !buckets.contains_key(*bucket)).count();
+        let listed = || sizes.keys().map(String::as_str);
+        let unlisted = listed().filter(|bucket| !buckets.contains_key(*bucket)).count();
         let is_doubted = unlisted >= CROWD && unlisted * 2 > sizes.len();
-        let since = told().filter_map(|bucket| {
+        let since = listed().filter_map(|bucket| {
             let since = match (known.get(bucket), buckets.get(bucket)) {
                 (Some(since), None) => *since,
                 // Made anew, and what the result tells is still of the one before.

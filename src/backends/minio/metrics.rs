@@ -81,11 +81,11 @@ impl Minio {
         let (base, mut scrape) = self.first_page().await?;
         scrape = match self.page(base, "/v2/metrics/bucket", scrape.clone()).await {
             // Releases before 2023-07 have what passed among the first page's series.
-            Err(CallFailure::Failed(BackendError::NotOffered(_))) if scrape.tells_traffic() => scrape,
+            Err(CallFailure::Failed(BackendError::NotOffered(_))) if scrape.reports_traffic() => scrape,
             other => other?,
         };
         if scrape.started.is_empty() {
-            return Err(no_node_tells_its_start());
+            return Err(no_node_reports_its_start());
         }
         if let Some(node) = scrape.cut(buckets.keys().map(String::as_str)) {
             return Err(BackendError::NotOffered(format!(
@@ -131,7 +131,7 @@ impl Minio {
         }
         match (all.scrape.started.is_empty(), trouble) {
             (true, Some(error)) => Err(error),
-            (true, None) => Err(no_node_tells_its_start()),
+            (true, None) => Err(no_node_reports_its_start()),
             (false, _) => Ok(all),
         }
     }
@@ -175,7 +175,7 @@ impl Minio {
     }
 }
 
-fn no_node_tells_its_start() -> BackendError {
+fn no_node_reports_its_start() -> BackendError {
     let detail = "no node reports when its process started, so its counters cannot be believed".into();
     BackendError::Unexpected { at: "metrics".into(), detail }
 }

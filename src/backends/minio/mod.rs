@@ -135,7 +135,7 @@ impl Backend for Minio {
         Ok(())
     }
 
-    fn tells(&self, meter: Meter) -> bool {
+    fn reports(&self, meter: Meter) -> bool {
         meter == Meter::StorageUsed || self.config.traffic != Traffic::Off
     }
 
@@ -326,9 +326,9 @@ impl Minio {
             Some(group) => format!("no member of group {group} is called so"),
             None => "no user is called so".into(),
         };
-        let told =
+        let warning =
             format!("the table buckets has {}: {of_whom}; what they hold is nobody's", shown.join(", "));
-        (!shown.is_empty()).then_some(told)
+        (!shown.is_empty()).then_some(warning)
     }
 }
 

@@ -177,11 +177,12 @@ fn counted<'b>(
         for (node, started) in &scraped.scrape.started {
             let Ok(source) = Source::new(&format!("{node}/{bucket}")) else { continue };
             let passed = scraped.scrape.passed(node, bucket);
-            for (meter, told) in BOTH_WAYS.into_iter().zip([passed.received, passed.sent]) {
+            for (meter, reported) in BOTH_WAYS.into_iter().zip([passed.received, passed.sent]) {
                 // A bucket made anew counts anew (MinIO cmd/http-stats.go, `delete`).
                 let mut began = made.map_or(*started, |made| made.max(*started));
-                let known =
-                    heard.counter(meter, &source).filter(|known| went_on(known, told, *started, began, now));
+                let known = heard
+                    .counter(meter, &source)
+                    .filter(|known| went_on(known, reported, *started, began, now));
                 if let Some(Baseline { epoch: Epoch::Since(before), .. }) = known {
                     counts.rewritten.insert(bucket, began);
                     began = *before;
@@ -194,7 +195,7 @@ fn counted<'b>(
                     // When it began it had counted nothing: that much is certain even of a page too fresh.
                     (began.min(now), Bytes::ZERO)
                 } else {
-                    match told.map_or_else(silence, |told| Ok(Some(told)))? {
+                    match reported.map_or_else(silence, |reported| Ok(Some(reported)))? {
                         Some(count) => (now, count),
                         None => continue,
                     }
@@ -212,7 +213,7 @@ fn counted<'b>(
 /// before; it is never older than that.
 fn went_on(
     known: &Baseline,
-    told: Option<Bytes>,
+    reported: Option<Bytes>,
     started: Timestamp,
     began: Timestamp,
     now: Timestamp,
@@ -220,7 +221,7 @@ fn went_on(
     let Epoch::Since(before) = known.epoch else { return false };
     let apart = began.since(before).max(before.since(began));
     let is_another_date = apart > WOBBLE && before >= started;
-    let fell = told.map_or(known.count > Bytes::ZERO, |told| told < known.count);
+    let fell = reported.map_or(known.count > Bytes::ZERO, |reported| reported < known.count);
     let had_run = known.at.since(before);
     let too_soon = known.count > Bytes::ZERO && had_run >= LONG && now.since(began) < had_run;
     is_another_date && !fell && (began < before || too_soon)
@@ -237,11 +238,11 @@ fn silence(
     speaks: bool,
 ) -> Result<Option<Bytes>, BackendError> {
     match heard.counter(meter, source) {
-        Some(told) if told.count > Bytes::ZERO && !told.began_anew(began) => {
+        Some(reported) if reported.count > Bytes::ZERO && !reported.began_anew(began) => {
             let detail = format!(
                 "{meter} of {source} is missing from the metrics, which reported {} bytes of it at {}: \
                  they are incomplete",
-                told.count, told.at
+                reported.count, reported.at
             );
             Err(BackendError::Silent(detail))
         }
@@ -301,7 +302,7 @@ mod tests {
     /// The level read, or the reason it is unread.
     type Level = Result<(Timestamp, u64), Reason>;
 
-    fn told(harvest: &Harvest) -> Vec<(String, Level)> {
+    fn reported(harvest: &Harvest) -> Vec<(String, Level)> {
         let account = |harvested: &crate::domain::Harvested| match harvested.readings.as_slice() {
             [(Meter::StorageUsed, Reading::Gauge { at, level })] => Ok((*at, level.get())),
             [] => Err(harvested.unread[0].reason),
@@ -330,7 +331,7 @@ mod tests {
             ("d", Err(Reason::Unexpected)),
             ("e", Ok((at(50), 0))),
         ];
-        assert_eq!(told(&harvest), expected.map(|(name, told)| (name.to_string(), told)));
+        assert_eq!(reported(&harvest), expected.map(|(name, reported)| (name.to_string(), reported)));
     }
 
     #[test]
@@ -342,7 +343,7 @@ mod tests {
             let buckets = [("old".to_string(), Some(at(0))), ("new".to_string(), Some(at(made_at)))];
             let mut harvest = Harvest::new();
             storage(&mut harvest, &accounts, &owned, &buckets.into(), &Deleted::default(), &usage, at(60));
-            assert_eq!(told(&harvest), [("a".to_string(), expected)]);
+            assert_eq!(reported(&harvest), [("a".to_string(), expected)]);
         }
     }
 
@@ -357,7 +358,7 @@ mod tests {
         for (usage, buckets, expected) in cases {
             let mut harvest = Harvest::new();
             storage(&mut harvest, &accounts, &owned(&[]), &buckets, &Deleted::default(), &usage, at(60));
-            assert_eq!(told(&harvest), [("a".to_string(), expected)], "{usage:?}");
+            assert_eq!(reported(&harvest), [("a".to_string(), expected)], "{usage:?}");
         }
     }
 
@@ -398,12 +399,12 @@ mod tests {
         buckets.insert("a2".into(), Some(at(-5000)));
         let mut harvest = Harvest::new();
         traffic(&mut harvest, &accounts, &owned, &buckets, &scraped, &Heard::default(), at(600));
-        let told = |meter, bucket: &str, since, count| (meter, format!("n1/{bucket}"), 600, since, count);
+        let reported = |meter, bucket: &str, since, count| (meter, format!("n1/{bucket}"), 600, since, count);
         let expected = [
-            told(Meter::TrafficIn, "a1", 0, 7),
-            told(Meter::TrafficOut, "a1", 0, 0),
-            told(Meter::TrafficIn, "a2", -1000, 0),
-            told(Meter::TrafficOut, "a2", -1000, 0),
+            reported(Meter::TrafficIn, "a1", 0, 7),
+            reported(Meter::TrafficOut, "a1", 0, 0),
+            reported(Meter::TrafficIn, "a2", -1000, 0),
+            reported(Meter::TrafficOut, "a2", -1000, 0),
         ];
         assert_eq!(counters_of(&harvest, "a"), expected);
     }
@@ -427,8 +428,8 @@ mod tests {
                 &Heard::default(),
                 at(now),
             );
-            let told = counters_of(&harvest, "a");
-            assert_eq!((told[1].2, told[1].4), expected, "asked at {now}");
+            let reported = counters_of(&harvest, "a");
+            assert_eq!((reported[1].2, reported[1].4), expected, "asked at {now}");
         }
     }
 
@@ -451,9 +452,9 @@ mod tests {
     }
 
     /// What is believed of one counter of bucket a1 on node n1, all else as of the last look.
-    fn heard(last_look: i64, told: Option<(i64, i64, u64)>) -> Heard {
+    fn heard(last_look: i64, reported: Option<(i64, i64, u64)>) -> Heard {
         let mut book = Book { last_look: Some(at(last_look)), ..Book::default() };
-        if let Some((since, read, count)) = told {
+        if let Some((since, read, count)) = reported {
             let source = Source::new("n1/a1").expect("a source");
             let (epoch, holder) = (Epoch::Since(at(since)), LifeNo::new(1));
             let baseline =
@@ -490,9 +491,9 @@ mod tests {
             (known(62, 120, 0), None, 30, true),
             (known(62, 120, 900), Some(899), 30, false),
         ];
-        for (known, told, made, same) in table {
-            let same_one = went_on(&known, told.map(bytes), at(-9000), at(made), at(600));
-            assert_eq!(same_one, same, "{known:?} {told:?} {made}");
+        for (known, reported, made, same) in table {
+            let same_one = went_on(&known, reported.map(bytes), at(-9000), at(made), at(600));
+            assert_eq!(same_one, same, "{known:?} {reported:?} {made}");
         }
     }
 
@@ -523,7 +524,7 @@ mod tests {
             let mut harvest = Harvest::new();
             let (owned, buckets) = (owned(&[("a1", "a")]), Buckets::from([("a1".into(), Some(at(-9000)))]));
             traffic(&mut harvest, &accounts, &owned, &buckets, &scraped(&text), &heard, at(600));
-            let told = match harvest.accounts().get("a") {
+            let reported = match harvest.accounts().get("a") {
                 None => Ok(None),
                 Some(harvested) => match harvested.unread.first() {
                     Some(unread) => Err(unread.reason),
@@ -533,7 +534,7 @@ mod tests {
                     })),
                 },
             };
-            assert_eq!(told, expected, "row {row}");
+            assert_eq!(reported, expected, "row {row}");
         }
     }
 }

@@ -242,9 +242,9 @@ async fn no_metrics_leave_storage_alone() {
         let harvest = poll(backend.as_ref()).await.expect("polled");
         assert_eq!(level(&harvest, "7-41"), Some(100_000));
         let unread = &harvest.accounts()["7-41"].unread;
-        let told: Vec<_> = unread.iter().map(|unread| (unread.meter, unread.reason)).collect();
+        let found: Vec<_> = unread.iter().map(|unread| (unread.meter, unread.reason)).collect();
         assert_eq!(
-            told,
+            found,
             [(Some(Meter::TrafficIn), reason), (Some(Meter::TrafficOut), reason)],
             "{status} {body}"
         );

@@ -72,7 +72,7 @@ impl Scrape {
     }
 
     /// Whether any traffic at all is told.
-    pub fn tells_traffic(&self) -> bool {
+    pub fn reports_traffic(&self) -> bool {
         !self.passed.is_empty()
     }
 

@@ -129,16 +129,16 @@ impl WireUsage {
 }
 
 /// When the scanner last wrote: as text, or as RustFS's seconds since 1970; `None` for never.
-fn when(field: &str, told: &Value) -> Result<Option<Timestamp>, String> {
-    let seconds = |told: &Value| told.get("secs_since_epoch")?.as_i64();
-    match told {
+fn when(field: &str, answered: &Value) -> Result<Option<Timestamp>, String> {
+    let seconds = |answered: &Value| answered.get("secs_since_epoch")?.as_i64();
+    match answered {
         Value::Null => Ok(None),
         Value::String(text) => time(text).map_err(|error| format!("{field}: {error}")),
-        told => match seconds(told) {
+        answered => match seconds(answered) {
             Some(0) => Ok(None),
             Some(seconds) => Timestamp::new(seconds).map(Some).map_err(|error| format!("{field}: {error}")),
             None => {
-                let shown = excerpt(&told.to_string(), 60);
+                let shown = excerpt(&answered.to_string(), 60);
                 Err(format!("{field} is {shown}: expected a time as text or with secs_since_epoch"))
             }
         },

@@ -42,7 +42,7 @@ pub(super) enum Owner {
     /// More than one account could be meant.
     Ambiguous,
     /// The row does not say: what would tell is left out while the node is silent.
-    Untold,
+    Unknown,
 }
 
 impl Mapping {
@@ -104,7 +104,7 @@ impl Mapping {
         }
         match found {
             Some(name) => Owner::Account(name.to_string()),
-            None if silent => Owner::Untold,
+            None if silent => Owner::Unknown,
             None => Owner::Orphan,
         }
     }
@@ -141,7 +141,7 @@ mod tests {
             (By::Tag, Some("svc-<ID>"), r#","tags":"svc-7,svc-7""#, account("7")),
             (By::Tag, Some("svc-<ID>"), r#","tags":"svc-7;svc-8""#, Owner::Ambiguous),
             (By::Tag, Some("svc-<ID>"), r#","tags":"svc-""#, Owner::Orphan),
-            (By::Tag, Some("svc-<ID>"), r#","status":"unknown""#, Owner::Untold),
+            (By::Tag, Some("svc-<ID>"), r#","status":"unknown""#, Owner::Unknown),
             (By::Name, Some("<ID>.example.net"), r#","name":"web-1.example.net""#, account("web-1")),
             (By::Name, None, r#","name":"web-1""#, account("web-1")),
             (By::Name, Some("aa<ID>aa"), r#","name":"aaa""#, Owner::Orphan),

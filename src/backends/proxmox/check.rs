@@ -76,9 +76,9 @@ impl Proxmox {
 
     /// The release's first number, and the release.
     pub(super) async fn version(&self) -> Result<(u64, String), BackendError> {
-        let told: Version = self.session.json(ApiCall::get("version", "none")).await?;
-        let major = told.version.split('.').next().and_then(|major| major.parse().ok());
-        let shown = excerpt(&told.version, 20);
+        let answered: Version = self.session.json(ApiCall::get("version", "none")).await?;
+        let major = answered.version.split('.').next().and_then(|major| major.parse().ok());
+        let shown = excerpt(&answered.version, 20);
         let odd = || BackendError::Unexpected {
             at: "version".into(),
             detail: format!("{shown:?} is not a version number"),

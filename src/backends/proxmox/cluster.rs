@@ -102,16 +102,16 @@ impl<'a> Listing<'a> {
         if row.template.whole() == Some(1) {
             return;
         }
-        let told = row.vmid.whole();
+        let stated = row.vmid.whole();
         let named = row.id.text().and_then(|id| {
             let number = id.strip_prefix(kind.name())?.strip_prefix('/')?;
             number.parse::<u64>().ok()
         });
-        let trouble = (told != named && row.id.text().is_some() && told.is_some()).then(|| {
+        let trouble = (stated != named && row.id.text().is_some() && stated.is_some()).then(|| {
             let id = excerpt(row.id.text().unwrap_or_default(), 40);
-            format!("id {id:?} is not that of {}/{}", kind.name(), told.unwrap_or_default())
+            format!("id {id:?} is not that of {}/{}", kind.name(), stated.unwrap_or_default())
         });
-        match told.or(named) {
+        match stated.or(named) {
             Some(vmid) => self.guests.push(Guest { kind, vmid, row, trouble }),
             None => self.nameless += 1,
         }

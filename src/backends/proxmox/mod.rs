@@ -137,7 +137,7 @@ impl Backend for Proxmox {
         Ok(())
     }
 
-    fn tells(&self, meter: Meter) -> bool {
+    fn reports(&self, meter: Meter) -> bool {
         meter != Meter::StorageUsed || self.config.storage != Storage::None
     }
 
@@ -208,8 +208,8 @@ impl Proxmox {
     /// Rows without a pool are told of guests that are in none, and to a user who may see none: then nobody would have
     /// anything.
     async fn why_no_pools(&self, listing: &Listing<'_>) -> Result<(), BackendError> {
-        let told = listing.guests.iter().any(|guest| guest.row.pool.text().is_some());
-        if !self.config.mapping.is_by_pool() || listing.guests.is_empty() || told {
+        let has_pool = listing.guests.iter().any(|guest| guest.row.pool.text().is_some());
+        if !self.config.mapping.is_by_pool() || listing.guests.is_empty() || has_pool {
             return Ok(());
         }
         match self.granted().await?.contains("Pool.Audit") {
@@ -230,18 +230,18 @@ impl Proxmox {
         harvest: &mut Harvest,
     ) -> (Vec<Claimed<'a>>, Vec<Left>) {
         let (mut claimed, mut left) = (Vec::with_capacity(guests.len()), Vec::new());
-        let mut untold = 0;
+        let mut unknown = 0;
         for guest in guests {
             let name = match self.config.mapping.owner(&guest) {
                 Owner::Account(name) => name,
-                Owner::Untold => match self.holder(&guest, heard) {
+                Owner::Unknown => match self.holder(&guest, heard) {
                     Some(account) => {
                         let account = account.clone();
                         claimed.push(Claimed { guest, account });
                         continue;
                     }
                     None => {
-                        untold += 1;
+                        unknown += 1;
                         continue;
                     }
                 },
@@ -261,9 +261,9 @@ impl Proxmox {
                 Err(error) => harvest.warn(format!("{} cannot be metered: {error}", guest.id())),
             }
         }
-        if untold > 0 {
+        if unknown > 0 {
             harvest.warn(format!(
-                "{untold} guests are on silent nodes, and their rows do not tell whose they are"
+                "{unknown} guests are on silent nodes, and their rows do not tell whose they are"
             ));
         }
         (claimed, left)

@@ -36,10 +36,10 @@ impl ApiRefusal {
     /// Takes an answer without success.
     pub fn new(call: String, right: &'static str, answer: &Answer) -> ApiRefusal {
         let body: Option<ErrorBody> = serde_json::from_slice(answer.body()).ok();
-        let told = body.and_then(|body| body.message).unwrap_or_default();
+        let explanation = body.and_then(|body| body.message).unwrap_or_default();
         let html = answer.is_html();
         let sketch = if html { answer.sketch() } else { answer.sketch_head() };
-        let message = format!("{} {told}", answer.reason());
+        let message = format!("{} {explanation}", answer.reason());
         ApiRefusal { call, status: answer.status(), message, right, html, sketch }
     }
 

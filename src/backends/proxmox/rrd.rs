@@ -66,7 +66,7 @@ impl Proxmox {
                             claimed.guest.id()
                         ));
                     }
-                    told(harvest, claimed, &known, past);
+                    add_estimates(harvest, claimed, &known, past);
                 }
                 Err(failure) => {
                     let error = BackendError::from(failure);
@@ -168,7 +168,7 @@ fn spans(rows: &[RrdRow]) -> Vec<TimedRow> {
     known
 }
 
-fn told(harvest: &mut Harvest, claimed: &Claimed<'_>, rows: &[TimedRow], past: &Past) {
+fn add_estimates(harvest: &mut Harvest, claimed: &Claimed<'_>, rows: &[TimedRow], past: &Past) {
     for (meter, rate) in [
         (Meter::TrafficIn, (|row| row.received) as fn(&TimedRow) -> Option<f64>),
         (Meter::TrafficOut, |row| row.sent),
@@ -244,9 +244,9 @@ mod tests {
     fn minutes_are_gathered_and_what_is_unknown_is_no_zero() {
         let rows: Vec<_> = (1..=90).map(|n| row(n * 60, (n != 40).then_some(10.0))).collect();
         let known = spans(&rows);
-        let told = gathered(&known, |row| row.received, 0, 5400);
+        let add_estimates = gathered(&known, |row| row.received, 0, 5400);
         assert_eq!(
-            told,
+            add_estimates,
             [(0, 1800, 18_000.0), (1800, 2340, 5400.0), (2400, 3600, 12_000.0), (3600, 5400, 18_000.0)]
         );
         assert_eq!(gathered(&known, |row| row.received, 30, 90), [(30, 90, 600.0)]);

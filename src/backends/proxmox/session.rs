@@ -256,7 +256,7 @@ mod tests {
         ] {
             let password = |asked: &RecordedRequest| asked.body.split("password=").nth(1).map(str::to_string);
             let server = Scripted::serve(move |asked| {
-                let status = if password(asked).is_none_or(|told| told == good) { 200 } else { 401 };
+                let status = if password(asked).is_none_or(|sent| sent == good) { 200 } else { 401 };
                 let ticket = r#"{"data":{"ticket":"new","CSRFPreventionToken":"c"}}"#;
                 (status, if asked.path.ends_with("ticket") { ticket } else { r#"{"data":{}}"# }.to_string())
             });
@@ -268,11 +268,11 @@ mod tests {
             session.tickets.keep(Ticket { ticket: "old".into(), csrf: String::new() }, since).await;
             let answer = session.call(ApiCall::get("version", "none")).await;
             assert_eq!(answer.is_ok(), good != "neither", "{good}");
-            let told = |asked: RecordedRequest| {
+            let sent = |asked: RecordedRequest| {
                 password(&asked).unwrap_or_else(|| asked.header("cookie").to_string())
             };
-            let told: Vec<String> = server.asked().into_iter().map(told).collect();
-            assert_eq!(told, wanted, "{good}");
+            let sent: Vec<String> = server.asked().into_iter().map(sent).collect();
+            assert_eq!(sent, wanted, "{good}");
         }
     }
 }

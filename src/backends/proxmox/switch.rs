@@ -114,7 +114,7 @@ impl Proxmox {
         let listing = Listing::read(&body, &mut spare)?;
         let name = Owner::Account(target.account.to_string());
         let ours = |guest: &&super::Guest<'_>| match self.config.mapping.owner(guest) {
-            Owner::Untold => self.source(guest).is_some_and(|source| target.sources.contains(&source)),
+            Owner::Unknown => self.source(guest).is_some_and(|source| target.sources.contains(&source)),
             owner => owner == name,
         };
         let places: Vec<GuestLocation> = listing.guests.iter().filter(ours).map(GuestLocation::of).collect();

@@ -259,8 +259,8 @@ async fn never_more_than_two_calls_are_on_their_way() {
 
 /// A running guest with a count of `netout`, and the configuration it has.
 async fn falling(config: &'static str) -> (Box<dyn Backend>, Log, Arc<Mutex<(u64, u64)>>) {
-    let told = Arc::new(Mutex::new((1000_u64, 500_u64)));
-    let now = told.clone();
+    let answered = Arc::new(Mutex::new((1000_u64, 500_u64)));
+    let now = answered.clone();
     let (backend, log) = serve("", move |asked| match asked.path.as_str() {
         "cluster/resources" => {
             let (uptime, count) = *now.lock().expect("no panic");
@@ -272,7 +272,7 @@ async fn falling(config: &'static str) -> (Box<dyn Backend>, Log, Arc<Mutex<(u64
         _ => json(config),
     })
     .await;
-    (backend, log, told)
+    (backend, log, answered)
 }
 
 fn epoch(harvest: &Harvest) -> Epoch {
@@ -296,9 +296,9 @@ async fn only_one_card_proves_that_a_count_began_anew() {
         (single, (1000, 10), 0, running(1000)),
         (single, (1060, 600), 0, running(1060)),
     ] {
-        let (backend, log, told) = falling(config).await;
+        let (backend, log, answered) = falling(config).await;
         let first = poll(backend.as_ref()).await.expect("polled");
-        *told.lock().expect("no panic") = then;
+        *answered.lock().expect("no panic") = then;
         let harvest = poll_after(backend.as_ref(), heard(&first)).await.expect("polled");
         assert_eq!(epoch(&harvest), wanted, "{config} {then:?}");
         assert_eq!(log.lock().expect("no panic").len(), 2 + asked, "{config} {then:?}");

@@ -118,9 +118,9 @@ impl Panel {
         if answer.is_success() {
             return Ok(answer);
         }
-        let told = serde_json::from_slice::<Refusal>(answer.body());
-        let text =
-            told.map_or_else(|_| answer.sketch(), |refusal| format!("{:?}", excerpt(&refusal.error, SHOWN)));
+        let answered = serde_json::from_slice::<Refusal>(answer.body());
+        let text = answered
+            .map_or_else(|_| answer.sketch(), |refusal| format!("{:?}", excerpt(&refusal.error, SHOWN)));
         Err(CallFailure::Refusal(ApiRefusal { call: name.into(), status: answer.status(), text }))
     }
 

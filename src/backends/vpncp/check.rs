@@ -48,16 +48,16 @@ impl Vpncp {
         let mut aside = Harvest::new();
         let listed = self.clients(&status, &mut aside).await.map(|(clients, _)| clients);
         let networks = self.networks().await;
-        let told = listed.as_ref().map_err(Clone::clone).map(|listed| {
+        let answered = listed.as_ref().map_err(Clone::clone).map(|listed| {
             let unread = aside.warnings().iter().map(|warning| format!("; {warning}")).collect::<String>();
             format!("{} clients{unread}", listed.len())
         });
-        step(steps, "clients, right client:read", true, told);
+        step(steps, "clients, right client:read", true, answered);
         if wants.limiting {
             step(steps, "right client:write, for limits", true, self.may_write(known.generation).await);
         }
-        let told = networks.as_ref().map_err(Clone::clone).map(|networks| slowed(&listed, networks));
-        step(steps, "networks, right network:read", false, told);
+        let answered = networks.as_ref().map_err(Clone::clone).map(|networks| slowed(&listed, networks));
+        step(steps, "networks, right network:read", false, answered);
         if let (Some(calendar), Ok(listed)) = (calendar, listed)
             && let Some(first) = listed.first()
         {

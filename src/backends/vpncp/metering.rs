@@ -52,8 +52,8 @@ impl Metered {
 pub(super) async fn meter(panel: &Panel, account: &AccountName, calendar: &Calendar, plan: &Plan) -> Metered {
     let mut metered = Metered::default();
     for (index, month) in plan.months.iter().enumerate() {
-        let told = match ask(panel, account, *month).await {
-            Ok(told) => told,
+        let answered = match ask(panel, account, *month).await {
+            Ok(answered) => answered,
             // The panel's own no to an older month is where its history ends.
             Err(CallFailure::Refusal(refusal)) if plan.explores && index > 0 && refusal.is_about_month() => {
                 break;
@@ -72,9 +72,9 @@ pub(super) async fn meter(panel: &Panel, account: &AccountName, calendar: &Calen
                 }
             }
         };
-        metered.is_bare |= told.1;
-        take(&mut metered, &told.0, *month, calendar, plan);
-        if plan.explores && index > 0 && told.0.is_all_zero() {
+        metered.is_bare |= answered.1;
+        take(&mut metered, &answered.0, *month, calendar, plan);
+        if plan.explores && index > 0 && answered.0.is_all_zero() {
             break;
         }
     }
@@ -107,11 +107,11 @@ async fn ask(
     };
     let payload = answer?;
     let strange = |detail: String| BackendError::Unexpected { at: named(generation, account, month), detail };
-    let told = MonthTraffic::read(&payload.value, month).map_err(strange)?;
-    if told == MonthTraffic::Nothing && payload.is_bare {
+    let answered = MonthTraffic::read(&payload.value, month).map_err(strange)?;
+    if answered == MonthTraffic::Nothing && payload.is_bare {
         return Err(strange("an empty answer without result/message/data".into()).into());
     }
-    Ok((told, payload.is_bare))
+    Ok((answered, payload.is_bare))
 }
 
 async fn ask_as(
@@ -134,11 +134,11 @@ fn named(generation: Generation, account: &AccountName, month: Month) -> String 
         .name(&Method::GET)
 }
 
-fn take(metered: &mut Metered, told: &MonthTraffic, month: Month, calendar: &Calendar, plan: &Plan) {
+fn take(metered: &mut Metered, answered: &MonthTraffic, month: Month, calendar: &Calendar, plan: &Plan) {
     // In a month the panel may have begun to forget, a zero may stand for anything.
     let is_kept = calendar.surely_keeps(month);
     let believed = |total: Bytes| is_kept || total > Bytes::ZERO;
-    let days = match told {
+    let days = match answered {
         MonthTraffic::Total(pair) => {
             metered.lacks_days = true;
             let next = calendar.zone.start_of(month.next().first());

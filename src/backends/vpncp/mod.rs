@@ -208,14 +208,14 @@ impl Vpncp {
             at: call.name(&Method::GET),
             detail: format!("{detail}; set timezone in the config"),
         };
-        let told = match self.panel.get(&call).await {
+        let answered = match self.panel.get(&call).await {
             Ok(payload) => payload.value,
             Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => {
                 return Err(strange("there is no such call".into()));
             }
             Err(failure) => return Err(failure.into()),
         };
-        let name = told.get("timezone").and_then(|zone| zone.as_str());
+        let name = answered.get("timezone").and_then(|zone| zone.as_str());
         let name = name.ok_or_else(|| strange("it tells no timezone".into()))?;
         BillingZone::parse(name).map_err(|error| strange(error.to_string()))
     }
@@ -224,12 +224,12 @@ impl Vpncp {
     /// config), or why that is not known: 2.x does not document the answer.
     async fn kept(&self) -> Result<Result<u64, String>, BackendError> {
         let call = ApiCall { path: &["system", "config"], right: "system_config:read" };
-        let told = match self.panel.get(&call).await {
+        let answered = match self.panel.get(&call).await {
             Ok(payload) => payload.value,
             Err(CallFailure::Refusal(refusal)) => return Ok(Err(BackendError::from(refusal).to_string())),
             Err(CallFailure::Failed(error)) => return Err(error),
         };
-        let kept = told.get("traffic_statistics_history").and_then(whole);
+        let kept = answered.get("traffic_statistics_history").and_then(whole);
         Ok(kept.ok_or_else(|| "no traffic_statistics_history in GET /system/config".into()))
     }
 

@@ -81,21 +81,21 @@ fn read_day(key: Option<&str>, row: &Value, month: Month) -> Result<(UsageDay, P
     let Value::Object(object) = row else {
         return Err(format!("a day is {}, expected an object", type_of(row)));
     };
-    let told = field(object, &DATE).map(|(_, value)| value.clone()).or(key.map(Value::from));
-    let told = told.ok_or_else(|| format!("a day has no date among {}", keys(object)))?;
-    let day = date(&told, month).ok_or_else(|| format!("{told} is not a day of {month}"))?;
+    let answered = field(object, &DATE).map(|(_, value)| value.clone()).or(key.map(Value::from));
+    let answered = answered.ok_or_else(|| format!("a day has no date among {}", keys(object)))?;
+    let day = date(&answered, month).ok_or_else(|| format!("{answered} is not a day of {month}"))?;
     Ok((day, METERS.map(|(_, names)| figure(object, names))))
 }
 
 /// `2026-04-15`, RFC 3339 in the panel's own offset, or the bare number of a day.
-fn date(told: &Value, month: Month) -> Option<UsageDay> {
-    let text = told.as_str().unwrap_or_default();
+fn date(answered: &Value, month: Month) -> Option<UsageDay> {
+    let text = answered.as_str().unwrap_or_default();
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d")
         .or_else(|_| DateTime::parse_from_rfc3339(text).map(|time| time.date_naive()));
     let day = match date {
         Ok(date) => UsageDay::new(date),
         Err(_) => {
-            let after_first = chrono::Days::new(whole(told)?.checked_sub(1)?);
+            let after_first = chrono::Days::new(whole(answered)?.checked_sub(1)?);
             UsageDay::new(month.first().date().checked_add_days(after_first)?)
         }
     };

@@ -63,7 +63,7 @@ async fn what_fell_by_another_road_waits_for_a_second_answer_by_the_same() {
     let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
     let day = zone.day_of(at(0));
     let span = Span::new(zone.start_of(day), zone.start_of(day.next())).expect("in order");
-    let told =
+    let polled =
         async |minute: i64, road: &'static str, stored: u64, (began, count): (i64, u64), total: u64| {
             let at = at(minute);
             let epoch = Epoch::Since(self::at(began));
@@ -82,24 +82,24 @@ async fn what_fell_by_another_road_waits_for_a_second_answer_by_the_same() {
             let warned = report.warnings.iter().any(|warning| warning.contains("another road"));
             ([Meter::StorageUsed, Meter::TrafficOut, Meter::TrafficIn].map(of), warned)
         };
-    assert_eq!(told(0, "one", 100, (-9, 1000), 50).await, ([100, 0, 50], false));
+    assert_eq!(polled(0, "one", 100, (-9, 1000), 50).await, ([100, 0, 50], false));
     assert_eq!(
-        told(1, "one", 90, (-9, 1500), 60).await,
+        polled(1, "one", 90, (-9, 1500), 60).await,
         ([90, 500, 60], false),
         "falls by the same road count"
     );
     // All three fall, the counter with a word of a restart: it may be another's, or old.
-    assert_eq!(told(2, "two", 40, (1, 400), 20).await, ([90, 500, 60], true));
+    assert_eq!(polled(2, "two", 40, (1, 400), 20).await, ([90, 500, 60], true));
     assert_eq!(
-        told(3, "two", 40, (1, 450), 20).await,
+        polled(3, "two", 40, (1, 450), 20).await,
         ([40, 950, 60], false),
         "a total is told twice as ever"
     );
-    assert_eq!(told(4, "two", 40, (1, 450), 20).await, ([40, 950, 20], false));
+    assert_eq!(polled(4, "two", 40, (1, 450), 20).await, ([40, 950, 20], false));
     // What grew counts by any road.
-    assert_eq!(told(5, "three", 60, (1, 500), 30).await, ([60, 1000, 30], true));
+    assert_eq!(polled(5, "three", 60, (1, 500), 30).await, ([60, 1000, 30], true));
     // Roads that were known of late are no news: servers may answer in turns.
-    assert_eq!(told(6, "one", 50, (1, 500), 30).await, ([50, 1000, 30], false));
+    assert_eq!(polled(6, "one", 50, (1, 500), 30).await, ([50, 1000, 30], false));
 }
 
 #[tokio::test]

@@ -13,10 +13,10 @@ pub(super) fn wrong_plans(sides: &[Side]) -> Vec<Finding<'_>> {
             found.push(Finding::unknown(side, FindingKind::WrongPlans, why));
             continue;
         }
-        let mut tells = false;
+        let mut reports = false;
         for (name, account) in side.present() {
             let Some(panel) = account.storage_limit.to_door() else { continue };
-            tells = true;
+            reports = true;
             let Some(service) = side.service(account) else { continue };
             let sold = service.limit(Meter::StorageUsed).to_door().filter(|_| service.is_live());
             let Some(sold) = sold.filter(|sold| *sold != panel) else { continue };
@@ -29,7 +29,7 @@ pub(super) fn wrong_plans(sides: &[Side]) -> Vec<Finding<'_>> {
             };
             found.push(line.sold(service));
         }
-        if !tells {
+        if !reports {
             let why = "the panel reports no limit for any account";
             found.push(Finding::unknown(side, FindingKind::WrongPlans, why));
         }

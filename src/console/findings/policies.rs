@@ -17,7 +17,7 @@ pub(super) fn policies(sides: &PanelsVsWhmcs) -> Vec<Finding<'_>> {
             let line = Finding {
                 account: Some(name.as_str()),
                 since: state.hold.confirmed_at.map(|at| at.to_string()),
-                detail: state.conflict_told(),
+                detail: state.describe_conflict(),
                 ..Finding::of(side, FindingKind::Policies, conflict.name())
             };
             found.push(match side.account(name).and_then(|account| side.service(account)) {

@@ -48,12 +48,13 @@ pub(super) fn ghosts(sides: &[Side]) -> Vec<Finding<'_>> {
     let untold = |side| Some(Finding::unknown(side, FindingKind::Ghosts, Side::untold(side)?));
     let mut found: Vec<Finding<'_>> = sides.iter().filter_map(untold).collect();
     for panels in by_server(sides).into_values() {
-        let told: Vec<&Side> = panels.iter().copied().filter(|side| side.untold().is_none()).collect();
+        let listed: Vec<&Side> = panels.iter().copied().filter(|side| side.untold().is_none()).collect();
         match metered(&panels) {
-            Ok(metered) => found.extend(gone(&told, &metered)),
+            Ok(metered) => found.extend(gone(&listed, &metered)),
             Err(why) => {
-                found
-                    .extend(told.iter().map(|side| Finding::unknown(side, FindingKind::Ghosts, why.clone())));
+                found.extend(
+                    listed.iter().map(|side| Finding::unknown(side, FindingKind::Ghosts, why.clone())),
+                );
             }
         }
     }

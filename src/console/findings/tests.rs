@@ -35,7 +35,7 @@ fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
 }
 
 /// What WHMCS has told, by way of a real store: a list is its to make.
-async fn told(list: Vec<Service>) -> Option<Arc<ServiceList>> {
+async fn reported(list: Vec<Service>) -> Option<Arc<ServiceList>> {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(StoreSettings::default(), folder.path()).await.expect("a store");
     let addon = |id, status: &str| Addon {
@@ -135,7 +135,7 @@ fn accounts_of<'a>(found: &[Finding<'a>]) -> Vec<(&'static str, Option<&'a str>)
 
 #[tokio::test]
 async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
-    let list = told(vec![
+    let list = reported(vec![
         service(1, "same", Some(10)),
         service(2, "smaller", Some(10)),
         service(3, "panel-unlimited", Some(10)),
@@ -177,7 +177,7 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
 
 #[tokio::test]
 async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
-    let list = told(vec![
+    let list = reported(vec![
         service(1, "moved", None),
         service(2, "gone", None),
         service(3, "renamed", None),
@@ -208,14 +208,14 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
         ),
     ]);
     let found = findings(&sides, &[FindingKind::Ghosts], None, &moment(), &Prices::default());
-    let told: Vec<_> = found.iter().map(|one| (one.backend, one.account, one.service)).collect();
+    let reported: Vec<_> = found.iter().map(|one| (one.backend, one.account, one.service)).collect();
     // Of the two accounts it had, the one that went last; also of one whose name somebody else has now.
     let ghosts = [
         (Some("b"), Some("Gone"), Some(2)),
         (Some("a"), Some("r1"), Some(3)),
         (Some("b"), Some("again"), Some(5)),
     ];
-    assert_eq!(told, ghosts);
+    assert_eq!(reported, ghosts);
     let missing = findings(&sides, &[FindingKind::Unmetered], None, &moment(), &Prices::default());
     assert_eq!(
         missing.iter().map(|one| one.service).collect::<Vec<_>>(),
@@ -238,7 +238,7 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
 
 #[tokio::test]
 async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
-    let list = told(vec![service(1, "mine", None)]).await;
+    let list = reported(vec![service(1, "mine", None)]).await;
     let (month, before) = (moment().month, Month::from_number(202_610).expect("a month"));
     let with = |mapping, series| AccountStanding { series, ..account(Some(mapping)) };
     let [storage, out, inwards] = [Meter::StorageUsed, Meter::TrafficOut, Meter::TrafficIn];
@@ -278,7 +278,7 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
 
 #[tokio::test]
 async fn of_unbilled_flows_only_the_days_that_we_bill_are_owed() {
-    let list = told(Vec::new()).await;
+    let list = reported(Vec::new()).await;
     let [storage, out] = [Meter::StorageUsed, Meter::TrafficOut];
     let series = vec![read(storage, 60, 5, moment().month), read(out, 60, 7, moment().month)];
     let one = || AccountStanding { series: series.clone(), ..account(Some(Mapping::Unmapped)) };
@@ -327,7 +327,7 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
 /// All that it had was given to another since, so that WHMCS gets no answer for it any more.
 #[tokio::test]
 async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
-    let list = told(vec![service(4, "empty", None)]).await;
+    let list = reported(vec![service(4, "empty", None)]).await;
     let month = moment().month.before();
     let reported = ReportedValue {
         payee: Owner::Service(4),
@@ -342,16 +342,16 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
     };
     let given_back = ReportedValue { month: month.next(), value: 0, carried: -7, ..reported.clone() };
     let closed = vec![Closed { reported, sums: Sums::new() }];
-    let closed = ClosedMonth { told: [(Owner::Service(4), closed)].into(), ..ClosedMonth::default() };
+    let closed = ClosedMonth { reported: [(Owner::Service(4), closed)].into(), ..ClosedMonth::default() };
     let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
-    sides.told = vec![(month, Arc::new(closed))];
+    sides.reported = vec![(month, Arc::new(closed))];
     let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.service, one.difference_bytes)).collect();
     assert_eq!(rows, [(Some(4), Some(-7))]);
     // Carried into the month after, it is that month's, and counts once: there it could not be told below zero.
     let later = vec![Closed { reported: given_back, sums: Sums::new() }];
-    let later = ClosedMonth { told: [(Owner::Service(4), later)].into(), ..ClosedMonth::default() };
-    sides.told.push((month.next(), Arc::new(later)));
+    let later = ClosedMonth { reported: [(Owner::Service(4), later)].into(), ..ClosedMonth::default() };
+    sides.reported.push((month.next(), Arc::new(later)));
     let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.state, one.difference_bytes)).collect();
     assert_eq!(rows, [("running", Some(-7))]);
@@ -361,12 +361,12 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
 #[tokio::test]
 async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
     let ended = Service { status: "Terminated".into(), ..service(1, "mine", None) };
-    let list = told(vec![ended, service(2, "living", None), service(3, "late", None)]).await;
+    let list = reported(vec![ended, service(2, "living", None), service(3, "late", None)]).await;
     let month = moment().month;
     let sum = |amount| [(Meter::TrafficOut, (bytes(amount), ByteMinutes::ZERO))].into_iter().collect();
-    let closed = |of: Month, told: &[(i64, i64, u64)], untold: &[(i64, u64)]| {
+    let closed = |of: Month, reported: &[(i64, i64, u64)], untold: &[(i64, u64)]| {
         let mut month = ClosedMonth::default();
-        for (id, value, has) in told {
+        for (id, value, has) in reported {
             let reported = ReportedValue {
                 payee: Owner::Service(*id),
                 month: of,
@@ -379,7 +379,7 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
                 at: at(60),
             };
             let closed = Closed { reported, sums: sum(*has) };
-            month.told.insert(Owner::Service(*id), vec![closed]);
+            month.reported.insert(Owner::Service(*id), vec![closed]);
             month.sums.insert(Owner::Service(*id), sum(*has));
         }
         month.sums.extend(untold.iter().map(|(id, has)| (Owner::Service(*id), sum(*has))));
@@ -387,16 +387,16 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
     };
     let panel = side("s3", &list, vec![("mine", of(1, account(Some(Mapping::Ended))))], None);
     let mut sides = all(vec![panel]);
-    sides.told = vec![
+    sides.reported = vec![
         closed(month.before(), &[(1, 93, 100), (2, 50, 60)], &[(3, 9)]),
         closed(month, &[(1, 5, 8), (2, 5, 6)], &[(3, 4)]),
     ];
     let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
-    let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.difference_bytes)).collect();
+    let reported: Vec<_> = found.iter().map(|one| (one.state, one.service, one.difference_bytes)).collect();
     let wanted = [("closed", Some(1), Some(7)), ("closed", Some(3), Some(9)), ("running", Some(1), Some(3))];
-    assert_eq!(told, wanted, "of the living ones only what WHMCS was never told of a closed month");
+    assert_eq!(reported, wanted, "of the living ones only what WHMCS was never told of a closed month");
     assert_eq!(untold_sums(&sides, &moment()), (2, [("traffic_out", 19)].into_iter().collect()));
-    sides.told = vec![closed(month.before(), &[], &[(3, 9)])];
+    sides.reported = vec![closed(month.before(), &[], &[(3, 9)])];
     let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     assert!(found.is_empty(), "WHMCS never asked: it is billed in another way, {found:?}");
 }
@@ -406,7 +406,7 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
 #[tokio::test]
 async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
     let ended = Service { status: "Terminated".into(), ..service(1, "mine", None) };
-    let list = told(vec![ended, service(3, "late", None)]).await;
+    let list = reported(vec![ended, service(3, "late", None)]).await;
     let month = moment().month.before();
     let minutes = moment().zone.minutes_of(month.period());
     let held = |level: u64, minutes: Minutes| -> Sums {
@@ -428,7 +428,7 @@ async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
     let reported_values =
         [disk, reported].map(|reported| Closed { reported, sums: twelve.clone() }).into_iter().collect();
     let closed = ClosedMonth {
-        told: [(Owner::Service(1), reported_values)].into(),
+        reported: [(Owner::Service(1), reported_values)].into(),
         sums: [
             (Owner::Service(1), twelve),
             (Owner::Service(3), held(4 << 30, Minutes::new(minutes.get() / 2))),
@@ -436,7 +436,7 @@ async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
         .into(),
     };
     let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
-    sides.told = vec![(month, Arc::new(closed))];
+    sides.reported = vec![(month, Arc::new(closed))];
     let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.service, one.meter, one.difference_bytes)).collect();
     let row = |id, bytes: i64| (Some(id), Some(GB_MONTH), Some(bytes));
@@ -446,7 +446,7 @@ async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
 
 #[tokio::test]
 async fn what_is_held_back_and_what_no_metric_bills_is_named() {
-    let list = told(vec![service(1, "mine", None)]).await;
+    let list = reported(vec![service(1, "mine", None)]).await;
     let held = SeriesStanding { held_back: Some(at(300)), ..read(Meter::TrafficOut, 60, 5, moment().month) };
     let panel = side(
         "s3",
@@ -457,14 +457,14 @@ async fn what_is_held_back_and_what_no_metric_bills_is_named() {
     let sides = all(vec![panel]);
     let found =
         findings(&sides, &[FindingKind::HeldBack, FindingKind::Addons], None, &moment(), &Prices::default());
-    let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.meter)).collect();
-    assert_eq!(told, [("held back", Some(1), Some("traffic_out")), ("not covered", Some(1), None)]);
+    let reported: Vec<_> = found.iter().map(|one| (one.state, one.service, one.meter)).collect();
+    assert_eq!(reported, [("held back", Some(1), Some("traffic_out")), ("not covered", Some(1), None)]);
     assert_eq!(found[1].username, Some("extra"));
 }
 
 #[tokio::test]
 async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
-    let list = told(vec![service(1, "mine", None)]).await;
+    let list = reported(vec![service(1, "mine", None)]).await;
     let accounts = ["mine", "theirs", "lost", "fine", "gone"].map(|name| (name, account(None))).to_vec();
     let mut sides = all(vec![side("s3", &list, accounts, None)]);
     let backend = sides.panels[0].panel.id.clone();
@@ -498,10 +498,10 @@ async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
     .map(|(text, state)| (AccountKey { backend: backend.clone(), name: name(text) }, state))
     .to_vec();
     let found = findings(&sides, &[FindingKind::Policies], None, &moment(), &Prices::default());
-    let told: Vec<_> = found.iter().map(|one| (one.state, one.account, one.service)).collect();
+    let reported: Vec<_> = found.iter().map(|one| (one.state, one.account, one.service)).collect();
     let expected =
         [("still_limited", "mine", Some(1)), ("left_alone", "theirs", None), ("lost", "lost", None)];
-    assert_eq!(told, expected.map(|(state, account, service)| (state, Some(account), service)));
+    assert_eq!(reported, expected.map(|(state, account, service)| (state, Some(account), service)));
     assert_eq!(found[0].detail.as_deref(), Some("left alone, still limited by policy mine-limited,extra"));
     let counted = tally(&sides, &backend, &moment()).policies;
     assert_eq!(counted, Conflict::ALL.map(|conflict| (conflict, 1)).into());

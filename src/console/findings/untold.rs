@@ -18,11 +18,11 @@ pub(super) fn untold<'a>(sides: &'a PanelsVsWhmcs, moment: &Moment, prices: &Pri
     let asked = sides.asked();
     let (nobody, accounts) = (HashSet::new(), accounts(sides));
     let mut found = Vec::new();
-    for (month, closed) in &sides.told {
+    for (month, closed) in &sides.reported {
         let later =
-            sides.told.iter().find(|(later, _)| *later == month.next()).map(|(_, later)| later.as_ref());
+            sides.reported.iter().find(|(later, _)| *later == month.next()).map(|(_, later)| later.as_ref());
         // A server that WHMCS never asked about is billed in another way, or not yet.
-        if closed.told.is_empty() {
+        if closed.reported.is_empty() {
             continue;
         }
         // The month after is over, too: what it did not carry nothing does, whoever is still asked for.

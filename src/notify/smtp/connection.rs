@@ -83,7 +83,7 @@ impl Trouble {
         match self.error {
             Fault::Refused(replies) => NotDelivered::never(format!("{server}: {step}: {replies}")),
             Fault::Smtp(error) => {
-                let why = shown(&server.without_login(format!("{server}: {step}: {}", told(&error))));
+                let why = shown(&server.without_login(format!("{server}: {step}: {}", described(&error))));
                 // What lettre itself refuses (no STARTTLS, no common way to log in) is for somebody to fix.
                 if error.is_permanent() || error.is_client() {
                     NotDelivered::never(why)
@@ -185,7 +185,7 @@ impl Connection {
             match self.smtp.command(Rcpt::new(to.clone(), Vec::new())).await {
                 Ok(_) => {}
                 Err(error) if error.is_permanent() => {
-                    refused.push(format!("{to} ({})", shown(&told(&error))))
+                    refused.push(format!("{to} ({})", shown(&described(&error))))
                 }
                 Err(error) => return Err(Trouble { step: "recipients", error: Fault::Smtp(error) }),
             }
@@ -250,7 +250,7 @@ impl Server {
 }
 
 /// An error with its causes, in one line.
-fn told(error: &Error) -> String {
+fn described(error: &Error) -> String {
     let mut text = error.to_string();
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {

@@ -96,7 +96,7 @@ impl BillableItems {
             ("invoiceaction", "nextinvoice"),
         ];
         match self.client.write(ADD, &parameters).await {
-            Ok(told) => Ok(whole(told.get("billableid")).and_then(|id| i64::try_from(id).ok())),
+            Ok(answer) => Ok(whole(answer.get("billableid")).and_then(|id| i64::try_from(id).ok())),
             Err(error) => Err(of_adding(&error)),
         }
     }
@@ -118,9 +118,9 @@ impl BillableItems {
         for _ in 0..MOST_PAGES {
             let (from, count) = (start.to_string(), PAGE.to_string());
             let parameters = [("userid", client.as_str()), ("limitstart", &from), ("limitnum", &count)];
-            let told = self.client.read(LIST, &parameters).await?;
+            let answer = self.client.read(LIST, &parameters).await?;
             let page =
-                rows(&told, "invoices", "invoice").ok_or_else(|| strange("a list of another shape"))?;
+                rows(&answer, "invoices", "invoice").ok_or_else(|| strange("a list of another shape"))?;
             for invoice in &page {
                 let id = whole(invoice.get("id")).ok_or_else(|| strange("an invoice without an id"))?;
                 // A date that cannot be read rules nothing out.
@@ -133,7 +133,7 @@ impl BillableItems {
                 }
             }
             start += page.len() as u64;
-            if page.is_empty() || whole(told.get("totalresults")).is_some_and(|total| start >= total) {
+            if page.is_empty() || whole(answer.get("totalresults")).is_some_and(|total| start >= total) {
                 return Ok(None);
             }
         }
@@ -142,10 +142,10 @@ impl BillableItems {
 
     /// The number of the item with the tag, `Some(None)` where the invoice has it without one.
     async fn on_invoice(&self, invoice: u64, tag: &str) -> Result<Option<Option<i64>>, ApiError> {
-        let told = self.client.read("GetInvoice", &[("invoiceid", &invoice.to_string())]).await?;
+        let answer = self.client.read("GetInvoice", &[("invoiceid", &invoice.to_string())]).await?;
         let strange =
             || ApiError::Malformed { action: "GetInvoice", sketch: "items of another shape".into() };
-        let items = rows(&told, "items", "item").ok_or_else(strange)?;
+        let items = rows(&answer, "items", "item").ok_or_else(strange)?;
         let is_it = |description: Option<String>| {
             description.is_some_and(|description| Tag::find(&description) == Some(tag))
         };

@@ -146,7 +146,7 @@ impl Client {
 
     /// Errors come with status 403 or with 200, so the body has the word wherever it is JSON.
     fn understand(&self, action: &'static str, answer: Answer) -> Result<Map<String, Value>, ApiError> {
-        let Ok(RedactedJson(Value::Object(told))) = serde_json::from_slice(answer.body()) else {
+        let Ok(RedactedJson(Value::Object(object))) = serde_json::from_slice(answer.body()) else {
             let sketch = answer.sketch_without(&self.secrets());
             let start = answer.body().trim_ascii_start().to_ascii_lowercase();
             // PHP's own warnings are HTML too, but no pages: the action went on after them.
@@ -157,9 +157,9 @@ impl Client {
             });
         };
         // The documented sample of one action says `status` where all others say `result`.
-        match told.get("result").or_else(|| told.get("status")).and_then(Value::as_str) {
-            Some("success") => Ok(told),
-            Some("error") => Err(self.refusal(action, &text(told.get("message")).unwrap_or_default())),
+        match object.get("result").or_else(|| object.get("status")).and_then(Value::as_str) {
+            Some("success") => Ok(object),
+            Some("error") => Err(self.refusal(action, &text(object.get("message")).unwrap_or_default())),
             _ => Err(ApiError::Malformed { action, sketch: answer.sketch_without(&self.secrets()) }),
         }
     }
@@ -203,7 +203,7 @@ impl ApiError {
             }
             ApiError::Http(error) => match NotDelivered::of_call(error.clone()) {
                 NotDelivered::Unknown { .. } => NotDelivered::later(self.to_string()),
-                told => told,
+                answer => answer,
             },
             ApiError::Rejected { .. } | ApiError::Page { .. } | ApiError::Malformed { .. } => {
                 NotDelivered::later(self.to_string())

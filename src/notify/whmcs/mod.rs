@@ -149,8 +149,8 @@ impl Whmcs {
     /// The API, then each template.
     pub async fn check(&self, wanted: &[String]) -> Vec<(String, Result<String, NotDelivered>)> {
         let details = self.client.read("WhmcsDetails", &[]).await;
-        let version = details.map(|told| {
-            let version = told.get("whmcs").and_then(|whmcs| whmcs.get("version"));
+        let version = details.map(|answer| {
+            let version = answer.get("whmcs").and_then(|whmcs| whmcs.get("version"));
             format!("WHMCS {}", wire::text(version).unwrap_or_else(|| "of unknown version".into()))
         });
         let is_refused = matches!(

@@ -58,14 +58,14 @@ impl Lost<'_> {
         for _ in 0..MOST_PAGES {
             let (from, count) = (start.to_string(), PAGE.to_string());
             let parameters = [("clientid", owner.as_str()), ("limitstart", &from), ("limitnum", &count)];
-            let told = client.read(ACTION, &parameters).await?;
+            let answer = client.read(ACTION, &parameters).await?;
             let strange = || ApiError::Malformed { action: ACTION, sketch: "a list of another shape".into() };
-            let rows = rows(&told, "emails", "email").ok_or_else(strange)?;
+            let rows = rows(&answer, "emails", "email").ok_or_else(strange)?;
             if let Some(found) = rows.iter().find_map(|row| self.recognise(row, &subjects)) {
                 return Ok(Some(found));
             }
             start += rows.len() as u64;
-            if rows.is_empty() || whole(told.get("totalresults")).is_some_and(|total| start >= total) {
+            if rows.is_empty() || whole(answer.get("totalresults")).is_some_and(|total| start >= total) {
                 return Ok(None);
             }
         }
@@ -82,8 +82,8 @@ impl Lost<'_> {
         let mut patterns = vec![Pattern(vec![plain(self.own_subject)])];
         let Some(name) = self.template else { return Ok(patterns) };
         let mut lists = vec![known.list(client).await?];
-        let told = client.read("GetClientsDetails", &[("clientid", owner)]).await?;
-        let details = told.get("client").and_then(Value::as_object).unwrap_or(&told);
+        let answer = client.read("GetClientsDetails", &[("clientid", owner)]).await?;
+        let details = answer.get("client").and_then(Value::as_object).unwrap_or(&answer);
         if let Some(language) = text(details.get("language")).filter(|language| !language.is_empty()) {
             lists.push(templates::in_language(client, Some(&language)).await?);
         }

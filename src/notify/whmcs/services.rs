@@ -85,8 +85,8 @@ async fn list(client: &Client, filter: (&str, &str)) -> Result<Vec<Service>, Api
     let mut start = 0;
     for _ in 0..MOST_PAGES {
         let (from, count) = (start.to_string(), PAGE.to_string());
-        let told = client.read(ACTION, &[filter, ("limitstart", &from), ("limitnum", &count)]).await?;
-        let rows = rows(&told, "products", "product").ok_or_else(|| strange("a list of another shape"))?;
+        let answer = client.read(ACTION, &[filter, ("limitstart", &from), ("limitnum", &count)]).await?;
+        let rows = rows(&answer, "products", "product").ok_or_else(|| strange("a list of another shape"))?;
         let came = rows.len() as u64;
         for row in &rows {
             let service = Service::read(row).ok_or_else(|| strange("a service without id or clientid"))?;
@@ -95,7 +95,7 @@ async fn list(client: &Client, filter: (&str, &str)) -> Result<Vec<Service>, Api
             }
         }
         start += came;
-        if came == 0 || whole(told.get("totalresults")).is_some_and(|total| start >= total) {
+        if came == 0 || whole(answer.get("totalresults")).is_some_and(|total| start >= total) {
             return Ok(found);
         }
     }

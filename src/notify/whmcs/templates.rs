@@ -90,9 +90,9 @@ pub(super) async fn in_language(
     const ACTION: &str = "GetEmailTemplates";
     let mut parameters = vec![("type", "product")];
     parameters.extend(language.map(|language| ("language", language)));
-    let told = client.read(ACTION, &parameters).await?;
+    let answer = client.read(ACTION, &parameters).await?;
     let strange = || ApiError::Malformed { action: ACTION, sketch: "a list of another shape".into() };
-    let rows = rows(&told, "emailtemplates", "emailtemplate").ok_or_else(strange)?;
+    let rows = rows(&answer, "emailtemplates", "emailtemplate").ok_or_else(strange)?;
     let templates = rows.iter().map(|row| {
         let subject = text(row.get("subject")).unwrap_or_default();
         Some(Template { name: text(row.get("name"))?, subject })

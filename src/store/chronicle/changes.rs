@@ -207,19 +207,19 @@ pub(in super::super) fn columns(table: &Table) -> impl Iterator<Item = &'static 
 
 /// Columns with their names.
 pub(in super::super) fn in_words(names: &[&str], row: &[Value]) -> String {
-    let told = names.iter().zip(row).map(|(name, value)| format!("{name} {value}"));
-    told.collect::<Vec<_>>().join(", ")
+    let described = names.iter().zip(row).map(|(name, value)| format!("{name} {value}"));
+    described.collect::<Vec<_>>().join(", ")
 }
 
 /// The columns that differ, as they are stored and as `who` says they are.
 pub(in super::super) fn differing(names: &[&str], stored: &[Value], said: &[Value], who: &str) -> String {
     let differ = names.iter().enumerate().filter(|(place, _)| stored.get(*place) != said.get(*place));
     let word = |value: Option<&Value>| value.map_or("nothing".into(), Value::to_string);
-    let told = differ.map(|(place, name)| {
+    let described = differ.map(|(place, name)| {
         let (stored, said) = (word(stored.get(place)), word(said.get(place)));
         format!("{name} is {stored}, {who} says {said}")
     });
-    told.collect::<Vec<_>>().join("; ")
+    described.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

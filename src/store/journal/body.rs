@@ -273,8 +273,8 @@ pub(in super::super) fn body_of(
         series(&mut accounts, &noted.account, noted.life, noted.meter).notes.push(text);
     }
     let lost: Vec<CounterBody> = lost(settled, book).map(CounterBody::of).collect();
-    let told_nothing = accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty();
-    if told_nothing && lost.is_empty() && correction.is_none() && crossings.is_empty() {
+    let reports_nothing = accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty();
+    if reports_nothing && lost.is_empty() && correction.is_none() && crossings.is_empty() {
         return Ok(None);
     }
     for (account, meters) in &mut accounts {
@@ -450,7 +450,7 @@ impl Body<'_> {
         for (name, meters) in self.accounts {
             let account = account(&name)?;
             for (meter, series) in meters {
-                made.push(series.told(&account, meter_of(&meter)?, asked, &mut harvest)?);
+                made.push(series.reading(&account, meter_of(&meter)?, asked, &mut harvest)?);
             }
         }
         if self.complete {
@@ -480,7 +480,7 @@ impl Body<'_> {
 
 impl SeriesBody<'_> {
     /// Puts what was said into a harvest, and returns what was made of it.
-    fn told(
+    fn reading(
         self,
         account: &AccountName,
         meter: Meter,

@@ -124,11 +124,11 @@ impl RowUnlike {
             _ => None,
         };
         let columns = self.names[from..self.keys].iter().zip(&self.key[from..]);
-        let told = columns.map(|(name, value)| match meter(value).filter(|_| *name == "meter") {
+        let described = columns.map(|(name, value)| match meter(value).filter(|_| *name == "meter") {
             Some(meter) => meter.to_string(),
             None => format!("{name} {value}"),
         });
-        told.collect::<Vec<_>>().join(", ")
+        described.collect::<Vec<_>>().join(", ")
     }
 
     /// What is stored, and what the journal says.

@@ -194,7 +194,7 @@ pub(in super::super) struct Unlike {
 impl Unlike {
     /// As the error that it is.
     pub fn error(&self, backend: &BackendId, book: &Book) -> StoreError {
-        let told = |(bytes, held): Sum| match self.meter.nature() {
+        let described = |(bytes, held): Sum| match self.meter.nature() {
             Nature::Flow => format!("{bytes} B"),
             Nature::Level => format!("{} byte-minutes", held.get()),
         };
@@ -203,8 +203,8 @@ impl Unlike {
             account: account_of(book, self.holding),
             meter: self.meter,
             month: self.month,
-            stored: told(self.stored),
-            believed: format!("its days sum to {}", told(self.days)),
+            stored: described(self.stored),
+            believed: format!("its days sum to {}", described(self.days)),
         }
     }
 }

@@ -209,7 +209,7 @@ impl Store {
             }
         }
         if !gained.is_empty() {
-            handed.extend(self.told_by_name(on, &gained).await?);
+            handed.extend(self.reported_by_name(on, &gained).await?);
         }
         for (from, to) in handed {
             self.hand_reported(on, &from, &to).await?;

@@ -54,7 +54,7 @@ impl Promised {
     }
 
     /// Whether it tells of a switch, and not only of a threshold.
-    fn tells_of_switch(&self) -> bool {
+    fn reports_switch(&self) -> bool {
         let of_switches = [Occasion::Limited, Occasion::Restored, Occasion::Failed];
         of_switches.iter().any(|occasion| occasion.name() == self.occasion)
     }
@@ -241,7 +241,7 @@ enum Notified {
 fn was_notified(promised: &[Promised], (holding, meter, threshold): &(HoldingNo, Meter, u32)) -> Notified {
     let its = || promised.iter().filter(|one| one.holding == *holding && one.fate != Fate::Over);
     let notifications: Vec<&Promised> = its().filter(|one| one.about == Some((*meter, *threshold))).collect();
-    let limits = notifications.is_empty() || notifications.iter().any(|one| one.tells_of_switch());
+    let limits = notifications.is_empty() || notifications.iter().any(|one| one.reports_switch());
     let switches = its().filter(|one| limits && one.is_switch());
     let fates: BTreeSet<bool> =
         notifications.into_iter().chain(switches).map(|one| one.fate == Fate::Made).collect();

@@ -119,7 +119,7 @@ pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
                 at: made_at,
                 address: Address { template, mail_to, product },
             };
-            Promise::Tell(channel, notification)
+            Promise::Notify(channel, notification)
         }
         _ if channel == POLICY => {
             let to = policy(Some(occasion))?.unwrap_or(Policy::Standard);

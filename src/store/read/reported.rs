@@ -42,7 +42,7 @@ pub struct Reported {
     /// How often the server had been told when this was so.
     times: i64,
     month: Option<Month>,
-    told: HashMap<Payee, Newest>,
+    reported: HashMap<Payee, Newest>,
 }
 
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ impl Reported {
         tenant: &str,
         said: impl Iterator<Item = MetricValue>,
     ) -> bool {
-        let Some(newest) = self.told.get(payee).filter(|newest| newest.tenant == tenant) else {
+        let Some(newest) = self.reported.get(payee).filter(|newest| newest.tenant == tenant) else {
             return false;
         };
         self.month == Some(month)
@@ -81,10 +81,10 @@ impl Reported {
 
     fn take(&mut self, reported: ReportedValue) {
         if self.month != Some(reported.month) {
-            (self.month, self.told) = (Some(reported.month), HashMap::new());
+            (self.month, self.reported) = (Some(reported.month), HashMap::new());
         }
         let ReportedValue { payee, metric, tenant, value, carried, .. } = reported;
-        let newest = self.told.entry(payee);
+        let newest = self.reported.entry(payee);
         let newest = newest.or_insert_with(|| Newest { tenant: tenant.clone(), values: Vec::new() });
         if newest.tenant != tenant {
             *newest = Newest { tenant, values: Vec::new() };
@@ -117,7 +117,7 @@ pub(in super::super) struct Memory {
 impl Store {
     /// What a server was told last, as far as this process knows.
     pub fn reported(&self, server: i64) -> Arc<Reported> {
-        let newest = self.told.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.reported.newest.lock().unwrap_or_else(PoisonError::into_inner);
         newest.get(&server).cloned().unwrap_or_default()
     }
 
@@ -143,10 +143,10 @@ impl Store {
         let found = rows(&mut tx, self.dialect, sql, [server.into()]).await?;
         let times = found.first().map_or(Ok(1), |row| Columns::of(row).int())?;
         if known.times != times - 1 {
-            let told =
-                self.read_told(&mut tx, "r.month = ? AND r.asked_by = ?", [month.into(), server.into()]);
-            let mut newest = Reported { times: times - 1, month: Some(month), told: HashMap::new() };
-            told.await?.into_iter().for_each(|reported| newest.take(reported));
+            let reported =
+                self.read_reported(&mut tx, "r.month = ? AND r.asked_by = ?", [month.into(), server.into()]);
+            let mut newest = Reported { times: times - 1, month: Some(month), reported: HashMap::new() };
+            reported.await?.into_iter().for_each(|reported| newest.take(reported));
             tx.rollback().await?;
             self.remember(server, Arc::new(newest));
             return Ok(false);
@@ -159,11 +159,11 @@ impl Store {
         drop(known);
         if newest.times == times - 1 {
             // Ours alone again once this is kept: whoever reads it has it as it was.
-            self.told.newest.lock().unwrap_or_else(PoisonError::into_inner).remove(&server);
+            self.reported.newest.lock().unwrap_or_else(PoisonError::into_inner).remove(&server);
             let changed = Arc::make_mut(&mut newest);
             changed.times = times;
             if changed.month != Some(month) {
-                (changed.month, changed.told) = (Some(month), HashMap::new());
+                (changed.month, changed.reported) = (Some(month), HashMap::new());
             }
             reported_values.into_iter().for_each(|reported| changed.take(reported));
             self.remember(server, newest);
@@ -172,7 +172,7 @@ impl Store {
     }
 
     fn remember(&self, server: i64, reported: Arc<Reported>) {
-        let mut newest = self.told.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.reported.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let older = newest.get(&server).is_none_or(|known| known.times <= reported.times);
         if older {
             newest.insert(server, reported);
@@ -191,20 +191,20 @@ impl Store {
     }
 
     /// What WHMCS was told of a payee in a month, by metric.
-    pub async fn told(&self, of: &Owner, month: Month) -> Result<Vec<ReportedValue>, StoreError> {
+    pub async fn reported_of(&self, of: &Owner, month: Month) -> Result<Vec<ReportedValue>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let [service, server, name] = owner_cells(of);
         let filter = "r.month = ? AND r.service = ? AND r.server = ? AND r.name = ?";
-        self.read_told(&mut on, filter, [month.into(), service, server, name]).await
+        self.read_reported(&mut on, filter, [month.into(), service, server, name]).await
     }
 
     /// Which metrics WHMCS was told of services in two months that follow each other, by service.
-    pub async fn metrics_told(
+    pub async fn metrics_reported(
         &self,
         services: &[i64],
         months: [Month; 2],
     ) -> Result<HashMap<i64, BTreeSet<String>>, StoreError> {
-        let mut told: HashMap<i64, BTreeSet<String>> = HashMap::new();
+        let mut reported: HashMap<i64, BTreeSet<String>> = HashMap::new();
         let mut on = self.readers.acquire().await?;
         for some in services.chunks(SERVICES_AT_ONCE) {
             let sql = format!(
@@ -217,10 +217,10 @@ impl Store {
             let cells = of.map(|id| Cell::from(*id)).chain(months.map(Cell::from));
             for row in rows(&mut on, self.dialect, &sql, cells).await? {
                 let mut columns = Columns::of(&row);
-                told.entry(columns.int()?).or_default().insert(columns.text()?);
+                reported.entry(columns.int()?).or_default().insert(columns.text()?);
             }
         }
-        Ok(told)
+        Ok(reported)
     }
 
     /// A month as WHMCS was told it, with what its billed days come to as of these standings. Kept in memory until
@@ -232,12 +232,12 @@ impl Store {
         from: BillFrom,
     ) -> Result<Arc<ClosedMonth>, StoreError> {
         let as_of = as_of(standings, month, from.billed(month.period()));
-        let kept = self.told.closed.lock().unwrap_or_else(PoisonError::into_inner).get(&month).cloned();
+        let kept = self.reported.closed.lock().unwrap_or_else(PoisonError::into_inner).get(&month).cloned();
         if let Some((_, kept)) = kept.filter(|(known, _)| *known == as_of) {
             return Ok(kept);
         }
         let closed = Arc::new(self.read_closed(month, from).await?);
-        let mut kept = self.told.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.reported.closed.lock().unwrap_or_else(PoisonError::into_inner);
         // Months are asked for one after the other: what was kept of older ones is of no use any more.
         kept.retain(|of, _| *of >= month.before());
         kept.insert(month, (as_of, Arc::clone(&closed)));
@@ -248,14 +248,14 @@ impl Store {
     pub async fn read_closed(&self, month: Month, from: BillFrom) -> Result<ClosedMonth, StoreError> {
         let Some(billed) = from.billed(month.period()) else { return Ok(ClosedMonth::default()) };
         let mut tx = self.begin_read().await?;
-        let reported_values = self.read_told(&mut tx, "r.month = ?", [month.into()]).await?;
+        let reported_values = self.read_reported(&mut tx, "r.month = ?", [month.into()]).await?;
         let sums = self.owner_sums(&mut tx, month, billed).await?;
-        let mut told: HashMap<Payee, Vec<Closed>> = HashMap::new();
+        let mut by_payee: HashMap<Payee, Vec<Closed>> = HashMap::new();
         for reported in reported_values {
             let sums = sums.get(&reported.payee).cloned().unwrap_or_default();
-            told.entry(reported.payee.clone()).or_default().push(Closed { reported, sums });
+            by_payee.entry(reported.payee.clone()).or_default().push(Closed { reported, sums });
         }
-        Ok(ClosedMonth { told, sums })
+        Ok(ClosedMonth { reported: by_payee, sums })
     }
 
     /// What every owner has of the last days of a month, as of these standings. Kept in memory as a closed month is.
@@ -266,18 +266,18 @@ impl Store {
         billed: BillingPeriod,
     ) -> Result<Arc<OwnerSums>, StoreError> {
         let as_of = as_of(standings, month, Some(billed));
-        let kept = self.told.part.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self.reported.part.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, kept)) = kept.filter(|(known, _)| *known == as_of) {
             return Ok(kept);
         }
         let mut tx = self.begin_read().await?;
         let sums = Arc::new(self.owner_sums(&mut tx, month, billed).await?);
-        let mut kept = self.told.part.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.reported.part.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Some((as_of, Arc::clone(&sums)));
         Ok(sums)
     }
 
-    async fn read_told(
+    async fn read_reported(
         &self,
         on: &mut AnyConnection,
         filter: &str,
@@ -318,7 +318,7 @@ impl Store {
 
     /// What was told of a name before WHMCS had told any service that has it, and which of these services has it now:
     /// one whose contract had begun by then.
-    pub(in super::super) async fn told_by_name(
+    pub(in super::super) async fn reported_by_name(
         &self,
         on: &mut AnyConnection,
         services: &BTreeSet<i64>,
@@ -330,8 +330,8 @@ impl Store {
         for row in &rows(on, self.dialect, sql, []).await? {
             let mut columns = Columns::of(row);
             let (name, service) = (owner(&mut columns)?, columns.int()?);
-            let (registered, told_first) = (columns.maybe_day()?, columns.month()?);
-            let is_its = registered.is_some_and(|day| day.month() <= told_first);
+            let (registered, reported_first) = (columns.maybe_day()?, columns.month()?);
+            let is_its = registered.is_some_and(|day| day.month() <= reported_first);
             if is_its && services.contains(&service) {
                 found.push((name, Owner::Service(service)));
             }
@@ -346,12 +346,12 @@ impl Store {
         from: &Owner,
         to: &Owner,
     ) -> Result<(), StoreError> {
-        let told = {
+        let reported = {
             let [service, server, name] = owner_cells(from);
             let filter = "r.service = ? AND r.server = ? AND r.name = ?";
-            self.read_told(on, filter, [service, server, name]).await?
+            self.read_reported(on, filter, [service, server, name]).await?
         };
-        if told.is_empty() {
+        if reported.is_empty() {
             return Ok(());
         }
         on.note_gone(&REPORTED, "t.service = ? AND t.server = ? AND t.name = ?", owner_cells(from)).await?;
@@ -359,7 +359,7 @@ impl Store {
         let sql = "DELETE FROM reported WHERE service = ? AND server = ? AND name = ?";
         run(on, self.dialect, sql, [service, server, name]).await?;
         let mut known = Vec::new();
-        for reported in told {
+        for reported in reported {
             let [service, server, name] = owner_cells(to);
             let sql = "SELECT value FROM reported WHERE service = ? AND server = ? AND name = ? AND month = ?
                 AND metric = ?";

@@ -44,13 +44,13 @@ async fn where_mapping_is_gone_the_new_is_attached_before_the_old_is_detached() 
     );
     let changes: Vec<_> =
         log.lock().expect("no panic").iter().filter(|asked| asked.method == Method::POST).cloned().collect();
-    let mut told = Vec::new();
+    let mut sent = Vec::new();
     for change in changes {
         let plain = crate::backends::minio::sealed::open(&secret, change.body.clone()).await.expect("sealed");
-        told.push((change.call().to_string(), String::from_utf8(plain).expect("text")));
+        sent.push((change.call().to_string(), String::from_utf8(plain).expect("text")));
     }
     assert_eq!(
-        told,
+        sent,
         [
             (
                 "idp/builtin/policy/attach".into(),

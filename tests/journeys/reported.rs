@@ -105,11 +105,11 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     // A look for somebody's eyes is no telling.
     let shown = asked_as(&daemon, None, "traffic_out").await;
     let explained = story.explained(night, "traffic_out", "2026-10").await;
-    let lines = explained["told"].as_array().unwrap();
+    let lines = explained["reported"].as_array().unwrap();
     assert_eq!(lines.len(), 1, "{explained}");
     assert_eq!(lines[0]["value"], format!("{october:.5}"));
     assert!(lines[0]["so"].as_str().unwrap().starts_with("to be told"), "{}", lines[0]);
-    assert!(story.explained(night, "traffic_out", "2026-11").await["told"].as_array().unwrap().is_empty());
+    assert!(story.explained(night, "traffic_out", "2026-11").await["reported"].as_array().unwrap().is_empty());
 
     let (november, carried) = told(&daemon, "traffic_out").await;
     assert_eq!((november, carried), shown);
@@ -117,8 +117,8 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     assert!(carried > 3.0, "October lacked the evening: {carried}");
     assert_eq!(told(&daemon, "traffic_out").await, (november, carried), "the same again");
     let explained = story.explained(night, "traffic_out", "2026-10").await;
-    assert_eq!(explained["told"][0]["not_told"], format!("{carried:.5}"));
-    assert_eq!(explained["told"][0]["so"], "reported with the month after");
+    assert_eq!(explained["reported"][0]["not_reported"], format!("{carried:.5}"));
+    assert_eq!(explained["reported"][0]["so"], "reported with the month after");
     // GB-months too: October's remainder in October's unit-months.
     let rows =
         ["usage", "--account", ACCOUNT, "--meter", "storage", "--month", "2026-10", "--format", "json"];
@@ -262,7 +262,7 @@ async fn days_before_bill_from_are_shown_and_not_billed() {
     same(november_disk + carried_disk, held / f64::from(30 * 24 * 60));
     let explained = story.explained(night, "traffic_out", "2026-11").await;
     assert_eq!(explained["billed_from"], "2026-11-15");
-    assert_eq!(explained["told"][0]["not_told"], format!("{carried:.5}"), "{explained}");
+    assert_eq!(explained["reported"][0]["not_reported"], format!("{carried:.5}"), "{explained}");
     assert!(explained["bytes"].as_u64().unwrap() > (47 << 30), "{explained}");
     let text = ["explain", "s3", ACCOUNT, "traffic_out", "--month", "2026-11"];
     let text = site.at(night, &text).await.good();
@@ -281,7 +281,7 @@ async fn days_before_bill_from_are_shown_and_not_billed() {
     daemon.signal("-HUP");
     let usage = "/v1/whmcs/usage?server=12";
     daemon.until(usage, "carries nothing", |got| !got.text().contains("\"carried\"")).await;
-    assert!(story.explained(night, "traffic_out", "2026-11").await["told"][0].get("not_told").is_none());
+    assert!(story.explained(night, "traffic_out", "2026-11").await["reported"][0].get("not_reported").is_none());
     daemon.stop().await;
     panel.stop();
 }
