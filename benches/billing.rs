@@ -101,7 +101,7 @@ async fn filled(
             harvest: &harvest,
             settled,
             after,
-            reach: Reach::Everybody,
+            reach: Reach::All,
             judged: JudgedPoll::default(),
         };
         store.commit(&lease, &mut loaded, poll).await.expect("committed");

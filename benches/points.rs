@@ -116,7 +116,7 @@ impl Panel {
             harvest: &harvest,
             settled: settled.clone(),
             after,
-            reach: Reach::Everybody,
+            reach: Reach::All,
             judged: JudgedPoll::default(),
         };
         let began = Instant::now();

@@ -110,7 +110,7 @@ async fn polls(answers: &[bytes::Bytes]) {
             harvest: &harvest,
             settled,
             after,
-            reach: Reach::Everybody,
+            reach: Reach::All,
             judged: JudgedPoll::default(),
         };
         let began = Instant::now();

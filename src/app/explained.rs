@@ -90,7 +90,7 @@ pub(crate) async fn explained(
     let sold: BTreeSet<i64> =
         sold.flat_map(|service| [Some(service.id), service.companion_of()]).flatten().collect();
     let mut reported = Vec::new();
-    for owner in owners.into_iter().filter(|owner| **owner != Owner::Nobody) {
+    for owner in owners.into_iter().filter(|owner| **owner != Owner::Unowned) {
         let is_asked = owner.service().is_none_or(|id| sold.contains(&id));
         reported.extend(reported_lines(store, (owner, is_asked), meter, month, moment, from).await?);
     }

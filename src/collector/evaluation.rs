@@ -81,12 +81,12 @@ const BRAKE_LOOKS_BACK: Seconds = Seconds::hours(24);
 /// Whom the brake counts together with those that are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beside {
-    /// Nobody: an operator has asked for this account by itself.
-    Nobody,
+    /// None: an operator has asked for this account by itself.
+    None,
     /// Whoever was limited within a day.
     LimitedOfLate,
     /// Those, and whoever would be limited as he stands.
-    Everybody,
+    All,
 }
 
 impl<'a> Evaluation<'a> {
@@ -102,10 +102,10 @@ impl<'a> Evaluation<'a> {
         let lives = self.lives_of_services();
         let subjects = self.polled(harvest, &lives, &mut limits, &mut together);
         let mut besides = match beside {
-            Beside::Nobody => Besides::new(),
-            Beside::LimitedOfLate | Beside::Everybody => self.limited_of_late(),
+            Beside::None => Besides::new(),
+            Beside::LimitedOfLate | Beside::All => self.limited_of_late(),
         };
-        if beside == Beside::Everybody {
+        if beside == Beside::All {
             let others =
                 self.standing(&lives).filter(|one| !harvest.accounts().contains_key(&one.account.name));
             for (number, count) in would_limit(others, self.moment.now) {

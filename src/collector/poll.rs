@@ -143,7 +143,7 @@ impl Collector {
         // Also where it refuses us: a signature of another time is no wrong secret.
         if let Err(wrong) = self.clock_is_right(metered).await? {
             last.loaded = Some(loaded);
-            if reach == Reach::Everybody {
+            if reach == Reach::All {
                 let is_its_own = wrong.other.whose == Whose::Panel(metered.id.clone());
                 let (other, ours) = (wrong.other.shows, wrong.ours);
                 self.store.record_clock(lease, (other, is_its_own), ours, &wrong.to_string()).await?;
@@ -156,7 +156,7 @@ impl Collector {
                 last.loaded = Some(loaded);
                 self.park(metered, lease, &error, now).await?;
                 // That one account could not be asked for says nothing of the others.
-                if reach == Reach::Everybody {
+                if reach == Reach::All {
                     self.store.record_failure(lease, now, error.reason(), &error.to_string()).await?;
                 }
                 return Err(PollError::Panel(error));
@@ -175,7 +175,7 @@ impl Collector {
         if new_road {
             report.warnings.push(by_another_road(&loaded, &road));
         }
-        report.warnings.extend(silence::crowd(&harvest, metered.crowd).filter(|_| reach == Reach::Everybody));
+        report.warnings.extend(silence::crowd(&harvest, metered.crowd).filter(|_| reach == Reach::All));
         let rules = SettleRules { bounds: Bounds { new_road, ..metered.bounds }, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
         let today = rules.zone.day_of(now);
@@ -187,7 +187,7 @@ impl Collector {
         let (answer, loaded, look) = aside(move || {
             let changing = match reach {
                 Reach::History => HashSet::new(),
-                Reach::Everybody | Reach::Some => asked.changing(&loaded.book, &harvest, today),
+                Reach::All | Reach::Some => asked.changing(&loaded.book, &harvest, today),
             };
             let mut leaving = asked.leaving(&loaded.book, &harvest);
             leaving.extend(unwanted);
@@ -204,7 +204,7 @@ impl Collector {
             let after = loaded.book.after(&settled);
             let titles = match reach {
                 Reach::History => Titles::default(),
-                Reach::Everybody | Reach::Some => asked.titles(&after, &harvest, reach, today, rules.zone),
+                Reach::All | Reach::Some => asked.titles(&after, &harvest, reach, today, rules.zone),
             };
             (harvest, loaded, settled, after, titles)
         })
@@ -223,24 +223,24 @@ impl Collector {
                 moment: Moment::new(now, rules.zone, rules.max_gap),
                 by_suspending,
                 sold: &sold,
-                by_hand: beside == Beside::Nobody,
+                by_hand: beside == Beside::None,
             };
             let judged = match reach {
                 Reach::History => JudgedPoll::default(),
-                Reach::Everybody | Reach::Some => evaluation.judge(&harvest, beside, titles.mapped),
+                Reach::All | Reach::Some => evaluation.judge(&harvest, beside, titles.mapped),
             };
             (harvest, loaded, after, judged)
         })
         .await?;
         judged.channels = &channels;
-        if let Some(doubt) = settled.list_doubt.filter(|_| reach == Reach::Everybody) {
+        if let Some(doubt) = settled.list_doubt.filter(|_| reach == Reach::All) {
             report.warnings.push(doubted(metered, &doubt));
             // Whose list is not believed has nobody's things as before.
             report.unclaimed = loaded.unclaimed.values().cloned().collect();
         }
         report.noted = settled.notes.len();
         self.report_notes(metered, &settled.notes);
-        if reach == Reach::Everybody {
+        if reach == Reach::All {
             self.report_held(metered, &judged.decided.held);
         }
         let poll =
@@ -439,15 +439,15 @@ impl Wish {
     fn beside(&self) -> Beside {
         match self {
             Wish::IfDue | Wish::Now(None) | Wish::History { .. } => Beside::LimitedOfLate,
-            Wish::Now(Some(_)) => Beside::Everybody,
-            Wish::ByHand(_) => Beside::Nobody,
+            Wish::Now(Some(_)) => Beside::All,
+            Wish::ByHand(_) => Beside::None,
         }
     }
 
     /// The question to ask, and whom its answer will be about.
     fn question(self, loaded: &Loaded, now: Timestamp) -> (Question, Reach) {
         let (only, reach) = match self {
-            Wish::IfDue | Wish::Now(None) => (None, Reach::Everybody),
+            Wish::IfDue | Wish::Now(None) => (None, Reach::All),
             Wish::Now(only) => (only, Reach::Some),
             Wish::ByHand(account) => (Some(account), Reach::Some),
             Wish::History { since, until } => {

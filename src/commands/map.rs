@@ -423,7 +423,7 @@ impl Set {
 /// What one owner had of one meter in one month.
 fn described(total: &Total) -> String {
     let (month, meter): (Month, Meter) = (total.span.first().month(), total.meter);
-    let of = total.owner.as_ref().unwrap_or(&Owner::Nobody);
+    let of = total.owner.as_ref().unwrap_or(&Owner::Unowned);
     match meter.nature() {
         Nature::Flow => format!("    {month} {meter}: {} B of {of}", grouped(total.usage.amount)),
         Nature::Level => {
@@ -444,7 +444,7 @@ impl Unset {
         let named = list.as_ref().and_then(|list| list.services.living(key.name.as_str()));
         let named: Vec<i64> = named.iter().flat_map(|(_, found)| found).map(|service| service.id).collect();
         let loaded = store.load(&metered.id, None).await?;
-        let owner = loaded.book.life(&key.name).map_or(&Owner::Nobody, |life| life.owner()).clone();
+        let owner = loaded.book.life(&key.name).map_or(&Owner::Unowned, |life| life.owner()).clone();
         store.pin_service(&key, None, &operator(), clock.now()).await?;
         store.close().await;
         let (backend, account) = (&key.backend, &key.name);
@@ -452,7 +452,7 @@ impl Unset {
             ([service], _) => {
                 format!("{backend} {account} belongs to service {service} by its name from the next poll on")
             }
-            ([], Owner::Nobody) => {
+            ([], Owner::Unowned) => {
                 format!(
                     "{backend} {account}: no active service has its name; it is unowned and billed to \
                      no one"

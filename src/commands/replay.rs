@@ -150,7 +150,7 @@ async fn replay(
             would_be_bytes: would_be.amount(*meter),
             settled_covered_minutes: settled.covered.get(),
             would_be_covered_minutes: would_be.covered.get(),
-            owner: title.map_or_else(|| "nobody".into(), |title| title.owner(*day)),
+            owner: title.map_or_else(|| "unowned".into(), |title| title.owner(*day)),
         });
     }
     differing.sort_by(|one, other| {

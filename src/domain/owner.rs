@@ -6,9 +6,9 @@ use std::sync::Arc;
 /// Who pays for what an account uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
-    /// Nobody: it is reported as unbilled.
+    /// No owner: it is reported as unbilled.
     #[default]
-    Nobody,
+    Unowned,
     /// Whatever service has this name on this server: WHMCS has not told its services yet.
     Name {
         /// `tblservers.id`.
@@ -38,7 +38,7 @@ impl Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Owner::Nobody => f.write_str("nobody"),
+            Owner::Unowned => f.write_str("unowned"),
             Owner::Name { server, name } => write!(f, "{name} on server {server}"),
             Owner::Service(id) => write!(f, "service {id}"),
         }

@@ -251,13 +251,13 @@ impl<'a> Desk<'a> {
                 self.backend
             ),
             (Owner::Name { server, .. }, _) => not_arrived(*server),
-            (Owner::Nobody, None) => "its backend has no whmcs_server".into(),
-            (Owner::Nobody, Some(server)) if !self.sold.has_arrived(server) => not_arrived(server),
-            (Owner::Nobody, _) => match held.life.owner() {
-                Owner::Nobody if ambiguous => {
+            (Owner::Unowned, None) => "its backend has no whmcs_server".into(),
+            (Owner::Unowned, Some(server)) if !self.sold.has_arrived(server) => not_arrived(server),
+            (Owner::Unowned, _) => match held.life.owner() {
+                Owner::Unowned if ambiguous => {
                     "ambiguous: several services have its name; say which by `whmeter map set`".into()
                 }
-                Owner::Nobody => "unmapped: no service has its name; say which by `whmeter map set`".into(),
+                Owner::Unowned => "unmapped: no service has its name; say which by `whmeter map set`".into(),
                 owner => format!("unmapped: it was unowned then, and belongs to {owner} only since"),
             },
         };

@@ -186,7 +186,7 @@ fn what_cannot_be_one_line_is_withheld_and_says_why() {
     // What is no service's stays apart.
     let mut nobodys = pieces(&average, &average);
     for piece in &mut nobodys {
-        (piece.owner, piece.nobody) = (Owner::Nobody, Some("unmapped".into()));
+        (piece.owner, piece.nobody) = (Owner::Unowned, Some("unmapped".into()));
     }
     let nobodys = drawn(nobodys);
     assert_eq!(nobodys.iter().map(withheld).collect::<Vec<_>>(), ["unmapped", "unmapped"]);

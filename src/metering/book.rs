@@ -263,7 +263,7 @@ impl Life {
             absence: None,
             ended: None,
             series: LiteMap::new(),
-            holdings: vec![Holding::new(holding, Timestamp::EPOCH, Owner::Nobody)],
+            holdings: vec![Holding::new(holding, Timestamp::EPOCH, Owner::Unowned)],
         }
     }
 

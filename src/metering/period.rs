@@ -259,7 +259,7 @@ mod tests {
     }
 
     fn zone() -> &'static [Holding] {
-        Box::leak(Box::new([Holding::new(no(), Timestamp::EPOCH, Owner::Nobody)]))
+        Box::leak(Box::new([Holding::new(no(), Timestamp::EPOCH, Owner::Unowned)]))
     }
 
     fn on<const N: usize>(days: [(UsageDay, i128); N]) -> BTreeMap<HoldingDay, i128> {

@@ -36,7 +36,7 @@ struct AlertmanagerSettings {
 
 #[derive(Clone)]
 enum Login {
-    Nobody,
+    Anonymous,
     Basic(String, Secret),
     Bearer(Secret),
 }
@@ -97,7 +97,7 @@ impl Alertmanager {
             return Err(SettingsError::new("url", needs));
         }
         let login = match (settings.username, settings.password, settings.bearer_token) {
-            (None, None, None) => Login::Nobody,
+            (None, None, None) => Login::Anonymous,
             (Some(user), Some(password), None) => Login::Basic(user, password),
             (None, None, Some(token)) => Login::Bearer(token),
             (Some(_), None, None) => {
@@ -193,7 +193,7 @@ impl Alertmanager {
 
     fn call(&self, call: Call) -> Call {
         match &self.login {
-            Login::Nobody => call,
+            Login::Anonymous => call,
             Login::Basic(user, password) => call.basic(user, password),
             Login::Bearer(token) => call.bearer(token),
         }

@@ -60,7 +60,7 @@ pub fn intent(
         (Ruling::Owned { service, .. }, Owner::Name { server, .. }) if is_ours(server) => {
             Intent::HandOver { from: current.clone(), to: Owner::Service(*service) }
         }
-        (Ruling::Owned { service, .. }, Owner::Nobody) => {
+        (Ruling::Owned { service, .. }, Owner::Unowned) => {
             let since = claimed_since(life, *service, sold.services, today, first_listed);
             let owner = Owner::Service(*service);
             // WHMCS dates a contract by its own clock: where its zone is ahead it may be tomorrow there already. A later
@@ -71,7 +71,7 @@ pub fn intent(
             }
         }
         (Ruling::Owned { service, .. }, _) => Intent::Open(Owner::Service(*service)),
-        (Ruling::ByName(name), Owner::Nobody) => {
+        (Ruling::ByName(name), Owner::Unowned) => {
             Intent::TakeOver { since: UsageDay::FIRST, owner: name.clone() }
         }
         // The panel calls the account otherwise now, and so will WHMCS.
@@ -85,7 +85,7 @@ pub fn intent(
         // The services are told: it was the one with its name, were it sold no more, or else nobody's.
         (Ruling::Contested { .. } | Ruling::Unclaimed, Owner::Name { server, name }) if is_ours(server) => {
             let was = sold.services.and_then(|services| services.named(name));
-            let to = was.map_or(Owner::Nobody, |service| Owner::Service(service.id));
+            let to = was.map_or(Owner::Unowned, |service| Owner::Service(service.id));
             Intent::HandOver { from: current.clone(), to }
         }
         _ => Intent::Keep,
@@ -104,7 +104,7 @@ fn claimed_since(
     let registered = services.and_then(|services| services.by_id(service)?.registered);
     let was_owned = || {
         let parts = life.holdings.iter().flat_map(|holding| &holding.parts);
-        parts.into_iter().any(|part| part.owner != Owner::Nobody)
+        parts.into_iter().any(|part| part.owner != Owner::Unowned)
     };
     registered.unwrap_or_else(|| match was_owned() {
         false => today.month().first(),

@@ -492,7 +492,7 @@ fn limits_come_from_the_service_the_rule_and_the_panel_in_this_order() {
     let rule = |size| Some(Rule { size, ..rule() });
     let fixed = || rule(Size::Fixed(up_to(7)));
     let asked = |sold, rule: Option<Rule>, panel| in_force(sold, rule.as_ref(), panel);
-    let (unknown, nobody) = (Limit::Unknown, (Limit::Unknown, Origin::Nobody));
+    let (unknown, nobody) = (Limit::Unknown, (Limit::Unknown, Origin::None));
     assert_eq!(asked(up_to(5), fixed(), up_to(9)), (up_to(5), Origin::Sold));
     assert_eq!(asked(unknown, fixed(), up_to(9)), (up_to(7), Origin::Rule));
     assert_eq!(asked(up_to(5), rule(Size::Panel), up_to(9)), (up_to(5), Origin::Sold));

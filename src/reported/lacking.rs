@@ -63,7 +63,7 @@ pub fn untold(
     }
     // Once WHMCS is told anything it is told everything: whoever it never heard of is not paid for by it.
     let minutes = u128::from(zone.minutes_of(month.period()).get());
-    for (owner, sums) in closed.sums.iter().filter(|(owner, _)| **owner != Owner::Nobody) {
+    for (owner, sums) in closed.sums.iter().filter(|(owner, _)| **owner != Owner::Unowned) {
         for (meter, metric) in SUMMED {
             let Some((amount, held)) = sums.get(&meter) else { continue };
             let bytes = match meter.nature() {

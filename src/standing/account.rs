@@ -117,7 +117,7 @@ impl AccountStanding {
             traffic_limit: Limit::Unknown,
             limits: LiteMap::new(),
             together: LiteMap::new(),
-            owner: Owner::Nobody,
+            owner: Owner::Unowned,
             mapped: None,
             trouble: None,
             series: Vec::new(),

@@ -41,7 +41,7 @@ impl Payers {
         for found in standings.iter().flat_map(|standing| accounts(standing)) {
             payers.take(&found);
         }
-        payers.accounts.remove(&Owner::Nobody);
+        payers.accounts.remove(&Owner::Unowned);
         let is_name = |owner: &&Owner| matches!(owner, Owner::Name { .. });
         payers.names = payers.accounts.keys().filter(is_name).cloned().collect();
         payers.names.sort_unstable();

@@ -339,7 +339,7 @@ async fn the_map_is_listed_set_by_hand_and_pruned() {
     };
     assert_eq!(
         [0, 1, 2].map(|index| owner(&names[index])),
-        [["service 1"], ["service 2"], ["nobody"]],
+        [["service 1"], ["service 2"], ["unowned"]],
         "{owners}"
     );
     daemon

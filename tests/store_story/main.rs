@@ -89,7 +89,7 @@ async fn poll(
 ) -> Result<usize, StoreError> {
     let settled = settle(&loaded.book, harvest, at, &rules());
     let after = loaded.book.after(&settled);
-    let (reach, judged) = (Reach::Everybody, JudgedPoll::default());
+    let (reach, judged) = (Reach::All, JudgedPoll::default());
     let poll = Poll { at, kind: "minio", harvest, settled, after, reach, judged };
     Ok(store.commit(lease, loaded, poll).await?.day_points)
 }

@@ -26,7 +26,7 @@ pub async fn committed(
         intents.iter().map(|(account, intent)| (after.names[&name(account)], intent.clone())).collect();
     settled.owners = store.owner_changes(loaded, &settled, &after, &intents, at).await.unwrap();
     settled.owners.iter().for_each(|change| after.apply_owner(change));
-    let (harvest, reach, judged) = (&harvest, Reach::Everybody, JudgedPoll::default());
+    let (harvest, reach, judged) = (&harvest, Reach::All, JudgedPoll::default());
     let poll = Poll { at, kind: "minio", harvest, settled, after, reach, judged };
     store.commit(lease, loaded, poll).await.unwrap();
     assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book, "at {at}");
@@ -86,7 +86,7 @@ pub async fn every_byte_has_one_owner_and_none_moves_between_lives(databases: &D
     committed(&store, &lease, &mut loaded, day(3, 1), &[("104", 9, 1_050)], &[]).await;
     let found = owned(&store, Meter::TrafficOut).await;
     let of = |owner: &str| found.iter().filter(|row| row.1 == owner).map(|row| row.2).sum::<u64>();
-    assert_eq!((of("service 8"), of("service 7") + of("nobody")), (50, 1_000), "{found:?}");
+    assert_eq!((of("service 8"), of("service 7") + of("unowned")), (50, 1_000), "{found:?}");
 
     // Terminated, seen gone, confirmed; its name comes back with less: another life, whose owner is nobody yet.
     let other = [("900", 1, 1)];
@@ -98,7 +98,7 @@ pub async fn every_byte_has_one_owner_and_none_moves_between_lives(databases: &D
     committed(&store, &lease, &mut loaded, day(5, 1), &[("104", 1, 5)], &[]).await;
     let months = owned(&store, Meter::TrafficOut).await;
     let newest: Vec<_> = months.iter().filter(|row| row.0 == "104").cloned().collect();
-    assert_eq!(newest, rows(&[("104", "nobody", 2)]), "nothing of the life before: {months:?}");
+    assert_eq!(newest, rows(&[("104", "unowned", 2)]), "nothing of the life before: {months:?}");
     let before: u64 = months.iter().filter(|row| row.0 == "104~1").map(|row| row.2).sum();
     assert_eq!(before, 1_050);
     let standing = loaded.standing(&name("104")).unwrap();

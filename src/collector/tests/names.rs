@@ -71,7 +71,7 @@ async fn a_pin_is_of_one_life_and_not_of_the_next_that_has_the_name() {
         (collector.store, account.owner.clone(), account.nth, counts)
     };
     let (store, before, ..) = owner(0, "monday").await;
-    assert_eq!(before, Owner::Nobody);
+    assert_eq!(before, Owner::Unowned);
     let key = crate::domain::AccountKey {
         backend: BackendId::new("shared").expect("a name"),
         name: AccountName::new("a").expect("a name"),
@@ -82,7 +82,7 @@ async fn a_pin_is_of_one_life_and_not_of_the_next_that_has_the_name() {
     assert_eq!((pinned, nth, counts), (Owner::Service(57), 1, Some(true)));
     for minute in [10, 15] {
         let (_, next, nth, counts) = owner(minute, "tuesday").await;
-        assert_eq!((next, nth, counts), (Owner::Nobody, 2, Some(false)), "another account has the name");
+        assert_eq!((next, nth, counts), (Owner::Unowned, 2, Some(false)), "another account has the name");
     }
     store.pin_service(&key, Some(57), "op", now).await.expect("pinned");
     assert_eq!(owner(20, "tuesday").await.1, Owner::Service(57), "said of this one");

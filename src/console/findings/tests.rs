@@ -283,7 +283,7 @@ async fn of_unbilled_flows_only_the_days_that_we_bill_are_owed() {
     let series = vec![read(storage, 60, 5, moment().month), read(out, 60, 7, moment().month)];
     let one = || AccountStanding { series: series.clone(), ..account(Some(Mapping::Unmapped)) };
     let mut sides = all(vec![side("s3", &list, vec![("one", one()), ("two", one())], None)]);
-    let key = |name| (AccountKey { backend: sides.panels[0].panel.id.clone(), name }, Owner::Nobody);
+    let key = |name| (AccountKey { backend: sides.panels[0].panel.id.clone(), name }, Owner::Unowned);
     let key = key(AccountName::new("one").expect("a name"));
     sides.billed = Some([(key, Sums::from([(out, (bytes(3), ByteMinutes::ZERO))]))].into());
     let found = findings(&sides, &[FindingKind::Unbilled], None, &moment(), &Prices::default());

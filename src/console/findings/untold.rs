@@ -70,7 +70,7 @@ pub(super) fn untold<'a>(sides: &'a PanelsVsWhmcs, moment: &Moment, prices: &Pri
                     None => Finding { service: Some(id), ..line },
                 },
                 Owner::Name { server, .. } => Finding { server: Some(server), ..line },
-                Owner::Nobody => line,
+                Owner::Unowned => line,
             });
         }
     }

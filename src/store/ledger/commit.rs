@@ -56,7 +56,7 @@ pub struct JudgedPoll<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
     /// Everybody: an account that is not in a complete list is gone.
-    Everybody,
+    All,
     /// Some accounts only: nothing is said of the others.
     Some,
     /// A time gone by: nothing is said of how accounts stand now, or of how the panel does.
@@ -200,7 +200,7 @@ impl Store {
             self.put_act(&mut tx, &moved_by_hand(lease, loaded, moved, poll.at)).await?;
         }
         let mut unclaimed = None;
-        if poll.reach == Reach::Everybody {
+        if poll.reach == Reach::All {
             self.put_success(&mut tx, lease, loaded, &poll).await?;
             // A list that is doubted tells of nobody, and so not of what is nobody's.
             if poll.settled.list_doubt.is_none() {

@@ -82,7 +82,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let born = settled.lives.iter().filter_map(|change| match &change.event {
             LifeEvent::Born { holding, .. } => {
-                Some((change.life, Holding::new(*holding, Timestamp::EPOCH, Owner::Nobody)))
+                Some((change.life, Holding::new(*holding, Timestamp::EPOCH, Owner::Unowned)))
             }
             _ => None,
         });

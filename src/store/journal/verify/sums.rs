@@ -218,7 +218,7 @@ impl HoldingSums {
         }
         for change in &entry.lives {
             if let LifeEvent::Born { holding, .. } = &change.event {
-                self.own(*holding, vec![(UsageDay::FIRST, Owner::Nobody)], of);
+                self.own(*holding, vec![(UsageDay::FIRST, Owner::Unowned)], of);
             }
         }
         for made in &entry.made {
