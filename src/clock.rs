@@ -40,7 +40,7 @@ impl Clock {
     }
 }
 
-/// The last time a file told: what cannot be read for a moment stands still.
+/// The last time a file reported: what cannot be read for a moment stands still.
 static LAST_TOLD: AtomicI64 = AtomicI64::new(0);
 
 fn read_file(file: &Path) -> Timestamp {

@@ -48,9 +48,9 @@ pub struct Config {
     pub limits: Limits,
     /// What more than that costs.
     pub prices: Prices,
-    /// WHMCS's external API, where `[whmcs]` tells all of it.
+    /// WHMCS's external API, where `[whmcs]` is complete.
     pub api: Option<WhmcsApi>,
-    /// How people are told.
+    /// How people are notified.
     pub channels: Channels,
     /// What works but should be fixed.
     pub warnings: Vec<String>,
@@ -228,7 +228,7 @@ fn refuse_tie_to_companions(token: Token, companions: &[i64]) -> Result<Token, S
         Some(server) => Err(SettingsError::new(
             "server",
             format!(
-                "{server} is one of companion_servers: its services stand for those of other servers, which a token that \
+                "{server} is one of companion_servers: its services are companions of other servers' services, which a token that \
                  is tied to it may not see; leave `server` out"
             ),
         )),
@@ -346,7 +346,7 @@ impl Reader<'_> {
         Ok(panels)
     }
 
-    /// The days of the month that `bill_from` cuts are needed until WHMCS was told what that month lacked.
+    /// The days of the month that `bill_from` cuts are needed until WHMCS was given what that month lacked.
     fn enough_days(
         &self,
         whmcs: &WhmcsSettings,

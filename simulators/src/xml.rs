@@ -150,7 +150,7 @@ const BOMB_LEVELS: u32 = 9;
 pub fn damaged(body: Vec<u8>, how: Damage) -> Vec<u8> {
     let Some(text) = document(&body) else { return body };
     match how {
-        Damage::CutOff => text[..text.rfind("</").unwrap_or(text.len() / 2)].as_bytes().to_vec(),
+        Damage::CutOff => text.as_bytes()[..text.rfind("</").unwrap_or(text.len() / 2)].to_vec(),
         Damage::WrongEncoding => {
             HEAD.bytes().chain(rest(text).encode_utf16().flat_map(u16::to_le_bytes)).collect()
         }

@@ -1,4 +1,4 @@
-//! Why a number is what it is, what WHMCS was told of it and what items were made of it: put together here,
+//! Why a number is what it is, what was reported to WHMCS of it and what items were made of it: put together here,
 //! because the rooms that know do not know each other.
 
 use std::collections::BTreeSet;
@@ -22,7 +22,7 @@ pub(crate) struct Explained {
     /// Days of the month before this one are not billed by us.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) billed_from: Option<String>,
-    /// What WHMCS was told of the month, held against it.
+    /// What was reported to WHMCS of the month, held against it.
     pub(crate) reported: Vec<ReportedLine>,
     /// The billable items that were made of it.
     pub(crate) billed: Vec<BilledLine>,

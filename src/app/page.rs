@@ -19,7 +19,7 @@ impl App {
         Ok(())
     }
 
-    /// How far the chains go, for whoever keeps that elsewhere.
+    /// How far the chains go, for those who keep that elsewhere.
     pub(super) async fn show_heads(&self) {
         let heads = match self.store.heads().await {
             Ok(heads) => heads,
@@ -69,7 +69,7 @@ impl App {
         self.exposition.backends(&self.polls.shown());
     }
 
-    /// What WHMCS cannot be told any more.
+    /// What cannot be reported to WHMCS any more.
     pub(super) async fn show_untold(&self) {
         match self.console.untold().await {
             Ok(untold) => self.telemetry.untold(untold.as_ref()),

@@ -28,7 +28,7 @@ pub struct CommonSettings {
     /// How many days this backend's daily points are kept, where not as the store says.
     #[serde(default)]
     pub keep_days: Option<u32>,
-    /// How long after a period's end it may be billed: panels tell some things late.
+    /// How long after a period's end it may be billed: panels report some things late.
     #[serde(default = "two_days")]
     pub settle_hours: u32,
     /// The most that can pass through one account in a second; what jumps further is held back. `"none"` holds nothing
@@ -105,7 +105,7 @@ pub struct ConfiguredPanel {
     pub backend: Arc<dyn Backend>,
     /// The client that asks it, where it is asked over HTTP.
     http: Option<Http>,
-    /// Its own clock, where it is told otherwise than by the answers of a client.
+    /// Its own clock, where it is reported otherwise than by the answers of a client.
     own_clock: Option<Clock>,
     include: GlobSet,
     exclude: GlobSet,
@@ -165,7 +165,7 @@ impl ConfiguredPanel {
         ConfiguredPanel { http: Some(http), ..self }
     }
 
-    /// The same, with a clock of its own that is told otherwise than by the answers of a client: simulated panels.
+    /// The same, with a clock of its own that is reported otherwise than by the answers of a client: simulated panels.
     pub fn dated_by(self, clock: Clock) -> ConfiguredPanel {
         ConfiguredPanel { own_clock: Some(clock), ..self }
     }
@@ -175,7 +175,7 @@ impl ConfiguredPanel {
         self.backend.limiter().is_some_and(Limiter::by_suspending)
     }
 
-    /// What its own clock shows now, as far as its answers tell.
+    /// What its own clock shows now, as far as its answers report.
     pub fn panel_time(&self) -> Option<Timestamp> {
         match self.own_clock {
             Some(clock) => Some(clock.now()),

@@ -57,7 +57,7 @@ pub trait Backend: Send + Sync {
     /// nothing.
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>);
 
-    /// Whether the config has it tell a meter: one that it does not tell has not fallen silent.
+    /// Whether the config has it report a meter: one that it does not report has not fallen silent.
     fn reports(&self, meter: Meter) -> bool {
         let _ = meter;
         true
@@ -150,12 +150,12 @@ pub struct PollRequest {
     pub now: Timestamp,
     /// The first instant still wanted; panels that keep history fill our gaps from here on.
     pub since: Option<Timestamp>,
-    /// One account only, when somebody pressed "recalculate".
+    /// One account only, when a user pressed "recalculate".
     pub only: Option<AccountName>,
     /// The accounts we have put under the limited policy: the policy they show is wanted even where it
     /// costs a call of its own.
     pub limited: Vec<AccountName>,
-    /// What it has told before, as it is believed.
+    /// What it has reported before, as it is believed.
     pub heard: Heard,
 }
 
@@ -188,7 +188,7 @@ pub enum Applied {
     Done,
     /// It was so already.
     AlreadySo,
-    /// Somebody else changed it meanwhile; it was left as `found`.
+    /// It was changed outside whmeter meanwhile; it was left as `found`.
     LeftAlone {
         /// What the panel has now.
         found: String,

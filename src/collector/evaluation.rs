@@ -63,7 +63,7 @@ pub struct Evaluation<'a> {
     pub moment: Moment,
     /// Whether this backend limits accounts by switching them off.
     pub by_suspending: bool,
-    /// What WHMCS sells, where it has told us.
+    /// What WHMCS sells, where it has sent it.
     pub sold: &'a Sold,
     /// Whether an operator waits for it.
     pub by_hand: bool,
@@ -169,7 +169,7 @@ impl<'a> Evaluation<'a> {
             let life = self.book.life(name)?;
             let known = self.loaded.facts(name);
             let package = facts.package.as_deref().or(known.and_then(|known| known.package.as_deref()));
-            // As the panel said this time: a limit that it did not tell is unknown.
+            // As the panel said this time: a limit that it did not report is unknown.
             let looked = self.looked(name, life, package, |meter| facts.limit(meter));
             let judged = self.judged(&looked);
             limits.insert(name.clone(), known_limits(&judged));
@@ -225,7 +225,7 @@ impl<'a> Evaluation<'a> {
         AccountView { name, life, package, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
     }
 
-    /// What is enforced where nobody has looked: what differed then differs still.
+    /// What is enforced where it was not read: what differed then differs still.
     fn as_believed(&self, name: &AccountName, shown: Option<Policy>) -> Enforced {
         (shown, self.hold(name).left_alone)
     }

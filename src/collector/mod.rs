@@ -251,7 +251,7 @@ impl Collector {
         self.panels.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What the last poll of a panel has left. Whoever polls holds it locked.
+    /// What the last poll of a panel has left. The poller holds it locked.
     fn last(&self, backend: &BackendId) -> Arc<Mutex<LastTime>> {
         let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
         last.entry(backend.clone()).or_default().clone()
@@ -343,7 +343,7 @@ impl Collector {
         *turn = time.min(*turn);
     }
 
-    /// Polls a backend, or one account of it, soon, because somebody asked for it; `by_hand` if an operator did.
+    /// Polls a backend, or one account of it, soon, because it was asked for; `by_hand` if an operator did.
     pub fn poll_soon(self: &Arc<Self>, backend: &str, account: Option<AccountName>, by_hand: bool) {
         let Some(metered) = self.panel(backend) else { return };
         let collector = Arc::clone(self);

@@ -23,7 +23,7 @@ const POLL_BUDGET: Duration = Duration::from_secs(15 * 60);
 const LEASE: Seconds = Seconds::new(60);
 
 impl Collector {
-    /// Polls one backend now, for everybody or for one account.
+    /// Polls one backend now, for all accounts or for one.
     pub async fn poll(&self, metered: &ConfiguredPanel, only: Option<AccountName>) -> PollReport {
         let last = self.last(&metered.id);
         let mut last = last.lock().await;
@@ -179,7 +179,7 @@ impl Collector {
         let rules = SettleRules { bounds: Bounds { new_road, ..metered.bounds }, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
         let today = rules.zone.day_of(now);
-        // Settling a hundred thousand accounts is work for a thread that nobody waits on.
+        // Settling a hundred thousand accounts is work for a thread that nothing waits on.
         let asked = Arc::clone(&sold);
         let unwanted: Vec<AccountName> =
             loaded.book.names.keys().filter(|name| !metered.wants(name)).cloned().collect();
@@ -410,7 +410,7 @@ fn by_another_road(loaded: &Loaded, road: &str) -> String {
 enum Wish {
     /// A poll, unless another whmeter has polled it since it was due.
     IfDue,
-    /// A poll, of everybody or of one account.
+    /// A poll, of all accounts or of one.
     Now(Option<AccountName>),
     /// A look at one account, because an operator wants done what its usage demands.
     ByHand(AccountName),
@@ -425,7 +425,7 @@ enum Question {
 }
 
 impl Question {
-    /// Tells the backend what its panel has told before.
+    /// Hands the backend what its panel has reported before.
     fn hear(&mut self, heard: Heard) {
         match self {
             Question::Now(ask) => ask.heard = heard,
@@ -462,7 +462,7 @@ impl Wish {
     }
 }
 
-/// Does work on a thread that nobody waits on.
+/// Does work on a thread that nothing waits on.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PollError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| PollError::Panel(crashed(&error)))
 }
@@ -471,7 +471,7 @@ fn crashed(error: &tokio::task::JoinError) -> BackendError {
     BackendError::Internal(format!("a task stopped: {error}"))
 }
 
-/// Ends a task that nobody waits for any more.
+/// Ends a task that nothing waits for any more.
 struct AbortOnDrop(tokio::task::AbortHandle);
 
 impl Drop for AbortOnDrop {
@@ -526,7 +526,7 @@ impl From<StoreError> for PollError {
 }
 
 impl PollError {
-    /// Whether nothing is wrong but that another whmeter is quicker, that what is wrong was told before, or that we
+    /// Whether nothing is wrong but that another whmeter is quicker, that what is wrong was reported before, or that we
     /// stop.
     pub fn is_somebody_elses(&self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
-//! Figures that a panel has told and tells no more, though their account is there: unread, and never nothing.
+//! Figures that a panel has reported and reports no more, though their account is there: unread, and never nothing.
 //!
-//! Counters that have names of their own are the backends' to know: only they can tell a bucket that is gone from a
+//! Counters that have names of their own are the backends' to know: only they can report a bucket that is gone from a
 //! page that lacks it.
 
 use crate::backends::Backend;
@@ -8,7 +8,7 @@ use crate::domain::{Harvest, LifeNo, Meter, Reason, Source, Timestamp};
 use crate::metering::{Book, CounterKey, Crowd, Life, Note, Noted};
 use crate::store::Loaded;
 
-/// Marks what was told before and is silent now as unread.
+/// Marks what was reported before and is silent now as unread.
 pub(super) fn mark(harvest: &mut Harvest, book: &Book, backend: &dyn Backend) {
     let mut silent = Vec::new();
     for (name, harvested) in harvest.accounts() {
@@ -31,7 +31,7 @@ pub(super) fn mark(harvest: &mut Harvest, book: &Book, backend: &dyn Backend) {
     }
 }
 
-/// The meters that a life was told of by a level, by totals or by the one counter of its own, and when last.
+/// The meters that a life was reported of by a level, by totals or by the one counter of its own, and when last.
 fn reported<'b>(no: LifeNo, life: &'b Life, book: &'b Book) -> impl Iterator<Item = (Meter, Timestamp)> + 'b {
     life.series.iter().filter_map(move |(meter, series)| {
         let own = CounterKey { meter: *meter, own: Some(no), source: Source::default() };

@@ -54,7 +54,7 @@ async fn replica(folder: &Path, now: i64, asked: &Arc<AtomicUsize>) -> Collector
     collector
 }
 
-/// A panel that refuses us, or asks to be left alone, for as long as it is told to.
+/// A panel that refuses us, or asks to be left alone, for as long as it is asked to.
 struct Refusing(Arc<AtomicUsize>, Arc<AtomicUsize>);
 
 #[async_trait]
@@ -226,7 +226,7 @@ async fn a_clock_that_was_ahead_once_keeps_nobody_from_polling() {
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
-/// A panel with one account that cannot be asked for everybody while it is down, and can for the one.
+/// A panel with one account that cannot be asked for all accounts while it is down, and can for the one.
 struct Half(Arc<AtomicUsize>);
 
 #[async_trait]

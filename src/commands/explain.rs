@@ -1,4 +1,4 @@
-//! `whmeter explain`: why this number. Tells one account's journal line by line, and holds the sum
+//! `whmeter explain`: why this number. Lists one account's journal line by line, and holds the sum
 //! against what is stored.
 
 use clap::Args;
@@ -63,8 +63,8 @@ impl Explain {
                     .into(),
             )),
             (false, _) => Err(CommandError::Tried(format!(
-                "the journal does not add up to the stored days; see the lines marked: `whmeter repair {} --reason TEXT` \
-                 makes them what the journal says",
+                "the journal does not add up to the stored days; see the marked lines: `whmeter repair {} --reason TEXT` \
+                 restores them from the journal",
                 self.backend
             ))),
         }
@@ -129,7 +129,7 @@ fn show(explained: &Explained, meter: Meter) {
     }
     let mut table = Table::new(&["day", "bytes>", "by the journal>", "minutes known>", "estimated>", ""]);
     for day in &explanation.days {
-        // A day of folded lines cannot be told apart any more.
+        // A day of folded lines cannot be distinguished any more.
         let same = day.is_same() || explanation.folded_bytes > 0;
         table.row([
             day.day.clone(),

@@ -91,7 +91,7 @@ struct MapLine {
     account: Option<String>,
     state: &'static str,
     service: Option<ServiceRef>,
-    /// The service's status, where WHMCS has told it.
+    /// The service's status, where WHMCS has sent it.
     status: Option<String>,
 }
 
@@ -106,7 +106,7 @@ impl Map {
     }
 }
 
-/// What WHMCS has told of the services of a backend's server.
+/// What WHMCS has sent the services of a backend's server.
 async fn services_of(
     store: &Store,
     metered: &ConfiguredPanel,
@@ -162,7 +162,7 @@ impl List {
                 unread.push(format!("{waiting} accounts of {}", metered.id));
             }
         }
-        // Only looking at all panels tells which services have no account.
+        // Only looking at all panels reports which services have no account.
         if self.backend.is_none() {
             let servers: BTreeSet<i64> = backends.iter().filter_map(|metered| metered.whmcs_server).collect();
             for server in servers {

@@ -1,4 +1,4 @@
-//! `whmeter outbox`: what waits to be told or done, what gave up and why.
+//! `whmeter outbox`: what is pending, what gave up and why.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};

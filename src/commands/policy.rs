@@ -203,7 +203,7 @@ impl One {
     }
 }
 
-/// Carries out what was decided, here or by the daemon that was quicker, and tells how it stands.
+/// Carries out what was decided, here or by the daemon that was quicker, and returns how it stands.
 async fn settled(app: &App, key: &AccountKey) -> Result<PolicyState, CommandError> {
     let mut waited = Duration::ZERO;
     loop {
@@ -267,7 +267,7 @@ fn pinned(state: &PolicyState) -> Option<String> {
     Some(format!("{}{until}", pin.policy.name()))
 }
 
-/// Since when nobody knows what the panel enforces.
+/// Since when it is unknown what the panel enforces.
 fn not_known(state: &PolicyState) -> Option<String> {
     let since = state.unknown_since?;
     Some(format!("not known until the next poll: the journal was taken back at {since}"))

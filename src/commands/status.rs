@@ -17,8 +17,8 @@ pub(super) struct Status {
 }
 
 impl Status {
-    /// Exit 1 where something is wrong, 2 where that cannot be told: monitoring programs tell a warning from a thing
-    /// that they do not know by it.
+    /// Exit 1 where something is wrong, 2 where that cannot be determined: monitoring programs distinguish a warning
+    /// from a thing that they do not know by it.
     pub(super) async fn run(self) -> Outcome {
         let cannot_tell = |failure| match failure {
             CommandError::Tried(why) | CommandError::Misused(why) => CommandError::Misused(why),

@@ -125,7 +125,7 @@ impl Report {
 
     /// A backend whose journal is there, and whose row is not.
     fn take_lost(&mut self, name: &str) {
-        let difference = format!("backend {name} has a journal or accounts, and its row is gone");
+        let difference = format!("backend {name} has a journal or accounts, but its row is missing");
         self.lines.push(format!("{name}: DIFFERS: {difference}"));
         let chain = format!("journal {name}");
         self.shapes.push(json!({ "chain": chain, "backend": name, "ok": false, "difference": difference }));
@@ -163,7 +163,7 @@ impl Report {
 /// A difference, and how it is repaired where the chain itself holds.
 fn repairable(difference: &dyn std::fmt::Display, is_of_rows: bool, what: &str) -> String {
     match is_of_rows {
-        true => format!("{difference}; `whmeter repair {what} --reason TEXT` makes it what the chain says"),
+        true => format!("{difference}; `whmeter repair {what} --reason TEXT` restores it from the chain"),
         false => difference.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! Accounts as they stand: a page of them, one of them, its days, and why its numbers are what they are.
+//! The current state of accounts: a page of them, one of them, its days, and why its numbers are what they are.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{DayPoint, UsageQuery};
 use crate::web::{PathOf, Problem, Query, page, parsed, period, rows_wanted};
 
-/// The longest span of days one answer tells.
+/// The longest span of days one answer reports.
 const LONGEST_SPAN: usize = 1100;
 
 #[derive(Deserialize)]
@@ -181,12 +181,12 @@ async fn asked_for(
     console: &Console,
     (backend, account): (String, String),
 ) -> Result<(AccountKey, Arc<Standing>), Problem> {
-    let nobody = || Problem::unknown(format!("no account {account:?} was ever seen on {backend:?}"));
-    let backend = BackendId::new(&backend).map_err(|_| nobody())?;
-    let name = AccountName::new(&account).map_err(|_| nobody())?;
+    let unknown_account = || Problem::unknown(format!("no account {account:?} was ever seen on {backend:?}"));
+    let backend = BackendId::new(&backend).map_err(|_| unknown_account())?;
+    let name = AccountName::new(&account).map_err(|_| unknown_account())?;
     let standing = console.standing(&backend).await?;
     if !standing.accounts.contains_key(&name) && !is_earlier_life(&standing, &name) {
-        return Err(nobody());
+        return Err(unknown_account());
     }
     Ok((AccountKey { backend, name }, standing))
 }

@@ -1,4 +1,4 @@
-//! Why a number is what it is: one account's month as the journal tells it, held against what is stored.
+//! Why a number is what it is: one account's month as the journal records it, held against what is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub(crate) struct Explanation {
     pub(crate) estimates: Vec<Chart>,
     /// What is believed of each counter now.
     pub(crate) baselines: Vec<Baseline>,
-    /// Which life of its name it is, from 1: a name that was freed may be somebody else's since.
+    /// Which life of its name it is, from 1: a name that was freed may be another account since.
     pub(crate) life: u32,
     /// When it was first seen.
     pub(crate) born: Option<String>,
@@ -96,7 +96,7 @@ pub(crate) struct Baseline {
 /// How many entries are read at once.
 const ENTRIES_AT_ONCE: i64 = 500;
 
-/// Tells one account's month of one meter.
+/// Explains one account's month of one meter.
 pub(crate) async fn explain(
     store: &Store,
     key: &AccountKey,
@@ -196,7 +196,7 @@ struct Stored {
     folded: bool,
 }
 
-/// One account's month as the journal tells it.
+/// One account's month as the journal records it.
 struct Story<'a> {
     key: &'a AccountKey,
     life: Option<LifeNo>,
@@ -271,7 +271,7 @@ impl Story<'_> {
         });
     }
 
-    /// What became of the numbers of whoever pays.
+    /// What became of the numbers that the payer sees.
     fn renumbered(&self, renumbering: &Renumbering) -> Option<String> {
         let Renumbering { numbers, author, reason } = renumbering;
         let mine = numbers.iter().filter(|(_, number)| self.payers.contains(number));

@@ -1,7 +1,7 @@
-//! What does not fit between the panels and WHMCS: whose usage is billed to nobody, who is billed for
+//! What does not fit between the panels and WHMCS: whose usage is not billed, who is billed for
 //! nothing, whose plan is another than was sold, and what of a server is in no account.
 //!
-//! What cannot be told is told as such: a line with the state `unknown` and the reason.
+//! What is unknown is listed as such: a line with the state `unknown` and the reason.
 
 mod addons;
 mod held_back;
@@ -41,13 +41,13 @@ pub enum FindingKind {
     WrongPlans,
     /// What a panel says is stored on it, against the sum of its accounts.
     Totals,
-    /// Lists and meters that are not believed until they are confirmed, or somebody has looked.
+    /// Lists and meters that are not believed until they are confirmed, or an operator has looked.
     HeldBack,
-    /// What services used and WHMCS cannot be told any more.
+    /// What services used and can no longer be reported to WHMCS.
     Untold,
     /// Add-ons that WHMCS runs on a server of ours: no metric bills what they use.
     Addons,
-    /// Backends with accounts that the config does not have: nobody polls them.
+    /// Backends with accounts that the config does not have: they are not polled.
     Unconfigured,
     /// Accounts that the panel limits, or does not limit, against what is wanted.
     Policies,
@@ -103,7 +103,7 @@ impl FindingKind {
     }
 }
 
-/// Nothing can be told of it.
+/// Its state is unknown.
 const UNKNOWN: &str = "unknown";
 
 /// One line: what does not fit, or why that is not known.
@@ -130,7 +130,7 @@ pub struct Finding<'a> {
     amount: Option<String>,
     currency: Option<String>,
     /// What the panel's total is more than its accounts together; of what is untold, what WHMCS lacks, negative
-    /// where it was told too much.
+    /// where too much was reported.
     difference_bytes: Option<i64>,
     /// When the bytes were measured.
     at: Option<String>,
@@ -218,7 +218,7 @@ impl<'a> Finding<'a> {
         ]
     }
 
-    /// Whether it says that nothing can be told.
+    /// Whether it says that nothing can be reported.
     pub fn is_unknown(&self) -> bool {
         self.state == UNKNOWN
     }
@@ -240,7 +240,7 @@ pub fn as_csv(findings: &[Finding<'_>]) -> String {
     text
 }
 
-/// Everything of these kinds that does not fit; of one backend only, where one is named. `prices` tell what
+/// Everything of these kinds that does not fit; of one backend only, where one is named. `prices` say what
 /// unbilled usage would cost.
 pub fn findings<'a>(
     sides: &'a PanelsVsWhmcs,
@@ -315,7 +315,7 @@ pub fn tally(sides: &PanelsVsWhmcs, of: &BackendId, moment: &Moment) -> Tally {
     }
 }
 
-/// How many services owe what WHMCS cannot be told any more, and how many bytes of each metric that is.
+/// How many services owe what cannot be reported to WHMCS any more, and how many bytes of each metric that is.
 pub fn untold_sums(sides: &PanelsVsWhmcs, moment: &Moment) -> (usize, BTreeMap<&'static str, i64>) {
     let found = findings(sides, &[FindingKind::Untold], None, moment, &Prices::default());
     let mut services: Vec<(Option<i64>, Option<&str>)> =

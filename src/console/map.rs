@@ -107,7 +107,7 @@ impl Page {
         }
     }
 
-    /// Only looking at all panels of a server tells which of its services have no account.
+    /// Only looking at all panels of a server reports which of its services have no account.
     fn missing(&mut self, sides: &[Side], place: Option<&Cursor>) {
         let after = match place {
             Some(Cursor::Service { server, id }) => (*server, *id),

@@ -39,7 +39,7 @@ use crate::store::{Store, StoreError};
 use crate::web::{Access, Problem, Route, Routes, Scope, Served};
 
 /// Explains numbers over HTTP. A trait, because an explanation is put together of what this room, the room that
-/// tells WHMCS and the invoices know, and only the roof knows all three.
+/// reports WHMCS and the invoices know, and only the roof knows all three.
 #[async_trait]
 pub trait Explain: Send + Sync {
     /// Explains an account's month of a meter, in JSON; `None` when nothing is known of it.
@@ -58,7 +58,7 @@ pub struct Console {
     clock: Clock,
     zone: BillingZone,
     setup: Arc<RwLock<Setup>>,
-    /// Backends that somebody wants polled now.
+    /// Backends that a caller wants polled now.
     polls: UnboundedSender<BackendId>,
     explainer: Arc<dyn Explain>,
     /// The last time each was asked for.
@@ -113,7 +113,7 @@ impl Console {
         let backend = read("/v1/backends/{name}", "One backend, and what became of a poll asked for");
         let poll = Route::post("/v1/backends/{name}/poll", "Has a backend polled now").scope(Scope::Admin);
         let accounts =
-            read("/v1/accounts", "Accounts as they stand").query(&["q", "backend", "limit", "cursor"]);
+            read("/v1/accounts", "The current state of accounts").query(&["q", "backend", "limit", "cursor"]);
         let account = read("/v1/accounts/{backend}/{account}", "The current state of one account");
         let days = read("/v1/accounts/{backend}/{account}/days", "An account's days").query(&["from", "to"]);
         let why = read("/v1/accounts/{backend}/{account}/explain", "The readings behind an account's month")
@@ -139,14 +139,14 @@ impl Console {
     pub async fn tally(&self, backend: &BackendId) -> Result<Tally, StoreError> {
         let sides = sides(&self.store, &self.panels(), Some(backend)).await?;
         let (backend, moment) = (backend.clone(), self.moment());
-        // Going through a hundred thousand accounts is work for a thread that nobody waits on.
+        // Going through a hundred thousand accounts is work for a thread that nothing waits on.
         let counted = tokio::task::spawn_blocking(move || findings::tally(&sides, &backend, &moment)).await;
         // A number that could not be made is unknown.
         Ok(counted.unwrap_or_default())
     }
 
-    /// What services used, up to now and in the month before, and WHMCS cannot be told any more: how many services,
-    /// and bytes by metric.
+    /// What services used, up to now and in the month before, and can no longer be reported to WHMCS: how many
+    /// services, and bytes by metric.
     pub async fn untold(&self) -> Result<Option<(usize, BTreeMap<&'static str, i64>)>, StoreError> {
         let (moment, Setup { panels, bill_from, .. }) = (self.moment(), self.setup());
         let sides = sides(&self.store, &panels, None).await?;

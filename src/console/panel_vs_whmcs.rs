@@ -13,7 +13,7 @@ use crate::store::{
     BackendState, HeldList, PinnedTo, PolicyState, ServiceList, Store, StoreError, UsageQuery,
 };
 
-/// Every backend with both its sides, and what WHMCS was told of them.
+/// Every backend with both its sides, and what was reported to WHMCS of them.
 #[derive(Default)]
 pub struct PanelsVsWhmcs {
     /// The backends, in the order of names.
@@ -22,7 +22,7 @@ pub struct PanelsVsWhmcs {
     pub unconfigured: Vec<(BackendState, Arc<Standing>)>,
     /// What WHMCS sells, server by server.
     pub lists: BTreeMap<i64, Arc<ServiceList>>,
-    /// What WHMCS was told of months, where that was asked for: the one before, and the running one.
+    /// What was reported to WHMCS of months, where that was asked for: the one before, and the running one.
     pub reported: Vec<(Month, Arc<ClosedMonth>)>,
     /// What of the running month is billed, where that was asked for and is not all of it.
     pub billed: Option<BilledPart>,
@@ -47,11 +47,11 @@ pub struct Side {
     pub state: Option<BackendState>,
     /// Its accounts; `None` before the first poll.
     pub standing: Option<Arc<Standing>>,
-    /// What WHMCS sells on its server; `None` until it has told.
+    /// What WHMCS sells on its server; `None` until WHMCS has sent it.
     pub list: Option<Arc<ServiceList>>,
 }
 
-/// Loads every backend, or one and those of its server: only all panels of a server tell which of its
+/// Loads every backend, or one and those of its server: only all panels of a server report which of its
 /// services have no account.
 pub async fn sides(
     store: &Store,
@@ -103,7 +103,7 @@ pub async fn unconfigured(
 }
 
 impl PanelsVsWhmcs {
-    /// The same with what WHMCS was told of the running month and of the two before.
+    /// The same with what was reported to WHMCS of the running month and of the two before.
     pub async fn with_reported(
         mut self,
         store: &Store,
@@ -162,9 +162,9 @@ impl PanelsVsWhmcs {
         })
     }
 
-    /// Whoever WHMCS asks for as long as there is anything to tell: its living services, those they stand for,
-    /// and the names on servers whose services it has not told. Of a service that has nothing any more, because all
-    /// of it was given to another, nothing is told.
+    /// Whoever WHMCS asks for as long as there is anything to report: its living services, those they stand for,
+    /// and the names on servers whose services WHMCS has not sent. Of a service that has nothing any more, because all
+    /// of it was given to another, nothing is reported.
     pub fn asked(&self) -> HashSet<Owner> {
         let services = self.lists.values().flat_map(|list| list.services.iter());
         let living = services.filter(|service| service.is_live());
@@ -240,7 +240,7 @@ impl Side {
         }
     }
 
-    /// Whether its panel was read once at least: before, nobody knows who is not there.
+    /// Whether its panel was read once at least: before, it is unknown who is missing.
     pub fn is_read(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.succeeded_at.is_some())
     }

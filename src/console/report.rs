@@ -25,7 +25,7 @@ use crate::web::{Problem, Query, parsed, period};
 struct UsageLine<'a> {
     backend: &'a str,
     account: &'a str,
-    /// How it came to its service; absent until WHMCS has told its services, and of what it used when it was
+    /// How it came to its service; absent until WHMCS has sent its services, and of what it used when it was
     /// another's.
     mapping: Option<&'static str>,
     service: Option<i64>,
@@ -131,7 +131,7 @@ async fn report_of_findings(console: &Console, asked: &ConsoleQuery, csv: bool) 
     if whats.contains(&FindingKind::Unclaimed) {
         sides = sides.with_unclaimed(&console.store).await.map_err(Problem::unavailable)?;
     }
-    // Going through a hundred thousand accounts is work for a thread that nobody waits on.
+    // Going through a hundred thousand accounts is work for a thread that nothing waits on.
     let reported = tokio::task::spawn_blocking(move || {
         let found = findings(&sides, &whats, backend.as_ref(), &moment, &setup.prices);
         if csv { csv_response(findings_csv(&found)) } else { Json(found).into_response() }

@@ -36,15 +36,15 @@ pub struct Status {
     pub heads: Vec<String>,
 }
 
-/// Whether somebody has to do something.
+/// Whether an operator has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Condition {
-    /// Nobody has.
+    /// No.
     Well,
-    /// Somebody has.
+    /// Yes.
     Wrong,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 
@@ -64,7 +64,7 @@ pub struct BackendLine {
     pub backend: String,
     /// One of `well`, `failing`, `parked`, `overdue`, `stale`, `never`, `unconfigured`.
     pub state: &'static str,
-    /// When everybody was last read.
+    /// When all accounts were last read.
     pub succeeded_at: Option<String>,
     /// How long ago that was.
     pub age_seconds: Option<u64>,
@@ -122,10 +122,10 @@ pub struct OutboxLine {
 /// Two clocks may differ so far, as for polls.
 const CLOCKS_DIFFER: i64 = 300;
 
-/// Whoever waits longer is stuck.
+/// An entry that waits longer is stuck.
 const WAITS_LONG: Seconds = Seconds::hours(1);
 
-/// Later than it was due by so much, nobody polls it.
+/// Later than it was due by so much, it is not polled.
 const OVERDUE: Seconds = Seconds::new(15 * 60);
 
 const UNREAD: &str = "not read in full by the last poll, and withheld once too old; ends when it is read: \
@@ -214,7 +214,7 @@ pub async fn status(
 }
 
 impl Status {
-    /// Whether somebody has to do something.
+    /// Whether an operator has to act.
     pub fn state(&self) -> Condition {
         self.state
     }

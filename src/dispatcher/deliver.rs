@@ -14,7 +14,7 @@ impl Dispatcher {
         notification: &Notification,
     ) -> Result<(), StoreError> {
         let panel = desk.panels.get(&entry.account.backend);
-        // Where WHMCS has told its services, the mail need not ask for the service by its name.
+        // Where WHMCS has sent its services, the mail need not ask for the service by its name.
         let sold = self.inner.store.service_of(&entry.account).await?;
         let delivery = Delivery {
             notification,

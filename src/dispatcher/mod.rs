@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What waits is counted this often.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
-/// Alertmanager forgets what it is not told again.
+/// Alertmanager forgets what is not sent again.
 const KEEP_FIRING_EVERY: Duration = Duration::from_secs(60);
 
 /// The first pause after a failure; each later one is twice as long, up to [`LONGEST_PAUSE`].
@@ -85,7 +85,7 @@ impl Dispatcher {
         self.inner.wake.notify_one();
     }
 
-    /// Delivers until the future is dropped. What is under way then is tried again by whoever comes next.
+    /// Delivers until the future is dropped. What is under way then is tried again by the next one.
     pub async fn run(&self) {
         let mut look = tokio::time::interval(LOOK_EVERY);
         let mut count = tokio::time::interval(COUNT_EVERY);
@@ -107,7 +107,7 @@ impl Dispatcher {
         }
     }
 
-    /// Carries out the switches of one account now, for whoever waits for them.
+    /// Carries out the switches of one account now, for a caller that waits for them.
     pub async fn carry_out(&self, account: &AccountKey) -> Result<Vec<Entry>, StoreError> {
         let mut done = Vec::new();
         loop {

@@ -1,5 +1,5 @@
 //! Whose life it is: numbers for the lives of accounts and the stretches they are held for, and what a panel
-//! tells of an account's identity.
+//! reports of an account's identity.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ macro_rules! number {
 
 number!(
     /// One life of an account, counted through all accounts of its backend from 1. A name that is given to
-    /// somebody else begins another life.
+    /// another customer begins another life.
     LifeNo
 );
 number!(
@@ -47,8 +47,8 @@ number!(
     HoldingNo
 );
 
-/// What a panel tells that makes an account itself, whatever it is called: named parts, each of which may be
-/// told or not. A part compares only where both sides have it: absent is not different.
+/// What a panel reports that makes an account itself, whatever it is called: named parts, each of which may be
+/// reported or not. A part compares only where both sides have it: absent is not different.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// An id that no two accounts of the panel ever share: under another name it is a rename.
@@ -59,11 +59,11 @@ pub struct Identity {
 /// How two identities compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
-    /// Every part that both tell is the same.
+    /// Every part that both report is the same.
     Same,
-    /// A part that both tell differs.
+    /// A part that both report differs.
     Different,
-    /// They tell no part in common.
+    /// They report no part in common.
     Unknown,
 }
 
@@ -71,7 +71,7 @@ pub enum Likeness {
 const UNIQUE: &str = "id!";
 
 impl Identity {
-    /// An identity of which nothing is told.
+    /// An identity of which nothing is reported.
     pub fn new() -> Identity {
         Identity::default()
     }
@@ -88,12 +88,12 @@ impl Identity {
         self
     }
 
-    /// The id that no other account has, where the panel tells one.
+    /// The id that no other account has, where the panel reports one.
     pub fn unique(&self) -> Option<&str> {
         self.unique.as_deref()
     }
 
-    /// Whether nothing is told.
+    /// Whether nothing is reported.
     pub fn is_empty(&self) -> bool {
         self.unique.is_none() && self.parts.is_empty()
     }
@@ -112,7 +112,7 @@ impl Identity {
         found
     }
 
-    /// This identity with what `newer` tells besides.
+    /// This identity with what `newer` reports besides.
     pub fn joined(&self, newer: &Identity) -> Identity {
         let mut joined = self.clone();
         joined.unique = newer.unique.clone().or(joined.unique);

@@ -1,4 +1,4 @@
-//! Who pays: a service of WHMCS, a name on one of its servers before it has told its services, or nobody.
+//! Who pays: a service of WHMCS, a name on one of its servers before WHMCS has sent its services, or none.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ pub enum Owner {
     /// No owner: it is reported as unbilled.
     #[default]
     Unowned,
-    /// Whatever service has this name on this server: WHMCS has not told its services yet.
+    /// Whatever service has this name on this server: WHMCS has not sent its services yet.
     Name {
         /// `tblservers.id`.
         server: i64,

@@ -141,7 +141,7 @@ fn changes(at: Timestamp, moment: &Moment) -> Timestamp {
     }
 }
 
-/// Traffic whose direction a panel does not tell is `both`: a label value `total` beside `in` and
+/// Traffic whose direction a panel does not report is `both`: a label value `total` beside `in` and
 /// `out` would make `sum` over the directions count twice, and Prometheus's naming rules forbid it.
 pub fn direction(meter: Meter) -> Option<&'static str> {
     match meter {

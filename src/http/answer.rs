@@ -80,7 +80,7 @@ impl Answer {
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             let detail = match self.is_html() || self.body.is_empty() {
-                true => format!("expected JSON, came {}", self.sketch()),
+                true => format!("expected JSON, got {}", self.sketch()),
                 // Position and field, never the value: serde_json shows types only for our structs.
                 false => format!("expected JSON of another shape: {error}"),
             };

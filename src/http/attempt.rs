@@ -168,7 +168,7 @@ impl Shared {
 }
 
 impl Shared {
-    /// Keeps who has answered: a cache tells an age, a proxy that it stands between.
+    /// Keeps who has answered: a cache sends an age, a proxy that it stands between.
     fn note_who(&self, response: &Response, host: &str) {
         let headers = response.headers();
         let who = match (headers.contains_key(AGE), headers.contains_key(VIA)) {

@@ -1,4 +1,4 @@
-//! What can go wrong with a call, each told apart because each wants something else done about it.
+//! What can go wrong with a call, each distinguished because each wants something else done about it.
 //!
 //! Never shows an address beyond host and port, a query string, a header or a body's secret.
 
@@ -19,7 +19,7 @@ pub enum HttpError {
         /// What the resolver said.
         detail: String,
     },
-    /// Nobody listens, or nobody can be reached.
+    /// Nothing listens, or nothing can be reached.
     #[error("{host}: no connection ({detail})")]
     Connect {
         /// Host and port.
@@ -72,7 +72,7 @@ pub enum HttpError {
         detail: String,
     },
     /// Asked to come back later, as often as we tried.
-    #[error("{host}: asked to come back later ({sketch})")]
+    #[error("{host}: asked to retry later ({sketch})")]
     Busy {
         /// Host and port.
         host: String,
@@ -135,7 +135,7 @@ impl HttpError {
     }
 }
 
-/// Tells apart what the client library lumps together. `received` is how much of the body had come.
+/// Distinguishes what the client library lumps together. `received` is how much of the body had come.
 pub(super) fn classify(error: &reqwest::Error, host: String, received: Option<u64>) -> HttpError {
     if let Some(tls) = find::<rustls::Error>(error) {
         return HttpError::Tls { host, detail: tls_trouble(tls) };

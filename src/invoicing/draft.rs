@@ -1,5 +1,5 @@
 //! Draws up what is due: every service and meter that has a price, with an amount or the reason for none; and
-//! what is nobody's, account by account.
+//! what is unowned, account by account.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Draft {
     pub meter: Meter,
     /// The rule.
     pub price: Arc<Price>,
-    /// The service, `tblhosting.id`; `None` where it is nobody's.
+    /// The service, `tblhosting.id`; `None` where it is unowned.
     pub service: Option<i64>,
     /// Who pays, where that is known.
     pub payer: Option<Payer>,
@@ -230,7 +230,7 @@ impl Sum {
         {
             return Verdict::Nothing(why);
         }
-        if let Some(why) = self.nobody(is_client_known) {
+        if let Some(why) = self.unpaid(is_client_known) {
             return Verdict::Withheld(why);
         }
         match judged {
@@ -252,14 +252,14 @@ impl Sum {
         ))
     }
 
-    /// Why nobody can be billed.
-    fn nobody(&self, is_client_known: bool) -> Option<String> {
+    /// Why no service can be billed.
+    fn unpaid(&self, is_client_known: bool) -> Option<String> {
         match &self.owner {
             Owner::Service(_) if is_client_known => None,
             owner @ Owner::Service(_) => {
                 Some(format!("WHMCS has not sent {owner}, so its client is unknown"))
             }
-            _ => self.pieces.iter().find_map(|piece| piece.nobody.clone()),
+            _ => self.pieces.iter().find_map(|piece| piece.unpaid.clone()),
         }
     }
 }

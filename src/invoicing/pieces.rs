@@ -38,8 +38,8 @@ pub(super) struct Piece {
     pub limit: Limit,
     /// Why the period is not closed yet for its backend.
     pub open: Option<String>,
-    /// Why nobody can be billed; `None` where it is a service's.
-    pub nobody: Option<String>,
+    /// Why no service can be billed; `None` where it is a service's.
+    pub unpaid: Option<String>,
 }
 
 /// Services that wait because an account could be theirs or another's, with those accounts.
@@ -56,7 +56,7 @@ impl Sold {
         Ok(Sold { lists: store.service_lists().await? })
     }
 
-    /// A service, also one that is told no more: what it used while it was sold is billed to it; none of an earlier
+    /// A service, also one that is reported no more: what it used while it was sold is billed to it; none of an earlier
     /// WHMCS, whose clients had other numbers.
     pub fn service(&self, id: i64) -> Option<&Service> {
         let listed = self.lists.values().find_map(|list| list.services.by_id(id));
@@ -214,7 +214,7 @@ impl<'a> Desk<'a> {
             held_back: series.and_then(|series| series.implausible).map(|held| held.since),
             limit: self.terms.limits.in_force(&candidate, meter, sold, panel).0,
             open: self.open.clone(),
-            nobody: self.nobody(held),
+            unpaid: self.unpaid(held),
         })
     }
 
@@ -236,8 +236,8 @@ impl<'a> Desk<'a> {
         expected
     }
 
-    /// Why nobody can be billed for what an owner has.
-    fn nobody(&self, held: &Held<'_>) -> Option<String> {
+    /// Why nothing can be billed for what an owner has.
+    fn unpaid(&self, held: &Held<'_>) -> Option<String> {
         let not_arrived = |server: i64| {
             format!("WHMCS has not sent the services of server {server}: install its hook file")
         };
@@ -271,7 +271,7 @@ struct Held<'h> {
     account: &'h AccountStanding,
     label: &'h AccountName,
     owner: &'h Owner,
-    /// What everybody has of the account.
+    /// What every owner has of the account.
     totals: &'h [Total],
     /// When everybody had it.
     stretches: &'h [(&'h Owner, Span)],

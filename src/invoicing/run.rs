@@ -112,7 +112,7 @@ impl Invoicing {
                 match &stopped {
                     Some(why) => row.reason = format!("not tried, because the run ended: {why}"),
                     None => {
-                        // What is done already has to be told, whatever happens to the database.
+                        // What is done already has to be reported, whatever happens to the database.
                         let tried = self.create(&line, whmcs, &order.by).await;
                         let tried = tried.unwrap_or_else(|error| Tried {
                             ends_run: true,

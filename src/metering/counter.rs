@@ -5,11 +5,11 @@ use super::note::Note;
 use super::uptime::{Run, compare};
 use crate::domain::{Bytes, Epoch, LifeNo, Seconds, Timestamp};
 
-/// A told start may wobble by this much and still be the same start, where it lies before the reading before: a kernel
-/// works it out from its uptime in whole seconds.
+/// A reported start may wobble by this much and still be the same start, where it lies before the reading before: a
+/// kernel works it out from its uptime in whole seconds.
 const WOBBLE: Seconds = Seconds::new(2);
 
-/// The panel's clock, by which a start is told, and ours, by which readings are, may be this far apart.
+/// The panel's clock, by which a start is reported, and ours, by which readings are, may be this far apart.
 const SKEW: Seconds = Seconds::new(300);
 
 /// No cache is this far behind: what stays behind this long is a run we did not see begin.
@@ -129,8 +129,8 @@ impl Count {
         Step { baseline, grew: None, note, known: Coverage::Part }
     }
 
-    /// A later start is told. What began after the last reading has counted since. A panel that was read from a
-    /// cache then may have told the run before, which the count shows by having fallen. But where it began
+    /// A later start is reported. What began after the last reading has counted since. A panel that was read from a
+    /// cache then may have reported the run before, which the count shows by having fallen. But where it began
     /// long before that reading, it is the date that changed, or another counter: nothing proves that it is new.
     fn began_by_date(self, before: Baseline, start: Timestamp) -> Step {
         let fell = self.count < before.count;
@@ -213,14 +213,14 @@ impl Count {
     }
 }
 
-/// Whether a told start is another than the one believed: one that lies after the last reading is, however near.
+/// Whether a reported start is another than the one believed: one that lies after the last reading is, however near.
 fn is_later(new: Timestamp, old: Timestamp, read: Timestamp) -> bool {
     new > old && (new > read || new > old.plus(WOBBLE))
 }
 
 impl Baseline {
-    /// Whether a start that is told now proves that the count began anew since it was last read: then one that is not
-    /// told of stands at nothing.
+    /// Whether a start that is reported now proves that the count began anew since it was last read: then one that
+    /// is not reported of stands at nothing.
     pub fn began_anew(&self, start: Timestamp) -> bool {
         let is_later = match self.epoch {
             Epoch::Since(old) => is_later(start, old, self.at),
@@ -269,7 +269,7 @@ mod tests {
             // A page of the run before, which began a minute earlier.
             (count(0, since(-9000), 100), count(600, since(-9062), 150), None, Some("old_answer")),
             (count(0, since(-9000), 100), count(600, since(300), 20), Some(20), Some("counter_restarted")),
-            // A restart told counts in full even when the new count passed the old one.
+            // A reported restart counts in full even when the new count passed the old one.
             (count(0, since(-9000), 100), count(600, since(300), 120), Some(120), Some("counter_restarted")),
             (count(0, since(-90), 100), count(600, since(-9000), 120), None, Some("old_answer")),
             // A date that was rewritten: the count went on.

@@ -3,7 +3,7 @@
 
 use crate::domain::Timestamp;
 
-/// Many accounts are not in the newest list, or all: nobody is gone before somebody has looked.
+/// Many accounts are not in the newest list, or all: no account is gone before an operator has looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListDoubt {
     /// When the first such list came.

@@ -1,6 +1,6 @@
 //! Whose reading it is: the lives that a list of accounts shows, begins, misses and ends.
 //!
-//! A name is not an identity: panels give freed names to somebody else. Where the panel tells what makes an
+//! A name is not an identity: panels give freed names to somebody else. Where the panel reports what makes an
 //! account itself, that decides; else an account that was away is the same only if its numbers went on.
 
 use std::collections::{BTreeMap, HashSet};
@@ -21,7 +21,7 @@ const CONFIRMED_AFTER: Seconds = Seconds::new(120);
 pub struct Look {
     /// What became of lives, in order.
     pub changes: Vec<LifeChange>,
-    /// Counters that nobody has any more, from this look on.
+    /// Counters that no account has any more, from this look on.
     pub lost: Vec<CounterKey>,
     /// How many accounts, of how many, are not in a list that is doubted for it: nothing is made of their absence.
     pub shrunk: Option<(usize, usize)>,
@@ -36,7 +36,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// The look that makes these changes: for whoever settles a harvest again.
+    /// The look that makes these changes: for settling a harvest again.
     pub fn again(book: &Book, changes: Vec<LifeChange>, lost: Vec<CounterKey>) -> Look {
         let mut look = Look { lost, ..Look::default() };
         for change in changes {
@@ -355,7 +355,7 @@ fn went_on(
                 _ => Shown::All,
             }
         }
-        // A later start is told: the count began anew, and says nothing of whose it is.
+        // A later start is reported: the count began anew, and says nothing of whose it is.
         Epoch::Since(start) if matches!(believed.epoch, Epoch::Since(known) if start > known) => {
             Shown::Nothing
         }

@@ -17,21 +17,21 @@ pub enum Note {
         /// The count it came with.
         count: Bytes,
     },
-    /// Back after a complete list in which no account had it; what it counted meanwhile is nobody's.
+    /// Back after a complete list in which no account had it; what it counted meanwhile is unowned.
     Unowned {
         /// The last reading before.
         seen: Timestamp,
         /// The count it came back with.
         count: Bytes,
     },
-    /// The panel tells a later beginning from before its last reading, and the count went on: it is the same.
+    /// The panel reports a later beginning from before its last reading, and the count went on: it is the same.
     StartMoved {
-        /// The beginning it tells now.
+        /// The beginning it reports now.
         start: Timestamp,
         /// The count.
         count: Bytes,
     },
-    /// The panel told that the counter began anew. What passed between `seen` and that moment is lost.
+    /// The panel reported that the counter began anew. What passed between `seen` and that moment is lost.
     CounterRestarted {
         /// The last reading of the counter before.
         seen: Timestamp,
@@ -70,7 +70,7 @@ pub enum Note {
         unproven: Bytes,
     },
     /// Nothing was known between the two instants for longer than a level may be carried on, or than
-    /// days can be told apart.
+    /// days can be distinguished.
     Gap {
         /// The last reading before.
         from: Timestamp,
@@ -83,16 +83,16 @@ pub enum Note {
         /// What was left out.
         amount: Bytes,
     },
-    /// The total of a span that was not told before, of which a part is counted under other spans of the same
+    /// The total of a span that was not reported before, of which a part is counted under other spans of the same
     /// source: the panel cuts its days otherwise than before. Nothing of it counts that may have been counted.
     CountedBefore {
-        /// The span that is told now.
+        /// The span that is reported now.
         span: Span,
         /// What the other spans have.
         counted: Bytes,
     },
-    /// Every span of a month that was not zero is told as zero at once: the panel may have forgotten the month. Not
-    /// believed before somebody has looked.
+    /// Every span of a month that was not zero is reported as zero at once: the panel may have forgotten the month. Not
+    /// believed before an operator has looked.
     MonthVanished {
         /// Which month.
         month: Month,
@@ -122,9 +122,9 @@ pub enum Note {
         /// What came.
         came: Bytes,
     },
-    /// The panel tells it no more, although the account is there: unknown, not nothing.
+    /// The panel reports it no more, although the account is there: unknown, not nothing.
     Silent {
-        /// When it was told last.
+        /// When it was reported last.
         seen: Timestamp,
     },
     /// Measured before the reading already believed; ignored.
@@ -142,7 +142,7 @@ pub enum Note {
     /// A sum beyond what can be stored; the reading is not believed.
     TooLarge,
     /// It grew by `amount` since the last reading believed, where at most `allowed` can be: held back until
-    /// somebody has looked.
+    /// an operator has looked.
     Implausible {
         /// The growth.
         amount: Bytes,
@@ -153,14 +153,14 @@ pub enum Note {
     },
     /// What was held back is not said any more; what is said now can be.
     PlausibleAgain,
-    /// Somebody has looked at what was held back, and says that it is true.
+    /// An operator has looked at what was held back, and says that it is true.
     Accepted {
         /// Who.
         author: String,
         /// Why.
         reason: String,
     },
-    /// Somebody has corrected a day by hand.
+    /// An operator has corrected a day by hand.
     Adjusted {
         /// Bytes added, or taken away.
         amount: i128,
@@ -229,7 +229,7 @@ impl fmt::Display for Note {
                 write!(f, "first sight at {count} B; what came before is not billed")
             }
             Note::BeganSinceLastLook { count } => {
-                write!(f, "began after our last look; its {count} B count in full")
+                write!(f, "began after our last poll; its {count} B count in full")
             }
             Note::Unowned { seen, count } => write!(
                 f,
@@ -281,13 +281,12 @@ impl fmt::Display for Note {
             ),
             Note::LevelCollapsed { believed, came } => write!(
                 f,
-                "fell from {believed} B to {came} B at once; not believed before a later measurement says \
-                 it too"
+                "fell from {believed} B to {came} B at once; not counted until a later measurement confirms it"
             ),
             Note::LevelRecovered { doubted, level } => {
                 write!(
                     f,
-                    "back at {level} B; the {doubted} B measured before were not believed and are passed over"
+                    "back at {level} B; the {doubted} B measured before were not counted and are ignored"
                 )
             }
             Note::RoadChanged { believed, came } => write!(
@@ -303,8 +302,8 @@ impl fmt::Display for Note {
             }
             Note::OldAnswer { at } => write!(f, "old answer, measured {at}; ignored"),
             Note::ClockAhead { at } => write!(f, "the panel's clock is ahead: it says {at}"),
-            Note::Contradiction => f.write_str("two different answers for one instant; neither believed"),
-            Note::TooLarge => f.write_str("sum too large to store; reading not believed"),
+            Note::Contradiction => f.write_str("two different answers for one instant; neither counted"),
+            Note::TooLarge => f.write_str("sum too large to store; reading not counted"),
             Note::Implausible { amount, allowed, since } => write!(
                 f,
                 "grew by {amount} B since {since}, where max_rate allows {allowed} B; held back: check \

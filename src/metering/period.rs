@@ -1,5 +1,5 @@
 //! Period totals: what a panel says a span moved. The newest wins, and differences move the days. A
-//! total that falls must be told twice: the first time it may be an answer from before.
+//! total that falls must be reported twice: the first time it may be an answer from before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,16 +27,16 @@ impl Revision {
     }
 }
 
-/// What of a span is somebody else's: a life before of the same name had a part of it.
+/// What of a span belongs to another: a life before of the same name had a part of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NotOurs {
     /// Nothing before this instant is ours.
     pub until: Timestamp,
     /// What the total was when it was theirs.
     pub total: Bytes,
-    /// What of the total, told the first time, other accounts of the service have.
+    /// What of the total, reported the first time, other accounts of the service have.
     pub copied: Bytes,
-    /// What of the total, told the first time, is counted under other spans of the same source.
+    /// What of the total, reported the first time, is counted under other spans of the same source.
     pub counted: Bytes,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn month_of(span: Span, zone: BillingZone) -> Month {
     UsageDay::new(span.start().plus(Seconds::hours(12)).to_utc().date_naive()).month()
 }
 
-/// The months of which everything that was not zero is told as zero now: when, and what they have.
+/// The months of which everything that was not zero is reported as zero now: when, and what they have.
 pub(super) fn vanished(
     before: &SeriesBook,
     readings: &[&Reading],
@@ -336,7 +336,7 @@ mod tests {
         assert_eq!(belief.placed.values().map(|bytes| bytes.get()).sum::<u64>(), 2100);
     }
 
-    /// A panel that tells the totals of whole days, and what is believed of it.
+    /// A panel that reports the totals of whole days, and what is believed of it.
     struct Days {
         book: Book,
         account: AccountName,
@@ -431,7 +431,7 @@ mod tests {
         assert_eq!(panel.total(), 50);
         panel.answer(at(10), &zeros);
         assert_eq!(panel.total(), 50);
-        // One day that falls is believed when it is told twice.
+        // One day that falls is believed when it is reported twice.
         let mut panel = Days::new();
         panel.answer(Days::day(20 * DAY).start(), &days(1000));
         let one = [(Days::day(DAY), 0)];

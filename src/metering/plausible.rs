@@ -1,4 +1,4 @@
-//! Jumps that cannot be: growth faster than a backend's `max_rate` is held back until somebody has looked.
+//! Jumps that cannot be: growth faster than a backend's `max_rate` is held back until an operator has looked.
 
 use litemap::LiteMap;
 

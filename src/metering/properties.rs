@@ -88,7 +88,7 @@ fn pauses() -> impl Strategy<Value = u64> {
     prop_oneof![8 => 1..7200u64, 1 => 7200..400_000u64, 1 => Just(0)]
 }
 
-/// A counter's life: pauses, growth, and now and then a restart that is told.
+/// A counter's life: pauses, growth, and now and then a restart that is reported.
 fn life() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
     prop::collection::vec((pauses(), 0..5_000_000_000u64, prop::bool::weighted(0.1)), 1..40)
 }
@@ -245,7 +245,7 @@ proptest! {
             Span::new(from, from.plus(Seconds::hours(24))).expect("a span")
         };
         let mut ledger = Ledger::default();
-        // Day, total believed, and whether a lower one was told since.
+        // Day, total believed, and whether a lower one was reported since.
         let mut believed: BTreeMap<u64, (u64, bool)> = BTreeMap::new();
         let mut at = first;
         for (day, pause, total) in revisions {

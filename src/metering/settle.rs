@@ -52,7 +52,7 @@ pub fn settle_looked(
             settled.last_look = settled.last_look.max(Some(now));
             None
         }
-        // A list that is doubted was no look at everybody.
+        // A list that is doubted was no look at all accounts.
         (true, Some(shrunk)) => Some(ListDoubt::after(book.list_doubt, shrunk, now)),
     };
     settled
@@ -132,7 +132,7 @@ impl<'a> Settling<'a> {
         }
     }
 
-    /// Leaves out the readings of months that are told as nothing in all spans at once, which are doubted.
+    /// Leaves out the readings of months that are reported as nothing in all spans at once, which are doubted.
     fn doubt_vanished(&mut self, of: Of, readings: &mut Vec<&Reading>) {
         let zone = self.rules.zone;
         let Some(before) = self.moving(of.life, of.meter).and_then(|series| series.before) else { return };
@@ -166,8 +166,8 @@ impl<'a> Settling<'a> {
         });
     }
 
-    /// Leaves out readings that are lower than believed, where they came by another road than before: another node, page
-    /// or cache may lag behind, or count for itself.
+    /// Leaves out readings that are lower than believed, where they came by another road than before: another node,
+    /// page or cache may lag behind, or count for itself.
     fn leave_out_fallen(&mut self, of: Of, readings: &mut Vec<&Reading>) {
         if !self.rules.bounds.new_road {
             return;
@@ -197,7 +197,7 @@ impl<'a> Settling<'a> {
         });
     }
 
-    /// Settles the readings, already in order; those of one instant belong together. `whole` tells that
+    /// Settles the readings, already in order; those of one instant belong together. `whole` says that
     /// every counter of the series is among them.
     fn readings(&mut self, of: Of, readings: &[&Reading], whole: bool) {
         for together in readings.chunk_by(|a, b| a.at() == b.at()) {
@@ -467,7 +467,7 @@ impl<'a> Settling<'a> {
         }
     }
 
-    /// Marks the counters that nobody has any more.
+    /// Marks the counters that no account has any more.
     fn lose(&mut self) {
         for key in &self.look.lost {
             if let Some(baseline) = self.baseline(key) {
@@ -511,7 +511,7 @@ impl<'a> Settling<'a> {
     }
 }
 
-/// When a counter grew by how much. What it had grown by when it was held back is told apart from what came later.
+/// When a counter grew by how much. What it had grown by when it was held back is distinguished from what came later.
 fn grown(
     believed: Option<Baseline>,
     grew: Option<(Timestamp, Bytes)>,
@@ -535,9 +535,9 @@ fn grown(
 struct Of {
     life: LifeNo,
     meter: Meter,
-    /// When the account was made, where the panel tells.
+    /// When the account was made, where the panel reports.
     created: Option<Timestamp>,
-    /// Nothing tells what the account owns.
+    /// Nothing shows what the account owns.
     owns_unknown: bool,
 }
 

@@ -1,7 +1,7 @@
 //! Alerts that fire until the crossing ends.
 //!
-//! Alertmanager forgets an alert that nobody repeats, so what fires is told again and again, always
-//! with the same labels. The members of a cluster do not pass on what they are posted: each is told.
+//! Alertmanager forgets an alert that nobody repeats, so what fires is reported again and again, always
+//! with the same labels. The members of a cluster do not pass on what they are posted: each is reported.
 //! Source: prometheus/alertmanager, api/v2/openapi.yaml; prometheus.io, "Alerts API".
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::http::{Call, Http, HttpSettings, Url, panel_url};
 use crate::quota::{Channel, Notification, Occasion, Severity};
 use crate::settings::{Secret, Section, SettingsError};
 
-/// How long an alert fires that is not told again.
+/// How long an alert fires that is not reported again.
 const FIRES_FOR: Seconds = Seconds::new(4 * 60);
 /// The most alerts in one call.
 const BATCH: usize = 500;
@@ -149,7 +149,7 @@ impl Alertmanager {
         }
     }
 
-    /// Tells every member; one that took it is enough, as it stands in for those that are down.
+    /// Notifies every member; one that took it is enough, as it stands in for those that are down.
     async fn post(&self, alerts: &[Alert<'_>]) -> Result<String, NotDelivered> {
         let (mut took, mut failed) = (Vec::new(), Vec::new());
         for url in &self.urls {

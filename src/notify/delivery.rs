@@ -30,11 +30,11 @@ pub struct Delivery<'a> {
 /// What still fires.
 #[derive(Clone, Copy, Debug)]
 pub struct Firing<'a> {
-    /// The notification that told of it first.
+    /// The notification that was sent for it first.
     pub notification: &'a Notification,
-    /// The kind of the panel, as it was told first.
+    /// The kind of the panel, as it was reported first.
     pub kind: &'a str,
-    /// The product, as it was told first: the labels of an alert must stay the same until its end.
+    /// The product, as it was reported first: the labels of an alert must stay the same until its end.
     pub product: Option<&'a str>,
 }
 
@@ -51,7 +51,7 @@ impl Delivered {
     }
 }
 
-/// Why a notification has not arrived, told apart by what the caller does next.
+/// Why a notification has not arrived, distinguished by what the caller does next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotDelivered {
     /// It did not arrive and may well later.
@@ -62,7 +62,7 @@ pub enum NotDelivered {
         /// How long the other side wants to be left alone.
         after: Option<Duration>,
     },
-    /// It may have arrived: the next attempt has to be told when this one began.
+    /// It may have arrived: the next attempt has to know when this one began.
     #[error("{why}")]
     Unknown {
         /// What happened.

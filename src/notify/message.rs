@@ -79,8 +79,8 @@ fn sentence(notification: &Notification, percent: &str) -> String {
             )
         }
         Occasion::Failed => format!(
-            "{uses} of the account {account} has reached its limit, but the panel would not limit the account. \
-             Please look at the panel."
+            "{uses} of the account {account} has reached its limit, but the panel did not accept the limit. \
+             Please check the panel."
         ),
         Occasion::Resolved => {
             format!("{uses} of the account {account} is below {threshold} % of its limit again.")

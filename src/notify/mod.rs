@@ -33,7 +33,7 @@ use whmcs::Whmcs;
 /// The `[notify]` section, commented, for `sample-config`.
 pub const SAMPLE: &str = include_str!("sample.toml");
 
-/// Amounts are told in GiB and its kin where WHMCS's settings say nothing else.
+/// Amounts are reported in GiB and its kin where WHMCS's settings say nothing else.
 const UNIT_BYTES: u64 = 1 << 30;
 
 /// The configured channels. Clones share connections and what is known of templates.
@@ -108,7 +108,7 @@ impl Channels {
         opened.map_err(|error| SettingsError { key: below(error.key), ..error })
     }
 
-    /// What works but should be fixed, such as a secret that everybody may read.
+    /// What works but should be fixed, such as a secret that is readable by all.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
@@ -154,7 +154,7 @@ impl Channels {
         }
     }
 
-    /// Tells Alertmanager what still fires, so that it does not resolve by itself after four minutes.
+    /// Repeats to Alertmanager what still fires, so that it does not resolve by itself after four minutes.
     pub async fn keep_firing(&self, firing: &[Firing<'_>], now: Timestamp) -> Result<(), NotDelivered> {
         match &self.alertmanager {
             Some(alertmanager) => alertmanager.keep_firing(firing, now).await,

@@ -113,7 +113,7 @@ impl Webhook {
         let signature = format!("sha256={}", hex::encode(self.sign(&body)?));
         let build = || {
             let call = Call::post(self.url.clone()).body("application/json", body.clone());
-            // The receiver tells a second copy by its key.
+            // The receiver recognizes a second copy by its key.
             Ok(call
                 .header("Idempotency-Key", &header_text(key))
                 .header("X-Whmeter-Signature", &signature)
@@ -129,7 +129,7 @@ impl Webhook {
         Ok(mac.finalize().into_bytes().to_vec())
     }
 
-    /// Whether somebody listens there; nothing is posted.
+    /// Whether something listens there; nothing is posted.
     pub async fn check(&self) -> Vec<(String, Result<String, NotDelivered>)> {
         let steps = self.http.probe(&self.url).await.into_iter();
         steps

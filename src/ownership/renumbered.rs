@@ -1,4 +1,4 @@
-//! A list in which services have other numbers: WHMCS was installed anew, or another WHMCS tells its list.
+//! A list in which services have other numbers: WHMCS was installed anew, or another WHMCS sends its list.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -13,7 +13,7 @@ pub struct KnownService<'s> {
     pub username: Option<&'s str>,
     /// Whether it was sold.
     pub is_live: bool,
-    /// Whether it was told on the list's own server.
+    /// Whether it was reported on the list's own server.
     pub is_here: bool,
 }
 
@@ -33,8 +33,8 @@ pub fn renumbered<'s>(owning: impl Iterator<Item = &'s Service>, list: &[Service
 
 /// The numbers that the services of before have in a list that is the same services under other numbers: by name, the
 /// living and the ended apart, and only where a name is one service's on both sides. Whoever of the server is not found
-/// in it, and whoever's number is another's now, gets a number that WHMCS never gives, below zero: else somebody is sold
-/// under it one day. To be applied all at once: numbers change places.
+/// in it, and whoever's number is another's now, gets a number that WHMCS never gives, below zero: else somebody is
+/// sold under it one day. To be applied all at once: numbers change places.
 pub fn new_numbers(known: &[KnownService<'_>], list: &[Service]) -> BTreeMap<i64, i64> {
     let listed: HashMap<i64, &str> = list.iter().map(|one| (one.id, one.username.as_str())).collect();
     let is_kept = |one: &KnownService<'_>| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::Service;
 
-/// The services of one WHMCS server, as it told them last.
+/// The services of one WHMCS server, as it sent them last.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
     list: Vec<Service>,
@@ -24,7 +24,7 @@ pub enum Rank {
     Pinned,
 }
 
-/// A name as people tell it apart: blanks around it and capitals do not count.
+/// A name as people distinguish it: blanks around it and capitals do not count.
 fn spelling(name: &str) -> String {
     name.trim().to_lowercase()
 }

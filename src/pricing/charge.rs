@@ -50,7 +50,7 @@ pub enum NoLine {
     Rounded,
     /// The limit in force is that there is none.
     Unlimited,
-    /// What was sold is included, and nobody has said what was sold.
+    /// What was sold is included, and what was sold is unknown.
     UnknownLimit,
     /// Readings do not account for all of the period.
     Incomplete,

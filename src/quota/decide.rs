@@ -1,4 +1,4 @@
-//! One account at a time: what its usage means, and what is to be told and done; and the brake over all.
+//! One account at a time: what its usage means, and what is to be reported and done; and the brake over all.
 
 use litemap::LiteMap;
 
@@ -44,7 +44,7 @@ pub struct Subject<'a> {
     pub account: AccountKey,
     /// Who holds it: with another owner nothing is crossed yet.
     pub holding: HoldingNo,
-    /// Switched off by somebody else: never touched, never restored.
+    /// Switched off outside whmeter: never touched, never restored.
     pub suspended: bool,
     /// The policy the panel enforces.
     pub shown: Option<Policy>,
@@ -98,7 +98,7 @@ pub struct Verdict {
     pub crossings: Crossings,
     /// The policy wanted from now on.
     pub hold: Hold,
-    /// What is to be told. Notifications that it was limited or restored wait for the switch.
+    /// What is to be reported. Notifications that it was limited or restored wait for the switch.
     pub notifications: Vec<Notification>,
     /// What is to be done.
     pub switch: Option<Switch>,
@@ -126,7 +126,7 @@ pub fn would_limit<'a>(subjects: impl Iterator<Item = Subject<'a>>, now: Timesta
     counts
 }
 
-/// Decides about everybody a poll has looked at. `accounts` is how many the backend has.
+/// Decides about every account a poll has looked at. `accounts` is how many the backend has.
 pub fn decide<'a>(
     subjects: impl Iterator<Item = Subject<'a>>,
     accounts: usize,
@@ -295,7 +295,7 @@ impl Turn<'_> {
     }
 }
 
-/// Brings the crossings of one meter up to date, and tells what began and what ended.
+/// Brings the crossings of one meter up to date, and returns what began and what ended.
 fn cross<'a>(
     judged: &'a Judged<'a>,
     crossings: &mut Crossings,
@@ -357,7 +357,7 @@ fn cross<'a>(
     remind(judged, rule, crossings, now, turns);
 }
 
-/// The highest standing crossing is told again in its time: by the clock, not by how often we looked.
+/// The highest standing crossing is reported again in its time: by the clock, not by how often we looked.
 fn remind<'a>(
     judged: &'a Judged<'a>,
     rule: &'a Rule,
@@ -405,7 +405,7 @@ fn switch(
             left_alone: false,
             pin: hold.pin,
         };
-        // What somebody else has set is the new standard: there is nothing to bring back.
+        // What was set outside whmeter is the new standard: there is nothing to bring back.
         if theirs {
             return None;
         }
@@ -438,7 +438,7 @@ fn switch(
     })
 }
 
-/// What the panel enforces where it is not what we want and may be fixed; what somebody else has set is left alone.
+/// What the panel enforces where it is not what we want and may be fixed; What was set outside whmeter is left alone.
 fn not_as_wanted(subject: &Subject<'_>, hold: &Hold) -> Option<&'static str> {
     let is_limited = subject.shown == Some(Policy::Limited);
     match (hold.wanted, hold.left_alone) {

@@ -6,7 +6,7 @@ use crate::domain::Limit;
 /// Whose word a limit in force is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The service's, as WHMCS tells it.
+    /// The service's, as WHMCS sends it.
     Sold,
     /// The `[[limit]]` rule's own size.
     Rule,

@@ -1,10 +1,10 @@
-//! What is told of a crossing, to whom, and by which key: facts only, no wording.
+//! What is sent about a crossing, to whom, and by which key: facts only, no wording.
 
 use std::fmt;
 
 use crate::domain::{AccountKey, Bytes, HoldingNo, Meter, Timestamp};
 
-/// A way to tell somebody.
+/// A way to report somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// Mail to the customer, by WHMCS's own templates.
@@ -33,7 +33,7 @@ impl Channel {
 
     /// Whether it carries this notification. Customers hear of what concerns them; that a switch failed is for
     /// the operator, and that a mere notice no longer holds is for Alertmanager alone, which has to be
-    /// told to stop.
+    /// asked to stop.
     pub fn carries(self, notification: &Notification) -> bool {
         match (self, notification.occasion) {
             (_, Occasion::Notify | Occasion::Limited) => true,
@@ -48,7 +48,7 @@ impl Channel {
         }
     }
 
-    /// Whether a notification that tells of a switch waits until it is done. An alert is about the crossing,
+    /// Whether a notification that reports of a switch waits until it is done. An alert is about the crossing,
     /// which is there already.
     pub fn waits(self, occasion: Occasion) -> bool {
         self != Channel::Alertmanager && matches!(occasion, Occasion::Limited | Occasion::Restored)
@@ -61,12 +61,12 @@ impl fmt::Display for Channel {
     }
 }
 
-/// Why somebody is told.
+/// Why somebody is notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Occasion {
     /// A threshold was crossed.
     Notify,
-    /// It is still crossed, told for the n-th time after the first.
+    /// It is still crossed, notified for the n-th time after the first.
     Reminder(u32),
     /// The account was put under the limited policy.
     Limited,
@@ -145,7 +145,7 @@ pub struct Notification {
     pub since: Timestamp,
     /// When this was decided.
     pub at: Timestamp,
-    /// What the rule says of the wording and of whom to tell.
+    /// What the rule says of the wording and of whom to report.
     pub address: Address,
 }
 
@@ -161,7 +161,8 @@ pub struct Address {
 }
 
 impl Notification {
-    /// The crossing itself, by whichever notification it is told: `backend/account/holding/meter/threshold/episode`.
+    /// The crossing itself, by whichever notification it is reported:
+    /// `backend/account/holding/meter/threshold/episode`.
     pub fn crossing(&self) -> String {
         let AccountKey { backend, name } = &self.account;
         format!("{backend}/{name}/{}/{}/{}/{}", self.holding, self.meter, self.threshold, self.episode)

@@ -158,7 +158,7 @@ fn unknown_usage_decides_nothing_whatever_the_state() {
     let mut account = Account::new(rule());
     assert!(account.poll(None).is_empty());
     account.poll(1000);
-    // A panel that was not read tells neither the use nor its own limit.
+    // A panel that was not read reports neither the use nor its own limit.
     account.limit = Limit::Unknown;
     assert!(account.poll(None).is_empty());
     account.rule = Some(Rule { limit_at: Some(98), ..rule() });
@@ -193,7 +193,7 @@ fn a_new_month_begins_anew() {
     let over = ["resolved 80/1", "resolved 90/1", "restored 100/1", "resolved 100/1", "standard #2"];
     assert_eq!(account.poll(3), over);
     account.poll(1100);
-    // First looked at when the next month's allowance is used up too: told again, limited still.
+    // First looked at when the next month's allowance is used up too: reported again, limited still.
     account.month = Some(Month::from_number(202701).expect("valid"));
     let again =
         ["resolved 80/2", "notify 80/3", "resolved 90/2", "notify 90/3", "resolved 100/2", "notify 100/3"];
@@ -215,7 +215,7 @@ fn reminders_come_by_the_clock_and_only_for_the_highest_crossing() {
     // Three weeks nobody looked: one notification, not three.
     account.now += 21 * day;
     assert_eq!(account.poll(920), ["reminder 4 90/1"]);
-    // A clock that is set back tells nothing twice.
+    // A clock that is set back sends nothing twice.
     account.now -= 20 * day;
     assert!(account.poll(920).is_empty());
 }
@@ -477,7 +477,7 @@ fn another_holding_begins_with_no_crossing() {
     (account.holding, account.crossings) = (HoldingNo::new(2), Crossings::new());
     assert_eq!(account.poll(3), ["standard #2"]);
     assert!(account.crossings.is_empty());
-    // His first crossing is the first of its own, and no notification of his has the key of one told before.
+    // His first crossing is the first of its own, and no notification of his has the key of one reported before.
     assert_eq!(account.poll(850), ["notify 80/1"]);
     let key = |holding| {
         let account = Account { holding: HoldingNo::new(holding), ..Account::new(rule()) };
@@ -513,7 +513,7 @@ fn an_answer_without_a_limit_decides_nothing_and_unlimited_ends_it() {
         let mut account = Account::new(Rule { size: Size::Panel, ..rule() });
         assert_eq!(account.poll(1200).last().expect("valid"), "limited #1");
         let (crossings, hold) = (account.crossings.clone(), account.hold);
-        // The panel tells the use and, for once, no limit: whatever the use, nothing is over.
+        // The panel reports the use and, for once, no limit: whatever the use, nothing is over.
         account.limit = Limit::Unknown;
         for used in [1200, 0, 5000] {
             assert!(account.poll(used).is_empty(), "{used}");
@@ -521,7 +521,7 @@ fn an_answer_without_a_limit_decides_nothing_and_unlimited_ends_it() {
         assert_eq!((account.crossings.clone(), account.hold), (crossings, hold));
         // Nor does anything begin.
         assert!(Account { limit: Limit::Unknown, ..Account::new(rule()) }.poll(5000).is_empty());
-        // What we want does not change, and a panel that has forgotten it is told again.
+        // What we want does not change, and a panel that has forgotten it is sent it again.
         account.shown = Some(shown);
         let again: &[&str] = if shown == Policy::Standard { &["limited #2"] } else { &[] };
         assert_eq!(account.poll(1200), again);

@@ -1,6 +1,6 @@
-//! What WHMCS is told: amounts in its unit, what it was told last, and what a month that is over lacks of it.
+//! What is reported to WHMCS: amounts in its unit, what was reported last, and what a month that is over lacks of it.
 //!
-//! Pure: whoever answers, keeps or looks for what was never told goes by these.
+//! Pure: whoever answers, keeps or looks for what was never reported goes by these.
 
 mod amount;
 mod lacking;

@@ -63,7 +63,7 @@ impl Together {
         self.add(meter, months, living, moment);
     }
 
-    /// `living`: its series where its panel tells the meter, whether it tells anything, and whether it was read.
+    /// `living`: its series where its panel reports the meter, whether it reports anything, and whether it was read.
     fn add<'m>(
         &mut self,
         meter: Meter,
@@ -81,7 +81,7 @@ impl Together {
         let Some((series, any, read)) = living else { return };
         let series = match (series, any) {
             (Some(series), _) => series,
-            // Its panel tells no such meter: nothing of it can be missing.
+            // Its panel reports no such meter: nothing of it can be missing.
             (None, true) => return,
             (None, false) => {
                 (self.accounts, self.unknown) = (self.accounts + 1, self.unknown + 1);
@@ -197,7 +197,7 @@ mod tests {
         let old = account(Meter::TrafficOut, 40, NOW - 27 * 3600);
         let sum = sum(Meter::TrafficOut, &[account(Meter::TrafficOut, 80, NOW), old]);
         assert_eq!((sum.certain, sum.is_whole()), (bytes(120), false));
-        // Another panel of the same service, which tells no storage.
+        // Another panel of the same service, which reports no storage.
         let both = self::sum(Meter::StorageUsed, &[good(), account(Meter::TrafficOut, 7, NOW)]);
         assert_eq!((both.accounts, both.is_whole(), both.judged()), (1, true, None));
     }

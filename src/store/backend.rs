@@ -244,7 +244,7 @@ impl Store {
         Ok(Ok(()))
     }
 
-    /// What waits is promised under the new name. What may have been told already keeps its key, by which the other
+    /// What waits is promised under the new name. What may have been reported already keeps its key, by which the other
     /// side knows it again.
     async fn move_outbox(
         &self,

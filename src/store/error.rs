@@ -27,7 +27,7 @@ pub enum StoreError {
         /// The newest schema this program knows.
         known: i64,
     },
-    /// Somebody else holds the database's lock; nothing was written, try again.
+    /// Another process holds the database's lock; nothing was written, try again.
     #[error("the database is locked by another program; end that one's transaction, whmeter tries again")]
     Locked,
     /// No room left; nothing was written.
@@ -47,8 +47,8 @@ pub enum StoreError {
     Unreachable(String),
     /// The database was asked, and says nothing.
     #[error(
-        "the database has not answered for {0} s; the connection is dropped and another one is made. Is its server, or a \
-         proxy before it, gone without a word?"
+        "the database has not answered for {0} s; the connection is dropped and another one is made. The \
+         server, or a proxy before it, may have gone down."
     )]
     Silent(u64),
     /// The database holds something this program cannot have written.
@@ -59,7 +59,7 @@ pub enum StoreError {
         /// What should have been there.
         expected: &'static str,
     },
-    /// Somebody else has changed what a month of an account sums to; nothing was written.
+    /// Something outside whmeter has changed what a month of an account sums to; nothing was written.
     #[error(
         "{account} on {backend}, {meter} in {month}: the database has {stored} and {believed}; it was changed outside whmeter. `whmeter verify` names what differs, `whmeter repair {backend} --reason TEXT` restores it from the journal; \
          polls of {backend} are not committed until then"
@@ -110,7 +110,7 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// The database's own code. MySQL's SQLSTATE is the same for nearly everything: its number tells more.
+/// The database's own code. MySQL's SQLSTATE is the same for nearly everything: its number says more.
 fn code(error: &dyn sqlx::error::DatabaseError) -> String {
     match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
         Some(error) => error.number().to_string(),

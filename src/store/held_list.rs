@@ -100,7 +100,7 @@ fn cells(server: i64, row: &Row) -> [Cell; 7] {
 }
 
 impl Store {
-    /// What is to become of a list. `known` are the server's services as they were told before.
+    /// What is to become of a list. `known` are the server's services as they were reported before.
     pub(super) async fn judge_list(
         &self,
         on: &mut AnyConnection,

@@ -57,7 +57,7 @@ pub struct InvoiceLine {
     pub intended_at: Timestamp,
     /// Who made it.
     pub by: String,
-    /// `tblbillableitems.id`, where WHMCS has told it.
+    /// `tblbillableitems.id`, where WHMCS has sent it.
     pub billable: Option<i64>,
     /// What WHMCS, or whoever settled it, said.
     pub said: String,
@@ -72,7 +72,7 @@ pub enum LineState {
     Created,
     /// It is certainly not in WHMCS.
     Refused,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 
@@ -90,11 +90,11 @@ pub enum Intent {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineEnd {
-    /// The item is there, with this number where it was told.
+    /// The item is there, with this number where it was reported.
     Created(Option<i64>),
     /// It is certainly not.
     Refused,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 
@@ -109,7 +109,7 @@ impl LineState {
         }
     }
 
-    /// Whether it may be in WHMCS, and nobody knows.
+    /// Whether it may be in WHMCS, and that is unknown.
     pub fn is_open(self) -> bool {
         matches!(self, LineState::Intended | LineState::Unknown)
     }
@@ -127,10 +127,10 @@ impl LineEnd {
 
 impl Store {
     /// Writes down that a line is about to be billed. The row is the lock: of all who try, on whatever
-    /// replica, one is told that it is his.
+    /// replica, one gets the answer that it is his.
     pub async fn intend_line(&self, new: &NewLine, by: &str, now: Timestamp) -> Result<Intent, StoreError> {
         let mut tx = self.begin_write_at(now).await?;
-        // Whoever comes second waits here until the first has written down what he intends.
+        // A second writer waits here until the first has written down what he intends.
         let id = self.allot(&mut tx, "invoice", 1).await?;
         let tag = new.tag.to_string();
         let mut attempts = 1;
@@ -265,7 +265,7 @@ impl Store {
         self.read_lines(&mut on, filter, cells).await
     }
 
-    /// Every line of which nobody knows whether it is in WHMCS.
+    /// Every line of which it is unknown whether it is in WHMCS.
     pub async fn open_lines(&self) -> Result<Vec<InvoiceLine>, StoreError> {
         let mut on = self.readers.acquire().await?;
         self.read_lines(&mut on, "state IN ('intended', 'unknown')", Vec::new()).await

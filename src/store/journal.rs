@@ -2,7 +2,7 @@
 //! to the one before.
 //!
 //! Days are derived; the journal is what happened. Entries are appended in the transaction of the poll
-//! they tell of, and never edited; old ones are folded into totals that stand for them.
+//! they report of, and never edited; old ones are folded into totals that stand for them.
 
 use litemap::LiteMap;
 use sqlx::AnyConnection;
@@ -45,13 +45,13 @@ pub struct JournalEntry {
     pub entry: i64,
     /// When the panel was asked.
     pub at: Timestamp,
-    /// When everybody was last seen before this poll.
+    /// When all accounts were last seen before this poll.
     pub last_look: Option<Timestamp>,
     /// What was new: the readings that moved a number or raised a note.
     pub harvest: Harvest,
     /// What became of lives.
     pub lives: Vec<LifeChange>,
-    /// Counters that nobody had any more.
+    /// Counters that no account had any more.
     pub lost: Vec<CounterKey>,
     /// What was made of it.
     pub made: Vec<Made>,

@@ -82,7 +82,7 @@ pub struct Store {
 pub type Moved = HashMap<BackendId, u64>;
 
 impl Store {
-    /// Tells, from now on, which backends were committed.
+    /// Announces, from now on, which backends were committed.
     pub fn moves(&self) -> watch::Receiver<Moved> {
         self.moved.subscribe()
     }

@@ -1,4 +1,4 @@
-//! The outbox: what is to be told and done, claimed by compare-and-set, retried, and kept when it is over.
+//! The outbox: what is to be reported and done, claimed by compare-and-set, retried, and kept when it is over.
 //!
 //! Its rows are made in the transaction of the poll that decided them. What is promised is kept until
 //! it was delivered, given up or dropped, each of which can be read here afterwards.
@@ -16,7 +16,7 @@ mod row;
 use row::{COLUMNS, entry};
 pub(super) use row::{notification_cells, switch_cells};
 
-/// A claim lasts this long: whoever dies with it keeps others out no longer.
+/// A claim lasts this long: a process that dies with it keeps others out no longer.
 const CLAIM: Seconds = Seconds::new(15 * 60);
 
 /// No pause is longer than an hour, and no claim than [`CLAIM`]. What is due, or claimed, for twice as long
@@ -90,7 +90,7 @@ pub struct Entry {
 /// What is promised.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Promise {
-    /// To tell somebody.
+    /// To notify somebody.
     Notify(Channel, Notification),
     /// To put the account under a policy.
     Switch {
@@ -120,7 +120,7 @@ pub enum EntryState {
     Delivered,
     /// A newer switch took its place.
     Superseded,
-    /// Tried for long, or told that trying is useless.
+    /// Tried for long, or found to be useless to try.
     GaveUp,
     /// No longer true, or taken out by an operator.
     Dropped,
@@ -173,7 +173,7 @@ pub enum Lane {
     Switches(BackendId),
     /// The notifications of one channel.
     Notifications(Channel),
-    /// The switches of one account, for whoever waits for them.
+    /// The switches of one account, for a caller that waits for them.
     Account(AccountKey),
 }
 
@@ -395,7 +395,7 @@ impl Store {
         Ok(waiting)
     }
 
-    /// The alerts that were told and still hold.
+    /// The alerts that were reported and still hold.
     pub async fn firing(&self) -> Result<Vec<Firing>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}, c.meter FROM outbox o JOIN crossing c ON c.holding = o.holding

@@ -22,12 +22,12 @@ pub struct PolicyState {
     pub shown: Option<Policy>,
     /// Whether what was there before is stored.
     pub remembers: bool,
-    /// What somebody else has set, where it was left alone.
+    /// What was set outside whmeter, where it was left alone.
     pub left_alone: Option<String>,
     /// Who has pinned it, and when.
     pub pinned_by: Option<(String, Timestamp)>,
     /// Since when it is not known what the panel enforces: the journal was taken back to before the account was
-    /// seen, and nobody has looked at it since.
+    /// seen, and it has not been read since.
     pub unknown_since: Option<Timestamp>,
 }
 
@@ -68,7 +68,7 @@ pub enum SwitchEnd {
     Took(String),
     /// Nothing had been changed, so there was nothing to bring back.
     Nothing,
-    /// Somebody else had changed the account: theirs stands.
+    /// The account was changed outside whmeter: theirs stands.
     LeftAlone {
         /// What the panel has now.
         found: String,
@@ -104,7 +104,7 @@ fn key_cells(account: &AccountKey) -> [Cell; 2] {
 pub enum Concluded {
     /// It is written down.
     Yes,
-    /// Somebody else has concluded it meanwhile.
+    /// Another process has concluded it meanwhile.
     Elsewhere,
 }
 

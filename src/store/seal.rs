@@ -1,5 +1,5 @@
 //! By what links are made: SHA-256, or with `[store] seal_key` HMAC-SHA256, which nobody can make again who can
-//! write to the database and has not the key. The database keeps no key, only a mark that tells keys apart; every
+//! write to the database and has not the key. The database keeps no key, only a mark that reports keys apart; every
 //! link says by which of them it was made.
 
 use hmac::{Hmac, Mac};
@@ -108,7 +108,7 @@ impl Seal {
         self.marks.iter().any(|(number, mark)| *number == by && !mark.is_empty())
     }
 
-    /// The link of what is told in pieces, under a number; `None` where it takes a key that is not at hand.
+    /// The link of what is reported in pieces, under a number; `None` where it takes a key that is not at hand.
     pub fn link(&self, by: i64, pieces: &[&[u8]]) -> Option<Link> {
         if !self.is_keyed(by) {
             let mut hash = Sha256::new();

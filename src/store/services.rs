@@ -1,4 +1,4 @@
-//! The services WHMCS has told us of, server by server: each list replaces the one before as a whole. What is
+//! The services WHMCS has sent us , server by server: each list replaces the one before as a whole. What is
 //! not listed any more stays known, for it may have used something that is not billed yet.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -19,11 +19,11 @@ use crate::ownership::Services;
 pub struct ServiceList {
     /// The services, to find accounts' in.
     pub services: Services,
-    /// Services that the server told once and tells no more, by their numbers.
+    /// Services that the server listed once and lists no more, by their numbers.
     pub former: BTreeMap<i64, Service>,
     /// Add-ons that the server runs, which no metric bills.
     pub addons: Vec<Addon>,
-    /// When WHMCS told them.
+    /// When WHMCS sent them.
     pub listed_at: Timestamp,
     first_listed: HashMap<i64, Timestamp>,
     version: i64,
@@ -49,7 +49,7 @@ const NOTED_AT_ONCE: usize = 100;
 pub struct PutServices {
     /// Services new or different.
     pub changed: usize,
-    /// Services no longer told.
+    /// Services no longer listed.
     pub gone: usize,
     /// Services that are the same as before under other numbers.
     pub renumbered: usize,
@@ -60,8 +60,8 @@ pub struct PutServices {
 const LIST: Table =
     Table { name: "service_list", keys: &["server"], rest: &[("version", Replace), ("told_at", Replace)] };
 
-/// What of a list the chronicle tells: that there is one, and how often it has changed. When it was told last is news at
-/// every telling, and no answer is made of it.
+/// What of a list the chronicle records: that there is one, and how often it has changed. When it was reported last is
+/// news at every telling, and no answer is made of it.
 pub(super) const KNOWN_LIST: Table =
     Table { name: "service_list", keys: &["server"], rest: &[("version", Replace)] };
 
@@ -167,7 +167,8 @@ impl Store {
         Ok(())
     }
 
-    /// A service that is told on this server is on no other any more: whoever remembers their lists reads them anew.
+    /// A service that is reported on this server is on no other any more: whoever remembers their lists reads them
+    /// anew.
     async fn leave_other_lists(
         &self,
         on: &mut Write,
@@ -190,7 +191,7 @@ impl Store {
         Ok(())
     }
 
-    /// A server's services; `None` until WHMCS has told them. Kept in memory until the list changes.
+    /// A server's services; `None` until WHMCS has sent them. Kept in memory until the list changes.
     pub async fn services(&self, server: i64) -> Result<Option<Arc<ServiceList>>, StoreError> {
         let mut tx = self.begin_read().await?;
         let Some((version, listed_at)) = self.list_version(&mut tx, server).await? else { return Ok(None) };
@@ -210,7 +211,7 @@ impl Store {
         Ok(Some(list))
     }
 
-    /// The lists of every server that WHMCS has told of.
+    /// The lists of every server that WHMCS has sent .
     pub async fn service_lists(&self) -> Result<BTreeMap<i64, Arc<ServiceList>>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let found = rows(&mut on, self.dialect, "SELECT server FROM service_list", []).await?;

@@ -1,4 +1,4 @@
-//! What is told and switched: what waits, what was delivered, and how long switches take.
+//! What is reported and switched: what waits, what was delivered, and how long switches take.
 
 use prometheus::core::Collector;
 use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};

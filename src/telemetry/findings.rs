@@ -225,7 +225,8 @@ impl Telemetry {
 }
 
 impl Telemetry {
-    /// Shows what WHMCS cannot be told any more, or that it is unknown; of metrics that are not listed that is nothing.
+    /// Shows what cannot be reported to WHMCS any more, or that it is unknown; of metrics that are not listed that
+    /// is nothing.
     pub fn untold(&self, untold: Option<&(usize, BTreeMap<&'static str, i64>)>) {
         let own = &self.inner.findings;
         let Some((services, bytes)) = untold else {

@@ -9,7 +9,7 @@ use super::{Registering, Telemetry};
 pub enum Refusal {
     /// It has no token.
     NoToken,
-    /// Nobody has given that token.
+    /// No token of this kind was given.
     WrongToken,
     /// Its token is not for this.
     Scope,

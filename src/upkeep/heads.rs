@@ -1,4 +1,4 @@
-//! Tells the heads of the chains once a day: in the log, and to the operator's program where he wishes it. Whoever
+//! Sends the heads of the chains once a day: in the log, and to the operator's program where he wishes it. Whoever
 //! keeps one can ask `whmeter verify --since-head` later whether the chain was written anew.
 
 use std::sync::PoisonError;
@@ -7,7 +7,7 @@ use super::Upkeep;
 use crate::domain::{Timestamp, UsageDay};
 use crate::notify::Channels;
 
-/// The days of which the heads were told.
+/// The days on which the heads were sent.
 #[derive(Debug, Default)]
 pub(super) struct ReportedDays {
     logged: Option<UsageDay>,
@@ -15,7 +15,7 @@ pub(super) struct ReportedDays {
 }
 
 impl Upkeep {
-    /// Takes in how people are told.
+    /// Takes in how people are notified.
     pub fn configure(&self, channels: Channels) {
         *self.channels.lock().unwrap_or_else(PoisonError::into_inner) = channels;
     }

@@ -1,5 +1,5 @@
 //! Keeps the database small: folds old days into months and old entries of the chains into sums, and forgets what was
-//! delivered long ago. Nothing it does changes a number. And once a day it tells the heads of the chains.
+//! delivered long ago. Nothing it does changes a number. And once a day it reports the heads of the chains.
 
 mod heads;
 
@@ -17,7 +17,7 @@ use heads::ReportedDays;
 /// It is done this often.
 pub const EVERY: Duration = Duration::from_secs(6 * 3600);
 
-/// What was delivered is kept this long, for whoever asks whether a customer was told.
+/// What was delivered is kept this long, for a caller who asks whether a customer was notified.
 const KEEP_DELIVERED: Seconds = Seconds::hours(400 * 24);
 
 /// Does the upkeep of one database. Cloned freely; all clones are one.

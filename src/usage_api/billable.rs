@@ -36,7 +36,7 @@ pub(super) async fn billable(
     asked: UsageApiQuery,
     Body(body): Body<BillableBody>,
 ) -> Result<Response, Problem> {
-    // The list is of the whole of WHMCS; the server says who tells it.
+    // The list is of the whole of WHMCS; the server says who sends it.
     asked.needed_server()?;
     asked.asker.must_be_untied("the billable items are those of the whole of WHMCS")?;
     if body.schema != 1 {
@@ -46,7 +46,7 @@ pub(super) async fn billable(
     let read_at =
         Timestamp::new(body.read_at).map_err(|error| Problem::meaningless(format!("read_at: {error}")))?;
     if read_at > now.plus(CLOCKS_DIFFER) {
-        let detail = format!("read_at {read_at} has not come yet, it is {now} here; set the clocks right");
+        let detail = format!("read_at {read_at} is in the future, it is {now} here; synchronize the clocks");
         return Err(Problem::meaningless(detail));
     }
     let item = |item: &BillableItemRow| BillableItem {

@@ -1,9 +1,9 @@
-//! What WHMCS was told, and what a month that is over lacks since: carried into the running one.
+//! What was reported to WHMCS, and what a month that is over lacks since: carried into the running one.
 //!
 //! WHMCS keeps one record per calendar month and closes it with the last value it fetched. What the ledger
 //! comes to later - the hours between that fetch and midnight, a panel that lags, a correction - can reach
 //! a bill only with the next month's record. So that record carries the difference, and says how much of
-//! it that is. A month WHMCS was never told of is not carried: nobody knows that it was to bill it.
+//! it that is. A month was never reported to WHMCS of is not carried: nobody knows that it was to bill it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::reported::{Closed, ClosedMonth, Payee, ReportedValue, Signed, Sums, i
 use crate::standing::Moment;
 use crate::store::{DayPoint, ReportedBy, Store, StoreError, Usage, UsageQuery};
 
-/// What the month before lacked, by whom it was told of and by metric, in hundred-thousandths of the unit.
+/// What the month before lacked, by payee and by metric, in hundred-thousandths of the unit.
 #[derive(Debug, Default)]
 pub struct Carried(HashMap<Payee, LiteMap<&'static str, i64>>);
 
@@ -66,7 +66,7 @@ impl CarryOverCache {
     }
 }
 
-/// One number WHMCS was told, held against the ledger: for whoever asks why a bill says what it says.
+/// One number was reported to WHMCS, held against the ledger: for a caller who asks why a bill says what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReportedLine {
     /// The WHMCS server that asked.
@@ -75,18 +75,18 @@ pub struct ReportedLine {
     pub tenant: String,
     /// The metric.
     pub metric: String,
-    /// What it was told last, in units.
+    /// What was reported last, in units.
     pub value: Signed,
     /// Bytes of one unit.
     pub unit_bytes: u64,
     /// The part of it that months before lacked, or had too much.
     pub carried: Signed,
-    /// When it was told this value first.
+    /// When this value was reported first.
     pub at: String,
     /// The entry of the chronicle that has it: `entry 12`, `folded`, or `missing` where what is stored was not written
     /// by us.
     pub chronicle: String,
-    /// A month that is over: what the ledger has and WHMCS was not told; negative where too much was reported.
+    /// A month that is over: what the ledger has and WHMCS was not given; negative where too much was reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_reported: Option<Signed>,
     /// What becomes of that.
@@ -98,14 +98,14 @@ pub struct ReportedLine {
 const MISSING: &str = "missing";
 
 impl ReportedLine {
-    /// Whether the chronicle has it: what is stored is what WHMCS was told.
+    /// Whether the chronicle has it: what is stored is what was reported to WHMCS.
     pub fn is_chronicled(&self) -> bool {
         self.chronicle != MISSING
     }
 }
 
-/// What WHMCS was told of one meter of an owner in a month, held against the ledger as far as it is billed. `is_asked`
-/// tells whether WHMCS still asks for him.
+/// What was reported to WHMCS of one meter of an owner in a month, held against the ledger as far as it is billed.
+/// `is_asked` returns whether WHMCS still asks for him.
 pub async fn reported_lines(
     store: &Store,
     (of, is_asked): (&Owner, bool),

@@ -58,7 +58,7 @@ pub(super) async fn legacy(State(api): State<UsageApi>, asked: UsageApiQuery) ->
     Ok(Json(answer).into_response())
 }
 
-/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is told. The limits
+/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is reported. The limits
 /// are those of its one account.
 fn megabytes(tenant: &Tenant<'_>, units: &Units, window: &Window) -> LegacyShape {
     let known = known(tenant, window);

@@ -15,7 +15,8 @@ use crate::web::{Asker, Body, PathOf, Problem};
 
 /// What a body may say.
 const EXPECTED: &str = "expected {\"action\":\"reconcile\"}, {\"action\":\"unpin\"} or \
-    {\"action\":\"pin\",\"policy\":\"standard\" or \"limited\"}, and with it \"until\":\"2026-12-01T12:00:00Z\" if wanted";
+    {\"action\":\"pin\",\"policy\":\"standard\" or \"limited\"}, and with it \
+         \"until\":\"2026-12-01T12:00:00Z\" if wanted";
 
 /// The body of a request.
 #[derive(Debug, Deserialize)]
@@ -76,8 +77,8 @@ pub(super) async fn policy(
 }
 
 impl UsageApi {
-    /// Who is in the audit for what was asked: the server that the account belongs to, the one that was asked where that
-    /// is another, and the token.
+    /// Who is in the audit for what was asked: the server that the account belongs to, the one that was asked where
+    /// that is another, and the token.
     fn actor(&self, asked: i64, backend: &BackendId, asker: &Asker) -> String {
         let own = self.server_of(backend).unwrap_or(asked);
         let by_way_of = if own == asked { String::new() } else { format!(" by way of server {asked}") };

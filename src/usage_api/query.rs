@@ -23,7 +23,7 @@ struct UsageApiQueryText {
 pub(super) struct UsageApiQuery {
     pub server: Option<i64>,
     pub days: Option<u64>,
-    /// WHMCS collects what it bills: what it is told is kept. Every other question is a look.
+    /// WHMCS collects what it bills: what is reported to it is kept. Every other question is a look.
     pub for_billing: bool,
     /// The month that runs where it is asked.
     pub month: Option<Month>,

@@ -29,10 +29,9 @@ impl UsageApi {
         let services_body = "schema 1 and the services, each with id, client, username, status";
         let items_body = "schema 1, read_at in epoch seconds, and the items, each with id and description";
         let wish = "action reconcile, pin or unpin; with pin a policy, and until";
-        let recalc = Route::post("/v1/whmcs/recalc/{tenant}", "Has a tenant read again soon");
-        let put_services = Route::put("/v1/whmcs/services", "Takes in the full list of a server's services");
-        let put_items =
-            Route::put("/v1/whmcs/billable", "Takes in the billable items that have a tag of ours");
+        let recalc = Route::post("/v1/whmcs/recalc/{tenant}", "Reads a tenant again soon");
+        let put_services = Route::put("/v1/whmcs/services", "Accepts the full list of a server's services");
+        let put_items = Route::put("/v1/whmcs/billable", "Accepts the billable items with a whmeter tag");
         let set_policy =
             Route::post("/v1/whmcs/policy/{tenant}", "Reconciles, pins or unpins a tenant's policy");
         Routes::new(access)

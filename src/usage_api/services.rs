@@ -29,7 +29,7 @@ pub(super) struct ServicesBody {
     schema: i64,
     #[serde(deserialize_with = "php::list")]
     services: Vec<ServiceRow>,
-    /// Add-ons that WHMCS runs on this server; absent where it does not tell them.
+    /// Add-ons that WHMCS runs on this server; absent where it does not report them.
     #[serde(default, deserialize_with = "php::list")]
     addons: Vec<AddonRow>,
 }
@@ -93,7 +93,7 @@ fn short(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(|text| text.chars().take(255).collect())
 }
 
-/// A day as WHMCS tells it, perhaps with a time of day; its "0000-00-00" is no day, and PHP's reckoning of that
+/// A day as WHMCS sends it, perhaps with a time of day; its "0000-00-00" is no day, and PHP's reckoning of that
 /// "-0001-11-30".
 fn registered(text: Option<&str>) -> Result<Option<UsageDay>, String> {
     let day = text.map(|text| text.trim().split([' ', 'T']).next().unwrap_or_default());
@@ -275,7 +275,7 @@ fn claimant(found: &Found) -> Claimant<'_> {
 mod tests {
     use super::*;
 
-    /// The services of a body, or what is said of it; paths come before, as the door tells them.
+    /// The services of a body, or what is said of it; paths come before, as the door reports them.
     fn read(services: &str) -> Result<Vec<Service>, String> {
         let text = format!(r#"{{"schema":1,"services":{services}}}"#);
         let body: ServicesBody = serde_json::from_str(&text).map_err(|error| error.to_string())?;
@@ -311,9 +311,9 @@ mod tests {
         let escaped = r#""id":5,"client":7,"username":1234,"product":"S3 &amp; more &#039;gold&#039;","status":"Active""#;
         let body = one(escaped).expect("a service");
         assert_eq!((body.username.as_str(), body.product.as_deref()), ("1234", Some("S3 & more 'gold'")));
-        // No username yet, which is nobody's account.
+        // No username yet, which is unowned account.
         assert_eq!(one(r#""id":5,"client":7,"username":null,"status":"Pending""#).expect("one").username, "");
-        // A list with gaps is told as a map.
+        // A list with gaps is reported as a map.
         assert_eq!(read(&format!(r#"{{"0":{{{LEAST}}},"2":{{{LEAST}}}}}"#)).expect("a list").len(), 2);
         assert!(read("[]").expect("an empty list").is_empty());
     }
@@ -326,15 +326,15 @@ mod tests {
             (r#"{"error":"no"}"#, "\"error\", expected a list"),
             (
                 r#"[{"id":"five","client":7,"username":"b","status":"Active"}]"#,
-                "came \"five\", expected a whole number",
+                "got \"five\", expected a whole number",
             ),
-            (r#"[{"id":5.5,"client":7,"username":"b","status":"Active"}]"#, "came 5.5"),
+            (r#"[{"id":5.5,"client":7,"username":"b","status":"Active"}]"#, "got 5.5"),
             (
                 r#"[{"id":5,"client":null,"username":"b","status":"Active"}]"#,
-                "came null, expected a whole number",
+                "got null, expected a whole number",
             ),
-            (r#"[{"id":5,"client":7,"username":["b"],"status":"Active"}]"#, "came a list, expected a text"),
-            (r#"[{"id":5,"client":7,"username":"b","status":null}]"#, "came null, expected a text"),
+            (r#"[{"id":5,"client":7,"username":["b"],"status":"Active"}]"#, "got a list, expected a text"),
+            (r#"[{"id":5,"client":7,"username":"b","status":null}]"#, "got null, expected a text"),
             (r#"[{"id":5,"client":7,"username":"b"}]"#, "status"),
             (
                 r#"[{"id":5,"client":7,"username":"b","status":"Active","registered":"20.11.2026"}]"#,
@@ -342,7 +342,7 @@ mod tests {
             ),
             (
                 r#"[{"id":5,"client":7,"username":"b","status":"Active","limits":{"storage":"much"}}]"#,
-                "storage: came \"much\"",
+                "storage: got \"much\"",
             ),
             (r#"[{"id":5,"client":7,"username":"b","status":"Active","limits":{"disk":5}}]"#, "disk"),
             (r#"[{"id":5,"client":7,"username":"b","status":"Active","limits":[5]}]"#, "sequence"),

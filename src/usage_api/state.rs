@@ -122,7 +122,7 @@ impl UsageApi {
         Ok(tenants.reported(reported, rewound))
     }
 
-    /// The server that is asked about and its tenants, as far as whoever asks may see them.
+    /// The server that is asked about and its tenants, as far as the caller may see them.
     pub(super) async fn asked_tenants(&self, asked: &UsageApiQuery) -> Result<(i64, Tenants), Problem> {
         let server = asked.needed_server()?;
         let tenants = self.tenants(server).await?;
@@ -169,7 +169,7 @@ impl UsageApi {
         payers
     }
 
-    /// What the month before lacks of what WHMCS was told.
+    /// What the month before lacks of what was reported to WHMCS.
     pub(super) async fn carried(
         &self,
         tenants: &Tenants,

@@ -1,4 +1,4 @@
-//! What WHMCS is told of every tenant: known values, or the reason there are none.
+//! What is reported to WHMCS of every tenant: known values, or the reason there are none.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -13,7 +13,7 @@ use crate::reported::ReportedValue;
 use crate::reported::{Decimal, Signed, decimal, unit_months};
 use crate::store::Reported;
 
-/// One value, in hundred-thousandths of the configured unit; told as a decimal string.
+/// One value, in hundred-thousandths of the configured unit; sent as a decimal string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value {
     value: i64,
@@ -51,8 +51,8 @@ impl Serialize for Values {
 pub struct Withheld {
     /// The tenant.
     pub tenant: String,
-    /// One of [`REASONS`]; `other_month` where all there is sums over a month and whoever asks is in another one. Asked
-    /// for by itself also `companion`: it is told under its companion's name.
+    /// One of [`REASONS`]; `other_month` where all there is sums over a month and the caller is in another one. Asked
+    /// for by itself also `companion`: it is reported under its companion's name.
     pub reason: &'static str,
     /// Since when.
     pub since: String,
@@ -67,7 +67,7 @@ pub enum Answer {
     Withheld(Withheld),
 }
 
-/// What WHMCS is told of a tenant; `None` for one of which there is nothing to say.
+/// What is reported to WHMCS of a tenant; `None` for one of which there is nothing to say.
 pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Carried) -> Option<Answer> {
     if tenant.hidden {
         return Some(withheld(tenant.name, "other_server", tenant.since().unwrap_or(window.moment.now)));
@@ -170,7 +170,7 @@ fn values(
 }
 
 impl Values {
-    /// What has to be written down before WHMCS is told; nothing where all of it was told before.
+    /// What has to be written down before it is reported to WHMCS; nothing where all of it was reported before.
     pub fn news(
         &self,
         tenant: &Tenant<'_>,

@@ -109,8 +109,8 @@ pub(super) fn answer_of<'t, 'a>(
 }
 
 impl UsageApi {
-    /// Writes down what a server is about to be told, before it is said: what WHMCS was told must be known whatever
-    /// happens next. The database decides who told last; whoever was overtaken looks again.
+    /// Writes down what is about to be reported to a server, before it is said: what was reported to WHMCS must be
+    /// known whatever happens next. The database decides who reported last; a process that was overtaken looks again.
     async fn report<'t, 'a: 't>(
         &self,
         server: i64,

@@ -50,7 +50,10 @@ async fn operations_hear_that_a_panel_is_down_and_that_it_is_back() {
     watch.until_told("operations", "resolved", "WhmeterPollFailing").await;
     // Nobody else heard of it, and of nothing else: the rest of the house is well.
     for alerts in watch.alerts() {
-        assert!(alerts.who == "operations" && alerts.labels["alertname"] == "WhmeterPollFailing", "{alerts:?}");
+        assert!(
+            alerts.who == "operations" && alerts.labels["alertname"] == "WhmeterPollFailing",
+            "{alerts:?}"
+        );
     }
     daemon.stop().await;
     panel.stop();

@@ -42,7 +42,8 @@ impl<'a> Watch<'a> {
                 "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
                  rule_files: [rules.yml]\n\
                  alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{other}']}}]}}]}}\n\
-                 scrape_configs:\n- {{job_name: whmeter, static_configs: [{{targets: ['127.0.0.1:{scraped}']}}]}}\n"
+                 scrape_configs:\n- {{job_name: whmeter, static_configs: [{{targets: \
+                 ['127.0.0.1:{scraped}']}}]}}\n"
             ),
         );
         let children = [

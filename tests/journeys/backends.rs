@@ -119,7 +119,7 @@ fn is_withheld(answer: &Value) -> bool {
 }
 
 fn same(told: Option<f64>, bytes: u64) {
-    let told = told.expect("told");
+    let told = told.expect("reported");
     assert!((told - bytes as f64 / GIB).abs() < 0.000_02, "told {told} of {}", bytes as f64 / GIB);
 }
 

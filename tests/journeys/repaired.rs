@@ -60,7 +60,7 @@ async fn what_somebody_has_changed_is_mended_and_polls_go_on() {
     assert_eq!(failed.code, Some(1));
     assert!(said.contains("`whmeter repair s3 --reason TEXT`"), "{said}");
     let said = site.at(now, &["verify"]).await.failure(1);
-    assert!(said.contains("; `whmeter repair s3 --reason TEXT` makes it what the chain says"), "{said}");
+    assert!(said.contains("; `whmeter repair s3 --reason TEXT` restores it from the chain"), "{said}");
     let repair = ["repair", "s3", "--reason", "somebody was in the database"];
     let rehearsed = site.at(now, &[&repair[..], &["--dry-run"]].concat()).await.good();
     assert!(

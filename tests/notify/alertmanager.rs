@@ -114,7 +114,7 @@ async fn an_alert_fires_is_kept_alive_and_resolves() {
     let first = now();
     let notice = told(Occasion::Notify, "1042-7731", first);
     let answer = tell(&channels, &notice, first).await;
-    assert!(answer.contains("not told: 127.0.0.1:9"), "{answer}");
+    assert!(answer.contains("not notified: 127.0.0.1:9"), "{answer}");
     let [alert] = &running.firing().await[..] else { panic!("{:?}", running.firing().await) };
     let labels = serde_json::json!({"alertname": "WhmeterQuota", "backend": "s3-fra1", "account": "1042-7731",
         "meter": "storage", "threshold": "90", "kind": "minio", "severity": "warning",

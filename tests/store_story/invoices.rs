@@ -72,7 +72,8 @@ pub async fn a_line_is_intended_once_and_settled_once(databases: &Databases) {
     // WHMCS's own list: too early it says nothing, in time it does, and what turns up is there.
     let item = |id, tag: String| BillableItem { id, tag: Some(tag) };
     let none = BillableItem { id: 3, tag: None };
-    let reported = stores[1].settle_by_items(std::slice::from_ref(&none), now.plus(Seconds::new(300)), now).await;
+    let reported =
+        stores[1].settle_by_items(std::slice::from_ref(&none), now.plus(Seconds::new(300)), now).await;
     assert_eq!((reported.as_ref().unwrap().absent, reported.unwrap().open), (0, 5));
     let late = now.plus(Seconds::new(301));
     let bobs = line("bob", 98, MARCH, 0).tag.to_string();

@@ -621,7 +621,10 @@ stories!(
 async fn all_stories_on_postgres() {
     if let Some(databases) = Databases::postgres().await {
         // One of them waits for a minute.
-        tokio::join!(report_all(&databases), silent::a_server_that_says_nothing_makes_nobody_deaf(&databases));
+        tokio::join!(
+            report_all(&databases),
+            silent::a_server_that_says_nothing_makes_nobody_deaf(&databases)
+        );
     }
 }
 

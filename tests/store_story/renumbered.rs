@@ -152,7 +152,8 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
         matches!(store.reported_by(&moved).await.unwrap(), ReportedBy::Entry(entry) if entry > 3),
         "under its new number"
     );
-    let values = [reported(2).await, reported(1).await, reported(-4).await, reported(4).await, reported(-900).await];
+    let values =
+        [reported(2).await, reported(1).await, reported(-4).await, reported(4).await, reported(-900).await];
     assert_eq!(values, [Some(100), Some(200), Some(400), None, Some(9)]);
     let pins = store.pinned_services(&backend()).await.unwrap();
     assert_eq!((pins[&name("alice")].service, pins[&name("gus")].service), (2, -900));

@@ -53,7 +53,7 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Serves until told to leave, and until what was being answered is answered.
+    /// Serves until asked to leave, and until what was being answered is answered.
     pub async fn run(mut self, listener: TcpListener) {
         let mut open = JoinSet::new();
         loop {

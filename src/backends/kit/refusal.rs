@@ -3,8 +3,8 @@
 use crate::backends::BackendError;
 use crate::http::HttpError;
 
-/// Why a call did not succeed. `S` is the panel's own no, which its kind may still look at: whether what was asked about is
-/// gone, whether another version of the call is wanted.
+/// Why a call did not succeed. `S` is the panel's own no, which its kind may still look at: whether what was asked
+/// about is gone, whether another version of the call is wanted.
 #[derive(Clone, Debug)]
 pub enum CallFailure<S> {
     /// The panel said no.

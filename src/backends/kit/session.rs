@@ -1,6 +1,7 @@
 //! A login that is kept: made when it is needed, renewed before it ends, made anew once where the panel has dropped it.
 //!
-//! Panels ban those who insist: one login at a time is on its way, and a secret that was refused is not tried again at once.
+//! Panels ban those who insist: one login at a time is on its way, and a secret that was refused is not tried again
+//! at once.
 
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ pub struct Session<T> {
 #[derive(Debug)]
 struct State<T> {
     kept: Option<Kept<T>>,
-    /// How many logins there were: tells a ticket from the one before.
+    /// How many logins there were: distinguishes a ticket from the one before.
     logins: u64,
     refused: Option<(Instant, BackendError)>,
 }
@@ -50,7 +51,7 @@ struct Kept<T> {
 pub type Login<'l, T, S> = &'l (dyn Fn(Option<T>) -> BoxFuture<'l, Result<T, CallFailure<S>>> + Send + Sync);
 
 impl<T: Clone + Send> Session<T> {
-    /// Nobody is logged in yet.
+    /// Not logged in yet.
     pub fn new(lifetime: Option<Lifetime>) -> Session<T> {
         Session { lifetime, state: Mutex::new(State { kept: None, logins: 0, refused: None }) }
     }
@@ -62,8 +63,8 @@ impl<T: Clone + Send> Session<T> {
         state.kept = Some(Kept { ticket, since, login: 0 });
     }
 
-    /// Makes a call with a ticket. One that the panel has dropped before its time, as `is_dropped` tells of its no, is
-    /// replaced by one new login; a ticket that was just made is not.
+    /// Makes a call with a ticket. One that the panel has dropped before its time, as `is_dropped` recognizes by its
+    /// refusal, is replaced by one new login; a ticket that was just made is not.
     pub async fn call<'c, S, R>(
         &self,
         now: Timestamp,

@@ -90,7 +90,7 @@ impl Admin {
     pub async fn sealed<'a, T: DeserializeOwned>(&'a self, ask: ApiCall<'a>) -> Result<T, CallFailure> {
         let answer = self.call(ask).await?;
         let plain = sealed::open(&self.key.secret, answer.body().clone()).await.map_err(|error| {
-            let detail = format!("{error}: {} bytes came, {}", answer.body().len(), answer.sketch_head());
+            let detail = format!("{error}: got {} bytes, {}", answer.body().len(), answer.sketch_head());
             BackendError::Unexpected { at: ask.name.into(), detail }
         })?;
         serde_json::from_slice(&plain).map_err(|error| {
@@ -167,7 +167,7 @@ impl Admin {
                     }
                     Err(refused) => return Err(refused),
                     Ok(answer) => {
-                        let detail = format!("no body came: {}", answer.sketch());
+                        let detail = format!("no body received: {}", answer.sketch());
                         return Err(BackendError::Unexpected { at: ask.name.into(), detail }.into());
                     }
                 },
@@ -214,7 +214,7 @@ impl Admin {
             }
             Streamed::Answer(answer) => match accept("metrics", "admin:Prometheus", answer) {
                 // A path this release does not know is taken for a bucket called "minio", and the S3
-                // side says no; a missing right is told by the admin side, in JSON or not at all.
+                // side says no; a missing right is identified by the admin side, in JSON or not at all.
                 Err(CallFailure::Refusal(refusal))
                     if (refusal.status == 403 && refusal.xml) || refusal.status == 404 =>
                 {

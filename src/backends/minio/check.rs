@@ -46,15 +46,15 @@ impl Minio {
         step(steps, "version, right admin:ServerInfo", false, self.version().await);
         self.check_policies(wants, people.ok().as_ref(), steps).await;
         if wants.limiting {
-            // What is not told is not known to be missing.
+            // What is not reported is not known to be missing.
             let fatal = rights.is_some();
             step(steps, "rights that limits need", fatal, self.rights_of_limits(rights.as_ref()));
         }
         self.check_traffic(&buckets, steps).await;
     }
 
-    /// Whether requests are signed right, and what the signer may do where that is told. Where he is refused as such,
-    /// every later step would fail for the same reason.
+    /// Whether requests are signed right, and what the signer may do where that is reported. Where he is refused as
+    /// such, every later step would fail for the same reason.
     async fn check_signer(&self, steps: &mut Vec<CheckStep>) -> Result<Option<Value>, ()> {
         let (fatal, outcome) = match self.admin.streamed(admin::CALLER, Caller::read).await {
             Ok(caller) => {
@@ -145,7 +145,7 @@ impl Minio {
         buckets.unwrap_or_default()
     }
 
-    /// Which buckets are nobody's, by name: what they hold is billed to nobody.
+    /// Which buckets are unowned, by name: what they hold is not billed.
     async fn check_owners(&self, people: &People, buckets: &Buckets, steps: &mut Vec<CheckStep>) {
         let names = Vec::from_iter(buckets.keys().map(String::as_str));
         let documents = self.documents(people, &names).await;

@@ -22,7 +22,7 @@ const TRIES: u32 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Scraped {
     pub scrape: Scrape,
-    /// Which version of the pages told it.
+    /// Which version of the pages reported it.
     pub road: &'static str,
     /// Buckets one of whose pages could not be fetched, and why.
     pub failed: BTreeMap<String, BackendError>,
@@ -62,7 +62,7 @@ impl Minio {
         Some(Ok(scraped))
     }
 
-    /// The pages of the version the config wants; `claimed` are the buckets that are somebody's.
+    /// The pages of the version the config wants; `claimed` are the buckets that have an owner.
     pub(super) async fn pages(&self, buckets: &Buckets, claimed: &Buckets) -> Result<Scraped, BackendError> {
         match self.config.traffic {
             Traffic::V3 => self.third(claimed).await,
@@ -154,7 +154,7 @@ impl Minio {
         Ok(scraped)
     }
 
-    /// One bucket's page, asked for again when somebody else's scrape got in between.
+    /// One bucket's page, asked for again when another scrape got in between.
     async fn bucket_page(&self, node: &Url, bucket: &str, start: &Scrape) -> Result<Scrape, BackendError> {
         let path = format!("/metrics/v3/bucket/api/{bucket}");
         for _ in 0..TRIES {
@@ -176,7 +176,7 @@ impl Minio {
 }
 
 fn no_node_reports_its_start() -> BackendError {
-    let detail = "no node reports when its process started, so its counters cannot be believed".into();
+    let detail = "no node reports when its process started, so its counters cannot be trusted".into();
     BackendError::Unexpected { at: "metrics".into(), detail }
 }
 

@@ -97,7 +97,7 @@ impl Backend for Minio {
                 harvest.owns_unknown(account);
                 if ask.heard.level(account).is_some_and(|level| level > Bytes::ZERO) {
                     harvest.warn(format!(
-                        "nothing tells any more which buckets are {account}'s, and some are nobody's: what he held \
+                        "nothing shows any more which buckets are {account}'s, and some have no owner: what he held \
                          stays; attach his policy again, or name his buckets in the table buckets"
                     ));
                 }
@@ -114,9 +114,9 @@ impl Backend for Minio {
         }
         if deleted.doubted() > 0 {
             harvest.warn(format!(
-                "{} buckets hold something and are not listed, more than half of all: deleted, or s3:ListAllMyBuckets \
-                 is missing; until they are listed or the scanner tells of them no more they stay whose \
-                 they were",
+                "{} buckets hold data and are not listed, more than half of all: deleted, or \
+                 s3:ListAllMyBuckets is missing; until they are listed or the scanner stops reporting \
+                 them they keep their owners",
                 deleted.doubted()
             ));
         }
@@ -231,7 +231,7 @@ impl Minio {
         self.admin.json(admin::POLICIES).await.map(Some).map_err(|failure| match failure.into() {
             BackendError::Refused(why) | BackendError::NotOffered(why) if by_policy => {
                 BackendError::Refused(format!(
-                    "{why}; some buckets can be told only by policy documents (bucket_policies = \
+                    "{why}; the owners of some buckets are known only from policy documents (bucket_policies = \
                      false does without)"
                 ))
             }
@@ -267,7 +267,7 @@ impl Minio {
             for (name, user) in people {
                 let Ok(user) = user else { continue };
                 let mut mapped = policy::mapped(&user.policy);
-                // While limited, what he had before still tells what is his.
+                // While limited, what he had before still reports what is his.
                 if mapped.contains(switch::limited_name(name).as_str()) {
                     mapped.insert(name);
                 }
@@ -327,7 +327,7 @@ impl Minio {
             None => "no user is called so".into(),
         };
         let warning =
-            format!("the table buckets has {}: {of_whom}; what they hold is nobody's", shown.join(", "));
+            format!("the table buckets has {}: {of_whom}; what they hold is unclaimed", shown.join(", "));
         (!shown.is_empty()).then_some(warning)
     }
 }
@@ -353,7 +353,7 @@ fn unclaimed(owned: &Owned<'_>, deleted: &Deleted<'_>, usage: &Usage) -> Vec<Unc
     found
 }
 
-/// Whose buckets are there and nobody's now, as far as their counters tell whose they were.
+/// Whose buckets are there and nobody's now, as far as their counters report whose they were.
 fn lost<'h>(owned: &Owned<'_>, buckets: &Buckets, heard: &'h Heard) -> BTreeSet<&'h AccountName> {
     let orphans: BTreeSet<&str> =
         owned.unclaimed().map(|(bucket, _)| bucket).filter(|bucket| buckets.contains_key(*bucket)).collect();
@@ -366,8 +366,8 @@ fn lost<'h>(owned: &Owned<'_>, buckets: &Buckets, heard: &'h Heard) -> BTreeSet<
     of_orphans.map(|(_, account)| account).collect()
 }
 
-/// Whether nothing tells what a user owns, where policies tell it: he has none, no bucket has his name, and there are
-/// buckets of nobody. A mapping that vanished looks like that.
+/// Whether nothing shows what a user owns, where policies report it: he has none, no bucket has his name, and there are
+/// buckets without an owner. A mapping that vanished looks like that.
 fn has_no_policy(people: &People, owned: &Owned<'_>, user: &str) -> bool {
     let is_bare = |user: &User| user.policy.is_empty() && user.groups.is_empty();
     let bare = people.get(user).is_some_and(|user| user.as_ref().is_ok_and(is_bare));

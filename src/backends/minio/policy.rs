@@ -13,13 +13,13 @@ use super::bucket_ownership::MACRO;
 const LONGEST: usize = 20_480;
 
 /// The `ID` of the documents we write for limited accounts (MinIO pkg/policy/policy.go): the server keeps it and grants
-/// nothing by it, and it tells them from documents of the same name that are somebody else's.
+/// nothing by it, and it reports them from documents of the same name that are somebody else's.
 const OURS: &str = "whmeter";
 
 /// What a bucket's name follows in a resource.
 const BUCKETS: &str = "arn:aws:s3:::";
 
-/// The mark of the one statement we add to a limited document: it grants next to nothing and tells
+/// The mark of the one statement we add to a limited document: it grants next to nothing and reports
 /// which buckets the account had by its standard policy, so that they are still his in the next poll.
 const CLAIM: &str = "WhmeterBuckets";
 
@@ -157,7 +157,7 @@ pub(super) fn denies_writing(document: &Value) -> bool {
     denies.any(|statement| texts(statement.get("Action")).any(writes))
 }
 
-/// Whether whoever has `document` alone cannot write.
+/// Whether a user who has `document` alone cannot write.
 pub(super) fn limits(document: &Value) -> bool {
     let mut allows = statements(document).filter(|statement| effect(statement) == "Allow");
     denies_writing(document) || !allows.any(|statement| texts(statement.get("Action")).any(writes))

@@ -1,6 +1,6 @@
 //! The server's own no, and what it means for the caller.
 //!
-//! Pure. Told by status and code; a message is read only where nothing else says it.
+//! Pure. Identified by status and code; a message is read only where nothing else says it.
 
 use super::admin::other;
 use crate::backends::{BackendError, kit};
@@ -35,7 +35,7 @@ impl ApiRefusal {
         self.status == 426 || self.status == 501 || (self.status == 404 && !self.is_gone())
     }
 
-    /// Whether whoever signs is refused, and every other call would be too: the credential is wrong, the clocks differ,
+    /// Whether the signer is refused, and every other call would be too: the credential is wrong, the clocks differ,
     /// or it is no MinIO API.
     pub fn is_about_the_signer(&self) -> bool {
         let codes = [

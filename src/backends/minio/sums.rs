@@ -20,7 +20,7 @@ const SETTLING: Seconds = Seconds::new(30);
 /// A bucket that lives shorter may well be made again and have moved more by the next poll.
 const LONG: Seconds = Seconds::new(600);
 
-/// By so much a process's start may be told otherwise: the kernel works it out in whole seconds.
+/// By so much a process's start may be reported otherwise: the kernel works it out in whole seconds.
 const WOBBLE: Seconds = Seconds::new(2);
 
 /// The traffic meters.
@@ -48,12 +48,12 @@ impl<'a> Owned<'a> {
         owned
     }
 
-    /// Buckets that are nobody's, and why.
+    /// Buckets that are unowned, and why.
     pub fn unclaimed(&self) -> impl Iterator<Item = (&'a str, &'static str)> {
         self.unclaimed.iter().copied()
     }
 
-    /// Buckets that are somebody's.
+    /// Buckets that have an owner.
     pub fn claimed(&self) -> impl Iterator<Item = &'a str> {
         self.by_user.values().flatten().copied()
     }
@@ -227,9 +227,9 @@ fn went_on(
     is_another_date && !fell && (began < before || too_soon)
 }
 
-/// What it means that a page does not tell of a count that began at `began`: nothing has passed, so that the first
+/// What it means that a page does not report of a count that began at `began`: nothing has passed, so that the first
 /// bytes are counted; or nobody can say, because the page of a node that does not speak of any bucket may lack it
-/// altogether; or the page is not whole, because a count once told is told until it begins anew.
+/// altogether; or the page is not whole, because a count once reported is reported until it begins anew.
 fn silence(
     heard: &Heard,
     meter: Meter,
@@ -474,7 +474,8 @@ mod tests {
             holder: LifeNo::new(1),
             absent: None,
         };
-        // Of a process that started at -9000: what is believed, what is told at 600, the date, whether it is the same.
+        // Of a process that started at -9000: what is believed, what is reported at 600, the date, whether it is the
+        // same.
         let table = [
             (known(-9000, 0, 900), Some(950), 100, true),
             (known(-9000, 0, 900), Some(950), -500, true),
@@ -500,7 +501,7 @@ mod tests {
     #[test]
     fn never_1_a_silence_is_no_reading() {
         let accounts = accounts(&["a"]);
-        // What is told of another bucket on the node; what was heard; what is read of a1's downloads.
+        // What is reported of another bucket on the node; what was heard; what is read of a1's downloads.
         let table = [
             // Never heard of: the node speaks, so it stands at nothing; or it began after the last look.
             (true, heard(500, None), Ok(Some(0))),
@@ -508,7 +509,7 @@ mod tests {
             // A node that speaks of nothing may not be on the page at all.
             (false, heard(500, None), Ok(None)),
             (false, Heard::default(), Ok(None)),
-            // What was told once is told until it begins anew, also to a program that was started meanwhile.
+            // What was reported once is reported until it begins anew, also to a program that was started meanwhile.
             (true, heard(500, Some((-1000, 500, 7))), Err(Reason::Silent)),
             (false, heard(500, Some((-1000, 500, 7))), Err(Reason::Silent)),
             (true, heard(500, Some((-1000, 500, 0))), Ok(Some(0))),

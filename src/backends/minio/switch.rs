@@ -42,7 +42,7 @@ pub(super) fn limited_name(user: &str) -> String {
 pub(super) type Limits = BTreeMap<String, Option<Value>>;
 
 impl Minio {
-    /// The limited policy that each of `people`, or the one asked for, has; read where `documents` does not tell it.
+    /// The limited policy that each of `people`, or the one asked for, has; read where `documents` does not report it.
     pub(super) async fn limits(
         &self,
         people: &People,
@@ -222,7 +222,7 @@ impl Minio {
     }
 
     /// Removes a limited policy of ours that nobody has any more. The account is restored whatever comes of it, so
-    /// trouble is told and not passed on.
+    /// trouble is reported and not passed on.
     async fn tidy(&self, limited: &str) {
         if let Err(error) = self.remove_unused(limited).await {
             tracing::warn!(
@@ -306,7 +306,7 @@ impl Minio {
         read_back("policy switch", look).await
     }
 
-    /// Already limited: only the document may have to be brought up to date.
+    /// Already limited: only the document may have to be updated.
     async fn refresh_limited(
         &self,
         account: &AccountName,
@@ -354,7 +354,7 @@ impl Minio {
         let mut documents = Vec::new();
         if self.config.bucket_policies {
             let mut policies = mapped(standard);
-            // While he is limited it tells what is his, mapped or not.
+            // While he is limited it reports what is his, mapped or not.
             policies.insert(name);
             for policy in policies {
                 documents.extend(self.document(policy).await?);

@@ -274,10 +274,10 @@ async fn a_server_with_more_buckets_than_it_tells_of_tells_nothing() {
     .await;
     let harvest = poll(backend.as_ref()).await.expect("polled");
     let unread = &harvest.accounts()["7-41"].unread;
-    let cut = unread.iter().find(|unread| unread.meter == Some(Meter::TrafficOut)).expect("told");
+    let cut = unread.iter().find(|unread| unread.meter == Some(Meter::TrafficOut)).expect("reported");
     assert!(
         cut.reason == Reason::NotOffered
-            && cut.detail.contains("100 buckets only")
+            && cut.detail.contains("only 100 buckets")
             && cut.detail.contains("has 150"),
         "{cut:?}"
     );
@@ -313,7 +313,7 @@ async fn policies_tell_what_names_do_not_also_while_limited() {
     assert_eq!(harvest.unclaimed_usage().len(), 2);
 }
 
-/// His policy is detached: that nothing tells what he owns is no proof that he holds nothing.
+/// His policy is detached: that nothing shows what he owns is no proof that he holds nothing.
 #[tokio::test]
 async fn what_somebody_without_a_policy_owns_is_not_known() {
     let documents = r#"{"gold":{"Version":"1","Statement":[

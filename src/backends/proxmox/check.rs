@@ -14,7 +14,7 @@ use super::{BackendError, CheckStep, Proxmox, Wants};
 use crate::backends::kit::check::{is_hopeless, step};
 use crate::http::{Url, excerpt};
 
-/// What `/version` tells (pve-manager PVE/API2.pm).
+/// What `/version` reports (pve-manager PVE/API2.pm).
 #[derive(Deserialize)]
 struct Version {
     version: String,

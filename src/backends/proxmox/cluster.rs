@@ -46,7 +46,7 @@ impl Guest<'_> {
         format!("{}/{}", self.kind.name(), self.vmid)
     }
 
-    /// Whether its node has told nothing of it for five minutes (pve-cluster, status.c).
+    /// Whether its node has reported nothing of it for five minutes (pve-cluster, status.c).
     pub fn is_unknown(&self) -> bool {
         self.row.status.text() == Some("unknown")
     }
@@ -117,7 +117,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Why what `node` tells cannot be believed; `None` while it is online.
+    /// Why what `node` reports cannot be believed; `None` while it is online.
     pub fn silence(&self, node: &str) -> Option<String> {
         match self.nodes.get(node).map(String::as_str) {
             Some("online") => None,
@@ -126,7 +126,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Whether everybody is in it: only a node that answers tells of all its guests.
+    /// Whether every guest is in it: only a node that answers reports of all its guests.
     pub fn is_complete(&self) -> bool {
         let all_online = self.nodes.values().all(|status| status == "online");
         !self.nodes.is_empty() && all_online && self.nameless == 0

@@ -43,7 +43,7 @@ pub(super) type Counted<'a> = (Claimed<'a>, Result<Counts, Trouble>);
 /// The first network cards of the machines on one node, by number; or why they are not known.
 pub(super) type Cards<'a> = Result<BTreeMap<u64, Machine<'a>>, Trouble>;
 
-/// What the listing tells of all of a guest's network cards together.
+/// What the listing reports of all of a guest's network cards together.
 pub(super) fn counts(guest: &Guest<'_>, listing: &Listing<'_>) -> Result<Counts, Trouble> {
     believable(guest, listing)?;
     let row = &guest.row;
@@ -55,7 +55,7 @@ pub(super) fn counts(guest: &Guest<'_>, listing: &Listing<'_>) -> Result<Counts,
     read(guest, &row.uptime, &row.netin, &row.netout)
 }
 
-/// What its node tells of a machine's first network card.
+/// What its node reports of a machine's first network card.
 pub(super) fn first_card(
     guest: &Guest<'_>,
     listing: &Listing<'_>,

@@ -1,4 +1,4 @@
-//! Guests that are listed and tell no account any more, although one had them: a right that was lost, tags that were
+//! Guests that are listed and report no account any more, although one had them: a right that was lost, tags that were
 //! edited all at once. It looks like an account that is over, and is none: its guest is there.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use super::settings::Traffic;
 use crate::backends::{BackendError, Heard};
 use crate::domain::{AccountName, Harvest, Reason, Source};
 
-/// A guest that is nobody's now, and whose it was.
+/// A guest that is unowned now, and whose it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub guest: String,
@@ -27,10 +27,10 @@ impl Proxmox {
         Source::new(&format!("{}{card}", guest.id())).ok()
     }
 
-    /// Whose a guest was that is nobody's.
+    /// Whose a guest was that is unowned.
     pub(super) fn left(&self, guest: &Guest<'_>, heard: &Heard) -> Option<Left> {
         let account = self.holder(guest, heard)?;
-        // Another way to tell accounts may have been chosen since.
+        // Another way to report accounts may have been chosen since.
         let is_its_number = account.as_str() == guest.vmid.to_string();
         (!is_its_number).then(|| Left { guest: guest.id(), account: account.clone() })
     }

@@ -19,7 +19,7 @@ pub(super) enum SavedState {
 /// A network card before it was limited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Before {
-    /// Its address, which tells it from a card of a later guest with the same number.
+    /// Its address, which distinguishes it from a card of a later guest with the same number.
     pub mac: Option<String>,
     /// Its rate as it stood there; none where there was none.
     pub rate: Option<String>,

@@ -1,7 +1,7 @@
 //! Proxmox VE 7.4 to 9: bytes sent and received per guest, and what containers store.
 //!
 //! One call lists everybody with counters that begin anew whenever a guest does, so the story of a poll
-//! is: who is there, whose are they, what did they count. `README.md` beside this file tells the traps.
+//! is: who is there, whose are they, what did they count. `README.md` beside this file lists the traps.
 
 mod accounts;
 mod check;
@@ -107,7 +107,7 @@ impl Backend for Proxmox {
         }
         self.why_no_pools(&listing).await?;
         if listing.nameless > 0 {
-            harvest.warn(format!("{} rows of guests do not tell their number", listing.nameless));
+            harvest.warn(format!("{} guest rows have no number", listing.nameless));
         }
         let guests = std::mem::take(&mut listing.guests);
         let (mut claimed, left) = self.claimed(guests, &ask.heard, harvest);
@@ -188,7 +188,7 @@ impl Proxmox {
         self.session.json(ApiCall::get(place.path("config"), "VM.Audit").with(&[("current", "1")])).await
     }
 
-    /// A list without guests is told by a cluster that has none, and to a user who may see none.
+    /// A list without guests is reported by a cluster that has none, and to a user who may see none.
     async fn why_empty(&self, listing: &Listing<'_>) -> Result<(), BackendError> {
         let granted = self.granted().await?;
         if !granted.contains("VM.Audit") {
@@ -205,8 +205,8 @@ impl Proxmox {
         Ok(())
     }
 
-    /// Rows without a pool are told of guests that are in none, and to a user who may see none: then nobody would have
-    /// anything.
+    /// Rows without a pool are reported of guests that are in none, and to a user who may see none: then nobody
+    /// would have anything.
     async fn why_no_pools(&self, listing: &Listing<'_>) -> Result<(), BackendError> {
         let has_pool = listing.guests.iter().any(|guest| guest.row.pool.text().is_some());
         if !self.config.mapping.is_by_pool() || listing.guests.is_empty() || has_pool {
@@ -215,7 +215,7 @@ impl Proxmox {
         match self.granted().await?.contains("Pool.Audit") {
             true => Ok(()),
             false => Err(BackendError::Refused(
-                "the right Pool.Audit is missing, so no guest tells its pool (account = \"pool\"); give the role \
+                "the right Pool.Audit is missing, so no guest shows its pool (account = \"pool\"); give the role \
                  PVEAuditor on /pool to the user and to the token"
                     .into(),
             )),
@@ -263,7 +263,7 @@ impl Proxmox {
         }
         if unknown > 0 {
             harvest.warn(format!(
-                "{unknown} guests are on silent nodes, and their rows do not tell whose they are"
+                "{unknown} guests are on silent nodes, and their rows do not show whose they are"
             ));
         }
         (claimed, left)
@@ -328,7 +328,7 @@ impl Proxmox {
         some_at_once(AT_ONCE, asked).await
     }
 
-    /// What else the listing tells of an account.
+    /// What else the listing reports of an account.
     fn facts(&self, claimed: &Claimed<'_>, harvest: &mut Harvest) {
         let facts = harvest.facts_mut(&claimed.account);
         let row = &claimed.guest.row;

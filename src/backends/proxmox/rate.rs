@@ -14,7 +14,7 @@ use super::{Applied, BackendError, GuestLocation, Proxmox};
 use crate::backends::kit::switch;
 use crate::domain::Policy;
 
-/// How often a configuration that somebody else wrote in between is read again.
+/// How often a configuration that another client wrote in between is read again.
 const TRIES: u32 = 4;
 
 /// What it needs to change a card; the second since 8.0 (PVE::QemuServer, check_bridge_access).

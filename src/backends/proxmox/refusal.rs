@@ -1,6 +1,6 @@
 //! The cluster's own no, and what it means for the caller. Pure.
 //!
-//! Told by status number (595 to 599 have no names), and by texts only where nothing else tells.
+//! Identified by status number (595 to 599 have no names), and by texts only where nothing else reports.
 
 use serde::Deserialize;
 
@@ -16,7 +16,7 @@ pub(super) struct ApiRefusal {
     /// What was asked.
     pub call: String,
     pub status: u16,
-    /// The reason phrase, and the message where the body has one: old releases tell only in the first,
+    /// The reason phrase, and the message where the body has one: old releases report only in the first,
     /// proxies keep only the second.
     message: String,
     /// The right the call needs.
@@ -48,7 +48,7 @@ impl ApiRefusal {
         self.says("configuration file") && self.says("does not exist")
     }
 
-    /// Whether somebody else wrote the configuration in between: PVE::Tools::assert_if_modified and its
+    /// Whether another client wrote the configuration in between: PVE::Tools::assert_if_modified and its
     /// older wording.
     pub fn is_stale(&self) -> bool {
         self.says("checksum mismatch") || self.says("detected modified configuration")

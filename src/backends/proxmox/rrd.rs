@@ -15,7 +15,7 @@ use super::wire::RrdRow;
 use super::{BackendError, GuestLocation, Heard, Past, Proxmox};
 use crate::domain::{Bytes, Estimate, Harvest, Meter, Span, Timestamp};
 
-/// Estimates are told for half hours: fine enough for any time zone's days.
+/// Estimates are reported for half hours: fine enough for any time zone's days.
 const TOLD_FOR: i64 = 1800;
 
 /// Version 9 keeps minutes for a day and half hours for a month; older ones half hours for a day and
@@ -78,8 +78,8 @@ impl Proxmox {
         Ok(())
     }
 
-    /// The rows of one guest, the finer ones first where both tell of a time. One chart that cannot be read leaves the
-    /// others; where all are so, the last trouble is the guest's.
+    /// The rows of one guest, the finer ones first where both report of a time. One chart that cannot be read leaves
+    /// the others; where all are so, the last trouble is the guest's.
     async fn chart(&self, claimed: &Claimed<'_>, frames: [&'static str; 2]) -> Result<Chart, CallFailure> {
         let place = GuestLocation::of(&claimed.guest);
         let born = self.born(&place).await?;

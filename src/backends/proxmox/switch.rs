@@ -107,8 +107,8 @@ impl Proxmox {
         }
     }
 
-    /// Where the guests of an account are now. The rows of silent nodes do not tell whose they are: there the counters
-    /// that were last seen in it tell.
+    /// Where the guests of an account are now. The rows of silent nodes do not report whose they are: there the
+    /// counters that were last seen in it report.
     async fn places(&self, target: &Target<'_>) -> Result<Vec<GuestLocation>, BackendError> {
         let (body, mut spare) = (self.rows().await?, Vec::new());
         let listing = Listing::read(&body, &mut spare)?;

@@ -52,7 +52,8 @@ async fn serve(
     let router = axum::Router::new().fallback(answer);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let text = format!(
-        "url = 'http://127.0.0.1:{port}'\nuser = 'whmeter@pve!metrics'\nsecret = '{SECRET}'\nretries = 0\n{keys}"
+        "url = 'http://127.0.0.1:{port}'\nuser = 'whmeter@pve!metrics'\nsecret = '{SECRET}'\nretries = \
+         0\n{keys}"
     );
     let mut section = Section::new(text.parse().expect("toml"), Path::new("."));
     let settings = section.take::<HttpSettings>().expect("settings");
@@ -122,7 +123,7 @@ async fn a_poll_tells_the_whole_story_in_one_call() {
         silent.readings.is_empty() && silent.unread.iter().all(|one| one.detail.contains("pve3")),
         "{silent:?}"
     );
-    // The template is nobody, and an offline node may have guests it does not tell of.
+    // The template is nobody, and an offline node may have guests it does not report of.
     assert_eq!(harvest.accounts().len(), 3);
     assert!(!harvest.is_complete());
     let asked = log.lock().expect("no panic");

@@ -116,7 +116,7 @@ impl Limiter for Toy {
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
         let account = target.account;
-        // Looked at first: a stranger is told so whatever is remembered.
+        // Looked at first: a stranger is reported so whatever is remembered.
         let found = self.reason(account).await?;
         let wanted = match needed::<SavedState>(memory)?.plan(policy, found) {
             Plan::AlreadySo => return Ok(Applied::AlreadySo),

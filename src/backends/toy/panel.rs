@@ -68,7 +68,7 @@ impl Panel {
         self.http.probe(&self.base).await
     }
 
-    /// Takes every account, page after page, until as many have come as the panel says there are; tells how many.
+    /// Takes every account, page after page, until as many have come as the panel says there are; returns how many.
     pub async fn each_account(
         &self,
         mut take: impl FnMut(&Account<'_>) + Send,
@@ -85,7 +85,7 @@ impl Panel {
                 return Ok(came);
             }
             if page.accounts.is_empty() {
-                let detail = format!("{came} accounts came and there should be {}", page.total);
+                let detail = format!("got {came} accounts, expected {}", page.total);
                 return Err(BackendError::Unexpected { at: LISTING.into(), detail });
             }
         }

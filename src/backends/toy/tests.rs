@@ -28,7 +28,7 @@ async fn what_is_no_figure_is_named_and_the_rest_is_read() {
 #[tokio::test]
 async fn a_list_that_ends_early_is_no_list() {
     let (_, polled, asked) = polled(|| (200, r#"{"accounts": [], "total": 3}"#.into())).await;
-    assert!(asked == 1 && polled.is_err_and(|error| error.to_string().contains("there should be 3")));
+    assert!(asked == 1 && polled.is_err_and(|error| error.to_string().contains("expected 3")));
 }
 
 #[test]

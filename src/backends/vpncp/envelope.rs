@@ -42,11 +42,11 @@ pub(super) fn judge(answer: &Answer) -> Result<Payload, No> {
         // Pages of proxies and Gin's own "404 page not found" hold no client's secrets; the beginning of
         // a broken list may.
         Err(_) if answer.is_html() || !answer.is_success() || answer.body().is_empty() => {
-            return Err(No::Strange(format!("expected JSON, came {}", answer.sketch())));
+            return Err(No::Strange(format!("expected JSON, got {}", answer.sketch())));
         }
         Err(error) => {
             let head = answer.sketch_head();
-            return Err(No::Strange(format!("expected JSON, came {head} that breaks at {error}")));
+            return Err(No::Strange(format!("expected JSON, got {head} that breaks at {error}")));
         }
     };
     unwrap(body, answer.status())
@@ -57,7 +57,7 @@ fn unwrap(body: Value, status: u16) -> Result<Payload, No> {
     let Value::Object(mut root) = body else {
         return match body {
             Value::Array(_) if !failed => Ok(Payload { value: body, is_bare: true }),
-            other => Err(No::Strange(format!("expected an object, came {} ({status})", type_of(&other)))),
+            other => Err(No::Strange(format!("expected an object, got {} ({status})", type_of(&other)))),
         };
     };
     if let Some(result) = root.get("result").and_then(Value::as_str) {
@@ -96,7 +96,7 @@ fn payload(mut root: Map<String, Value>) -> Result<Payload, No> {
     match root.contains_key("name") {
         true => Ok(Payload { value: Value::Object(root), is_bare: false }),
         false => {
-            Err(No::Strange(format!("expected result/message/data, came success with only {}", keys(&root))))
+            Err(No::Strange(format!("expected result/message/data, got success with only {}", keys(&root))))
         }
     }
 }
@@ -186,7 +186,7 @@ mod tests {
         let no = unwrap(json!({"result": "OK", "message": "done"}), 200).expect_err("no payload");
         assert_eq!(
             no,
-            No::Strange("expected result/message/data, came success with only [message, result]".into())
+            No::Strange("expected result/message/data, got success with only [message, result]".into())
         );
         assert!(unwrap(json!("text"), 200).is_err());
         assert!(unwrap(Value::Null, 200).is_err());

@@ -1,4 +1,4 @@
-//! Asks for one client's months and makes readings of what they tell.
+//! Asks for one client's months and makes readings of what they report.
 //!
 //! Knows nothing of other clients: what goes wrong here stays with this one.
 
@@ -15,7 +15,7 @@ use crate::backends::BackendError;
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Month, Reading, Reason, Source, Span, UsageDay};
 use crate::http::Method;
 
-/// What one client's months told.
+/// What one client's months reported.
 #[derive(Debug, Default)]
 pub(super) struct Metered {
     readings: Vec<(Meter, Reading)>,
@@ -180,8 +180,10 @@ fn take(metered: &mut Metered, answered: &MonthTraffic, month: Month, calendar: 
                 // Days to come are listed as zeros. Tomorrow may have begun since we started to ask.
                 figure if *day > today => {
                     if *day > today.next() && is_more_than_nothing(figure) {
-                        wrong[index]
-                            .push((*day, "still to come there and has bytes; is timezone the panel's?"));
+                        wrong[index].push((
+                            *day,
+                            "still in the future there and has bytes; is timezone the panel's?",
+                        ));
                     }
                 }
                 Ok(total) if believed(*total) => metered.total(METERS[index].0, span, calendar, *total),

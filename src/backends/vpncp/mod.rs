@@ -153,7 +153,7 @@ impl Vpncp {
             _ if ask.only.is_some() || !is_whole => {}
             // Without a count an empty list proves nothing.
             None if listed == 0 => {
-                harvest.warn("no clients are listed, and the panel tells no count of them")
+                harvest.warn("no clients are listed, and the panel reports no count of them")
             }
             Some(count) if listed < count => harvest.warn(format!(
                 "{listed} of {count} clients are listed: the others are hidden from this token, or the \
@@ -216,7 +216,7 @@ impl Vpncp {
             Err(failure) => return Err(failure.into()),
         };
         let name = answered.get("timezone").and_then(|zone| zone.as_str());
-        let name = name.ok_or_else(|| strange("it tells no timezone".into()))?;
+        let name = name.ok_or_else(|| strange("it reports no timezone".into()))?;
         BillingZone::parse(name).map_err(|error| strange(error.to_string()))
     }
 
@@ -261,7 +261,7 @@ impl Vpncp {
         Ok((clients, unreadable.is_empty()))
     }
 
-    /// The traffic of these clients, some at once. A dead panel is given up, not asked for everybody.
+    /// The traffic of these clients, some at once. A dead panel is given up, not asked for all accounts.
     async fn traffic(
         &self,
         clients: Vec<Client>,
@@ -282,7 +282,8 @@ impl Vpncp {
             metered.put(&account, harvest);
         }
         if without_days > 0 {
-            harvest.warn("the panel tells only totals of whole months: their days are shared out evenly");
+            harvest
+                .warn("the panel reports only totals of whole months: they are spread evenly over the days");
         }
         if bare > 0 {
             harvest.warn("traffic is answered without result/message/data");
@@ -299,7 +300,7 @@ fn statistics_off() -> BackendError {
     )
 }
 
-/// One line for all: a word nobody told us of is neither suspended nor not.
+/// One line for all: a word no one reported of is neither suspended nor not.
 fn warn_of_strange_status(clients: &[Client], harvest: &mut Harvest) {
     let mut strange = clients.iter().filter(|client| client.suspended().is_none());
     if let Some(first) = strange.next() {

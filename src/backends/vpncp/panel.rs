@@ -200,7 +200,8 @@ impl Panel {
         secret.as_ref().ok_or_else(|| BackendError::Unexpected {
             at: "GET /openapi.json".into(),
             detail: format!(
-                "the panel looks like {}, which needs the key {key}; or this is the wrong port, or a proxy hides openapi.json: then set generation",
+                "the panel looks like {}, which needs the key {key}; or this is the wrong port, or a \
+                 proxy hides openapi.json: then set generation",
                 generation.name()
             ),
         })

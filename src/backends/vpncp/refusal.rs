@@ -88,7 +88,8 @@ impl ApiRefusal {
                 format!("{call}: the token is wrong, expired or bound to another address ({shown})")
             }
             Generation::One => format!(
-                "{call}: the access_hash is wrong or bound to another address, or the API is off for want of a licence ({shown})"
+                "{call}: the access_hash is wrong or bound to another address, or the API is off for want \
+                 of a licence ({shown})"
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! One client's month as the panel tells it: bytes per calendar day and direction.
+//! One client's month as the panel reports it: bytes per calendar day and direction.
 //!
 //! Pure. A day that does not say whole bytes is unknown; no figure is ever guessed from another.
 
@@ -27,7 +27,7 @@ pub(super) type Figure = Result<Bytes, String>;
 /// Download and upload, as [`METERS`] orders them.
 pub(super) type Pair = [Figure; 2];
 
-/// What a month's answer tells.
+/// What a month's answer reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum MonthTraffic {
     /// Figures per day; `strange` rows are of no day of this month.
@@ -49,7 +49,7 @@ impl MonthTraffic {
         }
         let rows = rows(payload, &DAYS).ok_or_else(|| {
             let top = payload.as_object().map(|object| format!(" with {}", keys(object)));
-            format!("expected a list of days, came {}{}", type_of(payload), top.unwrap_or_default())
+            format!("expected a list of days, got {}{}", type_of(payload), top.unwrap_or_default())
         })?;
         if rows.is_empty() {
             return Ok(MonthTraffic::Nothing);
@@ -64,7 +64,7 @@ impl MonthTraffic {
         Ok(MonthTraffic::Days { days, strange })
     }
 
-    /// Whether it tells of no byte at all: nothing moved, or the panel keeps this month no longer.
+    /// Whether it reports of no byte at all: nothing moved, or the panel keeps this month no longer.
     pub fn is_all_zero(&self) -> bool {
         match self {
             MonthTraffic::Days { days, strange } => {

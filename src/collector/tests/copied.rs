@@ -10,7 +10,7 @@ use crate::store::UsageQuery;
 /// Totals of days, by day of November 2026.
 type Days = BTreeMap<u32, u64>;
 
-/// A panel that tells what alice moved on each day; `None` where it does not have her.
+/// A panel that reports what alice moved on each day; `None` where it does not have her.
 struct Daily(Arc<Mutex<Option<Days>>>);
 
 fn day(number: u32) -> UsageDay {
@@ -67,7 +67,7 @@ async fn history_that_came_along_to_the_next_panel_is_not_billed_again() {
         });
         collector.configure(panels.into()).await.expect("configured");
         let now = Timestamp::new(noon(number)).expect("in range");
-        collector.store.put_services(12, &[alice()], &[], now).await.expect("told");
+        collector.store.put_services(12, &[alice()], &[], now).await.expect("reported");
         let metered = collector.panel(name).expect("configured");
         let report = collector.poll(&metered, None).await;
         assert!(report.failed.is_none(), "{report:?}");

@@ -61,7 +61,7 @@ async fn a_pin_is_of_one_life_and_not_of_the_next_that_has_the_name() {
         collector.configure(vec![Arc::clone(&panel)]).await.expect("configured");
         let now = Timestamp::new(1_795_000_000).expect("in range");
         let services = [Service::new(57, 1, "another", "Active")];
-        collector.store.put_services(12, &services, &[], now).await.expect("told");
+        collector.store.put_services(12, &services, &[], now).await.expect("reported");
         let report = collector.poll(&panel, None).await;
         assert!(report.failed.is_none(), "{report:?}");
         let state = collector.store.backends().await.expect("read").remove(0);

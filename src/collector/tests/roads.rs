@@ -1,4 +1,4 @@
-//! Figures that come by another road, and figures that come no more.
+//! Figures that come by another source, and figures that come no more.
 
 use std::sync::Mutex;
 
@@ -9,7 +9,7 @@ use crate::store::UsageQuery;
 
 const START: i64 = 1_795_000_000;
 
-/// What the panel tells next: by which road, and of each account what; nothing of some.
+/// What the panel reports next: by which road, and of each account what; nothing of some.
 pub(super) type Answer = (&'static str, Vec<(String, Vec<(Meter, Reading)>)>);
 
 struct ScriptedPanel(Arc<Mutex<Answer>>);
@@ -79,7 +79,7 @@ async fn what_fell_by_another_road_waits_for_a_second_answer_by_the_same() {
                 let sum = sums.iter().find(|sum| sum.meter == meter);
                 sum.map_or(0, |sum| sum.usage.amount.get())
             };
-            let warned = report.warnings.iter().any(|warning| warning.contains("another road"));
+            let warned = report.warnings.iter().any(|warning| warning.contains("another source"));
             ([Meter::StorageUsed, Meter::TrafficOut, Meter::TrafficIn].map(of), warned)
         };
     assert_eq!(polled(0, "one", 100, (-9, 1000), 50).await, ([100, 0, 50], false));
@@ -119,7 +119,7 @@ async fn who_falls_silent_is_unread_and_a_crowd_is_told_as_such() {
         assert_eq!(reasons, vec![Reason::Silent; silent]);
         let known = first.meter(Meter::StorageUsed).map(|series| (series.level, series.at));
         assert_eq!(known.and_then(|(level, _)| level), Some(bytes(7)), "silence is not nothing");
-        let crowd = report.warnings.iter().any(|warning| warning.contains("told no more"));
+        let crowd = report.warnings.iter().any(|warning| warning.contains("reported before is missing"));
         assert_eq!(standing.silence(Crowd::default()).is_some(), crowd);
         (first.silent_since(), known.map(|(_, at)| at), report.noted, crowd)
     };

@@ -26,7 +26,7 @@ struct Family {
 
 const TRAFFIC: [Meter; 3] = [Meter::TrafficIn, Meter::TrafficOut, Meter::TrafficTotal];
 
-/// Traffic has a name of its own: `whmeter_traffic_bytes_total` at the end of a day long past cannot be told
+/// Traffic has a name of its own: `whmeter_traffic_bytes_total` at the end of a day long past cannot be reported
 /// any more, because what was settled late was put on the days it belongs to.
 const FAMILIES: [Family; 3] = [
     Family {

@@ -1,5 +1,5 @@
 //! What is doubted and not believed yet: lists that have shrunk, levels that have collapsed, readings that jump further
-//! than can be. Nothing of them counts until they are confirmed, or somebody has looked.
+//! than can be. Nothing of them counts until they are confirmed, or an operator has looked.
 
 use super::{Finding, FindingKind};
 use crate::console::panel_vs_whmcs::{PanelsVsWhmcs, Side};
@@ -45,7 +45,7 @@ const COLLAPSED: &str = "a level fell to nothing or by more than nine tenths (a 
      confirms it), or a whole month is reported as zero: see `whmeter explain`, then `whmeter accept` if \
      it is true";
 
-/// An account of which something was told before and is not told now.
+/// An account of which something was reported before and is not reported now.
 fn silent<'a>(side: &'a Side, name: &'a AccountName, account: &'a AccountStanding) -> Option<Finding<'a>> {
     let since = account.silent_since().filter(|_| account.gone_at.is_none())?;
     let seen = account.series.iter().map(|series| series.at).min();

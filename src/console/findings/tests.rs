@@ -34,7 +34,7 @@ fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
     Service { limits: limits.collect(), ..Service::new(id, 1, username, "Active") }
 }
 
-/// What WHMCS has told, by way of a real store: a list is its to make.
+/// What WHMCS has sent, by way of a real store: a list is its to make.
 async fn reported(list: Vec<Service>) -> Option<Arc<ServiceList>> {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(StoreSettings::default(), folder.path()).await.expect("a store");
@@ -348,7 +348,7 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
     let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.service, one.difference_bytes)).collect();
     assert_eq!(rows, [(Some(4), Some(-7))]);
-    // Carried into the month after, it is that month's, and counts once: there it could not be told below zero.
+    // Carried into the month after, it is that month's, and counts once: there it could not be reported below zero.
     let later = vec![Closed { reported: given_back, sums: Sums::new() }];
     let later = ClosedMonth { reported: [(Owner::Service(4), later)].into(), ..ClosedMonth::default() };
     sides.reported.push((month.next(), Arc::new(later)));
@@ -357,7 +357,7 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
     assert_eq!(rows, [("running", Some(-7))]);
 }
 
-/// Seven bytes of it were never told, and its service is sold no more; the living one's remainder is carried.
+/// Seven bytes of it were never reported, and its service is sold no more; the living one's remainder is carried.
 #[tokio::test]
 async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
     let ended = Service { status: "Terminated".into(), ..service(1, "mine", None) };
@@ -401,8 +401,8 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
     assert!(found.is_empty(), "WHMCS never asked: it is billed in another way, {found:?}");
 }
 
-/// GB-months count like traffic: ten units were held all month and never told, four for half of it by somebody who was
-/// told nothing at all.
+/// GB-months count like traffic: ten units were held all month and never reported, four for half of it by somebody
+/// who was never reported at all.
 #[tokio::test]
 async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
     let ended = Service { status: "Terminated".into(), ..service(1, "mine", None) };

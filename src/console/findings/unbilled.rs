@@ -1,5 +1,5 @@
 //! Accounts on the panels that belong to no service, to several, or to one that is sold no more: what they use is
-//! billed to nobody.
+//! not billed.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Backends that were renamed in the config, or taken out of it, while they had accounts: nobody polls them.
+//! Backends that were renamed in the config, or taken out of it, while they had accounts: they are not polled.
 
 use super::{Finding, FindingKind};
 use crate::console::panel_vs_whmcs::PanelsVsWhmcs;

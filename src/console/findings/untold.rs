@@ -1,5 +1,5 @@
-//! What services used and WHMCS cannot be told any more: it does not ask for them, or it was never told of their
-//! closed month.
+//! What services used and can no longer be reported to WHMCS: it does not ask for them, or it never received
+//! anything of their closed month.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,11 +12,11 @@ use crate::rules::Prices;
 use crate::selector::Candidate;
 use crate::standing::{AccountStanding, Moment};
 
-/// One line per meter of whoever owes it. A service that ended is told at once; what a closed month lacks of one
-/// that WHMCS still asks for is carried, if it was told anything of that month.
+/// One line per meter of the service that owes it. A service that ended is reported at once; what a closed month
+/// lacks of one that WHMCS still asks for is carried, if anything of that month was reported to it.
 pub(super) fn untold<'a>(sides: &'a PanelsVsWhmcs, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
     let asked = sides.asked();
-    let (nobody, accounts) = (HashSet::new(), accounts(sides));
+    let (none, accounts) = (HashSet::new(), accounts(sides));
     let mut found = Vec::new();
     for (month, closed) in &sides.reported {
         let later =
@@ -27,11 +27,11 @@ pub(super) fn untold<'a>(sides: &'a PanelsVsWhmcs, moment: &Moment, prices: &Pri
         }
         // The month after is over, too: what it did not carry nothing does, whoever is still asked for.
         let is_past = month.next() < moment.month;
-        let carrying = if is_past { &nobody } else { &asked };
+        let carrying = if is_past { &none } else { &asked };
         for Lacking { owner, meter, metric, tenant, bytes } in
             reported::untold(closed, later, carrying, *month, moment.zone)
         {
-            // Of whom a past month was never told stood here while it was the last.
+            // Of whom a past month was never reported stood here while it was the last.
             if *month == moment.month && asked.contains(&owner) || is_past && tenant.is_none() {
                 continue;
             }

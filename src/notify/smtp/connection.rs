@@ -105,7 +105,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects; tells the steps taken on the way.
+    /// Connects; returns the steps taken on the way.
     pub async fn open(
         server: &Server,
         steps: &mut Vec<(&'static str, String)>,
@@ -150,7 +150,7 @@ impl Connection {
         self.smtp.abort().await;
     }
 
-    /// Hands the mail over to everybody whom the server takes; `at` tells how far it is.
+    /// Hands the mail over to everybody whom the server takes; `at` is set to how far it is.
     async fn send(
         &mut self,
         envelope: &Envelope,
@@ -178,7 +178,7 @@ impl Connection {
     }
 
     /// Those the server will never take are left out, as long as there are others; one that it may take later
-    /// makes the whole mail wait, so that nobody gets it twice.
+    /// makes the whole mail wait, so that no one gets it twice.
     async fn recipients(&mut self, envelope: &Envelope) -> Result<Vec<String>, Trouble> {
         let mut refused = Vec::new();
         for to in envelope.to() {

@@ -64,7 +64,7 @@ pub enum NotAdded {
 pub struct Invoiced {
     /// The invoice.
     pub invoice: u64,
-    /// The billable item, where the invoice tells it.
+    /// The billable item, where the invoice has it.
     pub billable: Option<i64>,
 }
 
@@ -84,7 +84,7 @@ impl BillableItems {
         }
     }
 
-    /// Makes an item for the client's next invoice, once; its number where WHMCS tells it.
+    /// Makes an item for the client's next invoice, once; its number where WHMCS sends it.
     pub async fn add(&self, item: &NewItem<'_>) -> Result<Option<i64>, NotAdded> {
         let client = item.client.to_string();
         let parameters = [

@@ -1,4 +1,4 @@
-//! One call of WHMCS's external API: a form out, JSON back, and its errors told apart.
+//! One call of WHMCS's external API: a form out, JSON back, and its errors distinguished.
 //!
 //! One call at a time and ten a second at most: WHMCS serves customers from the same machine.
 //! Source: developers.whmcs.com, "API Authentication" and "API Response Types".

@@ -1,6 +1,6 @@
 //! Finds out whether a mail whose outcome is not known was sent: by the client's mail log in WHMCS.
 //!
-//! Source: developers.whmcs.com, "GetEmails". WHMCS tells times in its own zone without naming it.
+//! Source: developers.whmcs.com, "GetEmails". WHMCS sends times in its own zone without naming it.
 
 use chrono::{NaiveDateTime, TimeZone};
 use serde_json::{Map, Value};
@@ -41,9 +41,9 @@ impl Lost<'_> {
     pub async fn find(&self, client: &Client, known: &Templates) -> Result<Option<String>, NotDelivered> {
         self.look(client, known).await.map_err(|error| match error {
             ApiError::Permission { action } => NotDelivered::never(format!(
-                "whether the mail tried at {} was sent is not known, and looking needs the action {action}: allow it \
-                 under Manage API Credentials, API Roles, or look into the client's mail log; nothing is sent \
-                 twice on suspicion",
+                "whether the mail tried at {} was sent is not known, and checking needs the action {action}: allow it \
+                 under Manage API Credentials, API Roles, or check the client's mail log; nothing is sent \
+                 twice on a guess",
                 self.tried_at
             )),
             other => other.of_reading(),

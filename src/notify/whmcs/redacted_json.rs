@@ -1,4 +1,4 @@
-//! JSON as WHMCS tells it, without the passwords that some of its lists hold: they are skipped while the
+//! JSON as WHMCS sends it, without the passwords that some of its lists hold: they are skipped while the
 //! text is read and never become a value of ours.
 
 use std::fmt;

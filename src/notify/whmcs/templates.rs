@@ -42,7 +42,7 @@ pub(super) fn wording(delivery: &Delivery<'_>) -> Wording {
     Wording::Template(brought.to_string())
 }
 
-/// A template as WHMCS lists it; its body is not told.
+/// A template as WHMCS lists it; its body is not reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template {
     /// Its unique name.

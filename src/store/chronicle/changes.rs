@@ -1,4 +1,4 @@
-//! What a transaction changed of the rows that the chronicle tells of, and what many of them changed altogether.
+//! What a transaction changed of the rows that the chronicle records, and what many of them changed altogether.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -115,7 +115,7 @@ impl Changes {
         rows.standing.insert(row, rest);
     }
 
-    /// A row is not there any more. Told by its key, or as a whole.
+    /// A row is not there any more. Named by its key, or as a whole.
     pub fn gone(&mut self, table: &Table, mut row: Values) {
         row.truncate(table.keys.len());
         let rows = self.rows.entry(table.name.into()).or_default();

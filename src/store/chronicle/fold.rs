@@ -33,7 +33,7 @@ impl Head {
 }
 
 impl Store {
-    /// Folds the entries of whole months that ended longer ago than `keep_journal`; tells how many they were. A
+    /// Folds the entries of whole months that ended longer ago than `keep_journal`; returns how many they were. A
     /// chronicle that does not hold is left as it is, and said so.
     pub async fn fold_chronicle(&self, now: Timestamp, zone: BillingZone) -> Result<u64, StoreError> {
         let keep = Seconds::new(self.settings.keep_journal.0.as_secs());
@@ -164,7 +164,7 @@ impl Store {
         read.map_err(|error| StoreError::corrupt(error, "a fold of the chronicle"))
     }
 
-    /// Goes along the folds; what of them does not hold is told.
+    /// Goes along the folds; what of them does not hold is reported.
     pub(super) async fn verify_chronicle_folds(
         &self,
         on: &mut AnyConnection,

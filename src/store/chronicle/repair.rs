@@ -21,7 +21,7 @@ impl Store {
         Ok(self.chronicle_differs(&mut tx).await?.map(|differ| differ.iter().map(repaired).collect()))
     }
 
-    /// Makes every row that the chronicle tells of what it says. Whoever keeps lists or reported values in memory
+    /// Makes every row that the chronicle records what it says. Whoever keeps lists or reported values in memory
     /// reads them anew.
     pub async fn repair_chronicle(
         &self,

@@ -1,4 +1,4 @@
-//! By which entry of the chronicle WHMCS was told a number.
+//! By which entry of the chronicle a number was reported to WHMCS.
 
 use sqlx::AnyConnection;
 
@@ -9,7 +9,7 @@ use super::ENTRIES_AT_ONCE;
 use super::changes::Values;
 use crate::reported::ReportedValue;
 
-/// Where the chronicle has what WHMCS was told.
+/// Where the chronicle has what was reported to WHMCS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportedBy {
     /// In this entry.
@@ -25,7 +25,7 @@ impl Store {
     pub async fn reported_by(&self, reported: &ReportedValue) -> Result<ReportedBy, StoreError> {
         let row: Values = reported_cells(reported)?.iter().map(Into::into).collect();
         let mut on = self.readers.acquire().await?;
-        // Nearly always it is in the entry of the moment in which it was told.
+        // Nearly always it is in the entry of the moment in which values were reported.
         let sql = "SELECT entry FROM chronicle WHERE at = ? ORDER BY entry";
         for found in rows(&mut on, self.dialect, sql, [reported.at.into()]).await? {
             let entry = Columns::of(&found).int()?;

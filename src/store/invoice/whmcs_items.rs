@@ -1,4 +1,4 @@
-//! What WHMCS tells of the billable items it has: open lines are settled by it, one way or the other.
+//! What WHMCS sends of the billable items it has: open lines are settled by it, one way or the other.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ pub struct SettledItems {
     pub created: usize,
     /// Lines that turned out not to be there: they may be billed again.
     pub absent: usize,
-    /// Lines of which still nobody knows.
+    /// Lines that are still unknown.
     pub open: usize,
     /// Tags that more than one item carries: customers may be billed twice.
     pub twice: Vec<String>,

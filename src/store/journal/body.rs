@@ -40,7 +40,7 @@ pub(super) struct Body<'a> {
     /// What became of lives, by their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lives: Vec<(u32, LifeBody)>,
-    /// Counters that nobody has any more.
+    /// Counters that no account has any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lost: Vec<CounterBody>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -117,7 +117,7 @@ impl AdjustmentBody {
     }
 }
 
-/// Somebody's word that what is doubted is true.
+/// An operator's statement that what is doubted is true.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct AcceptanceBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,7 +144,7 @@ impl AcceptanceBody {
     }
 }
 
-/// Somebody's word that days are another's: which they are stands in `owners`.
+/// An operator's statement that days are another's: which they are stands in `owners`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct MovedBody {
     account: String,
@@ -173,7 +173,7 @@ impl MovedBody {
     }
 }
 
-/// Somebody's word that services have other numbers: the old and the new of each.
+/// An operator's statement that services have other numbers: the old and the new of each.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct RenumberingBody {
     numbers: Vec<(i64, i64)>,
@@ -219,7 +219,7 @@ impl KeptBody {
 struct SeriesBody<'a> {
     /// Whose life.
     life: u32,
-    /// When the account was made, where the panel told.
+    /// When the account was made, where the panel reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<i64>,
     /// Measured at, level.
@@ -234,7 +234,7 @@ struct SeriesBody<'a> {
     /// Counter, start, end, and what of that total other accounts of the service have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     copied: Vec<(Cow<'a, str>, i64, i64, u64)>,
-    /// Nothing told what the account owns.
+    /// Nothing reported what the account owns.
     #[serde(default, skip_serializing_if = "is_default")]
     owns_unknown: bool,
     /// Why a part of it could not be read.
@@ -302,7 +302,7 @@ pub(in super::super) fn body_of(
     };
     pack(&Body {
         last_look: book.last_look.map(Timestamp::get),
-        // A list that is doubted was no look at everybody.
+        // A list that is doubted was no look at all accounts.
         complete: harvest.is_complete() && after.list_doubt.is_none(),
         lives: settled.lives.iter().map(LifeBody::of).collect(),
         lost,
@@ -318,7 +318,7 @@ pub(in super::super) fn body_of(
     .map(Some)
 }
 
-/// Counters that nobody has any more since this poll.
+/// Counters that no account has any more since this poll.
 fn lost<'s>(settled: &'s Settled, book: &'s Book) -> impl Iterator<Item = &'s CounterKey> {
     let lost = settled.counters.iter().filter(|(key, now)| {
         now.absent.is_some() && book.counters.get(key).is_some_and(|before| before.absent.is_none())

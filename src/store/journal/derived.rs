@@ -423,7 +423,7 @@ pub(super) fn ranges<T>(ids: Ids, members: &[T], id: impl Fn(&T) -> i64) -> Vec<
         ranges.push(((from, next), some));
         from = next;
     }
-    // Whatever else is there is nobody's.
+    // Whatever else is there is unowned.
     ranges.push(((from, end), &members[members.len()..]));
     ranges
 }

@@ -31,7 +31,7 @@ pub struct Fold {
 const DELETED_AT_ONCE: i64 = 1000;
 
 impl Store {
-    /// Folds a backend's entries of whole months that ended longer ago than `keep_journal`. Tells how
+    /// Folds a backend's entries of whole months that ended longer ago than `keep_journal`. Returns how
     /// many entries were folded; a journal that does not hold is left as it is, and said so.
     pub async fn fold_journal(
         &self,

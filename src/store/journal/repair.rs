@@ -119,7 +119,7 @@ impl Store {
         Ok(Ok(repaired))
     }
 
-    /// Locks a backend's row for whoever has its lease; tells its version.
+    /// Locks a backend's row for the holder of its lease; returns its version.
     async fn hold_lease(&self, on: &mut Write, lease: &Lease) -> Result<i64, StoreError> {
         let of = "WHERE name = ? AND fence = ? AND holder = ?";
         let cells = || [lease.backend.as_str().into(), lease.fence.into(), lease.holder.as_str().into()];

@@ -81,7 +81,7 @@ pub struct Unwound {
     pub withdrawn: Withdrawn,
     /// What was added to days since, and goes.
     pub days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
-    /// The thresholds that were crossed then, as the journal tells it.
+    /// The thresholds that were crossed then, as the journal records it.
     pub(in super::super) crossings: CrossingMap,
     /// The last level of days that lose one, where they had one before.
     pub(in super::super) levels: BTreeMap<(HoldingNo, Meter, UsageDay), Bytes>,
@@ -218,8 +218,8 @@ impl Store {
         Ok(entry.is_some_and(|entry| entry.failed.is_none()))
     }
 
-    /// The next few entries from `first` up to `last` that settled something and count, and where to go on; `None` after
-    /// the last.
+    /// The next few entries from `first` up to `last` that settled something and count, and where to go on; `None`
+    /// after the last.
     pub(super) async fn counting(
         &self,
         on: &mut AnyConnection,

@@ -47,7 +47,7 @@ pub enum Difference {
         /// How.
         trouble: &'static str,
     },
-    /// Somebody else pays than the journal says.
+    /// Another owner pays than the journal says.
     #[error("{backend} {account}, holding {holding}: the store has {stored}, the journal says {journal}")]
     Owner {
         /// The backend.
@@ -63,7 +63,8 @@ pub enum Difference {
     },
     /// A threshold is crossed, or not, otherwise than the journal says.
     #[error(
-        "{backend} {account}, {meter} at {threshold} percent: the store has {stored}, the journal says {journal}"
+        "{backend} {account}, {meter} at {threshold} percent: the store has {stored}, the journal says \
+         {journal}"
     )]
     Crossing {
         /// The backend.
@@ -113,8 +114,10 @@ impl Difference {
 }
 
 impl Store {
-    /// Goes through a backend's whole journal and holds every stored row against it; the first difference is told. Sees
-    /// one moment of the database, whoever writes meanwhile. What is believed is settled again by `rules`.
+    /// Goes through a backend's whole journal and holds every stored row against it; the first difference is
+    /// reported. Sees one moment of the database, no matter what is written meanwhile. What is believed is settled
+    /// again by
+    /// `rules`.
     pub async fn verify(
         &self,
         backend: &BackendId,

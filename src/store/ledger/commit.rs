@@ -55,7 +55,7 @@ pub struct JudgedPoll<'a> {
 /// Whom an answer is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Everybody: an account that is not in a complete list is gone.
+    /// All accounts: one that is not in a complete list is gone.
     All,
     /// Some accounts only: nothing is said of the others.
     Some,
@@ -202,7 +202,7 @@ impl Store {
         let mut unclaimed = None;
         if poll.reach == Reach::All {
             self.put_success(&mut tx, lease, loaded, &poll).await?;
-            // A list that is doubted tells of nobody, and so not of what is nobody's.
+            // A list that is doubted names no account, and so not of what is unowned.
             if poll.settled.list_doubt.is_none() {
                 unclaimed = Some(self.put_unclaimed(&mut tx, loaded, poll.harvest, poll.at).await?);
             }
@@ -228,7 +228,7 @@ impl Store {
         Ok(Committed { day_points, version })
     }
 
-    /// Writes down that everybody was asked for, and that the panel answered.
+    /// Writes down that all accounts were asked for, and that the panel answered.
     async fn put_success(
         &self,
         on: &mut AnyConnection,

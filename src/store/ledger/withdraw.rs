@@ -1,5 +1,5 @@
-//! What was promised by polls that are taken back: what is not delivered yet is withdrawn, and what it tells of is put
-//! back, so that it is told anew once it is true. What was delivered, or may have been, stays as it is.
+//! What was promised by polls that are taken back: what is not delivered yet is withdrawn, and what it reports of is
+//! put back, so that it is reported anew once it is true. What was delivered, or may have been, stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub struct Withdrawn {
 pub(in super::super) struct Promised {
     id: i64,
     channel: String,
-    /// What it tells; of a switch the policy.
+    /// What it reports; of a switch the policy.
     occasion: String,
     account: AccountName,
     holding: HoldingNo,
@@ -53,7 +53,7 @@ impl Promised {
         self.channel == POLICY
     }
 
-    /// Whether it tells of a switch, and not only of a threshold.
+    /// Whether it reports of a switch, and not only of a threshold.
     fn reports_switch(&self) -> bool {
         let of_switches = [Occasion::Limited, Occasion::Restored, Occasion::Failed];
         of_switches.iter().any(|occasion| occasion.name() == self.occasion)
@@ -86,7 +86,7 @@ impl Store {
             let (account, holding) = (columns.account()?, Ids::holding_no(columns.int()?)?);
             let (meter, threshold) = (columns.maybe_text()?, columns.small()?);
             let (state, tried_at, waits_for) = (columns.text()?, columns.maybe_time()?, columns.maybe_int()?);
-            // What waits for a switch that is on its way tells the truth once that has come.
+            // What waits for a switch that is on its way is true once that has come.
             let is_on_its_way = |id| {
                 let switch = promised.iter().find(|one| one.id == id);
                 switch.is_none_or(|switch| switch.fate != Fate::Open)
@@ -196,8 +196,8 @@ impl Store {
         Ok(())
     }
 
-    /// Puts crossings back that nobody was told of; `now` are those of holdings that stay, `then` all as they were.
-    /// Tells which stay as they are now, where that is otherwise than it was.
+    /// Puts crossings back that nobody was notified of; `now` are those of holdings that stay, `then` all as they were.
+    /// Returns which stay as they are now, where that is otherwise than it was.
     pub(super) async fn put_crossings_back(
         &self,
         on: &mut AnyConnection,
@@ -237,7 +237,7 @@ enum Notified {
     YesOrNothingDue,
 }
 
-/// Whether anybody was told what became of a threshold, or had his policy switched because of it.
+/// Whether anybody was notified what became of a threshold, or had his policy switched because of it.
 fn was_notified(promised: &[Promised], (holding, meter, threshold): &(HoldingNo, Meter, u32)) -> Notified {
     let its = || promised.iter().filter(|one| one.holding == *holding && one.fate != Fate::Over);
     let notifications: Vec<&Promised> = its().filter(|one| one.about == Some((*meter, *threshold))).collect();

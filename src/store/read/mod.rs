@@ -1,4 +1,4 @@
-//! Reads back what was committed: how everything stands, what was used, and what WHMCS was told.
+//! Reads back what was committed: how everything stands, what was used, and what was reported to WHMCS.
 
 mod pages;
 mod reported;

@@ -1,7 +1,7 @@
-//! What WHMCS was told, number by number: the last of each month, and what that month has come to since. It
-//! follows whoever was told of, a service by its number, whatever becomes of its accounts and its name.
+//! What was reported to WHMCS, number by number: the last of each month, and what that month has come to since. It
+//! follows whoever it was reported for, a service by its number, whatever becomes of its accounts and its name.
 //!
-//! The database decides who told last: a number of reported values that another process has moved on makes us look
+//! The database decides who reported last: a number of reported values that another process has moved on makes us look
 //! again before anything is said.
 
 use std::borrow::Cow;
@@ -33,13 +33,13 @@ pub(in super::super) const REPORTED: Table = Table {
     ],
 };
 
-/// One value that is about to be told: metric, value, and the part carried.
+/// One value that is about to be reported: metric, value, and the part carried.
 pub type MetricValue = (&'static str, i64, i64);
 
-/// The newest values that one server was told in a month, so that only what changes is written.
+/// The newest values that were reported to one server in a month, so that only what changes is written.
 #[derive(Clone, Debug, Default)]
 pub struct Reported {
-    /// How often the server had been told when this was so.
+    /// How often values had been reported to the server when this was so.
     times: i64,
     month: Option<Month>,
     reported: HashMap<Payee, Newest>,
@@ -48,7 +48,7 @@ pub struct Reported {
 #[derive(Clone, Debug)]
 struct Newest {
     tenant: String,
-    /// By metric the value and the part carried, in the order they were told first.
+    /// By metric the value and the part carried, in the order they were reported first.
     values: Vec<(Cow<'static, str>, i64, i64)>,
 }
 
@@ -63,7 +63,7 @@ impl Newest {
 }
 
 impl Reported {
-    /// Whether all of this was the last that was told of a payee in a month. Ten thousand are asked for at
+    /// Whether all of this was the last that was reported of a payee in a month. Ten thousand are asked for at
     /// once, and most have not moved since.
     pub fn knows(
         &self,
@@ -115,14 +115,14 @@ pub(in super::super) struct Memory {
 }
 
 impl Store {
-    /// What a server was told last, as far as this process knows.
+    /// What was reported to a server last, as far as this process knows.
     pub fn reported(&self, server: i64) -> Arc<Reported> {
         let newest = self.reported.newest.lock().unwrap_or_else(PoisonError::into_inner);
         newest.get(&server).cloned().unwrap_or_default()
     }
 
-    /// Writes down what a server is about to be told in `month`: what differs from `known`. `false` where
-    /// somebody has told it something since: then nothing is written, and what is known now has to be looked at
+    /// Writes down what is about to be reported to a server in `month`: what differs from `known`. `false` where
+    /// somebody has reported it something since: then nothing is written, and what is known now has to be looked at
     /// again.
     pub async fn report(
         &self,
@@ -179,7 +179,7 @@ impl Store {
         }
     }
 
-    /// When each server was last told, for billing.
+    /// When values were last reported to each server, for billing.
     pub async fn reported_at(&self) -> Result<HashMap<i64, Timestamp>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let found = rows(&mut on, self.dialect, "SELECT server, told_at FROM reported_to", []).await?;
@@ -190,7 +190,7 @@ impl Store {
         found.iter().map(row).collect()
     }
 
-    /// What WHMCS was told of a payee in a month, by metric.
+    /// What was reported to WHMCS of a payee in a month, by metric.
     pub async fn reported_of(&self, of: &Owner, month: Month) -> Result<Vec<ReportedValue>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let [service, server, name] = owner_cells(of);
@@ -198,7 +198,7 @@ impl Store {
         self.read_reported(&mut on, filter, [month.into(), service, server, name]).await
     }
 
-    /// Which metrics WHMCS was told of services in two months that follow each other, by service.
+    /// Which metrics of services were reported to WHMCS in two months that follow each other, by service.
     pub async fn metrics_reported(
         &self,
         services: &[i64],
@@ -223,8 +223,8 @@ impl Store {
         Ok(reported)
     }
 
-    /// A month as WHMCS was told it, with what its billed days come to as of these standings. Kept in memory until
-    /// its days move, or somebody else pays for them.
+    /// A month as WHMCS was given it, with what its billed days come to as of these standings. Kept in memory until
+    /// its days move, or another owner pays for them.
     pub async fn closed(
         &self,
         standings: &[Arc<Standing>],
@@ -244,7 +244,7 @@ impl Store {
         Ok(closed)
     }
 
-    /// The same, read anew. Of a month of which no day is billed nothing was told, and nothing is lacking.
+    /// The same, read anew. Of a month of which no day is billed nothing was reported, and nothing is lacking.
     pub async fn read_closed(&self, month: Month, from: BillFrom) -> Result<ClosedMonth, StoreError> {
         let Some(billed) = from.billed(month.period()) else { return Ok(ClosedMonth::default()) };
         let mut tx = self.begin_read().await?;
@@ -316,8 +316,8 @@ impl Store {
         Ok(sums)
     }
 
-    /// What was told of a name before WHMCS had told any service that has it, and which of these services has it now:
-    /// one whose contract had begun by then.
+    /// What was reported of a name before WHMCS had sent any service that has it, and which of these services has it
+    /// now: one whose contract had begun by then.
     pub(in super::super) async fn reported_by_name(
         &self,
         on: &mut AnyConnection,
@@ -339,7 +339,7 @@ impl Store {
         Ok(found)
     }
 
-    /// What was told of a name goes with it to the service that it turned out to be.
+    /// What was reported of a name goes with it to the service that it turned out to be.
     pub(in super::super) async fn hand_reported(
         &self,
         on: &mut Write,
@@ -364,14 +364,14 @@ impl Store {
             let sql = "SELECT value FROM reported WHERE service = ? AND server = ? AND name = ? AND month = ?
                 AND metric = ?";
             let key = [service, server, name, reported.month.into(), reported.metric.as_ref().into()];
-            // Told under its own number already: that is the newer.
+            // Reported under its own number already: that is the newer.
             if rows(on, self.dialect, sql, key).await?.is_empty() {
                 known.push(reported_cells(&ReportedValue { payee: to.clone(), ..reported })?);
             }
         }
         known.iter().for_each(|row| on.note(&REPORTED, row));
         REPORTED.put(on, self.dialect, known).await?;
-        // Whoever remembers what he told remembers it by the name.
+        // Whoever remembers what he reported remembers it by the name.
         let sql = "UPDATE reported_to SET times = times + 1 WHERE server = ?";
         if let Owner::Name { server, .. } = from {
             run(on, self.dialect, sql, [(*server).into()]).await?;
@@ -384,7 +384,7 @@ fn as_of(standings: &[Arc<Standing>], month: Month, billed: Option<BillingPeriod
     (standings.iter().map(|standing| standing.touched(month)).collect(), billed)
 }
 
-/// Adds rows of owner, meter, amount and time held to what everybody has. Summed here: a database's own sums end at
+/// Adds rows of owner, meter, amount and time held to what every owner has. Summed here: a database's own sums end at
 /// 64 bits.
 fn add_up(sums: &mut OwnerSums, rows: &[AnyRow]) -> Result<(), StoreError> {
     for row in rows {

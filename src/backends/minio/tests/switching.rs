@@ -1,4 +1,4 @@
-//! Limits on servers that lack a call, do not do as told, or were touched by somebody else.
+//! Limits on servers that lack a call, do not do as asked, or were touched by somebody else.
 
 use super::*;
 

@@ -12,7 +12,7 @@ use crate::domain::{BackendId, HoldingNo, Meter, Month, Owner, UsageDay};
 type Of = (HoldingNo, Meter);
 
 /// Holds what is stored against what was said: who pays; what is crossed; every day that both sides have; every month,
-/// and where it has all its days what each payer has of it. Tells how many days and months there were.
+/// and where it has all its days what each payer has of it. Returns how many days and months there were.
 pub(super) fn compare(
     backend: &BackendId,
     names: &Holdings,

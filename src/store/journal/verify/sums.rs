@@ -199,7 +199,7 @@ fn titles(book: &Book) -> Holdings {
 }
 
 impl Stored {
-    /// Only what is of these; tells whether there was more.
+    /// Only what is of these; returns whether there was more.
     fn retain(&mut self, of: &Holdings) -> bool {
         let count = |all: &Stored| all.months.len() + all.days.len() + all.owners.len() + all.crossings.len();
         let before = count(self);
