@@ -28,7 +28,7 @@ impl Running {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(backend.clone(), started);
     }
 
-    /// It has ended; returns whether it was named.
+    /// It has ended; says whether it was named.
     pub fn ends(&self, backend: &BackendId) -> bool {
         let ended = self.0.write().unwrap_or_else(PoisonError::into_inner).remove(backend);
         ended.is_some_and(|started| started.named)

@@ -1,5 +1,5 @@
 //! Whose life it is: numbers for the lives of accounts and the stretches they are held for, and what a panel
-//! reports of an account's identity.
+//! reports about an account's identity.
 
 use std::fmt;
 

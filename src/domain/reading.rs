@@ -2,7 +2,7 @@
 
 use super::{Bytes, Seconds, Source, Span, Timestamp};
 
-/// What a panel reports of when a counter began, which is how a restart is distinguished from growth.
+/// What a panel reports about the start of a counter, which is how a restart is distinguished from growth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Epoch {
     /// The counter began at this instant (a process start, the first of a month).

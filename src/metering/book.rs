@@ -53,7 +53,7 @@ pub struct Life {
     pub name: AccountName,
     /// Which life of that name it is, from 1.
     pub nth: u32,
-    /// What the panel has reported of its identity.
+    /// What the panel has reported about its identity.
     pub identity: Identity,
     /// When it was first seen.
     pub born: Timestamp,

@@ -42,7 +42,7 @@ pub(super) fn compare(before: (Timestamp, Seconds), now: (Timestamp, Seconds)) -
         // It has grown, but even a collector that hung cannot have made so little of so much time: it
         // ended and began in between.
         _ if new.get().saturating_add(LONGEST_STALL.get()) < between => Run::New { since },
-        // It began before the reading before, which reported of a run that had begun long before that: another
+        // It began before the reading before, which reported a run that had begun long before that: another
         // machine has the name.
         _ if new.get().saturating_add(LONGEST_STALL.get()) < old.get().saturating_add(between) => Run::Behind,
         _ => Run::Same,

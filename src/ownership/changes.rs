@@ -10,7 +10,7 @@ use crate::metering::Life;
 pub struct Sold<'a> {
     /// `tblservers.id`; `None` where a backend answers for none.
     pub server: Option<i64>,
-    /// Its services, once it has reported them.
+    /// Its services, once WHMCS has sent them.
     pub services: Option<&'a Services>,
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::domain::{AccountKey, Bytes, HoldingNo, Meter, Timestamp};
 
-/// A way to report somebody.
+/// A way to notify somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// Mail to the customer, by WHMCS's own templates.
@@ -48,7 +48,7 @@ impl Channel {
         }
     }
 
-    /// Whether a notification that reports of a switch waits until it is done. An alert is about the crossing,
+    /// Whether a notification that announces a switch waits until it is done. An alert is about the crossing,
     /// which is there already.
     pub fn waits(self, occasion: Occasion) -> bool {
         self != Channel::Alertmanager && matches!(occasion, Occasion::Limited | Occasion::Restored)

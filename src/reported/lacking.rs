@@ -18,7 +18,7 @@ pub const SUMMED: [(Meter, &str); 4] = [
     (Meter::TrafficTotal, "traffic_total"),
 ];
 
-/// Bytes of a closed month that was not reported to WHMCS and cannot be reported any more.
+/// Bytes of a closed month that were not reported to WHMCS and cannot be reported any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lacking {
     /// Whose.

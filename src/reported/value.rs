@@ -1,4 +1,4 @@
-//! What was reported to WHMCS, and what the months come to of which values were reported.
+//! What was reported to WHMCS, and what those months come to now.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -48,6 +48,6 @@ pub struct Closed {
 pub struct ClosedMonth {
     /// What was reported, by payee.
     pub reported: HashMap<Payee, Vec<Closed>>,
-    /// What every owner has, also those that was reported to WHMCS nothing of.
+    /// What every owner has, also those of whom nothing was reported to WHMCS.
     pub sums: HashMap<Owner, Sums>,
 }

@@ -182,7 +182,7 @@ impl AccountStanding {
         months.filter(move |(_, so_far)| so_far.month == month).map(|(meter, so_far)| (*meter, so_far))
     }
 
-    /// Takes from the book what it reports of the account.
+    /// Takes from the book what it has of the account.
     pub fn take(&mut self, book: &Book, name: &AccountName) {
         let Some((no, life)) = book.names.get(name).and_then(|no| Some((*no, book.lives.get(no)?))) else {
             return;

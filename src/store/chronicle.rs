@@ -28,7 +28,7 @@ use super::tables::service::{ADDON, SERVICE};
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 
-/// The tables whose rows it reports of. A column that is added to one of them later is added at its end: entries hold
+/// The tables whose rows it records. A column that is added to one of them later is added at its end: entries hold
 /// columns by their place.
 const TABLES: [&Table; 7] = [&REPORTED, &SERVICE, &ADDON, &KNOWN_LIST, &PIN, &AUDIT, &INVOICE_LINE];
 

@@ -109,7 +109,7 @@ impl LineState {
         }
     }
 
-    /// Whether it may be in WHMCS, and that is unknown.
+    /// Whether it may be in WHMCS, or not: unknown.
     pub fn is_open(self) -> bool {
         matches!(self, LineState::Intended | LineState::Unknown)
     }

@@ -2,7 +2,7 @@
 //! to the one before.
 //!
 //! Days are derived; the journal is what happened. Entries are appended in the transaction of the poll
-//! they report of, and never edited; old ones are folded into totals that stand for them.
+//! they record, and never edited; old ones are folded into totals that stand for them.
 
 use litemap::LiteMap;
 use sqlx::AnyConnection;

@@ -34,7 +34,7 @@ impl DerefMut for Write {
 }
 
 impl Store {
-    /// Begins to write what the chronicle does not report of.
+    /// Begins to write what the chronicle does not record.
     pub(super) async fn begin_write(&self) -> Result<Write, StoreError> {
         self.begin_write_at(Timestamp::EPOCH).await
     }

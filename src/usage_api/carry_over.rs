@@ -3,7 +3,7 @@
 //! WHMCS keeps one record per calendar month and closes it with the last value it fetched. What the ledger
 //! comes to later - the hours between that fetch and midnight, a panel that lags, a correction - can reach
 //! a bill only with the next month's record. So that record carries the difference, and says how much of
-//! it that is. A month was never reported to WHMCS of is not carried: nobody knows that it was to bill it.
+//! it that is. A month of which nothing was reported to WHMCS is not carried: nobody knows that it was to bill it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -66,7 +66,7 @@ impl CarryOverCache {
     }
 }
 
-/// One number was reported to WHMCS, held against the ledger: for a caller who asks why a bill says what it says.
+/// One number reported to WHMCS, held against the ledger: for a caller who asks why a bill says what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReportedLine {
     /// The WHMCS server that asked.
@@ -105,7 +105,7 @@ impl ReportedLine {
 }
 
 /// What was reported to WHMCS of one meter of an owner in a month, held against the ledger as far as it is billed.
-/// `is_asked` returns whether WHMCS still asks for him.
+/// `is_asked` says whether WHMCS still asks for him.
 pub async fn reported_lines(
     store: &Store,
     (of, is_asked): (&Owner, bool),

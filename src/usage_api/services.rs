@@ -311,7 +311,7 @@ mod tests {
         let escaped = r#""id":5,"client":7,"username":1234,"product":"S3 &amp; more &#039;gold&#039;","status":"Active""#;
         let body = one(escaped).expect("a service");
         assert_eq!((body.username.as_str(), body.product.as_deref()), ("1234", Some("S3 & more 'gold'")));
-        // No username yet, which is unowned account.
+        // No username yet, which is no one's account.
         assert_eq!(one(r#""id":5,"client":7,"username":null,"status":"Pending""#).expect("one").username, "");
         // A list with gaps is reported as a map.
         assert_eq!(read(&format!(r#"{{"0":{{{LEAST}}},"2":{{{LEAST}}}}}"#)).expect("a list").len(), 2);

@@ -23,9 +23,10 @@ pub struct Tenants {
     companions: Map<i64, Vec<i64>>,
     /// Until when each of the server's own panels was polled; `None` where one never was.
     polled: Option<Timestamp>,
-    /// When a journal of its panels was taken back, where it was not read at all of them since.
+    /// When a journal of its panels was taken back, where not all of them were read since.
     rewound: Option<Timestamp>,
-    /// The metrics that was reported to WHMCS of services that have nothing any more, in this month or the one before.
+    /// The metrics that were reported to WHMCS for services that have nothing any more, in this month or the one
+    /// before.
     reported: HashMap<i64, BTreeSet<String>>,
     /// For callers that may see one server alone: that server, and the backends of the others.
     only: Option<(i64, HashSet<BackendId>)>,
@@ -236,7 +237,7 @@ impl Tenants {
         }
         let accounts = self.payers.accounts(owner);
         let living = living(accounts, owner);
-        // A name that two panels have is unowned in particular; one that is missing does not compete.
+        // A name that two panels have is no one's in particular; one that is missing does not compete.
         let present = || living.iter().filter(|found| found.account.is_present());
         let contested = match present().count() {
             0 | 1 => None,

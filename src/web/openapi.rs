@@ -11,7 +11,7 @@ use super::{Access, Route, Routes, Served};
 /// Where the document is.
 const DOCUMENT: Route = Route::get("/openapi.json", "This document");
 
-/// The route that reports of these routes, and of itself.
+/// The route that describes these routes, and of itself.
 pub fn openapi(access: &Access, list: &[Route]) -> Served {
     let all: Vec<Route> = list.iter().chain([&DOCUMENT]).copied().collect();
     Routes::new(access).add(DOCUMENT, answer_document).served(Arc::new(document(&all)))

@@ -1,4 +1,4 @@
-//! Buckets that the scanner reports of and the server lists no more: whose bytes they are. Pure.
+//! Buckets that the scanner reports and the server lists no more: whose bytes they are. Pure.
 //!
 //! They can stay in the scanner's result for days while its time moves on (minio#12512, mc#3741). A result from before
 //! the list may still be from a time when they were there; from the first that is newer, their bytes are unowned.
@@ -118,7 +118,7 @@ mod tests {
         let made_anew = Buckets::from([("b".to_string(), Some(at(500)))]);
         let usage = result(200, &["b"]);
         assert!(Deleted::of(&usage, &made_anew, &before, at(900)).is_nobodys("b", at(200)));
-        // The scanner reports of it no more: it is over.
+        // The scanner no longer reports it: it is over.
         assert_eq!(Deleted::of(&result(200, &["a"]), &listed(&["a"]), &before, at(900)).since("b"), None);
     }
 

@@ -227,7 +227,7 @@ fn went_on(
     is_another_date && !fell && (began < before || too_soon)
 }
 
-/// What it means that a page does not report of a count that began at `began`: nothing has passed, so that the first
+/// What it means that a page does not report a count that began at `began`: nothing has passed, so that the first
 /// bytes are counted; or nobody can say, because the page of a node that does not speak of any bucket may lack it
 /// altogether; or the page is not whole, because a count once reported is reported until it begins anew.
 fn silence(

@@ -126,7 +126,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Whether every guest is in it: only a node that answers reports of all its guests.
+    /// Whether every guest is in it: only a node that answers reports all its guests.
     pub fn is_complete(&self) -> bool {
         let all_online = self.nodes.values().all(|status| status == "online");
         !self.nodes.is_empty() && all_online && self.nameless == 0

@@ -43,7 +43,7 @@ pub(super) type Counted<'a> = (Claimed<'a>, Result<Counts, Trouble>);
 /// The first network cards of the machines on one node, by number; or why they are not known.
 pub(super) type Cards<'a> = Result<BTreeMap<u64, Machine<'a>>, Trouble>;
 
-/// What the listing reports of all of a guest's network cards together.
+/// What the listing reports for all of a guest's network cards together.
 pub(super) fn counts(guest: &Guest<'_>, listing: &Listing<'_>) -> Result<Counts, Trouble> {
     believable(guest, listing)?;
     let row = &guest.row;

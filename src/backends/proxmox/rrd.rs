@@ -78,7 +78,7 @@ impl Proxmox {
         Ok(())
     }
 
-    /// The rows of one guest, the finer ones first where both report of a time. One chart that cannot be read leaves
+    /// The rows of one guest, the finer ones first where both have a time. One chart that cannot be read leaves
     /// the others; where all are so, the last trouble is the guest's.
     async fn chart(&self, claimed: &Claimed<'_>, frames: [&'static str; 2]) -> Result<Chart, CallFailure> {
         let place = GuestLocation::of(&claimed.guest);

@@ -242,7 +242,7 @@ fn provisioned(guest: &Guest<'_>, config: &Config) -> Result<Provisioned, Troubl
     let (mut sum, mut has_size, mut without_size) = (0, false, Vec::new());
     for (name, disk) in disks {
         let parts: Vec<&str> = disk.split(',').collect();
-        // A drive for discs, or a directory of the host lent to a container, is unowned disk. A disk of the host
+        // A drive for discs, or a directory of the host lent to a container, is no account's disk. A disk of the host
         // that a guest has to itself is its own, and so is the directory that is a container's root.
         let is_lent = name.starts_with("mp") && disk.starts_with('/') && !disk.starts_with("/dev/");
         if parts.contains(&"media=cdrom") || disk == "none" || is_lent {

@@ -123,7 +123,7 @@ async fn a_poll_tells_the_whole_story_in_one_call() {
         silent.readings.is_empty() && silent.unread.iter().all(|one| one.detail.contains("pve3")),
         "{silent:?}"
     );
-    // The template is nobody, and an offline node may have guests it does not report of.
+    // The template is no account, and an offline node may have guests it does not report.
     assert_eq!(harvest.accounts().len(), 3);
     assert!(!harvest.is_complete());
     let asked = log.lock().expect("no panic");

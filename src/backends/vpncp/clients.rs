@@ -57,7 +57,7 @@ impl Client {
         })
     }
 
-    /// Whether it is switched off; `None` for a word no one reported of.
+    /// Whether it is switched off; `None` for an unknown word.
     pub fn suspended(&self) -> Option<bool> {
         let (_, value) = self.status.as_ref()?;
         let word = match value {

@@ -300,7 +300,7 @@ fn statistics_off() -> BackendError {
     )
 }
 
-/// One line for all: a word no one reported of is neither suspended nor not.
+/// One line for all: an unknown word is neither suspended nor not.
 fn warn_of_strange_status(clients: &[Client], harvest: &mut Harvest) {
     let mut strange = clients.iter().filter(|client| client.suspended().is_none());
     if let Some(first) = strange.next() {

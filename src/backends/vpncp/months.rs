@@ -25,7 +25,7 @@ pub(super) struct Calendar {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     pub months: Vec<Month>,
-    /// Whether to stop at a month that reports of nothing: how much there is to find is not known.
+    /// Whether to stop at a month that reports nothing: how much there is to find is not known.
     pub explores: bool,
     /// Only days that touch this span are wanted; all when absent.
     pub only: Option<Span>,

@@ -64,7 +64,7 @@ impl MonthTraffic {
         Ok(MonthTraffic::Days { days, strange })
     }
 
-    /// Whether it reports of no byte at all: nothing moved, or the panel keeps this month no longer.
+    /// Whether it reports no byte at all: nothing moved, or the panel keeps this month no longer.
     pub fn is_all_zero(&self) -> bool {
         match self {
             MonthTraffic::Days { days, strange } => {

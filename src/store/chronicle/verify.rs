@@ -110,7 +110,7 @@ impl Share {
 }
 
 impl Store {
-    /// Goes along the whole chronicle and holds every row it reports of against it; the first difference is
+    /// Goes along the whole chronicle and holds every row it records against it; the first difference is
     /// reported. Sees one moment of the database, no matter what is written meanwhile.
     pub async fn verify_chronicle(
         &self,

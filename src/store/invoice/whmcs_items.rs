@@ -1,4 +1,4 @@
-//! What WHMCS sends of the billable items it has: open lines are settled by it, one way or the other.
+//! What WHMCS lists of the billable items it has: open lines are settled by it, one way or the other.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What was promised by polls that are taken back: what is not delivered yet is withdrawn, and what it reports of is
+//! What was promised by polls that are taken back: what is not delivered yet is withdrawn, and what it announced is
 //! put back, so that it is reported anew once it is true. What was delivered, or may have been, stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +53,7 @@ impl Promised {
         self.channel == POLICY
     }
 
-    /// Whether it reports of a switch, and not only of a threshold.
+    /// Whether it announces a switch, and not only of a threshold.
     fn reports_switch(&self) -> bool {
         let of_switches = [Occasion::Limited, Occasion::Restored, Occasion::Failed];
         of_switches.iter().any(|occasion| occasion.name() == self.occasion)

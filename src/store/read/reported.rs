@@ -122,7 +122,7 @@ impl Store {
     }
 
     /// Writes down what is about to be reported to a server in `month`: what differs from `known`. `false` where
-    /// somebody has reported it something since: then nothing is written, and what is known now has to be looked at
+    /// another process has reported something since: then nothing is written, and what is known now has to be looked at
     /// again.
     pub async fn report(
         &self,
