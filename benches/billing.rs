@@ -11,7 +11,7 @@ use axum::http::Request;
 use tower::ServiceExt;
 use whmeter::clock::Clock;
 use whmeter::domain::*;
-use whmeter::metering::{Bounds, Life, Rules, settle};
+use whmeter::metering::{Bounds, Life, SettleRules, settle};
 use whmeter::ownership::Intent;
 use whmeter::settings::Section;
 use whmeter::store::{JudgedPoll, Poll, Reach, Store, StoreSettings};
@@ -34,8 +34,8 @@ fn main() {
     }
 }
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> SettleRules {
+    SettleRules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),
@@ -57,10 +57,10 @@ fn harvest(accounts: usize, at: Timestamp, step: u64) -> Harvest {
     for number in 0..accounts {
         let (name, size) = (account(number), number as u64 + 1);
         let level = bytes(size * 1_000_003 + step * 4096);
-        harvest.read(&name, Meter::StorageUsed, Reading::Gauge { at, level });
+        harvest.add_reading(&name, Meter::StorageUsed, Reading::Gauge { at, level });
         for meter in [Meter::TrafficIn, Meter::TrafficOut] {
             let (source, count) = (Source::default(), bytes(step * size * 77_777));
-            harvest.read(&name, meter, Reading::Counter { source, at, epoch: Epoch::Silent, count });
+            harvest.add_reading(&name, meter, Reading::Counter { source, at, epoch: Epoch::Silent, count });
         }
     }
     harvest.listed_everyone();
@@ -101,7 +101,7 @@ async fn filled(
             harvest: &harvest,
             settled,
             after,
-            reach: Reach::Everybody,
+            reach: Reach::All,
             judged: JudgedPoll::default(),
         };
         store.commit(&lease, &mut loaded, poll).await.expect("committed");
@@ -170,7 +170,7 @@ async fn answers(accounts: usize, runs: usize) {
         median(&mut ours).as_secs_f64() / median(&mut bare).as_secs_f64()
     );
 
-    // Every value is written down before it is said.
+    // Every value is recorded before it is reported.
     row("the same for the first time, 40000 values written down first", &mut first);
 
     let month = rules().zone.day_of(Timestamp::new(NOW).expect("in range")).month();

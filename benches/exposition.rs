@@ -191,7 +191,7 @@ fn standing() -> Standing {
         traffic_limit: Default::default(),
         limits: Default::default(),
         together: Default::default(),
-        owner: Owner::Nobody,
+        owner: Owner::Unowned,
         shares: Vec::new(),
         mapped: None,
         trouble: None,

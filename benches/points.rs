@@ -18,7 +18,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use whmeter::domain::*;
-use whmeter::metering::{Bounds, Rules, Settled, settle};
+use whmeter::metering::{Bounds, SettleRules, Settled, settle};
 use whmeter::store::{JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreSettings};
 
 /// A midnight in UTC.
@@ -100,7 +100,11 @@ impl Panel {
                 let (draw, digits) = (draw(&mut self.seed), draw(&mut self.seed) % 20);
                 *count += if number % every == 0 { draw % (4096 << digits) } else { 0 };
                 let (source, count) = (Source::default(), Bytes::new(*count).expect("fits"));
-                harvest.read(&name, meter, Reading::Counter { source, at, epoch: Epoch::Silent, count });
+                harvest.add_reading(
+                    &name,
+                    meter,
+                    Reading::Counter { source, at, epoch: Epoch::Silent, count },
+                );
             }
         }
         harvest.listed_everyone();
@@ -112,7 +116,7 @@ impl Panel {
             harvest: &harvest,
             settled: settled.clone(),
             after,
-            reach: Reach::Everybody,
+            reach: Reach::All,
             judged: JudgedPoll::default(),
         };
         let began = Instant::now();
@@ -278,8 +282,8 @@ async fn disk(accounts: usize, parts: &Parts) {
     panel.store.close().await;
 }
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> SettleRules {
+    SettleRules {
         zone: BillingZone::parse("UTC").expect("a zone"),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use axum::http::header;
 use axum::response::IntoResponse;
-use whmeter::backends::{Ask, Backend};
+use whmeter::backends::{Backend, PollRequest};
 use whmeter::domain::*;
 use whmeter::http::{Http, HttpSettings};
-use whmeter::metering::{Bounds, Rules, settle};
+use whmeter::metering::{Bounds, SettleRules, settle};
 use whmeter::settings::Section;
 use whmeter::store::{JudgedPoll, Poll, Reach, Store, StoreSettings};
 use whmeter_simulators::clock::ClockStart;
@@ -88,7 +88,7 @@ async fn polls(answers: &[bytes::Bytes]) {
     let lease = store.take_lease(&id, "proxmox", "bench", at(0), Seconds::hours(9999)).await;
     let lease = lease.expect("a lease").expect("free");
     let mut loaded = store.load(&id, None).await.expect("a book");
-    let rules = Rules {
+    let rules = SettleRules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),
@@ -97,7 +97,7 @@ async fn polls(answers: &[bytes::Bytes]) {
     for step in 0..runs {
         let mut harvest = Harvest::new();
         let began = Instant::now();
-        backend.poll(&Ask::at(at(step)), &mut harvest).await.expect("polled");
+        backend.poll(&PollRequest::at(at(step)), &mut harvest).await.expect("polled");
         let read = began.elapsed();
         assert_eq!(harvest.accounts().len(), GUESTS);
         let began = Instant::now();
@@ -110,7 +110,7 @@ async fn polls(answers: &[bytes::Bytes]) {
             harvest: &harvest,
             settled,
             after,
-            reach: Reach::Everybody,
+            reach: Reach::All,
             judged: JudgedPoll::default(),
         };
         let began = Instant::now();

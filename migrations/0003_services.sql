@@ -35,7 +35,7 @@ CREATE TABLE service_addon (
     PRIMARY KEY (server, id)
 ) /*clustered*/;
 
--- When each list was told (0: not since its row was mended), and how often it has changed.
+-- When each list was told (0: not since its row was repaired), and how often it has changed.
 CREATE TABLE service_list (
     server BIGINT NOT NULL PRIMARY KEY,
     version BIGINT NOT NULL,

@@ -38,7 +38,7 @@ CREATE TABLE policy (
 -- back to before that withdraws it, and marks its key, so that the same may be promised again.
 CREATE TABLE outbox (
     id BIGINT NOT NULL PRIMARY KEY,
-    letter VARCHAR(450) NOT NULL,
+    entry_key VARCHAR(450) NOT NULL,
     channel VARCHAR(16) NOT NULL,
     occasion VARCHAR(16) NOT NULL,
     backend VARCHAR(64) NOT NULL,
@@ -65,7 +65,7 @@ CREATE TABLE outbox (
     said TEXT,
     ended_at BIGINT,
     entry BIGINT NOT NULL,
-    UNIQUE (letter, channel)
+    UNIQUE (entry_key, channel)
 );
 CREATE INDEX outbox_lane ON outbox (channel, state, due_at, id);
 CREATE INDEX outbox_account ON outbox (backend, account, channel);

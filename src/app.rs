@@ -42,7 +42,7 @@ const SHOW_EVERY: Duration = Duration::from_secs(1);
 /// Other processes commit, too: the database is looked at for that this often.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
-/// What WHMCS cannot be told any more is counted this often.
+/// What cannot be reported to WHMCS any more is counted this often.
 const COUNT_UNTOLD_EVERY: Duration = Duration::from_secs(600);
 
 /// Why the daemon could not start or go on.
@@ -183,7 +183,7 @@ impl App {
         Ok(())
     }
 
-    /// Serves and polls until told to stop.
+    /// Serves and polls until asked to stop.
     pub async fn run(mut self, serve: ServeSettings, config_file: &Path) -> Result<(), AppError> {
         self.show_everything().await?;
         let (leave, going) = watch::channel(Going::On);
@@ -278,7 +278,7 @@ impl App {
         };
         match outcome {
             Ok(()) => tracing::info!("config read again"),
-            Err(error) => tracing::error!("config not taken, the old one stays: {error}"),
+            Err(error) => tracing::error!("reload rejected; keeping the running configuration: {error}"),
         }
     }
 

@@ -15,7 +15,7 @@ pub enum Clock {
     /// Always this instant: replays, demos and tests.
     Fixed(Timestamp),
     /// The epoch seconds that a file holds: whoever writes it lets months pass in minutes.
-    Told(&'static Path),
+    FromFile(&'static Path),
     /// The epoch seconds that a number in memory holds: a simulation sets it, many thousand times a second.
     Settable(&'static AtomicI64),
 }
@@ -30,7 +30,7 @@ impl Clock {
     pub fn now(self) -> Timestamp {
         match self {
             Clock::Fixed(at) => at,
-            Clock::Told(file) => told(file),
+            Clock::FromFile(file) => read_file(file),
             Clock::Settable(now) => Timestamp::new(now.load(Ordering::Relaxed)).unwrap_or(Timestamp::EPOCH),
             Clock::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -40,10 +40,10 @@ impl Clock {
     }
 }
 
-/// The last time a file told: what cannot be read for a moment stands still.
+/// The last time a file reported: what cannot be read for a moment stands still.
 static LAST_TOLD: AtomicI64 = AtomicI64::new(0);
 
-fn told(file: &Path) -> Timestamp {
+fn read_file(file: &Path) -> Timestamp {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     if let Ok(seconds) = text.trim().parse() {
         LAST_TOLD.store(seconds, Ordering::Relaxed);

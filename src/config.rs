@@ -18,7 +18,7 @@ use crate::backends::{self, CommonSettings, ConfiguredPanel, KINDS};
 use crate::clock::Clock;
 use crate::domain::{BillingZone, Seconds};
 use crate::http::{Http, HttpSettings};
-use crate::metering::{Bounds, Rules};
+use crate::metering::{Bounds, SettleRules};
 use crate::notify::{Channels, NotifySettings, WhmcsApi};
 use crate::rules::{LimitRule, Limits, Prices};
 use crate::settings::{Section, SettingsError, inline_secrets, world_readable};
@@ -48,11 +48,11 @@ pub struct Config {
     pub limits: Limits,
     /// What more than that costs.
     pub prices: Prices,
-    /// WHMCS's external API, where `[whmcs]` tells all of it.
+    /// WHMCS's external API, where `[whmcs]` is complete.
     pub api: Option<WhmcsApi>,
-    /// How people are told.
+    /// How people are notified.
     pub channels: Channels,
-    /// What works but should be mended.
+    /// What works but should be fixed.
     pub warnings: Vec<String>,
 }
 
@@ -193,14 +193,14 @@ impl Config {
     }
 
     /// The rules readings are settled by; a backend has bounds of its own.
-    pub fn rules(&self) -> Rules {
-        Rules { zone: self.zone, max_gap: self.max_age(), bounds: Bounds::default() }
+    pub fn rules(&self) -> SettleRules {
+        SettleRules { zone: self.zone, max_gap: self.max_age(), bounds: Bounds::default() }
     }
 
     /// Whether it may be taken in while these addresses are listened on, which only a restart changes.
     pub fn fit_for(&self, bound: &[SocketAddr]) -> Result<(), ConfigError> {
         let Some(problem) = open_to_others(&self.tokens, bound) else { return Ok(()) };
-        let problem = format!("{problem}. It is listened on until whmeter is started anew");
+        let problem = format!("{problem}. The old address is used until whmeter is restarted");
         Err(ConfigError { file: self.path.clone(), line: None, key: "http.token".into(), problem })
     }
 
@@ -228,7 +228,7 @@ fn refuse_tie_to_companions(token: Token, companions: &[i64]) -> Result<Token, S
         Some(server) => Err(SettingsError::new(
             "server",
             format!(
-                "{server} is one of companion_servers: its services stand for those of other servers, which a token that \
+                "{server} is one of companion_servers: its services are companions of other servers' services, which a token that \
                  is tied to it may not see; leave `server` out"
             ),
         )),
@@ -240,7 +240,7 @@ fn open_to_others(tokens: &[Token], addresses: &[SocketAddr]) -> Option<String> 
     let reached = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback());
     let address = reached.filter(|_| tokens.is_empty())?;
     Some(format!(
-        "{address} can be reached by others, and without any [[http.token]] everything on it would be open; add tokens \
+        "{address} is reachable from other machines, and without any [[http.token]] everything on it would be open; add tokens \
          or listen on 127.0.0.1"
     ))
 }
@@ -346,7 +346,7 @@ impl Reader<'_> {
         Ok(panels)
     }
 
-    /// The days of the month that `bill_from` cuts are needed until WHMCS was told what that month lacked.
+    /// The days of the month that `bill_from` cuts are needed until WHMCS was given what that month lacked.
     fn enough_days(
         &self,
         whmcs: &WhmcsSettings,

@@ -88,15 +88,15 @@ impl Http {
         self.clock
     }
 
-    /// What the panel's own clock shows now, by the `Date` of its newest answer (RFC 9110, 6.6.1); answers with an `Age`
-    /// came from a cache and say nothing.
+    /// What the panel's own clock shows now, by the `Date` of its newest answer (RFC 9110, 6.6.1); answers with an
+    /// `Age` came from a cache and say nothing.
     pub fn panel_time(&self) -> Option<Timestamp> {
         let dated = *self.shared.dated.lock().unwrap_or_else(PoisonError::into_inner);
         dated.map(|(date, came)| date.plus(Seconds::new(came.elapsed().as_secs())))
     }
 
-    /// Who has answered since this was asked last, in order: `host:port`, and whether a proxy or a cache says that it has
-    /// answered in its place (RFC 9110, 7.6.3; RFC 9111, 5.1).
+    /// Who has answered since this was asked last, in order: `host:port`, and whether a proxy or a cache says that
+    /// it has answered in its place (RFC 9110, 7.6.3; RFC 9111, 5.1).
     pub fn take_answered(&self) -> Vec<String> {
         let mut answered = self.shared.answered.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *answered).into_iter().collect()
@@ -119,7 +119,7 @@ impl Http {
     }
 
     /// Makes a call whose successful answer is read by `read`, on a thread of its own, while it
-    /// arrives: for answers too long to be held. What came without success, or as a page for people, is
+    /// arrives: for answers too long to be held. What came without success, or as an HTML page, is
     /// brought home as a whole.
     /// Once `read` has begun there is no second attempt.
     pub async fn stream<T: Send + 'static>(

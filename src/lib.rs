@@ -9,8 +9,8 @@ pub mod metering;
 pub mod ownership;
 pub mod pricing;
 pub mod quota;
+pub mod reported;
 pub mod standing;
-pub mod told;
 
 // The stairwell: tools for every floor above the ground.
 pub mod clock;

@@ -6,7 +6,7 @@ use clap::Parser;
 use whmeter::commands::Cli;
 
 fn main() -> ExitCode {
-    // What is written is for this user alone: numbers of customers, and what was told of them.
+    // What is written is for this user alone: numbers of customers, and what was reported of them.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     whmeter::http::install_tls();
     // Arguments that cannot be understood end here: clap says what was expected and exits with 2.

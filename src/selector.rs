@@ -1,4 +1,4 @@
-//! Whom a rule is for: globs on backend, account, package and product, written the same in every rule.
+//! Which accounts a rule is for: globs on backend, account, package and product, written the same in every rule.
 
 use globset::{Glob, GlobMatcher};
 use serde::Deserialize;
@@ -23,7 +23,7 @@ fn all() -> String {
     "*".into()
 }
 
-/// Whom a rule is for. An absent key is for everybody.
+/// Which accounts a rule is for. An absent key is for every account.
 #[derive(Clone, Debug)]
 pub struct Selector {
     backend: GlobMatcher,
@@ -39,7 +39,7 @@ pub struct Candidate<'a> {
     pub backend: &'a BackendId,
     /// Its name on the panel.
     pub account: &'a AccountName,
-    /// The plan's name on the panel, where the panel tells it.
+    /// The plan's name on the panel, where the panel reports it.
     pub package: Option<&'a str>,
     /// The product's name in WHMCS, where its service is known.
     pub product: Option<&'a str>,

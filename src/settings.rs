@@ -36,9 +36,9 @@ impl SettingsError {
 pub struct Section {
     table: toml::Table,
     folder: PathBuf,
-    /// Shared with the copy that the section's reader keeps: whoever opens it for good takes it along.
+    /// Shared with the copy that the section's reader keeps: the one that opens it for good takes it along.
     warnings: Arc<Mutex<Vec<String>>>,
-    /// The keys somebody took already, or may take: what a misspelt one may have meant.
+    /// The keys that were taken already, or may take: what a misspelt one may have meant.
     known: Vec<&'static str>,
 }
 
@@ -59,7 +59,7 @@ impl Section {
         read(mine, known)
     }
 
-    /// Reads what is left of the section; a key that nobody knows is an error.
+    /// Reads what is left of the section; an unknown key is an error.
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, SettingsError> {
         self.known.extend(fields::<T>());
         // A misspelt key is better news than the one that is missing because of it.
@@ -67,7 +67,7 @@ impl Section {
         self.take()
     }
 
-    /// Refuses keys that nobody who took from this section knows.
+    /// Refuses keys that no reader of this section knows.
     pub fn refuse_unknown(&self) -> Result<(), SettingsError> {
         let is_known = |key: &str| {
             let secret = key.strip_suffix("_file").or_else(|| key.strip_suffix("_env"));
@@ -82,7 +82,7 @@ impl Section {
         self.folder.join(path)
     }
 
-    /// What the operator should mend although it works (a secret that everybody may read), gathered
+    /// What the operator should fix although it works (a secret that is readable by all), gathered
     /// by this section and all its copies.
     pub fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
@@ -283,7 +283,10 @@ impl<'de> Deserialize<'de> for Period {
         let text = String::deserialize(deserializer)
             .map_err(|_| de::Error::custom("expected a time with its unit in quotes, like \"15m\""))?;
         humantime::parse_duration(&text).map(Period).map_err(|_| {
-            de::Error::custom(format!("{text:?} is not a time; write a number and its unit, like \"30s\", \"15m\", \"26h\", \"100d\""))
+            de::Error::custom(format!(
+                "{text:?} is not a time; write a number and its unit, like \"30s\", \
+                 \"15m\", \"26h\", \"100d\""
+            ))
         })
     }
 }
@@ -315,7 +318,10 @@ impl std::str::FromStr for Size {
         let size =
             text[..digits].parse::<u64>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(*factor));
         size.filter(|size| i64::try_from(*size).is_ok()).map(Size).ok_or_else(|| {
-            format!("{text:?} is not a size; write a whole number and its unit: B, kB, MB, GB, TB, PB (10^3) or KiB, MiB, GiB, TiB, PiB (2^10)")
+            format!(
+                "{text:?} is not a size; write a whole number and its unit: B, kB, MB, GB, TB, PB \
+                 (10^3) or KiB, MiB, GiB, TiB, PiB (2^10)"
+            )
         })
     }
 }

@@ -91,7 +91,8 @@ impl Telemetry {
             ),
             poll_accounts: own.gauge(
                 "whmeter_poll_accounts",
-                "Accounts in the last poll of a backend by this replica: read in full, or failed in part or whole.",
+                "Accounts in the last poll of a backend by this replica: read in full, or failed in part \
+                 or whole.",
                 &["backend", "outcome"],
             ),
             poll_failures: own.counter(
@@ -111,12 +112,13 @@ impl Telemetry {
             ),
             unclaimed_resources: own.gauge(
                 "whmeter_unclaimed_resources",
-                "Things on the panel that belong to no account (orphan) or to several (ambiguous): billed to nobody.",
+                "Resources on the panel that belong to no account (orphan) or to several (ambiguous): not \
+                 billed.",
                 &["backend", "why"],
             ),
             unclaimed_bytes: own.gauge(
                 "whmeter_unclaimed_bytes",
-                "Bytes of the unclaimed things; absent when the size of any of them is unknown.",
+                "Bytes of the unclaimed resources; absent when the size of any of them is unknown.",
                 &["backend", "why"],
             ),
             acts: ActMetrics::new(&own),

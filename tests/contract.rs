@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use toml::Value;
-use whmeter::backends::{Applied, Ask, BackendError, CheckStep, Memory, Wants};
+use whmeter::backends::{Applied, BackendError, CheckStep, Memory, PollRequest, Wants};
 use whmeter::domain::{Harvest, Nature, Policy, Reason};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::faults::{Change, Fault, FaultKind};
@@ -170,7 +170,7 @@ async fn a_poll_asks_no_more_often_for_two_hundred_accounts_than_it_must() {
 async fn one_account_asked_for_alone_is_read_alone_and_nobody_is_gone_for_it() {
     for pair in every_kind(8).await {
         let name = pair.panel.accounts().remove(1);
-        let ask = Ask { only: Some(account(&name)), ..Ask::at(instant(NOW)) };
+        let ask = PollRequest { only: Some(account(&name)), ..PollRequest::at(instant(NOW)) };
         let mut harvest = Harvest::new();
         pair.backend().poll(&ask, &mut harvest).await.unwrap();
         assert!(!harvest.is_complete(), "{}", pair.name());
@@ -484,7 +484,7 @@ async fn limiting_twice_is_limiting_once_and_standard_restores_what_was() {
         let shown = async || {
             let mut harvest = Harvest::new();
             let now = pair.panel.knobs().clock.now_seconds();
-            let ask = Ask { limited: vec![key.clone()], ..Ask::at(instant(now)) };
+            let ask = PollRequest { limited: vec![key.clone()], ..PollRequest::at(instant(now)) };
             backend.poll(&ask, &mut harvest).await.unwrap();
             of(&harvest, &name).unwrap().facts.policy
         };

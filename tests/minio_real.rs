@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
-use whmeter::backends::{Applied, Ask, Backend, Limiter, Memory, Target, Wants};
+use whmeter::backends::{Applied, Backend, Limiter, Memory, PollRequest, Target, Wants};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Meter, Policy, Reading, Reason};
 
@@ -22,7 +22,7 @@ fn limiter(backend: &dyn Backend) -> &dyn Limiter {
 
 async fn poll(backend: &dyn Backend) -> Harvest {
     let mut harvest = Harvest::new();
-    let ask = Ask::at(Clock::System.now());
+    let ask = PollRequest::at(Clock::System.now());
     backend.poll(&ask, &mut harvest).await.expect("polled");
     assert!(harvest.is_complete());
     harvest
@@ -40,7 +40,12 @@ fn storage(harvest: &Harvest, account: &str) -> Result<u64, Reason> {
             return Ok(level.get());
         }
     }
-    Err(harvested.unread.iter().find(|unread| unread.meter == Some(Meter::StorageUsed)).expect("told").reason)
+    Err(harvested
+        .unread
+        .iter()
+        .find(|unread| unread.meter == Some(Meter::StorageUsed))
+        .expect("reported")
+        .reason)
 }
 
 /// Bytes moved, over all nodes and buckets; `None` when any of it is unknown.
@@ -220,7 +225,8 @@ async fn the_program_limits_whoever_is_over_and_lifts_it() {
     let house = tempfile::tempdir().expect("a folder");
     let config = format!(
         "[whmcs]\ntimezone = 'Europe/Warsaw'\n[http]\nlisten = '127.0.0.1:0'\n[[backend]]\nkind = 'minio'\n\
-         name = 's3'\nevery = '2s'\nurl = '{}'\naccess_key = '{}'\nsecret = '{}'\n[[limit]]\nmeter = 'storage'\n\
+         name = 's3'\nevery = '2s'\nurl = '{}'\naccess_key = '{}'\nsecret = '{}'\n[[limit]]\nmeter = \
+         'storage'\n\
          size = '1 MiB'\nnotify_at = [80]\nlimit_at = 100\nrestore_below = 90\n",
         server.url, METER[0], METER[1]
     );
@@ -360,7 +366,7 @@ async fn every_bucket_of_a_limited_customer_can_be_emptied(server: &Server) {
             .await
             .expect("applied");
         assert_eq!(restored, Applied::Done);
-        assert!(!has_limited_policy(server, "7-42"), "nobody has it any more");
+        assert!(!has_limited_policy(server, "7-42"), "not attached to any user");
     }
 }
 
@@ -432,7 +438,7 @@ async fn the_check_passes_and_names_what_is_missing(server: &Server) {
         assert!(failed.iter().any(|text| text.contains(right)), "{right} is not named: {failed:?}");
     }
     let mut harvest = Harvest::new();
-    let ask = Ask::at(Clock::System.now());
+    let ask = PollRequest::at(Clock::System.now());
     let error = server.backend("").poll(&ask, &mut harvest).await.expect_err("no right");
     assert_eq!(error.reason(), Reason::Refused);
     assert!(harvest.accounts().is_empty());

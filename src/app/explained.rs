@@ -1,4 +1,4 @@
-//! Why a number is what it is, what WHMCS was told of it and what items were made of it: put together here,
+//! Why a number is what it is, what was reported to WHMCS of it and what items were made of it: put together here,
 //! because the rooms that know do not know each other.
 
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use crate::console::{Explain, Explanation, explain};
 use crate::domain::{AccountKey, BillFrom, Meter, Month, Owner, UsageDay};
 use crate::standing::Moment;
 use crate::store::{InvoiceLine, Store, StoreError, UsageQuery};
-use crate::usage_api::{ToldLine, UsageApi, told_lines};
+use crate::usage_api::{ReportedLine, UsageApi, reported_lines};
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -22,8 +22,8 @@ pub(crate) struct Explained {
     /// Days of the month before this one are not billed by us.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) billed_from: Option<String>,
-    /// What WHMCS was told of the month, held against it.
-    pub(crate) told: Vec<ToldLine>,
+    /// What was reported to WHMCS of the month, held against it.
+    pub(crate) reported: Vec<ReportedLine>,
     /// The billable items that were made of it.
     pub(crate) billed: Vec<BilledLine>,
 }
@@ -89,14 +89,14 @@ pub(crate) async fn explained(
     let sold = lists.values().flat_map(|list| list.services.iter()).filter(|service| service.is_live());
     let sold: BTreeSet<i64> =
         sold.flat_map(|service| [Some(service.id), service.companion_of()]).flatten().collect();
-    let mut told = Vec::new();
-    for owner in owners.into_iter().filter(|owner| **owner != Owner::Nobody) {
+    let mut reported = Vec::new();
+    for owner in owners.into_iter().filter(|owner| **owner != Owner::Unowned) {
         let is_asked = owner.service().is_none_or(|id| sold.contains(&id));
-        told.extend(told_lines(store, (owner, is_asked), meter, month, moment, from).await?);
+        reported.extend(reported_lines(store, (owner, is_asked), meter, month, moment, from).await?);
     }
     let lines = store.invoice_lines_of(key, meter, month.period()).await?;
     let billed_from = from.cuts(month.period()).as_ref().map(UsageDay::to_string);
-    Ok(Explained { story, billed_from, told, billed: lines.iter().map(BilledLine::of).collect() })
+    Ok(Explained { story, billed_from, reported, billed: lines.iter().map(BilledLine::of).collect() })
 }
 
 /// Explains over HTTP, in JSON.

@@ -19,7 +19,7 @@ impl App {
         Ok(())
     }
 
-    /// How far the chains go, for whoever keeps that elsewhere.
+    /// How far the chains go, for those who keep that elsewhere.
     pub(super) async fn show_heads(&self) {
         let heads = match self.store.heads().await {
             Ok(heads) => heads,
@@ -46,7 +46,7 @@ impl App {
             self.show_findings(&report.backend).await
         };
         if let Err(error) = outcome.await {
-            tracing::warn!(backend = %report.backend, "page not brought up to date: {error}");
+            tracing::warn!(backend = %report.backend, "metrics page not updated: {error}");
         }
         self.exposition.backends(&self.polls.shown());
     }
@@ -63,18 +63,18 @@ impl App {
             Ok::<(), StoreError>(())
         };
         if let Err(error) = outcome.await {
-            tracing::warn!("page not brought up to date: {error}");
+            tracing::warn!("metrics page not updated: {error}");
         }
         // Whoever polled: all replicas say alike how polls go.
         self.exposition.backends(&self.polls.shown());
     }
 
-    /// What WHMCS cannot be told any more.
+    /// What cannot be reported to WHMCS any more.
     pub(super) async fn show_untold(&self) {
         match self.console.untold().await {
             Ok(untold) => self.telemetry.untold(untold.as_ref()),
             Err(error) => {
-                tracing::warn!("what WHMCS cannot be told is not known: {error}");
+                tracing::warn!("what was never reported to WHMCS is unknown: {error}");
                 self.telemetry.untold(None);
             }
         }
@@ -83,7 +83,7 @@ impl App {
                 let moved = held.iter().map(|(server, held)| (*server, held.moved)).collect();
                 self.telemetry.lists_held(&moved);
             }
-            Err(error) => tracing::warn!("lists of services that are not taken in are not known: {error}"),
+            Err(error) => tracing::warn!("rejected lists of services are unknown: {error}"),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::collector::PollReport;
 use crate::domain::{BackendId, Timestamp};
 use crate::store::{BackendState, Failing};
 
-/// How the polls go, as the store has it, and what it could not be told.
+/// How the polls go, as the store has it, and what could not be reported.
 #[derive(Default)]
 pub(super) struct Polls {
     pub stored: Vec<BackendState>,

@@ -28,7 +28,7 @@ pub struct CommonSettings {
     /// How many days this backend's daily points are kept, where not as the store says.
     #[serde(default)]
     pub keep_days: Option<u32>,
-    /// How long after a period's end it may be billed: panels tell some things late.
+    /// How long after a period's end it may be billed: panels report some things late.
     #[serde(default = "two_days")]
     pub settle_hours: u32,
     /// The most that can pass through one account in a second; what jumps further is held back. `"none"` holds nothing
@@ -105,7 +105,7 @@ pub struct ConfiguredPanel {
     pub backend: Arc<dyn Backend>,
     /// The client that asks it, where it is asked over HTTP.
     http: Option<Http>,
-    /// Its own clock, where it is told otherwise than by the answers of a client.
+    /// Its own clock, where it is reported otherwise than by the answers of a client.
     own_clock: Option<Clock>,
     include: GlobSet,
     exclude: GlobSet,
@@ -131,8 +131,8 @@ impl ConfiguredPanel {
             let problem = format!("{} is out of range; expected 1 to 100", common.collapse_percent);
             return Err(SettingsError::new("collapse_percent", problem));
         }
-        let rate = |key: &str, said: Option<MaxRate>, kinds: Option<u64>| {
-            let bytes = said.map_or(kinds, MaxRate::bytes).map(Bytes::new);
+        let rate = |key: &str, refusal: Option<MaxRate>, kinds: Option<u64>| {
+            let bytes = refusal.map_or(kinds, MaxRate::bytes).map(Bytes::new);
             bytes.transpose().map_err(|error| wrong(key)(error.to_string()))
         };
         let bounds = Bounds {
@@ -165,7 +165,7 @@ impl ConfiguredPanel {
         ConfiguredPanel { http: Some(http), ..self }
     }
 
-    /// The same, with a clock of its own that is told otherwise than by the answers of a client: simulated panels.
+    /// The same, with a clock of its own that is reported otherwise than by the answers of a client: simulated panels.
     pub fn dated_by(self, clock: Clock) -> ConfiguredPanel {
         ConfiguredPanel { own_clock: Some(clock), ..self }
     }
@@ -175,7 +175,7 @@ impl ConfiguredPanel {
         self.backend.limiter().is_some_and(Limiter::by_suspending)
     }
 
-    /// What its own clock shows now, as far as its answers tell.
+    /// What its own clock shows now, as far as its answers report.
     pub fn panel_time(&self) -> Option<Timestamp> {
         match self.own_clock {
             Some(clock) => Some(clock.now()),
@@ -240,7 +240,7 @@ impl ConfiguredPanel {
         impl Backend for Empty {
             async fn poll(
                 &self,
-                _: &super::Ask,
+                _: &super::PollRequest,
                 harvest: &mut crate::domain::Harvest,
             ) -> Result<(), super::BackendError> {
                 harvest.listed_everyone();

@@ -1,5 +1,5 @@
-//! What a panel has told before, as it is believed: so that a silence is told from a nothing, and what is gone from what
-//! was never there.
+//! What a panel has reported before, as it is believed: so that a silence is distinguished from a nothing, and what
+//! is gone from what was never there.
 //!
 //! It comes from the store. What a backend kept in its own memory would be lost with every restart.
 
@@ -17,7 +17,7 @@ pub struct Heard {
 }
 
 impl Heard {
-    /// What is believed, and what was nobody's, by its name.
+    /// What is believed, and what was unowned, by its name.
     pub fn new(book: Arc<Book>, unclaimed: BTreeMap<String, Unclaimed>) -> Heard {
         Heard { book, unclaimed }
     }
@@ -52,7 +52,7 @@ impl Heard {
         self.book.last_look_at(meter)
     }
 
-    /// What was nobody's for this reason, with the time since when.
+    /// What was unowned for this reason, with the time since when.
     pub fn unclaimed(&self, why: &'static str) -> impl Iterator<Item = (&str, Timestamp)> {
         let of_it = self.unclaimed.values().filter(move |one| one.why == why);
         of_it.filter_map(|one| Some((one.what.as_str(), one.since?)))

@@ -51,14 +51,14 @@ pub trait Backend: Send + Sync {
 
     /// Puts every answer to `ask`, or the reason there is none, into `harvest`. `Err` means the whole
     /// panel failed; one bad account goes into the harvest and never spoils its neighbours.
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError>;
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError>;
 
     /// Asks the panel step by step whether the credentials and rights are enough for what the config wants. Changes
     /// nothing.
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>);
 
-    /// Whether the config has it tell a meter: one that it does not tell has not fallen silent.
-    fn tells(&self, meter: Meter) -> bool {
+    /// Whether the config has it report a meter: one that it does not report has not fallen silent.
+    fn reports(&self, meter: Meter) -> bool {
         let _ = meter;
         true
     }
@@ -145,24 +145,24 @@ pub struct Wants {
 
 /// What a poll wants.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct PollRequest {
     /// The time of asking.
     pub now: Timestamp,
     /// The first instant still wanted; panels that keep history fill our gaps from here on.
     pub since: Option<Timestamp>,
-    /// One account only, when somebody pressed "recalculate".
+    /// One account only, when a user pressed "recalculate".
     pub only: Option<AccountName>,
     /// The accounts we have put under the limited policy: the policy they show is wanted even where it
     /// costs a call of its own.
     pub limited: Vec<AccountName>,
-    /// What it has told before, as it is believed.
+    /// What it has reported before, as it is believed.
     pub heard: Heard,
 }
 
-impl Ask {
+impl PollRequest {
     /// Everything, with no history to fill, of a panel that was never asked before.
-    pub fn at(now: Timestamp) -> Ask {
-        Ask { now, since: None, only: None, limited: Vec::new(), heard: Heard::default() }
+    pub fn at(now: Timestamp) -> PollRequest {
+        PollRequest { now, since: None, only: None, limited: Vec::new(), heard: Heard::default() }
     }
 }
 
@@ -188,7 +188,7 @@ pub enum Applied {
     Done,
     /// It was so already.
     AlreadySo,
-    /// Somebody else changed it meanwhile; it was left as `found`.
+    /// It was changed outside whmeter meanwhile; it was left as `found`.
     LeftAlone {
         /// What the panel has now.
         found: String,
@@ -233,8 +233,11 @@ pub enum BackendError {
         /// What came and what was expected.
         detail: String,
     },
-    /// What was told before is told no more, although what it is about is there: unknown, not nothing.
-    #[error("told before and silent now: {0}")]
+    /// A task of ours stopped: a bug, and not the panel's.
+    #[error("internal error: {0}; please report this")]
+    Internal(String),
+    /// What the panel reported before is missing now, although what it is about is there: unknown, not zero.
+    #[error("reported before and missing now: {0}")]
     Silent(String),
     /// The account is not on the panel.
     #[error("no account {0}")]
@@ -254,6 +257,7 @@ impl BackendError {
             BackendError::Unexpected { .. } => Reason::Unexpected,
             BackendError::NoSuchAccount(_) => Reason::NoSuchAccount,
             BackendError::NotOffered(_) => Reason::NotOffered,
+            BackendError::Internal(_) => Reason::Internal,
             BackendError::Silent(_) => Reason::Silent,
         }
     }

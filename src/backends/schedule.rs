@@ -1,7 +1,7 @@
 //! When each backend is due: intervals on a grid of their own, or cron lines in the billing zone.
 //!
 //! Due times are instants of the wall clock, worked out anew after each poll, so that a machine that
-//! slept polls each backend once and not once for every time it missed. Pure: it is told the time.
+//! slept polls each backend once and not once for every time it missed. Pure: it is handed the time.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;

@@ -37,7 +37,7 @@ pub enum AdjustError {
     )]
     Folded(Month),
     /// It is as it is wanted already.
-    #[error("nobody else has anything of these days")]
+    #[error("no other owner has usage on these days")]
     NothingToMove,
     /// The rows cannot be derived.
     #[error(transparent)]

@@ -19,7 +19,7 @@ pub enum RenameError {
 }
 
 impl Collector {
-    /// Ends all accounts of a backend by an entry of its journal; tells how many.
+    /// Ends all accounts of a backend by an entry of its journal; returns how many.
     pub async fn forget(
         &self,
         backend: &BackendState,
@@ -35,7 +35,7 @@ impl Collector {
         .await
     }
 
-    /// Makes every stored row of a backend what its journal derives; tells which were not.
+    /// Makes every stored row of a backend what its journal derives; returns which were not.
     pub async fn repair(
         &self,
         backend: &BackendState,

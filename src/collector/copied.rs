@@ -58,7 +58,7 @@ impl Sold {
     /// Whoever pays for an account, or will, as far as anybody knows.
     fn claimants_of(&self, account: &AccountName, life: Option<&Life>) -> Vec<Owner> {
         match life.map(Life::owner) {
-            Some(owner) if *owner != Owner::Nobody => vec![owner.clone()],
+            Some(owner) if *owner != Owner::Unowned => vec![owner.clone()],
             _ => self.wanting(account, life),
         }
     }

@@ -6,7 +6,7 @@
 mod adjust;
 mod backends;
 mod copied;
-mod docket;
+mod evaluation;
 mod owners;
 mod parking;
 mod poll;
@@ -25,7 +25,7 @@ use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 pub use adjust::{AdjustError, WhatIsAccepted};
 pub use backends::RenameError;
-pub use docket::Docket;
+pub use evaluation::Evaluation;
 pub use owners::Sold;
 use watch::Running;
 pub use witness::{ClockWrong, Witness};
@@ -33,7 +33,7 @@ pub use witness::{ClockWrong, Witness};
 use crate::backends::{BackendError, ConfiguredPanel};
 use crate::clock::Clock;
 use crate::domain::{AccountName, BackendId, BillingZone, Harvest, Reason, Seconds, Timestamp, Unclaimed};
-use crate::metering::Rules;
+use crate::metering::SettleRules;
 use crate::quota::Channel;
 use crate::rules::Limits;
 use crate::store::{BackendState, Loaded, PanelTaken, Store, StoreError};
@@ -42,14 +42,14 @@ use crate::telemetry::Telemetry;
 /// How many backends are polled at once.
 const POLLS_AT_ONCE: usize = 8;
 
-/// The rules for limits, and the channels of their letters.
+/// The rules for limits, and the channels of their notifications.
 pub type Acting = (Limits, Arc<[Channel]>);
 
 /// Polls the configured backends.
 pub struct Collector {
     store: Store,
     clock: Clock,
-    rules: Rules,
+    rules: SettleRules,
     telemetry: Telemetry,
     holder: String,
     panels: RwLock<Arc<[Arc<ConfiguredPanel>]>>,
@@ -69,7 +69,7 @@ pub struct Collector {
 struct LastTime {
     /// The book as we committed it.
     loaded: Option<Loaded>,
-    /// What was to be mended at the last poll, and is logged already.
+    /// What was to be fixed at the last poll, and is logged already.
     warned: HashSet<String>,
 }
 
@@ -178,7 +178,7 @@ impl Collector {
     pub fn new(
         store: Store,
         clock: Clock,
-        rules: Rules,
+        rules: SettleRules,
         telemetry: Telemetry,
         polled: mpsc::UnboundedSender<PollReport>,
     ) -> Collector {
@@ -225,13 +225,13 @@ impl Collector {
         Ok(())
     }
 
-    /// Takes in new rules for limits, and the channels their letters go by.
+    /// Takes in new rules for limits, and the channels their notifications go by.
     pub fn configure_limits(&self, limits: Limits, channels: Vec<Channel>) {
         let acting = (limits, channels.into());
         *self.acting.write().unwrap_or_else(PoisonError::into_inner) = acting;
     }
 
-    /// The rules for limits and the channels of their letters.
+    /// The rules for limits and the channels of their notifications.
     pub fn limits(&self) -> Acting {
         self.acting.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -242,7 +242,7 @@ impl Collector {
     }
 
     /// The rules every account is settled by.
-    pub fn rules(&self) -> Rules {
+    pub fn rules(&self) -> SettleRules {
         self.rules
     }
 
@@ -251,7 +251,7 @@ impl Collector {
         self.panels.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What the last poll of a panel has left. Whoever polls holds it locked.
+    /// What the last poll of a panel has left. The poller holds it locked.
     fn last(&self, backend: &BackendId) -> Arc<Mutex<LastTime>> {
         let mut last = self.last.write().unwrap_or_else(PoisonError::into_inner);
         last.entry(backend.clone()).or_default().clone()
@@ -308,7 +308,7 @@ impl Collector {
                     if matches!(report.failed, Some(PollError::Elsewhere)) {
                         collector.due_soon(&metered);
                     }
-                    // Nobody listens any more only while the house is being left.
+                    // The receiver is gone only while the daemon is shutting down.
                     let _ = collector.polled.send(report);
                 }
             });
@@ -343,7 +343,7 @@ impl Collector {
         *turn = time.min(*turn);
     }
 
-    /// Polls a backend, or one account of it, soon, because somebody asked for it; `by_hand` if an operator did.
+    /// Polls a backend, or one account of it, soon, because it was asked for; `by_hand` if an operator did.
     pub fn poll_soon(self: &Arc<Self>, backend: &str, account: Option<AccountName>, by_hand: bool) {
         let Some(metered) = self.panel(backend) else { return };
         let collector = Arc::clone(self);

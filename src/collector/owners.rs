@@ -15,7 +15,7 @@ use crate::store::{PinnedTo, Reach, ServiceList, Store, StoreError};
 #[derive(Clone, Debug, Default)]
 pub struct Sold {
     server: Option<i64>,
-    /// The server's services; `None` until WHMCS has told them.
+    /// The server's services; `None` until WHMCS has sent them.
     list: Option<Arc<ServiceList>>,
     /// Services by account of this backend, where an operator has said so.
     pinned: HashMap<AccountName, PinnedTo>,
@@ -155,7 +155,7 @@ impl Sold {
         for (no, life) in &after.lives {
             let is_newest = after.names.get(&life.name) == Some(no);
             if !is_newest || !life.is_present() {
-                // What had a name before WHMCS told its services was somebody's, also where it is gone.
+                // What had a name before WHMCS sent its services was somebody's, also where it is gone.
                 let intent = self.intent(life, &Ruling::Unclaimed, today, Some(zone));
                 if self.list.is_some() && intent != Intent::Keep {
                     titles.intents.insert(*no, intent);
@@ -179,7 +179,7 @@ impl Sold {
         titles
     }
 
-    /// Whoever would pay for an account that nobody has owned yet: also services that wait because another account
+    /// Whoever would pay for an account that is unowned so far: also services that wait because another account
     /// wants them, too.
     pub(super) fn wanting(&self, name: &AccountName, life: Option<&Life>) -> Vec<Owner> {
         let claims = self.claims(std::iter::once((name, life)));
@@ -216,7 +216,7 @@ impl Sold {
 
     fn intent(&self, life: &Life, ruling: &Ruling, today: UsageDay, zone: Option<BillingZone>) -> Intent {
         let sold = ownership::Sold { server: self.server, services: self.services() };
-        intent(life, ruling, &sold, today, |service| self.list.as_ref()?.first_listed(service, zone?))
+        intent(life, ruling, &sold, today, |service| self.list.as_ref()?.first_listed_day(service, zone?))
     }
 
     /// What is shown of an account whose owner is known: how it came to its service.

@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::docket::{Beside, Docket};
+use super::evaluation::{Beside, Evaluation};
 use super::owners::{Sold, Titles};
 use super::silence;
 use super::witness::{ClockWrong, Whose, Witness, judge};
 use super::{Collector, LastTime, PollError, PollReport};
-use crate::backends::{Ask, BackendError, ConfiguredPanel, Heard, Past};
+use crate::backends::{BackendError, ConfiguredPanel, Heard, Past, PollRequest};
 use crate::domain::{AccountName, Harvest, Reason, Seconds, Timestamp, Unclaimed};
-use crate::metering::{Bounds, Expected, ListDoubt, Noted, Rules, look, settle_looked};
+use crate::metering::{Bounds, Expected, ListDoubt, Noted, SettleRules, look, settle_looked};
 use crate::standing::Moment;
 use crate::store::{JudgedPoll, Lease, Loaded, Parked, Poll, Reach, StoreError};
 use crate::telemetry::PollOutcome;
@@ -23,7 +23,7 @@ const POLL_BUDGET: Duration = Duration::from_secs(15 * 60);
 const LEASE: Seconds = Seconds::new(60);
 
 impl Collector {
-    /// Polls one backend now, for everybody or for one account.
+    /// Polls one backend now, for all accounts or for one.
     pub async fn poll(&self, metered: &ConfiguredPanel, only: Option<AccountName>) -> PollReport {
         let last = self.last(&metered.id);
         let mut last = last.lock().await;
@@ -72,7 +72,7 @@ impl Collector {
         if let Err(error) = outcome {
             report.failed = Some(error);
         }
-        self.tell(metered, &report);
+        self.log_report(metered, &report);
         last.warned = self.warn(metered, &report, &last.warned);
         report
     }
@@ -143,7 +143,7 @@ impl Collector {
         // Also where it refuses us: a signature of another time is no wrong secret.
         if let Err(wrong) = self.clock_is_right(metered).await? {
             last.loaded = Some(loaded);
-            if reach == Reach::Everybody {
+            if reach == Reach::All {
                 let is_its_own = wrong.other.whose == Whose::Panel(metered.id.clone());
                 let (other, ours) = (wrong.other.shows, wrong.ours);
                 self.store.record_clock(lease, (other, is_its_own), ours, &wrong.to_string()).await?;
@@ -156,7 +156,7 @@ impl Collector {
                 last.loaded = Some(loaded);
                 self.park(metered, lease, &error, now).await?;
                 // That one account could not be asked for says nothing of the others.
-                if reach == Reach::Everybody {
+                if reach == Reach::All {
                     self.store.record_failure(lease, now, error.reason(), &error.to_string()).await?;
                 }
                 return Err(PollError::Panel(error));
@@ -175,11 +175,11 @@ impl Collector {
         if new_road {
             report.warnings.push(by_another_road(&loaded, &road));
         }
-        report.warnings.extend(silence::crowd(&harvest, metered.crowd).filter(|_| reach == Reach::Everybody));
-        let rules = Rules { bounds: Bounds { new_road, ..metered.bounds }, ..self.rules };
+        report.warnings.extend(silence::crowd(&harvest, metered.crowd).filter(|_| reach == Reach::All));
+        let rules = SettleRules { bounds: Bounds { new_road, ..metered.bounds }, ..self.rules };
         let sold = Arc::new(Sold::of(&self.store, &self.panels(), metered).await?);
         let today = rules.zone.day_of(now);
-        // Settling a hundred thousand accounts is work for a thread that nobody waits on.
+        // Settling a hundred thousand accounts is work for a thread that nothing waits on.
         let asked = Arc::clone(&sold);
         let unwanted: Vec<AccountName> =
             loaded.book.names.keys().filter(|name| !metered.wants(name)).cloned().collect();
@@ -187,7 +187,7 @@ impl Collector {
         let (answer, loaded, look) = aside(move || {
             let changing = match reach {
                 Reach::History => HashSet::new(),
-                Reach::Everybody | Reach::Some => asked.changing(&loaded.book, &harvest, today),
+                Reach::All | Reach::Some => asked.changing(&loaded.book, &harvest, today),
             };
             let mut leaving = asked.leaving(&loaded.book, &harvest);
             leaving.extend(unwanted);
@@ -204,7 +204,7 @@ impl Collector {
             let after = loaded.book.after(&settled);
             let titles = match reach {
                 Reach::History => Titles::default(),
-                Reach::Everybody | Reach::Some => asked.titles(&after, &harvest, reach, today, rules.zone),
+                Reach::All | Reach::Some => asked.titles(&after, &harvest, reach, today, rules.zone),
             };
             (harvest, loaded, settled, after, titles)
         })
@@ -215,7 +215,7 @@ impl Collector {
         let (limits, channels) = self.limits();
         let (backend, by_suspending) = (metered.id.clone(), metered.limits_by_suspending());
         let (harvest, mut loaded, after, mut judged) = aside(move || {
-            let docket = Docket {
+            let evaluation = Evaluation {
                 limits: &limits,
                 backend: &backend,
                 loaded: &loaded,
@@ -223,25 +223,25 @@ impl Collector {
                 moment: Moment::new(now, rules.zone, rules.max_gap),
                 by_suspending,
                 sold: &sold,
-                by_hand: beside == Beside::Nobody,
+                by_hand: beside == Beside::None,
             };
             let judged = match reach {
                 Reach::History => JudgedPoll::default(),
-                Reach::Everybody | Reach::Some => docket.judge(&harvest, beside, titles.mapped),
+                Reach::All | Reach::Some => evaluation.judge(&harvest, beside, titles.mapped),
             };
             (harvest, loaded, after, judged)
         })
         .await?;
         judged.channels = &channels;
-        if let Some(doubt) = settled.list_doubt.filter(|_| reach == Reach::Everybody) {
+        if let Some(doubt) = settled.list_doubt.filter(|_| reach == Reach::All) {
             report.warnings.push(doubted(metered, &doubt));
             // Whose list is not believed has nobody's things as before.
             report.unclaimed = loaded.unclaimed.values().cloned().collect();
         }
         report.noted = settled.notes.len();
-        self.tell_notes(metered, &settled.notes);
-        if reach == Reach::Everybody {
-            self.tell_held(metered, &judged.decided.held);
+        self.report_notes(metered, &settled.notes);
+        if reach == Reach::All {
+            self.report_held(metered, &judged.decided.held);
         }
         let poll =
             Poll { at: now, kind: metered.kind.name, harvest: &harvest, settled, after, reach, judged };
@@ -322,7 +322,7 @@ impl Collector {
     }
 
     /// Logs a poll and counts it, once.
-    fn tell(&self, metered: &ConfiguredPanel, report: &PollReport) {
+    fn log_report(&self, metered: &ConfiguredPanel, report: &PollReport) {
         let backend = &metered.id;
         let took = report.took;
         match &report.failed {
@@ -345,8 +345,8 @@ impl Collector {
         }
     }
 
-    /// Logs what should be mended, once, and again only after it was mended or changed. Returns what is
-    /// to be mended now.
+    /// Logs what should be fixed, once, and again only after it was fixed or changed. Returns what is
+    /// to be fixed now.
     fn warn(
         &self,
         metered: &ConfiguredPanel,
@@ -365,7 +365,7 @@ impl Collector {
     }
 
     /// Says loudly that a whole crowd would have been limited, or restored, at once.
-    fn tell_held(&self, metered: &ConfiguredPanel, held: &[AccountName]) {
+    fn report_held(&self, metered: &ConfiguredPanel, held: &[AccountName]) {
         self.telemetry.limits_held(&metered.id, held.len());
         if !held.is_empty() {
             tracing::error!(
@@ -376,7 +376,7 @@ impl Collector {
         }
     }
 
-    fn tell_notes(&self, metered: &ConfiguredPanel, notes: &[Noted]) {
+    fn report_notes(&self, metered: &ConfiguredPanel, notes: &[Noted]) {
         for noted in notes {
             self.telemetry.note(&metered.id, &noted.note);
             tracing::debug!(
@@ -390,8 +390,9 @@ impl Collector {
 /// What is said of a list that is doubted.
 fn doubted(metered: &ConfiguredPanel, doubt: &ListDoubt) -> String {
     format!(
-        "{} of {} accounts are not in the panel's list since {}: nobody counts as gone before somebody has looked. Has \
-         the panel's user lost a right, give it back; are they really gone, `whmeter accept {} --reason TEXT`",
+        "{} of {} accounts are missing from the panel's list since {}: none counts as gone until an \
+         operator confirms it. If whmeter's user on the panel lost a right, restore it; if they are \
+         really gone, run `whmeter accept {} --reason TEXT`",
         doubt.missing, doubt.of, doubt.since, metered.id
     )
 }
@@ -400,7 +401,7 @@ fn doubted(metered: &ConfiguredPanel, doubt: &ListDoubt) -> String {
 fn by_another_road(loaded: &Loaded, road: &str) -> String {
     let before = loaded.roads.last().map(String::as_str).unwrap_or_default();
     format!(
-        "figures come by another road than before ({road}; before: {before}): what is lower than believed waits for a second answer"
+        "figures come from another source than before ({road}; before: {before}): lower values wait for a second answer"
     )
 }
 
@@ -409,7 +410,7 @@ fn by_another_road(loaded: &Loaded, road: &str) -> String {
 enum Wish {
     /// A poll, unless another whmeter has polled it since it was due.
     IfDue,
-    /// A poll, of everybody or of one account.
+    /// A poll, of all accounts or of one.
     Now(Option<AccountName>),
     /// A look at one account, because an operator wants done what its usage demands.
     ByHand(AccountName),
@@ -419,12 +420,12 @@ enum Wish {
 
 /// What the panel is asked.
 enum Question {
-    Now(Ask),
+    Now(PollRequest),
     Past(Past),
 }
 
 impl Question {
-    /// Tells the backend what its panel has told before.
+    /// Hands the backend what its panel has reported before.
     fn hear(&mut self, heard: Heard) {
         match self {
             Question::Now(ask) => ask.heard = heard,
@@ -438,15 +439,15 @@ impl Wish {
     fn beside(&self) -> Beside {
         match self {
             Wish::IfDue | Wish::Now(None) | Wish::History { .. } => Beside::LimitedOfLate,
-            Wish::Now(Some(_)) => Beside::Everybody,
-            Wish::ByHand(_) => Beside::Nobody,
+            Wish::Now(Some(_)) => Beside::All,
+            Wish::ByHand(_) => Beside::None,
         }
     }
 
     /// The question to ask, and whom its answer will be about.
     fn question(self, loaded: &Loaded, now: Timestamp) -> (Question, Reach) {
         let (only, reach) = match self {
-            Wish::IfDue | Wish::Now(None) => (None, Reach::Everybody),
+            Wish::IfDue | Wish::Now(None) => (None, Reach::All),
             Wish::Now(only) => (only, Reach::Some),
             Wish::ByHand(account) => (Some(account), Reach::Some),
             Wish::History { since, until } => {
@@ -455,22 +456,22 @@ impl Wish {
             }
         };
         let limited = loaded.limited();
-        let ask = Ask { now, since: loaded.unread_since(now), only, limited, heard: Heard::default() };
+        let ask =
+            PollRequest { now, since: loaded.unread_since(now), only, limited, heard: Heard::default() };
         (Question::Now(ask), reach)
     }
 }
 
-/// Does work on a thread that nobody waits on.
+/// Does work on a thread that nothing waits on.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PollError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| PollError::Panel(crashed(&error)))
 }
 
 fn crashed(error: &tokio::task::JoinError) -> BackendError {
-    let at = "our own code".to_string();
-    BackendError::Unexpected { at, detail: format!("it stopped: {error}; please report this") }
+    BackendError::Internal(format!("a task stopped: {error}"))
 }
 
-/// Ends a task that nobody waits for any more.
+/// Ends a task that nothing waits for any more.
 struct AbortOnDrop(tokio::task::AbortHandle);
 
 impl Drop for AbortOnDrop {
@@ -525,7 +526,8 @@ impl From<StoreError> for PollError {
 }
 
 impl PollError {
-    /// Whether nothing is wrong but that another whmeter is quicker, that what is wrong was told before, or that we stop.
+    /// Whether nothing is wrong but that another whmeter is quicker, that what is wrong was reported before, or that we
+    /// stop.
     pub fn is_somebody_elses(&self) -> bool {
         matches!(
             self,

@@ -1,20 +1,20 @@
-//! Figures that a panel has told and tells no more, though their account is there: unread, and never nothing.
+//! Figures that a panel has reported and reports no more, though their account is there: unread, and never nothing.
 //!
-//! Counters that have names of their own are the backends' to know: only they can tell a bucket that is gone from a page
-//! that lacks it.
+//! Counters that have names of their own are the backends' to know: only they can report a bucket that is gone from a
+//! page that lacks it.
 
 use crate::backends::Backend;
 use crate::domain::{Harvest, LifeNo, Meter, Reason, Source, Timestamp};
 use crate::metering::{Book, CounterKey, Crowd, Life, Note, Noted};
 use crate::store::Loaded;
 
-/// Marks what was told before and is silent now as unread.
+/// Marks what was reported before and is silent now as unread.
 pub(super) fn mark(harvest: &mut Harvest, book: &Book, backend: &dyn Backend) {
     let mut silent = Vec::new();
     for (name, harvested) in harvest.accounts() {
         let life = book.names.get(name).and_then(|no| Some((*no, book.lives.get(no)?)));
         let Some((no, life)) = life.filter(|(_, life)| life.is_present()) else { continue };
-        for (meter, at) in told(no, life, book).filter(|(meter, _)| backend.tells(*meter)) {
+        for (meter, at) in reported(no, life, book).filter(|(meter, _)| backend.reports(*meter)) {
             let is_read = harvested.readings.iter().any(|(of, _)| *of == meter);
             let is_unread =
                 harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter));
@@ -25,14 +25,14 @@ pub(super) fn mark(harvest: &mut Harvest, book: &Book, backend: &dyn Backend) {
     }
     for (name, meter, at) in silent {
         let detail = format!(
-            "the panel has the account and tells no {meter} of it, which it told last at {at}: unknown, not nothing"
+            "the panel lists the account without {meter}, which it reported last at {at}: unknown, not zero"
         );
         harvest.unread(&name, Some(meter), Reason::Silent, detail);
     }
 }
 
-/// The meters that a life was told of by a level, by totals or by the one counter of its own, and when last.
-fn told<'b>(no: LifeNo, life: &'b Life, book: &'b Book) -> impl Iterator<Item = (Meter, Timestamp)> + 'b {
+/// The meters that a life was reported of by a level, by totals or by the one counter of its own, and when last.
+fn reported<'b>(no: LifeNo, life: &'b Life, book: &'b Book) -> impl Iterator<Item = (Meter, Timestamp)> + 'b {
     life.series.iter().filter_map(move |(meter, series)| {
         let own = CounterKey { meter: *meter, own: Some(no), source: Source::default() };
         let by_itself =
@@ -70,8 +70,8 @@ pub(super) fn crowd(harvest: &Harvest, crowd: Crowd) -> Option<String> {
     let of = harvest.accounts().len();
     crowd.is(silent, of).then(|| {
         format!(
-            "{silent} of {of} accounts are there and what was told of them before is told no more: nothing of it counts as \
-             nothing; does whmeter's user still have its rights, does the panel still count?"
+            "{silent} of {of} accounts are listed, but usage reported before is missing: it is unknown, \
+             not zero; check that whmeter's user still has its rights and that the panel still counts"
         )
     })
 }

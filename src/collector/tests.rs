@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 
 use super::*;
-use crate::backends::{Ask, Backend, CheckStep, CommonSettings, KINDS, Wants};
+use crate::backends::{Backend, CheckStep, CommonSettings, KINDS, PollRequest, Wants};
 use crate::domain::{BillingZone, Bytes, Meter, Reading};
 use crate::metering::Bounds;
 use crate::settings::Section;
@@ -23,7 +23,7 @@ struct Counting(Arc<AtomicUsize>);
 
 #[async_trait]
 impl Backend for Counting {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         harvest.listed_everyone();
         Ok(())
@@ -34,7 +34,7 @@ impl Backend for Counting {
 
 async fn unconfigured(folder: &Path, now: i64) -> Collector {
     let store = Store::open(StoreSettings::default(), folder).await.expect("a store");
-    let rules = Rules {
+    let rules = SettleRules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),
@@ -54,12 +54,12 @@ async fn replica(folder: &Path, now: i64, asked: &Arc<AtomicUsize>) -> Collector
     collector
 }
 
-/// A panel that refuses us, or asks to be left alone, for as long as it is told to.
+/// A panel that refuses us, or asks to be left alone, for as long as it is asked to.
 struct Refusing(Arc<AtomicUsize>, Arc<AtomicUsize>);
 
 #[async_trait]
 impl Backend for Refusing {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         match self.1.load(Ordering::SeqCst) {
             0 => {
@@ -132,7 +132,7 @@ struct Waiting(Arc<tokio::sync::Notify>);
 
 #[async_trait]
 impl Backend for Waiting {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         self.0.notified().await;
         harvest.listed_everyone();
         Ok(())
@@ -226,18 +226,18 @@ async fn a_clock_that_was_ahead_once_keeps_nobody_from_polling() {
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
 
-/// A panel with one account that cannot be asked for everybody while it is down, and can for the one.
+/// A panel with one account that cannot be asked for all accounts while it is down, and can for the one.
 struct Half(Arc<AtomicUsize>);
 
 #[async_trait]
 impl Backend for Half {
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         if ask.only.is_none() && self.0.load(Ordering::SeqCst) > 0 {
             return Err(BackendError::Unreachable("it is down".into()));
         }
         let account = AccountName::new("alice").expect("a name");
         let reading = Reading::Gauge { at: ask.now, level: Bytes::new(5).expect("fits") };
-        harvest.read(&account, Meter::StorageUsed, reading);
+        harvest.add_reading(&account, Meter::StorageUsed, reading);
         if ask.only.is_none() {
             harvest.listed_everyone();
         }

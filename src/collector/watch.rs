@@ -28,7 +28,7 @@ impl Running {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(backend.clone(), started);
     }
 
-    /// It has ended; tells whether it was named.
+    /// It has ended; says whether it was named.
     pub fn ends(&self, backend: &BackendId) -> bool {
         let ended = self.0.write().unwrap_or_else(PoisonError::into_inner).remove(backend);
         ended.is_some_and(|started| started.named)
@@ -56,7 +56,8 @@ impl Collector {
         self.telemetry.poll_hangs(id, true);
         tracing::warn!(
             backend = %id, running_for = ?Duration::from_secs(runs.as_secs()),
-            "a poll takes longer than two of its intervals; what it waits for has time limits, and it ends with them"
+            "a poll takes longer than two of its intervals; what it waits for has time limits, and it \
+             ends with them"
         );
     }
 }

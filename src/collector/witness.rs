@@ -36,7 +36,7 @@ impl fmt::Display for Whose {
     }
 }
 
-/// Our clock is wrong, as far as anybody can tell.
+/// Our clock is wrong, as far as can be determined.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClockWrong {
     /// What ours shows.

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::policy::{key, operator};
-use super::{ConfigArg, Failure, Outcome, print};
+use super::{CommandError, ConfigArg, Outcome, print};
 use crate::app::App;
 use crate::collector::AdjustError;
 use crate::domain::AccountName;
@@ -16,22 +16,22 @@ pub(super) struct Accept {
     config: ConfigArg,
     /// The backend's name
     backend: String,
-    /// This account only; without one everything of the backend that is doubted, its list of accounts among it
+    /// This account only; without it everything of the backend that is held back, its list of accounts included
     account: Option<String>,
-    /// The services of the backend's WHMCS server have other numbers and are the same: the next list counts, and
-    /// everything goes with them
+    /// WHMCS gave the services of the backend's server new numbers, but they are the same: accept the next list and
+    /// move everything to the new numbers
     #[arg(long)]
     renumbered: bool,
-    /// Why: kept for ever beside the numbers
+    /// Reason, kept for ever beside the numbers
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
 
 /// A reason that can be kept.
-pub(super) fn reason(text: &str) -> Result<String, Failure> {
+pub(super) fn reason(text: &str) -> Result<String, CommandError> {
     let reason = text.trim();
     if reason.is_empty() || reason.len() > 1000 {
-        return Err(Failure::Misused("--reason: say why, in at most 1000 characters".into()));
+        return Err(CommandError::Misused("--reason: say why, in at most 1000 characters".into()));
     }
     Ok(reason.to_string())
 }
@@ -40,8 +40,8 @@ impl Accept {
     pub(super) async fn run(self) -> Outcome {
         let reason = reason(&self.reason)?;
         if self.renumbered && self.account.is_some() {
-            let why = "--renumbered is said of all services of the backend's WHMCS server: leave ACCOUNT out";
-            return Err(Failure::Misused(why.into()));
+            let why = "--renumbered is for all services of the backend's WHMCS server: leave ACCOUNT out";
+            return Err(CommandError::Misused(why.into()));
         }
         let account: Option<AccountName> = match &self.account {
             Some(account) => Some(key(&self.backend, account)?.name),
@@ -51,7 +51,7 @@ impl Accept {
         let (app, _) = App::build(config, clock).await?;
         let metered = app.collector().panel(&self.backend);
         let metered = metered
-            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+            .ok_or_else(|| CommandError::Misused(format!("no backend {:?} in the config", self.backend)))?;
         let of = account
             .as_ref()
             .map_or_else(|| self.backend.clone(), |account| format!("{} {account}", self.backend));
@@ -66,8 +66,9 @@ impl Accept {
                 app.store().accept_list(server, &said, clock.now()).await?
             }
             (None, None) if self.renumbered => {
-                let why = format!("--renumbered: {of} has no whmcs_server, and no services are told for it");
-                return Err(Failure::Misused(why));
+                let why =
+                    format!("--renumbered: {of} has no whmcs_server, so WHMCS sends no services for it");
+                return Err(CommandError::Misused(why));
             }
             _ => None,
         };
@@ -94,7 +95,7 @@ impl Accept {
         app.store().close().await;
         let accepted = match accepted {
             Err(AdjustError::Nothing(_)) if list.is_some() || clock.is_some() => return Ok(()),
-            accepted => accepted.map_err(|error| Failure::Tried(format!("{of}: {error}")))?,
+            accepted => accepted.map_err(|error| CommandError::Tried(format!("{of}: {error}")))?,
         };
         for (account, meter) in &accepted.series {
             print(format!("{} {account} {meter}: accepted; the next poll counts it", self.backend));
@@ -116,8 +117,8 @@ fn accepted(of: &str, list: &HeldList, same_services: bool) -> String {
         moved => format!("that {moved} of {} services have other numbers", list.of),
     };
     let then = match same_services {
-        true => "the next list WHMCS tells counts, and they stay the same services",
-        false => "the next list WHMCS tells counts, and they are other services",
+        true => "the next list from WHMCS is accepted, and they stay the same services",
+        false => "the next list from WHMCS is accepted, and they are other services",
     };
     format!("{of}: {what} is accepted; {then}")
 }

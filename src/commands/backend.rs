@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::policy::operator;
 use super::table::Table;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::BackendId;
@@ -14,16 +14,16 @@ use crate::metering::Forgetting;
 #[derive(Debug, Args)]
 pub(super) struct BackendCommand {
     #[command(subcommand)]
-    what: What,
+    what: BackendAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Every backend that was ever polled, with its panel and how many accounts it has
+enum BackendAction {
+    /// List every backend that was ever polled, with its panel and number of accounts
     List(List),
-    /// Moves the history of a backend to the name it has in the config now
+    /// Move the history of a backend to its new name in the config
     Rename(Rename),
-    /// Ends the accounts of a backend that is over and not in the config any more; its history stays
+    /// End the accounts of a backend that is no longer in the config; its history stays
     Forget(Forget),
 }
 
@@ -31,7 +31,7 @@ enum What {
 struct List {
     #[command(flatten)]
     config: ConfigArg,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -40,9 +40,9 @@ struct List {
 struct Rename {
     #[command(flatten)]
     config: ConfigArg,
-    /// The name it had
+    /// The old name
     old: String,
-    /// The name it has in the config
+    /// The new name, as in the config
     new: String,
 }
 
@@ -52,7 +52,7 @@ struct Forget {
     config: ConfigArg,
     /// The backend's name
     name: String,
-    /// Why: kept for ever
+    /// Reason, kept for ever
     #[arg(long, value_name = "TEXT")]
     reason: String,
 }
@@ -60,9 +60,9 @@ struct Forget {
 impl BackendCommand {
     pub(super) async fn run(self) -> Outcome {
         match self.what {
-            What::List(list) => list.run().await,
-            What::Rename(rename) => rename.run().await,
-            What::Forget(forget) => forget.run().await,
+            BackendAction::List(list) => list.run().await,
+            BackendAction::Rename(rename) => rename.run().await,
+            BackendAction::Forget(forget) => forget.run().await,
         }
     }
 }
@@ -123,20 +123,24 @@ impl Rename {
         let Rename { config, old, new } = self;
         let (config, clock) = config.read("error")?;
         if is_configured(&config, &old) {
-            return Err(Failure::Misused(format!(
+            return Err(CommandError::Misused(format!(
                 "backend {old:?} is in the config: give it its new name there first, or is it another panel?"
             )));
         }
         let kind = config.panels.iter().find(|panel| panel.id.as_str() == new).map(|panel| panel.kind.name);
         let kind = kind.ok_or_else(|| {
-            Failure::Misused(format!("no backend {new:?} in the config: a backend is renamed there first"))
+            CommandError::Misused(format!(
+                "no backend {new:?} in the config: a backend is renamed there first"
+            ))
         })?;
         let (from, to) = (name(&old)?, name(&new)?);
         let (app, _) = App::build(config, clock).await?;
         let renamed = app.collector().rename(&from, &to, kind, &operator()).await;
-        renamed.map_err(|error| Failure::Tried(format!("{old} not renamed: {error}")))?;
+        renamed.map_err(|error| CommandError::Tried(format!("{old} not renamed: {error}")))?;
         app.store().close().await;
-        print(format!("{old} is {new} from now on, with all its history; the next poll goes on from there"));
+        print(format!(
+            "{old} is {new} from now on, with all its history; the next poll continues from there"
+        ));
         Ok(())
     }
 }
@@ -145,11 +149,11 @@ impl Forget {
     async fn run(self) -> Outcome {
         let reason = self.reason.trim().to_string();
         if reason.is_empty() || reason.len() > 1000 {
-            return Err(Failure::Misused("--reason: say why, in at most 1000 characters".into()));
+            return Err(CommandError::Misused("--reason: say why, in at most 1000 characters".into()));
         }
         let (config, clock) = self.config.read("error")?;
         if is_configured(&config, &self.name) {
-            return Err(Failure::Misused(format!(
+            return Err(CommandError::Misused(format!(
                 "backend {:?} is in the config: take it out first, or its next poll finds its accounts again",
                 self.name
             )));
@@ -157,11 +161,13 @@ impl Forget {
         let (app, _) = App::build(config, clock).await?;
         let stored = app.store().backends().await?;
         let state = stored.iter().find(|state| state.backend.as_str() == self.name);
-        let state = state
-            .ok_or_else(|| Failure::Misused(format!("nothing is stored of a backend {:?}", self.name)))?;
+        let state = state.ok_or_else(|| {
+            CommandError::Misused(format!("nothing is stored of a backend {:?}", self.name))
+        })?;
         let forgetting = Forgetting { author: operator(), reason };
         let ended = app.collector().forget(state, &forgetting).await;
-        let ended = ended.map_err(|error| Failure::Tried(format!("{} not forgotten: {error}", self.name)))?;
+        let ended =
+            ended.map_err(|error| CommandError::Tried(format!("{} not forgotten: {error}", self.name)))?;
         app.store().close().await;
         print(match ended {
             0 => format!("{} has no accounts that are not over; nothing was changed", self.name),
@@ -171,6 +177,6 @@ impl Forget {
     }
 }
 
-fn name(text: &str) -> Result<BackendId, Failure> {
-    BackendId::new(text).map_err(|error| Failure::Misused(error.to_string()))
+fn name(text: &str) -> Result<BackendId, CommandError> {
+    BackendId::new(text).map_err(|error| CommandError::Misused(error.to_string()))
 }

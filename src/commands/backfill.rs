@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::poll::{chosen, report_all};
-use super::{ConfigArg, Failure, Outcome, print};
+use super::{CommandError, ConfigArg, Outcome, print};
 use crate::app::App;
 use crate::backends::BackendError;
 use crate::collector::PollError;
@@ -13,16 +13,16 @@ use crate::domain::{BillingZone, Timestamp, UsageDay};
 pub(super) struct Backfill {
     #[command(flatten)]
     config: ConfigArg,
-    /// From this day on, in the billing zone
+    /// First day, in the billing zone
     #[arg(long, value_name = "YYYY-MM-DD")]
     since: String,
-    /// Up to and with this day; until now when not given
+    /// Last day, included; until now when not given
     #[arg(long, value_name = "YYYY-MM-DD")]
     until: Option<String>,
-    /// This backend only; all that keep history when not given
+    /// This backend only; default: all that keep history
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -35,7 +35,7 @@ impl Backfill {
         let until = self.until.as_deref().map(|until| start_of(zone, "--until", until, true)).transpose()?;
         let until = until.unwrap_or(now);
         if since >= until.min(now) {
-            return Err(Failure::Misused(format!("--since {} is not before its end", self.since)));
+            return Err(CommandError::Misused(format!("--since {} is not before its end", self.since)));
         }
         let (app, _) = App::build(config, clock).await?;
         let backends = chosen(&app.collector().panels(), self.backend.as_deref())?;
@@ -55,7 +55,7 @@ impl Backfill {
     }
 }
 
-fn start_of(zone: BillingZone, what: &str, day: &str, after: bool) -> Result<Timestamp, Failure> {
-    let day = UsageDay::parse(day).map_err(|error| Failure::Misused(format!("{what}: {error}")))?;
+fn start_of(zone: BillingZone, what: &str, day: &str, after: bool) -> Result<Timestamp, CommandError> {
+    let day = UsageDay::parse(day).map_err(|error| CommandError::Misused(format!("{what}: {error}")))?;
     Ok(zone.start_of(if after { day.next() } else { day }))
 }

@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::poll::chosen;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::backends::{Ask, CheckStep, ConfiguredPanel, Wants};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
+use crate::backends::{CheckStep, ConfiguredPanel, PollRequest, Wants};
 use crate::domain::{Harvest, Timestamp};
 use crate::store::{PanelTaken, Store};
 
@@ -16,13 +16,13 @@ pub(super) struct Check {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 /// One line of the report.
-struct Line {
+struct CheckLine {
     of: String,
     step: String,
     /// What was found, or what is wrong.
@@ -35,14 +35,14 @@ impl Check {
         let (config, clock) = self.config.read("error")?;
         let all = config.panels;
         let backends = chosen(&all, self.backend.as_deref())?;
-        let mut lines = vec![Line {
+        let mut lines = vec![CheckLine {
             of: "config".into(),
             step: config.path.display().to_string(),
             outcome: Ok(format!("valid, {} backends", all.len())),
             fatal: true,
         }];
         for warning in config.warnings {
-            lines.push(Line {
+            lines.push(CheckLine {
                 of: "config".into(),
                 step: "warning".into(),
                 outcome: Err(warning),
@@ -51,7 +51,7 @@ impl Check {
         }
         let store = Store::check(&config.store, &config.folder).await;
         let known = store.as_ref().map_or_else(|_| Vec::new(), |checked| checked.panels.clone());
-        lines.push(Line {
+        lines.push(CheckLine {
             of: "store".into(),
             step: "database".into(),
             outcome: store.map(|checked| checked.says).map_err(|error| error.to_string()),
@@ -61,7 +61,7 @@ impl Check {
         for metered in &backends {
             let addresses = metered.addresses();
             let taken = PanelTaken::among(&known, &metered.id, metered.kind.name, &addresses, now);
-            lines.push(Line {
+            lines.push(CheckLine {
                 of: metered.id.to_string(),
                 step: "panel".into(),
                 outcome: taken.map_or_else(|| Ok(addresses.join(", ")), |taken| Err(taken.to_string())),
@@ -79,7 +79,7 @@ impl Check {
             templates.sort();
             templates.dedup();
             let steps = config.channels.check(&templates).await;
-            lines.extend(steps.into_iter().map(|(step, outcome)| Line {
+            lines.extend(steps.into_iter().map(|(step, outcome)| CheckLine {
                 of: "notify".into(),
                 step,
                 outcome: outcome.map_err(|error| error.to_string()),
@@ -93,19 +93,21 @@ impl Check {
         }
         match lines.iter().filter(|line| line.fatal && line.outcome.is_err()).count() {
             0 => Ok(()),
-            failed => Err(Failure::Tried(format!("{failed} of {} checks failed; see above", lines.len()))),
+            failed => {
+                Err(CommandError::Tried(format!("{failed} of {} checks failed; see above", lines.len())))
+            }
         }
     }
 }
 
-async fn check_backend(metered: &ConfiguredPanel, wants: Wants, now: Timestamp) -> Vec<Line> {
+async fn check_backend(metered: &ConfiguredPanel, wants: Wants, now: Timestamp) -> Vec<CheckLine> {
     let mut steps = Vec::new();
     metered.backend.check(wants, &mut steps).await;
     let usable = steps.iter().all(|step| step.outcome.is_ok() || !step.fatal);
     if usable {
         steps.push(listing(metered, now).await);
     }
-    let line = |step: CheckStep| Line {
+    let line = |step: CheckStep| CheckLine {
         of: metered.id.to_string(),
         step: step.name,
         outcome: step.outcome.map_err(|error| error.to_string()),
@@ -117,7 +119,7 @@ async fn check_backend(metered: &ConfiguredPanel, wants: Wants, now: Timestamp) 
 /// One full listing, thrown away.
 async fn listing(metered: &ConfiguredPanel, now: Timestamp) -> CheckStep {
     let mut harvest = Harvest::new();
-    let polled = metered.backend.poll(&Ask::at(now), &mut harvest).await;
+    let polled = metered.backend.poll(&PollRequest::at(now), &mut harvest).await;
     harvest.retain(|account| metered.wants(account));
     let unread = harvest.accounts().values().filter(|harvested| !harvested.unread.is_empty()).count();
     let seen = harvest.accounts().len();
@@ -128,7 +130,7 @@ async fn listing(metered: &ConfiguredPanel, now: Timestamp) -> CheckStep {
     CheckStep { name: "full listing".into(), outcome, fatal: true }
 }
 
-fn show(line: &Line) {
+fn show(line: &CheckLine) {
     let (mark, text) = match (&line.outcome, line.fatal) {
         (Ok(found), _) => ("ok  ", found),
         (Err(wrong), true) => ("FAIL", wrong),
@@ -137,7 +139,7 @@ fn show(line: &Line) {
     print(format!("{mark}  {}: {}: {text}", line.of, line.step));
 }
 
-fn shape(line: &Line) -> Value {
+fn shape(line: &CheckLine) -> Value {
     let detail = line.outcome.as_ref().unwrap_or_else(|wrong| wrong);
     json!({ "of": line.of, "step": line.step, "ok": line.outcome.is_ok(), "fatal": line.fatal, "detail": detail })
 }

@@ -1,14 +1,14 @@
-//! `whmeter explain`: why this number. Tells one account's journal line by line, and holds the sum
+//! `whmeter explain`: why this number. Lists one account's journal line by line, and holds the sum
 //! against what is stored.
 
 use clap::Args;
 
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::{BilledLine, Explained, explained};
 use crate::domain::{AccountKey, AccountName, BackendId, Meter, Month, Nature};
 use crate::standing::Moment;
-use crate::usage_api::ToldLine;
+use crate::usage_api::ReportedLine;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -16,21 +16,21 @@ pub(super) struct Explain {
     config: ConfigArg,
     /// The backend's name
     backend: String,
-    /// The account, as the panel spells it; NAME~1 is the first life of a name that was given to somebody else since
+    /// The account, as the panel spells it; NAME~1 is the first life of a name that was reused since
     account: String,
     /// storage, traffic_in, traffic_out or traffic_total
     meter: String,
     /// The month; the running one when not given
     #[arg(long, value_name = "YYYY-MM")]
     month: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Explain {
     pub(super) async fn run(self) -> Outcome {
-        let misused = |error: &dyn std::fmt::Display| Failure::Misused(error.to_string());
+        let misused = |error: &dyn std::fmt::Display| CommandError::Misused(error.to_string());
         let backend = BackendId::new(&self.backend).map_err(|error| misused(&error))?;
         let name = AccountName::new(&self.account).map_err(|error| misused(&error))?;
         let meter: Meter = self.meter.parse().map_err(|error| misused(&error))?;
@@ -44,49 +44,51 @@ impl Explain {
         let explanation = &explained.story;
         if explanation.is_empty() {
             let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
-            return Err(Failure::Tried(format!(
+            return Err(CommandError::Tried(format!(
                 "{why}; `whmeter usage` lists what is known, earlier lives of a name as NAME~1"
             )));
         }
-        let (adds_up, told) = (explanation.adds_up, explained.told.iter().all(ToldLine::is_chronicled));
+        let (adds_up, reported) =
+            (explanation.adds_up, explained.reported.iter().all(ReportedLine::is_chronicled));
         if self.json {
             print_json(&explained)?
         } else {
             show(&explained, meter)
         }
-        match (adds_up, told) {
+        match (adds_up, reported) {
             (true, true) => Ok(()),
-            (true, false) => Err(Failure::Tried(
-                "what is stored of what WHMCS was told is not in the chronicle; `whmeter verify` names the difference, \
-                 `whmeter repair --chronicle --reason TEXT` makes it what the chronicle says"
+            (true, false) => Err(CommandError::Tried(
+                "a stored value that was reported to WHMCS is not in the chronicle; `whmeter verify` names the difference, \
+                 `whmeter repair --chronicle --reason TEXT` restores it from the chronicle"
                     .into(),
             )),
-            (false, _) => Err(Failure::Tried(format!(
-                "the journal does not add up to the stored days; see the lines marked: `whmeter repair {} --reason TEXT` \
-                 makes them what the journal says",
+            (false, _) => Err(CommandError::Tried(format!(
+                "the journal does not add up to the stored days; see the marked lines: `whmeter repair {} --reason TEXT` \
+                 restores them from the journal",
                 self.backend
             ))),
         }
     }
 }
 
-fn show_told(told: &ToldLine) {
-    let ToldLine { server, tenant, metric, value, unit_bytes, at, .. } = told;
-    let carried = match told.carried.is_zero() {
+fn show_reported(reported: &ReportedLine) {
+    let ReportedLine { server, tenant, metric, value, unit_bytes, at, .. } = reported;
+    let carried = match reported.carried.is_zero() {
         true => String::new(),
-        false => format!(", {} of it carried over from the month before", told.carried),
+        false => format!(", {} of it carried over from the month before", reported.carried),
     };
     let unit = grouped(unit_bytes);
-    let by = match told.chronicle.as_str() {
+    let by = match reported.chronicle.as_str() {
         "folded" => "by an entry of the chronicle that is folded".to_string(),
-        entry if told.is_chronicled() => format!("by {entry} of the chronicle"),
+        entry if reported.is_chronicled() => format!("by {entry} of the chronicle"),
         _ => "NOT IN THE CHRONICLE".into(),
     };
     print(format!(
-        "WHMCS (server {server}, tenant {tenant}) was told {metric} {value}{carried}, first at {at} (1 is {unit} B), {by}"
+        "reported to WHMCS (server {server}, tenant {tenant}): {metric} {value}{carried}, first at {at} \
+         (1 is {unit} B), {by}"
     ));
-    if let (Some(not_told), Some(so)) = (told.not_told, told.so) {
-        print(format!("    the ledger less what it was told: {not_told}: {so}"));
+    if let (Some(not_reported), Some(so)) = (reported.not_reported, reported.so) {
+        print(format!("    the ledger less the reported value: {not_reported}: {so}"));
     }
 }
 
@@ -99,7 +101,7 @@ fn show_billed(billed: &BilledLine) {
 }
 
 fn show(explained: &Explained, meter: Meter) {
-    let Explained { story: explanation, billed_from, told, billed } = explained;
+    let Explained { story: explanation, billed_from, reported, billed } = explained;
     let what = match meter.nature() {
         Nature::Flow => "moved",
         Nature::Level => "last level",
@@ -127,7 +129,7 @@ fn show(explained: &Explained, meter: Meter) {
     }
     let mut table = Table::new(&["day", "bytes>", "by the journal>", "minutes known>", "estimated>", ""]);
     for day in &explanation.days {
-        // A day of folded lines cannot be told apart any more.
+        // A day of folded lines cannot be distinguished any more.
         let same = day.is_same() || explanation.folded_bytes > 0;
         table.row([
             day.day.clone(),
@@ -148,7 +150,7 @@ fn show(explained: &Explained, meter: Meter) {
         }
         line.notes.iter().for_each(|note| print(format!("    note: {note}")));
         if let Some(by) = line.taken_back_by {
-            print(format!("    taken back by entry {by}: it counts no more"));
+            print(format!("    rolled back by entry {by}: it no longer counts"));
         }
     }
     for chart in &explanation.estimates {
@@ -164,10 +166,10 @@ fn show(explained: &Explained, meter: Meter) {
     if let Some(day) = billed_from {
         print(format!("days before {day} are not billed by us: bill_from of [whmcs]"));
     }
-    if told.is_empty() {
-        print("WHMCS was told nothing of it for metric billing");
+    if reported.is_empty() {
+        print("nothing of it was reported to WHMCS for metric billing");
     }
-    told.iter().for_each(show_told);
+    reported.iter().for_each(show_reported);
     billed.iter().for_each(show_billed);
     print(if explanation.adds_up {
         "the lines add up to what is stored, to the byte"

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{ConfigArg, Failure, Outcome, stored_backends};
+use super::{CommandError, ConfigArg, Outcome, stored_backends};
 use crate::console::cell;
 use crate::domain::{BackendId, BillingPeriod, BillingZone, Bytes, Meter, Minutes, Nature, UsageDay};
 use crate::store::{self, DayPoint, Store, UsageQuery};
@@ -19,16 +19,16 @@ pub(super) struct Export {
     /// openmetrics (for promtool tsdb create-blocks-from) or csv
     #[arg(long, value_enum)]
     format: Format,
-    /// From this day on
+    /// First day
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: String,
-    /// Up to this day, which is not included
+    /// End day, not included
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: String,
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// Into this file instead of to stdout; it is there when all of it is
+    /// Write to this file instead of stdout; it appears once it is complete
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -47,10 +47,10 @@ struct History<'a> {
     zone: BillingZone,
 }
 
-type Written = Result<(), Failure>;
+type Written = Result<(), CommandError>;
 
-fn misused(error: impl std::fmt::Display) -> Failure {
-    Failure::Misused(error.to_string())
+fn misused(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Misused(error.to_string())
 }
 
 impl Export {
@@ -93,13 +93,12 @@ impl Export {
 }
 
 /// The days of a period that are over: a sample may not lie in the future.
-fn over(asked: BillingPeriod, today: UsageDay) -> Result<BillingPeriod, Failure> {
+fn over(asked: BillingPeriod, today: UsageDay) -> Result<BillingPeriod, CommandError> {
     if asked.next() <= today {
         return Ok(asked);
     }
     let period = BillingPeriod::new(asked.first(), today);
-    let period =
-        period.map_err(|_| misused(format!("--from {}: no day since then is over", asked.first())))?;
+    let period = period.map_err(|_| misused(format!("--from {}: no full day since then", asked.first())))?;
     eprintln!("whmeter: days up to {today} are exported, without it: a day counts when it is over");
     Ok(period)
 }
@@ -125,16 +124,16 @@ async fn say_what_is_pruned(store: &Store, backends: &[BackendId], period: Billi
     Ok(())
 }
 
-fn not_written(path: &std::path::Path, error: &std::io::Error) -> Failure {
-    Failure::Tried(format!("{} cannot be written: {error}", path.display()))
+fn not_written(path: &std::path::Path, error: &std::io::Error) -> CommandError {
+    CommandError::Tried(format!("{} cannot be written: {error}", path.display()))
 }
 
 /// Writes a piece; a reader that went away (`| head`) has enough.
-fn put(out: &mut impl Write, text: &str) -> Result<bool, Failure> {
+fn put(out: &mut impl Write, text: &str) -> Result<bool, CommandError> {
     match out.write_all(text.as_bytes()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failure::Tried(format!("the export cannot be written: {error}"))),
+        Err(error) => Err(CommandError::Tried(format!("the export cannot be written: {error}"))),
     }
 }
 
@@ -147,7 +146,7 @@ impl History<'_> {
         if whole { out.flush().or_else(gone) } else { Ok(()) }
     }
 
-    async fn write_csv(&self, out: &mut impl Write) -> Result<bool, Failure> {
+    async fn write_csv(&self, out: &mut impl Write) -> Result<bool, CommandError> {
         put(out, "backend,account,meter,day,bytes,estimated_bytes,held_byte_minutes,complete,owner\n")?;
         for backend in &self.backends {
             let mut pages = self.store.day_pages(backend, &Meter::ALL, self.period);
@@ -174,7 +173,7 @@ fn is_same_day(one: &DayPoint, other: &DayPoint) -> bool {
 }
 
 /// One point for each owner of a day: who had it, lost it and had it again has one line, and a level is his last.
-fn by_owner(day: &[DayPoint]) -> Result<Vec<DayPoint>, Failure> {
+fn by_owner(day: &[DayPoint]) -> Result<Vec<DayPoint>, CommandError> {
     let mut points: Vec<DayPoint> = Vec::new();
     for point in day {
         let Some(known) = points.iter_mut().find(|known| known.owner == point.owner) else {
@@ -195,7 +194,7 @@ fn by_owner(day: &[DayPoint]) -> Result<Vec<DayPoint>, Failure> {
 fn gone(error: std::io::Error) -> Written {
     match error.kind() {
         std::io::ErrorKind::BrokenPipe => Ok(()),
-        _ => Err(Failure::Tried(format!("the export cannot be written: {error}"))),
+        _ => Err(CommandError::Tried(format!("the export cannot be written: {error}"))),
     }
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::policy::operator;
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::config::Config;
 use crate::domain::{BackendId, BillingPeriod, Month, UsageDay};
 use crate::invoicing::{Invoicing, Order, Report, RowState, RunError, Terms};
@@ -19,26 +19,26 @@ pub(super) struct Invoice {
     /// One month
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to"], required_unless_present_any = ["from", "settle"])]
     month: Option<String>,
-    /// From this day on
+    /// First day
     #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
     from: Option<String>,
-    /// Up to this day, which is not included
+    /// End day, not included
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
     to: Option<String>,
-    /// Writes what would be billed to FILE (.csv or .json) and touches nothing in WHMCS; a new or changed
-    /// [[price]] has to be looked at this way once before it may bill
+    /// Write what would be billed to FILE (.csv or .json) and change nothing in WHMCS; a new or changed
+    /// [[price]] rule must be run with --dry-run once before it may bill
     #[arg(long, value_name = "FILE")]
     dry_run: Option<PathBuf>,
     /// Services with an account on this backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// Bills also what usage has grown since it was billed
+    /// Also bill usage that was added since the period was billed
     #[arg(long)]
     corrections: bool,
-    /// Says of a line that is not known what you found in WHMCS
+    /// Set the state of an unknown line to what you found in WHMCS
     #[arg(long, num_args = 2, value_names = ["TAG", "created|absent"], conflicts_with_all = ["month", "from", "dry_run", "backend", "corrections"])]
     settle: Option<Vec<String>>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -49,12 +49,12 @@ enum Form {
     Json,
 }
 
-fn misused(error: impl std::fmt::Display) -> Failure {
-    Failure::Misused(error.to_string())
+fn misused(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Misused(error.to_string())
 }
 
-fn tried(error: RunError) -> Failure {
-    Failure::Tried(error.to_string())
+fn tried(error: RunError) -> CommandError {
+    CommandError::Tried(error.to_string())
 }
 
 impl Invoice {
@@ -68,7 +68,7 @@ impl Invoice {
             return self.settled(&invoicing, tag, found).await;
         }
         if config.prices.is_empty() {
-            return Err(Failure::Misused(format!(
+            return Err(CommandError::Misused(format!(
                 "{} has no [[price]]: nothing can be billed; `whmeter sample-config` shows one",
                 self.config.path().display()
             )));
@@ -78,11 +78,11 @@ impl Invoice {
             Some(_) => invoicing.rehearse(&order).await,
             None => {
                 let bar = bar();
-                let tell = |done: usize, all: usize| {
+                let progress = |done: usize, all: usize| {
                     bar.set_length(all as u64);
                     bar.set_position(done as u64);
                 };
-                let report = invoicing.bill(&order, &whmcs, &tell).await;
+                let report = invoicing.bill(&order, &whmcs, &progress).await;
                 bar.finish_and_clear();
                 report
             }
@@ -101,7 +101,7 @@ impl Invoice {
     }
 
     /// The period; any where a line is only settled.
-    fn period(&self) -> Result<Option<BillingPeriod>, Failure> {
+    fn period(&self) -> Result<Option<BillingPeriod>, CommandError> {
         match (&self.month, &self.from, &self.to) {
             (Some(month), _, _) => Ok(Some(Month::parse(month).map_err(misused)?.period())),
             (_, Some(from), Some(to)) => {
@@ -113,7 +113,7 @@ impl Invoice {
         }
     }
 
-    fn order(&self, config: &Config, period: Option<BillingPeriod>) -> Result<Order, Failure> {
+    fn order(&self, config: &Config, period: Option<BillingPeriod>) -> Result<Order, CommandError> {
         let period = period.ok_or_else(|| misused("which period? --month YYYY-MM, or --from and --to"))?;
         let backend = self.backend.as_deref().map(BackendId::new).transpose().map_err(misused)?;
         if let Some(name) = backend.as_ref().filter(|name| !config.panels.iter().any(|one| one.id == **name))
@@ -152,7 +152,7 @@ impl Invoice {
         } else {
             left.join(", ")
         };
-        Err(Failure::Tried(format!(
+        Err(CommandError::Tried(format!(
             "{what}: the lines say what to do; run the same again when it is done, nothing is billed twice"
         )))
     }
@@ -169,7 +169,7 @@ fn bar() -> indicatif::ProgressBar {
 }
 
 /// By the file's ending.
-fn form(file: &Path) -> Result<Form, Failure> {
+fn form(file: &Path) -> Result<Form, CommandError> {
     match file.extension().and_then(|ending| ending.to_str()) {
         Some("csv") => Ok(Form::Csv),
         Some("json") => Ok(Form::Json),
@@ -177,7 +177,7 @@ fn form(file: &Path) -> Result<Form, Failure> {
     }
 }
 
-fn whmcs(config: &Config) -> Result<BillableItems, Failure> {
+fn whmcs(config: &Config) -> Result<BillableItems, CommandError> {
     let api = config.api.as_ref().ok_or_else(|| {
         misused(format!(
             "{}: invoices need url, identifier and secret (or secret_file) in [whmcs]",
@@ -202,11 +202,11 @@ fn write(file: &Path, form: Form, report: &Report) -> Outcome {
     let text = match form {
         Form::Csv => report.csv(),
         Form::Json => {
-            serde_json::to_string_pretty(report).map_err(|error| Failure::Tried(error.to_string()))?
+            serde_json::to_string_pretty(report).map_err(|error| CommandError::Tried(error.to_string()))?
         }
     };
     std::fs::write(file, text)
-        .map_err(|error| Failure::Tried(format!("{} cannot be written: {error}", file.display())))
+        .map_err(|error| CommandError::Tried(format!("{} cannot be written: {error}", file.display())))
 }
 
 fn show(report: &Report) {

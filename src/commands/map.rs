@@ -9,7 +9,7 @@ use serde_json::json;
 use super::policy::{key, operator};
 use super::poll::chosen;
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::App;
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
@@ -23,18 +23,18 @@ use crate::store::{Loaded, ServiceList, Store, Total};
 #[derive(Debug, Args)]
 pub(super) struct Map {
     #[command(subcommand)]
-    what: What,
+    what: MapAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Every account with its service, and every living service without an account
+enum MapAction {
+    /// List every account with its service, and every living service without an account
     List(List),
-    /// Says which service an account belongs to
+    /// Map an account to a service by hand
     Set(Set),
-    /// Takes that back: a living service with its name claims it, else whoever has it keeps it
+    /// Remove such a mapping: a living service with its name claims the account, else the current owner keeps it
     Unset(Unset),
-    /// Drops what was said of services that WHMCS no longer has; history stays
+    /// Drop mappings to services that WHMCS no longer has; history stays
     Prune(Prune),
 }
 
@@ -45,7 +45,7 @@ struct List {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -60,11 +60,11 @@ struct Set {
     account: String,
     /// The service's number in WHMCS (tblhosting.id)
     service: i64,
-    /// From this day on (YYYY-MM-DD in the billing zone) all that the account used is the service's, whoever it was
-    /// billed to; at once
+    /// From this day on (YYYY-MM-DD in the billing zone) all usage of the account is the service's, also usage that
+    /// was billed to another; at once
     #[arg(long, value_name = "YYYY-MM-DD")]
     since: Option<String>,
-    /// Although something does not fit
+    /// Map despite mismatches
     #[arg(long)]
     force: bool,
 }
@@ -86,37 +86,42 @@ struct Prune {
 }
 
 /// One line of the list.
-struct Line {
+struct MapLine {
     backend: String,
     account: Option<String>,
     state: &'static str,
     service: Option<ServiceRef>,
-    /// The service's status, where WHMCS has told it.
+    /// The service's status, where WHMCS has sent it.
     status: Option<String>,
 }
 
 impl Map {
     pub(super) async fn run(self) -> Outcome {
         match self.what {
-            What::List(list) => list.run().await,
-            What::Set(set) => set.run().await,
-            What::Unset(unset) => unset.run().await,
-            What::Prune(prune) => prune.run().await,
+            MapAction::List(list) => list.run().await,
+            MapAction::Set(set) => set.run().await,
+            MapAction::Unset(unset) => unset.run().await,
+            MapAction::Prune(prune) => prune.run().await,
         }
     }
 }
 
-/// What WHMCS has told of the services of a backend's server.
-async fn told(store: &Store, metered: &ConfiguredPanel) -> Result<Option<Arc<ServiceList>>, Failure> {
+/// What WHMCS has sent the services of a backend's server.
+async fn services_of(
+    store: &Store,
+    metered: &ConfiguredPanel,
+) -> Result<Option<Arc<ServiceList>>, CommandError> {
     match metered.whmcs_server {
         Some(server) => Ok(store.services(server).await?),
         None => Ok(None),
     }
 }
 
-fn backend<'c>(config: &'c Config, name: &str) -> Result<&'c ConfiguredPanel, Failure> {
+fn backend<'c>(config: &'c Config, name: &str) -> Result<&'c ConfiguredPanel, CommandError> {
     let found = config.panels.iter().find(|metered| metered.id.as_str() == name);
-    found.map(AsRef::as_ref).ok_or_else(|| Failure::Misused(format!("no backend {name:?} in the config")))
+    found
+        .map(AsRef::as_ref)
+        .ok_or_else(|| CommandError::Misused(format!("no backend {name:?} in the config")))
 }
 
 impl List {
@@ -130,7 +135,7 @@ impl List {
         for metered in &backends {
             let loaded = store.load(&metered.id, None).await?;
             owned.extend(owners(&loaded));
-            let Some(list) = told(&store, metered).await? else {
+            let Some(list) = services_of(&store, metered).await? else {
                 untold.push(metered.id.to_string());
                 continue;
             };
@@ -145,7 +150,7 @@ impl List {
                 };
                 let id = mapped.service.as_ref().map(|service| service.id);
                 let known = id.and_then(|id| list.services.by_id(id).or_else(|| list.former.get(&id)));
-                lines.push(Line {
+                lines.push(MapLine {
                     backend: metered.id.to_string(),
                     account: Some(name.to_string()),
                     state: mapped.mapping.name(),
@@ -157,14 +162,14 @@ impl List {
                 unread.push(format!("{waiting} accounts of {}", metered.id));
             }
         }
-        // Only looking at all panels tells which services have no account.
+        // Only looking at all panels reports which services have no account.
         if self.backend.is_none() {
             let servers: BTreeSet<i64> = backends.iter().filter_map(|metered| metered.whmcs_server).collect();
             for server in servers {
                 let Some(list) = store.services(server).await? else { continue };
                 let missing = list.services.iter().filter(|one| one.wants_account());
                 let missing = missing.filter(|one| !owned.contains(&one.id));
-                lines.extend(missing.map(|service| Line {
+                lines.extend(missing.map(|service| MapLine {
                     backend: format!("server {server}"),
                     account: None,
                     state: "missing",
@@ -180,13 +185,13 @@ impl List {
         print(table(&lines));
         if !untold.is_empty() {
             print(format!(
-                "WHMCS has not told the services of {} yet: install its hook file, and give whmcs_server",
+                "WHMCS has not sent the services of {} yet: install its hook file, and give whmcs_server",
                 untold.join(", ")
             ));
         }
         if !unread.is_empty() {
             print(format!(
-                "not polled since WHMCS told the services of their server, and so not listed: {}",
+                "not polled since WHMCS sent the services of their server, and so not listed: {}",
                 unread.join(", ")
             ));
         }
@@ -199,7 +204,7 @@ fn owners(loaded: &Loaded) -> impl Iterator<Item = i64> {
     loaded.present().filter_map(|(_, life, _)| life.owner().service())
 }
 
-fn table(lines: &[Line]) -> Table {
+fn table(lines: &[MapLine]) -> Table {
     let mut table = Table::new(&["backend", "account", "state", "service>", "username", "product"]);
     for line in lines {
         let (service, dash) = (line.service.as_ref(), || "-".to_string());
@@ -215,7 +220,7 @@ fn table(lines: &[Line]) -> Table {
     table
 }
 
-fn shape(line: &Line) -> serde_json::Value {
+fn shape(line: &MapLine) -> serde_json::Value {
     let service = line.service.as_ref();
     json!({
         "backend": line.account.as_ref().map(|_| &line.backend),
@@ -232,16 +237,16 @@ fn shape(line: &Line) -> serde_json::Value {
 impl Set {
     async fn run(self) -> Outcome {
         let since = self.since.as_deref().map(UsageDay::parse).transpose();
-        let since = since.map_err(|error| Failure::Misused(format!("--since: {error}")))?;
+        let since = since.map_err(|error| CommandError::Misused(format!("--since: {error}")))?;
         let (config, clock, store) = self.config.store().await?;
         if let Some(day) = since.filter(|day| *day > config.zone.day_of(clock.now())) {
-            return Err(Failure::Misused(format!("--since: {day} has not begun yet")));
+            return Err(CommandError::Misused(format!("--since: {day} has not begun yet")));
         }
         let metered = backend(&config, &self.backend)?;
         let key = key(&self.backend, &self.account)?;
         let wrong = self.mismatches(&config, metered, &store, &key).await?;
         if !wrong.is_empty() && !self.force {
-            return Err(Failure::Tried(format!("{}; --force does it all the same", wrong.join("; "))));
+            return Err(CommandError::Tried(format!("{}; use --force to map it anyway", wrong.join("; "))));
         }
         let mapped = self.mapped(&store, metered).await?;
         // Pinned first: a poll that comes between goes by it already.
@@ -282,7 +287,7 @@ impl Set {
         let (account, service) = (&key.name, self.service);
         let metered = app.collector().panel(&self.backend);
         let metered = metered
-            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+            .ok_or_else(|| CommandError::Misused(format!("no backend {:?} in the config", self.backend)))?;
         let moved = Moved { account: account.clone(), since, service, author: operator() };
         let had = app.collector().move_stretch(&metered, &moved, mapped).await;
         app.store().close().await;
@@ -291,29 +296,34 @@ impl Set {
             Err(AdjustError::NothingToMove) => Vec::new(),
             Err(error) => {
                 let from = format!("service {service} from the next poll on");
-                return Err(Failure::Tried(format!(
+                return Err(CommandError::Tried(format!(
                     "{} {account} belongs to {from}, but nothing since {since} was moved: {error}",
                     key.backend
                 )));
             }
         };
         print(format!("{} {account} belongs to service {service} since {since}", key.backend));
-        had.iter().for_each(|total| print(told_of(total)));
+        had.iter().for_each(|total| print(described(total)));
         if had.is_empty() {
-            print("    nobody else had anything of these days");
+            print("    no other owner had usage on these days");
         }
         if had.iter().any(|total| total.span.first().month() < running) {
             print(
-                "months that are over: what WHMCS was told too much or too little of the last one is carried or stands \
-                 in `whmeter report --what untold`; older ones are yours to correct, `whmeter explain` says by what",
+                "closed months: what was reported to WHMCS too high or too low for the last one is \
+                 carried over or listed by `whmeter report --what untold`; correct older ones by hand, \
+                 `whmeter explain` shows the amounts",
             );
         }
         Ok(())
     }
 
     /// What the account's name means to WHMCS once it is the service's.
-    async fn mapped(&self, store: &Store, metered: &ConfiguredPanel) -> Result<Option<MappedTo>, Failure> {
-        let list = told(store, metered).await?;
+    async fn mapped(
+        &self,
+        store: &Store,
+        metered: &ConfiguredPanel,
+    ) -> Result<Option<MappedTo>, CommandError> {
+        let list = services_of(store, metered).await?;
         let service = list.as_ref().and_then(|list| list.services.by_id(self.service));
         let living = service.filter(|service| service.is_live()).map(ServiceRef::of);
         Ok(living.map(|service| MappedTo {
@@ -330,26 +340,28 @@ impl Set {
         metered: &ConfiguredPanel,
         store: &Store,
         key: &AccountKey,
-    ) -> Result<Vec<String>, Failure> {
+    ) -> Result<Vec<String>, CommandError> {
         let loaded = store.load(&metered.id, None).await?;
         let standing = loaded.facts(&key.name).ok_or_else(|| self.stranger(&loaded, key))?;
-        let Some(list) = told(store, metered).await? else {
-            return Ok(vec!["WHMCS has not told the services of this backend's server".into()]);
+        let Some(list) = services_of(store, metered).await? else {
+            return Ok(vec!["WHMCS has not sent the services of this backend's server".into()]);
         };
         let Some(service) = list.services.by_id(self.service) else {
             let others = store.service_lists().await?;
             if let Some((other, _)) =
                 others.iter().find(|(_, list)| list.services.by_id(self.service).is_some())
             {
-                return Err(Failure::Tried(format!(
-                    "service {} is sold on server {other}, and {} is on another: an account belongs to services of its own                      server; move the service in WHMCS, or sell a companion (whmcs/README.md)",
+                return Err(CommandError::Tried(format!(
+                    "service {} is sold on server {other}, and {} is on another: an account belongs to \
+                     services of its own                      server; move the service in WHMCS, or sell \
+                     a companion (whmcs/README.md)",
                     self.service, self.backend
                 )));
             }
             return Ok(vec![format!("service {} is not on the server of {}", self.service, self.backend)]);
         };
         if let Some(parent) = service.companion_of() {
-            return Err(Failure::Tried(format!(
+            return Err(CommandError::Tried(format!(
                 "service {} is the companion of service {parent}: say that the account belongs to {parent}, and it is \
                  billed as its companion",
                 service.id
@@ -376,7 +388,7 @@ impl Set {
         store: &Store,
         key: &AccountKey,
         service: &Service,
-    ) -> Result<Option<String>, Failure> {
+    ) -> Result<Option<String>, CommandError> {
         for metered in &config.panels {
             let loaded = store.load(&metered.id, None).await?;
             let others = loaded.present().filter(|(name, life, _)| {
@@ -393,23 +405,25 @@ impl Set {
     }
 
     /// Why nothing can be said of an account.
-    fn stranger(&self, loaded: &Loaded, key: &AccountKey) -> Failure {
+    fn stranger(&self, loaded: &Loaded, key: &AccountKey) -> CommandError {
         let (account, backend) = (&self.account, &self.backend);
-        Failure::Misused(match loaded.book.called(&key.name) {
+        CommandError::Misused(match loaded.book.called(&key.name) {
             Some(_) => format!(
-                "{account} is an earlier life of its name on {backend}: expected an account as the panel spells it"
+                "{account} is an earlier life of its name on {backend}: expected an account as the panel \
+                 spells it"
             ),
             None => format!(
-                "no account {account:?} was ever seen on {backend}; `whmeter usage --backend {backend}` lists them"
+                "no account {account:?} was ever seen on {backend}; `whmeter usage --backend {backend}` \
+                 lists them"
             ),
         })
     }
 }
 
 /// What one owner had of one meter in one month.
-fn told_of(total: &Total) -> String {
+fn described(total: &Total) -> String {
     let (month, meter): (Month, Meter) = (total.span.first().month(), total.meter);
-    let of = total.owner.as_ref().unwrap_or(&Owner::Nobody);
+    let of = total.owner.as_ref().unwrap_or(&Owner::Unowned);
     match meter.nature() {
         Nature::Flow => format!("    {month} {meter}: {} B of {of}", grouped(total.usage.amount)),
         Nature::Level => {
@@ -424,13 +438,13 @@ impl Unset {
         let metered = backend(&config, &self.backend)?;
         let key = key(&self.backend, &self.account)?;
         if !store.pinned_services(&metered.id).await?.contains_key(&key.name) {
-            return Err(Failure::Tried(format!("nothing was said of {} {} by hand", key.backend, key.name)));
+            return Err(CommandError::Tried(format!("{} {} was not mapped by hand", key.backend, key.name)));
         }
-        let list = told(&store, metered).await?;
+        let list = services_of(&store, metered).await?;
         let named = list.as_ref().and_then(|list| list.services.living(key.name.as_str()));
         let named: Vec<i64> = named.iter().flat_map(|(_, found)| found).map(|service| service.id).collect();
         let loaded = store.load(&metered.id, None).await?;
-        let owner = loaded.book.life(&key.name).map_or(&Owner::Nobody, |life| life.owner()).clone();
+        let owner = loaded.book.life(&key.name).map_or(&Owner::Unowned, |life| life.owner()).clone();
         store.pin_service(&key, None, &operator(), clock.now()).await?;
         store.close().await;
         let (backend, account) = (&key.backend, &key.name);
@@ -438,8 +452,11 @@ impl Unset {
             ([service], _) => {
                 format!("{backend} {account} belongs to service {service} by its name from the next poll on")
             }
-            ([], Owner::Nobody) => {
-                format!("{backend} {account}: no living service has its name, nobody is billed for it")
+            ([], Owner::Unowned) => {
+                format!(
+                    "{backend} {account}: no active service has its name; it is unowned and billed to \
+                     no one"
+                )
             }
             ([], owner) => format!(
                 "{backend} {account}: no living service has its name, so it stays with {owner} until one claims it, by \
@@ -462,7 +479,7 @@ impl Prune {
         let (config, clock, store) = self.config.store().await?;
         let mut dropped = 0;
         for metered in &config.panels {
-            let Some(list) = told(&store, metered).await? else { continue };
+            let Some(list) = services_of(&store, metered).await? else { continue };
             let pinned = store.pinned_services(&metered.id).await?;
             let book = store.load(&metered.id, None).await?.book;
             for (name, _) in pinned.into_iter().filter(|(_, pin)| list.services.by_id(pin.service).is_none())

@@ -47,53 +47,53 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// The daemon: polls, stores and exposes
+    /// Run the daemon: poll, store and expose
     Serve(serve::Serve),
-    /// Validates the config, then tries the store and every backend step by step; writes nothing
+    /// Validate the config, then test the store and every backend step by step; writes nothing
     Check(check::Check),
-    /// Prints a commented config with these kinds (all of them without an argument)
+    /// Print a commented config with these kinds of panel (all of them without an argument)
     SampleConfig(sample_config::SampleConfig),
-    /// One pass now, by the same code and lease as serve
+    /// Poll once now, with the same code and lease as serve
     Poll(poll::Poll),
-    /// Asks backends that keep history again; never counts a byte twice
+    /// Fetch past usage again from backends that keep history; never counts a byte twice
     Backfill(backfill::Backfill),
-    /// The numbers
+    /// Show usage per account
     Usage(usage::Usage),
-    /// How things stand, on one screen: exit 0 all is well, 1 something is wrong, 2 it cannot be told
+    /// Show the overall state on one screen: exit 0 everything is well, 1 something is wrong, 2 unknown
     Status(status::Status),
-    /// What does not fit: unbilled accounts, ghosts, services without accounts, wrong plans, server totals
+    /// List mismatches: unbilled accounts, ghosts, services without accounts, wrong plans, server totals
     Report(report::Report),
-    /// History for promtool tsdb create-blocks-from, or for a spreadsheet
+    /// Export history for promtool tsdb create-blocks-from, or for a spreadsheet
     Export(export::Export),
-    /// Why this number: every day, the readings behind it, restarts and gaps
+    /// Explain a number: every day, the readings behind it, restarts and gaps
     Explain(explain::Explain),
-    /// Which policy accounts are under and why; reconcile, pin and unpin by hand
+    /// Show which policy accounts are under and why; reconcile, pin and unpin by hand
     Policy(policy::PolicyCommand),
-    /// Accounts against WHMCS services: mapped, unmapped, missing, ambiguous
+    /// Map accounts to WHMCS services: list mapped, unmapped, missing, ambiguous; set, unset, prune
     Map(map::Map),
-    /// What waits to be told or done, what gave up and why
+    /// List pending and failed notifications and policy switches; retry or drop them
     Outbox(outbox::Outbox),
-    /// Who would be notified, limited or restored if this config were live; touches nothing
+    /// Show who would be notified, limited or restored if this config were live; changes nothing
     Plan(plan::Plan),
-    /// What is doubted (a list that shrank, a level that collapsed, a jump) is true: the next answer is believed
+    /// Accept readings that are held back (a list that shrank, a level that collapsed, a jump): the next answer counts
     Accept(accept::Accept),
-    /// Takes back what was settled after an entry of a backend's journal; the next poll measures on from there
+    /// Roll a backend back to an entry of its journal; the next poll measures on from there
     Rewind(rewind::Rewind),
-    /// Stored rows that somebody else has changed become what journal or chronicle say
+    /// Restore stored rows that were changed by something else to what the journal or chronicle says
     Repair(repair::Repair),
-    /// A correction record with author and reason; nothing is edited in place
+    /// Add a correction record with author and reason; nothing is edited in place
     Adjust(adjust::Adjust),
-    /// Stored backends; gives one another name, or ends one that is over
+    /// List stored backends, rename one, or end one that is no longer used
     Backend(backend::BackendCommand),
-    /// Usage beyond what is included, as items on the customers' next invoices in WHMCS
+    /// Bill usage beyond what is included, as items on the customers' next invoices in WHMCS
     Invoice(invoice::Invoice),
-    /// Whether the journal holds, and whether every stored day is what it says
+    /// Verify the journals and the chronicle, and every stored row against them
     Verify(verify::Verify),
-    /// Settles the journal again with this version and lists every day that would differ; writes nothing
+    /// Settle the journal again with this version and list every day that would differ; writes nothing
     Replay(replay::Replay),
-    /// Retention now
+    /// Apply retention now
     Prune(prune::Prune),
-    /// Version, commit and store schema
+    /// Print version, commit and store schema
     Version(version::Version),
 }
 
@@ -103,47 +103,49 @@ struct ConfigArg {
     /// The config file; else $WHMETER_CONFIG, ./whmeter.toml, /etc/whmeter/whmeter.toml
     #[arg(long, value_name = "FILE", env = "WHMETER_CONFIG")]
     config: Option<PathBuf>,
-    /// Pretend it is this time (for demos, replays and tests)
+    /// Use this as the current time (for demos, replays and tests)
     #[arg(long, value_name = "TIME", hide = true, env = "WHMETER_NOW")]
     now: Option<String>,
-    /// How log lines look
+    /// Log format
     #[arg(long, value_name = "human|json", default_value = "human", env = "WHMETER_LOG_FORMAT")]
     log_format: String,
 }
 
 /// How a command ends.
-enum Failure {
+enum CommandError {
     /// It was tried and failed: exit code 1.
     Tried(String),
     /// The config or the arguments are wrong: exit code 2.
     Misused(String),
 }
 
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Failure {
-        Failure::Misused(error.to_string())
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> CommandError {
+        CommandError::Misused(error.to_string())
     }
 }
 
-impl<E: Into<crate::app::AppError>> From<E> for Failure {
-    fn from(error: E) -> Failure {
-        Failure::Tried(error.into().to_string())
+impl<E: Into<crate::app::AppError>> From<E> for CommandError {
+    fn from(error: E) -> CommandError {
+        CommandError::Tried(error.into().to_string())
     }
 }
 
-type Outcome = Result<(), Failure>;
+type Outcome = Result<(), CommandError>;
 
 impl ConfigArg {
-    fn clock(&self) -> Result<Clock, Failure> {
+    fn clock(&self) -> Result<Clock, CommandError> {
         let Some(text) = &self.now else { return Ok(Clock::System) };
         if let Some(file) = text.strip_prefix('@') {
             // As long as the program runs; there is one clock.
-            return Ok(Clock::Told(Box::leak(PathBuf::from(file).into_boxed_path())));
+            return Ok(Clock::FromFile(Box::leak(PathBuf::from(file).into_boxed_path())));
         }
         let seconds = text.parse::<i64>().ok().and_then(|seconds| Timestamp::new(seconds).ok());
         let written = || text.parse().ok().and_then(|time| Timestamp::from_utc(time).ok());
         let wrong = || {
-            Failure::Misused(format!("--now {text:?}: expected 2026-11-20T12:00:00Z, epoch seconds or @FILE"))
+            CommandError::Misused(format!(
+                "--now {text:?}: expected 2026-11-20T12:00:00Z, epoch seconds or @FILE"
+            ))
         };
         seconds.or_else(written).map(Clock::Fixed).ok_or_else(wrong)
     }
@@ -155,19 +157,21 @@ impl ConfigArg {
     }
 
     /// Reads the config, and sets up logs of at least `level`.
-    fn read(&self, level: &str) -> Result<(Config, Clock), Failure> {
+    fn read(&self, level: &str) -> Result<(Config, Clock), CommandError> {
         let format = match self.log_format.as_str() {
             "human" => LogFormat::Human,
             "json" => LogFormat::Json,
-            other => return Err(Failure::Misused(format!("--log-format {other:?}: expected human or json"))),
+            other => {
+                return Err(CommandError::Misused(format!("--log-format {other:?}: expected human or json")));
+            }
         };
-        init_logs(level, format).map_err(|error| Failure::Misused(error.to_string()))?;
+        init_logs(level, format).map_err(|error| CommandError::Misused(error.to_string()))?;
         let clock = self.clock()?;
         Ok((Config::read(&self.path(), clock)?, clock))
     }
 
     /// Reads the config and opens the store.
-    async fn store(&self) -> Result<(Config, Clock, Store), Failure> {
+    async fn store(&self) -> Result<(Config, Clock, Store), CommandError> {
         let (config, clock) = self.read("warn")?;
         let store = Store::open(config.store.clone(), &config.folder).await?;
         store.keep_zone(config.zone).await?;
@@ -215,11 +219,11 @@ pub fn run(cli: Cli) -> ExitCode {
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Tried(why)) => {
+        Err(CommandError::Tried(why)) => {
             eprintln!("whmeter: {why}");
             ExitCode::from(1)
         }
-        Err(Failure::Misused(why)) => {
+        Err(CommandError::Misused(why)) => {
             eprintln!("whmeter: {why}");
             ExitCode::from(2)
         }
@@ -234,19 +238,19 @@ fn print(text: impl std::fmt::Display) {
 
 /// Prints a value as JSON.
 fn print_json(value: &impl serde::Serialize) -> Outcome {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Failure::Tried(error.to_string()))?;
+    let text = serde_json::to_string_pretty(value).map_err(|error| CommandError::Tried(error.to_string()))?;
     print(text);
     Ok(())
 }
 
 /// The stored backends a command is about: one, or all.
-async fn stored_backends(store: &Store, name: Option<&str>) -> Result<Vec<BackendId>, Failure> {
+async fn stored_backends(store: &Store, name: Option<&str>) -> Result<Vec<BackendId>, CommandError> {
     let all: Vec<BackendId> = store.backends().await?.into_iter().map(|state| state.backend).collect();
     let Some(name) = name else { return Ok(all) };
     let found: Vec<BackendId> = all.iter().filter(|backend| backend.as_str() == name).cloned().collect();
     if found.is_empty() {
         let known: Vec<&str> = all.iter().map(BackendId::as_str).collect();
-        return Err(Failure::Misused(format!(
+        return Err(CommandError::Misused(format!(
             "nothing is stored of a backend {name:?}; known: {}",
             known.join(", ")
         )));

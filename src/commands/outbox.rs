@@ -1,11 +1,11 @@
-//! `whmeter outbox`: what waits to be told or done, what gave up and why.
+//! `whmeter outbox`: what is pending, what gave up and why.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::policy::operator;
 use super::table::Table;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::store::{Entry, EntryState, Promise};
 
 /// The most entries one list shows.
@@ -14,16 +14,16 @@ const MOST: usize = 10_000;
 #[derive(Debug, Args)]
 pub(super) struct Outbox {
     #[command(subcommand)]
-    what: What,
+    what: OutboxAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// What waits and what gave up
+enum OutboxAction {
+    /// List pending and failed entries
     List(List),
-    /// Tries entries again now, also those given up
+    /// Retry entries now, also failed ones
     Retry(Which),
-    /// Takes entries out: they are never delivered
+    /// Drop entries: they are never delivered
     Drop(Which),
 }
 
@@ -31,10 +31,10 @@ enum What {
 struct List {
     #[command(flatten)]
     config: ConfigArg,
-    /// Also what was delivered, superseded or dropped
+    /// Also list what was delivered, superseded or dropped
     #[arg(long)]
     all: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -43,10 +43,10 @@ struct List {
 struct Which {
     #[command(flatten)]
     config: ConfigArg,
-    /// Numbers, as `whmeter outbox list` shows them
+    /// Entry numbers, as `whmeter outbox list` shows them
     #[arg(value_name = "ID", required_unless_present = "gave_up")]
     ids: Vec<i64>,
-    /// All that gave up
+    /// All failed entries
     #[arg(long, conflicts_with = "ids")]
     gave_up: bool,
 }
@@ -54,9 +54,9 @@ struct Which {
 impl Outbox {
     pub(super) async fn run(self) -> Outcome {
         match self.what {
-            What::List(list) => list.run().await,
-            What::Retry(which) => which.run(true).await,
-            What::Drop(which) => which.run(false).await,
+            OutboxAction::List(list) => list.run().await,
+            OutboxAction::Retry(which) => which.run(true).await,
+            OutboxAction::Drop(which) => which.run(false).await,
         }
     }
 }
@@ -118,7 +118,7 @@ impl Which {
         if missing.is_empty() {
             return Ok(());
         }
-        Err(Failure::Tried(format!(
+        Err(CommandError::Tried(format!(
             "{} neither waits nor gave up; `whmeter outbox list` shows what does",
             missing.join(", ")
         )))
@@ -127,7 +127,7 @@ impl Which {
 
 fn what(entry: &Entry) -> &'static str {
     match &entry.promise {
-        Promise::Tell(_, letter) => letter.occasion.name(),
+        Promise::Notify(_, notification) => notification.occasion.name(),
         Promise::Switch { to, .. } => to.name(),
     }
 }

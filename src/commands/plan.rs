@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::table::Table;
 use super::{ConfigArg, Outcome, print, print_json};
-use crate::collector::{Docket, Sold};
+use crate::collector::{Evaluation, Sold};
 use crate::quota::{Occasion, Verdict};
 use crate::standing::Moment;
 use crate::store::{EntryState, Promise};
@@ -17,13 +17,13 @@ pub(super) struct Plan {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 /// One line of the plan.
-struct Line {
+struct PlanLine {
     backend: String,
     account: String,
     action: &'static str,
@@ -38,12 +38,12 @@ impl Plan {
         // What is decided already and on its way.
         for entry in store.entries(&[EntryState::Waiting], 10_000).await? {
             let action = match &entry.promise {
-                Promise::Tell(_, letter) if letter.occasion == Occasion::Resolved => continue,
-                Promise::Tell(..) => "notify",
+                Promise::Notify(_, notification) if notification.occasion == Occasion::Resolved => continue,
+                Promise::Notify(..) => "notify",
                 Promise::Switch { to, .. } => switch_name(*to),
             };
             let why = format!("decided, waits on {}: {}", entry.promise.channel(), entry.key);
-            lines.push(Line {
+            lines.push(PlanLine {
                 backend: entry.account.backend.to_string(),
                 account: entry.account.name.to_string(),
                 action,
@@ -53,7 +53,7 @@ impl Plan {
         for metered in &config.panels {
             let loaded = store.load(&metered.id, None).await?;
             let sold = Sold::of(&store, &config.panels, metered).await?;
-            let docket = Docket {
+            let evaluation = Evaluation {
                 limits: &config.limits,
                 backend: &metered.id,
                 loaded: &loaded,
@@ -63,11 +63,11 @@ impl Plan {
                 sold: &sold,
                 by_hand: false,
             };
-            let decided = docket.plan();
+            let decided = evaluation.plan();
             for verdict in &decided.verdicts {
-                lines.extend(told(metered.id.as_str(), verdict));
+                lines.extend(plan_lines(metered.id.as_str(), verdict));
             }
-            lines.extend(decided.held.iter().map(|account| Line {
+            lines.extend(decided.held.iter().map(|account| PlanLine {
                 backend: metered.id.to_string(),
                 account: account.to_string(),
                 action: "held",
@@ -90,7 +90,7 @@ impl Plan {
             table.row([line.backend, line.account, would_be.into(), line.why]);
         }
         if table.is_empty() {
-            print("nobody would be notified, limited or restored");
+            print("no account would be notified, limited or restored");
         } else {
             print(table);
         }
@@ -105,20 +105,21 @@ fn switch_name(to: crate::domain::Policy) -> &'static str {
     }
 }
 
-fn told(backend: &str, verdict: &Verdict) -> Vec<Line> {
+fn plan_lines(backend: &str, verdict: &Verdict) -> Vec<PlanLine> {
     let line =
-        |action, why| Line { backend: backend.into(), account: verdict.account.to_string(), action, why };
-    let letters = verdict.letters.iter().filter(|letter| letter.occasion != Occasion::Resolved);
-    let mut lines: Vec<Line> = letters
-        .map(|letter| {
-            let percent = letter.hundredths();
+        |action, why| PlanLine { backend: backend.into(), account: verdict.account.to_string(), action, why };
+    let notifications =
+        verdict.notifications.iter().filter(|notification| notification.occasion != Occasion::Resolved);
+    let mut lines: Vec<PlanLine> = notifications
+        .map(|notification| {
+            let percent = notification.hundredths();
             let why = format!(
                 "{} at {}.{:02} % of {} bytes, threshold {} %",
-                letter.meter,
+                notification.meter,
                 percent / 100,
                 percent % 100,
-                letter.limit,
-                letter.threshold
+                notification.limit,
+                notification.threshold
             );
             line("notify", why)
         })
@@ -127,6 +128,6 @@ fn told(backend: &str, verdict: &Verdict) -> Vec<Line> {
     lines
 }
 
-fn shape(line: &Line) -> Value {
+fn shape(line: &PlanLine) -> Value {
     json!({ "backend": line.backend, "account": line.account, "action": line.action, "why": line.why })
 }

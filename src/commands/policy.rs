@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::table::Table;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::App;
 use crate::collector::PollError;
 use crate::domain::{
@@ -22,18 +22,18 @@ const WAIT_FOR_LEASE: Duration = Duration::from_secs(30);
 #[derive(Debug, Args)]
 pub(super) struct PolicyCommand {
     #[command(subcommand)]
-    what: What,
+    what: PolicyAction,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// What is wanted, what the panel shows, what is pinned, and what was done
+enum PolicyAction {
+    /// Show the wanted policy, what the panel enforces, pins, and the audit
     Show(Show),
-    /// Looks at the account now and applies what its usage demands
+    /// Read the account now and apply what its usage demands
     Reconcile(One),
-    /// Fixes the policy, whatever the usage
+    /// Pin the policy, whatever the usage
     Pin(PinArgs),
-    /// Takes the pin away: usage decides again
+    /// Remove the pin: usage decides again
     Unpin(One),
 }
 
@@ -45,7 +45,7 @@ struct One {
     backend: String,
     /// The account, as the panel spells it
     account: String,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -59,7 +59,7 @@ struct Show {
     backend: Option<String>,
     /// The account, as the panel spells it
     account: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -84,10 +84,10 @@ enum WantedPolicy {
 impl PolicyCommand {
     pub(super) async fn run(self) -> Outcome {
         match self.what {
-            What::Show(show) => show.run().await,
-            What::Reconcile(one) => one.change(None).await,
-            What::Unpin(one) => one.change(Some(None)).await,
-            What::Pin(PinArgs { one, policy, until }) => {
+            PolicyAction::Show(show) => show.run().await,
+            PolicyAction::Reconcile(one) => one.change(None).await,
+            PolicyAction::Unpin(one) => one.change(Some(None)).await,
+            PolicyAction::Pin(PinArgs { one, policy, until }) => {
                 let policy = match policy {
                     WantedPolicy::Standard => Policy::Standard,
                     WantedPolicy::Limited => Policy::Limited,
@@ -98,17 +98,17 @@ impl PolicyCommand {
     }
 }
 
-pub(super) fn key(backend: &str, account: &str) -> Result<AccountKey, Failure> {
-    let misused = |error: crate::domain::InvalidName| Failure::Misused(error.to_string());
+pub(super) fn key(backend: &str, account: &str) -> Result<AccountKey, CommandError> {
+    let misused = |error: crate::domain::InvalidName| CommandError::Misused(error.to_string());
     let backend = BackendId::new(backend).map_err(misused)?;
     Ok(AccountKey { backend, name: AccountName::new(account).map_err(misused)? })
 }
 
-fn until(text: &str, zone: BillingZone) -> Result<Timestamp, Failure> {
+fn until(text: &str, zone: BillingZone) -> Result<Timestamp, CommandError> {
     let day = UsageDay::parse(text).ok().map(|day| zone.start_of(day));
     let time = || text.parse().ok().and_then(|time| Timestamp::from_utc(time).ok());
     let expected =
-        || Failure::Misused(format!("--until {text:?}: expected 2026-12-01 or 2026-12-01T12:00:00Z"));
+        || CommandError::Misused(format!("--until {text:?}: expected 2026-12-01 or 2026-12-01T12:00:00Z"));
     day.or_else(time).ok_or_else(expected)
 }
 
@@ -118,10 +118,10 @@ pub(super) fn operator() -> String {
     format!("operator {}", user.unwrap_or_else(|| "unknown".into()))
 }
 
-async fn known(store: &Store, key: &AccountKey) -> Result<PolicyState, Failure> {
+async fn known(store: &Store, key: &AccountKey) -> Result<PolicyState, CommandError> {
     store.policy(key).await?.ok_or_else(|| {
         let AccountKey { backend, name } = key;
-        Failure::Misused(format!(
+        CommandError::Misused(format!(
             "no account {name:?} was ever seen on {backend:?}; `whmeter usage --backend {backend}` lists them",
             name = name.as_str(),
             backend = backend.as_str()
@@ -136,12 +136,13 @@ async fn refuse_earlier_life(store: &Store, key: &AccountKey, state: &PolicyStat
         return Ok(());
     }
     if let Some(since) = state.unknown_since {
-        return Err(Failure::Misused(format!(
-            "{} is not known on {} since its journal was taken back at {since}: `whmeter poll --backend {1}` first",
+        return Err(CommandError::Misused(format!(
+            "{} is not known on {} since its journal was taken back at {since}: `whmeter poll --backend \
+             {1}` first",
             key.name, key.backend
         )));
     }
-    Err(Failure::Misused(format!(
+    Err(CommandError::Misused(format!(
         "{} is an earlier life of its name on {}: expected an account as the panel spells it",
         key.name, key.backend
     )))
@@ -159,7 +160,7 @@ impl One {
         let metered = app
             .collector()
             .panel(&self.backend)
-            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+            .ok_or_else(|| CommandError::Misused(format!("no backend {:?} in the config", self.backend)))?;
         if let Some(pin) = &pin {
             let pin = match pin {
                 Some((policy, text)) => {
@@ -183,25 +184,27 @@ impl One {
         let state = settled(&app, &key).await?;
         let moment = Moment::new(clock.now(), zone, max_age);
         show_one(app.store(), &key, &state, &moment, self.json).await?;
-        let kept = if pin.is_some() { "written down, but " } else { "" };
+        let kept = if pin.is_some() { "recorded, but " } else { "" };
         match report.failed {
-            Some(error) => Err(Failure::Tried(format!(
+            Some(error) => Err(CommandError::Tried(format!(
                 "{kept}not carried out yet: {error}; the next poll of {} does it",
                 self.backend
             ))),
-            None if state.hold.number > 0 && state.hold.confirmed_at.is_none() => {
-                Err(Failure::Tried("the panel has not taken it yet; `whmeter outbox list` says why".into()))
-            }
+            None if state.hold.number > 0 && state.hold.confirmed_at.is_none() => Err(CommandError::Tried(
+                "the panel has not taken it yet; `whmeter outbox list` says why".into(),
+            )),
             None => match state.conflict() {
-                Some(conflict) => Err(Failure::Tried(format!("{}: {}", note(&state), way_out(conflict)))),
+                Some(conflict) => {
+                    Err(CommandError::Tried(format!("{}: {}", note(&state), way_out(conflict))))
+                }
                 None => Ok(()),
             },
         }
     }
 }
 
-/// Carries out what was decided, here or by the daemon that was quicker, and tells how it stands.
-async fn settled(app: &App, key: &AccountKey) -> Result<PolicyState, Failure> {
+/// Carries out what was decided, here or by the daemon that was quicker, and returns how it stands.
+async fn settled(app: &App, key: &AccountKey) -> Result<PolicyState, CommandError> {
     let mut waited = Duration::ZERO;
     loop {
         app.dispatcher().carry_out(key).await?;
@@ -219,7 +222,7 @@ async fn settled(app: &App, key: &AccountKey) -> Result<PolicyState, Failure> {
 }
 
 /// The switch of an account that waits or gave up.
-async fn open_switch(store: &Store, key: &AccountKey) -> Result<Option<Entry>, Failure> {
+async fn open_switch(store: &Store, key: &AccountKey) -> Result<Option<Entry>, CommandError> {
     let open = store.entries(&[EntryState::Waiting, EntryState::GaveUp], 10_000).await?;
     let mut mine = open.into_iter().filter(|entry| entry.account == *key);
     Ok(mine.find(|entry| matches!(entry.promise, Promise::Switch { .. })))
@@ -264,7 +267,7 @@ fn pinned(state: &PolicyState) -> Option<String> {
     Some(format!("{}{until}", pin.policy.name()))
 }
 
-/// Since when nobody knows what the panel enforces.
+/// Since when it is unknown what the panel enforces.
 fn not_known(state: &PolicyState) -> Option<String> {
     let since = state.unknown_since?;
     Some(format!("not known until the next poll: the journal was taken back at {since}"))
@@ -274,9 +277,9 @@ fn note(state: &PolicyState) -> String {
     if let Some(not_known) = not_known(state) {
         return not_known;
     }
-    match (state.conflict_told(), &state.left_alone, state.hold.confirmed_at) {
-        (Some(told), ..) => told,
-        (None, Some(found), _) => format!("somebody else has changed it: {found}"),
+    match (state.describe_conflict(), &state.left_alone, state.hold.confirmed_at) {
+        (Some(shown), ..) => shown,
+        (None, Some(found), _) => format!("changed outside whmeter: {found}"),
         (None, None, None) if state.hold.number > 0 => "not taken by the panel yet".into(),
         (None, None, _) => String::new(),
     }
@@ -288,8 +291,8 @@ fn way_out(conflict: Conflict) -> &'static str {
         Conflict::StillLimited => {
             "undo what was changed there by hand, then `whmeter policy reconcile` it again"
         }
-        Conflict::LeftAlone => "theirs stands until its usage falls and comes again",
-        Conflict::Lost => "find out who takes it away there",
+        Conflict::LeftAlone => "the outside change stays until usage falls and rises again",
+        Conflict::Lost => "find out what removes it on the panel",
     }
 }
 
@@ -302,7 +305,7 @@ struct JudgedBy {
 }
 
 /// The limits in force of an account, each with what it is judged by.
-async fn judged_by(store: &Store, key: &AccountKey, moment: &Moment) -> Result<Vec<JudgedBy>, Failure> {
+async fn judged_by(store: &Store, key: &AccountKey, moment: &Moment) -> Result<Vec<JudgedBy>, CommandError> {
     let states = store.backends().await?;
     let Some(state) = states.iter().find(|state| state.backend == key.backend) else { return Ok(Vec::new()) };
     let standing = store.standing(state).await?;
@@ -333,10 +336,10 @@ async fn show_one(
     if json {
         let mut shape = shape(key, state);
         let limits = judged.iter().map(|one| {
-            let told = json!({
+            let shown = json!({
                 "limit_bytes": one.limit.get(), "bytes": one.used.map(Bytes::get), "accounts": one.accounts,
             });
-            (one.meter.name().to_string(), told)
+            (one.meter.name().to_string(), shown)
         });
         shape["limits"] = limits.collect::<serde_json::Map<_, _>>().into();
         shape["acts"] = acts.iter().map(act).collect();
@@ -350,7 +353,7 @@ async fn show_one(
     let shown = match (state.shown, not_known(state)) {
         (Some(shown), _) => shown.name().into(),
         (None, Some(not_known)) => not_known,
-        (None, None) => "not told, or neither of ours".into(),
+        (None, None) => "not reported, or neither standard nor limited".into(),
     };
     print(format!("  shown    {shown}"));
     print(format!("  pinned   {}", pinned(state).unwrap_or_else(|| "no".into())));

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::table::Table;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::App;
 use crate::backends::ConfiguredPanel;
 use crate::collector::PollReport;
@@ -22,7 +22,7 @@ pub(super) struct Poll {
     /// This account only; needs --backend
     #[arg(long, value_name = "NAME", requires = "backend")]
     account: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -33,7 +33,7 @@ impl Poll {
         let (app, _) = App::build(config, clock).await?;
         let backends = chosen(&app.collector().panels(), self.backend.as_deref())?;
         let account = self.account.as_deref().map(AccountName::new).transpose();
-        let account = account.map_err(|error| Failure::Misused(error.to_string()))?;
+        let account = account.map_err(|error| CommandError::Misused(error.to_string()))?;
         let bar = progress(backends.len());
         let polls = backends.iter().map(|metered| async {
             let report = app.collector().poll(metered, account.clone()).await;
@@ -57,7 +57,7 @@ pub(super) fn report_all(reports: &[PollReport], json: bool) -> Outcome {
         None => Ok(()),
         Some(report) => {
             let why = report.failed.as_ref().map(ToString::to_string).unwrap_or_default();
-            Err(Failure::Tried(format!(
+            Err(CommandError::Tried(format!(
                 "{}: {why}; `whmeter check --backend {0}` goes step by step",
                 report.backend
             )))
@@ -69,13 +69,13 @@ pub(super) fn report_all(reports: &[PollReport], json: bool) -> Outcome {
 pub(super) fn chosen(
     all: &[Arc<ConfiguredPanel>],
     name: Option<&str>,
-) -> Result<Vec<Arc<ConfiguredPanel>>, Failure> {
+) -> Result<Vec<Arc<ConfiguredPanel>>, CommandError> {
     let Some(name) = name else { return Ok(all.to_vec()) };
     let found: Vec<_> = all.iter().filter(|metered| metered.id.as_str() == name).cloned().collect();
     if found.is_empty() {
         let known: Vec<&str> = all.iter().map(|metered| metered.id.as_str()).collect();
         let known = if known.is_empty() { "none".to_string() } else { known.join(", ") };
-        return Err(Failure::Misused(format!("no backend is called {name:?}; configured: {known}")));
+        return Err(CommandError::Misused(format!("no backend is called {name:?}; configured: {known}")));
     }
     Ok(found)
 }

@@ -9,7 +9,7 @@ use super::{ConfigArg, Outcome, print, print_json};
 pub(super) struct Prune {
     #[command(flatten)]
     config: ConfigArg,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -33,7 +33,7 @@ impl Prune {
         }
         print(format!("{} day points taken away; their months have them in their sums", pruned.day_points));
         print(format!("{entries} journal entries folded into sums of their months"));
-        print(format!("{chronicle} entries of the chronicle folded into what they changed altogether"));
+        print(format!("{chronicle} entries of the chronicle folded into their sums"));
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::accept::reason;
 use super::policy::operator;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::App;
 use crate::collector::AdjustError;
 use crate::domain::BackendId;
@@ -19,16 +19,16 @@ pub(super) struct Repair {
     /// The backend's name: its lives, beliefs, owners, crossings, days and months
     #[arg(required_unless_present = "chronicle", conflicts_with = "chronicle")]
     backend: Option<String>,
-    /// What the chronicle tells of instead: tellings, services, pins, acts and invoice lines
+    /// Repair what the chronicle records instead: reported values, services, pins, acts and invoice lines
     #[arg(long)]
     chronicle: bool,
-    /// Why: kept for ever in the audit
+    /// Reason, kept for ever in the audit
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Tell what would be mended, and write nothing
+    /// Show what would be repaired, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -45,17 +45,17 @@ impl Repair {
         let repaired = self.repaired(&app, chain.as_ref(), &said, clock.now()).await;
         app.store().close().await;
         let name = self.backend.as_deref().unwrap_or("chronicle");
-        let rows = repaired.map_err(|error| Failure::Tried(format!("{name} not repaired: {error}")))?;
+        let rows = repaired.map_err(|error| CommandError::Tried(format!("{name} not repaired: {error}")))?;
         if self.json {
             return print_json(&json!({ "backend": self.backend, "rows": rows, "written": !self.dry_run }));
         }
         rows.iter().for_each(print);
         print(match (rows.len(), self.dry_run) {
             (0, _) => format!("{name}: nothing differs; nothing was changed"),
-            (1, true) => format!("{name}: 1 row would be mended"),
-            (count, true) => format!("{name}: {count} rows would be mended"),
-            (1, false) => format!("{name}: 1 row is mended"),
-            (count, false) => format!("{name}: {count} rows are mended"),
+            (1, true) => format!("{name}: 1 row would be repaired"),
+            (count, true) => format!("{name}: {count} rows would be repaired"),
+            (1, false) => format!("{name}: 1 row repaired"),
+            (count, false) => format!("{name}: {count} rows repaired"),
         });
         Ok(())
     }
@@ -78,11 +78,11 @@ impl Repair {
 }
 
 /// A backend as it is stored, whether it is configured or not.
-async fn stored(app: &App, name: &str) -> Result<BackendState, Failure> {
+async fn stored(app: &App, name: &str) -> Result<BackendState, CommandError> {
     let mut states = app.store().backends().await?;
     let found = states.iter().position(|state| state.backend.as_str() == name);
     found.map(|at| states.swap_remove(at)).ok_or_else(|| {
         let known: Vec<&str> = states.iter().map(|state| BackendId::as_str(&state.backend)).collect();
-        Failure::Misused(format!("nothing is stored of a backend {name:?}; known: {}", known.join(", ")))
+        CommandError::Misused(format!("nothing is stored of a backend {name:?}; known: {}", known.join(", ")))
     })
 }

@@ -8,9 +8,9 @@ use litemap::LiteMap;
 use serde::Serialize;
 
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
+use super::{CommandError, ConfigArg, Outcome, print, print_json, stored_backends};
 use crate::domain::{BackendId, HoldingNo, Meter, UsageDay};
-use crate::metering::{Book, DayChange, Holding, Rules};
+use crate::metering::{Book, DayChange, Holding, SettleRules};
 use crate::store::{MonthSum, Store, StoreError};
 
 #[derive(Debug, Args)]
@@ -20,10 +20,10 @@ pub(super) struct Replay {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// Only days from this one on
+    /// First day to compare
     #[arg(long, value_name = "YYYY-MM-DD")]
     since: Option<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -54,7 +54,7 @@ type Changes = LiteMap<(HoldingNo, UsageDay), DayChange>;
 impl Replay {
     pub(super) async fn run(self) -> Outcome {
         let since = self.since.as_deref().map(UsageDay::parse).transpose();
-        let since = since.map_err(|error| Failure::Misused(format!("--since: {error}")))?;
+        let since = since.map_err(|error| CommandError::Misused(format!("--since: {error}")))?;
         let (config, _, store) = self.config.store().await?;
         let mut differing = Vec::new();
         for backend in stored_backends(&store, self.backend.as_deref()).await? {
@@ -104,7 +104,7 @@ async fn replay(
     store: &Store,
     backend: &BackendId,
     since: Option<UsageDay>,
-    rules: &Rules,
+    rules: &SettleRules,
 ) -> Result<Vec<Differing>, StoreError> {
     let mut book = store.checkpoint(backend).await?;
     let (mut settled_days, mut would_be) = (Days::new(), Days::new());
@@ -150,7 +150,7 @@ async fn replay(
             would_be_bytes: would_be.amount(*meter),
             settled_covered_minutes: settled.covered.get(),
             would_be_covered_minutes: would_be.covered.get(),
-            owner: title.map_or_else(|| "nobody".into(), |title| title.owner(*day)),
+            owner: title.map_or_else(|| "unowned".into(), |title| title.owner(*day)),
         });
     }
     differing.sort_by(|one, other| {

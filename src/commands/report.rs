@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::poll::chosen;
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json};
-use crate::console::{Finding, What, as_csv, findings, sides};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
+use crate::console::{Finding, FindingKind, as_csv, findings, sides};
 use crate::standing::Moment;
 
 #[derive(Debug, Args)]
@@ -36,7 +36,8 @@ enum Format {
 
 impl Report {
     pub(super) async fn run(self) -> Outcome {
-        let whats = What::named(&self.what).map_err(|error| Failure::Misused(format!("--what {error}")))?;
+        let whats = FindingKind::named(&self.what)
+            .map_err(|error| CommandError::Misused(format!("--what {error}")))?;
         let (config, clock, store) = self.config.store().await?;
         let now = clock.now();
         let moment = Moment::new(now, config.zone, config.max_age());
@@ -46,13 +47,13 @@ impl Report {
             None => None,
         };
         let mut sides = sides(&store, &all, of.as_ref()).await?;
-        if whats.contains(&What::Untold) {
-            sides = sides.with_told(&store, &moment, config.whmcs.bill_from).await?;
+        if whats.contains(&FindingKind::Untold) {
+            sides = sides.with_reported(&store, &moment, config.whmcs.bill_from).await?;
         }
-        if whats.contains(&What::Unbilled) {
+        if whats.contains(&FindingKind::Unbilled) {
             sides = sides.with_billed(&store, &moment, config.whmcs.bill_from).await?;
         }
-        if whats.contains(&What::Unclaimed) {
+        if whats.contains(&FindingKind::Unclaimed) {
             sides = sides.with_unclaimed(&store).await?;
         }
         let found = findings(&sides, &whats, of.as_ref(), &moment, &config.prices);
@@ -108,12 +109,12 @@ fn show(found: &[Finding<'_>]) {
             detail,
         ] = finding.cells();
         let backend = if backend.is_empty() { format!("server {server}") } else { backend };
-        let told = if detail.is_empty() && !since.is_empty() { format!("since {since}") } else { detail };
+        let note = if detail.is_empty() && !since.is_empty() { format!("since {since}") } else { detail };
         let worth = format!("{amount} {currency}").trim().to_string();
         let [bytes, panel, sold, more] = [bytes, panel, sold, more].map(grouped);
         table.row([
             what, state, backend, account, service, username, product, meter, bytes, panel, sold, worth,
-            more, told,
+            more, note,
         ]);
     }
     if table.is_empty() {

@@ -8,7 +8,7 @@ use clap::Args;
 use super::accept::reason;
 use super::policy::operator;
 use super::table::grouped;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::app::App;
 use crate::collector::AdjustError;
 use crate::domain::{LifeNo, Timestamp, UsageDay};
@@ -25,13 +25,13 @@ pub(super) struct Rewind {
     /// the last before the first entry that was asked for later
     #[arg(long, value_name = "ENTRY|TIME")]
     to: String,
-    /// Why: kept for ever beside the numbers
+    /// Reason, kept for ever beside the numbers
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Tell what would be taken back, and write nothing
+    /// Show what would be rolled back, and write nothing
     #[arg(long)]
     dry_run: bool,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -44,7 +44,7 @@ impl Rewind {
         let (app, _) = App::build(config, clock).await?;
         let metered = app.collector().panel(&self.backend);
         let metered = metered
-            .ok_or_else(|| Failure::Misused(format!("no backend {:?} in the config", self.backend)))?;
+            .ok_or_else(|| CommandError::Misused(format!("no backend {:?} in the config", self.backend)))?;
         let said = |to| Said { to, author: operator(), reason: reason.clone() };
         let unwound = match self.dry_run {
             true => app.collector().unwound(&metered, to).await,
@@ -53,12 +53,12 @@ impl Rewind {
         app.store().close().await;
         let unwound = unwound.map_err(|error| match error {
             AdjustError::CannotRewind(cannot) => {
-                Failure::Misused(format!("--to: {}: {cannot}", self.backend))
+                CommandError::Misused(format!("--to: {}: {cannot}", self.backend))
             }
-            error => Failure::Tried(format!("{}: {error}", self.backend)),
+            error => CommandError::Tried(format!("{}: {error}", self.backend)),
         })?;
         if self.json {
-            return print_json(&told(&self.backend, &unwound, self.dry_run));
+            return print_json(&as_json(&self.backend, &unwound, self.dry_run));
         }
         print(words(&self.backend, &unwound, self.dry_run));
         Ok(())
@@ -66,14 +66,14 @@ impl Rewind {
 }
 
 /// An entry's number, or a time.
-fn to(text: &str) -> Result<RewindTo, Failure> {
+fn to(text: &str) -> Result<RewindTo, CommandError> {
     if let Ok(entry) = text.parse() {
         return Ok(RewindTo::Entry(entry));
     }
     let time = text.parse().ok().and_then(|time| Timestamp::from_utc(time).ok());
     time.map(RewindTo::Time).ok_or_else(|| {
         let what = "the number of an entry, or a time such as 2026-11-03T14:00:00Z";
-        Failure::Misused(format!("--to: {text:?} is not {what}"))
+        CommandError::Misused(format!("--to: {text:?} is not {what}"))
     })
 }
 
@@ -98,7 +98,7 @@ fn goes(unwound: &Unwound) -> BTreeMap<&'static str, Goes> {
     goes
 }
 
-fn told(backend: &str, unwound: &Unwound, dry_run: bool) -> serde_json::Value {
+fn as_json(backend: &str, unwound: &Unwound, dry_run: bool) -> serde_json::Value {
     let goes = goes(unwound).into_iter();
     let goes: serde_json::Map<_, _> = goes
         .map(|(meter, Goes { bytes, accounts, days })| {

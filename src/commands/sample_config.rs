@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Failure, Outcome, print};
+use super::{CommandError, Outcome, print};
 use crate::backends::{self, KINDS, Kind};
 use crate::notify;
 
@@ -19,7 +19,7 @@ impl SampleConfig {
         let known = || KINDS.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
         let find = |name: &String| {
             backends::kind(name).ok_or_else(|| {
-                Failure::Misused(format!("no kind of panel is called {name:?}; known: {}", known()))
+                CommandError::Misused(format!("no kind of panel is called {name:?}; known: {}", known()))
             })
         };
         let kinds = match self.kinds.as_slice() {

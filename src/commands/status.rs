@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::table::Table;
-use super::{ConfigArg, Failure, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, print, print_json};
 use crate::console::{Condition, status};
 use crate::standing::Moment;
 
@@ -11,17 +11,17 @@ use crate::standing::Moment;
 pub(super) struct Status {
     #[command(flatten)]
     config: ConfigArg,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 impl Status {
-    /// Exit 1 where something is wrong, 2 where that cannot be told: monitoring programs tell a warning from a thing
-    /// that they do not know by it.
+    /// Exit 1 where something is wrong, 2 where that cannot be determined: monitoring programs distinguish a warning
+    /// from a thing that they do not know by it.
     pub(super) async fn run(self) -> Outcome {
         let cannot_tell = |failure| match failure {
-            Failure::Tried(why) | Failure::Misused(why) => Failure::Misused(why),
+            CommandError::Tried(why) | CommandError::Misused(why) => CommandError::Misused(why),
         };
         let status = self.look().await.map_err(cannot_tell)?;
         match self.json {
@@ -33,15 +33,17 @@ impl Status {
             Condition::Wrong => {
                 let (count, first) = (status.problems().len(), status.problems().first());
                 let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-                Err(Failure::Tried(format!("{}{more}", first.map(String::as_str).unwrap_or_default())))
+                Err(CommandError::Tried(format!("{}{more}", first.map(String::as_str).unwrap_or_default())))
             }
-            Condition::Unknown => Err(Failure::Misused(
-                "nothing is known yet of a backend, or none is configured: start `whmeter serve`, or `whmeter poll`".into(),
+            Condition::Unknown => Err(CommandError::Misused(
+                "nothing is known yet of a backend, or none is configured: start `whmeter serve`, or \
+                 `whmeter poll`"
+                    .into(),
             )),
         }
     }
 
-    async fn look(&self) -> Result<crate::console::Status, Failure> {
+    async fn look(&self) -> Result<crate::console::Status, CommandError> {
         let (config, clock, store) = self.config.store().await?;
         let moment = Moment::new(clock.now(), config.zone, config.max_age());
         let status = status(&store, &config.panels, &moment, config.whmcs.bill_from, &config.prices).await?;

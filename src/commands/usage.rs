@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::table::{Table, grouped};
-use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
+use super::{CommandError, ConfigArg, Outcome, print, print_json, stored_backends};
 use crate::console::cell;
 use crate::domain::{AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, Owner, UsageDay};
 use crate::store::{self, Store, Total, UsageQuery};
@@ -16,10 +16,10 @@ pub(super) struct Usage {
     /// This backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// This account only; NAME~1 is the first life of a name that was given to somebody else since
+    /// This account only; NAME~1 is the first life of a name that was reused since
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
-    /// What this service pays for only, by its number in WHMCS (tblhosting.id)
+    /// Only what this service pays for, by its number in WHMCS (tblhosting.id)
     #[arg(long, value_name = "ID")]
     service: Option<i64>,
     /// storage, traffic_in, traffic_out or traffic_total
@@ -28,16 +28,16 @@ pub(super) struct Usage {
     /// One month; the running one when nothing is given
     #[arg(long, value_name = "YYYY-MM", conflicts_with_all = ["from", "to"])]
     month: Option<String>,
-    /// From this day on
+    /// First day
     #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
     from: Option<String>,
-    /// Up to this day, which is not included
+    /// End day, not included
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
     to: Option<String>,
     /// Rows by day or by month
     #[arg(long, value_enum)]
     by: Option<By>,
-    /// Told apart by who pays for it
+    /// Separate rows by who pays
     #[arg(long)]
     by_owner: bool,
     /// table, json or csv
@@ -61,8 +61,8 @@ enum Format {
     Csv,
 }
 
-fn misused(error: impl std::fmt::Display) -> Failure {
-    Failure::Misused(error.to_string())
+fn misused(error: impl std::fmt::Display) -> CommandError {
+    CommandError::Misused(error.to_string())
 }
 
 impl Usage {
@@ -84,7 +84,7 @@ impl Usage {
         Ok(())
     }
 
-    fn query(&self) -> Result<UsageQuery, Failure> {
+    fn query(&self) -> Result<UsageQuery, CommandError> {
         Ok(UsageQuery {
             backend: self.backend.as_deref().map(BackendId::new).transpose().map_err(misused)?,
             account: self.account.as_deref().map(AccountName::new).transpose().map_err(misused)?,
@@ -93,7 +93,7 @@ impl Usage {
         })
     }
 
-    fn period(&self, today: UsageDay) -> Result<BillingPeriod, Failure> {
+    fn period(&self, today: UsageDay) -> Result<BillingPeriod, CommandError> {
         match (&self.month, &self.from, &self.to) {
             (Some(month), _, _) => Ok(Month::parse(month).map_err(misused)?.period()),
             (_, Some(from), Some(to)) => {
@@ -110,7 +110,7 @@ impl Usage {
         query: &UsageQuery,
         period: BillingPeriod,
         zone: BillingZone,
-    ) -> Result<Vec<Total>, Failure> {
+    ) -> Result<Vec<Total>, CommandError> {
         let by = match self.by {
             None => store::By::Period,
             Some(By::Month) => store::By::Month,
@@ -123,7 +123,7 @@ impl Usage {
             true => store.totals_by_owner(query, period, by, zone).await,
             false => store.totals(query, period, by, zone).await,
         };
-        totals.map_err(|error| Failure::Tried(error.to_string()))
+        totals.map_err(|error| CommandError::Tried(error.to_string()))
     }
 }
 
@@ -139,7 +139,8 @@ async fn say_what_is_pruned(store: &Store, query: &UsageQuery, period: BillingPe
         (months.iter().map(|one| one.month).min(), months.iter().map(|one| one.month).max())
     {
         eprintln!(
-            "whmeter: not every day before {kept_from} is kept any more; --by month shows {first} to {last} whole"
+            "whmeter: not every day before {kept_from} is kept any more; --by month shows {first} to \
+             {last} whole"
         );
     }
     Ok(())

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{ConfigArg, Failure, Outcome, print, print_json, stored_backends};
-use crate::metering::Rules;
+use super::{CommandError, ConfigArg, Outcome, print, print_json, stored_backends};
+use crate::metering::SettleRules;
 use crate::store::{Chain, ChainHead, ChronicleDifference, Difference, KeyedFrom, OldHead, Store};
 
 #[derive(Debug, Args)]
@@ -14,10 +14,10 @@ pub(super) struct Verify {
     /// The journal of this backend only
     #[arg(long, value_name = "NAME")]
     backend: Option<String>,
-    /// A head that was noted before, as verify prints it: whether it is part of its chain still; may be repeated
+    /// A head noted before, as verify prints it: check that it is still part of its chain; may be repeated
     #[arg(long, value_name = "CHAIN:ENTRY:LINK")]
     since_head: Vec<String>,
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
@@ -33,7 +33,7 @@ struct Report {
 impl Verify {
     pub(super) async fn run(self) -> Outcome {
         let heads = self.since_head.iter().map(|text| text.parse::<ChainHead>());
-        let old = heads.collect::<Result<Vec<_>, _>>().map_err(Failure::Misused)?;
+        let old = heads.collect::<Result<Vec<_>, _>>().map_err(CommandError::Misused)?;
         let (config, _, store) = self.config.store().await?;
         let rules = config.rules();
         let mut report = Report::default();
@@ -61,7 +61,7 @@ impl Verify {
             true => print_json(&report.shapes)?,
             false => report.lines.iter().for_each(print),
         }
-        report.wrong.map_or(Ok(()), |wrong| Err(Failure::Tried(wrong)))
+        report.wrong.map_or(Ok(()), |wrong| Err(CommandError::Tried(wrong)))
     }
 }
 
@@ -71,15 +71,15 @@ impl Report {
         store: &Store,
         chain: &Chain,
         head: Option<&ChainHead>,
-        rules: &Rules,
-    ) -> Result<(), Failure> {
+        rules: &SettleRules,
+    ) -> Result<(), CommandError> {
         let (name, backend) = match chain {
             Chain::Journal(backend) => (backend.as_str(), Some(backend.as_str())),
             Chain::Chronicle => ("chronicle", None),
         };
-        let told = match chain {
+        let outcome = match chain {
             Chain::Journal(backend) => {
-                let differs = |found: Difference| mendable(&found, found.is_of_rows(), backend.as_str());
+                let differs = |found: Difference| repairable(&found, found.is_of_rows(), backend.as_str());
                 store.verify(backend, rules).await?.map_err(differs).map(|held| {
                     let counts = json!({ "entries": held.entries, "folds": held.folds, "sums": held.sums });
                     let what = format!("{} days and months", held.sums);
@@ -88,16 +88,17 @@ impl Report {
             }
             Chain::Chronicle => {
                 let differs =
-                    |found: ChronicleDifference| mendable(&found, found.is_of_rows(), "--chronicle");
+                    |found: ChronicleDifference| repairable(&found, found.is_of_rows(), "--chronicle");
                 store.verify_chronicle().await?.map_err(differs).map(|held| {
                     let counts = json!({ "entries": held.entries, "folds": held.folds, "rows": held.rows });
-                    let what = format!("{} rows of tellings, services, pins, acts and lines", held.rows);
+                    let what =
+                        format!("{} rows of reported_values, services, pins, acts and lines", held.rows);
                     (counts, held.entries, held.folds, what, held.keyed)
                 })
             }
         };
-        let mut shape = json!({ "chain": chain.to_string(), "backend": backend, "ok": told.is_ok() });
-        match told {
+        let mut shape = json!({ "chain": chain.to_string(), "backend": backend, "ok": outcome.is_ok() });
+        match outcome {
             Ok((counts, entries, folds, what, keyed)) => {
                 self.lines.push(format!(
                     "{name}: {entries} entries and {folds} folds hold, {what} are what they say{}",
@@ -124,7 +125,7 @@ impl Report {
 
     /// A backend whose journal is there, and whose row is not.
     fn take_lost(&mut self, name: &str) {
-        let difference = format!("backend {name} has a journal or accounts, and its row is gone");
+        let difference = format!("backend {name} has a journal or accounts, but its row is missing");
         self.lines.push(format!("{name}: DIFFERS: {difference}"));
         let chain = format!("journal {name}");
         self.shapes.push(json!({ "chain": chain, "backend": name, "ok": false, "difference": difference }));
@@ -133,7 +134,8 @@ impl Report {
 
     fn take_stray(&mut self, row: &str) {
         let difference = format!(
-            "{row} is of no backend: whmeter has not written it; delete it, or restore a backup, and look for who did"
+            "{row} is of no backend: it was not written by whmeter; delete it, or restore a backup, and \
+             find out what wrote it"
         );
         self.lines.push(format!("DIFFERS: {difference}"));
         self.shapes.push(json!({ "chain": null, "backend": null, "ok": false, "difference": difference }));
@@ -144,10 +146,10 @@ impl Report {
         let (holds, said) = match found {
             OldHead::Holds => (Some(true), "is part of the chain".to_string()),
             OldHead::Folded => {
-                (None, "cannot be told any more: its entry is folded; keep newer heads".into())
+                (None, "cannot be checked any more: its entry is folded; keep newer heads".into())
             }
             OldHead::Differs(found) => {
-                (Some(false), format!("is not part of the chain: {found}; it was written anew since"))
+                (Some(false), format!("is not part of the chain: {found}; it was rewritten since"))
             }
         };
         self.lines.push(format!("{head} {said}"));
@@ -158,10 +160,10 @@ impl Report {
     }
 }
 
-/// A difference, and how it is mended where the chain itself holds.
-fn mendable(difference: &dyn std::fmt::Display, is_of_rows: bool, what: &str) -> String {
+/// A difference, and how it is repaired where the chain itself holds.
+fn repairable(difference: &dyn std::fmt::Display, is_of_rows: bool, what: &str) -> String {
     match is_of_rows {
-        true => format!("{difference}; `whmeter repair {what} --reason TEXT` makes it what the chain says"),
+        true => format!("{difference}; `whmeter repair {what} --reason TEXT` restores it from the chain"),
         false => difference.to_string(),
     }
 }

@@ -8,7 +8,7 @@ use crate::store::Store;
 
 #[derive(Debug, Args)]
 pub(super) struct Version {
-    /// As JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

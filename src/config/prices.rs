@@ -57,7 +57,7 @@ impl Reader<'_> {
             });
             for metered in unmeasured {
                 self.warnings.push(format!(
-                    "price[{index}]: nothing of {} is ever billed by it: whmeter does not measure {} there",
+                    "price[{index}]: it never bills {}: whmeter does not measure {} there",
                     metered.id, price.rule.meter
                 ));
             }

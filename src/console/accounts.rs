@@ -1,4 +1,4 @@
-//! Accounts as they stand: a page of them, one of them, its days, and why its numbers are what they are.
+//! The current state of accounts: a page of them, one of them, its days, and why its numbers are what they are.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{DayPoint, UsageQuery};
 use crate::web::{PathOf, Problem, Query, page, parsed, period, rows_wanted};
 
-/// The longest span of days one answer tells.
+/// The longest span of days one answer reports.
 const LONGEST_SPAN: usize = 1100;
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ pub(super) struct Why {
 }
 
 #[derive(Serialize)]
-struct DaysTold<'a> {
+struct DaysBody<'a> {
     schema: u32,
     backend: &'a str,
     account: &'a str,
@@ -91,7 +91,7 @@ pub(super) async fn accounts(
     let shown: Vec<_> = found.by_ref().take(limit).collect();
     let last = shown.last().filter(|_| found.next().is_some());
     let next = last.map(|(standing, (name, _))| {
-        Cursor::Account { backend: standing.backend.to_string(), name: name.to_string() }.told()
+        Cursor::Account { backend: standing.backend.to_string(), name: name.to_string() }.token()
     });
     let rows = shown.iter().map(|(standing, (name, account))| shape(standing, name, account, &moment));
     Ok(page(rows.collect(), next))
@@ -128,27 +128,27 @@ fn is_meant(words: &str, name: &AccountName, account: &AccountStanding) -> bool 
 fn shape(standing: &Standing, name: &AccountName, account: &AccountStanding, moment: &Moment) -> Value {
     let mut meters = Map::new();
     for series in &account.series {
-        let mut told = json!({
+        let mut body = json!({
             "at": series.at.to_string(),
             "stale": !moment.is_fresh(series.at),
             "limit_bytes": account.limit(series.meter).to_door().map(|limit| limit.get()),
         });
         // What the limit is judged by, where that is not the account's own number.
         if let Some(judged) = account.together.get(&series.meter) {
-            told["together"] =
+            body["together"] =
                 json!({ "accounts": judged.accounts, "bytes": judged.sum.map(|sum| sum.get()) });
         }
         match series.meter.nature() {
-            Nature::Level => told["bytes"] = json!(series.level.map(|level| level.get())),
+            Nature::Level => body["bytes"] = json!(series.level.map(|level| level.get())),
             Nature::Flow => {
                 // An old number is shown with its age.
                 let month = series.running(moment).ok().or(series.month);
                 let month = month.filter(|month| month.month == moment.month);
-                told["month_bytes"] = json!(month.map(|month| month.amount.get()));
-                told["bytes_total"] = json!(series.shown.get());
+                body["month_bytes"] = json!(month.map(|month| month.amount.get()));
+                body["bytes_total"] = json!(series.shown.get());
             }
         }
-        meters.insert(series.meter.name().into(), told);
+        meters.insert(series.meter.name().into(), body);
     }
     let service = account.service();
     json!({
@@ -181,12 +181,12 @@ async fn asked_for(
     console: &Console,
     (backend, account): (String, String),
 ) -> Result<(AccountKey, Arc<Standing>), Problem> {
-    let nobody = || Problem::unknown(format!("no account {account:?} was ever seen on {backend:?}"));
-    let backend = BackendId::new(&backend).map_err(|_| nobody())?;
-    let name = AccountName::new(&account).map_err(|_| nobody())?;
+    let unknown_account = || Problem::unknown(format!("no account {account:?} was ever seen on {backend:?}"));
+    let backend = BackendId::new(&backend).map_err(|_| unknown_account())?;
+    let name = AccountName::new(&account).map_err(|_| unknown_account())?;
     let standing = console.standing(&backend).await?;
     if !standing.accounts.contains_key(&name) && !is_earlier_life(&standing, &name) {
-        return Err(nobody());
+        return Err(unknown_account());
     }
     Ok((AccountKey { backend, name }, standing))
 }
@@ -204,9 +204,9 @@ pub(super) async fn account(
 ) -> Result<Response, Problem> {
     let (key, standing) = asked_for(&console, path).await?;
     let account = standing.accounts.get(&key.name).ok_or_else(|| Problem::unknown("it has just gone"))?;
-    let mut told = shape(&standing, &key.name, account, &console.moment());
-    told["schema"] = json!(1);
-    Ok(Json(told).into_response())
+    let mut body = shape(&standing, &key.name, account, &console.moment());
+    body["schema"] = json!(1);
+    Ok(Json(body).into_response())
 }
 
 pub(super) async fn days(
@@ -236,7 +236,7 @@ pub(super) async fn days(
         complete: complete(point),
         owner: point.owner.to_string(),
     };
-    let told = DaysTold {
+    let body = DaysBody {
         schema: 1,
         backend: key.backend.as_str(),
         account: key.name.as_str(),
@@ -245,7 +245,7 @@ pub(super) async fn days(
         rows: points.iter().map(row).collect(),
         days_from: kept_from.to_string(),
     };
-    Ok(Json(told).into_response())
+    Ok(Json(body).into_response())
 }
 
 pub(super) async fn why(
@@ -260,8 +260,8 @@ pub(super) async fn why(
     let month = parsed("month", why.month.as_ref(), Month::parse)?;
     let month = month.unwrap_or(console.zone.day_of(console.clock.now()).month());
     let (key, _) = asked_for(&console, path).await?;
-    let told = console.explainer.explain(&key, meter, month).await.map_err(Problem::unavailable)?;
+    let body = console.explainer.explain(&key, meter, month).await.map_err(Problem::unavailable)?;
     let nothing =
         || Problem::unknown(format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name));
-    told.ok_or_else(nothing)
+    body.ok_or_else(nothing)
 }

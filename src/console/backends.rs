@@ -44,23 +44,23 @@ pub(super) async fn backend(
     let id =
         id.ok_or_else(|| Problem::unknown(format!("no backend {name:?}; GET /v1/backends lists them")))?;
     let now = console.clock.now();
-    let mut told = shape(id, panel, state, now);
-    told["schema"] = json!(1);
+    let mut body = shape(id, panel, state, now);
+    body["schema"] = json!(1);
     if let Some(state) = state {
         let standing = console.store.standing(state).await.map_err(Problem::unavailable)?;
         let present = || standing.accounts.values().filter(|account| account.gone_at.is_none());
-        told["accounts"] = json!({
+        body["accounts"] = json!({
             "present": present().count(),
             "failed": present().filter(|account| account.trouble.is_some()).count(),
             "gone": standing.accounts.len() - present().count(),
         });
     }
-    told["asked"] = json!(
+    body["asked"] = json!(
         console
             .asked_of(id)
             .map(|asking| { json!({ "at": asking.at.to_string(), "state": asking.progress(state, now) }) })
     );
-    Ok(Json(told).into_response())
+    Ok(Json(body).into_response())
 }
 
 fn panel<'p>(panels: &'p [Arc<ConfiguredPanel>], name: &str) -> Option<&'p ConfiguredPanel> {
@@ -135,11 +135,11 @@ pub(super) async fn poll(
         let asking = Asking { at: now, leases: state.map_or(0, |state| state.leases) };
         let mut asked = console.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.insert(backend.clone(), asking);
-        // Nobody listens any more only while the house is being left.
+        // The receiver is gone only while the daemon is shutting down.
         let _ = console.polls.send(backend.clone());
     }
-    let told = json!({ "schema": 1, "backend": name, "status": "queued", "progress": format!("/v1/backends/{name}") });
-    Ok((StatusCode::ACCEPTED, Json(told)).into_response())
+    let body = json!({ "schema": 1, "backend": name, "status": "queued", "progress": format!("/v1/backends/{name}") });
+    Ok((StatusCode::ACCEPTED, Json(body)).into_response())
 }
 
 impl Console {

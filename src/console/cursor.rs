@@ -13,7 +13,7 @@ pub(super) enum Cursor {
 
 impl Cursor {
     /// As it is given out.
-    pub fn told(&self) -> String {
+    pub fn token(&self) -> String {
         match self {
             Cursor::Account { backend, name } => cursor_of(&[backend, name]),
             Cursor::Service { server, id } => cursor_of(&["", &server.to_string(), &id.to_string()]),
@@ -42,7 +42,7 @@ mod tests {
             Cursor::Account { backend: "s3/é".into(), name: "a b\"".into() },
             Cursor::Service { server: 12, id: -7 },
         ] {
-            assert_eq!(Cursor::read(Some(&cursor.told())).expect("read"), Some(cursor));
+            assert_eq!(Cursor::read(Some(&cursor.token())).expect("read"), Some(cursor));
         }
         for wrong in ["x", "12", "", "!!", &cursor_of(&["alone"]), &cursor_of(&["", "1", "x"])] {
             assert!(Cursor::read(Some(&wrong.to_string())).is_err(), "{wrong}");

@@ -1,4 +1,4 @@
-//! Why a number is what it is: one account's month as the journal tells it, held against what is stored.
+//! Why a number is what it is: one account's month as the journal records it, held against what is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +23,13 @@ pub(crate) struct Explanation {
     /// Bytes of lines already folded: only their sum is kept.
     pub(crate) folded_bytes: i128,
     /// Every reading that moved a number of this month or was noted in it.
-    pub(crate) lines: Vec<Line>,
+    pub(crate) lines: Vec<ExplanationLine>,
     pub(crate) days: Vec<Day>,
     /// What the panel's charts say of times nobody watched. Never billed.
     pub(crate) estimates: Vec<Chart>,
     /// What is believed of each counter now.
     pub(crate) baselines: Vec<Baseline>,
-    /// Which life of its name it is, from 1: a name that was freed may be somebody else's since.
+    /// Which life of its name it is, from 1: a name that was freed may be another account since.
     pub(crate) life: u32,
     /// When it was first seen.
     pub(crate) born: Option<String>,
@@ -42,7 +42,7 @@ pub(crate) struct Explanation {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Line {
+pub(crate) struct ExplanationLine {
     pub(crate) entry: i64,
     pub(crate) asked_at: String,
     pub(crate) said: Vec<String>,
@@ -96,7 +96,7 @@ pub(crate) struct Baseline {
 /// How many entries are read at once.
 const ENTRIES_AT_ONCE: i64 = 500;
 
-/// Tells one account's month of one meter.
+/// Explains one account's month of one meter.
 pub(crate) async fn explain(
     store: &Store,
     key: &AccountKey,
@@ -196,7 +196,7 @@ struct Stored {
     folded: bool,
 }
 
-/// One account's month as the journal tells it.
+/// One account's month as the journal records it.
 struct Story<'a> {
     key: &'a AccountKey,
     life: Option<LifeNo>,
@@ -206,7 +206,7 @@ struct Story<'a> {
     /// The services that pay for it, by their numbers of now.
     payers: BTreeSet<i64>,
     folded: Option<MonthSum>,
-    lines: Vec<Line>,
+    lines: Vec<ExplanationLine>,
     days: BTreeMap<UsageDay, MonthSum>,
 }
 
@@ -258,13 +258,20 @@ impl Story<'_> {
         }
         let harvested = entry.harvest.accounts().get(called.unwrap_or(&self.key.name));
         let readings = harvested.into_iter().flat_map(|harvested| &harvested.readings);
-        let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| told(reading));
+        let said = readings.filter(|(meter, _)| *meter == self.meter).map(|(_, reading)| describe(reading));
         let asked_at = entry.at.to_string();
         let (entry, taken_back_by) = (entry.entry, entry.taken_back_by);
-        self.lines.push(Line { entry, asked_at, said: said.collect(), added, notes, taken_back_by });
+        self.lines.push(ExplanationLine {
+            entry,
+            asked_at,
+            said: said.collect(),
+            added,
+            notes,
+            taken_back_by,
+        });
     }
 
-    /// What became of the numbers of whoever pays.
+    /// What became of the numbers that the payer sees.
     fn renumbered(&self, renumbering: &Renumbering) -> Option<String> {
         let Renumbering { numbers, author, reason } = renumbering;
         let mine = numbers.iter().filter(|(_, number)| self.payers.contains(number));
@@ -339,7 +346,7 @@ impl Chart {
     }
 }
 
-fn told(reading: &Reading) -> String {
+fn describe(reading: &Reading) -> String {
     let of = |source: &crate::domain::Source| match source.as_str() {
         "" => String::new(),
         source => format!("{source} "),

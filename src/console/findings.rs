@@ -1,7 +1,7 @@
-//! What does not fit between the panels and WHMCS: whose usage is billed to nobody, who is billed for
+//! What does not fit between the panels and WHMCS: whose usage is not billed, who is billed for
 //! nothing, whose plan is another than was sold, and what of a server is in no account.
 //!
-//! What cannot be told is told as such: a line with the state `unknown` and the reason.
+//! What is unknown is listed as such: a line with the state `unknown` and the reason.
 
 mod addons;
 mod held_back;
@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::csv::cell;
-use super::panel_vs_whmcs::{Side, Sides};
+use super::panel_vs_whmcs::{PanelsVsWhmcs, Side};
 use crate::domain::{BackendId, Bytes, Meter, Service};
 use crate::quota::Conflict;
 use crate::rules::Prices;
@@ -30,7 +30,7 @@ use crate::standing::Moment;
 
 /// A kind of thing that does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum FindingKind {
     /// Accounts that belong to no service, to several, or to one that is sold no more.
     Unbilled,
     /// Living services whose account was there and is gone.
@@ -41,13 +41,13 @@ pub enum What {
     WrongPlans,
     /// What a panel says is stored on it, against the sum of its accounts.
     Totals,
-    /// Lists and meters that are not believed until they are confirmed, or somebody has looked.
+    /// Lists and meters that are not believed until they are confirmed, or an operator has looked.
     HeldBack,
-    /// What services used and WHMCS cannot be told any more.
+    /// What services used and can no longer be reported to WHMCS.
     Untold,
     /// Add-ons that WHMCS runs on a server of ours: no metric bills what they use.
     Addons,
-    /// Backends with accounts that the config does not have: nobody polls them.
+    /// Backends with accounts that the config does not have: they are not polled.
     Unconfigured,
     /// Accounts that the panel limits, or does not limit, against what is wanted.
     Policies,
@@ -57,53 +57,53 @@ pub enum What {
     Pins,
 }
 
-impl What {
+impl FindingKind {
     /// Every kind.
-    pub const ALL: [What; 12] = [
-        What::Unbilled,
-        What::Ghosts,
-        What::Unmetered,
-        What::WrongPlans,
-        What::Totals,
-        What::HeldBack,
-        What::Untold,
-        What::Addons,
-        What::Unconfigured,
-        What::Policies,
-        What::Unclaimed,
-        What::Pins,
+    pub const ALL: [FindingKind; 12] = [
+        FindingKind::Unbilled,
+        FindingKind::Ghosts,
+        FindingKind::Unmetered,
+        FindingKind::WrongPlans,
+        FindingKind::Totals,
+        FindingKind::HeldBack,
+        FindingKind::Untold,
+        FindingKind::Addons,
+        FindingKind::Unconfigured,
+        FindingKind::Policies,
+        FindingKind::Unclaimed,
+        FindingKind::Pins,
     ];
 
     /// Its name in JSON, in queries and on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            What::Unbilled => "unbilled",
-            What::Ghosts => "ghosts",
-            What::Unmetered => "unmetered",
-            What::WrongPlans => "wrong-plans",
-            What::Totals => "totals",
-            What::HeldBack => "held-back",
-            What::Untold => "untold",
-            What::Addons => "addons",
-            What::Unconfigured => "unconfigured",
-            What::Policies => "policies",
-            What::Unclaimed => "unclaimed",
-            What::Pins => "pins",
+            FindingKind::Unbilled => "unbilled",
+            FindingKind::Ghosts => "ghosts",
+            FindingKind::Unmetered => "unmetered",
+            FindingKind::WrongPlans => "wrong-plans",
+            FindingKind::Totals => "totals",
+            FindingKind::HeldBack => "held-back",
+            FindingKind::Untold => "untold",
+            FindingKind::Addons => "addons",
+            FindingKind::Unconfigured => "unconfigured",
+            FindingKind::Policies => "policies",
+            FindingKind::Unclaimed => "unclaimed",
+            FindingKind::Pins => "pins",
         }
     }
 
     /// The kinds meant by a name; `all` are all.
-    pub fn named(name: &str) -> Result<Vec<What>, String> {
+    pub fn named(name: &str) -> Result<Vec<FindingKind>, String> {
         if name == "all" {
-            return Ok(What::ALL.to_vec());
+            return Ok(FindingKind::ALL.to_vec());
         }
-        let found = What::ALL.into_iter().find(|what| what.name() == name);
-        let known = || What::ALL.map(What::name).join(", ");
+        let found = FindingKind::ALL.into_iter().find(|what| what.name() == name);
+        let known = || FindingKind::ALL.map(FindingKind::name).join(", ");
         found.map(|what| vec![what]).ok_or_else(|| format!("{name:?}: expected one of {}, all", known()))
     }
 }
 
-/// Nothing can be told of it.
+/// Its state is unknown.
 const UNKNOWN: &str = "unknown";
 
 /// One line: what does not fit, or why that is not known.
@@ -130,7 +130,7 @@ pub struct Finding<'a> {
     amount: Option<String>,
     currency: Option<String>,
     /// What the panel's total is more than its accounts together; of what is untold, what WHMCS lacks, negative
-    /// where it was told too much.
+    /// where too much was reported.
     difference_bytes: Option<i64>,
     /// When the bytes were measured.
     at: Option<String>,
@@ -164,7 +164,7 @@ pub const COLUMNS: [&str; 20] = [
 ];
 
 impl<'a> Finding<'a> {
-    fn of(side: &'a Side, what: What, state: &'static str) -> Finding<'a> {
+    fn of(side: &'a Side, what: FindingKind, state: &'static str) -> Finding<'a> {
         Finding {
             what: what.name(),
             state,
@@ -174,7 +174,7 @@ impl<'a> Finding<'a> {
         }
     }
 
-    fn unknown(side: &'a Side, what: What, why: impl Into<String>) -> Finding<'a> {
+    fn unknown(side: &'a Side, what: FindingKind, why: impl Into<String>) -> Finding<'a> {
         Finding { detail: Some(why.into()), ..Finding::of(side, what, UNKNOWN) }
     }
 
@@ -218,7 +218,7 @@ impl<'a> Finding<'a> {
         ]
     }
 
-    /// Whether it says that nothing can be told.
+    /// Whether it says that nothing can be reported.
     pub fn is_unknown(&self) -> bool {
         self.state == UNKNOWN
     }
@@ -240,11 +240,11 @@ pub fn as_csv(findings: &[Finding<'_>]) -> String {
     text
 }
 
-/// Everything of these kinds that does not fit; of one backend only, where one is named. `prices` tell what
+/// Everything of these kinds that does not fit; of one backend only, where one is named. `prices` say what
 /// unbilled usage would cost.
 pub fn findings<'a>(
-    sides: &'a Sides,
-    whats: &[What],
+    sides: &'a PanelsVsWhmcs,
+    whats: &[FindingKind],
     of: Option<&BackendId>,
     moment: &Moment,
     prices: &Prices,
@@ -254,18 +254,18 @@ pub fn findings<'a>(
     let mut found = Vec::new();
     for what in whats {
         found.extend(match what {
-            What::Unbilled => unbilled::unbilled(sides, moment, prices),
-            What::Ghosts => services::ghosts(panels),
-            What::Unmetered => services::unmetered(panels),
-            What::WrongPlans => plans::wrong_plans(panels),
-            What::Totals => totals::totals(panels, moment),
-            What::HeldBack => held_back::held_back(sides),
-            What::Untold => untold::untold(sides, moment, prices),
-            What::Addons => addons::addons(sides),
-            What::Unconfigured => unconfigured::unconfigured(sides),
-            What::Policies => policies::policies(sides),
-            What::Unclaimed => unclaimed::unclaimed(sides),
-            What::Pins => pins::pins(sides),
+            FindingKind::Unbilled => unbilled::unbilled(sides, moment, prices),
+            FindingKind::Ghosts => services::ghosts(panels),
+            FindingKind::Unmetered => services::unmetered(panels),
+            FindingKind::WrongPlans => plans::wrong_plans(panels),
+            FindingKind::Totals => totals::totals(panels, moment),
+            FindingKind::HeldBack => held_back::held_back(sides),
+            FindingKind::Untold => untold::untold(sides, moment, prices),
+            FindingKind::Addons => addons::addons(sides),
+            FindingKind::Unconfigured => unconfigured::unconfigured(sides),
+            FindingKind::Policies => policies::policies(sides),
+            FindingKind::Unclaimed => unclaimed::unclaimed(sides),
+            FindingKind::Pins => pins::pins(sides),
         });
     }
     found.retain(|finding| match (of, finding.backend) {
@@ -296,28 +296,28 @@ pub struct Tally {
 }
 
 /// The numbers of one backend; `sides` are it and the others of its server.
-pub fn tally(sides: &Sides, of: &BackendId, moment: &Moment) -> Tally {
+pub fn tally(sides: &PanelsVsWhmcs, of: &BackendId, moment: &Moment) -> Tally {
     let found = |what| findings(sides, &[what], Some(of), moment, &Prices::default());
     let count = |what| {
         let found = found(what);
         (!found.iter().any(Finding::is_unknown)).then_some(found.len())
     };
     let Some(side) = sides.panels.iter().find(|side| side.panel.id == *of) else { return Tally::default() };
-    let told = side.list.is_some() && side.present().any(|(_, account)| account.mapped.is_some());
+    let listed = side.list.is_some() && side.present().any(|(_, account)| account.mapped.is_some());
     Tally {
-        unmapped: told.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
-        unmapped_bytes: if told { unbilled::sums(side, moment) } else { BTreeMap::new() },
-        ghosts: count(What::Ghosts),
-        wrong_plans: count(What::WrongPlans),
-        total_difference: found(What::Totals).first().and_then(|total| total.difference_bytes),
+        unmapped: listed.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
+        unmapped_bytes: if listed { unbilled::sums(side, moment) } else { BTreeMap::new() },
+        ghosts: count(FindingKind::Ghosts),
+        wrong_plans: count(FindingKind::WrongPlans),
+        total_difference: found(FindingKind::Totals).first().and_then(|total| total.difference_bytes),
         policies: policies::counts(side, sides),
-        unmetered: side.panel.whmcs_server.map(|server| (server, count(What::Unmetered))),
+        unmetered: side.panel.whmcs_server.map(|server| (server, count(FindingKind::Unmetered))),
     }
 }
 
-/// How many services owe what WHMCS cannot be told any more, and how many bytes of each metric that is.
-pub fn untold_sums(sides: &Sides, moment: &Moment) -> (usize, BTreeMap<&'static str, i64>) {
-    let found = findings(sides, &[What::Untold], None, moment, &Prices::default());
+/// How many services owe what cannot be reported to WHMCS any more, and how many bytes of each metric that is.
+pub fn untold_sums(sides: &PanelsVsWhmcs, moment: &Moment) -> (usize, BTreeMap<&'static str, i64>) {
+    let found = findings(sides, &[FindingKind::Untold], None, moment, &Prices::default());
     let mut services: Vec<(Option<i64>, Option<&str>)> =
         found.iter().map(|finding| (finding.service, finding.account)).collect();
     services.sort_unstable();

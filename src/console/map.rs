@@ -55,7 +55,7 @@ pub(super) async fn map(
     if wanted(MISSING) && !page.full {
         page.missing(&sides.panels, place.as_ref());
     }
-    let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.told());
+    let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.token());
     let untold: Vec<&str> =
         sides.panels.iter().filter(|side| side.list.is_none()).map(|side| side.name()).collect();
     let rows: Vec<Value> = page.rows.into_iter().map(|(_, row)| row).collect();
@@ -107,7 +107,7 @@ impl Page {
         }
     }
 
-    /// Only looking at all panels of a server tells which of its services have no account.
+    /// Only looking at all panels of a server reports which of its services have no account.
     fn missing(&mut self, sides: &[Side], place: Option<&Cursor>) {
         let after = match place {
             Some(Cursor::Service { server, id }) => (*server, *id),

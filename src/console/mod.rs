@@ -3,13 +3,13 @@
 //! It reads and shows; the one thing that can be asked of it is a poll, which it passes on.
 
 mod accounts;
+mod audit_outbox;
 mod backends;
 mod csv;
 mod cursor;
 mod explanation;
 mod findings;
 mod grouped;
-mod lists;
 mod map;
 mod panel_vs_whmcs;
 mod query;
@@ -25,9 +25,9 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
-pub use findings::{COLUMNS, Finding, Tally, What, as_csv, findings};
+pub use findings::{COLUMNS, Finding, FindingKind, Tally, as_csv, findings};
 pub(crate) use grouped::grouped;
-pub use panel_vs_whmcs::{Side, Sides, sides, unconfigured};
+pub use panel_vs_whmcs::{PanelsVsWhmcs, Side, sides, unconfigured};
 pub use status::{Condition, Status, status};
 
 use crate::backends::ConfiguredPanel;
@@ -39,7 +39,7 @@ use crate::store::{Store, StoreError};
 use crate::web::{Access, Problem, Route, Routes, Scope, Served};
 
 /// Explains numbers over HTTP. A trait, because an explanation is put together of what this room, the room that
-/// tells WHMCS and the invoices know, and only the roof knows all three.
+/// reports WHMCS and the invoices know, and only the roof knows all three.
 #[async_trait]
 pub trait Explain: Send + Sync {
     /// Explains an account's month of a meter, in JSON; `None` when nothing is known of it.
@@ -58,7 +58,7 @@ pub struct Console {
     clock: Clock,
     zone: BillingZone,
     setup: Arc<RwLock<Setup>>,
-    /// Backends that somebody wants polled now.
+    /// Backends that a caller wants polled now.
     polls: UnboundedSender<BackendId>,
     explainer: Arc<dyn Explain>,
     /// The last time each was asked for.
@@ -103,17 +103,18 @@ impl Console {
     pub fn routes(self, access: &Access) -> Served {
         let read = |path, summary| Route::get(path, summary).scope(Scope::Read);
         let report =
-            read("/v1/report", "What everybody used in a period; with what, what does not fit; JSON or CSV")
+            read("/v1/report", "Usage of all accounts in a period; with `what`, mismatches; JSON or CSV")
                 .query(&["from", "to", "by", "backend", "account", "meter", "what", "format"]);
-        let audit = read("/v1/audit", "What was done, newest first")
-            .query(&["backend", "account", "limit", "cursor"]);
-        let outbox = read("/v1/outbox", "What waits to be told or done").query(&["state", "limit", "cursor"]);
+        let audit =
+            read("/v1/audit", "The audit, newest first").query(&["backend", "account", "limit", "cursor"]);
+        let outbox = read("/v1/outbox", "Pending notifications and policy switches")
+            .query(&["state", "limit", "cursor"]);
         let backends = read("/v1/backends", "Every backend and how its polls go");
         let backend = read("/v1/backends/{name}", "One backend, and what became of a poll asked for");
         let poll = Route::post("/v1/backends/{name}/poll", "Has a backend polled now").scope(Scope::Admin);
         let accounts =
-            read("/v1/accounts", "Accounts as they stand").query(&["q", "backend", "limit", "cursor"]);
-        let account = read("/v1/accounts/{backend}/{account}", "One account as it stands");
+            read("/v1/accounts", "The current state of accounts").query(&["q", "backend", "limit", "cursor"]);
+        let account = read("/v1/accounts/{backend}/{account}", "The current state of one account");
         let days = read("/v1/accounts/{backend}/{account}/days", "An account's days").query(&["from", "to"]);
         let why = read("/v1/accounts/{backend}/{account}/explain", "The readings behind an account's month")
             .query(&["meter", "month"]);
@@ -121,8 +122,8 @@ impl Console {
             .query(&["backend", "state", "limit", "cursor"]);
         Routes::new(access)
             .add(report, report::report)
-            .add(audit, lists::audit)
-            .add(outbox, lists::outbox)
+            .add(audit, audit_outbox::audit)
+            .add(outbox, audit_outbox::outbox)
             .add(backends, backends::backends)
             .add(backend, backends::backend)
             .add(poll, backends::poll)
@@ -138,18 +139,18 @@ impl Console {
     pub async fn tally(&self, backend: &BackendId) -> Result<Tally, StoreError> {
         let sides = sides(&self.store, &self.panels(), Some(backend)).await?;
         let (backend, moment) = (backend.clone(), self.moment());
-        // Going through a hundred thousand accounts is work for a thread that nobody waits on.
+        // Going through a hundred thousand accounts is work for a thread that nothing waits on.
         let counted = tokio::task::spawn_blocking(move || findings::tally(&sides, &backend, &moment)).await;
         // A number that could not be made is unknown.
         Ok(counted.unwrap_or_default())
     }
 
-    /// What services used, up to now and in the month before, and WHMCS cannot be told any more: how many services,
-    /// and bytes by metric.
+    /// What services used, up to now and in the month before, and can no longer be reported to WHMCS: how many
+    /// services, and bytes by metric.
     pub async fn untold(&self) -> Result<Option<(usize, BTreeMap<&'static str, i64>)>, StoreError> {
         let (moment, Setup { panels, bill_from, .. }) = (self.moment(), self.setup());
         let sides = sides(&self.store, &panels, None).await?;
-        let sides = sides.with_told(&self.store, &moment, bill_from).await?;
+        let sides = sides.with_reported(&self.store, &moment, bill_from).await?;
         let counted = tokio::task::spawn_blocking(move || findings::untold_sums(&sides, &moment)).await;
         // A number that could not be made is unknown, and not nothing.
         Ok(counted.ok())

@@ -7,23 +7,23 @@ use crate::backends::ConfiguredPanel;
 use crate::domain::{
     AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Service, Unclaimed,
 };
+use crate::reported::{ClosedMonth, Sums};
 use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{
     BackendState, HeldList, PinnedTo, PolicyState, ServiceList, Store, StoreError, UsageQuery,
 };
-use crate::told::{ClosedMonth, Sums};
 
-/// Every backend with both its sides, and what WHMCS was told of them.
+/// Every backend with both its sides, and what was reported to WHMCS of them.
 #[derive(Default)]
-pub struct Sides {
+pub struct PanelsVsWhmcs {
     /// The backends, in the order of names.
     pub panels: Vec<Side>,
     /// Backends with accounts that the config has no more, where all were asked for.
     pub unconfigured: Vec<(BackendState, Arc<Standing>)>,
     /// What WHMCS sells, server by server.
     pub lists: BTreeMap<i64, Arc<ServiceList>>,
-    /// What WHMCS was told of months, where that was asked for: the one before, and the running one.
-    pub told: Vec<(Month, Arc<ClosedMonth>)>,
+    /// What was reported to WHMCS of months, where that was asked for: the one before, and the running one.
+    pub reported: Vec<(Month, Arc<ClosedMonth>)>,
     /// What of the running month is billed, where that was asked for and is not all of it.
     pub billed: Option<BilledPart>,
     /// Lists of services that were not taken in, by server.
@@ -47,17 +47,17 @@ pub struct Side {
     pub state: Option<BackendState>,
     /// Its accounts; `None` before the first poll.
     pub standing: Option<Arc<Standing>>,
-    /// What WHMCS sells on its server; `None` until it has told.
+    /// What WHMCS sells on its server; `None` until WHMCS has sent it.
     pub list: Option<Arc<ServiceList>>,
 }
 
-/// Loads every backend, or one and those of its server: only all panels of a server tell which of its
+/// Loads every backend, or one and those of its server: only all panels of a server report which of its
 /// services have no account.
 pub async fn sides(
     store: &Store,
     panels: &[Arc<ConfiguredPanel>],
     of: Option<&BackendId>,
-) -> Result<Sides, StoreError> {
+) -> Result<PanelsVsWhmcs, StoreError> {
     let server = panels.iter().find(|one| Some(&one.id) == of).and_then(|one| one.whmcs_server);
     let beside = |one: &ConfiguredPanel| server.is_some() && one.whmcs_server == server;
     let wanted = panels.iter().filter(|one| of.is_none_or(|of| one.id == *of || beside(one)));
@@ -66,7 +66,7 @@ pub async fn sides(
     let lists = store.service_lists().await?;
     let held = store.held_lists().await?;
     let policies = store.held_accounts().await?;
-    let mut sides = Sides { lists, held, policies, ..Sides::default() };
+    let mut sides = PanelsVsWhmcs { lists, held, policies, ..PanelsVsWhmcs::default() };
     for panel in wanted {
         let state = states.remove(&panel.id);
         let standing = match &state {
@@ -102,16 +102,16 @@ pub async fn unconfigured(
     Ok(found)
 }
 
-impl Sides {
-    /// The same with what WHMCS was told of the running month and of the two before.
-    pub async fn with_told(
+impl PanelsVsWhmcs {
+    /// The same with what was reported to WHMCS of the running month and of the two before.
+    pub async fn with_reported(
         mut self,
         store: &Store,
         moment: &Moment,
         from: BillFrom,
-    ) -> Result<Sides, StoreError> {
+    ) -> Result<PanelsVsWhmcs, StoreError> {
         for month in [moment.month.before().before(), moment.month.before(), moment.month] {
-            self.told.push((month, Arc::new(store.read_closed(month, from).await?)));
+            self.reported.push((month, Arc::new(store.read_closed(month, from).await?)));
         }
         Ok(self)
     }
@@ -122,7 +122,7 @@ impl Sides {
         store: &Store,
         moment: &Moment,
         from: BillFrom,
-    ) -> Result<Sides, StoreError> {
+    ) -> Result<PanelsVsWhmcs, StoreError> {
         let month = moment.month.period();
         if from.cuts(month).is_none() {
             return Ok(self);
@@ -145,7 +145,7 @@ impl Sides {
     }
 
     /// The same with what of each panel is no account's.
-    pub async fn with_unclaimed(mut self, store: &Store) -> Result<Sides, StoreError> {
+    pub async fn with_unclaimed(mut self, store: &Store) -> Result<PanelsVsWhmcs, StoreError> {
         for side in &self.panels {
             if let Some(state) = &side.state {
                 self.unclaimed.insert(side.panel.id.clone(), store.unclaimed(state).await?);
@@ -162,9 +162,9 @@ impl Sides {
         })
     }
 
-    /// Whoever WHMCS asks for as long as there is anything to tell: its living services, those they stand for,
-    /// and the names on servers whose services it has not told. Of a service that has nothing any more, because all of it
-    /// was given to another, nothing is told.
+    /// Whoever WHMCS asks for as long as there is anything to report: its living services, those they stand for,
+    /// and the names on servers whose services WHMCS has not sent. Of a service that has nothing any more, because all
+    /// of it was given to another, nothing is reported.
     pub fn asked(&self) -> HashSet<Owner> {
         let services = self.lists.values().flat_map(|list| list.services.iter());
         let living = services.filter(|service| service.is_live());
@@ -183,7 +183,7 @@ impl Sides {
             self.panels.iter().flat_map(|side| &side.standing).flat_map(|one| one.accounts.values());
         let owners = accounts
             .flat_map(|account| account.shares.iter().map(|share| &share.owner).chain([&account.owner]));
-        owners.chain(self.told.iter().flat_map(|(_, month)| month.sums.keys())).collect()
+        owners.chain(self.reported.iter().flat_map(|(_, month)| month.sums.keys())).collect()
     }
 }
 
@@ -233,14 +233,14 @@ impl Side {
         match (self.panel.whmcs_server, &self.list, &self.standing) {
             (None, ..) => Some("the config gives no whmcs_server for it".into()),
             (Some(server), None, _) => {
-                Some(format!("WHMCS has not told the services of its server {server} yet"))
+                Some(format!("WHMCS has not sent the services of its server {server} yet"))
             }
             (_, _, None) => Some("it was never polled".into()),
             _ => None,
         }
     }
 
-    /// Whether its panel was read once at least: before, nobody knows who is not there.
+    /// Whether its panel was read once at least: before, it is unknown who is missing.
     pub fn is_read(&self) -> bool {
         self.state.as_ref().is_some_and(|state| state.succeeded_at.is_some())
     }

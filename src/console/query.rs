@@ -8,7 +8,7 @@ use crate::web::{Problem, parsed, rows_wanted};
 /// The keys of a query, each as text: what is wrong with one is said by us.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct ConsoleQuery {
     pub from: Option<String>,
     pub to: Option<String>,
     pub by: Option<String>,
@@ -22,7 +22,7 @@ pub(super) struct Asked {
     pub cursor: Option<String>,
 }
 
-impl Asked {
+impl ConsoleQuery {
     /// How many rows are wanted, and after which one.
     pub fn page(&self) -> Result<(usize, Option<i64>), Problem> {
         let limit = rows_wanted(self.limit.as_ref())?;

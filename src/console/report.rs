@@ -12,9 +12,9 @@ use serde::Serialize;
 
 use super::Console;
 use super::csv::cell;
-use super::findings::{What, as_csv as findings_csv, findings};
+use super::findings::{FindingKind, as_csv as findings_csv, findings};
 use super::panel_vs_whmcs::sides;
-use super::query::Asked;
+use super::query::ConsoleQuery;
 use crate::domain::{BackendId, Meter, Owner, Service};
 use crate::standing::Standing;
 use crate::store::{By, CannotSum, ServiceList, Total, UsageQuery};
@@ -22,10 +22,10 @@ use crate::web::{Problem, Query, parsed, period};
 
 /// One line: a meter of an account over a span of days.
 #[derive(Serialize)]
-struct Line<'a> {
+struct UsageLine<'a> {
     backend: &'a str,
     account: &'a str,
-    /// How it came to its service; absent until WHMCS has told its services, and of what it used when it was
+    /// How it came to its service; absent until WHMCS has sent its services, and of what it used when it was
     /// another's.
     mapping: Option<&'static str>,
     service: Option<i64>,
@@ -45,7 +45,7 @@ const COLUMNS: &str = "backend,account,mapping,service,client,product,meter,from
 
 pub(super) async fn report(
     State(console): State<Console>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<ConsoleQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let as_csv = as_csv(&asked, &headers)?;
@@ -71,21 +71,21 @@ pub(super) async fn report(
         CannotSum::Folded(_) => Problem::new(StatusCode::CONFLICT, error.to_string()),
         CannotSum::Store(error) => Problem::unavailable(error),
     })?;
-    let known = Known {
+    let known = PayerLookup {
         standings: console.standings().await?.into_iter().map(|one| (one.backend.clone(), one)).collect(),
         lists: console.store.service_lists().await.map_err(Problem::unavailable)?,
     };
-    let lines: Vec<Line<'_>> = totals.iter().map(|total| line(total, &known)).collect();
+    let lines: Vec<UsageLine<'_>> = totals.iter().map(|total| line(total, &known)).collect();
     if !as_csv {
         return Ok(Json(lines).into_response());
     }
     let mut text = String::from(COLUMNS);
     lines.iter().for_each(|line| csv(&mut text, line));
-    Ok(told_as_csv(text))
+    Ok(csv_response(text))
 }
 
 /// Whether CSV is wanted rather than JSON.
-fn as_csv(asked: &Asked, headers: &HeaderMap) -> Result<bool, Problem> {
+fn as_csv(asked: &ConsoleQuery, headers: &HeaderMap) -> Result<bool, Problem> {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     match asked.format.as_deref() {
         Some("csv") => Ok(true),
@@ -95,18 +95,18 @@ fn as_csv(asked: &Asked, headers: &HeaderMap) -> Result<bool, Problem> {
     }
 }
 
-fn told_as_csv(text: String) -> Response {
+fn csv_response(text: String) -> Response {
     ([(header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present")], text).into_response()
 }
 
 /// What does not fit between the panels and WHMCS, as it stands now.
-async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Result<Response, Problem> {
-    let Asked { from: None, to: None, by: None, account: None, meter: None, .. } = asked else {
+async fn report_of_findings(console: &Console, asked: &ConsoleQuery, csv: bool) -> Result<Response, Problem> {
+    let ConsoleQuery { from: None, to: None, by: None, account: None, meter: None, .. } = asked else {
         return Err(Problem::refused(
-            "what tells how things stand now: it goes with backend and format only",
+            "`what` shows the current state: it can be combined with backend and format only",
         ));
     };
-    let whats = parsed("what", asked.what.as_ref(), What::named)?.unwrap_or_default();
+    let whats = parsed("what", asked.what.as_ref(), FindingKind::named)?.unwrap_or_default();
     let backend = parsed("backend", asked.backend.as_ref(), BackendId::new)?;
     let setup = console.setup();
     if let Some(backend) = &backend
@@ -120,39 +120,39 @@ async fn report_of_findings(console: &Console, asked: &Asked, csv: bool) -> Resu
     let mut sides =
         sides(&console.store, &setup.panels, backend.as_ref()).await.map_err(Problem::unavailable)?;
     let moment = console.moment();
-    if whats.contains(&What::Untold) {
-        let told = sides.with_told(&console.store, &moment, setup.bill_from).await;
-        sides = told.map_err(Problem::unavailable)?;
+    if whats.contains(&FindingKind::Untold) {
+        let reported = sides.with_reported(&console.store, &moment, setup.bill_from).await;
+        sides = reported.map_err(Problem::unavailable)?;
     }
-    if whats.contains(&What::Unbilled) {
+    if whats.contains(&FindingKind::Unbilled) {
         let billed = sides.with_billed(&console.store, &moment, setup.bill_from).await;
         sides = billed.map_err(Problem::unavailable)?;
     }
-    if whats.contains(&What::Unclaimed) {
+    if whats.contains(&FindingKind::Unclaimed) {
         sides = sides.with_unclaimed(&console.store).await.map_err(Problem::unavailable)?;
     }
-    // Going through a hundred thousand accounts is work for a thread that nobody waits on.
-    let told = tokio::task::spawn_blocking(move || {
+    // Going through a hundred thousand accounts is work for a thread that nothing waits on.
+    let reported = tokio::task::spawn_blocking(move || {
         let found = findings(&sides, &whats, backend.as_ref(), &moment, &setup.prices);
-        if csv { told_as_csv(findings_csv(&found)) } else { Json(found).into_response() }
+        if csv { csv_response(findings_csv(&found)) } else { Json(found).into_response() }
     });
     let crashed = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("it stopped: {error}"));
-    told.await.map_err(crashed)
+    reported.await.map_err(crashed)
 }
 
 /// What is known of accounts and services.
-struct Known {
+struct PayerLookup {
     standings: HashMap<BackendId, Arc<Standing>>,
     lists: BTreeMap<i64, Arc<ServiceList>>,
 }
 
-impl Known {
+impl PayerLookup {
     fn service(&self, id: i64) -> Option<&Service> {
         self.lists.values().find_map(|list| list.services.by_id(id).or_else(|| list.former.get(&id)))
     }
 }
 
-fn line<'a>(total: &'a Total, known: &'a Known) -> Line<'a> {
+fn line<'a>(total: &'a Total, known: &'a PayerLookup) -> UsageLine<'a> {
     let standing = known.standings.get(&total.account.backend);
     let account = standing.and_then(|one| one.accounts.get(&total.account.name));
     // How its name is mapped now says nothing of what somebody else paid for.
@@ -161,7 +161,7 @@ fn line<'a>(total: &'a Total, known: &'a Known) -> Line<'a> {
     let mapped = mapped.and_then(|account| account.mapped.as_ref());
     let id = owner.and_then(Owner::service);
     let service = id.and_then(|id| known.service(id));
-    Line {
+    UsageLine {
         backend: total.account.backend.as_str(),
         account: total.account.name.as_str(),
         mapping: mapped.map(|mapped| mapped.mapping.name()),
@@ -178,7 +178,7 @@ fn line<'a>(total: &'a Total, known: &'a Known) -> Line<'a> {
     }
 }
 
-fn csv(out: &mut String, line: &Line<'_>) {
+fn csv(out: &mut String, line: &UsageLine<'_>) {
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
     let cells = [
         cell(line.backend),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::findings::{Finding, What, findings};
-use super::panel_vs_whmcs::{Side, Sides, sides};
+use super::findings::{Finding, FindingKind, findings};
+use super::panel_vs_whmcs::{PanelsVsWhmcs, Side, sides};
 use crate::backends::ConfiguredPanel;
 use crate::domain::{BillFrom, Reason, Seconds, Timestamp};
 use crate::rules::Prices;
@@ -28,7 +28,7 @@ pub struct Status {
     pub doubts: Vec<DoubtLine>,
     /// Our clock and the database server's.
     pub clock: ClockLine,
-    /// What waits to be told or done.
+    /// Pending notifications and policy switches.
     pub outbox: OutboxLine,
     /// Findings by kind.
     pub findings: BTreeMap<&'static str, Tally>,
@@ -36,15 +36,15 @@ pub struct Status {
     pub heads: Vec<String>,
 }
 
-/// Whether somebody has to do something.
+/// Whether an operator has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Condition {
-    /// Nobody has.
+    /// No.
     Well,
-    /// Somebody has.
+    /// Yes.
     Wrong,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 
@@ -64,7 +64,7 @@ pub struct BackendLine {
     pub backend: String,
     /// One of `well`, `failing`, `parked`, `overdue`, `stale`, `never`, `unconfigured`.
     pub state: &'static str,
-    /// When everybody was last read.
+    /// When all accounts were last read.
     pub succeeded_at: Option<String>,
     /// How long ago that was.
     pub age_seconds: Option<u64>,
@@ -122,13 +122,14 @@ pub struct OutboxLine {
 /// Two clocks may differ so far, as for polls.
 const CLOCKS_DIFFER: i64 = 300;
 
-/// Whoever waits longer is stuck.
+/// An entry that waits longer is stuck.
 const WAITS_LONG: Seconds = Seconds::hours(1);
 
-/// Later than it was due by so much, nobody polls it.
+/// Later than it was due by so much, it is not polled.
 const OVERDUE: Seconds = Seconds::new(15 * 60);
 
-const UNREAD: &str = "not read in full by the last poll, and withheld once too old; ends when it is read: `whmeter poll --backend NAME` names the cause";
+const UNREAD: &str = "not read in full by the last poll, and withheld once too old; ends when it is read: \
+     `whmeter poll --backend NAME` names the cause";
 
 /// How everything stands at a moment.
 pub async fn status(
@@ -138,11 +139,11 @@ pub async fn status(
     from: BillFrom,
     prices: &Prices,
 ) -> Result<Status, StoreError> {
-    let sides = sides(store, panels, None).await?.with_told(store, moment, from).await?;
+    let sides = sides(store, panels, None).await?.with_reported(store, moment, from).await?;
     let sides = sides.with_billed(store, moment, from).await?.with_unclaimed(store).await?;
-    let found = findings(&sides, &What::ALL, None, moment, prices);
+    let found = findings(&sides, &FindingKind::ALL, None, moment, prices);
     let mut tallies: BTreeMap<&'static str, Tally> =
-        What::ALL.into_iter().map(|what| (what.name(), Tally::default())).collect();
+        FindingKind::ALL.into_iter().map(|what| (what.name(), Tally::default())).collect();
     for finding in &found {
         let tally = tallies.entry(finding.what).or_default();
         match finding.is_unknown() {
@@ -186,7 +187,9 @@ pub async fn status(
     }
     if oldest.is_some_and(|oldest| moment.now.since(oldest) > WAITS_LONG) {
         problems.push(
-            "something has waited for over an hour to be told or done: `whmeter outbox list` says why".into(),
+            "a notification or policy switch has been pending for over an hour: `whmeter outbox list` \
+             shows why"
+                .into(),
         );
     }
     if gave_up > 0 {
@@ -194,7 +197,7 @@ pub async fn status(
             "{gave_up} entries of the outbox were given up: `whmeter outbox list`, then retry or drop them"
         ));
     }
-    for what in [What::Untold, What::Policies] {
+    for what in [FindingKind::Untold, FindingKind::Policies] {
         let lines = tallies.get(what.name()).map_or(0, |tally| tally.lines);
         if lines > 0 {
             problems.push(format!("{lines} lines: `whmeter report --what {}`", what.name()));
@@ -211,7 +214,7 @@ pub async fn status(
 }
 
 impl Status {
-    /// Whether somebody has to do something.
+    /// Whether an operator has to act.
     pub fn state(&self) -> Condition {
         self.state
     }
@@ -285,7 +288,8 @@ fn trouble(line: &BackendLine) -> Option<String> {
         ),
         "unconfigured" => {
             format!(
-                "{name} has accounts and is not in the config: `whmeter backend rename` or `whmeter backend forget`"
+                "{name} has accounts and is not in the config: `whmeter backend rename` or `whmeter \
+                 backend forget`"
             )
         }
         _ => return None,
@@ -293,11 +297,11 @@ fn trouble(line: &BackendLine) -> Option<String> {
 }
 
 /// Each kind of doubt at each place: what is held back, what hangs in a scanner's result, what was not read.
-fn doubts(sides: &Sides, found: &[Finding<'_>]) -> Vec<DoubtLine> {
+fn doubts(sides: &PanelsVsWhmcs, found: &[Finding<'_>]) -> Vec<DoubtLine> {
     let mut lines: BTreeMap<(String, String), DoubtLine> = BTreeMap::new();
     let is_deleted =
-        |finding: &Finding<'_>| finding.what == What::Unclaimed.name() && finding.state == "deleted";
-    let held = found.iter().filter(|one| one.what == What::HeldBack.name() || is_deleted(one));
+        |finding: &Finding<'_>| finding.what == FindingKind::Unclaimed.name() && finding.state == "deleted";
+    let held = found.iter().filter(|one| one.what == FindingKind::HeldBack.name() || is_deleted(one));
     for one in held.filter(|one| !one.is_unknown()) {
         let of = match (one.backend, one.server) {
             (Some(backend), _) => backend.to_string(),

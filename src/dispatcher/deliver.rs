@@ -1,28 +1,28 @@
-//! Delivers one letter by its channel.
+//! Delivers one notification by its channel.
 
 use super::{Desk, Dispatcher};
 use crate::notify::{Delivery, NotDelivered};
-use crate::quota::{Channel, Letter};
+use crate::quota::{Channel, Notification};
 use crate::store::{Entry, StoreError};
 
 impl Dispatcher {
-    pub(super) async fn tell(
+    pub(super) async fn notify(
         &self,
         desk: &Desk,
         entry: &Entry,
         channel: Channel,
-        letter: &Letter,
+        notification: &Notification,
     ) -> Result<(), StoreError> {
         let panel = desk.panels.get(&entry.account.backend);
-        // Where WHMCS has told its services, the mail need not ask for the service by its name.
+        // Where WHMCS has sent its services, the mail need not ask for the service by its name.
         let sold = self.inner.store.service_of(&entry.account).await?;
         let delivery = Delivery {
-            letter,
+            notification,
             key: &entry.key,
             kind: panel.map_or("", |panel| panel.kind.name),
             server: panel.and_then(|panel| u32::try_from(panel.whmcs_server?).ok()),
             service: sold.and_then(|service| u64::try_from(service).ok()),
-            product: letter.address.product.as_deref(),
+            product: notification.address.product.as_deref(),
             now: self.now(),
             tried_at: entry.tried_at,
         };

@@ -16,7 +16,7 @@ type Taken = Arc<Mutex<HashMap<Lane, usize>>>;
 pub(super) struct Lanes(Taken);
 
 /// A taken place; free again when it is dropped.
-pub(super) struct Place {
+pub(super) struct LaneSlot {
     taken: Taken,
     lane: Lane,
 }
@@ -25,9 +25,9 @@ fn places(lane: &Lane) -> usize {
     match lane {
         Lane::Switches(_) | Lane::Account(_) => SWITCHES,
         // WHMCS takes one call at a time anyway.
-        Lane::Letters(Channel::Whmcs) => 2,
-        Lane::Letters(Channel::Smtp) => 4,
-        Lane::Letters(Channel::Webhook | Channel::Alertmanager) => 8,
+        Lane::Notifications(Channel::Whmcs) => 2,
+        Lane::Notifications(Channel::Smtp) => 4,
+        Lane::Notifications(Channel::Webhook | Channel::Alertmanager) => 8,
     }
 }
 
@@ -39,14 +39,14 @@ impl Lanes {
     }
 
     /// Takes a place.
-    pub(super) fn take(&self, lane: &Lane) -> Place {
+    pub(super) fn take(&self, lane: &Lane) -> LaneSlot {
         let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *taken.entry(lane.clone()).or_default() += 1;
-        Place { taken: Arc::clone(&self.0), lane: lane.clone() }
+        LaneSlot { taken: Arc::clone(&self.0), lane: lane.clone() }
     }
 }
 
-impl Drop for Place {
+impl Drop for LaneSlot {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.lane) {

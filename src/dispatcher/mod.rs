@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// What waits is counted this often.
 const COUNT_EVERY: Duration = Duration::from_secs(5);
 
-/// Alertmanager forgets what it is not told again.
+/// Alertmanager forgets what is not sent again.
 const KEEP_FIRING_EVERY: Duration = Duration::from_secs(60);
 
 /// The first pause after a failure; each later one is twice as long, up to [`LONGEST_PAUSE`].
@@ -85,7 +85,7 @@ impl Dispatcher {
         self.inner.wake.notify_one();
     }
 
-    /// Delivers until the future is dropped. What is under way then is tried again by whoever comes next.
+    /// Delivers until the future is dropped. What is under way then is tried again by the next one.
     pub async fn run(&self) {
         let mut look = tokio::time::interval(LOOK_EVERY);
         let mut count = tokio::time::interval(COUNT_EVERY);
@@ -107,7 +107,7 @@ impl Dispatcher {
         }
     }
 
-    /// Carries out the switches of one account now, for whoever waits for them.
+    /// Carries out the switches of one account now, for a caller that waits for them.
     pub async fn carry_out(&self, account: &AccountKey) -> Result<Vec<Entry>, StoreError> {
         let mut done = Vec::new();
         loop {
@@ -131,8 +131,8 @@ impl Dispatcher {
     async fn start_due(&self) -> Result<(), StoreError> {
         let desk = self.desk();
         let switches = desk.panels.keys().cloned().map(Lane::Switches);
-        let letters = desk.channels.names().into_iter().map(Lane::Letters);
-        for lane in switches.chain(letters) {
+        let notifications = desk.channels.names().into_iter().map(Lane::Notifications);
+        for lane in switches.chain(notifications) {
             let room = self.inner.lanes.room(&lane);
             if room == 0 {
                 continue;
@@ -155,20 +155,25 @@ impl Dispatcher {
         let (dispatcher, desk, one) = (self.clone(), Arc::clone(desk), entry.clone());
         let working = tokio::spawn(async move {
             match &one.promise {
-                Promise::Tell(channel, letter) => dispatcher.tell(&desk, &one, *channel, letter).await,
+                Promise::Notify(channel, notification) => {
+                    dispatcher.notify(&desk, &one, *channel, notification).await
+                }
                 Promise::Switch { to, .. } => dispatcher.switch(&desk, &one, *to).await,
             }
         });
         let outcome = match working.await {
             Ok(outcome) => outcome,
             Err(error) => {
-                let why = format!("our own code stopped: {error}; please report this");
+                let why = format!("internal error, the task stopped: {error}; please report this");
                 self.failed(entry, &why, None, true).await
             }
         };
         if let Err(error) = outcome {
             // The claim runs out by itself; then it is tried again.
-            tracing::warn!(key = entry.key, "outcome not written down: {error}");
+            tracing::warn!(
+                key = entry.key,
+                "cannot record the outcome; it is retried when the claim expires: {error}"
+            );
         }
     }
 
@@ -196,7 +201,7 @@ impl Dispatcher {
     async fn give_up(&self, entry: &Entry, why: &str) -> Result<(), StoreError> {
         let channel = entry.promise.channel();
         let ours = match &entry.promise {
-            Promise::Tell(..) => self.inner.store.gave_up(entry, why, self.now()).await?,
+            Promise::Notify(..) => self.inner.store.gave_up(entry, why, self.now()).await?,
             Promise::Switch { .. } => self.give_up_switch(entry, why).await?,
         };
         if ours {
@@ -205,7 +210,7 @@ impl Dispatcher {
                 channel,
                 key = entry.key,
                 id = entry.id,
-                "given up: {why}; see `whmeter outbox list`, mend it, then `whmeter outbox retry`"
+                "given up: {why}; see `whmeter outbox list`, fix the cause, then `whmeter outbox retry`"
             );
         }
         Ok(())
@@ -231,19 +236,19 @@ impl Dispatcher {
             return Ok(());
         }
         let firing = self.inner.store.firing().await?;
-        let told: Vec<Firing<'_>> = firing
+        let alerts: Vec<Firing<'_>> = firing
             .iter()
             .filter_map(|firing| {
-                let panel = desk.panels.get(&firing.letter.account.backend)?;
+                let panel = desk.panels.get(&firing.notification.account.backend)?;
                 Some(Firing {
-                    letter: &firing.letter,
+                    notification: &firing.notification,
                     kind: panel.kind.name,
-                    product: firing.letter.address.product.as_deref(),
+                    product: firing.notification.address.product.as_deref(),
                 })
             })
             .collect();
-        if let Err(error) = desk.channels.keep_firing(&told, self.now()).await {
-            tracing::warn!(alerts = told.len(), "alerts not kept firing, tried again in a minute: {error}");
+        if let Err(error) = desk.channels.keep_firing(&alerts, self.now()).await {
+            tracing::warn!(alerts = alerts.len(), "alerts not kept firing, tried again in a minute: {error}");
         }
         Ok(())
     }

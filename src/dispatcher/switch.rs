@@ -93,7 +93,7 @@ impl Dispatcher {
             SwitchEnd::LeftAlone { found, limited } => {
                 self.inner.telemetry.delivery("policy", "delivered");
                 let still = if *limited { "left alone, still limited by" } else { "left as found:" };
-                tracing::warn!(%backend, %account, to = to.name(), "somebody else has changed it, {still} {found}");
+                tracing::warn!(%backend, %account, to = to.name(), "changed outside whmeter, {still} {found}");
             }
             SwitchEnd::Nothing | SwitchEnd::Superseded | SwitchEnd::GaveUp(_) => {}
         }

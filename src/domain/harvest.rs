@@ -24,13 +24,15 @@ pub enum Reason {
     Taken,
     /// Our own clock is wrong, by the panel's or the database's.
     Clock,
-    /// The panel told it before and tells it no more, although the account is there.
+    /// The panel reported it before and does not any more, although the account is there.
     Silent,
+    /// A bug of ours stopped it.
+    Internal,
 }
 
 impl Reason {
     /// Every reason, so that each can be exported from the first scrape on.
-    pub const ALL: [Reason; 9] = [
+    pub const ALL: [Reason; 10] = [
         Reason::Unreachable,
         Reason::Refused,
         Reason::Busy,
@@ -40,6 +42,7 @@ impl Reason {
         Reason::Taken,
         Reason::Clock,
         Reason::Silent,
+        Reason::Internal,
     ];
 
     /// Its name as a label value and in JSON.
@@ -54,6 +57,7 @@ impl Reason {
             Reason::Taken => "taken",
             Reason::Clock => "clock",
             Reason::Silent => "silent",
+            Reason::Internal => "internal",
         }
     }
 }
@@ -75,13 +79,13 @@ pub struct Unread {
     pub detail: String,
 }
 
-/// What a panel tells about an account besides its usage. `None`, and of limits `Unknown`, is "the panel did
+/// What a panel reports about an account besides its usage. `None`, and of limits `Unknown`, is "the panel did
 /// not say".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// What makes the account itself, whatever its name: see [`Identity`].
     pub identity: Identity,
-    /// When the account was made, as the panel tells: a count it came with at first sight is not older.
+    /// When the account was made, as the panel reports: a count it came with at first sight is not older.
     pub created: Option<Timestamp>,
     /// Whether the account is switched off.
     pub suspended: Option<bool>,
@@ -122,9 +126,9 @@ pub struct Harvested {
     pub estimates: Vec<(Meter, Estimate)>,
     /// What of its totals other accounts of its service have already.
     pub copied: Vec<Copied>,
-    /// Nothing tells what it owns, which is no proof that it owns nothing: a level of nothing takes nothing away.
+    /// Nothing shows what it owns, which is no proof that it owns nothing: a level of nothing takes nothing away.
     pub owns_unknown: bool,
-    /// What else the panel tells.
+    /// What else the panel reports.
     pub facts: Facts,
 }
 
@@ -141,7 +145,7 @@ pub struct Copied {
     pub amount: Bytes,
 }
 
-/// Usage the panel shows that belongs to no account, or to more than one: billed to nobody, and said.
+/// Usage the panel shows that belongs to no account, or to more than one: not billed, and listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unclaimed {
     /// What it is, by the panel's name (a bucket).
@@ -150,7 +154,7 @@ pub struct Unclaimed {
     pub why: &'static str,
     /// Its size, where known.
     pub level: Option<Bytes>,
-    /// Since when it is so, where the panel's answers tell; else it is since it was first told.
+    /// Since when it is so, where the panel's answers report; else it is since it was first reported.
     pub since: Option<Timestamp>,
 }
 
@@ -164,7 +168,7 @@ impl Unclaimed {
     /// Every reason, so that each can be exported from the first poll on.
     pub const WHYS: [&'static str; 3] = [Unclaimed::ORPHAN, Unclaimed::AMBIGUOUS, Unclaimed::DELETED];
 
-    /// A thing that is nobody's, of unknown size.
+    /// A thing that is unowned, of unknown size.
     pub fn new(what: impl Into<String>, why: &'static str) -> Unclaimed {
         Unclaimed { what: what.into(), why, level: None, since: None }
     }
@@ -180,7 +184,7 @@ pub struct Estimate {
     pub about: Bytes,
 }
 
-/// What a panel itself says is stored on it altogether: more than its accounts hold, by what is nobody's.
+/// What a panel itself says is stored on it altogether: more than its accounts hold, by what is unclaimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerTotal {
     /// When the panel measured it.
@@ -208,7 +212,7 @@ impl Harvest {
     }
 
     /// Puts in one reading.
-    pub fn read(&mut self, account: &AccountName, meter: Meter, reading: Reading) {
+    pub fn add_reading(&mut self, account: &AccountName, meter: Meter, reading: Reading) {
         self.entry(account).readings.push((meter, reading));
     }
 
@@ -222,7 +226,7 @@ impl Harvest {
         self.entry(account).copied.push(copied);
     }
 
-    /// Puts in that nothing tells what an account owns: a mapping may have vanished.
+    /// Puts in that nothing shows what an account owns: a mapping may have vanished.
     pub fn owns_unknown(&mut self, account: &AccountName) {
         self.entry(account).owns_unknown = true;
     }
@@ -239,7 +243,7 @@ impl Harvest {
     }
 
     /// The facts of an account, to fill in; also marks the account as seen.
-    pub fn facts(&mut self, account: &AccountName) -> &mut Facts {
+    pub fn facts_mut(&mut self, account: &AccountName) -> &mut Facts {
         &mut self.entry(account).facts
     }
 
@@ -259,8 +263,8 @@ impl Harvest {
         self.server_total = Some(total);
     }
 
-    /// Says by which road figures came: the version of a page or an interface, the host that answered. Figures that come by
-    /// another road than before may be others' or older.
+    /// Says by which road figures came: the version of a page or an interface, the host that answered. Figures that
+    /// come by another road than before may be others' or older.
     pub fn by_road(&mut self, road: impl Into<String>) {
         self.roads.insert(road.into());
     }

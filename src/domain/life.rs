@@ -1,5 +1,5 @@
 //! Whose life it is: numbers for the lives of accounts and the stretches they are held for, and what a panel
-//! tells of an account's identity.
+//! reports about an account's identity.
 
 use std::fmt;
 
@@ -38,7 +38,7 @@ macro_rules! number {
 
 number!(
     /// One life of an account, counted through all accounts of its backend from 1. A name that is given to
-    /// somebody else begins another life.
+    /// another customer begins another life.
     LifeNo
 );
 number!(
@@ -47,8 +47,8 @@ number!(
     HoldingNo
 );
 
-/// What a panel tells that makes an account itself, whatever it is called: named parts, each of which may be
-/// told or not. A part compares only where both sides have it: absent is not different.
+/// What a panel reports that makes an account itself, whatever it is called: named parts, each of which may be
+/// reported or not. A part compares only where both sides have it: absent is not different.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// An id that no two accounts of the panel ever share: under another name it is a rename.
@@ -59,19 +59,19 @@ pub struct Identity {
 /// How two identities compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Likeness {
-    /// Every part that both tell is the same.
+    /// Every part that both report is the same.
     Same,
-    /// A part that both tell differs.
+    /// A part that both report differs.
     Different,
-    /// They tell no part in common.
-    Untold,
+    /// They report no part in common.
+    Unknown,
 }
 
 /// The name the unique id has among the parts when it is written down.
 const UNIQUE: &str = "id!";
 
 impl Identity {
-    /// An identity of which nothing is told.
+    /// An identity of which nothing is reported.
     pub fn new() -> Identity {
         Identity::default()
     }
@@ -88,12 +88,12 @@ impl Identity {
         self
     }
 
-    /// The id that no other account has, where the panel tells one.
+    /// The id that no other account has, where the panel reports one.
     pub fn unique(&self) -> Option<&str> {
         self.unique.as_deref()
     }
 
-    /// Whether nothing is told.
+    /// Whether nothing is reported.
     pub fn is_empty(&self) -> bool {
         self.unique.is_none() && self.parts.is_empty()
     }
@@ -102,7 +102,7 @@ impl Identity {
     pub fn compare(&self, other: &Identity) -> Likeness {
         let unique = self.unique.as_ref().zip(other.unique.as_ref()).map(|(one, two)| one == two);
         let parts = self.parts.iter().filter_map(|(part, value)| Some(other.parts.get(part)? == value));
-        let mut found = Likeness::Untold;
+        let mut found = Likeness::Unknown;
         for same in unique.into_iter().chain(parts) {
             match same {
                 true => found = Likeness::Same,
@@ -112,7 +112,7 @@ impl Identity {
         found
     }
 
-    /// This identity with what `newer` tells besides.
+    /// This identity with what `newer` reports besides.
     pub fn joined(&self, newer: &Identity) -> Identity {
         let mut joined = self.clone();
         joined.unique = newer.unique.clone().or(joined.unique);
@@ -159,8 +159,8 @@ mod tests {
         let one = Identity::new().with("uid", "1001").with("created", "1790000000");
         assert_eq!(one.compare(&Identity::new().with("uid", "1001")), Likeness::Same);
         assert_eq!(one.compare(&Identity::new().with("uid", "1002")), Likeness::Different);
-        assert_eq!(one.compare(&Identity::new().with("guid", "x")), Likeness::Untold);
-        assert_eq!(one.compare(&Identity::new()), Likeness::Untold);
+        assert_eq!(one.compare(&Identity::new().with("guid", "x")), Likeness::Unknown);
+        assert_eq!(one.compare(&Identity::new()), Likeness::Unknown);
         let mixed = Identity::new().with("uid", "1001").with("created", "1");
         assert_eq!(one.compare(&mixed), Likeness::Different);
     }

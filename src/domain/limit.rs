@@ -6,7 +6,7 @@ use super::Bytes;
 /// second ends every crossing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Limit {
-    /// Nobody has said.
+    /// Not reported.
     #[default]
     Unknown,
     /// Anything.
@@ -43,7 +43,7 @@ impl Limit {
         }
     }
 
-    /// Whether somebody has said it.
+    /// Whether it is known.
     pub fn is_known(self) -> bool {
         self != Limit::Unknown
     }

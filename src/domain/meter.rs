@@ -11,7 +11,7 @@ pub enum Meter {
     TrafficIn,
     /// Bytes moved from the customer's service.
     TrafficOut,
-    /// Bytes moved either way, where the panel does not tell the directions apart.
+    /// Bytes moved either way, where the panel does not distinguish the directions.
     TrafficTotal,
 }
 
@@ -24,7 +24,7 @@ pub enum Nature {
     Flow,
 }
 
-/// A meter nobody knows.
+/// An unknown meter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown meter {0:?}, expected storage, traffic_in, traffic_out or traffic_total")]
 pub struct UnknownMeter(String);

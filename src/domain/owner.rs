@@ -1,4 +1,4 @@
-//! Who pays: a service of WHMCS, a name on one of its servers before it has told its services, or nobody.
+//! Who pays: a service of WHMCS, a name on one of its servers before WHMCS has sent its services, or none.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 /// Who pays for what an account uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Owner {
-    /// Nobody: it is reported as unbilled.
+    /// No owner: it is reported as unbilled.
     #[default]
-    Nobody,
-    /// Whatever service has this name on this server: WHMCS has not told its services yet.
+    Unowned,
+    /// Whatever service has this name on this server: WHMCS has not sent its services yet.
     Name {
         /// `tblservers.id`.
         server: i64,
@@ -38,7 +38,7 @@ impl Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Owner::Nobody => f.write_str("nobody"),
+            Owner::Unowned => f.write_str("nobody"),
             Owner::Name { server, name } => write!(f, "{name} on server {server}"),
             Owner::Service(id) => write!(f, "service {id}"),
         }

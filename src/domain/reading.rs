@@ -2,7 +2,7 @@
 
 use super::{Bytes, Seconds, Source, Span, Timestamp};
 
-/// What a panel tells of when a counter began, which is how a restart is told from growth.
+/// What a panel reports about the start of a counter, which is how a restart is distinguished from growth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Epoch {
     /// The counter began at this instant (a process start, the first of a month).
@@ -13,7 +13,7 @@ pub enum Epoch {
     /// It has been running this long, but the count itself was reset since the panel was last asked (a network
     /// card was taken out and put in again).
     ResetWhileRunning(Seconds),
-    /// The panel tells neither.
+    /// The panel reports neither.
     Silent,
 }
 
@@ -44,7 +44,7 @@ pub enum Reading {
         source: Source,
         /// When the panel measured.
         at: Timestamp,
-        /// When the count began, as far as the panel tells.
+        /// When the count began, as far as the panel reports.
         epoch: Epoch,
         /// Bytes since then.
         count: Bytes,

@@ -4,7 +4,7 @@ use litemap::LiteMap;
 
 use super::{Limit, Meter, UsageDay};
 
-/// One service, as WHMCS tells it.
+/// One service, as WHMCS sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     /// `tblhosting.id`.
@@ -21,7 +21,7 @@ pub struct Service {
     pub package: Option<String>,
     /// `Pending`, `Active`, `Suspended`, `Terminated`, `Cancelled`, `Fraud` or `Completed`.
     pub status: String,
-    /// When the customer's contract began (`tblhosting.regdate`), where WHMCS has told it.
+    /// When the customer's contract began (`tblhosting.regdate`), where WHMCS has sent it.
     pub registered: Option<UsageDay>,
     /// Its limits; of an absent meter it says nothing.
     pub limits: LiteMap<Meter, Limit>,
@@ -32,7 +32,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// A service of which nothing else is told.
+    /// A service of which nothing else is reported.
     pub fn new(id: i64, client: i64, username: &str, status: &str) -> Service {
         Service {
             id,
@@ -54,8 +54,8 @@ impl Service {
         self.limits.get(&meter).copied().unwrap_or_default()
     }
 
-    /// Whether WHMCS may know its number. One that an earlier WHMCS sold, and that the one installed since does not have,
-    /// has a number below zero; its client's number means nothing any more.
+    /// Whether WHMCS may know its number. One that an earlier WHMCS sold, and that the one installed since does not
+    /// have, has a number below zero; its client's number means nothing any more.
     pub fn is_in_whmcs(&self) -> bool {
         self.id > 0
     }
@@ -88,11 +88,11 @@ pub enum Mapping {
     Mapped,
     /// By an operator's word.
     Pinned,
-    /// There is none: its usage is billed to nobody.
+    /// There is none: its usage is not billed.
     Unmapped,
-    /// Several could be meant: its usage is billed to nobody until somebody says which.
+    /// Several could be meant: its usage is not billed until an operator says which.
     Ambiguous,
-    /// Its service is not sold any more, and no living one claims it: its usage is billed to nobody.
+    /// Its service is not sold any more, and no living one claims it: its usage is not billed.
     Ended,
 }
 
@@ -122,7 +122,7 @@ pub struct Addon {
     pub service: i64,
     /// `tblclients.id`.
     pub client: i64,
-    /// The account on the panel, where WHMCS tells one.
+    /// The account on the panel, where WHMCS sends one.
     pub username: Option<String>,
     /// The add-on's name.
     pub name: Option<String>,

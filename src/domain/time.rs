@@ -11,7 +11,7 @@ pub struct Timestamp(i64);
 /// The years a timestamp may lie in (1970 to 9999): outside, somebody's clock or parser is broken.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// A time or day that cannot be meant.
+/// A time or day out of range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {came:?} is not {expected}")]
 pub struct InvalidTime {

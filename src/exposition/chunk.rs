@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// The finished lines of some accounts. A scrape holds on to it by its `Arc`; whoever changes one
+/// The finished lines of some accounts. A scrape holds on to it by its `Arc`; a writer who changes one
 /// that a scrape holds changes a copy.
 #[derive(Debug, Default)]
 pub(super) struct Chunk {

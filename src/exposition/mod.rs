@@ -45,7 +45,7 @@ impl Default for Settings {
     }
 }
 
-/// The page, shared by whoever changes it and whoever reads it. Cloned freely.
+/// The page, shared by its writer and its readers. Cloned freely.
 #[derive(Clone)]
 pub struct Exposition {
     inner: Arc<Inner>,

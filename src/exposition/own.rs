@@ -37,8 +37,8 @@ pub(super) fn polls(out: &mut Vec<u8>, states: &[BackendState], format: Format) 
     let help = "When a poll of the backend last went well, in seconds since 1970.";
     gauge(out, states, format, "whmeter_poll_last_success_timestamp_seconds", help, at);
     let until = |state: &BackendState| state.parked_until.map(|until| until.get());
-    let help = "Until when a backend that refused us, or asked for peace, is left alone, in seconds since 1970; absent \
-        where it is not.";
+    let help = "Until when a backend that refused us or rate-limited us is not polled, in seconds since \
+         1970; absent where it is polled.";
     gauge(out, states, format, "whmeter_poll_parked_until_timestamp_seconds", help, until);
     let rewound = |state: &BackendState| state.rewound_at.map(|at| at.get());
     let help = "When the backend's journal was last taken back by `whmeter rewind`, in seconds since 1970; absent where it \

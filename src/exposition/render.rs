@@ -39,8 +39,9 @@ const ABOUT: [(&str, Kind, &str); FAMILIES] = [
     (
         "whmeter_traffic_bytes_total",
         Kind::Counter,
-        "Bytes settled since whmeter first saw the account; goes on when the panel restarts its own count. \
-         in: towards the customer's service, out: from it, both: the panel does not tell them apart.",
+        "Bytes settled since whmeter first saw the account; continues when the panel restarts its own count. \
+         in: towards the customer's service, out: from it, both: the panel does not report the directions \
+         separately.",
     ),
     (
         "whmeter_traffic_month_bytes",
@@ -55,7 +56,8 @@ const ABOUT: [(&str, Kind, &str); FAMILIES] = [
     (
         "whmeter_limit_used_ratio",
         Kind::Gauge,
-        "Used / limit, rounded down to five places; of a limit that was sold what all accounts of the service use.",
+        "Used / limit, rounded down to five places; of a limit that was sold what all accounts of the \
+         service use.",
     ),
     (
         "whmeter_account_limited",
@@ -84,16 +86,16 @@ pub(super) fn never() -> Timestamp {
 
 /// What all lines of one backend begin with, written once.
 #[derive(Clone, Debug)]
-pub(super) struct Words {
+pub(super) struct LinePrefixes {
     starts: [String; FAMILIES],
     kind: String,
 }
 
-impl Words {
+impl LinePrefixes {
     /// The words for accounts of `backend`.
-    pub fn new(backend: &BackendId, kind: &str) -> Words {
+    pub fn new(backend: &BackendId, kind: &str) -> LinePrefixes {
         let backend = escape(backend.as_str());
-        Words {
+        LinePrefixes {
             starts: ABOUT.map(|(name, ..)| format!("{name}{{backend=\"{backend}\",account=\"")),
             kind: format!("\",kind=\"{}", escape(kind)),
         }
@@ -103,7 +105,7 @@ impl Words {
 /// Adds an account's lines, and returns the first instant at which they would change by themselves.
 pub(super) fn account(
     lines: &mut Lines,
-    words: &Words,
+    words: &LinePrefixes,
     name: &AccountName,
     standing: &AccountStanding,
     moment: &Moment,
@@ -121,9 +123,9 @@ pub(super) fn account(
     }
     // The panel's other statements carry no time of their own. They came with the readings, so they
     // are believed as long as the newest reading is.
-    let told = standing.series.iter().map(|series| series.at).fold(standing.first_seen, Timestamp::max);
-    due = due.min(changes(told, moment));
-    if moment.is_fresh(told) {
+    let last_read = standing.series.iter().map(|series| series.at).fold(standing.first_seen, Timestamp::max);
+    due = due.min(changes(last_read, moment));
+    if moment.is_fresh(last_read) {
         pen.facts(standing);
     }
     pen.description(standing);
@@ -139,7 +141,7 @@ fn changes(at: Timestamp, moment: &Moment) -> Timestamp {
     }
 }
 
-/// Traffic whose direction a panel does not tell is `both`: a label value `total` beside `in` and
+/// Traffic whose direction a panel does not report is `both`: a label value `total` beside `in` and
 /// `out` would make `sum` over the directions count twice, and Prometheus's naming rules forbid it.
 pub fn direction(meter: Meter) -> Option<&'static str> {
     match meter {
@@ -163,7 +165,7 @@ fn direction_end(meter: Meter) -> Option<&'static str> {
 /// Writes the lines of one account.
 struct Pen<'a, 'w> {
     lines: &'a mut Lines,
-    words: &'w Words,
+    words: &'w LinePrefixes,
     name: Cow<'a, str>,
 }
 

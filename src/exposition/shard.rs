@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::chunk::Chunk;
 use super::index::Index;
-use super::render::{self, FAMILIES, Lines, Words};
+use super::render::{self, FAMILIES, LinePrefixes, Lines};
 use crate::domain::{AccountName, BackendId, Timestamp};
 use crate::standing::{AccountStanding, Moment, Stamp, Standing};
 
@@ -25,7 +25,7 @@ pub(super) type Change = (AccountName, Option<Arc<AccountStanding>>);
 #[derive(Debug)]
 pub(super) struct Shard {
     version: Stamp,
-    words: Words,
+    words: LinePrefixes,
     /// At least one; only a single one may be empty.
     groups: Vec<Group>,
 }
@@ -73,7 +73,7 @@ const NONE: Stamp = (i64::MIN, i64::MIN, i64::MIN);
 impl Shard {
     /// A backend of which no account is known yet.
     pub fn new(backend: &BackendId, kind: &str) -> Shard {
-        Shard { version: NONE, words: Words::new(backend, kind), groups: vec![Group::empty()] }
+        Shard { version: NONE, words: LinePrefixes::new(backend, kind), groups: vec![Group::empty()] }
     }
 
     /// The next instant at which its text changes by itself.
@@ -166,7 +166,7 @@ impl Group {
         self.index.places(name, sample).find(|place| self.members[*place].0 == *name)
     }
 
-    fn plan(&self, changes: &[Change], words: &Words, moment: &Moment, anew: bool) -> Edit {
+    fn plan(&self, changes: &[Change], words: &LinePrefixes, moment: &Moment, anew: bool) -> Edit {
         let anew = anew || moment.now >= self.due;
         if changes.is_empty() && !anew {
             return Edit::Keep;
@@ -186,7 +186,7 @@ impl Group {
     }
 
     /// The changes as patches, or `None` when somebody comes or leaves.
-    fn patches(&self, changes: &[Change], words: &Words, moment: &Moment) -> Option<Patches> {
+    fn patches(&self, changes: &[Change], words: &LinePrefixes, moment: &Moment) -> Option<Patches> {
         let mut patches = Patches::default();
         let mut lines = Lines::default();
         for (name, standing) in changes {
@@ -265,7 +265,7 @@ impl Group {
     }
 
     /// The group of these members, keeping each piece (and its gzip member) that comes out the same.
-    fn successor(&self, members: &[Member], words: &Words, moment: &Moment) -> Group {
+    fn successor(&self, members: &[Member], words: &LinePrefixes, moment: &Moment) -> Group {
         let mut lines = Lines::default();
         let mut ends = Vec::with_capacity(members.len());
         let mut due = render::never();

@@ -12,8 +12,8 @@ use super::HttpError;
 
 /// How much of an unexpected answer is shown.
 const SKETCH: usize = 80;
-/// The most values in one answer in JSON: in memory each may take a hundred bytes, however few were sent. A hundred thousand
-/// accounts have half of that.
+/// The most values in one answer in JSON: in memory each may take a hundred bytes, however few were sent. A hundred
+/// thousand accounts have half of that.
 const MOST_VALUES: usize = 4_000_000;
 /// A run of letters and digits from this length on may be a token and is not shown.
 const TOKEN: usize = 24;
@@ -64,7 +64,7 @@ impl Answer {
         String::from_utf8_lossy(&self.body)
     }
 
-    /// Whether it is a page for people, by its type or its first characters.
+    /// Whether it is an HTML page, by its type or its first characters.
     pub fn is_html(&self) -> bool {
         let declared = self.header(CONTENT_TYPE.as_str()).is_some_and(|kind| kind.starts_with("text/html"));
         let start = self.body.trim_ascii_start();
@@ -80,7 +80,7 @@ impl Answer {
         }
         serde_json::from_slice(&self.body).map_err(|error| {
             let detail = match self.is_html() || self.body.is_empty() {
-                true => format!("expected JSON, came {}", self.sketch()),
+                true => format!("expected JSON, got {}", self.sketch()),
                 // Position and field, never the value: serde_json shows types only for our structs.
                 false => format!("expected JSON of another shape: {error}"),
             };

@@ -23,7 +23,7 @@ use crate::domain::Timestamp;
 pub enum Streamed<T> {
     /// Success, and what the reader made of the body.
     Read(T),
-    /// No success, or a page for people in its place; the whole answer.
+    /// No success, or an HTML page in its place; the whole answer.
     Answer(Answer),
 }
 
@@ -62,7 +62,7 @@ impl Attempt for Whole {
     }
 }
 
-/// Sends the call and takes the answer in only if it is no success, or a page for people.
+/// Sends the call and takes the answer in only if it is no success, or an HTML page.
 pub(super) struct Opening {
     pub limit: u64,
 }
@@ -73,7 +73,7 @@ impl Attempt for Opening {
         let host = call.host();
         let body = within(deadline, &host, async {
             let response = shared.head(call, &host).await?;
-            // A reader of a page for people could only say that it is not what it expected.
+            // A reader of an HTML page could only say that it is not what it expected.
             Ok(match response.status().is_success() && !is_page(&response) {
                 true => Either::Left(response),
                 false => Either::Right(collect(response, &host, self.limit).await?),
@@ -168,7 +168,7 @@ impl Shared {
 }
 
 impl Shared {
-    /// Keeps who has answered: a cache tells an age, a proxy that it stands between.
+    /// Keeps who has answered: a cache sends an age, a proxy that it stands between.
     fn note_who(&self, response: &Response, host: &str) {
         let headers = response.headers();
         let who = match (headers.contains_key(AGE), headers.contains_key(VIA)) {
@@ -303,7 +303,7 @@ fn points_to(response: &Response) -> String {
     let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     match location.map(|location| response.url().join(location)) {
         Some(Ok(url)) => format!("{}://{}", url.scheme(), host_of(&url)),
-        _ => "an address it does not tell".to_string(),
+        _ => "an address it does not name".to_string(),
     }
 }
 

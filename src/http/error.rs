@@ -1,4 +1,4 @@
-//! What can go wrong with a call, each told apart because each wants something else done about it.
+//! What can go wrong with a call, each distinguished because each wants something else done about it.
 //!
 //! Never shows an address beyond host and port, a query string, a header or a body's secret.
 
@@ -19,7 +19,7 @@ pub enum HttpError {
         /// What the resolver said.
         detail: String,
     },
-    /// Nobody listens, or nobody can be reached.
+    /// Nothing listens, or nothing can be reached.
     #[error("{host}: no connection ({detail})")]
     Connect {
         /// Host and port.
@@ -36,7 +36,7 @@ pub enum HttpError {
         detail: String,
     },
     /// The time for the call is up.
-    #[error("{host}: no complete answer within {}; raise timeout if it is slow but well", humantime::format_duration(*within))]
+    #[error("{host}: no complete answer within {}; raise `timeout` if the server is just slow", humantime::format_duration(*within))]
     Timeout {
         /// Host and port.
         host: String,
@@ -72,7 +72,7 @@ pub enum HttpError {
         detail: String,
     },
     /// Asked to come back later, as often as we tried.
-    #[error("{host}: asked to come back later ({sketch})")]
+    #[error("{host}: asked to retry later ({sketch})")]
     Busy {
         /// Host and port.
         host: String,
@@ -82,7 +82,7 @@ pub enum HttpError {
         sketch: String,
     },
     /// Something in front of the panel cannot reach it.
-    #[error("{host}: what stands in front of the panel cannot reach it ({sketch})")]
+    #[error("{host}: a proxy answered that the panel is unavailable ({sketch})")]
     Gateway {
         /// Host and port.
         host: String,
@@ -135,7 +135,7 @@ impl HttpError {
     }
 }
 
-/// Tells apart what the client library lumps together. `received` is how much of the body had come.
+/// Distinguishes what the client library lumps together. `received` is how much of the body had come.
 pub(super) fn classify(error: &reqwest::Error, host: String, received: Option<u64>) -> HttpError {
     if let Some(tls) = find::<rustls::Error>(error) {
         return HttpError::Tls { host, detail: tls_trouble(tls) };
@@ -147,7 +147,7 @@ pub(super) fn classify(error: &reqwest::Error, host: String, received: Option<u6
     if error.is_connect() {
         let detail = match find::<io::Error>(error).map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => "refused: nothing listens there".to_string(),
-            _ if error.is_timeout() => "nobody answered within connect_timeout".to_string(),
+            _ if error.is_timeout() => "no answer within connect_timeout".to_string(),
             _ => detail,
         };
         return HttpError::Connect { host, detail };
@@ -169,7 +169,8 @@ pub(super) fn tls_trouble(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(bad) => match bad {
             Bad::UnknownIssuer => {
-                "the certificate is signed by an authority this machine does not know; give it as tls_ca_file".into()
+                "the certificate is signed by an authority this machine does not know; give it as \
+                 tls_ca_file".into()
             }
             Bad::Expired | Bad::ExpiredContext { .. } => {
                 "the certificate has expired; renew it on the panel (or one clock is wrong)".into()
@@ -186,7 +187,8 @@ pub(super) fn tls_trouble(error: &rustls::Error) -> String {
                  give the panel one signed by an authority, or accept it unseen with tls_insecure"
                     .into()
             }
-            other => format!("the certificate is not acceptable ({other}); a private authority is given as tls_ca_file"),
+            other => format!("the certificate is not acceptable ({other}); a private authority is given \
+                 as tls_ca_file"),
         },
         rustls::Error::InvalidMessage(_) => {
             "what answers there does not speak TLS; perhaps the address should begin with http://".into()

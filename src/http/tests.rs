@@ -138,7 +138,7 @@ async fn a_slow_body_runs_out_of_time() {
     let error = get(&http("timeout = '600ms'"), &server.url).await.expect_err("too slow");
     assert!(matches!(error, HttpError::Timeout { .. }), "{error:?}");
     assert!(begun.elapsed() < Duration::from_secs(3));
-    assert!(error.to_string().contains("within 600ms; raise timeout"), "{error}");
+    assert!(error.to_string().contains("within 600ms; raise `timeout`"), "{error}");
 }
 
 #[tokio::test]
@@ -252,7 +252,8 @@ async fn what_may_not_be_repeated_is_not() {
 #[tokio::test]
 async fn redirects_are_told_not_followed() {
     let server = serve(|_| {
-        vec![say("HTTP/1.1 302 Found\r\nLocation: https://login.example.net/?sid=hunter2\r\nContent-Length: 0\r\n\r\n")]
+        vec![say("HTTP/1.1 302 Found\r\nLocation: \
+             https://login.example.net/?sid=hunter2\r\nContent-Length: 0\r\n\r\n")]
     })
     .await;
     let error = get(&http(""), &server.url).await.expect_err("elsewhere");

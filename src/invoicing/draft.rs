@@ -1,5 +1,5 @@
 //! Draws up what is due: every service and meter that has a price, with an amount or the reason for none; and
-//! what is nobody's, account by account.
+//! what is unowned, account by account.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub struct Draft {
     pub meter: Meter,
     /// The rule.
     pub price: Arc<Price>,
-    /// The service, `tblhosting.id`; `None` where it is nobody's.
+    /// The service, `tblhosting.id`; `None` where it is unowned.
     pub service: Option<i64>,
     /// Who pays, where that is known.
     pub payer: Option<Payer>,
@@ -205,7 +205,7 @@ impl Sum {
         }
         let used = match used {
             Ok(Some(used)) => used,
-            Ok(None) => return withheld("nothing was read of it in this period, which is not nothing used"),
+            Ok(None) => return withheld("no readings in this period: unknown, not zero"),
             Err(error) => return Verdict::Withheld(error.to_string()),
         };
         if let Some(why) = self.held_back().filter(|_| !used.is_complete) {
@@ -215,8 +215,8 @@ impl Sum {
         let is_disputed = self.last().any(|piece| piece.limit != limit);
         if is_disputed && self.price.rule.included == Included::Limit {
             return withheld(
-                "its accounts have different limits, and what is included is included once: tell the service's \
-                 own in WHMCS, or give them one by a [[limit]]",
+                "its accounts have different limits, and the included amount counts once: set the \
+                 service's own limit in WHMCS, or give them one by a [[limit]]",
             );
         }
         let judged = match crate::pricing::price(&self.price.rule, &used, limit) {
@@ -230,7 +230,7 @@ impl Sum {
         {
             return Verdict::Nothing(why);
         }
-        if let Some(why) = self.nobody(is_client_known) {
+        if let Some(why) = self.unpaid(is_client_known) {
             return Verdict::Withheld(why);
         }
         match judged {
@@ -252,14 +252,14 @@ impl Sum {
         ))
     }
 
-    /// Why nobody can be billed.
-    fn nobody(&self, is_client_known: bool) -> Option<String> {
+    /// Why no service can be billed.
+    fn unpaid(&self, is_client_known: bool) -> Option<String> {
         match &self.owner {
             Owner::Service(_) if is_client_known => None,
             owner @ Owner::Service(_) => {
-                Some(format!("WHMCS has told nothing of {owner}, so its client is not known"))
+                Some(format!("WHMCS has not sent {owner}, so its client is unknown"))
             }
-            _ => self.pieces.iter().find_map(|piece| piece.nobody.clone()),
+            _ => self.pieces.iter().find_map(|piece| piece.unpaid.clone()),
         }
     }
 }

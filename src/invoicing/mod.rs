@@ -6,11 +6,11 @@
 
 mod draft;
 mod pieces;
+mod reconcile;
 mod report;
 mod run;
 #[cfg(test)]
 mod tests;
-mod weigh;
 
 use std::sync::Arc;
 

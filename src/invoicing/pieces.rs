@@ -38,8 +38,8 @@ pub(super) struct Piece {
     pub limit: Limit,
     /// Why the period is not closed yet for its backend.
     pub open: Option<String>,
-    /// Why nobody can be billed; `None` where it is a service's.
-    pub nobody: Option<String>,
+    /// Why no service can be billed; `None` where it is a service's.
+    pub unpaid: Option<String>,
 }
 
 /// Services that wait because an account could be theirs or another's, with those accounts.
@@ -56,7 +56,7 @@ impl Sold {
         Ok(Sold { lists: store.service_lists().await? })
     }
 
-    /// A service, also one that is told no more: what it used while it was sold is billed to it; none of an earlier
+    /// A service, also one that is reported no more: what it used while it was sold is billed to it; none of an earlier
     /// WHMCS, whose clients had other numbers.
     pub fn service(&self, id: i64) -> Option<&Service> {
         let listed = self.lists.values().find_map(|list| list.services.by_id(id));
@@ -64,7 +64,7 @@ impl Sold {
         found.filter(|service| service.is_in_whmcs())
     }
 
-    fn is_told(&self, server: i64) -> bool {
+    fn has_arrived(&self, server: i64) -> bool {
         self.lists.contains_key(&server)
     }
 }
@@ -214,7 +214,7 @@ impl<'a> Desk<'a> {
             held_back: series.and_then(|series| series.implausible).map(|held| held.since),
             limit: self.terms.limits.in_force(&candidate, meter, sold, panel).0,
             open: self.open.clone(),
-            nobody: self.nobody(held),
+            unpaid: self.unpaid(held),
         })
     }
 
@@ -236,29 +236,29 @@ impl<'a> Desk<'a> {
         expected
     }
 
-    /// Why nobody can be billed for what an owner has.
-    fn nobody(&self, held: &Held<'_>) -> Option<String> {
-        let not_told = |server: i64| {
-            format!("WHMCS has not told the services of server {server}: install its hook file")
+    /// Why nothing can be billed for what an owner has.
+    fn unpaid(&self, held: &Held<'_>) -> Option<String> {
+        let not_arrived = |server: i64| {
+            format!("WHMCS has not sent the services of server {server}: install its hook file")
         };
         let server = self.panel.and_then(|panel| panel.whmcs_server);
         let ambiguous =
             held.account.mapped.as_ref().is_some_and(|mapped| mapped.mapping == Mapping::Ambiguous);
         let text = match (held.owner, server) {
             (Owner::Service(_), _) => return None,
-            (Owner::Name { server, .. }, _) if self.sold.is_told(*server) => format!(
-                "the services of server {server} are told, and the next poll of {} goes by them",
+            (Owner::Name { server, .. }, _) if self.sold.has_arrived(*server) => format!(
+                "the services of server {server} have arrived; the next poll of {} uses them",
                 self.backend
             ),
-            (Owner::Name { server, .. }, _) => not_told(*server),
-            (Owner::Nobody, None) => "its backend has no whmcs_server".into(),
-            (Owner::Nobody, Some(server)) if !self.sold.is_told(server) => not_told(server),
-            (Owner::Nobody, _) => match held.life.owner() {
-                Owner::Nobody if ambiguous => {
+            (Owner::Name { server, .. }, _) => not_arrived(*server),
+            (Owner::Unowned, None) => "its backend has no whmcs_server".into(),
+            (Owner::Unowned, Some(server)) if !self.sold.has_arrived(server) => not_arrived(server),
+            (Owner::Unowned, _) => match held.life.owner() {
+                Owner::Unowned if ambiguous => {
                     "ambiguous: several services have its name; say which by `whmeter map set`".into()
                 }
-                Owner::Nobody => "unmapped: no service has its name; say which by `whmeter map set`".into(),
-                owner => format!("unmapped: it was nobody's then, and is {owner}'s only since"),
+                Owner::Unowned => "unmapped: no service has its name; say which by `whmeter map set`".into(),
+                owner => format!("unmapped: it was unowned then, and belongs to {owner} only since"),
             },
         };
         Some(text)
@@ -271,7 +271,7 @@ struct Held<'h> {
     account: &'h AccountStanding,
     label: &'h AccountName,
     owner: &'h Owner,
-    /// What everybody has of the account.
+    /// What every owner has of the account.
     totals: &'h [Total],
     /// When everybody had it.
     stretches: &'h [(&'h Owner, Span)],

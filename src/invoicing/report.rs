@@ -112,7 +112,7 @@ pub struct Report {
     pub settled: Vec<String>,
     /// What else has to be known.
     pub notes: Vec<String>,
-    /// Lines, of whatever period, of which nobody knows whether WHMCS has them.
+    /// Lines, of whatever period, of which it is unknown whether WHMCS has them.
     pub open: usize,
 }
 

@@ -1,9 +1,9 @@
-//! One run: settles what is open, draws up, weighs, and creates line by line, each written down first.
+//! One run: settles what is open, draws up, reconciles, and creates line by line, each recorded first.
 
 use super::Terms;
 use super::draft::{Draft, draw};
+use super::reconcile::{BilledLines, Reconciled, is_open, overlapping, reconcile};
 use super::report::{Report, RowState};
-use super::weigh::{Known, Weighed, is_open, overlapping, weigh};
 use crate::clock::Clock;
 use crate::domain::{BackendId, BillingPeriod, Seconds};
 use crate::notify::{BillableItems, NewItem, NotAdded};
@@ -40,10 +40,10 @@ pub enum RunError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A rule was never rehearsed in its present form.
+    /// A new or changed rule: it must be run with --dry-run first.
     #[error(
-        "price rule {0} has not been looked at in its present form: run `whmeter invoice` for this period with \
-         --dry-run FILE, read the file, then bill; nothing was billed"
+        "new or changed price rule {0}: run it with --dry-run first (`whmeter invoice` for this period with \
+         --dry-run FILE), read the file, then bill; nothing was billed"
     )]
     NotRehearsed(String),
     /// WHMCS cannot be reached.
@@ -70,8 +70,8 @@ impl Invoicing {
     /// What a run would do, without WHMCS.
     pub async fn rehearse(&self, order: &Order) -> Result<Report, RunError> {
         let mut report = Report::of(order.period, true);
-        let weighed = self.weighed(order, &mut report).await?;
-        report.lines = weighed.into_iter().map(|weighed| weighed.row).collect();
+        let reconciled = self.reconciled(order, &mut report).await?;
+        report.lines = reconciled.into_iter().map(|reconciled| reconciled.row).collect();
         for open in self.store.open_lines().await? {
             report.settled.push(format!("{}: {}", open.line.tag, is_open(&open)));
             report.open += 1;
@@ -86,12 +86,12 @@ impl Invoicing {
         Ok(self.store.arm_rules(&rules, &order.by, self.clock.now()).await?)
     }
 
-    /// Bills a period; `tell` hears how many of how many lines are done.
+    /// Bills a period; `progress` hears how many of how many lines are done.
     pub async fn bill(
         &self,
         order: &Order,
         whmcs: &BillableItems,
-        tell: &(dyn Fn(usize, usize) + Sync),
+        progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Report, RunError> {
         for price in self.rules(order) {
             if !self.store.is_armed(&price.hash).await? {
@@ -102,17 +102,17 @@ impl Invoicing {
         let mut report = Report::of(order.period, false);
         report.settled = self.reconcile(whmcs, &order.by).await?;
         let mut stopped = None;
-        let weighed = self.weighed(order, &mut report).await?;
-        let (mut done, all) = (0, weighed.iter().filter(|weighed| weighed.line.is_some()).count());
-        for Weighed { mut row, line } in weighed {
+        let reconciled = self.reconciled(order, &mut report).await?;
+        let (mut done, all) = (0, reconciled.iter().filter(|reconciled| reconciled.line.is_some()).count());
+        for Reconciled { mut row, line } in reconciled {
             if let Some(line) = line {
-                tell(done, all);
+                progress(done, all);
                 done += 1;
                 (row.state, row.billable) = (RowState::NotTried, None);
                 match &stopped {
                     Some(why) => row.reason = format!("not tried, because the run ended: {why}"),
                     None => {
-                        // What is done already has to be told, whatever happens to the database.
+                        // What is done already has to be reported, whatever happens to the database.
                         let tried = self.create(&line, whmcs, &order.by).await;
                         let tried = tried.unwrap_or_else(|error| Tried {
                             ends_run: true,
@@ -157,7 +157,7 @@ impl Invoicing {
         let end = if is_created { LineEnd::Created(None) } else { LineEnd::Refused };
         let said = format!("settled by hand by {by}");
         if !self.store.end_line(&line.line, line.attempts, &end, &said, by, now).await? {
-            return Err(refused(format!("{tag} was settled by somebody else just now")));
+            return Err(refused(format!("{tag} was settled by another process just now")));
         }
         Ok(InvoiceLine {
             state: if is_created { LineState::Created } else { LineState::Refused },
@@ -175,7 +175,7 @@ impl Invoicing {
             .filter(move |price| wanted.as_ref().is_none_or(|wanted| price.is_for(wanted)))
     }
 
-    async fn weighed(&self, order: &Order, report: &mut Report) -> Result<Vec<Weighed>, RunError> {
+    async fn reconciled(&self, order: &Order, report: &mut Report) -> Result<Vec<Reconciled>, RunError> {
         // What was used before it something else has billed: no line is of such a day, and none says so.
         if let Some(from) = self.terms.bill_from.cuts(order.period) {
             report.notes.push(format!("days before {from} are not billed by us: bill_from of [whmcs]"));
@@ -183,7 +183,7 @@ impl Invoicing {
         let Some(period) = self.terms.bill_from.billed(order.period) else { return Ok(Vec::new()) };
         let drawn = draw(&self.store, &self.terms, period, self.clock.now()).await?;
         let lines = self.store.invoice_lines(period).await?;
-        let known = Known::new(lines, &drawn.drafts, period);
+        let known = BilledLines::new(lines, &drawn.drafts, period);
         report.notes.extend(drawn.notes);
         // A service with an account on the wanted backend is billed as a whole: a part of it would be wrong.
         let is_wanted = |draft: &&Draft| match &order.backend {
@@ -191,7 +191,7 @@ impl Invoicing {
             None => true,
         };
         let wanted = drawn.drafts.iter().filter(is_wanted);
-        Ok(wanted.map(|draft| weigh(draft, &known, order.corrections)).collect())
+        Ok(wanted.map(|draft| reconcile(draft, &known, order.corrections)).collect())
     }
 
     /// Looks for open lines among the clients' invoices; one that is not there may still wait for its.
@@ -258,12 +258,13 @@ impl Invoicing {
                 // WHMCS's own list was quicker than its answer, or an operator.
                 tracing::warn!(
                     tag = %line.tag,
-                    "{said}, and the line was settled by somebody else meanwhile: make sure WHMCS has the item once"
+                    "{said}, and the line was settled by another process meanwhile: make sure WHMCS has \
+                     the item once"
                 );
                 Ok(tried)
             }
             Err(error) => {
-                let why = format!("{said}, which could not be written down: {error}");
+                let why = format!("{said}, which could not be recorded: {error}");
                 Ok(Tried { ends_run: true, ..Tried::so(RowState::Unknown, why) })
             }
         }

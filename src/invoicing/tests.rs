@@ -98,7 +98,7 @@ fn piece(backend: &str, price: &Arc<Price>, level: u64, minutes: u64, until: i64
         held_back: None,
         limit: Limit::UpTo(bytes(3_000_000)),
         open: None,
-        nobody: None,
+        unpaid: None,
     }
 }
 
@@ -137,14 +137,15 @@ fn an_account_that_moves_is_one_line_and_what_is_included_is_included_once() {
     assert_eq!(used(both), Some(Quantity::of(bytes(7_500_000))));
 }
 
-/// WHMCS was installed anew: dora, who is not sold there, was client 3 of the one before, which is another's number now.
+/// WHMCS was installed anew: dora, who is not sold there, was client 3 of the one before, which is another's number
+/// now.
 #[tokio::test]
 async fn whoever_an_earlier_whmcs_sold_to_is_billed_only_under_the_number_that_he_has_now() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(StoreSettings::default(), folder.path()).await.expect("a store");
     let now = Timestamp::new(1_795_000_000).expect("in range");
     let before = [Service::new(4, 3, "dora", "Terminated"), Service::new(7731, 8, "alice", "Active")];
-    store.put_services(12, &before, &[], now).await.expect("told");
+    store.put_services(12, &before, &[], now).await.expect("reported");
     let of = async |number: i64| {
         let average = rule("average", "included = '1 MB'");
         let piece = Piece { owner: Owner::Service(number), ..piece("b1", &average, 6_000_000, 43_200, 30) };
@@ -154,11 +155,12 @@ async fn whoever_an_earlier_whmcs_sold_to_is_billed_only_under_the_number_that_h
     assert_eq!(of(4).await.payer.map(|payer| payer.client), Some(3), "also once she is not sold any more");
     let said = ListAcceptance { same_services: true, author: "ann".into(), reason: "anew".into() };
     store.accept_list(12, &said, now).await.expect("kept").expect("is news");
-    let put = store.put_services(12, &[Service::new(1, 5, "alice", "Active")], &[], now).await.expect("told");
+    let put =
+        store.put_services(12, &[Service::new(1, 5, "alice", "Active")], &[], now).await.expect("reported");
     assert_eq!(put.renumbered, 2);
     assert_eq!(of(1).await.payer.map(|payer| payer.client), Some(5));
-    assert!(withheld(&of(-4).await).contains("its client is not known"));
-    assert!(withheld(&of(4).await).contains("its client is not known"), "nobody has her number");
+    assert!(withheld(&of(-4).await).contains("its client is unknown"));
+    assert!(withheld(&of(4).await).contains("its client is unknown"), "nobody has her number");
 }
 
 #[test]
@@ -167,12 +169,12 @@ fn what_cannot_be_one_line_is_withheld_and_says_why() {
     let pieces = |one: &Arc<Price>, two: &Arc<Price>| {
         vec![piece("b1", one, 6_000_000, 14_400, 10), piece("b2", two, 3_000_000, 28_800, 30)]
     };
-    // WHMCS has never told of the service: nobody knows its client.
-    assert!(withheld(&drawn(pieces(&average, &average))[0]).contains("told nothing of service 7731"));
+    // WHMCS has never sent the service: nobody knows its client.
+    assert!(withheld(&drawn(pieces(&average, &average))[0]).contains("has not sent service 7731"));
     let contested = Contested::from([(7731, BTreeSet::from(["b3/alice".to_string()]))]);
     let waits = drafts(pieces(&average, &average), &Sold::default(), &contested, MONTH);
     assert!(withheld(&waits[0]).contains("ambiguous: whose b3/alice is"), "{waits:#?}");
-    // Two that it has at once may store different amounts by their panels, and nobody has said what was sold.
+    // Two that it has at once may store different amounts by their panels, and what was sold is unknown.
     let by_limit = rule("limit", "included = 'limit'");
     let mut both = pieces(&by_limit, &by_limit);
     both[0].until = both[1].until;
@@ -186,7 +188,7 @@ fn what_cannot_be_one_line_is_withheld_and_says_why() {
     // What is no service's stays apart.
     let mut nobodys = pieces(&average, &average);
     for piece in &mut nobodys {
-        (piece.owner, piece.nobody) = (Owner::Nobody, Some("unmapped".into()));
+        (piece.owner, piece.unpaid) = (Owner::Unowned, Some("unmapped".into()));
     }
     let nobodys = drawn(nobodys);
     assert_eq!(nobodys.iter().map(withheld).collect::<Vec<_>>(), ["unmapped", "unmapped"]);

@@ -53,7 +53,7 @@ pub struct Life {
     pub name: AccountName,
     /// Which life of that name it is, from 1.
     pub nth: u32,
-    /// What the panel has told of its identity.
+    /// What the panel has reported about its identity.
     pub identity: Identity,
     /// When it was first seen.
     pub born: Timestamp,
@@ -74,11 +74,11 @@ pub struct Life {
 pub struct Absence {
     /// The first complete list without it.
     pub since: Timestamp,
-    /// The last look at everybody that still showed it.
+    /// The last look at all accounts that still showed it.
     pub last_seen: Timestamp,
 }
 
-/// A stretch of a life's time. What is measured in it is told apart from what is measured before and after.
+/// A stretch of a life's time. What is measured in it is distinguished from what is measured before and after.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holding {
     /// Its number.
@@ -86,7 +86,7 @@ pub struct Holding {
     /// The instant it begins after; 1970 for the first, which has all the past.
     pub from: Timestamp,
     /// Who pays for its days, oldest first; never empty. More than one only where somebody took over what had
-    /// been nobody's, or an operator moved a stretch.
+    /// been unowned, or an operator moved a stretch.
     pub parts: Vec<Part>,
 }
 
@@ -136,7 +136,7 @@ pub struct SeriesBook {
     pub total: Bytes,
     /// The largest `total` ever: what a counter that must never fall shows.
     pub shown: Bytes,
-    /// Readings that jump further than can be: nothing is believed before somebody has looked.
+    /// Readings that jump further than can be: nothing is believed before an operator has looked.
     pub implausible: Option<Implausible>,
 }
 
@@ -172,13 +172,13 @@ pub struct DoubtedLevel {
 /// The last count believed of one counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Baseline {
-    /// What the panel told of the counter's beginning.
+    /// What the panel reported of the counter's beginning.
     pub epoch: Epoch,
     /// The count.
     pub count: Bytes,
     /// When the panel measured it.
     pub at: Timestamp,
-    /// A lower count that came after it without a told restart, not believed yet.
+    /// A lower count that came after it without a reported restart, not believed yet.
     pub doubt: Option<Doubt>,
     /// Whose life showed it.
     pub holder: LifeNo,
@@ -207,7 +207,7 @@ pub struct PeriodBelief {
     pub placed: BTreeMap<(UsageDay, HoldingNo), Bytes>,
     /// What was taken back from where, when it fell: there it returns to if it recovers.
     pub taken: BTreeMap<(UsageDay, HoldingNo), Bytes>,
-    /// A lower total that came after it, told once and not believed yet.
+    /// A lower total that came after it, reported once and not believed yet.
     pub doubt: Option<Doubt>,
 }
 
@@ -263,7 +263,7 @@ impl Life {
             absence: None,
             ended: None,
             series: LiteMap::new(),
-            holdings: vec![Holding::new(holding, Timestamp::EPOCH, Owner::Nobody)],
+            holdings: vec![Holding::new(holding, Timestamp::EPOCH, Owner::Unowned)],
         }
     }
 
@@ -284,7 +284,7 @@ impl Life {
         found.unwrap_or(&self.holdings[0]).no
     }
 
-    /// Whether the panel has it, as far as the newest complete list tells.
+    /// Whether the panel has it, as far as the newest complete list reports.
     pub fn is_present(&self) -> bool {
         self.ended.is_none() && self.absence.is_none()
     }
@@ -355,7 +355,7 @@ impl Part {
 
 impl Book {
     /// When the counters of a meter were last seen: a counter that began later is new in full. The list of accounts may
-    /// have been seen since, by polls that could read no counter at all. Only what was there to be read tells that.
+    /// have been seen since, by polls that could read no counter at all. Only what was there to be read shows that.
     pub fn last_look_at(&self, meter: Meter) -> Option<Timestamp> {
         let of_meter = self.counters.iter().filter(|(key, _)| key.meter == meter);
         let is_there = |one: &&Baseline| {

@@ -15,18 +15,18 @@ use crate::domain::{
 
 /// The rules that are the same for every account.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
+pub struct SettleRules {
     /// The zone that cuts days and months.
     pub zone: BillingZone,
-    /// How long a level is carried on, and a counter's growth across a midnight still told apart by
+    /// How long a level is carried on, and a counter's growth across a midnight still distinguished by
     /// day. What lies further apart is a gap.
     pub max_gap: Seconds,
     /// How far a reading may jump or fall and be believed at once.
     pub bounds: Bounds,
 }
 
-/// How far a reading may jump or fall and be believed at once. Kept with every entry of the journal: it is settled again
-/// by what held then.
+/// How far a reading may jump or fall and be believed at once. Kept with every entry of the journal: it is settled
+/// again by what held then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// The most that can pass through an account in a second; what jumps further is held back. `None` holds nothing
@@ -106,7 +106,7 @@ pub enum LifeEvent {
         /// When the life before it, of the same name, was last seen.
         predecessor: Option<Timestamp>,
     },
-    /// The panel tells more of its identity than before.
+    /// The panel reports more of its identity than before.
     Identified(Identity),
     /// The panel shows the same account under another name.
     Renamed(AccountName),

@@ -5,11 +5,11 @@ use super::note::Note;
 use super::uptime::{Run, compare};
 use crate::domain::{Bytes, Epoch, LifeNo, Seconds, Timestamp};
 
-/// A told start may wobble by this much and still be the same start, where it lies before the reading before: a kernel
-/// works it out from its uptime in whole seconds.
+/// A reported start may wobble by this much and still be the same start, where it lies before the reading before: a
+/// kernel works it out from its uptime in whole seconds.
 const WOBBLE: Seconds = Seconds::new(2);
 
-/// The panel's clock, by which a start is told, and ours, by which readings are, may be this far apart.
+/// The panel's clock, by which a start is reported, and ours, by which readings are, may be this far apart.
 const SKEW: Seconds = Seconds::new(300);
 
 /// No cache is this far behind: what stays behind this long is a run we did not see begin.
@@ -35,12 +35,12 @@ pub(super) struct Step {
     /// What was noticed.
     pub note: Option<Note>,
     /// How much of what passed since the last reading is known.
-    pub known: Known,
+    pub known: Coverage,
 }
 
 /// How much is known of the time since the reading before, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Known {
+pub(super) enum Coverage {
     /// Nothing new: it was not measured again, or the answer is not believed.
     Nothing,
     /// What grew is a part of what passed.
@@ -71,7 +71,7 @@ impl Count {
         });
         match began {
             Some(since) => {
-                self.grew(since, self.count, Known::All, Note::BeganSinceLastLook { count: self.count })
+                self.grew(since, self.count, Coverage::All, Note::BeganSinceLastLook { count: self.count })
             }
             None => self.unheard(),
         }
@@ -109,7 +109,7 @@ impl Count {
         match compare((before.at, old), (self.at, new)) {
             Run::Same => self.within_run(before),
             Run::New { since } if was_stopped(before, old) => {
-                self.grew(since, self.count, Known::All, Note::Started { count: self.count })
+                self.grew(since, self.count, Coverage::All, Note::Started { count: self.count })
             }
             Run::New { since } => self.began(before, since),
             Run::Behind => self.behind(before),
@@ -121,16 +121,16 @@ impl Count {
     /// stopped for a moment and then goes on with the same run has lost nothing.
     fn stopped(self, before: Baseline, old: Seconds) -> Step {
         if was_stopped(before, old) {
-            return Step { baseline: before, grew: None, note: None, known: Known::All };
+            return Step { baseline: before, grew: None, note: None, known: Coverage::All };
         }
         let doubt = Some(Doubt { count: Bytes::ZERO, at: self.at });
         let note = Some(Note::Stopped { seen: before.at });
         let baseline = Baseline { doubt, holder: self.holder, ..before };
-        Step { baseline, grew: None, note, known: Known::Part }
+        Step { baseline, grew: None, note, known: Coverage::Part }
     }
 
-    /// A later start is told. What began after the last reading has counted since. A panel that was read from a
-    /// cache then may have told the run before, which the count shows by having fallen. But where it began
+    /// A later start is reported. What began after the last reading has counted since. A panel that was read from a
+    /// cache then may have reported the run before, which the count shows by having fallen. But where it began
     /// long before that reading, it is the date that changed, or another counter: nothing proves that it is new.
     fn began_by_date(self, before: Baseline, start: Timestamp) -> Step {
         let fell = self.count < before.count;
@@ -146,28 +146,30 @@ impl Count {
     /// A run that began after the last reading counts in full.
     fn began(self, before: Baseline, since: Timestamp) -> Step {
         let note = Note::CounterRestarted { seen: before.at, count: self.count };
-        self.grew(since.max(before.at), self.count, Known::Part, note)
+        self.grew(since.max(before.at), self.count, Coverage::Part, note)
     }
 
     /// A run of which nothing is proven but that it is there.
     fn unheard(self) -> Step {
         let note = Some(Note::FirstSight { count: self.count });
-        Step { baseline: self.believed(), grew: None, note, known: Known::Part }
+        Step { baseline: self.believed(), grew: None, note, known: Coverage::Part }
     }
 
     /// An uptime or a start from before. Where it stays behind for longer than any cache would, the run is a new
     /// one and counts from the first such reading on; what it had counted by then is not proven.
     fn behind(self, before: Baseline) -> Step {
         match before.doubt {
-            Some(doubt) if self.at.since(doubt.at) >= LONGEST_BEHIND => match self
-                .count
-                .checked_sub(doubt.count)
-            {
-                Some(growth) => {
-                    self.grew(doubt.at, growth, Known::Part, Note::RestartUnproven { unproven: doubt.count })
+            Some(doubt) if self.at.since(doubt.at) >= LONGEST_BEHIND => {
+                match self.count.checked_sub(doubt.count) {
+                    Some(growth) => self.grew(
+                        doubt.at,
+                        growth,
+                        Coverage::Part,
+                        Note::RestartUnproven { unproven: doubt.count },
+                    ),
+                    None => self.unheard(),
                 }
-                None => self.unheard(),
-            },
+            }
             Some(_) => kept(before, None),
             None => self.doubted(before, Note::OldAnswer { at: self.at }),
         }
@@ -176,11 +178,11 @@ impl Count {
     fn within_run(self, before: Baseline) -> Step {
         if let Some(growth) = self.count.checked_sub(before.count) {
             let grew = Some((before.at, growth));
-            return Step { baseline: self.believed(), grew, note: None, known: Known::All };
+            return Step { baseline: self.believed(), grew, note: None, known: Coverage::All };
         }
         if matches!(self.epoch, Epoch::ResetWhileRunning(_)) {
             let note = Note::ResetWhileRunning { seen: before.at, count: self.count };
-            return self.grew(before.at, self.count, Known::Part, note);
+            return self.grew(before.at, self.count, Coverage::Part, note);
         }
         match before.doubt {
             // Low twice and growing: the counter really began anew, unseen. Bill from the first low
@@ -189,7 +191,7 @@ impl Count {
                 baseline: self.believed(),
                 grew: self.count.checked_sub(doubt.count).map(|growth| (doubt.at, growth)),
                 note: Some(Note::RestartUnproven { unproven: doubt.count }),
-                known: Known::Part,
+                known: Coverage::Part,
             },
             // The very reading that raised the doubt, once more.
             Some(doubt) if self.at == doubt.at && self.count == doubt.count => kept(before, None),
@@ -206,19 +208,19 @@ impl Count {
         kept(Baseline { doubt, holder: self.holder, ..before }, Some(note))
     }
 
-    fn grew(self, since: Timestamp, growth: Bytes, known: Known, note: Note) -> Step {
+    fn grew(self, since: Timestamp, growth: Bytes, known: Coverage, note: Note) -> Step {
         Step { baseline: self.believed(), grew: Some((since, growth)), note: Some(note), known }
     }
 }
 
-/// Whether a told start is another than the one believed: one that lies after the last reading is, however near.
+/// Whether a reported start is another than the one believed: one that lies after the last reading is, however near.
 fn is_later(new: Timestamp, old: Timestamp, read: Timestamp) -> bool {
     new > old && (new > read || new > old.plus(WOBBLE))
 }
 
 impl Baseline {
-    /// Whether a start that is told now proves that the count began anew since it was last read: then one that is not
-    /// told of stands at nothing.
+    /// Whether a start that is reported now proves that the count began anew since it was last read: then one that
+    /// is not reported of stands at nothing.
     pub fn began_anew(&self, start: Timestamp) -> bool {
         let is_later = match self.epoch {
             Epoch::Since(old) => is_later(start, old, self.at),
@@ -234,7 +236,7 @@ fn was_stopped(before: Baseline, uptime: Seconds) -> bool {
 }
 
 fn kept(baseline: Baseline, note: Option<Note>) -> Step {
-    Step { baseline, grew: None, note, known: Known::Nothing }
+    Step { baseline, grew: None, note, known: Coverage::Nothing }
 }
 
 #[cfg(test)]
@@ -267,7 +269,7 @@ mod tests {
             // A page of the run before, which began a minute earlier.
             (count(0, since(-9000), 100), count(600, since(-9062), 150), None, Some("old_answer")),
             (count(0, since(-9000), 100), count(600, since(300), 20), Some(20), Some("counter_restarted")),
-            // A restart told counts in full even when the new count passed the old one.
+            // A reported restart counts in full even when the new count passed the old one.
             (count(0, since(-9000), 100), count(600, since(300), 120), Some(120), Some("counter_restarted")),
             (count(0, since(-90), 100), count(600, since(-9000), 120), None, Some("old_answer")),
             // A date that was rewritten: the count went on.

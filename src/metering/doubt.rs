@@ -3,7 +3,7 @@
 
 use crate::domain::Timestamp;
 
-/// Many accounts are not in the newest list, or all: nobody is gone before somebody has looked.
+/// Many accounts are not in the newest list, or all: no account is gone before an operator has looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListDoubt {
     /// When the first such list came.
@@ -53,7 +53,7 @@ impl ListDoubt {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Acceptance, Book, Bounds, Expected, Rules, accept, look, settle_looked};
+    use super::super::{Acceptance, Book, Bounds, Expected, SettleRules, accept, look, settle_looked};
     use super::*;
     use crate::domain::{AccountName, BillingZone, Harvest, Seconds};
 
@@ -80,13 +80,13 @@ mod tests {
     fn list(book: &mut Book, minute: i64, accounts: std::ops::Range<usize>, leaving: &[usize]) -> [usize; 2] {
         let mut harvest = Harvest::new();
         for number in accounts {
-            harvest.facts(&name(number));
+            harvest.facts_mut(&name(number));
         }
         harvest.listed_everyone();
         let leaving = leaving.iter().map(|number| name(*number)).collect();
         let expected = Expected { leaving, ..Expected::default() };
         let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-        let rules = Rules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+        let rules = SettleRules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
         let seen = look(book, &harvest, at(minute), &expected);
         book.apply(&settle_looked(book, &harvest, seen, at(minute), &rules));
         let missing = book.lives.values().filter(|life| life.absence.is_some() && life.ended.is_none());
@@ -111,7 +111,7 @@ mod tests {
             "it was the right that was narrowed"
         );
         list(&mut book, 105, 0..0, &[]);
-        assert_eq!(book.list_doubt.map(|doubt| doubt.missing), Some(28), "nobody at all");
+        assert_eq!(book.list_doubt.map(|doubt| doubt.missing), Some(28), "missing from a doubted list");
         list(&mut book, 120, 12..30, &[]);
         let word = Acceptance { account: None, author: "op".into(), reason: "moved away".into() };
         book.apply(&accept(&book, &word, at(121)).expect("doubted"));

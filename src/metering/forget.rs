@@ -33,7 +33,7 @@ pub fn forget(book: &Book) -> Settled {
     Settled { lives, last_look: book.last_look, ..Settled::default() }
 }
 
-/// The last look at everybody that showed it, or what was measured of it since.
+/// The last look at all accounts that showed it, or what was measured of it since.
 fn last_seen(book: &Book, life: &Life) -> Timestamp {
     let measured = life.series.values().filter_map(|series| series.at);
     measured.chain(book.last_look).fold(life.born, Timestamp::max)

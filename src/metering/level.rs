@@ -1,7 +1,7 @@
 //! Levels: what is held now, and level times time for daily averages and GB-months.
 
 use super::book::{DoubtedLevel, LevelBelief};
-use super::change::{Bounds, Effects, Rules};
+use super::change::{Bounds, Effects, SettleRules};
 use super::note::Note;
 use super::share::Timeline;
 use crate::domain::{Bytes, Source, Span, Timestamp};
@@ -28,7 +28,7 @@ pub(super) fn judge_level(
     before: Option<LevelBelief>,
     doubted: Option<DoubtedLevel>,
     measured: Measured,
-    rules: &Rules,
+    rules: &SettleRules,
     time: Timeline<'_>,
     effects: &mut Effects,
 ) -> (Option<LevelBelief>, Option<DoubtedLevel>) {
@@ -62,7 +62,7 @@ pub(super) fn settle_level(
     before: Option<LevelBelief>,
     at: Timestamp,
     level: Bytes,
-    rules: &Rules,
+    rules: &SettleRules,
     time: Timeline<'_>,
     effects: &mut Effects,
 ) -> LevelBelief {

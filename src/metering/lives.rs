@@ -1,6 +1,6 @@
 //! Whose reading it is: the lives that a list of accounts shows, begins, misses and ends.
 //!
-//! A name is not an identity: panels give freed names to somebody else. Where the panel tells what makes an
+//! A name is not an identity: panels give freed names to somebody else. Where the panel reports what makes an
 //! account itself, that decides; else an account that was away is the same only if its numbers went on.
 
 use std::collections::{BTreeMap, HashSet};
@@ -21,7 +21,7 @@ const CONFIRMED_AFTER: Seconds = Seconds::new(120);
 pub struct Look {
     /// What became of lives, in order.
     pub changes: Vec<LifeChange>,
-    /// Counters that nobody has any more, from this look on.
+    /// Counters that no account has any more, from this look on.
     pub lost: Vec<CounterKey>,
     /// How many accounts, of how many, are not in a list that is doubted for it: nothing is made of their absence.
     pub shrunk: Option<(usize, usize)>,
@@ -36,7 +36,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// The look that makes these changes: for whoever settles a harvest again.
+    /// The look that makes these changes: for settling a harvest again.
     pub fn again(book: &Book, changes: Vec<LifeChange>, lost: Vec<CounterKey>) -> Look {
         let mut look = Look { lost, ..Look::default() };
         for change in changes {
@@ -127,8 +127,8 @@ pub fn look(book: &Book, harvest: &Harvest, now: Timestamp, expected: &Expected)
 /// The lives that can be known under another name: those whose id no other account ever has, and whose own
 /// name the harvest does not show, or shows as another account.
 fn unique_ids<'a>(book: &'a Book, harvest: &Harvest) -> Map<&'a str, LifeNo> {
-    let told = harvest.accounts().values().any(|harvested| harvested.facts.identity.unique().is_some());
-    if !told {
+    let shown = harvest.accounts().values().any(|harvested| harvested.facts.identity.unique().is_some());
+    if !shown {
         return Map::default();
     }
     let movable = book.lives.iter().filter_map(|(no, life)| {
@@ -161,31 +161,31 @@ enum Shown {
 impl Looking<'_> {
     /// The life that an account is, once it is noted what became of it.
     fn account(&mut self, name: &AccountName, harvested: &Harvested, changing: bool) -> LifeNo {
-        let told = &harvested.facts.identity;
+        let shown = &harvested.facts.identity;
         let Some(no) = self.book.names.get(name).copied() else {
-            return self.newcomer(name, told);
+            return self.newcomer(name, shown);
         };
         let Some(life) = self.book.lives.get(&no) else { return no };
-        match life.identity.compare(told) {
-            Likeness::Different => return self.newcomer(name, told),
+        match life.identity.compare(shown) {
+            Likeness::Different => return self.newcomer(name, shown),
             Likeness::Same => {}
-            Likeness::Untold => {
+            Likeness::Unknown => {
                 let away = life.absence.is_some() || life.ended.is_some();
                 let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
-                let shown = || self.shown(no, life, harvested);
+                let compared = || self.shown(no, life, harvested);
                 // What cannot be read proves nothing, one way or the other: then it waits.
                 let is_other = match (away || changing, life.ended.is_some()) {
-                    (true, true) => !unread && shown() != Shown::All,
-                    (true, false) => shown() == Shown::Less,
+                    (true, true) => !unread && compared() != Shown::All,
+                    (true, false) => compared() == Shown::Less,
                     (false, _) => false,
                 };
                 if is_other {
-                    return self.newcomer(name, told);
+                    return self.newcomer(name, shown);
                 }
             }
         }
         self.returned(no, life);
-        self.identify(no, &life.identity, told);
+        self.identify(no, &life.identity, shown);
         no
     }
 
@@ -197,13 +197,13 @@ impl Looking<'_> {
     }
 
     /// An account that is not the one its name had: known by its id under another name, or new.
-    fn newcomer(&mut self, name: &AccountName, told: &Identity) -> LifeNo {
-        let known = told.unique().and_then(|id| self.unique.get(id)).copied();
+    fn newcomer(&mut self, name: &AccountName, shown: &Identity) -> LifeNo {
+        let known = shown.unique().and_then(|id| self.unique.get(id)).copied();
         if let Some((no, life)) = known.and_then(|no| Some((no, self.book.lives.get(&no)?))) {
             // It may have been away as well, and have come back under its new name.
             self.returned(no, life);
             self.change(no, LifeEvent::Renamed(name.clone()));
-            self.identify(no, &life.identity, told);
+            self.identify(no, &life.identity, shown);
             return no;
         }
         let born = self.look.born.len() as u32;
@@ -214,13 +214,13 @@ impl Looking<'_> {
             last_seen.unwrap_or(before.born)
         });
         self.change(no, LifeEvent::Born { name: name.clone(), at: self.now, holding, predecessor });
-        self.identify(no, &Identity::new(), told);
+        self.identify(no, &Identity::new(), shown);
         no
     }
 
-    fn identify(&mut self, no: LifeNo, known: &Identity, told: &Identity) {
-        if !told.is_empty() && known.joined(told) != *known {
-            self.change(no, LifeEvent::Identified(told.clone()));
+    fn identify(&mut self, no: LifeNo, known: &Identity, shown: &Identity) {
+        if !shown.is_empty() && known.joined(shown) != *known {
+            self.change(no, LifeEvent::Identified(shown.clone()));
         }
     }
 
@@ -355,7 +355,7 @@ fn went_on(
                 _ => Shown::All,
             }
         }
-        // A later start is told: the count began anew, and says nothing of whose it is.
+        // A later start is reported: the count began anew, and says nothing of whose it is.
         Epoch::Since(start) if matches!(believed.epoch, Epoch::Since(known) if start > known) => {
             Shown::Nothing
         }
@@ -369,7 +369,7 @@ mod tests {
     use super::super::settle;
     use super::*;
     use crate::domain::{BillingZone, Bytes};
-    use crate::metering::{Bounds, Rules};
+    use crate::metering::{Bounds, SettleRules};
 
     /// The pools of a cluster, one guest that wanders between them, and what each is settled to have moved.
     struct Pools {
@@ -394,7 +394,7 @@ mod tests {
                     let source = Source::new(source).expect("a source");
                     let count = Bytes::new(count).expect("fits");
                     let reading = Reading::Counter { source, at: now, epoch: Epoch::Silent, count };
-                    harvest.read(&account, Meter::TrafficOut, reading);
+                    harvest.add_reading(&account, Meter::TrafficOut, reading);
                 };
                 read(&format!("qemu/{name}"), 5);
                 if pool == Some(name) {
@@ -406,7 +406,7 @@ mod tests {
                 harvest.listed_every_source();
             }
             let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-            let rules = Rules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+            let rules = SettleRules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
             let settled = settle(&self.book, &harvest, now, &rules);
             self.book.apply(&settled);
         }

@@ -33,7 +33,7 @@ pub use book::{
     Absence, Baseline, Book, CounterKey, Doubt, DoubtedLevel, Holding, Implausible, LevelBelief, Life,
     MonthToDate, Part, PeriodBelief, SeriesBook, put_on_parts,
 };
-pub use change::{Bounds, DayChange, LifeChange, LifeEvent, OwnerChange, Rules, SeriesChange, Settled};
+pub use change::{Bounds, DayChange, LifeChange, LifeEvent, OwnerChange, SeriesChange, SettleRules, Settled};
 pub use doubt::{Crowd, ListDoubt};
 pub use forget::{Forgetting, forget};
 pub use lives::{Expected, Look, look};

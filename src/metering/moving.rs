@@ -97,7 +97,7 @@ impl<'a> MovingSeries<'a> {
         before.chain(self.periods.iter().filter(of)).map(|(key, belief)| (key.1, belief))
     }
 
-    /// The totals that have a part of a span which was not told before.
+    /// The totals that have a part of a span which was not reported before.
     pub fn overlapped<'s>(
         &'s self,
         source: &'s Source,

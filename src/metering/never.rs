@@ -55,9 +55,9 @@ fn never_1_who_owns_nothing_any_more_without_a_word_is_not_empty() {
     // The very measurement that showed it full does not prove it empty, whoever owns it by now.
     let mut same = Ledger::default();
     same.take(&gauge(hour(0), 654_321), hour(0));
-    for level_told in [0, 0, 654_321] {
-        same.take(&gauge(hour(0), level_told), hour(1));
-        assert_eq!(level(&same), Some(654_321), "{level_told}");
+    for level_shown in [0, 0, 654_321] {
+        same.take(&gauge(hour(0), level_shown), hour(1));
+        assert_eq!(level(&same), Some(654_321), "{level_shown}");
     }
     assert_eq!(notes(&same), ["first_sight", "level_collapsed", "level_recovered"]);
     // Once it is known that it owns nothing it is empty.
@@ -83,8 +83,8 @@ fn never_2_a_look_that_read_no_counter_was_no_look_at_counters() {
         ledger.take(&blind, hour(n));
     }
     let mut again = one(Meter::TrafficOut, counted("a", hour(5), start(), 901));
-    again.read(&name(), Meter::TrafficOut, counted("made meanwhile", hour(5), hour(2), 15_000));
-    again.read(&name(), Meter::TrafficOut, counted("there before", hour(5), start(), 4_000));
+    again.add_reading(&name(), Meter::TrafficOut, counted("made meanwhile", hour(5), hour(2), 15_000));
+    again.add_reading(&name(), Meter::TrafficOut, counted("there before", hour(5), start(), 4_000));
     again.listed_everyone();
     ledger.take(&again, hour(5));
     assert_eq!(ledger.sum(Meter::TrafficOut), 15_001);
@@ -104,7 +104,7 @@ fn never_2_first_sight_bills_nothing_unless_the_panel_proves_it_new() {
         let epoch = Epoch::Since(start().plus(Seconds::new(began * 60)));
         let source = Source::new(source).expect("a name");
         let reading = Reading::Counter { source, at: hour(2), epoch, count: bytes(500) };
-        second.read(&name(), Meter::TrafficOut, reading);
+        second.add_reading(&name(), Meter::TrafficOut, reading);
     }
     ledger.take(&second, hour(2));
     assert_eq!(ledger.sum(Meter::TrafficOut), 500);
@@ -133,7 +133,7 @@ fn days_hold_as_many_hours_as_they_have() {
         let (mut at, mut count) = (span.start().minus(Seconds::hours(1)), 0);
         while at < span.end().plus(Seconds::hours(1)) {
             let mut harvest = gauge(at, 10);
-            harvest.read(&name(), Meter::TrafficOut, counter(at, Epoch::Silent, count));
+            harvest.add_reading(&name(), Meter::TrafficOut, counter(at, Epoch::Silent, count));
             ledger.take(&harvest, at);
             at = at.plus(Seconds::new(900));
             count += 7;
@@ -204,7 +204,7 @@ fn never_2_an_account_that_vanished_and_came_back_goes_on_where_it_was() {
     let look = |ledger: &mut Ledger, n: u64, count: Option<u64>| {
         let mut harvest = Harvest::new();
         if let Some(count) = count {
-            harvest.read(
+            harvest.add_reading(
                 &name(),
                 Meter::TrafficOut,
                 counter(hour(n), Epoch::Running(Seconds::hours(9 + n)), count),

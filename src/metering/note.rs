@@ -17,21 +17,21 @@ pub enum Note {
         /// The count it came with.
         count: Bytes,
     },
-    /// Back after a complete list in which no account had it; what it counted meanwhile is nobody's.
+    /// Back after a complete list in which no account had it; what it counted meanwhile is unowned.
     Unowned {
         /// The last reading before.
         seen: Timestamp,
         /// The count it came back with.
         count: Bytes,
     },
-    /// The panel tells a later beginning from before its last reading, and the count went on: it is the same.
+    /// The panel reports a later beginning from before its last reading, and the count went on: it is the same.
     StartMoved {
-        /// The beginning it tells now.
+        /// The beginning it reports now.
         start: Timestamp,
         /// The count.
         count: Bytes,
     },
-    /// The panel told that the counter began anew. What passed between `seen` and that moment is lost.
+    /// The panel reported that the counter began anew. What passed between `seen` and that moment is lost.
     CounterRestarted {
         /// The last reading of the counter before.
         seen: Timestamp,
@@ -70,7 +70,7 @@ pub enum Note {
         unproven: Bytes,
     },
     /// Nothing was known between the two instants for longer than a level may be carried on, or than
-    /// days can be told apart.
+    /// days can be distinguished.
     Gap {
         /// The last reading before.
         from: Timestamp,
@@ -83,16 +83,16 @@ pub enum Note {
         /// What was left out.
         amount: Bytes,
     },
-    /// The total of a span that was not told before, of which a part is counted under other spans of the same source: the
-    /// panel cuts its days otherwise than before. Nothing of it counts that may have been counted.
+    /// The total of a span that was not reported before, of which a part is counted under other spans of the same
+    /// source: the panel cuts its days otherwise than before. Nothing of it counts that may have been counted.
     CountedBefore {
-        /// The span that is told now.
+        /// The span that is reported now.
         span: Span,
         /// What the other spans have.
         counted: Bytes,
     },
-    /// Every span of a month that was not zero is told as zero at once: the panel may have forgotten the month. Not
-    /// believed before somebody has looked.
+    /// Every span of a month that was not zero is reported as zero at once: the panel may have forgotten the month. Not
+    /// believed before an operator has looked.
     MonthVanished {
         /// Which month.
         month: Month,
@@ -122,9 +122,9 @@ pub enum Note {
         /// What came.
         came: Bytes,
     },
-    /// The panel tells it no more, although the account is there: unknown, not nothing.
+    /// The panel reports it no more, although the account is there: unknown, not nothing.
     Silent {
-        /// When it was told last.
+        /// When it was reported last.
         seen: Timestamp,
     },
     /// Measured before the reading already believed; ignored.
@@ -142,7 +142,7 @@ pub enum Note {
     /// A sum beyond what can be stored; the reading is not believed.
     TooLarge,
     /// It grew by `amount` since the last reading believed, where at most `allowed` can be: held back until
-    /// somebody has looked.
+    /// an operator has looked.
     Implausible {
         /// The growth.
         amount: Bytes,
@@ -153,14 +153,14 @@ pub enum Note {
     },
     /// What was held back is not said any more; what is said now can be.
     PlausibleAgain,
-    /// Somebody has looked at what was held back, and says that it is true.
+    /// An operator has looked at what was held back, and says that it is true.
     Accepted {
         /// Who.
         author: String,
         /// Why.
         reason: String,
     },
-    /// Somebody has corrected a day by hand.
+    /// An operator has corrected a day by hand.
     Adjusted {
         /// Bytes added, or taken away.
         amount: i128,
@@ -229,37 +229,43 @@ impl fmt::Display for Note {
                 write!(f, "first sight at {count} B; what came before is not billed")
             }
             Note::BeganSinceLastLook { count } => {
-                write!(f, "began after our last look; its {count} B count in full")
+                write!(f, "began after our last poll; its {count} B count in full")
             }
             Note::Unowned { seen, count } => write!(
                 f,
-                "back at {count} B; no account had it in a complete list since {seen}, and what passed since is nobody's"
+                "back at {count} B; no account had it in a complete list since {seen}, and its traffic \
+                 since is unowned"
             ),
             Note::StartMoved { start, count } => write!(
                 f,
-                "said to have begun at {start}, and yet it went on to {count} B: the same counter, its growth counts"
+                "reported as started at {start}, but it went on to {count} B: the same counter, its \
+                 growth counts"
             ),
             Note::CounterRestarted { seen, count } => write!(
                 f,
-                "counter restarted; {count} B since then count, what passed after {seen} and before the restart is lost"
+                "counter restarted; {count} B since then count, what passed after {seen} and before the \
+                 restart is lost"
             ),
             Note::Stopped { seen } => write!(f, "stopped; what passed after {seen} is not known"),
             Note::Started { count } => write!(f, "started again; its {count} B count in full"),
             Note::ResetWhileRunning { seen, count } => write!(
                 f,
-                "network card plugged in again; {count} B since then count, what passed after {seen} and before is lost"
+                "network card plugged in again; {count} B since then count, what passed after {seen} and \
+                 before is lost"
             ),
             Note::WentBackwards { believed, came } => {
                 write!(f, "went back from {believed} B to {came} B without a restart; not believed yet")
             }
             Note::RestartUnproven { unproven } => write!(
                 f,
-                "restart confirmed by a second reading; up to {unproven} B since it could not be proven and are not billed"
+                "restart confirmed by a second reading; up to {unproven} B since it could not be proven \
+                 and are not billed"
             ),
             Note::Gap { from, to } => write!(f, "nothing known from {from} to {to}"),
             Note::Copied { amount } => write!(
                 f,
-                "{amount} B of it are in the days of the service's other accounts already, and not counted again"
+                "{amount} B of it are in the days of the service's other accounts already, and not \
+                 counted again"
             ),
             Note::CountedBefore { span, counted } => write!(
                 f,
@@ -270,39 +276,40 @@ impl fmt::Display for Note {
             ),
             Note::MonthVanished { month, total } => write!(
                 f,
-                "all of {month}, {total} B, is told as nothing at once; not believed: the panel may have forgotten the \
-                 month. If it is true, `whmeter accept`"
+                "all of {month}, {total} B, is reported as zero all at once; held back: the panel may \
+                 have lost the month. If it is true, run `whmeter accept`"
             ),
             Note::LevelCollapsed { believed, came } => write!(
                 f,
-                "fell from {believed} B to {came} B at once; not believed before a later measurement says it too"
+                "fell from {believed} B to {came} B at once; not counted until a later measurement confirms it"
             ),
             Note::LevelRecovered { doubted, level } => {
                 write!(
                     f,
-                    "back at {level} B; the {doubted} B measured before were not believed and are passed over"
+                    "back at {level} B; the {doubted} B measured before were not counted and are ignored"
                 )
             }
             Note::RoadChanged { believed, came } => write!(
                 f,
-                "came by another road than before and is {came} B, less than the {believed} B believed: passed over; the next \
-                 answer by the same road counts"
+                "came from another source than before and is {came} B, less than the {believed} B \
+                 recorded: ignored; the next answer from the same source counts"
             ),
             Note::Silent { seen } => {
                 write!(
                     f,
-                    "told last at {seen} and not any more, though the account is there: unknown, not nothing"
+                    "reported last at {seen} and not any more, though the account is there: unknown, not zero"
                 )
             }
             Note::OldAnswer { at } => write!(f, "old answer, measured {at}; ignored"),
             Note::ClockAhead { at } => write!(f, "the panel's clock is ahead: it says {at}"),
-            Note::Contradiction => f.write_str("two different answers for one instant; neither believed"),
-            Note::TooLarge => f.write_str("sum too large to store; reading not believed"),
+            Note::Contradiction => f.write_str("two different answers for one instant; neither counted"),
+            Note::TooLarge => f.write_str("sum too large to store; reading not counted"),
             Note::Implausible { amount, allowed, since } => write!(
                 f,
-                "grew by {amount} B since {since}, where max_rate allows {allowed} B; held back: look at the panel, then `whmeter accept` if it is true"
+                "grew by {amount} B since {since}, where max_rate allows {allowed} B; held back: check \
+                 the panel, then run `whmeter accept` if it is true"
             ),
-            Note::PlausibleAgain => f.write_str("what was held back is not said any more"),
+            Note::PlausibleAgain => f.write_str("the value that was held back is no longer reported"),
             Note::Accepted { author, reason } => {
                 write!(f, "what was held back is accepted by {author}: {reason}")
             }

@@ -1,11 +1,11 @@
 //! Period totals: what a panel says a span moved. The newest wins, and differences move the days. A
-//! total that falls must be told twice: the first time it may be an answer from before.
+//! total that falls must be reported twice: the first time it may be an answer from before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::book::{Doubt, PeriodBelief, SeriesBook};
 use super::note::Note;
-use super::share::{Place, Timeline};
+use super::share::{HoldingDay, Timeline};
 use crate::domain::{
     BillingZone, Bytes, HoldingNo, Month, Reading, Seconds, Source, Span, Timestamp, UsageDay,
 };
@@ -16,7 +16,7 @@ pub(super) struct Revision {
     /// What to believe from now on; `None` when nothing changed.
     pub belief: Option<PeriodBelief>,
     /// Bytes added to (or taken from) each day.
-    pub moved: BTreeMap<Place, i128>,
+    pub moved: BTreeMap<HoldingDay, i128>,
     /// What was noticed.
     pub note: Option<Note>,
 }
@@ -27,16 +27,16 @@ impl Revision {
     }
 }
 
-/// What of a span is somebody else's: a life before of the same name had a part of it.
+/// What of a span belongs to another: a life before of the same name had a part of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NotOurs {
     /// Nothing before this instant is ours.
     pub until: Timestamp,
     /// What the total was when it was theirs.
     pub total: Bytes,
-    /// What of the total, told the first time, other accounts of the service have.
+    /// What of the total, reported the first time, other accounts of the service have.
     pub copied: Bytes,
-    /// What of the total, told the first time, is counted under other spans of the same source.
+    /// What of the total, reported the first time, is counted under other spans of the same source.
     pub counted: Bytes,
 }
 
@@ -63,7 +63,7 @@ pub(super) fn month_of(span: Span, zone: BillingZone) -> Month {
     UsageDay::new(span.start().plus(Seconds::hours(12)).to_utc().date_naive()).month()
 }
 
-/// The months of which everything that was not zero is told as zero now: when, and what they have.
+/// The months of which everything that was not zero is reported as zero now: when, and what they have.
 pub(super) fn vanished(
     before: &SeriesBook,
     readings: &[&Reading],
@@ -181,7 +181,7 @@ fn place(
     growth: Bytes,
     window: Span,
     time: Timeline<'_>,
-) -> BTreeMap<Place, i128> {
+) -> BTreeMap<HoldingDay, i128> {
     let mut moved = BTreeMap::new();
     for ((holding, day), part) in time.share(window.start(), window.end(), growth) {
         let sum = placed.entry((day, holding)).or_default();
@@ -193,7 +193,7 @@ fn place(
 }
 
 /// Takes a fall back from where the bytes were put last, and no more than was put there; remembers where that was.
-fn take_back(belief: &mut PeriodBelief, mut fall: i128) -> BTreeMap<Place, i128> {
+fn take_back(belief: &mut PeriodBelief, mut fall: i128) -> BTreeMap<HoldingDay, i128> {
     let mut moved = BTreeMap::new();
     for ((day, holding), sum) in belief.placed.iter_mut().rev() {
         let taken = fall.min(sum.wide());
@@ -211,7 +211,7 @@ fn take_back(belief: &mut PeriodBelief, mut fall: i128) -> BTreeMap<Place, i128>
 
 /// Gives a total that has recovered back what was taken, where it was: whoever has the account now did not use it.
 /// Returns what moved, and what of the growth is new.
-fn give_back(belief: &mut PeriodBelief, mut growth: Bytes) -> (BTreeMap<Place, i128>, Bytes) {
+fn give_back(belief: &mut PeriodBelief, mut growth: Bytes) -> (BTreeMap<HoldingDay, i128>, Bytes) {
     let mut moved = BTreeMap::new();
     for ((day, holding), taken) in &mut belief.taken {
         let back = (*taken).min(growth);
@@ -226,7 +226,7 @@ fn give_back(belief: &mut PeriodBelief, mut growth: Bytes) -> (BTreeMap<Place, i
 }
 
 /// Believes a lower total that is doubted: what it takes back from each day.
-pub(super) fn confirm(before: &PeriodBelief) -> Option<(PeriodBelief, BTreeMap<Place, i128>)> {
+pub(super) fn confirm(before: &PeriodBelief) -> Option<(PeriodBelief, BTreeMap<HoldingDay, i128>)> {
     let doubt = before.doubt.filter(|doubt| doubt.count < before.total)?;
     let mut belief = PeriodBelief { total: doubt.count, at: doubt.at, doubt: None, ..before.clone() };
     let moved = take_back(&mut belief, before.total.wide() - doubt.count.wide());
@@ -238,7 +238,7 @@ mod tests {
     use super::super::book::{Book, Holding, SeriesBook};
     use super::super::plausible::{Acceptance, accept};
     use super::super::share;
-    use super::super::{Bounds, OwnerChange, Rules, settle};
+    use super::super::{Bounds, OwnerChange, SettleRules, settle};
     use super::*;
     use crate::domain::{AccountName, BillingZone, Harvest, Meter, Owner, Reading, Source};
 
@@ -259,10 +259,10 @@ mod tests {
     }
 
     fn zone() -> &'static [Holding] {
-        Box::leak(Box::new([Holding::new(no(), Timestamp::EPOCH, Owner::Nobody)]))
+        Box::leak(Box::new([Holding::new(no(), Timestamp::EPOCH, Owner::Unowned)]))
     }
 
-    fn on<const N: usize>(days: [(UsageDay, i128); N]) -> BTreeMap<Place, i128> {
+    fn on<const N: usize>(days: [(UsageDay, i128); N]) -> BTreeMap<HoldingDay, i128> {
         days.into_iter().map(|(day, moved)| ((no(), day), moved)).collect()
     }
 
@@ -336,7 +336,7 @@ mod tests {
         assert_eq!(belief.placed.values().map(|bytes| bytes.get()).sum::<u64>(), 2100);
     }
 
-    /// A panel that tells the totals of whole days, and what is believed of it.
+    /// A panel that reports the totals of whole days, and what is believed of it.
     struct Days {
         book: Book,
         account: AccountName,
@@ -353,16 +353,16 @@ mod tests {
             Span::new(start, start.plus(Seconds::hours(24))).expect("a span")
         }
 
-        fn tell(&mut self, now: Timestamp, totals: &[(Span, u64)]) -> Vec<&'static str> {
+        fn answer(&mut self, now: Timestamp, totals: &[(Span, u64)]) -> Vec<&'static str> {
             let mut harvest = Harvest::new();
             for (span, total) in totals {
                 let (source, total) = (Source::default(), bytes(*total));
                 let reading = Reading::PeriodTotal { source, at: now, span: *span, total };
-                harvest.read(&self.account, Meter::TrafficIn, reading);
+                harvest.add_reading(&self.account, Meter::TrafficIn, reading);
             }
             harvest.listed_everyone();
             let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-            let rules = Rules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+            let rules = SettleRules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
             let settled = settle(&self.book, &harvest, now, &rules);
             let notes = settled.notes.iter().map(|noted| noted.note.name()).collect();
             self.book.apply(&settled);
@@ -390,18 +390,18 @@ mod tests {
                 let bytes = |day: u64| if day == burst { 240_000 } else { 15 };
                 let week: Vec<(Span, u64)> =
                     (1..8).map(|day| (Days::day(day * DAY), bytes(day - 1))).collect();
-                panel.tell(now, &week);
+                panel.answer(now, &week);
                 let total = panel.total();
                 let shift = |day: u64| Days::day((day * DAY).saturating_add_signed(hours * 3600));
                 let shifted: Vec<(Span, u64)> = (1..8).map(|day| (shift(day), bytes(day - 1))).collect();
                 let later = now.plus(Seconds::new(900));
-                let notes = panel.tell(later, &shifted);
+                let notes = panel.answer(later, &shifted);
                 assert!(notes.iter().all(|note| *note == "counted_before") && notes.len() == 7, "{notes:?}");
                 assert_eq!(panel.total(), total, "{hours} h, a burst on day {burst}");
-                assert!(panel.tell(later.plus(Seconds::new(900)), &shifted).is_empty(), "said once");
+                assert!(panel.answer(later.plus(Seconds::new(900)), &shifted).is_empty(), "said once");
                 // What comes now is news.
                 let grown = (shifted[6].0, shifted[6].1 + 7);
-                panel.tell(later.plus(Seconds::hours(20)), &[grown, (shift(9), 5)]);
+                panel.answer(later.plus(Seconds::hours(20)), &[grown, (shift(9), 5)]);
                 assert_eq!(panel.total(), total + 12);
             }
         }
@@ -413,30 +413,30 @@ mod tests {
         let days = |total: u64| -> Vec<(Span, u64)> {
             (0..20).map(|day| (Days::day(day * DAY), if day % 3 == 0 { 0 } else { total })).collect()
         };
-        panel.tell(Days::day(20 * DAY).start(), &days(1000));
+        panel.answer(Days::day(20 * DAY).start(), &days(1000));
         let total = panel.total();
         let at = |hours: u64| Days::day(30 * DAY).start().plus(Seconds::hours(hours));
         let july = (Days::day(30 * DAY), 50);
         let zeros: Vec<(Span, u64)> = days(0).into_iter().chain([july]).collect();
-        assert_eq!(panel.tell(at(1), &zeros), ["month_vanished"]);
+        assert_eq!(panel.answer(at(1), &zeros), ["month_vanished"]);
         for hours in 2..6 {
-            assert!(panel.tell(at(hours), &zeros).is_empty(), "said once");
+            assert!(panel.answer(at(hours), &zeros).is_empty(), "said once");
             assert_eq!(panel.total(), total + 50, "the next month goes on");
         }
-        panel.tell(at(7), &days(1000));
+        panel.answer(at(7), &days(1000));
         assert_eq!(panel.total(), total + 50, "it was there all along");
-        panel.tell(at(8), &zeros);
+        panel.answer(at(8), &zeros);
         let word = Acceptance { account: None, author: "op".into(), reason: "cleared".into() };
         panel.book.apply(&accept(&panel.book, &word, at(9)).expect("doubted"));
         assert_eq!(panel.total(), 50);
-        panel.tell(at(10), &zeros);
+        panel.answer(at(10), &zeros);
         assert_eq!(panel.total(), 50);
-        // One day that falls is believed when it is told twice.
+        // One day that falls is believed when it is reported twice.
         let mut panel = Days::new();
-        panel.tell(Days::day(20 * DAY).start(), &days(1000));
+        panel.answer(Days::day(20 * DAY).start(), &days(1000));
         let one = [(Days::day(DAY), 0)];
-        panel.tell(at(1), &one);
-        panel.tell(at(2), &one);
+        panel.answer(at(1), &one);
+        panel.answer(at(2), &one);
         assert_eq!(panel.total(), total - 1000);
     }
 
@@ -444,13 +444,13 @@ mod tests {
     fn never_4_what_recovers_returns_to_whom_it_was_taken_from() {
         let mut panel = Days::new();
         let span = Days::day(0);
-        panel.tell(span.start().plus(Seconds::hours(10)), &[(Days::day(DAY * 2), 1), (span, 20_000)]);
+        panel.answer(span.start().plus(Seconds::hours(10)), &[(Days::day(DAY * 2), 1), (span, 20_000)]);
         let life = panel.book.called(&panel.account).expect("seen");
         let owner = Owner::Service(3);
         let from = span.start().plus(Seconds::hours(11));
         panel.book.apply_owner(&OwnerChange::Opened { life, holding: HoldingNo::new(2), from, owner });
         let hours = |hours| span.start().plus(Seconds::hours(hours));
-        panel.tell(hours(12), &[(span, 21_000)]);
+        panel.answer(hours(12), &[(span, 21_000)]);
         let moved = |panel: &Days| -> Vec<u64> {
             let life = panel.book.life(&panel.account).expect("seen");
             let months = life.holdings.iter().flat_map(|holding| &holding.parts);
@@ -460,10 +460,10 @@ mod tests {
         };
         let before = moved(&panel);
         for hour in [13, 14] {
-            panel.tell(hours(hour), &[(span, 9_000)]);
+            panel.answer(hours(hour), &[(span, 9_000)]);
         }
         assert_eq!(panel.total(), 9_001);
-        panel.tell(hours(15), &[(span, 21_500)]);
+        panel.answer(hours(15), &[(span, 21_500)]);
         assert_eq!(moved(&panel), [before[0], before[1] + 500], "only what is new is the new owner's");
     }
 
@@ -472,7 +472,7 @@ mod tests {
         let mut panel = Days::new();
         for day in 1..=200 {
             let now = Days::day((day + 1) * DAY).start();
-            panel.tell(now, &[(Days::day(day * DAY), 1000 + day)]);
+            panel.answer(now, &[(Days::day(day * DAY), 1000 + day)]);
         }
         let (kept, total) = (panel.series().periods.len(), panel.total());
         assert!((100..140).contains(&kept), "{kept}");
@@ -481,9 +481,9 @@ mod tests {
         assert_eq!(sum, total, "what is folded is whole");
         let now = Days::day(202 * DAY).start();
         let old = [(Days::day(DAY), 1001), (Days::day(5 * DAY), 9_000_000)];
-        assert_eq!(panel.tell(now, &old), Vec::<&str>::new());
+        assert_eq!(panel.answer(now, &old), Vec::<&str>::new());
         assert_eq!(panel.total(), total);
-        panel.tell(now.plus(Seconds::hours(1)), &[(Days::day(0), 7)]);
+        panel.answer(now.plus(Seconds::hours(1)), &[(Days::day(0), 7)]);
         assert_eq!(panel.total(), total + 7, "what was never told is not over: it is news");
     }
 

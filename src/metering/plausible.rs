@@ -1,9 +1,9 @@
-//! Jumps that cannot be: growth faster than a backend's `max_rate` is held back until somebody has looked.
+//! Jumps that cannot be: growth faster than a backend's `max_rate` is held back until an operator has looked.
 
 use litemap::LiteMap;
 
 use super::book::{Book, DoubtedLevel, Implausible, LevelBelief, Life};
-use super::change::{DayChange, Rules, SeriesChange, Settled};
+use super::change::{DayChange, SeriesChange, SettleRules, Settled};
 use super::doubt::ListDoubt;
 use super::note::{Note, Noted};
 use super::period::confirm;
@@ -47,7 +47,7 @@ pub(super) fn jump(
     held: Option<Implausible>,
     readings: &[&Reading],
     at: Timestamp,
-    rules: &Rules,
+    rules: &SettleRules,
 ) -> Option<Jump> {
     let measured = held.map_or(at, |first| first.since.min(at));
     readings.iter().find_map(|reading| {
@@ -93,7 +93,7 @@ pub struct Acceptance {
 
 /// Nothing is doubted that could be accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nothing is doubted there; `whmeter report --what held-back` tells what is")]
+#[error("nothing is held back there; `whmeter report --what held-back` lists what is")]
 pub struct NothingHeldBack;
 
 /// What an acceptance given at `at` changes: the next answer is believed, whatever it says.
@@ -153,11 +153,11 @@ mod tests {
 
     const START: i64 = 1_795_000_000;
 
-    fn rules() -> Rules {
+    fn rules() -> SettleRules {
         let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
         let (max_rate, max_storage_rate) = (Some(bytes(1_000)), Some(bytes(1_000)));
         let bounds = Bounds { max_rate, max_storage_rate, ..Bounds::default() };
-        Rules { zone, max_gap: Seconds::hours(26), bounds }
+        SettleRules { zone, max_gap: Seconds::hours(26), bounds }
     }
 
     fn bytes(count: u64) -> Bytes {
@@ -176,14 +176,14 @@ mod tests {
     fn say(book: &mut Book, second: i64, amount: u64) -> Vec<&'static str> {
         let (now, amount) = (at(second), bytes(amount));
         let mut harvest = Harvest::new();
-        harvest.read(&account(), Meter::StorageUsed, Reading::Gauge { at: now, level: amount });
+        harvest.add_reading(&account(), Meter::StorageUsed, Reading::Gauge { at: now, level: amount });
         let source = Source::default();
         let counter =
             Reading::Counter { source: source.clone(), at: now, epoch: Epoch::Silent, count: amount };
-        harvest.read(&account(), Meter::TrafficIn, counter);
+        harvest.add_reading(&account(), Meter::TrafficIn, counter);
         let span = Span::new(at(-86_400), at(864_000)).expect("a span");
         let total = Reading::PeriodTotal { source, at: now, span, total: amount };
-        harvest.read(&account(), Meter::TrafficTotal, total);
+        harvest.add_reading(&account(), Meter::TrafficTotal, total);
         harvest.listed_everyone();
         let settled = settle(book, &harvest, now, &rules());
         let notes = settled.notes.iter().map(|noted| noted.note.name()).collect();
@@ -251,11 +251,11 @@ mod tests {
     fn what_is_stored_is_held_back_only_where_it_has_a_rate_of_its_own() {
         let mut book = Book::default();
         let bounds = Bounds { max_storage_rate: None, ..rules().bounds };
-        let rules = Rules { bounds, ..rules() };
+        let rules = SettleRules { bounds, ..rules() };
         for (second, level) in [(0, 0), (1, u64::MAX / 2)] {
             let mut harvest = Harvest::new();
             let reading = Reading::Gauge { at: at(second), level: bytes(level) };
-            harvest.read(&account(), Meter::StorageUsed, reading);
+            harvest.add_reading(&account(), Meter::StorageUsed, reading);
             let settled = settle(&book, &harvest, at(second), &rules);
             book.apply(&settled);
         }

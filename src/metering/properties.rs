@@ -51,9 +51,9 @@ impl Ledger {
     }
 }
 
-pub(super) fn rules() -> Rules {
+pub(super) fn rules() -> SettleRules {
     // A zone with clock changes, so that days of 23 and 25 hours come up.
-    Rules {
+    SettleRules {
         zone: BillingZone::parse("Europe/Warsaw").expect("a zone"),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),
@@ -75,7 +75,7 @@ pub(super) fn start() -> Timestamp {
 
 pub(super) fn one(meter: Meter, reading: Reading) -> Harvest {
     let mut harvest = Harvest::new();
-    harvest.read(&name(), meter, reading);
+    harvest.add_reading(&name(), meter, reading);
     harvest
 }
 
@@ -88,13 +88,13 @@ fn pauses() -> impl Strategy<Value = u64> {
     prop_oneof![8 => 1..7200u64, 1 => 7200..400_000u64, 1 => Just(0)]
 }
 
-/// A counter's life: pauses, growth, and now and then a restart that is told.
+/// A counter's life: pauses, growth, and now and then a restart that is reported.
 fn life() -> impl Strategy<Value = Vec<(u64, u64, bool)>> {
     prop::collection::vec((pauses(), 0..5_000_000_000u64, prop::bool::weighted(0.1)), 1..40)
 }
 
 /// Readings of that life, and what can be known of it: growth within epochs and counts since restarts.
-fn tell(life: &[(u64, u64, bool)]) -> (Vec<Reading>, i128) {
+fn generate(life: &[(u64, u64, bool)]) -> (Vec<Reading>, i128) {
     let (mut at, mut count, mut began) = (start(), 77u64, start().minus(Seconds::hours(9)));
     let (mut readings, mut known) = (Vec::new(), 0i128);
     for (index, (pause, growth, restarts)) in life.iter().enumerate() {
@@ -118,7 +118,7 @@ proptest! {
 
     #[test]
     fn never_4_no_byte_is_lost_or_invented(life in life()) {
-        let (readings, known) = tell(&life);
+        let (readings, known) = generate(&life);
         let mut ledger = Ledger::default();
         for reading in &readings {
             ledger.take(&one(Meter::TrafficOut, reading.clone()), reading.at());
@@ -131,12 +131,12 @@ proptest! {
 
     #[test]
     fn never_3_the_same_answer_twice_changes_nothing(life in life(), level in 0..u64::MAX / 4) {
-        let (readings, _) = tell(&life);
+        let (readings, _) = generate(&life);
         let mut once = Ledger::default();
         let mut twice = Ledger::default();
         for reading in &readings {
             let mut harvest = one(Meter::TrafficOut, reading.clone());
-            harvest.read(&name(), Meter::StorageUsed, Reading::Gauge { at: reading.at(), level: bytes(level) });
+            harvest.add_reading(&name(), Meter::StorageUsed, Reading::Gauge { at: reading.at(), level: bytes(level) });
             once.take(&harvest, reading.at());
             twice.take(&harvest, reading.at());
             // Asked again a little later, the panel repeats itself word for word.
@@ -152,14 +152,14 @@ proptest! {
         cut in 0..40usize,
         seed in any::<u64>(),
     ) {
-        let (readings, _) = tell(&life);
+        let (readings, _) = generate(&life);
         let cut = cut.min(readings.len());
         let gauge = |reading: &Reading, index: usize| Reading::Gauge { at: reading.at(), level: bytes(index as u64 * 1000) };
         let mut singly = Ledger::default();
         for (index, reading) in readings.iter().enumerate() {
             let mut harvest = one(Meter::TrafficOut, reading.clone());
             if index == 0 || readings[index - 1].at() < reading.at() {
-                harvest.read(&name(), Meter::StorageUsed, gauge(reading, index));
+                harvest.add_reading(&name(), Meter::StorageUsed, gauge(reading, index));
             }
             singly.take(&harvest, reading.at());
         }
@@ -180,7 +180,7 @@ proptest! {
             }
             let mut harvest = Harvest::new();
             for (meter, reading) in shuffled {
-                harvest.read(&name(), meter, reading);
+                harvest.add_reading(&name(), meter, reading);
             }
             gathered.take(&harvest, now);
         }
@@ -215,7 +215,7 @@ proptest! {
 
     #[test]
     fn the_running_month_is_the_sum_of_its_days(life in life()) {
-        let (readings, _) = tell(&life);
+        let (readings, _) = generate(&life);
         let mut ledger = Ledger::default();
         for reading in &readings {
             ledger.take(&one(Meter::TrafficIn, reading.clone()), reading.at());
@@ -245,7 +245,7 @@ proptest! {
             Span::new(from, from.plus(Seconds::hours(24))).expect("a span")
         };
         let mut ledger = Ledger::default();
-        // Day, total believed, and whether a lower one was told since.
+        // Day, total believed, and whether a lower one was reported since.
         let mut believed: BTreeMap<u64, (u64, bool)> = BTreeMap::new();
         let mut at = first;
         for (day, pause, total) in revisions {
@@ -256,9 +256,9 @@ proptest! {
             }
             let reading = Reading::PeriodTotal { source, at, span, total: bytes(total) };
             ledger.take(&one(Meter::TrafficTotal, reading), at);
-            let told = believed.get(&day).copied();
-            let falls = told.is_some_and(|(known, doubted)| total < known && !doubted);
-            let known = told.filter(|_| falls).map_or(total, |(known, _)| known);
+            let shown = believed.get(&day).copied();
+            let falls = shown.is_some_and(|(known, doubted)| total < known && !doubted);
+            let known = shown.filter(|_| falls).map_or(total, |(known, _)| known);
             believed.insert(day, (known, falls));
             prop_assert!(ledger.days.values().all(|(amount, _, _)| *amount >= 0));
             let expected: i128 = believed.values().map(|(total, _)| i128::from(*total)).sum();

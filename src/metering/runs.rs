@@ -64,8 +64,8 @@ fn play(events: &[(u64, Event)], rate: u64, every: u64, at_first: u64) -> Outcom
         }
         if second % every == 0 {
             let now = start().plus(Seconds::new(second));
-            let told = counter(now, Epoch::Running(Seconds::new(look.uptime)), look.count);
-            ledger.take(&one(Meter::TrafficOut, told), now);
+            let reading = counter(now, Epoch::Running(Seconds::new(look.uptime)), look.count);
+            ledger.take(&one(Meter::TrafficOut, reading), now);
             match shown.last_mut() {
                 None => {
                     shown.push((look.run, look.count));

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use super::book::{Baseline, Book, CounterKey, Doubt, Implausible, LevelBelief, Life, PeriodBelief};
-use super::change::{Rules, SeriesChange, Settled};
-use super::counter::{Count, Known, Step};
+use super::change::{SeriesChange, SettleRules, Settled};
+use super::counter::{Count, Coverage, Step};
 use super::doubt::ListDoubt;
 use super::level::{Measured, judge_level, settle_level};
 use super::lives::{Expected, Look, look};
@@ -20,13 +20,19 @@ use crate::domain::{
 
 /// Settles one harvest, asked for at `now`. Readings of one harvest may come in any order; the same
 /// harvest twice changes nothing the second time.
-pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &Rules) -> Settled {
+pub fn settle(book: &Book, harvest: &Harvest, now: Timestamp, rules: &SettleRules) -> Settled {
     let look = look(book, harvest, now, &Expected::default());
     settle_looked(book, harvest, look, now, rules)
 }
 
 /// The same, once it is known whose life each account is.
-pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp, rules: &Rules) -> Settled {
+pub fn settle_looked(
+    book: &Book,
+    harvest: &Harvest,
+    look: Look,
+    now: Timestamp,
+    rules: &SettleRules,
+) -> Settled {
     let days = Days::new(rules.zone);
     let (series, counters, copied, looks) = Default::default();
     let mut settling =
@@ -46,7 +52,7 @@ pub fn settle_looked(book: &Book, harvest: &Harvest, look: Look, now: Timestamp,
             settled.last_look = settled.last_look.max(Some(now));
             None
         }
-        // A list that is doubted was no look at everybody.
+        // A list that is doubted was no look at all accounts.
         (true, Some(shrunk)) => Some(ListDoubt::after(book.list_doubt, shrunk, now)),
     };
     settled
@@ -66,7 +72,7 @@ struct Settling<'a> {
     book: &'a Book,
     look: &'a Look,
     now: Timestamp,
-    rules: &'a Rules,
+    rules: &'a SettleRules,
     days: &'a Days,
     /// Every series that was read, or that growth of a counter was found to belong to.
     series: Moving<'a>,
@@ -109,9 +115,9 @@ impl<'a> Settling<'a> {
                 let owns_unknown = harvested.owns_unknown;
                 let of = Of { life, meter, created: harvested.facts.created, owns_unknown };
                 self.doubt_vanished(of, &mut readings);
-                let told = readings.len();
+                let count = readings.len();
                 self.leave_out_fallen(of, &mut readings);
-                self.readings(of, &readings, whole && readings.len() == told);
+                self.readings(of, &readings, whole && readings.len() == count);
             }
         }
         // What it held while it was away is not known, also where it was not read this time.
@@ -126,7 +132,7 @@ impl<'a> Settling<'a> {
         }
     }
 
-    /// Leaves out the readings of months that are told as nothing in all spans at once, which are doubted.
+    /// Leaves out the readings of months that are reported as nothing in all spans at once, which are doubted.
     fn doubt_vanished(&mut self, of: Of, readings: &mut Vec<&Reading>) {
         let zone = self.rules.zone;
         let Some(before) = self.moving(of.life, of.meter).and_then(|series| series.before) else { return };
@@ -160,8 +166,8 @@ impl<'a> Settling<'a> {
         });
     }
 
-    /// Leaves out readings that are lower than believed, where they came by another road than before: another node, page
-    /// or cache may lag behind, or count for itself.
+    /// Leaves out readings that are lower than believed, where they came by another road than before: another node,
+    /// page or cache may lag behind, or count for itself.
     fn leave_out_fallen(&mut self, of: Of, readings: &mut Vec<&Reading>) {
         if !self.rules.bounds.new_road {
             return;
@@ -191,7 +197,7 @@ impl<'a> Settling<'a> {
         });
     }
 
-    /// Settles the readings, already in order; those of one instant belong together. `whole` tells that
+    /// Settles the readings, already in order; those of one instant belong together. `whole` says that
     /// every counter of the series is among them.
     fn readings(&mut self, of: Of, readings: &[&Reading], whole: bool) {
         for together in readings.chunk_by(|a, b| a.at() == b.at()) {
@@ -199,7 +205,7 @@ impl<'a> Settling<'a> {
             if self.is_held_back(of, together, at) {
                 continue;
             }
-            let mut known = if whole { Known::All } else { Known::Nothing };
+            let mut known = if whole { Coverage::All } else { Coverage::Nothing };
             for reading in together {
                 known = known.min(match reading {
                     Reading::Gauge { level, .. } => self.level(of, at, *level),
@@ -209,19 +215,19 @@ impl<'a> Settling<'a> {
                     }
                     Reading::PeriodTotal { source, span, total, .. } => {
                         self.period(of, source, *span, at, *total);
-                        Known::Part
+                        Coverage::Part
                     }
                 });
             }
             let days = self.days;
             let Some(series) = self.moving(of.life, of.meter) else { return };
             // Counters cover time together; levels and period totals do so each on its own.
-            if known == Known::All {
+            if known == Coverage::All {
                 let time = Timeline { days, holdings: series.holdings() };
                 series.cover(time, series.after.at, at);
             }
             // Where a counter was not measured the series is as old as that counter.
-            if known > Known::Nothing {
+            if known > Coverage::Nothing {
                 series.after.at = series.after.at.max(Some(at));
             }
         }
@@ -293,9 +299,9 @@ impl<'a> Settling<'a> {
         now
     }
 
-    fn level(&mut self, of: Of, at: Timestamp, level: Bytes) -> Known {
+    fn level(&mut self, of: Of, at: Timestamp, level: Bytes) -> Coverage {
         let (rules, days, is_back) = (self.rules, self.days, self.look.back().contains(&of.life));
-        let Some(series) = self.moving(of.life, of.meter) else { return Known::Nothing };
+        let Some(series) = self.moving(of.life, of.meter) else { return Coverage::Nothing };
         let time = Timeline { days, holdings: series.holdings() };
         let seen = series.before.and_then(|before| before.level).filter(|_| is_back);
         let before = series.after.level;
@@ -307,10 +313,10 @@ impl<'a> Settling<'a> {
             judge_level(before, series.after.doubted, measured, rules, time, &mut series.effects);
         series.after.doubted = doubted;
         if doubted.is_some() {
-            return Known::Nothing;
+            return Coverage::Nothing;
         }
         series.after.level = Some(settle_level(before, at, level, rules, time, &mut series.effects));
-        Known::Part
+        Coverage::Part
     }
 
     /// When the counters of a meter were last seen: asked of all counters, and so only once.
@@ -356,13 +362,13 @@ impl<'a> Settling<'a> {
         (believed, Step { baseline: Baseline { absent: None, ..step.baseline }, ..step }, known.holder)
     }
 
-    fn counter(&mut self, of: Of, source: &Source, count: Count) -> Known {
+    fn counter(&mut self, of: Of, source: &Source, count: Count) -> Coverage {
         let (believed, step, payer) = self.step(of, source, count);
         let Step { baseline, grew, note, known } = step;
         for (since, until, amount) in grown(believed, grew, count).into_iter().flatten() {
             if !self.add((payer, of.meter), source, since, until, amount) {
                 self.note(of, source, count.at, Note::TooLarge);
-                return Known::Nothing;
+                return Coverage::Nothing;
             }
         }
         if let Some(note) = note {
@@ -461,7 +467,7 @@ impl<'a> Settling<'a> {
         }
     }
 
-    /// Marks the counters that nobody has any more.
+    /// Marks the counters that no account has any more.
     fn lose(&mut self) {
         for key in &self.look.lost {
             if let Some(baseline) = self.baseline(key) {
@@ -505,7 +511,7 @@ impl<'a> Settling<'a> {
     }
 }
 
-/// When a counter grew by how much. What it had grown by when it was held back is told apart from what came later.
+/// When a counter grew by how much. What it had grown by when it was held back is distinguished from what came later.
 fn grown(
     believed: Option<Baseline>,
     grew: Option<(Timestamp, Bytes)>,
@@ -529,9 +535,9 @@ fn grown(
 struct Of {
     life: LifeNo,
     meter: Meter,
-    /// When the account was made, where the panel tells.
+    /// When the account was made, where the panel reports.
     created: Option<Timestamp>,
-    /// Nothing tells what the account owns.
+    /// Nothing shows what the account owns.
     owns_unknown: bool,
 }
 

@@ -10,10 +10,10 @@ use super::book::Holding;
 use crate::domain::{BillingZone, Bytes, HoldingNo, Span, Timestamp, UsageDay};
 
 /// A day of a holding.
-pub(super) type Place = (HoldingNo, UsageDay);
+pub(super) type HoldingDay = (HoldingNo, UsageDay);
 
 /// What each place has of something: nearly always one, or the two about a midnight.
-pub(super) type Parts<T> = SmallVec<[(Place, T); 2]>;
+pub(super) type Parts<T> = SmallVec<[(HoldingDay, T); 2]>;
 
 /// The days of a zone. The span that was cut last is remembered with its days: nearly all accounts of a poll were last
 /// measured at one instant, and a zone's midnights are dear.
@@ -68,7 +68,7 @@ impl Timeline<'_> {
     }
 
     /// Where an instant lies.
-    pub fn at(&self, at: Timestamp) -> Place {
+    pub fn at(&self, at: Timestamp) -> HoldingDay {
         (self.holding_at(at), self.days.day_of(at))
     }
 

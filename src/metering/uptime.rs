@@ -1,4 +1,4 @@
-//! What an uptime told beside a count proves: the same run, a new one, or an answer from before.
+//! What an uptime reported beside a count proves: the same run, a new one, or an answer from before.
 //!
 //! Uptimes are compared with uptimes and with the time between two readings. A start worked out from
 //! our own clock would move with every stall of the panel's collector.
@@ -42,8 +42,8 @@ pub(super) fn compare(before: (Timestamp, Seconds), now: (Timestamp, Seconds)) -
         // It has grown, but even a collector that hung cannot have made so little of so much time: it
         // ended and began in between.
         _ if new.get().saturating_add(LONGEST_STALL.get()) < between => Run::New { since },
-        // It began before the reading before, which told of a run that had begun long before that: another machine has
-        // the name.
+        // It began before the reading before, which reported a run that had begun long before that: another
+        // machine has the name.
         _ if new.get().saturating_add(LONGEST_STALL.get()) < old.get().saturating_add(between) => Run::Behind,
         _ => Run::Same,
     }

@@ -1,20 +1,20 @@
 //! Alerts that fire until the crossing ends.
 //!
-//! Alertmanager forgets an alert that nobody repeats, so what fires is told again and again, always
-//! with the same labels. The members of a cluster do not pass on what they are posted: each is told.
+//! Alertmanager forgets an alert that nobody repeats, so what fires is reported again and again, always
+//! with the same labels. The members of a cluster do not pass on what they are posted: each is reported.
 //! Source: prometheus/alertmanager, api/v2/openapi.yaml; prometheus.io, "Alerts API".
 
 use serde::{Deserialize, Serialize};
 
 use super::delivery::{Delivered, Delivery, Firing, NotDelivered};
+use super::message::Message;
 use super::unit::Unit;
-use super::words::Words;
 use crate::domain::{Seconds, Timestamp};
 use crate::http::{Call, Http, HttpSettings, Url, panel_url};
-use crate::quota::{Channel, Letter, Occasion, Severity};
+use crate::quota::{Channel, Notification, Occasion, Severity};
 use crate::settings::{Secret, Section, SettingsError};
 
-/// How long an alert fires that is not told again.
+/// How long an alert fires that is not reported again.
 const FIRES_FOR: Seconds = Seconds::new(4 * 60);
 /// The most alerts in one call.
 const BATCH: usize = 500;
@@ -36,7 +36,7 @@ struct AlertmanagerSettings {
 
 #[derive(Clone)]
 enum Login {
-    Nobody,
+    Anonymous,
     Basic(String, Secret),
     Bearer(Secret),
 }
@@ -97,7 +97,7 @@ impl Alertmanager {
             return Err(SettingsError::new("url", needs));
         }
         let login = match (settings.username, settings.password, settings.bearer_token) {
-            (None, None, None) => Login::Nobody,
+            (None, None, None) => Login::Anonymous,
             (Some(user), Some(password), None) => Login::Basic(user, password),
             (None, None, Some(token)) => Login::Bearer(token),
             (Some(_), None, None) => {
@@ -118,11 +118,11 @@ impl Alertmanager {
     }
 
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
-        let Delivery { letter, kind, product, now, .. } = *delivery;
-        if !Channel::Alertmanager.carries(letter) {
-            return Err(NotDelivered::not_carried(Channel::Alertmanager, letter));
+        let Delivery { notification, kind, product, now, .. } = *delivery;
+        if !Channel::Alertmanager.carries(notification) {
+            return Err(NotDelivered::not_carried(Channel::Alertmanager, notification));
         }
-        self.post(&[self.alert(&Firing { letter, kind, product }, now)]).await.map(Delivered::saying)
+        self.post(&[self.alert(&Firing { notification, kind, product }, now)]).await.map(Delivered::saying)
     }
 
     pub async fn keep_firing(&self, firing: &[Firing<'_>], now: Timestamp) -> Result<(), NotDelivered> {
@@ -134,22 +134,22 @@ impl Alertmanager {
     }
 
     fn alert<'a>(&'a self, firing: &Firing<'a>, now: Timestamp) -> Alert<'a> {
-        let Firing { letter, kind, product } = *firing;
-        let words = Words::of(letter, product, self.unit);
-        let ends = match letter.occasion {
-            Occasion::Resolved => now.max(letter.since),
-            _ => now.plus(FIRES_FOR).max(letter.since),
+        let Firing { notification, kind, product } = *firing;
+        let message = Message::of(notification, product, self.unit);
+        let ends = match notification.occasion {
+            Occasion::Resolved => now.max(notification.since),
+            _ => now.plus(FIRES_FOR).max(notification.since),
         };
         Alert {
-            labels: labels(letter, kind, product),
-            annotations: Annotations { summary: words.subject, description: words.plain },
-            starts_at: letter.since.to_string(),
+            labels: labels(notification, kind, product),
+            annotations: Annotations { summary: message.subject, description: message.plain },
+            starts_at: notification.since.to_string(),
             ends_at: ends.to_string(),
             generator_url: self.generator_url.as_deref(),
         }
     }
 
-    /// Tells every member; one that took it is enough, as it stands in for those that are down.
+    /// Notifies every member; one that took it is enough, as it stands in for those that are down.
     async fn post(&self, alerts: &[Alert<'_>]) -> Result<String, NotDelivered> {
         let (mut took, mut failed) = (Vec::new(), Vec::new());
         for url in &self.urls {
@@ -163,8 +163,8 @@ impl Alertmanager {
             if failed.is_empty() {
                 return Ok(took.join("; "));
             }
-            tracing::warn!(failures, "not every member of the Alertmanager cluster could be told");
-            return Ok(format!("{}; not told: {failures}", took.join("; ")));
+            tracing::warn!(failures, "not every member of the Alertmanager cluster could be notified");
+            return Ok(format!("{}; not notified: {failures}", took.join("; ")));
         }
         Err(match failed.iter().all(|error| matches!(error, NotDelivered::Never { .. })) {
             true => NotDelivered::never(failures),
@@ -193,7 +193,7 @@ impl Alertmanager {
 
     fn call(&self, call: Call) -> Call {
         match &self.login {
-            Login::Nobody => call,
+            Login::Anonymous => call,
             Login::Basic(user, password) => call.basic(user, password),
             Login::Bearer(token) => call.bearer(token),
         }
@@ -228,17 +228,17 @@ impl Alertmanager {
     }
 }
 
-fn labels<'a>(letter: &'a Letter, kind: &'a str, product: Option<&'a str>) -> Labels<'a> {
+fn labels<'a>(notification: &'a Notification, kind: &'a str, product: Option<&'a str>) -> Labels<'a> {
     Labels {
         alertname: "WhmeterQuota",
-        backend: letter.account.backend.as_str(),
-        account: letter.account.name.as_str(),
-        meter: letter.meter.name(),
-        threshold: letter.threshold.to_string(),
+        backend: notification.account.backend.as_str(),
+        account: notification.account.name.as_str(),
+        meter: notification.meter.name(),
+        threshold: notification.threshold.to_string(),
         kind,
-        severity: Severity::of(letter.threshold).name(),
+        severity: Severity::of(notification.threshold).name(),
         product: product.filter(|product| !product.is_empty()),
-        whmeter_episode: letter.crossing(),
+        whmeter_episode: notification.crossing(),
     }
 }
 
@@ -258,12 +258,12 @@ fn below(base: &Url, call: &str) -> Url {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::letter;
+    use super::super::samples::notification;
     use super::*;
 
     #[test]
     fn the_labels_are_the_same_from_the_first_letter_to_the_last() {
-        let (first, last) = (letter(Occasion::Notify, "a"), letter(Occasion::Resolved, "a"));
+        let (first, last) = (notification(Occasion::Notify, "a"), notification(Occasion::Resolved, "a"));
         assert_ne!(first.key(), last.key());
         assert_eq!(labels(&first, "minio", Some("S3")), labels(&last, "minio", Some("S3")));
         assert_eq!(labels(&first, "minio", Some("")).product, None);

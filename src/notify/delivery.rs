@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::domain::Timestamp;
 use crate::http::HttpError;
-use crate::quota::{Channel, Letter};
+use crate::quota::{Channel, Notification};
 
-/// One letter on its way, with what is known around it.
+/// One notification on its way, with what is known around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery<'a> {
     /// The facts.
-    pub letter: &'a Letter,
+    pub notification: &'a Notification,
     /// The key it was promised under: an attempt that is made again has the same.
     pub key: &'a str,
     /// The kind of the panel, like `minio`.
@@ -30,15 +30,15 @@ pub struct Delivery<'a> {
 /// What still fires.
 #[derive(Clone, Copy, Debug)]
 pub struct Firing<'a> {
-    /// The letter that told of it first.
-    pub letter: &'a Letter,
-    /// The kind of the panel, as it was told first.
+    /// The notification that was sent for it first.
+    pub notification: &'a Notification,
+    /// The kind of the panel, as it was reported first.
     pub kind: &'a str,
-    /// The product, as it was told first: the labels of an alert must stay the same until its end.
+    /// The product, as it was reported first: the labels of an alert must stay the same until its end.
     pub product: Option<&'a str>,
 }
 
-/// A letter has arrived, or there was nothing to send.
+/// A notification has arrived, or there was nothing to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivered {
     /// What the other side said, for the audit; never a secret.
@@ -51,7 +51,7 @@ impl Delivered {
     }
 }
 
-/// Why a letter has not arrived, told apart by what the caller does next.
+/// Why a notification has not arrived, distinguished by what the caller does next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotDelivered {
     /// It did not arrive and may well later.
@@ -62,16 +62,16 @@ pub enum NotDelivered {
         /// How long the other side wants to be left alone.
         after: Option<Duration>,
     },
-    /// It may have arrived: the next attempt has to be told when this one began.
+    /// It may have arrived: the next attempt has to know when this one began.
     #[error("{why}")]
     Unknown {
         /// What happened.
         why: String,
     },
-    /// It did not arrive, and will not until somebody mends something.
+    /// It did not arrive, and will not until somebody fixes something.
     #[error("{why}")]
     Never {
-        /// What to mend.
+        /// What to fix.
         why: String,
     },
 }
@@ -89,11 +89,11 @@ impl NotDelivered {
         NotDelivered::Never { why: why.into() }
     }
 
-    /// This channel is not for letters of this occasion.
-    pub(super) fn not_carried(channel: Channel, letter: &Letter) -> NotDelivered {
+    /// This channel is not for notifications of this occasion.
+    pub(super) fn not_carried(channel: Channel, notification: &Notification) -> NotDelivered {
         NotDelivered::never(format!(
-            "channel {channel} does not carry this letter of the kind {}",
-            letter.occasion.name()
+            "channel {channel} does not carry this notification of the kind {}",
+            notification.occasion.name()
         ))
     }
 
@@ -134,8 +134,8 @@ mod tests {
             HttpError::Gateway { host: host(), sketch: detail() },
         ];
         for error in unknown {
-            let told = NotDelivered::of_call(error.clone());
-            assert!(matches!(told, NotDelivered::Unknown { .. }), "{error:?}: {told:?}");
+            let outcome = NotDelivered::of_call(error.clone());
+            assert!(matches!(outcome, NotDelivered::Unknown { .. }), "{error:?}: {outcome:?}");
         }
         let after = Some(Duration::from_secs(9));
         let busy = NotDelivered::of_call(HttpError::Busy { host: host(), after, sketch: detail() });

@@ -1,9 +1,10 @@
-//! Delivers letters: as mail through WHMCS or a mail server, to the operator's program, as alerts.
+//! Delivers notifications: as mail through WHMCS or a mail server, to the operator's program, as alerts.
 //!
 //! It decides nothing and remembers nothing: whoever calls it keeps what is due and what was tried.
 
 mod alertmanager;
 mod delivery;
+mod message;
 #[cfg(test)]
 mod samples;
 mod settings;
@@ -13,7 +14,6 @@ mod tests;
 mod unit;
 mod webhook;
 mod whmcs;
-mod words;
 
 use std::path::Path;
 
@@ -33,7 +33,7 @@ use whmcs::Whmcs;
 /// The `[notify]` section, commented, for `sample-config`.
 pub const SAMPLE: &str = include_str!("sample.toml");
 
-/// Amounts are told in GiB and its kin where WHMCS's settings say nothing else.
+/// Amounts are reported in GiB and its kin where WHMCS's settings say nothing else.
 const UNIT_BYTES: u64 = 1 << 30;
 
 /// The configured channels. Clones share connections and what is known of templates.
@@ -56,7 +56,7 @@ impl Channels {
     ) -> Result<Channels, SettingsError> {
         let unit_bytes = whmcs.map_or(UNIT_BYTES, |whmcs| whmcs.unit_bytes);
         let unit = Unit::of_bytes(unit_bytes)
-            .ok_or_else(|| SettingsError::new("whmcs.unit", "is no unit that mails can tell"))?;
+            .ok_or_else(|| SettingsError::new("whmcs.unit", "is not a unit that mails can show"))?;
         let mut channels = Channels::default();
         for channel in settings.named()? {
             match channel {
@@ -108,7 +108,7 @@ impl Channels {
         opened.map_err(|error| SettingsError { key: below(error.key), ..error })
     }
 
-    /// What works but should be mended, such as a secret that everybody may read.
+    /// What works but should be fixed, such as a secret that is readable by all.
     pub fn take_warnings(&mut self) -> Vec<String> {
         std::mem::take(&mut self.warnings)
     }
@@ -125,19 +125,20 @@ impl Channels {
     }
 
     /// Posts the heads of the chains to the operator's program, where its channel is open and he wishes it.
-    pub async fn tell_heads(
+    pub async fn send_heads(
         &self,
         day: UsageDay,
         at: Timestamp,
         heads: &[String],
     ) -> Result<(), NotDelivered> {
         match &self.webhook {
-            Some(webhook) => webhook.tell_heads(day, at, heads).await,
+            Some(webhook) => webhook.send_heads(day, at, heads).await,
             None => Ok(()),
         }
     }
 
-    /// Delivers one letter by one channel. Telling the same letter again is safe on every channel as long as
+    /// Delivers one notification by one channel. Telling the same notification again is safe on every channel as
+    /// long as
     /// `tried_at` says so after an attempt whose outcome is not known.
     pub async fn deliver(
         &self,
@@ -153,7 +154,7 @@ impl Channels {
         }
     }
 
-    /// Tells Alertmanager what still fires, so that it does not resolve by itself after four minutes.
+    /// Repeats to Alertmanager what still fires, so that it does not resolve by itself after four minutes.
     pub async fn keep_firing(&self, firing: &[Firing<'_>], now: Timestamp) -> Result<(), NotDelivered> {
         match &self.alertmanager {
             Some(alertmanager) => alertmanager.keep_firing(firing, now).await,

@@ -47,10 +47,10 @@ impl NotifySettings {
             let found = Channel::ALL.into_iter().find(|channel| channel.name() == name);
             let channel = found.ok_or_else(|| {
                 let all = Channel::ALL.map(Channel::name).join(", ");
-                SettingsError::new("channels", format!("{name:?} is no channel; expected one of {all}"))
+                SettingsError::new("channels", format!("{name:?} is not a channel; expected one of {all}"))
             })?;
             if named.contains(&channel) {
-                return Err(SettingsError::new("channels", format!("{name:?} stands there twice")));
+                return Err(SettingsError::new("channels", format!("{name:?} is listed twice")));
             }
             named.push(channel);
         }

@@ -1,6 +1,6 @@
 //! Mail through a mail server, to the addresses that a rule names.
 //!
-//! A mail's Message-ID is made of the letter's key, so one that is sent twice is one mail to whoever
+//! A mail's Message-ID is made of the notification's key, so one that is sent twice is one mail to whoever
 //! compares them, and an attempt whose outcome is not known may be repeated.
 
 mod connection;
@@ -8,7 +8,7 @@ mod connection;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use lettre::Message;
+use lettre::Message as Mail;
 use lettre::address::Envelope;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
@@ -16,8 +16,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::delivery::{Delivered, Delivery, NotDelivered};
+use super::message::Message;
 use super::unit::Unit;
-use super::words::Words;
 use crate::quota::Channel;
 use crate::settings::{Period, Secret, Section, SettingsError};
 use connection::{Connection, Server};
@@ -37,7 +37,7 @@ struct SmtpSettings {
     password: Option<Secret>,
     /// The sender, `whmeter@example.net` or `Billing <billing@example.net>`.
     from: String,
-    /// Who gets the letters of rules that name nobody.
+    /// Who gets the notifications of rules that name nobody.
     #[serde(default)]
     to: Vec<String>,
     /// The longest one mail may take.
@@ -100,14 +100,14 @@ impl Smtp {
     }
 
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
-        let letter = delivery.letter;
-        if !Channel::Smtp.carries(letter) {
-            return Err(NotDelivered::not_carried(Channel::Smtp, letter));
+        let notification = delivery.notification;
+        if !Channel::Smtp.carries(notification) {
+            return Err(NotDelivered::not_carried(Channel::Smtp, notification));
         }
-        let named = letter.address.mail_to.iter().map(|to| {
+        let named = notification.address.mail_to.iter().map(|to| {
             to.parse::<Mailbox>().map_err(|error| {
                 NotDelivered::never(format!(
-                    "the rule's mail_to has {to:?}, which is no mail address: {error}"
+                    "the rule's mail_to has {to:?}, which is not a mail address: {error}"
                 ))
             })
         });
@@ -116,9 +116,7 @@ impl Smtp {
             to.clone_from(&self.to);
         }
         if to.is_empty() {
-            return Err(NotDelivered::never(
-                "nobody to write to: name mail_to in the rule, or to in [notify.smtp]",
-            ));
+            return Err(NotDelivered::never("no recipient: set mail_to in the rule, or to in [notify.smtp]"));
         }
         let message = self
             .message(delivery, &to)
@@ -126,16 +124,16 @@ impl Smtp {
         self.server.send(message.envelope(), &message.formatted()).await.map(Delivered::saying)
     }
 
-    fn message(&self, delivery: &Delivery<'_>, to: &[Mailbox]) -> Result<Message, lettre::error::Error> {
-        let words = Words::of(delivery.letter, delivery.product, self.unit);
+    fn message(&self, delivery: &Delivery<'_>, to: &[Mailbox]) -> Result<Mail, lettre::error::Error> {
+        let message = Message::of(delivery.notification, delivery.product, self.unit);
         let digest = hex::encode(Sha256::digest(delivery.key));
         let written = Duration::from_secs(delivery.now.get().unsigned_abs());
         let recipients = to.iter().map(|to| to.email.clone()).collect();
         let builder =
-            to.iter().fold(Message::builder().from(self.from.clone()), |builder, to| builder.to(to.clone()));
+            to.iter().fold(Mail::builder().from(self.from.clone()), |builder, to| builder.to(to.clone()));
         builder
             .envelope(Envelope::new(Some(self.from.email.clone()), recipients)?)
-            .subject(words.subject)
+            .subject(message.subject)
             .message_id(Some(format!("<{digest}@{}>", self.from.email.domain())))
             .date(SystemTime::UNIX_EPOCH + written)
             // So that no holiday notice answers it (RFC 3834).
@@ -143,7 +141,7 @@ impl Smtp {
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_string(),
             ))
-            .multipart(MultiPart::alternative_plain_html(words.plain, words.html))
+            .multipart(MultiPart::alternative_plain_html(message.plain, message.html))
     }
 
     /// Connects, encrypts and logs in, step by step.
@@ -169,7 +167,7 @@ fn mailbox(key: &str, text: &str) -> Result<Mailbox, SettingsError> {
     text.parse().map_err(|error| {
         SettingsError::new(
             key,
-            format!("{text:?} is no mail address ({error}); write it like \"billing@example.net\""),
+            format!("{text:?} is not a mail address ({error}); write it like \"billing@example.net\""),
         )
     })
 }

@@ -38,7 +38,7 @@ fn every_wrong_key_is_named() {
         (format!("{SMTP}hots = 'x'"), "smtp.hots", "did you mean host?"),
         (format!("{SMTP}tls = 'none'"), "smtp.tls", "this very machine"),
         (format!("{SMTP}username = 'x'"), "smtp.password", "username needs it"),
-        (format!("{SMTP}to = ['nobody']"), "smtp.to", "no mail address"),
+        (format!("{SMTP}to = ['nobody']"), "smtp.to", "not a mail address"),
         (format!("{SMTP}password_file = 'none'"), "smtp.password_file", "cannot read"),
         (webhook.into(), "webhook.secret", "missing"),
         (format!("{webhook}secret = ''"), "webhook.secret", "is empty"),

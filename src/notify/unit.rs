@@ -36,7 +36,7 @@ impl Unit {
         DECIMAL[self.power as usize]
     }
 
-    /// Its name that tells the base: `GiB` or `GB`.
+    /// Its name that reports the base: `GiB` or `GB`.
     pub fn name(self) -> &'static str {
         let names = if self.base == 1024 { BINARY } else { DECIMAL };
         names[self.power as usize]

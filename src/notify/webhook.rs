@@ -1,4 +1,4 @@
-//! JSON to the operator's own program, signed, one POST per letter.
+//! JSON to the operator's own program, signed, one POST per notification.
 
 use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
@@ -63,7 +63,7 @@ impl Webhook {
         if settings.secret.expose().is_empty() {
             return Err(SettingsError::new(
                 "secret",
-                "is empty; whoever receives it checks the signature by it",
+                "is empty; the receiver needs it to check the signature",
             ));
         }
         let url = panel_url("url", &settings.url, true)?;
@@ -72,29 +72,29 @@ impl Webhook {
     }
 
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
-        let letter = delivery.letter;
-        if !Channel::Webhook.carries(letter) {
-            return Err(NotDelivered::not_carried(Channel::Webhook, letter));
+        let notification = delivery.notification;
+        if !Channel::Webhook.carries(notification) {
+            return Err(NotDelivered::not_carried(Channel::Webhook, notification));
         }
         let key = delivery.key;
         let message = Message {
             key,
-            kind: letter.occasion.name(),
-            backend: letter.account.backend.as_str(),
-            account: letter.account.name.as_str(),
+            kind: notification.occasion.name(),
+            backend: notification.account.backend.as_str(),
+            account: notification.account.name.as_str(),
             service: delivery.service,
-            meter: letter.meter.name(),
-            used_bytes: letter.used.get(),
-            limit_bytes: letter.limit.get(),
-            percent: letter.hundredths() as f64 / 100.0,
-            threshold: letter.threshold,
-            at: letter.at.to_string(),
+            meter: notification.meter.name(),
+            used_bytes: notification.used.get(),
+            limit_bytes: notification.limit.get(),
+            percent: notification.hundredths() as f64 / 100.0,
+            threshold: notification.threshold,
+            at: notification.at.to_string(),
         };
         self.post(key, &message).await
     }
 
     /// Posts the heads of the chains, where that is wished.
-    pub async fn tell_heads(
+    pub async fn send_heads(
         &self,
         day: UsageDay,
         at: Timestamp,
@@ -109,11 +109,11 @@ impl Webhook {
 
     async fn post(&self, key: &str, message: &impl Serialize) -> Result<Delivered, NotDelivered> {
         let body = serde_json::to_vec(message)
-            .map_err(|error| NotDelivered::never(format!("the message is no JSON: {error}")))?;
+            .map_err(|error| NotDelivered::never(format!("the message is not JSON: {error}")))?;
         let signature = format!("sha256={}", hex::encode(self.sign(&body)?));
         let build = || {
             let call = Call::post(self.url.clone()).body("application/json", body.clone());
-            // The receiver tells a second copy by its key.
+            // The receiver recognizes a second copy by its key.
             Ok(call
                 .header("Idempotency-Key", &header_text(key))
                 .header("X-Whmeter-Signature", &signature)
@@ -129,7 +129,7 @@ impl Webhook {
         Ok(mac.finalize().into_bytes().to_vec())
     }
 
-    /// Whether somebody listens there; nothing is posted.
+    /// Whether something listens there; nothing is posted.
     pub async fn check(&self) -> Vec<(String, Result<String, NotDelivered>)> {
         let steps = self.http.probe(&self.url).await.into_iter();
         steps
@@ -138,7 +138,7 @@ impl Webhook {
     }
 }
 
-/// Anything but 2xx is tried again later: it is for the receiver's operator to mend.
+/// Anything but 2xx is tried again later: it is for the receiver's operator to fix.
 fn judged(answer: Result<Answer, HttpError>) -> Result<Delivered, NotDelivered> {
     match answer {
         Ok(answer) if answer.is_success() => Ok(Delivered::saying(answer.sketch_head())),

@@ -5,12 +5,12 @@ use super::services::Services;
 use crate::domain::{Owner, UsageDay};
 use crate::metering::Life;
 
-/// A WHMCS server and what it has told of its services.
+/// A WHMCS server and what it has sent of its services.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sold<'a> {
     /// `tblservers.id`; `None` where a backend answers for none.
     pub server: Option<i64>,
-    /// Its services, once it has told them.
+    /// Its services, once WHMCS has sent them.
     pub services: Option<&'a Services>,
 }
 
@@ -19,9 +19,9 @@ pub struct Sold<'a> {
 pub enum Intent {
     /// Nothing changes.
     Keep,
-    /// From this commit on somebody else pays: a new holding begins.
+    /// From this commit on another owner pays: a new holding begins.
     Open(Owner),
-    /// What is nobody's goes to its first claimant, from a day on.
+    /// What is unowned goes to its first claimant, from a day on.
     TakeOver {
         /// The first day.
         since: UsageDay,
@@ -45,7 +45,7 @@ pub enum Intent {
     },
 }
 
-/// What a ruling changes. `today` is the billing day, `first_listed` the day a service was first told of.
+/// What a ruling changes. `today` is the billing day, `first_listed` the day a service was first reported of.
 pub fn intent(
     life: &Life,
     ruling: &Ruling,
@@ -60,18 +60,18 @@ pub fn intent(
         (Ruling::Owned { service, .. }, Owner::Name { server, .. }) if is_ours(server) => {
             Intent::HandOver { from: current.clone(), to: Owner::Service(*service) }
         }
-        (Ruling::Owned { service, .. }, Owner::Nobody) => {
+        (Ruling::Owned { service, .. }, Owner::Unowned) => {
             let since = claimed_since(life, *service, sold.services, today, first_listed);
             let owner = Owner::Service(*service);
-            // WHMCS dates a contract by its own clock: where its zone is ahead it may be tomorrow there already. A later
-            // day claims nothing that was before.
+            // WHMCS dates a contract by its own clock: where its zone is ahead it may be tomorrow there already. A
+            // later day claims nothing that was before.
             match since <= today.next() {
                 true => Intent::TakeOver { since: since.min(today), owner },
                 false => Intent::Open(owner),
             }
         }
         (Ruling::Owned { service, .. }, _) => Intent::Open(Owner::Service(*service)),
-        (Ruling::ByName(name), Owner::Nobody) => {
+        (Ruling::ByName(name), Owner::Unowned) => {
             Intent::TakeOver { since: UsageDay::FIRST, owner: name.clone() }
         }
         // The panel calls the account otherwise now, and so will WHMCS.
@@ -80,20 +80,20 @@ pub fn intent(
         {
             Intent::HandOver { from: current.clone(), to: to.clone() }
         }
-        // Its backend was given to another server that has told nothing yet.
+        // Its backend was given to another server that has sent nothing yet.
         (Ruling::ByName(name), Owner::Name { .. }) if name != current => Intent::Open(name.clone()),
-        // The services are told: it was the one with its name, were it sold no more, or else nobody's.
+        // The services are reported: it was the one with its name, were it sold no more, or else nobody's.
         (Ruling::Contested { .. } | Ruling::Unclaimed, Owner::Name { server, name }) if is_ours(server) => {
             let was = sold.services.and_then(|services| services.named(name));
-            let to = was.map_or(Owner::Nobody, |service| Owner::Service(service.id));
+            let to = was.map_or(Owner::Unowned, |service| Owner::Service(service.id));
             Intent::HandOver { from: current.clone(), to }
         }
         _ => Intent::Keep,
     }
 }
 
-/// The day from which on a service takes over what was nobody's: its customer's contract began then. Where that
-/// is not told, the running month of an account that nobody ever owned, else since WHMCS first told of it.
+/// The day from which on a service takes over what was unowned: its customer's contract began then. Where that
+/// is not reported, the running month of an account that was never owned, else since WHMCS first listed it.
 fn claimed_since(
     life: &Life,
     service: i64,
@@ -104,7 +104,7 @@ fn claimed_since(
     let registered = services.and_then(|services| services.by_id(service)?.registered);
     let was_owned = || {
         let parts = life.holdings.iter().flat_map(|holding| &holding.parts);
-        parts.into_iter().any(|part| part.owner != Owner::Nobody)
+        parts.into_iter().any(|part| part.owner != Owner::Unowned)
     };
     registered.unwrap_or_else(|| match was_owned() {
         false => today.month().first(),

@@ -1,5 +1,5 @@
 //! Whose account it is by what WHMCS sells now, all accounts of a server looked at together: two that want one
-//! service are told as such, and neither is billed before that is settled.
+//! service are reported as such, and neither is billed before that is settled.
 
 use std::collections::HashMap;
 
@@ -37,7 +37,7 @@ pub enum Ruling {
     },
     /// No living service claims it: whoever owns it keeps it.
     Unclaimed,
-    /// WHMCS has not told the services of the server yet: its name is all that is known.
+    /// WHMCS has not sent the services of the server yet: its name is all that is known.
     ByName(Owner),
     /// Its backend answers for no WHMCS server.
     NoServer,
@@ -149,7 +149,7 @@ impl<'a> Claims<'a> {
         wanted.is_some_and(|wanted| wanted.count > 1 && wanted.pinned < wanted.count)
     }
 
-    /// The services themselves, where WHMCS has told them.
+    /// The services themselves, where WHMCS has sent them.
     pub fn services(&self) -> Option<&'a Services> {
         self.services
     }

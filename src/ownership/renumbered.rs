@@ -1,4 +1,4 @@
-//! A list in which services have other numbers: WHMCS was installed anew, or another WHMCS tells its list.
+//! A list in which services have other numbers: WHMCS was installed anew, or another WHMCS sends its list.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -13,7 +13,7 @@ pub struct KnownService<'s> {
     pub username: Option<&'s str>,
     /// Whether it was sold.
     pub is_live: bool,
-    /// Whether it was told on the list's own server.
+    /// Whether it was reported on the list's own server.
     pub is_here: bool,
 }
 
@@ -33,12 +33,12 @@ pub fn renumbered<'s>(owning: impl Iterator<Item = &'s Service>, list: &[Service
 
 /// The numbers that the services of before have in a list that is the same services under other numbers: by name, the
 /// living and the ended apart, and only where a name is one service's on both sides. Whoever of the server is not found
-/// in it, and whoever's number is another's now, gets a number that WHMCS never gives, below zero: else somebody is sold
-/// under it one day. To be applied all at once: numbers change places.
+/// in it, and whoever's number is another's now, gets a number that WHMCS never gives, below zero: else somebody is
+/// sold under it one day. To be applied all at once: numbers change places.
 pub fn new_numbers(known: &[KnownService<'_>], list: &[Service]) -> BTreeMap<i64, i64> {
-    let told: HashMap<i64, &str> = list.iter().map(|one| (one.id, one.username.as_str())).collect();
+    let listed: HashMap<i64, &str> = list.iter().map(|one| (one.id, one.username.as_str())).collect();
     let is_kept = |one: &KnownService<'_>| {
-        one.username.is_some_and(|name| told.get(&one.id).is_some_and(|told| *told == name))
+        one.username.is_some_and(|name| listed.get(&one.id).is_some_and(|listed| *listed == name))
     };
     let kept: HashSet<i64> = known.iter().filter(|one| is_kept(one)).map(|one| one.id).collect();
     let old = known.iter().filter(|one| one.is_here && !kept.contains(&one.id));
@@ -49,7 +49,7 @@ pub fn new_numbers(known: &[KnownService<'_>], list: &[Service]) -> BTreeMap<i64
     let mut numbers: BTreeMap<i64, i64> = found.filter(|(old, new)| old != new).collect();
     let any = !numbers.is_empty();
     let mut taken: BTreeSet<i64> = known.iter().map(|one| one.id).filter(|id| *id < 0).collect();
-    let is_lost = |one: &&KnownService<'_>| told.contains_key(&one.id) || (any && one.is_here);
+    let is_lost = |one: &&KnownService<'_>| listed.contains_key(&one.id) || (any && one.is_here);
     let lost = known.iter().filter(|one| one.id > 0 && !kept.contains(&one.id)).filter(is_lost);
     for one in lost {
         numbers.entry(one.id).or_insert_with(|| {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::domain::Service;
 
-/// The services of one WHMCS server, as it told them last.
+/// The services of one WHMCS server, as it sent them last.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
     list: Vec<Service>,
@@ -18,13 +18,13 @@ pub struct Services {
 pub enum Rank {
     /// In another spelling: other capitals, blanks around it.
     Spelled,
-    /// Letter by letter.
+    /// Notification by notification.
     Exact,
     /// By an operator's word.
     Pinned,
 }
 
-/// A name as people tell it apart: blanks around it and capitals do not count.
+/// A name as people distinguish it: blanks around it and capitals do not count.
 fn spelling(name: &str) -> String {
     name.trim().to_lowercase()
 }
@@ -54,7 +54,8 @@ impl Services {
         self.by_id.get(&id).map(|index| &self.list[*index])
     }
 
-    /// The living services that a name means: those that have it letter by letter, else in another spelling.
+    /// The living services that a name means: those that have it notification by notification, else in another
+    /// spelling.
     pub fn living(&self, name: &str) -> Option<(Rank, Vec<&Service>)> {
         let of = |found: Option<&Vec<usize>>| -> Vec<&Service> {
             let services = found.into_iter().flatten().map(|index| &self.list[*index]);

@@ -189,7 +189,7 @@ fn what_is_nobodys_is_taken_from_the_day_the_contract_began() {
     owned_before.holdings.push(crate::metering::Holding::new(
         HoldingNo::new(2),
         Timestamp::EPOCH,
-        Owner::Nobody,
+        Owner::Unowned,
     ));
     assert_eq!(since(&sold, &owned_before), day("2026-11-18"), "since it was first listed");
 }
@@ -209,7 +209,7 @@ fn an_account_keeps_its_owner_until_a_living_service_claims_it() {
     life.holdings[0].parts[0].owner = Owner::named(12, "alice");
     let to = |to| Intent::HandOver { from: Owner::named(12, "alice"), to };
     assert_eq!(of(&life, &owned(8)), to(Owner::Service(8)));
-    assert_eq!(of(&life, &Ruling::Unclaimed), to(Owner::Nobody));
+    assert_eq!(of(&life, &Ruling::Unclaimed), to(Owner::Unowned));
     let other = Owner::named(13, "alice");
     assert_eq!(of(&life, &Ruling::ByName(other.clone())), Intent::Open(other));
     // The panel has renamed it.

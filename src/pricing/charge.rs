@@ -50,7 +50,7 @@ pub enum NoLine {
     Rounded,
     /// The limit in force is that there is none.
     Unlimited,
-    /// What was sold is included, and nobody has said what was sold.
+    /// What was sold is included, and what was sold is unknown.
     UnknownLimit,
     /// Readings do not account for all of the period.
     Incomplete,
@@ -82,11 +82,12 @@ impl fmt::Display for NoLine {
             NoLine::Rounded => f.write_str("less than half of the smallest amount"),
             NoLine::Unlimited => f.write_str("sold without a limit"),
             NoLine::UnknownLimit => f.write_str(
-                "what was sold is not known: neither the service, nor a [[limit]], nor the panel tells a limit",
+                "the included amount is unknown: neither the service, nor a [[limit]], nor the panel has \
+                 a limit",
             ),
-            NoLine::Incomplete => {
-                f.write_str("usage is not known of the whole period; incomplete = \"bill\" bills what is known")
-            }
+            NoLine::Incomplete => f.write_str(
+                "usage is not known of the whole period; incomplete = \"bill\" bills what is known",
+            ),
         }
     }
 }

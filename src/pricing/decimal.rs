@@ -18,7 +18,7 @@ pub struct Decimal {
 #[error("{0:?} is not a decimal number like \"0.02\", with at most {MOST_PLACES} places and no sign")]
 pub struct NotDecimal(String);
 
-/// A result beyond what can be billed: the figures cannot be meant.
+/// A result beyond what can be billed: the result is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the amount is beyond anything that can be billed")]
 pub struct TooLarge;

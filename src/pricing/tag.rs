@@ -6,7 +6,7 @@ use crate::domain::{BillingPeriod, Meter};
 
 const OPENS: &str = "[whm ";
 
-/// What a line is of. Derived, never drawn: whoever bills the same again makes the same tag.
+/// What a line is of. Derived, never drawn: billing the same again makes the same tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Tag {
     /// `tblhosting.id`.

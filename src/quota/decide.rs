@@ -1,8 +1,8 @@
-//! One account at a time: what its usage means, and what is to be told and done; and the brake over all.
+//! One account at a time: what its usage means, and what is to be reported and done; and the brake over all.
 
 use litemap::LiteMap;
 
-use super::letter::{Letter, Occasion};
+use super::notification::{Notification, Occasion};
 use super::rule::{Rule, SoldAs, Wording};
 use super::state::{Crossing, Crossings, Hold};
 use crate::domain::{AccountKey, AccountName, Bytes, HoldingNo, Limit, Meter, Month, Policy, Timestamp};
@@ -13,7 +13,7 @@ pub struct Used {
     /// The part that is certain: what may trigger something.
     pub certain: Bytes,
     /// All of it, estimated parts included: what must have fallen before something is over.
-    pub told: Bytes,
+    pub shown: Bytes,
     /// The month it is counted by (flows).
     pub month: Option<Month>,
     /// Whether it is all. Of a sum of which a part is unknown what is known may trigger something; nothing is over.
@@ -44,7 +44,7 @@ pub struct Subject<'a> {
     pub account: AccountKey,
     /// Who holds it: with another owner nothing is crossed yet.
     pub holding: HoldingNo,
-    /// Switched off by somebody else: never touched, never restored.
+    /// Switched off outside whmeter: never touched, never restored.
     pub suspended: bool,
     /// The policy the panel enforces.
     pub shown: Option<Policy>,
@@ -98,8 +98,8 @@ pub struct Verdict {
     pub crossings: Crossings,
     /// The policy wanted from now on.
     pub hold: Hold,
-    /// What is to be told. Letters that it was limited or restored wait for the switch.
-    pub letters: Vec<Letter>,
+    /// What is to be reported. Notifications that it was limited or restored wait for the switch.
+    pub notifications: Vec<Notification>,
     /// What is to be done.
     pub switch: Option<Switch>,
 }
@@ -126,7 +126,7 @@ pub fn would_limit<'a>(subjects: impl Iterator<Item = Subject<'a>>, now: Timesta
     counts
 }
 
-/// Decides about everybody a poll has looked at. `accounts` is how many the backend has.
+/// Decides about every account a poll has looked at. `accounts` is how many the backend has.
 pub fn decide<'a>(
     subjects: impl Iterator<Item = Subject<'a>>,
     accounts: usize,
@@ -210,7 +210,7 @@ impl Judgement {
     fn changes(&self, subject: &Subject<'_>) -> bool {
         self.verdict.crossings != subject.crossings
             || self.verdict.hold != subject.hold
-            || !self.verdict.letters.is_empty()
+            || !self.verdict.notifications.is_empty()
             || self.verdict.switch.is_some()
     }
 }
@@ -222,13 +222,13 @@ struct Turn<'a> {
     threshold: u32,
     episode: u32,
     since: Timestamp,
-    what: What,
+    what: CrossingEvent,
     /// It ended because measured use fell, and not by a new month, a higher limit or another config.
     fell: bool,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum What {
+enum CrossingEvent {
     Began,
     Ended,
     Due(u32),
@@ -240,7 +240,7 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &Braked) -> Judgement {
         holding: subject.holding,
         crossings: subject.crossings.clone(),
         hold: subject.hold,
-        letters: Vec::new(),
+        notifications: Vec::new(),
         switch: None,
     };
     if subject.suspended {
@@ -260,8 +260,8 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &Braked) -> Judgement {
     };
     verdict.switch = switch(subject, &mut verdict.hold, pinned.unwrap_or(usage), why, now);
     let switched = verdict.switch.as_ref().map(|switch| switch.to);
-    verdict.letters = letters(subject, &turns, switched, now);
-    let limiting = turns.iter().filter(|turn| turn.what == What::Began && turn.is_limit());
+    verdict.notifications = notifications(subject, &turns, switched, now);
+    let limiting = turns.iter().filter(|turn| turn.what == CrossingEvent::Began && turn.is_limit());
     let limiting = limiting.filter_map(|turn| turn.judged.rule.map(|(number, _)| number)).collect();
     let limiting = if switched == Some(Policy::Limited) { limiting } else { Vec::new() };
     let restoring = turns.iter().filter(|turn| turn.fell && turn.is_limit());
@@ -295,7 +295,7 @@ impl Turn<'_> {
     }
 }
 
-/// Brings the crossings of one meter up to date, and tells what began and what ended.
+/// Brings the crossings of one meter up to date, and returns what began and what ended.
 fn cross<'a>(
     judged: &'a Judged<'a>,
     crossings: &mut Crossings,
@@ -323,7 +323,7 @@ fn cross<'a>(
     for ((_, threshold), crossing) in crossings.iter_mut().filter(|((meter, _), _)| *meter == judged.meter) {
         if let Some(since) = crossing.since.filter(|_| !thresholds.contains(threshold)) {
             crossing.since = None;
-            turns.push(turn(*threshold, crossing, since, What::Ended));
+            turns.push(turn(*threshold, crossing, since, CrossingEvent::Ended));
         }
     }
     let (Some((number, rule)), Some(limit), Some(used)) = (rule, judged.limit.up_to(), judged.used) else {
@@ -338,17 +338,17 @@ fn cross<'a>(
             let fell = !another_month && !judged.raised;
             let stays = fell && rule.limit_at == Some(*threshold) && braked.restoring.contains(&number);
             let is_over =
-                used.whole && (another_month || !used.told.reaches(rule.over_below(*threshold), limit));
+                used.whole && (another_month || !used.shown.reaches(rule.over_below(*threshold), limit));
             if is_over && !stays {
                 crossing.since = None;
-                turns.push(Turn { fell, ..turn(*threshold, &crossing, since, What::Ended) });
+                turns.push(Turn { fell, ..turn(*threshold, &crossing, since, CrossingEvent::Ended) });
             }
         }
         let is_held = rule.limit_at == Some(*threshold) && braked.limiting.contains(&number);
         if crossing.since.is_none() && used.certain.reaches(*threshold, limit) && !is_held {
             let episode = crossing.episode.saturating_add(1);
             crossing = Crossing { episode, since: Some(now), month: used.month, reminded: 0 };
-            turns.push(turn(*threshold, &crossing, now, What::Began));
+            turns.push(turn(*threshold, &crossing, now, CrossingEvent::Began));
         }
         if crossing != before {
             crossings.insert(key, crossing);
@@ -357,7 +357,7 @@ fn cross<'a>(
     remind(judged, rule, crossings, now, turns);
 }
 
-/// The highest standing crossing is told again in its time: by the clock, not by how often we looked.
+/// The highest standing crossing is reported again in its time: by the clock, not by how often we looked.
 fn remind<'a>(
     judged: &'a Judged<'a>,
     rule: &'a Rule,
@@ -380,7 +380,7 @@ fn remind<'a>(
             threshold: *threshold,
             episode: crossing.episode,
             since,
-            what: What::Due(due),
+            what: CrossingEvent::Due(due),
             fell: false,
         });
     }
@@ -405,7 +405,7 @@ fn switch(
             left_alone: false,
             pin: hold.pin,
         };
-        // What somebody else has set is the new standard: there is nothing to bring back.
+        // What was set outside whmeter is the new standard: there is nothing to bring back.
         if theirs {
             return None;
         }
@@ -438,14 +438,14 @@ fn switch(
     })
 }
 
-/// What the panel enforces where it is not what we want and may be mended; what somebody else has set is left alone.
+/// What the panel enforces where it is not what we want and may be fixed; What was set outside whmeter is left alone.
 fn not_as_wanted(subject: &Subject<'_>, hold: &Hold) -> Option<&'static str> {
     let is_limited = subject.shown == Some(Policy::Limited);
     match (hold.wanted, hold.left_alone) {
         (Policy::Limited, false) if !is_limited => Some("the panel no longer shows the limited policy"),
         (Policy::Limited, false) if subject.differs => Some("the limited policy on the panel has changed"),
         (Policy::Limited, true) if is_limited && !subject.differs => {
-            Some("what somebody else had added is gone")
+            Some("a change made outside whmeter is gone")
         }
         (Policy::Standard, true) if is_limited => Some("the panel still limits it"),
         _ => None,
@@ -461,41 +461,43 @@ fn reached(judged: &Judged<'_>) -> String {
                 String::new()
             };
             let least = if used.whole { "" } else { "at least " };
-            format!("{of}{} used {least}{} of {limit} bytes", judged.meter, used.told)
+            format!("{of}{} used {least}{} of {limit} bytes", judged.meter, used.shown)
         }
         // Not measured this time: what was crossed stays crossed.
         _ => format!("{} is over its limit", judged.meter),
     }
 }
 
-/// One letter for each turn, as the switch that goes with it has it.
-fn letters(
+/// One notification for each turn, as the switch that goes with it has it.
+fn notifications(
     subject: &Subject<'_>,
     turns: &[Turn<'_>],
     switched: Option<Policy>,
     now: Timestamp,
-) -> Vec<Letter> {
-    let (mut letters, unworded) = (Vec::new(), Wording::default());
+) -> Vec<Notification> {
+    let (mut notifications, unworded) = (Vec::new(), Wording::default());
     for turn in turns {
         let occasions: &[Occasion] = match turn.what {
-            What::Began if turn.is_limit() && switched == Some(Policy::Limited) => &[Occasion::Limited],
-            What::Began => &[Occasion::Notify],
-            What::Ended if turn.is_limit() && switched == Some(Policy::Standard) => {
+            CrossingEvent::Began if turn.is_limit() && switched == Some(Policy::Limited) => {
+                &[Occasion::Limited]
+            }
+            CrossingEvent::Began => &[Occasion::Notify],
+            CrossingEvent::Ended if turn.is_limit() && switched == Some(Policy::Standard) => {
                 &[Occasion::Restored, Occasion::Resolved]
             }
-            What::Ended => &[Occasion::Resolved],
-            What::Due(number) => &[Occasion::Reminder(number)],
+            CrossingEvent::Ended => &[Occasion::Resolved],
+            CrossingEvent::Due(number) => &[Occasion::Reminder(number)],
         };
         for occasion in occasions {
             let wording = turn.rule.map_or(&unworded, |rule| &rule.wording);
-            letters.push(Letter {
+            notifications.push(Notification {
                 occasion: *occasion,
                 account: subject.account.clone(),
                 holding: subject.holding,
                 meter: turn.judged.meter,
                 threshold: turn.threshold,
                 episode: turn.episode,
-                used: turn.judged.used.map_or(Bytes::ZERO, |used| used.told),
+                used: turn.judged.used.map_or(Bytes::ZERO, |used| used.shown),
                 limit: turn.judged.limit.up_to().unwrap_or(Bytes::ZERO),
                 since: turn.since,
                 at: now,
@@ -503,5 +505,5 @@ fn letters(
             });
         }
     }
-    letters
+    notifications
 }

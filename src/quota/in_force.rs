@@ -6,14 +6,14 @@ use crate::domain::Limit;
 /// Whose word a limit in force is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The service's, as WHMCS tells it.
+    /// The service's, as WHMCS sends it.
     Sold,
     /// The `[[limit]]` rule's own size.
     Rule,
     /// The panel's.
     Panel,
-    /// Nobody has said: the limit is unknown.
-    Nobody,
+    /// From nowhere: the limit is unknown.
+    None,
 }
 
 /// The limit in force of one meter of one account. What was sold comes before all; then the rule decides, by
@@ -23,7 +23,7 @@ pub fn in_force(sold: Limit, rule: Option<&Rule>, panel: Limit) -> (Limit, Origi
         (Limit::Unlimited | Limit::UpTo(_), _) => (sold, Origin::Sold),
         (Limit::Unknown, Some(Size::Fixed(size))) => (size, Origin::Rule),
         (Limit::Unknown, Some(Size::Panel) | None) => (panel, Origin::Panel),
-        (Limit::Unknown, Some(Size::Whmcs)) => (Limit::Unknown, Origin::Nobody),
+        (Limit::Unknown, Some(Size::Whmcs)) => (Limit::Unknown, Origin::None),
     };
-    if limit.is_known() { (limit, origin) } else { (Limit::Unknown, Origin::Nobody) }
+    if limit.is_known() { (limit, origin) } else { (Limit::Unknown, Origin::None) }
 }

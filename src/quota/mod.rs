@@ -4,7 +4,7 @@
 
 mod decide;
 mod in_force;
-mod letter;
+mod notification;
 #[cfg(test)]
 mod properties;
 mod rule;
@@ -14,6 +14,6 @@ mod tests;
 
 pub use decide::{Besides, Decided, Judged, Subject, Switch, Used, Verdict, decide, would_limit};
 pub use in_force::{Origin, in_force};
-pub use letter::{Address, Channel, Letter, Occasion, Severity};
+pub use notification::{Address, Channel, Notification, Occasion, Severity};
 pub use rule::{Brake, Rule, Size, SoldAs, Wording};
 pub use state::{Conflict, Crossing, Crossings, Hold, Pin};

@@ -1,4 +1,4 @@
-//! What holds of every history: one crossing one letter, no flapping, and the same whoever looked how often.
+//! What holds of every history: one crossing one notification, no flapping, and the same whoever looked how often.
 
 use std::collections::HashSet;
 
@@ -17,12 +17,12 @@ fn played(levels: &[u64]) -> (Account, Vec<String>) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Sentence 6: keys are derived, so one crossing is one letter.
+    /// Sentence 6: keys are derived, so one crossing is one notification.
     #[test]
     fn never_6_no_letter_is_written_twice(levels in prop::collection::vec(0u64..1500, 0..60)) {
         let (_, said) = played(&levels);
-        let letters: Vec<&String> = said.iter().collect();
-        prop_assert_eq!(letters.iter().collect::<HashSet<_>>().len(), letters.len());
+        let notifications: Vec<&String> = said.iter().collect();
+        prop_assert_eq!(notifications.iter().collect::<HashSet<_>>().len(), notifications.len());
     }
 
     #[test]

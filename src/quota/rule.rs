@@ -1,11 +1,11 @@
 //! What the operator allows: a size, the percentages that trigger something, and how much may happen at
 //! once.
 
-use super::letter::{Address, Occasion};
+use super::notification::{Address, Occasion};
 use crate::domain::{Limit, Seconds};
 
 /// How far a notice's level has to fall below its threshold before the next crossing counts, where no
-/// limit tells its own distance. In percent of the limit.
+/// limit has its own distance. In percent of the limit.
 const USUAL_GAP: u32 = 5;
 
 /// One rule, as it applies to one meter of the accounts it matches.
@@ -13,13 +13,13 @@ const USUAL_GAP: u32 = 5;
 pub struct Rule {
     /// Where the limit comes from.
     pub size: Size,
-    /// Percentages that are told, each once a crossing.
+    /// Percentages that are reported, each once a crossing.
     pub notify_at: Vec<u32>,
     /// The percentage at which the account is limited; `None` never limits.
     pub limit_at: Option<u32>,
     /// The percentage below which it is restored; below `limit_at`.
     pub restore_below: u32,
-    /// How often a standing crossing is told again.
+    /// How often a standing crossing is reported again.
     pub remind_every: Option<Seconds>,
     /// How many accounts may be limited in one poll.
     pub brake: Brake,
@@ -27,7 +27,7 @@ pub struct Rule {
     pub wording: Wording,
 }
 
-/// Where a limit comes from. A service's own limit, told by WHMCS, comes before all of them.
+/// Where a limit comes from. A service's own limit, sent by WHMCS, comes before all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
     /// So much, or without an end.
@@ -66,9 +66,9 @@ impl Brake {
 pub struct Wording {
     /// For notices.
     pub template: Option<String>,
-    /// For letters that an account was limited.
+    /// For notifications that an account was limited.
     pub limited_template: Option<String>,
-    /// For letters that it was restored.
+    /// For notifications that it was restored.
     pub restored_template: Option<String>,
     /// Who gets mail that does not go through WHMCS.
     pub mail_to: Vec<String>,
@@ -77,16 +77,16 @@ pub struct Wording {
 /// What the service that an account belongs to says of its letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SoldAs {
-    /// The product, where WHMCS has told it.
+    /// The product, where WHMCS has sent it.
     pub product: Option<String>,
     /// The template for notices that its product names; it comes before the rule's.
     pub template: Option<String>,
-    /// The template for letters that it was limited, likewise.
+    /// The template for notifications that it was limited, likewise.
     pub limited_template: Option<String>,
 }
 
 impl Wording {
-    /// What a letter of this occasion is addressed with.
+    /// What a notification of this occasion is addressed with.
     pub fn address(&self, occasion: Occasion, sold: &SoldAs) -> Address {
         let template = match occasion {
             Occasion::Limited => sold.limited_template.as_ref().or(self.limited_template.as_ref()),

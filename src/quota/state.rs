@@ -28,11 +28,12 @@ pub struct Hold {
     pub wanted: Policy,
     /// The number of the newest switch: each has its own.
     pub number: u32,
-    /// How often the panel was told again since that policy was decided, because it had lost it or had not taken it.
+    /// How often the panel was reported again since that policy was decided, because it had lost it or had not taken
+    /// it.
     pub again: u32,
     /// When the panel was last seen to have taken the newest switch; `None` while it is under way.
     pub confirmed_at: Option<Timestamp>,
-    /// Somebody else has changed the account meanwhile, and it was left as they have it.
+    /// The account was changed outside whmeter meanwhile, and it was left as they have it.
     pub left_alone: bool,
     /// What an operator has fixed.
     pub pin: Option<Pin>,
@@ -60,7 +61,7 @@ pub struct Pin {
     pub until: Option<Timestamp>,
 }
 
-/// The pause before the panel is told a second time what it should have kept; each later one is twice as long, up to
+/// The pause before the panel is sent a second time what it should have kept; each later one is twice as long, up to
 /// [`LONGEST_PAUSE`]. Whoever undoes it each time is not fought at every poll.
 const FIRST_PAUSE: Seconds = Seconds::new(15 * 60);
 const LONGEST_PAUSE: Seconds = Seconds::hours(24);
@@ -68,9 +69,9 @@ const LONGEST_PAUSE: Seconds = Seconds::hours(24);
 /// How the policy that a panel enforces is another than the one we want, once our newest switch has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Conflict {
-    /// Somebody else has changed it and it was left alone, but ours still limits.
+    /// It was changed outside whmeter and it was left alone, but ours still limits.
     StillLimited,
-    /// Somebody else has changed it, and we want it limited: theirs stands.
+    /// It was changed outside whmeter, and we want it limited: theirs stands.
     LeftAlone,
     /// The panel took the limit and does not have it any more.
     Lost,
@@ -103,7 +104,7 @@ impl Hold {
         }
     }
 
-    /// When the panel may be told again what is wanted; `None` while a switch is under way. At once the first time.
+    /// When the panel may be reported again what is wanted; `None` while a switch is under way. At once the first time.
     pub fn again_at(&self) -> Option<Timestamp> {
         let doubled = FIRST_PAUSE.get() << self.again.saturating_sub(1).min(16);
         let pause = if self.again == 0 { 0 } else { doubled.min(LONGEST_PAUSE.get()) };

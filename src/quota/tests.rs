@@ -65,7 +65,7 @@ impl Account {
         let bytes = |count| Bytes::new(count).expect("valid");
         let used = used.map(|used| Used {
             certain: bytes(used),
-            told: bytes(used),
+            shown: bytes(used),
             month: self.month,
             whole: true,
             accounts: 1,
@@ -102,7 +102,7 @@ impl Account {
         let Some(verdict) = verdict else { return Vec::new() };
         assert_eq!(verdict.holding, self.holding);
         (self.crossings, self.hold) = (verdict.crossings, verdict.hold);
-        let mut said: Vec<String> = verdict.letters.iter().map(told).collect();
+        let mut said: Vec<String> = verdict.notifications.iter().map(shown).collect();
         if let Some(switch) = verdict.switch {
             said.push(format!("{} #{}", switch.to.name(), switch.number));
             self.shown = Some(switch.to);
@@ -112,10 +112,12 @@ impl Account {
     }
 }
 
-fn told(letter: &Letter) -> String {
-    match letter.occasion {
-        Occasion::Reminder(number) => format!("reminder {number} {}/{}", letter.threshold, letter.episode),
-        occasion => format!("{} {}/{}", occasion.name(), letter.threshold, letter.episode),
+fn shown(notification: &Notification) -> String {
+    match notification.occasion {
+        Occasion::Reminder(number) => {
+            format!("reminder {number} {}/{}", notification.threshold, notification.episode)
+        }
+        occasion => format!("{} {}/{}", occasion.name(), notification.threshold, notification.episode),
     }
 }
 
@@ -156,7 +158,7 @@ fn unknown_usage_decides_nothing_whatever_the_state() {
     let mut account = Account::new(rule());
     assert!(account.poll(None).is_empty());
     account.poll(1000);
-    // A panel that was not read tells neither the use nor its own limit.
+    // A panel that was not read reports neither the use nor its own limit.
     account.limit = Limit::Unknown;
     assert!(account.poll(None).is_empty());
     account.rule = Some(Rule { limit_at: Some(98), ..rule() });
@@ -191,7 +193,7 @@ fn a_new_month_begins_anew() {
     let over = ["resolved 80/1", "resolved 90/1", "restored 100/1", "resolved 100/1", "standard #2"];
     assert_eq!(account.poll(3), over);
     account.poll(1100);
-    // First looked at when the next month's allowance is used up too: told again, limited still.
+    // First looked at when the next month's allowance is used up too: reported again, limited still.
     account.month = Some(Month::from_number(202701).expect("valid"));
     let again =
         ["resolved 80/2", "notify 80/3", "resolved 90/2", "notify 90/3", "resolved 100/2", "notify 100/3"];
@@ -210,10 +212,10 @@ fn reminders_come_by_the_clock_and_only_for_the_highest_crossing() {
     account.now += 60;
     assert_eq!(account.poll(920), ["reminder 1 90/1"]);
     assert!(account.poll(920).is_empty());
-    // Three weeks nobody looked: one letter, not three.
+    // Three weeks nobody looked: one notification, not three.
     account.now += 21 * day;
     assert_eq!(account.poll(920), ["reminder 4 90/1"]);
-    // A clock that is set back tells nothing twice.
+    // A clock that is set back sends nothing twice.
     account.now -= 20 * day;
     assert!(account.poll(920).is_empty());
 }
@@ -267,15 +269,15 @@ fn a_switch_the_panel_forgot_is_asserted_again_but_not_while_it_is_under_way() {
 fn a_panel_that_loses_the_limit_again_and_again_is_told_again_with_growing_pauses() {
     let mut account = Account::new(rule());
     account.poll(1000);
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     // A day and a half, polled every minute; somebody undoes it each time.
     for minute in 0..2200 {
         account.shown = Some(Policy::Standard);
         if !account.poll(1000).is_empty() {
-            told.push(minute);
+            shown.push(minute);
         }
     }
-    assert_eq!(told, [0, 15, 45, 105, 225, 465, 945, 1905]);
+    assert_eq!(shown, [0, 15, 45, 105, 225, 465, 945, 1905]);
     // An operator does not wait for it.
     (account.shown, account.by_hand) = (Some(Policy::Standard), true);
     assert_eq!(account.poll(1000), ["limited #10"]);
@@ -375,7 +377,7 @@ fn an_estimate_triggers_nothing_and_hides_nothing() {
     let mut subject = account.subject(Some(1000));
     subject.meters[0].used = Some(Used {
         certain: Bytes::new(790).expect("valid"),
-        told: Bytes::new(1000).expect("valid"),
+        shown: Bytes::new(1000).expect("valid"),
         month: None,
         whole: true,
         accounts: 1,
@@ -418,7 +420,9 @@ fn above_the_brake_nobody_is_limited_and_everybody_is_named() {
     assert_eq!((decided.held.len(), decided.verdicts.len()), (0, 10));
     let decided = decide((0..11).map(subject), 100, &Besides::new(), now);
     assert_eq!(decided.held.len(), 11);
-    assert!(decided.verdicts.iter().all(|verdict| verdict.switch.is_none() && verdict.letters.len() == 2));
+    assert!(
+        decided.verdicts.iter().all(|verdict| verdict.switch.is_none() && verdict.notifications.len() == 2)
+    );
     // One at a time is no broken panel.
     assert_eq!(decide((0..1).map(subject), 3, &Besides::new(), now).held.len(), 0);
 }
@@ -473,12 +477,12 @@ fn another_holding_begins_with_no_crossing() {
     (account.holding, account.crossings) = (HoldingNo::new(2), Crossings::new());
     assert_eq!(account.poll(3), ["standard #2"]);
     assert!(account.crossings.is_empty());
-    // His first crossing is the first of its own, and no letter of his has the key of one told before.
+    // His first crossing is the first of its own, and no notification of his has the key of one reported before.
     assert_eq!(account.poll(850), ["notify 80/1"]);
     let key = |holding| {
         let account = Account { holding: HoldingNo::new(holding), ..Account::new(rule()) };
         let subjects = std::iter::once(account.subject(Some(850)));
-        decide(subjects, 100, &Besides::new(), account.at()).verdicts[0].letters[0].key()
+        decide(subjects, 100, &Besides::new(), account.at()).verdicts[0].notifications[0].key()
     };
     assert_ne!(key(1), key(2));
 }
@@ -488,7 +492,7 @@ fn limits_come_from_the_service_the_rule_and_the_panel_in_this_order() {
     let rule = |size| Some(Rule { size, ..rule() });
     let fixed = || rule(Size::Fixed(up_to(7)));
     let asked = |sold, rule: Option<Rule>, panel| in_force(sold, rule.as_ref(), panel);
-    let (unknown, nobody) = (Limit::Unknown, (Limit::Unknown, Origin::Nobody));
+    let (unknown, nobody) = (Limit::Unknown, (Limit::Unknown, Origin::None));
     assert_eq!(asked(up_to(5), fixed(), up_to(9)), (up_to(5), Origin::Sold));
     assert_eq!(asked(unknown, fixed(), up_to(9)), (up_to(7), Origin::Rule));
     assert_eq!(asked(up_to(5), rule(Size::Panel), up_to(9)), (up_to(5), Origin::Sold));
@@ -509,7 +513,7 @@ fn an_answer_without_a_limit_decides_nothing_and_unlimited_ends_it() {
         let mut account = Account::new(Rule { size: Size::Panel, ..rule() });
         assert_eq!(account.poll(1200).last().expect("valid"), "limited #1");
         let (crossings, hold) = (account.crossings.clone(), account.hold);
-        // The panel tells the use and, for once, no limit: whatever the use, nothing is over.
+        // The panel reports the use and, for once, no limit: whatever the use, nothing is over.
         account.limit = Limit::Unknown;
         for used in [1200, 0, 5000] {
             assert!(account.poll(used).is_empty(), "{used}");
@@ -517,7 +521,7 @@ fn an_answer_without_a_limit_decides_nothing_and_unlimited_ends_it() {
         assert_eq!((account.crossings.clone(), account.hold), (crossings, hold));
         // Nor does anything begin.
         assert!(Account { limit: Limit::Unknown, ..Account::new(rule()) }.poll(5000).is_empty());
-        // What we want does not change, and a panel that has forgotten it is told again.
+        // What we want does not change, and a panel that has forgotten it is sent it again.
         account.shown = Some(shown);
         let again: &[&str] = if shown == Policy::Standard { &["limited #2"] } else { &[] };
         assert_eq!(account.poll(1200), again);

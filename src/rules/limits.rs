@@ -16,7 +16,7 @@ struct LimitSettings {
     pub meter: String,
     /// `"100 GiB"`, `"panel"`, `"whmcs"`, or `"unlimited"`.
     pub size: String,
-    /// Percentages that are told.
+    /// Percentages that are reported.
     #[serde(default)]
     pub notify_at: Vec<u32>,
     /// The percentage at which the account is limited; absent never limits.
@@ -25,7 +25,7 @@ struct LimitSettings {
     /// The percentage below which it is restored; five less than `limit_at` where absent.
     #[serde(default)]
     pub restore_below: Option<u32>,
-    /// How often a standing crossing is told again.
+    /// How often a standing crossing is reported again.
     #[serde(default)]
     pub remind_every: Option<Period>,
     /// `"10%"` of a backend's accounts, or a number of them.

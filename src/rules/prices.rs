@@ -89,7 +89,7 @@ impl Prices {
         self.0.iter().map(Arc::as_ref)
     }
 
-    /// What a meter of an account that nobody is billed for would cost, by the rule for it: beyond what is
+    /// What a meter of an account that is not billed would cost, by the rule for it: beyond what is
     /// included, without a minimum, with its currency. `None` without a rule, or where the rule includes what
     /// was sold: nothing was.
     pub fn worth(&self, candidate: &Candidate<'_>, meter: Meter, used: &Used) -> Option<(Money, &str)> {
@@ -177,7 +177,7 @@ fn rule(settings: &PriceSettings) -> Result<Rule, SettingsError> {
     }
     let price = decimal("price", &settings.price)?;
     if price == Decimal::ZERO {
-        return Err(wrong("price", "nothing would ever be billed; leave the rule out".into()));
+        return Err(wrong("price", "nothing would ever be billed; remove the rule".into()));
     }
     Ok(Rule {
         meter,
@@ -287,7 +287,7 @@ mod tests {
             .replace("'out'", "'another name'")
             .replace("'0.02'", "'0.0200'")
             .replace("1 GiB", "1024 MiB");
-        // The description tells the unit as it was written.
+        // The description has the unit as it was written.
         assert_ne!(hash(&same), right);
         assert_eq!(hash(&RIGHT.replace("'out'", "'another name'").replace("'0.02'", "'0.0200'")), right);
         for more in [

@@ -1,4 +1,4 @@
-//! One account as it stands, and how its usage is shared out among those who paid for it.
+//! The current state of one account, and how its usage is shared out among those who paid for it.
 
 use litemap::LiteMap;
 
@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use crate::metering::{Book, Life, MonthToDate};
 
-/// One account as it stands: its name's newest life.
+/// The current state of one account: its name's newest life.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AccountStanding {
     /// Which life of its backend it is.
@@ -21,7 +21,7 @@ pub struct AccountStanding {
     pub missing_since: Option<Timestamp>,
     /// When it ended: the first list without it, once a later one has confirmed it.
     pub gone_at: Option<Timestamp>,
-    /// Whether it is switched off, as far as the panel tells.
+    /// Whether it is switched off, as far as the panel reports.
     pub suspended: Option<bool>,
     /// Which of our policies it is under, as the panel shows it; the standard one also where the panel
     /// shows neither and we have not limited it.
@@ -40,7 +40,7 @@ pub struct AccountStanding {
     pub together: LiteMap<Meter, Judged>,
     /// Who pays for what it uses from now on.
     pub owner: Owner,
-    /// What its name means to WHMCS, once it has told its services.
+    /// What its name means to WHMCS, once WHMCS has sent its services.
     pub mapped: Option<MappedTo>,
     /// The reason it could not be read last time, and since when.
     pub trouble: Option<(String, Timestamp)>,
@@ -117,7 +117,7 @@ impl AccountStanding {
             traffic_limit: Limit::Unknown,
             limits: LiteMap::new(),
             together: LiteMap::new(),
-            owner: Owner::Nobody,
+            owner: Owner::Unowned,
             mapped: None,
             trouble: None,
             series: Vec::new(),
@@ -125,7 +125,7 @@ impl AccountStanding {
         }
     }
 
-    /// Whether it is on the panel and nobody is billed for it, as far as WHMCS has told its services.
+    /// Whether it is on the panel and nobody is billed for it, as far as WHMCS has sent its services.
     pub fn is_unbilled(&self) -> bool {
         let mapping = self.mapped.as_ref().map(|mapped| mapped.mapping);
         let unbilled = matches!(mapping, Some(Mapping::Unmapped | Mapping::Ambiguous | Mapping::Ended));
@@ -150,12 +150,12 @@ impl AccountStanding {
         self.trouble.as_ref().is_some_and(|(reason, _)| reason == Self::CONTRADICTED)
     }
 
-    /// Whether its panel has it, as far as the newest complete list tells.
+    /// Whether its panel has it, as far as the newest complete list reports.
     pub fn is_present(&self) -> bool {
         self.gone_at.is_none() && self.missing_since.is_none()
     }
 
-    /// Since when something of it that was told before is not told any more.
+    /// Since when something of it that was reported before is not reported any more.
     pub fn silent_since(&self) -> Option<Timestamp> {
         let (reason, since) = self.trouble.as_ref()?;
         (reason == Reason::Silent.name()).then_some(*since)
@@ -182,7 +182,7 @@ impl AccountStanding {
         months.filter(move |(_, so_far)| so_far.month == month).map(|(meter, so_far)| (*meter, so_far))
     }
 
-    /// Takes from the book what it tells of the account.
+    /// Takes from the book what it has of the account.
     pub fn take(&mut self, book: &Book, name: &AccountName) {
         let Some((no, life)) = book.names.get(name).and_then(|no| Some((*no, book.lives.get(no)?))) else {
             return;
@@ -203,7 +203,7 @@ impl AccountStanding {
     }
 }
 
-/// What everybody has of a life, its present owner last.
+/// What every owner has of a life, its present owner last.
 fn shares_of(no: LifeNo, life: &Life) -> impl Iterator<Item = Share> {
     let parts = life.holdings.iter().flat_map(|holding| &holding.parts);
     let last = parts.clone().count().saturating_sub(1);

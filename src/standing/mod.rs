@@ -22,7 +22,7 @@ pub use together::{Judged, Together};
 use crate::domain::{AccountName, BackendId, Month};
 use crate::metering::{Crowd, ListDoubt};
 
-/// Number, version and acts together: what tells one standing of a backend from another.
+/// Number, version and acts together: what distinguishes one standing of a backend from another.
 pub type Stamp = (i64, i64, i64);
 
 /// One backend as committed at `version`.
@@ -42,18 +42,18 @@ pub struct Standing {
     pub list_doubt: Option<ListDoubt>,
     /// Every name ever seen, with its newest life; those that are gone say so.
     pub accounts: BTreeMap<AccountName, Arc<AccountStanding>>,
-    /// The accounts that changed with the newest version read, for whoever renders only those.
+    /// The accounts that changed with the newest version read, for renderers of only those.
     pub changed: Vec<AccountName>,
     /// The stamp before the newest: `changed` holds what happened since then.
     pub changed_since: Stamp,
-    /// The version that was read as a whole: what it and those before it moved is not told apart.
+    /// The version that was read as a whole: what it and those before it moved is not distinguished.
     pub read_at: i64,
     /// The newest version after that which moved days of a month, or who pays for them.
     pub moved: LiteMap<Month, i64>,
 }
 
 impl Standing {
-    /// What tells it from any other standing of its backend.
+    /// What distinguishes it from any other standing of its backend.
     pub fn stamp(&self) -> Stamp {
         (self.number, self.version, self.acts)
     }

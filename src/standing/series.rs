@@ -19,7 +19,7 @@ pub struct SeriesStanding {
     pub shown: Bytes,
     /// Since when its readings are held back because they jump further than can be.
     pub held_back: Option<Timestamp>,
-    /// Since when a level that has collapsed, or a month that is told as nothing, is not believed.
+    /// Since when a level that has collapsed, or a month that is reported as nothing, is not believed.
     pub doubted: Option<Timestamp>,
 }
 
@@ -36,7 +36,7 @@ pub enum Unknown {
         /// When it was measured last.
         at: Timestamp,
     },
-    /// Its level was never told.
+    /// Its level was never reported.
     NeverRead,
 }
 
@@ -78,7 +78,7 @@ impl SeriesStanding {
     }
 }
 
-/// Since when totals are told as nothing and not believed.
+/// Since when totals are reported as nothing and not believed.
 fn vanished(series: &SeriesBook) -> Option<Timestamp> {
     let doubts = series.periods.values().filter_map(|belief| belief.doubt);
     doubts.filter(|doubt| doubt.count == Bytes::ZERO).map(|doubt| doubt.at).min()

@@ -11,7 +11,7 @@ pub struct Together {
     /// The part that is certain: what may trigger something.
     pub certain: Bytes,
     /// All that is known, estimated parts included.
-    pub told: Bytes,
+    pub shown: Bytes,
     /// The accounts it has.
     pub accounts: u32,
     /// Of how many of those nothing is known now: stale, missing, unread or doubted.
@@ -31,7 +31,7 @@ pub struct Judged {
 
 impl Default for Together {
     fn default() -> Together {
-        Together { certain: Bytes::ZERO, told: Bytes::ZERO, accounts: 0, unknown: 0, parts: 0 }
+        Together { certain: Bytes::ZERO, shown: Bytes::ZERO, accounts: 0, unknown: 0, parts: 0 }
     }
 }
 
@@ -63,7 +63,7 @@ impl Together {
         self.add(meter, months, living, moment);
     }
 
-    /// `living`: its series where its panel tells the meter, whether it tells anything, and whether it was read.
+    /// `living`: its series where its panel reports the meter, whether it reports anything, and whether it was read.
     fn add<'m>(
         &mut self,
         meter: Meter,
@@ -81,7 +81,7 @@ impl Together {
         let Some((series, any, read)) = living else { return };
         let series = match (series, any) {
             (Some(series), _) => series,
-            // Its panel tells no such meter: nothing of it can be missing.
+            // Its panel reports no such meter: nothing of it can be missing.
             (None, true) => return,
             (None, false) => {
                 (self.accounts, self.unknown) = (self.accounts + 1, self.unknown + 1);
@@ -97,11 +97,11 @@ impl Together {
         }
     }
 
-    fn count(&mut self, certain: Bytes, told: Bytes) {
+    fn count(&mut self, certain: Bytes, shown: Bytes) {
         self.parts += 1;
         // A sum beyond what a number holds is beyond every limit.
         self.certain = self.certain.checked_add(certain).unwrap_or(Bytes::MAX);
-        self.told = self.told.checked_add(told).unwrap_or(Bytes::MAX);
+        self.shown = self.shown.checked_add(shown).unwrap_or(Bytes::MAX);
     }
 
     /// Whether every part of it is known.
@@ -117,7 +117,7 @@ impl Together {
     /// What is shown of it: where it is one account by itself, that account's number says it all.
     pub fn judged(&self) -> Option<Judged> {
         let is_shared = self.accounts > 1 || self.parts > 1;
-        is_shared.then(|| Judged { sum: self.is_whole().then_some(self.told), accounts: self.accounts })
+        is_shared.then(|| Judged { sum: self.is_whole().then_some(self.shown), accounts: self.accounts })
     }
 }
 
@@ -165,7 +165,7 @@ mod tests {
         let gone = |meter| AccountStanding { gone_at: Some(at(NOW - 50)), ..account(meter, 200, NOW - 100) };
         for (meter, is) in [(Meter::TrafficOut, 203), (Meter::StorageUsed, 3)] {
             let sum = sum(meter, &[gone(meter), account(meter, 3, NOW)]);
-            assert_eq!((sum.told, sum.accounts, sum.is_whole()), (bytes(is), 1, true), "{meter}");
+            assert_eq!((sum.shown, sum.accounts, sum.is_whole()), (bytes(is), 1, true), "{meter}");
         }
         let mut last = account(Meter::TrafficOut, 70, NOW);
         let month = Month::parse("2026-10").expect("a month");
@@ -174,7 +174,7 @@ mod tests {
         }
         let owned_by_another =
             AccountStanding { owner: Owner::Service(58), ..account(Meter::StorageUsed, 9, NOW) };
-        assert_eq!(sum(Meter::TrafficOut, &[last]).told, Bytes::ZERO, "another month's");
+        assert_eq!(sum(Meter::TrafficOut, &[last]).shown, Bytes::ZERO, "another month's");
         assert_eq!(sum(Meter::StorageUsed, &[owned_by_another]), Together::default());
     }
 
@@ -197,7 +197,7 @@ mod tests {
         let old = account(Meter::TrafficOut, 40, NOW - 27 * 3600);
         let sum = sum(Meter::TrafficOut, &[account(Meter::TrafficOut, 80, NOW), old]);
         assert_eq!((sum.certain, sum.is_whole()), (bytes(120), false));
-        // Another panel of the same service, which tells no storage.
+        // Another panel of the same service, which reports no storage.
         let both = self::sum(Meter::StorageUsed, &[good(), account(Meter::TrafficOut, 7, NOW)]);
         assert_eq!((both.accounts, both.is_whole(), both.judged()), (1, true, None));
     }

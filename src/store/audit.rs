@@ -82,7 +82,7 @@ pub struct Audited {
 }
 
 impl Store {
-    /// Writes an act down, in the transaction of what it tells of.
+    /// Writes an act down, in the transaction of what it records.
     pub(super) async fn put_act(&self, on: &mut Write, act: &Act) -> Result<(), StoreError> {
         let AccountKey { backend, name } = &act.account;
         let (before, after) = (act.before.clone(), act.after.clone());

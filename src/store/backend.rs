@@ -25,7 +25,8 @@ pub struct KnownPanel {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "its panel is metered as backend {by}: was {by} renamed in the config, `whmeter backend rename {by} {backend}` moves \
-     its history; is {by} over, `whmeter backend forget {by}` ends its accounts; are both in the config, remove one"
+     its history; is {by} over, `whmeter backend forget {by}` ends its accounts; are both in the config, \
+     remove one"
 )]
 pub struct PanelTaken {
     /// The backend that may not have it.
@@ -113,8 +114,8 @@ impl Store {
         Ok(names)
     }
 
-    /// Rows of lives and holdings whose numbers are no backend's, a few of each table, in words: nobody has made them, and
-    /// yet some sum may find them.
+    /// Rows of lives and holdings whose numbers are no backend's, a few of each table, in words: nobody has made
+    /// them, and yet some sum may find them.
     pub async fn strays(&self) -> Result<Vec<String>, StoreError> {
         const TABLES: [(&str, &str); 8] = [
             ("life", "id"),
@@ -243,7 +244,7 @@ impl Store {
         Ok(Ok(()))
     }
 
-    /// What waits is promised under the new name. What may have been told already keeps its key, by which the other
+    /// What waits is promised under the new name. What may have been reported already keeps its key, by which the other
     /// side knows it again.
     async fn move_outbox(
         &self,
@@ -252,9 +253,9 @@ impl Store {
         new: &BackendId,
     ) -> Result<(), StoreError> {
         let after_name = old.as_str().chars().count() + 1;
-        let letter = self.dialect.joined("?", &format!("SUBSTR(letter, {after_name})"));
+        let entry_key = self.dialect.joined("?", &format!("SUBSTR(entry_key, {after_name})"));
         let sql = format!(
-            "UPDATE outbox SET letter = {letter} WHERE backend = ?
+            "UPDATE outbox SET entry_key = {entry_key} WHERE backend = ?
             AND NOT (state = 'waiting' AND tried_at IS NOT NULL AND channel <> 'policy')"
         );
         run(on, self.dialect, &sql, [new.as_str().into(), old.as_str().into()]).await?;
@@ -280,8 +281,8 @@ impl Store {
         self.put_backend_act(on, &act).await
     }
 
-    /// Of those who change which backend or which service is what, one waits for the other: on every database the same row is written
-    /// first.
+    /// Of those who change which backend or which service is what, one waits for the other: on every database the
+    /// same row is written first.
     pub(super) async fn one_at_a_time(&self, on: &mut AnyConnection) -> Result<(), StoreError> {
         let sql = "UPDATE allot SET next = next WHERE name = 'backend'";
         run(on, self.dialect, sql, []).await.map(drop)

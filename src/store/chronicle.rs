@@ -1,20 +1,20 @@
-//! The chronicle: what WHMCS was told, what it sells, what operators have said and done, and what was billed; entry by
-//! entry, each chained to the one before. One of a database, beside the journals of its backends, from which days and
-//! months are derived.
+//! The chronicle: what was reported to WHMCS, what it sells, what operators have said and done, and what was billed;
+//! entry by entry, each chained to the one before. One of a database, beside the journals of its backends, from
+//! which days and months are derived.
 //!
-//! It knows rows and no meanings: an entry holds the rows that one transaction changed, as they are after it. So whatever
-//! an answer is made of besides usage can be held against it, row by row.
+//! It knows rows and no meanings: an entry holds the rows that one transaction changed, as they are after it. So
+//! whatever an answer is made of besides usage can be held against it, row by row.
 
 mod changes;
 mod fold;
 mod repair;
-mod told;
+mod reported;
 mod verify;
 
 use sqlx::AnyConnection;
 
 pub(super) use changes::{Changes, Value, Values, columns, differing, in_words, values};
-pub use told::ToldBy;
+pub use reported::ReportedBy;
 pub use verify::{ChronicleDifference, ChronicleVerified};
 
 use super::audit::AUDIT;
@@ -28,7 +28,7 @@ use super::tables::service::{ADDON, SERVICE};
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 
-/// The tables whose rows it tells of. A column that is added to one of them later is added at its end: entries hold
+/// The tables whose rows it records. A column that is added to one of them later is added at its end: entries hold
 /// columns by their place.
 const TABLES: [&Table; 7] = [&REPORTED, &SERVICE, &ADDON, &KNOWN_LIST, &PIN, &AUDIT, &INVOICE_LINE];
 
@@ -102,7 +102,8 @@ impl Links<'_> {
 }
 
 impl Store {
-    /// Appends what a transaction changed, in that transaction. Whoever comes second waits here until the first is done.
+    /// Appends what a transaction changed, in that transaction. A second writer waits here until the first is
+    /// done.
     pub(super) async fn append_chronicle(
         &self,
         on: &mut AnyConnection,

@@ -5,7 +5,7 @@ use crate::domain::{Meter, Month};
 /// Why the store could not do what was asked. Nothing was half written in any of these cases.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The URL or the database's own settings are wrong: mend the config and start again.
+    /// The URL or the database's own settings are wrong: fix the config and start again.
     #[error("store: {0}")]
     Config(String),
     /// Days are cut in another zone than the config says.
@@ -27,7 +27,7 @@ pub enum StoreError {
         /// The newest schema this program knows.
         known: i64,
     },
-    /// Somebody else holds the database's lock; nothing was written, try again.
+    /// Another process holds the database's lock; nothing was written, try again.
     #[error("the database is locked by another program; end that one's transaction, whmeter tries again")]
     Locked,
     /// No room left; nothing was written.
@@ -47,8 +47,8 @@ pub enum StoreError {
     Unreachable(String),
     /// The database was asked, and says nothing.
     #[error(
-        "the database has not answered for {0} s; the connection is dropped and another one is made. Is its server, or a \
-         proxy before it, gone without a word?"
+        "the database has not answered for {0} s; the connection is dropped and another one is made. The \
+         server, or a proxy before it, may have gone down."
     )]
     Silent(u64),
     /// The database holds something this program cannot have written.
@@ -59,11 +59,10 @@ pub enum StoreError {
         /// What should have been there.
         expected: &'static str,
     },
-    /// Somebody else has changed what a month of an account sums to; nothing was written.
+    /// Something outside whmeter has changed what a month of an account sums to; nothing was written.
     #[error(
-        "{account} on {backend}, {meter} in {month}: the database has {stored} and {believed}; somebody else has changed \
-         it. `whmeter verify` names what differs, `whmeter repair {backend} --reason TEXT` makes it what the journal says; \
-         nothing of {backend} is counted or told anew until then"
+        "{account} on {backend}, {meter} in {month}: the database has {stored} and {believed}; it was changed outside whmeter. `whmeter verify` names what differs, `whmeter repair {backend} --reason TEXT` restores it from the journal; \
+         polls of {backend} are not committed until then"
     )]
     OtherMonth {
         /// The backend.
@@ -111,7 +110,7 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// The database's own code. MySQL's SQLSTATE is the same for nearly everything: its number tells more.
+/// The database's own code. MySQL's SQLSTATE is the same for nearly everything: its number says more.
 fn code(error: &dyn sqlx::error::DatabaseError) -> String {
     match error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
         Some(error) => error.number().to_string(),

@@ -1,5 +1,5 @@
-//! The heads of the chains: how far each goes and its last link. Who keeps one of them elsewhere can tell later whether
-//! the chain was written anew.
+//! The heads of the chains: how far each goes and its last link. Who keeps one of them elsewhere can report later
+//! whether the chain was written anew.
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,7 +28,7 @@ pub struct ChainHead {
     pub link: String,
 }
 
-/// How much of a link tells it from any other: what fits into a series, in hexadecimal digits.
+/// How much of a link distinguishes it from any other: what fits into a series, in hexadecimal digits.
 pub const SHORTEST_LINK: usize = 13;
 
 impl ChainHead {
@@ -59,7 +59,7 @@ impl FromStr for ChainHead {
     fn from_str(text: &str) -> Result<ChainHead, String> {
         let wrong = || {
             format!(
-                "{text:?} is no head of a chain; expected journal/BACKEND:ENTRY:LINK or chronicle:ENTRY:LINK, as `whmeter \
+                "{text:?} is not the head of a chain; expected journal/BACKEND:ENTRY:LINK or chronicle:ENTRY:LINK, as `whmeter \
                  verify --json` prints them, with {SHORTEST_LINK} hexadecimal digits of LINK or more"
             )
         };
@@ -86,9 +86,9 @@ impl FromStr for ChainHead {
 pub enum OldHead {
     /// It is part of the chain still.
     Holds,
-    /// Its entry is folded: nobody can tell any more.
+    /// Its entry is folded: it can no longer be checked.
     Folded,
-    /// The chain has another link there, or none: it was written anew since.
+    /// The chain has another link there, or none: it was rewritten since.
     Differs(String),
 }
 

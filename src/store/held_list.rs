@@ -71,7 +71,7 @@ struct Row {
 fn row(columns: &mut Columns<'_>) -> Result<(i64, Row), StoreError> {
     let (server, since, moved, of) = (columns.int()?, columns.time()?, columns.int()?, columns.int()?);
     let (accepted, author, reason) = (columns.maybe_text()?, columns.maybe_text()?, columns.maybe_text()?);
-    let corrupt = |found: &str| StoreError::corrupt(found, "what was said of a list, by whom and why");
+    let corrupt = |found: &str| StoreError::corrupt(found, "the decision on a list, its author and reason");
     let acceptance = match accepted.as_deref() {
         None => None,
         Some(said @ (SAME | OTHER)) => Some(ListAcceptance {
@@ -100,7 +100,7 @@ fn cells(server: i64, row: &Row) -> [Cell; 7] {
 }
 
 impl Store {
-    /// What is to become of a list. `known` are the server's services as they were told before.
+    /// What is to become of a list. `known` are the server's services as they were reported before.
     pub(super) async fn judge_list(
         &self,
         on: &mut AnyConnection,

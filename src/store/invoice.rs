@@ -1,4 +1,4 @@
-//! Lines billed to customers: written down before WHMCS is called, so that none is ever billed twice.
+//! Lines billed to customers: recorded before WHMCS is called, so that none is ever billed twice.
 //!
 //! A line is `intended` from the moment before the call, then `created`, `refused` (it certainly is not
 //! there and may be tried again) or `unknown`. Whoever finds an intended line that is not his own knows as
@@ -7,7 +7,7 @@
 mod lives;
 mod numbers;
 mod row;
-mod told;
+mod whmcs_items;
 
 use super::audit::Act;
 use super::sql::{Cell, Columns, rows, run};
@@ -17,7 +17,7 @@ use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter, Timestamp};
 use crate::pricing::{Money, Quantity, Tag};
 pub(super) use row::INVOICE_LINE;
 use row::{COLUMNS, cells, line_columns};
-pub use told::{BillableItem, ToldItems};
+pub use whmcs_items::{BillableItem, SettledItems};
 
 /// What is to be billed.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +57,7 @@ pub struct InvoiceLine {
     pub intended_at: Timestamp,
     /// Who made it.
     pub by: String,
-    /// `tblbillableitems.id`, where WHMCS has told it.
+    /// `tblbillableitems.id`, where WHMCS has sent it.
     pub billable: Option<i64>,
     /// What WHMCS, or whoever settled it, said.
     pub said: String,
@@ -72,7 +72,7 @@ pub enum LineState {
     Created,
     /// It is certainly not in WHMCS.
     Refused,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 
@@ -90,11 +90,11 @@ pub enum Intent {
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineEnd {
-    /// The item is there, with this number where it was told.
+    /// The item is there, with this number where it was reported.
     Created(Option<i64>),
     /// It is certainly not.
     Refused,
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 
@@ -109,7 +109,7 @@ impl LineState {
         }
     }
 
-    /// Whether it may be in WHMCS, and nobody knows.
+    /// Whether it may be in WHMCS, or not: unknown.
     pub fn is_open(self) -> bool {
         matches!(self, LineState::Intended | LineState::Unknown)
     }
@@ -127,10 +127,10 @@ impl LineEnd {
 
 impl Store {
     /// Writes down that a line is about to be billed. The row is the lock: of all who try, on whatever
-    /// replica, one is told that it is his.
+    /// replica, one gets the answer that it is his.
     pub async fn intend_line(&self, new: &NewLine, by: &str, now: Timestamp) -> Result<Intent, StoreError> {
         let mut tx = self.begin_write_at(now).await?;
-        // Whoever comes second waits here until the first has written down what he intends.
+        // A second writer waits here until the first has written down what he intends.
         let id = self.allot(&mut tx, "invoice", 1).await?;
         let tag = new.tag.to_string();
         let mut attempts = 1;
@@ -265,7 +265,7 @@ impl Store {
         self.read_lines(&mut on, filter, cells).await
     }
 
-    /// Every line of which nobody knows whether it is in WHMCS.
+    /// Every line of which it is unknown whether it is in WHMCS.
     pub async fn open_lines(&self) -> Result<Vec<InvoiceLine>, StoreError> {
         let mut on = self.readers.acquire().await?;
         self.read_lines(&mut on, "state IN ('intended', 'unknown')", Vec::new()).await

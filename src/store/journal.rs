@@ -2,7 +2,7 @@
 //! to the one before.
 //!
 //! Days are derived; the journal is what happened. Entries are appended in the transaction of the poll
-//! they tell of, and never edited; old ones are folded into totals that stand for them.
+//! they record, and never edited; old ones are folded into totals that stand for them.
 
 use litemap::LiteMap;
 use sqlx::AnyConnection;
@@ -12,8 +12,8 @@ use super::sql::{Cell, Columns, rows, run};
 use super::{Lease, Store, StoreError};
 use crate::domain::{AccountName, BackendId, Harvest, HoldingNo, LifeNo, Meter, Timestamp, UsageDay};
 use crate::metering::{
-    Book, Bounds, Correction, CounterKey, DayChange, Kept, LifeChange, Look, OwnerChange, Rules, Settled,
-    settle_looked,
+    Book, Bounds, Correction, CounterKey, DayChange, Kept, LifeChange, Look, OwnerChange, SettleRules,
+    Settled, settle_looked,
 };
 
 mod belief;
@@ -45,13 +45,13 @@ pub struct JournalEntry {
     pub entry: i64,
     /// When the panel was asked.
     pub at: Timestamp,
-    /// When everybody was last seen before this poll.
+    /// When all accounts were last seen before this poll.
     pub last_look: Option<Timestamp>,
     /// What was new: the readings that moved a number or raised a note.
     pub harvest: Harvest,
     /// What became of lives.
     pub lives: Vec<LifeChange>,
-    /// Counters that nobody had any more.
+    /// Counters that no account had any more.
     pub lost: Vec<CounterKey>,
     /// What was made of it.
     pub made: Vec<Made>,
@@ -78,11 +78,11 @@ impl JournalEntry {
     }
 
     /// Settles it again: a poll by what the panel said, a correction by what was asked for.
-    pub fn settled(&self, book: &Book, rules: &Rules) -> Settled {
+    pub fn settled(&self, book: &Book, rules: &SettleRules) -> Settled {
         let mut settled = match &self.corrected {
             Some(correction) => correction.settle(book, self.at, rules.zone),
             None => {
-                let rules = Rules { bounds: self.bounds, ..*rules };
+                let rules = SettleRules { bounds: self.bounds, ..*rules };
                 let look = Look::again(book, self.lives.clone(), self.lost.clone());
                 settle_looked(book, &self.harvest, look, self.at, &rules)
             }
@@ -92,7 +92,7 @@ impl JournalEntry {
     }
 
     /// Takes in what it made: after this the book believes what was believed after it.
-    pub fn take_into(&self, book: &mut Book, rules: &Rules) {
+    pub fn take_into(&self, book: &mut Book, rules: &SettleRules) {
         // A failed poll settled nothing.
         if self.failed.is_some() {
             return;

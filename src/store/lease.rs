@@ -8,7 +8,7 @@ use super::{Store, StoreError};
 use crate::domain::{BackendId, Seconds, Timestamp};
 
 /// Clocks of replicas may be this far apart. A lease that ends later than that was taken by one whose clock was wrong,
-/// and keeps nobody out: its commit would be refused by the fence.
+/// and keeps no process out: its commit would be refused by the fence.
 const CLOCKS_APART: Seconds = Seconds::new(300);
 
 /// Whether a panel is to be left alone, because it refused us or asked for peace.
@@ -91,7 +91,8 @@ impl Store {
     /// Asks panels again that were left alone: how they are asked may be other now.
     pub async fn unpark(&self, backends: &[&BackendId]) -> Result<(), StoreError> {
         let mut tx = self.begin_write().await?;
-        let sql = "UPDATE backend SET refusals = 0, parked_until = NULL WHERE name = ? AND parked_until IS NOT NULL";
+        let sql = "UPDATE backend SET refusals = 0, parked_until = NULL WHERE name = ? AND parked_until \
+             IS NOT NULL";
         for backend in backends {
             run(&mut tx, self.dialect, sql, [backend.as_str().into()]).await?;
         }

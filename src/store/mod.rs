@@ -38,11 +38,11 @@ use tokio::sync::watch;
 
 pub use audit::{Act, Audited};
 pub use backend::{CannotRename, KnownPanel, PanelTaken};
-pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified, ToldBy};
+pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified, ReportedBy};
 pub use error::StoreError;
 pub use heads::{Chain, ChainHead, KeyedFrom, OldHead};
 pub use held_list::{HeldList, ListAcceptance};
-pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, ToldItems};
+pub use invoice::{BillableItem, Intent, InvoiceLine, LineEnd, LineState, NewLine, SettledItems};
 pub use journal::{
     CannotRepair, CannotRewind, ChainBreak, CrossingMap, Difference, Fold, JournalEntry, Made, MonthSum,
     MonthSums, Repair, Repaired, RewindTo, Unwound, Verified,
@@ -54,8 +54,8 @@ pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};
 pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
 pub use read::{
-    BackendState, By, CannotSum, DayPages, DayPoint, Failing, OwnedMonth, OwnerSums, Reported, Said, Total,
-    Usage, UsageQuery,
+    BackendState, By, CannotSum, DayPages, DayPoint, Failing, MetricValue, OwnedMonth, OwnerSums, Reported,
+    Total, Usage, UsageQuery,
 };
 pub use services::{PinnedTo, PutServices, ServiceList};
 
@@ -74,7 +74,7 @@ pub struct Store {
     seal: Arc<Seal>,
     standings: Arc<RwLock<HashMap<BackendId, Arc<Standing>>>>,
     lists: Arc<RwLock<HashMap<i64, Arc<ServiceList>>>>,
-    told: Arc<read::Memory>,
+    reported: Arc<read::Memory>,
     moved: Arc<watch::Sender<Moved>>,
 }
 
@@ -82,7 +82,7 @@ pub struct Store {
 pub type Moved = HashMap<BackendId, u64>;
 
 impl Store {
-    /// Tells, from now on, which backends were committed.
+    /// Announces, from now on, which backends were committed.
     pub fn moves(&self) -> watch::Receiver<Moved> {
         self.moved.subscribe()
     }

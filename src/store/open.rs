@@ -57,7 +57,7 @@ impl Default for StoreSettings {
     }
 }
 
-/// How long a statement waits for somebody else's lock before the store says [`StoreError::Locked`].
+/// How long a statement waits for another transaction's lock before the store says [`StoreError::Locked`].
 const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -65,7 +65,7 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// How long an opening that failed at once is tried again, because others may be opening it too.
 const OTHERS_START: Duration = Duration::from_secs(3);
 
-/// How long a connection may take to show that it is still there when nobody uses it any more.
+/// How long a connection may take to show that it is still there when it is not used any more.
 const STILL_THERE: Duration = Duration::from_secs(5);
 
 /// A database that can be used.
@@ -124,7 +124,7 @@ impl Store {
             seal: Arc::new(seal),
             standings: Arc::new(RwLock::new(HashMap::new())),
             lists: Arc::default(),
-            told: Arc::default(),
+            reported: Arc::default(),
             moved: Arc::new(tokio::sync::watch::Sender::default()),
         })
     }
@@ -199,8 +199,8 @@ fn own_file(url: &str, folder: &Path) -> Option<PathBuf> {
     is_written.then(|| folder.join(file))
 }
 
-/// Makes the file for its owner alone, or one that others can read so. What cannot be done is told: opening it will say
-/// whether that matters. SQLite gives what it writes beside the file the same rights.
+/// Makes the file for its owner alone, or one that others can read so. What cannot be done is reported: opening it
+/// will say whether that matters. SQLite gives what it writes beside the file the same rights.
 fn keep_private(file: &Path) {
     // One that is not there cannot have been read by anybody.
     let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
@@ -285,7 +285,7 @@ async fn connect(dialect: Dialect, url: &str, connections: u32) -> Result<AnyPoo
     })
 }
 
-/// What each connection is told first.
+/// What each connection is reported first.
 fn session(dialect: Dialect) -> Vec<String> {
     match dialect {
         // FULL: after a power cut the last poll that we said was stored is stored.
@@ -361,6 +361,6 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
             StoreError::NewerSchema { found, known: Store::newest_schema() }
         }
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-        other => StoreError::Config(format!("the schema cannot be brought up to date: {other}")),
+        other => StoreError::Config(format!("the schema cannot be migrated: {other}")),
     })
 }

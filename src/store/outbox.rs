@@ -1,4 +1,4 @@
-//! The outbox: what is to be told and done, claimed by compare-and-set, retried, and kept when it is over.
+//! The outbox: what is to be reported and done, claimed by compare-and-set, retried, and kept when it is over.
 //!
 //! Its rows are made in the transaction of the poll that decided them. What is promised is kept until
 //! it was delivered, given up or dropped, each of which can be read here afterwards.
@@ -9,14 +9,14 @@ use super::dialect::Merge::{Keep, Replace};
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::{Store, StoreError};
 use crate::domain::{AccountKey, BackendId, Policy, Seconds, Timestamp};
-use crate::quota::{Channel, Letter};
+use crate::quota::{Channel, Notification};
 
 mod row;
 
 use row::{COLUMNS, entry};
-pub(super) use row::{letter_cells, switch_cells};
+pub(super) use row::{notification_cells, switch_cells};
 
-/// A claim lasts this long: whoever dies with it keeps others out no longer.
+/// A claim lasts this long: a process that dies with it keeps others out no longer.
 const CLAIM: Seconds = Seconds::new(15 * 60);
 
 /// No pause is longer than an hour, and no claim than [`CLAIM`]. What is due, or claimed, for twice as long
@@ -28,7 +28,7 @@ const CLOCK_WAS_SET_BACK: (Seconds, Seconds) = (Seconds::new(2 * 3600), Seconds:
 /// decided it again.
 const OUTBOX: Table = Table {
     name: "outbox",
-    keys: &["letter", "channel"],
+    keys: &["entry_key", "channel"],
     rest: &[
         ("id", Keep),
         ("occasion", Keep),
@@ -90,8 +90,8 @@ pub struct Entry {
 /// What is promised.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Promise {
-    /// To tell somebody.
-    Tell(Channel, Letter),
+    /// To notify somebody.
+    Notify(Channel, Notification),
     /// To put the account under a policy.
     Switch {
         /// Which.
@@ -102,10 +102,10 @@ pub enum Promise {
 }
 
 impl Promise {
-    /// Its channel: that of the letter, or `policy`.
+    /// Its channel: that of the notification, or `policy`.
     pub fn channel(&self) -> &'static str {
         match self {
-            Promise::Tell(channel, _) => channel.name(),
+            Promise::Notify(channel, _) => channel.name(),
             Promise::Switch { .. } => POLICY,
         }
     }
@@ -120,7 +120,7 @@ pub enum EntryState {
     Delivered,
     /// A newer switch took its place.
     Superseded,
-    /// Tried for long, or told that trying is useless.
+    /// Tried for long, or found to be useless to try.
     GaveUp,
     /// No longer true, or taken out by an operator.
     Dropped,
@@ -163,7 +163,7 @@ pub struct Waiting {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Firing {
     /// What it says.
-    pub letter: Letter,
+    pub notification: Notification,
 }
 
 /// A part of the outbox that is worked on by itself, so that no part waits for another.
@@ -171,9 +171,9 @@ pub struct Firing {
 pub enum Lane {
     /// The switches of one backend.
     Switches(BackendId),
-    /// The letters of one channel.
-    Letters(Channel),
-    /// The switches of one account, for whoever waits for them.
+    /// The notifications of one channel.
+    Notifications(Channel),
+    /// The switches of one account, for a caller that waits for them.
     Account(AccountKey),
 }
 
@@ -183,7 +183,7 @@ impl Lane {
             Lane::Switches(backend) => {
                 ("AND o.channel = 'policy' AND o.backend = ?", vec![backend.as_str().into()])
             }
-            Lane::Letters(channel) => ("AND o.channel = ?", vec![channel.name().into()]),
+            Lane::Notifications(channel) => ("AND o.channel = ?", vec![channel.name().into()]),
             Lane::Account(AccountKey { backend, name }) => (
                 "AND o.channel = 'policy' AND o.backend = ? AND o.account = ?",
                 vec![backend.as_str().into(), name.as_str().into()],
@@ -246,12 +246,12 @@ impl Store {
         Ok(claimed)
     }
 
-    /// Writes down that a letter was delivered. `false` when the claim was lost meanwhile.
+    /// Writes down that a notification was delivered. `false` when the claim was lost meanwhile.
     pub async fn delivered(&self, entry: &Entry, answer: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.end(entry, EntryState::Delivered, answer, now).await
     }
 
-    /// Writes down that a letter is given up.
+    /// Writes down that a notification is given up.
     pub async fn gave_up(&self, entry: &Entry, why: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.end(entry, EntryState::GaveUp, why, now).await
     }
@@ -395,7 +395,7 @@ impl Store {
         Ok(waiting)
     }
 
-    /// The alerts that were told and still hold.
+    /// The alerts that were reported and still hold.
     pub async fn firing(&self) -> Result<Vec<Firing>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS}, c.meter FROM outbox o JOIN crossing c ON c.holding = o.holding
@@ -408,10 +408,10 @@ impl Store {
         let mut firing = Vec::new();
         for row in rows(&mut on, self.dialect, &sql, []).await? {
             let crossed = Columns::from(&row, row::COUNT).meter()?;
-            if let Promise::Tell(_, letter) = entry(&row)?.promise
-                && letter.meter == crossed
+            if let Promise::Notify(_, notification) = entry(&row)?.promise
+                && notification.meter == crossed
             {
-                firing.push(Firing { letter });
+                firing.push(Firing { notification });
             }
         }
         Ok(firing)

@@ -22,12 +22,12 @@ pub struct PolicyState {
     pub shown: Option<Policy>,
     /// Whether what was there before is stored.
     pub remembers: bool,
-    /// What somebody else has set, where it was left alone.
+    /// What was set outside whmeter, where it was left alone.
     pub left_alone: Option<String>,
     /// Who has pinned it, and when.
     pub pinned_by: Option<(String, Timestamp)>,
-    /// Since when it is not known what the panel enforces: the journal was taken back to before the account was seen, and
-    /// nobody has looked at it since.
+    /// Since when it is not known what the panel enforces: the journal was taken back to before the account was
+    /// seen, and it has not been read since.
     pub unknown_since: Option<Timestamp>,
 }
 
@@ -41,11 +41,11 @@ impl PolicyState {
     }
 
     /// The same for people: what the panel has instead.
-    pub fn conflict_told(&self) -> Option<String> {
+    pub fn describe_conflict(&self) -> Option<String> {
         let found = self.left_alone.as_deref().unwrap_or("what the panel has");
         Some(match self.conflict()? {
             Conflict::StillLimited => format!("left alone, still limited by {found}"),
-            Conflict::LeftAlone => format!("left alone, not limited: somebody else has set {found}"),
+            Conflict::LeftAlone => format!("left alone, not limited: {found} was set outside whmeter"),
             Conflict::Lost => {
                 let again = self.hold.again_at().map(|at| at.to_utc().to_rfc3339()).unwrap_or_default();
                 format!(
@@ -68,7 +68,7 @@ pub enum SwitchEnd {
     Took(String),
     /// Nothing had been changed, so there was nothing to bring back.
     Nothing,
-    /// Somebody else had changed the account: theirs stands.
+    /// The account was changed outside whmeter: theirs stands.
     LeftAlone {
         /// What the panel has now.
         found: String,
@@ -104,7 +104,7 @@ fn key_cells(account: &AccountKey) -> [Cell; 2] {
 pub enum Concluded {
     /// It is written down.
     Yes,
-    /// Somebody else has concluded it meanwhile.
+    /// Another process has concluded it meanwhile.
     Elsewhere,
 }
 
@@ -164,7 +164,7 @@ impl Store {
         }
     }
 
-    /// Writes down how a switch ended, with all that follows: what the account shows, the letters that
+    /// Writes down how a switch ended, with all that follows: what the account shows, the notifications that
     /// waited for it, and the audit.
     pub async fn conclude(
         &self,
@@ -268,7 +268,7 @@ impl Store {
         run(on, self.dialect, sql, [backend.clone(), backend, name]).await.map(drop)
     }
 
-    /// Letters that waited for a switch: sent when it is true, otherwise what is true instead.
+    /// Notifications that waited for a switch: sent when it is true, otherwise what is true instead.
     async fn free_letters(
         &self,
         on: &mut AnyConnection,
@@ -279,9 +279,10 @@ impl Store {
         let waiting = || [entry.id.into()];
         let set_free = "UPDATE outbox SET waits_for = NULL WHERE waits_for = ?";
         let drop_them = "UPDATE outbox SET waits_for = NULL, state = 'dropped', ended_at = made_at,
-            said = 'the switch it tells of was not made' WHERE waits_for = ?";
+            said = 'the policy switch it reports was not made' WHERE waits_for = ?";
         // The threshold was crossed all the same.
-        let only_crossed = "UPDATE outbox SET occasion = 'notify', template = NULL WHERE waits_for = ? AND occasion = 'limited'";
+        let only_crossed = "UPDATE outbox SET occasion = 'notify', template = NULL WHERE waits_for = ? \
+             AND occasion = 'limited'";
         match end {
             SwitchEnd::Took(_) => {
                 // Due from now on, so that the switch's own delay does not count as theirs.
@@ -297,14 +298,15 @@ impl Store {
                 run(on, self.dialect, &sql, waiting()).await?;
             }
             SwitchEnd::GaveUp(_) => {
-                let told: Vec<String> =
+                let marks: Vec<String> =
                     [Channel::Smtp, Channel::Webhook].map(|c| format!("'{}'", c.name())).into();
-                // Each has a key of its own: the letter is another one.
+                // Each has a key of its own: the notification is another one.
                 let failed = Occasion::Failed.name();
                 let sql = format!(
-                    "UPDATE outbox SET letter = {}, occasion = '{failed}' WHERE waits_for = ? AND channel IN ({})",
-                    self.dialect.append("letter", &format!("/{failed}")),
-                    told.join(", ")
+                    "UPDATE outbox SET entry_key = {}, occasion = '{failed}' WHERE waits_for = ? AND \
+                     channel IN ({})",
+                    self.dialect.append("entry_key", &format!("/{failed}")),
+                    marks.join(", ")
                 );
                 run(on, self.dialect, &sql, waiting()).await?;
                 run(on, self.dialect, only_crossed, waiting()).await?;

@@ -32,13 +32,13 @@ const NAMED_IN: [(&str, &str); 5] = [
     ("reported", "service"),
 ];
 
-/// Of these the ones whose rows the chronicle tells of.
+/// Of these the ones whose rows the chronicle records.
 const CHRONICLED: [(&Table, &str); 3] =
     [(&service::SERVICE, "id"), (&PIN, "service"), (&REPORTED, "service")];
 
 impl Store {
-    /// Keeps everybody else from committing, telling and taking lists in until this transaction ends. Before anything is
-    /// read in it: some databases show a transaction what it saw first.
+    /// Keeps everybody else from committing, telling and taking lists in until this transaction ends. Before
+    /// anything is read in it: some databases show a transaction what it saw first.
     pub(super) async fn hold_everybody(&self, on: &mut AnyConnection) -> Result<(), StoreError> {
         for sql in ["UPDATE backend SET fence = fence", "UPDATE reported_to SET times = times"] {
             run(on, self.dialect, sql, []).await?;
@@ -46,7 +46,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives the services that were known before a list the numbers that they have in it; tells how many have others,
+    /// Gives the services that were known before a list the numbers that they have in it; returns how many have others,
     /// and the backends whose accounts are theirs. Everybody else is held.
     pub(super) async fn renumber(
         &self,
@@ -93,7 +93,7 @@ impl Store {
             run(on, self.dialect, sql, [service.client.into(), service.id.into()]).await?;
         }
         run(on, self.dialect, "DELETE FROM service_renumbered", []).await?;
-        // Whoever remembers lists, or what he told, remembers them by the numbers of before.
+        // Whoever remembers lists, or what he reported, remembers them by the numbers of before.
         run(on, self.dialect, "UPDATE service_list SET version = version + 1", []).await?;
         on.note_rows(&KNOWN_LIST, "t.server = t.server", []).await?;
         run(on, self.dialect, "UPDATE reported_to SET times = times + 1", []).await?;
@@ -130,8 +130,8 @@ impl Store {
         Ok(new_numbers(&known, list))
     }
 
-    /// Appends the entry to every journal that it concerns. Whoever polls there meanwhile has a book of an older version:
-    /// his commit is refused.
+    /// Appends the entry to every journal that it concerns. Whoever polls there meanwhile has a book of an older
+    /// version: his commit is refused.
     async fn write_renumbered(
         &self,
         on: &mut AnyConnection,

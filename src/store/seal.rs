@@ -1,6 +1,6 @@
-//! By what links are made: SHA-256, or with `[store] seal_key` HMAC-SHA256, which nobody can make again who can write to
-//! the database and has not the key. The database keeps no key, only a mark that tells keys apart; every link says by
-//! which of them it was made.
+//! By what links are made: SHA-256, or with `[store] seal_key` HMAC-SHA256, which nobody can make again who can
+//! write to the database and has not the key. The database keeps no key, only a mark that reports keys apart; every
+//! link says by which of them it was made.
 
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
@@ -71,7 +71,7 @@ impl Seal {
             (_, "") if seal.without => Ok(seal),
             (_, "") => Err(StoreError::Config(format!(
                 "the chains of this database are made by a key and seal_key_file of [store] is not set: set it, or \
-                 seal_key = \"{WITHOUT}\" to go on without (`whmeter verify` tells from which entry on)"
+                 seal_key = \"{WITHOUT}\" to go on without (`whmeter verify` shows from which entry on)"
             ))),
             _ => Err(StoreError::Config(format!(
                 "seal_key of [store] is not the key that the chains of this database are made by: give the one they were \
@@ -108,7 +108,7 @@ impl Seal {
         self.marks.iter().any(|(number, mark)| *number == by && !mark.is_empty())
     }
 
-    /// The link of what is told in pieces, under a number; `None` where it takes a key that is not at hand.
+    /// The link of what is reported in pieces, under a number; `None` where it takes a key that is not at hand.
     pub fn link(&self, by: i64, pieces: &[&[u8]]) -> Option<Link> {
         if !self.is_keyed(by) {
             let mut hash = Sha256::new();

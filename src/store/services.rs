@@ -1,4 +1,4 @@
-//! The services WHMCS has told us of, server by server: each list replaces the one before as a whole. What is
+//! The services WHMCS has sent us , server by server: each list replaces the one before as a whole. What is
 //! not listed any more stays known, for it may have used something that is not billed yet.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -19,24 +19,24 @@ use crate::ownership::Services;
 pub struct ServiceList {
     /// The services, to find accounts' in.
     pub services: Services,
-    /// Services that the server told once and tells no more, by their numbers.
+    /// Services that the server listed once and lists no more, by their numbers.
     pub former: BTreeMap<i64, Service>,
     /// Add-ons that the server runs, which no metric bills.
     pub addons: Vec<Addon>,
-    /// When WHMCS told them.
-    pub told_at: Timestamp,
+    /// When WHMCS sent them.
+    pub listed_at: Timestamp,
     first_listed: HashMap<i64, Timestamp>,
     version: i64,
 }
 
 impl ServiceList {
-    /// When a service was told first.
-    pub fn first_told(&self, service: i64) -> Option<Timestamp> {
+    /// When a service was first listed.
+    pub fn first_listed(&self, service: i64) -> Option<Timestamp> {
         self.first_listed.get(&service).copied()
     }
 
-    /// The day a service was told first.
-    pub fn first_listed(&self, service: i64, zone: BillingZone) -> Option<UsageDay> {
+    /// The day a service was first listed.
+    pub fn first_listed_day(&self, service: i64, zone: BillingZone) -> Option<UsageDay> {
         self.first_listed.get(&service).map(|at| zone.day_of(*at))
     }
 }
@@ -49,7 +49,7 @@ const NOTED_AT_ONCE: usize = 100;
 pub struct PutServices {
     /// Services new or different.
     pub changed: usize,
-    /// Services no longer told.
+    /// Services no longer listed.
     pub gone: usize,
     /// Services that are the same as before under other numbers.
     pub renumbered: usize,
@@ -60,8 +60,8 @@ pub struct PutServices {
 const LIST: Table =
     Table { name: "service_list", keys: &["server"], rest: &[("version", Replace), ("told_at", Replace)] };
 
-/// What of a list the chronicle tells: that there is one, and how often it has changed. When it was told last is news at
-/// every telling, and no answer is made of it.
+/// What of a list the chronicle records: that there is one, and how often it has changed. When it was reported last is
+/// news at every telling, and no answer is made of it.
 pub(super) const KNOWN_LIST: Table =
     Table { name: "service_list", keys: &["server"], rest: &[("version", Replace)] };
 
@@ -117,12 +117,12 @@ impl Store {
         let same = |row: &service::Row, service: &Service| row.listed && row.service == *service;
         let changed = list.iter().filter(|one| !known.get(&one.id).is_some_and(|row| same(row, one)));
         let changed: Vec<&Service> = changed.collect();
-        let told: HashSet<i64> = list.iter().map(|service| service.id).collect();
-        let gone = known.values().filter(|row| row.listed && !told.contains(&row.service.id));
+        let listed: HashSet<i64> = list.iter().map(|service| service.id).collect();
+        let gone = known.values().filter(|row| row.listed && !listed.contains(&row.service.id));
         let gone: Vec<i64> = gone.map(|row| row.service.id).collect();
         let cells: Vec<[Cell; 17]> =
             changed.iter().map(|one| service::cells(one, server, true, now)).collect();
-        self.leave_other_lists(&mut tx, server, &told).await?;
+        self.leave_other_lists(&mut tx, server, &listed).await?;
         service::SERVICE.put(&mut tx, self.dialect, cells).await?;
         for id in &gone {
             let sql = "UPDATE service SET listed = 0 WHERE id = ? AND server = ?";
@@ -167,18 +167,19 @@ impl Store {
         Ok(())
     }
 
-    /// A service that is told on this server is on no other any more: whoever remembers their lists reads them anew.
+    /// A service that is reported on this server is on no other any more: whoever remembers their lists reads them
+    /// anew.
     async fn leave_other_lists(
         &self,
         on: &mut Write,
         server: i64,
-        told: &HashSet<i64>,
+        listed: &HashSet<i64>,
     ) -> Result<(), StoreError> {
         let sql = "SELECT id, server FROM service WHERE server <> ?";
         let mut left = HashSet::new();
         for row in rows(on, self.dialect, sql, [server.into()]).await? {
             let mut columns = Columns::of(&row);
-            if told.contains(&columns.int()?) {
+            if listed.contains(&columns.int()?) {
                 left.insert(columns.int()?);
             }
         }
@@ -190,12 +191,12 @@ impl Store {
         Ok(())
     }
 
-    /// A server's services; `None` until WHMCS has told them. Kept in memory until the list changes.
+    /// A server's services; `None` until WHMCS has sent them. Kept in memory until the list changes.
     pub async fn services(&self, server: i64) -> Result<Option<Arc<ServiceList>>, StoreError> {
         let mut tx = self.begin_read().await?;
-        let Some((version, told_at)) = self.list_version(&mut tx, server).await? else { return Ok(None) };
+        let Some((version, listed_at)) = self.list_version(&mut tx, server).await? else { return Ok(None) };
         let kept = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(&server).cloned();
-        if let Some(kept) = kept.filter(|kept| (kept.version, kept.told_at) == (version, told_at)) {
+        if let Some(kept) = kept.filter(|kept| (kept.version, kept.listed_at) == (version, listed_at)) {
             return Ok(Some(kept));
         }
         let rows = self.read_services(&mut tx, server).await?;
@@ -205,12 +206,12 @@ impl Store {
             rows.into_values().partition(|row| row.listed);
         let services = Services::new(listed.into_iter().map(|row| row.service).collect());
         let former = former.into_iter().map(|row| (row.service.id, row.service)).collect();
-        let list = Arc::new(ServiceList { services, former, addons, told_at, first_listed, version });
+        let list = Arc::new(ServiceList { services, former, addons, listed_at, first_listed, version });
         self.lists.write().unwrap_or_else(PoisonError::into_inner).insert(server, Arc::clone(&list));
         Ok(Some(list))
     }
 
-    /// The lists of every server that WHMCS has told of.
+    /// The lists of every server that WHMCS has sent .
     pub async fn service_lists(&self) -> Result<BTreeMap<i64, Arc<ServiceList>>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let found = rows(&mut on, self.dialect, "SELECT server FROM service_list", []).await?;

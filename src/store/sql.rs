@@ -123,7 +123,7 @@ pub(super) async fn answered<T>(
     }
 }
 
-/// Runs one statement, written with `?`; tells how many rows it changed.
+/// Runs one statement, written with `?`; returns how many rows it changed.
 pub(super) async fn run(
     on: &mut AnyConnection,
     dialect: Dialect,
@@ -150,7 +150,7 @@ pub(super) async fn rows(
 /// values, and a few sizes make up any count, so that each connection prepares each statement once.
 const ROWS_AT_ONCE: [usize; 4] = [512, 64, 8, 1];
 
-/// Rows that are made one after the other. Boxed: the compiler cannot tell of a future that holds a
+/// Rows that are made one after the other. Boxed: the compiler cannot prove of a future that holds a
 /// closure over borrowed rows that it may go from thread to thread.
 pub(super) type RowsMade<'r, Row> = Box<dyn Iterator<Item = Result<Row, StoreError>> + Send + 'r>;
 

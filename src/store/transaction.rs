@@ -15,7 +15,7 @@ pub(super) struct Transaction {
 }
 
 impl Transaction {
-    /// Makes it true. Where the database does not answer nobody knows whether it is: whoever asks again finds out.
+    /// Makes it true. Where the database does not answer it is unknown whether it is: the caller again finds out.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         answered(self.dialect, self.inner.commit()).await
     }
@@ -40,7 +40,7 @@ impl DerefMut for Transaction {
 }
 
 impl Store {
-    /// One that writes: where somebody else does, it waits for him.
+    /// One that writes: where another does, it waits for it.
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
         let dialect = self.dialect;
         let inner = answered(dialect, self.writer.begin_with(dialect.begin_write())).await?;

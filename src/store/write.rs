@@ -1,4 +1,4 @@
-//! A transaction that writes. It notes what it changes of the rows that the chronicle tells of, and its commit appends
+//! A transaction that writes. It notes what it changes of the rows that the chronicle records, and its commit appends
 //! that: both are there, or neither.
 
 use std::ops::{Deref, DerefMut};
@@ -34,7 +34,7 @@ impl DerefMut for Write {
 }
 
 impl Store {
-    /// Begins to write what the chronicle does not tell of.
+    /// Begins to write what the chronicle does not record.
     pub(super) async fn begin_write(&self) -> Result<Write, StoreError> {
         self.begin_write_at(Timestamp::EPOCH).await
     }

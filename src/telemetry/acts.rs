@@ -1,4 +1,4 @@
-//! What is told and switched: what waits, what was delivered, and how long switches take.
+//! What is reported and switched: what waits, what was delivered, and how long switches take.
 
 use prometheus::core::Collector;
 use prometheus::{HistogramVec, IntCounterVec, IntGaugeVec};
@@ -21,22 +21,24 @@ impl ActMetrics {
         ActMetrics {
             limits_held: own.gauge(
                 "whmeter_limits_held",
-                "Accounts that usage would limit or restore and that are not, because it would be too many at once.",
+                "Accounts that usage would limit or restore and that are not, because it would be too \
+                 many at once.",
                 &["backend"],
             ),
             outbox_pending: own.gauge(
                 "whmeter_outbox_pending",
-                "Letters and switches that wait, by channel; the same on every replica.",
+                "Pending notifications and policy switches, by channel; the same on every replica.",
                 &["channel"],
             ),
             outbox_oldest: own.gauge(
                 "whmeter_outbox_oldest_timestamp_seconds",
-                "When the oldest waiting letter or switch was decided, in seconds since 1970; 0 when none waits.",
+                "When the oldest waiting notification or switch was decided, in seconds since 1970; 0 \
+                 when none waits.",
                 &[],
             ),
             deliveries: own.counter(
                 "whmeter_deliveries_total",
-                "Attempts by this replica to deliver a letter or carry out a switch (channel policy).",
+                "Attempts by this replica to deliver a notification or carry out a switch (channel policy).",
                 &["channel", "outcome"],
             ),
             switches: own.counter(

@@ -8,7 +8,7 @@ use prometheus::core::Collector;
 use super::{Registering, Telemetry, count};
 use crate::domain::{BackendId, Bytes, Meter};
 use crate::quota::Conflict;
-use crate::told::SUMMED;
+use crate::reported::SUMMED;
 
 pub(super) struct FindingGauges {
     unmapped: IntGaugeVec,
@@ -33,12 +33,12 @@ impl FindingGauges {
         FindingGauges {
             unmapped: own.gauge(
                 "whmeter_unmapped_accounts",
-                "Accounts on the panel that belong to no service of WHMCS, or to several: billed to nobody.",
+                "Accounts on the panel that are mapped to no WHMCS service, or to several: not billed.",
                 &["backend"],
             ),
             unmapped_bytes: own.gauge(
                 "whmeter_unmapped_bytes",
-                "What those accounts use, as far as known: the level, or the running month's traffic.",
+                "Usage of those accounts, as far as known: the level, or the running month's traffic.",
                 &["backend", "meter"],
             ),
             unmetered: own.gauge(
@@ -53,61 +53,63 @@ impl FindingGauges {
             ),
             wrong_plans: own.gauge(
                 "whmeter_wrong_plan_accounts",
-                "Accounts whose limit on the panel is not the one that was sold; absent where one side tells none.",
+                "Accounts whose limit on the panel is not the one that was sold; absent where one side \
+                 reports none.",
                 &["backend"],
             ),
             total_difference: own.gauge(
                 "whmeter_server_total_difference_bytes",
-                "What the panel says is stored on it altogether, less what its accounts store.",
+                "The panel's own total of stored bytes, less what its accounts store.",
                 &["backend"],
             ),
             held_back: own.gauge(
                 "whmeter_held_back_meters",
-                "Meters of accounts whose readings jump further than max_rate allows, and are not believed yet.",
+                "Meters whose readings jump further than max_rate allows, and are held back.",
                 &["backend"],
             ),
             collapsed: own.gauge(
                 "whmeter_collapsed_meters",
-                "Meters of accounts that fell at once: a level to nothing or by more than nine tenths, a month to nothing; not \
-                 believed yet.",
+                "Meters that collapsed: a level to zero or by more than nine tenths, a month to zero; \
+                 held back.",
                 &["backend"],
             ),
             list_missing: own.gauge(
                 "whmeter_list_missing_accounts",
-                "Accounts that are not in a list which is doubted for it: nobody counts as gone. 0 where none is doubted.",
+                "Accounts missing from a list that is held back for it: none counts as gone. 0 where no \
+                 list is held back.",
                 &["backend"],
             ),
             silent: own.gauge(
                 "whmeter_silent_accounts",
-                "Accounts that are there and of which what was told before is told no more, where they are a crowd: unread, \
-                 not nothing. 0 where they are none.",
+                "Accounts that are listed but whose usage, reported before, is missing, where they are \
+                 many at once: unknown, not zero. 0 where there are none.",
                 &["backend"],
             ),
             list_held: own.gauge(
                 "whmeter_service_list_held",
-                "Services that own accounts and have other numbers in a list of WHMCS that is not taken in for it.",
+                "Services that own accounts and have other numbers in a WHMCS list, which is rejected for it.",
                 &["server"],
             ),
             untold_services: own.gauge(
                 "whmeter_untold_services",
-                "Services with usage of this month or the two before that WHMCS cannot be told any more.",
+                "Services with usage of this month or the two before that can no longer be reported to WHMCS.",
                 &[],
             ),
             untold_bytes: own.gauge(
                 "whmeter_untold_bytes",
-                "That usage: what the ledger has and WHMCS lacks, of disk_gb_month bytes held all month long; negative \
-                 where it was told too much.",
+                "That usage: what the ledger has and WHMCS lacks, of disk_gb_month bytes held all month \
+                 long; negative where too much was reported.",
                 &["metric"],
             ),
             unconfigured: own.gauge(
                 "whmeter_backend_unconfigured_accounts",
-                "Accounts of backends that the config does not have: nobody polls them.",
+                "Accounts of backends that are not in the config: they are not polled.",
                 &["backend"],
             ),
             policies: own.gauge(
                 "whmeter_policy_conflicts",
-                "Accounts whose policy on the panel is not the one wanted: changed by somebody else and still limited, \
-                 changed and not limited, or lost by the panel.",
+                "Accounts whose policy on the panel is not the one wanted: changed outside whmeter and \
+                 still limited, changed and not limited, or lost by the panel.",
                 &["backend", "conflict"],
             ),
         }
@@ -223,7 +225,8 @@ impl Telemetry {
 }
 
 impl Telemetry {
-    /// Shows what WHMCS cannot be told any more, or that it is unknown; of metrics that are not listed that is nothing.
+    /// Shows what cannot be reported to WHMCS any more, or that it is unknown; of metrics that are not listed that
+    /// is nothing.
     pub fn untold(&self, untold: Option<&(usize, BTreeMap<&'static str, i64>)>) {
         let own = &self.inner.findings;
         let Some((services, bytes)) = untold else {

@@ -25,7 +25,7 @@ pub enum LogError {
         /// What is wrong with it.
         why: String,
     },
-    /// Somebody set it up before.
+    /// It was set up before.
     #[error("logging is set up already")]
     Twice,
 }

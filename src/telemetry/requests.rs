@@ -9,7 +9,7 @@ use super::{Registering, Telemetry};
 pub enum Refusal {
     /// It has no token.
     NoToken,
-    /// Nobody has given that token.
+    /// No token of this kind was given.
     WrongToken,
     /// Its token is not for this.
     Scope,
@@ -54,7 +54,7 @@ impl RequestMetrics {
     pub(super) fn new(own: &Registering<'_>) -> RequestMetrics {
         let refused = own.counter(
             "whmeter_http_refused_total",
-            "Requests to this replica that were not let in, by reason: tokens that are missing, wrong or not for this, \
+            "Requests to this replica that were denied, by reason: tokens that are missing, wrong or out of scope, \
              foreign hosts and pages of other sites.",
             &["reason"],
         );

@@ -1,5 +1,5 @@
 //! Keeps the database small: folds old days into months and old entries of the chains into sums, and forgets what was
-//! delivered long ago. Nothing it does changes a number. And once a day it tells the heads of the chains.
+//! delivered long ago. Nothing it does changes a number. And once a day it reports the heads of the chains.
 
 mod heads;
 
@@ -9,15 +9,15 @@ use std::time::Duration;
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{Seconds, Timestamp};
-use crate::metering::Rules;
+use crate::metering::SettleRules;
 use crate::notify::Channels;
 use crate::store::Store;
-use heads::Told;
+use heads::ReportedDays;
 
 /// It is done this often.
 pub const EVERY: Duration = Duration::from_secs(6 * 3600);
 
-/// What was delivered is kept this long, for whoever asks whether a customer was told.
+/// What was delivered is kept this long, for a caller who asks whether a customer was notified.
 const KEEP_DELIVERED: Seconds = Seconds::hours(400 * 24);
 
 /// Does the upkeep of one database. Cloned freely; all clones are one.
@@ -25,15 +25,15 @@ const KEEP_DELIVERED: Seconds = Seconds::hours(400 * 24);
 pub struct Upkeep {
     store: Store,
     clock: Clock,
-    rules: Rules,
+    rules: SettleRules,
     channels: Arc<Mutex<Channels>>,
-    told: Arc<Mutex<Told>>,
+    reported: Arc<Mutex<ReportedDays>>,
 }
 
 impl Upkeep {
     /// Upkeep of what is stored; days and months are those of `rules`.
-    pub fn new(store: Store, clock: Clock, rules: Rules) -> Upkeep {
-        Upkeep { store, clock, rules, channels: Arc::default(), told: Arc::default() }
+    pub fn new(store: Store, clock: Clock, rules: SettleRules) -> Upkeep {
+        Upkeep { store, clock, rules, channels: Arc::default(), reported: Arc::default() }
     }
 
     /// Does all of it once. What cannot be done now is logged, and tried again the next time.
@@ -43,7 +43,7 @@ impl Upkeep {
             Err(error) => tracing::warn!("nothing old is taken away: {error}"),
         }
         // Whatever time it is, somebody else is to have them.
-        self.tell_heads(self.clock.now()).await;
+        self.send_heads(self.clock.now()).await;
     }
 
     /// Folds and forgets what is old by a clock that a poll has confirmed.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::UsageApi;
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use crate::domain::{Seconds, Timestamp};
 use crate::pricing::Tag;
 use crate::store::BillableItem;
@@ -18,41 +18,43 @@ const CLOCKS_DIFFER: Seconds = Seconds::new(60);
 
 /// The body: every item of WHMCS with a tag of ours, or the newest 20,000 of them.
 #[derive(Debug, Deserialize)]
-pub(super) struct BillableTold {
+pub(super) struct BillableBody {
     schema: u32,
     /// When WHMCS began to read them.
     read_at: i64,
-    items: Vec<ItemTold>,
+    items: Vec<BillableItemRow>,
 }
 
 #[derive(Debug, Deserialize)]
-struct ItemTold {
+struct BillableItemRow {
     id: i64,
     description: String,
 }
 
 pub(super) async fn billable(
     State(api): State<UsageApi>,
-    asked: Asked,
-    Body(told): Body<BillableTold>,
+    asked: UsageApiQuery,
+    Body(body): Body<BillableBody>,
 ) -> Result<Response, Problem> {
-    // The list is of the whole of WHMCS; the server says who tells it.
+    // The list is of the whole of WHMCS; the server says who sends it.
     asked.needed_server()?;
     asked.asker.must_be_untied("the billable items are those of the whole of WHMCS")?;
-    if told.schema != 1 {
-        return Err(Problem::meaningless(format!("schema {} is not known; expected 1", told.schema)));
+    if body.schema != 1 {
+        return Err(Problem::meaningless(format!("schema {} is not known; expected 1", body.schema)));
     }
     let now = api.clock.now();
     let read_at =
-        Timestamp::new(told.read_at).map_err(|error| Problem::meaningless(format!("read_at: {error}")))?;
+        Timestamp::new(body.read_at).map_err(|error| Problem::meaningless(format!("read_at: {error}")))?;
     if read_at > now.plus(CLOCKS_DIFFER) {
-        let detail = format!("read_at {read_at} has not come yet, it is {now} here; set the clocks right");
+        let detail = format!("read_at {read_at} is in the future, it is {now} here; synchronize the clocks");
         return Err(Problem::meaningless(detail));
     }
-    let item =
-        |item: &ItemTold| BillableItem { id: item.id, tag: Tag::find(&item.description).map(String::from) };
-    let items: Vec<BillableItem> = told.items.iter().map(item).collect();
-    let settled = api.store.told_billable(&items, read_at, now).await.map_err(Problem::unavailable)?;
+    let item = |item: &BillableItemRow| BillableItem {
+        id: item.id,
+        tag: Tag::find(&item.description).map(String::from),
+    };
+    let items: Vec<BillableItem> = body.items.iter().map(item).collect();
+    let settled = api.store.settle_by_items(&items, read_at, now).await.map_err(Problem::unavailable)?;
     for tag in &settled.twice {
         tracing::error!(%tag, "WHMCS has more than one billable item with this tag: a customer may pay twice");
     }

@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::{Units, UsageApi, Window};
 use crate::domain::{AccountKey, BillingPeriod, Meter, Minutes, Month, UsageDay};
+use crate::reported::{Decimal, decimal};
 use crate::store::{DayPoint, OwnedMonth, StoreError, Usage, UsageQuery};
-use crate::told::{Decimal, decimal};
 use crate::web::{PathOf, Problem};
 
 /// The longest history one answer gives.
@@ -54,7 +54,7 @@ struct MonthPoint {
 pub(super) async fn history(
     State(api): State<UsageApi>,
     PathOf(tenant): PathOf<String>,
-    asked: Asked,
+    asked: UsageApiQuery,
 ) -> Result<Response, Problem> {
     let wanted = asked.days.unwrap_or(30);
     if !(1..=LONGEST_HISTORY).contains(&wanted) {

@@ -8,15 +8,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use super::carried::Carried;
-use super::query::Asked;
+use super::carry_over::Carried;
+use super::query::UsageApiQuery;
 use super::sums::known;
 use super::tenants::Tenant;
 use super::totals::Answer;
 use super::usage::{answer_of, month_shape};
 use super::{Units, UsageApi, Window};
 use crate::domain::Meter;
-use crate::told::whole_megabytes;
+use crate::reported::whole_megabytes;
 use crate::web::Problem;
 
 #[derive(Default, Serialize)]
@@ -31,17 +31,17 @@ struct LegacyShape {
     bw_limit_mb: Option<u64>,
 }
 
-pub(super) async fn legacy(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
+pub(super) async fn legacy(State(api): State<UsageApi>, asked: UsageApiQuery) -> Result<Response, Problem> {
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let (units, window) = (api.units(), api.billing_window(&tenants).await?);
-    let mut told = BTreeMap::new();
+    let mut shown = BTreeMap::new();
     // The overage figures are month-to-date sums: they carry nothing.
     let (mut withheld, nothing) = (Vec::new(), Carried::default());
     let tenants = tenants.each();
     for same in tenants.chunk_by(|one, other| one.name == other.name) {
         match answer_of(same, &units, &window, &nothing) {
             Some((tenant, Answer::Known(_))) => {
-                told.insert(tenant.name, megabytes(tenant, &units, &window));
+                shown.insert(tenant.name, megabytes(tenant, &units, &window));
             }
             Some((_, Answer::Withheld(why))) => withheld.push(why),
             None => {}
@@ -52,13 +52,13 @@ pub(super) async fn legacy(State(api): State<UsageApi>, asked: Asked) -> Result<
         "server": server,
         "generated_at": window.moment.now.to_string(),
         "month": month_shape(&window),
-        "tenants": told,
+        "tenants": shown,
         "withheld": withheld,
     });
     Ok(Json(answer).into_response())
 }
 
-/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is told. The limits
+/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is reported. The limits
 /// are those of its one account.
 fn megabytes(tenant: &Tenant<'_>, units: &Units, window: &Window) -> LegacyShape {
     let known = known(tenant, window);

@@ -3,7 +3,7 @@
 //! Answers come from memory and never wait for a panel. It bills nothing and sums nothing over time.
 
 mod billable;
-mod carried;
+mod carry_over;
 mod history;
 mod legacy;
 mod payers;
@@ -26,17 +26,17 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use serde::Deserialize;
 
-pub use carried::{ToldLine, told_lines};
+pub use carry_over::{ReportedLine, reported_lines};
 
 use crate::clock::Clock;
 use crate::domain::{
     AccountName, BackendId, BillFrom, BillingZone, Meter, Month, Nature, Seconds, Timestamp,
 };
+use crate::reported::{Base, GB_MONTH, Unit};
 use crate::settings::{Period, Secret};
 use crate::standing::Moment;
 use crate::store::{OwnerSums, Store};
 use crate::telemetry::Telemetry;
-use crate::told::{Base, GB_MONTH, Unit};
 
 /// The `[whmcs]` section.
 #[derive(Clone, Debug, Deserialize)]
@@ -131,11 +131,11 @@ impl Units {
     }
 }
 
-/// The moment of an answer, as seen by whoever asks.
+/// The moment of an answer, as seen by the caller.
 #[derive(Clone, Debug)]
 pub struct Window {
     moment: Moment,
-    /// Whether whoever asks is in another month: what sums over a month would go into the wrong one.
+    /// Whether the caller is in another month: what sums over a month would go into the wrong one.
     elsewhen: bool,
     /// What of the running month is billed.
     billed: Billed,
@@ -146,7 +146,7 @@ pub struct Window {
 enum Billed {
     /// All of it.
     Whole,
-    /// What everybody has from an instant on: what was not measured since is not known.
+    /// What every owner has from an instant on: what was not measured since is not known.
     Part(Timestamp, Arc<OwnerSums>),
     /// Nothing yet.
     Nothing,
@@ -157,7 +157,7 @@ impl Window {
         Window { moment, elsewhen: false, billed: Billed::Whole }
     }
 
-    /// Whether something measured at `at` tells of billed days of the running month.
+    /// Whether something measured at `at` says anything of billed days of the running month.
     fn is_in_billed(&self, at: Timestamp) -> bool {
         match self.billed {
             Billed::Whole => true,
@@ -175,7 +175,7 @@ impl Window {
 /// Which backends answer for which WHMCS server.
 pub type Servers = HashMap<i64, Vec<BackendId>>;
 
-/// Somebody wants one account read again now.
+/// A caller wants one account read again now.
 #[derive(Clone, Debug)]
 pub struct Recalculation {
     /// Its backend.
@@ -215,7 +215,7 @@ pub struct UsageApi {
     /// When each tenant was last recalculated on request.
     recalculated: Arc<Mutex<HashMap<(i64, String), Timestamp>>>,
     /// What the month before lacks.
-    carried: Arc<Mutex<Option<carried::KeptCarried>>>,
+    carried: Arc<Mutex<Option<carry_over::CarryOverCache>>>,
     /// Who pays for what, as everything stood when it was last asked.
     payers: Arc<Mutex<Arc<payers::Payers>>>,
 }

@@ -1,5 +1,6 @@
-//! Who pays for which accounts. Worked out of how everything stands, which takes milliseconds for ten thousand accounts,
-//! and kept until a backend stands otherwise: single tenants are asked about with every page that a customer opens.
+//! Who pays for which accounts. Worked out of how everything stands, which takes milliseconds for ten thousand
+//! accounts, and kept until a backend stands otherwise: single tenants are asked about with every page that a
+//! customer opens.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ impl Found {
     }
 }
 
-/// Everybody who pays or paid for an account, and what for.
+/// Every owner who pays or paid for an account, and what for.
 #[derive(Debug, Default)]
 pub struct Payers {
     standings: Vec<Arc<Standing>>,
@@ -41,7 +42,7 @@ impl Payers {
         for found in standings.iter().flat_map(|standing| accounts(standing)) {
             payers.take(&found);
         }
-        payers.accounts.remove(&Owner::Nobody);
+        payers.accounts.remove(&Owner::Unowned);
         let is_name = |owner: &&Owner| matches!(owner, Owner::Name { .. });
         payers.names = payers.accounts.keys().filter(is_name).cloned().collect();
         payers.names.sort_unstable();
@@ -83,7 +84,7 @@ impl Payers {
         self.accounts.get(owner).map_or(&[], Vec::as_slice)
     }
 
-    /// Everybody who is a name on a server, in order.
+    /// Every owner who is a name on a server, in order.
     pub fn names(&self) -> &[Owner] {
         &self.names
     }

@@ -17,7 +17,7 @@ pub(super) fn whole<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error>
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
-    number.ok_or_else(|| D::Error::custom(format!("came {}, expected a whole number", shown(&value))))
+    number.ok_or_else(|| D::Error::custom(format!("got {}, expected a whole number", shown(&value))))
 }
 
 /// The same where nothing means none: an absent one has its default.
@@ -32,7 +32,7 @@ pub(super) fn whole_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D
 /// A text that there must be.
 pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let value = Value::deserialize(from)?;
-    readable(&value).ok_or_else(|| D::Error::custom(format!("came {}, expected a text", shown(&value))))
+    readable(&value).ok_or_else(|| D::Error::custom(format!("got {}, expected a text", shown(&value))))
 }
 
 /// A text, or nothing.
@@ -59,7 +59,7 @@ pub(super) fn sizes<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<Strin
             Value::String(text) => text.trim().parse().ok(),
             _ => None,
         };
-        let size = size.ok_or_else(|| format!("{name}: came {}, expected a number of bytes", shown(&value)));
+        let size = size.ok_or_else(|| format!("{name}: got {}, expected a number of bytes", shown(&value)));
         Some(size.map(|size| (name, size)))
     };
     map.into_iter().filter_map(size).collect::<Result<_, _>>().map_err(D::Error::custom)
@@ -76,7 +76,7 @@ pub(super) fn or_empty<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>
     }
 }
 
-/// A list, also one whose places have gaps, which PHP tells as a map. Nothing is no list.
+/// A list, also one whose places have gaps, which PHP sends as a map. Nothing is no list.
 pub(super) fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Vec<T>, D::Error> {
     from.deserialize_any(List(PhantomData))
 }
@@ -103,7 +103,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
         while let Some(place) = map.next_key::<String>()? {
             if place.parse::<u64>().is_err() {
                 let place: String = place.chars().take(40).collect();
-                return Err(A::Error::custom(format!("came a map with {place:?}, expected a list")));
+                return Err(A::Error::custom(format!("got a map with {place:?}, expected a list")));
             }
             list.push(map.next_value()?);
         }

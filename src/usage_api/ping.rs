@@ -5,10 +5,10 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::UsageApi;
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use crate::web::Problem;
 
-pub(super) async fn ping(State(api): State<UsageApi>, asked: Asked) -> Result<Json<Value>, Problem> {
+pub(super) async fn ping(State(api): State<UsageApi>, asked: UsageApiQuery) -> Result<Json<Value>, Problem> {
     // A wrong server id is what a connection test is there to find.
     if let Some(server) = asked.server {
         api.tenants(server).await?;

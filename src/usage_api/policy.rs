@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::{Recalculation, UsageApi};
 use crate::domain::{BackendId, Policy, Timestamp};
 use crate::quota::Pin;
@@ -15,7 +15,8 @@ use crate::web::{Asker, Body, PathOf, Problem};
 
 /// What a body may say.
 const EXPECTED: &str = "expected {\"action\":\"reconcile\"}, {\"action\":\"unpin\"} or \
-    {\"action\":\"pin\",\"policy\":\"standard\" or \"limited\"}, and with it \"until\":\"2026-12-01T12:00:00Z\" if wanted";
+    {\"action\":\"pin\",\"policy\":\"standard\" or \"limited\"}, and with it \
+         \"until\":\"2026-12-01T12:00:00Z\" if wanted";
 
 /// The body of a request.
 #[derive(Debug, Deserialize)]
@@ -52,7 +53,7 @@ impl PolicyWish {
 pub(super) async fn policy(
     State(api): State<UsageApi>,
     PathOf(tenant): PathOf<String>,
-    asked: Asked,
+    asked: UsageApiQuery,
     wish: Result<Body<PolicyWish>, Problem>,
 ) -> Result<Response, Problem> {
     let expected =
@@ -76,8 +77,8 @@ pub(super) async fn policy(
 }
 
 impl UsageApi {
-    /// Who is in the audit for what was asked: the server that the account belongs to, the one that was asked where that
-    /// is another, and the token.
+    /// Who is in the audit for what was asked: the server that the account belongs to, the one that was asked where
+    /// that is another, and the token.
     fn actor(&self, asked: i64, backend: &BackendId, asker: &Asker) -> String {
         let own = self.server_of(backend).unwrap_or(asked);
         let by_way_of = if own == asked { String::new() } else { format!(" by way of server {asked}") };

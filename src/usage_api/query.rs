@@ -13,17 +13,17 @@ const PURPOSE: &str = "x-whmeter-purpose";
 
 /// The query of a request. Texts first, so that a number that is none gets an answer that says so.
 #[derive(Deserialize)]
-struct AskedText {
+struct UsageApiQueryText {
     server: Option<String>,
     days: Option<String>,
     month: Option<String>,
 }
 
 #[derive(Clone)]
-pub(super) struct Asked {
+pub(super) struct UsageApiQuery {
     pub server: Option<i64>,
     pub days: Option<u64>,
-    /// WHMCS collects what it bills: what it is told is kept. Every other question is a look.
+    /// WHMCS collects what it bills: what is reported to it is kept. Every other question is a look.
     pub for_billing: bool,
     /// The month that runs where it is asked.
     pub month: Option<Month>,
@@ -31,11 +31,11 @@ pub(super) struct Asked {
     pub asker: Asker,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
+impl<S: Send + Sync> FromRequestParts<S> for UsageApiQuery {
     type Rejection = Problem;
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Asked, Problem> {
-        let Query(text) = Query::<AskedText>::from_request_parts(parts, state).await?;
-        Ok(Asked {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<UsageApiQuery, Problem> {
+        let Query(text) = Query::<UsageApiQueryText>::from_request_parts(parts, state).await?;
+        Ok(UsageApiQuery {
             server: number("server", text.server.as_ref())?,
             days: number("days", text.days.as_ref())?,
             for_billing: is_for_billing(&parts.headers),
@@ -51,7 +51,7 @@ pub(super) fn is_for_billing(headers: &HeaderMap) -> bool {
     headers.get(PURPOSE).is_some_and(|purpose| purpose == "billing")
 }
 
-impl Asked {
+impl UsageApiQuery {
     /// The server every answer is about.
     pub fn needed_server(&self) -> Result<i64, Problem> {
         self.server.ok_or_else(|| Problem::refused("the query needs server=N, the id of the WHMCS server"))

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::{Recalculation, UsageApi};
 use crate::domain::{Seconds, Timestamp};
 use crate::web::{PathOf, Problem};
@@ -19,13 +19,13 @@ const RECALCULATE_EVERY: Seconds = Seconds::new(600);
 pub(super) async fn recalculate(
     State(api): State<UsageApi>,
     PathOf(tenant): PathOf<String>,
-    asked: Asked,
+    asked: UsageApiQuery,
 ) -> Result<Response, Problem> {
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let found = tenants.wanted(&tenant)?;
     api.take_recalculation(server, &tenant)?;
     for found in &found.living {
-        // Nobody listens any more only while the house is being left.
+        // The receiver is gone only while the daemon is shutting down.
         let (backend, account) = (found.backend.clone(), found.name.clone());
         let asked = Recalculation { backend, account, by_hand: false };
         let _ = api.recalculate.send(asked);

@@ -26,13 +26,12 @@ impl UsageApi {
     pub fn routes(self, access: &Access) -> Served {
         let get = |path, summary| Route::get(path, summary).scope(Scope::Billing).query(SERVER);
         let totals = "Totals of every tenant of the server";
-        let told_services = "schema 1 and the services, each with id, client, username, status";
-        let told_items = "schema 1, read_at in epoch seconds, and the items, each with id and description";
+        let services_body = "schema 1 and the services, each with id, client, username, status";
+        let items_body = "schema 1, read_at in epoch seconds, and the items, each with id and description";
         let wish = "action reconcile, pin or unpin; with pin a policy, and until";
-        let recalc = Route::post("/v1/whmcs/recalc/{tenant}", "Has a tenant read again soon");
-        let put_services = Route::put("/v1/whmcs/services", "Takes in the full list of a server's services");
-        let put_items =
-            Route::put("/v1/whmcs/billable", "Takes in the billable items that have a tag of ours");
+        let recalc = Route::post("/v1/whmcs/recalc/{tenant}", "Reads a tenant again soon");
+        let put_services = Route::put("/v1/whmcs/services", "Accepts the full list of a server's services");
+        let put_items = Route::put("/v1/whmcs/billable", "Accepts the billable items with a whmeter tag");
         let set_policy =
             Route::post("/v1/whmcs/policy/{tenant}", "Reconciles, pins or unpins a tenant's policy");
         Routes::new(access)
@@ -45,8 +44,8 @@ impl UsageApi {
                 history,
             )
             .add(recalc.scope(Scope::Billing).query(SERVER), recalculate)
-            .add(put_services.scope(Scope::Billing).query(SERVER).body(LONGEST_LIST, told_services), services)
-            .add(put_items.scope(Scope::Billing).query(SERVER).body(LONGEST_LIST, told_items), billable)
+            .add(put_services.scope(Scope::Billing).query(SERVER).body(LONGEST_LIST, services_body), services)
+            .add(put_items.scope(Scope::Billing).query(SERVER).body(LONGEST_LIST, items_body), billable)
             .add(set_policy.scope(Scope::Admin).query(SERVER).body(LONGEST_BODY, wish), policy)
             .counted(self)
     }
@@ -59,7 +58,7 @@ pub struct Fetch {
 }
 
 impl Counts for UsageApi {
-    type Asked = Fetch;
+    type RequestKey = Fetch;
 
     fn asked(&self, request: &Request) -> Fetch {
         Fetch { server: server_of(request), for_billing: is_for_billing(request.headers()) }

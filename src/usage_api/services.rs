@@ -11,30 +11,31 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::payers::Found;
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::{UsageApi, php};
 use crate::domain::{Addon, Bytes, Limit, Mapping, Meter, Service, UsageDay};
 use crate::ownership::{Claimant, Claims, Ruling, Services};
 use crate::store::ServiceList;
 use crate::web::{Body, Problem};
 
-/// The numbers that WHMCS gives (`tblhosting.id`). Those below are the house's own: of services whose numbers others have now.
+/// The numbers that WHMCS gives (`tblhosting.id`). Those below are the house's own: of services whose numbers others
+/// have now.
 const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
 
 /// The body: always the full list of that server.
 #[derive(Debug, Deserialize)]
-pub(super) struct ServicesTold {
+pub(super) struct ServicesBody {
     #[serde(deserialize_with = "php::whole")]
     schema: i64,
     #[serde(deserialize_with = "php::list")]
-    services: Vec<ServiceTold>,
-    /// Add-ons that WHMCS runs on this server; absent where it does not tell them.
+    services: Vec<ServiceRow>,
+    /// Add-ons that WHMCS runs on this server; absent where it does not report them.
     #[serde(default, deserialize_with = "php::list")]
-    addons: Vec<AddonTold>,
+    addons: Vec<AddonRow>,
 }
 
 #[derive(Debug, Deserialize)]
-struct ServiceTold {
+struct ServiceRow {
     #[serde(deserialize_with = "php::whole")]
     id: i64,
     #[serde(deserialize_with = "php::whole")]
@@ -57,12 +58,12 @@ struct ServiceTold {
     #[serde(default, deserialize_with = "php::sizes")]
     limits: BTreeMap<String, u64>,
     #[serde(default, deserialize_with = "php::or_empty")]
-    templates: TemplatesTold,
+    templates: TemplatesRow,
 }
 
 /// A product add-on with an account of its own: no metric bills it, so that it is only named.
 #[derive(Debug, Deserialize)]
-struct AddonTold {
+struct AddonRow {
     #[serde(deserialize_with = "php::whole")]
     id: i64,
     #[serde(deserialize_with = "php::whole")]
@@ -80,7 +81,7 @@ struct AddonTold {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct TemplatesTold {
+struct TemplatesRow {
     #[serde(default, deserialize_with = "php::maybe_text")]
     notify: Option<String>,
     #[serde(default, deserialize_with = "php::maybe_text")]
@@ -92,12 +93,12 @@ fn short(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(|text| text.chars().take(255).collect())
 }
 
-/// A day as WHMCS tells it, perhaps with a time of day; its "0000-00-00" is no day, and PHP's reckoning of that
+/// A day as WHMCS sends it, perhaps with a time of day; its "0000-00-00" is no day, and PHP's reckoning of that
 /// "-0001-11-30".
 fn registered(text: Option<&str>) -> Result<Option<UsageDay>, String> {
     let day = text.map(|text| text.trim().split([' ', 'T']).next().unwrap_or_default());
-    let told = day.filter(|day| !day.is_empty() && !day.starts_with("0000") && !day.starts_with("-0001"));
-    told.map(UsageDay::parse).transpose().map_err(|error| format!("registered: {error}"))
+    let body = day.filter(|day| !day.is_empty() && !day.starts_with("0000") && !day.starts_with("-0001"));
+    body.map(UsageDay::parse).transpose().map_err(|error| format!("registered: {error}"))
 }
 
 fn checked_status(status: String) -> Result<String, String> {
@@ -108,7 +109,7 @@ fn checked_status(status: String) -> Result<String, String> {
     Ok(status)
 }
 
-impl AddonTold {
+impl AddonRow {
     fn addon(self) -> Result<Addon, String> {
         Ok(Addon {
             id: self.id,
@@ -122,7 +123,7 @@ impl AddonTold {
     }
 }
 
-impl ServiceTold {
+impl ServiceRow {
     fn service(self) -> Result<Service, String> {
         let limit = |(name, size): (String, u64)| {
             let meter: Meter = name.parse().map_err(|error| format!("limits: {error}"))?;
@@ -150,16 +151,16 @@ impl ServiceTold {
 
 pub(super) async fn services(
     State(api): State<UsageApi>,
-    asked: Asked,
-    Body(told): Body<ServicesTold>,
+    asked: UsageApiQuery,
+    Body(body): Body<ServicesBody>,
 ) -> Result<Response, Problem> {
     let server = asked.needed_server()?;
     let refused = |detail: String| Problem::meaningless(detail);
-    if told.schema != 1 {
-        return Err(refused(format!("schema {} is not known; expected 1", told.schema)));
+    if body.schema != 1 {
+        return Err(refused(format!("schema {} is not known; expected 1", body.schema)));
     }
-    let mut list = Vec::with_capacity(told.services.len());
-    for service in told.services {
+    let mut list = Vec::with_capacity(body.services.len());
+    for service in body.services {
         let id = service.id;
         if !NUMBERS.contains(&id) {
             return Err(refused(format!(
@@ -172,10 +173,7 @@ pub(super) async fn services(
     // One row twice is one service; two that differ are not known apart.
     list.dedup();
     if let Some(twice) = list.windows(2).find(|pair| pair[0].id == pair[1].id) {
-        return Err(refused(format!(
-            "service {} stands there twice, and not the same each time",
-            twice[0].id
-        )));
+        return Err(refused(format!("service {} is listed twice, with different contents", twice[0].id)));
     }
     // Nothing is kept of the list of a server that the config does not have.
     if !api.is_configured(server) {
@@ -187,8 +185,8 @@ pub(super) async fn services(
             asked.asker.must_be_untied(&why)?;
         }
     }
-    let mut addons = Vec::with_capacity(told.addons.len());
-    for addon in told.addons {
+    let mut addons = Vec::with_capacity(body.addons.len());
+    for addon in body.addons {
         let id = addon.id;
         addons.push(addon.addon().map_err(|error| refused(format!("addon {id}: {error}")))?);
     }
@@ -200,23 +198,18 @@ pub(super) async fn services(
         .await
         .map_err(Problem::unavailable)?;
     if let Some(held) = put.held {
-        tracing::warn!(
-            server,
-            moved = held.moved,
-            of = held.of,
-            "list of services not taken in: other numbers"
-        );
+        tracing::warn!(server, moved = held.moved, of = held.of, "list of services rejected: other numbers");
         let detail = format!(
-            "{} of {} services that own accounts have other numbers in this list: it is not taken in, and the list before \
-             stays. Was WHMCS installed anew, or does another WHMCS tell this server's list? See `whmeter report --what \
-             held-back`; are they the same services, `whmeter accept BACKEND --renumbered --reason TEXT`; are they others, the same \
+            "{} of {} services that own accounts have other numbers in this list: it is rejected, and the list before stays. Was WHMCS reinstalled, or does another WHMCS send this server's list? See `whmeter report --what \
+             held-back`; are they the same services, `whmeter accept BACKEND --renumbered --reason TEXT`; \
+             are they others, the same \
              without `--renumbered`; then the next list counts",
             held.moved, held.of
         );
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
     if put.renumbered > 0 {
-        tracing::info!(server, services = put.renumbered, "list of services taken in under other numbers");
+        tracing::info!(server, services = put.renumbered, "list of services accepted under other numbers");
     }
     let services = Services::new(list);
     let tenants = api.tenants(server).await?;
@@ -265,12 +258,10 @@ fn of_another_server(
     };
     let foreign = list.iter().filter_map(Service::companion_of).find(|parent| !is_own(parent));
     if let Some(parent) = foreign {
-        return Some(format!(
-            "service {parent}, for which a companion in this list stands, is not one of it"
-        ));
+        return Some(format!("service {parent}, the parent of a companion in this list, is missing from it"));
     }
     let (id, (other, _)) = list.iter().find_map(|service| Some((service.id, taken(&service.id)?)))?;
-    Some(format!("service {id} is in the list of server {other}: that one is told first"))
+    Some(format!("service {id} is in the list of server {other}: send that one first"))
 }
 
 /// An account as one that may be a service's.
@@ -284,11 +275,11 @@ fn claimant(found: &Found) -> Claimant<'_> {
 mod tests {
     use super::*;
 
-    /// The services of a body, or what is said of it; paths come before, as the door tells them.
+    /// The services of a body, or what is said of it; paths come before, as the door reports them.
     fn read(services: &str) -> Result<Vec<Service>, String> {
         let text = format!(r#"{{"schema":1,"services":{services}}}"#);
-        let told: ServicesTold = serde_json::from_str(&text).map_err(|error| error.to_string())?;
-        told.services.into_iter().map(ServiceTold::service).collect()
+        let body: ServicesBody = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        body.services.into_iter().map(ServiceRow::service).collect()
     }
 
     fn one(fields: &str) -> Result<Service, String> {
@@ -305,24 +296,24 @@ mod tests {
             "status":"Active","registered":"0000-00-00","limits":[],"templates":[]"#;
         assert_eq!(one(odd).expect("a service"), plain);
         for nothing in [r#""""#, "null", r#""0000-00-00 00:00:00""#, r#""-0001-11-30""#] {
-            let told = one(&format!(r#"{LEAST},"registered":{nothing},"limits":null,"templates":null"#));
-            assert_eq!(told.expect("a service"), plain, "{nothing}");
+            let body = one(&format!(r#"{LEAST},"registered":{nothing},"limits":null,"templates":null"#));
+            assert_eq!(body.expect("a service"), plain, "{nothing}");
         }
         for day in ["2026-11-20", "2026-11-20 10:11:12", "2026-11-20T10:11:12Z"] {
-            let told = one(&format!(r#"{LEAST},"registered":"{day}""#)).expect("a service");
-            assert_eq!(told.registered.map(|day| day.to_string()).as_deref(), Some("2026-11-20"));
+            let body = one(&format!(r#"{LEAST},"registered":"{day}""#)).expect("a service");
+            assert_eq!(body.registered.map(|day| day.to_string()).as_deref(), Some("2026-11-20"));
         }
-        let told =
+        let body =
             one(&format!(r#"{LEAST},"limits":{{"storage":"1000","traffic_out":null,"traffic_in":""}}"#));
-        let limits = told.expect("a service").limits;
+        let limits = body.expect("a service").limits;
         assert_eq!(Vec::from_iter(limits.keys().copied()), [Meter::StorageUsed]);
         // Texts as they were escaped for a page, and one that was taken for a number.
         let escaped = r#""id":5,"client":7,"username":1234,"product":"S3 &amp; more &#039;gold&#039;","status":"Active""#;
-        let told = one(escaped).expect("a service");
-        assert_eq!((told.username.as_str(), told.product.as_deref()), ("1234", Some("S3 & more 'gold'")));
-        // No username yet, which is nobody's account.
+        let body = one(escaped).expect("a service");
+        assert_eq!((body.username.as_str(), body.product.as_deref()), ("1234", Some("S3 & more 'gold'")));
+        // No username yet, which is no one's account.
         assert_eq!(one(r#""id":5,"client":7,"username":null,"status":"Pending""#).expect("one").username, "");
-        // A list with gaps is told as a map.
+        // A list with gaps is reported as a map.
         assert_eq!(read(&format!(r#"{{"0":{{{LEAST}}},"2":{{{LEAST}}}}}"#)).expect("a list").len(), 2);
         assert!(read("[]").expect("an empty list").is_empty());
     }
@@ -335,15 +326,15 @@ mod tests {
             (r#"{"error":"no"}"#, "\"error\", expected a list"),
             (
                 r#"[{"id":"five","client":7,"username":"b","status":"Active"}]"#,
-                "came \"five\", expected a whole number",
+                "got \"five\", expected a whole number",
             ),
-            (r#"[{"id":5.5,"client":7,"username":"b","status":"Active"}]"#, "came 5.5"),
+            (r#"[{"id":5.5,"client":7,"username":"b","status":"Active"}]"#, "got 5.5"),
             (
                 r#"[{"id":5,"client":null,"username":"b","status":"Active"}]"#,
-                "came null, expected a whole number",
+                "got null, expected a whole number",
             ),
-            (r#"[{"id":5,"client":7,"username":["b"],"status":"Active"}]"#, "came a list, expected a text"),
-            (r#"[{"id":5,"client":7,"username":"b","status":null}]"#, "came null, expected a text"),
+            (r#"[{"id":5,"client":7,"username":["b"],"status":"Active"}]"#, "got a list, expected a text"),
+            (r#"[{"id":5,"client":7,"username":"b","status":null}]"#, "got null, expected a text"),
             (r#"[{"id":5,"client":7,"username":"b"}]"#, "status"),
             (
                 r#"[{"id":5,"client":7,"username":"b","status":"Active","registered":"20.11.2026"}]"#,
@@ -351,7 +342,7 @@ mod tests {
             ),
             (
                 r#"[{"id":5,"client":7,"username":"b","status":"Active","limits":{"storage":"much"}}]"#,
-                "storage: came \"much\"",
+                "storage: got \"much\"",
             ),
             (r#"[{"id":5,"client":7,"username":"b","status":"Active","limits":{"disk":5}}]"#, "disk"),
             (r#"[{"id":5,"client":7,"username":"b","status":"Active","limits":[5]}]"#, "sequence"),

@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
-use super::carried::{Carried, KeptCarried};
+use super::carry_over::{Carried, CarryOverCache};
 use super::payers::Payers;
-use super::query::Asked;
+use super::query::UsageApiQuery;
 use super::tenants::Tenants;
 use super::{Billed, Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
@@ -105,8 +105,11 @@ impl UsageApi {
         let tenants = Tenants::new(server, self.payers(standings), &lists, polled);
         let bare = tenants.without_accounts();
         let month = self.moment().month;
-        let told =
-            self.store.metrics_told(&bare, [month.before(), month]).await.map_err(Problem::unavailable)?;
+        let reported = self
+            .store
+            .metrics_reported(&bare, [month.before(), month])
+            .await
+            .map_err(Problem::unavailable)?;
         // On whatever panel its account is: each must have been looked at.
         let servers = self.servers.read().unwrap_or_else(PoisonError::into_inner).clone();
         let is_configured = |backend: &BackendId| servers.values().flatten().any(|known| known == backend);
@@ -116,11 +119,11 @@ impl UsageApi {
             rewound.filter(|_| is_configured(&state.backend))
         };
         let rewound = states.iter().filter_map(not_polled).max();
-        Ok(tenants.told(told, rewound))
+        Ok(tenants.reported(reported, rewound))
     }
 
-    /// The server that is asked about and its tenants, as far as whoever asks may see them.
-    pub(super) async fn asked_tenants(&self, asked: &Asked) -> Result<(i64, Tenants), Problem> {
+    /// The server that is asked about and its tenants, as far as the caller may see them.
+    pub(super) async fn asked_tenants(&self, asked: &UsageApiQuery) -> Result<(i64, Tenants), Problem> {
         let server = asked.needed_server()?;
         let tenants = self.tenants(server).await?;
         let tenants = match asked.asker.tied_to {
@@ -166,7 +169,7 @@ impl UsageApi {
         payers
     }
 
-    /// What the month before lacks of what WHMCS was told.
+    /// What the month before lacks of what was reported to WHMCS.
     pub(super) async fn carried(
         &self,
         tenants: &Tenants,
@@ -183,7 +186,7 @@ impl UsageApi {
         if let Some(carried) = kept.as_ref().and_then(|kept| kept.if_of(&closed, units)) {
             return Ok(carried);
         }
-        let new = KeptCarried::new(closed, *units, self.zone);
+        let new = CarryOverCache::new(closed, *units, self.zone);
         let carried = new.carried();
         *kept = Some(new);
         Ok(carried)

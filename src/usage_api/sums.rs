@@ -10,7 +10,7 @@ use crate::domain::{ByteMinutes, Bytes, Meter, Nature, Timestamp};
 
 /// What is known of a tenant now; of anything absent nothing can be said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct TenantSums {
     /// What its accounts hold now.
     pub level: Option<Measured<Bytes>>,
     /// What they held over the running month, level times time.
@@ -29,10 +29,10 @@ pub struct Measured<T> {
 }
 
 /// Sums up what is known of a tenant.
-pub fn known(tenant: &Tenant<'_>, window: &Window) -> Known {
-    let mut known = Known::default();
-    // A service's days go nowhere but to another, or are taken back: who has none has used nothing. What it holds now is
-    // nothing that sums, and is not known.
+pub fn known(tenant: &Tenant<'_>, window: &Window) -> TenantSums {
+    let mut known = TenantSums::default();
+    // A service's days go nowhere but to another, or are taken back: who has none has used nothing. What it holds
+    // now is nothing that sums, and is not known.
     if let Some((meters, at)) = tenant.emptied.as_ref().filter(|_| !window.elsewhen) {
         for meter in meters {
             match meter.nature() {
@@ -66,7 +66,7 @@ fn newest(tenant: &Tenant<'_>, meter: Meter) -> Option<Timestamp> {
     living.or_else(|| tenant.accounts.iter().filter_map(at).max())
 }
 
-/// What its accounts hold now. Of one that is missing nobody knows.
+/// What its accounts hold now. Of one that is missing it is unknown.
 fn level(tenant: &Tenant<'_>, window: &Window) -> Option<Bytes> {
     if tenant.living.is_empty() || tenant.living.iter().any(|found| !found.account.is_present()) {
         return None;
@@ -110,8 +110,8 @@ fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, B
     Some(sum)
 }
 
-/// The accounts that a tenant has now and whose panels tell this meter; `None` where one was never read at all,
-/// so that nobody knows what it has.
+/// The accounts that a tenant has now and whose panels report this meter; `None` where one was never read at all,
+/// so that what it has is unknown.
 fn measured<'t>(tenant: &'t Tenant<'_>, meter: Meter) -> Option<impl Iterator<Item = &'t Found>> {
     let is_read = tenant.living.iter().all(|found| !found.account.series.is_empty());
     is_read.then(|| tenant.living.iter().copied().filter(move |found| found.account.meter(meter).is_some()))

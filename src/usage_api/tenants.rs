@@ -1,4 +1,4 @@
-//! Whom WHMCS means by a tenant: a service by its username, on every route by the same rule. Before WHMCS has told
+//! Whom WHMCS means by a tenant: a service by its username, on every route by the same rule. Before WHMCS has sent
 //! its services a name is all that is known, and means the account that has it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::payers::{Found, Payers, accounts};
 use crate::domain::{BackendId, Map, Meter, Owner, Service, Timestamp};
+use crate::reported::{Payee, SUMMED};
 use crate::standing::Standing;
 use crate::store::ServiceList;
-use crate::told::{Payee, SUMMED};
 use crate::web::Problem;
 
 /// The tenants of one WHMCS server, and all accounts that anybody pays for.
@@ -17,17 +17,18 @@ pub struct Tenants {
     server: i64,
     /// Everything that is metered: a service's accounts may be on any backend.
     payers: Arc<Payers>,
-    /// The server's services, once WHMCS has told them.
+    /// The server's services, once WHMCS has sent them.
     list: Option<Arc<ServiceList>>,
     /// By service the living companions that stand for it, wherever they are sold: it is billed as these.
     companions: Map<i64, Vec<i64>>,
     /// Until when each of the server's own panels was polled; `None` where one never was.
     polled: Option<Timestamp>,
-    /// When a journal of its panels was taken back, where nobody has looked at all of them since.
+    /// When a journal of its panels was taken back, where not all of them were read since.
     rewound: Option<Timestamp>,
-    /// The metrics that WHMCS was told of services that have nothing any more, in this month or the one before.
-    told: HashMap<i64, BTreeSet<String>>,
-    /// For whoever may see one server alone: that server, and the backends of the others.
+    /// The metrics that were reported to WHMCS for services that have nothing any more, in this month or the one
+    /// before.
+    reported: HashMap<i64, BTreeSet<String>>,
+    /// For callers that may see one server alone: that server, and the backends of the others.
     only: Option<(i64, HashSet<BackendId>)>,
 }
 
@@ -48,12 +49,12 @@ pub struct Tenant<'a> {
     pub accounts: &'a [Found],
     /// Since when another account wants the same service, or another service the same account.
     pub contested: Option<Timestamp>,
-    /// It has nothing any more of what WHMCS was told: the meters, and when its panels were last looked at.
+    /// It has nothing any more of what was reported to WHMCS: the meters, and when its panels were last looked at.
     pub emptied: Option<(Vec<Meter>, Timestamp)>,
     /// Since when it is sold without that all panels of its server were polled: whether it has an account is not known
     /// yet.
     pub unread: Option<Timestamp>,
-    /// Whether it is another server's, or partly, and whoever asks may not see that.
+    /// Whether it is another server's, or partly, and the caller may not see that.
     pub hidden: bool,
 }
 
@@ -76,8 +77,8 @@ impl Tenants {
                 companions.entry(parent).or_default().push(companion.id);
             }
         }
-        let (rewound, told, only) = Default::default();
-        Tenants { server, payers, list, companions, polled, rewound, told, only }
+        let (rewound, reported, only) = Default::default();
+        Tenants { server, payers, list, companions, polled, rewound, reported, only }
     }
 
     /// The living services that have no account and never had one, as far as is known now.
@@ -88,12 +89,12 @@ impl Tenants {
         bare.filter_map(|payee| payee.service()).collect()
     }
 
-    /// With what WHMCS was told of these; `rewound` where a journal was taken back that nobody has polled since.
-    pub fn told(self, told: HashMap<i64, BTreeSet<String>>, rewound: Option<Timestamp>) -> Tenants {
-        Tenants { told, rewound, ..self }
+    /// With what was reported to WHMCS of these; `rewound` where a journal was taken back that nobody has polled since.
+    pub fn reported(self, reported: HashMap<i64, BTreeSet<String>>, rewound: Option<Timestamp>) -> Tenants {
+        Tenants { reported, rewound, ..self }
     }
 
-    /// The same for whoever may see one server alone: `others` are the backends of the others.
+    /// The same for callers that may see one server alone: `others` are the backends of the others.
     pub fn seen_from(self, server: i64, others: HashSet<BackendId>) -> Tenants {
         Tenants { only: Some((server, others)), ..self }
     }
@@ -103,12 +104,12 @@ impl Tenants {
         self.payers.standings()
     }
 
-    /// Every tenant that WHMCS is to be told of, in the order of their names.
+    /// Every tenant to be reported to WHMCS, in the order of their names.
     pub fn each(&self) -> Vec<Tenant<'_>> {
         let services = self.list.iter().flat_map(|list| list.services.iter());
         let services = services.filter(|service| service.is_live());
         let services = services.filter_map(|service| self.of_service(service));
-        // Whoever's name an account goes by still is told nothing by it either, if a companion is billed for him.
+        // Whoever's name an account goes by still is given nothing by it either, if a companion is billed for him.
         let by_name = |name: &str| self.payers.owner(&Owner::named(self.server, name)).is_some();
         let services = services.filter(|tenant| !tenant.has_companion || by_name(tenant.name));
         let names = self.payers.names().iter().filter_map(|owner| self.of_name(owner));
@@ -161,7 +162,7 @@ impl Tenants {
         self.payee(service).is_some_and(owns)
     }
 
-    /// Who pays for what a service is told: for a companion its parent, if both are the same client's.
+    /// Who pays for what a service is reported: for a companion its parent, if both are the same client's.
     fn payee(&self, service: &Service) -> Option<Payee> {
         match service.companion_of() {
             None => Some(Owner::Service(service.id)),
@@ -179,8 +180,8 @@ impl Tenants {
         let accounts = self.payers.accounts(&payee);
         let (mut unread, mut emptied) = (None, None);
         if accounts.is_empty() && contested.is_none() {
-            let told = payee.service().and_then(|id| self.told.get(&id));
-            match (told, self.rewound, self.polled) {
+            let reported = payee.service().and_then(|id| self.reported.get(&id));
+            match (reported, self.rewound, self.polled) {
                 // What it has is taken back; whether its account is there nobody has looked yet.
                 (Some(_), Some(rewound), _) => unread = Some(rewound),
                 (Some(metrics), None, Some(polled)) => {
@@ -210,7 +211,7 @@ impl Tenants {
         })
     }
 
-    /// Whether whoever asks may not see what somebody pays for: it is a service of another server that is paid for, or
+    /// Whether the caller may not see what somebody pays for: it is a service of another server that is paid for, or
     /// something of it is on another server's panels.
     fn is_hidden(&self, payee: &Payee, accounts: &[Found]) -> bool {
         let Some((_, others)) = &self.only else { return false };
@@ -223,7 +224,7 @@ impl Tenants {
 
     /// Since when a living service waits for the first poll of its server's panels.
     fn unread(&self, service: &Service) -> Option<Timestamp> {
-        let since = self.list.as_ref()?.first_told(service.id)?;
+        let since = self.list.as_ref()?.first_listed(service.id)?;
         let by_name = Owner::named(self.server, &service.username);
         let waits = service.wants_account() && self.polled.is_none_or(|polled| polled < since);
         (waits && self.payers.owner(&by_name).is_none()).then_some(since)
@@ -236,7 +237,7 @@ impl Tenants {
         }
         let accounts = self.payers.accounts(owner);
         let living = living(accounts, owner);
-        // A name that two panels have is nobody's in particular; one that is missing does not compete.
+        // A name that two panels have is no one's in particular; one that is missing does not compete.
         let present = || living.iter().filter(|found| found.account.is_present());
         let contested = match present().count() {
             0 | 1 => None,

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::UsageApi;
 use super::tenants::Tenant;
 use crate::domain::Meter;
+use crate::reported::{Decimal, decimal};
 use crate::standing::AccountStanding;
-use crate::told::{Decimal, decimal};
 use crate::web::Problem;
 
 /// For the pages that customers and staff see in WHMCS; what is not known is absent.

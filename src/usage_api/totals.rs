@@ -1,19 +1,19 @@
-//! What WHMCS is told of every tenant: known values, or the reason there are none.
+//! What is reported to WHMCS of every tenant: known values, or the reason there are none.
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::carried::Carried;
-use super::sums::{Known, known};
+use super::carry_over::Carried;
+use super::sums::{TenantSums, known};
 use super::tenants::Tenant;
 use super::{Billed, Units, Window};
 use crate::domain::Timestamp;
+use crate::reported::GB_MONTH;
+use crate::reported::ReportedValue;
+use crate::reported::{Decimal, Signed, decimal, unit_months};
 use crate::store::Reported;
-use crate::told::GB_MONTH;
-use crate::told::Telling;
-use crate::told::{Decimal, Signed, decimal, unit_months};
 
-/// One value, in hundred-thousandths of the configured unit; told as a decimal string.
+/// One value, in hundred-thousandths of the configured unit; sent as a decimal string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value {
     value: i64,
@@ -51,8 +51,8 @@ impl Serialize for Values {
 pub struct Withheld {
     /// The tenant.
     pub tenant: String,
-    /// One of [`REASONS`]; `other_month` where all there is sums over a month and whoever asks is in another one. Asked
-    /// for by itself also `companion`: it is told under its companion's name.
+    /// One of [`REASONS`]; `other_month` where all there is sums over a month and the caller is in another one. Asked
+    /// for by itself also `companion`: it is reported under its companion's name.
     pub reason: &'static str,
     /// Since when.
     pub since: String,
@@ -67,7 +67,7 @@ pub enum Answer {
     Withheld(Withheld),
 }
 
-/// What WHMCS is told of a tenant; `None` for one of which there is nothing to say.
+/// What is reported to WHMCS of a tenant; `None` for one of which there is nothing to say.
 pub fn answer(tenant: &Tenant<'_>, units: &Units, window: &Window, carried: &Carried) -> Option<Answer> {
     if tenant.hidden {
         return Some(withheld(tenant.name, "other_server", tenant.since().unwrap_or(window.moment.now)));
@@ -139,7 +139,13 @@ fn withheld(tenant: &str, reason: &'static str, since: Timestamp) -> Answer {
 }
 
 /// Every value that is known. A zero is a value.
-fn values(tenant: &Tenant<'_>, known: &Known, units: &Units, window: &Window, carried: &Carried) -> Values {
+fn values(
+    tenant: &Tenant<'_>,
+    known: &TenantSums,
+    units: &Units,
+    window: &Window,
+    carried: &Carried,
+) -> Values {
     let mut values = Vec::with_capacity(4);
     let mut put = |metric: &'static str, own: Option<Decimal>, carried: i64, at: Timestamp| {
         let with_carried = |own: Decimal| {
@@ -164,7 +170,7 @@ fn values(tenant: &Tenant<'_>, known: &Known, units: &Units, window: &Window, ca
 }
 
 impl Values {
-    /// What has to be written down before WHMCS is told; nothing where all of it was told before.
+    /// What has to be written down before it is reported to WHMCS; nothing where all of it was reported before.
     pub fn news(
         &self,
         tenant: &Tenant<'_>,
@@ -172,12 +178,12 @@ impl Values {
         server: i64,
         units: &Units,
         window: &Window,
-    ) -> Vec<Telling> {
+    ) -> Vec<ReportedValue> {
         let said = self.0.iter().map(|(metric, value)| (*metric, value.value, value.carried));
         if known.knows(&tenant.payee, window.moment.month, tenant.name, said) {
             return Vec::new();
         }
-        let telling = |(metric, value): &(&'static str, Value)| Telling {
+        let reported = |(metric, value): &(&'static str, Value)| ReportedValue {
             payee: tenant.payee.clone(),
             month: window.moment.month,
             metric: (*metric).into(),
@@ -188,7 +194,7 @@ impl Values {
             unit: units.of(metric),
             at: window.moment.now,
         };
-        self.0.iter().map(telling).collect()
+        self.0.iter().map(reported).collect()
     }
 }
 
@@ -200,9 +206,9 @@ mod tests {
     use super::*;
     use crate::domain::{AccountName, BackendId, BillingZone, Bytes, LifeNo, Meter, Month, Owner, Seconds};
     use crate::metering::MonthToDate;
+    use crate::reported::Sums;
     use crate::standing::{AccountStanding, Moment, SeriesStanding, Share};
     use crate::store::OwnerSums;
-    use crate::told::Sums;
 
     fn at(text: &str) -> Timestamp {
         Timestamp::from_utc(text.parse().expect("a time")).expect("in range")
@@ -239,7 +245,7 @@ mod tests {
         }
     }
 
-    fn told(accounts: &[&AccountStanding], window: &Window) -> Option<Answer> {
+    fn answered(accounts: &[&AccountStanding], window: &Window) -> Option<Answer> {
         let (backend, name) = (BackendId::new("b").expect("a name"), AccountName::new("t").expect("a name"));
         let found = |account: &&AccountStanding| {
             let account = Arc::new((*account).clone());
@@ -282,25 +288,25 @@ mod tests {
     fn never_1_unknown_never_becomes_zero_and_zero_stays() {
         let now = window("2026-03-14T12:00:00Z");
         let zero = account(vec![series(Meter::TrafficOut, at("2026-03-14T11:00:00Z"), 0, "2026-03")]);
-        let Some(Answer::Known(values)) = told(&[&zero], &now) else { panic!("known") };
+        let Some(Answer::Known(values)) = answered(&[&zero], &now) else { panic!("known") };
         let json = serde_json::to_value(&values).expect("JSON");
         assert_eq!(
             json,
             serde_json::json!({"traffic_out": {"value": "0.00000", "collected_at": 1_773_486_000}})
         );
-        assert_eq!(reason(told(&[&account(vec![])], &now)), "never_read");
+        assert_eq!(reason(answered(&[&account(vec![])], &now)), "never_read");
     }
 
     #[test]
     fn never_7_no_number_lies_by_age() {
         let read = at("2026-03-13T09:00:00Z");
         let old = account(vec![series(Meter::StorageUsed, read, 5, "2026-03")]);
-        assert!(matches!(told(&[&old], &window("2026-03-14T11:00:00Z")), Some(Answer::Known(_))));
+        assert!(matches!(answered(&[&old], &window("2026-03-14T11:00:00Z")), Some(Answer::Known(_))));
         let later = window("2026-03-14T11:00:01Z");
-        assert_eq!(reason(told(&[&old], &later)), "stale");
+        assert_eq!(reason(answered(&[&old], &later)), "stale");
         let mut failed = old.clone();
         failed.trouble = Some(("unexpected".into(), read));
-        assert_eq!(reason(told(&[&failed], &later)), "failed");
+        assert_eq!(reason(answered(&[&failed], &later)), "failed");
     }
 
     #[test]
@@ -311,7 +317,7 @@ mod tests {
             series(Meter::StorageUsed, read, 7, "2026-03"),
             series(Meter::TrafficOut, read, 7, "2026-03"),
         ];
-        assert_eq!(names(told(&[&account(both)], &window("2026-03-31T22:30:00Z"))), ["disk"]);
+        assert_eq!(names(answered(&[&account(both)], &window("2026-03-31T22:30:00Z"))), ["disk"]);
     }
 
     #[test]
@@ -324,13 +330,13 @@ mod tests {
         // The last second of March in Warsaw; where WHMCS runs it is April already.
         let window = window("2026-03-31T21:59:59Z");
         let names = |month: &str| {
-            names(told(&[&account(both.clone())], &window.clone().asked_in(Month::parse(month).ok())))
+            names(answered(&[&account(both.clone())], &window.clone().asked_in(Month::parse(month).ok())))
         };
         assert_eq!(names("2026-03"), ["disk", "disk_gb_month", "traffic_out"]);
         assert_eq!(names("2026-04"), ["disk"]);
         let traffic = account(both[1..].to_vec());
         let april = window.asked_in(Month::parse("2026-04").ok());
-        assert_eq!(reason(told(&[&traffic], &april)), "other_month");
+        assert_eq!(reason(answered(&[&traffic], &april)), "other_month");
     }
 
     #[test]
@@ -340,12 +346,12 @@ mod tests {
         let flow = series(Meter::TrafficOut, read, 7 << 30, "2026-03");
         let (both, traffic) = (account(vec![level, flow]), account(vec![flow]));
         let window = |billed| Window { billed, ..window("2026-03-14T12:00:00Z") };
-        assert_eq!(reason(told(&[&both], &window(Billed::Nothing))), "not_billed_yet");
+        assert_eq!(reason(answered(&[&both], &window(Billed::Nothing))), "not_billed_yet");
         let three = Bytes::new(3 << 30).expect("fits");
         let sums = Sums::from([(Meter::TrafficOut, (three, Default::default()))]);
         let sums = Arc::new(OwnerSums::from([(Owner::named(7, "t"), sums)]));
         let since = |start| window(Billed::Part(at(start), Arc::clone(&sums)));
-        let Some(Answer::Known(values)) = told(&[&both], &since("2026-03-14T10:00:00Z")) else {
+        let Some(Answer::Known(values)) = answered(&[&both], &since("2026-03-14T10:00:00Z")) else {
             panic!("known");
         };
         let json = serde_json::to_value(&values).expect("JSON");
@@ -356,8 +362,8 @@ mod tests {
         );
         // What was not measured since is not known.
         let unread = since("2026-03-14T11:00:01Z");
-        assert_eq!(names(told(&[&both], &unread)), ["disk"]);
-        assert_eq!(reason(told(&[&traffic], &unread)), "not_billed_yet");
+        assert_eq!(names(answered(&[&both], &unread)), ["disk"]);
+        assert_eq!(reason(answered(&[&traffic], &unread)), "not_billed_yet");
     }
 
     #[test]
@@ -378,16 +384,16 @@ mod tests {
             other => panic!("known: {other:?}"),
         };
         let (one, two) = (gb(3), gb(200));
-        assert_eq!(value(told(&[&one, &two], &now), "traffic_out").as_deref(), Some("203.00000"));
-        assert_eq!(value(told(&[&one, &two], &now), "disk").as_deref(), Some("203.00000"));
+        assert_eq!(value(answered(&[&one, &two], &now), "traffic_out").as_deref(), Some("203.00000"));
+        assert_eq!(value(answered(&[&one, &two], &now), "disk").as_deref(), Some("203.00000"));
         // It moved: what it used before stays, what it held is not held any more.
         let gone = AccountStanding { gone_at: Some(read), ..gb(200) };
-        assert_eq!(value(told(&[&one, &gone], &now), "traffic_out").as_deref(), Some("203.00000"));
-        assert_eq!(value(told(&[&one, &gone], &now), "disk").as_deref(), Some("3.00000"));
+        assert_eq!(value(answered(&[&one, &gone], &now), "traffic_out").as_deref(), Some("203.00000"));
+        assert_eq!(value(answered(&[&one, &gone], &now), "disk").as_deref(), Some("3.00000"));
         let missing = AccountStanding { missing_since: Some(read), ..gb(200) };
-        assert_eq!(names(told(&[&one, &missing], &now)), ["disk_gb_month", "traffic_out"]);
+        assert_eq!(names(answered(&[&one, &missing], &now)), ["disk_gb_month", "traffic_out"]);
         let old = account(vec![series(Meter::TrafficOut, at("2026-03-12T11:00:00Z"), 1, "2026-03")]);
-        assert_eq!(names(told(&[&one, &old], &now)), ["disk", "disk_gb_month"], "one part is not known");
-        assert_eq!(reason(told(&[&one, &account(vec![])], &now)), "never_read");
+        assert_eq!(names(answered(&[&one, &old], &now)), ["disk", "disk_gb_month"], "one part is not known");
+        assert_eq!(reason(answered(&[&one, &account(vec![])], &now)), "never_read");
     }
 }

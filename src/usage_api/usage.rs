@@ -5,8 +5,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
 
-use super::carried::Carried;
-use super::query::Asked;
+use super::carry_over::Carried;
+use super::query::UsageApiQuery;
 use super::tenants::{Tenant, unknown};
 use super::terms::Terms;
 use super::totals::{Answer, REASONS, Values, Withheld, answer};
@@ -57,7 +57,7 @@ pub(super) fn month_shape(window: &Window) -> MonthShape {
     MonthShape { label: month.to_string(), tz: zone.name(), start: month_start.to_string() }
 }
 
-pub(super) async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<Response, Problem> {
+pub(super) async fn usage(State(api): State<UsageApi>, asked: UsageApiQuery) -> Result<Response, Problem> {
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let (units, window) = (api.units(), api.billing_window(&tenants).await?.asked_in(asked.month));
     let carried = api.carried(&tenants, &units, &window).await?;
@@ -81,7 +81,7 @@ pub(super) async fn usage(State(api): State<UsageApi>, asked: Asked) -> Result<R
     }
     if asked.for_billing {
         let said = known.iter().map(|(tenant, values)| (*tenant, values));
-        api.tell(server, &units, &window, said).await?;
+        api.report(server, &units, &window, said).await?;
     }
     shape.tenants = known.into_iter().map(|(tenant, values)| (tenant.name, values)).collect();
     let count = |reason| (reason, shape.withheld.iter().filter(|withheld| withheld.reason == reason).count());
@@ -96,8 +96,8 @@ pub(super) fn answer_of<'t, 'a>(
     window: &Window,
     carried: &Carried,
 ) -> Option<(&'t Tenant<'a>, Answer)> {
-    let told = |tenant| Some((tenant, answer(tenant, units, window, carried)?));
-    let mut answers = same.iter().filter_map(told);
+    let answered = |tenant| Some((tenant, answer(tenant, units, window, carried)?));
+    let mut answers = same.iter().filter_map(answered);
     let first = answers.next()?;
     match answers.next() {
         None => Some(first),
@@ -109,9 +109,9 @@ pub(super) fn answer_of<'t, 'a>(
 }
 
 impl UsageApi {
-    /// Writes down what a server is about to be told, before it is said: what WHMCS was told must be known whatever
-    /// happens next. The database decides who told last; whoever was overtaken looks again.
-    async fn tell<'t, 'a: 't>(
+    /// Writes down what is about to be reported to a server, before it is said: what was reported to WHMCS must be
+    /// known whatever happens next. The database decides who reported last; a process that was overtaken looks again.
+    async fn report<'t, 'a: 't>(
         &self,
         server: i64,
         units: &Units,
@@ -134,7 +134,7 @@ impl UsageApi {
 pub(super) async fn tenant_usage(
     State(api): State<UsageApi>,
     PathOf(tenant): PathOf<String>,
-    asked: Asked,
+    asked: UsageApiQuery,
 ) -> Result<Response, Problem> {
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let (units, window) = (api.units(), api.billing_window(&tenants).await?.asked_in(asked.month));
@@ -147,7 +147,7 @@ pub(super) async fn tenant_usage(
     };
     let terms = api.terms(&found).await?;
     if asked.for_billing && withheld.is_none() {
-        api.tell(server, &units, &window, std::iter::once((&found, &values))).await?;
+        api.report(server, &units, &window, std::iter::once((&found, &values))).await?;
     }
     let (generated_at, month) = (window.moment.now.to_string(), month_shape(&window));
     let shape =

@@ -130,7 +130,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asker {
 }
 
 impl Asker {
-    /// Refuses whoever is tied to a server, for something that is of all of them.
+    /// Refuses callers tied to a server, for something that is of all of them.
     pub fn must_be_untied(&self, what: &str) -> Result<(), Problem> {
         let Some(own) = self.tied_to else { return Ok(()) };
         Err(Problem::forbidden(format!(
@@ -138,7 +138,7 @@ impl Asker {
         )))
     }
 
-    /// Refuses whoever is tied to another server than the one that something is of.
+    /// Refuses callers tied to another server than the one that something is of.
     pub fn must_be_let_to(&self, server: Option<i64>, what: &str) -> Result<(), Problem> {
         match self.tied_to == server {
             true => Ok(()),
@@ -155,7 +155,7 @@ pub struct Access {
     telemetry: Telemetry,
 }
 
-/// Why a request is not let in, and what is told.
+/// Why a request is not let in, and what is reported.
 struct Refused(Refusal, Problem);
 
 impl Access {
@@ -192,7 +192,7 @@ impl Access {
         let unknown = |why, detail: &str| Refused(why, Problem::new(StatusCode::UNAUTHORIZED, detail));
         let no_token = || unknown(Refusal::NoToken, "this needs a header `Authorization: Bearer TOKEN`");
         let given = given.ok_or_else(no_token)?;
-        // Every token is compared, in constant time, so that none tells how close a guess was.
+        // Every token is compared, in constant time, so that none shows how close a guess was.
         let found = tokens.iter().fold(None, |found, token| {
             let same = bool::from(token.secret.expose().as_bytes().ct_eq(given.trim_ascii()));
             if same { Some(token) } else { found }
@@ -211,7 +211,7 @@ impl Access {
         }
     }
 
-    /// What whoever had the wrong token is told, and when: guesses are answered slowly.
+    /// What a caller with a wrong token is answered, and when: guesses are answered slowly.
     async fn answer_guess(&self, problem: Problem) -> Problem {
         match self.guesses.turn() {
             Some(wait) => {

@@ -13,6 +13,6 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
     async fn from_request(request: Request, state: &S) -> Result<Body<T>, Problem> {
         let read = Json::<T>::from_request(request, state).await;
-        read.map(|Json(told)| Body(told)).map_err(|error| Problem::new(error.status(), error.body_text()))
+        read.map(|Json(body)| Body(body)).map_err(|error| Problem::new(error.status(), error.body_text()))
     }
 }

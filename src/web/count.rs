@@ -10,13 +10,13 @@ use super::Route;
 /// A room that counts what it is asked.
 pub trait Counts: Clone + Send + Sync + 'static {
     /// What of a request is needed to count it.
-    type Asked: Send;
+    type RequestKey: Send;
 
     /// Reads that before the request is answered.
-    fn asked(&self, request: &Request) -> Self::Asked;
+    fn asked(&self, request: &Request) -> Self::RequestKey;
 
     /// Counts a request that was answered.
-    fn count(&self, route: &Route, asked: Self::Asked, status: StatusCode);
+    fn count(&self, route: &Route, asked: Self::RequestKey, status: StatusCode);
 }
 
 pub(super) async fn count<C: Counts>(

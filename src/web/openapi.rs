@@ -11,13 +11,13 @@ use super::{Access, Route, Routes, Served};
 /// Where the document is.
 const DOCUMENT: Route = Route::get("/openapi.json", "This document");
 
-/// The route that tells of these routes, and of itself.
+/// The route that describes these routes, and of itself.
 pub fn openapi(access: &Access, list: &[Route]) -> Served {
     let all: Vec<Route> = list.iter().chain([&DOCUMENT]).copied().collect();
-    Routes::new(access).add(DOCUMENT, told).served(Arc::new(document(&all)))
+    Routes::new(access).add(DOCUMENT, answer_document).served(Arc::new(document(&all)))
 }
 
-async fn told(State(document): State<Arc<Value>>) -> Json<Arc<Value>> {
+async fn answer_document(State(document): State<Arc<Value>>) -> Json<Arc<Value>> {
     Json(document)
 }
 

@@ -34,7 +34,7 @@ pub async fn refuse_foreign(State(access): State<Access>, request: Request, next
 }
 
 /// Whom the request is for. Programs of old do not say it, browsers always do. One that cannot be read, or that comes
-/// twice, is nobody's.
+/// twice, counts for none.
 fn host_of(request: &Request) -> Option<String> {
     let mut given = request.headers().get_all(header::HOST).iter();
     let host = given.next().map(|host| host.to_str().unwrap_or_default().to_string());

@@ -11,7 +11,7 @@ use super::{Problem, parsed};
 /// The longest page of a list.
 const LONGEST_PAGE: usize = 1000;
 
-/// Rows of a page where nobody says how many.
+/// Rows of a page where the query says nothing.
 const USUAL_PAGE: usize = 100;
 
 /// How many rows are wanted.

@@ -28,7 +28,7 @@ pub struct Route {
     pub method: &'static str,
     /// Its path, as the router reads it.
     pub path: &'static str,
-    /// Who may use it; `None`: everybody.
+    /// Who may use it; `None`: any caller.
     pub scope: Option<Scope>,
     /// What it answers.
     pub summary: &'static str,
@@ -59,7 +59,7 @@ impl Route {
         Route { method, path, scope: None, summary, query: &[], body: None, longest_body: LONGEST_BODY }
     }
 
-    /// For whoever has this scope.
+    /// For callers with this scope.
     pub const fn scope(self, scope: Scope) -> Route {
         Route { scope: Some(scope), ..self }
     }

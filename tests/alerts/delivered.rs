@@ -37,20 +37,23 @@ async fn operations_hear_that_a_panel_is_down_and_that_it_is_back() {
     daemon.until("/metrics", "is well", |got| got.sample(success) == Some(1)).await;
 
     panel.stop();
-    let told = watch.until_told("operations", "firing", "WhmeterPollFailing").await;
+    let alerts = watch.until_told("operations", "firing", "WhmeterPollFailing").await;
     assert_eq!(
-        told.labels,
+        alerts.labels,
         json!({"alertname": "WhmeterPollFailing", "backend": "s3", "severity": "warning", "team": "operations"})
     );
-    assert_eq!(told.annotations["summary"], "Polls of a backend fail");
-    assert_eq!(told.annotations["runbook_url"], "docs/alerts.md#whmeterpollfailing");
-    assert_eq!(told.group, json!({"alertname": "WhmeterPollFailing", "backend": "s3"}));
+    assert_eq!(alerts.annotations["summary"], "Polls of a backend fail");
+    assert_eq!(alerts.annotations["runbook_url"], "docs/alerts.md#whmeterpollfailing");
+    assert_eq!(alerts.group, json!({"alertname": "WhmeterPollFailing", "backend": "s3"}));
 
     let panel = Panel::start(options).await.unwrap();
     watch.until_told("operations", "resolved", "WhmeterPollFailing").await;
     // Nobody else heard of it, and of nothing else: the rest of the house is well.
-    for told in watch.told() {
-        assert!(told.who == "operations" && told.labels["alertname"] == "WhmeterPollFailing", "{told:?}");
+    for alerts in watch.alerts() {
+        assert!(
+            alerts.who == "operations" && alerts.labels["alertname"] == "WhmeterPollFailing",
+            "{alerts:?}"
+        );
     }
     daemon.stop().await;
     panel.stop();
@@ -64,31 +67,31 @@ async fn the_customer_team_hears_of_the_highest_threshold_alone() {
     let daemon = site.serve(port).await;
     let Some(watch) = Watch::start(&site, port).await else { return };
 
-    let told = watch.until_told("customers", "firing", "WhmeterQuota90").await;
+    let alerts = watch.until_told("customers", "firing", "WhmeterQuota90").await;
     assert_eq!(
-        told.labels,
+        alerts.labels,
         json!({
             "alertname": "WhmeterQuota90", "backend": "s3", "account": "7-41", "meter": "storage", "kind": "minio", "package": "hosting",
             "severity": "warning", "team": "customers", "threshold": "90",
         })
     );
-    assert_eq!(told.annotations["description"], "7-41 on s3 has used 95 % of its storage limit.");
-    assert_eq!(told.group, json!({"backend": "s3"}));
+    assert_eq!(alerts.annotations["description"], "7-41 on s3 has used 95 % of its storage limit.");
+    assert_eq!(alerts.group, json!({"backend": "s3"}));
     watch.until_held("WhmeterQuota80", "suppressed").await;
 
     set_level(&panel, 100 * GIB);
-    let told = watch.until_told("customers-urgent", "firing", "WhmeterQuota100").await;
-    assert_eq!(told.annotations["description"], "7-41 on s3 has used 100 % of its storage limit.");
+    let alerts = watch.until_told("customers-urgent", "firing", "WhmeterQuota100").await;
+    assert_eq!(alerts.annotations["description"], "7-41 on s3 has used 100 % of its storage limit.");
     watch.until_held("WhmeterQuota90", "suppressed").await;
     watch.until_held("WhmeterQuota80", "suppressed").await;
-    let hushed = |told: &crate::receiver::Told| told.labels["alertname"] == "WhmeterQuota80";
-    assert!(!watch.told().iter().any(hushed), "{:#?}", watch.told());
+    let hushed = |alerts: &crate::receiver::ReceivedAlert| alerts.labels["alertname"] == "WhmeterQuota80";
+    assert!(!watch.alerts().iter().any(hushed), "{:#?}", watch.alerts());
 
     set_level(&panel, 50 * GIB);
     watch.until_told("customers-urgent", "resolved", "WhmeterQuota100").await;
     // Nobody but the customer team heard of any of it.
-    for told in watch.told() {
-        assert!(told.who.starts_with("customers"), "{told:?}");
+    for alerts in watch.alerts() {
+        assert!(alerts.who.starts_with("customers"), "{alerts:?}");
     }
     daemon.stop().await;
     panel.stop();
@@ -118,11 +121,11 @@ async fn what_whmeter_tells_itself_goes_to_the_same_team_and_is_told_once() {
     watch.until_told("customers", "firing", "WhmeterQuota90").await;
 
     watch.post(&json!([direct("7-41", "90", "warning"), direct("8-77", "100", "critical")])).await;
-    let told = watch.until_told("customers", "firing", "WhmeterQuota").await;
-    assert_eq!((&told.labels["account"], &told.labels["threshold"]), (&"7-41".into(), &"90".into()));
-    assert_eq!(told.group, json!({"backend": "s3", "product": "S3 100"}));
-    let told = watch.until_told("customers-urgent", "firing", "WhmeterQuota").await;
-    assert_eq!(told.labels["whmeter_episode"], "s3/8-77/storage/100/1");
+    let alerts = watch.until_told("customers", "firing", "WhmeterQuota").await;
+    assert_eq!((&alerts.labels["account"], &alerts.labels["threshold"]), (&"7-41".into(), &"90".into()));
+    assert_eq!(alerts.group, json!({"backend": "s3", "product": "S3 100"}));
+    let alerts = watch.until_told("customers-urgent", "firing", "WhmeterQuota").await;
+    assert_eq!(alerts.labels["whmeter_episode"], "s3/8-77/storage/100/1");
     // The rule's alert about the same crossing is hushed from now on.
     watch.until_held("WhmeterQuota90", "suppressed").await;
     daemon.stop().await;

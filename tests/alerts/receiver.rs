@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// One alert in one message.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct ReceivedAlert {
     /// The last part of the address: who was told.
     pub who: String,
     /// `firing` or `resolved`.
@@ -20,7 +20,7 @@ pub struct Told {
     pub group: Value,
 }
 
-impl Told {
+impl ReceivedAlert {
     pub fn is(&self, who: &str, status: &str, alert: &str) -> bool {
         self.who == who && self.status == status && self.labels["alertname"] == alert
     }
@@ -29,7 +29,7 @@ impl Told {
 /// Everything told so far; clones share it.
 #[derive(Clone, Default)]
 pub struct Receiver {
-    told: Arc<Mutex<Vec<Told>>>,
+    alerts: Arc<Mutex<Vec<ReceivedAlert>>>,
 }
 
 impl Receiver {
@@ -42,19 +42,19 @@ impl Receiver {
         address
     }
 
-    pub fn told(&self) -> Vec<Told> {
-        self.told.lock().unwrap().clone()
+    pub fn alerts(&self) -> Vec<ReceivedAlert> {
+        self.alerts.lock().unwrap().clone()
     }
 }
 
 async fn take(State(receiver): State<Receiver>, Path(who): Path<String>, message: String) {
     let message: Value = serde_json::from_str(&message).unwrap();
-    let alerts = message["alerts"].as_array().unwrap().iter().map(|alert| Told {
+    let alerts = message["alerts"].as_array().unwrap().iter().map(|alert| ReceivedAlert {
         who: who.clone(),
         status: alert["status"].as_str().unwrap().to_string(),
         labels: alert["labels"].clone(),
         annotations: alert["annotations"].clone(),
         group: message["groupLabels"].clone(),
     });
-    receiver.told.lock().unwrap().extend(alerts);
+    receiver.alerts.lock().unwrap().extend(alerts);
 }

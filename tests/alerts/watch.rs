@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::process::Child;
 
-use crate::receiver::{Receiver, Told};
+use crate::receiver::{ReceivedAlert, Receiver};
 use crate::support::program::{PATIENCE, Site, free_port};
 use crate::support::tools;
 use crate::text;
@@ -42,7 +42,8 @@ impl<'a> Watch<'a> {
                 "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}\n\
                  rule_files: [rules.yml]\n\
                  alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{other}']}}]}}]}}\n\
-                 scrape_configs:\n- {{job_name: whmeter, static_configs: [{{targets: ['127.0.0.1:{scraped}']}}]}}\n"
+                 scrape_configs:\n- {{job_name: whmeter, static_configs: [{{targets: \
+                 ['127.0.0.1:{scraped}']}}]}}\n"
             ),
         );
         let children = [
@@ -76,23 +77,23 @@ impl<'a> Watch<'a> {
     }
 
     /// Waits until somebody is told something, and returns it.
-    pub async fn until_told(&self, who: &str, status: &str, alert: &str) -> Told {
+    pub async fn until_told(&self, who: &str, status: &str, alert: &str) -> ReceivedAlert {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let told = self.receiver.told();
+            let alerts = self.receiver.alerts();
             // The newest: an alert that fired before may have fired with other words.
-            if let Some(told) = told.iter().rev().find(|told| told.is(who, status, alert)) {
-                return told.clone();
+            if let Some(alerts) = alerts.iter().rev().find(|alerts| alerts.is(who, status, alert)) {
+                return alerts.clone();
             }
             let logs = || ["alertmanager", "prometheus"].map(|name| log(self.site, name)).concat();
-            assert!(Instant::now() < deadline, "{who} never heard {alert} {status}; {told:#?}\n{}", logs());
+            assert!(Instant::now() < deadline, "{who} never heard {alert} {status}; {alerts:#?}\n{}", logs());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
     /// Everything anybody was told.
-    pub fn told(&self) -> Vec<Told> {
-        self.receiver.told()
+    pub fn alerts(&self) -> Vec<ReceivedAlert> {
+        self.receiver.alerts()
     }
 
     /// Tells Alertmanager of alerts, as whmeter does.

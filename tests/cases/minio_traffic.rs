@@ -94,7 +94,7 @@ async fn a_silence_is_no_reading_also_after_a_restart_and_by_another_road_it_is_
     case.metrics(&[], &names("a", 100));
     unread("2026-11-20T08:03:00Z", "not_offered").await;
     unread("2026-11-20T08:04:00Z", "not_offered").await;
-    // Pages that do not look cut: some others, nobody at all, one direction of one bucket less.
+    // Pages that do not look cut: some others, unowned, one direction of one bucket less.
     for (minute, asked) in [("05", names("a", 40)), ("06", vec![]), ("07", living.clone())] {
         case.metrics(&[], &asked);
         unread(&format!("2026-11-20T08:{minute}:00Z"), "silent").await;
@@ -108,7 +108,8 @@ async fn a_silence_is_no_reading_also_after_a_restart_and_by_another_road_it_is_
     for name in &living {
         // Community releases have the directions the wrong way round.
         let line = format!(
-            "minio_bucket_api_traffic_received_bytes{{bucket=\"{name}\",server=\"{NODE}\",type=\"s3\"}} 1000010\n"
+            "minio_bucket_api_traffic_received_bytes{{bucket=\"{name}\",server=\"{NODE}\",type=\"s3\"}} \
+             1000010\n"
         );
         case.panel.says(&format!("/minio/metrics/v3/bucket/api/{name}"), line);
     }

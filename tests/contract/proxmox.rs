@@ -1,7 +1,7 @@
 //! Proxmox VE: what only it does. Who is let in and whose guests are stands beside, and so do limits.
 
 use serde_json::{Value, json};
-use whmeter::backends::{Ask, Backend, Past};
+use whmeter::backends::{Backend, Past, PollRequest};
 use whmeter::domain::{Estimate, Harvest, Meter, Reading, Reason};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::faults::{Fault, FaultKind};
@@ -333,7 +333,7 @@ async fn ten_thousand_guests_with_one_in_a_hundred_broken() {
         }
     }
     assert_eq!(named, 100);
-    let only = Ask { only: Some(account("5000")), ..Ask::at(instant(NOW + 600)) };
+    let only = PollRequest { only: Some(account("5000")), ..PollRequest::at(instant(NOW + 600)) };
     let mut one = Harvest::new();
     story.backend.poll(&only, &mut one).await.unwrap();
     assert_eq!(one.accounts().len(), 1);

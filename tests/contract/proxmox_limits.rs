@@ -1,7 +1,7 @@
 //! Proxmox VE: limits by rate and by pause, with everything that gets in between.
 
 use serde_json::json;
-use whmeter::backends::{Applied, Ask, Backend, BackendError};
+use whmeter::backends::{Applied, Backend, BackendError, PollRequest};
 use whmeter::domain::{Harvest, Policy};
 use whmeter_simulators::faults::{Fault, FaultKind};
 use whmeter_simulators::panel::SimulatedPanel;
@@ -16,7 +16,7 @@ async fn shown(pair: &Pair, backend: &dyn Backend, name: &str) -> Option<Policy>
 /// The policy that is enforced, and whether it is not quite ours.
 async fn facts(pair: &Pair, backend: &dyn Backend, name: &str) -> (Option<Policy>, bool) {
     let now = pair.panel.knobs().clock.now_seconds();
-    let ask = Ask { limited: vec![account(name)], ..Ask::at(instant(now)) };
+    let ask = PollRequest { limited: vec![account(name)], ..PollRequest::at(instant(now)) };
     let mut harvest = Harvest::new();
     backend.poll(&ask, &mut harvest).await.unwrap();
     let facts = &of(&harvest, name).unwrap().facts;

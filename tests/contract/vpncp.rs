@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use toml::Value;
-use whmeter::backends::{Ask, Backend, BackendError};
+use whmeter::backends::{Backend, BackendError, PollRequest};
 use whmeter::domain::{Harvest, Harvested, Meter, Policy, Reading, Reason};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::faults::{Change, Fault, FaultKind};
@@ -56,7 +56,7 @@ async fn generations(accounts: usize) -> Vec<(Panel, Pair)> {
 /// A poll that knows when the last one was.
 async fn poll_since(pair: &Pair, backend: &dyn Backend, since: i64) -> Harvest {
     let now = pair.panel.knobs().clock.now_seconds();
-    let ask = Ask { since: Some(instant(since)), ..Ask::at(instant(now)) };
+    let ask = PollRequest { since: Some(instant(since)), ..PollRequest::at(instant(now)) };
     let mut harvest = Harvest::new();
     backend.poll(&ask, &mut harvest).await.unwrap();
     harvest

@@ -83,7 +83,7 @@ pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
         traffic_limit: Limit::Unknown,
         limits: Default::default(),
         together: Default::default(),
-        owner: Owner::Nobody,
+        owner: Owner::Unowned,
         mapped: None,
         trouble: None,
         series,

@@ -148,7 +148,7 @@ async fn a_jump_beyond_the_rate_is_held_back_until_somebody_has_looked() {
     daemon.until("/metrics", "counts what is held back", held(1)).await;
 
     let nothing = ["accept", "s3", "7-42", "--reason", "x"];
-    assert!(site.at(now, &nothing).await.failure(1).contains("nothing is doubted"));
+    assert!(site.at(now, &nothing).await.failure(1).contains("nothing is held back"));
     let accept = ["accept", "s3", "7-41", "--reason", "a backup was moved"];
     site.at(now, &accept).await.good();
     site.at(now, &accept).await.failure(1);

@@ -92,7 +92,7 @@ fn backend(panel: &Panel, name: &str, server: i64) -> String {
     section(panel, name, &format!("every = \"31d\"\nwhmcs_server = {server}\n"))
 }
 
-async fn tells(daemon: &Daemon<'_>, server: i64, services: &[(i64, &str)]) {
+async fn reports(daemon: &Daemon<'_>, server: i64, services: &[(i64, &str)]) {
     let service = |(id, username): &(i64, &str)| json!({ "id": id, "client": id + 1000, "username": username, "product": "S3", "status": "Active" });
     let body = json!({ "schema": 1, "services": services.iter().map(service).collect::<Vec<_>>() });
     let put = daemon.request("PUT", &format!("/v1/whmcs/services?server={server}"));
@@ -119,7 +119,7 @@ fn is_withheld(answer: &Value) -> bool {
 }
 
 fn same(told: Option<f64>, bytes: u64) {
-    let told = told.expect("told");
+    let told = told.expect("reported");
     assert!((told - bytes as f64 / GIB).abs() < 0.000_02, "told {told} of {}", bytes as f64 / GIB);
 }
 
@@ -137,7 +137,7 @@ async fn a_backend_renamed_in_the_config_waits_for_its_history_and_goes_on() {
     let story = Story::begins(|panel| vec![backend(panel, "old", 12)]).await;
     story.run(0, &["poll"]).await.good();
     let daemon = story.serves().await;
-    tells(&daemon, 12, &[(7731, ACCOUNT)]).await;
+    reports(&daemon, 12, &[(7731, ACCOUNT)]).await;
     story.sends(1, 10);
     story.run(1, &["poll"]).await.good();
     story.sends(2, 5);
@@ -222,7 +222,7 @@ async fn a_backend_that_is_over_is_found_and_forgotten_and_its_services_are_told
     let rest_of_server = format!("{}account_include = [\"none-*\"]\n", backend(&rest, "rest", 12));
     story.run(0, &["poll"]).await.good();
     let daemon = story.serves().await;
-    tells(&daemon, 12, &[(7731, ACCOUNT)]).await;
+    reports(&daemon, 12, &[(7731, ACCOUNT)]).await;
     story.sends(1, 10);
     story.run(1, &["poll"]).await.good();
     story.sends(2, 5);
@@ -268,7 +268,7 @@ async fn a_backend_given_to_another_server_pays_by_the_services_of_each_in_turn(
     let story = Story::begins(|panel| vec![backend(panel, "s3", 12)]).await;
     story.run(0, &["poll"]).await.good();
     let daemon = story.serves().await;
-    tells(&daemon, 12, &[(7731, ACCOUNT)]).await;
+    reports(&daemon, 12, &[(7731, ACCOUNT)]).await;
     story.sends(1, 10);
     story.run(1, &["poll"]).await.good();
     story.sends(2, 5);
@@ -276,7 +276,7 @@ async fn a_backend_given_to_another_server_pays_by_the_services_of_each_in_turn(
 
     story.configures(&[story.backend("s3", 13)]);
     rereads(&daemon, 1).await;
-    tells(&daemon, 13, &[(8801, ACCOUNT)]).await;
+    reports(&daemon, 13, &[(8801, ACCOUNT)]).await;
     // The poll that finds the new owner still measures for the old one.
     story.sends(3, 3);
     story.run(3, &["poll"]).await.good();

@@ -104,7 +104,7 @@ impl Doors<'_> {
     }
 
     /// One cell of the table.
-    async fn told(&self, asker: &str, method: &str, route: &str) -> Got {
+    async fn answered(&self, asker: &str, method: &str, route: &str) -> Got {
         let by_companion = asker == "companion";
         let tenant = if by_companion { "whm-501" } else { &self.account };
         let path = route.replace("{name}", "s12").replace("{backend}", "s12");
@@ -144,9 +144,9 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
     let with_companion = list(json!([sold(601, "whm-501")]));
     assert_eq!(doors.ask("billing", "PUT", &format!("{put}13"), Some(&with_companion)).await.status, 200);
     // As an untied token has it.
-    let told = |got: &Got| got.json()["tenants"]["whm-501"]["disk"].is_object();
+    let answered = |got: &Got| got.json()["tenants"]["whm-501"]["disk"].is_object();
     let usage = "/v1/whmcs/usage?server=13";
-    daemon.until_as(usage, &secret("billing"), "tells the companion", told).await;
+    daemon.until_as(usage, &secret("billing"), "tells the companion", answered).await;
 
     let document = daemon.get("/openapi.json").await.json();
     let paths = document["paths"].as_object().unwrap().iter();
@@ -160,7 +160,7 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
     assert_eq!(routes, listed.collect(), "the routes that are served, and those of the table");
     for (method, route, expected) in TABLE {
         for (asker, expected) in ASKERS.iter().zip(expected) {
-            let got = doors.told(asker, method, route).await;
+            let got = doors.answered(asker, method, route).await;
             let fits = match expected {
                 OK => matches!(got.status, 200 | 202 | 429),
                 refused => got.status == refused,
@@ -292,7 +292,7 @@ async fn a_reload_does_not_open_what_is_listened_on() {
     // Valid for a start, and not while 0.0.0.0 is listened on.
     std::fs::write(site.config(), crate::house(port, "", "", &[])).unwrap();
     daemon.signal("-HUP");
-    daemon.until_logged("config not taken").await;
+    daemon.until_logged("reload rejected").await;
     assert!(daemon.log().contains("0.0.0.0"), "{}", daemon.log());
     assert_eq!(daemon.get("/metrics/self").await.status, 401, "still closed");
     assert_eq!(daemon.ask("GET", "/metrics/self", &secret("metrics")).await.status, 200);

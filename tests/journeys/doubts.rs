@@ -42,7 +42,7 @@ async fn a_list_that_shrinks_makes_nobody_gone_until_somebody_accepts_it() {
     }
     for hours in [1, 2, 3] {
         let now = poll(hours).await;
-        assert_eq!(present(now).await, 8, "nobody is gone");
+        assert_eq!(present(now).await, 8, "no account counts as gone");
         assert_eq!(held(&site, now).await, ["list"]);
     }
     for name in &names[..6] {
@@ -51,7 +51,7 @@ async fn a_list_that_shrinks_makes_nobody_gone_until_somebody_accepts_it() {
     let now = poll(4).await;
     assert_eq!(held(&site, now).await, Vec::<String>::new(), "the right is back");
     let nothing = ["accept", "s3", "--reason", "x"];
-    assert!(site.at(now, &nothing).await.failure(1).contains("nothing is doubted"));
+    assert!(site.at(now, &nothing).await.failure(1).contains("nothing is held back"));
 
     for name in &names[..6] {
         panel.vanish(name).unwrap();

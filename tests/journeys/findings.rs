@@ -77,7 +77,7 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
     for what in ["unbilled", "ghosts", "unmetered", "wrong-plans"] {
         let rows = report(&daemon, what).await;
         assert_eq!((rows.len(), &rows[0]["state"]), (1, &json!("unknown")), "{what}: {rows:?}");
-        assert!(rows[0]["detail"].as_str().unwrap().contains("has not told"), "{rows:?}");
+        assert!(rows[0]["detail"].as_str().unwrap().contains("has not sent"), "{rows:?}");
     }
     let page = daemon.get("/metrics").await.text();
     for series in [
@@ -126,7 +126,9 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
     }
     assert!(sum > 0);
     let page = daemon
-        .until("/metrics", "tells what nobody pays for", |got| got.sample(UNMAPPED_BYTES) == Some(sum))
+        .until("/metrics", "shows what no WHMCS service is mapped to", |got| {
+            got.sample(UNMAPPED_BYTES) == Some(sum)
+        })
         .await;
     assert_eq!((page.sample(GHOSTS), page.sample(UNMETERED)), (Some(0), Some(3)));
     assert!(!page.text().contains("whmeter_wrong_plan_accounts{"), "MinIO tells no limits");

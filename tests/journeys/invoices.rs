@@ -67,7 +67,7 @@ async fn a_month_is_looked_at_then_billed_once() {
     let nobody = line(&look, "7-411", "traffic_out");
     assert_eq!(nobody["state"], "withheld");
     assert!(nobody["reason"].as_str().unwrap().contains("unmapped"), "{nobody}");
-    // What was never read is not nothing used.
+    // What was never read is unknown, not zero.
     assert_eq!(line(&look, "8-77", "storage")["state"], "nothing");
     assert_eq!(line(&look, "8-77", "traffic_out")["state"], "withheld");
 
@@ -102,7 +102,7 @@ async fn a_month_is_looked_at_then_billed_once() {
     let why = ["explain", "s3", "7-41", "storage", "--month", "2026-12"];
     let why = site.at(NOW, &why).await.good();
     assert!(why.contains("1.45 EUR for 2026-12-01 to 2027-01-01, created as item"), "{why}");
-    assert!(why.contains("told nothing of it for metric billing"), "{why}");
+    assert!(why.contains("nothing of it was reported to WHMCS"), "{why}");
 
     // Days that were billed are billed by no other line.
     let part = ["invoice", "--from", "2026-12-02", "--to", "2026-12-20", "--backend", "s3", "--json"];

@@ -19,6 +19,7 @@ mod limits;
 mod prometheus;
 mod promises;
 mod repaired;
+mod reported;
 mod reports;
 mod sealed;
 mod services;
@@ -28,7 +29,6 @@ mod status;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]
 mod support;
-mod told;
 mod whmcs;
 
 use support::house::{house, start};

@@ -1,4 +1,4 @@
-//! What is promised is kept once, whatever dies in between: letters and switches through kills, crowds,
+//! What is promised is kept once, whatever dies in between: notifications and switches through kills, crowds,
 //! two replicas and a WHMCS that falls silent.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,20 +22,20 @@ const LIMIT: u64 = 900_000_000_000_000;
 const RULE: &str = "\n[[limit]]\nmeter = \"storage\"\nsize = \"900 TB\"\nnotify_at = [80]\nlimit_at = 100\n\
     restore_below = 95\nmax_limited_at_once = \"100%\"\n";
 
-/// Every letter that arrived: key, kind, account.
+/// Every notification that arrived: key, kind, account.
 #[derive(Clone, Default)]
-struct Letters(Arc<Mutex<Vec<(String, String, String)>>>);
+struct Notifications(Arc<Mutex<Vec<(String, String, String)>>>);
 
-impl Letters {
-    /// A receiver; every third letter it hangs up on, after having read it.
+impl Notifications {
+    /// A receiver; every third notification it hangs up on, after having read it.
     async fn receive(&self, moody: bool) -> String {
-        let (letters, turn) = (self.clone(), Arc::new(Mutex::new(0)));
+        let (notifications, turn) = (self.clone(), Arc::new(Mutex::new(0)));
         let receive = move |headers: HeaderMap, body: String| async move {
             let told: Value = serde_json::from_str(&body).unwrap();
             let key = headers["idempotency-key"].to_str().unwrap().to_string();
             assert_eq!(told["key"], key.as_str());
             let text = |field: &str| told[field].as_str().unwrap().to_string();
-            letters.0.lock().unwrap().push((key, text("kind"), text("account")));
+            notifications.0.lock().unwrap().push((key, text("kind"), text("account")));
             let mut turn = turn.lock().unwrap();
             *turn += 1;
             if moody && *turn % 3 == 0 { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::NO_CONTENT }
@@ -45,7 +45,8 @@ impl Letters {
         let router = axum::Router::new().route("/hook", axum::routing::post(receive));
         tokio::spawn(async move { axum::serve(listener, router).await });
         format!(
-            "\n[notify]\nchannels = [\"webhook\"]\n[notify.webhook]\nurl = \"{url}\"\nsecret = \"0123456789abcdef\"\nretries = 0\n"
+            "\n[notify]\nchannels = [\"webhook\"]\n[notify.webhook]\nurl = \"{url}\"\nsecret = \
+             \"0123456789abcdef\"\nretries = 0\n"
         )
     }
 
@@ -112,8 +113,8 @@ async fn until_empty(site: &Site, daemon: &Daemon<'_>, patience: Duration) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_moment_every_crossing_is_told_and_every_switch_is_made() {
     let panel = crate::support::house::start(30, ClockStart::Frozen(NOW)).await;
-    let (letters, port) = (Letters::default(), free_port());
-    let notify = letters.receive(true).await;
+    let (notifications, port) = (Notifications::default(), free_port());
+    let notify = notifications.receive(true).await;
     let site = Site::new(&format!(
         "{}{RULE}{notify}",
         crate::support::house::house(port, "", "", &[section(&panel, "s3", "every = \"1s\"")])
@@ -170,7 +171,7 @@ async fn killed_at_any_moment_every_crossing_is_told_and_every_switch_is_made() 
         }
         assert!(Instant::now() < deadline, "seed {seed}: {wrong:?} {list}\n{}", daemon.log());
     }
-    let keys = letters.keys();
+    let keys = notifications.keys();
     let mut crossings = 0;
     for (name, holding, threshold, count) in database_rows(&site).await {
         for episode in 1..=count {
@@ -186,7 +187,7 @@ async fn killed_at_any_moment_every_crossing_is_told_and_every_switch_is_made() 
         assert_eq!(kinds.iter().collect::<BTreeSet<_>>().len(), 1, "{key} was told as {kinds:?}");
     }
     // Told again only where a kill or a refusal left it open: never by deciding twice.
-    let told = letters.0.lock().unwrap().len();
+    let told = notifications.0.lock().unwrap().len();
     assert!(told >= keys.len() && told - keys.len() <= told / 2 + rounds, "{told} for {}", keys.len());
     daemon.stop().await;
     site.run(&["verify"]).await;
@@ -201,8 +202,8 @@ fn crowd() -> usize {
 async fn a_crowd_that_crosses_at_once_is_limited_without_flooding_the_panel_on_two_replicas() {
     let crowd = crowd();
     let panel = crate::support::house::start(crowd, ClockStart::WallClock).await;
-    let letters = Letters::default();
-    let notify = letters.receive(false).await;
+    let notifications = Notifications::default();
+    let notify = notifications.receive(false).await;
     let accounts = with_buckets(&panel);
     let crowd = accounts.len();
     for name in &accounts {
@@ -227,8 +228,8 @@ async fn a_crowd_that_crosses_at_once_is_limited_without_flooding_the_panel_on_t
     println!("{crowd} accounts limited {:.1} s after the start", began.elapsed().as_secs_f64());
     until_empty(&site, &first, patience).await;
     println!("and everybody told after {:.1} s", began.elapsed().as_secs_f64());
-    // Two letters each, once: whoever decided and whoever delivered.
-    let keys = letters.keys();
+    // Two notifications each, once: whoever decided and whoever delivered.
+    let keys = notifications.keys();
     assert_eq!(keys.len(), 2 * crowd);
     for (key, kinds) in &keys {
         assert_eq!(kinds.len(), 1, "{key}: {kinds:?}");

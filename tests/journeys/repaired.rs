@@ -1,5 +1,5 @@
-//! What somebody has changed in the database is mended by a command; what a rewind leaves behind is withdrawn or told; and
-//! whoever is stopped leaves no lease behind.
+//! What somebody has changed in the database is repaired by a command; what a rewind leaves behind is withdrawn or
+//! told; and whoever is stopped leaves no lease behind.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ async fn what_somebody_has_changed_is_mended_and_polls_go_on() {
     assert_eq!(failed.code, Some(1));
     assert!(said.contains("`whmeter repair s3 --reason TEXT`"), "{said}");
     let said = site.at(now, &["verify"]).await.failure(1);
-    assert!(said.contains("; `whmeter repair s3 --reason TEXT` makes it what the chain says"), "{said}");
+    assert!(said.contains("; `whmeter repair s3 --reason TEXT` restores it from the chain"), "{said}");
     let repair = ["repair", "s3", "--reason", "somebody was in the database"];
     let rehearsed = site.at(now, &[&repair[..], &["--dry-run"]].concat()).await.good();
     assert!(
@@ -68,7 +68,7 @@ async fn what_somebody_has_changed_is_mended_and_polls_go_on() {
         "{rehearsed}"
     );
     assert!(rehearsed.contains("belief storage: level is 7, the journal says"), "{rehearsed}");
-    assert!(rehearsed.contains("rows would be mended"), "{rehearsed}");
+    assert!(rehearsed.contains("rows would be repaired"), "{rehearsed}");
     site.at(now, &["verify"]).await.failure(1);
     let done = site.at(now, &[&repair[..], &["--json"]].concat()).await.json();
     assert_eq!(done["rows"].as_array().unwrap().len(), rehearsed.lines().count() - 1, "{done}");
@@ -79,12 +79,12 @@ async fn what_somebody_has_changed_is_mended_and_polls_go_on() {
     let again = site.at(now, &repair).await.good();
     assert_eq!(again, "s3: nothing differs; nothing was changed\n");
 
-    // What the chronicle tells is mended by it; it is written down there, too.
+    // What the chronicle tells is repaired by it; it is written down there, too.
     edited(&site, "DELETE FROM audit; DELETE FROM service_list").await;
     let said = site.at(now, &["verify"]).await.failure(1);
     assert!(said.contains("`whmeter repair --chronicle --reason TEXT`"), "{said}");
     let done = site.at(now, &["repair", "--chronicle", "--reason", "the same"]).await.good();
-    assert!(done.contains("audit id 1: is missing") && done.contains("chronicle: 1 row is mended"), "{done}");
+    assert!(done.contains("audit id 1: is missing") && done.contains("chronicle: 1 row repaired"), "{done}");
     site.at(now, &["verify"]).await.good();
 
     // A chain that does not hold derives nothing.
@@ -104,8 +104,8 @@ async fn asked(daemon: &Daemon<'_>) -> Value {
     answer.json()
 }
 
-/// A living service whose every byte is taken back after WHMCS was told of it: nobody knows until its panel is looked at,
-/// then it has used nothing, and what was told too much is given back.
+/// A living service whose every byte is taken back after WHMCS was told of it: nobody knows until its panel is
+/// looked at, then it has used nothing, and what was told too much is given back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_whose_usage_is_taken_back_altogether_is_told_nothing_used() {
     // Three hours before December, in Warsaw.
@@ -165,13 +165,15 @@ async fn a_service_whose_usage_is_taken_back_altogether_is_told_nothing_used() {
     panel.stop();
 }
 
-/// What polls that are taken back have promised and nobody has delivered yet is not carried out, and is told once it is true.
+/// What polls that are taken back have promised and nobody has delivered yet is not carried out, and is told once it
+/// is true.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_to_be_told_is_withdrawn_with_the_polls_that_said_it() {
     let panel = crate::start(4, ClockStart::Frozen(NOW)).await;
     let port = free_port();
     let limits = "\n[notify]\nchannels = [\"webhook\"]\n[notify.webhook]\nurl = \"http://127.0.0.1:9/\"\nsecret = \"0123456789abcdef\"\n\
-        retries = 0\n\n[[limit]]\nbackend = \"s3\"\nmeter = \"traffic_out\"\nsize = \"100 GB\"\nnotify_at = [80]\nlimit_at = 100\n";
+        retries = 0\n\n[[limit]]\nbackend = \"s3\"\nmeter = \"traffic_out\"\nsize = \"100 GB\"\nnotify_at \
+             = [80]\nlimit_at = 100\n";
     let house = crate::house(port, "", "", &[section(&panel, "s3", KEYS)]);
     let site = Site::new(&format!("{house}{limits}"));
     polled(&site, &panel, NOW).await;

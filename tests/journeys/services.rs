@@ -21,7 +21,8 @@ async fn announced(port: u16, method: &str, path: &str, length: usize) -> String
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut door = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: \
+         {length}\r\n\r\n"
     );
     door.write_all(head.as_bytes()).await.unwrap();
     let mut answer = [0; 12];
@@ -47,7 +48,8 @@ fn house(port: u16, panel: &Panel, more: &str) -> String {
 async fn accounts_find_their_services_and_limits_are_as_sold() {
     let panel = crate::start(6, ClockStart::WallClock).await;
     let port = free_port();
-    let rule = "\n[[limit]]\nmeter = \"storage\"\nproduct = \"S3*\"\nsize = \"whmcs\"\nnotify_at = [80]\nlimit_at = 100\n";
+    let rule = "\n[[limit]]\nmeter = \"storage\"\nproduct = \"S3*\"\nsize = \"whmcs\"\nnotify_at = \
+         [80]\nlimit_at = 100\n";
     let site = Site::new(&house(port, &panel, rule));
     let daemon = site.serve(port).await;
     let names = panel.accounts();
@@ -55,7 +57,7 @@ async fn accounts_find_their_services_and_limits_are_as_sold() {
     daemon.until("/metrics", "has read everybody", |got| got.sample(read) == Some(names.len() as u64)).await;
     assert!(!daemon.get("/metrics").await.text().contains("whmeter_unmapped_accounts{"), "nothing told yet");
     let untold = site.run(&["map", "list"]).await.good();
-    assert!(untold.contains("has not told"), "{untold}");
+    assert!(untold.contains("has not sent"), "{untold}");
 
     // One by name with a limit, one in another spelling, two of one name, one that is on no panel.
     let mut sold = service(7731, &names[0]);

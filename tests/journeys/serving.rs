@@ -210,9 +210,9 @@ async fn a_changed_config_is_taken_in_and_a_broken_one_is_not() {
     let broken = crate::house(port, "", "", &[of(&one, "one"), of(&two, "two")]).replace("every", "evry");
     std::fs::write(site.config(), broken).unwrap();
     daemon.signal("-HUP");
-    daemon.until_logged("the old one stays").await;
+    daemon.until_logged("keeping the running configuration").await;
     let log = daemon.log();
-    let refused = log.lines().find(|line| line.contains("the old one stays")).unwrap();
+    let refused = log.lines().find(|line| line.contains("keeping the running configuration")).unwrap();
     assert!(
         refused.contains("whmeter.toml:") && refused.contains("evry") && refused.contains("every"),
         "{refused}"

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use whmeter::domain::{Seconds, Timestamp};
 use whmeter::notify::{Channels, Firing};
-use whmeter::quota::{Channel, Letter, Occasion};
+use whmeter::quota::{Channel, Notification, Occasion};
 
-use crate::{at, channels, delivery, is_later, is_never, letter, program};
+use crate::{at, channels, delivery, is_later, is_never, notification, program};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -89,15 +89,15 @@ fn now() -> Timestamp {
     at(since.as_secs() as i64)
 }
 
-fn told(occasion: Occasion, account: &str, now: Timestamp) -> Letter {
-    let mut letter = letter(occasion, account);
-    letter.since = now.minus(Seconds::new(60));
-    letter.at = now;
-    letter
+fn told(occasion: Occasion, account: &str, now: Timestamp) -> Notification {
+    let mut notification = notification(occasion, account);
+    notification.since = now.minus(Seconds::new(60));
+    notification.at = now;
+    notification
 }
 
-async fn tell(channels: &Channels, letter: &Letter, now: Timestamp) -> String {
-    let mut telling = delivery(letter);
+async fn tell(channels: &Channels, notification: &Notification, now: Timestamp) -> String {
+    let mut telling = delivery(notification);
     telling.now = now;
     channels.deliver(Channel::Alertmanager, &telling).await.unwrap().answer
 }
@@ -114,7 +114,7 @@ async fn an_alert_fires_is_kept_alive_and_resolves() {
     let first = now();
     let notice = told(Occasion::Notify, "1042-7731", first);
     let answer = tell(&channels, &notice, first).await;
-    assert!(answer.contains("not told: 127.0.0.1:9"), "{answer}");
+    assert!(answer.contains("not notified: 127.0.0.1:9"), "{answer}");
     let [alert] = &running.firing().await[..] else { panic!("{:?}", running.firing().await) };
     let labels = serde_json::json!({"alertname": "WhmeterQuota", "backend": "s3-fra1", "account": "1042-7731",
         "meter": "storage", "threshold": "90", "kind": "minio", "severity": "warning",
@@ -126,12 +126,13 @@ async fn an_alert_fires_is_kept_alive_and_resolves() {
     assert_eq!(seconds(alert, "startsAt"), first.get() - 60);
     assert_eq!(seconds(alert, "endsAt"), first.get() + 240);
 
-    // Told again a minute later, by more letters than fit into one call.
+    // Told again a minute later, by more notifications than fit into one call.
     let later = first.plus(Seconds::new(60));
     let others: Vec<_> =
         (0..600).map(|n| told(Occasion::Notify, &format!("other-{n}"), first)).chain([notice]).collect();
     let product = Some("S3 Storage 100");
-    let firing: Vec<_> = others.iter().map(|letter| Firing { letter, kind: "minio", product }).collect();
+    let firing: Vec<_> =
+        others.iter().map(|notification| Firing { notification, kind: "minio", product }).collect();
     channels.keep_firing(&firing, later).await.unwrap();
     let all = running.firing().await;
     assert_eq!(all.len(), 601, "the same alert twice is one alert");
@@ -160,9 +161,9 @@ async fn check_tells_each_member_and_a_cluster_that_is_down_is_told_later() {
     assert!(running.firing().await.is_empty());
     running.child.kill().unwrap();
     running.child.wait().unwrap();
-    let notice = letter(Occasion::Notify, "a");
+    let notice = notification(Occasion::Notify, "a");
     let error = channels.deliver(Channel::Alertmanager, &delivery(&notice)).await.unwrap_err();
     assert!(is_later(&error), "{error}");
-    let failed = letter(Occasion::Failed, "a");
+    let failed = notification(Occasion::Failed, "a");
     assert!(is_never(&channels.deliver(Channel::Alertmanager, &delivery(&failed)).await.unwrap_err()));
 }

@@ -6,11 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 use whmeter::notify::{Channels, Delivered, NotDelivered};
-use whmeter::quota::{Channel, Letter, Occasion};
+use whmeter::quota::{Channel, Notification, Occasion};
 use whmeter_simulators::smtp::{Behaviour, Encryption, Receiver};
 use whmeter_simulators::tls::{Certificates, certificates};
 
-use crate::{channels, delivery, is_later, is_never, is_unknown, letter};
+use crate::{channels, delivery, is_later, is_never, is_unknown, notification};
 
 const PASSWORD: &str = "mail-password-0123";
 
@@ -48,8 +48,8 @@ fn login(mechanism: &'static str) -> (String, Behaviour) {
 }
 
 impl House {
-    async fn deliver(&self, letter: &Letter) -> Result<Delivered, NotDelivered> {
-        self.channels.deliver(Channel::Smtp, &delivery(letter)).await
+    async fn deliver(&self, notification: &Notification) -> Result<Delivered, NotDelivered> {
+        self.channels.deliver(Channel::Smtp, &delivery(notification)).await
     }
 }
 
@@ -58,7 +58,7 @@ async fn mail_arrives_encrypted_and_logged_in_with_both_parts() {
     for (tls, mechanism) in [("starttls", "PLAIN"), ("starttls", "LOGIN"), ("implicit", "PLAIN")] {
         let (config, behaviour) = login(mechanism);
         let house = house(tls, &config, behaviour).await;
-        let notice = letter(Occasion::Notify, "1042-7731");
+        let notice = notification(Occasion::Notify, "1042-7731");
         let said = house.deliver(&notice).await.unwrap();
         assert!(said.answer.contains("queued as 4711"), "{said:?}");
         let [mail] = &house.receiver.received()[..] else { panic!("{:?}", house.receiver.received()) };
@@ -82,21 +82,21 @@ async fn mail_arrives_encrypted_and_logged_in_with_both_parts() {
 #[tokio::test]
 async fn a_rules_own_recipients_take_the_place_of_the_others() {
     let house = house("none", "", Behaviour::default()).await;
-    let mut notice = letter(Occasion::Failed, "Jörg\u{202e}<x>");
+    let mut notice = notification(Occasion::Failed, "Jörg\u{202e}<x>");
     notice.address.mail_to = vec!["A <a@example.net>".into(), "b@example.net".into()];
     house.deliver(&notice).await.unwrap();
     assert_eq!(house.receiver.received()[0].to, ["a@example.net", "b@example.net"]);
     notice.address.mail_to = vec!["nobody".into()];
     let error = house.deliver(&notice).await.unwrap_err();
     assert!(is_never(&error) && error.to_string().contains("mail_to"), "{error}");
-    let resolved = letter(Occasion::Resolved, "a");
+    let resolved = notification(Occasion::Resolved, "a");
     assert!(is_never(&house.deliver(&resolved).await.unwrap_err()));
 }
 
 #[tokio::test]
 async fn a_greylisting_server_gets_it_at_the_second_attempt() {
     let house = house("none", "", Behaviour { greylists: true, ..Behaviour::default() }).await;
-    let notice = letter(Occasion::Notify, "a");
+    let notice = notification(Occasion::Notify, "a");
     let error = house.deliver(&notice).await.unwrap_err();
     assert!(is_later(&error) && error.to_string().contains("greylisted"), "{error}");
     assert!(house.receiver.received().is_empty());
@@ -108,7 +108,7 @@ async fn a_greylisting_server_gets_it_at_the_second_attempt() {
 async fn a_recipient_that_is_refused_does_not_keep_the_others_from_it() {
     let house = house("none", "", Behaviour::default()).await;
     house.receiver.behave(|behaviour| assert!(behaviour.refuses.insert("gone@example.net".into())));
-    let mut notice = letter(Occasion::Notify, "a");
+    let mut notice = notification(Occasion::Notify, "a");
     notice.address.mail_to = vec!["gone@example.net".into(), "b@example.net".into()];
     let said = house.deliver(&notice).await.unwrap();
     assert!(said.answer.contains("not taken for gone@example.net"), "{said:?}");
@@ -121,7 +121,7 @@ async fn a_recipient_that_is_refused_does_not_keep_the_others_from_it() {
 #[tokio::test]
 async fn what_happens_after_the_text_leaves_it_open_and_the_second_copy_has_the_same_id() {
     let house = house("none", "", Behaviour { drops_after_data: true, ..Behaviour::default() }).await;
-    let notice = letter(Occasion::Notify, "a");
+    let notice = notification(Occasion::Notify, "a");
     let error = house.deliver(&notice).await.unwrap_err();
     assert!(is_unknown(&error), "{error}");
     house.receiver.behave(|behaviour| {
@@ -140,7 +140,7 @@ async fn what_happens_after_the_text_leaves_it_open_and_the_second_copy_has_the_
 #[tokio::test]
 async fn the_servers_word_on_the_text_decides() {
     let house = house("none", "", Behaviour::default()).await;
-    let notice = letter(Occasion::Notify, "a");
+    let notice = notification(Occasion::Notify, "a");
     house.receiver.behave(|behaviour| behaviour.answers_data = Some("452 4.3.1 disk full"));
     assert!(is_later(&house.deliver(&notice).await.unwrap_err()));
     house.receiver.behave(|behaviour| behaviour.answers_data = Some("554 5.7.1 spam"));
@@ -153,7 +153,7 @@ async fn wrong_passwords_missing_starttls_and_strange_certificates_are_told() {
     let (config, mut behaviour) = login("PLAIN");
     behaviour.login = Some(("billing".into(), "another".into()));
     let refused = house("starttls", &config, behaviour).await;
-    let notice = letter(Occasion::Notify, "a");
+    let notice = notification(Occasion::Notify, "a");
     let error = refused.deliver(&notice).await.unwrap_err();
     assert!(is_never(&error) && error.to_string().contains("login: permanent"), "{error}");
     let plain = STANDARD.encode(format!("\0billing\0{PASSWORD}"));

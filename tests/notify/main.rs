@@ -1,4 +1,4 @@
-//! Letters by every channel, against a fake WHMCS, a mail server, a webhook receiver and a real
+//! Notifications by every channel, against a fake WHMCS, a mail server, a webhook receiver and a real
 //! Alertmanager: what arrives, what is said when it does not, and that nothing arrives twice.
 
 #![allow(clippy::unwrap_used, missing_docs)]
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use whmeter::domain::{AccountKey, AccountName, BackendId, Bytes, Meter, Timestamp};
 use whmeter::notify::{Channels, Delivery, NotDelivered, NotifySettings, WhmcsApi};
-use whmeter::quota::{Address, Letter, Occasion};
+use whmeter::quota::{Address, Notification, Occasion};
 use whmeter::settings::Section;
 
 /// 20 November 2026, 12:00 UTC.
@@ -25,8 +25,8 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// 93.41 GiB of 100 GiB storage.
-fn letter(occasion: Occasion, account: &str) -> Letter {
-    Letter {
+fn notification(occasion: Occasion, account: &str) -> Notification {
+    Notification {
         occasion,
         account: AccountKey {
             backend: BackendId::new("s3-fra1").unwrap(),
@@ -44,11 +44,11 @@ fn letter(occasion: Occasion, account: &str) -> Letter {
     }
 }
 
-fn delivery(letter: &Letter) -> Delivery<'_> {
+fn delivery(notification: &Notification) -> Delivery<'_> {
     Delivery {
-        letter,
+        notification,
         // As long as the test runs.
-        key: Box::leak(letter.key().into_boxed_str()),
+        key: Box::leak(notification.key().into_boxed_str()),
         kind: "minio",
         server: Some(12),
         service: None,

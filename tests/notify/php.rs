@@ -8,10 +8,11 @@ use whmeter::domain::Bytes;
 use whmeter::quota::{Channel, Occasion};
 
 use crate::whmcs::house;
-use crate::{delivery, letter, program};
+use crate::{delivery, notification, program};
 
 const READ: &str = "$s = base64_decode(stream_get_contents(STDIN), true); $v = unserialize($s, ['allowed_classes' => false]); \
-     $exact = $v['unit_coefficient'] === 1 / (1 << 30); $limit = $v['disk_limit_bytes'] * $v['unit_coefficient']; \
+     $exact = $v['unit_coefficient'] === 1 / (1 << 30); $limit = $v['disk_limit_bytes'] * \
+     $v['unit_coefficient']; \
      echo json_encode(['value' => $v, 'same' => serialize($v) === $s, 'exact' => $exact, 'limit' => $limit]);";
 
 #[tokio::test]
@@ -20,7 +21,7 @@ async fn php_reads_what_was_sent_and_would_have_written_the_same() {
     let (whmcs, channels) = house().await;
     whmcs.change(|world| world.services[0].username = "Müller & <Söhne>".into());
     for (used, limit) in [(100_298_223_944, 100 << 30), (111_883_898_061, 100 << 30), (0, 3_543_348_019)] {
-        let mut notice = letter(Occasion::Notify, "Müller & <Söhne>");
+        let mut notice = notification(Occasion::Notify, "Müller & <Söhne>");
         notice.used = Bytes::new(used).unwrap();
         notice.limit = Bytes::new(limit).unwrap();
         channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();

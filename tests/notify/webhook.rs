@@ -12,7 +12,7 @@ use whmeter::domain::UsageDay;
 use whmeter::notify::{Channels, NotDelivered};
 use whmeter::quota::{Channel, Occasion};
 
-use crate::{channels, delivery, is_later, is_never, letter};
+use crate::{channels, delivery, is_later, is_never, notification};
 
 const SECRET: &str = "a webhook secret that is longer than one block of SHA-256, which is hashed first";
 
@@ -74,11 +74,11 @@ fn hmac(key: &[u8], text: &[u8]) -> String {
 #[tokio::test]
 async fn the_body_is_the_promised_one_and_signed() {
     let receiver = start().await;
-    let limited = letter(Occasion::Limited, "Jörg");
+    let limited = notification(Occasion::Limited, "Jörg");
     let mut known = delivery(&limited);
     known.service = Some(7731);
     receiver.channels.deliver(Channel::Webhook, &known).await.unwrap();
-    let restored = letter(Occasion::Restored, "a");
+    let restored = notification(Occasion::Restored, "a");
     receiver.channels.deliver(Channel::Webhook, &delivery(&restored)).await.unwrap();
     let posts = receiver.posts.lock().unwrap();
     let [(headers, body), (_, second)] = &posts[..] else { panic!("{posts:?}") };
@@ -98,10 +98,10 @@ async fn the_body_is_the_promised_one_and_signed() {
 async fn the_heads_of_chains_are_posted_where_that_is_wished() {
     let receiver = start().await;
     let heads = ["journal/s3-fra1:412:9af3".to_string(), "chronicle:7:0123".to_string()];
-    let (day, at) = (UsageDay::parse("2026-11-20").unwrap(), letter(Occasion::Limited, "a").at);
-    receiver.channels.tell_heads(day, at, &heads).await.unwrap();
+    let (day, at) = (UsageDay::parse("2026-11-20").unwrap(), notification(Occasion::Limited, "a").at);
+    receiver.channels.send_heads(day, at, &heads).await.unwrap();
     assert!(receiver.posts.lock().unwrap().is_empty(), "nobody has asked for them");
-    receiver.wishing_heads().tell_heads(day, at, &heads).await.unwrap();
+    receiver.wishing_heads().send_heads(day, at, &heads).await.unwrap();
     let posts = receiver.posts.lock().unwrap();
     let [(headers, body)] = &posts[..] else { panic!("{posts:?}") };
     let told: Value = serde_json::from_slice(body).unwrap();
@@ -115,7 +115,7 @@ async fn the_heads_of_chains_are_posted_where_that_is_wished() {
 #[tokio::test]
 async fn whatever_is_no_success_is_tried_again_later() {
     let receiver = start().await;
-    let notice = letter(Occasion::Notify, "a");
+    let notice = notification(Occasion::Notify, "a");
     for code in [301, 400, 401, 404, 408, 410, 422, 425, 429, 500, 502, 503] {
         *receiver.answer.lock().unwrap() = (StatusCode::from_u16(code).unwrap(), None);
         let error = receiver.channels.deliver(Channel::Webhook, &delivery(&notice)).await.unwrap_err();
@@ -129,7 +129,7 @@ async fn whatever_is_no_success_is_tried_again_later() {
             other => panic!("{other:?}"),
         }
     }
-    let resolved = letter(Occasion::Resolved, "a");
+    let resolved = notification(Occasion::Resolved, "a");
     assert!(is_never(&receiver.channels.deliver(Channel::Webhook, &delivery(&resolved)).await.unwrap_err()));
 }
 

@@ -11,7 +11,7 @@ use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::panel::{self, SimulatedPanel};
 use whmeter_simulators::whmcs::{EmptyList, MishapKind, Options, Template, TemplatesShape, Whmcs};
 
-use crate::{NOON, at, channels, delivery, is_later, is_never, is_unknown, letter};
+use crate::{NOON, at, channels, delivery, is_later, is_never, is_unknown, notification};
 
 pub const NOTICE: &str = "puqMinIOS3 Notification disk limit";
 pub const ACCOUNT: &str = "1042-7731";
@@ -40,7 +40,7 @@ pub fn open(whmcs: &Whmcs, access_key: Option<&str>) -> Channels {
 #[tokio::test]
 async fn a_notice_goes_out_by_the_panels_own_template_with_all_its_fields() {
     let (whmcs, channels) = house().await;
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     let said = channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();
     let [mail] = &whmcs.outbox()[..] else { panic!("{:?}", whmcs.outbox()) };
     assert_eq!((mail.service, mail.client, mail.template.as_deref()), (7731, 1042, Some(NOTICE)));
@@ -70,10 +70,10 @@ async fn lists_are_read_in_every_shape() {
                     switches.empty_list = empty_list;
                     switches.numbers_as_texts = numbers_as_texts;
                 });
-                let notice = letter(Occasion::Notify, ACCOUNT);
+                let notice = notification(Occasion::Notify, ACCOUNT);
                 channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();
                 assert_eq!(whmcs.outbox()[0].template.as_deref(), Some(NOTICE), "{shape:?} {empty_list:?}");
-                let nobody = letter(Occasion::Notify, "nobody");
+                let nobody = notification(Occasion::Notify, "nobody");
                 let error = channels.deliver(Channel::Whmcs, &delivery(&nobody)).await.unwrap_err();
                 assert!(is_later(&error) && error.to_string().contains("\"nobody\" on server 12"), "{error}");
             }
@@ -84,13 +84,13 @@ async fn lists_are_read_in_every_shape() {
 #[tokio::test]
 async fn a_template_that_is_missing_or_disabled_does_not_keep_the_customer_in_the_dark() {
     let (whmcs, channels) = house().await;
-    let mut notice = letter(Occasion::Notify, "a{$x}&<b>");
+    let mut notice = notification(Occasion::Notify, "a{$x}&<b>");
     notice.address.template = Some("No such thing".into());
     whmcs.change(|world| world.services[0].username = "a{$x}&<b>".into());
     let said = channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();
     assert!(said.answer.contains("No such thing"), "{said:?}");
     // Listed, and yet refused.
-    let mut second = letter(Occasion::Limited, "1043-7732");
+    let mut second = notification(Occasion::Limited, "1043-7732");
     second.address.template = Some(NOTICE.into());
     whmcs.change(|world| world.templates[0].disabled = true);
     let said = channels.deliver(Channel::Whmcs, &delivery(&second)).await.unwrap();
@@ -105,22 +105,22 @@ async fn a_template_that_is_missing_or_disabled_does_not_keep_the_customer_in_th
 #[tokio::test]
 async fn traffic_is_worded_by_us_and_good_news_is_told_on_request() {
     let (whmcs, channels) = house().await;
-    let mut traffic = letter(Occasion::Notify, ACCOUNT);
+    let mut traffic = notification(Occasion::Notify, ACCOUNT);
     traffic.meter = Meter::TrafficOut;
     channels.deliver(Channel::Whmcs, &delivery(&traffic)).await.unwrap();
     assert_eq!(whmcs.outbox()[0].subject, "Outgoing traffic at 93.41 % of its limit: 1042-7731");
-    let mut restored = letter(Occasion::Restored, ACCOUNT);
+    let mut restored = notification(Occasion::Restored, ACCOUNT);
     assert!(is_never(&channels.deliver(Channel::Whmcs, &delivery(&restored)).await.unwrap_err()));
     assert_eq!(whmcs.outbox().len(), 1);
     restored.address.template = Some(NOTICE.into());
     channels.deliver(Channel::Whmcs, &delivery(&restored)).await.unwrap();
     assert_eq!(whmcs.outbox()[1].template.as_deref(), Some(NOTICE));
-    let mut unlimited = letter(Occasion::Notify, ACCOUNT);
+    let mut unlimited = notification(Occasion::Notify, ACCOUNT);
     unlimited.limit = Bytes::ZERO;
     assert!(is_never(&channels.deliver(Channel::Whmcs, &delivery(&unlimited)).await.unwrap_err()));
     for occasion in [Occasion::Failed, Occasion::Resolved] {
-        let letter = letter(occasion, ACCOUNT);
-        assert!(is_never(&channels.deliver(Channel::Whmcs, &delivery(&letter)).await.unwrap_err()));
+        let notification = notification(occasion, ACCOUNT);
+        assert!(is_never(&channels.deliver(Channel::Whmcs, &delivery(&notification)).await.unwrap_err()));
     }
 }
 
@@ -137,7 +137,7 @@ async fn the_service_is_the_one_that_runs_on_this_server() {
         world.services[2].status = "Suspended".into();
         world.services[3].username = ACCOUNT.replace('-', "_");
     });
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();
     assert_eq!(whmcs.outbox()[0].service, 7733);
     whmcs.change(|world| world.services[3].username = ACCOUNT.into());
@@ -154,7 +154,7 @@ async fn a_mail_whose_answer_was_lost_is_found_and_not_sent_again() {
     for lost in [MishapKind::DoneThenGatewayTimeout, MishapKind::PhpWarning] {
         let (whmcs, channels) = house().await;
         // An older mail with the same subject is another one.
-        let notice = letter(Occasion::Notify, ACCOUNT);
+        let notice = notification(Occasion::Notify, ACCOUNT);
         whmcs.knobs().clock.advance(-86_400);
         channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();
         whmcs.knobs().clock.advance(86_400);
@@ -173,7 +173,7 @@ async fn a_mail_whose_answer_was_lost_is_found_and_not_sent_again() {
 #[tokio::test]
 async fn a_broken_connection_leaves_it_open_whether_the_mail_was_sent() {
     let (whmcs, channels) = house().await;
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     // The list of templates is known by then, so that the next call is the mail itself.
     channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();
     let mut known = delivery(&notice);
@@ -190,7 +190,7 @@ async fn a_whmcs_that_falls_silent_after_sending_leaves_it_open() {
     let (whmcs, channels) = house().await;
     whmcs.mishap("SendEmail", MishapKind::DoneThenSilent(60_000), Some(1));
     let delivering = tokio::spawn(async move {
-        let notice = letter(Occasion::Notify, ACCOUNT);
+        let notice = notification(Occasion::Notify, ACCOUNT);
         channels.deliver(Channel::Whmcs, &delivery(&notice)).await
     });
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
@@ -206,7 +206,7 @@ async fn a_whmcs_that_falls_silent_after_sending_leaves_it_open() {
 #[tokio::test]
 async fn a_mail_that_was_not_sent_is_sent_by_the_second_attempt() {
     let (whmcs, channels) = house().await;
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     whmcs.mishap("SendEmail", MishapKind::NotTaken, Some(1));
     let error = channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap_err();
     assert!(is_later(&error) && error.to_string().contains("Sending Failed"), "{error}");
@@ -229,7 +229,7 @@ async fn a_lost_mail_is_recognised_in_the_clients_own_language() {
         };
         world.templates.push(template);
     });
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     whmcs.mishap("SendEmail", MishapKind::DoneThenGatewayTimeout, Some(1));
     assert!(is_unknown(&channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap_err()));
     let mut again = delivery(&notice);
@@ -242,7 +242,7 @@ async fn a_lost_mail_is_recognised_in_the_clients_own_language() {
 #[tokio::test]
 async fn without_the_right_to_look_nothing_is_sent_twice() {
     let (whmcs, channels) = house().await;
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     // The templates first: their list is kept once it is known.
     for action in ["GetEmailTemplates", "GetClientsDetails", "GetEmails"] {
         whmcs.switch(|switches| switches.allowed.remove(action).then_some(()).unwrap());
@@ -259,11 +259,12 @@ async fn without_the_right_to_look_nothing_is_sent_twice() {
 async fn calls_come_one_at_a_time_and_not_in_bursts() {
     let (whmcs, channels) = house().await;
     whmcs.mishap("GetClientsProducts", MishapKind::Slow(150), None);
-    let letters: Vec<_> = whmcs.accounts().iter().map(|account| letter(Occasion::Notify, account)).collect();
+    let notifications: Vec<_> =
+        whmcs.accounts().iter().map(|account| notification(Occasion::Notify, account)).collect();
     let began = std::time::Instant::now();
-    let sent = letters.iter().map(|letter| {
+    let sent = notifications.iter().map(|notification| {
         let channels = channels.clone();
-        async move { channels.deliver(Channel::Whmcs, &delivery(letter)).await.map(drop) }
+        async move { channels.deliver(Channel::Whmcs, &delivery(notification)).await.map(drop) }
     });
     for outcome in futures_util::future::join_all(sent).await {
         outcome.unwrap();

@@ -1,4 +1,4 @@
-//! What WHMCS says no to, told so that the operator knows what to mend, and without a secret.
+//! What WHMCS says no to, told so that the operator knows what to fix, and without a secret.
 
 use whmeter::quota::{Channel, Occasion};
 use whmeter_simulators::faults::{Fault, FaultKind};
@@ -6,7 +6,7 @@ use whmeter_simulators::panel::SimulatedPanel;
 use whmeter_simulators::whmcs::{ACTIONS, MishapKind};
 
 use crate::whmcs::{ACCOUNT, NOTICE, house, open};
-use crate::{delivery, is_later, is_never, letter};
+use crate::{delivery, is_later, is_never, notification};
 
 #[tokio::test]
 async fn an_address_that_is_not_on_the_list_is_named_and_the_access_key_lets_it_in() {
@@ -15,7 +15,7 @@ async fn an_address_that_is_not_on_the_list_is_named_and_the_access_key_lets_it_
         switches.allowed_ip = Some("203.0.113.9".parse().unwrap());
         switches.access_key = Some("s3cret.key".into());
     });
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     let error = channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap_err();
     assert!(is_never(&error), "{error}");
     assert!(
@@ -33,7 +33,7 @@ async fn a_missing_right_is_named_as_the_operator_finds_it() {
     for action in ["SendEmail", "GetClientsProducts"] {
         let (whmcs, channels) = house().await;
         whmcs.switch(|switches| assert!(switches.allowed.remove(action)));
-        let notice = letter(Occasion::Notify, ACCOUNT);
+        let notice = notification(Occasion::Notify, ACCOUNT);
         let error = channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap_err();
         assert!(
             is_never(&error) && error.to_string().contains(&format!("does not allow {action}")),
@@ -44,7 +44,7 @@ async fn a_missing_right_is_named_as_the_operator_finds_it() {
     // Looking ahead is a convenience: without the right the mail goes out all the same.
     let (whmcs, channels) = house().await;
     whmcs.switch(|switches| assert!(switches.allowed.remove("GetEmailTemplates")));
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap();
     assert_eq!(whmcs.outbox()[0].template.as_deref(), Some(NOTICE));
 }
@@ -53,14 +53,14 @@ async fn a_missing_right_is_named_as_the_operator_finds_it() {
 async fn failures_before_anything_was_sent_are_tried_again_later() {
     let page = |status| FaultKind::HtmlPage { status };
     for (kind, says) in [
-        (page(200), "a page for people"),
+        (page(200), "an HTML page"),
         (FaultKind::Failed { status: 500 }, "500"),
         (page(403), "403"),
         (FaultKind::TooManyRequests { retry_after_seconds: Some(900) }, "429"),
     ] {
         let (whmcs, channels) = house().await;
         whmcs.knobs().faults.add(Fault::new(kind.clone()));
-        let notice = letter(Occasion::Notify, ACCOUNT);
+        let notice = notification(Occasion::Notify, ACCOUNT);
         let mut known = delivery(&notice);
         known.service = Some(7731);
         let error = channels.deliver(Channel::Whmcs, &known).await.unwrap_err();
@@ -72,7 +72,7 @@ async fn failures_before_anything_was_sent_are_tried_again_later() {
 #[tokio::test]
 async fn a_page_in_place_of_the_answer_to_a_mail_is_a_failure_and_an_odd_error_is_final() {
     let (whmcs, channels) = house().await;
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     for status in [200, 403, 500] {
         whmcs.mishap("SendEmail", MishapKind::Page(status), Some(1));
         let error = channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap_err();
@@ -89,7 +89,7 @@ async fn a_page_in_place_of_the_answer_to_a_mail_is_a_failure_and_an_odd_error_i
 async fn a_busy_whmcs_says_how_long() {
     let (whmcs, channels) = house().await;
     whmcs.knobs().faults.add(Fault::new(FaultKind::TooManyRequests { retry_after_seconds: Some(900) }));
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     match channels.deliver(Channel::Whmcs, &delivery(&notice)).await.unwrap_err() {
         whmeter::notify::NotDelivered::Later { after, .. } => assert_eq!(after.unwrap().as_secs(), 900),
         other => panic!("{other:?}"),
@@ -104,7 +104,7 @@ async fn never_9_no_error_tells_a_secret() {
     let settings = whmcs.settings();
     let secrets = ["s3cret.key", &settings["secret"], &settings["identifier"], "PLAIN-TEXT-HERE"];
     let echo = format!("denied: {} {} s3cret.key", settings["secret"], settings["identifier"]);
-    let notice = letter(Occasion::Notify, ACCOUNT);
+    let notice = notification(Occasion::Notify, ACCOUNT);
     let mut known = delivery(&notice);
     known.service = Some(7731);
     let mut heard = String::new();

@@ -104,9 +104,9 @@ pub async fn a_renamed_backend_goes_on_with_all_it_had(databases: &Databases) {
     let state = store.backends().await.unwrap().remove(0);
     assert_eq!(store.standing(&state).await.unwrap().accounts, standing.accounts);
     let acts = store.acts(None, 10).await.unwrap();
-    let told: Vec<_> =
+    let reported: Vec<_> =
         acts.iter().map(|act| (act.backend.as_str(), &act.account, act.action.as_str())).collect();
-    assert_eq!(told, [("new", &None, "rename")]);
+    assert_eq!(reported, [("new", &None, "rename")]);
     assert_eq!((acts[0].before.as_deref(), acts[0].after.as_deref()), (Some("old"), Some("new")));
 
     // The next poll goes on from the last, also over the next fold.
@@ -228,9 +228,9 @@ pub async fn a_forgotten_backend_ends_its_accounts_and_keeps_what_they_used(data
     let state = store.backends().await.unwrap().remove(0);
     assert_eq!(store.standing(&state).await.unwrap().present().count(), 0);
     let acts = store.acts(None, 10).await.unwrap();
-    let told: Vec<_> =
+    let reported: Vec<_> =
         acts.iter().map(|act| (act.actor.as_str(), act.action.as_str(), act.why.as_str())).collect();
-    assert_eq!(told, [("operator ann", "forget", "sold")]);
+    assert_eq!(reported, [("operator ann", "forget", "sold")]);
     assert!(store.entries(&[EntryState::Waiting], 10).await.unwrap().is_empty());
 
     // Its panel may be another backend's from then on, and it may come back itself.

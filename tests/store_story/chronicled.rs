@@ -1,5 +1,5 @@
-//! What is changed in the database by hand is named, whatever table it is in; and a chain that was written anew is found
-//! by a head that was kept elsewhere.
+//! What is changed in the database by hand is named, whatever table it is in; and a chain that was written anew is
+//! found by a head that was kept elsewhere.
 
 use sha2::{Digest, Sha256};
 
@@ -8,16 +8,16 @@ use super::promises::{decide, verdict};
 use super::*;
 use whmeter::ownership::Intent;
 use whmeter::pricing::{Money, Quantity, Tag};
+use whmeter::reported::ReportedValue;
 use whmeter::settings::Period;
-use whmeter::store::{CannotRepair, ChainHead, KeyedFrom, LineEnd, NewLine, OldHead, Repair, ToldBy};
-use whmeter::told::Telling;
+use whmeter::store::{CannotRepair, ChainHead, KeyedFrom, LineEnd, NewLine, OldHead, Repair, ReportedBy};
 
 fn november() -> Month {
     Month::parse("2026-11").unwrap()
 }
 
-fn telling(server: i64, service: i64, value: i64, now: Timestamp) -> Telling {
-    Telling {
+fn reported(server: i64, service: i64, value: i64, now: Timestamp) -> ReportedValue {
+    ReportedValue {
         payee: Owner::Service(service),
         month: rules().zone.day_of(now).month(),
         metric: "traffic_out".into(),
@@ -30,11 +30,11 @@ fn telling(server: i64, service: i64, value: i64, now: Timestamp) -> Telling {
     }
 }
 
-async fn tell(store: &Store, server: i64, service: i64, value: i64, now: Timestamp) {
+async fn report(store: &Store, server: i64, service: i64, value: i64, now: Timestamp) {
     loop {
-        let told = vec![telling(server, service, value, now)];
+        let reported = vec![reported(server, service, value, now)];
         let month = rules().zone.day_of(now).month();
-        match store.report(server, month, store.reported(server), told, now).await {
+        match store.report(server, month, store.reported(server), reported, now).await {
             Ok(true) => return,
             Ok(false) | Err(StoreError::Locked) => {}
             Err(error) => panic!("{error}"),
@@ -70,8 +70,8 @@ async fn everything(store: &Store) -> (Lease, Loaded, Timestamp) {
     committed(store, &lease, &mut loaded, hour(1), &[("alice", 5000, 1000)], &[]).await;
     decide(store, &lease, &mut loaded, hour(2), vec![verdict("alice", Policy::Limited, 1, hour(2))]).await;
     store.pin_service(&key("alice"), Some(7), "ann", hour(2)).await.unwrap();
-    tell(store, 12, 7, 50, hour(2)).await;
-    tell(store, 12, 7, 100, hour(3)).await;
+    report(store, 12, 7, 50, hour(2)).await;
+    report(store, 12, 7, 100, hour(3)).await;
     let tag = Tag { service: 7, period: november().period(), meter: Meter::TrafficOut, correction: 0 };
     let line = NewLine {
         account: key("alice"),
@@ -154,7 +154,7 @@ const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
     (
         "holding_part",
         "DELETE FROM holding_part",
-        "holding 1: the store has nobody at all, the journal says service 7",
+        "holding 1: the store has nobody, the journal says service 7",
     ),
     (
         "life",
@@ -200,7 +200,8 @@ const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
     (
         "reported",
         "DELETE FROM reported",
-        "reported service 7, server 0, name \"\", month 202611, metric \"traffic_out\": is missing, the chronicle says",
+        "reported service 7, server 0, name \"\", month 202611, metric \"traffic_out\": is missing, the \
+         chronicle says",
     ),
     (
         "service",
@@ -237,17 +238,17 @@ pub async fn what_is_changed_by_hand_is_named(databases: &Databases) {
     everything(&store).await;
     assert_eq!(difference(&store).await, None);
     let verified = store.verify_chronicle().await.unwrap().unwrap();
-    let told = store.told(&Owner::Service(7), november()).await.unwrap().remove(0);
-    assert_eq!(store.told_by(&told).await.unwrap(), ToldBy::Entry(5));
-    let other = Telling { value: 1000, ..told };
-    assert_eq!(store.told_by(&other).await.unwrap(), ToldBy::Nowhere);
+    let reported = store.reported_of(&Owner::Service(7), november()).await.unwrap().remove(0);
+    assert_eq!(store.reported_by(&reported).await.unwrap(), ReportedBy::Entry(5));
+    let other = ReportedValue { value: 1000, ..reported };
+    assert_eq!(store.reported_by(&other).await.unwrap(), ReportedBy::Nowhere);
     // Told, two services, their list, a pin, two acts, a line.
     assert_eq!((verified.entries, verified.rows), (7, 8));
     let mut wrong = Vec::new();
-    for (table, sql, told) in CHANGED_BY_HAND {
+    for (table, sql, reported) in CHANGED_BY_HAND {
         edit(&fresh.url, &format!("CREATE TABLE before_it AS SELECT * FROM {table}; {sql}")).await;
         let found = difference(&store).await.unwrap_or_default();
-        if !found.contains(told) {
+        if !found.contains(reported) {
             wrong.push(format!("{sql}: {found}"));
         }
         let back =
@@ -269,7 +270,7 @@ pub fn repair() -> Repair {
     Repair { author: "ann".into(), reason: "ticket 9".into() }
 }
 
-/// Whatever differs is mended by the chain that it differs from, once, and not where that chain does not hold.
+/// Whatever differs is repaired by the chain that it differs from, once, and not where that chain does not hold.
 pub async fn what_is_changed_by_hand_is_mended(databases: &Databases) {
     let fresh = databases.fresh().await;
     let store = open(&fresh, 400).await;
@@ -283,15 +284,15 @@ pub async fn what_is_changed_by_hand_is_mended(databases: &Databases) {
         edit(&fresh.url, sql).await;
         let would = store.would_repair(&backend(), &rules()).await.unwrap().unwrap();
         let would_too = store.would_repair_chronicle().await.unwrap().unwrap();
-        assert!(difference(&store).await.is_some(), "a rehearsal mends nothing: {sql}");
-        let mended = store.repair(&lease, &repair(), &rules(), now).await.unwrap().unwrap();
+        assert!(difference(&store).await.is_some(), "a rehearsal repairs nothing: {sql}");
+        let repaired = store.repair(&lease, &repair(), &rules(), now).await.unwrap().unwrap();
         let mended_too = store.repair_chronicle(&repair(), now).await.unwrap().unwrap();
-        assert_eq!((&would, &would_too), (&mended, &mended_too));
+        assert_eq!((&would, &would_too), (&repaired, &mended_too));
         let left = difference(&store).await;
-        if (mended.len() + mended_too.len()) == 0 || left.is_some() {
-            wrong.push(format!("{sql}: {mended:?} {mended_too:?} {left:?}"));
+        if (repaired.len() + mended_too.len()) == 0 || left.is_some() {
+            wrong.push(format!("{sql}: {repaired:?} {mended_too:?} {left:?}"));
         }
-        acts += usize::from(!mended.is_empty()) + usize::from(!mended_too.is_empty());
+        acts += usize::from(!repaired.is_empty()) + usize::from(!mended_too.is_empty());
         assert_eq!(store.load(&backend(), None).await.unwrap().book, book, "after {sql}");
         assert_eq!(store.repair(&lease, &repair(), &rules(), now).await.unwrap().unwrap(), []);
         assert_eq!(store.acts(None, 100).await.unwrap().len(), acts);
@@ -317,15 +318,15 @@ pub async fn replicas_that_tell_at_once_write_one_chronicle(databases: &Database
     let fresh = databases.fresh().await;
     let replicas = [open(&fresh, 400).await, open(&fresh, 400).await, open(&fresh, 400).await];
     let now = at("2026-11-20T11:00:00Z");
-    let telling = |server: i64| {
+    let reported = |server: i64| {
         let store = replicas[server as usize % 3].clone();
         tokio::spawn(async move {
             for value in 0..10 {
-                tell(&store, 12 + server, 100 * server + value % 3, value, now).await;
+                report(&store, 12 + server, 100 * server + value % 3, value, now).await;
             }
         })
     };
-    let all: Vec<_> = (0..6).map(telling).collect();
+    let all: Vec<_> = (0..6).map(reported).collect();
     for one in all {
         one.await.unwrap();
     }
@@ -347,7 +348,7 @@ pub async fn a_folded_chronicle_says_the_same(databases: &Databases) {
     let (mut folded, mut heads) = (0, Vec::new());
     for step in 0..120 {
         let now = at("2026-11-21T11:00:00Z").plus(Seconds::hours(36 * step));
-        tell(&store, 12, 7, step as i64, now).await;
+        report(&store, 12, 7, step as i64, now).await;
         if step % 20 == 7 {
             heads.push(store.heads().await.unwrap().pop().unwrap());
             folded += store.fold_chronicle(now, zone).await.unwrap();
@@ -358,18 +359,18 @@ pub async fn a_folded_chronicle_says_the_same(databases: &Databases) {
     let verified = store.verify_chronicle().await.unwrap().unwrap();
     assert!(verified.folds >= 3 && folded > 60, "{verified:?}, {folded}");
     assert_eq!(verified.entries, 127 - folded);
-    let told = store.told(&Owner::Service(7), november()).await.unwrap().remove(0);
-    assert_eq!(store.told_by(&told).await.unwrap(), ToldBy::Folded);
+    let reported = store.reported_of(&Owner::Service(7), november()).await.unwrap().remove(0);
+    assert_eq!(store.reported_by(&reported).await.unwrap(), ReportedBy::Folded);
     assert_eq!(store.old_head(&heads[0]).await.unwrap(), OldHead::Folded);
     assert_eq!(store.old_head(&heads[5]).await.unwrap(), OldHead::Holds);
-    for (sql, told) in [
+    for (sql, reported) in [
         ("UPDATE reported SET value = value + 1 WHERE month = 202611", "value is "),
         ("UPDATE chronicle_fold_part SET body = 'x'", "ends a fold with other rows than it was signed with"),
         ("UPDATE chronicle_fold SET chain = 'x'", "ends a fold that was changed after it was written"),
     ] {
         edit(&fresh.url, sql).await;
         let found = difference(&store).await.unwrap_or_default();
-        assert!(found.contains(told), "{sql}: {found}");
+        assert!(found.contains(reported), "{sql}: {found}");
     }
 }
 
@@ -394,9 +395,9 @@ pub async fn a_chain_that_was_written_anew_is_found_by_an_old_head(databases: &D
     let fresh = databases.fresh().await;
     let store = open(&fresh, 400).await;
     let now = at("2026-11-20T11:00:00Z");
-    tell(&store, 12, 7, 1, now).await;
+    report(&store, 12, 7, 1, now).await;
     let first = store.heads().await.unwrap().pop().unwrap();
-    tell(&store, 12, 7, 2, now).await;
+    report(&store, 12, 7, 2, now).await;
     let last = store.heads().await.unwrap().pop().unwrap();
     let noted: ChainHead = format!("chronicle:2:{}", &last.link[..13]).parse().unwrap();
     assert_eq!(store.old_head(&noted).await.unwrap(), OldHead::Holds);
@@ -421,9 +422,9 @@ pub async fn a_keyed_chain_is_made_by_whoever_has_the_key(databases: &Databases)
     plain.close().await;
 
     let keyed = with("the first key of all").await.unwrap();
-    tell(&keyed, 12, 7, 200, now).await;
+    report(&keyed, 12, 7, 200, now).await;
     let before = keyed.heads().await.unwrap().pop().unwrap();
-    tell(&keyed, 12, 7, 300, now).await;
+    report(&keyed, 12, 7, 300, now).await;
     assert_eq!(difference(&keyed).await, None);
     let runs = async |store: &Store| store.verify_chronicle().await.unwrap().unwrap().keyed;
     let from = |entry, keyed| KeyedFrom { entry, keyed };
@@ -445,7 +446,7 @@ pub async fn a_keyed_chain_is_made_by_whoever_has_the_key(databases: &Databases)
 
     // Without it again, said in words; what was made by it takes it to be checked.
     let without = with("none").await.unwrap();
-    tell(&without, 12, 7, 400, now).await;
+    report(&without, 12, 7, 400, now).await;
     assert!(difference(&without).await.unwrap().contains("entry 8 was chained by a key that is not at hand"));
     let keyed = with("the first key of all").await.unwrap();
     assert_eq!(runs(&keyed).await.last(), Some(&from(9, false)));

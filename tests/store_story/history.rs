@@ -58,10 +58,10 @@ pub async fn a_panels_own_total_is_kept_until_it_is_told_otherwise(databases: &D
     let mut loaded = store.load(&backend(), None).await.unwrap();
     let kept = async || store.backends().await.unwrap().remove(0).server_total;
     assert_eq!(kept().await, None);
-    for (minute, told) in [(0, Some(9)), (1, Some(u64::MAX >> 1)), (2, None)] {
+    for (minute, reported) in [(0, Some(9)), (1, Some(u64::MAX >> 1)), (2, None)] {
         let at = noon.plus(Seconds::new(minute * 60));
         let mut harvest = harvest(noon, &[("7-41", 5, 0)]);
-        let total = told.map(|stored| ServerTotal { at, stored: bytes(stored) });
+        let total = reported.map(|stored| ServerTotal { at, stored: bytes(stored) });
         if let Some(total) = total {
             harvest.total(total);
         }

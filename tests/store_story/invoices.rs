@@ -72,20 +72,21 @@ pub async fn a_line_is_intended_once_and_settled_once(databases: &Databases) {
     // WHMCS's own list: too early it says nothing, in time it does, and what turns up is there.
     let item = |id, tag: String| BillableItem { id, tag: Some(tag) };
     let none = BillableItem { id: 3, tag: None };
-    let told = stores[1].told_billable(std::slice::from_ref(&none), now.plus(Seconds::new(300)), now).await;
-    assert_eq!((told.as_ref().unwrap().absent, told.unwrap().open), (0, 5));
+    let reported =
+        stores[1].settle_by_items(std::slice::from_ref(&none), now.plus(Seconds::new(300)), now).await;
+    assert_eq!((reported.as_ref().unwrap().absent, reported.unwrap().open), (0, 5));
     let late = now.plus(Seconds::new(301));
     let bobs = line("bob", 98, MARCH, 0).tag.to_string();
-    let told = store.told_billable(&[none, item(5, bobs.clone())], late, now).await.unwrap();
-    assert_eq!((told.created, told.absent, told.open), (1, 4, 0));
+    let reported = store.settle_by_items(&[none, item(5, bobs.clone())], late, now).await.unwrap();
+    assert_eq!((reported.created, reported.absent, reported.open), (1, 4, 0));
     let known = store.invoice_line(&bobs).await.unwrap().unwrap();
     assert_eq!(
         (known.state, known.billable, &known.line),
         (LineState::Created, Some(5), &line("bob", 98, MARCH, 0))
     );
     let items = [item(6, march.tag.to_string()), item(9, march.tag.to_string())];
-    let told = store.told_billable(&items, late, now).await.unwrap();
-    assert_eq!((told.created, told.twice), (1, vec![march.tag.to_string()]));
+    let reported = store.settle_by_items(&items, late, now).await.unwrap();
+    assert_eq!((reported.created, reported.twice), (1, vec![march.tag.to_string()]));
     let lines = store.invoice_lines(march.tag.period).await.unwrap();
     assert_eq!(lines.iter().filter(|line| line.state == LineState::Created).count(), 2);
     assert!(store.open_lines().await.unwrap().is_empty());
@@ -95,8 +96,8 @@ pub async fn a_line_is_intended_once_and_settled_once(databases: &Databases) {
     assert_eq!(store.intend_line(&may, "somebody", late).await.unwrap(), Intent::Ours(1));
     let later = late.plus(Seconds::new(1000));
     let cut = |from: i64| (from..from + 20_000).map(|id| BillableItem { id, tag: None }).collect::<Vec<_>>();
-    assert_eq!(store.told_billable(&cut(100), later, later).await.unwrap().open, 1);
-    assert_eq!(store.told_billable(&cut(2), later, later).await.unwrap().absent, 1);
+    assert_eq!(store.settle_by_items(&cut(100), later, later).await.unwrap().open, 1);
+    assert_eq!(store.settle_by_items(&cut(2), later, later).await.unwrap().absent, 1);
 
     let acts = store.acts(Some(&march.account), 100).await.unwrap();
     assert!(acts.len() >= 5 && acts.iter().all(|act| act.action == "invoice"), "{acts:#?}");

@@ -18,7 +18,7 @@ mod silent;
 use std::collections::HashMap;
 
 use whmeter::domain::*;
-use whmeter::metering::{Book, Bounds, Rules, settle};
+use whmeter::metering::{Book, Bounds, SettleRules, settle};
 use whmeter::settings::Secret;
 use whmeter::store::{
     DayPoint, JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery,
@@ -51,8 +51,8 @@ fn backend() -> BackendId {
     BackendId::new("s3-fra1").unwrap()
 }
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> SettleRules {
+    SettleRules {
         zone: BillingZone::parse("Europe/Warsaw").unwrap(),
         max_gap: Seconds::hours(26),
         bounds: Bounds::default(),
@@ -71,10 +71,10 @@ fn harvest(at: Timestamp, accounts: &[(&str, u64, u64)]) -> Harvest {
     let mut harvest = Harvest::new();
     for (account, level, count) in accounts {
         let account = name(account);
-        harvest.read(&account, Meter::StorageUsed, Reading::Gauge { at, level: bytes(*level) });
+        harvest.add_reading(&account, Meter::StorageUsed, Reading::Gauge { at, level: bytes(*level) });
         let counter =
             Reading::Counter { source: Source::default(), at, epoch: Epoch::Silent, count: bytes(*count) };
-        harvest.read(&account, Meter::TrafficOut, counter);
+        harvest.add_reading(&account, Meter::TrafficOut, counter);
     }
     harvest.listed_everyone();
     harvest
@@ -89,7 +89,7 @@ async fn poll(
 ) -> Result<usize, StoreError> {
     let settled = settle(&loaded.book, harvest, at, &rules());
     let after = loaded.book.after(&settled);
-    let (reach, judged) = (Reach::Everybody, JudgedPoll::default());
+    let (reach, judged) = (Reach::All, JudgedPoll::default());
     let poll = Poll { at, kind: "minio", harvest, settled, after, reach, judged };
     Ok(store.commit(lease, loaded, poll).await?.day_points)
 }
@@ -280,7 +280,7 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
     };
     let found = async || store.verify(&backend(), &rules()).await.unwrap();
     assert_eq!(found().await.unwrap().entries, 5);
-    for (tamper, mend, told) in [
+    for (tamper, repair, reported) in [
         (
             "UPDATE journal SET at = at + 1 WHERE entry = 3",
             "UPDATE journal SET at = at - 1 WHERE entry = 3",
@@ -307,7 +307,8 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
         (
             "UPDATE month_sum SET part = 1 WHERE meter = 2",
             "UPDATE month_sum SET part = 0 WHERE meter = 2",
-            "s3-fra1 a traffic_out 2026-11, part 1 of 1: the store has 4 B over 60 min, the journal says nothing",
+            "s3-fra1 a traffic_out 2026-11, part 1 of 1: the store has 4 B over 60 min, the journal says \
+             nothing",
         ),
         (
             "UPDATE backend SET entries = 6",
@@ -317,9 +318,9 @@ async fn a_tampered_journal_is_named(databases: &Databases) {
         ("DELETE FROM journal WHERE entry = 2", "", "journal of s3-fra1: entry 2 is missing"),
     ] {
         edit(tamper).await;
-        assert_eq!(found().await.unwrap_err().to_string(), told);
-        if !mend.is_empty() {
-            edit(mend).await;
+        assert_eq!(found().await.unwrap_err().to_string(), reported);
+        if !repair.is_empty() {
+            edit(repair).await;
             found().await.unwrap();
         }
     }
@@ -397,7 +398,7 @@ async fn a_folded_journal_says_the_same_and_goes_on(databases: &Databases) {
     assert_eq!(book.counters, loaded.book.counters);
 
     let pool = sqlx::AnyPool::connect(&fresh.url).await.unwrap();
-    for (tamper, told) in [
+    for (tamper, reported) in [
         (
             "UPDATE journal_fold_part SET body = 'x' WHERE what = 'book'",
             "other beliefs than it was signed with",
@@ -407,7 +408,7 @@ async fn a_folded_journal_says_the_same_and_goes_on(databases: &Databases) {
     ] {
         sqlx::raw_sql(tamper).execute(&pool).await.unwrap();
         let difference = store.verify(&backend(), &rules()).await.unwrap().unwrap_err().to_string();
-        assert!(difference.contains(told), "{difference}");
+        assert!(difference.contains(reported), "{difference}");
     }
     pool.close().await;
 }
@@ -557,7 +558,7 @@ macro_rules! stories {
             )*
         }
 
-        async fn tell_all(databases: &Databases) {
+        async fn report_all(databases: &Databases) {
             $(
                 eprintln!("{}", stringify!($story));
                 $story(databases).await;
@@ -620,14 +621,17 @@ stories!(
 async fn all_stories_on_postgres() {
     if let Some(databases) = Databases::postgres().await {
         // One of them waits for a minute.
-        tokio::join!(tell_all(&databases), silent::a_server_that_says_nothing_makes_nobody_deaf(&databases));
+        tokio::join!(
+            report_all(&databases),
+            silent::a_server_that_says_nothing_makes_nobody_deaf(&databases)
+        );
     }
 }
 
 #[tokio::test]
 async fn all_stories_on_mariadb() {
     let Some(databases) = Databases::mariadb().await else { return };
-    tokio::join!(tell_all(&databases), silent::a_server_that_says_nothing_makes_nobody_deaf(&databases));
+    tokio::join!(report_all(&databases), silent::a_server_that_says_nothing_makes_nobody_deaf(&databases));
     // The default collation would make one customer of alice and Alice.
     let Databases::Server(server) = &databases else { unreachable!("a server") };
     let fresh = Fresh { url: server.default_collation().await, folder: tempfile::tempdir().unwrap() };

@@ -26,7 +26,7 @@ pub async fn committed(
         intents.iter().map(|(account, intent)| (after.names[&name(account)], intent.clone())).collect();
     settled.owners = store.owner_changes(loaded, &settled, &after, &intents, at).await.unwrap();
     settled.owners.iter().for_each(|change| after.apply_owner(change));
-    let (harvest, reach, judged) = (&harvest, Reach::Everybody, JudgedPoll::default());
+    let (harvest, reach, judged) = (&harvest, Reach::All, JudgedPoll::default());
     let poll = Poll { at, kind: "minio", harvest, settled, after, reach, judged };
     store.commit(lease, loaded, poll).await.unwrap();
     assert_eq!(store.load(&backend(), None).await.unwrap().book, loaded.book, "at {at}");
@@ -248,7 +248,7 @@ pub async fn a_pin_follows_its_account_to_another_name(databases: &Databases) {
         let rows: Vec<_> = accounts.iter().map(|(account, _)| (*account, 5, 7)).collect();
         let mut harvest = harvest(at, &rows);
         for (account, id) in accounts {
-            harvest.facts(&name(account)).identity = Identity::new().with_unique(*id);
+            harvest.facts_mut(&name(account)).identity = Identity::new().with_unique(*id);
         }
         harvest
     };

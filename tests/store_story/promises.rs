@@ -11,8 +11,8 @@ fn key(account: &str) -> AccountKey {
     AccountKey { backend: backend(), name: name(account) }
 }
 
-fn letter(account: &str, occasion: Occasion, episode: u32) -> Letter {
-    Letter {
+fn notification(account: &str, occasion: Occasion, episode: u32) -> Notification {
+    Notification {
         occasion,
         account: key(account),
         holding: HoldingNo::new(1),
@@ -45,7 +45,7 @@ pub(super) fn verdict(account: &str, to: Policy, number: u32, now: Timestamp) ->
         holding: HoldingNo::new(1),
         crossings,
         hold: Hold { wanted: to, number, again: 0, confirmed_at: None, left_alone: false, pin: None },
-        letters: occasions.iter().map(|occasion| letter(account, *occasion, episode)).collect(),
+        notifications: occasions.iter().map(|occasion| notification(account, *occasion, episode)).collect(),
         switch: Some(Switch {
             account: key(account),
             holding: HoldingNo::new(1),
@@ -72,7 +72,7 @@ pub(super) async fn decide(
     for verdict in &mut verdicts {
         let holding = after.life(&verdict.account).unwrap().holding().no;
         verdict.holding = holding;
-        verdict.letters.iter_mut().for_each(|letter| letter.holding = holding);
+        verdict.notifications.iter_mut().for_each(|notification| notification.holding = holding);
         verdict.switch.iter_mut().for_each(|switch| switch.holding = holding);
     }
     let limits = verdicts.iter().map(|verdict| {
@@ -100,7 +100,7 @@ fn switches() -> Lane {
 
 fn kinds(entries: &[Entry]) -> Vec<String> {
     let what = |entry: &Entry| match &entry.promise {
-        Promise::Tell(channel, letter) => format!("{channel} {}", letter.occasion.name()),
+        Promise::Notify(channel, notification) => format!("{channel} {}", notification.occasion.name()),
         Promise::Switch { to, .. } => format!("policy {}", to.name()),
     };
     entries.iter().map(what).collect()
@@ -115,9 +115,9 @@ pub async fn a_promise_is_claimed_once_and_its_letters_wait_for_the_truth(databa
     decide(&store, &lease, &mut loaded, now, vec![verdict("alice", Policy::Limited, 1, now)]).await;
     // An alert is about the crossing; what tells of the switch waits for it.
     for channel in [Channel::Whmcs, Channel::Webhook] {
-        assert!(claim(&store, Lane::Letters(channel), now).await.is_empty(), "{channel}");
+        assert!(claim(&store, Lane::Notifications(channel), now).await.is_empty(), "{channel}");
     }
-    let alerts = claim(&store, Lane::Letters(Channel::Alertmanager), now).await;
+    let alerts = claim(&store, Lane::Notifications(Channel::Alertmanager), now).await;
     assert_eq!(kinds(&alerts), ["alertmanager limited"]);
     assert!(store.delivered(&alerts[0], "200", now).await.unwrap());
     assert_eq!(store.firing().await.unwrap().len(), 1);
@@ -137,11 +137,11 @@ pub async fn a_promise_is_claimed_once_and_its_letters_wait_for_the_truth(databa
     let took = SwitchEnd::Took("done".into());
     assert_eq!(store.conclude(&switch, &took, later).await.unwrap(), Concluded::Elsewhere);
     assert_eq!(store.conclude(&again[0], &took, later).await.unwrap(), Concluded::Yes);
-    let letters = claim(&store, Lane::Letters(Channel::Whmcs), later).await;
-    assert_eq!(kinds(&letters), ["whmcs limited"]);
-    assert_eq!(letters[0].key, "s3-fra1/alice/1/storage/100/1");
-    let Promise::Tell(_, told) = &letters[0].promise else { panic!("{letters:?}") };
-    assert_eq!(told, &Letter { at: now, ..letter("alice", Occasion::Limited, 1) });
+    let notifications = claim(&store, Lane::Notifications(Channel::Whmcs), later).await;
+    assert_eq!(kinds(&notifications), ["whmcs limited"]);
+    assert_eq!(notifications[0].key, "s3-fra1/alice/1/storage/100/1");
+    let Promise::Notify(_, reported) = &notifications[0].promise else { panic!("{notifications:?}") };
+    assert_eq!(reported, &Notification { at: now, ..notification("alice", Occasion::Limited, 1) });
     // What was read back is shown to everybody, and the next poll knows it.
     let state = store.backends().await.unwrap().remove(0);
     let standing = store.standing(&state).await.unwrap();
@@ -152,8 +152,8 @@ pub async fn a_promise_is_claimed_once_and_its_letters_wait_for_the_truth(databa
     let fresh_look = other.load(&backend(), None).await.unwrap();
     assert_eq!((&fresh_look.holds, &fresh_look.crossings), (&loaded.holds, &loaded.crossings));
     let acts = store.acts(Some(&key("alice")), 10).await.unwrap();
-    let told: Vec<_> = acts.iter().map(|act| (act.action.as_str(), act.why.as_str())).collect();
-    assert_eq!(told, [("limit", "it said so")]);
+    let reported: Vec<_> = acts.iter().map(|act| (act.action.as_str(), act.why.as_str())).collect();
+    assert_eq!(reported, [("limit", "it said so")]);
 }
 
 pub async fn never_6_the_same_decision_again_is_the_same_letter(databases: &Databases) {
@@ -195,23 +195,23 @@ pub async fn of_two_waiting_switches_the_newer_counts_and_order_is_kept(database
     // Alice had never been limited, Bob had.
     store.conclude(&second[0], &SwitchEnd::Nothing, now).await.unwrap();
     store.conclude(&second[1], &SwitchEnd::Took("done".into()), now).await.unwrap();
-    let letters = claim(&store, Lane::Letters(Channel::Webhook), now).await;
-    let told: Vec<_> = letters.iter().map(|entry| entry.account.name.as_str()).collect();
-    assert_eq!((kinds(&letters), told), (vec!["webhook restored".to_string()], vec!["bob"]));
+    let notifications = claim(&store, Lane::Notifications(Channel::Webhook), now).await;
+    let reported: Vec<_> = notifications.iter().map(|entry| entry.account.name.as_str()).collect();
+    assert_eq!((kinds(&notifications), reported), (vec!["webhook restored".to_string()], vec!["bob"]));
 
-    // A letter that is put off keeps those behind it, on its own channel and of its own account only.
+    // A notification that is put off keeps those behind it, on its own channel and of its own account only.
     decide(&store, &lease, &mut loaded, now, both(3, Policy::Limited)).await;
-    let alerts = claim(&store, Lane::Letters(Channel::Alertmanager), now).await;
+    let alerts = claim(&store, Lane::Notifications(Channel::Alertmanager), now).await;
     assert_eq!(alerts.len(), 2);
     let later = now.plus(Seconds::new(600));
     assert!(store.put_off(&alerts[0], later, "not now", false).await.unwrap());
     assert!(store.delivered(&alerts[1], "200", now).await.unwrap());
-    let next = claim(&store, Lane::Letters(Channel::Alertmanager), now).await;
+    let next = claim(&store, Lane::Notifications(Channel::Alertmanager), now).await;
     assert!(next.iter().all(|entry| entry.account != alerts[0].account), "{next:?}");
     assert!(!next.is_empty());
     // A clock that was set back by hours does not make it wait for hours.
     let back = at("2026-11-20T07:00:00Z");
-    let again = claim(&store, Lane::Letters(Channel::Alertmanager), back).await;
+    let again = claim(&store, Lane::Notifications(Channel::Alertmanager), back).await;
     assert!(again.iter().any(|entry| entry.id == alerts[0].id), "{again:?}");
 }
 
@@ -230,18 +230,18 @@ pub async fn what_gives_up_is_told_as_it_is_and_can_be_tried_again(databases: &D
         .await
         .unwrap();
     // The customer hears that he is over; the operator that nothing came of it.
-    let mut letters = claim(&store, Lane::Letters(Channel::Whmcs), now).await;
-    letters.extend(claim(&store, Lane::Letters(Channel::Webhook), now).await);
-    let told: Vec<_> =
-        letters.iter().map(|entry| entry.account.name.to_string()).zip(kinds(&letters)).collect();
+    let mut notifications = claim(&store, Lane::Notifications(Channel::Whmcs), now).await;
+    notifications.extend(claim(&store, Lane::Notifications(Channel::Webhook), now).await);
+    let reported: Vec<_> =
+        notifications.iter().map(|entry| entry.account.name.to_string()).zip(kinds(&notifications)).collect();
     let expected = [
         ("alice", "whmcs notify"),
         ("bob", "whmcs notify"),
         ("alice", "webhook failed"),
         ("bob", "webhook notify"),
     ];
-    assert_eq!(told, expected.map(|(who, what)| (who.to_string(), what.to_string())));
-    assert_eq!(letters[2].key, "s3-fra1/alice/1/storage/100/1/failed");
+    assert_eq!(reported, expected.map(|(who, what)| (who.to_string(), what.to_string())));
+    assert_eq!(notifications[2].key, "s3-fra1/alice/1/storage/100/1/failed");
     let state = store.policy(&key("bob")).await.unwrap().unwrap();
     assert_eq!((state.left_alone.as_deref(), state.shown, state.remembers), (Some("theirs"), None, false));
     let waiting = store.waiting().await.unwrap();
@@ -277,12 +277,12 @@ pub async fn what_is_left_alone_and_still_limited_can_be_brought_back(databases:
     let state = conclude(true).await;
     assert_eq!((state.hold.again, state.remembers, state.shown), (3, true, Some(Policy::Limited)));
     assert_eq!(state.conflict(), Some(Conflict::StillLimited));
-    let told = state.conflict_told().unwrap();
-    assert_eq!(told, "left alone, still limited by policy a-limited,extra");
+    let reported = state.describe_conflict().unwrap();
+    assert_eq!(reported, "left alone, still limited by policy a-limited,extra");
     let loaded_again = store.load(&backend(), None).await.unwrap();
     assert_eq!(loaded_again.holds[&name("alice")], state.hold);
     let acts = store.acts(Some(&key("alice")), 1).await.unwrap();
-    assert_eq!(acts[0].after.as_deref(), Some(told.as_str()));
+    assert_eq!(acts[0].after.as_deref(), Some(reported.as_str()));
     // Not to be limited any more, and limited: he is listed, and asked after.
     decide(&store, &lease, &mut loaded, now, vec![verdict("alice", Policy::Standard, 2, now)]).await;
     let state = conclude(true).await;
@@ -316,8 +316,8 @@ pub async fn a_pin_is_kept_with_its_author_and_disturbs_no_poll(databases: &Data
     assert_eq!(state.pinned_by, Some(("operator ann".into(), now)));
     store.pin(&key("alice"), None, "operator ben", minute).await.unwrap();
     let acts = store.acts(None, 10).await.unwrap();
-    let told: Vec<_> = acts.iter().map(|act| (act.actor.as_str(), act.action.as_str())).collect();
-    assert_eq!(told, [("operator ben", "unpin"), ("operator ann", "pin")]);
+    let reported: Vec<_> = acts.iter().map(|act| (act.actor.as_str(), act.action.as_str())).collect();
+    assert_eq!(reported, [("operator ben", "unpin"), ("operator ann", "pin")]);
     assert_eq!(store.held_accounts().await.unwrap().len(), 1);
 }
 
@@ -330,8 +330,8 @@ pub async fn many_that_start_together_on_an_empty_database_all_start(databases: 
     }
 }
 
-/// A rename takes what waits along; what may have arrived already keeps the key the other side knows it by. With a backend
-/// that is over its switches are.
+/// A rename takes what waits along; what may have arrived already keeps the key the other side knows it by. With a
+/// backend that is over its switches are.
 pub async fn what_waits_moves_with_its_backend_and_ends_with_it(databases: &Databases) {
     let fresh = databases.fresh().await;
     let store = open(&fresh, 400).await;
@@ -342,7 +342,7 @@ pub async fn what_waits_moves_with_its_backend_and_ends_with_it(databases: &Data
     let switch = claim(&store, switches(), now).await.remove(0);
     store.keep_memory(&key("alice"), "before").await.unwrap();
     store.conclude(&switch, &SwitchEnd::Took("done".into()), now).await.unwrap();
-    let tried = claim(&store, Lane::Letters(Channel::Webhook), now).await.remove(0);
+    let tried = claim(&store, Lane::Notifications(Channel::Webhook), now).await.remove(0);
     assert!(store.put_off(&tried, now, "hung up", true).await.unwrap());
     decide(&store, &old, &mut loaded, now, vec![verdict("alice", Policy::Standard, 2, now)]).await;
     store.release_lease(&old).await.unwrap();
@@ -355,7 +355,7 @@ pub async fn what_waits_moves_with_its_backend_and_ends_with_it(databases: &Data
     assert_eq!((kept.len(), kept[0].id), (1, tried.id), "{kept:#?}");
     assert!(entries.iter().all(|entry| entry.id == tried.id || entry.key.starts_with("s3-new/alice/1/")));
     assert!(claim(&store, switches(), now).await.is_empty(), "nothing is left under the old name");
-    assert_eq!(claim(&store, Lane::Letters(Channel::Webhook), now).await[0].key, tried.key);
+    assert_eq!(claim(&store, Lane::Notifications(Channel::Webhook), now).await[0].key, tried.key);
     let new_key = AccountKey { backend: new.clone(), name: name("alice") };
     assert_eq!(store.memory(&new_key).await.unwrap().as_deref(), Some("before"), "what a restore needs");
 

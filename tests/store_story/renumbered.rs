@@ -4,8 +4,8 @@ use super::owners::committed;
 use super::*;
 use whmeter::ownership::Intent;
 use whmeter::pricing::{Money, Quantity, Tag};
-use whmeter::store::{Intent as Line, ListAcceptance, NewLine, ToldBy};
-use whmeter::told::Telling;
+use whmeter::reported::ReportedValue;
+use whmeter::store::{Intent as Line, ListAcceptance, NewLine, ReportedBy};
 
 fn service(id: i64, username: &str, status: &str) -> Service {
     Service::new(id, 1, username, status)
@@ -15,8 +15,8 @@ fn november() -> Month {
     Month::parse("2026-11").unwrap()
 }
 
-fn telling(service: i64, value: i64) -> Telling {
-    Telling {
+fn reported(service: i64, value: i64) -> ReportedValue {
+    ReportedValue {
         payee: Owner::Service(service),
         month: november(),
         metric: "traffic_out".into(),
@@ -106,8 +106,8 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     for (account, service) in [("alice", 1), ("gus", 900)] {
         store.pin_service(&key(account), Some(service), "ann", hour(1)).await.unwrap();
     }
-    let told = [telling(1, 100), telling(2, 200), telling(4, 400), telling(900, 9)];
-    assert!(store.report(12, november(), store.reported(12), told.to_vec(), hour(1)).await.unwrap());
+    let reported = [reported(1, 100), reported(2, 200), reported(4, 400), reported(900, 9)];
+    assert!(store.report(12, november(), store.reported(12), reported.to_vec(), hour(1)).await.unwrap());
     for service in [1, 2, 4] {
         store.intend_line(&line(service), "ann", hour(1)).await.unwrap();
     }
@@ -143,16 +143,17 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     for (account, _, number) in ACCOUNTS {
         assert_eq!(standing.accounts[&name(account)].owner, Owner::Service(number), "{account}");
     }
-    let told = async |service| {
-        let told = store.told(&Owner::Service(service), november()).await.unwrap();
-        told.first().map(|told| told.value)
+    let reported = async |service| {
+        let reported = store.reported_of(&Owner::Service(service), november()).await.unwrap();
+        reported.first().map(|reported| reported.value)
     };
-    let moved = store.told(&Owner::Service(2), november()).await.unwrap().remove(0);
+    let moved = store.reported_of(&Owner::Service(2), november()).await.unwrap().remove(0);
     assert!(
-        matches!(store.told_by(&moved).await.unwrap(), ToldBy::Entry(entry) if entry > 3),
+        matches!(store.reported_by(&moved).await.unwrap(), ReportedBy::Entry(entry) if entry > 3),
         "under its new number"
     );
-    let values = [told(2).await, told(1).await, told(-4).await, told(4).await, told(-900).await];
+    let values =
+        [reported(2).await, reported(1).await, reported(-4).await, reported(4).await, reported(-900).await];
     assert_eq!(values, [Some(100), Some(200), Some(400), None, Some(9)]);
     let pins = store.pinned_services(&backend()).await.unwrap();
     assert_eq!((pins[&name("alice")].service, pins[&name("gus")].service), (2, -900));
@@ -169,7 +170,7 @@ pub async fn services_keep_what_is_theirs_under_other_numbers(databases: &Databa
     assert!(store.held_lists().await.unwrap().is_empty(), "and holds nothing");
     let put = store.put_services(13, &[service(20, "gus", "Active")], &[], hour(2)).await.unwrap();
     assert_eq!(put.renumbered, 1);
-    assert_eq!(told(20).await, Some(9));
+    assert_eq!(reported(20).await, Some(9));
     let held =
         store.take_lease(&backend(), "minio", "a", hour(3), Seconds::new(60)).await.unwrap().unwrap_or(held);
     loaded = store.load(&backend(), Some(loaded)).await.unwrap();

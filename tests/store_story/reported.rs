@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::owners::committed;
 use super::*;
 use whmeter::ownership::Intent;
+use whmeter::reported::{Closed, ClosedMonth, ReportedValue};
 use whmeter::standing::Standing;
-use whmeter::told::{Closed, ClosedMonth, Telling};
 
-fn telling(payee: Owner, metric: &str, value: i64) -> Telling {
-    Telling {
+fn reported(payee: Owner, metric: &str, value: i64) -> ReportedValue {
+    ReportedValue {
         tenant: format!("tenant of {payee}"),
         payee,
         month: october(),
@@ -39,11 +39,11 @@ async fn closed_from(store: &Store, from: BillFrom) -> Arc<ClosedMonth> {
 }
 
 /// Tells, and looks again for as long as another was quicker; says how often it had to look.
-async fn tell(store: &Store, tellings: &[Telling]) -> usize {
+async fn report(store: &Store, reported_values: &[ReportedValue]) -> usize {
     for looked in 0..10 {
         let known = store.reported(12);
         let now = at("2026-10-31T12:00:00Z");
-        if store.report(12, october(), known, tellings.to_vec(), now).await.unwrap() {
+        if store.report(12, october(), known, reported_values.to_vec(), now).await.unwrap() {
             return looked;
         }
     }
@@ -51,8 +51,8 @@ async fn tell(store: &Store, tellings: &[Telling]) -> usize {
 }
 
 fn values(closed: &ClosedMonth, payee: &Owner) -> Vec<(String, i64)> {
-    let told = closed.told.get(payee).into_iter().flatten();
-    told.map(|Closed { telling, .. }| (telling.metric.to_string(), telling.value)).collect()
+    let reported = closed.reported.get(payee).into_iter().flatten();
+    reported.map(|Closed { reported, .. }| (reported.metric.to_string(), reported.value)).collect()
 }
 
 pub async fn what_was_told_follows_the_service_and_the_last_told_is_the_last(databases: &Databases) {
@@ -72,22 +72,22 @@ pub async fn what_was_told_follows_the_service_and_the_last_told_is_the_last(dat
         committed(store, &lease, &mut loaded, now, &[("a", 5, 1000 * step)], &intents).await;
     }
     // Two replicas tell 50, 60, 50: the last told is the last told, whoever remembers what.
-    let flow = |value| telling(by_name.clone(), "traffic_out", value);
-    assert_eq!(tell(&replicas[0], &[flow(50)]).await, 0);
-    assert_eq!(tell(&replicas[1], &[flow(60)]).await, 1, "it looks again before it says anything");
+    let flow = |value| reported(by_name.clone(), "traffic_out", value);
+    assert_eq!(report(&replicas[0], &[flow(50)]).await, 0);
+    assert_eq!(report(&replicas[1], &[flow(60)]).await, 1, "it looks again before it says anything");
     let remembered = replicas[0].reported(12);
     let said = |value| std::iter::once(("traffic_out", value, -7));
     assert!(
         remembered.knows(&by_name, october(), "tenant of a on server 12", said(50)),
         "and is out of date"
     );
-    assert_eq!(tell(&replicas[0], &[flow(50)]).await, 1);
-    assert_eq!(tell(&replicas[0], &[telling(by_name.clone(), "disk_gb_month", 12)]).await, 0);
+    assert_eq!(report(&replicas[0], &[flow(50)]).await, 1);
+    assert_eq!(report(&replicas[0], &[reported(by_name.clone(), "disk_gb_month", 12)]).await, 0);
     let month = closed(store).await;
     assert_eq!(values(&month, &by_name), [("disk_gb_month".into(), 12), ("traffic_out".into(), 50)]);
     let sums = &month.sums[&by_name];
     assert_eq!(sums[&Meter::TrafficOut].0, bytes(12_000));
-    assert_eq!(month.told[&by_name][0].sums, *sums);
+    assert_eq!(month.reported[&by_name][0].sums, *sums);
 
     // The services are told: it was service 7. What was told goes with its holdings; the month goes on.
     let over = at("2026-11-01T05:00:00Z");
@@ -95,11 +95,11 @@ pub async fn what_was_told_follows_the_service_and_the_last_told_is_the_last(dat
     let handed = Intent::HandOver { from, to: to.clone() };
     committed(store, &lease, &mut loaded, over, &[("a", 5, 1_000_000)], &[("a", handed)]).await;
     let month = closed(store).await;
-    assert!(!month.told.contains_key(&by_name), "{:?}", month.told);
+    assert!(!month.reported.contains_key(&by_name), "{:?}", month.reported);
     assert_eq!(values(&month, &to), [("disk_gb_month".into(), 12), ("traffic_out".into(), 50)]);
-    assert!(month.told[&to][1].telling.tenant.starts_with("tenant of a on"), "as WHMCS was told");
+    assert!(month.reported[&to][1].reported.tenant.starts_with("tenant of a on"), "as WHMCS was told");
     assert!(month.sums[&to][&Meter::TrafficOut].0 > bytes(12_000), "October gained its last hours");
-    assert_eq!(store.told(&to, october()).await.unwrap().len(), 2);
+    assert_eq!(store.reported_of(&to, october()).await.unwrap().len(), 2);
     let other = open(&fresh, 3).await;
     assert_eq!(closed(&other).await, month);
     store.prune(UsageDay::parse("2026-11-04").unwrap(), &HashMap::new()).await.unwrap();

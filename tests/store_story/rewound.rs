@@ -76,7 +76,8 @@ pub async fn what_is_taken_back_is_as_if_it_had_never_been_said(databases: &Data
     let state = store.backends().await.unwrap().remove(0);
     store.standing(&state).await.unwrap();
 
-    // A poll that failed for our clock is dated by another's, which was ahead: it settled nothing, and nobody goes back to it.
+    // A poll that failed for our clock is dated by another's, which was ahead: it settled nothing, and nobody goes
+    // back to it.
     store.record_clock(&held, (hour(50), true), hour(2), "the panel is two days ahead").await.unwrap();
 
     // What is wrong: bytes, levels, a newcomer, a new owner, a stretch taken over, days to come, somebody gone.
@@ -148,7 +149,7 @@ pub async fn what_is_taken_back_is_as_if_it_had_never_been_said(databases: &Data
     };
     assert_eq!(november(&ledger(&store).await.1), november(&whole.1));
 
-    // Which of its days had what is folded: that they are not the month is found, and cannot be mended.
+    // Which of its days had what is folded: that they are not the month is found, and cannot be fixed.
     edit(&fresh.url, "UPDATE day_point SET amount = amount + 1 WHERE meter = 2 AND day = 20261129").await;
     let found = store.verify(&backend(), &rules()).await.unwrap().unwrap_err().to_string();
     assert!(found.contains("traffic_out days of 2026-11: the store has"), "{found}");
@@ -198,8 +199,8 @@ pub async fn a_journal_is_taken_back_only_so_far(databases: &Databases) {
     assert_eq!(folded, Err(CannotRewind::Folded { upto: 7 }));
 }
 
-/// Limited at hour two, which counts; at hour three alice is restored and bob limited, which is taken back. What of that was
-/// delivered stays, what was not is as if it had never been promised.
+/// Limited at hour two, which counts; at hour three alice is restored and bob limited, which is taken back. What of
+/// that was delivered stays, what was not is as if it had never been promised.
 pub async fn what_people_were_told_of_limits_stays_until_a_poll_finds_otherwise(databases: &Databases) {
     for delivered in [false, true] {
         let fresh = databases.fresh().await;
@@ -240,20 +241,21 @@ pub async fn what_people_were_told_of_limits_stays_until_a_poll_finds_otherwise(
         let withdrawn =
             store.commit_rewind(&held, &mut loaded, &unwound, &said(unwound.to), hour(4)).await.unwrap();
         assert_eq!(rehearsed, withdrawn);
-        let told = [crossed(&loaded, "alice"), crossed(&loaded, "bob")];
+        let reported = [crossed(&loaded, "alice"), crossed(&loaded, "bob")];
         let policies = [wanted(&loaded, "alice"), wanted(&loaded, "bob")];
         let waiting = store.entries(&[EntryState::Waiting], 100).await.unwrap().len();
         let acts = store.acts(None, 100).await.unwrap().len() - acts;
         if delivered {
             // Alice was told that she is restored, bob that he is limited: the next poll tells them what has changed.
             assert_eq!(withdrawn, Withdrawn::default());
-            assert_eq!(told, now);
+            assert_eq!(reported, now);
             assert_eq!(policies, [(Policy::Standard, 2, true), (Policy::Limited, 1, true)]);
             assert_eq!((waiting, acts), (0, 1), "the rewind itself");
         } else {
-            // Alice is restored: mail and webhook tell that, Alertmanager that it is over. Bob is limited: on all three.
+            // Alice is restored: mail and webhook tell that, Alertmanager that it is over. Bob is limited: on all
+            // three.
             assert_eq!(withdrawn, Withdrawn { notifications: 6, switches: 2 });
-            assert_eq!(told, [Some((Some(hour(2)), 1)), None]);
+            assert_eq!(reported, [Some((Some(hour(2)), 1)), None]);
             assert_eq!(policies, [(Policy::Limited, 2, true), (Policy::Standard, 1, true)]);
             assert_eq!((waiting, acts), (0, 9));
         }
@@ -286,15 +288,15 @@ pub async fn what_is_being_delivered_is_not_withdrawn(databases: &Databases) {
     rewind(&store, &held, &mut loaded, RewindTo::Entry(1), later).await.unwrap();
     let took = SwitchEnd::Took("done".into());
     assert_eq!(store.conclude(&switch, &took, later).await.unwrap(), Concluded::Yes);
-    let letters = store.claim_due(&Lane::Letters(Channel::Whmcs), later, 9).await.unwrap();
-    assert_eq!(letters.len(), 1, "it is told of");
+    let notifications = store.claim_due(&Lane::Notifications(Channel::Whmcs), later, 9).await.unwrap();
+    assert_eq!(notifications.len(), 1, "it is told of");
     loaded = store.load(&backend(), None).await.unwrap();
     assert_eq!(loaded.crossings.len(), 1);
     assert_eq!(loaded.holds[&name("alice")].wanted, Policy::Limited);
     store.verify(&backend(), &rules()).await.unwrap().unwrap();
 }
 
-/// Every switch is made and every letter delivered.
+/// Every switch is made and every notification delivered.
 async fn carried_out(store: &Store, now: Timestamp) {
     for switch in store.claim_due(&Lane::Switches(backend()), now, 100).await.unwrap() {
         let took = SwitchEnd::Took("done".into());
@@ -302,19 +304,19 @@ async fn carried_out(store: &Store, now: Timestamp) {
     }
     for channel in [Channel::Whmcs, Channel::Webhook, Channel::Alertmanager] {
         loop {
-            let letters = store.claim_due(&Lane::Letters(channel), now, 100).await.unwrap();
-            if letters.is_empty() {
+            let notifications = store.claim_due(&Lane::Notifications(channel), now, 100).await.unwrap();
+            if notifications.is_empty() {
                 break;
             }
-            for letter in letters {
-                assert!(store.delivered(&letter, "200", now).await.unwrap());
+            for notification in notifications {
+                assert!(store.delivered(&notification, "200", now).await.unwrap());
             }
         }
     }
 }
 
-/// What nobody has read is believed all the same: a new life goes on with the totals of its name, and of one that is back
-/// nobody knows what it held. Whoever starts anew believes it, too.
+/// What nobody has read is believed all the same: a new life goes on with the totals of its name, and of one that is
+/// back nobody knows what it held. Whoever starts anew believes it, too.
 pub async fn what_was_not_read_is_kept_as_it_is_believed(databases: &Databases) {
     let fresh = databases.fresh().await;
     let store = open(&fresh, 400).await;
@@ -332,7 +334,7 @@ pub async fn what_was_not_read_is_kept_as_it_is_believed(databases: &Databases) 
     let mut back = Harvest::new();
     for account in ["alice", "bob", "carol"] {
         let unread = name(account);
-        back.read(&unread, Meter::StorageUsed, Reading::Gauge { at: now, level: bytes(1) });
+        back.add_reading(&unread, Meter::StorageUsed, Reading::Gauge { at: now, level: bytes(1) });
     }
     back.listed_everyone();
     poll(&store, &held, &mut loaded, now, &back).await.unwrap();

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use toml::{Table, Value};
-use whmeter::backends::{Ask, Backend, BackendError, Heard, KINDS, Kind, Limiter, TEST_KINDS, Target};
+use whmeter::backends::{
+    Backend, BackendError, Heard, KINDS, Kind, Limiter, PollRequest, TEST_KINDS, Target,
+};
 use whmeter::clock::Clock;
 use whmeter::domain::{AccountName, Harvest, Harvested, Meter, Nature, Reading, Timestamp};
 use whmeter::http::{Http, HttpSettings};
-use whmeter::metering::{Book, Bounds, Rules, settle};
+use whmeter::metering::{Book, Bounds, SettleRules, settle};
 use whmeter::settings::Section;
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::panel::{Options, SimulatedPanel};
@@ -184,7 +186,7 @@ pub async fn poll(backend: &dyn Backend, at: i64) -> Result<Harvest, BackendErro
 /// A poll of a panel that has told something before.
 pub async fn poll_after(backend: &dyn Backend, at: i64, heard: Heard) -> Result<Harvest, BackendError> {
     let mut harvest = Harvest::new();
-    let ask = Ask { heard, ..Ask::at(instant(at)) };
+    let ask = PollRequest { heard, ..PollRequest::at(instant(at)) };
     backend.poll(&ask, &mut harvest).await.map(|()| harvest)
 }
 
@@ -232,7 +234,7 @@ pub fn measured(harvested: &Harvested) -> Option<i64> {
 /// Harvests settled one after the other, as the collector does it.
 pub struct Ledger {
     pub book: Book,
-    pub rules: Rules,
+    pub rules: SettleRules,
     /// Bytes by account and meter, all days together.
     pub sums: BTreeMap<(String, Meter), i128>,
     pub notes: Vec<&'static str>,
@@ -241,7 +243,8 @@ pub struct Ledger {
 impl Ledger {
     pub fn new() -> Ledger {
         let zone = whmeter::domain::BillingZone::parse("Europe/Warsaw").unwrap();
-        let rules = Rules { zone, max_gap: whmeter::domain::Seconds::hours(26), bounds: Bounds::default() };
+        let rules =
+            SettleRules { zone, max_gap: whmeter::domain::Seconds::hours(26), bounds: Bounds::default() };
         Ledger { book: Book::default(), rules, sums: BTreeMap::new(), notes: Vec::new() }
     }
 

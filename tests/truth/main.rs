@@ -75,7 +75,7 @@ impl Story {
                 0..50 => self.kill().await,
                 _ => self.poll().await,
             }
-            self.world.mend();
+            self.world.fix();
             self.world.take_in().await;
         }
         // What the panels can still tell, after everything is well again.

@@ -73,7 +73,7 @@ impl World {
             lost: BTreeMap::new(),
             happened: Vec::new(),
         };
-        world.tell_time();
+        world.set_time();
         world
     }
 
@@ -88,10 +88,10 @@ impl World {
     pub fn advance(&mut self, seconds: i64) {
         self.now += seconds;
         self.panels.iter().for_each(|panel| panel.knobs().clock.advance(seconds));
-        self.tell_time();
+        self.set_time();
     }
 
-    fn tell_time(&self) {
+    fn set_time(&self) {
         let next = self.site.path().join("now.next");
         std::fs::write(&next, self.now.to_string()).unwrap();
         std::fs::rename(next, self.clock_file()).unwrap();
@@ -161,7 +161,7 @@ impl World {
         found
     }
 
-    /// A fault at one of the panels, until it is mended. None of them is a lie that could be believed.
+    /// A fault at one of the panels, until it is fixed. None of them is a lie that could be believed.
     pub fn something_breaks(&mut self, dice: &mut StdRng) {
         let panel = &self.panels[dice.random_range(0..self.panels.len())];
         let landmarks = panel.landmarks();
@@ -184,7 +184,7 @@ impl World {
         panel.knobs().faults.add(if dice.random_bool(0.7) { fault } else { fault.times(1) });
     }
 
-    pub fn mend(&self) {
+    pub fn fix(&self) {
         self.panels.iter().for_each(|panel| panel.knobs().faults.clear());
     }
 

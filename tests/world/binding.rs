@@ -17,7 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 use whmeter::backends::{
-    Ask, Backend, BackendError, CheckStep, CommonSettings, ConfiguredPanel, Kind, Wants,
+    Backend, BackendError, CheckStep, CommonSettings, ConfiguredPanel, Kind, PollRequest, Wants,
 };
 use whmeter::clock::Clock;
 use whmeter::collector::{AdjustError, Collector, PollError};
@@ -25,7 +25,7 @@ use whmeter::domain::{
     AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading, Reason,
     Seconds, Source, Span, Timestamp, UsageDay,
 };
-use whmeter::metering::{Acceptance, Adjustment, Bounds, Rewind, Rules};
+use whmeter::metering::{Acceptance, Adjustment, Bounds, Rewind, SettleRules};
 use whmeter::settings::{Section, SettingsError};
 use whmeter::store::{CannotRewind, RewindTo, Store, StoreError, StoreSettings};
 use whmeter::telemetry::Telemetry;
@@ -373,7 +373,7 @@ impl Product {
     pub async fn verify(&mut self) -> Result<(), String> {
         let names: Vec<BackendId> =
             self.plans.iter().map(|plan| BackendId::new(&plan.name).unwrap()).collect();
-        let rules = Rules { zone: self.zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+        let rules = SettleRules { zone: self.zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
         let store = &self.replica(0).await.store;
         for name in names {
             let verified = store.verify(&name, &rules).await.map_err(|error| error.to_string())?;
@@ -452,7 +452,7 @@ impl Product {
     }
 
     /// Puts a row back as it was.
-    pub async fn mend(&mut self, damage: &Damage) {
+    pub async fn fix(&mut self, damage: &Damage) {
         self.close().await;
         let mut database = self.database().await;
         sqlx::raw_sql(sqlx::AssertSqlSafe(damage.undo.clone())).execute(&mut database).await.unwrap();
@@ -504,7 +504,7 @@ impl Product {
         let folder = self.folder.path();
         let store = Store::open(StoreSettings::default(), folder).await.unwrap();
         let clock = Clock::Settable(clock);
-        let rules = Rules { zone: self.zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+        let rules = SettleRules { zone: self.zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
         // Nobody listens to reports: every poll is waited for.
         let (polled, _) = mpsc::unbounded_channel();
         let telemetry = Telemetry::new();
@@ -552,7 +552,7 @@ struct Played(Arc<Panel>);
 
 #[async_trait]
 impl Backend for Played {
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let says = {
             let mut says = self.0.says.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *says, Say::Down)
@@ -576,21 +576,21 @@ impl Backend for Played {
     async fn check(&self, _: Wants, _: &mut Vec<CheckStep>) {}
 }
 
-fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
+fn put(answer: &Answer, _: &PollRequest, harvest: &mut Harvest) {
     let at = Timestamp::new(answer.at).unwrap();
     for shown in &answer.accounts {
         let account = AccountName::new(&shown.name).unwrap();
         if let Some(id) = &shown.identity {
-            harvest.facts(&account).identity = Identity::new().with_unique(id);
+            harvest.facts_mut(&account).identity = Identity::new().with_unique(id);
         } else {
-            harvest.facts(&account);
+            harvest.facts_mut(&account);
         }
         if shown.unread {
             harvest.unread(&account, None, Reason::Unexpected, "the world has it so");
         }
         if let Some(level) = shown.level {
             let level = Bytes::new(level).unwrap();
-            harvest.read(&account, Meter::StorageUsed, Reading::Gauge { at, level });
+            harvest.add_reading(&account, Meter::StorageUsed, Reading::Gauge { at, level });
         }
         for counter in &shown.counters {
             let epoch = match counter.begun {
@@ -601,7 +601,7 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
             for (meter, count) in [(Meter::TrafficIn, counter.received), (Meter::TrafficOut, counter.sent)] {
                 let source = Source::new(&counter.source).unwrap();
                 let count = Bytes::new(count).unwrap();
-                harvest.read(&account, meter, Reading::Counter { source, at, epoch, count });
+                harvest.add_reading(&account, meter, Reading::Counter { source, at, epoch, count });
             }
         }
         for total in &shown.totals {
@@ -609,7 +609,7 @@ fn put(answer: &Answer, _: &Ask, harvest: &mut Harvest) {
                 Span::new(Timestamp::new(total.from).unwrap(), Timestamp::new(total.to).unwrap()).unwrap();
             for (meter, total) in [(Meter::TrafficIn, total.received), (Meter::TrafficOut, total.sent)] {
                 let total = Bytes::new(total).unwrap();
-                harvest.read(
+                harvest.add_reading(
                     &account,
                     meter,
                     Reading::PeriodTotal { source: Source::default(), at, span, total },

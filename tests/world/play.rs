@@ -392,8 +392,8 @@ impl Player<'_> {
         self.check("verify", verified)
     }
 
-    /// Whether somebody holds the lease of a panel, by the clock of whoever asks. One that ends far ahead was taken by a
-    /// clock that was wrong.
+    /// Whether somebody holds the lease of a panel, by the clock of whoever asks. One that ends far ahead was taken
+    /// by a clock that was wrong.
     fn is_leased(&self, backend: usize, local: i64) -> bool {
         (local + 1..=local + LEASE + 300).contains(&self.leased[backend])
     }
@@ -542,7 +542,7 @@ impl Player<'_> {
                     .or_else(|why| self.fail("damage", format!("{}: {why}", damage.did)))?;
             }
         }
-        self.product.mend(&damage).await;
+        self.product.fix(&damage).await;
         let verified = self.product.verify().await;
         self.check("verify", verified)
     }

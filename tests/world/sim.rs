@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use whmeter_simulators::world::generate::Feature;
 
 /// What was asked for.
-struct Asked {
+struct Arguments {
     first: u64,
     seeds: u64,
     days: i64,
@@ -62,7 +62,7 @@ fn main() -> ExitCode {
         };
     }
     let days = number("DAYS", number("YEARS", 1.0) * 365.0) as i64;
-    let asked = Asked {
+    let asked = Arguments {
         first: number("SEED", 1.0) as u64,
         seeds: number("SEEDS", 10.0) as u64,
         days,
@@ -73,7 +73,7 @@ fn main() -> ExitCode {
 }
 
 /// Plays them all, as many at once as there are processors; returns how many failed.
-fn all(asked: &Asked) -> u64 {
+fn all(asked: &Arguments) -> u64 {
     let began = Instant::now();
     let (next, failed) = (AtomicU64::new(0), AtomicU64::new(0));
     let sums = Mutex::new(Sums::default());

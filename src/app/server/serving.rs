@@ -53,13 +53,13 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Serves until told to leave, and until what was being answered is answered.
+    /// Serves until asked to leave, and until what was being answered is answered.
     pub async fn run(mut self, listener: TcpListener) {
         let mut open = JoinSet::new();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = told_to_leave(&mut self.going) => break,
+                () = asked_to_stop(&mut self.going) => break,
                 Some(_) = open.join_next() => continue,
             };
             match accepted {
@@ -69,7 +69,7 @@ impl Serving {
                 }
                 // One that is gone again, or no descriptor is left: others end meanwhile.
                 Err(error) => {
-                    tracing::debug!("no connection taken in: {error}");
+                    tracing::debug!("cannot accept connections: {error}");
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -120,7 +120,7 @@ impl Serving {
         tokio::pin!(spoken);
         let ended = tokio::select! {
             ended = spoken.as_mut() => ended,
-            () = told_to_leave(&mut self.going) => {
+            () = asked_to_stop(&mut self.going) => {
                 spoken.as_mut().graceful_shutdown();
                 spoken.await
             }
@@ -132,7 +132,7 @@ impl Serving {
 }
 
 /// Waits until nothing new is to be taken in.
-async fn told_to_leave(going: &mut watch::Receiver<Going>) {
+async fn asked_to_stop(going: &mut watch::Receiver<Going>) {
     let _ = going.wait_for(|going| *going == Going::Leave).await;
 }
 

@@ -1,4 +1,4 @@
-//! The steps of `whmeter check`, as every kind tells them.
+//! The steps of `whmeter check`, as every kind runs them.
 
 use crate::backends::{BackendError, CheckStep};
 

@@ -18,4 +18,4 @@ pub mod switch;
 pub mod testing;
 
 pub use addresses::{Addresses, Asks};
-pub use refusal::Failure;
+pub use refusal::CallFailure;

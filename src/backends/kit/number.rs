@@ -57,7 +57,7 @@ impl<'a> Figure<'a> {
     }
 
     fn from_float(number: f64) -> Figure<'a> {
-        // Above 2^53 a float no longer tells neighbours apart: bytes would be invented.
+        // Above 2^53 a float no longer distinguishes neighbours: bytes would be invented.
         match (0.0..9_007_199_254_740_992.0).contains(&number) && number.fract() == 0.0 {
             true => Figure::Whole(number as u64),
             false => Figure::Odd(number.to_string().into()),

@@ -3,22 +3,22 @@
 use crate::backends::BackendError;
 use crate::http::HttpError;
 
-/// Why a call did not succeed. `S` is the panel's own no, which its kind may still look at: whether what was asked about is
-/// gone, whether another version of the call is wanted.
+/// Why a call did not succeed. `S` is the panel's own no, which its kind may still look at: whether what was asked
+/// about is gone, whether another version of the call is wanted.
 #[derive(Clone, Debug)]
-pub enum Failure<S> {
+pub enum CallFailure<S> {
     /// The panel said no.
-    Said(S),
+    Refusal(S),
     /// There is no answer, or none that can be read.
     Failed(BackendError),
 }
 
-impl<S> Failure<S> {
+impl<S> CallFailure<S> {
     /// The panel's own no.
-    pub fn said(&self) -> Option<&S> {
+    pub fn refusal(&self) -> Option<&S> {
         match self {
-            Failure::Said(said) => Some(said),
-            Failure::Failed(_) => None,
+            CallFailure::Refusal(refusal) => Some(refusal),
+            CallFailure::Failed(_) => None,
         }
     }
 
@@ -28,29 +28,29 @@ impl<S> Failure<S> {
         BackendError: From<S>,
     {
         match self {
-            Failure::Said(said) => BackendError::from(said),
-            Failure::Failed(error) => error,
+            CallFailure::Refusal(refusal) => BackendError::from(refusal),
+            CallFailure::Failed(error) => error,
         }
     }
 }
 
-impl<S> From<Failure<S>> for BackendError
+impl<S> From<CallFailure<S>> for BackendError
 where
     BackendError: From<S>,
 {
-    fn from(failure: Failure<S>) -> BackendError {
+    fn from(failure: CallFailure<S>) -> BackendError {
         failure.error()
     }
 }
 
-impl<S> From<BackendError> for Failure<S> {
-    fn from(error: BackendError) -> Failure<S> {
-        Failure::Failed(error)
+impl<S> From<BackendError> for CallFailure<S> {
+    fn from(error: BackendError) -> CallFailure<S> {
+        CallFailure::Failed(error)
     }
 }
 
-impl<S> From<HttpError> for Failure<S> {
-    fn from(error: HttpError) -> Failure<S> {
-        Failure::Failed(error.into())
+impl<S> From<HttpError> for CallFailure<S> {
+    fn from(error: HttpError) -> CallFailure<S> {
+        CallFailure::Failed(error.into())
     }
 }

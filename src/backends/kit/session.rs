@@ -1,6 +1,7 @@
 //! A login that is kept: made when it is needed, renewed before it ends, made anew once where the panel has dropped it.
 //!
-//! Panels ban those who insist: one login at a time is on its way, and a secret that was refused is not tried again at once.
+//! Panels ban those who insist: one login at a time is on its way, and a secret that was refused is not tried again
+//! at once.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::Failure;
+use super::CallFailure;
 use crate::backends::BackendError;
 use crate::domain::{Seconds, Timestamp};
 
@@ -34,7 +35,7 @@ pub struct Session<T> {
 #[derive(Debug)]
 struct State<T> {
     kept: Option<Kept<T>>,
-    /// How many logins there were: tells a ticket from the one before.
+    /// How many logins there were: distinguishes a ticket from the one before.
     logins: u64,
     refused: Option<(Instant, BackendError)>,
 }
@@ -47,10 +48,10 @@ struct Kept<T> {
 }
 
 /// Logs in: with the secret, or where a ticket is given that is due by trading it for a new one.
-pub type Login<'l, T, S> = &'l (dyn Fn(Option<T>) -> BoxFuture<'l, Result<T, Failure<S>>> + Send + Sync);
+pub type Login<'l, T, S> = &'l (dyn Fn(Option<T>) -> BoxFuture<'l, Result<T, CallFailure<S>>> + Send + Sync);
 
 impl<T: Clone + Send> Session<T> {
-    /// Nobody is logged in yet.
+    /// Not logged in yet.
     pub fn new(lifetime: Option<Lifetime>) -> Session<T> {
         Session { lifetime, state: Mutex::new(State { kept: None, logins: 0, refused: None }) }
     }
@@ -62,22 +63,22 @@ impl<T: Clone + Send> Session<T> {
         state.kept = Some(Kept { ticket, since, login: 0 });
     }
 
-    /// Makes a call with a ticket. One that the panel has dropped before its time, as `is_dropped` tells of its no, is
-    /// replaced by one new login; a ticket that was just made is not.
+    /// Makes a call with a ticket. One that the panel has dropped before its time, as `is_dropped` recognizes by its
+    /// refusal, is replaced by one new login; a ticket that was just made is not.
     pub async fn call<'c, S, R>(
         &self,
         now: Timestamp,
         login: Login<'_, T, S>,
         is_dropped: impl Fn(&S) -> bool + Send,
-        call: impl Fn(T) -> BoxFuture<'c, Result<R, Failure<S>>> + Send,
-    ) -> Result<R, Failure<S>>
+        call: impl Fn(T) -> BoxFuture<'c, Result<R, CallFailure<S>>> + Send,
+    ) -> Result<R, CallFailure<S>>
     where
         BackendError: From<S>,
         S: Clone + Send,
     {
         let (kept, is_fresh) = self.ticket(now, login).await?;
         match call(kept.ticket).await {
-            Err(Failure::Said(said)) if !is_fresh && is_dropped(&said) => {
+            Err(CallFailure::Refusal(refusal)) if !is_fresh && is_dropped(&refusal) => {
                 let again = self.again(kept.login, now, login).await?;
                 call(again.ticket).await
             }
@@ -86,7 +87,11 @@ impl<T: Clone + Send> Session<T> {
     }
 
     /// A ticket that is good as far as we know, and whether it was just made.
-    async fn ticket<S>(&self, now: Timestamp, login: Login<'_, T, S>) -> Result<(Kept<T>, bool), Failure<S>>
+    async fn ticket<S>(
+        &self,
+        now: Timestamp,
+        login: Login<'_, T, S>,
+    ) -> Result<(Kept<T>, bool), CallFailure<S>>
     where
         BackendError: From<S>,
         S: Clone,
@@ -107,7 +112,7 @@ impl<T: Clone + Send> Session<T> {
         dropped: u64,
         now: Timestamp,
         login: Login<'_, T, S>,
-    ) -> Result<Kept<T>, Failure<S>>
+    ) -> Result<Kept<T>, CallFailure<S>>
     where
         BackendError: From<S>,
         S: Clone,
@@ -126,7 +131,7 @@ impl<T: Clone + Send> State<T> {
         old: Option<T>,
         now: Timestamp,
         login: Login<'_, T, S>,
-    ) -> Result<Kept<T>, Failure<S>>
+    ) -> Result<Kept<T>, CallFailure<S>>
     where
         BackendError: From<S>,
         S: Clone,
@@ -162,11 +167,11 @@ mod tests {
 
     /// A panel's no: only its status matters here.
     #[derive(Clone, Debug)]
-    struct Said(u16);
+    struct Status(u16);
 
-    impl From<Said> for BackendError {
-        fn from(said: Said) -> BackendError {
-            match said.0 {
+    impl From<Status> for BackendError {
+        fn from(refusal: Status) -> BackendError {
+            match refusal.0 {
                 401 => BackendError::Refused("wrong secret".into()),
                 status => BackendError::Unexpected { at: "call".into(), detail: status.to_string() },
             }
@@ -182,19 +187,24 @@ mod tests {
     }
 
     impl Panel {
-        async fn ask(&self, session: &Session<u32>, seconds: i64, good: u32) -> Result<u32, Failure<Said>> {
+        async fn ask(
+            &self,
+            session: &Session<u32>,
+            seconds: i64,
+            good: u32,
+        ) -> Result<u32, CallFailure<Status>> {
             let now = Timestamp::new(1_795_000_000 + seconds).expect("in range");
             let login = |old: Option<u32>| {
                 self.traded.fetch_add(u32::from(old.is_some()), Ordering::Relaxed);
                 let number = self.logins.fetch_add(1, Ordering::Relaxed) + 1;
-                let answer = if self.refuses { Err(Failure::Said(Said(401))) } else { Ok(number) };
+                let answer = if self.refuses { Err(CallFailure::Refusal(Status(401))) } else { Ok(number) };
                 async move { answer }.boxed()
             };
             let call = |ticket: u32| {
-                let answer = if ticket >= good { Ok(ticket) } else { Err(Failure::Said(Said(401))) };
+                let answer = if ticket >= good { Ok(ticket) } else { Err(CallFailure::Refusal(Status(401))) };
                 async move { answer }.boxed()
             };
-            session.call(now, &login, |said: &Said| said.0 == 401, call).await
+            session.call(now, &login, |refusal: &Status| refusal.0 == 401, call).await
         }
 
         fn logins(&self) -> u32 {

@@ -1,5 +1,5 @@
-//! What every switch has in common: it looks first, leaves alone what somebody else has changed, and believes nothing that
-//! it has not read back.
+//! What every switch has in common: it looks first, leaves alone what somebody else has changed, and believes
+//! nothing that it has not read back.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::backends::{Applied, BackendError};
 pub enum Plan<W> {
     /// It is as it shall be.
     AlreadySo,
-    /// Somebody else has changed it.
+    /// It was changed outside whmeter.
     LeftAlone {
         /// What the panel has.
         found: String,
@@ -22,7 +22,7 @@ pub enum Plan<W> {
 }
 
 impl<W> Plan<W> {
-    /// Left as somebody else has made it.
+    /// Left as it was set outside whmeter.
     pub fn left_alone(found: String, limited: bool) -> Plan<W> {
         Plan::LeftAlone { found, limited }
     }
@@ -31,7 +31,7 @@ impl<W> Plan<W> {
 /// How often a change is looked for before we say that it did not take: another node may lag.
 const LOOKS: u32 = 5;
 
-/// Looks for a change until `found` has it, for a few seconds; what was found last instead is told.
+/// Looks for a change until `found` has it, for a few seconds; what was found last instead is reported.
 pub async fn read_back<F>(what: &str, mut found: impl FnMut() -> F) -> Result<Applied, BackendError>
 where
     F: Future<Output = Result<Result<(), String>, BackendError>>,

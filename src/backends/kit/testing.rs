@@ -15,13 +15,13 @@ pub fn limiter(backend: &dyn Backend) -> &dyn Limiter {
 
 /// One call as it arrived.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct RecordedRequest {
     pub path: String,
     pub headers: HeaderMap,
     pub body: String,
 }
 
-impl Asked {
+impl RecordedRequest {
     /// A header as text; empty where it did not come.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
@@ -31,16 +31,18 @@ impl Asked {
 /// A server, and what it was asked so far.
 pub struct Scripted {
     pub url: Url,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<RecordedRequest>>>,
 }
 
 impl Scripted {
     /// Serves what `answer` says of each call.
-    pub async fn serve(answer: impl Fn(&Asked) -> (u16, String) + Send + Sync + 'static) -> Scripted {
-        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+    pub async fn serve(
+        answer: impl Fn(&RecordedRequest) -> (u16, String) + Send + Sync + 'static,
+    ) -> Scripted {
+        let asked: Arc<Mutex<Vec<RecordedRequest>>> = Arc::default();
         let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
         let route = move |uri: Uri, headers: HeaderMap, body: String| {
-            let one = Asked { path: uri.path().to_string(), headers, body };
+            let one = RecordedRequest { path: uri.path().to_string(), headers, body };
             let (status, text) = answer(&one);
             log.lock().expect("no panic").push(one);
             async move { (StatusCode::from_u16(status).expect("a status"), text) }
@@ -52,7 +54,7 @@ impl Scripted {
     }
 
     /// What it was asked, in order.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<RecordedRequest> {
         self.asked.lock().expect("no panic").clone()
     }
 

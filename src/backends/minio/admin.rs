@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::refusal::{Failure, Said};
+use super::refusal::{ApiRefusal, CallFailure};
 use super::sealed;
 use super::sign::Key;
 use super::wire::ErrorBody;
@@ -23,17 +23,17 @@ use crate::http::{Answer, Call, Http, HttpError, Method, Streamed, Url};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Everybody, sealed.
-pub(super) const USERS: Ask<'static> = Ask::get("list-users", "admin:ListUsers");
+pub(super) const USERS: ApiCall<'static> = ApiCall::get("list-users", "admin:ListUsers");
 /// What every bucket holds.
-pub(super) const USAGE: Ask<'static> = Ask::get("datausageinfo", "admin:DataUsageInfo");
+pub(super) const USAGE: ApiCall<'static> = ApiCall::get("datausageinfo", "admin:DataUsageInfo");
 /// Who asks: needs a signature that is right, and no right.
-pub(super) const CALLER: Ask<'static> = Ask::get("accountinfo", "to sign requests");
+pub(super) const CALLER: ApiCall<'static> = ApiCall::get("accountinfo", "to sign requests");
 /// Every policy document.
-pub(super) const POLICIES: Ask<'static> = Ask::get("list-canned-policies", "admin:ListUserPolicies");
+pub(super) const POLICIES: ApiCall<'static> = ApiCall::get("list-canned-policies", "admin:ListUserPolicies");
 
 /// One admin call: what is asked, how, and which right it needs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct ApiCall<'a> {
     pub method: &'a Method,
     pub name: &'static str,
     pub query: &'a [(&'a str, &'a str)],
@@ -41,21 +41,21 @@ pub(super) struct Ask<'a> {
     pub right: &'static str,
 }
 
-impl<'a> Ask<'a> {
-    pub const fn get(name: &'static str, right: &'static str) -> Ask<'a> {
-        Ask { method: &Method::GET, name, query: &[], body: b"", right }
+impl<'a> ApiCall<'a> {
+    pub const fn get(name: &'static str, right: &'static str) -> ApiCall<'a> {
+        ApiCall { method: &Method::GET, name, query: &[], body: b"", right }
     }
 
-    pub fn put(name: &'static str, right: &'static str) -> Ask<'a> {
-        Ask { method: &Method::PUT, ..Ask::get(name, right) }
+    pub fn put(name: &'static str, right: &'static str) -> ApiCall<'a> {
+        ApiCall { method: &Method::PUT, ..ApiCall::get(name, right) }
     }
 
-    pub fn with(self, query: &'a [(&'a str, &'a str)]) -> Ask<'a> {
-        Ask { query, ..self }
+    pub fn with(self, query: &'a [(&'a str, &'a str)]) -> ApiCall<'a> {
+        ApiCall { query, ..self }
     }
 
-    pub fn body(self, body: &'a [u8]) -> Ask<'a> {
-        Ask { body, ..self }
+    pub fn body(self, body: &'a [u8]) -> ApiCall<'a> {
+        ApiCall { body, ..self }
     }
 }
 
@@ -82,15 +82,15 @@ impl Admin {
     }
 
     /// An admin call whose answer is plain JSON.
-    pub async fn json<'a, T: DeserializeOwned>(&'a self, ask: Ask<'a>) -> Result<T, Failure> {
+    pub async fn json<'a, T: DeserializeOwned>(&'a self, ask: ApiCall<'a>) -> Result<T, CallFailure> {
         Ok(self.call(ask).await?.json(ask.name)?)
     }
 
     /// An admin call whose answer is sealed JSON.
-    pub async fn sealed<'a, T: DeserializeOwned>(&'a self, ask: Ask<'a>) -> Result<T, Failure> {
+    pub async fn sealed<'a, T: DeserializeOwned>(&'a self, ask: ApiCall<'a>) -> Result<T, CallFailure> {
         let answer = self.call(ask).await?;
         let plain = sealed::open(&self.key.secret, answer.body().clone()).await.map_err(|error| {
-            let detail = format!("{error}: {} bytes came, {}", answer.body().len(), answer.sketch_head());
+            let detail = format!("{error}: got {} bytes, {}", answer.body().len(), answer.sketch_head());
             BackendError::Unexpected { at: ask.name.into(), detail }
         })?;
         serde_json::from_slice(&plain).map_err(|error| {
@@ -109,7 +109,7 @@ impl Admin {
     }
 
     /// An admin call, asked in the version the server wants.
-    pub async fn call<'a>(&'a self, ask: Ask<'a>) -> Result<Answer, Failure> {
+    pub async fn call<'a>(&'a self, ask: ApiCall<'a>) -> Result<Answer, CallFailure> {
         let asks = if *ask.method == Method::GET { Asks::Read } else { Asks::Write };
         let mut version = self.version(ask.name);
         let mut tried_other = false;
@@ -122,7 +122,7 @@ impl Admin {
                 .boxed()
             });
             match accept(ask.name, ask.right, result.await?) {
-                Err(Failure::Said(said)) if !tried_other && said.wants_other(version) => {
+                Err(CallFailure::Refusal(refusal)) if !tried_other && refusal.wants_other(version) => {
                     version = other(version);
                     tried_other = true;
                 }
@@ -138,9 +138,9 @@ impl Admin {
     /// An admin call whose long answer is read while it arrives.
     pub async fn streamed<'a, T: Send + 'static>(
         &'a self,
-        ask: Ask<'a>,
+        ask: ApiCall<'a>,
         read: fn(&mut dyn Read) -> Result<T, String>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, CallFailure> {
         let mut version = self.version(ask.name);
         let mut tried_other = false;
         loop {
@@ -161,13 +161,13 @@ impl Admin {
                     });
                 }
                 Streamed::Answer(answer) => match accept(ask.name, ask.right, answer) {
-                    Err(Failure::Said(said)) if !tried_other && said.wants_other(version) => {
+                    Err(CallFailure::Refusal(refusal)) if !tried_other && refusal.wants_other(version) => {
                         version = other(version);
                         tried_other = true;
                     }
                     Err(refused) => return Err(refused),
                     Ok(answer) => {
-                        let detail = format!("no body came: {}", answer.sketch());
+                        let detail = format!("no body received: {}", answer.sketch());
                         return Err(BackendError::Unexpected { at: ask.name.into(), detail }.into());
                     }
                 },
@@ -176,7 +176,7 @@ impl Admin {
     }
 
     /// The S3 list of all buckets.
-    pub async fn list_buckets(&self) -> Result<Answer, Failure> {
+    pub async fn list_buckets(&self) -> Result<Answer, CallFailure> {
         let result = self.addresses.ask(Asks::Read, move |base| {
             async move {
                 let url = address(base, "", &[]);
@@ -188,7 +188,7 @@ impl Admin {
     }
 
     /// Whether the node at `base` is alive; asked without credentials.
-    pub async fn live(&self, base: &Url) -> Result<Answer, Failure> {
+    pub async fn live(&self, base: &Url) -> Result<Answer, CallFailure> {
         let url = address(base, "minio/health/live", &[]);
         accept("health/live", "none", self.http.send(|| Ok(Call::get(url.clone()))).await?)
     }
@@ -199,7 +199,7 @@ impl Admin {
         base: &Url,
         path: &str,
         read: impl FnOnce(&mut dyn Read) -> Result<T, String> + Send + 'static,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, CallFailure> {
         let url = address(base, &format!("minio{path}"), &[]);
         let build = || {
             let call = Call::get(url.clone());
@@ -214,8 +214,10 @@ impl Admin {
             }
             Streamed::Answer(answer) => match accept("metrics", "admin:Prometheus", answer) {
                 // A path this release does not know is taken for a bucket called "minio", and the S3
-                // side says no; a missing right is told by the admin side, in JSON or not at all.
-                Err(Failure::Said(said)) if (said.status == 403 && said.xml) || said.status == 404 => {
+                // side says no; a missing right is identified by the admin side, in JSON or not at all.
+                Err(CallFailure::Refusal(refusal))
+                    if (refusal.status == 403 && refusal.xml) || refusal.status == 404 =>
+                {
                     Err(BackendError::NotOffered(format!("this release has no {path}")).into())
                 }
                 Err(other) => Err(other),
@@ -226,7 +228,7 @@ impl Admin {
         }
     }
 
-    fn signed(&self, ask: Ask<'_>, url: &Url) -> Result<Call, HttpError> {
+    fn signed(&self, ask: ApiCall<'_>, url: &Url) -> Result<Call, HttpError> {
         let mut call = Call::new(ask.method.clone(), url.clone());
         // Every PUT we make says how things shall be, so it may be said twice; attach and detach are
         // POSTs, and saying those twice is an error we know.
@@ -258,8 +260,8 @@ pub(super) fn other(version: u8) -> u8 {
     if version == 3 { 4 } else { 3 }
 }
 
-/// Success as JSON, XML or nothing; a page for people is no success, whatever its status.
-fn accept(call: &'static str, right: &'static str, answer: Answer) -> Result<Answer, Failure> {
+/// Success as JSON, XML or nothing; an HTML page is no success, whatever its status.
+fn accept(call: &'static str, right: &'static str, answer: Answer) -> Result<Answer, CallFailure> {
     let html = answer.is_html();
     if answer.is_success() && !html {
         return Ok(answer);
@@ -267,7 +269,7 @@ fn accept(call: &'static str, right: &'static str, answer: Answer) -> Result<Ans
     let ErrorBody { code, message } = ErrorBody::read(answer.body());
     let (status, sketch) = (answer.status(), answer.sketch());
     let xml = !html && answer.body().trim_ascii_start().starts_with(b"<");
-    Err(Failure::Said(Said { call, status, code, message, right, html, xml, sketch }))
+    Err(CallFailure::Refusal(ApiRefusal { call, status, code, message, right, html, xml, sketch }))
 }
 
 /// An address below `base`, its query in strict RFC 3986 encoding and in order, as signatures want it.

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::admin::{self, Ask as Call};
-use super::claim::MACRO;
+use super::admin::{self, ApiCall};
+use super::bucket_ownership::MACRO;
 use super::metrics::host;
 use super::policy;
-use super::refusal::Failure;
+use super::refusal::CallFailure;
 use super::settings::{Switch, Traffic};
 use super::switch::limited_name;
 use super::usage::Usage;
@@ -24,7 +24,7 @@ const SHOWN: usize = 50;
 
 impl Minio {
     pub(super) async fn check_all(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
-        for base in self.admin.addresses().iter().chain(&self.rules.nodes) {
+        for base in self.admin.addresses().iter().chain(&self.config.nodes) {
             self.check_address(base, steps).await;
         }
         if is_hopeless(steps) {
@@ -33,7 +33,7 @@ impl Minio {
         }
         let Ok(rights) = self.check_signer(steps).await else { return };
         let people = self.people().await;
-        let what = match self.rules.group {
+        let what = match self.config.group {
             Some(_) => "rights admin:GetGroup and admin:GetUser",
             None => "right admin:ListUsers, decryption",
         };
@@ -46,23 +46,23 @@ impl Minio {
         step(steps, "version, right admin:ServerInfo", false, self.version().await);
         self.check_policies(wants, people.ok().as_ref(), steps).await;
         if wants.limiting {
-            // What is not told is not known to be missing.
+            // What is not reported is not known to be missing.
             let fatal = rights.is_some();
             step(steps, "rights that limits need", fatal, self.rights_of_limits(rights.as_ref()));
         }
         self.check_traffic(&buckets, steps).await;
     }
 
-    /// Whether requests are signed right, and what the signer may do where that is told. Where he is refused as such,
-    /// every later step would fail for the same reason.
+    /// Whether requests are signed right, and what the signer may do where that is reported. Where he is refused as
+    /// such, every later step would fail for the same reason.
     async fn check_signer(&self, steps: &mut Vec<CheckStep>) -> Result<Option<Value>, ()> {
         let (fatal, outcome) = match self.admin.streamed(admin::CALLER, Caller::read).await {
             Ok(caller) => {
                 step(steps, "credentials", true, Ok(format!("signed in as {}", caller.name)));
                 return Ok(caller.policy());
             }
-            Err(Failure::Said(said)) => (said.is_about_the_signer(), said.into()),
-            Err(Failure::Failed(error)) => (!matches!(error, BackendError::Unexpected { .. }), error),
+            Err(CallFailure::Refusal(refusal)) => (refusal.is_about_the_signer(), refusal.into()),
+            Err(CallFailure::Failed(error)) => (!matches!(error, BackendError::Unexpected { .. }), error),
         };
         step(steps, "credentials", fatal, Err(outcome));
         if fatal { Err(()) } else { Ok(None) }
@@ -71,17 +71,17 @@ impl Minio {
     /// The rights that a switch needs; of several in one line any is enough.
     fn rights_of_limits(&self, granted: Option<&Value>) -> Result<String, BackendError> {
         let Some(granted) = granted else {
-            let why =
-                "the rights of an access key: this server does not tell them; the first switch shows them";
+            let why = "the rights of an access key: this server does not report them; the first policy switch \
+                 shows them";
             return Err(BackendError::NotOffered(why.into()));
         };
         let mut needed: Vec<&[&str]> =
             vec![&["admin:GetUser"], &["admin:GetPolicy"], &["admin:CreatePolicy"]];
-        if self.rules.switch == Switch::Mapping {
+        if self.config.switch == Switch::Mapping {
             needed.push(&["admin:AttachUserOrGroupPolicy", "admin:UpdatePolicyAssociation"]);
             needed.extend([["admin:DeletePolicy"].as_slice(), &["admin:ListUserPolicies"]]);
         }
-        if !self.rules.limited.denies() {
+        if !self.config.limited.denies() {
             needed.push(&["admin:GetGroup"]);
         }
         let has = |any: &&[&str]| any.iter().any(|right| policy::grants(granted, right));
@@ -135,7 +135,8 @@ impl Minio {
             match hidden {
                 0 => format!("{} buckets", buckets.len()),
                 hidden => format!(
-                    "{} buckets, but the scanner knows {hidden} more: just deleted, or hidden from this access key",
+                    "{} buckets, but the scanner knows {hidden} more: just deleted, or hidden from this \
+                     access key",
                     buckets.len()
                 ),
             }
@@ -144,7 +145,7 @@ impl Minio {
         buckets.unwrap_or_default()
     }
 
-    /// Which buckets are nobody's, by name: what they hold is billed to nobody.
+    /// Which buckets are unowned, by name: what they hold is not billed.
     async fn check_owners(&self, people: &People, buckets: &Buckets, steps: &mut Vec<CheckStep>) {
         let names = Vec::from_iter(buckets.keys().map(String::as_str));
         let documents = self.documents(people, &names).await;
@@ -153,11 +154,11 @@ impl Minio {
             let unclaimed: Vec<String> =
                 owned.unclaimed().map(|(bucket, why)| format!("{bucket} ({why})")).collect();
             match unclaimed.len() {
-                0 => "every bucket is somebody's".to_string(),
+                0 => "every bucket has an owner".to_string(),
                 count if count > SHOWN => {
-                    format!("{count} are nobody's: {} and others", unclaimed[..SHOWN].join(", "))
+                    format!("{count} without an owner: {} and others", unclaimed[..SHOWN].join(", "))
                 }
-                count => format!("{count} are nobody's: {}", unclaimed.join(", ")),
+                count => format!("{count} without an owner: {}", unclaimed.join(", ")),
             }
         });
         step(steps, "owners of buckets", false, shown);
@@ -168,7 +169,7 @@ impl Minio {
 
     /// The lowest release of all nodes: during an upgrade there are several.
     async fn version(&self) -> Result<String, BackendError> {
-        let state: ServerState = self.admin.json(Call::get("info", "admin:ServerInfo")).await?;
+        let state: ServerState = self.admin.json(ApiCall::get("info", "admin:ServerInfo")).await?;
         let state = match state.wrapped {
             Some(inner) => *inner,
             None => state,
@@ -183,17 +184,17 @@ impl Minio {
             self.admin.json(admin::POLICIES).await.map_err(BackendError::from);
         let shown =
             policies.as_ref().map_err(Clone::clone).map(|policies| format!("{} policies", policies.len()));
-        let (what, fatal) = match self.rules.switch {
+        let (what, fatal) = match self.config.switch {
             Switch::Mapping => ("right admin:ListUserPolicies (for bucket_policies)", false),
             // Without the documents nobody knows who is limited.
             Switch::Document => ("right admin:ListUserPolicies (for switch = \"document\")", true),
         };
         step(steps, what, fatal, shown);
-        if let (Ok(policies), Some(people), None) = (policies, people, &self.rules.group) {
+        if let (Ok(policies), Some(people), None) = (policies, people, &self.config.group) {
             left_behind(&policies, people, steps);
         }
         for (key, template) in
-            [("policy_standard", &self.rules.standard), ("policy_limited", &self.rules.limited)]
+            [("policy_standard", &self.config.standard), ("policy_limited", &self.config.limited)]
         {
             let warnings = template.warnings();
             let outcome = match warnings.is_empty() {
@@ -204,7 +205,7 @@ impl Minio {
         }
         let serves = self.serves_buckets();
         step(steps, "policy_limited serves the buckets of the config", wants.limiting, serves);
-        if !self.rules.limited.denies() {
+        if !self.config.limited.denies() {
             let detail = "has no Deny: accounts whose group has a policy cannot be limited";
             let outcome =
                 Err(BackendError::Unexpected { at: "policy_limited".into(), detail: detail.into() });
@@ -216,10 +217,10 @@ impl Minio {
     /// get below its limit.
     fn serves_buckets(&self) -> Result<String, BackendError> {
         let wrong = |detail: String| BackendError::Unexpected { at: "policy_limited".into(), detail };
-        let (table, by_name) = (&self.rules.buckets, self.rules.bucket_prefix == MACRO);
-        if (!table.is_empty() || !by_name) && !self.rules.limited.serves_any_bucket() {
+        let (table, by_name) = (&self.config.buckets, self.config.bucket_prefix == MACRO);
+        if (!table.is_empty() || !by_name) && !self.config.limited.serves_any_bucket() {
             return Err(wrong(format!(
-                "allows nothing in arn:aws:s3:::{MACRO}*, which stands for the account's buckets whatever their names: \
+                "allows nothing in arn:aws:s3:::{MACRO}*, which matches the account's buckets whatever their names: \
                  buckets by bucket_prefix or of the table could not be emptied while it is limited"
             )));
         }
@@ -234,7 +235,7 @@ impl Minio {
     }
 
     async fn check_traffic(&self, buckets: &Buckets, steps: &mut Vec<CheckStep>) {
-        if self.rules.traffic == Traffic::Off {
+        if self.config.traffic == Traffic::Off {
             return;
         }
         let outcome = self.pages(buckets, &Buckets::new()).await;

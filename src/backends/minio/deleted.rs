@@ -1,7 +1,7 @@
-//! Buckets that the scanner tells of and the server lists no more: whose bytes they are. Pure.
+//! Buckets that the scanner reports and the server lists no more: whose bytes they are. Pure.
 //!
 //! They can stay in the scanner's result for days while its time moves on (minio#12512, mc#3741). A result from before
-//! the list may still be from a time when they were there; from the first that is newer, their bytes are nobody's.
+//! the list may still be from a time when they were there; from the first that is newer, their bytes are unowned.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +29,13 @@ impl<'a> Deleted<'a> {
             let still = known.into_iter().filter(|(bucket, _)| !buckets.contains_key(*bucket));
             return Deleted { since: still.collect(), doubted: 0 };
         };
-        let told = || sizes.keys().map(String::as_str);
-        let unlisted = told().filter(|bucket| !buckets.contains_key(*bucket)).count();
+        let listed = || sizes.keys().map(String::as_str);
+        let unlisted = listed().filter(|bucket| !buckets.contains_key(*bucket)).count();
         let is_doubted = unlisted >= CROWD && unlisted * 2 > sizes.len();
-        let since = told().filter_map(|bucket| {
+        let since = listed().filter_map(|bucket| {
             let since = match (known.get(bucket), buckets.get(bucket)) {
                 (Some(since), None) => *since,
-                // Made anew, and what the result tells is still of the one before.
+                // Made anew, and what the result reports is still of the one before.
                 (Some(since), Some(Some(made))) if made > at => *since,
                 (None, None) if !is_doubted => now,
                 _ => return None,
@@ -55,7 +55,7 @@ impl<'a> Deleted<'a> {
         self.since.get(bucket).copied()
     }
 
-    /// Whether what a result of `at` tells of a bucket is nobody's.
+    /// Whether what a result of `at` reports of a bucket is unowned.
     pub fn is_nobodys(&self, bucket: &str, at: Timestamp) -> bool {
         self.since(bucket).is_some_and(|since| since < at)
     }
@@ -91,7 +91,8 @@ mod tests {
         Heard::new(Arc::default(), BTreeMap::from([(bucket.to_string(), one)]))
     }
 
-    /// When it was scanned, what was known, what is listed now; since when it is deleted, whether its bytes are nobody's.
+    /// When it was scanned, what was known, what is listed now; since when it is deleted, whether its bytes are
+    /// nobody's.
     type Row<'a> = (i64, &'a Heard, &'a [&'a str], Option<i64>, bool);
 
     #[test]
@@ -111,13 +112,13 @@ mod tests {
             assert_eq!(deleted.since("b"), since.map(at), "scanned {scanned}, listed {list:?}");
             assert_eq!(deleted.is_nobodys("b", at(scanned)), nobodys, "scanned {scanned}, listed {list:?}");
         }
-        // What was known is kept while the scanner tells nothing, and for a bucket made anew after the scan.
+        // What was known is kept while the scanner reports nothing, and for a bucket made anew after the scan.
         let unknown = Usage::Unknown { why: "not yet", rustfs: false };
         assert_eq!(Deleted::of(&unknown, &listed(&["a"]), &before, at(900)).since("b"), Some(at(100)));
         let made_anew = Buckets::from([("b".to_string(), Some(at(500)))]);
         let usage = result(200, &["b"]);
         assert!(Deleted::of(&usage, &made_anew, &before, at(900)).is_nobodys("b", at(200)));
-        // The scanner tells of it no more: it is over.
+        // The scanner no longer reports it: it is over.
         assert_eq!(Deleted::of(&result(200, &["a"]), &listed(&["a"]), &before, at(900)).since("b"), None);
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt;
 
 use super::deleted::Deleted;
-use super::refusal::Failure;
+use super::refusal::CallFailure;
 use super::settings::Traffic;
 use super::sums::Owned;
 use super::traffic::Scrape;
@@ -22,7 +22,7 @@ const TRIES: u32 = 4;
 #[derive(Debug, Default)]
 pub(super) struct Scraped {
     pub scrape: Scrape,
-    /// Which version of the pages told it.
+    /// Which version of the pages reported it.
     pub road: &'static str,
     /// Buckets one of whose pages could not be fetched, and why.
     pub failed: BTreeMap<String, BackendError>,
@@ -39,11 +39,11 @@ impl Minio {
         deleted: &Deleted<'_>,
         rustfs: bool,
     ) -> Option<Result<Scraped, BackendError>> {
-        if self.rules.traffic == Traffic::Off {
+        if self.config.traffic == Traffic::Off {
             return None;
         }
         if rustfs {
-            return Some(Err(BackendError::NotOffered("RustFS tells no traffic per bucket".into())));
+            return Some(Err(BackendError::NotOffered("RustFS reports no traffic per bucket".into())));
         }
         let of_bucket = |bucket: &str| Some((bucket.to_string(), *buckets.get(bucket)?));
         let claimed = owned.claimed().filter_map(of_bucket).collect();
@@ -62,11 +62,11 @@ impl Minio {
         Some(Ok(scraped))
     }
 
-    /// The pages of the version the config wants; `claimed` are the buckets that are somebody's.
+    /// The pages of the version the config wants; `claimed` are the buckets that have an owner.
     pub(super) async fn pages(&self, buckets: &Buckets, claimed: &Buckets) -> Result<Scraped, BackendError> {
-        match self.rules.traffic {
+        match self.config.traffic {
             Traffic::V3 => self.third(claimed).await,
-            Traffic::Auto if !self.rules.nodes.is_empty() => match self.second(buckets).await {
+            Traffic::Auto if !self.config.nodes.is_empty() => match self.second(buckets).await {
                 Err(BackendError::NotOffered(_)) => self.third(claimed).await,
                 other => other,
             },
@@ -81,16 +81,17 @@ impl Minio {
         let (base, mut scrape) = self.first_page().await?;
         scrape = match self.page(base, "/v2/metrics/bucket", scrape.clone()).await {
             // Releases before 2023-07 have what passed among the first page's series.
-            Err(Failure::Failed(BackendError::NotOffered(_))) if scrape.tells_traffic() => scrape,
+            Err(CallFailure::Failed(BackendError::NotOffered(_))) if scrape.reports_traffic() => scrape,
             other => other?,
         };
         if scrape.started.is_empty() {
-            return Err(no_node_tells_its_start());
+            return Err(no_node_reports_its_start());
         }
         if let Some(node) = scrape.cut(buckets.keys().map(String::as_str)) {
             return Err(BackendError::NotOffered(format!(
-                "{node} tells the traffic of 100 buckets only, deleted ones among them, and the server has {}; \
-                 name every node in nodes to read the metrics of the third version, or restart the server if deleted \
+                "{node} reports the traffic of only 100 buckets, deleted ones included, and the server has {}; \
+                 name every node in nodes to read the metrics of the third version, or restart the server \
+                 if deleted \
                  buckets fill its list",
                 buckets.len()
             )));
@@ -113,10 +114,10 @@ impl Minio {
 
     /// The third version: every node for itself. A node that is down is left out, as if it said nothing.
     async fn third(&self, buckets: &Buckets) -> Result<Scraped, BackendError> {
-        let nodes = self.rules.nodes.iter().map(|node| self.third_of(node, buckets).boxed());
+        let nodes = self.config.nodes.iter().map(|node| self.third_of(node, buckets).boxed());
         let mut all = Scraped { road: "metrics v3", ..Scraped::default() };
         let mut trouble = None;
-        for (node, scraped) in self.rules.nodes.iter().zip(futures_util::future::join_all(nodes).await) {
+        for (node, scraped) in self.config.nodes.iter().zip(futures_util::future::join_all(nodes).await) {
             match scraped {
                 Ok(scraped) => {
                     all.scrape.merge(scraped.scrape);
@@ -130,7 +131,7 @@ impl Minio {
         }
         match (all.scrape.started.is_empty(), trouble) {
             (true, Some(error)) => Err(error),
-            (true, None) => Err(no_node_tells_its_start()),
+            (true, None) => Err(no_node_reports_its_start()),
             (false, _) => Ok(all),
         }
     }
@@ -153,7 +154,7 @@ impl Minio {
         Ok(scraped)
     }
 
-    /// One bucket's page, asked for again when somebody else's scrape got in between.
+    /// One bucket's page, asked for again when another scrape got in between.
     async fn bucket_page(&self, node: &Url, bucket: &str, start: &Scrape) -> Result<Scrape, BackendError> {
         let path = format!("/metrics/v3/bucket/api/{bucket}");
         for _ in 0..TRIES {
@@ -168,14 +169,14 @@ impl Minio {
     }
 
     /// One page of metrics, added to what is known.
-    async fn page(&self, base: &Url, path: &str, mut known: Scrape) -> Result<Scrape, Failure> {
-        let swapped = self.rules.v3_swapped;
+    async fn page(&self, base: &Url, path: &str, mut known: Scrape) -> Result<Scrape, CallFailure> {
+        let swapped = self.config.v3_swapped;
         self.admin.metrics(base, path, move |source| known.add(source, swapped).map(|()| known)).await
     }
 }
 
-fn no_node_tells_its_start() -> BackendError {
-    let detail = "no node tells when its process started, so its counters cannot be believed".into();
+fn no_node_reports_its_start() -> BackendError {
+    let detail = "no node reports when its process started, so its counters cannot be trusted".into();
     BackendError::Unexpected { at: "metrics".into(), detail }
 }
 

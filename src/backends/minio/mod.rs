@@ -4,8 +4,8 @@
 //! whose is it, what passed. Read `README.md` beside this file for rights and quirks.
 
 mod admin;
+mod bucket_ownership;
 mod check;
-mod claim;
 mod deleted;
 mod metrics;
 mod policy;
@@ -27,15 +27,17 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use serde_json::Value;
 
-use self::admin::{Admin, Ask as Call};
-use self::claim::{Claims, Documents, Owner};
+use self::admin::{Admin, ApiCall};
+use self::bucket_ownership::{Claims, Documents, Owner};
 use self::deleted::Deleted;
-use self::refusal::Failure;
-use self::settings::{Rules, Settings, Switch, Traffic};
+use self::refusal::CallFailure;
+use self::settings::{PanelConfig, Settings, Switch, Traffic};
 use self::sums::Owned;
 use self::usage::Usage;
 use self::wire::{Group, User};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Heard, Kind, Limiter, Memory, Target, Wants};
+use super::{
+    Applied, Backend, BackendError, CheckStep, Heard, Kind, Limiter, Memory, PollRequest, Target, Wants,
+};
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
@@ -52,14 +54,14 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
-    let (settings, rules) = Settings::read(section)?;
-    let admin = Admin::new(http, rules.addresses.clone(), settings.key());
-    Ok(Box::new(Minio { admin, rules }))
+    let (settings, config) = Settings::read(section)?;
+    let admin = Admin::new(http, config.addresses.clone(), settings.key());
+    Ok(Box::new(Minio { admin, config }))
 }
 
 struct Minio {
     admin: Admin,
-    rules: Rules,
+    config: PanelConfig,
 }
 
 /// The users by name; one whose entry could not be read holds the trouble instead.
@@ -73,7 +75,7 @@ impl Backend for Minio {
         self.admin.addresses().to_vec()
     }
 
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let people = self.people().await?;
         let usage: Usage = self.admin.streamed(admin::USAGE, Usage::read).await?;
         // Asked after the usage, so that a bucket made in between is missing there (and said so)
@@ -87,7 +89,7 @@ impl Backend for Minio {
         let accounts = self.accounts(&people, documents.as_ref(), &limits, harvest);
         let deleted = Deleted::of(&usage, &buckets, &ask.heard, ask.now);
         sums::storage(harvest, &accounts, &owned, &buckets, &deleted, &usage, ask.now);
-        let by_policy = documents.is_some() && self.rules.bucket_policies;
+        let by_policy = documents.is_some() && self.config.bucket_policies;
         let lost = lost(&owned, &buckets, &ask.heard);
         for (user, account) in &accounts {
             let has_lost = lost.contains(account) && !owned.has_some(user);
@@ -95,7 +97,7 @@ impl Backend for Minio {
                 harvest.owns_unknown(account);
                 if ask.heard.level(account).is_some_and(|level| level > Bytes::ZERO) {
                     harvest.warn(format!(
-                        "nothing tells any more which buckets are {account}'s, and some are nobody's: what he held \
+                        "nothing shows any more which buckets are {account}'s, and some have no owner: what he held \
                          stays; attach his policy again, or name his buckets in the table buckets"
                     ));
                 }
@@ -112,8 +114,9 @@ impl Backend for Minio {
         }
         if deleted.doubted() > 0 {
             harvest.warn(format!(
-                "{} buckets hold something and are not listed, more than half of all: deleted, or s3:ListAllMyBuckets \
-                 is missing; until they are listed or the scanner tells of them no more they stay whose they were",
+                "{} buckets hold data and are not listed, more than half of all: deleted, or \
+                 s3:ListAllMyBuckets is missing; until they are listed or the scanner stops reporting \
+                 them they keep their owners",
                 deleted.doubted()
             ));
         }
@@ -132,8 +135,8 @@ impl Backend for Minio {
         Ok(())
     }
 
-    fn tells(&self, meter: Meter) -> bool {
-        meter == Meter::StorageUsed || self.rules.traffic != Traffic::Off
+    fn reports(&self, meter: Meter) -> bool {
+        meter == Meter::StorageUsed || self.config.traffic != Traffic::Off
     }
 
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
@@ -157,7 +160,7 @@ impl Limiter for Minio {
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
-        match self.rules.switch {
+        match self.config.switch {
             Switch::Mapping => self.switch_mapping(target.account, policy, memory).await,
             Switch::Document => self.switch_document(target.account, policy, memory).await,
         }
@@ -167,13 +170,13 @@ impl Limiter for Minio {
 impl Minio {
     /// Everybody, by one sealed call; or the members of the group, each asked for in plain text.
     async fn people(&self) -> Result<People, BackendError> {
-        let Some(group) = &self.rules.group else {
+        let Some(group) = &self.config.group else {
             let users: BTreeMap<String, Value> = self.admin.sealed(admin::USERS).await?;
             return Ok(users.into_iter().map(|(name, user)| (name, read_user(user))).collect());
         };
         let query = [("group", group.as_str())];
         let members =
-            self.admin.json::<Group>(Call::get("group", "admin:GetGroup").with(&query)).await?.members;
+            self.admin.json::<Group>(ApiCall::get("group", "admin:GetGroup").with(&query)).await?.members;
         let asked = members.into_iter().map(|name| {
             async move {
                 let user = self.user(&name).await;
@@ -186,8 +189,8 @@ impl Minio {
         for (name, user) in answers {
             match user {
                 // Still written in the group, but no user any more.
-                Err(Failure::Said(said)) if said.is_gone() => {}
-                Err(Failure::Failed(error @ BackendError::Unexpected { .. })) => {
+                Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => {}
+                Err(CallFailure::Failed(error @ BackendError::Unexpected { .. })) => {
                     people.insert(name, Err(error));
                 }
                 Err(error) => return Err(error.into()),
@@ -199,9 +202,9 @@ impl Minio {
         Ok(people)
     }
 
-    async fn user(&self, name: &str) -> Result<User, Failure> {
+    async fn user(&self, name: &str) -> Result<User, CallFailure> {
         let query = [("accessKey", name)];
-        self.admin.json(Call::get("user-info", "admin:GetUser").with(&query)).await
+        self.admin.json(ApiCall::get("user-info", "admin:GetUser").with(&query)).await
     }
 
     async fn buckets(&self) -> Result<Buckets, BackendError> {
@@ -221,14 +224,17 @@ impl Minio {
             let claims = self.claims(people, None);
             names.iter().any(|bucket| claims.owner(bucket) == Owner::Orphan)
         };
-        let by_policy = self.rules.bucket_policies && (self.rules.group.is_some() || orphans());
-        if !by_policy && self.rules.switch == Switch::Mapping {
+        let by_policy = self.config.bucket_policies && (self.config.group.is_some() || orphans());
+        if !by_policy && self.config.switch == Switch::Mapping {
             return Ok(None);
         }
         self.admin.json(admin::POLICIES).await.map(Some).map_err(|failure| match failure.into() {
-            BackendError::Refused(why) | BackendError::NotOffered(why) if by_policy => BackendError::Refused(
-                format!("{why}; some buckets can be told only by policy documents (bucket_policies = false does without)"),
-            ),
+            BackendError::Refused(why) | BackendError::NotOffered(why) if by_policy => {
+                BackendError::Refused(format!(
+                    "{why}; the owners of some buckets are known only from policy documents (bucket_policies = \
+                     false does without)"
+                ))
+            }
             other => other,
         })
     }
@@ -240,13 +246,13 @@ impl Minio {
     ) -> Claims<'a> {
         // Members of a group are not everybody: the others show in the names of their policies.
         let strangers = documents
-            .filter(|_| self.rules.group.is_some())
+            .filter(|_| self.config.group.is_some())
             .into_iter()
             .flat_map(|documents| documents.keys())
             .map(|name| name.strip_suffix(switch::LIMITED).unwrap_or(name))
             .filter(|name| !people.contains_key(*name));
         let users = people.keys().map(String::as_str);
-        Claims::new(&self.rules.buckets, &self.rules.bucket_prefix, users, strangers)
+        Claims::new(&self.config.buckets, &self.config.bucket_prefix, users, strangers)
     }
 
     fn owned<'a>(
@@ -256,20 +262,20 @@ impl Minio {
         documents: Option<&'a BTreeMap<String, Value>>,
     ) -> Owned<'a> {
         let mut claims = self.claims(people, documents);
-        if let Some(documents) = documents.filter(|_| self.rules.bucket_policies) {
-            let mut said = Documents::default();
+        if let Some(documents) = documents.filter(|_| self.config.bucket_policies) {
+            let mut refusal = Documents::default();
             for (name, user) in people {
                 let Ok(user) = user else { continue };
                 let mut mapped = policy::mapped(&user.policy);
-                // While limited, what he had before still tells what is his.
+                // While limited, what he had before still reports what is his.
                 if mapped.contains(switch::limited_name(name).as_str()) {
                     mapped.insert(name);
                 }
                 for document in mapped.iter().filter_map(|policy| documents.get(*policy)) {
-                    policy::writes_to(document, name).iter().for_each(|pattern| said.add(name, pattern));
+                    policy::writes_to(document, name).iter().for_each(|pattern| refusal.add(name, pattern));
                 }
             }
-            claims = claims.with_documents(said);
+            claims = claims.with_documents(refusal);
         }
         Owned::new(names.iter().map(|bucket| (*bucket, claims.owner(bucket))))
     }
@@ -293,20 +299,20 @@ impl Minio {
             };
             match user {
                 Ok(user) => {
-                    let facts = harvest.facts(&account);
+                    let facts = harvest.facts_mut(&account);
                     facts.suspended = match user.status.as_deref() {
                         Some("enabled") => Some(false),
                         Some("disabled") => Some(true),
                         _ => None,
                     };
                     (facts.policy, facts.policy_differs) = self.enforced(name, user, documents, limits);
-                    facts.package = self.rules.group.clone().or_else(|| user.groups.iter().min().cloned());
+                    facts.package = self.config.group.clone().or_else(|| user.groups.iter().min().cloned());
                     accounts.insert(name.as_str(), account);
                 }
                 Err(error) => harvest.unread(&account, None, error.reason(), error.to_string()),
             }
         }
-        if self.rules.bucket_prefix.ends_with(claim::MACRO) {
+        if self.config.bucket_prefix.ends_with(bucket_ownership::MACRO) {
             warn_of_collisions(people, harvest);
         }
         accounts
@@ -314,15 +320,15 @@ impl Minio {
 
     /// Which entries of the table `buckets` name a user that there is not.
     fn strangers(&self, people: &People) -> Option<String> {
-        let strangers = self.rules.buckets.iter().filter(|(_, user)| !people.contains_key(*user));
+        let strangers = self.config.buckets.iter().filter(|(_, user)| !people.contains_key(*user));
         let shown: Vec<String> = strangers.map(|(bucket, user)| format!("{bucket:?} = {user:?}")).collect();
-        let of_whom = match &self.rules.group {
+        let of_whom = match &self.config.group {
             Some(group) => format!("no member of group {group} is called so"),
             None => "no user is called so".into(),
         };
-        let told =
-            format!("the table buckets has {}: {of_whom}; what they hold is nobody's", shown.join(", "));
-        (!shown.is_empty()).then_some(told)
+        let warning =
+            format!("the table buckets has {}: {of_whom}; what they hold is unclaimed", shown.join(", "));
+        (!shown.is_empty()).then_some(warning)
     }
 }
 
@@ -347,7 +353,7 @@ fn unclaimed(owned: &Owned<'_>, deleted: &Deleted<'_>, usage: &Usage) -> Vec<Unc
     found
 }
 
-/// Whose buckets are there and nobody's now, as far as their counters tell whose they were.
+/// Whose buckets are there and nobody's now, as far as their counters report whose they were.
 fn lost<'h>(owned: &Owned<'_>, buckets: &Buckets, heard: &'h Heard) -> BTreeSet<&'h AccountName> {
     let orphans: BTreeSet<&str> =
         owned.unclaimed().map(|(bucket, _)| bucket).filter(|bucket| buckets.contains_key(*bucket)).collect();
@@ -360,8 +366,8 @@ fn lost<'h>(owned: &Owned<'_>, buckets: &Buckets, heard: &'h Heard) -> BTreeSet<
     of_orphans.map(|(_, account)| account).collect()
 }
 
-/// Whether nothing tells what a user owns, where policies tell it: he has none, no bucket has his name, and there are
-/// buckets of nobody. A mapping that vanished looks like that.
+/// Whether nothing shows what a user owns, where policies report it: he has none, no bucket has his name, and there are
+/// buckets without an owner. A mapping that vanished looks like that.
 fn has_no_policy(people: &People, owned: &Owned<'_>, user: &str) -> bool {
     let is_bare = |user: &User| user.policy.is_empty() && user.groups.is_empty();
     let bare = people.get(user).is_some_and(|user| user.as_ref().is_ok_and(is_bare));
@@ -384,7 +390,7 @@ fn names<'a>(usage: &'a Usage, buckets: &'a Buckets) -> Vec<&'a str> {
 
 /// One line for all pairs: the server itself lets the shorter name into the longer one's buckets.
 fn warn_of_collisions(people: &People, harvest: &mut Harvest) {
-    let pairs = claim::colliding(people.keys().map(String::as_str));
+    let pairs = bucket_ownership::colliding(people.keys().map(String::as_str));
     if let Some((short, long)) = pairs.first() {
         harvest.warn(format!(
             "{} user names begin with another user's name (the first: {short} and {long}); each bucket is billed to \

@@ -7,19 +7,19 @@ use std::collections::BTreeSet;
 use globset::Glob;
 use serde_json::{Value, json};
 
-use super::claim::MACRO;
+use super::bucket_ownership::MACRO;
 
 /// The longest document the server takes (MinIO cmd/admin-handlers-users.go).
 const LONGEST: usize = 20_480;
 
 /// The `ID` of the documents we write for limited accounts (MinIO pkg/policy/policy.go): the server keeps it and grants
-/// nothing by it, and it tells them from documents of the same name that are somebody else's.
+/// nothing by it, and it reports them from documents of the same name that are somebody else's.
 const OURS: &str = "whmeter";
 
 /// What a bucket's name follows in a resource.
 const BUCKETS: &str = "arn:aws:s3:::";
 
-/// The mark of the one statement we add to a limited document: it grants next to nothing and tells
+/// The mark of the one statement we add to a limited document: it grants next to nothing and reports
 /// which buckets the account had by its standard policy, so that they are still his in the next poll.
 const CLAIM: &str = "WhmeterBuckets";
 
@@ -157,7 +157,7 @@ pub(super) fn denies_writing(document: &Value) -> bool {
     denies.any(|statement| texts(statement.get("Action")).any(writes))
 }
 
-/// Whether whoever has `document` alone cannot write.
+/// Whether a user who has `document` alone cannot write.
 pub(super) fn limits(document: &Value) -> bool {
     let mut allows = statements(document).filter(|statement| effect(statement) == "Allow");
     denies_writing(document) || !allows.any(|statement| texts(statement.get("Action")).any(writes))
@@ -242,7 +242,8 @@ fn names_buckets(resource: &str) -> bool {
 fn short_enough(document: Value) -> Result<Value, String> {
     match document.to_string().len() {
         length if length > LONGEST => Err(format!(
-            "the document is {length} bytes long and the server takes {LONGEST}; name many buckets by one prefix"
+            "the document is {length} bytes long and the server takes {LONGEST}; name many buckets by one \
+             prefix"
         )),
         _ => Ok(document),
     }

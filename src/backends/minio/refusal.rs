@@ -1,16 +1,16 @@
 //! The server's own no, and what it means for the caller.
 //!
-//! Pure. Told by status and code; a message is read only where nothing else says it.
+//! Pure. Identified by status and code; a message is read only where nothing else says it.
 
 use super::admin::other;
 use crate::backends::{BackendError, kit};
 
 /// Why a call did not succeed.
-pub(super) type Failure = kit::Failure<Said>;
+pub(super) type CallFailure = kit::CallFailure<ApiRefusal>;
 
 /// The server's own no.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
+pub(super) struct ApiRefusal {
     pub call: &'static str,
     pub status: u16,
     pub code: String,
@@ -22,7 +22,7 @@ pub(super) struct Said {
     pub sketch: String,
 }
 
-impl Said {
+impl ApiRefusal {
     /// Whether the server wants this call in the other version of the admin API. The text is the only
     /// place where it says so (MinIO cmd/admin-handler-utils.go); RustFS says nothing at all.
     pub fn wants_other(&self, version: u8) -> bool {
@@ -35,7 +35,7 @@ impl Said {
         self.status == 426 || self.status == 501 || (self.status == 404 && !self.is_gone())
     }
 
-    /// Whether whoever signs is refused, and every other call would be too: the credential is wrong, the clocks differ,
+    /// Whether the signer is refused, and every other call would be too: the credential is wrong, the clocks differ,
     /// or it is no MinIO API.
     pub fn is_about_the_signer(&self) -> bool {
         let codes = [
@@ -56,7 +56,7 @@ impl Said {
     }
 
     fn refused(&self) -> String {
-        let Said { call, right, .. } = self;
+        let ApiRefusal { call, right, .. } = self;
         match self.code.as_str() {
             "SignatureDoesNotMatch" => {
                 "wrong secret, or a proxy in front changes the Host header or the path".into()
@@ -75,30 +75,30 @@ impl Said {
     }
 }
 
-impl From<Said> for BackendError {
-    fn from(said: Said) -> BackendError {
-        let at = || said.call.to_string();
-        if said.html {
-            let detail = format!("not a MinIO API (console port or maintenance page?): {}", said.sketch);
+impl From<ApiRefusal> for BackendError {
+    fn from(refusal: ApiRefusal) -> BackendError {
+        let at = || refusal.call.to_string();
+        if refusal.html {
+            let detail = format!("not a MinIO API (console port or maintenance page?): {}", refusal.sketch);
             return BackendError::Unexpected { at: at(), detail };
         }
-        match (said.status, said.code.as_str()) {
+        match (refusal.status, refusal.code.as_str()) {
             (401 | 403, _) | (400, "AuthorizationHeaderMalformed" | "AuthorizationParametersError") => {
-                BackendError::Refused(said.refused())
+                BackendError::Refused(refusal.refused())
             }
             (426 | 501, _) => {
-                BackendError::NotOffered(format!("this server has no {} ({})", said.call, said.sketch))
+                BackendError::NotOffered(format!("this server has no {} ({})", refusal.call, refusal.sketch))
             }
             (500.., "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "RequestTimeout") => {
-                BackendError::Busy { after: None, detail: said.sketch }
+                BackendError::Busy { after: None, detail: refusal.sketch }
             }
-            (400, "") if said.sketch.contains("HTTP request to an HTTPS server") => {
+            (400, "") if refusal.sketch.contains("HTTP request to an HTTPS server") => {
                 BackendError::Unexpected {
                     at: at(),
                     detail: "the server speaks HTTPS there; let the address begin with https://".into(),
                 }
             }
-            _ => BackendError::Unexpected { at: at(), detail: said.sketch },
+            _ => BackendError::Unexpected { at: at(), detail: refusal.sketch },
         }
     }
 }
@@ -108,11 +108,20 @@ mod tests {
     use super::*;
     use crate::backends::minio::wire::ErrorBody;
 
-    fn said(status: u16, body: &str) -> Said {
+    fn refusal(status: u16, body: &str) -> ApiRefusal {
         let ErrorBody { code, message } = ErrorBody::read(body.as_bytes());
         let html = body.starts_with("<html");
         let sketch = format!("{status} {body}");
-        Said { call: "list-users", status, code, message, right: "admin:ListUsers", html, xml: false, sketch }
+        ApiRefusal {
+            call: "list-users",
+            status,
+            code,
+            message,
+            right: "admin:ListUsers",
+            html,
+            xml: false,
+            sketch,
+        }
     }
 
     #[test]
@@ -136,7 +145,7 @@ mod tests {
             (500, r#"{"Code":"InternalError"}"#, "unexpected answer at list-users: 500"),
         ];
         for (status, body, expected) in table {
-            let text = BackendError::from(said(status, body)).to_string();
+            let text = BackendError::from(refusal(status, body)).to_string();
             assert!(text.contains(expected), "{status} {body}: {text}");
         }
     }
@@ -144,12 +153,12 @@ mod tests {
     #[test]
     fn versions_are_changed_only_when_the_server_asks() {
         let v4 = r#"{"Code":"XMinioAdminVersionMismatch","Message":"server expects client requests with 'admin' API version 'v4', but found 'v3'"}"#;
-        assert!(said(426, v4).wants_other(3));
-        assert!(!said(426, v4).wants_other(4));
-        assert!(said(426, "").wants_other(4), "RustFS after a wrong memory");
-        assert!(!said(426, "").wants_other(3));
+        assert!(refusal(426, v4).wants_other(3));
+        assert!(!refusal(426, v4).wants_other(4));
+        assert!(refusal(426, "").wants_other(4), "RustFS after a wrong memory");
+        assert!(!refusal(426, "").wants_other(3));
         let unknown = r#"{"Code":"XMinioAdminVersionMismatch","Message":"This 'admin' API is not supported by server in 'mode-server-xl'"}"#;
-        assert!(!said(426, unknown).wants_other(3) && said(426, unknown).is_unknown_call());
-        assert!(!said(404, r#"{"Code":"XMinioAdminNoSuchUser"}"#).is_unknown_call());
+        assert!(!refusal(426, unknown).wants_other(3) && refusal(426, unknown).is_unknown_call());
+        assert!(!refusal(404, r#"{"Code":"XMinioAdminNoSuchUser"}"#).is_unknown_call());
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::claim::MACRO;
+use super::bucket_ownership::MACRO;
 use super::policy::Template;
 use super::sign::Key;
 use crate::http::{Url, panel_url};
@@ -69,7 +69,7 @@ pub(super) enum Switch {
 }
 
 /// The keys, checked.
-pub(super) struct Rules {
+pub(super) struct PanelConfig {
     pub addresses: Vec<Url>,
     /// Where the third version of the metrics is read; empty when the config names no nodes.
     pub nodes: Vec<Url>,
@@ -86,10 +86,10 @@ pub(super) struct Rules {
 
 impl Settings {
     /// Reads and checks a whole section.
-    pub fn read(section: Section) -> Result<(Settings, Rules), SettingsError> {
+    pub fn read(section: Section) -> Result<(Settings, PanelConfig), SettingsError> {
         let files = section.clone();
         let settings: Settings = section.read()?;
-        let rules = Rules {
+        let config = PanelConfig {
             addresses: settings.addresses()?,
             nodes: addresses("nodes", &settings.nodes)?,
             group: settings.group.clone(),
@@ -112,12 +112,12 @@ impl Settings {
                 &files,
             )?,
         };
-        if rules.traffic == Traffic::V3 && rules.nodes.is_empty() {
+        if config.traffic == Traffic::V3 && config.nodes.is_empty() {
             let problem =
                 "missing; the third version of the metrics is read on every node by its own address";
             return Err(SettingsError::new("nodes", problem));
         }
-        Ok((settings, rules))
+        Ok((settings, config))
     }
 
     /// The credential.
@@ -143,7 +143,7 @@ impl Settings {
         match self.buckets.keys().find(|bucket| bucket.is_empty() || !bucket.chars().all(fits)) {
             Some(bucket) => {
                 let problem =
-                    format!("{bucket:?} is no bucket's name; expected letters, digits, dots and dashes");
+                    format!("{bucket:?} is not a bucket name; expected letters, digits, dots and dashes");
                 Err(SettingsError::new("buckets", problem))
             }
             None => Ok(self.buckets.clone()),
@@ -203,9 +203,9 @@ mod tests {
     use crate::backends::CommonSettings;
     use crate::http::HttpSettings;
 
-    fn read(text: &str) -> Result<Rules, SettingsError> {
+    fn read(text: &str) -> Result<PanelConfig, SettingsError> {
         let section = Section::new(text.parse().expect("toml"), Path::new("/nowhere"));
-        Settings::read(section).map(|(_, rules)| rules)
+        Settings::read(section).map(|(_, config)| config)
     }
 
     const LEAST: &str = "url = 'http://127.0.0.1:9000'\naccess_key = 'a'\nsecret = 'hunter2hunter2'\n";

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::claim::Owner;
+use super::bucket_ownership::Owner;
 use super::deleted::Deleted;
 use super::metrics::Scraped;
 use super::usage::Usage;
@@ -20,7 +20,7 @@ const SETTLING: Seconds = Seconds::new(30);
 /// A bucket that lives shorter may well be made again and have moved more by the next poll.
 const LONG: Seconds = Seconds::new(600);
 
-/// By so much a process's start may be told otherwise: the kernel works it out in whole seconds.
+/// By so much a process's start may be reported otherwise: the kernel works it out in whole seconds.
 const WOBBLE: Seconds = Seconds::new(2);
 
 /// The traffic meters.
@@ -48,12 +48,12 @@ impl<'a> Owned<'a> {
         owned
     }
 
-    /// Buckets that are nobody's, and why.
+    /// Buckets that are unowned, and why.
     pub fn unclaimed(&self) -> impl Iterator<Item = (&'a str, &'static str)> {
         self.unclaimed.iter().copied()
     }
 
-    /// Buckets that are somebody's.
+    /// Buckets that have an owner.
     pub fn claimed(&self) -> impl Iterator<Item = &'a str> {
         self.by_user.values().flatten().copied()
     }
@@ -101,7 +101,7 @@ pub(super) fn storage(
             Err(why) => Err((Reason::Busy, why.to_string())),
         };
         match sum {
-            Ok(reading) => harvest.read(account, Meter::StorageUsed, reading),
+            Ok(reading) => harvest.add_reading(account, Meter::StorageUsed, reading),
             Err((reason, why)) => harvest.unread(account, Some(Meter::StorageUsed), reason, why),
         }
     }
@@ -139,12 +139,12 @@ pub(super) fn traffic(
         match counted {
             Ok(counted) => {
                 for (meter, reading) in counted.readings {
-                    harvest.read(account, meter, reading);
+                    harvest.add_reading(account, meter, reading);
                 }
                 for (bucket, made) in counted.rewritten {
                     harvest.warn(format!(
-                        "bucket {bucket} is said to have been made at {made}, and its count went on: it is taken for the \
-                         same bucket"
+                        "bucket {bucket} is reported as created at {made}, but its count went on: treated \
+                         as the same bucket"
                     ));
                 }
             }
@@ -177,11 +177,12 @@ fn counted<'b>(
         for (node, started) in &scraped.scrape.started {
             let Ok(source) = Source::new(&format!("{node}/{bucket}")) else { continue };
             let passed = scraped.scrape.passed(node, bucket);
-            for (meter, told) in BOTH_WAYS.into_iter().zip([passed.received, passed.sent]) {
+            for (meter, reported) in BOTH_WAYS.into_iter().zip([passed.received, passed.sent]) {
                 // A bucket made anew counts anew (MinIO cmd/http-stats.go, `delete`).
                 let mut began = made.map_or(*started, |made| made.max(*started));
-                let known =
-                    heard.counter(meter, &source).filter(|known| went_on(known, told, *started, began, now));
+                let known = heard
+                    .counter(meter, &source)
+                    .filter(|known| went_on(known, reported, *started, began, now));
                 if let Some(Baseline { epoch: Epoch::Since(before), .. }) = known {
                     counts.rewritten.insert(bucket, began);
                     began = *before;
@@ -194,7 +195,7 @@ fn counted<'b>(
                     // When it began it had counted nothing: that much is certain even of a page too fresh.
                     (began.min(now), Bytes::ZERO)
                 } else {
-                    match told.map_or_else(silence, |told| Ok(Some(told)))? {
+                    match reported.map_or_else(silence, |reported| Ok(Some(reported)))? {
                         Some(count) => (now, count),
                         None => continue,
                     }
@@ -207,12 +208,12 @@ fn counted<'b>(
     Ok(counts)
 }
 
-/// Whether a count went on although its bucket is said to have been made at another time than before: creation dates can
-/// be written anew (minio#19207). A new bucket shows in a count that fell, or had as long to come so far as the one
+/// Whether a count went on although its bucket is said to have been made at another time than before: creation dates
+/// can be written anew (minio#19207). A new bucket shows in a count that fell, or had as long to come so far as the one
 /// before; it is never older than that.
 fn went_on(
     known: &Baseline,
-    told: Option<Bytes>,
+    reported: Option<Bytes>,
     started: Timestamp,
     began: Timestamp,
     now: Timestamp,
@@ -220,15 +221,15 @@ fn went_on(
     let Epoch::Since(before) = known.epoch else { return false };
     let apart = began.since(before).max(before.since(began));
     let is_another_date = apart > WOBBLE && before >= started;
-    let fell = told.map_or(known.count > Bytes::ZERO, |told| told < known.count);
+    let fell = reported.map_or(known.count > Bytes::ZERO, |reported| reported < known.count);
     let had_run = known.at.since(before);
     let too_soon = known.count > Bytes::ZERO && had_run >= LONG && now.since(began) < had_run;
     is_another_date && !fell && (began < before || too_soon)
 }
 
-/// What it means that a page does not tell of a count that began at `began`: nothing has passed, so that the first
+/// What it means that a page does not report a count that began at `began`: nothing has passed, so that the first
 /// bytes are counted; or nobody can say, because the page of a node that does not speak of any bucket may lack it
-/// altogether; or the page is not whole, because a count once told is told until it begins anew.
+/// altogether; or the page is not whole, because a count once reported is reported until it begins anew.
 fn silence(
     heard: &Heard,
     meter: Meter,
@@ -237,10 +238,11 @@ fn silence(
     speaks: bool,
 ) -> Result<Option<Bytes>, BackendError> {
     match heard.counter(meter, source) {
-        Some(told) if told.count > Bytes::ZERO && !told.began_anew(began) => {
+        Some(reported) if reported.count > Bytes::ZERO && !reported.began_anew(began) => {
             let detail = format!(
-                "{meter} of {source} is missing from the metrics, which told {} bytes of it at {}: they are not whole",
-                told.count, told.at
+                "{meter} of {source} is missing from the metrics, which reported {} bytes of it at {}: \
+                 they are incomplete",
+                reported.count, reported.at
             );
             Err(BackendError::Silent(detail))
         }
@@ -300,7 +302,7 @@ mod tests {
     /// The level read, or the reason it is unread.
     type Level = Result<(Timestamp, u64), Reason>;
 
-    fn told(harvest: &Harvest) -> Vec<(String, Level)> {
+    fn reported(harvest: &Harvest) -> Vec<(String, Level)> {
         let account = |harvested: &crate::domain::Harvested| match harvested.readings.as_slice() {
             [(Meter::StorageUsed, Reading::Gauge { at, level })] => Ok((*at, level.get())),
             [] => Err(harvested.unread[0].reason),
@@ -329,7 +331,7 @@ mod tests {
             ("d", Err(Reason::Unexpected)),
             ("e", Ok((at(50), 0))),
         ];
-        assert_eq!(told(&harvest), expected.map(|(name, told)| (name.to_string(), told)));
+        assert_eq!(reported(&harvest), expected.map(|(name, reported)| (name.to_string(), reported)));
     }
 
     #[test]
@@ -341,7 +343,7 @@ mod tests {
             let buckets = [("old".to_string(), Some(at(0))), ("new".to_string(), Some(at(made_at)))];
             let mut harvest = Harvest::new();
             storage(&mut harvest, &accounts, &owned, &buckets.into(), &Deleted::default(), &usage, at(60));
-            assert_eq!(told(&harvest), [("a".to_string(), expected)]);
+            assert_eq!(reported(&harvest), [("a".to_string(), expected)]);
         }
     }
 
@@ -356,7 +358,7 @@ mod tests {
         for (usage, buckets, expected) in cases {
             let mut harvest = Harvest::new();
             storage(&mut harvest, &accounts, &owned(&[]), &buckets, &Deleted::default(), &usage, at(60));
-            assert_eq!(told(&harvest), [("a".to_string(), expected)], "{usage:?}");
+            assert_eq!(reported(&harvest), [("a".to_string(), expected)], "{usage:?}");
         }
     }
 
@@ -366,9 +368,9 @@ mod tests {
         scraped
     }
 
-    type Told = (Meter, String, i64, i64, u64);
+    type CounterRow = (Meter, String, i64, i64, u64);
 
-    fn counters_of(harvest: &Harvest, account: &str) -> Vec<Told> {
+    fn counters_of(harvest: &Harvest, account: &str) -> Vec<CounterRow> {
         harvest.accounts()[account]
             .readings
             .iter()
@@ -397,12 +399,12 @@ mod tests {
         buckets.insert("a2".into(), Some(at(-5000)));
         let mut harvest = Harvest::new();
         traffic(&mut harvest, &accounts, &owned, &buckets, &scraped, &Heard::default(), at(600));
-        let told = |meter, bucket: &str, since, count| (meter, format!("n1/{bucket}"), 600, since, count);
+        let reported = |meter, bucket: &str, since, count| (meter, format!("n1/{bucket}"), 600, since, count);
         let expected = [
-            told(Meter::TrafficIn, "a1", 0, 7),
-            told(Meter::TrafficOut, "a1", 0, 0),
-            told(Meter::TrafficIn, "a2", -1000, 0),
-            told(Meter::TrafficOut, "a2", -1000, 0),
+            reported(Meter::TrafficIn, "a1", 0, 7),
+            reported(Meter::TrafficOut, "a1", 0, 0),
+            reported(Meter::TrafficIn, "a2", -1000, 0),
+            reported(Meter::TrafficOut, "a2", -1000, 0),
         ];
         assert_eq!(counters_of(&harvest, "a"), expected);
     }
@@ -426,8 +428,8 @@ mod tests {
                 &Heard::default(),
                 at(now),
             );
-            let told = counters_of(&harvest, "a");
-            assert_eq!((told[1].2, told[1].4), expected, "asked at {now}");
+            let reported = counters_of(&harvest, "a");
+            assert_eq!((reported[1].2, reported[1].4), expected, "asked at {now}");
         }
     }
 
@@ -450,9 +452,9 @@ mod tests {
     }
 
     /// What is believed of one counter of bucket a1 on node n1, all else as of the last look.
-    fn heard(last_look: i64, told: Option<(i64, i64, u64)>) -> Heard {
+    fn heard(last_look: i64, reported: Option<(i64, i64, u64)>) -> Heard {
         let mut book = Book { last_look: Some(at(last_look)), ..Book::default() };
-        if let Some((since, read, count)) = told {
+        if let Some((since, read, count)) = reported {
             let source = Source::new("n1/a1").expect("a source");
             let (epoch, holder) = (Epoch::Since(at(since)), LifeNo::new(1));
             let baseline =
@@ -472,7 +474,8 @@ mod tests {
             holder: LifeNo::new(1),
             absent: None,
         };
-        // Of a process that started at -9000: what is believed, what is told at 600, the date, whether it is the same.
+        // Of a process that started at -9000: what is believed, what is reported at 600, the date, whether it is the
+        // same.
         let table = [
             (known(-9000, 0, 900), Some(950), 100, true),
             (known(-9000, 0, 900), Some(950), -500, true),
@@ -489,16 +492,16 @@ mod tests {
             (known(62, 120, 0), None, 30, true),
             (known(62, 120, 900), Some(899), 30, false),
         ];
-        for (known, told, made, same) in table {
-            let same_one = went_on(&known, told.map(bytes), at(-9000), at(made), at(600));
-            assert_eq!(same_one, same, "{known:?} {told:?} {made}");
+        for (known, reported, made, same) in table {
+            let same_one = went_on(&known, reported.map(bytes), at(-9000), at(made), at(600));
+            assert_eq!(same_one, same, "{known:?} {reported:?} {made}");
         }
     }
 
     #[test]
     fn never_1_a_silence_is_no_reading() {
         let accounts = accounts(&["a"]);
-        // What is told of another bucket on the node; what was heard; what is read of a1's downloads.
+        // What is reported of another bucket on the node; what was heard; what is read of a1's downloads.
         let table = [
             // Never heard of: the node speaks, so it stands at nothing; or it began after the last look.
             (true, heard(500, None), Ok(Some(0))),
@@ -506,7 +509,7 @@ mod tests {
             // A node that speaks of nothing may not be on the page at all.
             (false, heard(500, None), Ok(None)),
             (false, Heard::default(), Ok(None)),
-            // What was told once is told until it begins anew, also to a program that was started meanwhile.
+            // What was reported once is reported until it begins anew, also to a program that was started meanwhile.
             (true, heard(500, Some((-1000, 500, 7))), Err(Reason::Silent)),
             (false, heard(500, Some((-1000, 500, 7))), Err(Reason::Silent)),
             (true, heard(500, Some((-1000, 500, 0))), Ok(Some(0))),
@@ -522,7 +525,7 @@ mod tests {
             let mut harvest = Harvest::new();
             let (owned, buckets) = (owned(&[("a1", "a")]), Buckets::from([("a1".into(), Some(at(-9000)))]));
             traffic(&mut harvest, &accounts, &owned, &buckets, &scraped(&text), &heard, at(600));
-            let told = match harvest.accounts().get("a") {
+            let reported = match harvest.accounts().get("a") {
                 None => Ok(None),
                 Some(harvested) => match harvested.unread.first() {
                     Some(unread) => Err(unread.reason),
@@ -532,7 +535,7 @@ mod tests {
                     })),
                 },
             };
-            assert_eq!(told, expected, "row {row}");
+            assert_eq!(reported, expected, "row {row}");
         }
     }
 }

@@ -8,11 +8,11 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::admin::Ask as Call;
-use super::claim::{by_config, filled};
+use super::admin::ApiCall;
+use super::bucket_ownership::{by_config, filled};
 use super::policy::{self, mapped, same};
-use super::refusal::Failure;
-use super::settings::{Rules, Switch};
+use super::refusal::CallFailure;
+use super::settings::{PanelConfig, Switch};
 use super::wire::{Entities, Group, User};
 use super::{Applied, BackendError, Memory, Minio, People};
 use crate::backends::kit::memory::{kept, recalled};
@@ -26,7 +26,7 @@ pub(super) const LIMITED: &str = "-limited";
 /// What an account had before it was limited.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "switch", rename_all = "lowercase")]
-enum Remembered {
+enum SavedState {
     /// The exact list of policies mapped on the user; empty when there was none.
     Mapping { policy: String },
     /// The user's own document, and the one that was to replace it.
@@ -42,7 +42,7 @@ pub(super) fn limited_name(user: &str) -> String {
 pub(super) type Limits = BTreeMap<String, Option<Value>>;
 
 impl Minio {
-    /// The limited policy that each of `people`, or the one asked for, has; read where `documents` does not tell it.
+    /// The limited policy that each of `people`, or the one asked for, has; read where `documents` does not report it.
     pub(super) async fn limits(
         &self,
         people: &People,
@@ -82,7 +82,7 @@ impl Minio {
         limits: &Limits,
     ) -> (Option<Policy>, bool) {
         let mapped = mapped(&user.policy);
-        match self.rules.switch {
+        match self.config.switch {
             Switch::Mapping => {
                 let limited = limited_name(name);
                 if !mapped.contains(limited.as_str()) {
@@ -109,11 +109,11 @@ impl Minio {
                     return (None, false);
                 };
                 let is = |wanted: Result<Value, String>| wanted.is_ok_and(|wanted| same(document, &wanted));
-                if policy::is_ours(document) || is(self.rules.limited.fill(name)) {
+                if policy::is_ours(document) || is(self.config.limited.fill(name)) {
                     let outdated = self.is_outdated(name, document, None);
                     let holds = !outdated || policy::limits(document);
                     (Some(if holds { Policy::Limited } else { Policy::Standard }), outdated)
-                } else if is(self.rules.standard.fill(name)) {
+                } else if is(self.config.standard.fill(name)) {
                     (Some(Policy::Standard), false)
                 } else {
                     (None, false)
@@ -133,16 +133,16 @@ impl Minio {
     pub(super) async fn remembered(&self, account: &AccountName) -> Result<Memory, BackendError> {
         let name = checked(account)?;
         let user = self.known_user(account).await?;
-        let remembered = match self.rules.switch {
+        let remembered = match self.config.switch {
             // Limited already, by a hand we do not know: its standard is the policy called like it.
             Switch::Mapping if is_only(&user.policy, &limited_name(name)) => {
-                Remembered::Mapping { policy: name.to_string() }
+                SavedState::Mapping { policy: name.to_string() }
             }
-            Switch::Mapping => Remembered::Mapping { policy: user.policy },
+            Switch::Mapping => SavedState::Mapping { policy: user.policy },
             Switch::Document => {
                 let document = self.own_document(account, &user).await?;
                 let limited = self.limited_for(name, std::iter::once(&document))?;
-                Remembered::Document { document, limited }
+                SavedState::Document { document, limited }
             }
         };
         kept(&remembered)
@@ -158,8 +158,8 @@ impl Minio {
         let name = checked(account)?;
         let limited = limited_name(name);
         let standard = match recalled(memory)? {
-            Some(Remembered::Mapping { policy }) => policy,
-            Some(Remembered::Document { .. }) => return Err(other_switch("document")),
+            Some(SavedState::Mapping { policy }) => policy,
+            Some(SavedState::Document { .. }) => return Err(other_switch("document")),
             None => name.to_string(),
         };
         let user = self.known_user(account).await?;
@@ -190,8 +190,9 @@ impl Minio {
         }
     }
 
-    /// Writes a limited policy, where its name is nobody else's: neither a policy has it that we have not written, nor a
-    /// user, who is to have a policy of his name. One that somebody has made ready, saying the same, stays theirs.
+    /// Writes a limited policy, where its name is nobody else's: neither a policy has it that we have not written,
+    /// nor a user, who is to have a policy of his name. One that somebody has made ready, saying the same, stays
+    /// theirs.
     async fn put_limited(&self, limited: &str, wanted: &Value) -> Result<(), BackendError> {
         match self.document(limited).await? {
             Some(found) if same(&found, wanted) => return Ok(()),
@@ -203,7 +204,7 @@ impl Minio {
             Some(_) | None => {}
         }
         match self.user(limited).await {
-            Err(Failure::Said(said)) if said.is_gone() => self.put_policy(limited, wanted).await,
+            Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => self.put_policy(limited, wanted).await,
             Err(failure) => Err(failure.into()),
             Ok(_) => Err(not_for_limits(format!(
                 "its limited policy would be called {limited}, and so is a user, whose policy that is by custom; rename \
@@ -221,10 +222,14 @@ impl Minio {
     }
 
     /// Removes a limited policy of ours that nobody has any more. The account is restored whatever comes of it, so
-    /// trouble is told and not passed on.
+    /// trouble is reported and not passed on.
     async fn tidy(&self, limited: &str) {
         if let Err(error) = self.remove_unused(limited).await {
-            tracing::warn!(policy = limited, "nobody has it any more, and it could not be removed: {error}");
+            tracing::warn!(
+                policy = limited,
+                "it is not attached to any user any more, and could not be \
+                 removed: {error}"
+            );
         }
     }
 
@@ -234,11 +239,12 @@ impl Minio {
             return Ok(());
         }
         let query = [("name", limited)];
-        let ask = Call { method: &Method::DELETE, ..Call::get("remove-canned-policy", "admin:DeletePolicy") };
+        let ask =
+            ApiCall { method: &Method::DELETE, ..ApiCall::get("remove-canned-policy", "admin:DeletePolicy") };
         match self.admin.call(ask.with(&query)).await {
             Ok(_) => Ok(()),
             // Somebody was given it a moment ago.
-            Err(Failure::Said(said)) if said.code == "XMinioIAMPolicyInUse" => Ok(()),
+            Err(CallFailure::Refusal(refusal)) if refusal.code == "XMinioIAMPolicyInUse" => Ok(()),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -247,10 +253,10 @@ impl Minio {
     /// remove policies in use.
     async fn somebody_has(&self, policy: &str) -> Result<bool, BackendError> {
         let query = [("policy", policy)];
-        let ask = Call::get("idp/builtin/policy-entities", "admin:ListUserPolicies").with(&query);
+        let ask = ApiCall::get("idp/builtin/policy-entities", "admin:ListUserPolicies").with(&query);
         match self.admin.sealed::<Entities>(ask).await {
             Ok(entities) => Ok(entities.policies.iter().any(|one| one.policy == policy && one.is_had())),
-            Err(Failure::Said(said)) if said.is_unknown_call() => Ok(true),
+            Err(CallFailure::Refusal(refusal)) if refusal.is_unknown_call() => Ok(true),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -266,10 +272,10 @@ impl Minio {
         let user = self.known_user(account).await?;
         let current = self.own_document(account, &user).await?;
         let (standard, limited) = match recalled(memory)? {
-            Some(Remembered::Document { document, limited }) => (document, limited),
-            Some(Remembered::Mapping { .. }) => return Err(other_switch("mapping")),
+            Some(SavedState::Document { document, limited }) => (document, limited),
+            Some(SavedState::Mapping { .. }) => return Err(other_switch("mapping")),
             None => {
-                let standard = self.rules.standard.fill(name).map_err(not_for_limits)?;
+                let standard = self.config.standard.fill(name).map_err(not_for_limits)?;
                 let limited = self.limited_for(name, std::iter::once(&standard))?;
                 (standard, limited)
             }
@@ -300,7 +306,7 @@ impl Minio {
         read_back("policy switch", look).await
     }
 
-    /// Already limited: only the document may have to be brought up to date.
+    /// Already limited: only the document may have to be updated.
     async fn refresh_limited(
         &self,
         account: &AccountName,
@@ -325,13 +331,13 @@ impl Minio {
 
     /// Without a Deny, rights that a group gives would outlive the limit unseen.
     async fn will_hold(&self, user: &User) -> Result<(), BackendError> {
-        if self.rules.limited.denies() {
+        if self.config.limited.denies() {
             return Ok(());
         }
         for group in &user.groups {
             let query = [("group", group.as_str())];
             let group_policy: Group =
-                self.admin.json(Call::get("group", "admin:GetGroup").with(&query)).await?;
+                self.admin.json(ApiCall::get("group", "admin:GetGroup").with(&query)).await?;
             if !mapped(&group_policy.policy).is_empty() {
                 return Err(BackendError::NotOffered(format!(
                     "the limit would not hold: group {group} gives the policy {} and policy_limited has no Deny; \
@@ -346,9 +352,9 @@ impl Minio {
     /// The limited document for a user whose standard policies are known by name.
     async fn limited_document(&self, name: &str, standard: &str) -> Result<Value, BackendError> {
         let mut documents = Vec::new();
-        if self.rules.bucket_policies {
+        if self.config.bucket_policies {
             let mut policies = mapped(standard);
-            // While he is limited it tells what is his, mapped or not.
+            // While he is limited it reports what is his, mapped or not.
             policies.insert(name);
             for policy in policies {
                 documents.extend(self.document(policy).await?);
@@ -363,7 +369,7 @@ impl Minio {
         name: &str,
         standard: impl Iterator<Item = &'a Value>,
     ) -> Result<Value, BackendError> {
-        let Rules { limited, buckets, bucket_prefix, bucket_policies, .. } = &self.rules;
+        let PanelConfig { limited, buckets, bucket_prefix, bucket_policies, .. } = &self.config;
         let by_policy = match bucket_policies {
             true => policy::buckets(standard, name, &filled(bucket_prefix, name)),
             false => BTreeSet::new(),
@@ -376,13 +382,15 @@ impl Minio {
         if !mapped(standard).contains(name) || self.document(name).await?.is_some() {
             return Ok(());
         }
-        let document = self.rules.standard.fill(name).map_err(not_for_limits)?;
+        let document = self.config.standard.fill(name).map_err(not_for_limits)?;
         self.put_policy(name, &document).await
     }
 
     async fn known_user(&self, account: &AccountName) -> Result<User, BackendError> {
         self.user(account.as_str()).await.map_err(|failure| match failure {
-            Failure::Said(said) if said.is_gone() => BackendError::NoSuchAccount(account.clone()),
+            CallFailure::Refusal(refusal) if refusal.is_gone() => {
+                BackendError::NoSuchAccount(account.clone())
+            }
             other => other.into(),
         })
     }
@@ -406,22 +414,22 @@ impl Minio {
 
     async fn document(&self, policy: &str) -> Result<Option<Value>, BackendError> {
         let query = [("name", policy)];
-        let ask = Call::get("info-canned-policy", "admin:GetPolicy").with(&query);
+        let ask = ApiCall::get("info-canned-policy", "admin:GetPolicy").with(&query);
         match self.admin.json(ask).await {
             Ok(answer) => Ok(Some(policy::unwrapped(answer))),
-            Err(Failure::Said(said)) if said.is_gone() => Ok(None),
+            Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => Ok(None),
             Err(failure) => Err(failure.into()),
         }
     }
 
     async fn put_policy(&self, name: &str, document: &Value) -> Result<(), BackendError> {
         let (query, body) = ([("name", name)], document.to_string());
-        let ask = Call::put("add-canned-policy", "admin:CreatePolicy").with(&query).body(body.as_bytes());
+        let ask = ApiCall::put("add-canned-policy", "admin:CreatePolicy").with(&query).body(body.as_bytes());
         match self.admin.call(ask).await {
             Ok(_) => Ok(()),
-            Err(Failure::Said(said)) if said.status == 400 => Err(BackendError::Unexpected {
+            Err(CallFailure::Refusal(refusal)) if refusal.status == 400 => Err(BackendError::Unexpected {
                 at: "add-canned-policy".into(),
-                detail: format!("the server does not accept the document of {name}: {}", said.sketch),
+                detail: format!("the server does not accept the document of {name}: {}", refusal.sketch),
             }),
             Err(failure) => Err(failure.into()),
         }
@@ -431,13 +439,13 @@ impl Minio {
     async fn map(&self, account: &AccountName, current: &str, wanted: &str) -> Result<Applied, BackendError> {
         let name = account.as_str();
         let query = [("isGroup", "false"), ("policyName", wanted), ("userOrGroup", name)];
-        let ask = Call::put("set-user-or-group-policy", "admin:AttachUserOrGroupPolicy").with(&query);
+        let ask = ApiCall::put("set-user-or-group-policy", "admin:AttachUserOrGroupPolicy").with(&query);
         match self.admin.call(ask).await {
             Ok(_) => {}
-            Err(Failure::Said(said)) if said.is_unknown_call() => {
+            Err(CallFailure::Refusal(refusal)) if refusal.is_unknown_call() => {
                 self.exchange(name, &mapped(current), &mapped(wanted)).await?;
             }
-            Err(Failure::Said(said)) if said.code == "XMinioAdminNoSuchUser" => {
+            Err(CallFailure::Refusal(refusal)) if refusal.code == "XMinioAdminNoSuchUser" => {
                 return Err(BackendError::NoSuchAccount(account.clone()));
             }
             Err(failure) => return Err(failure.into()),
@@ -469,7 +477,7 @@ impl Minio {
         let body = serde_json::json!({"policies": policies, "user": name}).to_string();
         let sealed = self.admin.seal(body.into_bytes()).await?;
         let right = "admin:UpdatePolicyAssociation";
-        let ask = Call { method: &Method::POST, ..Call::get(call, right) }.body(&sealed);
+        let ask = ApiCall { method: &Method::POST, ..ApiCall::get(call, right) }.body(&sealed);
         let done = [
             "XMinioAdminPolicyChangeAlreadyApplied",
             "XMinioPolicyAlreadyAttached",
@@ -477,7 +485,7 @@ impl Minio {
         ];
         match self.admin.call(ask).await {
             Ok(_) => Ok(()),
-            Err(Failure::Said(said)) if done.contains(&said.code.as_str()) => Ok(()),
+            Err(CallFailure::Refusal(refusal)) if done.contains(&refusal.code.as_str()) => Ok(()),
             Err(failure) => Err(failure.into()),
         }
     }

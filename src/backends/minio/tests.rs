@@ -20,7 +20,7 @@ const SECRET: &str = "rootsecret123";
 
 /// What the server is asked: method, path, query, body.
 #[derive(Clone, Debug)]
-struct Asked {
+struct RecordedRequest {
     method: Method,
     path: String,
     query: String,
@@ -28,7 +28,7 @@ struct Asked {
 }
 
 /// The name of an admin call and the version it is asked in, or the path.
-impl Asked {
+impl RecordedRequest {
     fn call(&self) -> &str {
         self.path.rsplit_once("/v3/").or(self.path.rsplit_once("/v4/")).map_or(&self.path, |(_, call)| call)
     }
@@ -38,18 +38,18 @@ impl Asked {
     }
 }
 
-type Log = Arc<Mutex<Vec<Asked>>>;
+type Log = Arc<Mutex<Vec<RecordedRequest>>>;
 
 /// A server that answers by `script`; sealed answers are made by it with [`sealed`].
 async fn serve(
     keys: &str,
-    script: impl Fn(&Asked) -> Response + Clone + Send + Sync + 'static,
+    script: impl Fn(&RecordedRequest) -> Response + Clone + Send + Sync + 'static,
 ) -> (Box<dyn Backend>, Log) {
     let log = Log::default();
     let kept = log.clone();
     let answer = move |method: Method, uri: Uri, headers: HeaderMap, body: Bytes| {
         let query = uri.query().unwrap_or_default().to_string();
-        let asked = Asked { method, path: uri.path().to_string(), query, body };
+        let asked = RecordedRequest { method, path: uri.path().to_string(), query, body };
         assert!(headers.contains_key("authorization") || asked.path.contains("health"), "{asked:?}");
         kept.lock().expect("no panic").push(asked.clone());
         let response = script(&asked);
@@ -70,7 +70,7 @@ async fn serve(
 
 async fn poll(backend: &dyn Backend) -> Result<Harvest, BackendError> {
     let mut harvest = Harvest::new();
-    let ask = Ask::at(Clock::System.now());
+    let ask = PollRequest::at(Clock::System.now());
     backend.poll(&ask, &mut harvest).await.map(|()| harvest)
 }
 
@@ -91,7 +91,7 @@ fn error(status: u16, body: &str) -> Response {
 }
 
 /// A whole small server: three users, two buckets.
-fn answer(asked: &Asked, users: &[u8]) -> Response {
+fn answer(asked: &RecordedRequest, users: &[u8]) -> Response {
     match asked.call() {
         "list-users" => users.to_vec().into_response(),
         // The limited policy of 7-42.
@@ -138,7 +138,7 @@ async fn one_account_asked_for_is_one_account_told() {
     let users = sealed(include_str!("testdata/users.json")).await;
     let (backend, _) = serve("", move |asked| answer(asked, &users)).await;
     let only = AccountName::new("7-42").expect("a name");
-    let ask = Ask { only: Some(only.clone()), ..Ask::at(Clock::System.now()) };
+    let ask = PollRequest { only: Some(only.clone()), ..PollRequest::at(Clock::System.now()) };
     let mut harvest = Harvest::new();
     backend.poll(&ask, &mut harvest).await.expect("polled");
     assert_eq!(harvest.accounts().keys().collect::<Vec<_>>(), [&only]);
@@ -242,9 +242,9 @@ async fn no_metrics_leave_storage_alone() {
         let harvest = poll(backend.as_ref()).await.expect("polled");
         assert_eq!(level(&harvest, "7-41"), Some(100_000));
         let unread = &harvest.accounts()["7-41"].unread;
-        let told: Vec<_> = unread.iter().map(|unread| (unread.meter, unread.reason)).collect();
+        let found: Vec<_> = unread.iter().map(|unread| (unread.meter, unread.reason)).collect();
         assert_eq!(
-            told,
+            found,
             [(Some(Meter::TrafficIn), reason), (Some(Meter::TrafficOut), reason)],
             "{status} {body}"
         );
@@ -274,10 +274,10 @@ async fn a_server_with_more_buckets_than_it_tells_of_tells_nothing() {
     .await;
     let harvest = poll(backend.as_ref()).await.expect("polled");
     let unread = &harvest.accounts()["7-41"].unread;
-    let cut = unread.iter().find(|unread| unread.meter == Some(Meter::TrafficOut)).expect("told");
+    let cut = unread.iter().find(|unread| unread.meter == Some(Meter::TrafficOut)).expect("reported");
     assert!(
         cut.reason == Reason::NotOffered
-            && cut.detail.contains("100 buckets only")
+            && cut.detail.contains("only 100 buckets")
             && cut.detail.contains("has 150"),
         "{cut:?}"
     );
@@ -294,7 +294,7 @@ async fn policies_tell_what_names_do_not_also_while_limited() {
     let users = sealed(r#"{"anna":{"policyName":"gold"},"8-77":{"policyName":"8-77-limited"}}"#).await;
     let script = move |refuse: bool| {
         let users = users.clone();
-        move |asked: &Asked| match asked.call() {
+        move |asked: &RecordedRequest| match asked.call() {
             "list-canned-policies" if refuse => error(403, r#"{"Code":"AccessDenied"}"#),
             "list-canned-policies" => json(documents),
             _ => answer(asked, &users),
@@ -313,7 +313,7 @@ async fn policies_tell_what_names_do_not_also_while_limited() {
     assert_eq!(harvest.unclaimed_usage().len(), 2);
 }
 
-/// His policy is detached: that nothing tells what he owns is no proof that he holds nothing.
+/// His policy is detached: that nothing shows what he owns is no proof that he holds nothing.
 #[tokio::test]
 async fn what_somebody_without_a_policy_owns_is_not_known() {
     let documents = r#"{"gold":{"Version":"1","Statement":[

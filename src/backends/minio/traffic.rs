@@ -71,17 +71,17 @@ impl Scrape {
         self.passed.get(node).and_then(|buckets| buckets.get(bucket)).copied().unwrap_or_default()
     }
 
-    /// Whether any traffic at all is told.
-    pub fn tells_traffic(&self) -> bool {
+    /// Whether any traffic at all is reported.
+    pub fn reports_traffic(&self) -> bool {
         !self.passed.is_empty()
     }
 
-    /// Whether `node` tells anything about `bucket`.
+    /// Whether `node` reports anything about `bucket`.
     pub fn mentions(&self, node: &str, bucket: &str) -> bool {
         self.mentioned.get(node).is_some_and(|buckets| buckets.contains(bucket))
     }
 
-    /// Whether `node` tells anything about any bucket.
+    /// Whether `node` reports anything about any bucket.
     pub fn mentions_any(&self, node: &str) -> bool {
         self.mentioned.contains_key(node)
     }

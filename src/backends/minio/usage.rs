@@ -1,6 +1,6 @@
 //! The scanner's result: what every bucket holds, read as it arrives, in the shapes of MinIO and RustFS.
 //!
-//! Tells "absent", "null" and "empty" apart, because here they mean different things.
+//! Distinguishes "absent", "null" and "empty", because here they mean different things.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -22,7 +22,7 @@ pub(super) enum Usage {
         at: Option<Timestamp>,
         /// Bytes of every bucket it knows, or what is wrong with the number.
         sizes: BTreeMap<String, Result<Bytes, String>>,
-        /// Bytes of the whole server by its own count, where it tells a number
+        /// Bytes of the whole server by its own count, where it reports a number
         /// (`objectsTotalSize`, RustFS: `objects_total_size`).
         total: Option<Bytes>,
         /// Whether the server is RustFS, by the shape of its answer.
@@ -52,8 +52,8 @@ impl Usage {
     }
 }
 
-/// All shapes at once; which one came is told by the keys that are there. RustFS calls its own shape unstable: it has
-/// told times as seconds and as text, and MinIO's keys in snake case.
+/// All shapes at once; which one came is identified by the keys that are there. RustFS calls its own shape unstable:
+/// it has reported times as seconds and as text, and MinIO's keys in snake case.
 #[derive(Deserialize)]
 struct WireUsage {
     #[serde(rename = "lastUpdate", default, deserialize_with = "present")]
@@ -129,16 +129,16 @@ impl WireUsage {
 }
 
 /// When the scanner last wrote: as text, or as RustFS's seconds since 1970; `None` for never.
-fn when(field: &str, told: &Value) -> Result<Option<Timestamp>, String> {
-    let seconds = |told: &Value| told.get("secs_since_epoch")?.as_i64();
-    match told {
+fn when(field: &str, answered: &Value) -> Result<Option<Timestamp>, String> {
+    let seconds = |answered: &Value| answered.get("secs_since_epoch")?.as_i64();
+    match answered {
         Value::Null => Ok(None),
         Value::String(text) => time(text).map_err(|error| format!("{field}: {error}")),
-        told => match seconds(told) {
+        answered => match seconds(answered) {
             Some(0) => Ok(None),
             Some(seconds) => Timestamp::new(seconds).map(Some).map_err(|error| format!("{field}: {error}")),
             None => {
-                let shown = excerpt(&told.to_string(), 60);
+                let shown = excerpt(&answered.to_string(), 60);
                 Err(format!("{field} is {shown}: expected a time as text or with secs_since_epoch"))
             }
         },

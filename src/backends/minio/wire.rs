@@ -35,8 +35,8 @@ pub(super) struct Group {
     pub policy: String,
 }
 
-/// Who asks, of `accountinfo`: the access key's user and his rights. RustFS spells it otherwise and writes the policy as
-/// a text.
+/// Who asks, of `accountinfo`: the access key's user and his rights. RustFS spells it otherwise and writes the
+/// policy as a text.
 #[derive(Debug, Deserialize)]
 pub(super) struct Caller {
     #[serde(rename = "AccountName", alias = "account_name")]
@@ -46,12 +46,12 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    /// Reads the answer as it arrives: root is told every bucket in it.
+    /// Reads the answer as it arrives: root is given every bucket in it.
     pub fn read(source: &mut dyn Read) -> Result<Caller, String> {
         serde_json::from_reader(std::io::BufReader::new(source)).map_err(|error| error.to_string())
     }
 
-    /// Everything it may do, as one policy document; `None` where that is not told.
+    /// Everything it may do, as one policy document; `None` where that is not reported.
     pub fn policy(&self) -> Option<Value> {
         let policy = match &self.policy {
             Value::String(text) => serde_json::from_str(text).ok()?,
@@ -222,10 +222,10 @@ mod tests {
         let minio = br#"{"AccountName":"whmeter","Server":{"Type":2},"Policy":{"Version":"1","Statement":[]},"Buckets":[{"name":"a"}]}"#;
         let rustfs = br#"{"account_name":"whmeter","policy":"{\"Statement\":[]}","buckets":[]}"#;
         for body in [minio.as_slice(), rustfs] {
-            let caller = Caller::read(&mut &*body).expect("told");
+            let caller = Caller::read(&mut &*body).expect("reported");
             assert!(caller.name == "whmeter" && caller.policy().is_some(), "{caller:?}");
         }
-        let bare = Caller::read(&mut br#"{"AccountName":"a","Policy":null}"#.as_slice()).expect("told");
+        let bare = Caller::read(&mut br#"{"AccountName":"a","Policy":null}"#.as_slice()).expect("reported");
         assert_eq!(bare.policy(), None);
     }
 

@@ -1,6 +1,6 @@
 //! Whose a guest is: by its number, its pool, one of its tags or its name. Pure.
 //!
-//! Proxmox knows no customers. A guest that no rule fits, or two fit, is nobody's and is said to be.
+//! Proxmox knows no customers. A guest that no rule fits, or two fit, is unowned and is said to be.
 
 use serde::Deserialize;
 
@@ -9,7 +9,7 @@ use super::cluster::Guest;
 /// What stands for the account's name in a pattern.
 const ID: &str = "<ID>";
 
-/// What of a guest tells its account.
+/// Which field of a guest names its account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum By {
@@ -24,7 +24,7 @@ pub(super) enum By {
     Name,
 }
 
-/// How accounts are told from guests.
+/// How accounts are distinguished from guests.
 #[derive(Clone, Debug)]
 pub(super) struct Mapping {
     by: By,
@@ -37,12 +37,12 @@ pub(super) struct Mapping {
 pub(super) enum Owner {
     /// The account with this name.
     Account(String),
-    /// Nobody's.
+    /// No account's.
     Orphan,
     /// More than one account could be meant.
     Ambiguous,
-    /// The row does not say: what would tell is left out while the node is silent.
-    Untold,
+    /// The row does not say: what would report is left out while the node is silent.
+    Unknown,
 }
 
 impl Mapping {
@@ -61,13 +61,13 @@ impl Mapping {
         }
     }
 
-    /// Whether pools tell, which a user has to be let see.
+    /// Whether pools report, which a user has to be let see.
     pub fn is_by_pool(&self) -> bool {
         self.by == By::Pool
     }
 
-    /// What of a guest tells its account, for people.
-    pub fn told_by(&self) -> &'static str {
+    /// Which field of a guest names its account, for people.
+    pub fn reported_by(&self) -> &'static str {
         match self.by {
             By::Guest => "number",
             By::Pool => "pool",
@@ -104,7 +104,7 @@ impl Mapping {
         }
         match found {
             Some(name) => Owner::Account(name.to_string()),
-            None if silent => Owner::Untold,
+            None if silent => Owner::Unknown,
             None => Owner::Orphan,
         }
     }
@@ -141,7 +141,7 @@ mod tests {
             (By::Tag, Some("svc-<ID>"), r#","tags":"svc-7,svc-7""#, account("7")),
             (By::Tag, Some("svc-<ID>"), r#","tags":"svc-7;svc-8""#, Owner::Ambiguous),
             (By::Tag, Some("svc-<ID>"), r#","tags":"svc-""#, Owner::Orphan),
-            (By::Tag, Some("svc-<ID>"), r#","status":"unknown""#, Owner::Untold),
+            (By::Tag, Some("svc-<ID>"), r#","status":"unknown""#, Owner::Unknown),
             (By::Name, Some("<ID>.example.net"), r#","name":"web-1.example.net""#, account("web-1")),
             (By::Name, None, r#","name":"web-1""#, account("web-1")),
             (By::Name, Some("aa<ID>aa"), r#","name":"aaa""#, Owner::Orphan),

@@ -8,13 +8,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::cluster::Listing;
-use super::session::Ask as Call;
+use super::session::ApiCall;
 use super::settings::Limited;
 use super::{BackendError, CheckStep, Proxmox, Wants};
 use crate::backends::kit::check::{is_hopeless, step};
 use crate::http::{Url, excerpt};
 
-/// What `/version` tells (pve-manager PVE/API2.pm).
+/// What `/version` reports (pve-manager PVE/API2.pm).
 #[derive(Deserialize)]
 struct Version {
     version: String,
@@ -76,18 +76,20 @@ impl Proxmox {
 
     /// The release's first number, and the release.
     pub(super) async fn version(&self) -> Result<(u64, String), BackendError> {
-        let told: Version = self.session.json(Call::get("version", "none")).await?;
-        let major = told.version.split('.').next().and_then(|major| major.parse().ok());
-        let shown = excerpt(&told.version, 20);
-        let odd =
-            || BackendError::Unexpected { at: "version".into(), detail: format!("{shown:?} is no release") };
+        let answered: Version = self.session.json(ApiCall::get("version", "none")).await?;
+        let major = answered.version.split('.').next().and_then(|major| major.parse().ok());
+        let shown = excerpt(&answered.version, 20);
+        let odd = || BackendError::Unexpected {
+            at: "version".into(),
+            detail: format!("{shown:?} is not a version number"),
+        };
         Ok((major.ok_or_else(odd)?, shown.clone()))
     }
 
     /// The rights granted to us anywhere.
     pub(super) async fn granted(&self) -> Result<BTreeSet<String>, BackendError> {
         let tree: BTreeMap<String, BTreeMap<String, Value>> =
-            self.session.json(Call::get("access/permissions", "none")).await?;
+            self.session.json(ApiCall::get("access/permissions", "none")).await?;
         Ok(tree.into_values().flat_map(BTreeMap::into_keys).collect())
     }
 
@@ -119,10 +121,10 @@ impl Proxmox {
     async fn check_rights(&self, wants: Wants, since_8: bool, steps: &mut Vec<CheckStep>) {
         let granted = self.granted().await;
         let mut needed = Vec::new();
-        if self.rules.mapping.is_by_pool() {
+        if self.config.mapping.is_by_pool() {
             needed.push(("account = \"pool\"", "Pool.Audit", true));
         }
-        match self.rules.limited {
+        match self.config.limited {
             Limited::Rate => {
                 needed.push(("limited = \"rate\"", "VM.Config.Network", wants.limiting));
                 if since_8 {
@@ -145,7 +147,7 @@ impl Proxmox {
 
     /// A host by itself has no row of a cluster.
     async fn cluster_name(&self) -> Result<String, BackendError> {
-        let members: Vec<Member> = self.session.json(Call::get("cluster/status", "Sys.Audit")).await?;
+        let members: Vec<Member> = self.session.json(ApiCall::get("cluster/status", "Sys.Audit")).await?;
         let is_set = |flag: &Option<Value>| flag.as_ref().is_some_and(|flag| flag != 0 && flag != "0");
         let asked = members.iter().find(|member| is_set(&member.local)).map_or("?", |member| &member.name);
         Ok(match members.iter().find(|member| member.kind == "cluster") {

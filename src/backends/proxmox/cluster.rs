@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::mend::mend;
+use super::nan_json::quoted;
 use super::wire::{Envelope, Row};
 use crate::backends::BackendError;
 use crate::http::excerpt;
@@ -46,7 +46,7 @@ impl Guest<'_> {
         format!("{}/{}", self.kind.name(), self.vmid)
     }
 
-    /// Whether its node has told nothing of it for five minutes (pve-cluster, status.c).
+    /// Whether its node has reported nothing of it for five minutes (pve-cluster, status.c).
     pub fn is_unknown(&self) -> bool {
         self.row.status.text() == Some("unknown")
     }
@@ -73,12 +73,12 @@ pub(super) struct Listing<'a> {
 }
 
 impl<'a> Listing<'a> {
-    /// Reads an answer. `spare` holds a mended copy where the answer is not quite JSON.
+    /// Reads an answer. `spare` holds a copy with these quoted where the answer is not quite JSON.
     pub fn read(body: &'a [u8], spare: &'a mut Vec<u8>) -> Result<Listing<'a>, BackendError> {
         let rows: Vec<Row<'a>> = match serde_json::from_slice::<Envelope<_>>(body) {
             Ok(envelope) => envelope.data,
             Err(first) => {
-                *spare = mend(body);
+                *spare = quoted(body);
                 match serde_json::from_slice::<Envelope<_>>(spare) {
                     Ok(envelope) => envelope.data,
                     Err(_) => return Err(other_shape(&first)),
@@ -102,22 +102,22 @@ impl<'a> Listing<'a> {
         if row.template.whole() == Some(1) {
             return;
         }
-        let told = row.vmid.whole();
+        let stated = row.vmid.whole();
         let named = row.id.text().and_then(|id| {
             let number = id.strip_prefix(kind.name())?.strip_prefix('/')?;
             number.parse::<u64>().ok()
         });
-        let trouble = (told != named && row.id.text().is_some() && told.is_some()).then(|| {
+        let trouble = (stated != named && row.id.text().is_some() && stated.is_some()).then(|| {
             let id = excerpt(row.id.text().unwrap_or_default(), 40);
-            format!("id {id:?} is not that of {}/{}", kind.name(), told.unwrap_or_default())
+            format!("id {id:?} is not that of {}/{}", kind.name(), stated.unwrap_or_default())
         });
-        match told.or(named) {
+        match stated.or(named) {
             Some(vmid) => self.guests.push(Guest { kind, vmid, row, trouble }),
             None => self.nameless += 1,
         }
     }
 
-    /// Why what `node` tells cannot be believed; `None` while it is online.
+    /// Why what `node` reports cannot be believed; `None` while it is online.
     pub fn silence(&self, node: &str) -> Option<String> {
         match self.nodes.get(node).map(String::as_str) {
             Some("online") => None,
@@ -126,7 +126,7 @@ impl<'a> Listing<'a> {
         }
     }
 
-    /// Whether everybody is in it: only a node that answers tells of all its guests.
+    /// Whether every guest is in it: only a node that answers reports all its guests.
     pub fn is_complete(&self) -> bool {
         let all_online = self.nodes.values().all(|status| status == "online");
         !self.nodes.is_empty() && all_online && self.nameless == 0
@@ -181,7 +181,7 @@ mod tests {
         let text = r#"{"data":[{"id":"qemu/1","type":"qemu","vmid":1,"netin":NaN,"netout":5}]}"#;
         let (netin, netout) =
             with(text, |listing| (listing.guests[0].row.netin.whole(), listing.guests[0].row.netout.whole()))
-                .expect("mended");
+                .expect("quoted");
         assert_eq!((netin, netout), (None, Some(5)));
         for text in ["", "{}", r#"{"data":null}"#, r#"{"data":[7]}"#, r#"{"data":[{"id""#, "<html>"] {
             assert!(with(text, |_| ()).is_err(), "{text}");

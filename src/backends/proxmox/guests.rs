@@ -43,19 +43,19 @@ pub(super) type Counted<'a> = (Claimed<'a>, Result<Counts, Trouble>);
 /// The first network cards of the machines on one node, by number; or why they are not known.
 pub(super) type Cards<'a> = Result<BTreeMap<u64, Machine<'a>>, Trouble>;
 
-/// What the listing tells of all of a guest's network cards together.
+/// What the listing reports for all of a guest's network cards together.
 pub(super) fn counts(guest: &Guest<'_>, listing: &Listing<'_>) -> Result<Counts, Trouble> {
     believable(guest, listing)?;
     let row = &guest.row;
     if [&row.uptime, &row.netin, &row.netout].iter().all(|figure| **figure == Figure::Absent) {
         let detail =
-            format!("{}: node {} tells neither uptime nor netin nor netout", guest.id(), guest.node());
+            format!("{}: node {} reports neither uptime nor netin nor netout", guest.id(), guest.node());
         return Err(Trouble::new(Reason::Unreachable, detail));
     }
     read(guest, &row.uptime, &row.netin, &row.netout)
 }
 
-/// What its node tells of a machine's first network card.
+/// What its node reports of a machine's first network card.
 pub(super) fn first_card(
     guest: &Guest<'_>,
     listing: &Listing<'_>,
@@ -66,7 +66,7 @@ pub(super) fn first_card(
         return read(guest, &guest.row.uptime, &Figure::Whole(0), &Figure::Whole(0));
     }
     let missing = |what: &str| {
-        let detail = format!("{}: node {} tells nothing of {what}", guest.id(), guest.node());
+        let detail = format!("{}: node {} reports no {what}", guest.id(), guest.node());
         Trouble::new(Reason::Unexpected, detail)
     };
     let machines = match cards {
@@ -91,11 +91,8 @@ fn believable(guest: &Guest<'_>, listing: &Listing<'_>) -> Result<(), Trouble> {
         return Err(Trouble::new(Reason::Unreachable, format!("{}: {silence}", guest.id())));
     }
     if guest.is_unknown() {
-        let detail = format!(
-            "{}: status unknown, node {} has told nothing of it for minutes",
-            guest.id(),
-            guest.node()
-        );
+        let detail =
+            format!("{}: status unknown, node {} has not reported it for minutes", guest.id(), guest.node());
         return Err(Trouble::new(Reason::Unreachable, detail));
     }
     Ok(())
@@ -145,7 +142,7 @@ pub(super) fn traffic(
         match count {
             Ok(count) => {
                 let reading = Reading::Counter { source: source.clone(), at, epoch, count: *count };
-                harvest.read(account, meter, reading);
+                harvest.add_reading(account, meter, reading);
             }
             Err(trouble) => harvest.unread(account, Some(meter), trouble.reason, trouble.detail.as_str()),
         }

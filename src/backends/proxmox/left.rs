@@ -1,4 +1,4 @@
-//! Guests that are listed and tell no account any more, although one had them: a right that was lost, tags that were
+//! Guests that are listed and report no account any more, although one had them: a right that was lost, tags that were
 //! edited all at once. It looks like an account that is over, and is none: its guest is there.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,12 +8,12 @@ use serde_json::Value;
 use super::Proxmox;
 use super::cluster::Guest;
 use super::guests::Claimed;
-use super::session::Ask as Call;
+use super::session::ApiCall;
 use super::settings::Traffic;
 use crate::backends::{BackendError, Heard};
 use crate::domain::{AccountName, Harvest, Reason, Source};
 
-/// A guest that is nobody's now, and whose it was.
+/// A guest that is unowned now, and whose it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub guest: String,
@@ -23,14 +23,14 @@ pub(super) struct Left {
 impl Proxmox {
     /// The name of a guest's counters.
     pub(super) fn source(&self, guest: &Guest<'_>) -> Option<Source> {
-        let card = if self.rules.traffic == Traffic::Net0 { "/net0" } else { "" };
+        let card = if self.config.traffic == Traffic::Net0 { "/net0" } else { "" };
         Source::new(&format!("{}{card}", guest.id())).ok()
     }
 
-    /// Whose a guest was that is nobody's.
+    /// Whose a guest was that is unowned.
     pub(super) fn left(&self, guest: &Guest<'_>, heard: &Heard) -> Option<Left> {
         let account = self.holder(guest, heard)?;
-        // Another way to tell accounts may have been chosen since.
+        // Another way to report accounts may have been chosen since.
         let is_its_number = account.as_str() == guest.vmid.to_string();
         (!is_its_number).then(|| Left { guest: guest.id(), account: account.clone() })
     }
@@ -46,13 +46,13 @@ impl Proxmox {
         let there: BTreeSet<&AccountName> = claimed.iter().map(|claimed| &claimed.account).collect();
         let left: Vec<Left> = left.into_iter().filter(|one| !there.contains(&one.account)).collect();
         let Some(first) = left.first() else { return Ok(()) };
-        let by = self.rules.mapping.told_by();
-        if self.rules.mapping.is_by_pool() {
-            let granted: Granted = self.session.json(Call::get("access/permissions", "none")).await?;
-            let pool = |one: &&Left| format!("/pool/{}", self.rules.mapping.text_of(one.account.as_str()));
+        let by = self.config.mapping.reported_by();
+        if self.config.mapping.is_by_pool() {
+            let granted: Granted = self.session.json(ApiCall::get("access/permissions", "none")).await?;
+            let pool = |one: &&Left| format!("/pool/{}", self.config.mapping.text_of(one.account.as_str()));
             if let Some(one) = left.iter().find(|one| !grants(&granted, &pool(one), "Pool.Audit")) {
                 return Err(BackendError::Refused(format!(
-                    "the right Pool.Audit is missing on {}, so that {} does not tell its pool any more; give the role \
+                    "the right Pool.Audit is missing on {}, so the pool of {} is no longer visible; give the role \
                      PVEAuditor on /pool to the user and to the token",
                     pool(&one),
                     one.guest
@@ -61,7 +61,7 @@ impl Proxmox {
         }
         if claimed.is_empty() {
             let detail = format!(
-                "no guest tells an account by its {by} any more, though {} did and {} was {}'s: nobody is gone; put the \
+                "no guest names an account in its {by} any more, though {} did and {} belonged to {}: no account counts as gone; put the \
                  {by}s back, or set account and account_pattern in the config to what they are now",
                 left.len(),
                 first.guest,
@@ -71,7 +71,8 @@ impl Proxmox {
         }
         for Left { guest, account } in &left {
             let detail = format!(
-                "{guest} is there and tells no account by its {by} any more; the account is not gone while it is nobody's"
+                "{guest} is there and names no account in its {by} any more; the account does not count \
+                 as gone while the guest has no account"
             );
             harvest.unread(account, None, Reason::Unexpected, detail);
         }

@@ -9,7 +9,7 @@ use crate::backends::BackendError;
 /// What the guests of an account had before, by id (`qemu/104`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "limited", rename_all = "lowercase")]
-pub(super) enum Remembered {
+pub(super) enum SavedState {
     /// The network cards of each guest, by key (`net0`); `ours` is the rate that was to replace theirs.
     Rate { ours: String, guests: BTreeMap<String, BTreeMap<String, Before>> },
     /// Whether each machine ran.
@@ -19,7 +19,7 @@ pub(super) enum Remembered {
 /// A network card before it was limited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Before {
-    /// Its address, which tells it from a card of a later guest with the same number.
+    /// Its address, which distinguishes it from a card of a later guest with the same number.
     pub mac: Option<String>,
     /// Its rate as it stood there; none where there was none.
     pub rate: Option<String>,

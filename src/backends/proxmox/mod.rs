@@ -1,7 +1,7 @@
 //! Proxmox VE 7.4 to 9: bytes sent and received per guest, and what containers store.
 //!
 //! One call lists everybody with counters that begin anew whenever a guest does, so the story of a poll
-//! is: who is there, whose are they, what did they count. `README.md` beside this file tells the traps.
+//! is: who is there, whose are they, what did they count. `README.md` beside this file lists the traps.
 
 mod accounts;
 mod check;
@@ -9,7 +9,7 @@ mod cluster;
 mod guests;
 mod left;
 mod memory;
-mod mend;
+mod nan_json;
 mod power;
 mod rate;
 mod refusal;
@@ -33,15 +33,15 @@ use self::accounts::Owner;
 use self::cluster::{Guest, GuestKind, Listing};
 use self::guests::{Cards, Claimed, Counted, Trouble};
 use self::left::Left;
-use self::refusal::Failure;
-use self::session::{AT_ONCE, Ask as Call, Session};
-use self::settings::{Rules, Storage, Traffic};
+use self::refusal::CallFailure;
+use self::session::{AT_ONCE, ApiCall, Session};
+use self::settings::{PanelConfig, Storage, Traffic};
 use self::storage::Sizes;
 use self::wire::{Config, Envelope, Machine};
 use super::kit::many::some_at_once;
 use super::{
-    Applied, Ask, Backend, BackendError, CheckStep, Heard, History, Kind, Limiter, Memory, Past, Target,
-    Wants,
+    Applied, Backend, BackendError, CheckStep, Heard, History, Kind, Limiter, Memory, Past, PollRequest,
+    Target, Wants,
 };
 use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Unclaimed};
 use crate::http::{Http, Url};
@@ -59,27 +59,27 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
-    let (access, rules) = settings::read(section)?;
-    Ok(Box::new(Proxmox { session: Session::new(http, access), rules, sizes: Mutex::default() }))
+    let (access, config) = settings::read(section)?;
+    Ok(Box::new(Proxmox { session: Session::new(http, access), config, sizes: Mutex::default() }))
 }
 
 struct Proxmox {
     session: Session,
-    rules: Rules,
+    config: PanelConfig,
     sizes: Mutex<Sizes>,
 }
 
 /// Where a guest is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct GuestLocation {
     kind: GuestKind,
     vmid: u64,
     node: String,
 }
 
-impl Place {
-    fn of(guest: &Guest<'_>) -> Place {
-        Place { kind: guest.kind, vmid: guest.vmid, node: guest.node().to_string() }
+impl GuestLocation {
+    fn of(guest: &Guest<'_>) -> GuestLocation {
+        GuestLocation { kind: guest.kind, vmid: guest.vmid, node: guest.node().to_string() }
     }
 
     /// `qemu/104`.
@@ -99,7 +99,7 @@ impl Backend for Proxmox {
         self.session.addresses().to_vec()
     }
 
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let (body, mut spare) = (self.rows().await?, Vec::new());
         let mut listing = Listing::read(&body, &mut spare)?;
         if listing.guests.is_empty() || listing.nodes.is_empty() {
@@ -107,7 +107,7 @@ impl Backend for Proxmox {
         }
         self.why_no_pools(&listing).await?;
         if listing.nameless > 0 {
-            harvest.warn(format!("{} rows of guests do not tell their number", listing.nameless));
+            harvest.warn(format!("{} guest rows have no number", listing.nameless));
         }
         let guests = std::mem::take(&mut listing.guests);
         let (mut claimed, left) = self.claimed(guests, &ask.heard, harvest);
@@ -137,8 +137,8 @@ impl Backend for Proxmox {
         Ok(())
     }
 
-    fn tells(&self, meter: Meter) -> bool {
-        meter != Meter::StorageUsed || self.rules.storage != Storage::None
+    fn reports(&self, meter: Meter) -> bool {
+        meter != Meter::StorageUsed || self.config.storage != Storage::None
     }
 
     async fn check(&self, wants: Wants, steps: &mut Vec<CheckStep>) {
@@ -180,15 +180,15 @@ impl Limiter for Proxmox {
 impl Proxmox {
     /// Everybody and everything, from one node's memory.
     async fn rows(&self) -> Result<Body, BackendError> {
-        Ok(self.session.call(Call::get("cluster/resources", "VM.Audit")).await?.body().clone())
+        Ok(self.session.call(ApiCall::get("cluster/resources", "VM.Audit")).await?.body().clone())
     }
 
     /// The configuration of a guest as it is in force, without changes that wait for the next start.
-    async fn config(&self, place: &Place) -> Result<Config, Failure> {
-        self.session.json(Call::get(place.path("config"), "VM.Audit").with(&[("current", "1")])).await
+    async fn config(&self, place: &GuestLocation) -> Result<Config, CallFailure> {
+        self.session.json(ApiCall::get(place.path("config"), "VM.Audit").with(&[("current", "1")])).await
     }
 
-    /// A list without guests is told by a cluster that has none, and to a user who may see none.
+    /// A list without guests is reported by a cluster that has none, and to a user who may see none.
     async fn why_empty(&self, listing: &Listing<'_>) -> Result<(), BackendError> {
         let granted = self.granted().await?;
         if !granted.contains("VM.Audit") {
@@ -205,17 +205,17 @@ impl Proxmox {
         Ok(())
     }
 
-    /// Rows without a pool are told of guests that are in none, and to a user who may see none: then nobody would have
-    /// anything.
+    /// Rows without a pool are reported of guests that are in none, and to a user who may see none: then nobody
+    /// would have anything.
     async fn why_no_pools(&self, listing: &Listing<'_>) -> Result<(), BackendError> {
-        let told = listing.guests.iter().any(|guest| guest.row.pool.text().is_some());
-        if !self.rules.mapping.is_by_pool() || listing.guests.is_empty() || told {
+        let has_pool = listing.guests.iter().any(|guest| guest.row.pool.text().is_some());
+        if !self.config.mapping.is_by_pool() || listing.guests.is_empty() || has_pool {
             return Ok(());
         }
         match self.granted().await?.contains("Pool.Audit") {
             true => Ok(()),
             false => Err(BackendError::Refused(
-                "the right Pool.Audit is missing, so no guest tells its pool (account = \"pool\"); give the role \
+                "the right Pool.Audit is missing, so no guest shows its pool (account = \"pool\"); give the role \
                  PVEAuditor on /pool to the user and to the token"
                     .into(),
             )),
@@ -230,18 +230,18 @@ impl Proxmox {
         harvest: &mut Harvest,
     ) -> (Vec<Claimed<'a>>, Vec<Left>) {
         let (mut claimed, mut left) = (Vec::with_capacity(guests.len()), Vec::new());
-        let mut untold = 0;
+        let mut unknown = 0;
         for guest in guests {
-            let name = match self.rules.mapping.owner(&guest) {
+            let name = match self.config.mapping.owner(&guest) {
                 Owner::Account(name) => name,
-                Owner::Untold => match self.holder(&guest, heard) {
+                Owner::Unknown => match self.holder(&guest, heard) {
                     Some(account) => {
                         let account = account.clone();
                         claimed.push(Claimed { guest, account });
                         continue;
                     }
                     None => {
-                        untold += 1;
+                        unknown += 1;
                         continue;
                     }
                 },
@@ -261,9 +261,9 @@ impl Proxmox {
                 Err(error) => harvest.warn(format!("{} cannot be metered: {error}", guest.id())),
             }
         }
-        if untold > 0 {
+        if unknown > 0 {
             harvest.warn(format!(
-                "{untold} guests are on silent nodes, and their rows do not tell whose they are"
+                "{unknown} guests are on silent nodes, and their rows do not show whose they are"
             ));
         }
         (claimed, left)
@@ -276,7 +276,7 @@ impl Proxmox {
 
     /// What every guest has counted, by the listing or by its first network card.
     async fn counted<'a>(&self, listing: &Listing<'a>, claimed: Vec<Claimed<'a>>) -> Vec<Counted<'a>> {
-        if self.rules.traffic == Traffic::All {
+        if self.config.traffic == Traffic::All {
             let count = |claimed: Claimed<'a>| {
                 let counts = guests::counts(&claimed.guest, listing);
                 (claimed, counts)
@@ -316,7 +316,7 @@ impl Proxmox {
             .map(|guest| guest.node().to_string())
             .collect();
         let asked = nodes.into_iter().map(|node| async move {
-            let call = Call::get(format!("nodes/{node}/qemu"), "VM.Audit").with(&[("full", "1")]);
+            let call = ApiCall::get(format!("nodes/{node}/qemu"), "VM.Audit").with(&[("full", "1")]);
             let body = self.session.call(call).await.map(|answer| answer.body().clone());
             let trouble = |failure| {
                 let error = BackendError::from(failure);
@@ -328,9 +328,9 @@ impl Proxmox {
         some_at_once(AT_ONCE, asked).await
     }
 
-    /// What else the listing tells of an account.
+    /// What else the listing reports of an account.
     fn facts(&self, claimed: &Claimed<'_>, harvest: &mut Harvest) {
-        let facts = harvest.facts(&claimed.account);
+        let facts = harvest.facts_mut(&claimed.account);
         let row = &claimed.guest.row;
         if facts.package.is_none() {
             facts.package = row.pool.text().map(str::to_string);

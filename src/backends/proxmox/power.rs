@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use super::cluster::GuestKind;
 use super::memory::Was;
-use super::refusal::Failure;
-use super::session::Ask as Call;
-use super::{Applied, BackendError, Guest, Place, Proxmox};
+use super::refusal::CallFailure;
+use super::session::ApiCall;
+use super::{Applied, BackendError, Guest, GuestLocation, Proxmox};
 use crate::domain::Policy;
 use crate::http::excerpt;
 
@@ -46,12 +46,13 @@ pub(super) fn shown(guest: &Guest<'_>) -> Option<Policy> {
 
 impl Proxmox {
     /// What a machine does now.
-    pub(super) async fn was(&self, place: &Place) -> Result<Was, Failure> {
+    pub(super) async fn was(&self, place: &GuestLocation) -> Result<Was, CallFailure> {
         if place.kind == GuestKind::Lxc {
             let why = format!("{}: containers cannot be paused; use limited = \"rate\"", place.id());
             return Err(BackendError::NotOffered(why).into());
         }
-        let current: Current = self.session.json(Call::get(place.path("status/current"), "VM.Audit")).await?;
+        let current: Current =
+            self.session.json(ApiCall::get(place.path("status/current"), "VM.Audit")).await?;
         Ok(match (current.status.as_str(), current.qmpstatus.as_deref()) {
             ("stopped", _) => Was::Stopped,
             (_, Some("paused")) => Was::Paused,
@@ -62,10 +63,10 @@ impl Proxmox {
     /// Pauses a machine, or lets it run again where the pause is ours.
     pub(super) async fn set_power(
         &self,
-        place: &Place,
+        place: &GuestLocation,
         policy: Policy,
         was: Was,
-    ) -> Result<Applied, Failure> {
+    ) -> Result<Applied, CallFailure> {
         let now = self.was(place).await?;
         let call = match (policy, now) {
             (Policy::Limited, Was::Paused | Was::Stopped) => return Ok(Applied::AlreadySo),
@@ -74,10 +75,11 @@ impl Proxmox {
             (Policy::Limited, Was::Running) => "status/suspend",
             (Policy::Standard, Was::Paused) => "status/resume",
         };
-        match self.session.json::<String>(Call::post(place.path(call), RIGHT)).await {
+        match self.session.json::<String>(ApiCall::post(place.path(call), RIGHT)).await {
             Ok(task) => self.finished(place, &task).await?,
             // Stopped a moment ago: it moves nothing, which is what was wanted.
-            Err(Failure::Said(said)) if said.says("not running") || said.says("already running") => {}
+            Err(CallFailure::Refusal(refusal))
+                if refusal.says("not running") || refusal.says("already running") => {}
             Err(failure) => return Err(failure),
         }
         match (policy, self.was(place).await?) {
@@ -88,12 +90,12 @@ impl Proxmox {
     }
 
     /// Waits until a task is over, and says how it ended.
-    async fn finished(&self, place: &Place, task: &str) -> Result<(), Failure> {
+    async fn finished(&self, place: &GuestLocation, task: &str) -> Result<(), CallFailure> {
         let path = format!("nodes/{}/tasks/{task}/status", place.node);
         let until = tokio::time::Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(100);
         while tokio::time::Instant::now() < until {
-            let state: Task = self.session.json(Call::get(path.as_str(), "Sys.Audit")).await?;
+            let state: Task = self.session.json(ApiCall::get(path.as_str(), "Sys.Audit")).await?;
             if state.status == "stopped" {
                 let end = state.exitstatus.unwrap_or_default();
                 let well = end == "OK" || end.starts_with("WARNINGS");
@@ -111,7 +113,7 @@ impl Proxmox {
     }
 }
 
-fn not_taken(place: &Place, found: &str) -> Failure {
+fn not_taken(place: &GuestLocation, found: &str) -> CallFailure {
     let detail = format!("{} {found}", place.id());
     BackendError::Unexpected { at: "power switch".into(), detail }.into()
 }

@@ -1,20 +1,20 @@
 //! Limits a guest by the `rate` of its network cards: read, change that one part, write, read back.
 //!
-//! Keeps everything else of a card to the letter: without its address a card would be made anew and
+//! Keeps everything else of a card to the notification: without its address a card would be made anew and
 //! the guest would lose its network. Touches no card whose rate somebody else changed.
 
 use std::collections::BTreeMap;
 
 use super::memory::Before;
-use super::refusal::Failure;
-use super::session::Ask as Call;
+use super::refusal::CallFailure;
+use super::session::ApiCall;
 use super::settings::Traffic;
 use super::wire::{Config, Pending};
-use super::{Applied, BackendError, Place, Proxmox};
+use super::{Applied, BackendError, GuestLocation, Proxmox};
 use crate::backends::kit::switch;
 use crate::domain::Policy;
 
-/// How often a configuration that somebody else wrote in between is read again.
+/// How often a configuration that another client wrote in between is read again.
 const TRIES: u32 = 4;
 
 /// What it needs to change a card; the second since 8.0 (PVE::QemuServer, check_bridge_access).
@@ -25,7 +25,10 @@ type Plan = switch::Plan<BTreeMap<String, String>>;
 
 impl Proxmox {
     /// The cards of a guest as they are now.
-    pub(super) async fn cards_before(&self, place: &Place) -> Result<BTreeMap<String, Before>, Failure> {
+    pub(super) async fn cards_before(
+        &self,
+        place: &GuestLocation,
+    ) -> Result<BTreeMap<String, Before>, CallFailure> {
         let config = self.config(place).await?;
         let cards = self.cards(&config);
         let before = |value: &str| Before { mac: mac(value), rate: rate(value).map(str::to_string) };
@@ -34,9 +37,12 @@ impl Proxmox {
 
     /// Which policy the cards of a guest enforce: limited where all have our rate or less, standard where none has;
     /// and whether any has less.
-    pub(super) async fn shown_rate(&self, place: &Place) -> Result<(Option<Policy>, bool), Failure> {
+    pub(super) async fn shown_rate(
+        &self,
+        place: &GuestLocation,
+    ) -> Result<(Option<Policy>, bool), CallFailure> {
         let config = self.config(place).await?;
-        let (cards, ours) = (self.cards(&config), &self.rules.limited_rate);
+        let (cards, ours) = (self.cards(&config), &self.config.limited_rate);
         let limited = cards.values().filter(|card| limits(rate(card), ours)).count();
         Ok(match limited {
             0 => (Some(Policy::Standard), false),
@@ -50,11 +56,11 @@ impl Proxmox {
     /// Puts a guest's cards under `policy`, where they are as we left them.
     pub(super) async fn set_rate(
         &self,
-        place: &Place,
+        place: &GuestLocation,
         policy: Policy,
         ours: &str,
         before: &BTreeMap<String, Before>,
-    ) -> Result<Applied, Failure> {
+    ) -> Result<Applied, CallFailure> {
         let mut last = None;
         for _ in 0..TRIES {
             let config = self.config(place).await?;
@@ -66,24 +72,28 @@ impl Proxmox {
             self.nothing_pending(place, &values).await?;
             match self.write(place, &config, &values).await {
                 Ok(()) => return self.read_back(place, &values).await,
-                Err(Failure::Said(said)) if said.is_stale() => last = Some(said),
+                Err(CallFailure::Refusal(refusal)) if refusal.is_stale() => last = Some(refusal),
                 Err(failure) => return Err(failure),
             }
         }
         let detail =
-            format!("{}: somebody else writes its configuration at the same time ({last:?})", place.id());
+            format!("{}: its configuration is being written by another client ({last:?})", place.id());
         Err(BackendError::Busy { after: None, detail }.into())
     }
 
     /// The cards that are limited: those that are metered.
     fn cards(&self, config: &Config) -> BTreeMap<String, String> {
         let all = config.numbered("net").map(|(key, value)| (key.to_string(), value.to_string()));
-        all.filter(|(key, _)| self.rules.traffic == Traffic::All || key == "net0").collect()
+        all.filter(|(key, _)| self.config.traffic == Traffic::All || key == "net0").collect()
     }
 
     /// A change that waits for the next start would come into force, or be lost, together with ours.
-    async fn nothing_pending(&self, place: &Place, values: &BTreeMap<String, String>) -> Result<(), Failure> {
-        let rows: Vec<Pending> = self.session.json(Call::get(place.path("pending"), "VM.Audit")).await?;
+    async fn nothing_pending(
+        &self,
+        place: &GuestLocation,
+        values: &BTreeMap<String, String>,
+    ) -> Result<(), CallFailure> {
+        let rows: Vec<Pending> = self.session.json(ApiCall::get(place.path("pending"), "VM.Audit")).await?;
         let waits =
             |row: &&Pending| values.contains_key(&row.key) && (row.pending.is_some() || row.delete.is_some());
         match rows.iter().find(waits) {
@@ -98,18 +108,22 @@ impl Proxmox {
 
     async fn write(
         &self,
-        place: &Place,
+        place: &GuestLocation,
         config: &Config,
         values: &BTreeMap<String, String>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CallFailure> {
         let mut pairs: Vec<(&str, &str)> =
             values.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
         pairs.extend(config.get("digest").map(|digest| ("digest", digest)));
-        self.session.call(Call::put(place.path("config"), RIGHT).with(&pairs)).await.map(drop)
+        self.session.call(ApiCall::put(place.path("config"), RIGHT).with(&pairs)).await.map(drop)
     }
 
     /// Believes nothing that is not there: the server writes the parts of a card in an order of its own.
-    async fn read_back(&self, place: &Place, values: &BTreeMap<String, String>) -> Result<Applied, Failure> {
+    async fn read_back(
+        &self,
+        place: &GuestLocation,
+        values: &BTreeMap<String, String>,
+    ) -> Result<Applied, CallFailure> {
         let config = self.config(place).await?;
         for (key, wanted) in values {
             let found = config.get(key).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! The cluster's own no, and what it means for the caller. Pure.
 //!
-//! Told by status number (595 to 599 have no names), and by texts only where nothing else tells.
+//! Identified by status number (595 to 599 have no names), and by texts only where nothing else reports.
 
 use serde::Deserialize;
 
@@ -8,15 +8,15 @@ use crate::backends::{BackendError, kit};
 use crate::http::Answer;
 
 /// Why a call did not succeed.
-pub(super) type Failure = kit::Failure<Said>;
+pub(super) type CallFailure = kit::CallFailure<ApiRefusal>;
 
 /// The cluster's own no.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
+pub(super) struct ApiRefusal {
     /// What was asked.
     pub call: String,
     pub status: u16,
-    /// The reason phrase, and the message where the body has one: old releases tell only in the first,
+    /// The reason phrase, and the message where the body has one: old releases report only in the first,
     /// proxies keep only the second.
     message: String,
     /// The right the call needs.
@@ -32,15 +32,15 @@ struct ErrorBody {
     message: Option<String>,
 }
 
-impl Said {
+impl ApiRefusal {
     /// Takes an answer without success.
-    pub fn new(call: String, right: &'static str, answer: &Answer) -> Said {
+    pub fn new(call: String, right: &'static str, answer: &Answer) -> ApiRefusal {
         let body: Option<ErrorBody> = serde_json::from_slice(answer.body()).ok();
-        let told = body.and_then(|body| body.message).unwrap_or_default();
+        let explanation = body.and_then(|body| body.message).unwrap_or_default();
         let html = answer.is_html();
         let sketch = if html { answer.sketch() } else { answer.sketch_head() };
-        let message = format!("{} {told}", answer.reason());
-        Said { call, status: answer.status(), message, right, html, sketch }
+        let message = format!("{} {explanation}", answer.reason());
+        ApiRefusal { call, status: answer.status(), message, right, html, sketch }
     }
 
     /// Whether the guest is not on that node (any more): PVE::QemuConfig and PVE::LXC::Config, load_config.
@@ -48,7 +48,7 @@ impl Said {
         self.says("configuration file") && self.says("does not exist")
     }
 
-    /// Whether somebody else wrote the configuration in between: PVE::Tools::assert_if_modified and its
+    /// Whether another client wrote the configuration in between: PVE::Tools::assert_if_modified and its
     /// older wording.
     pub fn is_stale(&self) -> bool {
         self.says("checksum mismatch") || self.says("detected modified configuration")
@@ -65,18 +65,18 @@ impl Said {
     }
 }
 
-impl From<Said> for BackendError {
-    fn from(said: Said) -> BackendError {
-        let Said { call, right, sketch, .. } = &said;
-        if said.html {
-            let detail = format!("not the API of Proxmox VE (another port, or a page for people?): {sketch}");
+impl From<ApiRefusal> for BackendError {
+    fn from(refusal: ApiRefusal) -> BackendError {
+        let ApiRefusal { call, right, sketch, .. } = &refusal;
+        if refusal.html {
+            let detail = format!("not the API of Proxmox VE (another port, or an HTML page?): {sketch}");
             return BackendError::Unexpected { at: call.clone(), detail };
         }
-        match said.status {
+        match refusal.status {
             401 => {
                 BackendError::Refused(format!("user or secret is wrong, expired or switched off ({sketch})"))
             }
-            403 if said.says("need proper ticket") => {
+            403 if refusal.says("need proper ticket") => {
                 BackendError::Refused(format!("{call} is closed to API tokens ({sketch})"))
             }
             403 => BackendError::Refused(format!(
@@ -90,11 +90,11 @@ impl From<Said> for BackendError {
                 after: None,
                 detail: format!("{call}: the node did not answer its cluster in time ({sketch})"),
             },
-            500.. if said.is_locked() => {
+            500.. if refusal.is_locked() => {
                 BackendError::Busy { after: None, detail: format!("{call}: the guest is locked ({sketch})") }
             }
             501 => BackendError::NotOffered(format!("this release has no {call} ({sketch})")),
-            _ => BackendError::Unexpected { at: call.clone(), detail: said.sketch },
+            _ => BackendError::Unexpected { at: call.clone(), detail: refusal.sketch },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A network card taken out and put in again: the count falls while the guest runs on.
 //!
-//! Only what was told before can tell, and only a guest with a single card proves that the whole count
+//! Only what was reported before can report, and only a guest with a single card proves that the whole count
 //! began anew. With several, nobody knows how much the others had moved.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,8 @@ use crate::domain::{Epoch, Meter, Seconds, Source};
 /// The most configurations read in one poll to make sure.
 const AT_MOST: usize = 20;
 
-/// Whether a count fell although the guest ran on. Told once: from then on the fall is a doubt that settling knows of.
+/// Whether a count fell although the guest ran on. Reported once: from then on the fall is a doubt that settling
+/// knows of.
 fn fell(heard: &Heard, source: &Source, counts: &Counts) -> bool {
     [(Meter::TrafficIn, &counts.received), (Meter::TrafficOut, &counts.sent)].into_iter().any(
         |(meter, count)| {
@@ -36,12 +37,12 @@ impl Proxmox {
             source.is_some_and(|source| counts.as_ref().is_ok_and(|counts| fell(heard, &source, counts)))
         };
         let fell: Vec<usize> = found.iter().enumerate().filter(fell).map(|(index, _)| index).collect();
-        if self.rules.traffic == Traffic::Net0 {
+        if self.config.traffic == Traffic::Net0 {
             // The counter is that of one card already.
             return fell.into_iter().collect();
         }
         let asked = fell.into_iter().take(AT_MOST).map(|index| async move {
-            let place = super::Place::of(&found[index].0.guest);
+            let place = super::GuestLocation::of(&found[index].0.guest);
             let cards = self.config(&place).await.map(|config| config.numbered("net").count());
             // A configuration that cannot be read proves nothing: the fall stays a doubt.
             (index, matches!(cards, Ok(1)))

@@ -9,13 +9,13 @@ use futures_util::StreamExt;
 
 use super::cluster::{GuestKind, Listing};
 use super::guests::Claimed;
-use super::refusal::Failure;
-use super::session::{AT_ONCE, Ask as Call};
+use super::refusal::CallFailure;
+use super::session::{AT_ONCE, ApiCall};
 use super::wire::RrdRow;
-use super::{BackendError, Heard, Past, Place, Proxmox};
+use super::{BackendError, GuestLocation, Heard, Past, Proxmox};
 use crate::domain::{Bytes, Estimate, Harvest, Meter, Span, Timestamp};
 
-/// Estimates are told for half hours: fine enough for any time zone's days.
+/// Estimates are reported for half hours: fine enough for any time zone's days.
 const TOLD_FOR: i64 = 1800;
 
 /// Version 9 keeps minutes for a day and half hours for a month; older ones half hours for a day and
@@ -29,14 +29,14 @@ const INSTEAD_OF_DAY: &str = "week";
 /// What the charts of one guest say.
 #[derive(Debug, Default)]
 struct Chart {
-    known: Vec<Known>,
+    known: Vec<TimedRow>,
     /// The charts that cannot be read, and why.
     unusable: Vec<(&'static str, String)>,
 }
 
 /// A row with the time it is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Known {
+struct TimedRow {
     from: i64,
     to: i64,
     received: Option<f64>,
@@ -66,7 +66,7 @@ impl Proxmox {
                             claimed.guest.id()
                         ));
                     }
-                    told(harvest, claimed, &known, past);
+                    add_estimates(harvest, claimed, &known, past);
                 }
                 Err(failure) => {
                     let error = BackendError::from(failure);
@@ -78,16 +78,16 @@ impl Proxmox {
         Ok(())
     }
 
-    /// The rows of one guest, the finer ones first where both tell of a time. One chart that cannot be read leaves the
-    /// others; where all are so, the last trouble is the guest's.
-    async fn chart(&self, claimed: &Claimed<'_>, frames: [&'static str; 2]) -> Result<Chart, Failure> {
-        let place = Place::of(&claimed.guest);
+    /// The rows of one guest, the finer ones first where both have a time. One chart that cannot be read leaves
+    /// the others; where all are so, the last trouble is the guest's.
+    async fn chart(&self, claimed: &Claimed<'_>, frames: [&'static str; 2]) -> Result<Chart, CallFailure> {
+        let place = GuestLocation::of(&claimed.guest);
         let born = self.born(&place).await?;
         let mut chart = Chart::default();
         let (mut frames, mut read) = (VecDeque::from(frames), false);
         while let Some(frame) = frames.pop_front() {
             let pairs = [("timeframe", frame), ("cf", "AVERAGE")];
-            let call = Call::get(place.path("rrddata"), "VM.Audit").with(&pairs);
+            let call = ApiCall::get(place.path("rrddata"), "VM.Audit").with(&pairs);
             let rows: Vec<RrdRow> = match self.session.json(call).await {
                 Ok(rows) => rows,
                 Err(failure) if is_of_the_chart(&failure) => {
@@ -102,7 +102,9 @@ impl Proxmox {
                     continue;
                 }
                 // A guest that was never seen running has no chart yet.
-                Err(Failure::Said(said)) if said.status == 500 && said.says("rrd") => Vec::new(),
+                Err(CallFailure::Refusal(refusal)) if refusal.status == 500 && refusal.says("rrd") => {
+                    Vec::new()
+                }
                 Err(failure) => return Err(failure),
             };
             read = true;
@@ -116,7 +118,7 @@ impl Proxmox {
 
     /// When a machine was made, for charts are kept by number and numbers are used again. Containers
     /// have no such mark.
-    async fn born(&self, place: &Place) -> Result<i64, Failure> {
+    async fn born(&self, place: &GuestLocation) -> Result<i64, CallFailure> {
         if place.kind == GuestKind::Lxc {
             return Ok(0);
         }
@@ -128,18 +130,20 @@ impl Proxmox {
 }
 
 /// Whether one chart cannot be read, which says nothing of the others.
-fn is_of_the_chart(failure: &Failure) -> bool {
+fn is_of_the_chart(failure: &CallFailure) -> bool {
     match failure {
-        Failure::Said(said) => {
-            said.status == 500 && !said.is_gone() && (said.says("resolution") || !said.says("rrd"))
+        CallFailure::Refusal(refusal) => {
+            refusal.status == 500
+                && !refusal.is_gone()
+                && (refusal.says("resolution") || !refusal.says("rrd"))
         }
-        Failure::Failed(error) => matches!(error, BackendError::Unexpected { .. }),
+        CallFailure::Failed(error) => matches!(error, BackendError::Unexpected { .. }),
     }
 }
 
 /// The time each row is for. After an upgrade coarse rows are followed by fine ones, so a row's length is
 /// its distance to a neighbour, and one that agrees with none is left out.
-fn spans(rows: &[RrdRow]) -> Vec<Known> {
+fn spans(rows: &[RrdRow]) -> Vec<TimedRow> {
     let step = |at: usize| rows.get(at)?.time.checked_sub(rows.get(at.checked_sub(1)?)?.time);
     let mut known = Vec::new();
     for (at, row) in rows.iter().enumerate() {
@@ -153,7 +157,7 @@ fn spans(rows: &[RrdRow]) -> Vec<Known> {
         };
         let plausible = |rate: &f64| rate.is_finite() && *rate >= 0.0;
         if let Some(length) = length.filter(|length| *length > 0) {
-            known.push(Known {
+            known.push(TimedRow {
                 from: row.time - length,
                 to: row.time,
                 received: row.netin.filter(plausible),
@@ -164,9 +168,9 @@ fn spans(rows: &[RrdRow]) -> Vec<Known> {
     known
 }
 
-fn told(harvest: &mut Harvest, claimed: &Claimed<'_>, rows: &[Known], past: &Past) {
+fn add_estimates(harvest: &mut Harvest, claimed: &Claimed<'_>, rows: &[TimedRow], past: &Past) {
     for (meter, rate) in [
-        (Meter::TrafficIn, (|row| row.received) as fn(&Known) -> Option<f64>),
+        (Meter::TrafficIn, (|row| row.received) as fn(&TimedRow) -> Option<f64>),
         (Meter::TrafficOut, |row| row.sent),
     ] {
         for (from, to, about) in gathered(rows, rate, past.since.get(), past.until.get()) {
@@ -180,7 +184,12 @@ fn told(harvest: &mut Harvest, claimed: &Claimed<'_>, rows: &[Known], past: &Pas
 }
 
 /// The rows between two instants as spans with bytes; minutes are gathered to half hours.
-fn gathered(rows: &[Known], rate: fn(&Known) -> Option<f64>, since: i64, until: i64) -> Vec<(i64, i64, f64)> {
+fn gathered(
+    rows: &[TimedRow],
+    rate: fn(&TimedRow) -> Option<f64>,
+    since: i64,
+    until: i64,
+) -> Vec<(i64, i64, f64)> {
     let mut spans: Vec<(i64, i64, f64)> = Vec::new();
     for row in rows {
         let (from, to) = (row.from.max(since), row.to.min(until));
@@ -235,9 +244,9 @@ mod tests {
     fn minutes_are_gathered_and_what_is_unknown_is_no_zero() {
         let rows: Vec<_> = (1..=90).map(|n| row(n * 60, (n != 40).then_some(10.0))).collect();
         let known = spans(&rows);
-        let told = gathered(&known, |row| row.received, 0, 5400);
+        let add_estimates = gathered(&known, |row| row.received, 0, 5400);
         assert_eq!(
-            told,
+            add_estimates,
             [(0, 1800, 18_000.0), (1800, 2340, 5400.0), (2400, 3600, 12_000.0), (3600, 5400, 18_000.0)]
         );
         assert_eq!(gathered(&known, |row| row.received, 30, 90), [(30, 90, 600.0)]);

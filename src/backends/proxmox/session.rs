@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-use super::refusal::{Failure, Said};
+use super::refusal::{ApiRefusal, CallFailure};
 use super::settings::Access;
 use super::wire::{Envelope, Login};
 use crate::backends::BackendError;
@@ -25,32 +25,32 @@ const LIFETIME: Lifetime = Lifetime { renew_after: Seconds::hours(1), over_after
 
 /// One call: what is asked, how, and which right it needs.
 #[derive(Clone, Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct ApiCall<'a> {
     method: Method,
     path: String,
     pairs: &'a [(&'a str, &'a str)],
     right: &'static str,
 }
 
-impl<'a> Ask<'a> {
+impl<'a> ApiCall<'a> {
     /// A GET of `path`, below `/api2/json/`.
-    pub fn get(path: impl Into<String>, right: &'static str) -> Ask<'a> {
-        Ask { method: Method::GET, path: path.into(), pairs: &[], right }
+    pub fn get(path: impl Into<String>, right: &'static str) -> ApiCall<'a> {
+        ApiCall { method: Method::GET, path: path.into(), pairs: &[], right }
     }
 
     /// A PUT; all of ours say how things shall be and may be said twice.
-    pub fn put(path: impl Into<String>, right: &'static str) -> Ask<'a> {
-        Ask { method: Method::PUT, ..Ask::get(path, right) }
+    pub fn put(path: impl Into<String>, right: &'static str) -> ApiCall<'a> {
+        ApiCall { method: Method::PUT, ..ApiCall::get(path, right) }
     }
 
     /// A POST; made once.
-    pub fn post(path: impl Into<String>, right: &'static str) -> Ask<'a> {
-        Ask { method: Method::POST, ..Ask::get(path, right) }
+    pub fn post(path: impl Into<String>, right: &'static str) -> ApiCall<'a> {
+        ApiCall { method: Method::POST, ..ApiCall::get(path, right) }
     }
 
     /// With parameters: in the query of a GET, in the body of the others.
-    pub fn with(self, pairs: &'a [(&'a str, &'a str)]) -> Ask<'a> {
-        Ask { pairs, ..self }
+    pub fn with(self, pairs: &'a [(&'a str, &'a str)]) -> ApiCall<'a> {
+        ApiCall { pairs, ..self }
     }
 
     /// The call at one address.
@@ -110,7 +110,7 @@ impl Session {
     }
 
     /// A call whose answer is JSON in its envelope.
-    pub async fn json<T: DeserializeOwned>(&self, ask: Ask<'_>) -> Result<T, Failure> {
+    pub async fn json<T: DeserializeOwned>(&self, ask: ApiCall<'_>) -> Result<T, CallFailure> {
         let name = ask.path.clone();
         let answer = self.call(ask).await?;
         let envelope: Envelope<T> = answer.json(&name).map_err(BackendError::from)?;
@@ -118,7 +118,7 @@ impl Session {
     }
 
     /// A call that succeeds or says why not.
-    pub async fn call(&self, ask: Ask<'_>) -> Result<Answer, Failure> {
+    pub async fn call(&self, ask: ApiCall<'_>) -> Result<Answer, CallFailure> {
         let _turn = self.turns.acquire().await.map_err(|_| BackendError::from(HttpError::Closed))?;
         if self.has_token() {
             return self.once(&ask, None).await;
@@ -137,22 +137,22 @@ impl Session {
             async move { self.once(ask, Some(&ticket)).await }.boxed()
         };
         // Dropped before its time: another secret of the cluster, or its clock was set.
-        let is_dropped = |said: &Said| said.status == 401;
+        let is_dropped = |refusal: &ApiRefusal| refusal.status == 401;
         self.tickets.call(self.http.clock().now(), &login, is_dropped, call).await
     }
 
     /// Whether the node at `base` answers at all; asked without credentials, which it refuses.
     pub async fn greet(&self, base: &Url) -> Result<String, BackendError> {
-        let ask = Ask::get("version", "none");
+        let ask = ApiCall::get("version", "none");
         let answer = self.http.send(|| Ok(ask.at(base))).await?;
         match accept(&ask, answer) {
-            Err(Failure::Said(said)) if said.status == 401 => Ok("wants credentials".into()),
+            Err(CallFailure::Refusal(refusal)) if refusal.status == 401 => Ok("wants credentials".into()),
             Err(failure) => Err(failure.into()),
-            Ok(_) => Ok("lets everybody in".into()),
+            Ok(_) => Ok("accepts any client".into()),
         }
     }
 
-    async fn once(&self, ask: &Ask<'_>, ticket: Option<&Ticket>) -> Result<Answer, Failure> {
+    async fn once(&self, ask: &ApiCall<'_>, ticket: Option<&Ticket>) -> Result<Answer, CallFailure> {
         let answer = self.at_some_address(ask, |call| match ticket {
             None => call.secret_header("authorization", &self.token()),
             Some(ticket) => {
@@ -168,16 +168,18 @@ impl Session {
     }
 
     /// A ticket's secret replaces the password until the cluster says otherwise.
-    async fn renewed(&self, old: &Ticket) -> Result<Ticket, Failure> {
+    async fn renewed(&self, old: &Ticket) -> Result<Ticket, CallFailure> {
         match self.login(&old.ticket).await {
-            Err(Failure::Said(said)) if said.status == 401 => self.login(self.secret.expose()).await,
+            Err(CallFailure::Refusal(refusal)) if refusal.status == 401 => {
+                self.login(self.secret.expose()).await
+            }
             other => other,
         }
     }
 
-    async fn login(&self, password: &str) -> Result<Ticket, Failure> {
+    async fn login(&self, password: &str) -> Result<Ticket, CallFailure> {
         let pairs = [("username", self.user.as_str()), ("password", password)];
-        let ask = Ask::post("access/ticket", "a password login").with(&pairs);
+        let ask = ApiCall::post("access/ticket", "a password login").with(&pairs);
         let answer = accept(&ask, self.at_some_address(&ask, |call| call).await?)?;
         let login: Envelope<Login> = answer.json("access/ticket").map_err(BackendError::from)?;
         let login = login.data;
@@ -198,7 +200,7 @@ impl Session {
     /// Asks at some address. A PUT of ours may be said twice, but not in two places.
     async fn at_some_address(
         &self,
-        ask: &Ask<'_>,
+        ask: &ApiCall<'_>,
         dress: impl Fn(Call) -> Call + Send + Sync,
     ) -> Result<Answer, BackendError> {
         let asks = if ask.method == Method::GET { Asks::Read } else { Asks::Write };
@@ -208,11 +210,11 @@ impl Session {
     }
 }
 
-/// Success in JSON; a page for people is no success, whatever its status.
-fn accept(ask: &Ask<'_>, answer: Answer) -> Result<Answer, Failure> {
+/// Success in JSON; an HTML page is no success, whatever its status.
+fn accept(ask: &ApiCall<'_>, answer: Answer) -> Result<Answer, CallFailure> {
     match answer.is_success() && !answer.is_html() {
         true => Ok(answer),
-        false => Err(Failure::Said(Said::new(ask.path.clone(), ask.right, &answer))),
+        false => Err(CallFailure::Refusal(ApiRefusal::new(ask.path.clone(), ask.right, &answer))),
     }
 }
 
@@ -226,18 +228,18 @@ fn encoded(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backends::kit::testing::{Asked, Scripted};
+    use crate::backends::kit::testing::{RecordedRequest, Scripted};
 
     #[test]
     fn paths_and_parameters_go_where_the_server_looks_for_them() {
         let base = Url::parse("https://pve1.example.net:8006/").expect("an address");
         let pairs = [("net0", "virtio=AA:BB,rate=1"), ("digest", "5b")];
-        let get = Ask::get("nodes/pve1/tasks/UPID:a:b!c@d:", "").with(&pairs[1..]).at(&base);
+        let get = ApiCall::get("nodes/pve1/tasks/UPID:a:b!c@d:", "").with(&pairs[1..]).at(&base);
         assert_eq!(
             get.url().as_str(),
             "https://pve1.example.net:8006/api2/json/nodes/pve1/tasks/UPID:a:b!c@d:?digest=5b"
         );
-        let put = Ask::put("nodes/a b/qemu/1/config", "").with(&pairs).at(&base);
+        let put = ApiCall::put("nodes/a b/qemu/1/config", "").with(&pairs).at(&base);
         assert_eq!(put.url().path(), "/api2/json/nodes/a%20b/qemu/1/config");
         assert_eq!(put.payload(), b"net0=virtio%3DAA%3ABB%2Crate%3D1&digest=5b");
     }
@@ -252,9 +254,9 @@ mod tests {
             ("neither", due, vec!["old", "password"]),
             ("password", over, vec!["password", "PVEAuthCookie=new"]),
         ] {
-            let password = |asked: &Asked| asked.body.split("password=").nth(1).map(str::to_string);
+            let password = |asked: &RecordedRequest| asked.body.split("password=").nth(1).map(str::to_string);
             let server = Scripted::serve(move |asked| {
-                let status = if password(asked).is_none_or(|told| told == good) { 200 } else { 401 };
+                let status = if password(asked).is_none_or(|sent| sent == good) { 200 } else { 401 };
                 let ticket = r#"{"data":{"ticket":"new","CSRFPreventionToken":"c"}}"#;
                 (status, if asked.path.ends_with("ticket") { ticket } else { r#"{"data":{}}"# }.to_string())
             });
@@ -264,11 +266,13 @@ mod tests {
             let session = Session::new(Scripted::http(), access);
             let since = session.http.clock().now().minus(age);
             session.tickets.keep(Ticket { ticket: "old".into(), csrf: String::new() }, since).await;
-            let answer = session.call(Ask::get("version", "none")).await;
+            let answer = session.call(ApiCall::get("version", "none")).await;
             assert_eq!(answer.is_ok(), good != "neither", "{good}");
-            let told = |asked: Asked| password(&asked).unwrap_or_else(|| asked.header("cookie").to_string());
-            let told: Vec<String> = server.asked().into_iter().map(told).collect();
-            assert_eq!(told, wanted, "{good}");
+            let sent = |asked: RecordedRequest| {
+                password(&asked).unwrap_or_else(|| asked.header("cookie").to_string())
+            };
+            let sent: Vec<String> = server.asked().into_iter().map(sent).collect();
+            assert_eq!(sent, wanted, "{good}");
         }
     }
 }

@@ -106,7 +106,7 @@ impl<'de> Deserialize<'de> for Rate {
 }
 
 /// The keys, checked.
-pub(super) struct Rules {
+pub(super) struct PanelConfig {
     pub mapping: Mapping,
     pub traffic: Traffic,
     pub storage: Storage,
@@ -124,7 +124,7 @@ pub(super) struct Access {
 }
 
 /// Reads and checks a whole section.
-pub(super) fn read(section: Section) -> Result<(Access, Rules), SettingsError> {
+pub(super) fn read(section: Section) -> Result<(Access, PanelConfig), SettingsError> {
     let settings: Settings = section.read()?;
     let addresses = addresses(&settings)?;
     let form = settings.user.split_once('@').is_some_and(|(name, realm)| {
@@ -136,14 +136,14 @@ pub(super) fn read(section: Section) -> Result<(Access, Rules), SettingsError> {
     }
     let mapping = Mapping::new(settings.account, settings.account_pattern.as_deref())
         .map_err(|problem| SettingsError::new("account_pattern", problem))?;
-    let rules = Rules {
+    let config = PanelConfig {
         mapping,
         traffic: settings.traffic,
         storage: settings.storage,
         limited: settings.limited,
         limited_rate: settings.limited_rate.mebibytes(),
     };
-    Ok((Access { addresses, user: settings.user, secret: settings.secret }, rules))
+    Ok((Access { addresses, user: settings.user, secret: settings.secret }, config))
 }
 
 fn addresses(settings: &Settings) -> Result<Vec<Url>, SettingsError> {
@@ -166,9 +166,9 @@ mod tests {
     use crate::backends::CommonSettings;
     use crate::http::HttpSettings;
 
-    fn parsed(text: &str) -> Result<Rules, SettingsError> {
+    fn parsed(text: &str) -> Result<PanelConfig, SettingsError> {
         let section = Section::new(text.parse().expect("toml"), Path::new("/nowhere"));
-        read(section).map(|(_, rules)| rules)
+        read(section).map(|(_, config)| config)
     }
 
     const LEAST: &str = "url = 'https://127.0.0.1:8006'\nuser = 'm@pve!t'\nsecret = 'hunter2hunter2'\n";

@@ -1,16 +1,16 @@
 //! Stored bytes: what running containers use, or what every guest's disks are configured to.
 //!
-//! The hypervisor cannot look into a machine's disks and tells 0 for them, which is never usage.
+//! The hypervisor cannot look into a machine's disks and reports 0 for them, which is never usage.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cluster::{Guest, GuestKind, Listing};
 use super::guests::{Counted, Trouble};
-use super::refusal::Failure;
+use super::refusal::CallFailure;
 use super::session::AT_ONCE;
 use super::settings::Storage;
 use super::wire::Config;
-use super::{Ask, Place, Proxmox};
+use super::{GuestLocation, PollRequest, Proxmox};
 use crate::backends::BackendError;
 use crate::backends::kit::many::some_at_once;
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Reading, Reason, Seconds, Timestamp};
@@ -46,10 +46,10 @@ impl Proxmox {
         &self,
         listing: &Listing<'_>,
         found: &[Counted<'_>],
-        ask: &Ask,
+        ask: &PollRequest,
         harvest: &mut Harvest,
     ) {
-        match self.rules.storage {
+        match self.config.storage {
             Storage::None => {}
             Storage::Used => sum(found, harvest, |guest| used(guest, listing, ask.now)),
             Storage::Provisioned => {
@@ -79,9 +79,9 @@ impl Proxmox {
         };
         due.sort_by_key(|(at, guest)| (*at, guest.vmid));
         let asked = due.into_iter().take(AT_MOST).map(|(_, guest)| async move {
-            let size = match self.config(&Place::of(guest)).await {
+            let size = match self.config(&GuestLocation::of(guest)).await {
                 Ok(config) => provisioned(guest, &config),
-                Err(Failure::Said(said)) if said.is_gone() => {
+                Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => {
                     Err(Trouble::new(Reason::Busy, format!("{} has just moved to another node", guest.id())))
                 }
                 Err(failure) => {
@@ -129,7 +129,7 @@ impl Sizes {
 }
 
 impl Sizes {
-    /// What the operator should know of disks that nobody knows the size of.
+    /// What the operator should know of disks of unknown size.
     fn without_size(&self, found: &[Counted<'_>]) -> Option<String> {
         let guests = found.iter().map(|(claimed, _)| &claimed.guest);
         let such = guests.filter_map(|guest| match self.0.get(&key(guest)) {
@@ -151,7 +151,7 @@ fn key(guest: &Guest<'_>) -> (&'static str, u64) {
     (guest.kind.name(), guest.vmid)
 }
 
-/// What a container uses; nothing at all for a guest that by its nature or state tells none.
+/// What a container uses; nothing at all for a guest that by its nature or state reports none.
 fn used(
     guest: &Guest<'_>,
     listing: &Listing<'_>,
@@ -162,7 +162,7 @@ fn used(
         return None;
     }
     if silent || guest.trouble.is_some() {
-        let detail = format!("{}: node {} cannot be believed now", guest.id(), guest.node());
+        let detail = format!("{}: node {} cannot be trusted now", guest.id(), guest.node());
         return Some(Err(Trouble::new(Reason::Unreachable, detail)));
     }
     let strange = |problem| Trouble::new(Reason::Unexpected, format!("{}: {problem}", guest.id()));
@@ -176,14 +176,14 @@ fn used(
 /// What the guests of an account store together.
 #[derive(Default)]
 struct Sum<'g, 'a> {
-    /// Those that tell nothing.
+    /// Those that report none.
     silent: Vec<&'g Guest<'a>>,
     /// The oldest reading, and all together.
     so_far: Option<(Timestamp, i128)>,
 }
 
 /// Adds up what the guests of each account store. One of several that is not known leaves the sum
-/// unknown; an account of which no guest tells anything has none.
+/// unknown; an account of which no guest reports anything has none.
 fn sum(
     found: &[Counted<'_>],
     harvest: &mut Harvest,
@@ -208,7 +208,7 @@ fn sum(
         let Some((at, total)) = so_far else { continue };
         if let Some(guest) = silent.first() {
             let detail = format!(
-                "{} of the account's guests do not tell theirs, such as {}",
+                "{} of the account's guests do not report theirs, such as {}",
                 silent.len(),
                 guest.id()
             );
@@ -218,7 +218,9 @@ fn sum(
             harvested.unread.iter().all(|unread| unread.meter != Some(Meter::StorageUsed))
         });
         match Bytes::from_wide(total) {
-            Ok(level) if whole => harvest.read(account, Meter::StorageUsed, Reading::Gauge { at, level }),
+            Ok(level) if whole => {
+                harvest.add_reading(account, Meter::StorageUsed, Reading::Gauge { at, level })
+            }
             Ok(_) => {}
             Err(error) => {
                 harvest.unread(account, Some(Meter::StorageUsed), Reason::Unexpected, error.to_string());
@@ -240,8 +242,8 @@ fn provisioned(guest: &Guest<'_>, config: &Config) -> Result<Provisioned, Troubl
     let (mut sum, mut has_size, mut without_size) = (0, false, Vec::new());
     for (name, disk) in disks {
         let parts: Vec<&str> = disk.split(',').collect();
-        // A drive for discs, or a directory of the host lent to a container, is nobody's disk. A disk of the host that a
-        // guest has to itself is its own, and so is the directory that is a container's root.
+        // A drive for discs, or a directory of the host lent to a container, is no account's disk. A disk of the host
+        // that a guest has to itself is its own, and so is the directory that is a container's root.
         let is_lent = name.starts_with("mp") && disk.starts_with('/') && !disk.starts_with("/dev/");
         if parts.contains(&"media=cdrom") || disk == "none" || is_lent {
             continue;

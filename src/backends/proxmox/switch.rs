@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::accounts::Owner;
 use super::cluster::Listing;
 use super::guests::Counted;
-use super::memory::{self, Remembered};
-use super::refusal::Failure;
+use super::memory::{self, SavedState};
+use super::refusal::CallFailure;
 use super::session::AT_ONCE;
 use super::settings::Limited;
-use super::{Applied, BackendError, Memory, Place, Proxmox, Target};
+use super::{Applied, BackendError, GuestLocation, Memory, Proxmox, Target};
 use crate::backends::kit::many::some_at_once;
 use crate::backends::kit::memory::{kept, needed};
 use crate::domain::{AccountName, Harvest, Policy};
@@ -20,20 +20,20 @@ impl Proxmox {
     /// What a later restore needs.
     pub(super) async fn remembered(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
         let places = self.places(target).await?;
-        let remembered = match self.rules.limited {
+        let remembered = match self.config.limited {
             Limited::Rate => {
                 let mut guests = BTreeMap::new();
                 for place in &places {
                     guests.insert(place.id(), self.cards_before(place).await?);
                 }
-                Remembered::Rate { ours: self.rules.limited_rate.clone(), guests }
+                SavedState::Rate { ours: self.config.limited_rate.clone(), guests }
             }
             Limited::Pause => {
                 let mut guests = BTreeMap::new();
                 for place in &places {
                     guests.insert(place.id(), self.was(place).await?);
                 }
-                Remembered::Pause { guests }
+                SavedState::Pause { guests }
             }
         };
         kept(&remembered)
@@ -48,11 +48,11 @@ impl Proxmox {
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
         let places = self.places(target).await?;
-        let remembered: Remembered = needed(memory)?;
-        match (&remembered, self.rules.limited) {
-            (Remembered::Rate { .. }, Limited::Rate) | (Remembered::Pause { .. }, Limited::Pause) => {}
-            (Remembered::Rate { .. }, _) => return Err(memory::other_way("rate")),
-            (Remembered::Pause { .. }, _) => return Err(memory::other_way("pause")),
+        let remembered: SavedState = needed(memory)?;
+        match (&remembered, self.config.limited) {
+            (SavedState::Rate { .. }, Limited::Rate) | (SavedState::Pause { .. }, Limited::Pause) => {}
+            (SavedState::Rate { .. }, _) => return Err(memory::other_way("rate")),
+            (SavedState::Pause { .. }, _) => return Err(memory::other_way("pause")),
         }
         let mut trouble = None;
         let mut sum = Applied::AlreadySo;
@@ -68,13 +68,13 @@ impl Proxmox {
     async fn switched_one(
         &self,
         target: &Target<'_>,
-        place: &Place,
+        place: &GuestLocation,
         policy: Policy,
-        remembered: &Remembered,
+        remembered: &SavedState,
     ) -> Result<Applied, BackendError> {
         match self.try_switch(place, policy, remembered).await {
             // It has moved since it was listed.
-            Err(Failure::Said(said)) if said.is_gone() => {
+            Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => {
                 let places = self.places(target).await?;
                 let Some(now) = places.iter().find(|other| other.id() == place.id()) else {
                     return Err(BackendError::NoSuchAccount(target.account.clone()));
@@ -87,37 +87,37 @@ impl Proxmox {
 
     async fn try_switch(
         &self,
-        place: &Place,
+        place: &GuestLocation,
         policy: Policy,
-        remembered: &Remembered,
-    ) -> Result<Applied, Failure> {
+        remembered: &SavedState,
+    ) -> Result<Applied, CallFailure> {
         let newer = || Applied::LeftAlone {
             found: format!("{} joined the account after it was first limited", place.id()),
             limited: false,
         };
         match remembered {
-            Remembered::Rate { ours, guests } => match guests.get(&place.id()) {
+            SavedState::Rate { ours, guests } => match guests.get(&place.id()) {
                 Some(cards) => self.set_rate(place, policy, ours, cards).await,
                 None => Ok(newer()),
             },
-            Remembered::Pause { guests } => match guests.get(&place.id()) {
+            SavedState::Pause { guests } => match guests.get(&place.id()) {
                 Some(was) => self.set_power(place, policy, *was).await,
                 None => Ok(newer()),
             },
         }
     }
 
-    /// Where the guests of an account are now. The rows of silent nodes do not tell whose they are: there the counters
-    /// that were last seen in it tell.
-    async fn places(&self, target: &Target<'_>) -> Result<Vec<Place>, BackendError> {
+    /// Where the guests of an account are now. The rows of silent nodes do not report whose they are: there the
+    /// counters that were last seen in it report.
+    async fn places(&self, target: &Target<'_>) -> Result<Vec<GuestLocation>, BackendError> {
         let (body, mut spare) = (self.rows().await?, Vec::new());
         let listing = Listing::read(&body, &mut spare)?;
         let name = Owner::Account(target.account.to_string());
-        let ours = |guest: &&super::Guest<'_>| match self.rules.mapping.owner(guest) {
-            Owner::Untold => self.source(guest).is_some_and(|source| target.sources.contains(&source)),
+        let ours = |guest: &&super::Guest<'_>| match self.config.mapping.owner(guest) {
+            Owner::Unknown => self.source(guest).is_some_and(|source| target.sources.contains(&source)),
             owner => owner == name,
         };
-        let places: Vec<Place> = listing.guests.iter().filter(ours).map(Place::of).collect();
+        let places: Vec<GuestLocation> = listing.guests.iter().filter(ours).map(GuestLocation::of).collect();
         if places.is_empty() {
             if listing.guests.is_empty() {
                 self.why_empty(&listing).await?;
@@ -137,8 +137,8 @@ impl Proxmox {
         let wanted: BTreeSet<&AccountName> = limited.iter().collect();
         let guests = found.iter().map(|(claimed, _)| claimed);
         let asked = guests.filter(|claimed| wanted.contains(&claimed.account)).map(|claimed| async move {
-            let shown = match self.rules.limited {
-                Limited::Rate => self.shown_rate(&Place::of(&claimed.guest)).await,
+            let shown = match self.config.limited {
+                Limited::Rate => self.shown_rate(&GuestLocation::of(&claimed.guest)).await,
                 Limited::Pause => Ok((super::power::shown(&claimed.guest), false)),
             };
             (&claimed.account, shown)
@@ -159,7 +159,7 @@ impl Proxmox {
         for (account, (policies, differs)) in shown {
             // One guest that runs free makes the account a free one; one that is neither, neither.
             let all = |policy| policies.iter().all(|one| *one == Some(policy));
-            let facts = harvest.facts(account);
+            let facts = harvest.facts_mut(account);
             facts.policy_differs = differs;
             facts.policy = match () {
                 () if policies.contains(&Some(Policy::Standard)) => Some(Policy::Standard),

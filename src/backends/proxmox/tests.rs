@@ -15,13 +15,13 @@ use crate::backends::kit::testing::limiter;
 use crate::clock::Clock;
 use crate::domain::{BillingZone, Bytes, Epoch, Reading, Seconds};
 use crate::http::HttpSettings;
-use crate::metering::{Book, Bounds, Rules, settle};
+use crate::metering::{Book, Bounds, SettleRules, settle};
 
 const SECRET: &str = "6f1c-secret%;x";
 
 /// What the server is asked: method, path below the API, query, body, headers.
 #[derive(Clone, Debug)]
-struct Asked {
+struct RecordedRequest {
     method: Method,
     path: String,
     query: String,
@@ -29,12 +29,12 @@ struct Asked {
     headers: HeaderMap,
 }
 
-type Log = Arc<Mutex<Vec<Asked>>>;
+type Log = Arc<Mutex<Vec<RecordedRequest>>>;
 
 /// A server that answers by `script`, a moment after it is asked.
 async fn serve(
     keys: &str,
-    script: impl Fn(&Asked) -> Response + Clone + Send + Sync + 'static,
+    script: impl Fn(&RecordedRequest) -> Response + Clone + Send + Sync + 'static,
 ) -> (Box<dyn Backend>, Log) {
     let log = Log::default();
     let kept = log.clone();
@@ -42,7 +42,7 @@ async fn serve(
         let path = uri.path().trim_start_matches("/api2/json/").to_string();
         let query = uri.query().unwrap_or_default().to_string();
         let body = String::from_utf8_lossy(&body).into_owned();
-        let asked = Asked { method, path, query, body, headers };
+        let asked = RecordedRequest { method, path, query, body, headers };
         kept.lock().expect("no panic").push(asked.clone());
         let response = script(&asked);
         async move { response }
@@ -52,7 +52,8 @@ async fn serve(
     let router = axum::Router::new().fallback(answer);
     tokio::spawn(async move { axum::serve(listener, router).await });
     let text = format!(
-        "url = 'http://127.0.0.1:{port}'\nuser = 'whmeter@pve!metrics'\nsecret = '{SECRET}'\nretries = 0\n{keys}"
+        "url = 'http://127.0.0.1:{port}'\nuser = 'whmeter@pve!metrics'\nsecret = '{SECRET}'\nretries = \
+         0\n{keys}"
     );
     let mut section = Section::new(text.parse().expect("toml"), Path::new("."));
     let settings = section.take::<HttpSettings>().expect("settings");
@@ -67,7 +68,7 @@ async fn poll(backend: &dyn Backend) -> Result<Harvest, BackendError> {
 /// What is believed after one harvest, as the next poll is lent it.
 fn heard(harvest: &Harvest) -> Heard {
     let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
-    let rules = Rules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
+    let rules = SettleRules { zone, max_gap: Seconds::hours(26), bounds: Bounds::default() };
     let mut book = Book::default();
     book.apply(&settle(&book, harvest, Clock::System.now(), &rules));
     Heard::new(Arc::new(book), Default::default())
@@ -75,7 +76,7 @@ fn heard(harvest: &Harvest) -> Heard {
 
 async fn poll_after(backend: &dyn Backend, heard: Heard) -> Result<Harvest, BackendError> {
     let mut harvest = Harvest::new();
-    let ask = Ask { heard, ..Ask::at(Clock::System.now()) };
+    let ask = PollRequest { heard, ..PollRequest::at(Clock::System.now()) };
     backend.poll(&ask, &mut harvest).await.map(|()| harvest)
 }
 
@@ -122,7 +123,7 @@ async fn a_poll_tells_the_whole_story_in_one_call() {
         silent.readings.is_empty() && silent.unread.iter().all(|one| one.detail.contains("pve3")),
         "{silent:?}"
     );
-    // The template is nobody, and an offline node may have guests it does not tell of.
+    // The template is no account, and an offline node may have guests it does not report.
     assert_eq!(harvest.accounts().len(), 3);
     assert!(!harvest.is_complete());
     let asked = log.lock().expect("no panic");
@@ -232,7 +233,7 @@ async fn never_more_than_two_calls_are_on_their_way() {
         })
         .collect();
     let (count, peak) = (now.clone(), most.clone());
-    let slow = move |asked: &Asked| {
+    let slow = move |asked: &RecordedRequest| {
         let body = match asked.path.as_str() {
             "cluster/resources" => {
                 format!(r#"{{"data":[{guests}{{"type":"node","node":"a","status":"online"}}]}}"#)
@@ -259,8 +260,8 @@ async fn never_more_than_two_calls_are_on_their_way() {
 
 /// A running guest with a count of `netout`, and the configuration it has.
 async fn falling(config: &'static str) -> (Box<dyn Backend>, Log, Arc<Mutex<(u64, u64)>>) {
-    let told = Arc::new(Mutex::new((1000_u64, 500_u64)));
-    let now = told.clone();
+    let answered = Arc::new(Mutex::new((1000_u64, 500_u64)));
+    let now = answered.clone();
     let (backend, log) = serve("", move |asked| match asked.path.as_str() {
         "cluster/resources" => {
             let (uptime, count) = *now.lock().expect("no panic");
@@ -272,7 +273,7 @@ async fn falling(config: &'static str) -> (Box<dyn Backend>, Log, Arc<Mutex<(u64
         _ => json(config),
     })
     .await;
-    (backend, log, told)
+    (backend, log, answered)
 }
 
 fn epoch(harvest: &Harvest) -> Epoch {
@@ -296,9 +297,9 @@ async fn only_one_card_proves_that_a_count_began_anew() {
         (single, (1000, 10), 0, running(1000)),
         (single, (1060, 600), 0, running(1060)),
     ] {
-        let (backend, log, told) = falling(config).await;
+        let (backend, log, answered) = falling(config).await;
         let first = poll(backend.as_ref()).await.expect("polled");
-        *told.lock().expect("no panic") = then;
+        *answered.lock().expect("no panic") = then;
         let harvest = poll_after(backend.as_ref(), heard(&first)).await.expect("polled");
         assert_eq!(epoch(&harvest), wanted, "{config} {then:?}");
         assert_eq!(log.lock().expect("no panic").len(), 2 + asked, "{config} {then:?}");

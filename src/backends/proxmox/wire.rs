@@ -2,7 +2,7 @@
 //! folder sees them.
 //!
 //! Releases and guest types differ in whether a number is a number, a text or absent: Perl makes no
-//! difference between them. What cannot be meant is kept as it came, so that it can be named.
+//! difference between them. What is out of range is kept as it came, so that it can be named.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

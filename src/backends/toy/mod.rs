@@ -13,13 +13,13 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use self::panel::{Panel, Said};
+use self::panel::{ApiRefusal, Panel};
 use self::wire::Account;
-use super::kit::Failure;
+use super::kit::CallFailure;
 use super::kit::check::{is_hopeless, step};
 use super::kit::memory::{kept, needed};
 use super::kit::switch::{Plan, read_back};
-use super::{Applied, Ask, Backend, BackendError, CheckStep, Kind, Limiter, Memory, Target, Wants};
+use super::{Applied, Backend, BackendError, CheckStep, Kind, Limiter, Memory, PollRequest, Target, Wants};
 use crate::domain::{
     AccountName, Bytes, Epoch, Harvest, Identity, Meter, Policy, Reading, Reason, Source, Timestamp,
 };
@@ -65,7 +65,7 @@ impl Backend for Toy {
         vec![self.panel.base().clone()]
     }
 
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let mut names = BTreeSet::new();
         let listed = self.panel.each_account(|account| match account.name() {
             // Listed twice: a page shifted while the next was asked for.
@@ -106,7 +106,7 @@ impl Limiter for Toy {
     }
 
     async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
-        kept(&Remembered { reason: self.reason(target.account).await? })
+        kept(&SavedState { reason: self.reason(target.account).await? })
     }
 
     async fn apply(
@@ -116,9 +116,9 @@ impl Limiter for Toy {
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
         let account = target.account;
-        // Looked at first: a stranger is told so whatever is remembered.
+        // Looked at first: a stranger is reported so whatever is remembered.
         let found = self.reason(account).await?;
-        let wanted = match needed::<Remembered>(memory)?.plan(policy, found) {
+        let wanted = match needed::<SavedState>(memory)?.plan(policy, found) {
             Plan::AlreadySo => return Ok(Applied::AlreadySo),
             Plan::LeftAlone { found, limited } => return Ok(Applied::LeftAlone { found, limited }),
             Plan::Write(wanted) => wanted,
@@ -150,7 +150,7 @@ impl Toy {
     /// Whether the token may suspend: the panel looks at the right before it looks for the account.
     async fn may_write(&self) -> Result<String, BackendError> {
         match self.panel.post(NOBODY, "unsuspend", OURS).await {
-            Err(Failure::Said(said)) if said.is_gone() => Ok("granted".into()),
+            Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => Ok("granted".into()),
             outcome => Ok(outcome.map(|()| "granted".into())?),
         }
     }
@@ -158,11 +158,11 @@ impl Toy {
 
 /// What an account had before it was limited: why it was suspended, if it was.
 #[derive(Serialize, Deserialize)]
-struct Remembered {
+struct SavedState {
     reason: Option<String>,
 }
 
-impl Remembered {
+impl SavedState {
     /// What a look at an account makes of a switch. Who was suspended before us stays so whatever we want.
     fn plan(self, policy: Policy, found: Option<String>) -> Plan<Option<String>> {
         let limited = self.reason.clone().or(Some(OURS.into()));
@@ -183,15 +183,15 @@ fn shown(reason: Option<&str>) -> String {
 }
 
 /// The trouble of a call about one account, which may be gone.
-fn about(failure: Failure<Said>, account: &AccountName) -> BackendError {
+fn about(failure: CallFailure<ApiRefusal>, account: &AccountName) -> BackendError {
     match failure {
-        Failure::Said(said) if said.is_gone() => BackendError::NoSuchAccount(account.clone()),
+        CallFailure::Refusal(refusal) if refusal.is_gone() => BackendError::NoSuchAccount(account.clone()),
         failure => failure.error(),
     }
 }
 
 fn put(harvest: &mut Harvest, name: &AccountName, account: &Account<'_>, now: Timestamp) {
-    let facts = harvest.facts(name);
+    let facts = harvest.facts_mut(name);
     facts.identity =
         account.id.whole().map_or_else(Identity::new, |id| Identity::new().with_unique(id.to_string()));
     let suspended_for = account.suspended_for().ok();
@@ -205,7 +205,7 @@ fn put(harvest: &mut Harvest, name: &AccountName, account: &Account<'_>, now: Ti
     let count = account.bytes_out.bytes("bytes_out").and_then(|count| account.counter(count, now));
     for (meter, reading) in [(Meter::StorageUsed, level), (Meter::TrafficOut, count)] {
         match reading {
-            Ok(reading) => harvest.read(name, meter, reading),
+            Ok(reading) => harvest.add_reading(name, meter, reading),
             Err(detail) => harvest.unread(name, Some(meter), Reason::Unexpected, detail),
         }
     }
@@ -215,7 +215,8 @@ impl Account<'_> {
     fn counter(&self, count: Bytes, at: Timestamp) -> Result<Reading, String> {
         let started = self.started.whole().and_then(|started| Timestamp::new(started.try_into().ok()?).ok());
         let epoch = Epoch::Since(
-            started.ok_or("started is no time: the counter cannot be told from an earlier one")?,
+            started
+                .ok_or("started is not a time: the counter cannot be distinguished from an earlier one")?,
         );
         Ok(Reading::Counter { source: Source::default(), at, epoch, count })
     }

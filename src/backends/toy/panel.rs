@@ -19,26 +19,26 @@ const LISTING: &str = "GET /accounts";
 const SHOWN: usize = 80;
 
 /// Why a call did not succeed.
-pub(super) type Failure = kit::Failure<Said>;
+pub(super) type CallFailure = kit::CallFailure<ApiRefusal>;
 
 /// The panel's own no.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
+pub(super) struct ApiRefusal {
     call: String,
     status: u16,
     text: String,
 }
 
-impl Said {
+impl ApiRefusal {
     /// Whether what was asked about is not there.
     pub fn is_gone(&self) -> bool {
         self.status == 404
     }
 }
 
-impl From<Said> for BackendError {
-    fn from(said: Said) -> BackendError {
-        let Said { call, status, text } = said;
+impl From<ApiRefusal> for BackendError {
+    fn from(refusal: ApiRefusal) -> BackendError {
+        let ApiRefusal { call, status, text } = refusal;
         match status {
             401 => BackendError::Refused(format!("{call}: the token is wrong (status 401, {text})")),
             403 => BackendError::Refused(format!(
@@ -69,7 +69,7 @@ impl Panel {
         self.http.probe(&self.base).await
     }
 
-    /// Takes every account, page after page, until as many have come as the panel says there are; tells how many.
+    /// Takes every account, page after page, until as many have come as the panel says there are; returns how many.
     pub async fn each_account(
         &self,
         mut take: impl FnMut(&Account<'_>) + Send,
@@ -92,7 +92,7 @@ impl Panel {
         account: &AccountName,
         reason: Option<&str>,
         ours: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), CallFailure> {
         match reason {
             Some(reason) => self.post(account.as_str(), "suspend", reason).await,
             None => self.post(account.as_str(), "unsuspend", ours).await,
@@ -100,23 +100,23 @@ impl Panel {
     }
 
     /// One write. Asked twice it changes nothing more.
-    pub async fn post(&self, account: &str, action: &str, reason: &str) -> Result<(), Failure> {
+    pub async fn post(&self, account: &str, action: &str, reason: &str) -> Result<(), CallFailure> {
         let (name, url) =
             (format!("POST /accounts/{account}/{action}"), self.url(&["accounts", account, action]));
         let body = serde_json::json!({ "reason": reason });
         let answer = self.send(&name, || Call::post(url.clone()).json(&body)).await?;
-        answer.json::<serde_json::Value>(&name).map(|_| ()).map_err(Failure::from)
+        answer.json::<serde_json::Value>(&name).map(|_| ()).map_err(CallFailure::from)
     }
 
-    async fn send(&self, name: &str, call: impl Fn() -> Call + Send + Sync) -> Result<Answer, Failure> {
+    async fn send(&self, name: &str, call: impl Fn() -> Call + Send + Sync) -> Result<Answer, CallFailure> {
         let answer = self.http.send(|| Ok(call().bearer(&self.token))).await?;
         if answer.is_success() {
             return Ok(answer);
         }
-        let told = serde_json::from_slice::<Refusal>(answer.body());
-        let text =
-            told.map_or_else(|_| answer.sketch(), |refusal| format!("{:?}", excerpt(&refusal.error, SHOWN)));
-        Err(Failure::Said(Said { call: name.into(), status: answer.status(), text }))
+        let answered = serde_json::from_slice::<Refusal>(answer.body());
+        let text = answered
+            .map_or_else(|_| answer.sketch(), |refusal| format!("{:?}", excerpt(&refusal.error, SHOWN)));
+        Err(CallFailure::Refusal(ApiRefusal { call: name.into(), status: answer.status(), text }))
     }
 
     /// Every part of the path is percent-encoded, so that a name cannot lead elsewhere.

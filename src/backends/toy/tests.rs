@@ -9,7 +9,7 @@ async fn polled(answer: fn() -> (u16, String)) -> (Harvest, Result<(), BackendEr
     let server = Scripted::serve(move |_| answer()).await;
     let panel = Panel::new(Scripted::http(), server.url.clone(), Secret::new("hunter2hunter2".into()));
     let (mut harvest, now) = (Harvest::new(), Timestamp::new(1_795_226_400).expect("in range"));
-    let polled = Toy { panel }.poll(&Ask::at(now), &mut harvest).await;
+    let polled = Toy { panel }.poll(&PollRequest::at(now), &mut harvest).await;
     assert!(server.asked().iter().all(|asked| asked.header("authorization") == "Bearer hunter2hunter2"));
     (harvest, polled, server.asked().len())
 }
@@ -28,13 +28,13 @@ async fn what_is_no_figure_is_named_and_the_rest_is_read() {
 #[tokio::test]
 async fn a_list_that_ends_early_is_no_list() {
     let (_, polled, asked) = polled(|| (200, r#"{"accounts": [], "total": 3}"#.into())).await;
-    assert!(asked == 1 && polled.is_err_and(|error| error.to_string().contains("there should be 3")));
+    assert!(asked == 1 && polled.is_err_and(|error| error.to_string().contains("expected 3")));
 }
 
 #[test]
 fn whoever_was_suspended_before_us_stays_so() {
     let plan = |before: Option<&str>, policy, found: Option<&str>| {
-        Remembered { reason: before.map(str::to_string) }.plan(policy, found.map(str::to_string))
+        SavedState { reason: before.map(str::to_string) }.plan(policy, found.map(str::to_string))
     };
     assert_eq!(plan(None, Policy::Limited, None), Plan::Write(Some(OURS.into())));
     assert_eq!(plan(None, Policy::Standard, Some(OURS)), Plan::Write(None));

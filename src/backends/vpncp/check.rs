@@ -7,8 +7,8 @@ use super::clients::{Client, effective};
 use super::generation::Generation;
 use super::metering::meter;
 use super::months::Calendar;
-use super::panel::Ask;
-use super::refusal::Failure;
+use super::panel::ApiCall;
+use super::refusal::CallFailure;
 use super::wire::Status;
 use super::{BackendError, CheckStep, Vpncp, Wants, clients, statistics_off};
 use crate::backends::kit::check::{is_hopeless, step};
@@ -48,16 +48,16 @@ impl Vpncp {
         let mut aside = Harvest::new();
         let listed = self.clients(&status, &mut aside).await.map(|(clients, _)| clients);
         let networks = self.networks().await;
-        let told = listed.as_ref().map_err(Clone::clone).map(|listed| {
+        let answered = listed.as_ref().map_err(Clone::clone).map(|listed| {
             let unread = aside.warnings().iter().map(|warning| format!("; {warning}")).collect::<String>();
             format!("{} clients{unread}", listed.len())
         });
-        step(steps, "clients, right client:read", true, told);
+        step(steps, "clients, right client:read", true, answered);
         if wants.limiting {
             step(steps, "right client:write, for limits", true, self.may_write(known.generation).await);
         }
-        let told = networks.as_ref().map_err(Clone::clone).map(|networks| slowed(&listed, networks));
-        step(steps, "networks, right network:read", false, told);
+        let answered = networks.as_ref().map_err(Clone::clone).map(|networks| slowed(&listed, networks));
+        step(steps, "networks, right network:read", false, answered);
         if let (Some(calendar), Ok(listed)) = (calendar, listed)
             && let Some(first) = listed.first()
         {
@@ -71,13 +71,13 @@ impl Vpncp {
         if generation == Generation::One {
             return Ok("1.x knows no rights".into());
         }
-        let ask = Ask { path: &[generation.clients(), NOBODY], right: "client:write" };
+        let ask = ApiCall { path: &[generation.clients(), NOBODY], right: "client:write" };
         match self.panel.put(&ask, &Vec::new()).await {
-            Err(Failure::Said(said)) => match BackendError::from(said) {
+            Err(CallFailure::Refusal(refusal)) => match BackendError::from(refusal) {
                 refused @ BackendError::Refused(_) => Err(refused),
                 _ => Ok("granted".into()),
             },
-            Err(Failure::Failed(error)) => Err(error),
+            Err(CallFailure::Failed(error)) => Err(error),
             Ok(_) => Ok("granted".into()),
         }
     }
@@ -95,7 +95,7 @@ impl Vpncp {
             _ => Ok(match (status.clients, status.licensed) {
                 // `count_accounts_available` is the licence's total, not what is left of it.
                 (Some(used), Some(total)) => format!("{used} of {total} clients"),
-                _ => "no count told".into(),
+                _ => "no count reported".into(),
             }),
         };
         step(steps, "licence", false, outcome);
@@ -115,7 +115,8 @@ impl Vpncp {
             Ok(Ok(kept)) if *kept < ENOUGH_MONTHS => (
                 false,
                 Err(BackendError::NotOffered(format!(
-                    "traffic_statistics_history is {kept}: set it to {ENOUGH_MONTHS} or more, or the end of a month may be gone before it is read"
+                    "traffic_statistics_history is {kept}: set it to {ENOUGH_MONTHS} or more, or the end \
+                     of a month may be gone before it is read"
                 ))),
             ),
             Ok(Ok(kept)) => (false, Ok(format!("{kept} months are kept"))),
@@ -149,7 +150,7 @@ impl Vpncp {
     /// The networks with their default bandwidths, read as clients are: they have the same fields.
     async fn networks(&self) -> Result<Vec<Client>, BackendError> {
         let path = [self.panel.known().await?.generation.networks()];
-        let ask = Ask { path: &path, right: "network:read" };
+        let ask = ApiCall { path: &path, right: "network:read" };
         let payload = self.panel.get(&ask).await?;
         let read = clients::read(&payload.value);
         read.map(|(networks, _)| networks)
@@ -170,5 +171,5 @@ fn slowed(listed: &Result<Vec<Client>, BackendError>, networks: &[Client]) -> St
 
 fn shown(status: &Status) -> String {
     let version = status.version.as_deref().unwrap_or("unknown version");
-    format!("{version}, {}", status.text.as_deref().unwrap_or("no status told"))
+    format!("{version}, {}", status.text.as_deref().unwrap_or("no status reported"))
 }

@@ -57,7 +57,7 @@ impl Client {
         })
     }
 
-    /// Whether it is switched off; `None` for a word nobody told us of.
+    /// Whether it is switched off; `None` for an unknown word.
     pub fn suspended(&self) -> Option<bool> {
         let (_, value) = self.status.as_ref()?;
         let word = match value {
@@ -139,7 +139,7 @@ pub(super) fn one(payload: &Value, name: &AccountName) -> Result<Client, String>
     let client = Client::read(Some(name.as_str()), wrapped)?;
     match client.name == *name {
         true => Ok(client),
-        false => Err(format!("asked for {name}, came {}", client.name)),
+        false => Err(format!("asked for {name}, got {}", client.name)),
     }
 }
 
@@ -219,7 +219,7 @@ mod tests {
         {
             assert_eq!(one(&wrapped, &name).expect("a client").name, name, "{wrapped}");
         }
-        assert!(one(&json!({"name": "b"}), &name).expect_err("another").contains("came b"));
+        assert!(one(&json!({"name": "b"}), &name).expect_err("another").contains("got b"));
     }
 
     #[test]

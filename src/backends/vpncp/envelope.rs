@@ -22,13 +22,13 @@ pub(super) struct Payload {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum No {
     /// The panel says no, in these words; `fields` are the ones it objects to.
-    Said {
+    Message {
         /// Its error text, possibly empty.
         text: String,
         /// The fields named by a validation error.
         fields: Vec<String>,
     },
-    /// A page for people that asks to log in.
+    /// An HTML login page.
     LoginPage,
     /// Not what any release is known to answer; what came.
     Strange(String),
@@ -42,11 +42,11 @@ pub(super) fn judge(answer: &Answer) -> Result<Payload, No> {
         // Pages of proxies and Gin's own "404 page not found" hold no client's secrets; the beginning of
         // a broken list may.
         Err(_) if answer.is_html() || !answer.is_success() || answer.body().is_empty() => {
-            return Err(No::Strange(format!("expected JSON, came {}", answer.sketch())));
+            return Err(No::Strange(format!("expected JSON, got {}", answer.sketch())));
         }
         Err(error) => {
             let head = answer.sketch_head();
-            return Err(No::Strange(format!("expected JSON, came {head} that breaks at {error}")));
+            return Err(No::Strange(format!("expected JSON, got {head} that breaks at {error}")));
         }
     };
     unwrap(body, answer.status())
@@ -57,14 +57,14 @@ fn unwrap(body: Value, status: u16) -> Result<Payload, No> {
     let Value::Object(mut root) = body else {
         return match body {
             Value::Array(_) if !failed => Ok(Payload { value: body, is_bare: true }),
-            other => Err(No::Strange(format!("expected an object, came {} ({status})", type_of(&other)))),
+            other => Err(No::Strange(format!("expected an object, got {} ({status})", type_of(&other)))),
         };
     };
     if let Some(result) = root.get("result").and_then(Value::as_str) {
         let is_well = ["ok", "success"].iter().any(|word| result.eq_ignore_ascii_case(word));
         return match is_well && !failed {
             true => payload(root),
-            false => Err(said(&root, &["message", "error", "detail"])),
+            false => Err(refusal(&root, &["message", "error", "detail"])),
         };
     }
     let outer = root.get("status").and_then(Value::as_str).map(str::to_ascii_lowercase);
@@ -75,11 +75,11 @@ fn unwrap(body: Value, status: u16) -> Result<Payload, No> {
         let error = root.get("error").and_then(Value::as_str).unwrap_or_default();
         return match outer.as_deref() == Some("success") && error.is_empty() && !failed {
             true => payload(root),
-            false => Err(said(&root, &["error", "message", "msg"])),
+            false => Err(refusal(&root, &["error", "message", "msg"])),
         };
     }
     if failed {
-        return Err(said(&root, &["message", "error", "detail", "msg"]));
+        return Err(refusal(&root, &["message", "error", "detail", "msg"]));
     }
     // Without an envelope the content may still lie under the usual keys.
     match ["data", "msg"].iter().find_map(|key| root.remove(*key)) {
@@ -96,12 +96,12 @@ fn payload(mut root: Map<String, Value>) -> Result<Payload, No> {
     match root.contains_key("name") {
         true => Ok(Payload { value: Value::Object(root), is_bare: false }),
         false => {
-            Err(No::Strange(format!("expected result/message/data, came success with only {}", keys(&root))))
+            Err(No::Strange(format!("expected result/message/data, got success with only {}", keys(&root))))
         }
     }
 }
 
-fn said(root: &Map<String, Value>, places: &[&str]) -> No {
+fn refusal(root: &Map<String, Value>, places: &[&str]) -> No {
     let words = places.iter().filter_map(|place| root.get(*place)?.as_str());
     let mut text = words.into_iter().find(|text| !text.is_empty()).map(excerpt).unwrap_or_default();
     let mut fields = Vec::new();
@@ -112,7 +112,7 @@ fn said(root: &Map<String, Value>, places: &[&str]) -> No {
             fields.push(field.clone());
         }
     }
-    No::Said { text, fields }
+    No::Message { text, fields }
 }
 
 fn asks_to_log_in(page: &str) -> bool {
@@ -134,7 +134,7 @@ mod tests {
 
     fn text(status: u16, body: Value) -> String {
         match unwrap(body, status).expect_err("no success") {
-            No::Said { text, .. } => text,
+            No::Message { text, .. } => text,
             other => panic!("{other:?}"),
         }
     }
@@ -178,7 +178,7 @@ mod tests {
             422,
         );
         let fields = vec!["b_download".to_string()];
-        assert_eq!(no, Err(No::Said { text: "bad; b_download: must be a string".into(), fields }));
+        assert_eq!(no, Err(No::Message { text: "bad; b_download: must be a string".into(), fields }));
     }
 
     #[test]
@@ -186,7 +186,7 @@ mod tests {
         let no = unwrap(json!({"result": "OK", "message": "done"}), 200).expect_err("no payload");
         assert_eq!(
             no,
-            No::Strange("expected result/message/data, came success with only [message, result]".into())
+            No::Strange("expected result/message/data, got success with only [message, result]".into())
         );
         assert!(unwrap(json!("text"), 200).is_err());
         assert!(unwrap(Value::Null, 200).is_err());

@@ -85,7 +85,7 @@ impl Description {
         })
     }
 
-    /// What to tell the operator when something is missing.
+    /// What to report to the operator when something is missing.
     pub fn complaint(&self) -> Option<String> {
         let missing = self.missing.join(", ");
         (!missing.is_empty()).then(|| format!("openapi.json does not list {missing}; another release?"))

@@ -1,4 +1,4 @@
-//! Asks for one client's months and makes readings of what they tell.
+//! Asks for one client's months and makes readings of what they report.
 //!
 //! Knows nothing of other clients: what goes wrong here stays with this one.
 
@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering;
 use super::envelope::Payload;
 use super::generation::Generation;
 use super::months::{Calendar, Plan};
-use super::panel::{Ask, Panel};
-use super::refusal::Failure;
-use super::traffic::{Figure, METERS, Pair, Told};
+use super::panel::{ApiCall, Panel};
+use super::refusal::CallFailure;
+use super::traffic::{Figure, METERS, MonthTraffic, Pair};
 use super::wire::excerpt;
 use crate::backends::BackendError;
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Month, Reading, Reason, Source, Span, UsageDay};
 use crate::http::Method;
 
-/// What one client's months told.
+/// What one client's months reported.
 #[derive(Debug, Default)]
 pub(super) struct Metered {
     readings: Vec<(Meter, Reading)>,
@@ -31,7 +31,7 @@ pub(super) struct Metered {
 impl Metered {
     /// Puts it into a harvest.
     pub fn put(self, account: &AccountName, harvest: &mut Harvest) {
-        self.readings.into_iter().for_each(|(meter, reading)| harvest.read(account, meter, reading));
+        self.readings.into_iter().for_each(|(meter, reading)| harvest.add_reading(account, meter, reading));
         for (meter, reason, detail) in self.unread {
             harvest.unread(account, meter, reason, detail);
         }
@@ -52,14 +52,16 @@ impl Metered {
 pub(super) async fn meter(panel: &Panel, account: &AccountName, calendar: &Calendar, plan: &Plan) -> Metered {
     let mut metered = Metered::default();
     for (index, month) in plan.months.iter().enumerate() {
-        let told = match ask(panel, account, *month).await {
-            Ok(told) => told,
+        let answered = match ask(panel, account, *month).await {
+            Ok(answered) => answered,
             // The panel's own no to an older month is where its history ends.
-            Err(Failure::Said(said)) if plan.explores && index > 0 && said.is_about_month() => break,
+            Err(CallFailure::Refusal(refusal)) if plan.explores && index > 0 && refusal.is_about_month() => {
+                break;
+            }
             Err(failure) => {
                 let error = match failure {
-                    Failure::Said(said) => said.about(account),
-                    Failure::Failed(error) => error,
+                    CallFailure::Refusal(refusal) => refusal.about(account),
+                    CallFailure::Failed(error) => error,
                 };
                 // One month that is not understood says nothing of the others.
                 let is_of_the_month = matches!(error, BackendError::Unexpected { .. }) && !plan.explores;
@@ -70,9 +72,9 @@ pub(super) async fn meter(panel: &Panel, account: &AccountName, calendar: &Calen
                 }
             }
         };
-        metered.is_bare |= told.1;
-        take(&mut metered, &told.0, *month, calendar, plan);
-        if plan.explores && index > 0 && told.0.is_all_zero() {
+        metered.is_bare |= answered.1;
+        take(&mut metered, &answered.0, *month, calendar, plan);
+        if plan.explores && index > 0 && answered.0.is_all_zero() {
             break;
         }
     }
@@ -81,31 +83,35 @@ pub(super) async fn meter(panel: &Panel, account: &AccountName, calendar: &Calen
 
 /// One month of one client, and whether it came bare. 2.x documents the month as `04`; a panel that
 /// takes only `4` is understood and remembered.
-async fn ask(panel: &Panel, account: &AccountName, month: Month) -> Result<(Told, bool), Failure> {
+async fn ask(
+    panel: &Panel,
+    account: &AccountName,
+    month: Month,
+) -> Result<(MonthTraffic, bool), CallFailure> {
     let generation = panel.known().await?.generation;
     let unpadded = panel.months_unpadded();
     let first = unpadded.load(Ordering::Relaxed);
     let answer = match ask_as(panel, generation, account, month, first).await {
         // October is `10` either way.
-        Err(Failure::Said(said)) if said.is_about_month() && month.number() % 100 < 10 => {
+        Err(CallFailure::Refusal(refusal)) if refusal.is_about_month() && month.number() % 100 < 10 => {
             let other = ask_as(panel, generation, account, month, !first).await;
             match other {
                 Ok(payload) => {
                     unpadded.store(!first, Ordering::Relaxed);
                     Ok(payload)
                 }
-                Err(_) => Err(Failure::Said(said)),
+                Err(_) => Err(CallFailure::Refusal(refusal)),
             }
         }
         answer => answer,
     };
     let payload = answer?;
     let strange = |detail: String| BackendError::Unexpected { at: named(generation, account, month), detail };
-    let told = Told::read(&payload.value, month).map_err(strange)?;
-    if told == Told::Nothing && payload.is_bare {
+    let answered = MonthTraffic::read(&payload.value, month).map_err(strange)?;
+    if answered == MonthTraffic::Nothing && payload.is_bare {
         return Err(strange("an empty answer without result/message/data".into()).into());
     }
-    Ok((told, payload.is_bare))
+    Ok((answered, payload.is_bare))
 }
 
 async fn ask_as(
@@ -114,26 +120,26 @@ async fn ask_as(
     account: &AccountName,
     month: Month,
     unpadded: bool,
-) -> Result<Payload, Failure> {
+) -> Result<Payload, CallFailure> {
     let (year, number) = (month.number() / 100, month.number() % 100);
     let (year, number) =
         (year.to_string(), if unpadded { number.to_string() } else { format!("{number:02}") });
     let path = [generation.clients(), account.as_str(), generation.traffic(), &year, &number];
-    panel.get(&Ask { path: &path, right: "client:read (and traffic:read where there is one)" }).await
+    panel.get(&ApiCall { path: &path, right: "client:read (and traffic:read where there is one)" }).await
 }
 
 fn named(generation: Generation, account: &AccountName, month: Month) -> String {
     let month = month.to_string().replace('-', "/");
-    Ask { path: &[generation.clients(), account.as_str(), generation.traffic(), &month], right: "" }
+    ApiCall { path: &[generation.clients(), account.as_str(), generation.traffic(), &month], right: "" }
         .name(&Method::GET)
 }
 
-fn take(metered: &mut Metered, told: &Told, month: Month, calendar: &Calendar, plan: &Plan) {
+fn take(metered: &mut Metered, answered: &MonthTraffic, month: Month, calendar: &Calendar, plan: &Plan) {
     // In a month the panel may have begun to forget, a zero may stand for anything.
     let is_kept = calendar.surely_keeps(month);
     let believed = |total: Bytes| is_kept || total > Bytes::ZERO;
-    let days = match told {
-        Told::Total(pair) => {
+    let days = match answered {
+        MonthTraffic::Total(pair) => {
             metered.lacks_days = true;
             let next = calendar.zone.start_of(month.next().first());
             let span = Span::new(calendar.zone.start_of(month.first()), next).ok();
@@ -149,11 +155,11 @@ fn take(metered: &mut Metered, told: &Told, month: Month, calendar: &Calendar, p
             }
             return;
         }
-        Told::Nothing => {
+        MonthTraffic::Nothing => {
             let none: Pair = [Ok(Bytes::ZERO), Ok(Bytes::ZERO)];
             month.period().days().map(|day| (day, none.clone())).collect()
         }
-        Told::Days { days, strange } => {
+        MonthTraffic::Days { days, strange } => {
             if let Some(first) = strange.first() {
                 let detail = format!(
                     "{month}: {} rows are of no day of it, the first: {}",
@@ -174,8 +180,10 @@ fn take(metered: &mut Metered, told: &Told, month: Month, calendar: &Calendar, p
                 // Days to come are listed as zeros. Tomorrow may have begun since we started to ask.
                 figure if *day > today => {
                     if *day > today.next() && is_more_than_nothing(figure) {
-                        wrong[index]
-                            .push((*day, "still to come there and has bytes; is timezone the panel's?"));
+                        wrong[index].push((
+                            *day,
+                            "still in the future there and has bytes; is timezone the panel's?",
+                        ));
                     }
                 }
                 Ok(total) if believed(*total) => metered.total(METERS[index].0, span, calendar, *total),

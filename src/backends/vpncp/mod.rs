@@ -25,14 +25,15 @@ use self::clients::Client;
 use self::generation::Generation;
 use self::metering::meter;
 use self::months::{Calendar, Plan};
-use self::panel::{Ask as Call, Panel};
-use self::refusal::Failure;
-use self::settings::Rules;
+use self::panel::{ApiCall, Panel};
+use self::refusal::CallFailure;
+use self::settings::PanelConfig;
 use self::wire::Status;
 use super::kit::json::whole;
 use super::kit::many::Patience;
 use super::{
-    Applied, Ask, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, Past, Target, Wants,
+    Applied, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, Past, PollRequest, Target,
+    Wants,
 };
 use crate::domain::{BillingZone, Harvest, Meter, Policy, Span, Timestamp};
 use crate::http::{Http, Method, Url};
@@ -56,13 +57,13 @@ const AT_ONCE: usize = 4;
 const GIVEN_UP_AFTER: u32 = 8;
 
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
-    let rules = Rules::read(section)?;
-    Ok(Box::new(Vpncp { panel: Panel::new(http, &rules), rules }))
+    let config = PanelConfig::read(section)?;
+    Ok(Box::new(Vpncp { panel: Panel::new(http, &config), config }))
 }
 
 struct Vpncp {
     panel: Panel,
-    rules: Rules,
+    config: PanelConfig,
 }
 
 #[async_trait]
@@ -71,7 +72,7 @@ impl Backend for Vpncp {
         vec![self.panel.base().clone()]
     }
 
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let polled = self.read(ask, harvest).await;
         if polled.is_err() {
             self.panel.forget();
@@ -114,7 +115,7 @@ impl History for Vpncp {
 #[async_trait]
 impl Limiter for Vpncp {
     fn by_suspending(&self) -> bool {
-        self.rules.limited == settings::Limited::Disable
+        self.config.limited == settings::Limited::Disable
     }
 
     async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
@@ -132,7 +133,7 @@ impl Limiter for Vpncp {
 }
 
 impl Vpncp {
-    async fn read(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn read(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let status = self.look(harvest).await?;
         let calendar = self.calendar(ask.now, harvest).await?;
         let (mut clients, is_whole) = self.clients(&status, harvest).await?;
@@ -141,7 +142,7 @@ impl Vpncp {
             clients.retain(|client| client.name == *only);
         }
         for client in &clients {
-            let facts = harvest.facts(&client.name);
+            let facts = harvest.facts_mut(&client.name);
             facts.suspended = client.suspended();
             facts.policy = self.shown_policy(client);
             facts.package.clone_from(&client.network);
@@ -151,9 +152,12 @@ impl Vpncp {
         match status.clients {
             _ if ask.only.is_some() || !is_whole => {}
             // Without a count an empty list proves nothing.
-            None if listed == 0 => harvest.warn("no clients are listed, and the panel tells no count of them"),
+            None if listed == 0 => {
+                harvest.warn("no clients are listed, and the panel reports no count of them")
+            }
             Some(count) if listed < count => harvest.warn(format!(
-                "{listed} of {count} clients are listed: the others are hidden from this token, or the list is cut"
+                "{listed} of {count} clients are listed: the others are hidden from this token, or the \
+                 list is cut"
             )),
             _ => harvest.listed_everyone(),
         }
@@ -196,55 +200,56 @@ impl Vpncp {
 
     /// The configured time zone, or the panel's own (PUQVPNCP doc/20. API, "System": `timezone`).
     async fn zone(&self) -> Result<BillingZone, BackendError> {
-        if let Some(zone) = self.rules.zone {
+        if let Some(zone) = self.config.zone {
             return Ok(zone);
         }
-        let call = Call { path: &["system", "info"], right: "system_config:read" };
+        let call = ApiCall { path: &["system", "info"], right: "system_config:read" };
         let strange = |detail: String| BackendError::Unexpected {
             at: call.name(&Method::GET),
             detail: format!("{detail}; set timezone in the config"),
         };
-        let told = match self.panel.get(&call).await {
+        let answered = match self.panel.get(&call).await {
             Ok(payload) => payload.value,
-            Err(Failure::Said(said)) if said.is_gone() => {
+            Err(CallFailure::Refusal(refusal)) if refusal.is_gone() => {
                 return Err(strange("there is no such call".into()));
             }
             Err(failure) => return Err(failure.into()),
         };
-        let name = told.get("timezone").and_then(|zone| zone.as_str());
-        let name = name.ok_or_else(|| strange("it tells no timezone".into()))?;
+        let name = answered.get("timezone").and_then(|zone| zone.as_str());
+        let name = name.ok_or_else(|| strange("it reports no timezone".into()))?;
         BillingZone::parse(name).map_err(|error| strange(error.to_string()))
     }
 
     /// How many months of statistics are kept (`traffic_statistics_history`; PUQVPNCP doc/07, system
     /// config), or why that is not known: 2.x does not document the answer.
     async fn kept(&self) -> Result<Result<u64, String>, BackendError> {
-        let call = Call { path: &["system", "config"], right: "system_config:read" };
-        let told = match self.panel.get(&call).await {
+        let call = ApiCall { path: &["system", "config"], right: "system_config:read" };
+        let answered = match self.panel.get(&call).await {
             Ok(payload) => payload.value,
-            Err(Failure::Said(said)) => return Ok(Err(BackendError::from(said).to_string())),
-            Err(Failure::Failed(error)) => return Err(error),
+            Err(CallFailure::Refusal(refusal)) => return Ok(Err(BackendError::from(refusal).to_string())),
+            Err(CallFailure::Failed(error)) => return Err(error),
         };
-        let kept = told.get("traffic_statistics_history").and_then(whole);
+        let kept = answered.get("traffic_statistics_history").and_then(whole);
         Ok(kept.ok_or_else(|| "no traffic_statistics_history in GET /system/config".into()))
     }
 
-    /// Everybody, and whether every row of the list could be read. An empty list of a panel that counts clients is a right that is missing or a shape we
-    /// misread, never a panel whose clients are all gone.
+    /// Everybody, and whether every row of the list could be read. An empty list of a panel that counts clients is a
+    /// right that is missing or a shape we misread, never a panel whose clients are all gone.
     async fn clients(
         &self,
         status: &Status,
         harvest: &mut Harvest,
     ) -> Result<(Vec<Client>, bool), BackendError> {
         let path = [self.panel.known().await?.generation.clients()];
-        let call = Call { path: &path, right: "client:read" };
+        let call = ApiCall { path: &path, right: "client:read" };
         let strange = |detail: String| BackendError::Unexpected { at: call.name(&Method::GET), detail };
         let payload = self.panel.get(&call).await?;
         let (clients, unreadable) = clients::read(&payload.value).map_err(strange)?;
         if clients.is_empty() && status.clients.is_some_and(|count| count > 0) {
             let count = status.clients.unwrap_or_default();
             return Err(strange(format!(
-                "no client is listed and the panel counts {count}: the right client:read is missing, or the answer is of another shape"
+                "no client is listed and the panel counts {count}: the right client:read is missing, or \
+                 the answer is of another shape"
             )));
         }
         if let Some(first) = unreadable.first() {
@@ -256,7 +261,7 @@ impl Vpncp {
         Ok((clients, unreadable.is_empty()))
     }
 
-    /// The traffic of these clients, some at once. A dead panel is given up, not asked for everybody.
+    /// The traffic of these clients, some at once. A dead panel is given up, not asked for all accounts.
     async fn traffic(
         &self,
         clients: Vec<Client>,
@@ -277,7 +282,8 @@ impl Vpncp {
             metered.put(&account, harvest);
         }
         if without_days > 0 {
-            harvest.warn("the panel tells only totals of whole months: their days are shared out evenly");
+            harvest
+                .warn("the panel reports only totals of whole months: they are spread evenly over the days");
         }
         if bare > 0 {
             harvest.warn("traffic is answered without result/message/data");
@@ -288,11 +294,13 @@ impl Vpncp {
 
 fn statistics_off() -> BackendError {
     BackendError::NotOffered(
-        "traffic: the panel's statistics are off (traffic_statistics_history is 0); set it to 2 months or more".into(),
+        "traffic: the panel's statistics are off (traffic_statistics_history is 0); set it to 2 months or \
+         more"
+            .into(),
     )
 }
 
-/// One line for all: a word nobody told us of is neither suspended nor not.
+/// One line for all: an unknown word is neither suspended nor not.
 fn warn_of_strange_status(clients: &[Client], harvest: &mut Harvest) {
     let mut strange = clients.iter().filter(|client| client.suspended().is_none());
     if let Some(first) = strange.next() {

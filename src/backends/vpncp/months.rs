@@ -17,7 +17,7 @@ const LATE_DAYS: u32 = 2;
 pub(super) struct Calendar {
     pub zone: BillingZone,
     pub now: Timestamp,
-    /// How many months the panel keeps, the running one among them; `None` when it does not tell.
+    /// How many months the panel keeps, the running one among them; `None` when it does not report.
     pub kept: Option<u64>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Calendar {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Plan {
     pub months: Vec<Month>,
-    /// Whether to stop at a month that tells of nothing: how much there is to find is not known.
+    /// Whether to stop at a month that reports nothing: how much there is to find is not known.
     pub explores: bool,
     /// Only days that touch this span are wanted; all when absent.
     pub only: Option<Span>,

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::envelope::{No, Payload, judge};
 use super::generation::{Description, Generation};
-use super::refusal::{Failure, Said, unanswered};
-use super::settings::{Rules, Wanted};
+use super::refusal::{ApiRefusal, CallFailure, unanswered};
+use super::settings::{PanelConfig, Wanted};
 use super::wire::Status;
 use crate::backends::BackendError;
 use crate::http::{Call, Http, Method, Url};
@@ -21,13 +21,13 @@ pub(super) type Fields = Vec<(&'static str, Value)>;
 
 /// One call below `/api/v1/`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct ApiCall<'a> {
     pub path: &'a [&'a str],
     /// The permission it needs on a 2.x panel.
     pub right: &'static str,
 }
 
-impl Ask<'_> {
+impl ApiCall<'_> {
     /// Its name in errors.
     pub fn name(&self, method: &Method) -> String {
         format!("{method} /{}", self.path.join("/"))
@@ -41,13 +41,13 @@ pub(super) struct Panel {
     token: Option<Secret>,
     access_hash: Option<Secret>,
     wanted: Wanted,
-    known: Mutex<Option<Known>>,
+    known: Mutex<Option<PanelFacts>>,
     months_unpadded: AtomicBool,
 }
 
 /// What was found out about a panel.
 #[derive(Clone, Debug)]
-pub(super) struct Known {
+pub(super) struct PanelFacts {
     pub generation: Generation,
     /// Something the operator should look at.
     pub complaint: Option<String>,
@@ -55,13 +55,13 @@ pub(super) struct Known {
 
 impl Panel {
     /// A panel that has not been asked anything.
-    pub fn new(http: Http, rules: &Rules) -> Panel {
+    pub fn new(http: Http, config: &PanelConfig) -> Panel {
         Panel {
             http,
-            base: rules.base.clone(),
-            token: rules.token.clone(),
-            access_hash: rules.access_hash.clone(),
-            wanted: rules.wanted,
+            base: config.base.clone(),
+            token: config.token.clone(),
+            access_hash: config.access_hash.clone(),
+            wanted: config.wanted,
             known: Mutex::new(None),
             months_unpadded: AtomicBool::new(false),
         }
@@ -81,17 +81,19 @@ impl Panel {
     }
 
     /// Which generation it speaks; found out once and kept until [`Panel::forget`].
-    pub async fn known(&self) -> Result<Known, BackendError> {
+    pub async fn known(&self) -> Result<PanelFacts, BackendError> {
         if let Wanted::Fixed(generation) = self.wanted {
-            return Ok(Known { generation, complaint: None });
+            return Ok(PanelFacts { generation, complaint: None });
         }
         let kept = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(known) = kept {
             return Ok(known);
         }
         let found = match self.description().await? {
-            Some(description) => Known { generation: Generation::Two, complaint: description.complaint() },
-            None => Known { generation: Generation::One, complaint: None },
+            Some(description) => {
+                PanelFacts { generation: Generation::Two, complaint: description.complaint() }
+            }
+            None => PanelFacts { generation: Generation::One, complaint: None },
         };
         self.credential(found.generation)?;
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.clone());
@@ -106,7 +108,7 @@ impl Panel {
 
     /// Asks for the public description of the API, which 2.x has and 1.x has not.
     async fn description(&self) -> Result<Option<Description>, BackendError> {
-        let ask = Ask { path: &["openapi.json"], right: "none" };
+        let ask = ApiCall { path: &["openapi.json"], right: "none" };
         let name = ask.name(&Method::GET);
         let answer = self.http.send(|| Ok(Call::get(self.url(&ask)))).await;
         let answer = answer.map_err(|error| unanswered(&name, &self.origin(), error))?;
@@ -116,7 +118,7 @@ impl Panel {
         {
             return Ok(Some(description));
         }
-        let said = |no| Said {
+        let refusal = |no| ApiRefusal {
             call: name.clone(),
             right: ask.right,
             generation: Generation::Two,
@@ -124,21 +126,21 @@ impl Panel {
             no,
         };
         match judge(&answer) {
-            Err(No::LoginPage) => Err(said(No::LoginPage).into()),
-            Err(no) if matches!(answer.status(), 401 | 403 | 500..) => Err(said(no).into()),
+            Err(No::LoginPage) => Err(refusal(No::LoginPage).into()),
+            Err(no) if matches!(answer.status(), 401 | 403 | 500..) => Err(refusal(no).into()),
             _ => Ok(None),
         }
     }
 
     /// Reads with a GET.
-    pub async fn get(&self, ask: &Ask<'_>) -> Result<Payload, Failure> {
+    pub async fn get(&self, ask: &ApiCall<'_>) -> Result<Payload, CallFailure> {
         let generation = self.known().await?.generation;
         self.send(Method::GET, ask, generation, &|call| call).await
     }
 
     /// Writes with a PUT, in the words of the generation; not repeated by itself, because every save
     /// drops the client's connection on 1.x (PUQVPNCP doc/13. VPN accounts).
-    pub async fn put(&self, ask: &Ask<'_>, fields: &Fields) -> Result<Payload, Failure> {
+    pub async fn put(&self, ask: &ApiCall<'_>, fields: &Fields) -> Result<Payload, CallFailure> {
         let generation = self.known().await?.generation;
         let object =
             Value::Object(fields.iter().map(|(name, value)| (name.to_string(), value.clone())).collect());
@@ -153,7 +155,7 @@ impl Panel {
 
     /// What the panel says about itself.
     pub async fn status(&self) -> Result<Status, BackendError> {
-        let ask = Ask { path: &["system", "status"], right: "system_config:read" };
+        let ask = ApiCall { path: &["system", "status"], right: "system_config:read" };
         let payload = self.get(&ask).await?;
         Status::read(&payload.value)
             .map_err(|detail| BackendError::Unexpected { at: ask.name(&Method::GET), detail })
@@ -162,10 +164,10 @@ impl Panel {
     async fn send(
         &self,
         method: Method,
-        ask: &Ask<'_>,
+        ask: &ApiCall<'_>,
         generation: Generation,
         finish: &(dyn Fn(Call) -> Call + Send + Sync),
-    ) -> Result<Payload, Failure> {
+    ) -> Result<Payload, CallFailure> {
         let name = ask.name(&method);
         let credential = self.credential(generation)?;
         let build = || {
@@ -180,7 +182,13 @@ impl Panel {
         };
         let answer = self.http.send(build).await.map_err(|error| unanswered(&name, &self.origin(), error))?;
         judge(&answer).map_err(|no| {
-            Failure::Said(Said { call: name, right: ask.right, generation, status: answer.status(), no })
+            CallFailure::Refusal(ApiRefusal {
+                call: name,
+                right: ask.right,
+                generation,
+                status: answer.status(),
+                no,
+            })
         })
     }
 
@@ -192,7 +200,8 @@ impl Panel {
         secret.as_ref().ok_or_else(|| BackendError::Unexpected {
             at: "GET /openapi.json".into(),
             detail: format!(
-                "the panel looks like {}, which needs the key {key}; or this is the wrong port, or a proxy hides openapi.json: then set generation",
+                "the panel looks like {}, which needs the key {key}; or this is the wrong port, or a \
+                 proxy hides openapi.json: then set generation",
                 generation.name()
             ),
         })
@@ -204,7 +213,7 @@ impl Panel {
     }
 
     /// Every part of the path is percent-encoded, so that a name cannot lead elsewhere.
-    fn url(&self, ask: &Ask<'_>) -> Url {
+    fn url(&self, ask: &ApiCall<'_>) -> Url {
         let mut url = self.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(["api", "v1"]).extend(ask.path);

@@ -9,11 +9,11 @@ use crate::domain::AccountName;
 use crate::http::HttpError;
 
 /// Why a call did not succeed.
-pub(super) type Failure = kit::Failure<Said>;
+pub(super) type CallFailure = kit::CallFailure<ApiRefusal>;
 
 /// The panel's own no.
 #[derive(Clone, Debug)]
-pub(super) struct Said {
+pub(super) struct ApiRefusal {
     /// Which call, as "GET /client".
     pub call: String,
     /// The permission it needs on a 2.x panel.
@@ -26,7 +26,7 @@ pub(super) struct Said {
 /// What to look at when something answers that is not the API.
 const HINT: &str = "wrong port, address not allowed, or the API is disabled";
 
-impl Said {
+impl ApiRefusal {
     /// Whether what was asked about is not there.
     pub fn is_gone(&self) -> bool {
         !self.is_refusal() && (self.status == 404 || self.words().contains("not found"))
@@ -39,7 +39,7 @@ impl Said {
 
     /// Whether it dislikes how one of these fields is written.
     pub fn is_about(&self, names: &[&str]) -> bool {
-        let No::Said { fields, .. } = &self.no else { return false };
+        let No::Message { fields, .. } = &self.no else { return false };
         let words = self.words();
         !self.is_refusal()
             && names.iter().any(|name| fields.iter().any(|field| field == name) || words.contains(name))
@@ -61,15 +61,15 @@ impl Said {
 
     fn words(&self) -> String {
         match &self.no {
-            No::Said { text, .. } => text.to_lowercase(),
+            No::Message { text, .. } => text.to_lowercase(),
             _ => String::new(),
         }
     }
 
     fn shown(&self) -> String {
         match &self.no {
-            No::Said { text, .. } if text.is_empty() => format!("status {}, no reason given", self.status),
-            No::Said { text, .. } => format!("status {}, {text:?}", self.status),
+            No::Message { text, .. } if text.is_empty() => format!("status {}, no reason given", self.status),
+            No::Message { text, .. } => format!("status {}, {text:?}", self.status),
             No::LoginPage => format!("status {}, a login page", self.status),
             No::Strange(what) => what.clone(),
         }
@@ -88,24 +88,25 @@ impl Said {
                 format!("{call}: the token is wrong, expired or bound to another address ({shown})")
             }
             Generation::One => format!(
-                "{call}: the access_hash is wrong or bound to another address, or the API is off for want of a licence ({shown})"
+                "{call}: the access_hash is wrong or bound to another address, or the API is off for want \
+                 of a licence ({shown})"
             ),
         }
     }
 }
 
-impl From<Said> for BackendError {
-    fn from(said: Said) -> BackendError {
-        let words = said.words();
-        if said.is_refusal() {
-            BackendError::Refused(said.refused())
+impl From<ApiRefusal> for BackendError {
+    fn from(refusal: ApiRefusal) -> BackendError {
+        let words = refusal.words();
+        if refusal.is_refusal() {
+            BackendError::Refused(refusal.refused())
         } else if words.contains("status not ok") {
-            BackendError::Busy { after: None, detail: format!("{}: {}", said.call, said.shown()) }
+            BackendError::Busy { after: None, detail: format!("{}: {}", refusal.call, refusal.shown()) }
         } else if words.contains("license") || words.contains("licence") {
-            BackendError::NotOffered(format!("{}: {}", said.call, said.shown()))
+            BackendError::NotOffered(format!("{}: {}", refusal.call, refusal.shown()))
         } else {
-            let detail = said.shown();
-            BackendError::Unexpected { at: said.call, detail }
+            let detail = refusal.shown();
+            BackendError::Unexpected { at: refusal.call, detail }
         }
     }
 }
@@ -124,9 +125,9 @@ pub(super) fn unanswered(call: &str, own_origin: &str, error: HttpError) -> Back
 mod tests {
     use super::*;
 
-    fn said(generation: Generation, status: u16, text: &str) -> Said {
-        let no = No::Said { text: text.into(), fields: Vec::new() };
-        Said { call: "GET /client".into(), right: "client:read", generation, status, no }
+    fn refusal(generation: Generation, status: u16, text: &str) -> ApiRefusal {
+        let no = No::Message { text: text.into(), fields: Vec::new() };
+        ApiRefusal { call: "GET /client".into(), right: "client:read", generation, status, no }
     }
 
     #[test]
@@ -148,7 +149,7 @@ mod tests {
             ),
         ];
         for (generation, status, text, expected) in table {
-            let shown = BackendError::from(said(generation, status, text)).to_string();
+            let shown = BackendError::from(refusal(generation, status, text)).to_string();
             assert!(shown.contains(expected), "{status} {text}: {shown}");
         }
     }
@@ -157,13 +158,13 @@ mod tests {
     fn who_is_gone_is_told_from_who_may_not_ask() {
         let account = AccountName::new("vpn-1").expect("a name");
         for (status, text) in [(404, ""), (200, "Account not found")] {
-            let error = said(Generation::One, status, text).about(&account);
+            let error = refusal(Generation::One, status, text).about(&account);
             assert!(matches!(&error, BackendError::NoSuchAccount(name) if *name == account), "{error:?}");
         }
-        assert!(!said(Generation::Two, 403, "token not found").is_gone());
-        assert!(said(Generation::One, 200, "Wrong month setting").is_about_month());
-        assert!(!said(Generation::Two, 401, "token of this month").is_about_month());
-        assert!(said(Generation::Two, 422, "b_download must be a string").is_about(&["b_download"]));
+        assert!(!refusal(Generation::Two, 403, "token not found").is_gone());
+        assert!(refusal(Generation::One, 200, "Wrong month setting").is_about_month());
+        assert!(!refusal(Generation::Two, 401, "token of this month").is_about_month());
+        assert!(refusal(Generation::Two, 422, "b_download must be a string").is_about(&["b_download"]));
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub(super) enum Limited {
 }
 
 /// The keys, checked.
-pub(super) struct Rules {
+pub(super) struct PanelConfig {
     pub base: Url,
     /// The bearer token of a 2.x panel.
     pub token: Option<Secret>,
@@ -80,9 +80,9 @@ pub(super) struct Rules {
     pub cap: u64,
 }
 
-impl Rules {
+impl PanelConfig {
     /// Reads and checks a whole section.
-    pub fn read(section: Section) -> Result<Rules, SettingsError> {
+    pub fn read(section: Section) -> Result<PanelConfig, SettingsError> {
         let settings: Settings = section.read()?;
         let missing = |key: &str, problem: &str| Err(SettingsError::new(key, problem));
         match (settings.generation, &settings.token, &settings.access_hash) {
@@ -100,7 +100,7 @@ impl Rules {
             return Err(SettingsError::new("cap_mbit_per_second", problem));
         }
         let zone = settings.timezone.as_deref().map(BillingZone::parse).transpose();
-        Ok(Rules {
+        Ok(PanelConfig {
             base: base(&settings.url)?,
             zone: zone.map_err(|error| SettingsError::new("timezone", error.to_string()))?,
             token: settings.token,
@@ -134,8 +134,8 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn read(text: &str) -> Result<Rules, SettingsError> {
-        Rules::read(Section::new(text.parse().expect("toml"), Path::new("/nowhere")))
+    fn read(text: &str) -> Result<PanelConfig, SettingsError> {
+        PanelConfig::read(Section::new(text.parse().expect("toml"), Path::new("/nowhere")))
     }
 
     const LEAST: &str = "url = 'http://127.0.0.1:8098'\ntoken = 'hunter2hunter2'\n";
@@ -177,7 +177,7 @@ mod tests {
                     assert!(keys.contains(key), "{key} is not in the sample: {keys}");
                 }
             }
-            Rules::read(section).map(|_| ()).expect("valid");
+            PanelConfig::read(section).map(|_| ()).expect("valid");
         }
     }
 
@@ -191,8 +191,8 @@ mod tests {
             ("http://[2001:db8::1]:8080/", "http://[2001:db8::1]:8080/"),
             ("https://vpn.example.net", "https://vpn.example.net/"),
         ] {
-            let rules = read(&format!("url = '{url}'\ntoken = 'hunter2hunter2'")).expect(url);
-            assert_eq!(rules.base.as_str(), expected, "{url}");
+            let config = read(&format!("url = '{url}'\ntoken = 'hunter2hunter2'")).expect(url);
+            assert_eq!(config.base.as_str(), expected, "{url}");
         }
     }
 

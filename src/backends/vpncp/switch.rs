@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::clients::{self, Cap, Client};
 use super::generation::Generation;
-use super::panel::{Ask, Fields};
-use super::refusal::{Failure, Said};
+use super::panel::{ApiCall, Fields};
+use super::refusal::{ApiRefusal, CallFailure};
 use super::settings::Limited;
 use super::wire::excerpt;
 use super::{Applied, BackendError, Memory, Vpncp};
@@ -22,7 +22,7 @@ const PAIRS: [[&str; 2]; 2] = [["b_download", "b_upload"], ["bandwidth_download"
 
 /// What a client had before it was limited, and what the limit is.
 #[derive(Debug, Serialize, Deserialize)]
-struct Remembered {
+struct SavedState {
     limited: Limited,
     /// Own bandwidths in Mbit/s, exactly as they were; 0 is the network's default.
     down: u64,
@@ -37,7 +37,7 @@ struct Remembered {
     suspended: bool,
 }
 
-impl Remembered {
+impl SavedState {
     /// Bandwidths under a policy. Who bought less than the cap keeps what he bought: a limit never gives.
     fn caps(&self, policy: Policy) -> [u64; 2] {
         [self.down, self.up].map(|own| match policy {
@@ -51,10 +51,10 @@ impl Remembered {
 impl Vpncp {
     /// Which of our two policies a client is under, as far as it shows.
     pub(super) fn shown_policy(&self, client: &Client) -> Option<Policy> {
-        let is_limited = match self.rules.limited {
+        let is_limited = match self.config.limited {
             Limited::Disable => client.suspended()?,
             Limited::Cap => {
-                let is_low = |cap: Cap| (1..=self.rules.cap).contains(&cap.mbit);
+                let is_low = |cap: Cap| (1..=self.config.cap).contains(&cap.mbit);
                 is_low(client.down?) && is_low(client.up?)
             }
         };
@@ -67,12 +67,12 @@ impl Vpncp {
         let ([down, up], [down_key, up_key]) = (both(&client)?, keys(&client));
         let (status_key, status) = client.status.clone().unwrap_or(("status", Value::Null));
         let suspended = suspended(&client)?;
-        let remembered = Remembered {
-            limited: self.rules.limited,
+        let remembered = SavedState {
+            limited: self.config.limited,
             down,
             up,
             keys: [down_key.to_string(), up_key.to_string()],
-            cap: self.rules.cap,
+            cap: self.config.cap,
             status_key: status_key.to_string(),
             status,
             suspended,
@@ -88,7 +88,7 @@ impl Vpncp {
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
         let client = self.client(account).await?;
-        let remembered: Remembered = needed(memory)?;
+        let remembered: SavedState = needed(memory)?;
         match remembered.limited {
             Limited::Cap => self.switch_caps(&client, policy, &remembered).await,
             Limited::Disable => self.switch_status(&client, policy, &remembered).await,
@@ -99,7 +99,7 @@ impl Vpncp {
         &self,
         client: &Client,
         policy: Policy,
-        remembered: &Remembered,
+        remembered: &SavedState,
     ) -> Result<Applied, BackendError> {
         let (found, wanted) = (both(client)?, remembered.caps(policy));
         if found == wanted {
@@ -135,7 +135,9 @@ impl Vpncp {
         let fields = |write: fn(u64) -> Value| pair.into_iter().zip(wanted.map(write)).collect::<Fields>();
         let written = self.write(account, &fields(|mbit| json!(mbit))).await;
         let written = match written {
-            Err(Failure::Said(said)) if said.generation == Generation::Two && said.is_about(&pair) => {
+            Err(CallFailure::Refusal(refusal))
+                if refusal.generation == Generation::Two && refusal.is_about(&pair) =>
+            {
                 self.write(account, &fields(|mbit| json!(mbit.to_string()))).await
             }
             written => written,
@@ -147,7 +149,7 @@ impl Vpncp {
         &self,
         client: &Client,
         policy: Policy,
-        remembered: &Remembered,
+        remembered: &SavedState,
     ) -> Result<Applied, BackendError> {
         let is_off = suspended(client)?;
         // Who was switched off before us stays off whatever we want.
@@ -192,19 +194,23 @@ impl Vpncp {
     async fn client(&self, account: &AccountName) -> Result<Client, BackendError> {
         let generation = self.panel.known().await?.generation;
         let path = [generation.clients(), account.as_str()];
-        let ask = Ask { path: &path, right: "client:read" };
+        let ask = ApiCall { path: &path, right: "client:read" };
         let payload = self.panel.get(&ask).await.map_err(|failure| about(failure, account))?;
         clients::one(&payload.value, account)
             .map_err(|detail| BackendError::Unexpected { at: ask.name(&Method::GET), detail })
     }
 
-    async fn write(&self, account: &AccountName, fields: &Fields) -> Result<(), Failure> {
+    async fn write(&self, account: &AccountName, fields: &Fields) -> Result<(), CallFailure> {
         let generation = self.panel.known().await?.generation;
         let path = [generation.clients(), account.as_str()];
-        match self.panel.put(&Ask { path: &path, right: "client:write" }, fields).await {
+        match self.panel.put(&ApiCall { path: &path, right: "client:write" }, fields).await {
             Ok(_) => Ok(()),
             // The answer to a write is not looked at beyond yes and no; what counts is read back.
-            Err(Failure::Said(Said { no: super::envelope::No::Strange(_), status: 204, .. })) => Ok(()),
+            Err(CallFailure::Refusal(ApiRefusal {
+                no: super::envelope::No::Strange(_),
+                status: 204,
+                ..
+            })) => Ok(()),
             Err(failure) => Err(failure),
         }
     }
@@ -218,10 +224,10 @@ impl Vpncp {
     }
 }
 
-fn about(failure: Failure, account: &AccountName) -> BackendError {
+fn about(failure: CallFailure, account: &AccountName) -> BackendError {
     match failure {
-        Failure::Said(said) => said.about(account),
-        Failure::Failed(error) => error,
+        CallFailure::Refusal(refusal) => refusal.about(account),
+        CallFailure::Failed(error) => error,
     }
 }
 
@@ -304,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_limit_never_gives_more_than_was_bought_and_is_never_zero() {
-        let remembered = |down, up, cap| Remembered {
+        let remembered = |down, up, cap| SavedState {
             limited: Limited::Cap,
             down,
             up,

@@ -16,9 +16,9 @@ const TOKEN: &str = "hunter2hunter2hunter2hunter2";
 
 /// What the panel is asked: method and path below `/api/v1/`, and the body.
 #[derive(Clone, Debug, PartialEq)]
-struct Asked(String, String);
+struct RecordedRequest(String, String);
 
-type Log = Arc<Mutex<Vec<Asked>>>;
+type Log = Arc<Mutex<Vec<RecordedRequest>>>;
 
 /// A panel that answers by `script`, spoken to with a token of 2.x.
 async fn serve(
@@ -31,7 +31,7 @@ async fn serve(
         let call = format!("{verb} {}", uri.path().strip_prefix("/vpn/api/v1/").unwrap_or(uri.path()));
         assert!(headers.contains_key("authorization") || call.ends_with("openapi.json"), "{call}");
         let body = String::from_utf8_lossy(&body).into_owned();
-        kept.lock().expect("no panic").push(Asked(call.clone(), body));
+        kept.lock().expect("no panic").push(RecordedRequest(call.clone(), body));
         let response = script(&call);
         async move { response }
     };
@@ -70,7 +70,7 @@ fn noon() -> Timestamp {
 
 async fn poll(backend: &dyn Backend) -> Result<Harvest, BackendError> {
     let mut harvest = Harvest::new();
-    let ask = Ask { since: Some(noon()), ..Ask::at(noon()) };
+    let ask = PollRequest { since: Some(noon()), ..PollRequest::at(noon()) };
     backend.poll(&ask, &mut harvest).await.map(|()| harvest)
 }
 
@@ -183,7 +183,10 @@ async fn what_is_written_is_the_documented_body_and_nothing_more() {
     assert_eq!(applied, Applied::Done);
     let asked = log.lock().expect("no panic").clone();
     let writes: Vec<_> = asked.iter().filter(|asked| asked.0.starts_with("PUT")).collect();
-    assert_eq!(writes, [&Asked("PUT client/vpn-1".into(), r#"{"b_download":1,"b_upload":1}"#.into())]);
+    assert_eq!(
+        writes,
+        [&RecordedRequest("PUT client/vpn-1".into(), r#"{"b_download":1,"b_upload":1}"#.into())]
+    );
     // Somebody sells another plan meanwhile.
     *caps.lock().expect("no panic") = (100, 50);
     let applied =

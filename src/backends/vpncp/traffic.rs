@@ -1,4 +1,4 @@
-//! One client's month as the panel tells it: bytes per calendar day and direction.
+//! One client's month as the panel reports it: bytes per calendar day and direction.
 //!
 //! Pure. A day that does not say whole bytes is unknown; no figure is ever guessed from another.
 
@@ -27,9 +27,9 @@ pub(super) type Figure = Result<Bytes, String>;
 /// Download and upload, as [`METERS`] orders them.
 pub(super) type Pair = [Figure; 2];
 
-/// What a month's answer tells.
+/// What a month's answer reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum MonthTraffic {
     /// Figures per day; `strange` rows are of no day of this month.
     Days { days: BTreeMap<UsageDay, Pair>, strange: Vec<String> },
     /// The whole month at once, and no days.
@@ -38,21 +38,21 @@ pub(super) enum Told {
     Nothing,
 }
 
-impl Told {
+impl MonthTraffic {
     /// Reads the content of an answer about `month`.
-    pub fn read(payload: &Value, month: Month) -> Result<Told, String> {
+    pub fn read(payload: &Value, month: Month) -> Result<MonthTraffic, String> {
         if let Some(object) = payload.as_object()
             && let (Some(down), Some(up)) = (field(object, &TOTAL_DOWN), field(object, &TOTAL_UP))
             && field(object, &DAYS).is_none()
         {
-            return Ok(Told::Total([down, up].map(|(name, value)| bytes(name, value))));
+            return Ok(MonthTraffic::Total([down, up].map(|(name, value)| bytes(name, value))));
         }
         let rows = rows(payload, &DAYS).ok_or_else(|| {
             let top = payload.as_object().map(|object| format!(" with {}", keys(object)));
-            format!("expected a list of days, came {}{}", type_of(payload), top.unwrap_or_default())
+            format!("expected a list of days, got {}{}", type_of(payload), top.unwrap_or_default())
         })?;
         if rows.is_empty() {
-            return Ok(Told::Nothing);
+            return Ok(MonthTraffic::Nothing);
         }
         let (mut days, mut strange) = (BTreeMap::new(), Vec::new());
         for (key, row) in rows {
@@ -61,18 +61,18 @@ impl Told {
                 Err(why) => strange.push(why),
             }
         }
-        Ok(Told::Days { days, strange })
+        Ok(MonthTraffic::Days { days, strange })
     }
 
-    /// Whether it tells of no byte at all: nothing moved, or the panel keeps this month no longer.
+    /// Whether it reports no byte at all: nothing moved, or the panel keeps this month no longer.
     pub fn is_all_zero(&self) -> bool {
         match self {
-            Told::Days { days, strange } => {
+            MonthTraffic::Days { days, strange } => {
                 let is_zero = |figure: &Figure| *figure == Ok(Bytes::ZERO);
                 strange.is_empty() && days.values().flatten().all(is_zero)
             }
-            Told::Total(pair) => pair.iter().all(|figure| *figure == Ok(Bytes::ZERO)),
-            Told::Nothing => true,
+            MonthTraffic::Total(pair) => pair.iter().all(|figure| *figure == Ok(Bytes::ZERO)),
+            MonthTraffic::Nothing => true,
         }
     }
 }
@@ -81,21 +81,21 @@ fn read_day(key: Option<&str>, row: &Value, month: Month) -> Result<(UsageDay, P
     let Value::Object(object) = row else {
         return Err(format!("a day is {}, expected an object", type_of(row)));
     };
-    let told = field(object, &DATE).map(|(_, value)| value.clone()).or(key.map(Value::from));
-    let told = told.ok_or_else(|| format!("a day has no date among {}", keys(object)))?;
-    let day = date(&told, month).ok_or_else(|| format!("{told} is not a day of {month}"))?;
+    let answered = field(object, &DATE).map(|(_, value)| value.clone()).or(key.map(Value::from));
+    let answered = answered.ok_or_else(|| format!("a day has no date among {}", keys(object)))?;
+    let day = date(&answered, month).ok_or_else(|| format!("{answered} is not a day of {month}"))?;
     Ok((day, METERS.map(|(_, names)| figure(object, names))))
 }
 
 /// `2026-04-15`, RFC 3339 in the panel's own offset, or the bare number of a day.
-fn date(told: &Value, month: Month) -> Option<UsageDay> {
-    let text = told.as_str().unwrap_or_default();
+fn date(answered: &Value, month: Month) -> Option<UsageDay> {
+    let text = answered.as_str().unwrap_or_default();
     let date = NaiveDate::parse_from_str(text, "%Y-%m-%d")
         .or_else(|_| DateTime::parse_from_rfc3339(text).map(|time| time.date_naive()));
     let day = match date {
         Ok(date) => UsageDay::new(date),
         Err(_) => {
-            let after_first = chrono::Days::new(whole(told)?.checked_sub(1)?);
+            let after_first = chrono::Days::new(whole(answered)?.checked_sub(1)?);
             UsageDay::new(month.first().date().checked_add_days(after_first)?)
         }
     };
@@ -147,8 +147,8 @@ mod tests {
     }
 
     fn days(payload: Value, of: &str) -> (BTreeMap<String, Pair>, Vec<String>) {
-        match Told::read(&payload, month(of)).expect("understood") {
-            Told::Days { days, strange } => {
+        match MonthTraffic::read(&payload, month(of)).expect("understood") {
+            MonthTraffic::Days { days, strange } => {
                 (days.into_iter().map(|(day, pair)| (day.to_string(), pair)).collect(), strange)
             }
             other => panic!("{other:?}"),
@@ -194,11 +194,11 @@ mod tests {
 
     #[test]
     fn nothing_and_totals_are_told_apart() {
-        assert_eq!(Told::read(&Value::Null, month("2026-02")), Ok(Told::Nothing));
-        assert_eq!(Told::read(&json!([]), month("2026-02")), Ok(Told::Nothing));
+        assert_eq!(MonthTraffic::read(&Value::Null, month("2026-02")), Ok(MonthTraffic::Nothing));
+        assert_eq!(MonthTraffic::read(&json!([]), month("2026-02")), Ok(MonthTraffic::Nothing));
         let total = json!({"total_download": 5, "total_upload": "6"});
-        assert_eq!(Told::read(&total, month("2026-02")), Ok(Told::Total(pair(5, 6))));
-        let error = Told::read(&json!({"month": 2}), month("2026-02")).expect_err("no days");
+        assert_eq!(MonthTraffic::read(&total, month("2026-02")), Ok(MonthTraffic::Total(pair(5, 6))));
+        let error = MonthTraffic::read(&json!({"month": 2}), month("2026-02")).expect_err("no days");
         assert!(error.contains("[month]"), "{error}");
     }
 
@@ -229,7 +229,7 @@ mod tests {
         #[test]
         fn no_answer_is_read_into_another_month(day in 0_u64..60, text in "[0-9-]{0,12}") {
             let payload = json!([{"day": day, "down": 1, "up": 1}, {"date": text, "down": 1, "up": 1}]);
-            if let Ok(Told::Days { days, .. }) = Told::read(&payload, month("2026-02")) {
+            if let Ok(MonthTraffic::Days { days, .. }) = MonthTraffic::read(&payload, month("2026-02")) {
                 prop_assert!(days.keys().all(|day| day.month() == month("2026-02")));
             }
         }

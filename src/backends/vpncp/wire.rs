@@ -31,7 +31,7 @@ impl Status {
     /// Reads the content of the answer.
     pub fn read(payload: &Value) -> Result<Status, String> {
         let Value::Object(object) = payload else {
-            return Err(format!("expected an object, came {}", type_of(payload)));
+            return Err(format!("expected an object, got {}", type_of(payload)));
         };
         let owned = |name: &'static str| text(object, &[name]).map(str::to_string);
         let number = |name: &'static str| object.get(name).and_then(whole);

@@ -10,7 +10,7 @@ use crate::store::UsageQuery;
 /// Totals of days, by day of November 2026.
 type Days = BTreeMap<u32, u64>;
 
-/// A panel that tells what alice moved on each day; `None` where it does not have her.
+/// A panel that reports what alice moved on each day; `None` where it does not have her.
 struct Daily(Arc<Mutex<Option<Days>>>);
 
 fn day(number: u32) -> UsageDay {
@@ -28,7 +28,7 @@ fn noon(number: u32) -> i64 {
 
 #[async_trait]
 impl Backend for Daily {
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let alice = AccountName::new("alice").expect("a name");
         for (number, total) in self.0.lock().expect("whole").iter().flatten() {
             let span = Span::new(zone().start_of(day(*number)), zone().start_of(day(number + 1)));
@@ -38,7 +38,7 @@ impl Backend for Daily {
                 span: span.expect("in order"),
                 total: Bytes::new(*total).expect("fits"),
             };
-            harvest.read(&alice, Meter::TrafficOut, reading);
+            harvest.add_reading(&alice, Meter::TrafficOut, reading);
         }
         harvest.listed_everyone();
         Ok(())
@@ -67,7 +67,7 @@ async fn history_that_came_along_to_the_next_panel_is_not_billed_again() {
         });
         collector.configure(panels.into()).await.expect("configured");
         let now = Timestamp::new(noon(number)).expect("in range");
-        collector.store.put_services(12, &[alice()], &[], now).await.expect("told");
+        collector.store.put_services(12, &[alice()], &[], now).await.expect("reported");
         let metered = collector.panel(name).expect("configured");
         let report = collector.poll(&metered, None).await;
         assert!(report.failed.is_none(), "{report:?}");

@@ -36,9 +36,9 @@ struct Identified(Arc<Mutex<&'static str>>);
 
 #[async_trait]
 impl Backend for Identified {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let account = AccountName::new("a").expect("a name");
-        harvest.facts(&account).identity = Identity::new().with("made", *self.0.lock().expect("whole"));
+        harvest.facts_mut(&account).identity = Identity::new().with("made", *self.0.lock().expect("whole"));
         harvest.listed_everyone();
         Ok(())
     }
@@ -61,7 +61,7 @@ async fn a_pin_is_of_one_life_and_not_of_the_next_that_has_the_name() {
         collector.configure(vec![Arc::clone(&panel)]).await.expect("configured");
         let now = Timestamp::new(1_795_000_000).expect("in range");
         let services = [Service::new(57, 1, "another", "Active")];
-        collector.store.put_services(12, &services, &[], now).await.expect("told");
+        collector.store.put_services(12, &services, &[], now).await.expect("reported");
         let report = collector.poll(&panel, None).await;
         assert!(report.failed.is_none(), "{report:?}");
         let state = collector.store.backends().await.expect("read").remove(0);
@@ -71,7 +71,7 @@ async fn a_pin_is_of_one_life_and_not_of_the_next_that_has_the_name() {
         (collector.store, account.owner.clone(), account.nth, counts)
     };
     let (store, before, ..) = owner(0, "monday").await;
-    assert_eq!(before, Owner::Nobody);
+    assert_eq!(before, Owner::Unowned);
     let key = crate::domain::AccountKey {
         backend: BackendId::new("shared").expect("a name"),
         name: AccountName::new("a").expect("a name"),
@@ -82,7 +82,7 @@ async fn a_pin_is_of_one_life_and_not_of_the_next_that_has_the_name() {
     assert_eq!((pinned, nth, counts), (Owner::Service(57), 1, Some(true)));
     for minute in [10, 15] {
         let (_, next, nth, counts) = owner(minute, "tuesday").await;
-        assert_eq!((next, nth, counts), (Owner::Nobody, 2, Some(false)), "another account has the name");
+        assert_eq!((next, nth, counts), (Owner::Unowned, 2, Some(false)), "another account has the name");
     }
     store.pin_service(&key, Some(57), "op", now).await.expect("pinned");
     assert_eq!(owner(20, "tuesday").await.1, Owner::Service(57), "said of this one");

@@ -1,4 +1,4 @@
-//! Figures that come by another road, and figures that come no more.
+//! Figures that come by another source, and figures that come no more.
 
 use std::sync::Mutex;
 
@@ -9,20 +9,20 @@ use crate::store::UsageQuery;
 
 const START: i64 = 1_795_000_000;
 
-/// What the panel tells next: by which road, and of each account what; nothing of some.
+/// What the panel reports next: by which road, and of each account what; nothing of some.
 pub(super) type Answer = (&'static str, Vec<(String, Vec<(Meter, Reading)>)>);
 
-struct Told(Arc<Mutex<Answer>>);
+struct ScriptedPanel(Arc<Mutex<Answer>>);
 
 #[async_trait]
-impl Backend for Told {
-    async fn poll(&self, _: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+impl Backend for ScriptedPanel {
+    async fn poll(&self, _: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let (road, accounts) = self.0.lock().expect("whole").clone();
         harvest.by_road(road);
         for (name, readings) in accounts {
             let account = AccountName::new(&name).expect("a name");
-            harvest.facts(&account);
-            readings.into_iter().for_each(|(meter, reading)| harvest.read(&account, meter, reading));
+            harvest.facts_mut(&account);
+            readings.into_iter().for_each(|(meter, reading)| harvest.add_reading(&account, meter, reading));
         }
         harvest.listed_everyone();
         Ok(())
@@ -36,7 +36,7 @@ pub(super) async fn polled(folder: &Path, minute: i64, answer: Answer) -> (Colle
     let collector = unconfigured(folder, START + minute * 60).await;
     let section = Section::new("name = 'shared'".parse().expect("toml"), folder);
     let common: CommonSettings = section.read().expect("settings");
-    let panel = Box::new(Told(Arc::new(Mutex::new(answer))));
+    let panel = Box::new(ScriptedPanel(Arc::new(Mutex::new(answer))));
     let panel = Arc::new(ConfiguredPanel::new(&common, &KINDS[0], panel).expect("a panel"));
     collector.configure(vec![Arc::clone(&panel)]).await.expect("configured");
     let report = collector.poll(&panel, None).await;
@@ -63,7 +63,7 @@ async fn what_fell_by_another_road_waits_for_a_second_answer_by_the_same() {
     let zone = BillingZone::parse("Europe/Warsaw").expect("a zone");
     let day = zone.day_of(at(0));
     let span = Span::new(zone.start_of(day), zone.start_of(day.next())).expect("in order");
-    let told =
+    let polled =
         async |minute: i64, road: &'static str, stored: u64, (began, count): (i64, u64), total: u64| {
             let at = at(minute);
             let epoch = Epoch::Since(self::at(began));
@@ -79,27 +79,27 @@ async fn what_fell_by_another_road_waits_for_a_second_answer_by_the_same() {
                 let sum = sums.iter().find(|sum| sum.meter == meter);
                 sum.map_or(0, |sum| sum.usage.amount.get())
             };
-            let warned = report.warnings.iter().any(|warning| warning.contains("another road"));
+            let warned = report.warnings.iter().any(|warning| warning.contains("another source"));
             ([Meter::StorageUsed, Meter::TrafficOut, Meter::TrafficIn].map(of), warned)
         };
-    assert_eq!(told(0, "one", 100, (-9, 1000), 50).await, ([100, 0, 50], false));
+    assert_eq!(polled(0, "one", 100, (-9, 1000), 50).await, ([100, 0, 50], false));
     assert_eq!(
-        told(1, "one", 90, (-9, 1500), 60).await,
+        polled(1, "one", 90, (-9, 1500), 60).await,
         ([90, 500, 60], false),
         "falls by the same road count"
     );
     // All three fall, the counter with a word of a restart: it may be another's, or old.
-    assert_eq!(told(2, "two", 40, (1, 400), 20).await, ([90, 500, 60], true));
+    assert_eq!(polled(2, "two", 40, (1, 400), 20).await, ([90, 500, 60], true));
     assert_eq!(
-        told(3, "two", 40, (1, 450), 20).await,
+        polled(3, "two", 40, (1, 450), 20).await,
         ([40, 950, 60], false),
         "a total is told twice as ever"
     );
-    assert_eq!(told(4, "two", 40, (1, 450), 20).await, ([40, 950, 20], false));
+    assert_eq!(polled(4, "two", 40, (1, 450), 20).await, ([40, 950, 20], false));
     // What grew counts by any road.
-    assert_eq!(told(5, "three", 60, (1, 500), 30).await, ([60, 1000, 30], true));
+    assert_eq!(polled(5, "three", 60, (1, 500), 30).await, ([60, 1000, 30], true));
     // Roads that were known of late are no news: servers may answer in turns.
-    assert_eq!(told(6, "one", 50, (1, 500), 30).await, ([50, 1000, 30], false));
+    assert_eq!(polled(6, "one", 50, (1, 500), 30).await, ([50, 1000, 30], false));
 }
 
 #[tokio::test]
@@ -119,7 +119,7 @@ async fn who_falls_silent_is_unread_and_a_crowd_is_told_as_such() {
         assert_eq!(reasons, vec![Reason::Silent; silent]);
         let known = first.meter(Meter::StorageUsed).map(|series| (series.level, series.at));
         assert_eq!(known.and_then(|(level, _)| level), Some(bytes(7)), "silence is not nothing");
-        let crowd = report.warnings.iter().any(|warning| warning.contains("told no more"));
+        let crowd = report.warnings.iter().any(|warning| warning.contains("reported before is missing"));
         assert_eq!(standing.silence(Crowd::default()).is_some(), crowd);
         (first.silent_since(), known.map(|(_, at)| at), report.noted, crowd)
     };

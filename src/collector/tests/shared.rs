@@ -16,12 +16,12 @@ struct One(&'static str, Held);
 
 #[async_trait]
 impl Backend for One {
-    async fn poll(&self, ask: &Ask, harvest: &mut Harvest) -> Result<(), BackendError> {
+    async fn poll(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let account = AccountName::new(self.0).expect("a name");
         match self.1.lock().expect("whole")[self.0] {
             Some(level) => {
                 let reading = Reading::Gauge { at: ask.now, level: Bytes::new(level).expect("fits") };
-                harvest.read(&account, Meter::StorageUsed, reading);
+                harvest.add_reading(&account, Meter::StorageUsed, reading);
             }
             None => harvest.unread(&account, None, Reason::Busy, "not now"),
         }
@@ -93,7 +93,7 @@ async fn a_sold_limit_is_judged_on_all_accounts_of_its_service_and_switches_each
     poll("b", Some(30)).await;
     let store = collector().await.store;
     let now = Timestamp::new(1_795_000_000).expect("in range");
-    store.put_services(12, &[service(57, 100)], &[], now).await.expect("told");
+    store.put_services(12, &[service(57, 100)], &[], now).await.expect("reported");
     for account in ["a", "b"] {
         store.pin_service(&key(account), Some(57), "op", now).await.expect("pinned");
     }
@@ -117,7 +117,7 @@ async fn a_sold_limit_is_judged_on_all_accounts_of_its_service_and_switches_each
     assert_eq!(poll("b", None).await, "");
     assert_eq!(poll("a", Some(100)).await, "a");
     // With another owner it is another's limit, and what was crossed has ended without a word.
-    store.put_services(12, &[service(57, 100), service(58, 1_000)], &[], now).await.expect("told");
+    store.put_services(12, &[service(57, 100), service(58, 1_000)], &[], now).await.expect("reported");
     store.pin_service(&key("a"), Some(58), "op", now).await.expect("pinned");
     assert_eq!(poll("a", Some(100)).await, "");
     assert_eq!(together("a").await, None, "what the others of its former service have is nothing to it");
@@ -148,7 +148,7 @@ async fn a_rules_own_limit_is_each_accounts_own() {
         }
         let at = Timestamp::new(now).expect("in range");
         let sold = Service::new(57, 1, "sold", "Active");
-        collector.store.put_services(12, &[sold], &[], at).await.expect("told");
+        collector.store.put_services(12, &[sold], &[], at).await.expect("reported");
         for name in ["a", "b"] {
             collector.store.pin_service(&key(name), Some(57), "op", at).await.expect("pinned");
         }

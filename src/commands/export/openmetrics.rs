@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::slice;
 
-use super::{Failure, History, is_complete, is_same_day, put};
+use super::{CommandError, History, is_complete, is_same_day, put};
 use crate::domain::{AccountKey, AccountName, BackendId, BillingZone, Meter, Seconds, UsageDay};
 use crate::exposition::{self, Format};
 use crate::store::{DayPoint, StoreError, Usage, UsageQuery};
@@ -26,7 +26,7 @@ struct Family {
 
 const TRAFFIC: [Meter; 3] = [Meter::TrafficIn, Meter::TrafficOut, Meter::TrafficTotal];
 
-/// Traffic has a name of its own: `whmeter_traffic_bytes_total` at the end of a day long past cannot be told
+/// Traffic has a name of its own: `whmeter_traffic_bytes_total` at the end of a day long past cannot be reported
 /// any more, because what was settled late was put on the days it belongs to.
 const FAMILIES: [Family; 3] = [
     Family {
@@ -56,7 +56,7 @@ const FAMILIES: [Family; 3] = [
 type Reused = BTreeMap<AccountName, Vec<AccountName>>;
 
 impl History<'_> {
-    pub(super) async fn write_openmetrics(&self, out: &mut impl Write) -> Result<bool, Failure> {
+    pub(super) async fn write_openmetrics(&self, out: &mut impl Write) -> Result<bool, CommandError> {
         let mut backends = Vec::with_capacity(self.backends.len());
         for backend in &self.backends {
             backends.push((backend, self.reused(backend).await?));
@@ -81,7 +81,7 @@ impl History<'_> {
         family: &Family,
         backend: &BackendId,
         reused: &Reused,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, CommandError> {
         let set_aside: HashSet<&AccountName> = reused.values().flatten().collect();
         let mut pages = self.store.day_pages(backend, family.meters, self.period);
         while let Some(points) = pages.next().await? {
@@ -108,7 +108,7 @@ impl History<'_> {
         family: &Family,
         backend: &BackendId,
         reused: &Reused,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, CommandError> {
         for (name, lives) in reused {
             let mut days: BTreeMap<(Meter, UsageDay), DayPoint> = BTreeMap::new();
             for (life, meter) in lives.iter().flat_map(|life| family.meters.iter().map(move |of| (life, of)))
@@ -134,12 +134,12 @@ impl History<'_> {
         Ok(true)
     }
 
-    async fn reused(&self, backend: &BackendId) -> Result<Reused, Failure> {
+    async fn reused(&self, backend: &BackendId) -> Result<Reused, CommandError> {
         let book = self.store.load(backend, None).await?.book;
         let mut reused = Reused::new();
         for (no, life) in &book.lives {
             let label = AccountName::new(&life.label(book.names.get(&life.name) == Some(no)));
-            let label = label.map_err(|error| Failure::Tried(error.to_string()))?;
+            let label = label.map_err(|error| CommandError::Tried(error.to_string()))?;
             reused.entry(life.name.clone()).or_default().push(label);
         }
         reused.retain(|_, lives| lives.len() > 1);

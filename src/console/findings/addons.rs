@@ -1,16 +1,16 @@
 //! Add-ons with an account of their own: WHMCS fetches no metrics for them, so that nobody bills what they use.
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::Sides;
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::PanelsVsWhmcs;
 
 /// One line per add-on that somebody pays for now.
-pub(super) fn addons(sides: &Sides) -> Vec<Finding<'_>> {
+pub(super) fn addons(sides: &PanelsVsWhmcs) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for (server, list) in &sides.lists {
         let living =
             list.addons.iter().filter(|addon| matches!(addon.status.as_str(), "Active" | "Suspended"));
         found.extend(living.map(|addon| Finding {
-            what: What::Addons.name(),
+            what: FindingKind::Addons.name(),
             state: "not covered",
             server: Some(*server),
             service: Some(addon.service),

@@ -1,14 +1,14 @@
 //! What is doubted and not believed yet: lists that have shrunk, levels that have collapsed, readings that jump further
-//! than can be. Nothing of them counts until they are confirmed, or somebody has looked.
+//! than can be. Nothing of them counts until they are confirmed, or an operator has looked.
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::{Side, Sides};
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::{PanelsVsWhmcs, Side};
 use crate::domain::{AccountName, Timestamp};
 use crate::standing::AccountStanding;
 use crate::store::HeldList;
 
 /// One line per doubted list, and one per meter.
-pub(super) fn held_back(sides: &Sides) -> Vec<Finding<'_>> {
+pub(super) fn held_back(sides: &PanelsVsWhmcs) -> Vec<Finding<'_>> {
     let mut found: Vec<Finding<'_>> =
         sides.held.iter().map(|(server, held)| services(*server, held)).collect();
     for side in &sides.panels {
@@ -26,7 +26,7 @@ pub(super) fn held_back(sides: &Sides) -> Vec<Finding<'_>> {
                         at: Some(series.at.to_string()),
                         since: Some(since.to_string()),
                         detail: Some(why.into()),
-                        ..Finding::of(side, What::HeldBack, state)
+                        ..Finding::of(side, FindingKind::HeldBack, state)
                     };
                     found.push(match side.service(account) {
                         Some(service) => line.sold(service),
@@ -41,10 +41,11 @@ pub(super) fn held_back(sides: &Sides) -> Vec<Finding<'_>> {
 
 const HELD_BACK: &str = "readings jump further than max_rate allows: see `whmeter explain`, then `whmeter accept` if they \
     are true";
-const COLLAPSED: &str = "a level fell to nothing or by more than nine tenths (a second measurement confirms it), or a whole \
-    month is told as nothing: see `whmeter explain`, then `whmeter accept` if it is true";
+const COLLAPSED: &str = "a level fell to nothing or by more than nine tenths (a second measurement \
+     confirms it), or a whole month is reported as zero: see `whmeter explain`, then `whmeter accept` if \
+     it is true";
 
-/// An account of which something was told before and is not told now.
+/// An account of which something was reported before and is not reported now.
 fn silent<'a>(side: &'a Side, name: &'a AccountName, account: &'a AccountStanding) -> Option<Finding<'a>> {
     let since = account.silent_since().filter(|_| account.gone_at.is_none())?;
     let seen = account.series.iter().map(|series| series.at).min();
@@ -53,7 +54,7 @@ fn silent<'a>(side: &'a Side, name: &'a AccountName, account: &'a AccountStandin
         at: seen.map(|at| at.to_string()),
         since: Some(since.to_string()),
         detail: Some(SILENT.into()),
-        ..Finding::of(side, What::HeldBack, "silent")
+        ..Finding::of(side, FindingKind::HeldBack, "silent")
     };
     Some(match side.service(account) {
         Some(service) => line.sold(service),
@@ -66,26 +67,28 @@ fn silence(side: &Side) -> Option<Finding<'_>> {
     let silent = side.standing.as_ref()?.silence(side.panel.crowd)?;
     Some(Finding {
         detail: Some(format!(
-            "{silent} accounts are there and what was told of them before is told no more, and none of it counts as \
-             nothing: give the panel's user back the right it has lost, or see whether the panel still counts"
+            "{silent} accounts are listed, but usage reported before is missing (unknown, not zero): \
+             restore the right that whmeter's user on the panel lost, or check whether the panel still counts"
         )),
-        ..Finding::of(side, What::HeldBack, "silence")
+        ..Finding::of(side, FindingKind::HeldBack, "silence")
     })
 }
 
-const SILENT: &str = "the panel has the account and tells no more of a meter that it told: it is unread until it is told \
-    again, and withheld once it is too old; see `whmeter poll` for which, then the panel";
+const SILENT: &str = "the panel lists the account, but a meter it reported before is missing: it is \
+     unread until it is reported again, and withheld once it is too old; `whmeter poll` shows which, then \
+     check the panel";
 
 /// A list of services that is not taken in.
 fn services(server: i64, held: &HeldList) -> Finding<'static> {
     Finding {
-        what: What::HeldBack.name(),
+        what: FindingKind::HeldBack.name(),
         state: "services",
         server: Some(server),
         since: Some(held.since.to_string()),
         detail: Some(format!(
-            "{} of {} services that own accounts have other numbers in the newest list, and it is not taken in: are \
-             they the same services, `whmeter accept BACKEND --renumbered`; are they others, `whmeter accept BACKEND`",
+            "{} of {} services that own accounts have other numbers in the newest list, which is \
+             rejected: if they are the same services, run `whmeter accept BACKEND --renumbered`; if they \
+             are others, `whmeter accept BACKEND`",
             held.moved, held.of
         )),
         ..Finding::default()
@@ -99,12 +102,12 @@ fn list(side: &Side) -> Option<Finding<'_>> {
     Some(Finding {
         since: Some(since.to_string()),
         detail: Some(format!(
-            "{} of {} accounts are not in the panel's list, and nobody counts as gone: give the panel's user back the \
-             right it has lost, or `whmeter accept {}`",
+            "{} of {} accounts are missing from the panel's list, and none counts as gone: restore the \
+             right that whmeter's user on the panel lost, or run `whmeter accept {}`",
             doubt.missing,
             doubt.of,
             side.name()
         )),
-        ..Finding::of(side, What::HeldBack, "list")
+        ..Finding::of(side, FindingKind::HeldBack, "list")
     })
 }

@@ -1,10 +1,10 @@
 //! What operators have said of accounts that are there no more: it says nothing of whoever has the name now.
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::Sides;
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::PanelsVsWhmcs;
 
 /// One line per pin of an earlier life.
-pub(super) fn pins(sides: &Sides) -> Vec<Finding<'_>> {
+pub(super) fn pins(sides: &PanelsVsWhmcs) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for side in &sides.panels {
         let pins = sides.pins.get(&side.panel.id).into_iter().flatten();
@@ -18,11 +18,11 @@ pub(super) fn pins(sides: &Sides) -> Vec<Finding<'_>> {
             service: Some(pin.service),
             since: Some(account.first_seen.to_string()),
             detail: Some(format!(
-                "service {} was said to be that of an earlier account of this name, and is not that of the one which has \
-                 it now: `whmeter map set` says so of this one, `whmeter map unset` takes it back",
+                "service {} was mapped to an earlier account of this name, not to the current one: \
+                 `whmeter map set` maps it to this one, `whmeter map unset` removes the mapping",
                 pin.service
             )),
-            ..Finding::of(side, What::Pins, "earlier life")
+            ..Finding::of(side, FindingKind::Pins, "earlier life")
         }));
     }
     found

@@ -1,6 +1,6 @@
 //! Accounts whose limit on the panel is another than the one that was sold.
 
-use super::{Finding, What};
+use super::{Finding, FindingKind};
 use crate::console::panel_vs_whmcs::Side;
 use crate::domain::Meter;
 
@@ -10,13 +10,13 @@ pub(super) fn wrong_plans(sides: &[Side]) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for side in sides {
         if let Some(why) = side.untold() {
-            found.push(Finding::unknown(side, What::WrongPlans, why));
+            found.push(Finding::unknown(side, FindingKind::WrongPlans, why));
             continue;
         }
-        let mut tells = false;
+        let mut reports = false;
         for (name, account) in side.present() {
             let Some(panel) = account.storage_limit.to_door() else { continue };
-            tells = true;
+            reports = true;
             let Some(service) = side.service(account) else { continue };
             let sold = service.limit(Meter::StorageUsed).to_door().filter(|_| service.is_live());
             let Some(sold) = sold.filter(|sold| *sold != panel) else { continue };
@@ -25,13 +25,13 @@ pub(super) fn wrong_plans(sides: &[Side]) -> Vec<Finding<'_>> {
                 meter: Some(Meter::StorageUsed.name()),
                 panel_bytes: Some(panel.get()),
                 sold_bytes: Some(sold.get()),
-                ..Finding::of(side, What::WrongPlans, "differs")
+                ..Finding::of(side, FindingKind::WrongPlans, "differs")
             };
             found.push(line.sold(service));
         }
-        if !tells {
-            let why = "the panel tells no limit of any account";
-            found.push(Finding::unknown(side, What::WrongPlans, why));
+        if !reports {
+            let why = "the panel reports no limit for any account";
+            found.push(Finding::unknown(side, FindingKind::WrongPlans, why));
         }
     }
     found

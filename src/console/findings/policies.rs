@@ -3,22 +3,22 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::{Side, Sides};
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::{PanelsVsWhmcs, Side};
 use crate::domain::AccountName;
 use crate::quota::Conflict;
 use crate::store::PolicyState;
 
 /// One line per account.
-pub(super) fn policies(sides: &Sides) -> Vec<Finding<'_>> {
+pub(super) fn policies(sides: &PanelsVsWhmcs) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for side in &sides.panels {
         for (name, state, conflict) in conflicts(side, sides) {
             let line = Finding {
                 account: Some(name.as_str()),
                 since: state.hold.confirmed_at.map(|at| at.to_string()),
-                detail: state.conflict_told(),
-                ..Finding::of(side, What::Policies, conflict.name())
+                detail: state.describe_conflict(),
+                ..Finding::of(side, FindingKind::Policies, conflict.name())
             };
             found.push(match side.account(name).and_then(|account| side.service(account)) {
                 Some(service) => line.sold(service),
@@ -30,7 +30,7 @@ pub(super) fn policies(sides: &Sides) -> Vec<Finding<'_>> {
 }
 
 /// How many there are of each kind, none among them.
-pub(super) fn counts(side: &Side, sides: &Sides) -> BTreeMap<Conflict, usize> {
+pub(super) fn counts(side: &Side, sides: &PanelsVsWhmcs) -> BTreeMap<Conflict, usize> {
     let mut counts = BTreeMap::from(Conflict::ALL.map(|conflict| (conflict, 0)));
     for (_, _, conflict) in conflicts(side, sides) {
         *counts.entry(conflict).or_default() += 1;
@@ -41,7 +41,7 @@ pub(super) fn counts(side: &Side, sides: &Sides) -> BTreeMap<Conflict, usize> {
 /// Those that are on the panel and that the config wants.
 fn conflicts<'a>(
     side: &'a Side,
-    sides: &'a Sides,
+    sides: &'a PanelsVsWhmcs,
 ) -> impl Iterator<Item = (&'a AccountName, &'a PolicyState, Conflict)> {
     let mine = sides.policies.iter().filter(|(key, _)| key.backend == side.panel.id);
     let there =

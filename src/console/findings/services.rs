@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{Finding, UNKNOWN, What};
+use super::{Finding, FindingKind, UNKNOWN};
 use crate::console::panel_vs_whmcs::{Side, by_server};
 use crate::domain::{Service, Timestamp};
 
 /// The services of one server that have an account on one of its panels; or why that is unknown.
 fn metered(panels: &[&Side]) -> Result<HashSet<i64>, String> {
     if let Some(unread) = panels.iter().find(|side| !side.is_read()) {
-        return Err(format!("{} was never read: nobody knows who is on it", unread.name()));
+        return Err(format!("{} was never read: its accounts are unknown", unread.name()));
     }
     let present = panels.iter().flat_map(|side| side.present());
     Ok(present.filter_map(|(_, account)| account.owner.service()).collect())
@@ -19,13 +19,14 @@ fn metered(panels: &[&Side]) -> Result<HashSet<i64>, String> {
 pub(super) fn unmetered(sides: &[Side]) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for side in sides.iter().filter(|side| side.panel.whmcs_server.is_none()) {
-        found.extend(side.untold().map(|why| Finding::unknown(side, What::Unmetered, why)));
+        found.extend(side.untold().map(|why| Finding::unknown(side, FindingKind::Unmetered, why)));
     }
     for (server, panels) in by_server(sides) {
-        let line = Finding { what: What::Unmetered.name(), server: Some(server), ..Finding::default() };
+        let line =
+            Finding { what: FindingKind::Unmetered.name(), server: Some(server), ..Finding::default() };
         let unknown = |why| Finding { state: UNKNOWN, detail: Some(why), ..line.clone() };
         let Some(list) = panels.iter().find_map(|side| side.list.as_ref()) else {
-            found.push(unknown("WHMCS has not told the services of this server yet".into()));
+            found.push(unknown("WHMCS has not sent the services of this server yet".into()));
             continue;
         };
         match metered(&panels) {
@@ -44,14 +45,16 @@ pub(super) fn unmetered(sides: &[Side]) -> Vec<Finding<'_>> {
 
 /// Living services whose account was on a panel and is on none of their server's any more.
 pub(super) fn ghosts(sides: &[Side]) -> Vec<Finding<'_>> {
-    let untold = |side| Some(Finding::unknown(side, What::Ghosts, Side::untold(side)?));
+    let untold = |side| Some(Finding::unknown(side, FindingKind::Ghosts, Side::untold(side)?));
     let mut found: Vec<Finding<'_>> = sides.iter().filter_map(untold).collect();
     for panels in by_server(sides).into_values() {
-        let told: Vec<&Side> = panels.iter().copied().filter(|side| side.untold().is_none()).collect();
+        let listed: Vec<&Side> = panels.iter().copied().filter(|side| side.untold().is_none()).collect();
         match metered(&panels) {
-            Ok(metered) => found.extend(gone(&told, &metered)),
+            Ok(metered) => found.extend(gone(&listed, &metered)),
             Err(why) => {
-                found.extend(told.iter().map(|side| Finding::unknown(side, What::Ghosts, why.clone())));
+                found.extend(
+                    listed.iter().map(|side| Finding::unknown(side, FindingKind::Ghosts, why.clone())),
+                );
             }
         }
     }
@@ -84,7 +87,7 @@ fn gone<'a>(panels: &[&'a Side], metered: &HashSet<i64>) -> Vec<Finding<'a>> {
         let line = Finding {
             account: Some(name),
             since: Some(gone_at.to_string()),
-            ..Finding::of(side, What::Ghosts, "gone")
+            ..Finding::of(side, FindingKind::Ghosts, "gone")
         };
         line.sold(service)
     };

@@ -10,9 +10,9 @@ use crate::domain::{
 };
 use crate::metering::MonthToDate;
 use crate::quota::Hold;
+use crate::reported::{Closed, ClosedMonth, GB_MONTH, ReportedValue, Sums};
 use crate::standing::{AccountStanding, MappedTo, SeriesStanding, Share, Standing};
 use crate::store::{BackendState, PinnedTo, PolicyState, ServiceList, Store, StoreSettings};
-use crate::told::{Closed, ClosedMonth, GB_MONTH, Sums, Telling};
 
 const NOW: i64 = 1_795_226_400;
 
@@ -34,8 +34,8 @@ fn service(id: i64, username: &str, sold: Option<u64>) -> Service {
     Service { limits: limits.collect(), ..Service::new(id, 1, username, "Active") }
 }
 
-/// What WHMCS has told, by way of a real store: a list is its to make.
-async fn told(list: Vec<Service>) -> Option<Arc<ServiceList>> {
+/// What WHMCS has sent, by way of a real store: a list is its to make.
+async fn reported(list: Vec<Service>) -> Option<Arc<ServiceList>> {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(StoreSettings::default(), folder.path()).await.expect("a store");
     let addon = |id, status: &str| Addon {
@@ -64,9 +64,9 @@ fn of(service: i64, account: AccountStanding) -> AccountStanding {
     AccountStanding { owner: Owner::Service(service), ..account }
 }
 
-fn all(panels: Vec<Side>) -> Sides {
+fn all(panels: Vec<Side>) -> PanelsVsWhmcs {
     let lists = panels.iter().filter_map(|side| Some((12, side.list.clone()?))).collect();
-    Sides { panels, lists, ..Sides::default() }
+    PanelsVsWhmcs { panels, lists, ..PanelsVsWhmcs::default() }
 }
 
 fn read(meter: Meter, before: i64, amount: u64, month: Month) -> SeriesStanding {
@@ -135,7 +135,7 @@ fn accounts_of<'a>(found: &[Finding<'a>]) -> Vec<(&'static str, Option<&'a str>)
 
 #[tokio::test]
 async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
-    let list = told(vec![
+    let list = reported(vec![
         service(1, "same", Some(10)),
         service(2, "smaller", Some(10)),
         service(3, "panel-unlimited", Some(10)),
@@ -161,7 +161,7 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
         ],
         None,
     )]);
-    let found = findings(&sides, &[What::WrongPlans], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::WrongPlans], None, &moment(), &Prices::default());
     let wrong = ["panel-unlimited", "smaller", "sold-unlimited"].map(|name| ("differs", Some(name)));
     assert_eq!(accounts_of(&found), wrong);
     assert_eq!((found[1].panel_bytes, found[1].sold_bytes), (Some(9), Some(10)));
@@ -169,7 +169,7 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
 
     let silent = all(vec![side("s3", &list, vec![("same", of(1, account(None)))], None)]);
     assert_eq!(
-        accounts_of(&findings(&silent, &[What::WrongPlans], None, &moment(), &Prices::default())),
+        accounts_of(&findings(&silent, &[FindingKind::WrongPlans], None, &moment(), &Prices::default())),
         [("unknown", None)]
     );
     assert_eq!(tally(&silent, &silent.panels[0].panel.id, &moment()).wrong_plans, None);
@@ -177,7 +177,7 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
 
 #[tokio::test]
 async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
-    let list = told(vec![
+    let list = reported(vec![
         service(1, "moved", None),
         service(2, "gone", None),
         service(3, "renamed", None),
@@ -207,16 +207,16 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
             None,
         ),
     ]);
-    let found = findings(&sides, &[What::Ghosts], None, &moment(), &Prices::default());
-    let told: Vec<_> = found.iter().map(|one| (one.backend, one.account, one.service)).collect();
+    let found = findings(&sides, &[FindingKind::Ghosts], None, &moment(), &Prices::default());
+    let reported: Vec<_> = found.iter().map(|one| (one.backend, one.account, one.service)).collect();
     // Of the two accounts it had, the one that went last; also of one whose name somebody else has now.
     let ghosts = [
         (Some("b"), Some("Gone"), Some(2)),
         (Some("a"), Some("r1"), Some(3)),
         (Some("b"), Some("again"), Some(5)),
     ];
-    assert_eq!(told, ghosts);
-    let missing = findings(&sides, &[What::Unmetered], None, &moment(), &Prices::default());
+    assert_eq!(reported, ghosts);
+    let missing = findings(&sides, &[FindingKind::Unmetered], None, &moment(), &Prices::default());
     assert_eq!(
         missing.iter().map(|one| one.service).collect::<Vec<_>>(),
         [Some(2), Some(3), Some(4), Some(5)]
@@ -228,7 +228,7 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
     // A panel beside that was never read may hold them all.
     let mut sides = sides;
     (sides.panels[1].state, sides.panels[1].standing) = (None, None);
-    for what in [What::Ghosts, What::Unmetered] {
+    for what in [FindingKind::Ghosts, FindingKind::Unmetered] {
         let found = findings(&sides, &[what], None, &moment(), &Prices::default());
         assert!(!found.is_empty() && found.iter().all(Finding::is_unknown), "{found:?}");
     }
@@ -238,7 +238,7 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
 
 #[tokio::test]
 async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
-    let list = told(vec![service(1, "mine", None)]).await;
+    let list = reported(vec![service(1, "mine", None)]).await;
     let (month, before) = (moment().month, Month::from_number(202_610).expect("a month"));
     let with = |mapping, series| AccountStanding { series, ..account(Some(mapping)) };
     let [storage, out, inwards] = [Meter::StorageUsed, Meter::TrafficOut, Meter::TrafficIn];
@@ -261,7 +261,7 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
     // Out was last read too long ago: of this month nobody knows. In is known to be none.
     let known = BTreeMap::from([(storage, bytes(11)), (inwards, Bytes::ZERO)]);
     assert_eq!(numbers.unmapped_bytes, known);
-    let found = findings(&sides, &[What::Unbilled], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Unbilled], None, &moment(), &Prices::default());
     let old = found.iter().find(|one| one.account == Some("old")).expect("named all the same");
     assert_eq!((old.meter, old.bytes), (None, None));
 
@@ -278,15 +278,15 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
 
 #[tokio::test]
 async fn of_unbilled_flows_only_the_days_that_we_bill_are_owed() {
-    let list = told(Vec::new()).await;
+    let list = reported(Vec::new()).await;
     let [storage, out] = [Meter::StorageUsed, Meter::TrafficOut];
     let series = vec![read(storage, 60, 5, moment().month), read(out, 60, 7, moment().month)];
     let one = || AccountStanding { series: series.clone(), ..account(Some(Mapping::Unmapped)) };
     let mut sides = all(vec![side("s3", &list, vec![("one", one()), ("two", one())], None)]);
-    let key = |name| (AccountKey { backend: sides.panels[0].panel.id.clone(), name }, Owner::Nobody);
+    let key = |name| (AccountKey { backend: sides.panels[0].panel.id.clone(), name }, Owner::Unowned);
     let key = key(AccountName::new("one").expect("a name"));
     sides.billed = Some([(key, Sums::from([(out, (bytes(3), ByteMinutes::ZERO))]))].into());
-    let found = findings(&sides, &[What::Unbilled], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Unbilled], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.account, one.meter, one.bytes)).collect();
     let row = |account, meter: Meter, bytes| (Some(account), Some(meter.name()), Some(bytes));
     let rows_wanted =
@@ -316,19 +316,20 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
     assert_eq!(compared(vec![("a", holds(5, 60)), ("b", account(None))], Some(20)), None);
     assert_eq!(compared(vec![("a", holds(5, 27 * 3600))], Some(20)), None);
     let named = [side("s3", &None, vec![("-7", account(None))], None)];
-    let csv = as_csv(&[Finding { account: Some("-7"), ..Finding::of(&named[0], What::Totals, "same") }]);
+    let csv =
+        as_csv(&[Finding { account: Some("-7"), ..Finding::of(&named[0], FindingKind::Totals, "same") }]);
     assert!(csv.contains(",'-7,"), "a name is no number: {csv}");
     let negative = all(vec![side("s3", &None, vec![("a", holds(5, 60))], Some(2))]);
-    let csv = as_csv(&findings(&negative, &[What::Totals], None, &moment(), &Prices::default()));
+    let csv = as_csv(&findings(&negative, &[FindingKind::Totals], None, &moment(), &Prices::default()));
     assert!(csv.lines().nth(1).expect("a line").contains(",5,2,,,,-3,"), "a number is no formula: {csv}");
 }
 
 /// All that it had was given to another since, so that WHMCS gets no answer for it any more.
 #[tokio::test]
 async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
-    let list = told(vec![service(4, "empty", None)]).await;
+    let list = reported(vec![service(4, "empty", None)]).await;
     let month = moment().month.before();
-    let telling = Telling {
+    let reported = ReportedValue {
         payee: Owner::Service(4),
         month,
         metric: "traffic_out".into(),
@@ -339,34 +340,34 @@ async fn what_was_told_of_a_living_service_that_has_nothing_left_is_named() {
         unit: 100_000,
         at: at(60),
     };
-    let given_back = Telling { month: month.next(), value: 0, carried: -7, ..telling.clone() };
-    let closed = vec![Closed { telling, sums: Sums::new() }];
-    let closed = ClosedMonth { told: [(Owner::Service(4), closed)].into(), ..ClosedMonth::default() };
+    let given_back = ReportedValue { month: month.next(), value: 0, carried: -7, ..reported.clone() };
+    let closed = vec![Closed { reported, sums: Sums::new() }];
+    let closed = ClosedMonth { reported: [(Owner::Service(4), closed)].into(), ..ClosedMonth::default() };
     let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
-    sides.told = vec![(month, Arc::new(closed))];
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    sides.reported = vec![(month, Arc::new(closed))];
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.service, one.difference_bytes)).collect();
     assert_eq!(rows, [(Some(4), Some(-7))]);
-    // Carried into the month after, it is that month's, and counts once: there it could not be told below zero.
-    let later = vec![Closed { telling: given_back, sums: Sums::new() }];
-    let later = ClosedMonth { told: [(Owner::Service(4), later)].into(), ..ClosedMonth::default() };
-    sides.told.push((month.next(), Arc::new(later)));
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    // Carried into the month after, it is that month's, and counts once: there it could not be reported below zero.
+    let later = vec![Closed { reported: given_back, sums: Sums::new() }];
+    let later = ClosedMonth { reported: [(Owner::Service(4), later)].into(), ..ClosedMonth::default() };
+    sides.reported.push((month.next(), Arc::new(later)));
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.state, one.difference_bytes)).collect();
     assert_eq!(rows, [("running", Some(-7))]);
 }
 
-/// Seven bytes of it were never told, and its service is sold no more; the living one's remainder is carried.
+/// Seven bytes of it were never reported, and its service is sold no more; the living one's remainder is carried.
 #[tokio::test]
 async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
     let ended = Service { status: "Terminated".into(), ..service(1, "mine", None) };
-    let list = told(vec![ended, service(2, "living", None), service(3, "late", None)]).await;
+    let list = reported(vec![ended, service(2, "living", None), service(3, "late", None)]).await;
     let month = moment().month;
     let sum = |amount| [(Meter::TrafficOut, (bytes(amount), ByteMinutes::ZERO))].into_iter().collect();
-    let closed = |of: Month, told: &[(i64, i64, u64)], untold: &[(i64, u64)]| {
+    let closed = |of: Month, reported: &[(i64, i64, u64)], untold: &[(i64, u64)]| {
         let mut month = ClosedMonth::default();
-        for (id, value, has) in told {
-            let telling = Telling {
+        for (id, value, has) in reported {
+            let reported = ReportedValue {
                 payee: Owner::Service(*id),
                 month: of,
                 metric: "traffic_out".into(),
@@ -377,8 +378,8 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
                 unit: 100_000,
                 at: at(60),
             };
-            let closed = Closed { telling, sums: sum(*has) };
-            month.told.insert(Owner::Service(*id), vec![closed]);
+            let closed = Closed { reported, sums: sum(*has) };
+            month.reported.insert(Owner::Service(*id), vec![closed]);
             month.sums.insert(Owner::Service(*id), sum(*has));
         }
         month.sums.extend(untold.iter().map(|(id, has)| (Owner::Service(*id), sum(*has))));
@@ -386,32 +387,32 @@ async fn what_cannot_be_told_any_more_is_named_with_its_bytes() {
     };
     let panel = side("s3", &list, vec![("mine", of(1, account(Some(Mapping::Ended))))], None);
     let mut sides = all(vec![panel]);
-    sides.told = vec![
+    sides.reported = vec![
         closed(month.before(), &[(1, 93, 100), (2, 50, 60)], &[(3, 9)]),
         closed(month, &[(1, 5, 8), (2, 5, 6)], &[(3, 4)]),
     ];
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
-    let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.difference_bytes)).collect();
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
+    let reported: Vec<_> = found.iter().map(|one| (one.state, one.service, one.difference_bytes)).collect();
     let wanted = [("closed", Some(1), Some(7)), ("closed", Some(3), Some(9)), ("running", Some(1), Some(3))];
-    assert_eq!(told, wanted, "of the living ones only what WHMCS was never told of a closed month");
+    assert_eq!(reported, wanted, "of the living ones only what WHMCS was never told of a closed month");
     assert_eq!(untold_sums(&sides, &moment()), (2, [("traffic_out", 19)].into_iter().collect()));
-    sides.told = vec![closed(month.before(), &[], &[(3, 9)])];
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    sides.reported = vec![closed(month.before(), &[], &[(3, 9)])];
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     assert!(found.is_empty(), "WHMCS never asked: it is billed in another way, {found:?}");
 }
 
-/// GB-months count like traffic: ten units were held all month and never told, four for half of it by somebody who was
-/// told nothing at all.
+/// GB-months count like traffic: ten units were held all month and never reported, four for half of it by somebody
+/// who was never reported at all.
 #[tokio::test]
 async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
     let ended = Service { status: "Terminated".into(), ..service(1, "mine", None) };
-    let list = told(vec![ended, service(3, "late", None)]).await;
+    let list = reported(vec![ended, service(3, "late", None)]).await;
     let month = moment().month.before();
     let minutes = moment().zone.minutes_of(month.period());
     let held = |level: u64, minutes: Minutes| -> Sums {
         [(Meter::StorageUsed, (Bytes::ZERO, bytes(level).held_for(minutes)))].into()
     };
-    let telling = Telling {
+    let reported = ReportedValue {
         payee: Owner::Service(1),
         month,
         metric: GB_MONTH.into(),
@@ -422,12 +423,12 @@ async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
         unit: 1 << 30,
         at: at(60),
     };
-    let disk = Telling { metric: "disk".into(), value: 7, ..telling.clone() };
+    let disk = ReportedValue { metric: "disk".into(), value: 7, ..reported.clone() };
     let twelve = held(12 << 30, minutes);
-    let tellings =
-        [disk, telling].map(|telling| Closed { telling, sums: twelve.clone() }).into_iter().collect();
+    let reported_values =
+        [disk, reported].map(|reported| Closed { reported, sums: twelve.clone() }).into_iter().collect();
     let closed = ClosedMonth {
-        told: [(Owner::Service(1), tellings)].into(),
+        reported: [(Owner::Service(1), reported_values)].into(),
         sums: [
             (Owner::Service(1), twelve),
             (Owner::Service(3), held(4 << 30, Minutes::new(minutes.get() / 2))),
@@ -435,8 +436,8 @@ async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
         .into(),
     };
     let mut sides = all(vec![side("s3", &list, Vec::new(), None)]);
-    sides.told = vec![(month, Arc::new(closed))];
-    let found = findings(&sides, &[What::Untold], None, &moment(), &Prices::default());
+    sides.reported = vec![(month, Arc::new(closed))];
+    let found = findings(&sides, &[FindingKind::Untold], None, &moment(), &Prices::default());
     let rows: Vec<_> = found.iter().map(|one| (one.service, one.meter, one.difference_bytes)).collect();
     let row = |id, bytes: i64| (Some(id), Some(GB_MONTH), Some(bytes));
     assert_eq!(rows, [row(1, 10 << 30), row(3, 2 << 30)]);
@@ -445,7 +446,7 @@ async fn gb_months_that_cannot_be_told_any_more_are_named_too() {
 
 #[tokio::test]
 async fn what_is_held_back_and_what_no_metric_bills_is_named() {
-    let list = told(vec![service(1, "mine", None)]).await;
+    let list = reported(vec![service(1, "mine", None)]).await;
     let held = SeriesStanding { held_back: Some(at(300)), ..read(Meter::TrafficOut, 60, 5, moment().month) };
     let panel = side(
         "s3",
@@ -454,15 +455,16 @@ async fn what_is_held_back_and_what_no_metric_bills_is_named() {
         None,
     );
     let sides = all(vec![panel]);
-    let found = findings(&sides, &[What::HeldBack, What::Addons], None, &moment(), &Prices::default());
-    let told: Vec<_> = found.iter().map(|one| (one.state, one.service, one.meter)).collect();
-    assert_eq!(told, [("held back", Some(1), Some("traffic_out")), ("not covered", Some(1), None)]);
+    let found =
+        findings(&sides, &[FindingKind::HeldBack, FindingKind::Addons], None, &moment(), &Prices::default());
+    let reported: Vec<_> = found.iter().map(|one| (one.state, one.service, one.meter)).collect();
+    assert_eq!(reported, [("held back", Some(1), Some("traffic_out")), ("not covered", Some(1), None)]);
     assert_eq!(found[1].username, Some("extra"));
 }
 
 #[tokio::test]
 async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
-    let list = told(vec![service(1, "mine", None)]).await;
+    let list = reported(vec![service(1, "mine", None)]).await;
     let accounts = ["mine", "theirs", "lost", "fine", "gone"].map(|name| (name, account(None))).to_vec();
     let mut sides = all(vec![side("s3", &list, accounts, None)]);
     let backend = sides.panels[0].panel.id.clone();
@@ -495,11 +497,11 @@ async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
     ]
     .map(|(text, state)| (AccountKey { backend: backend.clone(), name: name(text) }, state))
     .to_vec();
-    let found = findings(&sides, &[What::Policies], None, &moment(), &Prices::default());
-    let told: Vec<_> = found.iter().map(|one| (one.state, one.account, one.service)).collect();
+    let found = findings(&sides, &[FindingKind::Policies], None, &moment(), &Prices::default());
+    let reported: Vec<_> = found.iter().map(|one| (one.state, one.account, one.service)).collect();
     let expected =
         [("still_limited", "mine", Some(1)), ("left_alone", "theirs", None), ("lost", "lost", None)];
-    assert_eq!(told, expected.map(|(state, account, service)| (state, Some(account), service)));
+    assert_eq!(reported, expected.map(|(state, account, service)| (state, Some(account), service)));
     assert_eq!(found[0].detail.as_deref(), Some("left alone, still limited by policy mine-limited,extra"));
     let counted = tally(&sides, &backend, &moment()).policies;
     assert_eq!(counted, Conflict::ALL.map(|conflict| (conflict, 1)).into());
@@ -514,8 +516,8 @@ async fn who_fell_silent_is_named_and_a_pin_of_an_earlier_life_is_said_to_count_
     };
     let unread = AccountStanding { trouble: Some(("busy".into(), at(60))), ..account(None) };
     let gone = AccountStanding { gone_at: Some(at(60)), ..silent(60) };
-    let held = |sides: &Sides| -> Vec<(&'static str, Option<String>)> {
-        let found = findings(sides, &[What::HeldBack], None, &moment(), &Prices::default());
+    let held = |sides: &PanelsVsWhmcs| -> Vec<(&'static str, Option<String>)> {
+        let found = findings(sides, &[FindingKind::HeldBack], None, &moment(), &Prices::default());
         found.iter().map(|one| (one.state, one.account.map(str::to_string))).collect()
     };
     let few = vec![("a", silent(60)), ("b", unread.clone()), ("c", gone)];
@@ -536,7 +538,7 @@ async fn who_fell_silent_is_named_and_a_pin_of_an_earlier_life_is_said_to_count_
     let pins = [("old", Some(1)), ("same", Some(2)), ("one", None), ("never-seen", Some(1))];
     let pins = pins.map(|(name, nth)| (AccountName::new(name).expect("a name"), pin(nth)));
     sides.pins.insert(sides.panels[0].panel.id.clone(), pins.into_iter().collect());
-    let found = findings(&sides, &[What::Pins], None, &moment(), &Prices::default());
+    let found = findings(&sides, &[FindingKind::Pins], None, &moment(), &Prices::default());
     assert_eq!(accounts_of(&found), [("earlier life", Some("old")), ("earlier life", Some("one"))]);
     assert!(found.iter().all(|one| one.service == Some(57)));
 }

@@ -1,6 +1,6 @@
 //! What a panel itself says is stored on it, against the sum of its accounts.
 
-use super::{Finding, What};
+use super::{Finding, FindingKind};
 use crate::console::panel_vs_whmcs::Side;
 use crate::domain::{Bytes, Meter, ServerTotal};
 use crate::standing::Moment;
@@ -8,7 +8,7 @@ use crate::standing::Moment;
 /// One line per backend: `differs`, `same`, or why it is unknown.
 pub(super) fn totals<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a>> {
     let line = |side: &'a Side| match compared(side, moment) {
-        Err(why) => Finding::unknown(side, What::Totals, why),
+        Err(why) => Finding::unknown(side, FindingKind::Totals, why),
         Ok((sum, total)) => {
             let difference = total.stored.as_i64() - sum.as_i64();
             Finding {
@@ -17,7 +17,7 @@ pub(super) fn totals<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a>>
                 panel_bytes: Some(total.stored.get()),
                 difference_bytes: Some(difference),
                 at: Some(total.at.to_string()),
-                ..Finding::of(side, What::Totals, if difference == 0 { "same" } else { "differs" })
+                ..Finding::of(side, FindingKind::Totals, if difference == 0 { "same" } else { "differs" })
             }
         }
     };
@@ -27,7 +27,7 @@ pub(super) fn totals<'a>(sides: &'a [Side], moment: &Moment) -> Vec<Finding<'a>>
 /// The sum of the accounts and the panel's total, where both are known.
 fn compared(side: &Side, moment: &Moment) -> Result<(Bytes, ServerTotal), String> {
     let state = side.state.as_ref().ok_or("it was never polled")?;
-    let total = state.server_total.ok_or("the panel tells no total of its own")?;
+    let total = state.server_total.ok_or("the panel reports no total of its own")?;
     if !moment.is_fresh(total.at) {
         return Err(format!("the panel's total is of {} and too old", total.at));
     }

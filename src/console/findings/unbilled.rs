@@ -1,10 +1,10 @@
 //! Accounts on the panels that belong to no service, to several, or to one that is sold no more: what they use is
-//! billed to nobody.
+//! not billed.
 
 use std::collections::BTreeMap;
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::{BilledPart, Side, Sides};
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::{BilledPart, PanelsVsWhmcs, Side};
 use crate::domain::{AccountKey, AccountName, ByteMinutes, Bytes, Meter, Nature};
 use crate::pricing::Used;
 use crate::rules::Prices;
@@ -13,19 +13,19 @@ use crate::standing::{AccountStanding, MappedTo, Moment, SeriesStanding};
 
 /// One line per meter of each such account that something is known of now; one without a meter where
 /// nothing is. Accounts that the config excludes are not looked at.
-pub(super) fn unbilled<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
+pub(super) fn unbilled<'a>(sides: &'a PanelsVsWhmcs, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
     let mut found = Vec::new();
     for side in &sides.panels {
         if let Some(why) = side.untold() {
-            found.push(Finding::unknown(side, What::Unbilled, why));
+            found.push(Finding::unknown(side, FindingKind::Unbilled, why));
             continue;
         }
         // WHMCS is answered by what the last poll found: until the next, these are neither one nor the other.
         let waiting = side.present().filter(|(_, account)| account.mapped.is_none()).count();
         if waiting > 0 {
             let why =
-                format!("{waiting} accounts were not polled since WHMCS told the services of their server");
-            found.push(Finding::unknown(side, What::Unbilled, why));
+                format!("{waiting} accounts were not polled since WHMCS sent the services of their server");
+            found.push(Finding::unknown(side, FindingKind::Unbilled, why));
         }
         for (name, account) in side.present().filter(|(_, account)| account.is_unbilled()) {
             let mapped = account.mapped.as_ref();
@@ -39,7 +39,7 @@ pub(super) fn unbilled<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -
                 account: Some(name.as_str()),
                 since: Some(account.first_seen.to_string()),
                 detail: withheld,
-                ..Finding::of(side, What::Unbilled, state)
+                ..Finding::of(side, FindingKind::Unbilled, state)
             };
             // It was somebody's once: he does not pay for it any more, or not alone.
             let line = match side.service(account) {

@@ -1,10 +1,10 @@
 //! What panels show that is no account's, each thing by its name: nobody is billed for it.
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::Sides;
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::PanelsVsWhmcs;
 
 /// One line per thing.
-pub(super) fn unclaimed(sides: &Sides) -> Vec<Finding<'_>> {
+pub(super) fn unclaimed(sides: &PanelsVsWhmcs) -> Vec<Finding<'_>> {
     let mut found = Vec::new();
     for side in &sides.panels {
         let its = sides.unclaimed.get(&side.panel.id).into_iter().flatten();
@@ -12,7 +12,7 @@ pub(super) fn unclaimed(sides: &Sides) -> Vec<Finding<'_>> {
             bytes: one.level.map(|level| level.get()),
             since: one.since.map(|since| since.to_string()),
             detail: Some(one.what.clone()),
-            ..Finding::of(side, What::Unclaimed, one.why)
+            ..Finding::of(side, FindingKind::Unclaimed, one.why)
         }));
     }
     found

@@ -1,37 +1,37 @@
-//! What services used and WHMCS cannot be told any more: it does not ask for them, or it was never told of their
-//! closed month.
+//! What services used and can no longer be reported to WHMCS: it does not ask for them, or it never received
+//! anything of their closed month.
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Finding, What};
-use crate::console::panel_vs_whmcs::{Side, Sides};
+use super::{Finding, FindingKind};
+use crate::console::panel_vs_whmcs::{PanelsVsWhmcs, Side};
 use crate::domain::{AccountName, Bytes, Meter, Month, Nature, Owner};
 use crate::pricing::Used;
+use crate::reported::{self, Lacking};
 use crate::rules::Prices;
 use crate::selector::Candidate;
 use crate::standing::{AccountStanding, Moment};
-use crate::told::{self, Lacking};
 
-/// One line per meter of whoever owes it. A service that ended is told at once; what a closed month lacks of one
-/// that WHMCS still asks for is carried, if it was told anything of that month.
-pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
+/// One line per meter of the service that owes it. A service that ended is reported at once; what a closed month
+/// lacks of one that WHMCS still asks for is carried, if anything of that month was reported to it.
+pub(super) fn untold<'a>(sides: &'a PanelsVsWhmcs, moment: &Moment, prices: &Prices) -> Vec<Finding<'a>> {
     let asked = sides.asked();
-    let (nobody, accounts) = (HashSet::new(), accounts(sides));
+    let (none, accounts) = (HashSet::new(), accounts(sides));
     let mut found = Vec::new();
-    for (month, closed) in &sides.told {
+    for (month, closed) in &sides.reported {
         let later =
-            sides.told.iter().find(|(later, _)| *later == month.next()).map(|(_, later)| later.as_ref());
+            sides.reported.iter().find(|(later, _)| *later == month.next()).map(|(_, later)| later.as_ref());
         // A server that WHMCS never asked about is billed in another way, or not yet.
-        if closed.told.is_empty() {
+        if closed.reported.is_empty() {
             continue;
         }
         // The month after is over, too: what it did not carry nothing does, whoever is still asked for.
         let is_past = month.next() < moment.month;
-        let carrying = if is_past { &nobody } else { &asked };
+        let carrying = if is_past { &none } else { &asked };
         for Lacking { owner, meter, metric, tenant, bytes } in
-            told::untold(closed, later, carrying, *month, moment.zone)
+            reported::untold(closed, later, carrying, *month, moment.zone)
         {
-            // Of whom a past month was never told stood here while it was the last.
+            // Of whom a past month was never reported stood here while it was the last.
             if *month == moment.month && asked.contains(&owner) || is_past && tenant.is_none() {
                 continue;
             }
@@ -42,14 +42,17 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
             let so = match tenant {
                 Some(tenant) if is_past => {
                     format!(
-                        "{month}: WHMCS was told less or more of {tenant}, and the month after did not carry it"
+                        "{month}: too little or too much was reported to WHMCS for {tenant}, and the month after did not carry it over"
                     )
                 }
-                Some(tenant) => format!("{month}: WHMCS was told less or more of {tenant} and asks no more"),
-                None => format!("{month}: WHMCS was told nothing of it"),
+                Some(tenant) => format!(
+                    "{month}: too little or too much was reported to WHMCS for \
+                     {tenant}, and WHMCS no longer asks for it"
+                ),
+                None => format!("{month}: nothing of it was reported to WHMCS"),
             };
             let line = Finding {
-                what: What::Untold.name(),
+                what: FindingKind::Untold.name(),
                 state: if *month == moment.month { "running" } else { "closed" },
                 backend: paid_by.map(|(side, ..)| side.name()),
                 account: paid_by.map(|(_, name, _)| name.as_str()),
@@ -67,7 +70,7 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
                     None => Finding { service: Some(id), ..line },
                 },
                 Owner::Name { server, .. } => Finding { server: Some(server), ..line },
-                Owner::Nobody => line,
+                Owner::Unowned => line,
             });
         }
     }
@@ -77,7 +80,7 @@ pub(super) fn untold<'a>(sides: &'a Sides, moment: &Moment, prices: &Prices) -> 
 type PaidBy<'a> = (&'a Side, &'a AccountName, &'a AccountStanding);
 
 /// An account of everybody who pays or paid for one, the newest.
-fn accounts(sides: &Sides) -> HashMap<&Owner, PaidBy<'_>> {
+fn accounts(sides: &PanelsVsWhmcs) -> HashMap<&Owner, PaidBy<'_>> {
     let mut accounts: HashMap<&Owner, PaidBy<'_>> = HashMap::new();
     for side in &sides.panels {
         for (name, account) in side.accounts() {

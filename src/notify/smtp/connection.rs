@@ -83,8 +83,8 @@ impl Trouble {
         match self.error {
             Fault::Refused(replies) => NotDelivered::never(format!("{server}: {step}: {replies}")),
             Fault::Smtp(error) => {
-                let why = shown(&server.without_login(format!("{server}: {step}: {}", told(&error))));
-                // What lettre itself refuses (no STARTTLS, no common way to log in) is for somebody to mend.
+                let why = shown(&server.without_login(format!("{server}: {step}: {}", described(&error))));
+                // What lettre itself refuses (no STARTTLS, no common way to log in) is for somebody to fix.
                 if error.is_permanent() || error.is_client() {
                     NotDelivered::never(why)
                 } else if step == TEXT && !error.is_transient() {
@@ -105,7 +105,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Connects; tells the steps taken on the way.
+    /// Connects; returns the steps taken on the way.
     pub async fn open(
         server: &Server,
         steps: &mut Vec<(&'static str, String)>,
@@ -150,7 +150,7 @@ impl Connection {
         self.smtp.abort().await;
     }
 
-    /// Hands the mail over to everybody whom the server takes; `at` tells how far it is.
+    /// Hands the mail over to everybody whom the server takes; `at` is set to how far it is.
     async fn send(
         &mut self,
         envelope: &Envelope,
@@ -178,14 +178,14 @@ impl Connection {
     }
 
     /// Those the server will never take are left out, as long as there are others; one that it may take later
-    /// makes the whole mail wait, so that nobody gets it twice.
+    /// makes the whole mail wait, so that no one gets it twice.
     async fn recipients(&mut self, envelope: &Envelope) -> Result<Vec<String>, Trouble> {
         let mut refused = Vec::new();
         for to in envelope.to() {
             match self.smtp.command(Rcpt::new(to.clone(), Vec::new())).await {
                 Ok(_) => {}
                 Err(error) if error.is_permanent() => {
-                    refused.push(format!("{to} ({})", shown(&told(&error))))
+                    refused.push(format!("{to} ({})", shown(&described(&error))))
                 }
                 Err(error) => return Err(Trouble { step: "recipients", error: Fault::Smtp(error) }),
             }
@@ -250,7 +250,7 @@ impl Server {
 }
 
 /// An error with its causes, in one line.
-fn told(error: &Error) -> String {
+fn described(error: &Error) -> String {
     let mut text = error.to_string();
     let mut next = std::error::Error::source(error);
     while let Some(cause) = next {

@@ -46,7 +46,7 @@ pub enum NotAdded {
     /// It certainly is not. `for_all`: any other item would fare the same.
     #[error("{why}")]
     Refused {
-        /// What was said, and what to mend.
+        /// What was said, and what to fix.
         why: String,
         /// Whether going on makes no sense.
         for_all: bool,
@@ -64,7 +64,7 @@ pub enum NotAdded {
 pub struct Invoiced {
     /// The invoice.
     pub invoice: u64,
-    /// The billable item, where the invoice tells it.
+    /// The billable item, where the invoice has it.
     pub billable: Option<i64>,
 }
 
@@ -84,7 +84,7 @@ impl BillableItems {
         }
     }
 
-    /// Makes an item for the client's next invoice, once; its number where WHMCS tells it.
+    /// Makes an item for the client's next invoice, once; its number where WHMCS sends it.
     pub async fn add(&self, item: &NewItem<'_>) -> Result<Option<i64>, NotAdded> {
         let client = item.client.to_string();
         let parameters = [
@@ -96,7 +96,7 @@ impl BillableItems {
             ("invoiceaction", "nextinvoice"),
         ];
         match self.client.write(ADD, &parameters).await {
-            Ok(told) => Ok(whole(told.get("billableid")).and_then(|id| i64::try_from(id).ok())),
+            Ok(answer) => Ok(whole(answer.get("billableid")).and_then(|id| i64::try_from(id).ok())),
             Err(error) => Err(of_adding(&error)),
         }
     }
@@ -118,9 +118,9 @@ impl BillableItems {
         for _ in 0..MOST_PAGES {
             let (from, count) = (start.to_string(), PAGE.to_string());
             let parameters = [("userid", client.as_str()), ("limitstart", &from), ("limitnum", &count)];
-            let told = self.client.read(LIST, &parameters).await?;
+            let answer = self.client.read(LIST, &parameters).await?;
             let page =
-                rows(&told, "invoices", "invoice").ok_or_else(|| strange("a list of another shape"))?;
+                rows(&answer, "invoices", "invoice").ok_or_else(|| strange("a list of another shape"))?;
             for invoice in &page {
                 let id = whole(invoice.get("id")).ok_or_else(|| strange("an invoice without an id"))?;
                 // A date that cannot be read rules nothing out.
@@ -133,7 +133,7 @@ impl BillableItems {
                 }
             }
             start += page.len() as u64;
-            if page.is_empty() || whole(told.get("totalresults")).is_some_and(|total| start >= total) {
+            if page.is_empty() || whole(answer.get("totalresults")).is_some_and(|total| start >= total) {
                 return Ok(None);
             }
         }
@@ -142,10 +142,10 @@ impl BillableItems {
 
     /// The number of the item with the tag, `Some(None)` where the invoice has it without one.
     async fn on_invoice(&self, invoice: u64, tag: &str) -> Result<Option<Option<i64>>, ApiError> {
-        let told = self.client.read("GetInvoice", &[("invoiceid", &invoice.to_string())]).await?;
+        let answer = self.client.read("GetInvoice", &[("invoiceid", &invoice.to_string())]).await?;
         let strange =
             || ApiError::Malformed { action: "GetInvoice", sketch: "items of another shape".into() };
-        let items = rows(&told, "items", "item").ok_or_else(strange)?;
+        let items = rows(&answer, "items", "item").ok_or_else(strange)?;
         let is_it = |description: Option<String>| {
             description.is_some_and(|description| Tag::find(&description) == Some(tag))
         };
@@ -166,8 +166,8 @@ fn of_adding(error: &ApiError) -> NotAdded {
         | ApiError::InvalidIp { .. }
         | ApiError::Authentication { .. }
         | ApiError::Permission { .. } => NotAdded::Refused { why, for_all: true },
-        ApiError::Said { .. } => NotAdded::Refused { why, for_all: false },
-        // A gateway, a busy server or a page for people do not know what PHP did before.
+        ApiError::Rejected { .. } => NotAdded::Refused { why, for_all: false },
+        // A gateway, a busy server or an HTML page do not know what PHP did before.
         ApiError::Http(_) | ApiError::Page { .. } | ApiError::Malformed { .. } => NotAdded::Unknown { why },
     }
 }
@@ -190,7 +190,7 @@ mod tests {
         for error in unknown {
             assert!(matches!(of_adding(&error), NotAdded::Unknown { .. }), "{error:?}");
         }
-        let said = ApiError::Said { action: ADD, message: "Client ID not Found".into() };
+        let said = ApiError::Rejected { action: ADD, message: "Client ID not Found".into() };
         assert!(matches!(of_adding(&said), NotAdded::Refused { for_all: false, .. }));
         let permission = ApiError::Permission { action: ADD };
         assert!(matches!(of_adding(&permission), NotAdded::Refused { for_all: true, .. }));

@@ -1,4 +1,4 @@
-//! One call of WHMCS's external API: a form out, JSON back, and its errors told apart.
+//! One call of WHMCS's external API: a form out, JSON back, and its errors distinguished.
 //!
 //! One call at a time and ten a second at most: WHMCS serves customers from the same machine.
 //! Source: developers.whmcs.com, "API Authentication" and "API Response Types".
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::super::delivery::NotDelivered;
 use super::WhmcsApi;
-use super::told::Told;
+use super::redacted_json::RedactedJson;
 use super::wire::text;
 use crate::http::{Answer, Call, Http, HttpError, HttpSettings, Url, panel_url};
 use crate::settings::{Period, Secret, Section, SettingsError};
@@ -40,7 +40,8 @@ pub(super) enum ApiError {
     /// The caller's address is not on the list.
     #[error(
         "WHMCS does not let the address {seen} in; add it under General Settings, Security, API IP Access \
-         Restriction (IPv4 and IPv6 are separate entries, no ranges; behind a proxy see Trusted Proxies), or set \
+         Restriction (IPv4 and IPv6 are separate entries, no ranges; behind a proxy see Trusted Proxies), \
+         or set \
          whmcs.access_key"
     )]
     InvalidIp {
@@ -49,7 +50,8 @@ pub(super) enum ApiError {
     },
     /// The credential is wrong, or its admin may not use the API.
     #[error(
-        "WHMCS says {message:?}; check identifier and secret in [whmcs], and that the admin's role has API Access"
+        "WHMCS says {message:?}; check identifier and secret in [whmcs], and that the admin's role has \
+         API Access"
     )]
     Authentication {
         /// What it said.
@@ -65,14 +67,14 @@ pub(super) enum ApiError {
     },
     /// The action itself failed.
     #[error("WHMCS says {message:?} to {action}")]
-    Said {
+    Rejected {
         /// The action.
         action: &'static str,
         /// What it said.
         message: String,
     },
-    /// A page for people, or a failure without words: nothing was done.
-    #[error("WHMCS answers {action} with {sketch}; a page for people instead of the API")]
+    /// An HTML page, or a failure without words: nothing was done.
+    #[error("WHMCS answers {action} with {sketch}; an HTML page instead of the API")]
     Page {
         /// The action.
         action: &'static str,
@@ -81,7 +83,8 @@ pub(super) enum ApiError {
     },
     /// Success by its status, and yet no answer of the API: it may have been done.
     #[error(
-        "WHMCS answers {action} with something that is not JSON: {sketch}; perhaps a hook or module prints into it"
+        "WHMCS answers {action} with something that is not JSON: {sketch}; perhaps a hook or module \
+         prints into it"
     )]
     Malformed {
         /// The action.
@@ -143,7 +146,7 @@ impl Client {
 
     /// Errors come with status 403 or with 200, so the body has the word wherever it is JSON.
     fn understand(&self, action: &'static str, answer: Answer) -> Result<Map<String, Value>, ApiError> {
-        let Ok(Told(Value::Object(told))) = serde_json::from_slice(answer.body()) else {
+        let Ok(RedactedJson(Value::Object(object))) = serde_json::from_slice(answer.body()) else {
             let sketch = answer.sketch_without(&self.secrets());
             let start = answer.body().trim_ascii_start().to_ascii_lowercase();
             // PHP's own warnings are HTML too, but no pages: the action went on after them.
@@ -154,9 +157,9 @@ impl Client {
             });
         };
         // The documented sample of one action says `status` where all others say `result`.
-        match told.get("result").or_else(|| told.get("status")).and_then(Value::as_str) {
-            Some("success") => Ok(told),
-            Some("error") => Err(self.refusal(action, &text(told.get("message")).unwrap_or_default())),
+        match object.get("result").or_else(|| object.get("status")).and_then(Value::as_str) {
+            Some("success") => Ok(object),
+            Some("error") => Err(self.refusal(action, &text(object.get("message")).unwrap_or_default())),
             _ => Err(ApiError::Malformed { action, sketch: answer.sketch_without(&self.secrets()) }),
         }
     }
@@ -173,7 +176,7 @@ impl Client {
         let message = self.shown(message);
         match lower.contains("authentication failed") || lower.contains("invalid or missing credentials") {
             true => ApiError::Authentication { message },
-            false => ApiError::Said { action, message },
+            false => ApiError::Rejected { action, message },
         }
     }
 
@@ -192,7 +195,7 @@ impl Client {
 }
 
 impl ApiError {
-    /// For a call that only asked: it can always be asked again, unless somebody has to mend something.
+    /// For a call that only asked: it can always be asked again, unless somebody has to fix something.
     pub fn of_reading(self) -> NotDelivered {
         match &self {
             ApiError::InvalidIp { .. } | ApiError::Authentication { .. } | ApiError::Permission { .. } => {
@@ -200,9 +203,9 @@ impl ApiError {
             }
             ApiError::Http(error) => match NotDelivered::of_call(error.clone()) {
                 NotDelivered::Unknown { .. } => NotDelivered::later(self.to_string()),
-                told => told,
+                answer => answer,
             },
-            ApiError::Said { .. } | ApiError::Page { .. } | ApiError::Malformed { .. } => {
+            ApiError::Rejected { .. } | ApiError::Page { .. } | ApiError::Malformed { .. } => {
                 NotDelivered::later(self.to_string())
             }
         }
@@ -217,7 +220,7 @@ impl ApiError {
             ApiError::InvalidIp { .. }
             | ApiError::Authentication { .. }
             | ApiError::Permission { .. }
-            | ApiError::Said { .. } => NotDelivered::never(self.to_string()),
+            | ApiError::Rejected { .. } => NotDelivered::never(self.to_string()),
         }
     }
 }

@@ -6,28 +6,28 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::message::escape;
 use super::super::unit::{Unit, hundredths};
-use super::super::words::escape;
 use super::php::{NotFinite, Scalar, serialize};
 use crate::domain::Bytes;
-use crate::quota::Letter;
+use crate::quota::Notification;
 
 /// The fields with their values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fields(Vec<(&'static str, Scalar)>);
 
 impl Fields {
-    /// What `letter` says, in `unit`.
-    pub fn of(letter: &Letter, unit: Unit) -> Fields {
-        let percent = letter.hundredths();
-        let free = letter.limit.checked_sub(letter.used).unwrap_or(Bytes::ZERO);
+    /// What `notification` says, in `unit`.
+    pub fn of(notification: &Notification, unit: Unit) -> Fields {
+        let percent = notification.hundredths();
+        let free = notification.limit.checked_sub(notification.used).unwrap_or(Bytes::ZERO);
         let text = |text: String| Scalar::Text(text);
         Fields(vec![
-            ("username", text(escape(letter.account.name.as_str()))),
-            ("disk_limit_bytes", Scalar::Whole(letter.limit.as_i64())),
+            ("username", text(escape(notification.account.name.as_str()))),
+            ("disk_limit_bytes", Scalar::Whole(notification.limit.as_i64())),
             ("unit_coefficient", Scalar::Fraction(1.0 / unit.bytes() as f64)),
             ("unit", text(unit.short_name().to_string())),
-            ("disk_used_unit", text(unit.write(letter.used))),
+            ("disk_used_unit", text(unit.write(notification.used))),
             ("disk_used_percentage", text(hundredths(percent))),
             ("disk_free_unit", text(unit.write(free))),
             ("disk_free_percentage", text(hundredths(10_000_u128.saturating_sub(percent)))),
@@ -50,7 +50,7 @@ impl Fields {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::samples::letter;
+    use super::super::super::samples::notification;
     use super::*;
     use crate::quota::Occasion;
 
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn below_the_limit() {
-        let fields = Fields::of(&letter(Occasion::Notify, "1042-7731"), gib());
+        let fields = Fields::of(&notification(Occasion::Notify, "1042-7731"), gib());
         let serialized = concat!(
             r#"a:8:{s:8:"username";s:9:"1042-7731";s:16:"disk_limit_bytes";i:107374182400;"#,
             r#"s:16:"unit_coefficient";d:9.313225746154785E-10;s:4:"unit";s:2:"GB";"#,
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn over_the_limit() {
-        let mut over = letter(Occasion::Limited, "1042-7731");
+        let mut over = notification(Occasion::Limited, "1042-7731");
         over.used = Bytes::new(111_883_898_061).expect("fits");
         let fields = Fields::of(&over, gib());
         assert_eq!(serialize(&fields.0).expect("finite").len(), 292);
@@ -95,8 +95,10 @@ mod tests {
 
     #[test]
     fn a_name_is_escaped_and_the_coefficient_fits_the_unit() {
-        let fields =
-            Fields::of(&letter(Occasion::Notify, "a<b>&\"c'"), Unit::of_bytes(1_000_000).expect("a unit"));
+        let fields = Fields::of(
+            &notification(Occasion::Notify, "a<b>&\"c'"),
+            Unit::of_bytes(1_000_000).expect("a unit"),
+        );
         assert_eq!(fields.text("username"), Some("a&lt;b&gt;&amp;&quot;c&#039;"));
         assert_eq!(fields.text("unit"), Some("MB"));
         let serialized = serialize(&fields.0).expect("finite");

@@ -8,16 +8,16 @@ mod client;
 mod fields;
 mod php;
 mod reconcile;
+mod redacted_json;
 mod services;
 mod templates;
-mod told;
 mod wire;
 
 pub use billing::{BillableItems, Invoiced, NewItem, NotAdded};
 
 use super::delivery::{Delivered, Delivery, NotDelivered};
+use super::message::Message;
 use super::unit::Unit;
-use super::words::Words;
 use crate::domain::{BillingZone, Bytes};
 use crate::quota::Channel;
 use crate::settings::{Secret, Section, SettingsError};
@@ -60,11 +60,11 @@ impl Whmcs {
     }
 
     pub async fn deliver(&self, delivery: &Delivery<'_>) -> Result<Delivered, NotDelivered> {
-        let letter = delivery.letter;
-        if !Channel::Whmcs.carries(letter) {
-            return Err(NotDelivered::not_carried(Channel::Whmcs, letter));
+        let notification = delivery.notification;
+        if !Channel::Whmcs.carries(notification) {
+            return Err(NotDelivered::not_carried(Channel::Whmcs, notification));
         }
-        if letter.limit == Bytes::ZERO {
+        if notification.limit == Bytes::ZERO {
             // The templates calculate with it.
             return Err(NotDelivered::never("the account has no limit, and no template knows how to say so"));
         }
@@ -75,8 +75,8 @@ impl Whmcs {
         let service = services::find(&self.client, delivery).await?;
         let mail = Mail {
             service,
-            fields: Fields::of(letter, self.unit),
-            words: Words::of(letter, delivery.product, self.unit),
+            fields: Fields::of(notification, self.unit),
+            message: Message::of(notification, delivery.product, self.unit),
         };
         if let Some(tried_at) = delivery.tried_at {
             let lost = Lost {
@@ -113,7 +113,7 @@ impl Whmcs {
             Some(lacks) => lacks,
             None => match self.send(mail, &[("messagename", template)]).await {
                 Ok(()) => return Ok(format!("sent by template {template:?} to service {}", mail.service)),
-                Err(ApiError::Said { message, .. }) if says_unusable(&message) => {
+                Err(ApiError::Rejected { message, .. }) if says_unusable(&message) => {
                     self.templates.forget().await;
                     format!("says {message:?}")
                 }
@@ -123,23 +123,23 @@ impl Whmcs {
         tracing::warn!(
             template,
             service = mail.service,
-            "WHMCS {lacks}; the mail is sent in whmeter's own words: create the template (type Product/Service), \
+            "WHMCS {lacks}; the mail is sent with whmeter's built-in text: create the template (type Product/Service), \
              enable it, or name another in the rule"
         );
         Ok(format!("{} (WHMCS {lacks}: template {template:?})", self.send_own(mail).await?))
     }
 
     async fn send_own(&self, mail: &Mail) -> Result<String, NotDelivered> {
-        let (subject, message) = (mail.own_subject(), without_tags(&mail.words.html, "&#123;", "&#125;"));
+        let (subject, message) = (mail.own_subject(), without_tags(&mail.message.html, "&#123;", "&#125;"));
         let parameters =
             [("customtype", "product"), ("customsubject", &subject), ("custommessage", &message)];
         self.send(mail, &parameters).await.map_err(of_sending)?;
-        Ok(format!("sent in whmeter's own words to service {}", mail.service))
+        Ok(format!("sent with whmeter's built-in text to service {}", mail.service))
     }
 
     async fn send(&self, mail: &Mail, wording: &[(&str, &str)]) -> Result<(), ApiError> {
         let malformed =
-            |error: php::NotFinite| ApiError::Said { action: SEND, message: format!("nothing: {error}") };
+            |error: php::NotFinite| ApiError::Rejected { action: SEND, message: format!("nothing: {error}") };
         let (service, fields) = (mail.service.to_string(), mail.fields.encoded().map_err(malformed)?);
         let mut parameters = wording.to_vec();
         parameters.extend([("id", service.as_str()), ("customvars", &fields)]);
@@ -149,8 +149,8 @@ impl Whmcs {
     /// The API, then each template.
     pub async fn check(&self, wanted: &[String]) -> Vec<(String, Result<String, NotDelivered>)> {
         let details = self.client.read("WhmcsDetails", &[]).await;
-        let version = details.map(|told| {
-            let version = told.get("whmcs").and_then(|whmcs| whmcs.get("version"));
+        let version = details.map(|answer| {
+            let version = answer.get("whmcs").and_then(|whmcs| whmcs.get("version"));
             format!("WHMCS {}", wire::text(version).unwrap_or_else(|| "of unknown version".into()))
         });
         let is_refused = matches!(
@@ -166,7 +166,7 @@ impl Whmcs {
             let outcome = list.clone().and_then(|list| {
                 list.iter().find(|known| known.name == *name).map_or_else(
                     || Err(NotDelivered::never(format!(
-                        "WHMCS has no product template {name:?}: such mails are sent in whmeter's own words; create it or name another"
+                        "WHMCS has no product template {name:?}: such mails are sent with whmeter's built-in text; create it or name another"
                     ))),
                     |known| Ok(format!("found, subject {:?}", known.subject)),
                 )
@@ -181,12 +181,12 @@ impl Whmcs {
 struct Mail {
     service: u64,
     fields: Fields,
-    words: Words,
+    message: Message,
 }
 
 impl Mail {
     fn own_subject(&self) -> String {
-        without_tags(&self.words.subject, "(", ")")
+        without_tags(&self.message.subject, "(", ")")
     }
 }
 
@@ -209,9 +209,10 @@ fn says_unusable(message: &str) -> bool {
 /// "Sending Failed" is also said when the mail server would not take it, which may pass.
 fn of_sending(error: ApiError) -> NotDelivered {
     match &error {
-        ApiError::Said { message, .. } if message.to_ascii_lowercase().contains("sending failed") => {
+        ApiError::Rejected { message, .. } if message.to_ascii_lowercase().contains("sending failed") => {
             NotDelivered::later(format!(
-                "{error}: the service id, the template's body, a hook, or WHMCS's own mail settings; see its activity log"
+                "{error}: the service id, the template's body, a hook, or WHMCS's own mail settings; see \
+                 its activity log"
             ))
         }
         _ => error.of_writing(),

@@ -6,7 +6,7 @@
 /// A scalar.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Scalar {
-    /// Text; its length is told in bytes.
+    /// Text; its length is reported in bytes.
     Text(String),
     /// A whole number.
     Whole(i64),

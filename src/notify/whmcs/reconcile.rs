@@ -1,6 +1,6 @@
 //! Finds out whether a mail whose outcome is not known was sent: by the client's mail log in WHMCS.
 //!
-//! Source: developers.whmcs.com, "GetEmails". WHMCS tells times in its own zone without naming it.
+//! Source: developers.whmcs.com, "GetEmails". WHMCS sends times in its own zone without naming it.
 
 use chrono::{NaiveDateTime, TimeZone};
 use serde_json::{Map, Value};
@@ -41,9 +41,9 @@ impl Lost<'_> {
     pub async fn find(&self, client: &Client, known: &Templates) -> Result<Option<String>, NotDelivered> {
         self.look(client, known).await.map_err(|error| match error {
             ApiError::Permission { action } => NotDelivered::never(format!(
-                "whether the mail tried at {} was sent is not known, and looking needs the action {action}: allow it \
-                 under Manage API Credentials, API Roles, or look into the client's mail log; nothing is sent \
-                 twice on suspicion",
+                "whether the mail tried at {} was sent is not known, and checking needs the action {action}: allow it \
+                 under Manage API Credentials, API Roles, or check the client's mail log; nothing is sent \
+                 twice on a guess",
                 self.tried_at
             )),
             other => other.of_reading(),
@@ -58,14 +58,14 @@ impl Lost<'_> {
         for _ in 0..MOST_PAGES {
             let (from, count) = (start.to_string(), PAGE.to_string());
             let parameters = [("clientid", owner.as_str()), ("limitstart", &from), ("limitnum", &count)];
-            let told = client.read(ACTION, &parameters).await?;
+            let answer = client.read(ACTION, &parameters).await?;
             let strange = || ApiError::Malformed { action: ACTION, sketch: "a list of another shape".into() };
-            let rows = rows(&told, "emails", "email").ok_or_else(strange)?;
+            let rows = rows(&answer, "emails", "email").ok_or_else(strange)?;
             if let Some(found) = rows.iter().find_map(|row| self.recognise(row, &subjects)) {
                 return Ok(Some(found));
             }
             start += rows.len() as u64;
-            if rows.is_empty() || whole(told.get("totalresults")).is_some_and(|total| start >= total) {
+            if rows.is_empty() || whole(answer.get("totalresults")).is_some_and(|total| start >= total) {
                 return Ok(None);
             }
         }
@@ -82,8 +82,8 @@ impl Lost<'_> {
         let mut patterns = vec![Pattern(vec![plain(self.own_subject)])];
         let Some(name) = self.template else { return Ok(patterns) };
         let mut lists = vec![known.list(client).await?];
-        let told = client.read("GetClientsDetails", &[("clientid", owner)]).await?;
-        let details = told.get("client").and_then(Value::as_object).unwrap_or(&told);
+        let answer = client.read("GetClientsDetails", &[("clientid", owner)]).await?;
+        let details = answer.get("client").and_then(Value::as_object).unwrap_or(&answer);
         if let Some(language) = text(details.get("language")).filter(|language| !language.is_empty()) {
             lists.push(templates::in_language(client, Some(&language)).await?);
         }
@@ -167,13 +167,13 @@ fn plain(subject: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::samples::letter;
+    use super::super::super::samples::notification;
     use super::super::super::unit::Unit;
     use super::*;
     use crate::quota::Occasion;
 
     fn fields(account: &str) -> Fields {
-        Fields::of(&letter(Occasion::Notify, account), Unit::of_bytes(1 << 30).expect("a unit"))
+        Fields::of(&notification(Occasion::Notify, account), Unit::of_bytes(1 << 30).expect("a unit"))
     }
 
     #[test]

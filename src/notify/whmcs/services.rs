@@ -1,7 +1,7 @@
 //! Which WHMCS service an account is: the id that a product mail is sent to.
 //!
 //! Source: developers.whmcs.com, "GetClientsProducts". Its rows hold the customer's password, which
-//! `told.rs` leaves out.
+//! `redacted_json.rs` leaves out.
 
 use serde_json::{Map, Value};
 
@@ -42,7 +42,7 @@ pub(super) async fn find(client: &Client, delivery: &Delivery<'_>) -> Result<u64
     if let Some(known) = delivery.service {
         return Ok(known);
     }
-    let account = delivery.letter.account.name.as_str();
+    let account = delivery.notification.account.name.as_str();
     let listed = list(client, ("username2", account)).await.map_err(ApiError::of_reading)?;
     choose(listed, account, delivery.server)
 }
@@ -65,8 +65,8 @@ fn choose(mut found: Vec<Service>, account: &str, server: Option<u32>) -> Result
     match found.as_slice() {
         [service] => Ok(service.id),
         [] => Err(NotDelivered::later(format!(
-            "WHMCS has no service with the user name {account:?}{place}: nobody to write to; \
-             map it by hand (`whmeter map set`) or give the service this user name"
+            "WHMCS has no service with the user name {account:?}{place}: no recipient; map it by hand \
+             (`whmeter map set`) or give the service this user name"
         ))),
         several => {
             let ids = several.iter().map(|service| service.id.to_string()).collect::<Vec<_>>().join(", ");
@@ -85,8 +85,8 @@ async fn list(client: &Client, filter: (&str, &str)) -> Result<Vec<Service>, Api
     let mut start = 0;
     for _ in 0..MOST_PAGES {
         let (from, count) = (start.to_string(), PAGE.to_string());
-        let told = client.read(ACTION, &[filter, ("limitstart", &from), ("limitnum", &count)]).await?;
-        let rows = rows(&told, "products", "product").ok_or_else(|| strange("a list of another shape"))?;
+        let answer = client.read(ACTION, &[filter, ("limitstart", &from), ("limitnum", &count)]).await?;
+        let rows = rows(&answer, "products", "product").ok_or_else(|| strange("a list of another shape"))?;
         let came = rows.len() as u64;
         for row in &rows {
             let service = Service::read(row).ok_or_else(|| strange("a service without id or clientid"))?;
@@ -95,7 +95,7 @@ async fn list(client: &Client, filter: (&str, &str)) -> Result<Vec<Service>, Api
             }
         }
         start += came;
-        if came == 0 || whole(told.get("totalresults")).is_some_and(|total| start >= total) {
+        if came == 0 || whole(answer.get("totalresults")).is_some_and(|total| start >= total) {
             return Ok(found);
         }
     }

@@ -1,4 +1,4 @@
-//! Which of the operator's mail templates words a letter, and which of them WHMCS really has.
+//! Which of the operator's mail templates words a notification, and which of them WHMCS really has.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::quota::Occasion;
 /// How long a list of templates is believed.
 const FRESH: Duration = Duration::from_secs(3600);
 
-/// How a letter is worded.
+/// How a notification is worded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wording {
     /// By this template.
@@ -27,14 +27,14 @@ pub(super) enum Wording {
 /// The rule's template, else the one that the panel's module for WHMCS brings. Those speak of disk space,
 /// so traffic is worded by us, and so would be the good news.
 pub(super) fn wording(delivery: &Delivery<'_>) -> Wording {
-    let letter = delivery.letter;
-    if let Some(named) = &letter.address.template {
+    let notification = delivery.notification;
+    if let Some(named) = &notification.address.template {
         return Wording::Template(named.clone());
     }
-    if letter.meter != Meter::StorageUsed || letter.occasion == Occasion::Restored {
+    if notification.meter != Meter::StorageUsed || notification.occasion == Occasion::Restored {
         return Wording::Own;
     }
-    let brought = match (letter.occasion, delivery.kind) {
+    let brought = match (notification.occasion, delivery.kind) {
         (Occasion::Limited, _) => "puqMinIOS3 service Suspension Notification disk limit",
         (_, "synology") => "puqSynology Notification disk limit",
         _ => "puqMinIOS3 Notification disk limit",
@@ -42,7 +42,7 @@ pub(super) fn wording(delivery: &Delivery<'_>) -> Wording {
     Wording::Template(brought.to_string())
 }
 
-/// A template as WHMCS lists it; its body is not told.
+/// A template as WHMCS lists it; its body is not reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Template {
     /// Its unique name.
@@ -54,11 +54,11 @@ pub(super) struct Template {
 /// The product templates in WHMCS's default language.
 #[derive(Clone, Default)]
 pub(super) struct Templates {
-    known: Arc<Mutex<Option<Known>>>,
+    known: Arc<Mutex<Option<CachedTemplates>>>,
 }
 
 /// A list and when it was fetched.
-struct Known {
+struct CachedTemplates {
     at: Instant,
     list: Arc<[Template]>,
 }
@@ -71,7 +71,7 @@ impl Templates {
             return Ok(fresh.list.clone());
         }
         let list = in_language(client, None).await?;
-        *known = Some(Known { at: Instant::now(), list: list.clone() });
+        *known = Some(CachedTemplates { at: Instant::now(), list: list.clone() });
         Ok(list)
     }
 
@@ -90,9 +90,9 @@ pub(super) async fn in_language(
     const ACTION: &str = "GetEmailTemplates";
     let mut parameters = vec![("type", "product")];
     parameters.extend(language.map(|language| ("language", language)));
-    let told = client.read(ACTION, &parameters).await?;
+    let answer = client.read(ACTION, &parameters).await?;
     let strange = || ApiError::Malformed { action: ACTION, sketch: "a list of another shape".into() };
-    let rows = rows(&told, "emailtemplates", "emailtemplate").ok_or_else(strange)?;
+    let rows = rows(&answer, "emailtemplates", "emailtemplate").ok_or_else(strange)?;
     let templates = rows.iter().map(|row| {
         let subject = text(row.get("subject")).unwrap_or_default();
         Some(Template { name: text(row.get("name"))?, subject })
@@ -102,40 +102,40 @@ pub(super) async fn in_language(
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::samples::letter;
+    use super::super::super::samples::notification;
     use super::*;
-    use crate::quota::Letter;
+    use crate::quota::Notification;
 
-    fn worded(letter: &Letter, kind: &str) -> Wording {
-        let (now, key) = (letter.at, letter.key());
+    fn worded(notification: &Notification, kind: &str) -> Wording {
+        let (now, key) = (notification.at, notification.key());
         let (server, service, product, tried_at) = (None, None, None, None);
-        wording(&Delivery { letter, key: &key, kind, server, service, product, now, tried_at })
+        wording(&Delivery { notification, key: &key, kind, server, service, product, now, tried_at })
     }
 
     #[test]
     fn the_rule_has_the_first_word_then_the_panels_module() {
         let template = |name: &str| Wording::Template(name.into());
-        let mut notice = letter(Occasion::Notify, "a");
+        let mut notice = notification(Occasion::Notify, "a");
         assert_eq!(worded(&notice, "minio"), template("puqMinIOS3 Notification disk limit"));
         assert_eq!(worded(&notice, "synology"), template("puqSynology Notification disk limit"));
         assert_eq!(worded(&notice, "cpanel"), template("puqMinIOS3 Notification disk limit"));
         notice.address.template = Some("Mine".into());
         assert_eq!(worded(&notice, "synology"), template("Mine"));
-        let reminder = letter(Occasion::Reminder(2), "a");
+        let reminder = notification(Occasion::Reminder(2), "a");
         assert_eq!(worded(&reminder, "minio"), template("puqMinIOS3 Notification disk limit"));
-        let limited = letter(Occasion::Limited, "a");
+        let limited = notification(Occasion::Limited, "a");
         let suspension = template("puqMinIOS3 service Suspension Notification disk limit");
         assert_eq!(worded(&limited, "synology"), suspension);
     }
 
     #[test]
     fn traffic_and_good_news_are_worded_by_us_unless_a_template_is_named() {
-        let mut notice = letter(Occasion::Limited, "a");
+        let mut notice = notification(Occasion::Limited, "a");
         notice.meter = Meter::TrafficOut;
         assert_eq!(worded(&notice, "vpncp"), Wording::Own);
         notice.address.template = Some("Mine".into());
         assert_eq!(worded(&notice, "vpncp"), Wording::Template("Mine".into()));
-        let mut restored = letter(Occasion::Restored, "a");
+        let mut restored = notification(Occasion::Restored, "a");
         assert_eq!(worded(&restored, "minio"), Wording::Own);
         restored.address.template = Some("Back".into());
         assert_eq!(worded(&restored, "minio"), Wording::Template("Back".into()));

@@ -1,4 +1,4 @@
-//! What a transaction changed of the rows that the chronicle tells of, and what many of them changed altogether.
+//! What a transaction changed of the rows that the chronicle records, and what many of them changed altogether.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,8 +24,8 @@ pub(in super::super) enum Value {
 /// By hand: there are many, and serde would try one after the other.
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
-        struct Told;
-        impl Visitor<'_> for Told {
+        struct ValueVisitor;
+        impl Visitor<'_> for ValueVisitor {
             type Value = Value;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("null, a whole number or a text")
@@ -43,7 +43,7 @@ impl<'de> Deserialize<'de> for Value {
                 Ok(Value::Text(text.into()))
             }
         }
-        from.deserialize_any(Told)
+        from.deserialize_any(ValueVisitor)
     }
 }
 
@@ -115,7 +115,7 @@ impl Changes {
         rows.standing.insert(row, rest);
     }
 
-    /// A row is not there any more. Told by its key, or as a whole.
+    /// A row is not there any more. Named by its key, or as a whole.
     pub fn gone(&mut self, table: &Table, mut row: Values) {
         row.truncate(table.keys.len());
         let rows = self.rows.entry(table.name.into()).or_default();
@@ -191,7 +191,8 @@ impl Changes {
     pub fn of_body(mut body: Changes) -> Result<Changes, String> {
         let names: Vec<String> = body.rows.keys().cloned().collect();
         for name in names {
-            let table = table(&name).ok_or_else(|| format!("rows of {name}, which is no table of it"))?;
+            let table = table(&name)
+                .ok_or_else(|| format!("rows of {name}, which is not a table of the chronicle"))?;
             let put = body.rows.get_mut(&name).map(|rows| std::mem::take(&mut rows.put));
             put.into_iter().flatten().for_each(|row| body.put(table, row));
         }
@@ -206,19 +207,19 @@ pub(in super::super) fn columns(table: &Table) -> impl Iterator<Item = &'static 
 
 /// Columns with their names.
 pub(in super::super) fn in_words(names: &[&str], row: &[Value]) -> String {
-    let told = names.iter().zip(row).map(|(name, value)| format!("{name} {value}"));
-    told.collect::<Vec<_>>().join(", ")
+    let described = names.iter().zip(row).map(|(name, value)| format!("{name} {value}"));
+    described.collect::<Vec<_>>().join(", ")
 }
 
 /// The columns that differ, as they are stored and as `who` says they are.
 pub(in super::super) fn differing(names: &[&str], stored: &[Value], said: &[Value], who: &str) -> String {
     let differ = names.iter().enumerate().filter(|(place, _)| stored.get(*place) != said.get(*place));
     let word = |value: Option<&Value>| value.map_or("nothing".into(), Value::to_string);
-    let told = differ.map(|(place, name)| {
+    let described = differ.map(|(place, name)| {
         let (stored, said) = (word(stored.get(place)), word(said.get(place)));
         format!("{name} is {stored}, {who} says {said}")
     });
-    told.collect::<Vec<_>>().join("; ")
+    described.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Folding: entries of months that are over long enough become what they changed altogether, which stands for them. A
-//! telling is written twice a day and only its last number counts, so that a fold is a fraction of its entries.
+//! reported value is written twice a day and only its last number counts, so that a fold is a fraction of its entries.
 
 use sqlx::AnyConnection;
 
@@ -33,8 +33,8 @@ impl Head {
 }
 
 impl Store {
-    /// Folds the entries of whole months that ended longer ago than `keep_journal`; tells how many they were. A chronicle
-    /// that does not hold is left as it is, and said so.
+    /// Folds the entries of whole months that ended longer ago than `keep_journal`; returns how many they were. A
+    /// chronicle that does not hold is left as it is, and said so.
     pub async fn fold_chronicle(&self, now: Timestamp, zone: BillingZone) -> Result<u64, StoreError> {
         let keep = Seconds::new(self.settings.keep_journal.0.as_secs());
         let kept_from = zone.start_of(zone.day_of(now.minus(keep)).month().first());
@@ -164,7 +164,7 @@ impl Store {
         read.map_err(|error| StoreError::corrupt(error, "a fold of the chronicle"))
     }
 
-    /// Goes along the folds; what of them does not hold is told.
+    /// Goes along the folds; what of them does not hold is reported.
     pub(super) async fn verify_chronicle_folds(
         &self,
         on: &mut AnyConnection,

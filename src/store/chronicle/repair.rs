@@ -15,13 +15,14 @@ use crate::domain::{BackendId, Timestamp};
 const WHOSE: &str = "chronicle";
 
 impl Store {
-    /// What of the chronicle's tables would be mended; nothing is written.
+    /// What of the chronicle's tables would be repaired; nothing is written.
     pub async fn would_repair_chronicle(&self) -> Result<Result<Vec<Repaired>, CannotRepair>, StoreError> {
         let mut tx = self.begin_read().await?;
         Ok(self.chronicle_differs(&mut tx).await?.map(|differ| differ.iter().map(repaired).collect()))
     }
 
-    /// Makes every row that the chronicle tells of what it says. Whoever keeps lists or tellings in memory reads them anew.
+    /// Makes every row that the chronicle records what it says. Whoever keeps lists or reported values in memory
+    /// reads them anew.
     pub async fn repair_chronicle(
         &self,
         repair: &Repair,

@@ -110,8 +110,8 @@ impl Share {
 }
 
 impl Store {
-    /// Goes along the whole chronicle and holds every row it tells of against it; the first difference is told. Sees one
-    /// moment of the database, whoever writes meanwhile.
+    /// Goes along the whole chronicle and holds every row it records against it; the first difference is
+    /// reported. Sees one moment of the database, no matter what is written meanwhile.
     pub async fn verify_chronicle(
         &self,
     ) -> Result<Result<ChronicleVerified, ChronicleDifference>, StoreError> {

@@ -40,7 +40,7 @@ pub(super) struct Body<'a> {
     /// What became of lives, by their numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lives: Vec<(u32, LifeBody)>,
-    /// Counters that nobody has any more.
+    /// Counters that no account has any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     lost: Vec<CounterBody>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -117,7 +117,7 @@ impl AdjustmentBody {
     }
 }
 
-/// Somebody's word that what is doubted is true.
+/// An operator's statement that what is doubted is true.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct AcceptanceBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,7 +144,7 @@ impl AcceptanceBody {
     }
 }
 
-/// Somebody's word that days are another's: which they are stands in `owners`.
+/// An operator's statement that days are another's: which they are stands in `owners`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct MovedBody {
     account: String,
@@ -173,7 +173,7 @@ impl MovedBody {
     }
 }
 
-/// Somebody's word that services have other numbers: the old and the new of each.
+/// An operator's statement that services have other numbers: the old and the new of each.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct RenumberingBody {
     numbers: Vec<(i64, i64)>,
@@ -219,7 +219,7 @@ impl KeptBody {
 struct SeriesBody<'a> {
     /// Whose life.
     life: u32,
-    /// When the account was made, where the panel told.
+    /// When the account was made, where the panel reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     created: Option<i64>,
     /// Measured at, level.
@@ -234,7 +234,7 @@ struct SeriesBody<'a> {
     /// Counter, start, end, and what of that total other accounts of the service have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     copied: Vec<(Cow<'a, str>, i64, i64, u64)>,
-    /// Nothing told what the account owns.
+    /// Nothing reported what the account owns.
     #[serde(default, skip_serializing_if = "is_default")]
     owns_unknown: bool,
     /// Why a part of it could not be read.
@@ -273,8 +273,8 @@ pub(in super::super) fn body_of(
         series(&mut accounts, &noted.account, noted.life, noted.meter).notes.push(text);
     }
     let lost: Vec<CounterBody> = lost(settled, book).map(CounterBody::of).collect();
-    let told_nothing = accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty();
-    if told_nothing && lost.is_empty() && correction.is_none() && crossings.is_empty() {
+    let reports_nothing = accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty();
+    if reports_nothing && lost.is_empty() && correction.is_none() && crossings.is_empty() {
         return Ok(None);
     }
     for (account, meters) in &mut accounts {
@@ -302,7 +302,7 @@ pub(in super::super) fn body_of(
     };
     pack(&Body {
         last_look: book.last_look.map(Timestamp::get),
-        // A list that is doubted was no look at everybody.
+        // A list that is doubted was no look at all accounts.
         complete: harvest.is_complete() && after.list_doubt.is_none(),
         lives: settled.lives.iter().map(LifeBody::of).collect(),
         lost,
@@ -318,7 +318,7 @@ pub(in super::super) fn body_of(
     .map(Some)
 }
 
-/// Counters that nobody has any more since this poll.
+/// Counters that no account has any more since this poll.
 fn lost<'s>(settled: &'s Settled, book: &'s Book) -> impl Iterator<Item = &'s CounterKey> {
     let lost = settled.counters.iter().filter(|(key, now)| {
         now.absent.is_some() && book.counters.get(key).is_some_and(|before| before.absent.is_none())
@@ -450,7 +450,7 @@ impl Body<'_> {
         for (name, meters) in self.accounts {
             let account = account(&name)?;
             for (meter, series) in meters {
-                made.push(series.told(&account, meter_of(&meter)?, asked, &mut harvest)?);
+                made.push(series.reading(&account, meter_of(&meter)?, asked, &mut harvest)?);
             }
         }
         if self.complete {
@@ -480,7 +480,7 @@ impl Body<'_> {
 
 impl SeriesBody<'_> {
     /// Puts what was said into a harvest, and returns what was made of it.
-    fn told(
+    fn reading(
         self,
         account: &AccountName,
         meter: Meter,
@@ -491,16 +491,20 @@ impl SeriesBody<'_> {
         let span = |start, end| Span::new(moment(start)?, moment(end)?).map_err(text);
         for (at, level) in self.gauges {
             let reading = Reading::Gauge { at: moment(at)?, level: bytes(level)? };
-            harvest.read(account, meter, reading);
+            harvest.add_reading(account, meter, reading);
         }
         for (source, at, epoch, count) in self.counts {
             let (source, epoch) = (source_of(&source)?, epoch.epoch()?);
             let reading = Reading::Counter { source, at: moment(at)?, epoch, count: bytes(count)? };
-            harvest.read(account, meter, reading);
+            harvest.add_reading(account, meter, reading);
         }
         for (source, at, start, end, total) in self.totals {
             let (source, span, total) = (source_of(&source)?, span(start, end)?, bytes(total)?);
-            harvest.read(account, meter, Reading::PeriodTotal { source, at: moment(at)?, span, total });
+            harvest.add_reading(
+                account,
+                meter,
+                Reading::PeriodTotal { source, at: moment(at)?, span, total },
+            );
         }
         for (source, start, end, amount) in self.copied {
             let (source, span, amount) = (source_of(&source)?, span(start, end)?, bytes(amount)?);
@@ -510,7 +514,7 @@ impl SeriesBody<'_> {
             harvest.owns_unknown(account);
         }
         if let Some(created) = self.created {
-            harvest.facts(account).created = Some(time(created)?);
+            harvest.facts_mut(account).created = Some(time(created)?);
         }
         if let Some(reason) = self.unread {
             let known = Reason::ALL.into_iter().find(|known| known.name() == reason);

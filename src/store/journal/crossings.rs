@@ -1,4 +1,4 @@
-//! Crossings as entries and folds tell them: each as it stands after the commit that changed it.
+//! Crossings as entries and folds record them: each as it stands after the commit that changed it.
 
 use std::collections::BTreeMap;
 

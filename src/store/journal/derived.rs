@@ -1,5 +1,5 @@
 //! What is stored of a backend beside its journal, derived from the journal row by row: lives and holdings, beliefs and
-//! counters, owners and crossings, days and months. For whoever holds the rows against it, and whoever mends them.
+//! counters, owners and crossings, days and months. For whoever holds the rows against it, and whoever repairs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +14,9 @@ use super::super::tables::{
 use super::super::{Store, StoreError};
 use super::crossings::CrossingMap;
 use super::fold::Head;
-use super::verify::{Holdings, Known};
+use super::verify::{HoldingSums, Holdings};
 use crate::domain::{BackendId, HoldingNo, LifeNo, Meter, Month, Nature, UsageDay};
-use crate::metering::{Book, DayChange, Holding, Life, Rules, SeriesChange};
+use crate::metering::{Book, DayChange, Holding, Life, SeriesChange, SettleRules};
 
 /// How many lives or holdings are held against the journal at once: what they made must fit into memory.
 const AT_ONCE: usize = 5000;
@@ -83,7 +83,7 @@ impl Claim {
     }
 
     /// Holds what is stored against it.
-    fn weigh(mut self, stored: Vec<Values>, knows: impl Fn(&Values) -> Knows, found: &mut Vec<RowUnlike>) {
+    fn compare(mut self, stored: Vec<Values>, knows: impl Fn(&Values) -> Knows, found: &mut Vec<RowUnlike>) {
         let unlike = |claim: &Claim, key: Values, stored, derived| RowUnlike {
             table: claim.table.name,
             account: None,
@@ -124,11 +124,11 @@ impl RowUnlike {
             _ => None,
         };
         let columns = self.names[from..self.keys].iter().zip(&self.key[from..]);
-        let told = columns.map(|(name, value)| match meter(value).filter(|_| *name == "meter") {
+        let described = columns.map(|(name, value)| match meter(value).filter(|_| *name == "meter") {
             Some(meter) => meter.to_string(),
             None => format!("{name} {value}"),
         });
-        told.collect::<Vec<_>>().join(", ")
+        described.collect::<Vec<_>>().join(", ")
     }
 
     /// What is stored, and what the journal says.
@@ -150,7 +150,7 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
         upto: i64,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Derived, StoreError> {
         let book = if upto == 0 { Book::default() } else { self.folded_book(on, backend, upto).await? };
         let mut derived = Derived { book, crossings: self.crossings_at(on, backend, upto).await? };
@@ -165,8 +165,8 @@ impl Store {
         Ok(derived)
     }
 
-    /// Every stored row that is not as the journal derives it, those that others hang on first. At most `most`; days and
-    /// months only where folds are given.
+    /// Every stored row that is not as the journal derives it, those that others hang on first. At most `most`; days
+    /// and months only where folds are given.
     pub(super) async fn rows_unlike(
         &self,
         on: &mut AnyConnection,
@@ -186,7 +186,7 @@ impl Store {
             derived.book.counters.iter().for_each(|(key, one)| counters.put(baseline::cells(ids, key, one)));
             let filter = "t.backend = ?";
             let stored = self.rows_of(on, &counters, filter, [ids.backend.into()]).await?;
-            counters.weigh(stored, |_| Knows::Row, &mut found);
+            counters.compare(stored, |_| Knows::Row, &mut found);
         }
         found.truncate(most);
         name_accounts(&derived.book, &mut found);
@@ -257,7 +257,7 @@ impl Store {
             for claim in [own, beliefs, totals] {
                 let filter = format!("t.{} >= ? AND t.{0} < ?", claim.table.keys[0]);
                 let stored = self.rows_of(on, &claim, &filter, [from.into(), to.into()]).await?;
-                claim.weigh(stored, |_| Knows::Row, found);
+                claim.compare(stored, |_| Knows::Row, found);
             }
         }
         Ok(())
@@ -299,10 +299,10 @@ impl Store {
             for claim in [own, parts, crossed] {
                 let filter = format!("t.{} >= ? AND t.{0} < ?", claim.table.keys[0]);
                 let stored = self.rows_of(on, &claim, &filter, [from.into(), to.into()]).await?;
-                claim.weigh(stored, |_| Knows::Row, found);
+                claim.compare(stored, |_| Knows::Row, found);
             }
             let Some(folds) = folds else { continue };
-            let mut said = Known::default();
+            let mut said = HoldingSums::default();
             if !names.is_empty() {
                 let upto = folds.last().map_or(0, |head| head.upto);
                 self.said(on, backend, folds, upto, &names, &mut said).await?;
@@ -311,7 +311,7 @@ impl Store {
             let filter = "t.holding >= ? AND t.holding < ?";
             let days = sums.days()?;
             let stored = self.rows_of(on, &days, filter, [from.into(), to.into()]).await?;
-            days.weigh(stored, |key| sums.knows_day(key), found);
+            days.compare(stored, |key| sums.knows_day(key), found);
             let months = sums.months(some)?;
             let stored = self.rows_of(on, &months, filter, [from.into(), to.into()]).await?;
             let several: BTreeSet<i64> = some
@@ -319,7 +319,7 @@ impl Store {
                 .filter(|(_, one)| one.parts.len() > 1)
                 .map(|(_, one)| ids.holding(one.no))
                 .collect();
-            months.weigh(stored, |key| sums.knows_month(key, &several), found);
+            months.compare(stored, |key| sums.knows_month(key, &several), found);
         }
         Ok(())
     }
@@ -328,7 +328,7 @@ impl Store {
 /// Days and months as the journal has them.
 struct Sums<'s> {
     ids: Ids,
-    said: &'s Known,
+    said: &'s HoldingSums,
     kept_from: UsageDay,
 }
 
@@ -423,7 +423,7 @@ pub(super) fn ranges<T>(ids: Ids, members: &[T], id: impl Fn(&T) -> i64) -> Vec<
         ranges.push(((from, next), some));
         from = next;
     }
-    // Whatever else is there is nobody's.
+    // Whatever else is there is unowned.
     ranges.push(((from, end), &members[members.len()..]));
     ranges
 }

@@ -12,7 +12,7 @@ use super::crossings::CrossingMap;
 use super::sums::{MonthSums, add_made, sums_body, sums_of};
 use super::{ChainBreak, ENTRIES_AT_ONCE, Links, parts};
 use crate::domain::{BackendId, Month, Seconds, Timestamp};
-use crate::metering::{Book, Rules};
+use crate::metering::{Book, SettleRules};
 
 /// Entries that were folded, and what stands for them.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,13 +31,13 @@ pub struct Fold {
 const DELETED_AT_ONCE: i64 = 1000;
 
 impl Store {
-    /// Folds a backend's entries of whole months that ended longer ago than `keep_journal`. Tells how
+    /// Folds a backend's entries of whole months that ended longer ago than `keep_journal`. Returns how
     /// many entries were folded; a journal that does not hold is left as it is, and said so.
     pub async fn fold_journal(
         &self,
         backend: &BackendId,
         now: Timestamp,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<u64, StoreError> {
         let keep = Seconds::new(self.settings.keep_journal.0.as_secs());
         let month_of = |at: Timestamp| rules.zone.day_of(at).month();
@@ -76,7 +76,7 @@ impl Store {
         &self,
         backend: &BackendId,
         month: Month,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<i64, StoreError> {
         let end = rules.zone.start_of(month.next().first());
         if let Some(after) = self.first_entry_since(backend, end).await? {
@@ -95,7 +95,7 @@ impl Store {
         backend: &BackendId,
         last: Option<&Fold>,
         upto: i64,
-        rules: &Rules,
+        rules: &SettleRules,
         crossings: &mut CrossingMap,
     ) -> Result<(MonthSums, Book, String), StoreError> {
         let (mut sums, mut book) = (MonthSums::new(), self.checkpoint(backend).await?);

@@ -11,7 +11,7 @@ use super::super::{Lease, Store, StoreError};
 use super::derived::{Derived, RowUnlike};
 use super::verify::{Difference, Verified};
 use crate::domain::{BackendId, Timestamp};
-use crate::metering::Rules;
+use crate::metering::SettleRules;
 
 /// An operator's word that what is stored is to be what the chains say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Repair {
     pub reason: String,
 }
 
-/// A row that was, or would be, mended.
+/// A row that was, or would be, repaired.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Repaired {
     /// The account it is about, where it is about one.
@@ -35,7 +35,7 @@ pub struct Repaired {
     pub how: String,
 }
 
-/// Why nothing was mended.
+/// Why nothing was repaired.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CannotRepair {
     /// The journal itself does not hold: nothing can be derived from it.
@@ -50,7 +50,7 @@ pub enum CannotRepair {
     Chronicle(ChronicleDifference),
     /// The journal does not say enough of it any more: it is folded, and had several payers.
     #[error(
-        "nothing was written, because the journal does not tell all of it any more: {0}; restore a backup, or correct it \
+        "nothing was written, because the journal does not contain all of it any more: {0}; restore a backup, or correct it \
          by hand"
     )]
     Left(Difference),
@@ -60,11 +60,11 @@ pub enum CannotRepair {
 const NAMED: usize = 20;
 
 impl Store {
-    /// What of a backend would be mended; nothing is written.
+    /// What of a backend would be repaired; nothing is written.
     pub async fn would_repair(
         &self,
         backend: &BackendId,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Result<Vec<Repaired>, CannotRepair>, StoreError> {
         let mut tx = self.begin_read().await?;
         let number = self.number_of(&mut tx, backend).await?;
@@ -80,13 +80,13 @@ impl Store {
         Ok(Ok(unlike.iter().map(Repaired::of).collect()))
     }
 
-    /// Makes every row of a backend that its journal derives what it says, under the lease. Afterwards nothing that anybody
-    /// keeps of the backend is the newest.
+    /// Makes every row of a backend that its journal derives what it says, under the lease. Afterwards nothing that
+    /// anybody keeps of the backend is the newest.
     pub async fn repair(
         &self,
         lease: &Lease,
         repair: &Repair,
-        rules: &Rules,
+        rules: &SettleRules,
         at: Timestamp,
     ) -> Result<Result<Vec<Repaired>, CannotRepair>, StoreError> {
         let backend = &lease.backend;
@@ -101,7 +101,7 @@ impl Store {
         let ids = (Ids { backend: lease.number }, version);
         let mut unlike = self.rows_unlike(&mut tx, backend, ids, &derived, Some(&folds), usize::MAX).await?;
         unlike.extend(self.next_unlike(&mut tx, backend, &derived).await?);
-        self.mend(&mut tx, &unlike).await?;
+        self.write_rows(&mut tx, &unlike).await?;
         if let Err(left) = self.verify_in(&mut tx, backend, rules).await? {
             tx.rollback().await?;
             return Ok(Err(CannotRepair::Left(left)));
@@ -119,7 +119,7 @@ impl Store {
         Ok(Ok(repaired))
     }
 
-    /// Locks a backend's row for whoever has its lease; tells its version.
+    /// Locks a backend's row for the holder of its lease; returns its version.
     async fn hold_lease(&self, on: &mut Write, lease: &Lease) -> Result<i64, StoreError> {
         let of = "WHERE name = ? AND fence = ? AND holder = ?";
         let cells = || [lease.backend.as_str().into(), lease.fence.into(), lease.holder.as_str().into()];
@@ -162,7 +162,7 @@ impl Store {
     }
 
     /// What is too much goes before what is missing comes: another row may have its name.
-    async fn mend(&self, on: &mut Write, unlike: &[RowUnlike]) -> Result<(), StoreError> {
+    async fn write_rows(&self, on: &mut Write, unlike: &[RowUnlike]) -> Result<(), StoreError> {
         for one in unlike.iter().filter(|one| one.derived.is_none()) {
             self.delete_row(on, &one.place()).await?;
         }
@@ -183,7 +183,7 @@ impl Store {
         Ok(())
     }
 
-    /// Writes down who has had what mended.
+    /// Writes down who has had what repaired.
     pub(in super::super) async fn put_repaired(
         &self,
         on: &mut Write,

@@ -12,7 +12,7 @@ use super::crossings::CrossingMap;
 use super::taken_back::TakenBack;
 use super::{ENTRIES_AT_ONCE, JournalEntry, MonthSum};
 use crate::domain::{BackendId, Bytes, HoldingNo, LifeNo, Meter, Timestamp, UsageDay};
-use crate::metering::{Book, Correction, Kept, Rules};
+use crate::metering::{Book, Correction, Kept, SettleRules};
 
 /// Where a journal is to be taken back to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub struct Unwound {
     pub withdrawn: Withdrawn,
     /// What was added to days since, and goes.
     pub days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
-    /// The thresholds that were crossed then, as the journal tells it.
+    /// The thresholds that were crossed then, as the journal records it.
     pub(in super::super) crossings: CrossingMap,
     /// The last level of days that lose one, where they had one before.
     pub(in super::super) levels: BTreeMap<(HoldingNo, Meter, UsageDay), Bytes>,
@@ -94,7 +94,7 @@ impl Store {
         backend: &BackendId,
         to: RewindTo,
         now: &Book,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Result<Unwound, CannotRewind>, StoreError> {
         let mut tx = self.begin_read().await?;
         let upto = self.fold_heads(&mut tx, backend).await?.pop().map_or(0, |head| head.upto);
@@ -218,8 +218,8 @@ impl Store {
         Ok(entry.is_some_and(|entry| entry.failed.is_none()))
     }
 
-    /// The next few entries from `first` up to `last` that settled something and count, and where to go on; `None` after
-    /// the last.
+    /// The next few entries from `first` up to `last` that settled something and count, and where to go on; `None`
+    /// after the last.
     pub(super) async fn counting(
         &self,
         on: &mut AnyConnection,
@@ -252,7 +252,7 @@ impl Unwound {
     }
 
     /// An entry that still counts.
-    fn keep(&mut self, entry: &JournalEntry, rules: &Rules) {
+    fn keep(&mut self, entry: &JournalEntry, rules: &SettleRules) {
         self.at = Some(entry.at);
         for made in &entry.made {
             for ((holding, day), change) in made.days.iter() {
@@ -267,7 +267,7 @@ impl Unwound {
     }
 
     /// The levels of days that a fold had begun: what was believed is what its last reading said.
-    fn levels_before(&mut self, rules: &Rules) {
+    fn levels_before(&mut self, rules: &SettleRules) {
         let lives = self.then.lives.values();
         let series =
             lives.flat_map(|life| life.series.iter().map(move |(meter, series)| (life, *meter, series)));

@@ -85,7 +85,7 @@ impl DayBody {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum OwnerBody {
     #[serde(rename = "-")]
-    Nobody,
+    Unowned,
     #[serde(rename = "n")]
     Name(i64, String),
     #[serde(rename = "s")]
@@ -95,7 +95,7 @@ pub(super) enum OwnerBody {
 impl OwnerBody {
     pub(super) fn of(owner: &Owner) -> OwnerBody {
         match owner {
-            Owner::Nobody => OwnerBody::Nobody,
+            Owner::Unowned => OwnerBody::Unowned,
             Owner::Name { server, name } => OwnerBody::Name(*server, name.to_string()),
             Owner::Service(id) => OwnerBody::Service(*id),
         }
@@ -103,7 +103,7 @@ impl OwnerBody {
 
     pub(super) fn owner(self) -> Owner {
         match self {
-            OwnerBody::Nobody => Owner::Nobody,
+            OwnerBody::Unowned => Owner::Unowned,
             OwnerBody::Name(server, name) => Owner::named(server, &name),
             OwnerBody::Service(id) => Owner::Service(id),
         }

@@ -10,13 +10,13 @@ use super::ChainBreak;
 use super::derived::RowUnlike;
 use super::repair::Repaired;
 use crate::domain::{BackendId, HoldingNo, Meter, UsageDay};
-use crate::metering::Rules;
+use crate::metering::SettleRules;
 
 mod compare;
 mod links;
 mod sums;
 
-pub(super) use sums::{Holdings, Known};
+pub(super) use sums::{HoldingSums, Holdings};
 
 /// A journal that holds, and days that are what it says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub enum Difference {
         /// How.
         trouble: &'static str,
     },
-    /// Somebody else pays than the journal says.
+    /// Another owner pays than the journal says.
     #[error("{backend} {account}, holding {holding}: the store has {stored}, the journal says {journal}")]
     Owner {
         /// The backend.
@@ -63,7 +63,8 @@ pub enum Difference {
     },
     /// A threshold is crossed, or not, otherwise than the journal says.
     #[error(
-        "{backend} {account}, {meter} at {threshold} percent: the store has {stored}, the journal says {journal}"
+        "{backend} {account}, {meter} at {threshold} percent: the store has {stored}, the journal says \
+         {journal}"
     )]
     Crossing {
         /// The backend.
@@ -113,12 +114,14 @@ impl Difference {
 }
 
 impl Store {
-    /// Goes through a backend's whole journal and holds every stored row against it; the first difference is told. Sees
-    /// one moment of the database, whoever writes meanwhile. What is believed is settled again by `rules`.
+    /// Goes through a backend's whole journal and holds every stored row against it; the first difference is
+    /// reported. Sees one moment of the database, no matter what is written meanwhile. What is believed is settled
+    /// again by
+    /// `rules`.
     pub async fn verify(
         &self,
         backend: &BackendId,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Result<Verified, Difference>, StoreError> {
         let mut tx = self.begin_read().await?;
         self.verify_in(&mut tx, backend, rules).await
@@ -129,7 +132,7 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         backend: &BackendId,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Result<Verified, Difference>, StoreError> {
         let mut verified = Verified::default();
         let folds = match self.verify_links(on, backend, &mut verified).await? {
@@ -179,7 +182,7 @@ impl Store {
         on: &mut AnyConnection,
         backend: &BackendId,
         kept_from: UsageDay,
-        rules: &Rules,
+        rules: &SettleRules,
     ) -> Result<Option<Difference>, StoreError> {
         let found = rows(on, self.dialect, "SELECT MAX(succeeded_at) FROM backend", []).await?;
         let newest = found.first().map(|row| Columns::of(row).maybe_time()).transpose()?.flatten();

@@ -46,7 +46,7 @@ pub(super) fn changed_lives(
             changed.insert(no, now);
         }
     }
-    // Of accounts that are not in the list WHMCS may have told something all the same.
+    // Of accounts that are not in the list WHMCS may have listed something all the same.
     for (name, mapped) in &poll.judged.mapped {
         let Some(no) = after.names.get(name).copied() else { continue };
         if let Some(known) = loaded.facts.get(&no)

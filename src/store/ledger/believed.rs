@@ -1,5 +1,5 @@
-//! Whether the months that are about to be changed are as they are believed to be. Bytes are added to what stands in the
-//! table; had somebody else changed it, the sum would be wrong from then on, and told.
+//! Whether the months that are about to be changed are as they are believed to be. Bytes are added to what stands in
+//! the table; had somebody else changed it, the sum would be wrong from then on, and reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,9 +98,9 @@ impl Store {
         Ok(())
     }
 
-    /// The months, of the newest and the one before, which is carried by, whose sum is not that of their days: of a book
-    /// that was read and not kept nothing else is known to compare. Of flows their bytes, of levels the time held. `filter`
-    /// is a condition on the life `l`.
+    /// The months, of the newest and the one before, which is carried by, whose sum is not that of their days: of a
+    /// book that was read and not kept nothing else is known to compare. Of flows their bytes, of levels the time
+    /// held. `filter` is a condition on the life `l`.
     pub(in super::super) async fn months_unlike_days(
         &self,
         on: &mut AnyConnection,
@@ -194,7 +194,7 @@ pub(in super::super) struct Unlike {
 impl Unlike {
     /// As the error that it is.
     pub fn error(&self, backend: &BackendId, book: &Book) -> StoreError {
-        let told = |(bytes, held): Sum| match self.meter.nature() {
+        let described = |(bytes, held): Sum| match self.meter.nature() {
             Nature::Flow => format!("{bytes} B"),
             Nature::Level => format!("{} byte-minutes", held.get()),
         };
@@ -203,8 +203,8 @@ impl Unlike {
             account: account_of(book, self.holding),
             meter: self.meter,
             month: self.month,
-            stored: told(self.stored),
-            believed: format!("its days sum to {}", told(self.days)),
+            stored: described(self.stored),
+            believed: format!("its days sum to {}", described(self.days)),
         }
     }
 }

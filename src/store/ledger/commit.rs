@@ -48,15 +48,15 @@ pub struct JudgedPoll<'a> {
     pub mapped: HashMap<AccountName, MappedTo>,
     /// What was decided.
     pub decided: Decided,
-    /// The channels its letters go by.
+    /// The channels its notifications go by.
     pub channels: &'a [Channel],
 }
 
 /// Whom an answer is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Everybody: an account that is not in a complete list is gone.
-    Everybody,
+    /// All accounts: one that is not in a complete list is gone.
+    All,
     /// Some accounts only: nothing is said of the others.
     Some,
     /// A time gone by: nothing is said of how accounts stand now, or of how the panel does.
@@ -200,9 +200,9 @@ impl Store {
             self.put_act(&mut tx, &moved_by_hand(lease, loaded, moved, poll.at)).await?;
         }
         let mut unclaimed = None;
-        if poll.reach == Reach::Everybody {
+        if poll.reach == Reach::All {
             self.put_success(&mut tx, lease, loaded, &poll).await?;
-            // A list that is doubted tells of nobody, and so not of what is nobody's.
+            // A list that is doubted names no account, and so not of what is unowned.
             if poll.settled.list_doubt.is_none() {
                 unclaimed = Some(self.put_unclaimed(&mut tx, loaded, poll.harvest, poll.at).await?);
             }
@@ -228,7 +228,7 @@ impl Store {
         Ok(Committed { day_points, version })
     }
 
-    /// Writes down that everybody was asked for, and that the panel answered.
+    /// Writes down that all accounts were asked for, and that the panel answered.
     async fn put_success(
         &self,
         on: &mut AnyConnection,

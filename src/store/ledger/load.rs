@@ -24,7 +24,7 @@ pub struct Loaded {
     pub crossings: HashMap<HoldingNo, Crossings>,
     /// Which policy is wanted, for each account that was ever switched or pinned.
     pub holds: HashMap<AccountName, Hold>,
-    /// What was nobody's at the last poll of everybody, by its name.
+    /// What was unowned at the last poll of all accounts, by its name.
     pub unclaimed: BTreeMap<String, Unclaimed>,
     /// The roads by which its figures came of late, the newest last.
     pub roads: Vec<String>,
@@ -249,7 +249,7 @@ impl Loaded {
         roads
     }
 
-    /// Since when something may be unread: the last look at everybody, or the first poll of late that
+    /// Since when something may be unread: the last look at all accounts, or the first poll of late that
     /// could not read an account which is still not read.
     pub fn unread_since(&self, now: Timestamp) -> Option<Timestamp> {
         let troubles = self.facts.values().filter_map(|facts| Some(facts.trouble.as_ref()?.1));

@@ -61,7 +61,7 @@ impl Store {
         Ok(changes)
     }
 
-    /// The parts of a holding once the days from `since` on are somebody's, with what their newest months hold.
+    /// The parts of a holding once the days from `since` on have an owner, with what their newest months hold.
     pub async fn parted(
         &self,
         loaded: &Loaded,

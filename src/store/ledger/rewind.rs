@@ -40,7 +40,8 @@ impl Store {
         for (_, one) in recut(&loaded.book, then) {
             self.sum_again(&mut tx, ids, one.no, &one.parts).await?;
         }
-        // What people were told is crossed, or is not any more, stays: the next poll finds what has changed, and tells it.
+        // What people were notified is crossed, or is not any more, stays: the next poll finds what has changed, and
+        // reports it.
         let promised = self.withdraw(&mut tx, lease, rewind, (last.0 + 1, at)).await?;
         let crossings = (&crossings_now(loaded, unwound), &unwound.crossings);
         let others = self.put_crossings_back(&mut tx, ids, crossings, &promised).await?;

@@ -14,7 +14,7 @@ use crate::domain::{Harvest, Timestamp, Unclaimed};
 const LONGEST_NAME: usize = 255;
 
 impl Store {
-    /// What a backend's last poll of everybody found to be nobody's, in the order of names.
+    /// What a backend's last poll of all accounts found to be nobody's, in the order of names.
     pub async fn unclaimed(&self, state: &BackendState) -> Result<Vec<Unclaimed>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let found = self.load_unclaimed(&mut on, Ids { backend: state.number }).await?;
@@ -36,7 +36,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Writes down what is nobody's now; returns it, each with the time since when.
+    /// Writes down what is unowned now; returns it, each with the time since when.
     pub(super) async fn put_unclaimed(
         &self,
         on: &mut AnyConnection,

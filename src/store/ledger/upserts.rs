@@ -1,5 +1,5 @@
 //! Puts what a poll changed into its tables: lives, holdings, beliefs, days and months. Works inside the
-//! commit's transaction and never on its own. Each part is a span of its own, so that its cost can be told.
+//! commit's transaction and never on its own. Each part is a span of its own, so that its cost can be reported.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,7 +82,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let born = settled.lives.iter().filter_map(|change| match &change.event {
             LifeEvent::Born { holding, .. } => {
-                Some((change.life, Holding::new(*holding, Timestamp::EPOCH, Owner::Nobody)))
+                Some((change.life, Holding::new(*holding, Timestamp::EPOCH, Owner::Unowned)))
             }
             _ => None,
         });
@@ -209,7 +209,7 @@ impl Store {
             }
         }
         if !gained.is_empty() {
-            handed.extend(self.told_by_name(on, &gained).await?);
+            handed.extend(self.reported_by_name(on, &gained).await?);
         }
         for (from, to) in handed {
             self.hand_reported(on, &from, &to).await?;
@@ -285,8 +285,8 @@ impl Store {
     }
 }
 
-/// Series that were not read, and are believed to be otherwise all the same: a new life goes on with the totals that its
-/// name has shown, and what one that is back held meanwhile is not known.
+/// Series that were not read, and are believed to be otherwise all the same: a new life goes on with the totals that
+/// its name has shown, and what one that is back held meanwhile is not known.
 fn changed_unread(settled: &Settled, after: &Book) -> Vec<SeriesChange> {
     let read = |life, meter| {
         settled.changes.binary_search_by_key(&(life, meter), |one| (one.life, one.meter)).is_ok()

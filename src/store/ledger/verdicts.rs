@@ -6,7 +6,7 @@ use sqlx::AnyConnection;
 
 use super::super::dialect::Merge::Replace;
 use super::super::journal::CrossingMap;
-use super::super::outbox::{letter_cells, switch_cells};
+use super::super::outbox::{notification_cells, switch_cells};
 use super::super::sql::{Cell, Columns, Table, rows, run};
 use super::super::tables::{crossing, life};
 use super::super::{Lease, Store, StoreError};
@@ -142,8 +142,10 @@ impl Store {
         channels: &[Channel],
     ) -> Result<(), StoreError> {
         let carried = |verdict: &Verdict| -> usize {
-            let letters = verdict.letters.iter();
-            letters.map(|letter| channels.iter().filter(|channel| channel.carries(letter)).count()).sum()
+            let notifications = verdict.notifications.iter();
+            notifications
+                .map(|notification| channels.iter().filter(|channel| channel.carries(notification)).count())
+                .sum()
         };
         let count = verdicts.iter().map(|one| carried(one) + usize::from(one.switch.is_some())).sum();
         if count == 0 {
@@ -159,10 +161,17 @@ impl Store {
             let holding = loaded.ids.holding(verdict.holding);
             let switch = verdict.switch.as_ref().map(|switch| (number(), switch));
             cells.extend(switch.map(|(id, switch)| switch_cells(id, switch, holding, entry)));
-            for letter in &verdict.letters {
-                for channel in channels.iter().filter(|channel| channel.carries(letter)) {
-                    let waits_for = switch.filter(|_| channel.waits(letter.occasion)).map(|(id, _)| id);
-                    cells.push(letter_cells(number(), *channel, letter, holding, waits_for, (at, entry)));
+            for notification in &verdict.notifications {
+                for channel in channels.iter().filter(|channel| channel.carries(notification)) {
+                    let waits_for = switch.filter(|_| channel.waits(notification.occasion)).map(|(id, _)| id);
+                    cells.push(notification_cells(
+                        number(),
+                        *channel,
+                        notification,
+                        holding,
+                        waits_for,
+                        (at, entry),
+                    ));
                 }
             }
         }

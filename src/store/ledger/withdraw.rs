@@ -1,5 +1,5 @@
-//! What was promised by polls that are taken back: what is not delivered yet is withdrawn, and what it tells of is put
-//! back, so that it is told anew once it is true. What was delivered, or may have been, stays as it is.
+//! What was promised by polls that are taken back: what is not delivered yet is withdrawn, and what it announced is
+//! put back, so that it is reported anew once it is true. What was delivered, or may have been, stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,7 @@ pub struct Withdrawn {
 pub(in super::super) struct Promised {
     id: i64,
     channel: String,
-    /// What it tells; of a switch the policy.
+    /// What it reports; of a switch the policy.
     occasion: String,
     account: AccountName,
     holding: HoldingNo,
@@ -53,8 +53,8 @@ impl Promised {
         self.channel == POLICY
     }
 
-    /// Whether it tells of a switch, and not only of a threshold.
-    fn tells_of_switch(&self) -> bool {
+    /// Whether it announces a switch, and not only of a threshold.
+    fn reports_switch(&self) -> bool {
         let of_switches = [Occasion::Limited, Occasion::Restored, Occasion::Failed];
         of_switches.iter().any(|occasion| occasion.name() == self.occasion)
     }
@@ -86,7 +86,7 @@ impl Store {
             let (account, holding) = (columns.account()?, Ids::holding_no(columns.int()?)?);
             let (meter, threshold) = (columns.maybe_text()?, columns.small()?);
             let (state, tried_at, waits_for) = (columns.text()?, columns.maybe_time()?, columns.maybe_int()?);
-            // What waits for a switch that is on its way tells the truth once that has come.
+            // What waits for a switch that is on its way is true once that has come.
             let is_on_its_way = |id| {
                 let switch = promised.iter().find(|one| one.id == id);
                 switch.is_none_or(|switch| switch.fate != Fate::Open)
@@ -119,11 +119,11 @@ impl Store {
         let mut promised = self.promised_since(on, &lease.backend, rewind.to).await?;
         // Its key is free: what is true again is another promise.
         let sql = format!(
-            "UPDATE outbox SET state = 'dropped', letter = {}, waits_for = NULL, said = ?, ended_at = ?,
+            "UPDATE outbox SET state = 'dropped', entry_key = {}, waits_for = NULL, said = ?, ended_at = ?,
             claimed_until = NULL WHERE id = ? AND state IN ('waiting', 'gave_up') AND tried_at IS NULL",
-            self.dialect.append("letter", &format!("/withdrawn/{entry}"))
+            self.dialect.append("entry_key", &format!("/withdrawn/{entry}"))
         );
-        let said = format!("withdrawn by entry {entry} of the journal, which takes back what it tells of");
+        let said = format!("withdrawn by entry {entry} of the journal, which rolls back its cause");
         for one in promised.iter_mut().filter(|one| one.fate == Fate::Open) {
             let cells = [said.as_str().into(), at.into(), one.id.into()];
             if run(on, self.dialect, &sql, cells).await? == 0 {
@@ -153,8 +153,8 @@ impl Store {
         Ok(promised)
     }
 
-    /// The policy that is wanted once switches of an account are withdrawn: that of a switch which still waits, else that
-    /// of the last one that was made, else what the first of them was to change.
+    /// The policy that is wanted once switches of an account are withdrawn: that of a switch which still waits, else
+    /// that of the last one that was made, else what the first of them was to change.
     async fn want_as_before(
         &self,
         on: &mut AnyConnection,
@@ -196,8 +196,8 @@ impl Store {
         Ok(())
     }
 
-    /// Puts crossings back that nobody was told of; `now` are those of holdings that stay, `then` all as they were. Tells
-    /// which stay as they are now, where that is otherwise than it was.
+    /// Puts crossings back that nobody was notified of; `now` are those of holdings that stay, `then` all as they were.
+    /// Returns which stay as they are now, where that is otherwise than it was.
     pub(super) async fn put_crossings_back(
         &self,
         on: &mut AnyConnection,
@@ -212,8 +212,8 @@ impl Store {
             if before == Some(one) {
                 continue;
             }
-            match was_told(promised, key) {
-                Told::Nobody => match before {
+            match was_notified(promised, key) {
+                Notified::No => match before {
                     Some(before) => back.push(crossing::cells(ids, *holding, (*meter, *threshold), before)),
                     None => {
                         let sql = "DELETE FROM crossing WHERE holding = ? AND meter = ? AND threshold = ?";
@@ -222,7 +222,7 @@ impl Store {
                         run(on, self.dialect, sql, cells).await?;
                     }
                 },
-                Told::SomebodyOrNothing => drop(kept.insert(*key, *one)),
+                Notified::YesOrNothingDue => drop(kept.insert(*key, *one)),
             }
         }
         crossing::CROSSING.put(on, self.dialect, back).await?;
@@ -230,23 +230,23 @@ impl Store {
     }
 }
 
-enum Told {
+enum Notified {
     /// All that was promised of it was withdrawn.
-    Nobody,
+    No,
     /// Something of it was delivered, or may have been; or nothing was ever promised.
-    SomebodyOrNothing,
+    YesOrNothingDue,
 }
 
-/// Whether anybody was told what became of a threshold, or had his policy switched because of it.
-fn was_told(promised: &[Promised], (holding, meter, threshold): &(HoldingNo, Meter, u32)) -> Told {
+/// Whether anybody was notified what became of a threshold, or had his policy switched because of it.
+fn was_notified(promised: &[Promised], (holding, meter, threshold): &(HoldingNo, Meter, u32)) -> Notified {
     let its = || promised.iter().filter(|one| one.holding == *holding && one.fate != Fate::Over);
-    let letters: Vec<&Promised> = its().filter(|one| one.about == Some((*meter, *threshold))).collect();
-    let limits = letters.is_empty() || letters.iter().any(|one| one.tells_of_switch());
+    let notifications: Vec<&Promised> = its().filter(|one| one.about == Some((*meter, *threshold))).collect();
+    let limits = notifications.is_empty() || notifications.iter().any(|one| one.reports_switch());
     let switches = its().filter(|one| limits && one.is_switch());
     let fates: BTreeSet<bool> =
-        letters.into_iter().chain(switches).map(|one| one.fate == Fate::Made).collect();
+        notifications.into_iter().chain(switches).map(|one| one.fate == Fate::Made).collect();
     match fates.contains(&true) || fates.is_empty() {
-        true => Told::SomebodyOrNothing,
-        false => Told::Nobody,
+        true => Notified::YesOrNothingDue,
+        false => Notified::No,
     }
 }

@@ -1,4 +1,4 @@
-//! A row of the outbox: made of a letter or a switch, and read back.
+//! A row of the outbox: made of a notification or a switch, and read back.
 
 use sqlx::any::AnyRow;
 
@@ -8,10 +8,10 @@ use super::super::tables::Ids;
 use super::super::tables::life::policy;
 use super::{Entry, EntryState, POLICY, Promise};
 use crate::domain::{AccountKey, Meter, Policy, Timestamp, UnknownMeter};
-use crate::quota::{Address, Channel, Letter, Occasion, Switch};
+use crate::quota::{Address, Channel, Notification, Occasion, Switch};
 
 /// The columns of an entry, in the order [`entry`] reads them.
-pub(super) const COLUMNS: &str = "o.id, o.letter, o.channel, o.occasion, o.backend, o.account, o.holding, o.meter, o.threshold,
+pub(super) const COLUMNS: &str = "o.id, o.entry_key, o.channel, o.occasion, o.backend, o.account, o.holding, o.meter, o.threshold,
     o.episode, o.reminder, o.used, o.allowed, o.since, o.template, o.mail_to, o.product, o.why, o.made_at, o.waits_for,
     o.state, o.due_at, o.attempts, o.tried_at, o.said, o.ended_at";
 
@@ -45,37 +45,37 @@ pub(in super::super) fn switch_cells(id: i64, switch: &Switch, holding: i64, ent
     ]
 }
 
-pub(in super::super) fn letter_cells(
+pub(in super::super) fn notification_cells(
     id: i64,
     channel: Channel,
-    letter: &Letter,
+    notification: &Notification,
     holding: i64,
     waits_for: Option<i64>,
     (at, entry): (Timestamp, i64),
 ) -> [Cell; 24] {
-    let reminder = match letter.occasion {
+    let reminder = match notification.occasion {
         Occasion::Reminder(number) => number,
         _ => 0,
     };
-    let mail_to = letter.address.mail_to.join(",");
+    let mail_to = notification.address.mail_to.join(",");
     [
-        letter.key().as_str().into(),
+        notification.key().as_str().into(),
         channel.name().into(),
         id.into(),
-        letter.occasion.name().into(),
-        letter.account.backend.as_str().into(),
-        letter.account.name.as_str().into(),
+        notification.occasion.name().into(),
+        notification.account.backend.as_str().into(),
+        notification.account.name.as_str().into(),
         holding.into(),
-        letter.meter.name().into(),
-        i64::from(letter.threshold).into(),
-        i64::from(letter.episode).into(),
+        notification.meter.name().into(),
+        i64::from(notification.threshold).into(),
+        i64::from(notification.episode).into(),
         i64::from(reminder).into(),
-        letter.used.into(),
-        letter.limit.into(),
-        letter.since.into(),
-        letter.address.template.as_deref().into(),
+        notification.used.into(),
+        notification.limit.into(),
+        notification.since.into(),
+        notification.address.template.as_deref().into(),
         Some(mail_to.as_str()).filter(|to| !to.is_empty()).into(),
-        letter.address.product.as_deref().into(),
+        notification.address.product.as_deref().into(),
         Cell::Text(None),
         at.into(),
         Cell::Int(waits_for),
@@ -106,7 +106,7 @@ pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
     let promise = match (Channel::ALL.into_iter().find(|known| known.name() == channel), meter) {
         (Some(channel), Some(meter)) => {
             let mail_to = mail_to.map(|to| to.split(',').map(str::to_string).collect()).unwrap_or_default();
-            let letter = Letter {
+            let notification = Notification {
                 occasion: occasion_of(&occasion, reminder)?,
                 account: account.clone(),
                 holding,
@@ -119,7 +119,7 @@ pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
                 at: made_at,
                 address: Address { template, mail_to, product },
             };
-            Promise::Tell(channel, letter)
+            Promise::Notify(channel, notification)
         }
         _ if channel == POLICY => {
             let to = policy(Some(occasion))?.unwrap_or(Policy::Standard);

@@ -1,4 +1,4 @@
-//! Reads back what was committed: how everything stands, what was used, and what WHMCS was told.
+//! Reads back what was committed: how everything stands, what was used, and what was reported to WHMCS.
 
 mod pages;
 mod reported;
@@ -7,8 +7,8 @@ mod totals;
 mod usage;
 
 pub use pages::DayPages;
-pub(super) use reported::{Memory, REPORTED, telling_cells};
-pub use reported::{OwnerSums, Reported, Said};
+pub(super) use reported::{Memory, REPORTED, reported_cells};
+pub use reported::{MetricValue, OwnerSums, Reported};
 pub use standing::{BackendState, Failing};
 pub use totals::{By, CannotSum, Total};
 pub use usage::{DayPoint, OwnedMonth, Usage, UsageQuery};

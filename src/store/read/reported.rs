@@ -1,7 +1,7 @@
-//! What WHMCS was told, number by number: the last of each month, and what that month has come to since. It
-//! follows whoever was told of, a service by its number, whatever becomes of its accounts and its name.
+//! What was reported to WHMCS, number by number: the last of each month, and what that month has come to since. It
+//! follows whoever it was reported for, a service by its number, whatever becomes of its accounts and its name.
 //!
-//! The database decides who told last: a number of tellings that another process has moved on makes us look
+//! The database decides who reported last: a number of reported values that another process has moved on makes us look
 //! again before anything is said.
 
 use std::borrow::Cow;
@@ -17,8 +17,8 @@ use super::super::tables::holding::{owner, owner_cells};
 use super::super::write::Write;
 use super::super::{Store, StoreError};
 use crate::domain::{BillFrom, BillingPeriod, Bytes, Month, Nature, Owner, Timestamp};
+use crate::reported::{Closed, ClosedMonth, Payee, ReportedValue, Sums};
 use crate::standing::Standing;
-use crate::told::{Closed, ClosedMonth, Payee, Sums, Telling};
 
 pub(in super::super) const REPORTED: Table = Table {
     name: "reported",
@@ -33,22 +33,22 @@ pub(in super::super) const REPORTED: Table = Table {
     ],
 };
 
-/// One value that is about to be told: metric, value, and the part carried.
-pub type Said = (&'static str, i64, i64);
+/// One value that is about to be reported: metric, value, and the part carried.
+pub type MetricValue = (&'static str, i64, i64);
 
-/// The newest values that one server was told in a month, so that only what changes is written.
+/// The newest values that were reported to one server in a month, so that only what changes is written.
 #[derive(Clone, Debug, Default)]
 pub struct Reported {
-    /// How often the server had been told when this was so.
+    /// How often values had been reported to the server when this was so.
     times: i64,
     month: Option<Month>,
-    told: HashMap<Payee, Newest>,
+    reported: HashMap<Payee, Newest>,
 }
 
 #[derive(Clone, Debug)]
 struct Newest {
     tenant: String,
-    /// By metric the value and the part carried, in the order they were told first.
+    /// By metric the value and the part carried, in the order they were reported first.
     values: Vec<(Cow<'static, str>, i64, i64)>,
 }
 
@@ -63,22 +63,28 @@ impl Newest {
 }
 
 impl Reported {
-    /// Whether all of this was the last that was told of a payee in a month. Ten thousand are asked for at
+    /// Whether all of this was the last that was reported of a payee in a month. Ten thousand are asked for at
     /// once, and most have not moved since.
-    pub fn knows(&self, payee: &Payee, month: Month, tenant: &str, said: impl Iterator<Item = Said>) -> bool {
-        let Some(newest) = self.told.get(payee).filter(|newest| newest.tenant == tenant) else {
+    pub fn knows(
+        &self,
+        payee: &Payee,
+        month: Month,
+        tenant: &str,
+        said: impl Iterator<Item = MetricValue>,
+    ) -> bool {
+        let Some(newest) = self.reported.get(payee).filter(|newest| newest.tenant == tenant) else {
             return false;
         };
         self.month == Some(month)
             && said.enumerate().all(|(at, (metric, value, carried))| newest.knows(at, metric, value, carried))
     }
 
-    fn take(&mut self, telling: Telling) {
-        if self.month != Some(telling.month) {
-            (self.month, self.told) = (Some(telling.month), HashMap::new());
+    fn take(&mut self, reported: ReportedValue) {
+        if self.month != Some(reported.month) {
+            (self.month, self.reported) = (Some(reported.month), HashMap::new());
         }
-        let Telling { payee, metric, tenant, value, carried, .. } = telling;
-        let newest = self.told.entry(payee);
+        let ReportedValue { payee, metric, tenant, value, carried, .. } = reported;
+        let newest = self.reported.entry(payee);
         let newest = newest.or_insert_with(|| Newest { tenant: tenant.clone(), values: Vec::new() });
         if newest.tenant != tenant {
             *newest = Newest { tenant, values: Vec::new() };
@@ -99,7 +105,7 @@ type AsOf = (Vec<i64>, Option<BillingPeriod>);
 /// What every owner has of some days.
 pub type OwnerSums = HashMap<Owner, Sums>;
 
-/// What is kept in memory of tellings.
+/// What is kept in memory of reported values.
 #[derive(Debug, Default)]
 pub(in super::super) struct Memory {
     newest: Mutex<HashMap<i64, Arc<Reported>>>,
@@ -109,21 +115,21 @@ pub(in super::super) struct Memory {
 }
 
 impl Store {
-    /// What a server was told last, as far as this process knows.
+    /// What was reported to a server last, as far as this process knows.
     pub fn reported(&self, server: i64) -> Arc<Reported> {
-        let newest = self.told.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = self.reported.newest.lock().unwrap_or_else(PoisonError::into_inner);
         newest.get(&server).cloned().unwrap_or_default()
     }
 
-    /// Writes down what a server is about to be told in `month`: what differs from `known`. `false` where
-    /// somebody has told it something since: then nothing is written, and what is known now has to be looked at
+    /// Writes down what is about to be reported to a server in `month`: what differs from `known`. `false` where
+    /// another process has reported something since: then nothing is written, and what is known now has to be looked at
     /// again.
     pub async fn report(
         &self,
         server: i64,
         month: Month,
         known: Arc<Reported>,
-        tellings: Vec<Telling>,
+        reported_values: Vec<ReportedValue>,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin_write_at(now).await?;
@@ -137,15 +143,15 @@ impl Store {
         let found = rows(&mut tx, self.dialect, sql, [server.into()]).await?;
         let times = found.first().map_or(Ok(1), |row| Columns::of(row).int())?;
         if known.times != times - 1 {
-            let told =
-                self.read_told(&mut tx, "r.month = ? AND r.asked_by = ?", [month.into(), server.into()]);
-            let mut newest = Reported { times: times - 1, month: Some(month), told: HashMap::new() };
-            told.await?.into_iter().for_each(|telling| newest.take(telling));
+            let reported =
+                self.read_reported(&mut tx, "r.month = ? AND r.asked_by = ?", [month.into(), server.into()]);
+            let mut newest = Reported { times: times - 1, month: Some(month), reported: HashMap::new() };
+            reported.await?.into_iter().for_each(|reported| newest.take(reported));
             tx.rollback().await?;
             self.remember(server, Arc::new(newest));
             return Ok(false);
         }
-        let cells = tellings.iter().map(telling_cells).collect::<Result<Vec<_>, _>>()?;
+        let cells = reported_values.iter().map(reported_cells).collect::<Result<Vec<_>, _>>()?;
         cells.iter().for_each(|row| tx.note(&REPORTED, row));
         REPORTED.put(&mut tx, self.dialect, cells).await?;
         tx.commit().await?;
@@ -153,27 +159,27 @@ impl Store {
         drop(known);
         if newest.times == times - 1 {
             // Ours alone again once this is kept: whoever reads it has it as it was.
-            self.told.newest.lock().unwrap_or_else(PoisonError::into_inner).remove(&server);
+            self.reported.newest.lock().unwrap_or_else(PoisonError::into_inner).remove(&server);
             let changed = Arc::make_mut(&mut newest);
             changed.times = times;
             if changed.month != Some(month) {
-                (changed.month, changed.told) = (Some(month), HashMap::new());
+                (changed.month, changed.reported) = (Some(month), HashMap::new());
             }
-            tellings.into_iter().for_each(|telling| changed.take(telling));
+            reported_values.into_iter().for_each(|reported| changed.take(reported));
             self.remember(server, newest);
         }
         Ok(true)
     }
 
     fn remember(&self, server: i64, reported: Arc<Reported>) {
-        let mut newest = self.told.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut newest = self.reported.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let older = newest.get(&server).is_none_or(|known| known.times <= reported.times);
         if older {
             newest.insert(server, reported);
         }
     }
 
-    /// When each server was last told, for billing.
+    /// When values were last reported to each server, for billing.
     pub async fn reported_at(&self) -> Result<HashMap<i64, Timestamp>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let found = rows(&mut on, self.dialect, "SELECT server, told_at FROM reported_to", []).await?;
@@ -184,25 +190,26 @@ impl Store {
         found.iter().map(row).collect()
     }
 
-    /// What WHMCS was told of a payee in a month, by metric.
-    pub async fn told(&self, of: &Owner, month: Month) -> Result<Vec<Telling>, StoreError> {
+    /// What was reported to WHMCS of a payee in a month, by metric.
+    pub async fn reported_of(&self, of: &Owner, month: Month) -> Result<Vec<ReportedValue>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let [service, server, name] = owner_cells(of);
         let filter = "r.month = ? AND r.service = ? AND r.server = ? AND r.name = ?";
-        self.read_told(&mut on, filter, [month.into(), service, server, name]).await
+        self.read_reported(&mut on, filter, [month.into(), service, server, name]).await
     }
 
-    /// Which metrics WHMCS was told of services in two months that follow each other, by service.
-    pub async fn metrics_told(
+    /// Which metrics of services were reported to WHMCS in two months that follow each other, by service.
+    pub async fn metrics_reported(
         &self,
         services: &[i64],
         months: [Month; 2],
     ) -> Result<HashMap<i64, BTreeSet<String>>, StoreError> {
-        let mut told: HashMap<i64, BTreeSet<String>> = HashMap::new();
+        let mut reported: HashMap<i64, BTreeSet<String>> = HashMap::new();
         let mut on = self.readers.acquire().await?;
         for some in services.chunks(SERVICES_AT_ONCE) {
             let sql = format!(
-                "SELECT r.service, r.metric FROM reported r WHERE r.service IN (?{}) AND (r.month = ? OR r.month = ?)",
+                "SELECT r.service, r.metric FROM reported r WHERE r.service IN (?{}) AND (r.month = ? OR \
+                 r.month = ?)",
                 ", ?".repeat(SERVICES_AT_ONCE - 1)
             );
             // Always as many, so that each connection prepares one statement.
@@ -210,14 +217,14 @@ impl Store {
             let cells = of.map(|id| Cell::from(*id)).chain(months.map(Cell::from));
             for row in rows(&mut on, self.dialect, &sql, cells).await? {
                 let mut columns = Columns::of(&row);
-                told.entry(columns.int()?).or_default().insert(columns.text()?);
+                reported.entry(columns.int()?).or_default().insert(columns.text()?);
             }
         }
-        Ok(told)
+        Ok(reported)
     }
 
-    /// A month as WHMCS was told it, with what its billed days come to as of these standings. Kept in memory until
-    /// its days move, or somebody else pays for them.
+    /// A month as WHMCS was given it, with what its billed days come to as of these standings. Kept in memory until
+    /// its days move, or another owner pays for them.
     pub async fn closed(
         &self,
         standings: &[Arc<Standing>],
@@ -225,30 +232,30 @@ impl Store {
         from: BillFrom,
     ) -> Result<Arc<ClosedMonth>, StoreError> {
         let as_of = as_of(standings, month, from.billed(month.period()));
-        let kept = self.told.closed.lock().unwrap_or_else(PoisonError::into_inner).get(&month).cloned();
+        let kept = self.reported.closed.lock().unwrap_or_else(PoisonError::into_inner).get(&month).cloned();
         if let Some((_, kept)) = kept.filter(|(known, _)| *known == as_of) {
             return Ok(kept);
         }
         let closed = Arc::new(self.read_closed(month, from).await?);
-        let mut kept = self.told.closed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.reported.closed.lock().unwrap_or_else(PoisonError::into_inner);
         // Months are asked for one after the other: what was kept of older ones is of no use any more.
         kept.retain(|of, _| *of >= month.before());
         kept.insert(month, (as_of, Arc::clone(&closed)));
         Ok(closed)
     }
 
-    /// The same, read anew. Of a month of which no day is billed nothing was told, and nothing is lacking.
+    /// The same, read anew. Of a month of which no day is billed nothing was reported, and nothing is lacking.
     pub async fn read_closed(&self, month: Month, from: BillFrom) -> Result<ClosedMonth, StoreError> {
         let Some(billed) = from.billed(month.period()) else { return Ok(ClosedMonth::default()) };
         let mut tx = self.begin_read().await?;
-        let tellings = self.read_told(&mut tx, "r.month = ?", [month.into()]).await?;
+        let reported_values = self.read_reported(&mut tx, "r.month = ?", [month.into()]).await?;
         let sums = self.owner_sums(&mut tx, month, billed).await?;
-        let mut told: HashMap<Payee, Vec<Closed>> = HashMap::new();
-        for telling in tellings {
-            let sums = sums.get(&telling.payee).cloned().unwrap_or_default();
-            told.entry(telling.payee.clone()).or_default().push(Closed { telling, sums });
+        let mut by_payee: HashMap<Payee, Vec<Closed>> = HashMap::new();
+        for reported in reported_values {
+            let sums = sums.get(&reported.payee).cloned().unwrap_or_default();
+            by_payee.entry(reported.payee.clone()).or_default().push(Closed { reported, sums });
         }
-        Ok(ClosedMonth { told, sums })
+        Ok(ClosedMonth { reported: by_payee, sums })
     }
 
     /// What every owner has of the last days of a month, as of these standings. Kept in memory as a closed month is.
@@ -259,26 +266,26 @@ impl Store {
         billed: BillingPeriod,
     ) -> Result<Arc<OwnerSums>, StoreError> {
         let as_of = as_of(standings, month, Some(billed));
-        let kept = self.told.part.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self.reported.part.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((_, kept)) = kept.filter(|(known, _)| *known == as_of) {
             return Ok(kept);
         }
         let mut tx = self.begin_read().await?;
         let sums = Arc::new(self.owner_sums(&mut tx, month, billed).await?);
-        let mut kept = self.told.part.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.reported.part.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = Some((as_of, Arc::clone(&sums)));
         Ok(sums)
     }
 
-    async fn read_told(
+    async fn read_reported(
         &self,
         on: &mut AnyConnection,
         filter: &str,
         cells: impl IntoIterator<Item = Cell>,
-    ) -> Result<Vec<Telling>, StoreError> {
+    ) -> Result<Vec<ReportedValue>, StoreError> {
         let columns = REPORTED.columns("r");
         let sql = format!("SELECT {columns} FROM reported r WHERE {filter} ORDER BY r.metric, r.asked_by");
-        rows(on, self.dialect, &sql, cells).await?.iter().map(telling).collect()
+        rows(on, self.dialect, &sql, cells).await?.iter().map(reported).collect()
     }
 
     /// What every owner has of a month, as far as it is billed.
@@ -309,9 +316,9 @@ impl Store {
         Ok(sums)
     }
 
-    /// What was told of a name before WHMCS had told any service that has it, and which of these services has it now:
-    /// one whose contract had begun by then.
-    pub(in super::super) async fn told_by_name(
+    /// What was reported of a name before WHMCS had sent any service that has it, and which of these services has it
+    /// now: one whose contract had begun by then.
+    pub(in super::super) async fn reported_by_name(
         &self,
         on: &mut AnyConnection,
         services: &BTreeSet<i64>,
@@ -323,8 +330,8 @@ impl Store {
         for row in &rows(on, self.dialect, sql, []).await? {
             let mut columns = Columns::of(row);
             let (name, service) = (owner(&mut columns)?, columns.int()?);
-            let (registered, told_first) = (columns.maybe_day()?, columns.month()?);
-            let is_its = registered.is_some_and(|day| day.month() <= told_first);
+            let (registered, reported_first) = (columns.maybe_day()?, columns.month()?);
+            let is_its = registered.is_some_and(|day| day.month() <= reported_first);
             if is_its && services.contains(&service) {
                 found.push((name, Owner::Service(service)));
             }
@@ -332,19 +339,19 @@ impl Store {
         Ok(found)
     }
 
-    /// What was told of a name goes with it to the service that it turned out to be.
+    /// What was reported of a name goes with it to the service that it turned out to be.
     pub(in super::super) async fn hand_reported(
         &self,
         on: &mut Write,
         from: &Owner,
         to: &Owner,
     ) -> Result<(), StoreError> {
-        let told = {
+        let reported = {
             let [service, server, name] = owner_cells(from);
             let filter = "r.service = ? AND r.server = ? AND r.name = ?";
-            self.read_told(on, filter, [service, server, name]).await?
+            self.read_reported(on, filter, [service, server, name]).await?
         };
-        if told.is_empty() {
+        if reported.is_empty() {
             return Ok(());
         }
         on.note_gone(&REPORTED, "t.service = ? AND t.server = ? AND t.name = ?", owner_cells(from)).await?;
@@ -352,19 +359,19 @@ impl Store {
         let sql = "DELETE FROM reported WHERE service = ? AND server = ? AND name = ?";
         run(on, self.dialect, sql, [service, server, name]).await?;
         let mut known = Vec::new();
-        for telling in told {
+        for reported in reported {
             let [service, server, name] = owner_cells(to);
             let sql = "SELECT value FROM reported WHERE service = ? AND server = ? AND name = ? AND month = ?
                 AND metric = ?";
-            let key = [service, server, name, telling.month.into(), telling.metric.as_ref().into()];
-            // Told under its own number already: that is the newer.
+            let key = [service, server, name, reported.month.into(), reported.metric.as_ref().into()];
+            // Reported under its own number already: that is the newer.
             if rows(on, self.dialect, sql, key).await?.is_empty() {
-                known.push(telling_cells(&Telling { payee: to.clone(), ..telling })?);
+                known.push(reported_cells(&ReportedValue { payee: to.clone(), ..reported })?);
             }
         }
         known.iter().for_each(|row| on.note(&REPORTED, row));
         REPORTED.put(on, self.dialect, known).await?;
-        // Whoever remembers what he told remembers it by the name.
+        // Whoever remembers what he reported remembers it by the name.
         let sql = "UPDATE reported_to SET times = times + 1 WHERE server = ?";
         if let Owner::Name { server, .. } = from {
             run(on, self.dialect, sql, [(*server).into()]).await?;
@@ -377,7 +384,7 @@ fn as_of(standings: &[Arc<Standing>], month: Month, billed: Option<BillingPeriod
     (standings.iter().map(|standing| standing.touched(month)).collect(), billed)
 }
 
-/// Adds rows of owner, meter, amount and time held to what everybody has. Summed here: a database's own sums end at
+/// Adds rows of owner, meter, amount and time held to what every owner has. Summed here: a database's own sums end at
 /// 64 bits.
 fn add_up(sums: &mut OwnerSums, rows: &[AnyRow]) -> Result<(), StoreError> {
     for row in rows {
@@ -395,25 +402,25 @@ fn add_up(sums: &mut OwnerSums, rows: &[AnyRow]) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(in super::super) fn telling_cells(telling: &Telling) -> Result<[Cell; 11], StoreError> {
-    let unit = i64::try_from(telling.unit).map_err(|_| StoreError::corrupt(telling.unit, "a unit"))?;
-    let [service, server, name] = owner_cells(&telling.payee);
+pub(in super::super) fn reported_cells(reported: &ReportedValue) -> Result<[Cell; 11], StoreError> {
+    let unit = i64::try_from(reported.unit).map_err(|_| StoreError::corrupt(reported.unit, "a unit"))?;
+    let [service, server, name] = owner_cells(&reported.payee);
     Ok([
         service,
         server,
         name,
-        telling.month.into(),
-        telling.metric.as_ref().into(),
-        telling.server.into(),
-        telling.tenant.as_str().into(),
-        telling.value.into(),
-        telling.carried.into(),
+        reported.month.into(),
+        reported.metric.as_ref().into(),
+        reported.server.into(),
+        reported.tenant.as_str().into(),
+        reported.value.into(),
+        reported.carried.into(),
         unit.into(),
-        telling.at.into(),
+        reported.at.into(),
     ])
 }
 
-fn telling(row: &AnyRow) -> Result<Telling, StoreError> {
+fn reported(row: &AnyRow) -> Result<ReportedValue, StoreError> {
     let mut columns = Columns::of(row);
     let payee = owner(&mut columns)?;
     let (month, metric) = (columns.month()?, Cow::Owned(columns.text()?));
@@ -421,5 +428,5 @@ fn telling(row: &AnyRow) -> Result<Telling, StoreError> {
     let (value, carried, unit) = (columns.int()?, columns.int()?, columns.int()?);
     let unit = u64::try_from(unit).map_err(|_| StoreError::corrupt(unit, "a unit"))?;
     let at = columns.time()?;
-    Ok(Telling { payee, month, metric, server, tenant, value, carried, unit, at })
+    Ok(ReportedValue { payee, month, metric, server, tenant, value, carried, unit, at })
 }

@@ -1,6 +1,6 @@
 //! How every account stands now: the read side's copy of the newest committed values.
 //!
-//! Kept in memory, brought up to date by reading only the accounts that changed since.
+//! Kept in memory, updated by reading only the accounts that changed since.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError};
@@ -43,7 +43,7 @@ pub struct BackendState {
     pub leases: i64,
     /// Until when the lease is held; before that time it is being polled.
     pub leased_until: Timestamp,
-    /// What the panel itself says is stored on it, by the last poll of everybody.
+    /// What the panel itself says is stored on it, by the last poll of all accounts.
     pub server_total: Option<ServerTotal>,
     /// When its journal was last taken back to an earlier entry.
     pub rewound_at: Option<Timestamp>,
@@ -61,7 +61,7 @@ pub struct Failing {
 }
 
 impl BackendState {
-    /// What its newest standing is told by.
+    /// What its newest standing is identified by.
     pub fn stamp(&self) -> Stamp {
         (self.number, self.version, self.acts)
     }
@@ -77,7 +77,7 @@ impl Store {
         states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
     }
 
-    /// How a backend's accounts stand, brought up to date with what was committed meanwhile.
+    /// How a backend's accounts stand, updated with what was committed meanwhile.
     pub async fn standing(&self, state: &BackendState) -> Result<Arc<Standing>, StoreError> {
         let kept = self.kept(&state.backend);
         match kept {
@@ -167,7 +167,7 @@ impl Store {
         self.publish(backend);
     }
 
-    /// Whose month is not the sum of its days is not shown at all in that meter: nobody knows which of them is right.
+    /// Whose month is not the sum of its days is not shown at all in that meter: it is unknown which of them is right.
     async fn withhold_unlike(
         &self,
         on: &mut AnyConnection,
@@ -225,7 +225,7 @@ impl Store {
         let ids = Ids { backend: number };
         self.withhold_unlike(&mut tx, &state.backend, (ids, filter), &mut book, &mut facts).await?;
         // An account that the panel calls otherwise now leaves its old name to the life before it, or to nobody:
-        // nothing that changed tells which.
+        // nothing that changed shows which.
         let is_renamed = |kept: &Standing| {
             let called = |no| book.lives.get(&no).map(|life| &life.name);
             kept.accounts.iter().any(|(name, account)| called(account.life).is_some_and(|now| now != name))

@@ -60,7 +60,7 @@ impl Store {
         self.sum(query, period, by, zone, |_| None).await
     }
 
-    /// The same, told apart by who pays for it.
+    /// The same, distinguished by who pays for it.
     pub async fn totals_by_owner(
         &self,
         query: &UsageQuery,
@@ -120,7 +120,7 @@ impl Store {
         Ok(totals)
     }
 
-    /// Of days that are not kept any more nobody knows the parts of their month.
+    /// Of days that are not kept any more the parts are unknown: of their month.
     async fn refuse_folded(&self, query: &UsageQuery, days: BillingPeriod, by: By) -> Result<(), CannotSum> {
         let kept_from = self.days_kept_from(query.backend.as_ref()).await?;
         if days.first() >= kept_from || by == By::Day {

@@ -188,7 +188,8 @@ impl Store {
         rows(&mut on, self.dialect, &sql, cells).await
     }
 
-    /// One meter of one account over one month, whoever paid for it. `None` when nothing is known of that month.
+    /// One meter of one account over one month, regardless of who paid for it. `None` when nothing is known of that
+    /// month.
     pub async fn month_total(
         &self,
         account: &AccountKey,

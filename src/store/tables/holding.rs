@@ -40,7 +40,7 @@ pub(in super::super) fn part_row(
 /// service, server, name.
 pub(in super::super) fn owner_cells(owner: &Owner) -> [Cell; 3] {
     match owner {
-        Owner::Nobody => [0i64.into(), 0i64.into(), "".into()],
+        Owner::Unowned => [0i64.into(), 0i64.into(), "".into()],
         Owner::Name { server, name } => [0i64.into(), (*server).into(), (&**name).into()],
         Owner::Service(id) => [(*id).into(), 0i64.into(), "".into()],
     }
@@ -49,7 +49,7 @@ pub(in super::super) fn owner_cells(owner: &Owner) -> [Cell; 3] {
 pub(in super::super) fn owner(columns: &mut Columns<'_>) -> Result<Owner, StoreError> {
     let (service, server, name) = (columns.int()?, columns.int()?, columns.text()?);
     Ok(match (service, name.as_str()) {
-        (0, "") => Owner::Nobody,
+        (0, "") => Owner::Unowned,
         (0, name) => Owner::named(server, name),
         (id, _) => Owner::Service(id),
     })

@@ -184,7 +184,7 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
         trouble: columns.maybe_text()?.zip(columns.maybe_time()?),
         limits: limits(columns)?,
         together: together(columns.maybe_text()?)?,
-        owner: Owner::Nobody,
+        owner: Owner::Unowned,
         mapped: mapped(columns)?,
         series: Vec::new(),
         shares: Vec::new(),

@@ -1,4 +1,4 @@
-//! Services as WHMCS tells them, and add-ons.
+//! Services as WHMCS sends them, and add-ons.
 
 use super::super::StoreError;
 use super::super::dialect::Merge::{Keep, Replace};
@@ -42,7 +42,7 @@ pub(in super::super) const ADDON: Table = Table {
     ],
 };
 
-/// A service, and whether its server still tells it, since when.
+/// A service, and whether its server still lists it, since when.
 pub(in super::super) struct Row {
     pub service: Service,
     pub server: i64,

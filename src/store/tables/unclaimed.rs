@@ -20,6 +20,6 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Unclaimed, Stor
     let _backend = columns.int()?;
     let (what, why) = (columns.text()?, columns.text()?);
     let known = Unclaimed::WHYS.into_iter().find(|known| *known == why);
-    let why = known.ok_or_else(|| StoreError::corrupt(why, "why something is nobody's"))?;
+    let why = known.ok_or_else(|| StoreError::corrupt(why, "why something is unclaimed"))?;
     Ok(Unclaimed { what, why, level: columns.maybe_bytes()?, since: Some(columns.time()?) })
 }

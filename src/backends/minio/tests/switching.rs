@@ -1,9 +1,9 @@
-//! Limits on servers that lack a call, do not do as told, or were touched by somebody else.
+//! Limits on servers that lack a call, do not do as asked, or were touched by somebody else.
 
 use super::*;
 
 /// What a server on which nobody was ever limited says of a limited policy, or of a user who is called like one.
-fn never_limited(asked: &Asked) -> Option<Response> {
+fn never_limited(asked: &RecordedRequest) -> Option<Response> {
     let code = match asked.call() {
         "info-canned-policy" => "XMinioAdminNoSuchPolicy",
         "user-info" => "XMinioAdminNoSuchUser",
@@ -44,13 +44,13 @@ async fn where_mapping_is_gone_the_new_is_attached_before_the_old_is_detached() 
     );
     let changes: Vec<_> =
         log.lock().expect("no panic").iter().filter(|asked| asked.method == Method::POST).cloned().collect();
-    let mut told = Vec::new();
+    let mut sent = Vec::new();
     for change in changes {
         let plain = crate::backends::minio::sealed::open(&secret, change.body.clone()).await.expect("sealed");
-        told.push((change.call().to_string(), String::from_utf8(plain).expect("text")));
+        sent.push((change.call().to_string(), String::from_utf8(plain).expect("text")));
     }
     assert_eq!(
-        told,
+        sent,
         [
             (
                 "idp/builtin/policy/attach".into(),

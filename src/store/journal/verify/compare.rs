@@ -5,37 +5,38 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::crossings;
 use super::super::sums::MonthSum;
 use super::Difference;
-use super::sums::{Holdings, Known, Owners, Stored};
+use super::sums::{HoldingSums, Holdings, Owners, Stored};
 use crate::domain::{BackendId, HoldingNo, Meter, Month, Owner, UsageDay};
 
 /// A sum of a holding: of a month, of a day, of one payer's part of a month.
 type Of = (HoldingNo, Meter);
 
 /// Holds what is stored against what was said: who pays; what is crossed; every day that both sides have; every month,
-/// and where it has all its days what each payer has of it. Tells how many days and months there were.
+/// and where it has all its days what each payer has of it. Returns how many days and months there were.
 pub(super) fn compare(
     backend: &BackendId,
     names: &Holdings,
-    said: &Known,
+    said: &HoldingSums,
     stored: &Stored,
 ) -> Result<u64, Box<Difference>> {
-    let sides = Sides { backend, names, said, stored, folded: said.months.keys().copied().collect() };
+    let sides =
+        JournalVsStored { backend, names, said, stored, folded: said.months.keys().copied().collect() };
     sides.owners()?;
     sides.crossings()?;
     Ok((sides.days()? + sides.months()?) as u64)
 }
 
 /// What the journal says and what is stored, of the same holdings.
-struct Sides<'a> {
+struct JournalVsStored<'a> {
     backend: &'a BackendId,
     names: &'a Holdings,
-    said: &'a Known,
+    said: &'a HoldingSums,
     stored: &'a Stored,
     /// Months of which the journal has folded some entries: it does not know their days.
     folded: BTreeSet<(HoldingNo, Meter, Month)>,
 }
 
-impl Sides<'_> {
+impl JournalVsStored<'_> {
     fn name(&self, holding: HoldingNo) -> String {
         self.names.get(&holding).cloned().unwrap_or_default()
     }
@@ -174,7 +175,7 @@ impl Sides<'_> {
 }
 
 fn owned(owners: Option<&Owners>) -> String {
-    let Some(owners) = owners else { return "nobody at all".into() };
+    let Some(owners) = owners else { return "unowned".into() };
     let part = |(since, owner): &(UsageDay, Owner)| match *since {
         UsageDay::FIRST => owner.to_string(),
         since => format!("from {since} on {owner}"),

@@ -11,7 +11,7 @@ use super::{Difference, Verified};
 use crate::domain::BackendId;
 
 impl Store {
-    /// Goes along folds and entries; tells the folds of a journal that holds.
+    /// Goes along folds and entries; returns the folds of a journal that holds.
     pub(in super::super) async fn verify_links(
         &self,
         on: &mut AnyConnection,

@@ -27,7 +27,7 @@ pub(super) type Owners = Vec<(UsageDay, Owner)>;
 
 /// What is known of some holdings: months of what was folded, days of the rest, and who pays.
 #[derive(Default)]
-pub(in super::super) struct Known {
+pub(in super::super) struct HoldingSums {
     pub months: BTreeMap<(HoldingNo, Meter, Month), MonthSum>,
     pub days: BTreeMap<(HoldingNo, Meter, UsageDay), MonthSum>,
     pub(super) owners: HashMap<HoldingNo, Owners>,
@@ -76,7 +76,7 @@ impl Store {
             if holdings.is_empty() {
                 continue;
             }
-            let mut said = Known::default();
+            let mut said = HoldingSums::default();
             for no in holdings.keys() {
                 said.owners.extend(believed.get(no).map(|owners| (*no, owners.clone())));
             }
@@ -115,7 +115,7 @@ impl Store {
         folds: &[Head],
         upto: i64,
         of: &Holdings,
-        said: &mut Known,
+        said: &mut HoldingSums,
     ) -> Result<(), StoreError> {
         for head in folds {
             let body = self.fold_part(on, backend, head.upto, "sums").await?;
@@ -199,7 +199,7 @@ fn titles(book: &Book) -> Holdings {
 }
 
 impl Stored {
-    /// Only what is of these; tells whether there was more.
+    /// Only what is of these; returns whether there was more.
     fn retain(&mut self, of: &Holdings) -> bool {
         let count = |all: &Stored| all.months.len() + all.days.len() + all.owners.len() + all.crossings.len();
         let before = count(self);
@@ -211,14 +211,14 @@ impl Stored {
     }
 }
 
-impl Known {
+impl HoldingSums {
     fn take_in(&mut self, entry: &JournalEntry, of: &Holdings) {
         if entry.taken_back_by.is_some() {
             return;
         }
         for change in &entry.lives {
             if let LifeEvent::Born { holding, .. } = &change.event {
-                self.own(*holding, vec![(UsageDay::FIRST, Owner::Nobody)], of);
+                self.own(*holding, vec![(UsageDay::FIRST, Owner::Unowned)], of);
             }
         }
         for made in &entry.made {

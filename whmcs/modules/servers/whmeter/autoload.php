@@ -1,5 +1,5 @@
 <?php
-// Finds the module's classes for whoever comes first: WHMCS, its cron, or the hook file.
+// Finds the module's classes for the first that needs them: WHMCS, its cron, or the hook file.
 
 declare(strict_types=1);
 

@@ -75,7 +75,7 @@ function whmeter_TestConnection($params)
     );
 }
 
-/** whmeter creates and deletes no accounts: this and what follows tell it how the service stands now. */
+/** whmeter creates and deletes no accounts: this and what follows report the service's state to it. */
 function whmeter_CreateAccount($params)
 {
     if (trim((string) ($params['username'] ?? '')) === '') {

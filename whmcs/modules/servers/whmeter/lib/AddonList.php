@@ -1,5 +1,5 @@
 <?php
-// Services that are sold as add-ons on one server: WHMCS bills no metrics of them, so whmeter is told who they are.
+// Services that are sold as add-ons on one server: WHMCS bills no metrics of them, so they are sent to whmeter.
 
 declare(strict_types=1);
 

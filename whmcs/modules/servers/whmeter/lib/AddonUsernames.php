@@ -32,11 +32,11 @@ final class AddonUsernames
         return new self($values);
     }
 
-    /** Null where none is told, or different ones: which account it is would be a guess. */
+    /** Null where none is given, or different ones: which account it is would be a guess. */
     public function of(int $id, int $definition): ?string
     {
-        $told = array_unique($this->values[self::key($id, $definition)] ?? []);
-        return count($told) === 1 ? reset($told) : null;
+        $reported = array_unique($this->values[self::key($id, $definition)] ?? []);
+        return count($reported) === 1 ? reset($reported) : null;
     }
 
     /** @return array<int, int> id of the definition by id of the field */

@@ -1,5 +1,5 @@
 <?php
-// The billable items that whmeter has made, told back to it: what is there already is not billed again.
+// The billable items that whmeter has made, sent back to it: what is there already is not billed again.
 
 declare(strict_types=1);
 

@@ -1,5 +1,5 @@
 <?php
-// What the buttons do, and what they answer: success, or a sentence for whoever pressed.
+// What the buttons do, and what they answer: success, or a sentence for the user.
 
 declare(strict_types=1);
 

@@ -16,7 +16,7 @@ final class Chart
     private const BOTTOM = 24;
 
     /**
-     * @param array $columns each with "label" (under it), "title" (told on touch), "value" (null: no column, as it
+     * @param array $columns each with "label" (under it), "title" (shown on touch), "value" (null: no column, as it
      *                       is not known) and "whole" (false: drawn lighter, as part of the time is missing)
      */
     public static function svg(string $name, array $columns): string

@@ -31,7 +31,7 @@ final class Charts
         return $known ? '<h4>' . Html::text($name) . '</h4>' . Chart::svg($name, $columns) : '';
     }
 
-    /** Every day has its place, known or not, up to today or the last day told. */
+    /** Every day has its place, known or not, up to today or the last day reported. */
     private static function days(Standing $standing, string $meter, Texts $texts): array
     {
         $last = max((string) array_key_last($standing->days), date('Y-m-d'));

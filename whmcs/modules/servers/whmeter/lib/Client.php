@@ -13,7 +13,7 @@ final class Client
     private const MAX_DEPTH = 16;
     private const CONNECT_SECONDS = 3;
     private const SECONDS = 10;
-    /** Only an answer that was asked for with this line is kept by whmeter as told to WHMCS. */
+    /** Only an answer that was asked for with this line is kept by whmeter as reported to WHMCS. */
     private const BILLING = 'X-Whmeter-Purpose: billing';
 
     private string $host;
@@ -53,7 +53,7 @@ final class Client
         return $this->ask('GET', $path, $query, null, $this->token);
     }
 
-    /** For WHMCS to store and to bill: whmeter writes down that it was told so. @throws Refused */
+    /** For WHMCS to store and to bill: whmeter records it as reported. @throws Refused */
     public function collect(string $path, array $query): array
     {
         return $this->ask('GET', $path, $query, null, $this->token, [self::BILLING]);
@@ -140,7 +140,7 @@ final class Client
                 'Content-Type: application/json',
                 'Expect:',
             ],
-            // Returning less than was given ends the transfer: nobody fills our memory.
+            // Returning less than was given ends the transfer: no answer fills our memory.
             CURLOPT_WRITEFUNCTION => static function ($curl, string $chunk) use (&$answer): int {
                 $answer .= $chunk;
                 return strlen($answer) > self::MAX_BYTES ? 0 : strlen($chunk);
@@ -158,7 +158,7 @@ final class Client
         return [$answer, (int) curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $type];
     }
 
-    /** What whmeter says of a refusal; what a proxy's page says is nobody's business. */
+    /** What whmeter says of a refusal; what a proxy's page says is not shown. */
     private static function detail(string $answer, string $type): string
     {
         if (!str_starts_with($type, 'application/problem+json')) {

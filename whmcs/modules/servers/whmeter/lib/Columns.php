@@ -15,7 +15,7 @@ final class Columns
     public static function present(string $table, array $wanted): array
     {
         $there = static fn () => Capsule::schema()->getColumnListing($table);
-        // What can be done without is left out, also when it cannot be told whether it is there.
+        // What can be done without is left out, also when it is unknown whether it is there.
         return array_values(array_intersect($wanted, Safely::run("columns of $table", [], $there, static fn () => [])));
     }
 

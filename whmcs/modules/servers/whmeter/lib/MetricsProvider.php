@@ -59,7 +59,7 @@ final class MetricsProvider implements ProviderInterface
         return Safely::run('usage', $this->params, fn () => $this->allUsage(), static fn () => []);
     }
 
-    /** Called for one service, by staff's refresh too: whoever has it called, WHMCS stores what it is given. */
+    /** Called for one service, by staff's refresh too: in every case WHMCS stores what it is given. */
     public function tenantUsage($tenant)
     {
         return Safely::run('tenantUsage', $this->params, fn () => $this->usageOf($tenant), static fn () => []);
@@ -73,9 +73,9 @@ final class MetricsProvider implements ProviderInterface
         }
         // WHMCS keeps one record for each month of its own clock: another month's sums do not belong there.
         $query = ['server' => $entry, 'month' => date('Y-m')];
-        $told = (new Client($this->params))->collect('/v1/whmcs/usage', $query)['tenants'] ?? [];
+        $reported = (new Client($this->params))->collect('/v1/whmcs/usage', $query)['tenants'] ?? [];
         // A tenant of whom nothing is known is left out, as a metric is.
-        return array_filter(array_map([$this, 'measured'], is_array($told) ? $told : []));
+        return array_filter(array_map([$this, 'measured'], is_array($reported) ? $reported : []));
     }
 
     private function usageOf($tenant): array
@@ -95,10 +95,10 @@ final class MetricsProvider implements ProviderInterface
         }
     }
 
-    /** Zero is a value and is told; what is not known is left out, so that WHMCS keeps what it has. */
-    private function measured($told): array
+    /** Zero is a value and is reported; what is not known is left out, so that WHMCS keeps what it has. */
+    private function measured($reported): array
     {
-        $values = Values::read($told);
+        $values = Values::read($reported);
         $list = [];
         // New ones for every tenant: whether withUsage() makes a copy is for WHMCS to know.
         foreach ($this->metrics() as $name => $metric) {

@@ -21,13 +21,13 @@ final class Overage
     /** @throws Refused */
     public static function write(Client $client, int $server): void
     {
-        $told = $client->get('/v1/whmcs/legacy', ['server' => $server])['tenants'] ?? [];
+        $reported = $client->get('/v1/whmcs/legacy', ['server' => $server])['tenants'] ?? [];
         $services = Capsule::table('tblhosting')
             ->where('server', $server)
             ->whereIn('domainstatus', ['Active', 'Suspended'])
             ->get(['id', 'username']);
         foreach ($services as $service) {
-            $figures = self::figures($told[(string) $service->username] ?? null);
+            $figures = self::figures($reported[(string) $service->username] ?? null);
             if ($figures) {
                 // PHP's clock is WHMCS's; the database may live in another zone.
                 $figures['lastupdate'] = date('Y-m-d H:i:s');
@@ -48,11 +48,11 @@ final class Overage
     }
 
     /** Only what is known is written. */
-    private static function figures($told): array
+    private static function figures($reported): array
     {
         $figures = [];
         foreach (self::COLUMNS as $key => $column) {
-            $value = is_array($told) ? ($told[$key] ?? null) : null;
+            $value = is_array($reported) ? ($reported[$key] ?? null) : null;
             if (is_int($value) && $value >= 0) {
                 $figures[$column] = $value;
             }

@@ -91,7 +91,7 @@ final class Push
         }
     }
 
-    /** @return int 200; the status of a refusal; 0 where nobody answered; -1 where there is nothing to send */
+    /** @return int 200; the status of a refusal; 0 where nothing answered; -1 where there is nothing to send */
     private static function put(string $list, int $server, int $entry, callable $make): int
     {
         $params = ['serverid' => $entry];

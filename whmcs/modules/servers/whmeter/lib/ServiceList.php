@@ -37,7 +37,7 @@ final class ServiceList
 
     private static function shape(object $service, object $product): array
     {
-        // From that day on usage that was nobody's may be this service's.
+        // From that day on usage that was unowned may be this service's.
         $registered = Day::of($service->regdate ?? null);
         return [
             'id' => (int) $service->id,

@@ -63,10 +63,10 @@ final class Standing
     }
 
     /** Points by day or month; what is misshapen is left out. */
-    private static function points($told, string $key, string $shape): array
+    private static function points($reported, string $key, string $shape): array
     {
         $points = [];
-        foreach (is_array($told) ? $told : [] as $point) {
+        foreach (is_array($reported) ? $reported : [] as $point) {
             $at = is_array($point) ? ($point[$key] ?? null) : null;
             if (is_string($at) && preg_match($shape, $at)) {
                 $points[$at] = ['whole' => ($point['complete'] ?? false) === true];

@@ -1,5 +1,5 @@
 <?php
-// Texts in the language of whoever looks, English where a language or a text is missing.
+// Texts in the language of the user, English where a language or a text is missing.
 
 declare(strict_types=1);
 
@@ -27,7 +27,7 @@ final class Texts
         return self::first([$_SESSION['adminlang'] ?? null, self::system()]);
     }
 
-    /** Where nobody in particular looks: names of metrics. */
+    /** Without a user: names of metrics. */
     public static function ofSystem(): self
     {
         return self::first([self::system()]);

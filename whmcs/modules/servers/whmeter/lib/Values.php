@@ -13,12 +13,12 @@ final class Values
     {
     }
 
-    /** @param mixed $told the "values" of an answer */
-    public static function read($told): self
+    /** @param mixed $reported the "values" of an answer */
+    public static function read($reported): self
     {
         $values = [];
         $newest = null;
-        foreach (is_array($told) ? $told : [] as $name => $one) {
+        foreach (is_array($reported) ? $reported : [] as $name => $one) {
             $number = is_array($one) ? self::number($one['value'] ?? null) : null;
             if ($number !== null) {
                 $values[$name] = $number;
@@ -29,13 +29,13 @@ final class Values
         return new self($values, $newest);
     }
 
-    /** @param mixed $told the same, less what a month carries of the one before: what it has used itself */
-    public static function own($told): self
+    /** @param mixed $reported the same, less what a month carries of the one before: what it has used itself */
+    public static function own($reported): self
     {
-        $own = self::read($told);
+        $own = self::read($reported);
         foreach ($own->values as $name => $value) {
-            $carried = self::carried($told[$name]['carried'] ?? null);
-            // More was taken off than there is: how much there was is not told.
+            $carried = self::carried($reported[$name]['carried'] ?? null);
+            // More was taken off than there is: how much there was is not reported.
             $own->values[$name] = $carried < 0 && $value <= 0 ? null : max(0.0, $value - $carried);
         }
         return $own;

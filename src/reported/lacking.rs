@@ -1,9 +1,10 @@
-//! What a month that is over lacks of what WHMCS was told: what is carried into the next, or cannot be told any more.
+//! What a month that is over lacks of what was reported to WHMCS: what is carried into the next, or cannot be
+//! reported any more.
 
 use std::collections::HashSet;
 
 use super::amount::{SCALE, decimal, unit_months};
-use super::telling::{Closed, ClosedMonth, Payee, Telling};
+use super::value::{Closed, ClosedMonth, Payee, ReportedValue};
 use crate::domain::{BillingZone, ByteMinutes, Bytes, Meter, Month, Nature, Owner};
 
 /// The metric of GB-months.
@@ -17,7 +18,7 @@ pub const SUMMED: [(Meter, &str); 4] = [
     (Meter::TrafficTotal, "traffic_total"),
 ];
 
-/// Bytes of a closed month that WHMCS was not told and cannot be told any more.
+/// Bytes of a closed month that were not reported to WHMCS and cannot be reported any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lacking {
     /// Whose.
@@ -26,16 +27,16 @@ pub struct Lacking {
     pub meter: Meter,
     /// What WHMCS calls it: the meter's name, or [`GB_MONTH`].
     pub metric: &'static str,
-    /// What WHMCS called whoever it was told of, where it was told something.
+    /// The name WHMCS has for it, where something was reported.
     pub tenant: Option<String>,
-    /// What the ledger has and WHMCS does not, in bytes; negative where it was told too much. Of GB-months, bytes
+    /// What the ledger has and WHMCS does not, in bytes; negative where too much was reported. Of GB-months, bytes
     /// that were held all month long.
     pub bytes: i128,
 }
 
-/// What of a closed month cannot be told any more, because WHMCS does not ask for whoever owes it: what sums over the
-/// month, of services that are not in `asked`, the payees that WHMCS still asks for. What `later`, the month after, has
-/// carried is told.
+/// What of a closed month cannot be reported any more, because WHMCS does not ask for whoever owes it: what sums
+/// over the month, of services that are not in `asked`, the payees that WHMCS still asks for. What `later`, the
+/// month after, has carried is reported.
 pub fn untold(
     closed: &ClosedMonth,
     later: Option<&ClosedMonth>,
@@ -45,25 +46,25 @@ pub fn untold(
 ) -> Vec<Lacking> {
     let mut found = Vec::new();
     let mut seen: HashSet<(&Owner, &str)> = HashSet::new();
-    for one in closed.told.values().flatten() {
-        let Some((meter, metric)) = summed(&one.telling.metric) else { continue };
-        seen.insert((&one.telling.payee, metric));
-        if asked.contains(&one.telling.payee) {
+    for one in closed.reported.values().flatten() {
+        let Some((meter, metric)) = summed(&one.reported.metric) else { continue };
+        seen.insert((&one.reported.payee, metric));
+        if asked.contains(&one.reported.payee) {
             continue;
         }
         let Some(lacking) = lacking(one, zone) else { continue };
-        let lacking = lacking - later.map_or(0, |later| carried(later, &one.telling));
+        let lacking = lacking - later.map_or(0, |later| carried(later, &one.reported));
         if lacking == 0 {
             continue;
         }
         // To the nearest byte that so many hundred-thousandths of a unit are.
-        let bytes = lacking * i128::from(one.telling.unit) / i128::from(SCALE);
-        let (owner, tenant) = (one.telling.payee.clone(), Some(one.telling.tenant.clone()));
+        let bytes = lacking * i128::from(one.reported.unit) / i128::from(SCALE);
+        let (owner, tenant) = (one.reported.payee.clone(), Some(one.reported.tenant.clone()));
         found.push(Lacking { owner, meter, metric, tenant, bytes });
     }
-    // Once WHMCS is told anything it is told everything: whoever it never heard of is not paid for by it.
+    // Once anything is reported to WHMCS everything is: whoever it never heard of is not paid for by it.
     let minutes = u128::from(zone.minutes_of(month.period()).get());
-    for (owner, sums) in closed.sums.iter().filter(|(owner, _)| **owner != Owner::Nobody) {
+    for (owner, sums) in closed.sums.iter().filter(|(owner, _)| **owner != Owner::Unowned) {
         for (meter, metric) in SUMMED {
             let Some((amount, held)) = sums.get(&meter) else { continue };
             let bytes = match meter.nature() {
@@ -88,20 +89,20 @@ fn summed(metric: &str) -> Option<(Meter, &'static str)> {
     SUMMED.into_iter().find(|(_, summed)| *summed == metric)
 }
 
-/// What a month has carried of the one before it, in the unit that was told in.
-fn carried(later: &ClosedMonth, telling: &Telling) -> i128 {
-    let mut its = later.told.get(&telling.payee).into_iter().flatten();
-    let found = its.find(|later| later.telling.metric == telling.metric);
-    found.map_or(0, |later| in_unit(later.telling.carried.into(), later.telling.unit, telling.unit))
+/// What a month has carried of the one before it, in the unit that was reported in.
+fn carried(later: &ClosedMonth, reported: &ReportedValue) -> i128 {
+    let mut its = later.reported.get(&reported.payee).into_iter().flatten();
+    let found = its.find(|later| later.reported.metric == reported.metric);
+    found.map_or(0, |later| in_unit(later.reported.carried.into(), later.reported.unit, reported.unit))
 }
 
-/// What the ledger has of a month that is over and WHMCS was not told, in hundred-thousandths of the unit it
-/// was told in; negative where it was told too much. `None` for a metric that is no sum over a month.
+/// What the ledger has of a month that is over and WHMCS was not given, in hundred-thousandths of the unit it
+/// was reported in; negative where too much was reported. `None` for a metric that is no sum over a month.
 pub fn lacking(closed: &Closed, zone: BillingZone) -> Option<i128> {
-    let Telling { payee, metric, month, unit, value, carried, .. } = &closed.telling;
+    let ReportedValue { payee, metric, month, unit, value, carried, .. } = &closed.reported;
     let minutes = zone.minutes_of(month.period());
-    // A day nothing passed on has no row. But where something was told and nothing is there, nobody knows, unless it
-    // was a service's: no day of one ever goes but to another, by an operator's hand.
+    // A day nothing passed on has no row. But where something was reported and nothing is there, nobody knows,
+    // unless it was a service's: no day of one ever goes but to another, by an operator's hand.
     let is_nothing = *value == (*carried).max(0) || matches!(payee, Owner::Service(_));
     let nothing = is_nothing.then_some((Bytes::ZERO, ByteMinutes::ZERO));
     let sum = |meter| closed.sums.get(&meter).copied().or(nothing);

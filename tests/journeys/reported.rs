@@ -105,11 +105,13 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     // A look for somebody's eyes is no telling.
     let shown = asked_as(&daemon, None, "traffic_out").await;
     let explained = story.explained(night, "traffic_out", "2026-10").await;
-    let lines = explained["told"].as_array().unwrap();
+    let lines = explained["reported"].as_array().unwrap();
     assert_eq!(lines.len(), 1, "{explained}");
     assert_eq!(lines[0]["value"], format!("{october:.5}"));
     assert!(lines[0]["so"].as_str().unwrap().starts_with("to be told"), "{}", lines[0]);
-    assert!(story.explained(night, "traffic_out", "2026-11").await["told"].as_array().unwrap().is_empty());
+    assert!(
+        story.explained(night, "traffic_out", "2026-11").await["reported"].as_array().unwrap().is_empty()
+    );
 
     let (november, carried) = told(&daemon, "traffic_out").await;
     assert_eq!((november, carried), shown);
@@ -117,8 +119,8 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     assert!(carried > 3.0, "October lacked the evening: {carried}");
     assert_eq!(told(&daemon, "traffic_out").await, (november, carried), "the same again");
     let explained = story.explained(night, "traffic_out", "2026-10").await;
-    assert_eq!(explained["told"][0]["not_told"], format!("{carried:.5}"));
-    assert_eq!(explained["told"][0]["so"], "told with the month after");
+    assert_eq!(explained["reported"][0]["not_reported"], format!("{carried:.5}"));
+    assert_eq!(explained["reported"][0]["so"], "reported with the month after");
     // GB-months too: October's remainder in October's unit-months.
     let rows =
         ["usage", "--account", ACCOUNT, "--meter", "storage", "--month", "2026-10", "--format", "json"];
@@ -152,7 +154,7 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     assert!(last > 60.0, "{last}");
     let text = ["explain", "s3", ACCOUNT, "traffic_out", "--month", "2026-11"];
     let text = site.at(december, &text).await.good();
-    assert!(text.contains("was told traffic_out") && text.contains("carried over"), "{text}");
+    assert!(text.contains("): traffic_out") && text.contains("carried over"), "{text}");
     daemon.stop().await;
     panel.stop();
 }
@@ -262,7 +264,7 @@ async fn days_before_bill_from_are_shown_and_not_billed() {
     same(november_disk + carried_disk, held / f64::from(30 * 24 * 60));
     let explained = story.explained(night, "traffic_out", "2026-11").await;
     assert_eq!(explained["billed_from"], "2026-11-15");
-    assert_eq!(explained["told"][0]["not_told"], format!("{carried:.5}"), "{explained}");
+    assert_eq!(explained["reported"][0]["not_reported"], format!("{carried:.5}"), "{explained}");
     assert!(explained["bytes"].as_u64().unwrap() > (47 << 30), "{explained}");
     let text = ["explain", "s3", ACCOUNT, "traffic_out", "--month", "2026-11"];
     let text = site.at(night, &text).await.good();
@@ -281,7 +283,9 @@ async fn days_before_bill_from_are_shown_and_not_billed() {
     daemon.signal("-HUP");
     let usage = "/v1/whmcs/usage?server=12";
     daemon.until(usage, "carries nothing", |got| !got.text().contains("\"carried\"")).await;
-    assert!(story.explained(night, "traffic_out", "2026-11").await["told"][0].get("not_told").is_none());
+    assert!(
+        story.explained(night, "traffic_out", "2026-11").await["reported"][0].get("not_reported").is_none()
+    );
     daemon.stop().await;
     panel.stop();
 }
@@ -340,9 +344,9 @@ async fn a_stretch_that_is_moved_by_hand_is_given_back_to_one_and_named_for_the_
     assert!(moved.ends_with("of service 7731"), "{said}");
     assert_eq!(digits(&moved), story.truth(since, warsaw(2026, 11, 1)), "{said}");
     assert_eq!(digits(&line("2026-11", "traffic_out")), story.truth(warsaw(2026, 11, 1), now), "{said}");
-    assert!(said.contains("months that are over"), "{said}");
+    assert!(said.contains("closed months"), "{said}");
     let again = set(&["7732", "--since", "2026-10-30"]).await.good();
-    assert!(again.contains("nobody else had anything"), "{again}");
+    assert!(again.contains("no other owner had usage"), "{again}");
     site.at(now, &["verify"]).await.good();
     assert!(site.at(now, &["replay"]).await.good().contains("every day would be the same"));
 
@@ -442,7 +446,7 @@ async fn what_is_taken_back_is_given_back_with_the_next_month() {
     same(too_much + value, story.truth(start, night) as f64);
     let text = ["explain", "s3", ACCOUNT, "traffic_out", "--month", "2026-11"];
     let text = site.at(night, &text).await.good();
-    assert!(text.contains("taken back by entry") && text.contains("ticket 12 was wrong"), "{text}");
+    assert!(text.contains("rolled back by entry") && text.contains("ticket 12 was wrong"), "{text}");
     assert!(text.contains("the lines add up"), "{text}");
     site.at(night, &["verify"]).await.good();
     assert_eq!(site.at(night, &["replay", "--json"]).await.json(), serde_json::json!([]));

@@ -1,17 +1,17 @@
-//! By which entry of the chronicle WHMCS was told a number.
+//! By which entry of the chronicle a number was reported to WHMCS.
 
 use sqlx::AnyConnection;
 
-use super::super::read::{REPORTED, telling_cells};
+use super::super::read::{REPORTED, reported_cells};
 use super::super::sql::{Columns, rows};
 use super::super::{Store, StoreError};
 use super::ENTRIES_AT_ONCE;
 use super::changes::Values;
-use crate::told::Telling;
+use crate::reported::ReportedValue;
 
-/// Where the chronicle has what WHMCS was told.
+/// Where the chronicle has what was reported to WHMCS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ToldBy {
+pub enum ReportedBy {
     /// In this entry.
     Entry(i64),
     /// In entries that are folded.
@@ -21,16 +21,16 @@ pub enum ToldBy {
 }
 
 impl Store {
-    /// Looks for a telling in the chronicle, word for word.
-    pub async fn told_by(&self, telling: &Telling) -> Result<ToldBy, StoreError> {
-        let row: Values = telling_cells(telling)?.iter().map(Into::into).collect();
+    /// Looks for a reported value in the chronicle, word for word.
+    pub async fn reported_by(&self, reported: &ReportedValue) -> Result<ReportedBy, StoreError> {
+        let row: Values = reported_cells(reported)?.iter().map(Into::into).collect();
         let mut on = self.readers.acquire().await?;
-        // Nearly always it is in the entry of the moment in which it was told.
+        // Nearly always it is in the entry of the moment in which values were reported.
         let sql = "SELECT entry FROM chronicle WHERE at = ? ORDER BY entry";
-        for found in rows(&mut on, self.dialect, sql, [telling.at.into()]).await? {
+        for found in rows(&mut on, self.dialect, sql, [reported.at.into()]).await? {
             let entry = Columns::of(&found).int()?;
             if self.entry_with(&mut on, entry, 1, &row).await?.is_some() {
-                return Ok(ToldBy::Entry(entry));
+                return Ok(ReportedBy::Entry(entry));
             }
         }
         // It has another payee, or a number, since.
@@ -43,17 +43,17 @@ impl Store {
             next += ENTRIES_AT_ONCE;
         }
         if let Some(entry) = newest {
-            return Ok(ToldBy::Entry(entry));
+            return Ok(ReportedBy::Entry(entry));
         }
         for fold in folds.iter().rev() {
             if self.chronicle_fold_changes(&mut on, fold.upto).await?.has(&REPORTED, &row) {
-                return Ok(ToldBy::Folded);
+                return Ok(ReportedBy::Folded);
             }
         }
-        Ok(ToldBy::Nowhere)
+        Ok(ReportedBy::Nowhere)
     }
 
-    /// The newest of some entries that puts a telling so.
+    /// The newest of some entries that puts a reported value so.
     async fn entry_with(
         &self,
         on: &mut AnyConnection,

@@ -11,7 +11,7 @@ use crate::rules::{Figures, Price};
 use crate::store::{InvoiceLine, LineState, NewLine};
 
 /// A row of the report, and the line to be created for it.
-pub(super) struct Weighed {
+pub(super) struct Reconciled {
     pub row: Row,
     pub line: Option<NewLine>,
 }
@@ -24,7 +24,7 @@ struct Billed<'a> {
 }
 
 /// Lines that were tried before and may be there, by whose they are; and what is drawn up now.
-pub(super) struct Known {
+pub(super) struct BilledLines {
     lines: Vec<InvoiceLine>,
     of_account: HashMap<(AccountKey, Meter), Vec<usize>>,
     of_service: HashMap<(i64, Meter), Vec<usize>>,
@@ -39,9 +39,9 @@ struct DrawnUp {
     used: Option<Quantity>,
 }
 
-impl Known {
+impl BilledLines {
     /// Puts lines in order to be found; those that were refused are not there. `drafts` are all of the period.
-    pub fn new(mut lines: Vec<InvoiceLine>, drafts: &[Draft], period: BillingPeriod) -> Known {
+    pub fn new(mut lines: Vec<InvoiceLine>, drafts: &[Draft], period: BillingPeriod) -> BilledLines {
         lines.retain(|one| one.state != LineState::Refused);
         let (mut of_account, mut of_service) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
         for (index, InvoiceLine { line, .. }) in lines.iter().enumerate() {
@@ -54,7 +54,7 @@ impl Known {
             let (rule, hash) = (draft.price.name.clone(), draft.price.hash.clone());
             drawn.entry((service, draft.meter)).or_default().push(DrawnUp { rule, hash, used: draft.used });
         }
-        Known { lines, of_account, of_service, drawn, period }
+        BilledLines { lines, of_account, of_service, drawn, period }
     }
 
     fn of_account(&self, account: &AccountKey, meter: Meter) -> impl Iterator<Item = &InvoiceLine> {
@@ -103,7 +103,7 @@ impl Known {
 }
 
 /// What has become of a draft; `known` are all lines of its days, `corrects` bills differences.
-pub(super) fn weigh(draft: &Draft, known: &Known, corrects: bool) -> Weighed {
+pub(super) fn reconcile(draft: &Draft, known: &BilledLines, corrects: bool) -> Reconciled {
     let period = known.period;
     let its = draft.service.into_iter().flat_map(|service| known.of_service(service, draft.meter));
     let its: Vec<&InvoiceLine> = its.filter(|one| one.line.tag.period == period).collect();
@@ -112,8 +112,8 @@ pub(super) fn weigh(draft: &Draft, known: &Known, corrects: bool) -> Weighed {
         (Some(base), _) => changed(draft, base, &its, corrects),
         (None, Verdict::Due(charge)) => {
             let Some(payer) = &draft.payer else {
-                return Weighed {
-                    row: row(draft, period, RowState::Withheld, "nobody pays".into()),
+                return Reconciled {
+                    row: row(draft, period, RowState::Withheld, "no WHMCS service is mapped".into()),
                     line: None,
                 };
             };
@@ -127,11 +127,11 @@ pub(super) fn weigh(draft: &Draft, known: &Known, corrects: bool) -> Weighed {
             match known.in_the_way(draft, payer.service) {
                 Some(other) => {
                     let why = overlapping(other);
-                    Weighed { row: filled(draft, &line, RowState::Refused, why), line: None }
+                    Reconciled { row: filled(draft, &line, RowState::Refused, why), line: None }
                 }
                 None => {
                     let row = filled(draft, &line, RowState::WouldCreate, String::new());
-                    Weighed { row, line: Some(line) }
+                    Reconciled { row, line: Some(line) }
                 }
             }
         }
@@ -140,10 +140,10 @@ pub(super) fn weigh(draft: &Draft, known: &Known, corrects: bool) -> Weighed {
             if let NoLine::BelowMinimum { amount, .. } = why {
                 row.amount = Some(*amount);
             }
-            Weighed { row, line: None }
+            Reconciled { row, line: None }
         }
         (None, Verdict::Withheld(why)) => {
-            Weighed { row: row(draft, period, RowState::Withheld, why.clone()), line: None }
+            Reconciled { row: row(draft, period, RowState::Withheld, why.clone()), line: None }
         }
     }
 }
@@ -161,8 +161,8 @@ pub(super) fn overlapping(other: &InvoiceLine) -> String {
 pub(super) fn is_open(open: &InvoiceLine) -> String {
     let tag = open.line.tag.to_string();
     format!(
-        "tried at {} by {}, and whether WHMCS has it is not known{}: its hook tells, or look for {tag} among the \
-         client's billable items and say `whmeter invoice --settle '{}' created` or `absent`",
+        "tried at {} by {}, and whether WHMCS has it is unknown{}: its hook will report it, or look for \
+         {tag} among the client's billable items and run `whmeter invoice --settle '{}' created` or `absent`",
         open.intended_at,
         open.by,
         if open.said.is_empty() { String::new() } else { format!(" ({})", open.said) },
@@ -175,34 +175,34 @@ fn shares_days(one: BillingPeriod, two: BillingPeriod) -> bool {
 }
 
 /// A line that was billed before: whether what was used is still what was billed.
-fn changed(draft: &Draft, base: &InvoiceLine, its: &[&InvoiceLine], corrects: bool) -> Weighed {
+fn changed(draft: &Draft, base: &InvoiceLine, its: &[&InvoiceLine], corrects: bool) -> Reconciled {
     let made = |state, reason: String| {
         let mut row = filled(draft, &base.line, state, reason);
         row.billable = base.billable;
         row
     };
     if let Some(open) = its.iter().find(|one| one.state.is_open()) {
-        return Weighed { row: made(RowState::Unknown, is_open(open)), line: None };
+        return Reconciled { row: made(RowState::Unknown, is_open(open)), line: None };
     }
     let newest = its.iter().max_by_key(|one| one.line.tag.correction).unwrap_or(&base);
     let now = match draft.used {
         Some(now) if now != newest.line.used => now,
-        _ => return Weighed { row: made(RowState::Already, String::new()), line: None },
+        _ => return Reconciled { row: made(RowState::Already, String::new()), line: None },
     };
     let (was, is) = (newest.line.used.floor(), now.floor());
     let story = format!("changed since it was billed: was {was} bytes, is {is}");
     if let Verdict::Withheld(why) = &draft.verdict {
-        return Weighed { row: made(RowState::Changed, format!("{story}; {why}")), line: None };
+        return Reconciled { row: made(RowState::Changed, format!("{story}; {why}")), line: None };
     }
     if base.line.hash != draft.price.hash {
         let why =
             format!("{story}; the rule has changed too since, so the difference is the operator's to bill");
-        return Weighed { row: made(RowState::Changed, why), line: None };
+        return Reconciled { row: made(RowState::Changed, why), line: None };
     }
     let difference = match difference(draft, base, its, now) {
         Ok(difference) => difference,
         Err(error) => {
-            return Weighed { row: made(RowState::Changed, format!("{story}; {error}")), line: None };
+            return Reconciled { row: made(RowState::Changed, format!("{story}; {error}")), line: None };
         }
     };
     let (currency, minimum) = (&base.line.currency, draft.price.rule.minimum);
@@ -221,7 +221,7 @@ fn changed(draft: &Draft, base: &InvoiceLine, its: &[&InvoiceLine], corrects: bo
     };
     let reason = format!("{story}; {why}");
     if state != RowState::WouldCreate {
-        return Weighed { row: made(state, reason), line: None };
+        return Reconciled { row: made(state, reason), line: None };
     }
     // Whoever paid for the line pays for its correction.
     let billed = Billed {
@@ -231,7 +231,7 @@ fn changed(draft: &Draft, base: &InvoiceLine, its: &[&InvoiceLine], corrects: bo
     };
     let tag = Tag { correction: newest.line.tag.correction + 1, ..base.line.tag };
     let line = line(&draft.price, &billed, tag, now, base.line.included, difference);
-    Weighed { row: filled(draft, &line, state, reason), line: Some(line) }
+    Reconciled { row: filled(draft, &line, state, reason), line: Some(line) }
 }
 
 /// What the whole now costs by the terms it was billed by, less all that was billed of it.

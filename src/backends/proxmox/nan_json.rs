@@ -3,8 +3,8 @@
 //! One guest with such a figure must not hide all the others.
 
 /// The same answer with every bare word that JSON does not know put in quotes.
-pub(super) fn mend(body: &[u8]) -> Vec<u8> {
-    let mut mended = Vec::with_capacity(body.len() + 64);
+pub(super) fn quoted(body: &[u8]) -> Vec<u8> {
+    let mut quoted_text = Vec::with_capacity(body.len() + 64);
     let mut rest = body;
     while let Some(first) = rest.first() {
         let length = match first {
@@ -14,12 +14,12 @@ pub(super) fn mend(body: &[u8]) -> Vec<u8> {
         };
         let (token, after) = rest.split_at(length);
         match is_strange(token) {
-            true => mended.extend([b"\"", token, b"\""].concat()),
-            false => mended.extend(token),
+            true => quoted_text.extend([b"\"", token, b"\""].concat()),
+            false => quoted_text.extend(token),
         }
         rest = after;
     }
-    mended
+    quoted_text
 }
 
 fn text_length(text: &[u8]) -> usize {
@@ -50,14 +50,14 @@ fn is_strange(token: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn mended(text: &str) -> String {
-        String::from_utf8(mend(text.as_bytes())).expect("text")
+    fn quoted_text(text: &str) -> String {
+        String::from_utf8(quoted(text.as_bytes())).expect("text")
     }
 
     #[test]
     fn only_what_json_does_not_know_is_quoted() {
         assert_eq!(
-            mended(r#"{"a":NaN,"b":-inf,"c":[nan, 1e400]}"#),
+            quoted_text(r#"{"a":NaN,"b":-inf,"c":[nan, 1e400]}"#),
             r#"{"a":"NaN","b":"-inf","c":["nan", "1e400"]}"#
         );
         for text in [
@@ -66,7 +66,7 @@ mod tests {
             r#"{"a":"unfinished \"#,
             "",
         ] {
-            let kept = mended(text);
+            let kept = quoted_text(text);
             assert!(kept == text || serde_json::from_str::<serde_json::Value>(&kept).is_err(), "{kept}");
         }
     }

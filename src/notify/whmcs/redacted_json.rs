@@ -1,4 +1,4 @@
-//! JSON as WHMCS tells it, without the passwords that some of its lists hold: they are skipped while the
+//! JSON as WHMCS sends it, without the passwords that some of its lists hold: they are skipped while the
 //! text is read and never become a value of ours.
 
 use std::fmt;
@@ -7,11 +7,11 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 use serde_json::{Map, Number, Value};
 
 /// A value without passwords.
-pub(super) struct Told(pub Value);
+pub(super) struct RedactedJson(pub Value);
 
-impl<'de> Deserialize<'de> for Told {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Told, D::Error> {
-        deserializer.deserialize_any(Reading).map(Told)
+impl<'de> Deserialize<'de> for RedactedJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<RedactedJson, D::Error> {
+        deserializer.deserialize_any(Reading).map(RedactedJson)
     }
 }
 
@@ -50,7 +50,7 @@ impl<'de> Visitor<'de> for Reading {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(Told(item)) = items.next_element()? {
+        while let Some(RedactedJson(item)) = items.next_element()? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -63,7 +63,7 @@ impl<'de> Visitor<'de> for Reading {
             if key == "password" || key.ends_with("[password]") {
                 fields.next_value::<IgnoredAny>()?;
             } else {
-                object.insert(key, fields.next_value::<Told>()?.0);
+                object.insert(key, fields.next_value::<RedactedJson>()?.0);
             }
         }
         Ok(Value::Object(object))
@@ -78,9 +78,9 @@ mod tests {
     #[test]
     fn everything_is_read_but_passwords() {
         let text = r#"{"a":[1,-2,0.5,"x",true,null,{"password":{"b":1},"id":"7"}],"p[0][password]":"y","password":"z"}"#;
-        let Told(value) = serde_json::from_str(text).expect("JSON");
+        let RedactedJson(value) = serde_json::from_str(text).expect("JSON");
         assert_eq!(value, json!({"a": [1, -2, 0.5, "x", true, null, {"id": "7"}]}));
-        assert!(serde_json::from_str::<Told>("{\"a\":").is_err());
-        assert!(serde_json::from_str::<Told>("{} trailing").is_err());
+        assert!(serde_json::from_str::<RedactedJson>("{\"a\":").is_err());
+        assert!(serde_json::from_str::<RedactedJson>("{} trailing").is_err());
     }
 }

@@ -1,19 +1,19 @@
-//! What WHMCS was told, and what the months come to of which it was told.
+//! What was reported to WHMCS, and what those months come to now.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::domain::{ByteMinutes, Bytes, Meter, Month, Owner, Timestamp};
 
-/// Whom WHMCS was told of: a service or a name, never nobody.
+/// Who is reported to WHMCS: a service or a name, never unowned.
 pub type Payee = Owner;
 
-/// One number that WHMCS was told.
+/// One number that was reported to WHMCS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telling {
-    /// Who pays: a service, whether WHMCS was told of it by its own name or by its companion's, or a name.
+pub struct ReportedValue {
+    /// Who pays: a service, whether it is reported to WHMCS by its own name or by its companion's, or a name.
     pub payee: Payee,
-    /// The running month when it was told.
+    /// The running month when it was reported.
     pub month: Month,
     /// The name of the metric.
     pub metric: Cow<'static, str>,
@@ -27,27 +27,27 @@ pub struct Telling {
     pub carried: i64,
     /// Bytes of one unit.
     pub unit: u64,
-    /// When this value was told first.
+    /// When this value was reported first.
     pub at: Timestamp,
 }
 
 /// By meter: bytes moved (flows; nothing for levels), and level times time.
 pub type Sums = HashMap<Meter, (Bytes, ByteMinutes)>;
 
-/// A number told of a month, and what the month comes to now.
+/// A number reported of a month, and what the month comes to now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
-    /// The last that was told.
-    pub telling: Telling,
+    /// The last that was reported.
+    pub reported: ReportedValue,
     /// What the ledger has of whose usage it is.
     pub sums: Sums,
 }
 
-/// A month as WHMCS was told it, and as the ledger has it.
+/// A month as WHMCS was given it, and as the ledger has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClosedMonth {
-    /// What was told, by whom it was told of.
-    pub told: HashMap<Payee, Vec<Closed>>,
-    /// What every owner has, also those that WHMCS was told nothing of.
+    /// What was reported, by payee.
+    pub reported: HashMap<Payee, Vec<Closed>>,
+    /// What every owner has, also those of whom nothing was reported to WHMCS.
     pub sums: HashMap<Owner, Sums>,
 }

@@ -5,14 +5,14 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::Console;
-use super::query::Asked;
+use super::query::ConsoleQuery;
 use crate::domain::{AccountName, Timestamp};
 use crate::store::{Audited, Entry, EntryState, Promise};
 use crate::web::{Problem, Query, page};
 
 pub(super) async fn audit(
     State(console): State<Console>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<ConsoleQuery>,
 ) -> Result<Response, Problem> {
     let (limit, before) = asked.page()?;
     let of = asked.account()?;
@@ -23,7 +23,7 @@ pub(super) async fn audit(
 
 pub(super) async fn outbox(
     State(console): State<Console>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<ConsoleQuery>,
 ) -> Result<Response, Problem> {
     let (limit, before) = asked.page()?;
     let known = |name: &str| {
@@ -59,7 +59,7 @@ fn act(act: &Audited) -> Value {
 
 fn entry(entry: &Entry) -> Value {
     let kind = match &entry.promise {
-        Promise::Tell(_, letter) => letter.occasion.name(),
+        Promise::Notify(_, notification) => notification.occasion.name(),
         Promise::Switch { to, .. } => to.name(),
     };
     json!({

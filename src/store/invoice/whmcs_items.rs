@@ -1,4 +1,4 @@
-//! What WHMCS tells of the billable items it has: open lines are settled by it, one way or the other.
+//! What WHMCS lists of the billable items it has: open lines are settled by it, one way or the other.
 
 use std::collections::HashMap;
 
@@ -25,12 +25,12 @@ pub struct BillableItem {
 
 /// What a list settled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ToldItems {
+pub struct SettledItems {
     /// Lines that turned out to be there.
     pub created: usize,
     /// Lines that turned out not to be there: they may be billed again.
     pub absent: usize,
-    /// Lines of which still nobody knows.
+    /// Lines that are still unknown.
     pub open: usize,
     /// Tags that more than one item carries: customers may be billed twice.
     pub twice: Vec<String>,
@@ -38,17 +38,17 @@ pub struct ToldItems {
 
 impl Store {
     /// Settles open lines by WHMCS's list of items with our tags, read there at `read_at`.
-    pub async fn told_billable(
+    pub async fn settle_by_items(
         &self,
         items: &[BillableItem],
         read_at: Timestamp,
         now: Timestamp,
-    ) -> Result<ToldItems, StoreError> {
-        let mut told = ToldItems::default();
+    ) -> Result<SettledItems, StoreError> {
+        let mut settled = SettledItems::default();
         let mut by_tag: HashMap<&str, i64> = HashMap::with_capacity(items.len());
         for (tag, id) in items.iter().filter_map(|item| Some((item.tag.as_ref()?, item.id))) {
             if by_tag.insert(tag, id).is_some_and(|other| other != id) {
-                told.twice.push(tag.clone());
+                settled.twice.push(tag.clone());
             }
         }
         let oldest = items.iter().map(|item| item.id).min().filter(|_| items.len() >= MAY_BE_CUT);
@@ -65,17 +65,17 @@ impl Store {
                     format!("not in WHMCS's own list of {read_at}: it may be billed again"),
                 ),
                 None => {
-                    told.open += 1;
+                    settled.open += 1;
                     continue;
                 }
             };
             let ended = self.end_line(&open.line, open.attempts, &end, &said, "whmcs", now).await?;
             match end {
-                LineEnd::Created(_) => told.created += usize::from(ended),
-                _ => told.absent += usize::from(ended),
+                LineEnd::Created(_) => settled.created += usize::from(ended),
+                _ => settled.absent += usize::from(ended),
             }
         }
-        Ok(told)
+        Ok(settled)
     }
 
     /// Whether a list that may have been cut at the item `oldest` reaches back to before the attempt: it

@@ -19,7 +19,7 @@ use crate::standing::{self, MappedTo, Moment, SeriesStanding, Together};
 use crate::store::{JudgedPoll, Loaded};
 
 /// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
-struct Looked<'a> {
+struct AccountView<'a> {
     name: &'a AccountName,
     life: &'a Life,
     package: Option<&'a str>,
@@ -28,7 +28,7 @@ struct Looked<'a> {
     service: Option<&'a Service>,
 }
 
-impl Looked<'_> {
+impl AccountView<'_> {
     fn candidate<'c>(&'c self, backend: &'c BackendId) -> Candidate<'c> {
         let product = self.service.and_then(|service| service.product.as_deref());
         Candidate { backend, account: self.name, package: self.package, product }
@@ -50,7 +50,7 @@ impl Looked<'_> {
 }
 
 /// A poll put before the judge.
-pub struct Docket<'a> {
+pub struct Evaluation<'a> {
     /// The rules.
     pub limits: &'a Limits,
     /// Which backend was polled.
@@ -63,7 +63,7 @@ pub struct Docket<'a> {
     pub moment: Moment,
     /// Whether this backend limits accounts by switching them off.
     pub by_suspending: bool,
-    /// What WHMCS sells, where it has told us.
+    /// What WHMCS sells, where it has sent it.
     pub sold: &'a Sold,
     /// Whether an operator waits for it.
     pub by_hand: bool,
@@ -81,15 +81,15 @@ const BRAKE_LOOKS_BACK: Seconds = Seconds::hours(24);
 /// Whom the brake counts together with those that are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beside {
-    /// Nobody: an operator has asked for this account by itself.
-    Nobody,
+    /// None: an operator has asked for this account by itself.
+    None,
     /// Whoever was limited within a day.
     LimitedOfLate,
     /// Those, and whoever would be limited as he stands.
-    Everybody,
+    All,
 }
 
-impl<'a> Docket<'a> {
+impl<'a> Evaluation<'a> {
     /// What a poll means for limits.
     pub fn judge(
         &self,
@@ -102,10 +102,10 @@ impl<'a> Docket<'a> {
         let lives = self.lives_of_services();
         let subjects = self.polled(harvest, &lives, &mut limits, &mut together);
         let mut besides = match beside {
-            Beside::Nobody => Besides::new(),
-            Beside::LimitedOfLate | Beside::Everybody => self.limited_of_late(),
+            Beside::None => Besides::new(),
+            Beside::LimitedOfLate | Beside::All => self.limited_of_late(),
         };
-        if beside == Beside::Everybody {
+        if beside == Beside::All {
             let others =
                 self.standing(&lives).filter(|one| !harvest.accounts().contains_key(&one.account.name));
             for (number, count) in would_limit(others, self.moment.now) {
@@ -169,7 +169,7 @@ impl<'a> Docket<'a> {
             let life = self.book.life(name)?;
             let known = self.loaded.facts(name);
             let package = facts.package.as_deref().or(known.and_then(|known| known.package.as_deref()));
-            // As the panel said this time: a limit that it did not tell is unknown.
+            // As the panel said this time: a limit that it did not report is unknown.
             let looked = self.looked(name, life, package, |meter| facts.limit(meter));
             let judged = self.judged(&looked);
             limits.insert(name.clone(), known_limits(&judged));
@@ -221,11 +221,11 @@ impl<'a> Docket<'a> {
         life: &'l Life,
         package: Option<&'l str>,
         panel: impl Fn(Meter) -> Limit,
-    ) -> Looked<'l> {
-        Looked { name, life, package, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
+    ) -> AccountView<'l> {
+        AccountView { name, life, package, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
     }
 
-    /// What is enforced where nobody has looked: what differed then differs still.
+    /// What is enforced where it was not read: what differed then differs still.
     fn as_believed(&self, name: &AccountName, shown: Option<Policy>) -> Enforced {
         (shown, self.hold(name).left_alone)
     }
@@ -235,7 +235,7 @@ impl<'a> Docket<'a> {
     }
 
     /// Every meter of an account with its rule, where it has one, and the limit in force.
-    fn judged(&self, looked: &Looked<'_>) -> Vec<(Judged<'a>, Origin)> {
+    fn judged(&self, looked: &AccountView<'_>) -> Vec<(Judged<'a>, Origin)> {
         let candidate = looked.candidate(self.backend);
         let known = self.loaded.facts(looked.name);
         let judged = |(meter, panel)| {
@@ -253,7 +253,7 @@ impl<'a> Docket<'a> {
 
     fn subject(
         &self,
-        looked: &Looked<'_>,
+        looked: &AccountView<'_>,
         meters: Vec<(Judged<'a>, Origin)>,
         suspended: bool,
         (shown, differs): Enforced,
@@ -342,8 +342,8 @@ impl<'a> Docket<'a> {
     /// A service's use before the judge; `None` where nothing of it is known.
     fn used_together(&self, meter: Meter, sum: &Together) -> Option<Used> {
         let month = (meter.nature() == Nature::Flow).then_some(self.moment.month);
-        let Together { certain, told, accounts, .. } = *sum;
-        sum.is_known().then(|| Used { certain, told, month, whole: sum.is_whole(), accounts })
+        let Together { certain, shown, accounts, .. } = *sum;
+        sum.is_known().then(|| Used { certain, shown, month, whole: sum.is_whole(), accounts })
     }
 
     /// What is known of the use of a meter; `None` where it is too old.
@@ -353,12 +353,18 @@ impl<'a> Docket<'a> {
         match meter.nature() {
             Nature::Level => {
                 let level = series.known(&self.moment).ok()?;
-                Some(Used { certain: level, told: level, month: None, whole: true, accounts: 1 })
+                Some(Used { certain: level, shown: level, month: None, whole: true, accounts: 1 })
             }
             Nature::Flow => {
                 let month = series.running(&self.moment).ok()?;
                 let certain = month.amount.checked_sub(month.estimated).unwrap_or(Bytes::ZERO);
-                Some(Used { certain, told: month.amount, month: Some(month.month), whole: true, accounts: 1 })
+                Some(Used {
+                    certain,
+                    shown: month.amount,
+                    month: Some(month.month),
+                    whole: true,
+                    accounts: 1,
+                })
             }
         }
     }

@@ -47,7 +47,7 @@ const PLACES: usize = 5;
 /// A number is so many parts of a whole: hundred-thousandths.
 pub const SCALE: u64 = 100_000;
 
-/// A number with five places, exact. Written as a text, so that nobody reads it as floating point.
+/// A number with five places, exact. Written as a text, so that it is not read as floating point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal {
     scaled: u128,

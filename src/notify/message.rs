@@ -1,14 +1,14 @@
-//! The wording of letters: subject, plain text and HTML, each with the same facts.
+//! The wording of notifications: subject, plain text and HTML, each with the same facts.
 //!
 //! For mail that is not worded by the operator's own templates in WHMCS.
 
 use super::unit::{Unit, hundredths};
 use crate::domain::{Bytes, Meter, Timestamp};
-use crate::quota::{Letter, Occasion};
+use crate::quota::{Notification, Occasion};
 
-/// A worded letter.
+/// A worded notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Words {
+pub(super) struct Message {
     /// One line.
     pub subject: String,
     /// A sentence, then one fact per line.
@@ -17,28 +17,28 @@ pub(super) struct Words {
     pub html: String,
 }
 
-impl Words {
-    /// Words for `letter`; amounts in units of the base of `unit`.
-    pub fn of(letter: &Letter, product: Option<&str>, unit: Unit) -> Words {
-        let percent = hundredths(letter.hundredths());
-        let sentence = sentence(letter, &percent);
-        let facts = facts(letter, product, &percent, unit);
+impl Message {
+    /// Words for `notification`; amounts in units of the base of `unit`.
+    pub fn of(notification: &Notification, product: Option<&str>, unit: Unit) -> Message {
+        let percent = hundredths(notification.hundredths());
+        let sentence = sentence(notification, &percent);
+        let facts = facts(notification, product, &percent, unit);
         let lines = facts.iter().map(|(name, fact)| format!("{name}: {fact}\n")).collect::<String>();
         let row =
             |(name, fact): &(&str, String)| format!("<tr><td>{name}</td><td>{}</td></tr>\n", escape(fact));
         let rows = facts.iter().map(row).collect::<String>();
-        Words {
-            subject: subject(letter, &percent),
+        Message {
+            subject: subject(notification, &percent),
             plain: format!("{sentence}\n\n{lines}"),
             html: format!("<p>{}</p>\n<table>\n{rows}</table>\n", escape(&sentence)),
         }
     }
 }
 
-fn subject(letter: &Letter, percent: &str) -> String {
-    let (account, meter) = (&letter.account.name, meter(letter.meter));
-    match letter.occasion {
-        Occasion::Resolved if letter.limit == Bytes::ZERO => {
+fn subject(notification: &Notification, percent: &str) -> String {
+    let (account, meter) = (&notification.account.name, meter(notification.meter));
+    match notification.occasion {
+        Occasion::Resolved if notification.limit == Bytes::ZERO => {
             format!("{meter} has no limit any more: {account}")
         }
         Occasion::Notify => format!("{meter} at {percent} % of its limit: {account}"),
@@ -46,20 +46,22 @@ fn subject(letter: &Letter, percent: &str) -> String {
         Occasion::Limited => format!("{meter} limit reached, account limited: {account}"),
         Occasion::Restored => format!("Account no longer limited: {account}"),
         Occasion::Failed => format!("{meter} limit reached, account could not be limited: {account}"),
-        Occasion::Resolved => format!("{meter} below {} % of its limit again: {account}", letter.threshold),
+        Occasion::Resolved => {
+            format!("{meter} below {} % of its limit again: {account}", notification.threshold)
+        }
     }
 }
 
-fn sentence(letter: &Letter, percent: &str) -> String {
-    let account = &letter.account.name;
-    let (uses, threshold) = (meter(letter.meter), letter.threshold);
-    match letter.occasion {
-        Occasion::Restored if letter.limit == Bytes::ZERO => {
+fn sentence(notification: &Notification, percent: &str) -> String {
+    let account = &notification.account.name;
+    let (uses, threshold) = (meter(notification.meter), notification.threshold);
+    match notification.occasion {
+        Occasion::Restored if notification.limit == Bytes::ZERO => {
             format!(
                 "{uses} of the account {account} has no limit any more. The account is no longer limited."
             )
         }
-        Occasion::Resolved if letter.limit == Bytes::ZERO => {
+        Occasion::Resolved if notification.limit == Bytes::ZERO => {
             format!("{uses} of the account {account} has no limit any more.")
         }
         Occasion::Notify => {
@@ -77,8 +79,8 @@ fn sentence(letter: &Letter, percent: &str) -> String {
             )
         }
         Occasion::Failed => format!(
-            "{uses} of the account {account} has reached its limit, but the panel would not limit the account. \
-             Please look at the panel."
+            "{uses} of the account {account} has reached its limit, but the panel did not accept the limit. \
+             Please check the panel."
         ),
         Occasion::Resolved => {
             format!("{uses} of the account {account} is below {threshold} % of its limit again.")
@@ -86,26 +88,32 @@ fn sentence(letter: &Letter, percent: &str) -> String {
     }
 }
 
-fn facts(letter: &Letter, product: Option<&str>, percent: &str, unit: Unit) -> Vec<(&'static str, String)> {
+fn facts(
+    notification: &Notification,
+    product: Option<&str>,
+    percent: &str,
+    unit: Unit,
+) -> Vec<(&'static str, String)> {
     // Without a limit the amount used says which unit fits.
-    let shown = unit.fitting(if letter.limit == Bytes::ZERO { letter.used } else { letter.limit });
+    let shown =
+        unit.fitting(if notification.limit == Bytes::ZERO { notification.used } else { notification.limit });
     let amount = |bytes| format!("{} {}", shown.write(bytes), shown.name());
-    let mut facts = vec![("Account", letter.account.name.to_string())];
+    let mut facts = vec![("Account", notification.account.name.to_string())];
     facts.extend(product.map(|product| ("Product", product.to_string())));
     facts.extend([
-        ("Server", letter.account.backend.to_string()),
-        ("Measured", meter(letter.meter).to_string()),
-        ("Used", amount(letter.used)),
+        ("Server", notification.account.backend.to_string()),
+        ("Measured", meter(notification.meter).to_string()),
+        ("Used", amount(notification.used)),
     ]);
-    match letter.limit {
+    match notification.limit {
         Bytes::ZERO => facts.push(("Limit", "none".into())),
         limit => facts.extend([
             ("Limit", amount(limit)),
             ("Used of the limit", format!("{percent} %")),
-            ("Threshold", format!("{} %", letter.threshold)),
+            ("Threshold", format!("{} %", notification.threshold)),
         ]),
     }
-    facts.extend([("Since", time(letter.since)), ("As of", time(letter.at))]);
+    facts.extend([("Since", time(notification.since)), ("As of", time(notification.at))]);
     if shown.bytes() > 1 {
         facts.push(("Unit", format!("1 {} = {} bytes", shown.name(), shown.bytes())));
     }
@@ -144,20 +152,24 @@ pub(super) fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::letter;
+    use super::super::samples::notification;
     use super::*;
 
     #[test]
     fn both_parts_tell_the_same_facts() {
         let unit = Unit::of_bytes(1 << 30).expect("a unit");
-        let words = Words::of(&letter(Occasion::Notify, "a<b>&c"), Some("S3 Storage 100"), unit);
-        assert_eq!(words.subject, "Storage at 93.41 % of its limit: a<b>&c");
+        let message = Message::of(&notification(Occasion::Notify, "a<b>&c"), Some("S3 Storage 100"), unit);
+        assert_eq!(message.subject, "Storage at 93.41 % of its limit: a<b>&c");
         for fact in ["93.41 GiB", "100.00 GiB", "90 %", "S3 Storage 100", "s3-fra1", "1073741824 bytes"] {
-            assert!(words.plain.contains(fact), "{fact}: {}", words.plain);
-            assert!(words.html.contains(fact), "{fact}: {}", words.html);
+            assert!(message.plain.contains(fact), "{fact}: {}", message.plain);
+            assert!(message.html.contains(fact), "{fact}: {}", message.html);
         }
-        assert!(words.plain.contains("2026-11-20 12:00 UTC"), "{}", words.plain);
-        assert!(words.html.contains("a&lt;b&gt;&amp;c") && !words.html.contains("<b>"), "{}", words.html);
+        assert!(message.plain.contains("2026-11-20 12:00 UTC"), "{}", message.plain);
+        assert!(
+            message.html.contains("a&lt;b&gt;&amp;c") && !message.html.contains("<b>"),
+            "{}",
+            message.html
+        );
     }
 
     #[test]
@@ -171,20 +183,22 @@ mod tests {
             Occasion::Failed,
             Occasion::Resolved,
         ];
-        let words = occasions.map(|occasion| Words::of(&letter(occasion, "1042-7731"), None, unit));
-        let subjects: std::collections::BTreeSet<_> = words.iter().map(|words| &words.subject).collect();
+        let messages =
+            occasions.map(|occasion| Message::of(&notification(occasion, "1042-7731"), None, unit));
+        let subjects: std::collections::BTreeSet<_> =
+            messages.iter().map(|message| &message.subject).collect();
         assert_eq!(subjects.len(), occasions.len());
-        assert!(words[0].plain.contains("Limit: 107.37 GB"), "{}", words[0].plain);
+        assert!(messages[0].plain.contains("Limit: 107.37 GB"), "{}", messages[0].plain);
     }
 
     #[test]
     fn a_limit_that_was_taken_away_is_not_told_as_zero() {
         let unit = Unit::of_bytes(1 << 30).expect("a unit");
         for occasion in [Occasion::Restored, Occasion::Resolved] {
-            let mut ended = letter(occasion, "a");
+            let mut ended = notification(occasion, "a");
             ended.limit = Bytes::ZERO;
-            let words = Words::of(&ended, None, unit);
-            let all = format!("{} {}", words.subject, words.plain);
+            let message = Message::of(&ended, None, unit);
+            let all = format!("{} {}", message.subject, message.plain);
             assert!(all.contains("no limit any more") && all.contains("Used: 93.41 GiB"), "{all}");
             assert!(all.contains("Limit: none") && !all.contains('%'), "{all}");
         }

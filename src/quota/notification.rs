@@ -1,10 +1,10 @@
-//! What is told of a crossing, to whom, and by which key: facts only, no wording.
+//! What is sent about a crossing, to whom, and by which key: facts only, no wording.
 
 use std::fmt;
 
 use crate::domain::{AccountKey, Bytes, HoldingNo, Meter, Timestamp};
 
-/// A way to tell somebody.
+/// A way to notify somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
     /// Mail to the customer, by WHMCS's own templates.
@@ -31,15 +31,15 @@ impl Channel {
         }
     }
 
-    /// Whether it carries this letter. Customers hear of what concerns them; that a switch failed is for
+    /// Whether it carries this notification. Customers hear of what concerns them; that a switch failed is for
     /// the operator, and that a mere notice no longer holds is for Alertmanager alone, which has to be
-    /// told to stop.
-    pub fn carries(self, letter: &Letter) -> bool {
-        match (self, letter.occasion) {
+    /// asked to stop.
+    pub fn carries(self, notification: &Notification) -> bool {
+        match (self, notification.occasion) {
             (_, Occasion::Notify | Occasion::Limited) => true,
             // There is no usual template for it, and none that knows accounts without a limit.
             (Channel::Whmcs, Occasion::Restored) => {
-                letter.address.template.is_some() && letter.limit > Bytes::ZERO
+                notification.address.template.is_some() && notification.limit > Bytes::ZERO
             }
             // Alertmanager repeats what fires by itself, and hears of every end as `Resolved`.
             (channel, Occasion::Reminder(_) | Occasion::Restored) => channel != Channel::Alertmanager,
@@ -48,7 +48,7 @@ impl Channel {
         }
     }
 
-    /// Whether a letter that tells of a switch waits until it is done. An alert is about the crossing,
+    /// Whether a notification that announces a switch waits until it is done. An alert is about the crossing,
     /// which is there already.
     pub fn waits(self, occasion: Occasion) -> bool {
         self != Channel::Alertmanager && matches!(occasion, Occasion::Limited | Occasion::Restored)
@@ -61,12 +61,12 @@ impl fmt::Display for Channel {
     }
 }
 
-/// Why somebody is told.
+/// Why somebody is notified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Occasion {
     /// A threshold was crossed.
     Notify,
-    /// It is still crossed, told for the n-th time after the first.
+    /// It is still crossed, notified for the n-th time after the first.
     Reminder(u32),
     /// The account was put under the limited policy.
     Limited,
@@ -122,9 +122,9 @@ impl Severity {
     }
 }
 
-/// What one letter says.
+/// What one notification says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct Notification {
     /// Why it is written.
     pub occasion: Occasion,
     /// Whom it is about.
@@ -145,7 +145,7 @@ pub struct Letter {
     pub since: Timestamp,
     /// When this was decided.
     pub at: Timestamp,
-    /// What the rule says of the wording and of whom to tell.
+    /// What the rule says of the wording and of whom to report.
     pub address: Address,
 }
 
@@ -160,14 +160,15 @@ pub struct Address {
     pub product: Option<String>,
 }
 
-impl Letter {
-    /// The crossing itself, by whichever letter it is told: `backend/account/holding/meter/threshold/episode`.
+impl Notification {
+    /// The crossing itself, by whichever notification it is reported:
+    /// `backend/account/holding/meter/threshold/episode`.
     pub fn crossing(&self) -> String {
         let AccountKey { backend, name } = &self.account;
         format!("{backend}/{name}/{}/{}/{}/{}", self.holding, self.meter, self.threshold, self.episode)
     }
 
-    /// The derived key: one crossing is one letter, whoever noticed it and however often.
+    /// The derived key: one crossing is one notification, whoever noticed it and however often.
     pub fn key(&self) -> String {
         let crossing = self.crossing();
         match self.occasion {
@@ -191,9 +192,9 @@ mod tests {
     use super::*;
     use crate::domain::{AccountName, BackendId};
 
-    fn letter(occasion: Occasion) -> Letter {
+    fn notification(occasion: Occasion) -> Notification {
         let name = AccountName::new("1042-7731").expect("valid");
-        Letter {
+        Notification {
             occasion,
             account: AccountKey { backend: BackendId::new("s3-fra1").expect("valid"), name },
             holding: HoldingNo::new(7),
@@ -210,7 +211,7 @@ mod tests {
 
     #[test]
     fn one_crossing_has_one_key_and_its_later_letters_have_their_own() {
-        let key = |occasion| letter(occasion).key();
+        let key = |occasion| notification(occasion).key();
         assert_eq!(key(Occasion::Notify), "s3-fra1/1042-7731/7/storage/90/2");
         assert_eq!(key(Occasion::Limited), key(Occasion::Notify));
         assert_eq!(key(Occasion::Reminder(3)), "s3-fra1/1042-7731/7/storage/90/2/reminder-3");
@@ -219,6 +220,6 @@ mod tests {
 
     #[test]
     fn percent_is_told_in_hundredths() {
-        assert_eq!(letter(Occasion::Notify).hundredths(), 9341);
+        assert_eq!(notification(Occasion::Notify).hundredths(), 9341);
     }
 }

@@ -1,7 +1,7 @@
 //! Which bucket belongs to which user: the server keeps no owner, so it is worked out.
 //!
 //! In this order: the config's own table, the prefix made of the user's name, the policy documents.
-//! Pure, and strict: a bucket that could be two users' is nobody's.
+//! Pure, and strict: a bucket that could be two users' is unowned.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ pub(super) const MACRO: &str = "<USER_ID>";
 pub(super) enum Owner<'a> {
     /// This user's.
     User(&'a str),
-    /// Nobody's we know.
+    /// No known user's.
     Orphan,
     /// More than one could be meant.
     Ambiguous,
@@ -40,7 +40,7 @@ pub(super) struct Documents<'a> {
 
 impl<'a> Claims<'a> {
     /// The claims of `users`. `strangers` are names that are not accounts of ours but have buckets
-    /// all the same: a longer name of theirs wins, and its bucket is nobody's.
+    /// all the same: a longer name of theirs wins, and its bucket is unowned.
     pub fn new(
         table: &'a BTreeMap<String, String>,
         prefix: &str,
@@ -171,11 +171,11 @@ mod tests {
         strangers: &[&'a str],
         documents: &[(&'a str, &str)],
     ) -> Claims<'a> {
-        let mut said = Documents::default();
+        let mut refusal = Documents::default();
         for (user, pattern) in documents {
-            said.add(user, pattern);
+            refusal.add(user, pattern);
         }
-        Claims::new(table, prefix, users.iter().copied(), strangers.iter().copied()).with_documents(said)
+        Claims::new(table, prefix, users.iter().copied(), strangers.iter().copied()).with_documents(refusal)
     }
 
     #[test]
