@@ -8,11 +8,13 @@ pub mod json;
 pub mod many;
 pub mod memory;
 pub mod number;
-// Of the kinds so far the toy alone lists its accounts page by page.
+// Of the kinds so far the toy alone lists its accounts page by page, and keeps why it suspends them.
 #[cfg(feature = "toy")]
 pub mod pages;
 pub mod refusal;
 pub mod session;
+#[cfg(feature = "toy")]
+pub mod suspend;
 pub mod switch;
 #[cfg(test)]
 pub mod testing;

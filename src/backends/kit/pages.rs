@@ -39,7 +39,7 @@ impl Offsets {
         self.is_over = total.map_or(rows == 0, |total| self.rows >= total);
         match total {
             Some(total) if rows == 0 && !self.is_over => {
-                Err(odd(self.list, format!("{} rows came and there should be {total}", self.rows)))
+                Err(odd(self.list, format!("{} rows came, expected {total}", self.rows)))
             }
             _ if self.pages >= MOST => Err(odd(self.list, format!("more than {MOST} pages"))),
             _ => Ok(()),
@@ -102,7 +102,7 @@ mod tests {
             assert_eq!(counted(rows, Some(rows)).ok(), Some(rows));
             assert_eq!(counted(rows, None).ok(), Some(rows));
             let cut = counted(rows, Some(rows + 1)).expect_err("cut off").to_string();
-            assert!(cut.contains(&format!("{rows} rows came and there should be")), "{cut}");
+            assert!(cut.contains(&format!("{rows} rows came, expected")), "{cut}");
         }
         assert!(counted(usize::MAX, None).is_err_and(|error| error.to_string().contains("more than")));
     }

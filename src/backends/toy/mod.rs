@@ -11,14 +11,13 @@ mod wire;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use self::panel::{ApiRefusal, Panel};
 use self::wire::Account;
 use super::kit::CallFailure;
 use super::kit::check::{is_hopeless, step};
-use super::kit::memory::{kept, needed};
-use super::kit::switch::{Plan, read_back};
+use super::kit::suspend::{self, OURS, Suspends};
 use super::{Applied, Backend, BackendError, CheckStep, Kind, Limiter, Memory, PollRequest, Target, Wants};
 use crate::domain::{
     AccountName, Bytes, Epoch, Harvest, Identity, Meter, Policy, Reading, Reason, Source, Timestamp,
@@ -35,9 +34,6 @@ pub(super) const KIND: Kind = Kind {
     sample: include_str!("sample.toml"),
     open,
 };
-
-/// The reason that we suspend for.
-const OURS: &str = "whmeter: limit reached";
 
 /// No account: names hold letters and digits only.
 const NOBODY: &str = "whmeter.check";
@@ -106,7 +102,7 @@ impl Limiter for Toy {
     }
 
     async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
-        kept(&SavedState { reason: self.reason(target.account).await? })
+        suspend::remember(self, target.account).await
     }
 
     async fn apply(
@@ -115,27 +111,13 @@ impl Limiter for Toy {
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
-        let account = target.account;
-        // Looked at first: a stranger is reported so whatever is remembered.
-        let found = self.reason(account).await?;
-        let wanted = match needed::<SavedState>(memory)?.plan(policy, found) {
-            Plan::AlreadySo => return Ok(Applied::AlreadySo),
-            Plan::LeftAlone { found, limited } => return Ok(Applied::LeftAlone { found, limited }),
-            Plan::Write(wanted) => wanted,
-        };
-        let written = self.panel.suspend(account, wanted.as_deref(), OURS).await;
-        written.map_err(|failure| about(failure, account))?;
-        let look = || async {
-            let found = self.reason(account).await?;
-            Ok(if found == wanted { Ok(()) } else { Err(shown(found.as_deref())) })
-        };
-        read_back("suspended", look).await
+        suspend::apply(self, target.account, policy, memory).await
     }
 }
 
-impl Toy {
-    /// Why an account is suspended, if it is.
-    async fn reason(&self, account: &AccountName) -> Result<Option<String>, BackendError> {
+#[async_trait]
+impl Suspends for Toy {
+    async fn suspended_for(&self, account: &AccountName) -> Result<Option<String>, BackendError> {
         let mut found = None;
         let look = |one: &Account<'_>| {
             if one.name().as_ref() == Some(account) {
@@ -147,6 +129,13 @@ impl Toy {
         found.map_err(|detail| BackendError::Unexpected { at: format!("account {account}"), detail })
     }
 
+    async fn suspend(&self, account: &AccountName, reason: Option<&str>) -> Result<(), BackendError> {
+        let written = self.panel.suspend(account, reason, OURS).await;
+        written.map_err(|failure| about(failure, account))
+    }
+}
+
+impl Toy {
     /// Whether the token may suspend: the panel looks at the right before it looks for the account.
     async fn may_write(&self) -> Result<String, BackendError> {
         match self.panel.post(NOBODY, "unsuspend", OURS).await {
@@ -154,32 +143,6 @@ impl Toy {
             outcome => Ok(outcome.map(|()| "granted".into())?),
         }
     }
-}
-
-/// What an account had before it was limited: why it was suspended, if it was.
-#[derive(Serialize, Deserialize)]
-struct SavedState {
-    reason: Option<String>,
-}
-
-impl SavedState {
-    /// What a look at an account makes of a switch. Who was suspended before us stays so whatever we want.
-    fn plan(self, policy: Policy, found: Option<String>) -> Plan<Option<String>> {
-        let limited = self.reason.clone().or(Some(OURS.into()));
-        let (wanted, other) = match policy {
-            Policy::Standard => (self.reason, limited),
-            Policy::Limited => (limited, self.reason),
-        };
-        match found {
-            found if found == wanted => Plan::AlreadySo,
-            found if found == other => Plan::Write(wanted),
-            found => Plan::left_alone(shown(found.as_deref()), found.is_some()),
-        }
-    }
-}
-
-fn shown(reason: Option<&str>) -> String {
-    reason.map_or("not suspended".into(), |reason| format!("suspended: {}", crate::http::excerpt(reason, 80)))
 }
 
 /// The trouble of a call about one account, which may be gone.
@@ -196,11 +159,7 @@ fn put(harvest: &mut Harvest, name: &AccountName, account: &Account<'_>, now: Ti
         account.id.whole().map_or_else(Identity::new, |id| Identity::new().with_unique(id.to_string()));
     let suspended_for = account.suspended_for().ok();
     facts.suspended = suspended_for.as_ref().map(Option::is_some);
-    facts.policy = suspended_for.and_then(|reason| match reason.as_deref() {
-        None => Some(Policy::Standard),
-        Some(OURS) => Some(Policy::Limited),
-        Some(_) => None,
-    });
+    facts.policy = suspended_for.and_then(|reason| suspend::shown_policy(reason.as_deref()));
     let level = account.disk_bytes.bytes("disk_bytes").map(|level| Reading::Gauge { at: now, level });
     let count = account.bytes_out.bytes("bytes_out").and_then(|count| account.counter(count, now));
     for (meter, reading) in [(Meter::StorageUsed, level), (Meter::TrafficOut, count)] {

@@ -30,18 +30,3 @@ async fn a_list_that_ends_early_is_no_list() {
     let (_, polled, asked) = polled(|| (200, r#"{"accounts": [], "total": 3}"#.into())).await;
     assert!(asked == 1 && polled.is_err_and(|error| error.to_string().contains("expected 3")));
 }
-
-#[test]
-fn whoever_was_suspended_before_us_stays_so() {
-    let plan = |before: Option<&str>, policy, found: Option<&str>| {
-        SavedState { reason: before.map(str::to_string) }.plan(policy, found.map(str::to_string))
-    };
-    assert_eq!(plan(None, Policy::Limited, None), Plan::Write(Some(OURS.into())));
-    assert_eq!(plan(None, Policy::Standard, Some(OURS)), Plan::Write(None));
-    assert_eq!(plan(Some("unpaid"), Policy::Limited, Some("unpaid")), Plan::AlreadySo);
-    assert_eq!(plan(Some("unpaid"), Policy::Standard, Some("unpaid")), Plan::AlreadySo);
-    assert_eq!(
-        plan(None, Policy::Standard, Some("unpaid")),
-        Plan::left_alone("suspended: unpaid".into(), true)
-    );
-}
