@@ -212,7 +212,7 @@ async fn a_card_plugged_in_again_is_told_from_nonsense_where_it_is_the_only_one(
     // Of two cards nobody knows what the other one moved: less is billed than passed, and it is said.
     let passed = moved(pair.truth(), "106", NOW, NOW + 1200);
     assert!(story.ledger.moved("106").1 <= passed.1);
-    assert!(["replugged", "went_backwards"].iter().all(|note| story.ledger.notes.contains(note)));
+    assert!(["reset_while_running", "went_backwards"].iter().all(|note| story.ledger.notes.contains(note)));
     story.poll_at(1800).await;
     assert_eq!(panel.knobs().requests.count("/config"), 2, "it is news only once");
     story.check("100", &[(0, 1800)]);
