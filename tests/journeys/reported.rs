@@ -108,7 +108,7 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
     let lines = explained["reported"].as_array().unwrap();
     assert_eq!(lines.len(), 1, "{explained}");
     assert_eq!(lines[0]["value"], format!("{october:.5}"));
-    assert!(lines[0]["so"].as_str().unwrap().starts_with("to be told"), "{}", lines[0]);
+    assert!(lines[0]["so"].as_str().unwrap().starts_with("to be reported"), "{}", lines[0]);
     assert!(
         story.explained(night, "traffic_out", "2026-11").await["reported"].as_array().unwrap().is_empty()
     );

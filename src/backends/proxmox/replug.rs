@@ -1,6 +1,6 @@
 //! A network card taken out and put in again: the count falls while the guest runs on.
 //!
-//! Only what was reported before can report, and only a guest with a single card proves that the whole count
+//! Only an earlier report can show it, and only a guest with a single card proves that the whole count
 //! began anew. With several, nobody knows how much the others had moved.
 
 use std::collections::BTreeSet;
