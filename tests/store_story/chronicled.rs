@@ -154,7 +154,7 @@ const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
     (
         "holding_part",
         "DELETE FROM holding_part",
-        "holding 1: the store has nobody, the journal says service 7",
+        "holding 1: the store has no owner, the journal says service 7",
     ),
     (
         "life",

@@ -175,7 +175,7 @@ impl JournalVsStored<'_> {
 }
 
 fn owned(owners: Option<&Owners>) -> String {
-    let Some(owners) = owners else { return "unowned".into() };
+    let Some(owners) = owners else { return "no owner".into() };
     let part = |(since, owner): &(UsageDay, Owner)| match *since {
         UsageDay::FIRST => owner.to_string(),
         since => format!("from {since} on {owner}"),
