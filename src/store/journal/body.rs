@@ -270,7 +270,9 @@ pub(in super::super) fn body_of(
             "" => noted.note.to_string(),
             source => format!("{source}: {}", noted.note),
         };
-        series(&mut accounts, &noted.account, noted.life, noted.meter).notes.push(text);
+        // By the name that it was read under, which may be new: what was read stands in the entry under it.
+        let name = after.lives.get(&noted.life).map_or(&noted.account, |life| &life.name);
+        series(&mut accounts, name, noted.life, noted.meter).notes.push(text);
     }
     let lost: Vec<CounterBody> = lost(settled, book).map(CounterBody::of).collect();
     let reports_nothing = accounts.is_empty() && settled.lives.is_empty() && settled.owners.is_empty();
