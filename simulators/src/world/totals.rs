@@ -24,17 +24,16 @@ pub(super) struct Known {
     /// What had passed of it, in truth.
     passed: u64,
     at: i64,
-    to: i64,
     /// The days its bytes were put on, and those they were taken from again when it fell: day and holding.
     placed: BTreeMap<(Day, usize), i128>,
     taken: BTreeMap<(Day, usize), i128>,
-    /// A lower one, told once: when, and what of it had passed.
-    doubt: Option<(i64, u64, u64)>,
+    /// A lower one, told once.
+    doubt: Option<Told>,
     source: u32,
 }
 
 /// What is told of one way of a span.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Told {
     at: i64,
     to: i64,
@@ -80,9 +79,9 @@ impl Oracle {
 
     fn doubt_total(&mut self, backend: usize, key: (usize, Metric, i64), told: Told) {
         if let Some(known) = self.backends[backend].totals.get_mut(&key).filter(|known| known.total > 0)
-            && known.doubt.is_none_or(|(_, low, _)| low > 0)
+            && known.doubt.is_none_or(|doubt| doubt.total > 0)
         {
-            known.doubt = Some((told.at, 0, told.passed));
+            known.doubt = Some(Told { total: 0, ..told });
         }
     }
 
@@ -90,12 +89,12 @@ impl Oracle {
         let Some(known) = self.backends[backend].totals.get(&key).cloned() else {
             return self.first_total(backend, key, told, copied);
         };
-        let newest = known.doubt.map_or(known.at, |(at, ..)| at);
+        let newest = known.doubt.map_or(known.at, |doubt| doubt.at);
         if told.at <= newest || told.total == known.total && known.at >= told.to && known.doubt.is_none() {
             return;
         }
         if told.total < known.total && known.doubt.is_none() {
-            let known = Known { doubt: Some((told.at, told.total, told.passed)), ..known };
+            let known = Known { doubt: Some(told), ..known };
             self.backends[backend].totals.insert(key, known);
             return;
         }
@@ -120,7 +119,6 @@ impl Oracle {
             total: 0,
             passed: 0,
             at: until,
-            to: told.to,
             placed: BTreeMap::new(),
             taken: BTreeMap::new(),
             doubt: None,
@@ -168,9 +166,21 @@ impl Oracle {
         self.not_seen(told.at, key.1, change - moved, "another account's, or not there any more");
         let passed = i128::from(told.passed) - i128::from(known.passed);
         *self.revised.entry(key.1).or_default() += change - passed;
+        // Nothing proves that another has the name by now: what it is told to have takes the place of what was.
+        let mut news = passed as i64;
+        if told.source != known.source {
+            self.not_seen(
+                told.at,
+                key.1,
+                known.passed.into(),
+                "its totals gave way to another's of its name",
+            );
+            news = told.passed as i64;
+        }
         let accounted = self.accounted.entry((told.source, key.1)).or_default();
-        *accounted = accounted.saturating_add_signed(passed as i64);
-        let known = Known { total: told.total, passed: told.passed, at: told.at, doubt: None, ..known };
+        *accounted = accounted.saturating_add_signed(news);
+        let (total, passed, at, source) = (told.total, told.passed, told.at, told.source);
+        let known = Known { total, passed, at, source, doubt: None, ..known };
         self.backends[backend].totals.insert(key, known);
     }
 
@@ -198,9 +208,7 @@ impl Oracle {
     pub(super) fn believe_falls(&mut self, backend: usize) {
         let newest: Vec<usize> = self.backends[backend].names.values().copied().collect();
         for (key, known) in self.backends[backend].totals.clone() {
-            if let Some((at, total, passed)) = known.doubt.filter(|_| newest.contains(&key.0)) {
-                let (to, source) = (known.to, known.source);
-                let told = Told { at, to, from: key.2, total, passed, source };
+            if let Some(told) = known.doubt.filter(|_| newest.contains(&key.0)) {
                 self.believe_total(backend, key, known, told, 0);
             }
         }
