@@ -42,6 +42,7 @@ pub mod whmcs;
 pub mod wire;
 pub mod world;
 pub mod xml;
+pub mod zone;
 
 pub use panels::*;
 

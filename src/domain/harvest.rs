@@ -89,6 +89,8 @@ pub struct Facts {
     pub created: Option<Timestamp>,
     /// Whether the account is switched off.
     pub suspended: Option<bool>,
+    /// Why it is switched off, or by whom, in the panel's words; only of an account that is.
+    pub suspended_for: Option<String>,
     /// Which of our two policies the panel enforces; `None` also for one that is neither.
     pub policy: Option<Policy>,
     /// Whether the limited policy it enforces is not quite ours: somebody has added to it, or what it is made from
@@ -98,6 +100,8 @@ pub struct Facts {
     pub package: Option<String>,
     /// The account's main domain.
     pub domain: Option<String>,
+    /// The reseller it belongs to, by the name the panel has for that one; empty if it is the panel's own.
+    pub reseller: Option<String>,
     /// Bytes it may store, as the panel has it.
     pub storage_limit: Limit,
     /// Bytes it may move in a month, as the panel has it: of the traffic the panel counts, whatever its

@@ -11,7 +11,6 @@ mod switches;
 mod system;
 mod traffic;
 mod world;
-mod zone;
 
 pub use switches::{CapType, DaysShape, ListShape, Login, Names, Openapi, Spelling, Switches, Wrapping};
 pub use world::client_name;
@@ -124,7 +123,7 @@ impl NamedPanel for Panel {
         Flag::one_of("generation", "The generation of its API.", &["1", "2"], |options| {
             &mut options.switches.generation
         }),
-        Flag::one_of("timezone", "Where its days begin.", &zone::NAMES, |options| {
+        Flag::one_of("timezone", "Where its days begin.", &crate::zone::NAMES, |options| {
             &mut options.switches.timezone
         }),
     ];

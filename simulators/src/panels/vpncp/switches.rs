@@ -162,7 +162,7 @@ pub struct Switches {
     pub history_months: u32,
     /// Statistics are collected every so many minutes; 0 is all the time.
     pub collected_every_minutes: i64,
-    /// Where the panel's days begin; one that `zone.rs` knows.
+    /// Where the panel's days begin; one that the simulators' `zone.rs` knows.
     pub timezone: String,
     /// `system/info` and `system/config` are there.
     pub tells_settings: bool,

@@ -4,8 +4,8 @@ use super::calls::not_found;
 use super::reply::{Outcome, Refusal};
 use super::switches::{DaysShape, Switches};
 use super::world::Server;
-use super::zone::{Zone, days_of, month_before};
 use crate::growth::Traffic;
+use crate::zone::{Zone, days_of, month_before};
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Map, Value, json};
 

@@ -1,10 +1,10 @@
 //! Who lives on the panel: clients with their bandwidths, and what a restored backup changed.
 
 use super::switches::Switches;
-use super::zone::Zone;
 use crate::growth::{BEGINNING, Traffic};
 use crate::panel::Knobs;
 use crate::truth::{Deed, Truth};
+use crate::zone::Zone;
 use chrono::{DateTime, NaiveDate, Utc};
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

@@ -1,4 +1,4 @@
-//! The panel's own days: a few time zones, worked out by hand so that no two sides share a table.
+//! A panel's own days: a few time zones, worked out by hand so that no two sides share a table.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
 
