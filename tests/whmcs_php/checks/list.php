@@ -66,8 +66,8 @@ addon_field(1, 3, 'Username', 93, ' ');
 addon_field(3, 4, 'username|Login name', 90, 'mirror');
 addon_field(1, 3, 'Username', 90, 'of what it was before');
 addon_field(4, 17, 'Username', 92, 'a product\'s', 'product');
-addon_field(6, 1, 'vserverid|Server', 7731, ' 171 ', 'product');
-addon_field(6, 1, 'vserverid|Server', 7732, '172', 'addon');
+addon_field(6, 17, 'vserverid|Server', 7731, ' 171 ', 'product');
+addon_field(7, 17, 'vserverid', 7732, '172', 'addon');
 
 checks([
     'since when a service is there is told where it is known' => static function (): void {
@@ -104,7 +104,7 @@ checks([
     'two fields that tell different usernames tell none' => static function (): void {
         addon_field(5, 3, 'USERNAME', 91, 'another');
         same(null, arrives(12)['addons'][1]['username'] ?? null, 'a guess');
-        Capsule::$tables['tblcustomfieldsvalues'][6]['value'] = 'b-7731';
+        Capsule::$tables['tblcustomfieldsvalues'][8]['value'] = 'b-7731';
         same('b-7731', arrives(12)['addons'][1]['username'] ?? null, 'the same twice');
     },
     'a database without this or that tells what it has' => static function (): void {

@@ -1,6 +1,5 @@
 <?php
-// What custom fields of one name hold: the usernames of add-ons, for which tblhostingaddons has no place, and the
-// numbers by which a panel's own module knows its servers.
+// What custom fields of one name hold: usernames of add-ons, and the numbers by which a panel's module knows its servers.
 
 declare(strict_types=1);
 
