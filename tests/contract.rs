@@ -4,6 +4,10 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "contract/cpanel.rs"]
+mod cpanel;
+#[path = "contract/cpanel_limits.rs"]
+mod cpanel_limits;
 #[path = "contract/minio.rs"]
 mod minio;
 #[path = "contract/minio_limits.rs"]

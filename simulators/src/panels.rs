@@ -4,6 +4,8 @@
 
 use crate::panel::Kind;
 
+pub mod cpanel;
+pub mod directadmin;
 pub mod minio;
 pub mod proxmox;
 pub mod vpncp;

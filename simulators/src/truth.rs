@@ -14,6 +14,8 @@ pub const NOBODY: &str = "";
 #[derive(Clone, Debug)]
 pub struct Truth {
     seed: u64,
+    /// What levels are multiples of, in bytes.
+    block: u64,
     accounts: Arc<RwLock<BTreeMap<String, Parts>>>,
 }
 
@@ -51,7 +53,14 @@ pub enum Deed {
 impl Truth {
     /// A truth without accounts.
     pub fn new(seed: u64) -> Self {
-        Self { seed, accounts: Arc::default() }
+        Self { seed, block: 1, accounts: Arc::default() }
+    }
+
+    /// The same accounts on a disk of such blocks: what a part holds fills its last block, so that a panel which counts
+    /// blocks can tell levels to the byte. Clones made before go on in bytes.
+    #[must_use]
+    pub fn in_blocks_of(self, bytes: u64) -> Self {
+        Self { block: bytes.max(1), ..self }
     }
 
     /// Adds an account that has no part yet.
@@ -96,12 +105,17 @@ impl Truth {
     pub fn level(&self, account: &str, at: i64) -> Option<u64> {
         let accounts = self.read();
         let parts = accounts.get(account)?;
-        Some(parts.values().map(|part| part.level(at)).sum())
+        Some(parts.values().map(|part| self.filled(part.level(at))).sum())
     }
 
     /// Bytes one part holds at an instant; nothing for an unknown one.
     pub fn part_level(&self, account: &str, part: &str, at: i64) -> u64 {
-        self.with_part(account, part, |part| part.level(at))
+        self.with_part(account, part, |part| self.filled(part.level(at)))
+    }
+
+    /// Bytes with the last block filled; none stay none.
+    fn filled(&self, bytes: u64) -> u64 {
+        bytes.div_ceil(self.block).saturating_mul(self.block)
     }
 
     /// Bytes the account moved from the beginning of time until an instant.
@@ -272,6 +286,16 @@ mod tests {
         assert_eq!(truth.level("7-41", NOW + 5), Some(4_930));
         truth.did_to_all("7-41", NOW + 9, Deed::ReleaseLevel);
         assert_eq!(truth.level("7-41", NOW + 9), self::truth().level("7-41", NOW + 9));
+    }
+
+    #[test]
+    fn on_a_disk_of_blocks_the_last_one_is_filled() {
+        let truth = truth().in_blocks_of(1_024);
+        truth.did("7-41", "a", NOW, Deed::HoldLevel(1));
+        truth.did("7-41", "b", NOW, Deed::HoldLevel(2_048));
+        assert_eq!((truth.part_level("7-41", "a", NOW), truth.level("7-41", NOW)), (1_024, Some(3_072)));
+        truth.set_level("7-41", NOW, 0);
+        assert_eq!(truth.level("7-41", NOW), Some(0));
     }
 
     #[test]
