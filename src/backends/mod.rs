@@ -15,6 +15,7 @@ mod configured;
 mod heard;
 mod kit;
 mod minio;
+mod plesk;
 mod proxmox;
 mod schedule;
 #[cfg(feature = "toy")]
