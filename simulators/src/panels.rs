@@ -5,6 +5,7 @@
 use crate::panel::Kind;
 
 pub mod minio;
+pub mod plesk;
 pub mod proxmox;
 pub mod vpncp;
 
