@@ -4,6 +4,7 @@
 
 use crate::panel::Kind;
 
+pub mod directadmin;
 pub mod minio;
 pub mod plesk;
 pub mod proxmox;
