@@ -1,6 +1,6 @@
 //! A panel's own days: a few time zones, worked out by hand so that no two sides share a table.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
 
 /// The zones it knows by name.
 pub const NAMES: [&str; 6] =
@@ -32,7 +32,12 @@ impl Zone {
 
     /// The local date at an instant.
     pub fn date(self, at: DateTime<Utc>) -> NaiveDate {
-        (at + TimeDelta::minutes(self.offset_minutes(at))).date_naive()
+        self.local(at).date()
+    }
+
+    /// What clocks show at an instant.
+    pub fn local(self, at: DateTime<Utc>) -> NaiveDateTime {
+        (at + TimeDelta::minutes(self.offset_minutes(at))).naive_utc()
     }
 
     /// The instant a local day begins (epoch seconds).
@@ -97,6 +102,8 @@ mod tests {
         let tokyo = Zone::named("Asia/Tokyo");
         assert_eq!(tokyo.date(crate::clock::at(1_795_186_800)), day("2026-11-21"));
         assert_eq!(tokyo.date(crate::clock::at(1_795_186_799)), day("2026-11-20"));
+        let london = Zone::named("Europe/London").local(crate::clock::at(1_782_943_200));
+        assert_eq!(london.to_string(), "2026-07-01 23:00:00");
         assert_eq!(month_before(day("2026-03-31"), 1), day("2026-02-01"));
         assert_eq!(days_of(day("2026-02-01")).count(), 28);
     }
