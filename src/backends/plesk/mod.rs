@@ -36,7 +36,7 @@ use self::window::Window;
 use super::{
     Applied, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, PollRequest, Target, Wants,
 };
-use crate::domain::{Harvest, Meter, Policy, Reading, Reason, Source, UsageDay};
+use crate::domain::{FoundBy, Harvest, Meter, Policy, Reading, Reason, Source, UsageDay};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -45,6 +45,7 @@ pub(super) const KIND: Kind = Kind {
     name: "plesk",
     meters: &[Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficOut],
     can_limit: true,
+    found_by: FoundBy::Domain,
     // A server with a network card of 10 Gbit/s, less what it needs itself.
     max_rate: Some(1_000_000_000),
     sample: include_str!("sample.toml"),

@@ -47,7 +47,8 @@ async fn polled(
 ) -> (Harvest, Result<(), BackendError>, Vec<RecordedRequest>) {
     let server = Scripted::serve(answer).await;
     let mut harvest = Harvest::new();
-    let polled = backend(&server, keys).poll(&PollRequest::at(now()), &mut harvest).await;
+    let ask = PollRequest { since: Some(now()), ..PollRequest::at(now()) };
+    let polled = backend(&server, keys).poll(&ask, &mut harvest).await;
     (harvest, polled, server.asked())
 }
 
@@ -66,7 +67,7 @@ async fn rows_of_all_shapes_are_read_or_named_and_the_list_is_not_whole() {
     assert_eq!(good.facts.reseller.as_deref(), Some(""), "the administrator's own");
     assert_eq!((good.facts.traffic_limit, good.facts.policy), (Limit::Unlimited, Some(Policy::Standard)));
     assert_eq!(good.facts.storage_limit.up_to().map(|size| size.get()), Some(2_147_483_648));
-    assert!(good.unread.is_empty() && good.readings.len() == 5, "{good:?}");
+    assert!(good.unread.is_empty() && good.readings.len() == 7, "{good:?}");
     assert_eq!(odd.facts.identity.unique(), Some("be50a8b1-70a3-4b5c-9f0e-0c6a4f1f7a12"));
     assert_eq!(odd.facts.domain.as_deref(), Some("xn--w-uga1v8h.example"));
     assert_eq!(odd.facts.reseller.as_deref(), Some("quay"));

@@ -87,7 +87,7 @@ impl Days {
                 None if made.is_some_and(|made| day < made) => {}
                 None if others.shows(day, self, window) => put.day(day, &none),
                 // Statistics of the day have run, as its own later days show, and nobody else proves that it was quiet.
-                None if self.latest().is_some_and(|latest| latest > day) => {
+                None if day < window.today() && self.latest().is_some_and(|latest| latest > day) => {
                     let why = "the day is not there, and no other subscription shows that it was counted";
                     put.day(day, &[Err(why.into()), Err(why.into())]);
                 }
@@ -290,19 +290,20 @@ mod tests {
     fn what_is_no_figure_is_named_and_the_other_days_are_read() {
         let bad = ROW.replace("<smtp_in>3</smtp_in>", "<smtp_in>-3</smtp_in>");
         let whole = days(&[("2026-11-19", &bad), ("2026-11-20", ROW)]);
-        let (read, why) = put(&whole, &[&whole], None);
+        let (read, why) = put(&whole, &[&whole], Some("2026-11-18"));
         assert!(shown(&read).ends_with("18:0 20:10"), "{}", shown(&read));
         assert!(why.is_some_and(|why| why == "2026-11-19: smtp_in is \"-3\", not a whole number"));
         let lacking = ROW.replace("<ftp_in>2</ftp_in>", "");
-        let (_, why) = put(&days(&[("2026-11-20", &lacking)]), &[&whole], None);
+        let (_, why) = put(&days(&[("2026-11-20", &lacking)]), &[&whole], Some("2026-11-18"));
         assert!(why.is_some_and(|why| why == "2026-11-20: ftp_in is absent"));
-        let (read, why) = put(&days(&[("2026-11-20", ROW), ("2026-11-20", ROW)]), &[&whole], None);
+        let (read, why) =
+            put(&days(&[("2026-11-20", ROW), ("2026-11-20", ROW)]), &[&whole], Some("2026-11-18"));
         assert!(!shown(&read).contains("20:") && why.is_some_and(|why| why.contains("twice")));
-        let (_, why) = put(&days(&[("20.11.2026", ROW), ("2026-11-20", ROW)]), &[&whole], None);
+        let (_, why) = put(&days(&[("20.11.2026", ROW), ("2026-11-20", ROW)]), &[&whole], Some("2026-11-18"));
         assert!(why.is_some_and(|why| why.contains("20.11.2026")));
-        let (_, why) = put(&days(&[("2026-11-20", ROW), ("2026-11-23", ROW)]), &[&whole], None);
+        let (_, why) = put(&days(&[("2026-11-20", ROW), ("2026-11-23", ROW)]), &[&whole], Some("2026-11-18"));
         assert!(why.is_some_and(|why| why.contains("2026-11-23: still in the future")));
-        let (_, why) = put(&days(&[("2026-11-20", ROW), ("2026-11-22", ROW)]), &[&whole], None);
+        let (_, why) = put(&days(&[("2026-11-20", ROW), ("2026-11-22", ROW)]), &[&whole], Some("2026-11-18"));
         assert_eq!(why, None, "tomorrow may have begun there");
     }
 }
