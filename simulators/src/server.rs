@@ -35,6 +35,13 @@ pub trait Front: Send + Sync + 'static {
         strikes: &Strikes,
     ) -> Response<Bytes>;
 
+    /// What a request asks for, where one path has many calls: it follows the path wherever requests are counted and
+    /// faults are aimed. By default nothing: the path says it.
+    fn called(&self, request: &http::Request<Bytes>) -> String {
+        let _ = request;
+        String::new()
+    }
+
     /// How it says that the credentials are wrong.
     fn credentials_refused(&self, path: &str, status: Option<u16>) -> Response<Bytes>;
 
@@ -144,19 +151,19 @@ async fn receive(
 ) -> Response<Body> {
     let (head, body) = request.into_parts();
     let path = head.uri.path().to_owned();
-    let path_and_query = head.uri.path_and_query().map_or("/", |whole| whole.as_str());
-    let _answering = desk.requests.note(head.method.as_str(), &path);
-    let strikes = desk.faults.strike(path_and_query);
     let Ok(body) = axum::body::to_bytes(body, LARGEST_REQUEST).await else {
+        let _answering = desk.requests.note(head.method.as_str(), &path);
         return Response::new(Body::empty());
     };
+    let request = http::Request::from_parts(head, body);
+    let called = desk.front.called(&request);
+    let _answering = desk.requests.note(request.method().as_str(), &format!("{path}{called}"));
+    let path_and_query = request.uri().path_and_query().map_or("/", |whole| whole.as_str());
+    let strikes = desk.faults.strike(&format!("{path_and_query}{called}"));
     strikes.delay().await;
     let mut answer = match instead(&*desk.front, &path, &strikes) {
         Some(answer) => answer,
-        None => {
-            let request = http::Request::from_parts(head, body);
-            desk.front.answer(desk.address, request, &strikes).await
-        }
+        None => desk.front.answer(desk.address, request, &strikes).await,
     };
     let date = desk.clock.now().format("%a, %d %b %Y %H:%M:%S GMT").to_string();
     if let Ok(date) = date.parse() {

@@ -88,6 +88,17 @@ impl Truth {
             .or_insert(Part { growth, deeds });
     }
 
+    /// The account is called otherwise from now on, and was never called as before; false where there is none, or
+    /// another one has the name.
+    pub fn rename(&self, account: &str, name: &str) -> bool {
+        let mut accounts = self.write();
+        if accounts.contains_key(name) {
+            return false;
+        }
+        let parts = accounts.remove(account);
+        parts.map(|parts| accounts.insert(name.to_owned(), parts)).is_some()
+    }
+
     /// The names of all accounts, sorted.
     pub fn accounts(&self) -> Vec<String> {
         let accounts = self.read();
@@ -306,6 +317,15 @@ mod tests {
         assert!(truth.add_traffic("7-41", NOW + 30, moved));
         let now = truth.traffic_between("7-41", NOW, NOW + 60).unwrap_or_default();
         assert_eq!(now - own, moved);
+    }
+
+    #[test]
+    fn an_account_keeps_what_it_moved_under_another_name() {
+        let (truth, moved) = (truth(), truth().traffic("7-41", NOW));
+        truth.enroll_part("7-42", "a");
+        assert!(!truth.rename("7-41", "7-42") && !truth.rename("nobody", "7-43"));
+        assert!(truth.rename("7-41", "7-43"));
+        assert_eq!((truth.traffic("7-43", NOW), truth.traffic("7-41", NOW)), (moved, None));
     }
 
     #[test]

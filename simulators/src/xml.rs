@@ -1,5 +1,11 @@
 //! XML as panels answer it: elements, escapes, a declared encoding; and ways to damage a finished answer.
 
+mod indent;
+mod read;
+
+pub use indent::indented;
+pub use read::{Node, read};
+
 use crate::faults::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -16,6 +16,7 @@ mod cpanel;
 mod heard;
 mod kit;
 mod minio;
+mod plesk;
 mod proxmox;
 mod schedule;
 #[cfg(feature = "toy")]
