@@ -49,6 +49,11 @@ fn use_up(pair: &Pair, name: &str, bytes: u64) {
     let now = pair.panel.knobs().clock.now_seconds();
     let known = match pair.main_meter() {
         Meter::StorageUsed => pair.truth().set_level(name, now - 1, bytes),
+        // Both ways count.
+        Meter::TrafficTotal => {
+            let half = Traffic { received: bytes / 2, sent: bytes - bytes / 2 };
+            pair.truth().add_traffic(name, now, half)
+        }
         _ => pair.truth().add_traffic(name, now, Traffic { received: bytes, sent: bytes }),
     };
     assert!(known, "{name}");
