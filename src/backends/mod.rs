@@ -12,6 +12,7 @@ use crate::http::{Http, HttpError, ProbeStep, Url};
 use crate::settings::{Section, SettingsError};
 
 mod configured;
+mod directadmin;
 mod heard;
 mod kit;
 mod minio;

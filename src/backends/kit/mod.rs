@@ -8,12 +8,11 @@ pub mod json;
 pub mod many;
 pub mod memory;
 pub mod number;
-// Of the kinds so far the toy alone lists its accounts page by page, and keeps why it suspends them.
+// Of the kinds so far the toy alone lists its accounts by how many came before.
 #[cfg(feature = "toy")]
 pub mod pages;
 pub mod refusal;
 pub mod session;
-#[cfg(feature = "toy")]
 pub mod suspend;
 pub mod switch;
 #[cfg(test)]
