@@ -8,6 +8,8 @@
 mod cpanel;
 #[path = "contract/cpanel_limits.rs"]
 mod cpanel_limits;
+#[path = "contract/directadmin.rs"]
+mod directadmin;
 #[path = "contract/minio.rs"]
 mod minio;
 #[path = "contract/minio_limits.rs"]
@@ -328,11 +330,11 @@ fn spoilt() -> Vec<(FaultKind, &'static [Reason], &'static str)> {
         (FaultKind::Failed { status: 503 }, &[Busy], "503"),
         (FaultKind::HtmlPage { status: 200 }, &[Unexpected], "html"),
         (FaultKind::HtmlPage { status: 504 }, &[Unreachable], "504"),
-        (FaultKind::Truncated { bytes: 50, honest_length: true }, &[Unexpected], ""),
-        (FaultKind::Truncated { bytes: 50, honest_length: false }, &[Unreachable], "broke off"),
+        (FaultKind::Truncated { bytes: 20, honest_length: true }, &[Unexpected], ""),
+        (FaultKind::Truncated { bytes: 20, honest_length: false }, &[Unreachable], "broke off"),
         (FaultKind::Truncated { bytes: 0, honest_length: true }, &[Unexpected], ""),
         (FaultKind::Garbage, &[Unexpected], ""),
-        (FaultKind::Reset { after_bytes: 50 }, &[Unreachable], "broke off"),
+        (FaultKind::Reset { after_bytes: 20 }, &[Unreachable], "broke off"),
         (FaultKind::Endless, &[Unexpected], ""),
         (FaultKind::BrokenGzip, &[Unexpected], ""),
     ]

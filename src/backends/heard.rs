@@ -6,8 +6,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{AccountName, Bytes, Meter, Source, Timestamp, Unclaimed};
+use crate::domain::{AccountName, Bytes, Identity, Meter, Source, Span, Timestamp, Unclaimed};
 use crate::metering::{Baseline, Book, CounterKey};
+
+/// A total that was believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeardTotal {
+    /// The time it is for.
+    pub span: Span,
+    /// When the panel measured it.
+    pub at: Timestamp,
+    /// How much.
+    pub total: Bytes,
+}
 
 /// The last word of a panel, lent to its backend for one poll.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +56,26 @@ impl Heard {
     /// The last level believed of an account.
     pub fn level(&self, account: &AccountName) -> Option<Bytes> {
         Some(self.book.series(account, Meter::StorageUsed)?.level?.level)
+    }
+
+    /// What makes an account itself, of one that was there when all were last listed.
+    pub fn identity(&self, account: &AccountName) -> Option<&Identity> {
+        self.book.life(account).filter(|life| life.is_present()).map(|life| &life.identity)
+    }
+
+    /// When all accounts were last listed.
+    pub fn last_look(&self) -> Option<Timestamp> {
+        self.book.last_look
+    }
+
+    /// Of every account that has one the newest span that a meter had a total of, without a name of its own.
+    pub fn newest_totals(&self, meter: Meter) -> impl Iterator<Item = (&AccountName, HeardTotal)> {
+        self.book.names.iter().filter_map(move |(name, life)| {
+            let series = self.book.lives.get(life).filter(|life| life.ended.is_none())?.series.get(&meter)?;
+            let unnamed = series.periods.iter().filter(|((source, _), _)| source.as_str().is_empty());
+            let ((_, span), belief) = unnamed.max_by_key(|((_, span), _)| (span.end(), span.start()))?;
+            Some((name, HeardTotal { span: *span, at: belief.at, total: belief.total }))
+        })
     }
 
     /// When the counters of a meter were last seen.

@@ -13,6 +13,7 @@ use crate::settings::{Section, SettingsError};
 
 mod configured;
 mod cpanel;
+mod directadmin;
 mod heard;
 mod kit;
 mod minio;

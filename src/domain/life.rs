@@ -93,6 +93,11 @@ impl Identity {
         self.unique.as_deref()
     }
 
+    /// A part, where it is reported.
+    pub fn part(&self, name: &str) -> Option<&str> {
+        self.parts.get(name).map(String::as_str)
+    }
+
     /// Whether nothing is reported.
     pub fn is_empty(&self) -> bool {
         self.unique.is_none() && self.parts.is_empty()
