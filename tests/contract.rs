@@ -8,6 +8,8 @@
 mod minio;
 #[path = "contract/minio_limits.rs"]
 mod minio_limits;
+#[path = "contract/plesk.rs"]
+mod plesk;
 #[path = "contract/proxmox.rs"]
 mod proxmox;
 #[path = "contract/proxmox_access.rs"]
