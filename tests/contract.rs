@@ -14,6 +14,8 @@ mod directadmin;
 mod minio;
 #[path = "contract/minio_limits.rs"]
 mod minio_limits;
+#[path = "contract/plesk.rs"]
+mod plesk;
 #[path = "contract/proxmox.rs"]
 mod proxmox;
 #[path = "contract/proxmox_access.rs"]

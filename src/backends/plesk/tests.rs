@@ -134,6 +134,20 @@ async fn without_days_what_is_stored_is_still_read() {
 }
 
 #[tokio::test]
+async fn statistics_that_have_stopped_are_said_and_their_days_are_not_nothing() {
+    let server = Scripted::serve(usual).await;
+    let mut harvest = Harvest::new();
+    let later = now().plus(crate::domain::Seconds::hours(4 * 24));
+    let ask = PollRequest { since: Some(now()), ..PollRequest::at(later) };
+    backend(&server, "").poll(&ask, &mut harvest).await.expect("answered");
+    let said = |warning: &String| warning.contains("have not run since 2026-11-20");
+    assert!(harvest.warnings().iter().any(said), "{:?}", harvest.warnings());
+    let good = &harvest.accounts()["harbor-lane.example"];
+    assert_eq!(good.readings.len(), 1, "what is stored alone: {good:?}");
+    assert!(good.unread.len() == 2 && good.unread[0].detail.contains("no day of it"), "{good:?}");
+}
+
+#[tokio::test]
 async fn an_old_panel_is_spoken_to_in_its_own_protocol() {
     let old = |asked: &RecordedRequest| {
         match asked.body.contains("version=\"1.6.3.5\"") {
