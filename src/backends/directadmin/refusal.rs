@@ -99,10 +99,9 @@ pub(super) fn refusal(call: &str, answer: &Answer, secret: &str) -> Option<ApiRe
         return Some(ApiRefusal { call: call.into(), meaning: Meaning::Other, text: sketch() });
     }
     // These sentences come bare. In an answer that has anything else they are somebody's words.
-    if !text.contains('=') && !text.starts_with(['{', '[']) {
-        if let Some(meaning) = meaning_of(text) {
-            return Some(ApiRefusal::new(call, meaning, text));
-        }
+    let is_bare = !text.contains('=') && !text.starts_with(['{', '[']);
+    if let Some(meaning) = meaning_of(text).filter(|_| is_bare) {
+        return Some(ApiRefusal::new(call, meaning, text));
     }
     match text.starts_with('{') {
         true => of_json(call, answer),
