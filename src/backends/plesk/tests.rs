@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::backends::kit::testing::{RecordedRequest, Scripted, limiter};
 use crate::backends::{Past, PollRequest};
-use crate::domain::{AccountName, Limit, Timestamp};
+use crate::domain::{AccountName, Limit, Reading, Reason, Timestamp};
 
 const SUBSCRIPTIONS: &str = include_str!("testdata/subscriptions.xml");
 const TRAFFIC: &str = include_str!("testdata/traffic.xml");
