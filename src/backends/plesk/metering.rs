@@ -28,6 +28,7 @@ pub(super) struct Answered {
 }
 
 impl Plesk {
+    /// What everybody is and stores.
     pub(super) async fn put_facts(
         &self,
         subscriptions: &[Subscription],
@@ -105,8 +106,6 @@ impl Plesk {
             Ok(found) => found,
             Err(error) => return subscriptions.iter().for_each(|one| miss(one, &error, harvest)),
         };
-        let mut evidence = Evidence::default();
-        found.values().flatten().for_each(|(_, days)| evidence.add(days));
         for one in subscriptions {
             for (source, days) in found.get(&one.id).into_iter().flatten() {
                 let of = Of { account: &one.name, source };
@@ -123,14 +122,22 @@ impl Plesk {
         first: UsageDay,
         last: Option<UsageDay>,
     ) -> Result<Answered, BackendError> {
-        let mut answered = Answered::default();
+        let (mut answered, mut twice) = (Answered::default(), Vec::new());
         let refused = self
             .panel
             .ask(&Operation::traffic(which, first, last), &mut |result| {
-                let id = result.whole("id").or_else(|_| result.whole("filter-id"));
-                answered.days.extend(id.ok().map(|id| (id, Days::read(&result))));
+                let Ok(id) = result.whole("id").or_else(|_| result.whole("filter-id")) else { return };
+                if answered.days.insert(id, Days::read(&result)).is_some() {
+                    twice.push(id);
+                }
             })
             .await?;
+        for id in twice {
+            let (at, detail) =
+                ("webspace/get_traffic".into(), format!("subscription {id} is answered twice"));
+            answered.days.remove(&id);
+            answered.refused.insert(id, BackendError::Unexpected { at, detail });
+        }
         for one in refused {
             let error = BackendError::from(one.refusal);
             match one.id {

@@ -78,6 +78,12 @@ impl Backend for Plesk {
         listed.warnings.iter().for_each(|warning| harvest.warn(warning.clone()));
         self.put_facts(&listed.subscriptions, ask, harvest).await;
         let window = Window::of_poll(self.config.zone, ask.now, ask.since);
+        if ask.since.is_some_and(|since| window.zone.day_of(since) < window.first) {
+            let first = window.first;
+            harvest.warn(format!(
+                "days before {first} are not asked for after so long: `whmeter backfill` reads them"
+            ));
+        }
         self.put_traffic(&listed.subscriptions, window, harvest).await?;
         if listed.is_whole && ask.only.is_none() {
             harvest.listed_everyone();

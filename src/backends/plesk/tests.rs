@@ -148,6 +148,24 @@ async fn statistics_that_have_stopped_are_said_and_their_days_are_not_nothing() 
 }
 
 #[tokio::test]
+async fn who_is_answered_twice_is_not_known_and_a_long_silence_is_a_backfills() {
+    let twice = |asked: &RecordedRequest| match asked.body.contains("<get_traffic>") {
+        true => (200, TRAFFIC.replace("<id>16</id>", "<id>12</id>")),
+        false => usual(asked),
+    };
+    let server = Scripted::serve(twice).await;
+    let mut harvest = Harvest::new();
+    let since = Some(now().minus(crate::domain::Seconds::hours(100 * 24)));
+    backend(&server, "")
+        .poll(&PollRequest { since, ..PollRequest::at(now()) }, &mut harvest)
+        .await
+        .expect("answered");
+    let good = &harvest.accounts()["harbor-lane.example"];
+    assert!(good.readings.len() == 1 && good.unread[0].detail.contains("twice"), "{good:?}");
+    assert!(harvest.warnings().iter().any(|warning| warning.contains("whmeter backfill")), "{harvest:?}");
+}
+
+#[tokio::test]
 async fn an_old_panel_is_spoken_to_in_its_own_protocol() {
     let old = |asked: &RecordedRequest| {
         match asked.body.contains("version=\"1.6.3.5\"") {
