@@ -3,10 +3,12 @@
 //! Changes nothing on the panel. Whether the login may suspend shows only when something is written: a change of nothing
 //! is asked for of a subscription that no panel has.
 
+use super::listing::Listed;
 use super::request::{Operation, Which};
-use super::traffic::Evidence;
+use super::settings::{ActsAs, AdditionalSites};
+use super::traffic::{Days, Evidence};
 use super::window::Window;
-use super::{BackendError, CallFailure, CheckStep, Listed, Plesk, Wants, names, panel};
+use super::{BackendError, CallFailure, CheckStep, Plesk, Wants, names, panel, sites};
 use crate::backends::kit::check::{is_hopeless, step};
 use crate::domain::Timestamp;
 
@@ -37,7 +39,7 @@ impl Plesk {
         step(steps, "statistics of traffic", true, self.check_statistics(now).await);
         let plans = names::plans(&self.panel).await.map(|plans| format!("{} plans", plans.len()));
         step(steps, "names of plans", false, plans);
-        if self.config.acts_as == super::settings::ActsAs::Admin {
+        if self.config.acts_as == ActsAs::Admin {
             let resellers = names::resellers(&self.panel).await;
             step(steps, "resellers", false, resellers.map(|all| format!("{} resellers", all.len())));
         }
@@ -107,11 +109,11 @@ impl Plesk {
     async fn check_month(&self, listed: &Listed, now: Timestamp) -> Result<String, BackendError> {
         let today = self.config.zone.day_of(now);
         let answered = self.traffic(Which::All, today.month().first(), None).await?;
-        let mut days: u128 = answered.days.values().map(super::Days::total).sum();
-        if self.config.additional_sites == super::AdditionalSites::Added {
+        let mut days: u128 = answered.days.values().map(Days::total).sum();
+        if self.config.additional_sites == AdditionalSites::Added {
             let ids: Vec<u64> = listed.subscriptions.iter().map(|one| one.id).collect();
             let window = Window { zone: self.config.zone, now, first: today.month().first() };
-            let sites = super::sites::traffic(&self.panel, &ids, window, None).await?;
+            let sites = sites::traffic(&self.panel, &ids, window, None).await?;
             days += sites.values().flatten().map(|(_, days)| days.total()).sum::<u128>();
         }
         let counted = listed.subscriptions.iter().filter_map(|one| one.month_used);

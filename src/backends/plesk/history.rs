@@ -4,13 +4,14 @@
 
 use async_trait::async_trait;
 
+use super::metering::miss;
+use super::readings::Of;
 use super::request::Which;
 use super::settings::AdditionalSites;
 use super::sites::{self, BATCH};
 use super::subscription::Subscription;
-use super::traffic::Of;
 use super::window::Window;
-use super::{History, Plesk, miss};
+use super::{History, Plesk};
 use crate::backends::{BackendError, Past};
 use crate::domain::{Harvest, Seconds, Source, Span, UsageDay};
 

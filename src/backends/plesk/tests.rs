@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::backends::kit::testing::{RecordedRequest, Scripted, limiter};
 use crate::backends::{Past, PollRequest};
-use crate::domain::{AccountName, Limit, Timestamp};
+use crate::domain::{AccountName, Limit, Reading, Reason, Timestamp};
 
 const SUBSCRIPTIONS: &str = include_str!("testdata/subscriptions.xml");
 const TRAFFIC: &str = include_str!("testdata/traffic.xml");
@@ -145,6 +145,24 @@ async fn statistics_that_have_stopped_are_said_and_their_days_are_not_nothing() 
     let good = &harvest.accounts()["harbor-lane.example"];
     assert_eq!(good.readings.len(), 1, "what is stored alone: {good:?}");
     assert!(good.unread.len() == 2 && good.unread[0].detail.contains("no day of it"), "{good:?}");
+}
+
+#[tokio::test]
+async fn who_is_answered_twice_is_not_known_and_a_long_silence_is_a_backfills() {
+    let twice = |asked: &RecordedRequest| match asked.body.contains("<get_traffic>") {
+        true => (200, TRAFFIC.replace("<id>16</id>", "<id>12</id>")),
+        false => usual(asked),
+    };
+    let server = Scripted::serve(twice).await;
+    let mut harvest = Harvest::new();
+    let since = Some(now().minus(crate::domain::Seconds::hours(100 * 24)));
+    backend(&server, "")
+        .poll(&PollRequest { since, ..PollRequest::at(now()) }, &mut harvest)
+        .await
+        .expect("answered");
+    let good = &harvest.accounts()["harbor-lane.example"];
+    assert!(good.readings.len() == 1 && good.unread[0].detail.contains("twice"), "{good:?}");
+    assert!(harvest.warnings().iter().any(|warning| warning.contains("whmeter backfill")), "{harvest:?}");
 }
 
 #[tokio::test]

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::readings::{Of, Putting};
 use super::window::Window;
 use super::wire::Element;
-use crate::domain::{AccountName, Bytes, Harvest, Meter, Reading, Reason, Source, UsageDay};
+use crate::domain::{Bytes, Harvest, Meter, UsageDay};
 use crate::http::excerpt;
 
 /// The two directions, each with its four columns; `in` is towards the server.
-const WAYS: [(Meter, [&str; 4]); 2] = [
+pub(super) const WAYS: [(Meter, [&str; 4]); 2] = [
     (Meter::TrafficIn, ["http_in", "ftp_in", "smtp_in", "pop3_imap_in"]),
     (Meter::TrafficOut, ["http_out", "ftp_out", "smtp_out", "pop3_imap_out"]),
 ];
@@ -17,7 +18,7 @@ const WAYS: [(Meter, [&str; 4]); 2] = [
 const SHOWN: usize = 40;
 
 /// Bytes in and out of one day, each or what is wrong with it.
-type Ways = [Result<Bytes, String>; 2];
+pub(super) type Ways = [Result<Bytes, String>; 2];
 
 /// The days of one subscription or site.
 #[derive(Clone, Debug, Default)]
@@ -146,72 +147,11 @@ impl Evidence {
     }
 }
 
-/// Whose days are put in, and as which of its sources.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Of<'a> {
-    pub account: &'a AccountName,
-    pub source: &'a Source,
-}
-
-/// Readings of one account on their way into the harvest.
-struct Putting<'a> {
-    of: Of<'a>,
-    window: Window,
-    harvest: &'a mut Harvest,
-    wrong: [Vec<String>; 2],
-    read: usize,
-}
-
-impl<'a> Putting<'a> {
-    fn new(of: Of<'a>, window: Window, harvest: &'a mut Harvest) -> Putting<'a> {
-        Putting { of, window, harvest, wrong: Default::default(), read: 0 }
-    }
-
-    fn day(&mut self, day: UsageDay, ways: &Ways) {
-        let Some(span) = self.window.zone.span_of(day) else { return };
-        for ((meter, _), way) in WAYS.iter().zip(ways) {
-            if let Ok(total) = way {
-                let (source, at) = (self.of.source.clone(), self.window.now);
-                let reading = Reading::PeriodTotal { source, at, span, total: *total };
-                self.harvest.add_reading(self.of.account, *meter, reading);
-                self.read += 1;
-            }
-        }
-        self.wrong(day, [0, 1].map(|way| ways[way].as_ref().err().map(String::as_str)));
-    }
-
-    fn wrong(&mut self, day: UsageDay, why: [Option<&str>; 2]) {
-        for (wrong, why) in self.wrong.iter_mut().zip(why) {
-            wrong.extend(why.map(|why| format!("{day}: {why}")));
-        }
-    }
-
-    /// Names what was wrong, one line for each direction; and that nothing was there, where something had to be.
-    fn done(mut self, strange: &[String], has_days: bool) {
-        for wrong in &mut self.wrong {
-            wrong.extend(strange.iter().cloned());
-            if has_days && self.read == 0 && wrong.is_empty() {
-                wrong.push(
-                    "no day of it is there, and no other subscription shows that any was counted".into(),
-                );
-            }
-        }
-        for ((meter, _), wrong) in WAYS.iter().zip(&self.wrong) {
-            let Some(first) = wrong.first() else { continue };
-            let more = match wrong.len() {
-                1 => String::new(),
-                all => format!(" (and {} more)", all - 1),
-            };
-            self.harvest.unread(self.of.account, Some(*meter), Reason::Unexpected, format!("{first}{more}"));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::wire::Packet;
     use super::*;
-    use crate::domain::{BillingZone, Timestamp};
+    use crate::domain::{AccountName, BillingZone, Reading, Source, Timestamp};
 
     const ROW: &str = "<http_in>1</http_in><http_out>10</http_out><ftp_in>2</ftp_in><ftp_out>20</ftp_out><smtp_in>3</smtp_in>\
                        <smtp_out>30</smtp_out><pop3_imap_in>4</pop3_imap_in><pop3_imap_out>40</pop3_imap_out>";

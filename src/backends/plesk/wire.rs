@@ -107,11 +107,7 @@ impl Packet {
             [_, operator] if operator.name != "system" => {
                 self.operations.push(format!("{}/{}", operator.name, element.name));
             }
-            [_, operator, _] if operator.name != "system" => {
-                if element.name == "result" {
-                    take(element);
-                }
-            }
+            [_, operator, _] if operator.name != "system" && element.name == "result" => take(element),
             [_, .., parent] => parent.children.push(element),
             _ => {}
         }
