@@ -184,9 +184,11 @@ fn standing() -> Standing {
         gone_at: None,
         // Eight series: used, in, out, in and out of the month, suspended, limited, description.
         suspended: Some(false),
+        suspended_for: None,
         policy: Some(Policy::Standard),
         package: Some(format!("Plan {}", number % 7)),
         domain: Some(format!("customer{number}.example")),
+        reseller: Some(format!("resel{:02}", number % 40)),
         storage_limit: Default::default(),
         traffic_limit: Default::default(),
         limits: Default::default(),

@@ -8,6 +8,7 @@ CREATE TABLE service (
     first_listed BIGINT NOT NULL,
     client BIGINT NOT NULL,
     username VARCHAR(255) NOT NULL,
+    account VARCHAR(255),
     domain VARCHAR(255),
     product VARCHAR(255),
     package VARCHAR(255),

@@ -1,9 +1,9 @@
-//! Which accounts a rule is for: globs on backend, account, package and product, written the same in every rule.
+//! Which accounts a rule is for: globs on backend, account, package, reseller and product, written the same in every rule.
 
 use globset::{Glob, GlobMatcher};
 use serde::Deserialize;
 
-use crate::domain::{AccountName, BackendId};
+use crate::domain::{AccountName, BackendId, Labels};
 use crate::settings::{Section, SettingsError};
 
 /// The keys of a rule's section that say whom it is for.
@@ -15,6 +15,8 @@ struct SelectorSettings {
     account: String,
     #[serde(default = "all")]
     package: String,
+    #[serde(default = "all")]
+    reseller: String,
     #[serde(default = "all")]
     product: String,
 }
@@ -29,6 +31,7 @@ pub struct Selector {
     backend: GlobMatcher,
     account: GlobMatcher,
     package: GlobMatcher,
+    reseller: GlobMatcher,
     product: GlobMatcher,
 }
 
@@ -39,8 +42,8 @@ pub struct Candidate<'a> {
     pub backend: &'a BackendId,
     /// Its name on the panel.
     pub account: &'a AccountName,
-    /// The plan's name on the panel, where the panel reports it.
-    pub package: Option<&'a str>,
+    /// What its panel calls it by.
+    pub labels: Labels<'a>,
     /// The product's name in WHMCS, where its service is known.
     pub product: Option<&'a str>,
 }
@@ -57,6 +60,7 @@ impl Selector {
             backend: glob("backend", &settings.backend)?,
             account: glob("account", &settings.account)?,
             package: glob("package", &settings.package)?,
+            reseller: glob("reseller", &settings.reseller)?,
             product: glob("product", &settings.product)?,
         })
     }
@@ -70,13 +74,15 @@ impl Selector {
     pub fn matches(&self, candidate: &Candidate<'_>) -> bool {
         self.is_for(candidate.backend)
             && self.account.is_match(candidate.account.as_str())
-            && self.package.is_match(candidate.package.unwrap_or_default())
+            && self.package.is_match(candidate.labels.package.unwrap_or_default())
+            && self.reseller.is_match(candidate.labels.reseller.unwrap_or_default())
             && self.product.is_match(candidate.product.unwrap_or_default())
     }
 
-    /// The patterns as they were written: backend, account, package, product.
-    pub fn patterns(&self) -> [&str; 4] {
-        [&self.backend, &self.account, &self.package, &self.product].map(|matcher| matcher.glob().glob())
+    /// The patterns as they were written: backend, account, package, reseller, product.
+    pub fn patterns(&self) -> [&str; 5] {
+        [&self.backend, &self.account, &self.package, &self.reseller, &self.product]
+            .map(|matcher| matcher.glob().glob())
     }
 }
 
@@ -92,14 +98,16 @@ mod tests {
     fn every_key_has_to_match_and_an_absent_one_does() {
         let (backend, account) =
             (BackendId::new("s3-fra1").expect("valid"), AccountName::new("alice").expect("valid"));
-        let candidate =
-            Candidate { backend: &backend, account: &account, package: Some("gold"), product: None };
+        let labels = Labels { package: Some("gold"), reseller: Some("resel01") };
+        let candidate = Candidate { backend: &backend, account: &account, labels, product: None };
         for (text, expected) in [
             ("", true),
             ("backend = 's3-*'", true),
             ("backend = 's3-*'\naccount = 'a*'\npackage = 'gold'", true),
             ("backend = 'vpn-*'", false),
             ("package = 'silver'", false),
+            ("reseller = 'resel*'", true),
+            ("reseller = ''", false),
             ("product = 'S3*'", false),
         ] {
             assert_eq!(read(text).expect("right").matches(&candidate), expected, "{text}");

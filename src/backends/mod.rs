@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Source, Timestamp};
+use crate::domain::{AccountName, FoundBy, Harvest, Meter, Policy, Reason, Source, Timestamp};
 use crate::http::{Http, HttpError, ProbeStep, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -128,6 +128,8 @@ pub struct Kind {
     pub meters: &'static [Meter],
     /// Whether it can put accounts under the limited policy.
     pub can_limit: bool,
+    /// What the names of its accounts are to the services that WHMCS sells.
+    pub found_by: FoundBy,
     /// The most that can pass through one of its accounts in a second, in bytes, as far as networks go; the config may
     /// say otherwise.
     pub max_rate: Option<u64>,

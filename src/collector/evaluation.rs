@@ -6,8 +6,8 @@ use litemap::LiteMap;
 
 use super::owners::Sold;
 use crate::domain::{
-    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, LifeNo, Limit, Meter, Nature, Policy,
-    Seconds, Service,
+    AccountKey, AccountName, BackendId, Bytes, Harvest, Harvested, Labels, LifeNo, Limit, Meter, Nature,
+    Policy, Seconds, Service,
 };
 use crate::metering::{Book, Life};
 use crate::quota::{
@@ -15,14 +15,14 @@ use crate::quota::{
 };
 use crate::rules::Limits;
 use crate::selector::Candidate;
-use crate::standing::{self, MappedTo, Moment, SeriesStanding, Together};
+use crate::standing::{self, AccountStanding, MappedTo, Moment, SeriesStanding, Together};
 use crate::store::{JudgedPoll, Loaded};
 
-/// What the rules ask of an account: its name, its plan, what the panel allows and what was sold.
+/// What the rules ask of an account: its name, its plan and reseller, what the panel allows and what was sold.
 struct AccountView<'a> {
     name: &'a AccountName,
     life: &'a Life,
-    package: Option<&'a str>,
+    labels: Labels<'a>,
     /// What the panel allows of each meter, in the order of [`Meter::ALL`].
     panel: [Limit; 4],
     service: Option<&'a Service>,
@@ -31,7 +31,7 @@ struct AccountView<'a> {
 impl AccountView<'_> {
     fn candidate<'c>(&'c self, backend: &'c BackendId) -> Candidate<'c> {
         let product = self.service.and_then(|service| service.product.as_deref());
-        Candidate { backend, account: self.name, package: self.package, product }
+        Candidate { backend, account: self.name, labels: self.labels, product }
     }
 
     fn sold_as(&self) -> SoldAs {
@@ -137,8 +137,8 @@ impl<'a> Evaluation<'a> {
             let Some(life) = self.book.life(name) else { continue };
             let Some(crossings) = self.loaded.crossings.get(&life.holding().no) else { continue };
             let facts = self.loaded.facts(name);
-            let looked =
-                self.looked(name, life, facts.and_then(|facts| facts.package.as_deref()), |_| Limit::Unknown);
+            let labels = facts.map(AccountStanding::labels).unwrap_or_default();
+            let looked = self.looked(name, life, labels, |_| Limit::Unknown);
             let candidate = looked.candidate(self.backend);
             let rules =
                 Meter::ALL.into_iter().filter_map(|meter| Some((meter, self.limits.of(&candidate, meter)?)));
@@ -168,9 +168,13 @@ impl<'a> Evaluation<'a> {
             let facts = &harvested.facts;
             let life = self.book.life(name)?;
             let known = self.loaded.facts(name);
-            let package = facts.package.as_deref().or(known.and_then(|known| known.package.as_deref()));
+            let known_labels = known.map(AccountStanding::labels).unwrap_or_default();
+            let labels = Labels {
+                package: facts.package.as_deref().or(known_labels.package),
+                reseller: facts.reseller.as_deref().or(known_labels.reseller),
+            };
             // As the panel said this time: a limit that it did not report is unknown.
-            let looked = self.looked(name, life, package, |meter| facts.limit(meter));
+            let looked = self.looked(name, life, labels, |meter| facts.limit(meter));
             let judged = self.judged(&looked);
             limits.insert(name.clone(), known_limits(&judged));
             let suspended = facts.suspended.or(known.and_then(|known| known.suspended));
@@ -201,8 +205,7 @@ impl<'a> Evaluation<'a> {
     /// Every account as it stands.
     fn standing<'h>(&'h self, lives: &'h LivesOfServices<'a>) -> impl Iterator<Item = Subject<'a>> + 'h {
         self.loaded.present().filter_map(move |(name, life, standing)| {
-            let looked =
-                self.looked(name, life, standing.package.as_deref(), |meter| standing.panel_limit(meter));
+            let looked = self.looked(name, life, standing.labels(), |meter| standing.panel_limit(meter));
             let judged = self.judged(&looked);
             let fresh = standing.trouble.is_none();
             let sums = self.sums(life, lives, &judged, |life, _| self.was_read(life));
@@ -219,10 +222,10 @@ impl<'a> Evaluation<'a> {
         &'l self,
         name: &'l AccountName,
         life: &'l Life,
-        package: Option<&'l str>,
+        labels: Labels<'l>,
         panel: impl Fn(Meter) -> Limit,
     ) -> AccountView<'l> {
-        AccountView { name, life, package, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
+        AccountView { name, life, labels, panel: Meter::ALL.map(panel), service: self.sold.service_of(life) }
     }
 
     /// What is enforced where it was not read: what differed then differs still.
@@ -276,7 +279,9 @@ impl<'a> Evaluation<'a> {
                 judged.limit = Limit::Unknown;
             }
         }
-        let ours = self.by_suspending && hold.wanted == Policy::Limited;
+        // WHMCS suspends by the same call as we do: while it says so, the account is as it wants it.
+        let by_whmcs = looked.service.is_some_and(Service::is_suspended);
+        let ours = self.by_suspending && hold.wanted == Policy::Limited && !by_whmcs;
         Some(Subject {
             account: AccountKey { backend: self.backend.clone(), name: looked.name.clone() },
             holding,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::backends::ConfiguredPanel;
-use crate::domain::{AccountName, BillingZone, Harvest, LifeNo, Mapping, Owner, Service, UsageDay};
+use crate::domain::{AccountName, BillingZone, FoundBy, Harvest, LifeNo, Mapping, Owner, Service, UsageDay};
 use crate::metering::{Book, Life};
 use crate::ownership::{self, Claimant, Claims, Intent, Ruling, Services, intent};
 use crate::standing::{AccountStanding, MappedTo, ServiceRef};
@@ -19,6 +19,8 @@ pub struct Sold {
     list: Option<Arc<ServiceList>>,
     /// Services by account of this backend, where an operator has said so.
     pinned: HashMap<AccountName, PinnedTo>,
+    /// What the names of its accounts are to services.
+    by: FoundBy,
     /// The accounts of the server's other backends.
     elsewhere: Vec<Elsewhere>,
     /// What the accounts of all other backends have, or had in their newest months, by the services that own or owned
@@ -29,6 +31,7 @@ pub struct Sold {
 #[derive(Clone, Debug)]
 struct Elsewhere {
     name: AccountName,
+    by: FoundBy,
     pinned: Option<i64>,
     owner: Option<i64>,
 }
@@ -49,13 +52,15 @@ impl Sold {
         panels: &[Arc<ConfiguredPanel>],
         metered: &ConfiguredPanel,
     ) -> Result<Sold, StoreError> {
+        let by = metered.kind.found_by;
         let Some(server) = metered.whmcs_server else { return Ok(Sold::default()) };
         let Some(list) = store.services(server).await? else {
-            return Ok(Sold { server: Some(server), ..Sold::default() });
+            return Ok(Sold { server: Some(server), by, ..Sold::default() });
         };
         let others = panels.iter().filter(|panel| panel.whmcs_server == Some(server));
-        let others: HashSet<&str> =
-            others.map(|panel| panel.id.as_str()).filter(|name| *name != metered.id.as_str()).collect();
+        let others = others.filter(|panel| panel.id != metered.id);
+        let others: HashMap<&str, FoundBy> =
+            others.map(|panel| (panel.id.as_str(), panel.kind.found_by)).collect();
         let mut elsewhere = Vec::new();
         let mut owned: HashMap<i64, Vec<Arc<AccountStanding>>> = HashMap::new();
         for state in store.backends().await?.iter().filter(|state| state.backend != metered.id) {
@@ -66,18 +71,16 @@ impl Sold {
                     owned.entry(service).or_default().push(Arc::clone(account));
                 }
             }
-            if !others.contains(state.backend.as_str()) {
-                continue;
-            }
+            let Some(by) = others.get(state.backend.as_str()).copied() else { continue };
             let present = standing.present().filter(|(_, account)| account.is_present());
             elsewhere.extend(present.map(|(name, account)| {
                 let pinned = account.mapped.as_ref().filter(|mapped| mapped.mapping == Mapping::Pinned);
                 let pinned = pinned.and_then(|mapped| Some(mapped.service.as_ref()?.id));
-                Elsewhere { name: name.clone(), pinned, owner: account.owner.service() }
+                Elsewhere { name: name.clone(), by, pinned, owner: account.owner.service() }
             }));
         }
         let pinned = store.pinned_services(&metered.id).await?;
-        Ok(Sold { server: Some(server), list: Some(list), pinned, elsewhere, others: owned })
+        Ok(Sold { server: Some(server), list: Some(list), pinned, by, elsewhere, others: owned })
     }
 
     /// A service, also one that is sold no more.
@@ -200,8 +203,12 @@ impl Sold {
         here: impl Iterator<Item = (&'n AccountName, Option<&'n Life>)>,
     ) -> Claims<'a> {
         let elsewhere = self.elsewhere.iter();
-        let elsewhere =
-            elsewhere.map(|one| Claimant { name: &one.name, pinned: one.pinned, owner: one.owner });
+        let elsewhere = elsewhere.map(|one| Claimant {
+            name: &one.name,
+            by: one.by,
+            pinned: one.pinned,
+            owner: one.owner,
+        });
         let here: Vec<Claimant<'n>> = here.map(|(name, life)| self.claimant(name, life)).collect();
         let everybody = here.iter().copied().chain(elsewhere);
         Claims::new(self.server, self.services(), everybody)
@@ -211,11 +218,11 @@ impl Sold {
         let owner = life.and_then(|life| life.owner().service());
         // A word about one life of a name says nothing of the next.
         let pinned = self.pinned.get(name).filter(|pin| life.is_some_and(|life| Some(life.nth) == pin.nth));
-        Claimant { name, pinned: pinned.map(|pin| pin.service), owner }
+        Claimant { name, by: self.by, pinned: pinned.map(|pin| pin.service), owner }
     }
 
     fn intent(&self, life: &Life, ruling: &Ruling, today: UsageDay, zone: Option<BillingZone>) -> Intent {
-        let sold = ownership::Sold { server: self.server, services: self.services() };
+        let sold = ownership::Sold { server: self.server, services: self.services(), by: self.by };
         intent(life, ruling, &sold, today, |service| self.list.as_ref()?.first_listed_day(service, zone?))
     }
 

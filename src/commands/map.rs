@@ -441,7 +441,8 @@ impl Unset {
             return Err(CommandError::Tried(format!("{} {} was not mapped by hand", key.backend, key.name)));
         }
         let list = services_of(&store, metered).await?;
-        let named = list.as_ref().and_then(|list| list.services.living(key.name.as_str()));
+        let named =
+            list.as_ref().and_then(|list| list.services.living(key.name.as_str(), metered.kind.found_by));
         let named: Vec<i64> = named.iter().flat_map(|(_, found)| found).map(|service| service.id).collect();
         let loaded = store.load(&metered.id, None).await?;
         let owner = loaded.book.life(&key.name).map_or(&Owner::Unowned, |life| life.owner()).clone();

@@ -1,5 +1,7 @@
 //! `whmeter usage`: the numbers, by account and meter, as table, JSON or CSV.
 
+mod resellers;
+
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
@@ -34,7 +36,7 @@ pub(super) struct Usage {
     /// End day, not included
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
     to: Option<String>,
-    /// Rows by day or by month
+    /// Rows by day or by month; or by reseller, the sums of all accounts that the panel says belong to one now
     #[arg(long, value_enum)]
     by: Option<By>,
     /// Separate rows by who pays
@@ -52,6 +54,7 @@ pub(super) struct Usage {
 enum By {
     Day,
     Month,
+    Reseller,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -67,7 +70,7 @@ fn misused(error: impl std::fmt::Display) -> CommandError {
 
 impl Usage {
     pub(super) async fn run(self) -> Outcome {
-        let query = self.query()?;
+        let (query, by_reseller) = (self.query()?, self.by_reseller()?);
         let (config, clock, store) = self.config.store().await?;
         if self.backend.is_some() {
             stored_backends(&store, self.backend.as_deref()).await?;
@@ -75,13 +78,29 @@ impl Usage {
         let today = config.zone.day_of(clock.now());
         let period = self.period(today)?;
         let rows = self.rows(&store, &query, period, config.zone).await?;
+        let resellers = match by_reseller {
+            true => Some(store.resellers(query.backend.as_ref()).await?),
+            false => None,
+        };
         store.close().await;
-        match if self.json { Format::Json } else { self.format } {
+        let format = if self.json { Format::Json } else { self.format };
+        if let Some(resellers) = resellers {
+            return resellers::show(&rows, &resellers, format);
+        }
+        match format {
             Format::Json => print_json(&rows.iter().map(shape).collect::<Vec<_>>())?,
             Format::Csv => show_csv(&rows, self.by_owner),
             Format::Table => show_table(&rows, self.by_owner),
         }
         Ok(())
+    }
+
+    /// Who pays and who resells are different questions.
+    fn by_reseller(&self) -> Result<bool, CommandError> {
+        match (self.by == Some(By::Reseller), self.by_owner) {
+            (true, true) => Err(misused("--by reseller adds accounts up whoever pays; leave --by-owner out")),
+            (by_reseller, _) => Ok(by_reseller),
+        }
     }
 
     fn query(&self) -> Result<UsageQuery, CommandError> {
@@ -112,7 +131,7 @@ impl Usage {
         zone: BillingZone,
     ) -> Result<Vec<Total>, CommandError> {
         let by = match self.by {
-            None => store::By::Period,
+            None | Some(By::Reseller) => store::By::Period,
             Some(By::Month) => store::By::Month,
             Some(By::Day) => {
                 say_what_is_pruned(store, query, period).await?;

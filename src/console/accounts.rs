@@ -113,7 +113,7 @@ pub(super) fn after<'p>(
     }
 }
 
-/// Whether a search means an account: by its name, domain, plan, or what WHMCS calls it.
+/// Whether a search means an account: by its name, domain, plan, reseller, or what WHMCS calls it.
 fn is_meant(words: &str, name: &AccountName, account: &AccountStanding) -> bool {
     let has = |text: &str| text.to_lowercase().contains(words);
     let service = account.service();
@@ -121,6 +121,7 @@ fn is_meant(words: &str, name: &AccountName, account: &AccountStanding) -> bool 
         || has(name.as_str())
         || account.domain.as_deref().is_some_and(has)
         || account.package.as_deref().is_some_and(has)
+        || account.reseller.as_deref().is_some_and(has)
         || service.is_some_and(|service| has(&service.username))
         || service.and_then(|service| service.product.as_deref()).is_some_and(has)
 }
@@ -162,7 +163,9 @@ fn shape(standing: &Standing, name: &AccountName, account: &AccountStanding, mom
         "product": service.and_then(|service| service.product.as_ref()),
         "package": account.package,
         "domain": account.domain,
+        "reseller": account.reseller,
         "suspended": account.suspended,
+        "suspended_for": account.suspended_for,
         "policy": account.policy.map(|policy| policy.name()),
         "first_seen": account.first_seen.to_string(),
         "gone_at": account.gone_at.map(|at| at.to_string()),

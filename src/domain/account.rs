@@ -104,6 +104,15 @@ pub struct AccountKey {
     pub name: AccountName,
 }
 
+/// What a panel calls an account by besides its name, as far as it reports it: rules are for accounts by these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Labels<'a> {
+    /// Its plan.
+    pub package: Option<&'a str>,
+    /// The reseller it belongs to; empty for the panel's own.
+    pub reseller: Option<&'a str>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ mod reading;
 mod service;
 mod time;
 
-pub use account::{AccountKey, AccountName, BackendId, InvalidName, Source};
+pub use account::{AccountKey, AccountName, BackendId, InvalidName, Labels, Source};
 pub use amount::{ByteMinutes, Bytes, TooManyBytes};
 pub use calendar::{BillFrom, BillingPeriod, BillingZone, Month, UsageDay};
 pub use harvest::{Copied, Estimate, Facts, Harvest, Harvested, Reason, ServerTotal, Unclaimed, Unread};
@@ -25,5 +25,5 @@ pub use map::{Map, Set};
 pub use meter::{Meter, Nature, UnknownMeter};
 pub use owner::Owner;
 pub use reading::{Epoch, Policy, Reading};
-pub use service::{Addon, Mapping, Service};
+pub use service::{Addon, FoundBy, Mapping, Service};
 pub use time::{InvalidTime, Minutes, Seconds, Span, Timestamp};

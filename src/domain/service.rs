@@ -11,8 +11,10 @@ pub struct Service {
     pub id: i64,
     /// `tblclients.id`.
     pub client: i64,
-    /// Its username: the account on the panel.
+    /// Its username: the account on the panel, unless the panel's accounts are found otherwise (see [`FoundBy`]).
     pub username: String,
+    /// The account on the panel, where the panel's own module keeps another word for it (SolusVM's `vserverid`).
+    pub account: Option<String>,
     /// Its domain.
     pub domain: Option<String>,
     /// The product's name.
@@ -38,6 +40,7 @@ impl Service {
             id,
             client,
             username: username.into(),
+            account: None,
             domain: None,
             product: None,
             package: None,
@@ -47,6 +50,15 @@ impl Service {
             notify_template: None,
             limited_template: None,
         }
+    }
+
+    /// The name that its account should have on a panel whose accounts are found so.
+    pub fn account_name(&self, by: FoundBy) -> Option<&str> {
+        let found = match by {
+            FoundBy::Username => Some(self.username.as_str()),
+            FoundBy::Domain => self.domain.as_deref(),
+        };
+        self.account.as_deref().or(found)
     }
 
     /// What was sold of a meter.
@@ -65,6 +77,11 @@ impl Service {
         matches!(self.status.as_str(), "Active" | "Suspended")
     }
 
+    /// Whether WHMCS has suspended it.
+    pub fn is_suspended(&self) -> bool {
+        self.status == "Suspended"
+    }
+
     /// Whether there should be an account of its own. A companion has none: it is the service it stands for
     /// that must have one.
     pub fn wants_account(&self) -> bool {
@@ -79,6 +96,16 @@ impl Service {
         // The number as the module writes it, and in no other way: `whm-0501` is somebody's name.
         (id > 0 && id.to_string() == digits).then_some(id)
     }
+}
+
+/// By which of a service's words an account's name finds it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FoundBy {
+    /// The username: the account is a login, or what WHMCS's module writes there.
+    #[default]
+    Username,
+    /// The domain: the account is named by its site, and one login may have several.
+    Domain,
 }
 
 /// How an account came to its service.

@@ -209,9 +209,11 @@ impl Pen<'_, '_> {
     fn description(&mut self, standing: &AccountStanding) {
         let package = escape(standing.package.as_deref().unwrap_or_default());
         let domain = escape(standing.domain.as_deref().unwrap_or_default());
+        let reseller = escape(standing.reseller.as_deref().unwrap_or_default());
         let kind = &self.words.kind;
         let line = self.start(DESCRIPTION);
-        for part in [kind, "\",package=\"", &package, "\",domain=\"", &domain] {
+        let panel = ["\",package=\"", &package, "\",domain=\"", &domain, "\",reseller=\"", &reseller];
+        for part in [&[kind.as_ref()], panel.as_slice()].concat() {
             line.extend_from_slice(part.as_bytes());
         }
         let (mut id, mut client) = (itoa::Buffer::new(), itoa::Buffer::new());

@@ -190,7 +190,7 @@ impl<'a> Desk<'a> {
         let candidate = Candidate {
             backend: self.backend,
             account: &held.life.name,
-            package: held.account.package.as_deref(),
+            labels: held.account.labels(),
             product: service.and_then(|service| service.product.as_deref()),
         };
         let price = self.terms.prices.of(&candidate, meter)?;

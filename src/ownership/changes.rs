@@ -2,16 +2,18 @@
 
 use super::claims::Ruling;
 use super::services::Services;
-use crate::domain::{Owner, UsageDay};
+use crate::domain::{FoundBy, Owner, UsageDay};
 use crate::metering::Life;
 
 /// A WHMCS server and what it has sent of its services.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Sold<'a> {
     /// `tblservers.id`; `None` where a backend answers for none.
     pub server: Option<i64>,
     /// Its services, once WHMCS has sent them.
     pub services: Option<&'a Services>,
+    /// What the names of the backend's accounts are to them.
+    pub by: FoundBy,
 }
 
 /// What is to become of a life's owner.
@@ -84,7 +86,7 @@ pub fn intent(
         (Ruling::ByName(name), Owner::Name { .. }) if name != current => Intent::Open(name.clone()),
         // The services are reported: it was the one with its name, were it sold no more, or else nobody's.
         (Ruling::Contested { .. } | Ruling::Unclaimed, Owner::Name { server, name }) if is_ours(server) => {
-            let was = sold.services.and_then(|services| services.named(name));
+            let was = sold.services.and_then(|services| services.named(name, sold.by));
             let to = was.map_or(Owner::Unowned, |service| Owner::Service(service.id));
             Intent::HandOver { from: current.clone(), to }
         }

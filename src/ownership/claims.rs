@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 
 use super::services::{Rank, Services};
-use crate::domain::{AccountName, Owner};
+use crate::domain::{AccountName, FoundBy, Owner};
 
 /// An account that is on a panel of the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Claimant<'a> {
     /// Its name.
     pub name: &'a AccountName,
+    /// What its name is to a service.
+    pub by: FoundBy,
     /// The service an operator has said it belongs to.
     pub pinned: Option<i64>,
     /// The service that owns it so far.
@@ -71,7 +73,7 @@ impl<'a> Claims<'a> {
     ) -> Claims<'a> {
         let mut claims = Claims { server, services, wanted: HashMap::new() };
         for claimant in everybody {
-            let Want::One(rank, service) = claims.want(claimant.name, claimant.pinned) else { continue };
+            let Want::One(rank, service) = claims.want(&claimant) else { continue };
             let owner = usize::from(claimant.owner == Some(service));
             let pinned = usize::from(rank == Rank::Pinned);
             let known =
@@ -92,14 +94,14 @@ impl<'a> Claims<'a> {
         claims
     }
 
-    fn want(&self, name: &AccountName, pinned: Option<i64>) -> Want {
+    fn want(&self, claimant: &Claimant<'_>) -> Want {
         let Some(services) = self.services else { return Want::Nothing };
         // What an operator has said counts while the service lives.
-        let pinned = pinned.and_then(|id| services.by_id(id)).filter(|service| service.is_live());
+        let pinned = claimant.pinned.and_then(|id| services.by_id(id)).filter(|service| service.is_live());
         if let Some(service) = pinned {
             return Want::One(Rank::Pinned, service.id);
         }
-        match services.living(name.as_str()) {
+        match services.living(claimant.name.as_str(), claimant.by) {
             None => Want::Nothing,
             Some((rank, found)) => match found.as_slice() {
                 [one] => Want::One(rank, one.id),
@@ -114,12 +116,13 @@ impl<'a> Claims<'a> {
         if self.services.is_none() {
             return Ruling::ByName(Owner::named(server, claimant.name.as_str()));
         }
-        let (rank, service) = match self.want(claimant.name, claimant.pinned) {
+        let (rank, service) = match self.want(claimant) {
             Want::Nothing => return Ruling::Unclaimed,
             Want::Several(services) => {
                 // Those that an account has by its very name, or by an operator's word, are its alone.
                 let is_free = |id: &i64| self.wanted.get(id).is_none_or(|wanted| wanted.rank < Rank::Exact);
-                let exactly = self.services.and_then(|services| services.living(claimant.name.as_str()));
+                let exactly =
+                    self.services.and_then(|services| services.living(claimant.name.as_str(), claimant.by));
                 let by_spelling = exactly.is_some_and(|(rank, _)| rank == Rank::Spelled);
                 let free: Vec<i64> =
                     services.iter().copied().filter(|id| !by_spelling || is_free(id)).collect();

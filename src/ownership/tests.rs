@@ -1,7 +1,7 @@
 //! Names, spellings, pins and rivals.
 
 use super::*;
-use crate::domain::{AccountName, HoldingNo, Owner, Service, Timestamp, UsageDay};
+use crate::domain::{AccountName, FoundBy, HoldingNo, Owner, Service, Timestamp, UsageDay};
 use crate::metering::Life;
 
 fn service(id: i64, username: &str, status: &str) -> Service {
@@ -18,7 +18,12 @@ fn rulings(services: &Services, accounts: &[(&str, Option<i64>, Option<i64>)]) -
     let all: Vec<Claimant<'_>> = names
         .iter()
         .zip(accounts)
-        .map(|(name, (_, pinned, owner))| Claimant { name, pinned: *pinned, owner: *owner })
+        .map(|(name, (_, pinned, owner))| Claimant {
+            name,
+            by: FoundBy::Username,
+            pinned: *pinned,
+            owner: *owner,
+        })
         .collect();
     let claims = Claims::new(Some(12), Some(services), all.iter().copied());
     all.iter().map(|claimant| claims.ruling(claimant)).collect()
@@ -64,6 +69,39 @@ fn the_name_decides_then_its_spelling_then_who_is_alive_and_a_pin_before_all() {
 }
 
 #[test]
+fn accounts_that_are_named_by_their_site_find_their_service_by_its_domain() {
+    let sold = |id, username: &str, domain: Option<&str>, account: Option<&str>| Service {
+        domain: domain.map(str::to_string),
+        account: account.map(str::to_string),
+        ..service(id, username, "Active")
+    };
+    // One login, several subscriptions: its name alone says nothing.
+    let services = Services::new(vec![
+        sold(1, "mlane", Some("harbor-lane.example"), None),
+        sold(2, "mlane", Some("bücher.example"), None),
+        sold(3, "mlane", None, None),
+        sold(4, "vmuser", Some("vps.example"), Some("4711")),
+    ]);
+    let one = |account: &str, by: FoundBy| {
+        let name = name(account);
+        let claimant = Claimant { name: &name, by, pinned: None, owner: None };
+        Claims::new(Some(12), Some(&services), std::iter::once(claimant)).ruling(&claimant)
+    };
+    assert_eq!(one("harbor-lane.example", FoundBy::Domain), owned(1));
+    assert_eq!(one("Harbor-Lane.example", FoundBy::Domain), owned(1));
+    assert_eq!(one("xn--bcher-kva.example", FoundBy::Domain), owned(2), "a domain in its other spelling");
+    assert_eq!(one("mlane", FoundBy::Domain), Ruling::Unclaimed);
+    assert_eq!(one("harbor-lane.example", FoundBy::Username), Ruling::Unclaimed);
+    assert_eq!(one("mlane", FoundBy::Username), contested(&[1, 2, 3], true));
+    // What the panel's own module tells goes before both.
+    for by in [FoundBy::Username, FoundBy::Domain] {
+        assert_eq!(one("4711", by), owned(4));
+        assert_eq!(one("vmuser", by), Ruling::Unclaimed);
+        assert_eq!(one("vps.example", by), Ruling::Unclaimed);
+    }
+}
+
+#[test]
 fn the_exact_name_takes_its_service_alone_and_the_others_are_left_over() {
     let services = Services::new(vec![service(1, "alice", "Active")]);
     let found = rulings(&services, &[("ALICE", None, None), ("alice", None, None), ("Alice", None, None)]);
@@ -89,6 +127,7 @@ fn of_two_accounts_of_one_name_the_owner_keeps_it_and_both_wait() {
         let all = [(0, None, None), (1, pin, None)];
         let all = all.map(|(index, pinned, owner): (usize, Option<i64>, Option<i64>)| Claimant {
             name: &names[index],
+            by: FoundBy::Username,
             pinned,
             owner,
         });
@@ -169,7 +208,7 @@ fn what_is_nobodys_is_taken_from_the_day_the_contract_began() {
     let today = day("2026-11-20");
     let intended = |sold: &Service, life: &Life| {
         let services = Services::new(vec![sold.clone()]);
-        let sold = Sold { server: Some(12), services: Some(&services) };
+        let sold = Sold { server: Some(12), services: Some(&services), by: FoundBy::Username };
         intent(life, &owned(1), &sold, today, |_| Some(day("2026-11-18")))
     };
     let since = |sold: &Service, life: &Life| match intended(sold, life) {
@@ -200,7 +239,9 @@ fn an_account_keeps_its_owner_until_a_living_service_claims_it() {
     life.holdings[0].parts[0].owner = Owner::Service(7);
     let today = day("2026-11-20");
     let of = |life: &Life, ruling: &Ruling| {
-        intent(life, ruling, &Sold { server: Some(12), services: None }, today, |_| None)
+        intent(life, ruling, &Sold { server: Some(12), services: None, by: FoundBy::Username }, today, |_| {
+            None
+        })
     };
     assert_eq!(of(&life, &Ruling::Unclaimed), Intent::Keep);
     assert_eq!(of(&life, &contested(&[1, 2], true)), Intent::Keep);

@@ -224,9 +224,9 @@ fn decimal(key: &str, value: &toml::Value) -> Result<Decimal, SettingsError> {
 
 /// Everything that decides who is billed what, and what he reads.
 fn hash(selector: &Selector, currency: &str, rule: &Rule, description: &Description) -> String {
-    let [backend, account, package, product] = selector.patterns();
+    let [backend, account, package, reseller, product] = selector.patterns();
     let meaning = format!(
-        "1\n{backend:?}\n{account:?}\n{package:?}\n{product:?}\n{currency:?}\n{:?}\n{}\n{:?}\n{:?}\n{}\n{}\n{}\n{:?}\n{}\n{}\n{:?}",
+        "2\n{backend:?}\n{account:?}\n{package:?}\n{reseller:?}\n{product:?}\n{currency:?}\n{:?}\n{}\n{:?}\n{:?}\n{}\n{}\n{}\n{:?}\n{}\n{}\n{:?}",
         description.template(),
         rule.meter,
         rule.of,

@@ -4,7 +4,7 @@ use litemap::LiteMap;
 
 use super::{Judged, SeriesStanding};
 use crate::domain::{
-    AccountName, LifeNo, Limit, Mapping, Meter, Month, Owner, Policy, Reason, Service, Timestamp,
+    AccountName, Labels, LifeNo, Limit, Mapping, Meter, Month, Owner, Policy, Reason, Service, Timestamp,
 };
 use crate::metering::{Book, Life, MonthToDate};
 
@@ -23,6 +23,8 @@ pub struct AccountStanding {
     pub gone_at: Option<Timestamp>,
     /// Whether it is switched off, as far as the panel reports.
     pub suspended: Option<bool>,
+    /// Why it is switched off, or by whom, in the panel's words.
+    pub suspended_for: Option<String>,
     /// Which of our policies it is under, as the panel shows it; the standard one also where the panel
     /// shows neither and we have not limited it.
     pub policy: Option<Policy>,
@@ -30,6 +32,8 @@ pub struct AccountStanding {
     pub package: Option<String>,
     /// Its main domain.
     pub domain: Option<String>,
+    /// The reseller it belongs to; empty if it is the panel's own.
+    pub reseller: Option<String>,
     /// What it may store, by the panel.
     pub storage_limit: Limit,
     /// What it may move in a month, by the panel.
@@ -110,9 +114,11 @@ impl AccountStanding {
             missing_since: None,
             gone_at: None,
             suspended: None,
+            suspended_for: None,
             policy: None,
             package: None,
             domain: None,
+            reseller: None,
             storage_limit: Limit::Unknown,
             traffic_limit: Limit::Unknown,
             limits: LiteMap::new(),
@@ -123,6 +129,11 @@ impl AccountStanding {
             series: Vec::new(),
             shares: Vec::new(),
         }
+    }
+
+    /// What rules are for: its plan and its reseller.
+    pub fn labels(&self) -> Labels<'_> {
+        Labels { package: self.package.as_deref(), reseller: self.reseller.as_deref() }
     }
 
     /// Whether it is on the panel and nobody is billed for it, as far as WHMCS has sent its services.

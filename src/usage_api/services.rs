@@ -13,7 +13,7 @@ use serde_json::json;
 use super::payers::Found;
 use super::query::UsageApiQuery;
 use super::{UsageApi, php};
-use crate::domain::{Addon, Bytes, Limit, Mapping, Meter, Service, UsageDay};
+use crate::domain::{Addon, Bytes, FoundBy, Limit, Mapping, Meter, Service, UsageDay};
 use crate::ownership::{Claimant, Claims, Ruling, Services};
 use crate::store::ServiceList;
 use crate::web::{Body, Problem};
@@ -43,6 +43,9 @@ struct ServiceRow {
     /// Empty where WHMCS has given none yet.
     #[serde(deserialize_with = "php::text_or_empty")]
     username: String,
+    /// The account on the panel, where it is another word.
+    #[serde(default, deserialize_with = "php::maybe_text")]
+    account: Option<String>,
     #[serde(default, deserialize_with = "php::maybe_text")]
     domain: Option<String>,
     #[serde(default, deserialize_with = "php::maybe_text")]
@@ -137,6 +140,7 @@ impl ServiceRow {
             id: self.id,
             client: self.client,
             username: self.username,
+            account: short(self.account),
             domain: short(self.domain),
             product: short(self.product),
             package: short(self.package),
@@ -214,8 +218,8 @@ pub(super) async fn services(
     let services = Services::new(list);
     let tenants = api.tenants(server).await?;
     let own = api.backends_of(server).unwrap_or_default();
-    let accounts: Vec<Found> = tenants.on(&own).collect();
-    let claimants: Vec<Claimant<'_>> = accounts.iter().map(claimant).collect();
+    let accounts: Vec<(FoundBy, Found)> = tenants.on(&own).collect();
+    let claimants: Vec<Claimant<'_>> = accounts.iter().map(|(by, found)| claimant(*by, found)).collect();
     let claims = Claims::new(Some(server), Some(&services), claimants.iter().copied());
     let (mut mapped, mut ambiguous) = (HashSet::new(), 0);
     for claimant in &claimants {
@@ -265,10 +269,10 @@ fn of_another_server(
 }
 
 /// An account as one that may be a service's.
-fn claimant(found: &Found) -> Claimant<'_> {
+fn claimant(by: FoundBy, found: &Found) -> Claimant<'_> {
     let pinned = found.account.mapped.as_ref().filter(|mapped| mapped.mapping == Mapping::Pinned);
     let pinned = pinned.and_then(|mapped| Some(mapped.service.as_ref()?.id));
-    Claimant { name: &found.name, pinned, owner: found.account.owner.service() }
+    Claimant { name: &found.name, by, pinned, owner: found.account.owner.service() }
 }
 
 #[cfg(test)]

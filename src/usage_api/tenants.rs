@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::payers::{Found, Payers, accounts};
-use crate::domain::{BackendId, Map, Meter, Owner, Service, Timestamp};
+use crate::backends;
+use crate::domain::{BackendId, FoundBy, Map, Meter, Owner, Service, Timestamp};
 use crate::reported::{Payee, SUMMED};
 use crate::standing::Standing;
 use crate::store::ServiceList;
@@ -149,10 +150,15 @@ impl Tenants {
         }
     }
 
-    /// The accounts on the server's own panels, as far as the rules of ownership see them.
-    pub fn on<'a>(&'a self, own: &'a [BackendId]) -> impl Iterator<Item = Found> {
+    /// The accounts on the server's own panels, as far as the rules of ownership see them, with what their names are to
+    /// services.
+    pub fn on<'a>(&'a self, own: &'a [BackendId]) -> impl Iterator<Item = (FoundBy, Found)> {
         let own = self.standings().iter().filter(|standing| own.contains(&standing.backend));
-        own.flat_map(|standing| accounts(standing)).filter(|found| found.account.is_present())
+        let present = |standing: &'a Arc<Standing>| {
+            let by = backends::kind(&standing.kind).map_or(FoundBy::default(), |kind| kind.found_by);
+            accounts(standing).filter(|found| found.account.is_present()).map(move |found| (by, found))
+        };
+        own.flat_map(present)
     }
 
     /// Whether any account's usage belongs to a service.

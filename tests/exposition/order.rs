@@ -175,11 +175,13 @@ proptest! {
     fn every_label_value_comes_back_as_it_was(
         account_name in "[^\\p{Cc}]{0,39}[^\\p{Cc} ]",
         package in any::<String>(),
+        reseller in any::<String>(),
         domain in "[\\\\\"\nn,={} ]{0,12}",
     ) {
         let facts = AccountStanding {
             package: Some(package.clone()),
             domain: Some(domain.clone()),
+            reseller: Some(reseller.clone()),
             ..account(vec![series(Meter::StorageUsed, NOON, 7), series(Meter::TrafficTotal, NOON, 8)])
         };
         let exposition = exposition();
@@ -196,5 +198,6 @@ proptest! {
         let described = &lines[3].labels;
         prop_assert_eq!(&described[3], &("package".to_string(), package));
         prop_assert_eq!(&described[4], &("domain".to_string(), domain));
+        prop_assert_eq!(&described[5], &("reseller".to_string(), reseller));
     }
 }

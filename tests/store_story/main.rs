@@ -6,6 +6,7 @@
 mod backends;
 mod chronicled;
 mod databases;
+mod facts;
 mod history;
 mod invoices;
 mod owners;
@@ -27,6 +28,7 @@ use whmeter::store::{
 use backends::*;
 use chronicled::*;
 use databases::{Databases, Fresh};
+use facts::*;
 use history::*;
 use invoices::*;
 use owners::*;
@@ -580,6 +582,7 @@ stories!(
     two_replicas_share_one_database_and_no_byte_is_counted_twice,
     names_are_kept_as_the_panel_spells_them,
     the_largest_amounts_fit,
+    what_a_panel_says_of_an_account_fits_whatever_it_is,
     any_number_of_rows_is_put_in,
     history_is_read_page_by_page_and_is_the_whole,
     a_panels_own_total_is_kept_until_it_is_told_otherwise,

@@ -22,8 +22,8 @@ use whmeter::backends::{
 use whmeter::clock::Clock;
 use whmeter::collector::{AdjustError, Collector, PollError};
 use whmeter::domain::{
-    AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, Harvest, Identity, Meter, Reading, Reason,
-    Seconds, Source, Span, Timestamp, UsageDay,
+    AccountKey, AccountName, BackendId, BillingZone, Bytes, Epoch, FoundBy, Harvest, Identity, Meter,
+    Reading, Reason, Seconds, Source, Span, Timestamp, UsageDay,
 };
 use whmeter::metering::{Acceptance, Adjustment, Bounds, Rewind, SettleRules};
 use whmeter::settings::{Section, SettingsError};
@@ -133,6 +133,7 @@ static KIND: Kind = Kind {
     name: "world",
     meters: &Meter::ALL,
     can_limit: false,
+    found_by: FoundBy::Username,
     max_rate: None,
     sample: "",
     open: |_, _| Err(never_opened()),

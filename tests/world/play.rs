@@ -245,7 +245,8 @@ impl Player<'_> {
     }
 
     /// While a panel lies nothing is asked of its server that could show it: WHMCS collects nothing, and the server's
-    /// other panels, whose accounts could be sold as the same services, are not polled.
+    /// other panels, whose accounts could be sold as the same services, are not polled. Nor does an operator act on what
+    /// it shows.
     fn is_under_a_lie(&self, what: &What) -> bool {
         let server = |backend: usize| self.story.backends[backend].server;
         let lying = || (0..self.lies.len()).filter(|backend| self.lies[*backend].is_some());
@@ -257,7 +258,10 @@ impl Player<'_> {
             What::Poll { backend, .. } => {
                 lying().any(|other| other != *backend && server(other) == server(*backend))
             }
-            What::Adjusted { backend, .. } | What::Accepted { backend } => self.lies[*backend].is_some(),
+            // An operator who maps an account while its panel shows it under another's name maps the other.
+            What::Adjusted { backend, .. } | What::Accepted { backend } | What::Pinned { backend, .. } => {
+                self.lies[*backend].is_some()
+            }
             _ => false,
         }
     }

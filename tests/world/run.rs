@@ -19,6 +19,8 @@ pub const ON: &[Feature] = &[
     Feature::SilentCounters,
     Feature::MonthTotals,
     Feature::PeriodTotals,
+    Feature::Nightly,
+    Feature::ResetDays,
     Feature::Replicas,
     Feature::Twice,
     Feature::Adjustments,

@@ -34,6 +34,10 @@ pub enum Feature {
     MonthTotals,
     /// A panel tells what passed in each day, hour or month, late, and with other opinions later.
     PeriodTotals,
+    /// Panels that tell totals work them out once a day, at night.
+    Nightly,
+    /// Month counters begin anew on another day than the first.
+    ResetDays,
     /// Two of our processes share the database.
     Replicas,
     /// WHMCS asks twice at once.
@@ -103,6 +107,8 @@ pub const ALL: &[Feature] = &[
     Feature::SilentCounters,
     Feature::MonthTotals,
     Feature::PeriodTotals,
+    Feature::Nightly,
+    Feature::ResetDays,
     Feature::Replicas,
     Feature::Twice,
     Feature::Adjustments,
@@ -186,6 +192,8 @@ fn panels(dice: &mut StdRng, features: &[Feature]) -> Vec<BackendPlan> {
         identity,
         pools,
         late: 0,
+        nightly: None,
+        reset_day: None,
         wraps: false,
         dated: false,
     };
@@ -220,6 +228,17 @@ fn panels(dice: &mut StdRng, features: &[Feature]) -> Vec<BackendPlan> {
     }
     for plan in plans.iter_mut().filter(|plan| plan.shows.is_of_spans()) {
         plan.late = [0, 0, 2 * HOUR, 7 * HOUR, 26 * HOUR][dice.random_range(0..5)];
+    }
+    if features.contains(&Feature::Nightly) {
+        let nightly = |plan: &&mut BackendPlan| plan.shows.is_of_spans() && plan.shows != Shows::Hours;
+        for plan in plans.iter_mut().filter(nightly) {
+            plan.nightly = dice.random_bool(0.4).then(|| dice.random_range(0..DAY));
+        }
+    }
+    if features.contains(&Feature::ResetDays) {
+        for plan in plans.iter_mut().filter(|plan| plan.shows == Shows::Month) {
+            plan.reset_day = dice.random_bool(0.6).then(|| dice.random_range(2..=28));
+        }
     }
     plans
 }

@@ -2,7 +2,7 @@
 
 use super::ledger::Metric;
 use super::story::{BackendPlan, Shows};
-use super::truth::{Source, Truth, utc_month};
+use super::truth::{Source, Truth, utc_month, utc_month_from};
 use crate::growth::Traffic;
 
 /// A complete list of a panel's accounts, and what each says.
@@ -98,7 +98,7 @@ pub fn answer(truth: &Truth, backend: usize, at: i64) -> Answer {
         let counters = counters.filter_map(|(source, found)| {
             let run_from = match plan.shows {
                 // Cut in UTC, whatever the billing zone is.
-                Shows::Month => utc_month(of),
+                Shows::Month => utc_month_from(plan.reset_day.unwrap_or(1), of),
                 _ => found.run_at(of)?,
             };
             let moved = found.moved(run_from, of);
@@ -134,8 +134,17 @@ pub fn answer(truth: &Truth, backend: usize, at: i64) -> Answer {
     Answer { at, accounts: accounts.collect() }
 }
 
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
 /// How many hours a panel that tells hours tells of.
 const HOURS: i64 = 48;
+
+/// Until when a panel knows what passed.
+fn worked_out(plan: &BackendPlan, at: i64) -> i64 {
+    let last = plan.nightly.map_or(at, |second| at - (at - second).rem_euclid(DAY));
+    last - plan.late
+}
 
 /// What a panel tells of spans of time. What is younger than it is late by is not in any total yet.
 fn totals(
@@ -148,7 +157,7 @@ fn totals(
     let (running, hour) = (utc_month(at), at.div_euclid(3_600) * 3_600);
     let before = utc_month(running - 1);
     let spans: Vec<(i64, i64)> = match plan.shows {
-        Shows::Days => (before..=at).step_by(86_400).map(|day| (day, day + 86_400)).collect(),
+        Shows::Days => (before..=at).step_by(DAY as usize).map(|day| (day, day + DAY)).collect(),
         Shows::Hours => {
             (0..HOURS).rev().map(|ago| hour - ago * 3_600).map(|hour| (hour, hour + 3_600)).collect()
         }
@@ -156,7 +165,7 @@ fn totals(
         Shows::Uptime | Shows::Started | Shows::Silent | Shows::Month => Vec::new(),
     };
     let total = |(from, to): (i64, i64)| {
-        let passed = found.moved(from, to.min(at - plan.late));
+        let passed = found.moved(from, to.min(worked_out(plan, at)));
         let thinks = |bytes: u64| match truth.forgotten(backend) {
             Some(month) if month == utc_month(from) => 0,
             _ => u64::try_from(i128::from(bytes) * i128::from(1000 + truth.revised(source, from)) / 1000)

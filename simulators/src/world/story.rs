@@ -37,6 +37,14 @@ pub struct BackendPlan {
     /// By how many seconds the totals of days, hours or months that it tells are behind.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub late: i64,
+    /// The second of the UTC day at which it works its totals out, where it does so once a day: until then it tells
+    /// what they were the night before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nightly: Option<i64>,
+    /// The day of the month on which its month counters begin anew, where that is not the first: the day a server was
+    /// made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset_day: Option<u32>,
     /// Whether its counters begin anew at 2^32.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub wraps: bool,

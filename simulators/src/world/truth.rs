@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, NaiveTime};
+use chrono::{DateTime, Datelike, Months, NaiveDate, NaiveTime};
 
 use super::story::{BackendPlan, SourcePlan, Story, What};
 use crate::growth::{Growth, Traffic};
@@ -96,6 +96,17 @@ impl Source {
 pub fn utc_month(at: i64) -> i64 {
     let date = DateTime::from_timestamp(at, 0).unwrap_or_default().date_naive();
     date.with_day(1).map_or(0, |first| first.and_time(NaiveTime::MIN).and_utc().timestamp())
+}
+
+/// The last midnight, in UTC, that began a `day` of a month.
+pub fn utc_month_from(day: u32, at: i64) -> i64 {
+    let date = DateTime::from_timestamp(at, 0).unwrap_or_default().date_naive();
+    let on = |date: NaiveDate| date.with_day(day).unwrap_or(date);
+    let last = match on(date) > date {
+        true => date.checked_sub_months(Months::new(1)).map_or(date, on),
+        false => on(date),
+    };
+    last.and_time(NaiveTime::MIN).and_utc().timestamp()
 }
 
 impl Truth {
@@ -299,6 +310,24 @@ impl Truth {
     fn set_down(&mut self, backend: usize, down: bool) {
         if let Some(found) = self.down.get_mut(backend) {
             *found = down;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_month_may_begin_on_any_day() {
+        let at = |text: &str| DateTime::parse_from_rfc3339(text).map_or(0, |time| time.timestamp());
+        for (day, now, begins) in [
+            (1, "2026-03-31T23:59:59Z", "2026-03-01T00:00:00Z"),
+            (15, "2026-03-14T23:59:59Z", "2026-02-15T00:00:00Z"),
+            (15, "2026-03-15T00:00:00Z", "2026-03-15T00:00:00Z"),
+            (28, "2026-01-01T00:00:00Z", "2025-12-28T00:00:00Z"),
+        ] {
+            assert_eq!(utc_month_from(day, at(now)), at(begins), "{day} {now}");
         }
     }
 }

@@ -38,7 +38,7 @@ use self::wire::{Group, User};
 use super::{
     Applied, Backend, BackendError, CheckStep, Heard, Kind, Limiter, Memory, PollRequest, Target, Wants,
 };
-use crate::domain::{AccountName, Bytes, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
+use crate::domain::{AccountName, Bytes, FoundBy, Harvest, Meter, Policy, ServerTotal, Timestamp, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -47,6 +47,7 @@ pub(super) const KIND: Kind = Kind {
     name: "minio",
     meters: &[Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficOut],
     can_limit: true,
+    found_by: FoundBy::Username,
     // A network card of 100 Gbit/s.
     max_rate: Some(12_500_000_000),
     sample: include_str!("sample.toml"),

@@ -43,7 +43,7 @@ use super::{
     Applied, Backend, BackendError, CheckStep, Heard, History, Kind, Limiter, Memory, Past, PollRequest,
     Target, Wants,
 };
-use crate::domain::{AccountName, Harvest, Meter, Policy, Reason, Unclaimed};
+use crate::domain::{AccountName, FoundBy, Harvest, Meter, Policy, Reason, Unclaimed};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -52,6 +52,7 @@ pub(super) const KIND: Kind = Kind {
     name: "proxmox",
     meters: &[Meter::TrafficOut, Meter::TrafficIn, Meter::StorageUsed],
     can_limit: true,
+    found_by: FoundBy::Username,
     // A network card of 100 Gbit/s.
     max_rate: Some(12_500_000_000),
     sample: include_str!("sample.toml"),

@@ -20,7 +20,7 @@ use super::kit::check::{is_hopeless, step};
 use super::kit::suspend::{self, OURS, Suspends};
 use super::{Applied, Backend, BackendError, CheckStep, Kind, Limiter, Memory, PollRequest, Target, Wants};
 use crate::domain::{
-    AccountName, Bytes, Epoch, Harvest, Identity, Meter, Policy, Reading, Reason, Source, Timestamp,
+    AccountName, Bytes, Epoch, FoundBy, Harvest, Identity, Meter, Policy, Reading, Reason, Source, Timestamp,
 };
 use crate::http::{Http, Url, panel_url};
 use crate::settings::{Secret, Section, SettingsError};
@@ -30,6 +30,7 @@ pub(super) const KIND: Kind = Kind {
     name: "toy",
     meters: &[Meter::StorageUsed, Meter::TrafficOut],
     can_limit: true,
+    found_by: FoundBy::Username,
     max_rate: None,
     sample: include_str!("sample.toml"),
     open,
@@ -159,7 +160,8 @@ fn put(harvest: &mut Harvest, name: &AccountName, account: &Account<'_>, now: Ti
         account.id.whole().map_or_else(Identity::new, |id| Identity::new().with_unique(id.to_string()));
     let suspended_for = account.suspended_for().ok();
     facts.suspended = suspended_for.as_ref().map(Option::is_some);
-    facts.policy = suspended_for.and_then(|reason| suspend::shown_policy(reason.as_deref()));
+    facts.policy = suspended_for.as_ref().and_then(|reason| suspend::shown_policy(reason.as_deref()));
+    facts.suspended_for = suspended_for.flatten();
     let level = account.disk_bytes.bytes("disk_bytes").map(|level| Reading::Gauge { at: now, level });
     let count = account.bytes_out.bytes("bytes_out").and_then(|count| account.counter(count, now));
     for (meter, reading) in [(Meter::StorageUsed, level), (Meter::TrafficOut, count)] {

@@ -35,7 +35,7 @@ use super::{
     Applied, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, Past, PollRequest, Target,
     Wants,
 };
-use crate::domain::{BillingZone, Harvest, Meter, Policy, Span, Timestamp};
+use crate::domain::{BillingZone, FoundBy, Harvest, Meter, Policy, Span, Timestamp};
 use crate::http::{Http, Method, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -44,6 +44,7 @@ pub(super) const KIND: Kind = Kind {
     name: "vpncp",
     meters: &[Meter::TrafficIn, Meter::TrafficOut],
     can_limit: true,
+    found_by: FoundBy::Username,
     // A tunnel through a network card of 10 Gbit/s.
     max_rate: Some(1_250_000_000),
     sample: include_str!("sample.toml"),

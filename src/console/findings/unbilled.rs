@@ -107,12 +107,8 @@ fn worth(
 ) -> Option<(String, String)> {
     let minutes = moment.month_minutes();
     let used = Used { amount, held, minutes, is_complete: true };
-    let candidate = Candidate {
-        backend: &side.panel.id,
-        account: name,
-        package: account.package.as_deref(),
-        product: None,
-    };
+    let candidate =
+        Candidate { backend: &side.panel.id, account: name, labels: account.labels(), product: None };
     let (amount, currency) = prices.worth(&candidate, meter, &used)?;
     Some((amount.to_string(), currency.to_string()))
 }

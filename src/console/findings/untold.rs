@@ -111,8 +111,7 @@ fn worth(
     };
     let used = Used { amount, held, minutes, is_complete: true };
     let product = side.service(account).and_then(|service| service.product.as_deref());
-    let package = account.package.as_deref();
-    let candidate = Candidate { backend: &side.panel.id, account: name, package, product };
+    let candidate = Candidate { backend: &side.panel.id, account: name, labels: account.labels(), product };
     let (amount, currency) = prices.worth(&candidate, meter, &used)?;
     Some((amount.to_string(), currency.to_string()))
 }

@@ -6,9 +6,12 @@ use litemap::LiteMap;
 
 use super::commit::{Poll, Reach};
 use super::load::Loaded;
-use crate::domain::{Harvested, LifeNo, Policy, Timestamp};
+use crate::domain::{Facts, Harvested, LifeNo, Policy, Timestamp};
 use crate::metering::{Book, LifeEvent, OwnerChange};
 use crate::standing::AccountStanding;
+
+/// Characters of a text in the row of an account.
+const LONGEST_TEXT: usize = 255;
 
 /// The lives whose own row changes: new ones, those whose facts differ, those that came or went. `after` is the
 /// book as the poll leaves it.
@@ -107,9 +110,11 @@ fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -
         gone_at: None,
         // What the panel did not say this time is kept: it is unknown, not withdrawn.
         suspended: facts.suspended.or(known.and_then(|known| known.suspended)),
+        suspended_for: suspended_for(facts, known),
         policy: facts.policy,
-        package: facts.package.clone().or_else(|| known.and_then(|known| known.package.clone())),
-        domain: facts.domain.clone().or_else(|| known.and_then(|known| known.domain.clone())),
+        package: kept(&facts.package, known.and_then(|known| known.package.as_ref())),
+        domain: kept(&facts.domain, known.and_then(|known| known.domain.as_ref())),
+        reseller: kept(&facts.reseller, known.and_then(|known| known.reseller.as_ref())),
         storage_limit: facts.storage_limit,
         traffic_limit: facts.traffic_limit,
         trouble,
@@ -120,4 +125,24 @@ fn seen(known: Option<&AccountStanding>, harvested: &Harvested, at: Timestamp) -
         series: Vec::new(),
         shares: Vec::new(),
     }
+}
+
+/// Why it is switched off, if it is: of one that is switched on again no reason is left.
+fn suspended_for(facts: &Facts, known: Option<&AccountStanding>) -> Option<String> {
+    match facts.suspended {
+        Some(true) => facts.suspended_for.as_deref().map(storable),
+        Some(false) => None,
+        None => known.and_then(|known| known.suspended_for.clone()),
+    }
+}
+
+/// What the panel says, else what it said last.
+fn kept(said: &Option<String>, known: Option<&String>) -> Option<String> {
+    said.as_deref().map(storable).or_else(|| known.cloned())
+}
+
+/// A text as every database keeps it: a panel's text may be of any length and hold anything, and must not make the
+/// commit of a whole poll fail.
+fn storable(text: &str) -> String {
+    text.chars().filter(|char| !char.is_control()).take(LONGEST_TEXT).collect()
 }

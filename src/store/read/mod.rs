@@ -2,6 +2,7 @@
 
 mod pages;
 mod reported;
+mod resellers;
 mod standing;
 mod totals;
 mod usage;

@@ -15,6 +15,7 @@ pub(in super::super) const SERVICE: Table = Table {
         ("first_listed", Keep),
         ("client", Replace),
         ("username", Replace),
+        ("account", Replace),
         ("domain", Replace),
         ("product", Replace),
         ("package", Replace),
@@ -50,7 +51,7 @@ pub(in super::super) struct Row {
     pub first_listed: Timestamp,
 }
 
-pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, first: Timestamp) -> [Cell; 17] {
+pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, first: Timestamp) -> [Cell; 18] {
     let [storage, inwards, outwards, total] = limit_cells(&service.limits);
     [
         service.id.into(),
@@ -59,6 +60,7 @@ pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, firs
         first.into(),
         service.client.into(),
         service.username.as_str().into(),
+        service.account.as_deref().into(),
         service.domain.as_deref().into(),
         service.product.as_deref().into(),
         service.package.as_deref().into(),
@@ -82,7 +84,8 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
     let listed = columns.flag()? == Some(true);
     let first_listed = columns.time()?;
     let (client, username) = (columns.int()?, columns.text()?);
-    let (domain, product) = (columns.maybe_text()?, columns.maybe_text()?);
+    let (account, domain) = (columns.maybe_text()?, columns.maybe_text()?);
+    let product = columns.maybe_text()?;
     let (package, status) = (columns.maybe_text()?, columns.text()?);
     let (registered, limits) = (columns.maybe_day()?, limits(columns)?);
     let (notify_template, limited_template) = (columns.maybe_text()?, columns.maybe_text()?);
@@ -90,6 +93,7 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
         id,
         client,
         username,
+        account,
         domain,
         product,
         package,
