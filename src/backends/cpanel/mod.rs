@@ -34,7 +34,7 @@ use super::{
     Applied, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, Past, PollRequest, Target,
     Wants,
 };
-use crate::domain::{AccountName, Harvest, Limit, Meter, Month, Policy};
+use crate::domain::{AccountName, FoundBy, Harvest, Limit, Meter, Month, Policy};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -43,6 +43,7 @@ pub(super) const KIND: Kind = Kind {
     name: "cpanel",
     meters: &[Meter::StorageUsed, Meter::TrafficTotal],
     can_limit: true,
+    found_by: FoundBy::Username,
     // A port of 10 Gbit/s; two hours of traffic may show at once.
     max_rate: Some(1_000_000_000),
     sample: include_str!("sample.toml"),
