@@ -49,6 +49,9 @@ fn use_up(pair: &Pair, name: &str, bytes: u64) {
     let now = pair.panel.knobs().clock.now_seconds();
     let known = match pair.main_meter() {
         Meter::StorageUsed => pair.truth().set_level(name, now - 1, bytes),
+        Meter::TrafficTotal => {
+            pair.truth().add_traffic(name, now, Traffic { received: bytes / 2, sent: bytes - bytes / 2 })
+        }
         _ => pair.truth().add_traffic(name, now, Traffic { received: bytes, sent: bytes }),
     };
     assert!(known, "{name}");
