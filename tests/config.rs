@@ -370,7 +370,8 @@ async fn every_example_is_a_config() {
 
 async fn site_with_panel(accounts: usize) -> (Site, Pair) {
     let options = Options { accounts, clock: ClockStart::Frozen(NOW), ..Options::default() };
-    let pair = every_kind_with(options).await.remove(0);
+    let panel = whmeter_simulators::kind("minio").unwrap().start(options).await.unwrap();
+    let pair = Pair { kind: whmeter::backends::kind("minio").unwrap(), panel };
     let text = format!(
         "{}{}",
         &RIGHT[..RIGHT.find("[[backend]]").unwrap()],
