@@ -17,6 +17,7 @@ mod kit;
 mod minio;
 mod proxmox;
 mod schedule;
+mod solusvm;
 #[cfg(feature = "toy")]
 mod toy;
 mod vpncp;
