@@ -279,7 +279,9 @@ impl<'a> Evaluation<'a> {
                 judged.limit = Limit::Unknown;
             }
         }
-        let ours = self.by_suspending && hold.wanted == Policy::Limited;
+        // WHMCS suspends by the same call as we do: while it says so, the account is as it wants it.
+        let by_whmcs = looked.service.is_some_and(Service::is_suspended);
+        let ours = self.by_suspending && hold.wanted == Policy::Limited && !by_whmcs;
         Some(Subject {
             account: AccountKey { backend: self.backend.clone(), name: looked.name.clone() },
             holding,

@@ -77,6 +77,11 @@ impl Service {
         matches!(self.status.as_str(), "Active" | "Suspended")
     }
 
+    /// Whether WHMCS has suspended it.
+    pub fn is_suspended(&self) -> bool {
+        self.status == "Suspended"
+    }
+
     /// Whether there should be an account of its own. A companion has none: it is the service it stands for
     /// that must have one.
     pub fn wants_account(&self) -> bool {

@@ -140,6 +140,45 @@ async fn every_kind_limits_who_crosses_and_gives_back_what_was_there() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_whmcs_has_suspended_is_not_let_go_by_a_limit_that_ends() {
+    let (pair, port) = (pair("toy", 3).await, free_port());
+    let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+    let daemon = site.serve(port).await;
+    read_once(&daemon, &pair).await;
+    let name = pair.panel.accounts().remove(0);
+    let says = async |status: &str| {
+        let service = json!({ "id": 7, "client": 1, "username": name, "status": status });
+        let request = daemon.request("PUT", "/v1/whmcs/services?server=12");
+        let body = json!({ "schema": 1, "services": [service] }).to_string();
+        let put = request.header("content-type", "application/json").body(body);
+        assert_eq!(daemon.send(put).await.unwrap().status, 200);
+    };
+    says("Active").await;
+    use_up(&pair, &name, LIMIT + LIMIT / 10);
+    until("limited at the panel", || pair.panel.is_limited(&name) == Some(true)).await;
+    shown(&daemon, &pair, &name, 1).await;
+
+    // Suspended for an invoice besides, by the same call. The limit ends; the invoice is still open.
+    says("Suspended").await;
+    std::fs::write(site.config(), config(port, &pair, &rule(&pair, "5 PB", ""))).unwrap();
+    daemon.signal("-HUP");
+    let meter = pair.main_meter();
+    let ratio =
+        format!("whmeter_limit_used_ratio{{backend=\"toy\",account=\"{name}\",meter=\"{meter}\"}} 0.19");
+    daemon.until("/metrics", "has the new limit", |got| got.text().contains(&ratio)).await;
+    let polled = "whmeter_poll_last_success_timestamp_seconds{backend=\"toy\"}";
+    let before = daemon.get("/metrics").await.sample(polled).unwrap();
+    daemon.until("/metrics", "has polled twice more", |got| got.sample(polled) >= Some(before + 2)).await;
+    assert_eq!(pair.panel.is_limited(&name), Some(true));
+    assert_eq!(policy(&site, &pair, &name).await["wanted"], "limited");
+
+    says("Active").await;
+    until("restored at the panel", || pair.panel.is_limited(&name) == Some(false)).await;
+    daemon.stop().await;
+    pair.panel.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_switch_the_panel_forgets_is_asserted_and_somebody_elses_change_wins() {
     let (pair, port) = (pair("vpncp", 3).await, free_port());
     let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));

@@ -92,8 +92,12 @@ impl Standing<'_> {
         let fresh = |life: &&Life| {
             life.read_at.get(&metric).is_some_and(|read| (-60..=MAX_AGE).contains(&(at - read)))
         };
-        let mut all = self.living.iter().chain(&self.missing);
-        if all.all(fresh) { None } else { Some("stale, or never read") }
+        // Who was read, and of whom this was never told, has nothing of it: a user without buckets moves nothing.
+        let tells = |life: &&&Life| life.read_at.contains_key(&metric) || life.read_at.is_empty();
+        let all = || self.living.iter().chain(&self.missing);
+        let mut told = all().filter(tells).peekable();
+        let none_tells = told.peek().is_none() && all().next().is_some();
+        if !none_tells && told.all(fresh) { None } else { Some("stale, or never read") }
     }
 }
 

@@ -66,6 +66,8 @@ addon_field(1, 3, 'Username', 93, ' ');
 addon_field(3, 4, 'username|Login name', 90, 'mirror');
 addon_field(1, 3, 'Username', 90, 'of what it was before');
 addon_field(4, 17, 'Username', 92, 'a product\'s', 'product');
+addon_field(6, 1, 'vserverid|Server', 7731, ' 171 ', 'product');
+addon_field(6, 1, 'vserverid|Server', 7732, '172', 'addon');
 
 checks([
     'since when a service is there is told where it is known' => static function (): void {
@@ -75,6 +77,11 @@ checks([
         foreach (['0', '2026-13-01', '0000-01-01', "2026-01-01\n2", '01/02/2026', '2026-1-1', 20260101, [], true, '2026-01-01 25'] as $odd) {
             same(null, Day::of($odd), json_encode($odd));
         }
+    },
+    'the number by which a panel\'s own module knows a service is its account' => static function (): void {
+        $list = arrives(12);
+        same([7731 => '171'], array_column($list['services'], 'account', 'id'), 'accounts');
+        holds(!array_key_exists('account', $list['services'][1]), 'absent, not null');
     },
     'add-ons on the server are a list of their own' => static function (): void {
         $list = arrives(12);

@@ -27,7 +27,7 @@ final class AddonList
         }
         $names = self::names();
         $clients = self::clients($rows);
-        $usernames = AddonUsernames::read();
+        $usernames = CustomField::read('addon', 'Username');
         return array_map(static function (object $row) use ($names, $clients, $usernames): array {
             $addon = [
                 'id' => (int) $row->id,

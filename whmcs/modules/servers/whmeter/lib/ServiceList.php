@@ -19,9 +19,11 @@ final class ServiceList
         }
         $columns = ['id', 'userid', 'packageid', 'username', 'domain', 'domainstatus'];
         $columns = [...$columns, ...Columns::present('tblhosting', ['regdate'])];
+        // SolusVM's own module keeps the server's number there: its username is a client's, and shared by his servers.
+        $accounts = CustomField::read('product', 'vserverid');
         $services = [];
         foreach (Capsule::table('tblhosting')->where('server', $server)->orderBy('id')->get($columns) as $service) {
-            $services[] = self::shape($service, $products[(int) $service->packageid] ?? (object) []);
+            $services[] = self::shape($service, $products[(int) $service->packageid] ?? (object) [], $accounts);
         }
         return ['schema' => 1, 'services' => $services] + self::addons($server);
     }
@@ -35,14 +37,16 @@ final class ServiceList
         return $addons === null ? [] : ['addons' => $addons];
     }
 
-    private static function shape(object $service, object $product): array
+    private static function shape(object $service, object $product, CustomField $accounts): array
     {
         // From that day on usage that was unowned may be this service's.
         $registered = Day::of($service->regdate ?? null);
+        $account = $accounts->of((int) $service->id, (int) $service->packageid);
         return [
             'id' => (int) $service->id,
             'client' => (int) $service->userid,
             'username' => (string) $service->username,
+            ...($account === null ? [] : ['account' => $account]),
             'domain' => (string) $service->domain,
             'product' => (string) ($product->name ?? ''),
             'package' => (string) ($product->servertype ?? ''),

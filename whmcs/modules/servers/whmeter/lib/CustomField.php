@@ -1,5 +1,6 @@
 <?php
-// Usernames of add-ons: tblhostingaddons has no place for them, so WHMCS keeps them in custom fields called Username.
+// What custom fields of one name hold: the usernames of add-ons, for which tblhostingaddons has no place, and the
+// numbers by which a panel's own module knows its servers.
 
 declare(strict_types=1);
 
@@ -9,16 +10,17 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 
 use WHMCS\Database\Capsule;
 
-final class AddonUsernames
+final class CustomField
 {
-    /** @param array<string, string[]> $values by add-on as sold and its definition */
+    /** @param array<string, string[]> $values by service or add-on as sold and its product or definition */
     private function __construct(private array $values)
     {
     }
 
-    public static function read(): self
+    /** @param string $type 'product' or 'addon' */
+    public static function read(string $type, string $name): self
     {
-        $fields = self::fields();
+        $fields = self::fields($type, $name);
         $values = [];
         if ($fields && Columns::hasAll('tblcustomfieldsvalues', ['fieldid', 'relid', 'value'])) {
             $rows = Capsule::table('tblcustomfieldsvalues')->whereIn('fieldid', array_keys($fields))->get(['fieldid', 'relid', 'value']);
@@ -32,21 +34,21 @@ final class AddonUsernames
         return new self($values);
     }
 
-    /** Null where none is given, or different ones: which account it is would be a guess. */
+    /** Null where none is given, or different ones: which account is meant would be a guess. */
     public function of(int $id, int $definition): ?string
     {
         $reported = array_unique($this->values[self::key($id, $definition)] ?? []);
         return count($reported) === 1 ? reset($reported) : null;
     }
 
-    /** @return array<int, int> id of the definition by id of the field */
-    private static function fields(): array
+    /** @return array<int, int> id of the product or definition by id of the field */
+    private static function fields(string $type, string $name): array
     {
         $fields = [];
         if (Columns::hasAll('tblcustomfields', ['id', 'type', 'relid', 'fieldname'])) {
-            foreach (Capsule::table('tblcustomfields')->where('type', 'addon')->get(['id', 'relid', 'fieldname']) as $field) {
+            foreach (Capsule::table('tblcustomfields')->where('type', $type)->get(['id', 'relid', 'fieldname']) as $field) {
                 // What stands behind a bar is shown to the customer in its place.
-                if (strcasecmp(trim(explode('|', (string) $field->fieldname)[0]), 'Username') === 0) {
+                if (strcasecmp(trim(explode('|', (string) $field->fieldname)[0]), $name) === 0) {
                     $fields[(int) $field->id] = (int) $field->relid;
                 }
             }
@@ -54,7 +56,7 @@ final class AddonUsernames
         return $fields;
     }
 
-    /** A value stays when an add-on is changed into another: it counts for the one whose field it is. */
+    /** A value stays when a service is changed into another: it counts for the product whose field it is. */
     private static function key(int $id, int $definition): string
     {
         return "$id/$definition";
