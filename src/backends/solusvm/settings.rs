@@ -10,7 +10,7 @@ use crate::settings::{Secret, Section, SettingsError};
 /// The keys as they stand in the file.
 #[derive(Debug, Deserialize)]
 struct Settings {
-    version: u8,
+    version: Version,
     url: String,
     timezone: Option<String>,
     // SolusVM 1.
@@ -24,6 +24,26 @@ struct Settings {
     password: Option<Secret>,
     // SolusVM 2.
     token: Option<Secret>,
+}
+
+/// Which of the two products it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "toml::Value")]
+enum Version {
+    One,
+    Two,
+}
+
+impl TryFrom<toml::Value> for Version {
+    type Error = String;
+    fn try_from(value: toml::Value) -> Result<Version, String> {
+        let number = value.as_integer().or_else(|| value.as_str()?.parse().ok());
+        match number {
+            Some(1) => Ok(Version::One),
+            Some(2) => Ok(Version::Two),
+            _ => Err(format!("{value} is neither 1 nor 2")),
+        }
+    }
 }
 
 /// Whose key it is: a reseller's is asked at another address, and sees its own servers alone.
@@ -81,7 +101,7 @@ impl PanelConfig {
         let zone = zone.map_err(|error| SettingsError::new("timezone", error.to_string()))?;
         let url = panel_url("url", &settings.url, true)?;
         match settings.version {
-            1 => {
+            Version::One => {
                 let problem = "missing; the master's own time zone, in which it resets bandwidth at midnight";
                 let folder = match settings.api {
                     Api::Admin => "admin",
@@ -99,7 +119,7 @@ impl PanelConfig {
                     zone: zone.ok_or_else(missing("timezone", problem))?,
                 }))
             }
-            2 => Ok(PanelConfig::Two(Two {
+            Version::Two => Ok(PanelConfig::Two(Two {
                 base: below(url, &["api", "v1"]),
                 token: settings
                     .token
@@ -109,7 +129,6 @@ impl PanelConfig {
                     .map_or_else(|| BillingZone::parse("UTC"), Ok)
                     .map_err(|error| SettingsError::new("timezone", error.to_string()))?,
             })),
-            other => Err(SettingsError::new("version", format!("{other} is neither 1 nor 2"))),
         }
     }
 }

@@ -163,7 +163,10 @@ impl Solus {
                 Value::Number(id) => id.to_string(),
                 Value::Null => String::new(),
                 other => {
-                    return Err(odd("node-idlist", format!("nodes is {other}, expected numbers with commas")));
+                    return Err(odd(
+                        "node-idlist",
+                        format!("nodes is {other}, expected numbers with commas"),
+                    ));
                 }
             };
             nodes.extend(ids.split(',').map(str::trim).filter(|id| !id.is_empty()).map(str::to_string));

@@ -1,10 +1,15 @@
 //! SolusVM 1's older output: tags one after another without a root, and nothing escaped. No XML parser would take it; it is
 //! read pair by pair into the same JSON that the master writes when it is asked for that. Pure.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value};
 
 /// Rows of a list: there may be one, or none.
 const ROWS: [&str; 2] = ["virtualserver", "client"];
+
+/// A text with more tags than this that are never closed is no answer.
+const MOST_UNCLOSED: usize = 100;
 
 /// How deep lists lie in answers, and a little more. What lies deeper is a text.
 const DEEPEST: usize = 4;
@@ -31,8 +36,9 @@ fn read_at(text: &str, depth: usize) -> Map<String, Value> {
     found
 }
 
-/// The next pair of tags: its name, what stands between, and what comes after it.
-fn next(text: &str) -> Option<(&str, &str, &str)> {
+/// The next pair of tags: its name, what stands between, and what comes after it. `unclosed` are the names that are closed
+/// nowhere further on: a text of nothing but these is read through once, not once for each.
+fn next<'t>(text: &'t str, unclosed: &mut HashSet<&'t str>) -> Option<(&'t str, &'t str, &'t str)> {
     let mut from = 0;
     loop {
         let open = from + text.get(from..)?.find('<')?;
@@ -40,12 +46,17 @@ fn next(text: &str) -> Option<(&str, &str, &str)> {
         let name = &text[open + 1..shut];
         let is_name = !name.is_empty()
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        let end = is_name.then(|| format!("</{name}>"));
-        let close = end.as_ref().and_then(|end| Some(shut + 1 + text[shut + 1..].find(end.as_str())?));
-        match close.zip(end) {
-            Some((close, end)) => return Some((name, &text[shut + 1..close], &text[close + end.len()..])),
-            None => from = open + 1,
+        if is_name && !unclosed.contains(name) {
+            let end = format!("</{name}>");
+            if let Some(close) = text[shut + 1..].find(&end).map(|close| shut + 1 + close) {
+                return Some((name, &text[shut + 1..close], &text[close + end.len()..]));
+            }
+            if unclosed.len() >= MOST_UNCLOSED {
+                return None;
+            }
+            unclosed.insert(name);
         }
+        from = open + 1;
     }
 }
 
