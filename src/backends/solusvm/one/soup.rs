@@ -20,12 +20,13 @@ pub(super) fn read(text: &str) -> Map<String, Value> {
 }
 
 fn read_at(text: &str, depth: usize) -> Map<String, Value> {
-    let mut found = Map::new();
+    let (mut found, mut unclosed) = (Map::new(), HashSet::new());
     let mut rest = text;
-    while let Some((name, inner, after)) = next(rest) {
-        let is_nested = depth < DEEPEST && inner.trim_start().starts_with('<') && next(inner).is_some();
-        let value =
-            if is_nested { Value::Object(read_at(inner, depth + 1)) } else { Value::from(inner.trim()) };
+    while let Some((name, inner, after)) = next(rest, &mut unclosed) {
+        let nested =
+            (depth < DEEPEST && inner.trim_start().starts_with('<')).then(|| read_at(inner, depth + 1));
+        let nested = nested.filter(|nested| !nested.is_empty());
+        let value = nested.map_or_else(|| Value::from(inner.trim()), Value::Object);
         match found.get_mut(name) {
             Some(Value::Array(rows)) => rows.push(value),
             _ if ROWS.contains(&name) => drop(found.insert(name.into(), Value::Array(vec![value]))),
