@@ -435,6 +435,8 @@ async fn version_one_suspends_at_once_and_its_nodes_may_be_slow_or_dead() {
 
     panel.knobs().faults.add(panel.spoil_account("1002"));
     assert_eq!(ask(&panel, "action=vserver-infoall&vserverid=1002").await["bandwidth"], "many");
+    let tags = soup(&panel, "action=vserver-infoall&vserverid=1002").await;
+    assert!(tags.contains("<bandwidth>many</bandwidth>") && tags.contains("<hdd>8"), "{tags}");
     assert_ne!(ask(&panel, "action=vserver-infoall&vserverid=1003").await["bandwidth"], "many");
     let hash = get_hash(&panel, "1002");
     let form = format!("key=KEY-1002&hash={hash}&action=info&bw=true&ipaddr=true");

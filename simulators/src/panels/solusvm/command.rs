@@ -58,10 +58,9 @@ pub async fn answered(master: &Master, request: &Request<Bytes>, strikes: &Strik
         "/api/admin/command.php" | "/api/reseller/command.php" => return bare("Invalid id or key"),
         _ => return html_page(404),
     };
-    if let Some(machine) = machine(master, caller, &asked).map(|(_, machine)| machine) {
-        if let Some(Health::Slow { milliseconds }) = master.node_of(&machine).map(|node| node.health) {
-            tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-        }
+    let node = machine(master, caller, &asked).and_then(|(_, machine)| master.node_of(&machine));
+    if let Some(Health::Slow { milliseconds }) = node.map(|node| node.health) {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
     let Some(outcome) = outcome(master, &switches, caller, &asked) else {
         return bare("Node not found");

@@ -151,7 +151,7 @@ fn address(machine: &Machine) -> String {
 }
 
 fn addresses(machine: &Machine) -> String {
-    let separator = if machine.place % 2 == 0 { "," } else { ", " };
+    let separator = if machine.place.is_multiple_of(2) { "," } else { ", " };
     format!("{}{separator}203.0.113.{}", address(machine), machine.place % 250 + 2)
 }
 
