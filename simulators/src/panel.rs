@@ -207,7 +207,8 @@ pub trait SimulatedPanel: Send + Sync {
         false
     }
 
-    /// The panel's operator gives a limited account a policy that is neither what it was sold nor the limited one.
+    /// The panel's operator gives a limited account a policy that is neither what it was sold nor the limited one; an
+    /// error where the panel has no such policy.
     fn meddle(&self, account: &str) -> Result<(), NotDone> {
         let _ = account;
         Err(NotDone::NotUnderstood(format!("{} has no policies", self.kind())))

@@ -20,6 +20,7 @@ mod minio;
 mod plesk;
 mod proxmox;
 mod schedule;
+mod solusvm;
 #[cfg(feature = "toy")]
 mod toy;
 mod vpncp;

@@ -31,6 +31,10 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().chain(TEST_KINDS)
 }
 
+/// Other products that one kind speaks with, and the switches that make its panel one: what holds for every kind holds
+/// for each of them.
+const OTHER_PRODUCTS: &[(&str, &str)] = &[("solusvm", r#"{ "version": 1 }"#)];
+
 /// Every registered kind with a panel of its own; a kind without a fake panel is an error.
 pub async fn every_kind(accounts: usize) -> Vec<Pair> {
     every_kind_with(Options { accounts, clock: ClockStart::Frozen(NOW), ..Options::default() }).await
@@ -43,6 +47,13 @@ pub async fn every_kind_with(options: Options) -> Vec<Pair> {
         let fake = fake.unwrap_or_else(|| panic!("kind {} has no fake panel in PANELS", kind.name));
         let panel = fake.start(options.clone()).await.unwrap();
         pairs.push(Pair { kind, panel });
+        for (_, switches) in OTHER_PRODUCTS.iter().filter(|(name, _)| *name == kind.name) {
+            // An authority of its own.
+            let tls = options.tls.as_ref().map(|folder| folder.join("other"));
+            let panel = fake.start(Options { tls, ..options.clone() }).await.unwrap();
+            panel.operate("switches", &switches.parse().unwrap()).unwrap();
+            pairs.push(Pair { kind, panel });
+        }
     }
     assert!(!pairs.is_empty());
     pairs
@@ -87,19 +98,20 @@ impl Pair {
         }
     }
 
-    /// What the kind measures that passes.
-    pub fn flows(&self) -> impl Iterator<Item = Meter> {
-        self.kind.meters.iter().copied().filter(|meter| meter.nature() == Nature::Flow)
+    /// What the panel measures of an account that passes.
+    fn flows(&self, name: &str) -> impl Iterator<Item = Meter> {
+        let flows = self.kind.meters.iter().copied().filter(|meter| meter.nature() == Nature::Flow);
+        flows.filter(move |meter| !self.panel.lacks(name, meter.name()))
     }
 
     /// What was settled of an account, flow by flow.
     pub fn settled(&self, ledger: &Ledger, name: &str) -> BTreeMap<Meter, i128> {
-        self.flows().map(|meter| (meter, ledger.sum(name, meter))).collect()
+        self.flows(name).map(|meter| (meter, ledger.sum(name, meter))).collect()
     }
 
     /// What really passed of an account between two instants, flow by flow.
     pub fn passed(&self, name: &str, from: i64, to: i64) -> BTreeMap<Meter, i128> {
-        self.flows().map(|meter| (meter, passed(self.truth(), name, from, to, meter).into())).collect()
+        self.flows(name).map(|meter| (meter, passed(self.truth(), name, from, to, meter).into())).collect()
     }
 
     /// The keys of a section that reaches the panel.
@@ -146,7 +158,8 @@ impl Pair {
 }
 
 pub fn is_secret(key: &str) -> bool {
-    ["secret", "password", "token", "api_key", "access_hash"].iter().any(|part| key.contains(part))
+    key == "key"
+        || ["secret", "password", "token", "api_key", "access_hash"].iter().any(|part| key.contains(part))
 }
 
 pub fn settings(panel: &dyn SimulatedPanel) -> Table {
