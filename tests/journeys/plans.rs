@@ -216,3 +216,47 @@ async fn resellers_are_told_apart_in_rules_sums_series_and_answers() {
     daemon.stop().await;
     pair.panel.stop();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn usage_is_read_by_people_one_row_per_account_and_a_wrong_name_is_an_error() {
+    let pair = start("cpanel", 9).await;
+    let names = pair.panel.accounts();
+    let now = pair.panel.knobs().clock.now_seconds();
+    for (number, name) in names.iter().enumerate() {
+        pair.truth().set_level(name, now - 10, (number as u64 + 1) * 100 * MIB);
+    }
+    let rule = "\n[[limit]]\nbackend = \"panel\"\nmeter = \"storage\"\nsize = \"1000 MiB\"\nlimit_at = 100\n";
+    let site = Site::new(&config(free_port(), &pair, rule));
+    site.run(&["poll"]).await.good();
+    let table = site.run(&["usage"]).await.good();
+    let lines: Vec<&str> = table.lines().collect();
+    assert!(lines[0].ends_with(", so far") && lines.len() == 2 + 9 + 1, "{table}");
+    let row = lines.iter().find(|line| line.contains(names[3].as_str())).unwrap();
+    assert!(row.contains("400 MB") && row.contains("40 % stored") && row.contains("known since"), "{row}");
+    // 45 hundreds of MiB in all.
+    assert!(lines[11].contains("all 9 accounts") && lines[11].contains("4.39 GB"), "{table}");
+
+    let top = site.run(&["usage", "--top", "2", "--bytes"]).await.good();
+    let lines: Vec<&str> = top.lines().collect();
+    assert!(
+        lines.len() == 5 && lines[2].contains(names[8].as_str()) && lines[2].contains("943 718 400"),
+        "{top}"
+    );
+    assert!(lines[3].contains(names[7].as_str()) && lines[4].contains("all 9 accounts"), "{top}");
+    for by in ["stored", "both", "limit"] {
+        let sorted = site.run(&["usage", "--sort", by]).await.good();
+        assert_eq!(sorted.lines().count(), 12, "{sorted}");
+    }
+
+    let mistyped = format!("{}x", names[0]);
+    let meant = format!("did you mean {}?", names[0]);
+    let said = site.run(&["usage", "--account", &mistyped]).await.failure(1);
+    assert!(said.contains(&meant), "{said}");
+    let said = site.run(&["poll", "--backend", "panel", "--account", &mistyped]).await.failure(1);
+    assert!(said.contains(&meant), "{said}");
+    let said = site.run(&["usage", "--backend", "panell"]).await.failure(2);
+    assert!(said.contains("did you mean panel?"), "{said}");
+    // Somebody who was not there that month is no mistake.
+    site.run(&["usage", "--account", &names[0], "--month", "2020-01"]).await.good();
+    pair.panel.stop();
+}
