@@ -21,6 +21,7 @@ mod plesk;
 mod proxmox;
 mod schedule;
 mod solusvm;
+mod synology;
 #[cfg(feature = "toy")]
 mod toy;
 mod vpncp;
