@@ -9,6 +9,7 @@ pub mod directadmin;
 pub mod minio;
 pub mod plesk;
 pub mod proxmox;
+pub mod synology;
 pub mod vpncp;
 
 include!(concat!(env!("OUT_DIR"), "/panels.rs"));
