@@ -30,7 +30,10 @@ use async_trait::async_trait;
 use self::nas::Nas;
 use self::quota::Place;
 use self::settings::NasConfig;
-use super::{Applied, Backend, BackendError, CheckStep, Kind, Limiter, Memory, PollRequest, Target, Wants};
+use super::{
+    Applied, Backend, BackendError, CheckStep, Kind, Limiter, Memory, PAST_THE_GUARD, PollRequest, Target,
+    Wants,
+};
 use crate::domain::{AccountName, FoundBy, Harvest, Meter, Policy};
 use crate::http::{Http, Url};
 use crate::settings::{Section, SettingsError};
@@ -44,6 +47,8 @@ pub(super) const KIND: Kind = Kind {
     found_by: FoundBy::Username,
     // A NAS with a network card of 10 Gbit/s.
     max_rate: Some(1_250_000_000),
+    // Auto Block.
+    refusal_pause: PAST_THE_GUARD,
     sample: include_str!("sample.toml"),
     open,
 };
