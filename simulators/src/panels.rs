@@ -10,6 +10,7 @@ pub mod minio;
 pub mod plesk;
 pub mod proxmox;
 pub mod solusvm;
+pub mod synology;
 pub mod vpncp;
 
 include!(concat!(env!("OUT_DIR"), "/panels.rs"));

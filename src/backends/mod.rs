@@ -21,6 +21,7 @@ mod plesk;
 mod proxmox;
 mod schedule;
 mod solusvm;
+mod synology;
 #[cfg(feature = "toy")]
 mod toy;
 mod vpncp;
@@ -149,7 +150,7 @@ pub struct Kind {
 pub const ASKED_AGAIN_SOON: Seconds = Seconds::new(60);
 
 /// The first pause after a refusal where a guard looks at the refusals of minutes (cPHulk, Plesk's lock of logins,
-/// DirectAdmin's brute force monitor).
+/// DirectAdmin's brute force monitor, DSM's Auto Block).
 pub const PAST_THE_GUARD: Seconds = Seconds::new(30 * 60);
 
 /// What the config wants of a backend besides metering it.

@@ -17,6 +17,7 @@ pub fn limiter(backend: &dyn Backend) -> &dyn Limiter {
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
     pub path: String,
+    pub query: String,
     pub headers: HeaderMap,
     pub body: String,
 }
@@ -42,7 +43,12 @@ impl Scripted {
         let asked: Arc<Mutex<Vec<RecordedRequest>>> = Arc::default();
         let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
         let route = move |uri: Uri, headers: HeaderMap, body: String| {
-            let one = RecordedRequest { path: uri.path().to_string(), headers, body };
+            let one = RecordedRequest {
+                path: uri.path().to_string(),
+                query: uri.query().unwrap_or_default().to_string(),
+                headers,
+                body,
+            };
             let (status, text) = answer(&one);
             log.lock().expect("no panic").push(one);
             async move { (StatusCode::from_u16(status).expect("a status"), text) }
