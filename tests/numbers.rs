@@ -7,8 +7,8 @@ use std::path::Path;
 
 use chrono::{NaiveDateTime, TimeZone, Utc};
 use whmeter::domain::{
-    AccountName, BillingZone, ByteMinutes, Bytes, Epoch, Harvest, Meter, Minutes, Month, Nature, Reading, Seconds,
-    Source, Span, Timestamp, UsageDay,
+    AccountName, BillingZone, ByteMinutes, Bytes, Epoch, Harvest, Meter, Minutes, Month, Nature, Reading,
+    Seconds, Source, Span, Timestamp, UsageDay,
 };
 use whmeter::metering::{Book, Bounds, SettleRules, settle};
 use whmeter::reported::{Base, Unit, decimal, unit_months};
@@ -151,7 +151,8 @@ fn bytes(number: &str, unit: &str) -> Bytes {
 
 #[test]
 fn every_worked_example_comes_to_what_the_page_says() {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/numbers.md")).unwrap();
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/numbers.md")).unwrap();
     let (mut examples, mut compared) = (0, 0);
     for block in page.split("```numbers\n").skip(1) {
         let mut ledger = Ledger::new();

@@ -3,9 +3,10 @@
 //! Changes nothing on the panel. Whether the user may write shows only when something is written: a change is asked for of
 //! number 0, which no panel can have.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::cdn::{cdn_call, settled_hour};
+use super::charges::{TOTAL, cost_of, currency};
 use super::listing::{Listing, machines_call};
 use super::panel::ApiCall;
 use super::refusal::CallFailure;
@@ -168,31 +169,21 @@ impl OnApp {
         }
     }
 
-    /// What the panel itself would bill a user for the hour: shown for comparison, and metered by nobody.
+    /// What the panel itself would bill a user: kept for comparison, and billed by nobody.
     async fn check_bill(&self, user: &User) -> Result<String, BackendError> {
         let window = settled_hour(self.panel.http().clock().now());
-        let call = ApiCall::get(&["users", &user.id, "user_statistics"], "users.read, vm_stats")
-            .query(window.period());
-        let not_needed = |failure: CallFailure| match BackendError::from(failure) {
-            error @ (BackendError::Refused(_)
-            | BackendError::Unexpected { .. }
-            | BackendError::NotOffered(_)) => Ok(format!("not shown: {error}")),
-            error => Err(error),
-        };
-        match self.panel.object(&call).await {
+        match self.bill(&user.id, window).await.map_err(BackendError::from) {
             Ok(bill) => {
-                let cost = bill.get("total_cost_with_discount").or_else(|| bill.get("total_cost"));
-                let cost = cost.filter(|cost| cost.is_number() || cost.is_string());
-                let cost = cost.map_or("no total_cost".into(), |cost| excerpt(&cost.to_string(), 40));
-                let currency = bill.get("currency_code").and_then(Value::as_str).unwrap_or_default();
+                let (cost, currency) = (cost_of(&bill, &TOTAL), currency(&bill));
                 Ok(format!(
-                    "{}: {cost} {} for the hour until {}",
+                    "{}: {} {currency} for the hour until {}",
                     user.name,
-                    excerpt(currency, 8),
+                    cost.unwrap_or_default(),
                     window.until
                 ))
             }
-            Err(failure) => not_needed(failure),
+            Err(error @ BackendError::Unreachable(_)) => Err(error),
+            Err(error) => Ok(format!("not shown: {error}")),
         }
     }
 

@@ -12,7 +12,7 @@ use super::window::Window;
 use super::wire::{Interface, Machine};
 use super::{BackendError, OnApp};
 use crate::backends::kit::many::Patience;
-use crate::domain::{AccountName, Meter, Seconds, Timestamp};
+use crate::domain::{AccountName, Meter, Reading, Seconds, Timestamp};
 
 /// How long a list of interfaces is used: it costs a call of every server.
 const KEPT_FOR: Seconds = Seconds::hours(24);
@@ -58,6 +58,8 @@ impl KeptInterfaces {
 pub(super) struct MachineTraffic {
     pub metered: Metered,
     pub interfaces: Option<Vec<Interface>>,
+    /// Interfaces without any row in a window, of a server that is off.
+    idle: Vec<(String, Window)>,
 }
 
 impl OnApp {
@@ -96,6 +98,7 @@ impl OnApp {
             patience.note(traffic.metered.failed.as_ref())?;
             all.push((machine, traffic));
         }
+        put_idle(&mut all, now);
         Ok(all)
     }
 
@@ -107,7 +110,7 @@ impl OnApp {
         now: Timestamp,
         fresh: bool,
     ) -> Result<MachineTraffic, BackendError> {
-        let mut traffic = MachineTraffic { metered: Metered::default(), interfaces: None };
+        let mut traffic = MachineTraffic { metered: Metered::default(), interfaces: None, idle: Vec::new() };
         let kept = if fresh { None } else { self.kept.kept(&machine.name, now) };
         let interfaces = match kept {
             Some(kept) => kept,
@@ -125,7 +128,9 @@ impl OnApp {
         };
         for interface in &interfaces {
             match self.rows_of(machine, interface, window, now, &mut traffic.metered).await {
-                Ok(()) => {}
+                // No row is no reading: the collector may have missed an hour. But a server that is off has none at all.
+                Ok(Some(window)) if machine.is_off() => traffic.idle.push((interface.id.clone(), window)),
+                Ok(_) => {}
                 Err(failure) => {
                     // It may be gone since its list was read.
                     self.kept.forget(&machine.name);
@@ -136,6 +141,7 @@ impl OnApp {
         Ok(traffic)
     }
 
+    /// Reads the rows of an interface; tells the window where it had none.
     async fn rows_of(
         &self,
         machine: &Machine,
@@ -143,7 +149,7 @@ impl OnApp {
         window: Window,
         now: Timestamp,
         metered: &mut Metered,
-    ) -> Result<(), CallFailure> {
+    ) -> Result<Option<Window>, CallFailure> {
         let young = interface.created.filter(|made| now.since(*made) < YOUNG_FOR);
         let window = young.map_or(window, |made| window.from_earlier(made));
         let path = ["virtual_machines", machine.name.as_str(), "network_interfaces", &interface.id, "usage"];
@@ -153,12 +159,24 @@ impl OnApp {
             let rows = self.panel.rows(&call).await?;
             any |= put_rows(metered, &rows, &interface.id, part, (&self.config, now)) || !rows.is_empty();
         }
-        // No row is no reading: the collector may have missed an hour. But a server that is off moves nothing, and has
-        // no rows at all.
-        if !any && machine.booted == Some(false) && machine.locked != Some(true) {
-            put_nothing(metered, machine.user.as_ref(), &interface.id, window, now);
+        Ok((!any).then_some(window))
+    }
+}
+
+/// Puts in that nothing passed through servers that are off, for the hours that the panel has counted: those until the
+/// newest row of any other server. Rows may be late, and what is not counted yet is unknown.
+fn put_idle(all: &mut [(Machine, MachineTraffic)], now: Timestamp) {
+    let readings = all.iter().flat_map(|(_, traffic)| &traffic.metered.readings);
+    let ends = readings.filter_map(|(_, _, reading)| match reading {
+        Reading::PeriodTotal { span, .. } => Some(span.end()),
+        Reading::Gauge { .. } | Reading::Counter { .. } => None,
+    });
+    let Some(counted) = ends.max() else { return };
+    for (machine, traffic) in all {
+        for (interface, window) in std::mem::take(&mut traffic.idle) {
+            let hours = window.until_earlier(counted).hours();
+            put_nothing(&mut traffic.metered, machine.user.as_ref(), &interface, hours, now);
         }
-        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod amount;
 mod cdn;
+mod charges;
 mod check;
 mod interfaces;
 mod listing;
@@ -25,6 +26,7 @@ mod wire;
 
 use async_trait::async_trait;
 
+use self::charges::AskedCharges;
 use self::interfaces::KeptInterfaces;
 use self::panel::Panel;
 use self::polling::Wanted;
@@ -47,19 +49,22 @@ pub(super) const KIND: Kind = Kind {
     found_by: FoundBy::Username,
     // A network card of 10 Gbit/s.
     max_rate: Some(1_250_000_000),
+    refusal_pause: super::ASKED_AGAIN_SOON,
     sample: include_str!("sample.toml"),
     open,
 };
 
 fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError> {
     let config = PanelConfig::read(section)?;
-    Ok(Box::new(OnApp { panel: Panel::new(http, &config), config, kept: KeptInterfaces::default() }))
+    let panel = Panel::new(http, &config);
+    Ok(Box::new(OnApp { panel, config, kept: KeptInterfaces::default(), charged: AskedCharges::default() }))
 }
 
 struct OnApp {
     panel: Panel,
     config: PanelConfig,
     kept: KeptInterfaces,
+    charged: AskedCharges,
 }
 
 #[async_trait]

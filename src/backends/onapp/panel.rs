@@ -81,7 +81,7 @@ pub(super) struct Listed {
 pub(super) struct Panel {
     http: Http,
     base: Url,
-    login: String,
+    username: String,
     secret: Secret,
     /// The release, once it was told.
     release: Mutex<Option<Release>>,
@@ -90,8 +90,8 @@ pub(super) struct Panel {
 impl Panel {
     /// A panel that has not been asked anything.
     pub fn new(http: Http, config: &PanelConfig) -> Panel {
-        let (base, login, secret) = (config.base.clone(), config.login.clone(), config.secret.clone());
-        Panel { http, base, login, secret, release: Mutex::default() }
+        let (base, username, secret) = (config.base.clone(), config.username.clone(), config.secret.clone());
+        Panel { http, base, username, secret, release: Mutex::default() }
     }
 
     pub fn base(&self) -> &Url {
@@ -208,7 +208,7 @@ impl Panel {
             let http = Call::new(call.method.clone(), url.clone())
                 .header("accept", "application/json")
                 .header("content-type", "application/json")
-                .basic(&self.login, &self.secret);
+                .basic(&self.username, &self.secret);
             Ok(match &call.body {
                 Some(body) => http.json(body),
                 None => http,
@@ -224,6 +224,11 @@ impl Panel {
     fn judge(&self, call: &ApiCall, answer: &Answer) -> Result<Value, CallFailure> {
         let status = answer.status();
         let refused = |no| CallFailure::Refusal(ApiRefusal { call: call.name(), right: call.right, no });
+        // A write may be answered without a body, whatever type that is said to have.
+        let is_empty = answer.body().trim_ascii().is_empty();
+        if answer.is_success() && is_empty && (status == 204 || call.method != Method::GET) {
+            return Ok(Value::Null);
+        }
         if answer.is_html() {
             let page = answer.text().to_lowercase();
             let is_login = page.contains("sign_in") || page.contains("type=\"password\"");
@@ -236,13 +241,6 @@ impl Panel {
         if !answer.is_success() {
             let body = serde_json::from_slice(answer.body()).unwrap_or_default();
             return Err(refused(No::Status(status, words(&body, &[self.secret.expose()]))));
-        }
-        if status == 204 {
-            return Ok(Value::Null);
-        }
-        // A write may be answered without a body.
-        if answer.body().trim_ascii().is_empty() && call.method != Method::GET {
-            return Ok(Value::Null);
         }
         Ok(answer.json(&call.name())?)
     }

@@ -89,6 +89,15 @@ impl OnApp {
                 }
             }
         }
+        if wanted.only.is_none() && wanted.with_present {
+            let mut servers: BTreeMap<&str, Vec<&AccountName>> = BTreeMap::new();
+            for machine in &listing.all {
+                if let Some(user) = &machine.user {
+                    servers.entry(user).or_default().push(&machine.name);
+                }
+            }
+            self.put_charges(&servers, wanted.now, harvest).await?;
+        }
         if wanted.only.is_none() && wanted.with_present && listing.is_whole(harvest) {
             let users = listing.all.iter().map(|machine| machine.user.as_deref());
             match self.own_alone(users).await? {
@@ -135,6 +144,10 @@ impl OnApp {
         match self.config.accounts {
             Accounts::Cdn => self.read_cdn(&listing.all, wanted, harvest).await?,
             _ => self.read_servers_of_users(&listing.all, wanted, harvest).await?,
+        }
+        if wanted.only.is_none() && wanted.with_present {
+            let users = listing.all.iter().map(|user| (user.id.as_str(), vec![&user.name]));
+            self.put_charges(&users.collect(), wanted.now, harvest).await?;
         }
         if wanted.only.is_none() && wanted.with_present && listing.is_whole(harvest) {
             match self.own_alone(listing.all.iter().map(|user| Some(user.id.as_str()))).await? {

@@ -95,11 +95,11 @@ impl From<ApiRefusal> for BackendError {
         };
         match no {
             No::Status(401, words) => BackendError::Refused(format!(
-                "{call}: login or api_key is wrong, or that user is suspended ({})",
+                "{call}: username or api_key is wrong, or that user is suspended ({})",
                 said(401, &words)
             )),
             No::LoginPage => BackendError::Refused(format!(
-                "{call}: the page to log in came in place of an answer: login or api_key is wrong, or the address is"
+                "{call}: the page to log in came in place of an answer: username or api_key is wrong, or the address is"
             )),
             No::Status(403, words) => {
                 BackendError::Refused(format!("{call} needs the right {right} ({})", said(403, &words)))
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn what_the_panel_says_becomes_what_to_do_next() {
         for (no, expected) in [
-            (No::Status(401, String::new()), "refuses: GET /users.json: login or api_key is wrong"),
+            (No::Status(401, String::new()), "refuses: GET /users.json: username or api_key is wrong"),
             (No::LoginPage, "refuses: GET /users.json: the page to log in"),
             (
                 No::Status(403, "no".into()),

@@ -17,7 +17,7 @@ const MOST_REREAD: u32 = 72;
 #[derive(Debug, Deserialize)]
 struct Settings {
     url: String,
-    login: String,
+    username: String,
     api_key: Secret,
     #[serde(default)]
     accounts: Accounts,
@@ -35,6 +35,8 @@ struct Settings {
     #[serde(default = "one")]
     cap_mbit_per_second: NonZeroU32,
     limited_plan: Option<u64>,
+    #[serde(default = "yes")]
+    panel_charges: bool,
 }
 
 /// What an account is.
@@ -43,8 +45,10 @@ struct Settings {
 pub(super) enum Accounts {
     /// A virtual server, by its number.
     #[default]
+    #[serde(rename = "vm")]
     Machines,
     /// A user with all its servers, by its login.
+    #[serde(rename = "user")]
     Users,
     /// A user with all its CDN resources, by its login.
     Cdn,
@@ -77,7 +81,7 @@ pub(super) enum LimitBy {
 pub(super) struct PanelConfig {
     pub base: Url,
     /// The e-mail of the account, or its login where `secret` is its password.
-    pub login: String,
+    pub username: String,
     pub secret: Secret,
     pub accounts: Accounts,
     pub traffic: TrafficFrom,
@@ -94,6 +98,8 @@ pub(super) struct PanelConfig {
     pub cap: u64,
     /// The bucket or billing plan of limited users.
     pub limited_plan: Option<u64>,
+    /// Whether the panel is asked what it would bill itself.
+    pub panel_charges: bool,
 }
 
 impl PanelConfig {
@@ -106,13 +112,13 @@ impl PanelConfig {
             return Err(SettingsError::new("reread_hours", problem));
         }
         // A colon ends the user name of HTTP Basic.
-        if settings.login.is_empty() || settings.login.contains(|c: char| c == ':' || c.is_control()) {
-            return Err(SettingsError::new("login", "must be the e-mail or login of an OnApp user"));
+        if settings.username.is_empty() || settings.username.contains(|c: char| c == ':' || c.is_control()) {
+            return Err(SettingsError::new("username", "must be the e-mail or login of an OnApp user"));
         }
         let limit_by = limit_by(&settings)?;
         Ok(PanelConfig {
             base: panel_url("url", &settings.url, true)?,
-            login: settings.login,
+            username: settings.username,
             secret: settings.api_key,
             accounts: settings.accounts,
             traffic: settings.traffic,
@@ -123,6 +129,7 @@ impl PanelConfig {
             limit_by,
             cap: settings.cap_mbit_per_second.get().into(),
             limited_plan: settings.limited_plan,
+            panel_charges: settings.panel_charges,
         })
     }
 }
@@ -156,6 +163,10 @@ fn one() -> NonZeroU32 {
     NonZeroU32::MIN
 }
 
+fn yes() -> bool {
+    true
+}
+
 fn six() -> NonZeroU32 {
     NonZeroU32::MIN.saturating_add(5)
 }
@@ -170,7 +181,7 @@ mod tests {
     use std::path::Path;
 
     const LEAST: &str =
-        "url = 'https://cp.example.net'\nlogin = 'meter@example.net'\napi_key = 'hunter2hunter2'\n";
+        "url = 'https://cp.example.net'\nusername = 'meter@example.net'\napi_key = 'hunter2hunter2'\n";
 
     fn read(text: &str) -> Result<PanelConfig, SettingsError> {
         PanelConfig::read(Section::new(
@@ -186,13 +197,13 @@ mod tests {
         assert_eq!((config.gigabyte, config.kilobyte, config.megabyte), (1 << 30, 1 << 10, 1 << 20));
         assert_eq!(config.reread, Seconds::hours(6));
         assert_eq!(read("accounts = 'cdn'").expect("valid").limit_by, LimitBy::Suspend);
-        let users = "accounts = 'users'\nlimit_by = 'plan'\n";
+        let users = "accounts = 'user'\nlimit_by = 'plan'\n";
         assert_eq!(read(&format!("{users}limited_plan = 99")).expect("valid").limited_plan, Some(99));
         for (text, key) in [
-            ("accounts = 'vms'", "accounts"),
+            ("accounts = 'machines'", "accounts"),
             ("traffic = 'bulk'", "traffic"),
             ("limit_by = 'plan'", "limit_by"),
-            ("accounts = 'users'\nlimit_by = 'speed'", "limit_by"),
+            ("accounts = 'user'\nlimit_by = 'speed'", "limit_by"),
             (users, "limited_plan"),
             ("cap_mbit_per_second = 0", "cap_mbit_per_second"),
             ("reread_hours = 73", "reread_hours"),
@@ -204,8 +215,8 @@ mod tests {
             assert_eq!(error.key, key, "{error}");
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
-        let colon = format!("{}login = 'a:b'", LEAST.replace("login = 'meter@example.net'\n", ""));
+        let colon = format!("{}username = 'a:b'", LEAST.replace("username = 'meter@example.net'\n", ""));
         let section = Section::new(colon.parse().expect("toml"), Path::new("."));
-        assert_eq!(PanelConfig::read(section).map(|_| ()).expect_err("a colon").key, "login");
+        assert_eq!(PanelConfig::read(section).map(|_| ()).expect_err("a colon").key, "username");
     }
 }

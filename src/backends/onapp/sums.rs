@@ -3,13 +3,13 @@
 //! Without a period the call is of the last 48 hours, and whether it takes one is not written down: `check` holds one
 //! hour of it against the rows of a server's interfaces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::amount;
 use super::panel::ApiCall;
-use super::traffic::{METERS, Metered};
+use super::traffic::{METERS, Metered, put_nothing};
 use super::window::Window;
 use super::wire::{Machine, number};
 use super::{BackendError, OnApp};
@@ -53,7 +53,8 @@ impl OnApp {
         Ok(Sum { machine, user: number(row, "user_id"), figures })
     }
 
-    /// What passed in a window, by server. Servers that are off have no rows, and moved nothing.
+    /// What passed in a window, by server. Servers that are off are in no sum: they moved nothing in the hours that others
+    /// were counted in.
     pub(super) async fn sums(
         &self,
         machines: &[Machine],
@@ -61,9 +62,13 @@ impl OnApp {
         now: Timestamp,
     ) -> Result<BTreeMap<String, MachineSums>, BackendError> {
         let mut all: BTreeMap<String, MachineSums> = BTreeMap::new();
+        let (mut counted, mut told) = (Vec::new(), BTreeSet::new());
         for hour in window.hours() {
-            for Sum { machine, user, figures } in self.sums_of(hour).await? {
+            let sums = self.sums_of(hour).await?;
+            counted.extend((!sums.is_empty()).then_some(hour));
+            for Sum { machine, user, figures } in sums {
                 let source = format!("vm-{machine}");
+                told.insert(machine.clone());
                 let sums = all.entry(machine).or_default();
                 sums.user = user.clone().or(sums.user.take());
                 let metered = &mut sums.metered;
@@ -77,16 +82,13 @@ impl OnApp {
                 }
             }
         }
-        let off =
-            machines.iter().filter(|machine| machine.booted == Some(false) && machine.locked != Some(true));
-        for machine in off {
-            let id = machine.name.as_str();
-            if !all.contains_key(id) {
-                let mut metered = Metered::default();
-                let source = format!("vm-{id}");
-                super::traffic::put_nothing(&mut metered, machine.user.as_ref(), &source, window, now);
-                all.insert(id.to_string(), MachineSums { user: machine.user.clone(), metered });
-            }
+        for machine in
+            machines.iter().filter(|machine| machine.is_off() && !told.contains(machine.name.as_str()))
+        {
+            let sums = all.entry(machine.name.to_string()).or_default();
+            sums.user.clone_from(&machine.user);
+            let source = format!("vm-{}", machine.name);
+            put_nothing(&mut sums.metered, machine.user.as_ref(), &source, counted.iter().copied(), now);
         }
         Ok(all)
     }

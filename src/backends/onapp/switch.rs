@@ -29,7 +29,7 @@ enum SavedState {
     Speed(Ports),
     /// A server that was suspended or not, and ran or not.
     Machine { suspended: bool, booted: Option<bool> },
-    /// A user, and how its servers were: for whoever asks later, because the panel lets them go with the user.
+    /// A user, and how its servers were: they are let go with the user, and started by nobody.
     User { suspended: bool, servers: BTreeMap<String, ServerState> },
     /// The plan of a user.
     Plan { field: String, plan: u64, limited: u64 },
@@ -81,7 +81,9 @@ impl OnApp {
             SavedState::Machine { suspended, booted } => {
                 self.switch_machine(account, policy, suspended, booted).await
             }
-            SavedState::User { suspended, .. } => self.switch_user(account, policy, suspended).await,
+            SavedState::User { suspended, servers } => {
+                self.switch_user(account, policy, suspended, &servers).await
+            }
             SavedState::Plan { field, plan, limited } => {
                 self.switch_plan(account, policy, (&field, plan, limited)).await
             }
@@ -158,10 +160,16 @@ impl OnApp {
         account: &AccountName,
         policy: Policy,
         before: bool,
+        servers: &BTreeMap<String, ServerState>,
     ) -> Result<Applied, BackendError> {
         let user = self.user(account).await?;
-        let wanted = match plan_of(before, policy, is_suspended(&user)?) {
-            Plan::AlreadySo => return Ok(Applied::AlreadySo),
+        let found = is_suspended(&user)?;
+        let wanted = match plan_of(before, policy, found) {
+            Plan::AlreadySo if found => return Ok(Applied::AlreadySo),
+            Plan::AlreadySo => {
+                let started = self.start_again(servers).await?;
+                return Ok(if started { Applied::Done } else { Applied::AlreadySo });
+            }
             Plan::LeftAlone { found, limited } => return Ok(Applied::LeftAlone { found, limited }),
             Plan::Write(wanted) => wanted,
         };
@@ -170,7 +178,28 @@ impl OnApp {
             let found = is_suspended(&self.user_by_id(&user.id).await?)?;
             Ok(if found == wanted { Ok(()) } else { Err(words(found).to_string()) })
         };
-        read_back(&format!("status of {account}"), look).await
+        let done = read_back(&format!("status of {account}"), look).await?;
+        if !wanted {
+            self.start_again(servers).await?;
+        }
+        Ok(done)
+    }
+
+    /// Starts the servers that ran before, were let go with their user and are off now; tells whether there were any.
+    async fn start_again(&self, servers: &BTreeMap<String, ServerState>) -> Result<bool, BackendError> {
+        let mut started = false;
+        for name in servers.iter().filter(|(_, before)| before.booted == Some(true)).map(|(name, _)| name) {
+            let Ok(name) = AccountName::new(name) else { continue };
+            let machine = match self.machine(&name).await {
+                Err(BackendError::NoSuchAccount(_)) => continue,
+                machine => machine?,
+            };
+            if machine.suspended == Some(false) && machine.booted == Some(false) {
+                self.start(&machine).await?;
+                started = true;
+            }
+        }
+        Ok(started)
     }
 
     /// POST in the vendor's wrapper, GET in recordings of 2.x; a verb that a release does not know changes nothing.

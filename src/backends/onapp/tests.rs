@@ -19,7 +19,7 @@ fn now() -> Timestamp {
 }
 
 fn opened(url: &Url, keys: &str) -> Box<dyn Backend> {
-    let text = format!("url = '{url}'\nlogin = 'whmeter@example.net'\napi_key = 'hunter2hunter2'\n{keys}");
+    let text = format!("url = '{url}'\nusername = 'whmeter@example.net'\napi_key = 'hunter2hunter2'\n{keys}");
     let section = Section::new(text.parse().expect("toml"), Path::new("."));
     let http = Scripted::http().with_clock(crate::clock::Clock::Fixed(now()));
     open(section, http).map_err(|error| error.to_string()).expect("valid")
@@ -107,7 +107,7 @@ async fn printed_servers_are_read_whole() {
     assert_eq!((facts.domain.as_deref(), facts.suspended), (Some("web-01.example.test"), Some(false)));
     assert_eq!(facts.identity.unique(), Some("cj1ul6p4plx9zy"));
     assert_eq!((facts.storage_limit, facts.policy), (crate::domain::Limit::Unknown, Some(Policy::Standard)));
-    // Off, and without a row in all of these hours: nothing moved.
+    // Off, and without a row in all of these hours, which others were counted in: nothing moved.
     let off = of(&harvest, "1350");
     assert_eq!((level(off), totals(off, Meter::TrafficOut).len()), (Some(20 << 30), 7));
     assert!(totals(off, Meter::TrafficIn).iter().all(|(_, _, bytes)| *bytes == 0));
@@ -124,7 +124,7 @@ async fn printed_servers_are_read_whole() {
 
 #[tokio::test]
 async fn each_row_of_a_server_goes_to_the_user_that_it_names() {
-    let (harvest, polled, asked) = polled(printed, "accounts = 'users'", an_hour_later()).await;
+    let (harvest, polled, asked) = polled(printed, "accounts = 'user'", an_hour_later()).await;
     assert!(polled.is_ok() && harvest.is_complete(), "{polled:?} {:?}", harvest.warnings());
     assert!(asked.iter().any(|asked| asked.path == "/users/117.json"), "the short list has no disks");
     let (first, second) = (of(&harvest, "cust117"), of(&harvest, "müller & 100%'s"));

@@ -146,15 +146,15 @@ pub(super) fn put_rows(
     !hours.is_empty()
 }
 
-/// Puts in that nothing passed through an interface in a window.
+/// Puts in that nothing passed in these hours.
 pub(super) fn put_nothing(
     metered: &mut Metered,
     user: Option<&String>,
     source: &str,
-    window: Window,
+    hours: impl Iterator<Item = Span>,
     at: Timestamp,
 ) {
-    for span in window.hours() {
+    for span in hours {
         for (meter, _) in METERS {
             metered.total(user.cloned(), meter, (source, span), at, Bytes::ZERO);
         }
@@ -169,7 +169,7 @@ mod tests {
     use serde_json::json;
 
     fn config() -> PanelConfig {
-        let text = "url = 'https://cp.example.net'\nlogin = 'a'\napi_key = 'b'";
+        let text = "url = 'https://cp.example.net'\nusername = 'a'\napi_key = 'b'";
         PanelConfig::read(Section::new(text.parse().expect("toml"), std::path::Path::new(".")))
             .expect("valid")
     }

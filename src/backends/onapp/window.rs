@@ -89,7 +89,8 @@ pub(super) fn hour_of(at: Timestamp) -> Timestamp {
     at.minus(Seconds::new(at.get().unsigned_abs() % HOUR.get()))
 }
 
-fn first_of_month(at: Timestamp) -> Timestamp {
+/// The start of the month in UTC that an instant is in.
+pub(super) fn first_of_month(at: Timestamp) -> Timestamp {
     let day = u64::from(at.to_utc().day0());
     let midnight = at.minus(Seconds::new(at.get().unsigned_abs() % Seconds::hours(24).get()));
     midnight.minus(Seconds::hours(day * 24))

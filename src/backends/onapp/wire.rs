@@ -68,6 +68,11 @@ pub(super) struct Machine {
 }
 
 impl Machine {
+    /// Whether it is surely off: nobody is at work on it.
+    pub fn is_off(&self) -> bool {
+        self.booted == Some(false) && self.locked != Some(true)
+    }
+
     /// Reads one; the error names what makes it no server.
     pub fn read(row: &Value, gigabyte: u64) -> Result<Machine, String> {
         let id = id(row).ok_or("a virtual server is listed without id")?;
