@@ -86,7 +86,7 @@ impl OnApp {
         now: Timestamp,
     ) -> Result<BTreeMap<String, Metered>, BackendError> {
         let late = self.panel.release().await?.has_late_cdn();
-        let window = if late { window.until_earlier(now.minus(OPEN_HOURS_OF_2_3)) } else { window };
+        let window = if late { window.ended_by(now.minus(OPEN_HOURS_OF_2_3)) } else { window };
         let mut all = BTreeMap::<String, Metered>::new();
         for hour in window.hours() {
             let call = cdn_call(Window { from: hour.start(), until: hour.end() });

@@ -130,7 +130,8 @@ impl OnApp {
         for interface in &interfaces {
             let path =
                 ["virtual_machines", machine.name.as_str(), "network_interfaces", &interface.id, "usage"];
-            let rows = self.panel.rows(&ApiCall::get(&path, "vm_stats").query(window.period())).await?;
+            let call = ApiCall::get(&path, "networks.read, vm_stats").query(window.period());
+            let rows = self.panel.rows(&call).await?;
             put_rows(&mut metered, &rows, &interface.id, window, (&self.config, now));
         }
         if let Some((_, _, detail)) = metered.unread.first() {

@@ -66,7 +66,7 @@ impl OnApp {
     /// The interfaces of a server as they are now.
     pub(super) async fn interfaces(&self, machine: &AccountName) -> Result<Vec<Interface>, CallFailure> {
         let path = ["virtual_machines", machine.as_str(), "network_interfaces"];
-        let call = ApiCall::get(&path, "virtual_machines.read, network interfaces read");
+        let call = ApiCall::get(&path, "networks.read");
         let listed = self.panel.list(&call).await?;
         let interfaces: Result<Vec<Interface>, String> = listed.rows.iter().map(Interface::read).collect();
         let interfaces = interfaces.map_err(|detail| call.unexpected(detail))?;
@@ -151,11 +151,11 @@ impl OnApp {
         metered: &mut Metered,
     ) -> Result<Option<Window>, CallFailure> {
         let young = interface.created.filter(|made| now.since(*made) < YOUNG_FOR);
-        let window = young.map_or(window, |made| window.from_earlier(made));
+        let window = young.map_or(window, |made| window.begun_by(made));
         let path = ["virtual_machines", machine.name.as_str(), "network_interfaces", &interface.id, "usage"];
         let mut any = false;
         for part in window.parts() {
-            let call = ApiCall::get(&path, "vm_stats").query(part.period());
+            let call = ApiCall::get(&path, "networks.read, vm_stats").query(part.period());
             let rows = self.panel.rows(&call).await?;
             any |= put_rows(metered, &rows, &interface.id, part, (&self.config, now)) || !rows.is_empty();
         }
@@ -174,7 +174,7 @@ fn put_idle(all: &mut [(Machine, MachineTraffic)], now: Timestamp) {
     let Some(counted) = ends.max() else { return };
     for (machine, traffic) in all {
         for (interface, window) in std::mem::take(&mut traffic.idle) {
-            let hours = window.until_earlier(counted).hours();
+            let hours = window.ended_by(counted).hours();
             put_nothing(&mut traffic.metered, machine.user.as_ref(), &interface, hours, now);
         }
     }

@@ -67,7 +67,7 @@ impl OnApp {
         match self.config.traffic {
             TrafficFrom::Rows => {
                 let traffic = self.traffic_of(&listing.all, wanted.window, wanted.now, &fresh).await?;
-                for (machine, MachineTraffic { metered, interfaces }) in traffic {
+                for (machine, MachineTraffic { metered, interfaces, .. }) in traffic {
                     if let Some(interfaces) = interfaces.filter(|_| self.config.limit_by == LimitBy::Speed) {
                         let policy = speed::shown_policy(&interfaces, self.config.cap);
                         harvest.facts_mut(&machine.name).policy = policy;

@@ -41,12 +41,12 @@ impl Window {
     }
 
     /// The same from an earlier hour on.
-    pub fn from_earlier(self, at: Timestamp) -> Window {
+    pub fn begun_by(self, at: Timestamp) -> Window {
         Window { from: self.from.min(hour_of(at)), ..self }
     }
 
     /// The same without hours after this instant.
-    pub fn until_earlier(self, at: Timestamp) -> Window {
+    pub fn ended_by(self, at: Timestamp) -> Window {
         Window { until: self.until.min(hour_of(at)), ..self }
     }
 
