@@ -8,8 +8,6 @@ pub mod json;
 pub mod many;
 pub mod memory;
 pub mod number;
-// Of the kinds so far the toy alone lists its accounts by how many came before.
-#[cfg(feature = "toy")]
 pub mod pages;
 pub mod refusal;
 pub mod session;
