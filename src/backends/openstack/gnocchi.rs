@@ -2,46 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::catalogue::Service;
 use super::refusal::CallFailure;
 use super::session::{ApiCall, Cloud};
 use super::time;
+use super::wire::{Metric, Policy, Resource};
 use crate::backends::BackendError;
 use crate::backends::kit::json::type_of;
 use crate::backends::kit::pages::Cursors;
 use crate::domain::{Seconds, Timestamp};
 use crate::http::Url;
-
-/// One thing that Gnocchi has metrics of.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Resource {
-    pub id: String,
-    #[serde(default)]
-    pub project_id: Option<String>,
-    #[serde(default)]
-    pub instance_id: Option<String>,
-    #[serde(default)]
-    started_at: Option<String>,
-    #[serde(default)]
-    ended_at: Option<String>,
-    #[serde(default)]
-    pub metrics: BTreeMap<String, String>,
-}
-
-impl Resource {
-    /// When Gnocchi first saw it.
-    pub fn started(&self) -> Option<Timestamp> {
-        self.started_at.as_deref().and_then(time::parsed)
-    }
-
-    /// When it was deleted, or when its measures stopped.
-    pub fn ended(&self) -> Option<Timestamp> {
-        self.ended_at.as_deref().and_then(time::parsed)
-    }
-}
 
 /// How metrics are kept: in windows of one length, by one aggregation of those that a client can use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,26 +28,6 @@ impl Default for Kept {
     fn default() -> Kept {
         Kept { window: Seconds::new(300), by: "mean" }
     }
-}
-
-/// The policy of a metric, as `GET /v1/metric/{id}` has it.
-#[derive(Debug, Deserialize)]
-struct Metric {
-    archive_policy: Policy,
-}
-
-#[derive(Debug, Deserialize)]
-struct Policy {
-    #[serde(default)]
-    aggregation_methods: Vec<String>,
-    #[serde(default)]
-    definition: Vec<Archive>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Archive {
-    granularity: Value,
-    timespan: Value,
 }
 
 /// One closed window of one metric.
@@ -99,7 +51,7 @@ impl Cloud {
     pub async fn resources(&self, kind: &str, start: Timestamp) -> Result<Vec<Resource>, CallFailure> {
         let path = format!("search/resource/{kind}");
         let first = ApiCall::post(Service::Metric, &path, since(start)).slow_search();
-        let first = first.with("limit", super::lists::PAGE).with("sort", "id:asc");
+        let first = first.with("limit", super::paging::PAGE).with("sort", "id:asc");
         let (mut all, mut pages, mut call) = (Vec::new(), Cursors::of("resources"), first.clone());
         loop {
             let answer = self.call(&call).await?;

@@ -9,8 +9,8 @@ mod diagnostics;
 mod freeze;
 mod gnocchi;
 mod history;
-mod lists;
 mod objects;
+mod paging;
 mod projects;
 mod qos;
 mod quotas;
@@ -26,6 +26,7 @@ mod tests;
 mod time;
 mod traffic;
 mod windows;
+mod wire;
 
 use async_trait::async_trait;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::OpenStack;
 use super::catalogue::Service;
-use super::lists::PAGE;
+use super::paging::PAGE;
 use super::projects::Project;
 use super::session::ApiCall;
 use crate::backends::kit::switch::{Plan, read_back};
@@ -118,34 +118,41 @@ impl OpenStack {
 
     /// The policy with our cap, where it has been made.
     async fn cap(&self, kilobits: u64) -> Result<Option<String>, BackendError> {
+        let row = self.cap_row(kilobits).await?;
+        Ok(row.and_then(|row| row["id"].as_str().map(String::from)))
+    }
+
+    async fn cap_row(&self, kilobits: u64) -> Result<Option<Value>, BackendError> {
         let name = cap_name(kilobits);
         let call = ApiCall::get(Service::Network, "qos/policies").with("name", &name);
         let rows = self.cloud.rows(&call, "policies").await?;
-        let found = rows.iter().find(|row| row["name"] == name.as_str());
-        Ok(found.and_then(|row| row["id"].as_str()).map(String::from))
+        Ok(rows.into_iter().find(|row| row["name"] == name.as_str()))
     }
 
     /// The policy with our cap, made where there is none, with a rule for each direction.
     async fn made_cap(&self, kilobits: u64) -> Result<String, BackendError> {
-        let id = match self.cap(kilobits).await? {
-            Some(id) => id,
+        let (id, has) = match self.cap_row(kilobits).await? {
+            Some(row) => {
+                let rules = row["rules"].as_array().map(|rules| directions(rules));
+                // A release that shows no rules with a policy: it was made whole.
+                (
+                    row["id"].as_str().map(String::from),
+                    rules.unwrap_or_else(|| WAYS.map(String::from).to_vec()),
+                )
+            }
             None => {
                 let body = json!({ "policy": { "name": cap_name(kilobits), "shared": true } });
-                let call = ApiCall::post(Service::Network, "qos/policies", body);
-                let made: Value = self.cloud.json(&call).await?;
-                let id = made["policy"]["id"].as_str().map(String::from);
-                id.ok_or_else(|| BackendError::Unexpected {
-                    at: call.name(),
-                    detail: "the policy has no id".into(),
-                })?
+                let made: Value =
+                    self.cloud.json(&ApiCall::post(Service::Network, "qos/policies", body)).await?;
+                (made["policy"]["id"].as_str().map(String::from), Vec::new())
             }
         };
+        let id = id.ok_or_else(|| BackendError::Unexpected {
+            at: "qos/policies".into(),
+            detail: "the policy has no id".into(),
+        })?;
         let path = format!("qos/policies/{id}/bandwidth_limit_rules");
-        let rules = self.cloud.rows(&ApiCall::get(Service::Network, &path), "bandwidth_limit_rules").await?;
-        for direction in ["egress", "ingress"] {
-            if rules.iter().any(|rule| rule["direction"] == direction) {
-                continue;
-            }
+        for direction in WAYS.into_iter().filter(|way| !has.iter().any(|has| has == way)) {
             let rule =
                 json!({ "max_kbps": kilobits, "max_burst_kbps": kilobits * 8 / 10, "direction": direction });
             self.cloud
@@ -154,6 +161,15 @@ impl OpenStack {
         }
         Ok(id)
     }
+}
+
+/// The two ways that a port's bytes go.
+const WAYS: [&str; 2] = ["egress", "ingress"];
+
+/// The ways that rules of a rate are for.
+fn directions(rules: &[Value]) -> Vec<String> {
+    let rates = rules.iter().filter(|rule| rule["max_kbps"].is_number());
+    rates.filter_map(|rule| rule["direction"].as_str().map(String::from)).collect()
 }
 
 /// One policy for each cap, kept for good: one that ports use cannot be deleted.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::catalogue::Service;
-use super::lists::PAGE;
+use super::paging::PAGE;
 use super::projects::plain;
 use super::refusal::CallFailure;
 use super::session::{ApiCall, Cloud};
@@ -13,8 +13,11 @@ use super::time;
 use crate::backends::BackendError;
 use crate::domain::Timestamp;
 
-/// The version in which locks have reasons; flavours stand in rows as of 2.47.
+/// The version in which locks have reasons.
 pub(super) const NEWEST: &str = "compute 2.73";
+
+/// Versions that rows are asked for in, until one is spoken: before 2.47 no flavour stands in them, before 2.9 no lock.
+const VERSIONS: [&str; 3] = [NEWEST, "compute 2.47", "compute 2.9"];
 
 /// The header that asks for a version of Nova's or Cinder's calls.
 pub(super) const VERSION: &str = "openstack-api-version";
@@ -72,10 +75,14 @@ impl Cloud {
         if let Some(project) = project {
             call = call.with("project_id", project);
         }
-        let rows = match self.rows(&call.clone().header(VERSION, NEWEST), "servers").await {
-            Err(CallFailure::Refusal(refusal)) if refusal.is_too_new() => self.rows(&call, "servers").await,
-            rows => rows,
-        };
+        let mut rows =
+            Err(CallFailure::Failed(BackendError::NotOffered("no version of Nova's calls".into())));
+        for version in VERSIONS {
+            rows = self.rows(&call.clone().header(VERSION, version), "servers").await;
+            if !is_too_new(&rows) {
+                break;
+            }
+        }
         let read = rows?.iter().map(Server::read).collect::<Result<Vec<Server>, String>>();
         read.map_err(|detail| BackendError::Unexpected { at: call.name(), detail })
     }
@@ -83,11 +90,14 @@ impl Cloud {
     /// One server as it is now; `None` where it is gone.
     pub async fn server(&self, id: &str) -> Result<Option<Server>, BackendError> {
         let call = ApiCall::get(Service::Compute, &format!("servers/{id}"));
-        let answer: Result<Value, CallFailure> = match self.json(&call.clone().header(VERSION, NEWEST)).await
-        {
-            Err(CallFailure::Refusal(refusal)) if refusal.is_too_new() => self.json(&call).await,
-            answer => answer,
-        };
+        let mut answer: Result<Value, CallFailure> =
+            Err(CallFailure::Failed(BackendError::NotOffered("no version of Nova's calls".into())));
+        for version in VERSIONS {
+            answer = self.json(&call.clone().header(VERSION, version)).await;
+            if !is_too_new(&answer) {
+                break;
+            }
+        }
         match answer {
             Ok(body) => {
                 let read = Server::read(&body["server"]);
@@ -97,6 +107,10 @@ impl Cloud {
             Err(failure) => Err(failure.into()),
         }
     }
+}
+
+fn is_too_new<T>(answer: &Result<T, CallFailure>) -> bool {
+    answer.as_ref().err().and_then(CallFailure::refusal).is_some_and(super::refusal::ApiRefusal::is_too_new)
 }
 
 /// The servers of the cloud, asked for once a poll and only where something depends on them.

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::catalogue::{Endpoints, Entry, Service};
 use super::refusal::{ApiRefusal, CallFailure};
 use super::settings::{Access, Login};
+use super::wire::TokenBody;
 use crate::backends::BackendError;
 use crate::backends::kit::session;
 use crate::domain::{Seconds, Timestamp};
@@ -142,33 +142,6 @@ impl Grant {
     }
 }
 
-#[derive(Deserialize)]
-struct TokenBody {
-    token: TokenInside,
-}
-
-#[derive(Deserialize)]
-struct TokenInside {
-    #[serde(default)]
-    expires_at: Option<String>,
-    #[serde(default)]
-    issued_at: Option<String>,
-    #[serde(default)]
-    project: Option<Named>,
-    #[serde(default)]
-    roles: Vec<Named>,
-    #[serde(default)]
-    catalog: Vec<Entry>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    #[serde(default)]
-    id: String,
-    #[serde(default)]
-    name: String,
-}
-
 /// The cloud as we know it.
 pub(super) struct Cloud {
     http: Http,
@@ -262,9 +235,9 @@ impl Cloud {
         }
     }
 
-    /// Success that is no page. The answer to a HEAD has no body whose type could be believed.
+    /// Success that is no page. Where nothing came the type of it says nothing: Swift calls its empty answers HTML.
     fn accepted(&self, ask: &ApiCall, answer: Answer, token: &str) -> Result<Answer, CallFailure> {
-        if answer.is_success() && (ask.method == Method::HEAD || !answer.is_html()) {
+        if answer.is_success() && (answer.body().is_empty() || !answer.is_html()) {
             return Ok(answer);
         }
         let secrets = [self.login.secret(), token];

@@ -356,7 +356,7 @@ mod tests {
             ("interface = 'outside'", "interface"),
             ("account = 'uuid'", "account"),
             ("traffic = 'prometheus'", "traffic"),
-            ("storage = ['tapes']", "storage"),
+            ("storage = ['tapes']", "storage[0]"),
             ("storage = ['volumes', 'gnocchi_volumes']", "storage"),
             ("endpoints = { telephone = 'https://a' }", "endpoints"),
             ("endpoints = { metric = 'a' }", "endpoints"),

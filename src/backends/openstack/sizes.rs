@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::OpenStack;
 use super::catalogue::Service;
 use super::gnocchi::Kept;
-use super::lists::PAGE;
+use super::paging::PAGE;
 use super::projects::{Projects, plain};
 use super::refusal::CallFailure;
 use super::servers::{KeptServers, VERSION};

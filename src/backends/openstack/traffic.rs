@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::OpenStack;
 use super::catalogue::Service;
-use super::gnocchi::{Kept, Point, Resource, Windows};
+use super::gnocchi::{Kept, Point, Windows};
 use super::projects::{Project, Projects, plain};
 use super::refusal::CallFailure;
 use super::servers::{ByProject, KeptServers};
 use super::session::missing;
 use super::windows::{Shown, closed_until, shown};
+use super::wire::Resource;
 use crate::backends::kit::many::some_at_once;
 use crate::backends::{BackendError, Heard, PollRequest};
 use crate::domain::{
@@ -385,7 +386,7 @@ pub(super) fn sources_by_account(heard: &Heard) -> BTreeMap<AccountName, Vec<Sou
     sources
 }
 
-/// Nothing of an account runs: what its newest counter showed it shows still.
+/// Nothing of an account runs: what its newest counter showed it shows still, be it by this answer.
 pub(super) fn stands_still(
     account: &AccountName,
     sources: &[Source],
@@ -394,10 +395,16 @@ pub(super) fn stands_still(
     harvest: &mut Harvest,
 ) {
     for (meter, _) in METRICS {
+        let told = harvest.accounts().get(account).into_iter().flat_map(|harvested| &harvested.readings);
+        let told = told.filter_map(|(of, reading)| match reading {
+            Reading::Counter { source, at, count, .. } if *of == meter => Some((*at, source, *count)),
+            _ => None,
+        });
         let known = sources.iter().filter_map(|source| Some((source, heard.counter(meter, source)?)));
-        let newest = known.filter(|(_, known)| known.doubt.is_none()).max_by_key(|(_, known)| known.at);
-        let Some((source, known)) = newest.filter(|(_, known)| known.at < at) else { continue };
-        let count: Bytes = known.count;
+        let known = known.filter(|(_, known)| known.doubt.is_none());
+        let known = known.map(|(source, known)| (known.at, source, known.count));
+        let newest = told.chain(known).max_by_key(|(at, ..)| *at).filter(|(newest, ..)| *newest < at);
+        let Some((_, source, count)) = newest else { continue };
         let reading = Reading::Counter { source: source.clone(), at, epoch: Epoch::Silent, count };
         harvest.add_reading(account, meter, reading);
     }

@@ -44,11 +44,13 @@ pub(super) fn shown(
         .filter(|point| is_new(point) && end(point) <= until)
         .filter_map(|point| Some((end(point), Bytes::new(point.value as u64).ok()?)))
         .collect();
+    // What was the last, or the most, of a window is no mixture.
+    let may_be_mixed = kept.by == "mean";
     let mut last = before.map(|(_, count)| count);
     let mut all = Vec::new();
     for (place, (at, count)) in closed.iter().copied().enumerate() {
         let began_anew = last.is_some_and(|last| count < last);
-        if began_anew {
+        if began_anew && may_be_mixed {
             match closed.get(place + 1) {
                 // It may be a mixture: the next window will tell.
                 None if !is_over => break,
@@ -59,14 +61,15 @@ pub(super) fn shown(
         last = Some(count);
         all.push(Shown { at, count, began_anew });
     }
-    thinned(all)
+    thinned(all, before.is_none())
 }
 
 /// Without the readings that tell nothing which the next does not: those within a quarter of an hour, if no restart
-/// follows them.
-fn thinned(all: Vec<Shown>) -> Vec<Shown> {
+/// follows them. The first of all is what the others are compared with, and stays.
+fn thinned(all: Vec<Shown>, is_first: bool) -> Vec<Shown> {
     let quarter = |shown: &Shown| (shown.at.get() - 1).div_euclid(QUARTER);
     let tells = |place: usize| match all.get(place + 1) {
+        Some(_) if is_first && place == 0 => true,
         Some(next) => all[place].began_anew || next.began_anew || quarter(next) != quarter(&all[place]),
         None => true,
     };
@@ -162,6 +165,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_mixture_waits_for_nothing() {
+        let values = points(&[(0, 150.0), (1, 40.0), (2, 30.0)]);
+        let kept = Kept { by: "last", ..KEPT };
+        let seen = shown(&values, Some((at(0), bytes(100))), kept, at(9), false);
+        assert_eq!(billed(&seen, Some(100)), 50 + 40 + 30);
+    }
+
+    #[test]
     fn what_was_told_already_is_not_told_again_by_a_coarser_window() {
         // Minutes were read until 10:40; the hour's mean is below what was believed, and no restart.
         let hour = Kept { window: Seconds::hours(1), by: "mean" };
@@ -173,9 +184,12 @@ mod tests {
     #[test]
     fn a_quarter_of_an_hour_is_one_reading_unless_a_restart_is_in_it() {
         let steady: Vec<(i64, f64)> = (0..12).map(|window| (window, 100.0 + window as f64)).collect();
-        assert_eq!(all(&steady, None).len(), 4);
+        assert_eq!(all(&steady, Some((0, 90))).len(), 4);
+        // Without one before it the first is what the others are compared with.
+        let counts: Vec<u64> = all(&steady, None).iter().map(|one| one.count.get()).collect();
+        assert_eq!(counts, [100, 102, 105, 108, 111]);
         let restarted = all(&[(0, 100.0), (1, 150.0), (2, 7.0), (3, 8.0), (4, 9.0), (5, 10.0)], None);
         let counts: Vec<u64> = restarted.iter().map(|one| one.count.get()).collect();
-        assert_eq!(counts, [150, 7, 10]);
+        assert_eq!(counts, [100, 150, 7, 10]);
     }
 }
