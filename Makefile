@@ -22,8 +22,12 @@ demo:
 release:
 	$(CARGO) build --locked --release
 
+# The two months of the truth test are mostly waiting: they are played beside everything else.
 test: fmt lint tools deny
-	. .tools/env && $(CARGO) test --locked --workspace
+	. .tools/env && $(CARGO) test --locked --workspace --no-run && \
+	{ $(CARGO) test --locked --test truth & truth=$$!; \
+	  $(CARGO) test --locked --workspace -- --skip two_months_of_kills_and_faults; others=$$?; \
+	  wait $$truth && exit $$others; }
 
 # Needs Debian and root once, for the packages. It listens on loopback alone and stops what it started.
 test-real:

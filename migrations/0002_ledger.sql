@@ -158,6 +158,17 @@ CREATE TABLE estimate (
     PRIMARY KEY (life, meter, starts)
 ) /*clustered*/;
 
+-- What a panel itself would bill of an account for a time, as it reckoned last. Shown to people, never billed by us.
+CREATE TABLE panel_charge (
+    life BIGINT NOT NULL,
+    starts BIGINT NOT NULL,
+    ends BIGINT NOT NULL,
+    reckoned_at BIGINT NOT NULL,
+    amount VARCHAR(40) NOT NULL,
+    currency VARCHAR(16) NOT NULL,
+    PRIMARY KEY (life, starts)
+) /*clustered*/;
+
 -- What a panel shows that is no account's, as its last poll of everybody found it. why: orphan, ambiguous, deleted (an
 -- account's until then, and still counted by the panel); since then.
 CREATE TABLE unclaimed (

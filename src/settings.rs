@@ -165,14 +165,17 @@ fn secret_env(key: &str, name: &str) -> Result<String, SettingsError> {
     })
 }
 
+/// The one of the known names that was probably meant; none where none is like it.
+pub fn nearest<'n>(unknown: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let nearest = known.map(|name| (strsim::damerau_levenshtein(unknown, name), name)).min()?;
+    Some(nearest)
+        .filter(|(distance, name)| *distance <= name.chars().count().max(4) / 2)
+        .map(|(_, name)| name)
+}
+
 fn unknown_key(unknown: &str, known: &[&str]) -> SettingsError {
-    let nearest = known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(unknown, name), name))
-        .min()
-        .filter(|(distance, name)| *distance <= name.len().max(4) / 2);
-    let problem = match nearest {
-        Some((_, name)) => format!("unknown key; did you mean {name}?"),
+    let problem = match nearest(unknown, known.iter().copied()) {
+        Some(name) => format!("unknown key; did you mean {name}?"),
         None => format!("unknown key; expected one of {}", known.join(", ")),
     };
     SettingsError::new(unknown, problem)

@@ -28,6 +28,8 @@ mod proxmox_limits;
 mod solusvm;
 #[allow(dead_code)] // No test target uses all of it.
 mod support;
+#[path = "contract/synology.rs"]
+mod synology;
 #[path = "contract/vpncp.rs"]
 mod vpncp;
 

@@ -214,6 +214,16 @@ pub trait SimulatedPanel: Send + Sync {
         Err(NotDone::NotUnderstood(format!("{} has no policies", self.kind())))
     }
 
+    /// The switches that make it another product of its kind, or another release that differs as much: whoever tests a kind
+    /// tests each of them.
+    fn other_products(&self) -> Vec<Value> {
+        Vec::new()
+    }
+
+    /// From now on it forgets nothing that nobody can have seen, such as what passed between the last poll and a reset:
+    /// for tests in which no byte may be missing.
+    fn forget_nothing(&self) {}
+
     /// What may happen to it next; `None` where nothing ever begins anew.
     fn happening(&self, dice: &mut StdRng) -> Option<Happening> {
         let _ = dice;

@@ -11,6 +11,7 @@ pub mod openstack;
 pub mod plesk;
 pub mod proxmox;
 pub mod solusvm;
+pub mod synology;
 pub mod vpncp;
 
 include!(concat!(env!("OUT_DIR"), "/panels.rs"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{AccountName, FoundBy, Harvest, Meter, Policy, Reason, Source, Timestamp};
+use crate::domain::{AccountName, FoundBy, Harvest, Meter, Policy, Reason, Seconds, Source, Timestamp};
 use crate::http::{Http, HttpError, ProbeStep, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -22,6 +22,7 @@ mod plesk;
 mod proxmox;
 mod schedule;
 mod solusvm;
+mod synology;
 #[cfg(feature = "toy")]
 mod toy;
 mod vpncp;
@@ -137,11 +138,21 @@ pub struct Kind {
     /// The most that can pass through one of its accounts in a second, in bytes, as far as networks go; the config may
     /// say otherwise.
     pub max_rate: Option<u64>,
+    /// How long it is left alone after the first refusal. Rights are changed in two steps, too: [`ASKED_AGAIN_SOON`], unless
+    /// its guard counts refusals and then locks out our address, with whoever else comes from it: [`PAST_THE_GUARD`].
+    pub refusal_pause: Seconds,
     /// Its config section, ready to be filled in.
     pub sample: &'static str,
     /// Opens one configured panel; asks nothing of it yet.
     pub open: fn(Section, Http) -> Result<Box<dyn Backend>, SettingsError>,
 }
+
+/// The first pause after a refusal where nobody is locked out for asking.
+pub const ASKED_AGAIN_SOON: Seconds = Seconds::new(60);
+
+/// The first pause after a refusal where a guard looks at the refusals of minutes (cPHulk, Plesk's lock of logins,
+/// DirectAdmin's brute force monitor, DSM's Auto Block).
+pub const PAST_THE_GUARD: Seconds = Seconds::new(30 * 60);
 
 /// What the config wants of a backend besides metering it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -9,10 +9,8 @@ use crate::store::{Lease, Parked, StoreError};
 /// Clocks of machines that share a database may be this far apart.
 const CLOCKS_APART: Seconds = Seconds::new(300);
 
-/// A panel that refuses our credentials is tried once more after so long: rights are changed in two steps, too.
-const TRIED_AGAIN_AFTER: Seconds = Seconds::new(60);
-
-/// Then it is left alone this long, twice as long each time.
+/// A panel that refuses our credentials is tried once more after the pause of its kind. Then it is left alone this long, or as
+/// long as that pause where it is longer, and twice as long each time.
 const FIRST_PARKING: Seconds = Seconds::new(15 * 60);
 const LONGEST_PARKING: Seconds = Seconds::hours(24);
 
@@ -48,9 +46,10 @@ impl Collector {
     ) -> Result<(), StoreError> {
         let before = lease.parked.refusals;
         let (refusals, parking) = match error {
-            BackendError::Refused(_) if before == 0 => (1, TRIED_AGAIN_AFTER),
+            BackendError::Refused(_) if before == 0 => (1, metered.kind.refusal_pause),
             BackendError::Refused(_) => {
-                let doubled = FIRST_PARKING.get() << (before - 1).min(10);
+                let first = FIRST_PARKING.max(metered.kind.refusal_pause);
+                let doubled = first.get() << (before - 1).min(10);
                 (before + 1, Seconds::new(doubled))
             }
             BackendError::Busy { after: Some(after), .. } => (before, Seconds::new(after.as_secs())),

@@ -87,7 +87,7 @@ async fn who_refuses_us_is_asked_once_more_and_then_left_alone_by_every_replica(
         let section = Section::new("name = 'shared'".parse().expect("toml"), folder.path());
         let common: CommonSettings = section.read().expect("settings");
         let panel = Box::new(Refusing(Arc::clone(&asked), Arc::clone(&refusing)));
-        vec![Arc::new(ConfiguredPanel::new(&common, &KINDS[0], panel).expect("a panel"))]
+        vec![Arc::new(ConfiguredPanel::new(&common, named("minio"), panel).expect("a panel"))]
     };
     // Of two replicas one after the other looks: what one has heard the other goes by.
     let first = unconfigured(folder.path(), start).await;
@@ -125,6 +125,37 @@ async fn who_refuses_us_is_asked_once_more_and_then_left_alone_by_every_replica(
     assert_eq!(parked, None);
     refusing.store(1, Ordering::SeqCst);
     assert_eq!(until(start + 10_000).await.1, Some(60), "from the beginning");
+}
+
+#[tokio::test]
+async fn a_panel_whose_guard_locks_addresses_out_is_left_alone_at_once() {
+    for kind in ["cpanel", "directadmin", "plesk"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (asked, refusing) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(1)));
+        let (mut now, mut pauses) = (1_795_000_000, Vec::new());
+        for _ in 0..3 {
+            let collector = unconfigured(folder.path(), now).await;
+            let section = Section::new("name = 'shared'".parse().expect("toml"), folder.path());
+            let common: CommonSettings = section.read().expect("settings");
+            let panel = Box::new(Refusing(Arc::clone(&asked), Arc::clone(&refusing)));
+            let panel = ConfiguredPanel::new(&common, named(kind), panel).expect("a panel");
+            // Configured anew it would be asked at once.
+            match pauses.is_empty() {
+                true => drop(collector.configure(vec![Arc::new(panel)]).await.expect("configured")),
+                false => *collector.panels.write().expect("whole") = vec![Arc::new(panel)].into(),
+            }
+            assert!(due(&collector).await.is_some());
+            let until =
+                collector.store.backends().await.expect("read").remove(0).parked_until.expect("parked");
+            pauses.push(until.get() - now);
+            now = until.get();
+        }
+        assert_eq!(pauses, [30 * 60, 30 * 60, 60 * 60], "{kind}");
+    }
+}
+
+fn named(kind: &str) -> &'static crate::backends::Kind {
+    crate::backends::kind(kind).expect("registered")
 }
 
 /// A panel that answers when it is let.

@@ -160,6 +160,12 @@ fn show(explained: &Explained, meter: Meter) {
             chart.from, chart.to
         ));
     }
+    for charge in &explanation.panel_charges {
+        print(format!(
+            "the panel itself reckons {} {} for {} to {}, all its meters together, as of {} (never billed by whmeter)",
+            charge.amount, charge.currency, charge.from, charge.to, charge.as_of
+        ));
+    }
     for baseline in &explanation.baselines {
         print(format!("believed now: {} {} B at {}", baseline.source, grouped(baseline.count), baseline.at));
     }

@@ -34,6 +34,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::domain::{BackendId, Timestamp};
+use crate::settings::nearest;
 use crate::store::Store;
 use crate::telemetry::{LogFormat, init_logs};
 
@@ -243,6 +244,15 @@ fn print_json(value: &impl serde::Serialize) -> Outcome {
     Ok(())
 }
 
+/// Why nothing is said of an account: nobody has ever seen it. Names the one that was probably meant.
+fn no_such_account<'n>(backend: &str, name: &str, known: impl Iterator<Item = &'n str>) -> CommandError {
+    let instead = match nearest(name, known) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => "`whmeter usage` lists those that are known".to_string(),
+    };
+    CommandError::Tried(format!("{backend}: no account {name:?} is known; {instead}"))
+}
+
 /// The stored backends a command is about: one, or all.
 async fn stored_backends(store: &Store, name: Option<&str>) -> Result<Vec<BackendId>, CommandError> {
     let all: Vec<BackendId> = store.backends().await?.into_iter().map(|state| state.backend).collect();
@@ -250,10 +260,11 @@ async fn stored_backends(store: &Store, name: Option<&str>) -> Result<Vec<Backen
     let found: Vec<BackendId> = all.iter().filter(|backend| backend.as_str() == name).cloned().collect();
     if found.is_empty() {
         let known: Vec<&str> = all.iter().map(BackendId::as_str).collect();
-        return Err(CommandError::Misused(format!(
-            "nothing is stored of a backend {name:?}; known: {}",
-            known.join(", ")
-        )));
+        let instead = match nearest(name, known.iter().copied()) {
+            Some(meant) => format!("did you mean {meant}?"),
+            None => format!("known: {}", known.join(", ")),
+        };
+        return Err(CommandError::Misused(format!("nothing is stored of a backend {name:?}; {instead}")));
     }
     Ok(found)
 }

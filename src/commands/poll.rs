@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::table::Table;
-use super::{CommandError, ConfigArg, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, no_such_account, print, print_json};
 use crate::app::App;
 use crate::backends::ConfiguredPanel;
 use crate::collector::PollReport;
@@ -42,7 +42,16 @@ impl Poll {
         });
         let reports = futures_util::future::join_all(polls).await;
         bar.finish_and_clear();
-        report_all(&reports, self.json)
+        report_all(&reports, self.json)?;
+        match (account, reports.first()) {
+            (Some(name), Some(one)) if one.accounts_read == 0 && one.accounts_failed.is_empty() => {
+                let standings = app.store().standings().await?;
+                let own = standings.iter().find(|standing| standing.backend == one.backend);
+                let known = own.iter().flat_map(|standing| standing.accounts.keys()).map(AccountName::as_str);
+                Err(no_such_account(one.backend.as_str(), name.as_str(), known))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

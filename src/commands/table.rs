@@ -1,6 +1,6 @@
 //! Tables for people: columns as wide as their widest cell, numbers to the right.
 
-pub(super) use crate::console::grouped;
+pub(super) use crate::console::{grouped, sized};
 
 /// A table with a heading.
 pub(super) struct Table {

@@ -1,14 +1,21 @@
 //! `whmeter usage`: the numbers, by account and meter, as table, JSON or CSV.
 
+mod accounts;
 mod resellers;
+
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::table::{Table, grouped};
-use super::{CommandError, ConfigArg, Outcome, print, print_json, stored_backends};
+use self::accounts::{Sort, View};
+use super::table::{Table, grouped, sized};
+use super::{CommandError, ConfigArg, Outcome, no_such_account, print, print_json, stored_backends};
 use crate::console::cell;
-use crate::domain::{AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, Owner, UsageDay};
+use crate::domain::{
+    AccountName, BackendId, BillingPeriod, BillingZone, Bytes, Meter, Month, Owner, Timestamp, UsageDay,
+};
+use crate::standing::Standing;
 use crate::store::{self, Store, Total, UsageQuery};
 
 #[derive(Debug, Args)]
@@ -42,6 +49,15 @@ pub(super) struct Usage {
     /// Separate rows by who pays
     #[arg(long)]
     by_owner: bool,
+    /// What rows are in order of; amounts the largest first [default: account; with --top: stored]
+    #[arg(long, value_enum, conflicts_with_all = ["by", "by_owner"])]
+    sort: Option<Sort>,
+    /// So many rows; the sums are of everybody all the same
+    #[arg(long, value_name = "N", conflicts_with_all = ["by", "by_owner"])]
+    top: Option<usize>,
+    /// Exact bytes in tables
+    #[arg(long)]
+    bytes: bool,
     /// table, json or csv
     #[arg(long, value_enum, default_value = "table")]
     format: Format,
@@ -82,17 +98,55 @@ impl Usage {
             true => Some(store.resellers(query.backend.as_ref()).await?),
             false => None,
         };
-        store.close().await;
         let format = if self.json { Format::Json } else { self.format };
-        if let Some(resellers) = resellers {
-            return resellers::show(&rows, &resellers, format);
+        // Rows of days and owners are each of one meter; else a table has a row for each account.
+        let of_accounts = format == Format::Table && self.by.is_none() && !self.by_owner;
+        let standings = if of_accounts { Some(store.standings().await?) } else { None };
+        if let Some(name) = self.account.as_deref().filter(|_| rows.is_empty()) {
+            self.is_known(&store.standings().await?, name)?;
         }
-        match format {
-            Format::Json => print_json(&rows.iter().map(shape).collect::<Vec<_>>())?,
-            Format::Csv => show_csv(&rows, self.by_owner),
-            Format::Table => show_table(&rows, self.by_owner),
+        store.close().await;
+        let base = config.whmcs.unit_base;
+        let size = |bytes| if self.bytes { grouped(bytes) } else { sized(bytes, base) };
+        if let Some(resellers) = resellers {
+            return resellers::show(&rows, &resellers, format, &size);
+        }
+        match (format, standings) {
+            (Format::Json, _) => print_json(&rows.iter().map(shape).collect::<Vec<_>>())?,
+            (Format::Csv, _) => show_csv(&rows, self.by_owner),
+            (Format::Table, None) => show_table(&rows, self.by_owner, &size),
+            (Format::Table, Some(standings)) => {
+                let (zone, now) = (config.zone, clock.now());
+                accounts::show(&rows, &self.view(&standings, period, (zone, now), &size));
+            }
         }
         Ok(())
+    }
+
+    /// An account of which nothing is known in this period is one that was seen, or the name is wrong.
+    fn is_known(&self, standings: &[Arc<Standing>], name: &str) -> Outcome {
+        let of = |standing: &&Arc<Standing>| {
+            self.backend.as_deref().is_none_or(|of| standing.backend.as_str() == of)
+        };
+        let names = || standings.iter().filter(of).flat_map(|standing| standing.accounts.keys());
+        // `NAME~1` is an earlier life of a name.
+        let (first, _) = name.rsplit_once('~').unwrap_or((name, ""));
+        if names().any(|known| known.as_str() == name || known.as_str() == first) {
+            return Ok(());
+        }
+        let of = self.backend.as_deref().unwrap_or("all backends");
+        Err(no_such_account(of, name, names().map(AccountName::as_str)))
+    }
+
+    fn view<'a>(
+        &self,
+        standings: &'a [Arc<Standing>],
+        period: BillingPeriod,
+        (zone, now): (BillingZone, Timestamp),
+        size: &'a dyn Fn(Bytes) -> String,
+    ) -> View<'a> {
+        let usual = if self.top.is_some() { Sort::Stored } else { Sort::Account };
+        View { standings, period, zone, now, sort: self.sort.unwrap_or(usual), top: self.top, size }
     }
 
     /// Who pays and who resells are different questions.
@@ -217,9 +271,9 @@ fn show_csv(rows: &[Total], by_owner: bool) {
     }
 }
 
-fn show_table(rows: &[Total], by_owner: bool) {
+fn show_table(rows: &[Total], by_owner: bool, size: &dyn Fn(Bytes) -> String) {
     let mut columns =
-        vec!["backend", "account", "meter", "from", "to", "bytes>", "average>", "estimated>", ""];
+        vec!["backend", "account", "meter", "from", "to", "used>", "average>", "estimated>", ""];
     if by_owner {
         columns.push("owner");
     }
@@ -232,9 +286,9 @@ fn show_table(rows: &[Total], by_owner: bool) {
             row.meter.to_string(),
             row.span.first().to_string(),
             row.span.next().to_string(),
-            grouped(row.usage.amount),
-            average.map(grouped).unwrap_or_default(),
-            if row.usage.estimated.get() > 0 { grouped(row.usage.estimated) } else { String::new() },
+            size(row.usage.amount),
+            average.map(size).unwrap_or_default(),
+            if row.usage.estimated > Bytes::ZERO { size(row.usage.estimated) } else { String::new() },
             if row.complete { String::new() } else { "not complete".into() },
         ];
         cells.extend(row.owner.as_ref().map(Owner::to_string));

@@ -27,6 +27,8 @@ pub(crate) struct Explanation {
     pub(crate) days: Vec<Day>,
     /// What the panel's charts say of times nobody watched. Never billed.
     pub(crate) estimates: Vec<Chart>,
+    /// What the panel itself would bill of the account, all its meters together. Never billed by us.
+    pub(crate) panel_charges: Vec<Charge>,
     /// What is believed of each counter now.
     pub(crate) baselines: Vec<Baseline>,
     /// Which life of its name it is, from 1: a name that was freed may be another account since.
@@ -70,6 +72,16 @@ pub(crate) struct Day {
     pub(crate) explained_held_byte_minutes: u128,
     pub(crate) covered_minutes: u64,
     pub(crate) estimated_bytes: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Charge {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) as_of: String,
+    /// As the panel writes it.
+    pub(crate) amount: String,
+    pub(crate) currency: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -138,6 +150,8 @@ pub(crate) async fn explain(
     if let Ok(span) = Span::new(start, end) {
         let estimates = store.estimates(key, meter, span).await?;
         explanation.estimates = estimates.iter().map(Chart::of).collect();
+        let charges = store.panel_charges(key, span).await?;
+        explanation.panel_charges = charges.iter().map(Charge::of).collect();
     }
     if let Some(life) = life {
         explanation.life = life.nth;
@@ -313,6 +327,7 @@ impl Story<'_> {
             folded_bytes: self.folded.map_or(0, |folded| folded.amount(self.meter)),
             days,
             estimates: Vec::new(),
+            panel_charges: Vec::new(),
             baselines: Vec::new(),
             life: 1,
             born: None,
@@ -336,6 +351,14 @@ impl Day {
     pub(crate) fn is_same(&self) -> bool {
         self.explained_bytes == i128::from(self.stored_bytes)
             && self.explained_held_byte_minutes == self.stored_held_byte_minutes
+    }
+}
+
+impl Charge {
+    fn of(charge: &crate::domain::PanelCharge) -> Charge {
+        let (from, to) = (charge.span.start().to_string(), charge.span.end().to_string());
+        let (amount, currency) = (charge.amount().to_string(), charge.currency().to_string());
+        Charge { from, to, as_of: charge.at.to_string(), amount, currency }
     }
 }
 

@@ -17,7 +17,7 @@ mod unclaimed;
 mod unconfigured;
 mod untold;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -308,7 +308,11 @@ pub fn tally(sides: &PanelsVsWhmcs, of: &BackendId, moment: &Moment) -> Tally {
         unmapped: listed.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
         unmapped_bytes: if listed { unbilled::sums(side, moment) } else { BTreeMap::new() },
         ghosts: count(FindingKind::Ghosts),
-        wrong_plans: count(FindingKind::WrongPlans),
+        wrong_plans: count(FindingKind::WrongPlans).map(|_| {
+            // One account may have two wrong limits.
+            let found = found(FindingKind::WrongPlans);
+            found.iter().map(|finding| finding.account).collect::<BTreeSet<_>>().len()
+        }),
         total_difference: found(FindingKind::Totals).first().and_then(|total| total.difference_bytes),
         policies: policies::counts(side, sides),
         unmetered: side.panel.whmcs_server.map(|server| (server, count(FindingKind::Unmetered))),

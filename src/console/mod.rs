@@ -26,7 +26,7 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
 pub use findings::{COLUMNS, Finding, FindingKind, Tally, as_csv, findings};
-pub(crate) use grouped::grouped;
+pub(crate) use grouped::{grouped, sized};
 pub use panel_vs_whmcs::{PanelsVsWhmcs, Side, sides, unconfigured};
 pub use status::{Condition, Status, status};
 

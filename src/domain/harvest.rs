@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{AccountName, Bytes, Identity, Limit, Meter, Policy, Reading, Source, Span, Timestamp};
+use super::{
+    AccountName, Bytes, Identity, Limit, Meter, PanelCharge, Policy, Reading, Source, Span, Timestamp,
+};
 
 /// Why something could not be read or done: a closed set, so that it can be a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +130,8 @@ pub struct Harvested {
     pub unread: Vec<Unread>,
     /// What its charts say, where a backfill asked for them.
     pub estimates: Vec<(Meter, Estimate)>,
+    /// What the panel itself would bill of it.
+    pub charges: Vec<PanelCharge>,
     /// What of its totals other accounts of its service have already.
     pub copied: Vec<Copied>,
     /// Nothing shows what it owns, which is no proof that it owns nothing: a level of nothing takes nothing away.
@@ -223,6 +227,11 @@ impl Harvest {
     /// Puts in what a chart says of a span: never billed.
     pub fn estimate(&mut self, account: &AccountName, meter: Meter, estimate: Estimate) {
         self.entry(account).estimates.push((meter, estimate));
+    }
+
+    /// Puts in what the panel itself would bill: shown, and never billed by us.
+    pub fn charge(&mut self, account: &AccountName, charge: PanelCharge) {
+        self.entry(account).charges.push(charge);
     }
 
     /// Puts in that a part of a total is not new, because the service's other accounts have it.

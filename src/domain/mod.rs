@@ -5,6 +5,7 @@
 mod account;
 mod amount;
 mod calendar;
+mod charge;
 mod harvest;
 mod life;
 mod limit;
@@ -18,6 +19,7 @@ mod time;
 pub use account::{AccountKey, AccountName, BackendId, InvalidName, Labels, Source};
 pub use amount::{ByteMinutes, Bytes, TooManyBytes};
 pub use calendar::{BillFrom, BillingPeriod, BillingZone, Month, UsageDay};
+pub use charge::PanelCharge;
 pub use harvest::{Copied, Estimate, Facts, Harvest, Harvested, Reason, ServerTotal, Unclaimed, Unread};
 pub use life::{HoldingNo, Identity, LifeNo, Likeness};
 pub use limit::Limit;

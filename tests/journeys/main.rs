@@ -16,6 +16,7 @@ mod history;
 mod invoices;
 mod killed;
 mod limits;
+mod plans;
 mod prometheus;
 mod promises;
 mod repaired;

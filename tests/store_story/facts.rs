@@ -48,3 +48,31 @@ pub async fn what_a_panel_says_of_an_account_fits_whatever_it_is(databases: &Dat
         }
     }
 }
+
+pub async fn what_a_panel_itself_would_bill_is_kept_by_month_as_it_reckoned_last(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let store = open(&fresh, 400).await;
+    let mut now = at("2026-11-20T11:00:00Z");
+    let lease = lease(&store, "a", now).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    let [november, december, january] =
+        ["2026-11-01T00:00:00Z", "2026-12-01T00:00:00Z", "2027-01-01T00:00:00Z"].map(at);
+    let [this, next] =
+        [(november, december), (december, january)].map(|(from, to)| Span::new(from, to).unwrap());
+    let charge = |span, now, amount: &str| PanelCharge::new(span, now, amount, "USD").unwrap();
+    // A month that goes on; the same again; the next one, with the last word on the one before.
+    for charges in
+        [vec![(this, "3.49")], vec![(this, "3.49")], vec![(this, "2.342100018167e+28"), (next, "-0.5")]]
+    {
+        now = now.plus(Seconds::hours(1));
+        let mut harvest = harvest(now, &[("alice", 7, 7)]);
+        charges.iter().for_each(|(span, amount)| harvest.charge(&name("alice"), charge(*span, now, amount)));
+        poll(&store, &lease, &mut loaded, now, &harvest).await.unwrap();
+    }
+    let key = |who: &str| AccountKey { backend: backend(), name: name(who) };
+    let all = Span::new(november, january).unwrap();
+    let expected = [charge(this, now, "2.342100018167e+28"), charge(next, now, "-0.5")];
+    assert_eq!(store.panel_charges(&key("alice"), all).await.unwrap(), expected);
+    assert_eq!(store.panel_charges(&key("alice"), this).await.unwrap(), expected[..1]);
+    assert_eq!(store.panel_charges(&key("bob"), all).await.unwrap(), []);
+}

@@ -31,11 +31,7 @@ pub fn kinds() -> impl Iterator<Item = &'static Kind> {
     KINDS.iter().chain(TEST_KINDS)
 }
 
-/// Other products that one kind speaks with, and the switches that make its panel one: what holds for every kind holds
-/// for each of them.
-const OTHER_PRODUCTS: &[(&str, &str)] = &[("solusvm", r#"{ "version": 1 }"#)];
-
-/// Every registered kind with a panel of its own; a kind without a fake panel is an error.
+/// Every registered kind with a panel of its own, one for each of its products; a kind without a fake panel is an error.
 pub async fn every_kind(accounts: usize) -> Vec<Pair> {
     every_kind_with(Options { accounts, clock: ClockStart::Frozen(NOW), ..Options::default() }).await
 }
@@ -46,12 +42,13 @@ pub async fn every_kind_with(options: Options) -> Vec<Pair> {
         let fake = whmeter_simulators::kind(kind.name);
         let fake = fake.unwrap_or_else(|| panic!("kind {} has no fake panel in PANELS", kind.name));
         let panel = fake.start(options.clone()).await.unwrap();
+        let others = panel.other_products();
         pairs.push(Pair { kind, panel });
-        for (_, switches) in OTHER_PRODUCTS.iter().filter(|(name, _)| *name == kind.name) {
-            // An authority of its own.
-            let tls = options.tls.as_ref().map(|folder| folder.join("other"));
+        for (number, switches) in others.iter().enumerate() {
+            // With an authority of its own.
+            let tls = options.tls.as_ref().map(|folder| folder.join(number.to_string()));
             let panel = fake.start(Options { tls, ..options.clone() }).await.unwrap();
-            panel.operate("switches", &switches.parse().unwrap()).unwrap();
+            panel.operate("switches", switches).unwrap();
             pairs.push(Pair { kind, panel });
         }
     }

@@ -72,7 +72,7 @@ impl Story {
             }
             match self.dice.random_range(0..100u32) {
                 _ if turn % 60 == 0 => self.serve().await,
-                0..50 => self.kill().await,
+                0..65 => self.kill().await,
                 _ => self.poll().await,
             }
             self.world.fix();

@@ -59,14 +59,7 @@ impl World {
             let clock = ClockStart::Frozen(START);
             let options = Options { accounts: ACCOUNTS, seed, clock, ..Options::default() };
             let panel = fake.start(options).await.unwrap();
-            if kind.name == "solusvm" {
-                // What passes between the last look and a reset is forgotten, and the truth is not told: the contract
-                // has the story, and here nothing may be missing.
-                for server in panel.accounts() {
-                    let never = json!({ "op": "set_policy", "policy": "never" });
-                    panel.operate(&format!("servers/{server}"), &never).unwrap();
-                }
-            }
+            panel.forget_nothing();
             // Short pauses between retries: a fault is to be met, not waited for.
             let keys = "every = \"10m\"\nretries = 1\ntimeout = \"2s\"\n";
             config.push_str(&section(&*panel, kind.name, keys));

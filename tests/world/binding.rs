@@ -17,7 +17,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
 use whmeter::backends::{
-    Backend, BackendError, CheckStep, CommonSettings, ConfiguredPanel, Kind, PollRequest, Wants,
+    ASKED_AGAIN_SOON, Backend, BackendError, CheckStep, CommonSettings, ConfiguredPanel, Kind, PollRequest,
+    Wants,
 };
 use whmeter::clock::Clock;
 use whmeter::collector::{AdjustError, Collector, PollError};
@@ -135,6 +136,7 @@ static KIND: Kind = Kind {
     can_limit: false,
     found_by: FoundBy::Username,
     max_rate: None,
+    refusal_pause: ASKED_AGAIN_SOON,
     sample: "",
     open: |_, _| Err(never_opened()),
 };

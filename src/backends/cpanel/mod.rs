@@ -46,6 +46,7 @@ pub(super) const KIND: Kind = Kind {
     found_by: FoundBy::Username,
     // A port of 10 Gbit/s; two hours of traffic may show at once.
     max_rate: Some(1_000_000_000),
+    refusal_pause: super::PAST_THE_GUARD,
     sample: include_str!("sample.toml"),
     open,
 };

@@ -49,6 +49,7 @@ pub(super) const KIND: Kind = Kind {
     found_by: FoundBy::Username,
     // A server with a network card of 10 Gbit/s.
     max_rate: Some(1_000_000_000),
+    refusal_pause: super::PAST_THE_GUARD,
     sample: include_str!("sample.toml"),
     open,
 };

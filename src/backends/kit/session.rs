@@ -63,6 +63,11 @@ impl<T: Clone + Send> Session<T> {
         state.kept = Some(Kept { ticket, since, login: 0 });
     }
 
+    /// Gives the ticket away, so that it can be handed back to the panel: the next call logs in.
+    pub async fn end(&self) -> Option<T> {
+        self.state.lock().await.kept.take().map(|kept| kept.ticket)
+    }
+
     /// Makes a call with a ticket. One that the panel has dropped before its time, as `is_dropped` recognizes by its
     /// refusal, is replaced by one new login; a ticket that was just made is not.
     pub async fn call<'c, S, R>(
@@ -235,6 +240,15 @@ mod tests {
         assert_eq!(panel.ask(&session, 1, 2).await.expect("let in again"), 2);
         assert!(panel.ask(&session, 2, 9).await.is_err(), "refused whatever it shows");
         assert_eq!(panel.logins(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_ticket_that_was_given_away_is_not_used_again() {
+        let (panel, session) = (Panel::default(), session());
+        assert_eq!(session.end().await, None);
+        panel.ask(&session, 0, 0).await.expect("let in");
+        assert_eq!((session.end().await, session.end().await), (Some(1), None));
+        assert_eq!(panel.ask(&session, 1, 0).await.expect("let in again"), 2);
     }
 
     #[tokio::test]

@@ -35,8 +35,8 @@ use self::servers::KeptServers;
 use self::session::Cloud;
 use self::settings::{CloudConfig, Traffic};
 use super::{
-    Applied, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, Past, PollRequest, Target,
-    Wants,
+    Applied, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, PAST_THE_GUARD, Past,
+    PollRequest, Target, Wants,
 };
 use crate::domain::{FoundBy, Harvest, Identity, Meter, Policy, Reason};
 use crate::http::{Http, Url};
@@ -50,6 +50,8 @@ pub(super) const KIND: Kind = Kind {
     found_by: FoundBy::Username,
     // A network card of 10 Gbit/s.
     max_rate: Some(1_250_000_000),
+    // `lockout_failure_attempts` locks the user, behind an answer like any other.
+    refusal_pause: PAST_THE_GUARD,
     sample: include_str!("sample.toml"),
     open,
 };

@@ -55,6 +55,7 @@ pub(super) const KIND: Kind = Kind {
     found_by: FoundBy::Username,
     // A network card of 100 Gbit/s.
     max_rate: Some(12_500_000_000),
+    refusal_pause: super::ASKED_AGAIN_SOON,
     sample: include_str!("sample.toml"),
     open,
 };

@@ -25,6 +25,7 @@ pub(super) const KIND: Kind = Kind {
     found_by: FoundBy::Username,
     // Both directions of a network card of 10 Gbit/s.
     max_rate: Some(2_500_000_000),
+    refusal_pause: super::ASKED_AGAIN_SOON,
     sample: include_str!("sample.toml"),
     open,
 };

@@ -32,6 +32,7 @@ pub(super) const KIND: Kind = Kind {
     can_limit: true,
     found_by: FoundBy::Username,
     max_rate: None,
+    refusal_pause: super::ASKED_AGAIN_SOON,
     sample: include_str!("sample.toml"),
     open,
 };

@@ -47,6 +47,7 @@ pub(super) const KIND: Kind = Kind {
     found_by: FoundBy::Username,
     // A tunnel through a network card of 10 Gbit/s.
     max_rate: Some(1_250_000_000),
+    refusal_pause: super::ASKED_AGAIN_SOON,
     sample: include_str!("sample.toml"),
     open,
 };

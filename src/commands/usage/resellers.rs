@@ -8,7 +8,7 @@ use super::Format;
 use crate::commands::table::{Table, grouped};
 use crate::commands::{CommandError, Outcome, print, print_json};
 use crate::console::cell;
-use crate::domain::{AccountKey, Meter};
+use crate::domain::{AccountKey, Bytes, Meter};
 use crate::store::{Total, Usage};
 
 /// Whose accounts, of which meter. A reseller is a panel's: two panels may have one of the same name.
@@ -37,13 +37,21 @@ struct Row<'a> {
     to: String,
     accounts: usize,
     bytes: u64,
+    /// The same, for people.
+    #[serde(skip)]
+    used: Bytes,
     estimated_bytes: u64,
     held_byte_minutes: u128,
     complete: bool,
 }
 
 /// Adds accounts up by their resellers, and shows the sums.
-pub(super) fn show(totals: &[Total], resellers: &HashMap<AccountKey, String>, format: Format) -> Outcome {
+pub(super) fn show(
+    totals: &[Total],
+    resellers: &HashMap<AccountKey, String>,
+    format: Format,
+    size: &dyn Fn(Bytes) -> String,
+) -> Outcome {
     let sums = sums(totals, resellers)?;
     let span = totals.first().map(|total| (total.span.first().to_string(), total.span.next().to_string()));
     let (from, to) = span.unwrap_or_default();
@@ -57,6 +65,7 @@ pub(super) fn show(totals: &[Total], resellers: &HashMap<AccountKey, String>, fo
             to: to.clone(),
             accounts: sum.accounts,
             bytes: sum.usage.amount.get(),
+            used: sum.usage.amount,
             estimated_bytes: sum.usage.estimated.get(),
             held_byte_minutes: sum.usage.held.get(),
             complete: sum.complete,
@@ -65,7 +74,7 @@ pub(super) fn show(totals: &[Total], resellers: &HashMap<AccountKey, String>, fo
     match format {
         Format::Json => print_json(&rows)?,
         Format::Csv => show_csv(&rows),
-        Format::Table => show_table(&rows),
+        Format::Table => show_table(&rows, size),
     }
     Ok(())
 }
@@ -90,16 +99,16 @@ fn show_csv(rows: &[Row<'_>]) {
     print("backend,reseller,meter,from,to,accounts,bytes,estimated_bytes,held_byte_minutes,complete");
     for row in rows {
         let (backend, reseller) = (cell(row.backend), cell(shown(row.reseller)));
-        let Row { meter, from, to, accounts, bytes, .. } = row;
+        let Row { meter, from, to, accounts, used, .. } = row;
         print(format!(
-            "{backend},{reseller},{meter},{from},{to},{accounts},{bytes},{},{},{}",
+            "{backend},{reseller},{meter},{from},{to},{accounts},{used},{},{},{}",
             row.estimated_bytes, row.held_byte_minutes, row.complete
         ));
     }
 }
 
-fn show_table(rows: &[Row<'_>]) {
-    let mut table = Table::new(&["backend", "reseller", "meter", "from", "to", "accounts>", "bytes>", ""]);
+fn show_table(rows: &[Row<'_>], size: &dyn Fn(Bytes) -> String) {
+    let mut table = Table::new(&["backend", "reseller", "meter", "from", "to", "accounts>", "used>", ""]);
     for row in rows {
         table.row([
             row.backend.to_string(),
@@ -108,7 +117,7 @@ fn show_table(rows: &[Row<'_>]) {
             row.from.clone(),
             row.to.clone(),
             grouped(row.accounts),
-            grouped(row.bytes),
+            size(row.used),
             if row.complete { String::new() } else { "not complete".into() },
         ]);
     }

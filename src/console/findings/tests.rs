@@ -167,6 +167,20 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
     assert_eq!((found[1].panel_bytes, found[1].sold_bytes), (Some(9), Some(10)));
     assert_eq!(tally(&sides, &sides.panels[0].panel.id, &moment()).wrong_plans, Some(3));
 
+    // Both limits of one account are two findings and one wrong plan; one direction is not both.
+    let traffic = |meter| {
+        let limits = [(Meter::StorageUsed, Limit::of_size(bytes(10))), (meter, Limit::of_size(bytes(70)))];
+        Service { limits: limits.into_iter().collect(), ..Service::new(1, 1, "same", "Active") }
+    };
+    for (meter, wrong) in [(Meter::TrafficTotal, 2), (Meter::TrafficOut, 1)] {
+        let list = reported(vec![traffic(meter)]).await;
+        let both = AccountStanding { traffic_limit: Limit::of_size(bytes(80)), ..limited(9) };
+        let sides = all(vec![side("s3", &list, vec![("same", of(1, both))], None)]);
+        let found = findings(&sides, &[FindingKind::WrongPlans], None, &moment(), &Prices::default());
+        assert_eq!(found.len(), wrong, "{meter}");
+        assert_eq!(tally(&sides, &sides.panels[0].panel.id, &moment()).wrong_plans, Some(1));
+    }
+
     let silent = all(vec![side("s3", &list, vec![("same", of(1, account(None)))], None)]);
     assert_eq!(
         accounts_of(&findings(&silent, &[FindingKind::WrongPlans], None, &moment(), &Prices::default())),

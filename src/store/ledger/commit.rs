@@ -165,6 +165,7 @@ impl Store {
         self.put_parts(&mut tx, loaded, &poll.settled).await?;
         self.rename_pins(&mut tx, &lease.backend, &renamed).await?;
         self.put_estimates(&mut tx, loaded.ids, poll.harvest, after).await?;
+        self.put_charges(&mut tx, loaded.ids, poll.harvest, after).await?;
         let entry = last.0 + i64::from(body.is_some());
         self.put_verdicts(&mut tx, lease, loaded, after, &poll, (&crossings, entry)).await?;
         if let Some(Correction::Forgotten(forgetting)) = correction {

@@ -100,7 +100,10 @@ impl Store {
             run(on, self.dialect, "DELETE FROM holding WHERE id = ?", [ids.holding(gone.no).into()]).await?;
         }
         for gone in now.lives.keys().filter(|no| !then.lives.contains_key(no)) {
-            run(on, self.dialect, "DELETE FROM estimate WHERE life = ?", [ids.life(*gone).into()]).await?;
+            for table in ["estimate", "panel_charge"] {
+                let sql = format!("DELETE FROM {table} WHERE life = ?");
+                run(on, self.dialect, &sql, [ids.life(*gone).into()]).await?;
+            }
             run(on, self.dialect, "DELETE FROM life WHERE id = ?", [ids.life(*gone).into()]).await?;
         }
         Ok(())

@@ -24,6 +24,12 @@ const ESTIMATE: Table = Table {
     rest: &[("ends", Replace), ("about", Replace)],
 };
 
+const PANEL_CHARGE: Table = Table {
+    name: "panel_charge",
+    keys: &["life", "starts"],
+    rest: &[("ends", Replace), ("reckoned_at", Replace), ("amount", Replace), ("currency", Replace)],
+};
+
 impl Store {
     /// Gives out `count` numbers; returns the first.
     pub(in super::super) async fn allot(
@@ -282,6 +288,35 @@ impl Store {
             }
         }
         ESTIMATE.put(on, self.dialect, cells.into_values().collect()).await
+    }
+
+    /// What the panel itself would bill of accounts we know.
+    #[instrument(level = "trace", name = "charges", skip_all)]
+    pub(super) async fn put_charges(
+        &self,
+        on: &mut AnyConnection,
+        ids: Ids,
+        harvest: &Harvest,
+        after: &Book,
+    ) -> Result<(), StoreError> {
+        let mut cells = BTreeMap::new();
+        for (account, harvested) in harvest.accounts() {
+            let Some(no) = after.names.get(account) else { continue };
+            for charge in &harvested.charges {
+                let (life, starts, ends) = (ids.life(*no), charge.span.start(), charge.span.end());
+                let (amount, currency) = (charge.amount().to_string(), charge.currency().to_string());
+                let row: [Cell; 6] = [
+                    life.into(),
+                    starts.into(),
+                    ends.into(),
+                    charge.at.into(),
+                    amount.into(),
+                    currency.into(),
+                ];
+                cells.insert((life, starts), row);
+            }
+        }
+        PANEL_CHARGE.put(on, self.dialect, cells.into_values().collect()).await
     }
 }
 

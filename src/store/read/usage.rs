@@ -7,7 +7,7 @@ use super::super::tables::holding::{owner, owner_cells};
 use super::super::{Store, StoreError};
 use crate::domain::{
     AccountKey, AccountName, BackendId, BillingPeriod, ByteMinutes, Bytes, Estimate, Meter, Minutes, Month,
-    Nature, Owner, Span, UsageDay,
+    Nature, Owner, PanelCharge, Span, UsageDay,
 };
 
 /// Bytes of one meter of one account on one day.
@@ -239,6 +239,33 @@ impl Store {
             Ok(Estimate { span, about: columns.bytes()? })
         };
         rows(&mut on, self.dialect, sql, cells).await?.iter().map(estimate).collect()
+    }
+
+    /// What the panel itself would bill of an account in a period, oldest first. Never billed by us.
+    pub async fn panel_charges(
+        &self,
+        account: &AccountKey,
+        period: Span,
+    ) -> Result<Vec<PanelCharge>, StoreError> {
+        let sql = "SELECT c.starts, c.ends, c.reckoned_at, c.amount, c.currency
+            FROM life l JOIN panel_charge c ON c.life = l.id
+            WHERE l.backend = ? AND l.label = ? AND c.ends > ? AND c.starts < ? ORDER BY c.starts";
+        let cells: [Cell; 4] = [
+            account.backend.as_str().into(),
+            account.name.as_str().into(),
+            period.start().into(),
+            period.end().into(),
+        ];
+        let mut on = self.readers.acquire().await?;
+        let charge = |row| {
+            let mut columns = Columns::of(row);
+            let span = Span::new(columns.time()?, columns.time()?);
+            let span = span.map_err(|error| StoreError::corrupt(error, "a span of time"))?;
+            let (at, amount, currency) = (columns.time()?, columns.text()?, columns.text()?);
+            PanelCharge::new(span, at, &amount, &currency)
+                .map_err(|error| StoreError::corrupt(error, "what a panel would bill"))
+        };
+        rows(&mut on, self.dialect, sql, cells).await?.iter().map(charge).collect()
     }
 }
 

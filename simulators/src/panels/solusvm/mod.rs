@@ -237,4 +237,13 @@ impl SimulatedPanel for Panel {
         let is_sent = matches!(change, Change::Quoted) || *change == Change::RawText("1e3".into());
         is_sent && !self.master.switches().is_first()
     }
+
+    fn other_products(&self) -> Vec<Value> {
+        vec![serde_json::json!({ "version": 1 })]
+    }
+
+    /// No count is ever reset.
+    fn forget_nothing(&self) {
+        self.master.machines_mut().values_mut().for_each(|machine| machine.policy = Policy::Never);
+    }
 }
