@@ -1,5 +1,6 @@
 # make demo   simulated panels, a month of history played in fast, and whmeter on SQLite
 # make test   the gate: format, clippy, dependencies, every test; installs what the tests need
+# make test-real  the backends against servers that are too heavy for the gate: a whole OpenStack of Debian's packages
 # make deny   licences, bans and sources of every dependency (deny.toml); advisories too with ADVISORIES=yes
 # make bench  the figures of docs/benchmarks.md
 # make sim    SEEDS=n YEARS=n SEED=first: whole worlds made of seeds, against an oracle (docs/simulation.md)
@@ -9,7 +10,7 @@
 CARGO ?= cargo
 export WHMETER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-.PHONY: demo help test fmt lint deny tools bench sim bless release
+.PHONY: demo help test test-real fmt lint deny tools bench sim bless release
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -27,6 +28,11 @@ test: fmt lint tools deny
 	{ $(CARGO) test --locked --test truth & truth=$$!; \
 	  $(CARGO) test --locked --workspace -- --skip two_months_of_kills_and_faults; others=$$?; \
 	  wait $$truth && exit $$others; }
+
+# Needs Debian and root once, for the packages. It listens on loopback alone and stops what it started.
+test-real:
+	tests/tools.sh real
+	. .tools/env && WHMETER_OPENSTACK_REAL=1 $(CARGO) test --locked --test openstack_real -- --nocapture
 
 fmt:
 	$(CARGO) fmt --all --check

@@ -70,6 +70,14 @@ debian mariadbd mariadb-server || missing+=(mariadb)
 python_package minio minio==7.2.20 || missing+=("python minio client")
 python_package pve_exporter prometheus-pve-exporter==3.10.2 || missing+=("prometheus-pve-exporter")
 
+# A real Keystone, Gnocchi and Swift, for `make test-real` alone: some two hundred packages.
+if [ "${1:-}" = real ]; then
+    for package in python3-keystone uwsgi-core uwsgi-plugin-python3 python3-psycopg2 python3-gnocchi gnocchi-common \
+        swift-proxy swift-account swift-container swift-object postgresql; do
+        dpkg -s "$package" >/dev/null 2>&1 || debian_package "$package" || missing+=("$package")
+    done
+fi
+
 {
     echo "export PATH=\"$tools/bin:\$PATH\""
     [ -x "$tools/bin/minio" ] && echo "export WHMETER_MINIO=\"$tools/bin/minio\""

@@ -8,6 +8,7 @@ pub mod cpanel;
 pub mod directadmin;
 pub mod minio;
 pub mod onapp;
+pub mod openstack;
 pub mod plesk;
 pub mod proxmox;
 pub mod solusvm;

@@ -18,6 +18,7 @@ mod heard;
 mod kit;
 mod minio;
 mod onapp;
+mod openstack;
 mod plesk;
 mod proxmox;
 mod schedule;

@@ -40,18 +40,29 @@ impl Scripted {
     pub async fn serve(
         answer: impl Fn(&RecordedRequest) -> (u16, String) + Send + Sync + 'static,
     ) -> Scripted {
+        Scripted::serve_with_headers(move |asked| {
+            let (status, text) = answer(asked);
+            (status, Vec::new(), text)
+        })
+        .await
+    }
+
+    /// The same, with headers in the answers.
+    pub async fn serve_with_headers(
+        answer: impl Fn(&RecordedRequest) -> (u16, Vec<(&'static str, String)>, String) + Send + Sync + 'static,
+    ) -> Scripted {
         let asked: Arc<Mutex<Vec<RecordedRequest>>> = Arc::default();
         let (log, answer) = (Arc::clone(&asked), Arc::new(answer));
         let route = move |uri: Uri, headers: HeaderMap, body: String| {
-            let one = RecordedRequest {
-                path: uri.path().to_string(),
-                query: uri.query().unwrap_or_default().to_string(),
-                headers,
-                body,
-            };
-            let (status, text) = answer(&one);
+            let query = uri.query().unwrap_or_default().to_string();
+            let one = RecordedRequest { path: uri.path().to_string(), query, headers, body };
+            let (status, told, text) = answer(&one);
             log.lock().expect("no panic").push(one);
-            async move { (StatusCode::from_u16(status).expect("a status"), text) }
+            let mut headers = HeaderMap::new();
+            for (name, value) in told {
+                headers.insert(name, value.parse().expect("a value"));
+            }
+            async move { (StatusCode::from_u16(status).expect("a status"), headers, text) }
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
