@@ -52,6 +52,7 @@ pub(super) const KIND: Kind = Kind {
     max_rate: Some(1_250_000_000),
     // `lockout_failure_attempts` locks the user, behind an answer like any other.
     refusal_pause: PAST_THE_GUARD,
+    limit_template: None,
     sample: include_str!("sample.toml"),
     open,
 };
