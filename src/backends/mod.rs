@@ -140,6 +140,8 @@ pub struct Kind {
     /// How long it is left alone after the first refusal. Rights are changed in two steps, too: [`ASKED_AGAIN_SOON`], unless
     /// its guard counts refusals and then locks out our address, with whoever else comes from it: [`PAST_THE_GUARD`].
     pub refusal_pause: Seconds,
+    /// The template that its module for WHMCS brings for space that runs out, where it has one of its own.
+    pub limit_template: Option<&'static str>,
     /// Its config section, ready to be filled in.
     pub sample: &'static str,
     /// Opens one configured panel; asks nothing of it yet.

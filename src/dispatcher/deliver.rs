@@ -20,6 +20,7 @@ impl Dispatcher {
             notification,
             key: &entry.key,
             kind: panel.map_or("", |panel| panel.kind.name),
+            limit_template: panel.and_then(|panel| panel.kind.limit_template),
             server: panel.and_then(|panel| u32::try_from(panel.whmcs_server?).ok()),
             service: sold.and_then(|service| u64::try_from(service).ok()),
             product: notification.address.product.as_deref(),

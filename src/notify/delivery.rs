@@ -15,6 +15,8 @@ pub struct Delivery<'a> {
     pub key: &'a str,
     /// The kind of the panel, like `minio`.
     pub kind: &'a str,
+    /// The template that the panel's module for WHMCS brings for space that runs out, where it has one of its own.
+    pub limit_template: Option<&'a str>,
     /// The WHMCS server id that the backend answers for (`tblservers.id`).
     pub server: Option<u32>,
     /// The WHMCS service id, where it is known already (`tblhosting.id`).

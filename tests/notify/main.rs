@@ -50,6 +50,7 @@ fn delivery(notification: &Notification) -> Delivery<'_> {
         // As long as the test runs.
         key: Box::leak(notification.key().into_boxed_str()),
         kind: "minio",
+        limit_template: None,
         server: Some(12),
         service: None,
         product: Some("S3 Storage 100"),

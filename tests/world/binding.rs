@@ -137,6 +137,7 @@ static KIND: Kind = Kind {
     found_by: FoundBy::Username,
     max_rate: None,
     refusal_pause: ASKED_AGAIN_SOON,
+    limit_template: None,
     sample: "",
     open: |_, _| Err(never_opened()),
 };

@@ -47,6 +47,7 @@ pub(super) const KIND: Kind = Kind {
     // A port of 10 Gbit/s; two hours of traffic may show at once.
     max_rate: Some(1_000_000_000),
     refusal_pause: super::PAST_THE_GUARD,
+    limit_template: None,
     sample: include_str!("sample.toml"),
     open,
 };

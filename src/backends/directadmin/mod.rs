@@ -50,6 +50,7 @@ pub(super) const KIND: Kind = Kind {
     // A server with a network card of 10 Gbit/s.
     max_rate: Some(1_000_000_000),
     refusal_pause: super::PAST_THE_GUARD,
+    limit_template: None,
     sample: include_str!("sample.toml"),
     open,
 };

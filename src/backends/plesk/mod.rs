@@ -49,6 +49,7 @@ pub(super) const KIND: Kind = Kind {
     // A server with a network card of 10 Gbit/s, less what it needs itself.
     max_rate: Some(1_000_000_000),
     refusal_pause: super::PAST_THE_GUARD,
+    limit_template: None,
     sample: include_str!("sample.toml"),
     open,
 };

@@ -56,6 +56,7 @@ pub(super) const KIND: Kind = Kind {
     // A network card of 100 Gbit/s.
     max_rate: Some(12_500_000_000),
     refusal_pause: super::ASKED_AGAIN_SOON,
+    limit_template: None,
     sample: include_str!("sample.toml"),
     open,
 };

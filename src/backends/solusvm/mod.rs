@@ -26,6 +26,7 @@ pub(super) const KIND: Kind = Kind {
     // Both directions of a network card of 10 Gbit/s.
     max_rate: Some(2_500_000_000),
     refusal_pause: super::ASKED_AGAIN_SOON,
+    limit_template: None,
     sample: include_str!("sample.toml"),
     open,
 };

@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use super::call::ApiCall;
 use super::nas::{Nas, strange};
 use super::refusal::CallFailure;
-use crate::backends::BackendError;
 use crate::backends::kit::json::{text, whole};
 use crate::backends::kit::pages::Offsets;
 
@@ -151,7 +150,7 @@ impl Nas {
                 all.is_whole = false;
                 return Ok(all);
             };
-            pages.came(rows.len(), Some(total)).map_err(BackendError::from)?;
+            pages.came(rows.len(), Some(total))?;
             if pages.rows() > total {
                 return Err(strange(call, format!("{} rows came, of {total}", pages.rows())).into());
             }

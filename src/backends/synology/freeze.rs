@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Synology;
 use super::accounts::User;
 use super::call::ApiCall;
-use super::quota::{Place, Quotas};
+use super::quota::{QuotaPlace, Quotas};
 use crate::backends::kit::switch::{Plan, read_back};
 use crate::backends::{Applied, BackendError};
 use crate::domain::{AccountName, Policy};
@@ -23,7 +23,7 @@ pub(super) struct Frozen {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct FrozenPlace {
     #[serde(flatten)]
-    place: Place,
+    place: QuotaPlace,
     /// What it had, in MiB; 0 is none set.
     quota: u64,
     /// What is to stand there instead.

@@ -10,7 +10,7 @@ use super::Synology;
 use super::accounts::Expiry;
 use super::batch::QuotaAnswer;
 use super::call::{ApiCall, Does};
-use super::quota::{Place, Quotas};
+use super::quota::{QuotaPlace, Quotas};
 use super::refusal::CallFailure;
 use super::select::{Account, Groups, select};
 use super::settings::Limiting;
@@ -34,7 +34,7 @@ const UID: &str = "uid";
 struct Folders {
     /// Every shared folder of the NAS, asked for once, and only where one is missing.
     existing: Option<Option<BTreeSet<String>>>,
-    gained: BTreeMap<Place, usize>,
+    gained: BTreeMap<QuotaPlace, usize>,
 }
 
 impl Synology {
@@ -200,7 +200,12 @@ impl Synology {
 
     /// A place that was counted at the last poll, is missing now, and is there for all we know. Where there is none, what
     /// is counted now is remembered.
-    async fn silent_place(&self, account: &Account, quotas: &Quotas, folders: &mut Folders) -> Option<Place> {
+    async fn silent_place(
+        &self,
+        account: &Account,
+        quotas: &Quotas,
+        folders: &mut Folders,
+    ) -> Option<QuotaPlace> {
         let now = quotas.places();
         let before = self.counted().get(&account.name).cloned();
         for place in before.iter().flatten().filter(|place| !now.contains(*place)) {
@@ -216,7 +221,7 @@ impl Synology {
     }
 
     /// Whether the NAS itself says that a folder is no more: its volume is told of, and it is in no list.
-    async fn is_gone(&self, place: &Place, quotas: &Quotas, folders: &mut Folders) -> bool {
+    async fn is_gone(&self, place: &QuotaPlace, quotas: &Quotas, folders: &mut Folders) -> bool {
         let Some(share) = place.share.as_ref().filter(|_| quotas.has_volume(&place.volume)) else {
             return false;
         };

@@ -20,6 +20,7 @@ mod settings;
 mod switch;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -28,7 +29,7 @@ use std::sync::atomic::AtomicBool;
 use async_trait::async_trait;
 
 use self::nas::Nas;
-use self::quota::Place;
+use self::quota::QuotaPlace;
 use self::settings::NasConfig;
 use super::{
     Applied, Backend, BackendError, CheckStep, Kind, Limiter, Memory, PAST_THE_GUARD, PollRequest, Target,
@@ -49,6 +50,7 @@ pub(super) const KIND: Kind = Kind {
     max_rate: Some(1_250_000_000),
     // Auto Block.
     refusal_pause: PAST_THE_GUARD,
+    limit_template: Some("puqSynology Notification disk limit"),
     sample: include_str!("sample.toml"),
     open,
 };
@@ -59,7 +61,7 @@ fn open(section: Section, http: Http) -> Result<Box<dyn Backend>, SettingsError>
 
 /// What was counted of each account at the last poll. Only a poll of the same process is compared with: a restart forgets
 /// it, and then the doubt of a level that collapses is all there is.
-type Counted = BTreeMap<AccountName, BTreeSet<Place>>;
+type Counted = BTreeMap<AccountName, BTreeSet<QuotaPlace>>;
 
 struct Synology {
     nas: Nas,

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -16,6 +15,7 @@ use super::call::{ApiCall, Does};
 use super::hold::Hold;
 use super::refusal::{AUTH, ApiRefusal, CallFailure};
 use super::settings::{Access, NasConfig};
+use super::wire::{ApiError, Envelope};
 use crate::backends::BackendError;
 use crate::backends::kit::session::Session;
 use crate::domain::{Seconds, Timestamp};
@@ -288,21 +288,6 @@ impl Nas {
         }
         url
     }
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    success: Option<bool>,
-    #[serde(default)]
-    data: Value,
-    error: Option<ApiError>,
-}
-
-#[derive(Deserialize)]
-struct ApiError {
-    code: Option<i64>,
-    #[serde(default)]
-    errors: Value,
 }
 
 /// An answer of another shape than is promised.

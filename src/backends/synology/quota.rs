@@ -19,14 +19,14 @@ const SHOWN: usize = 40;
 
 /// What is counted: a whole volume, or a shared folder on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
-pub(super) struct Place {
+pub(super) struct QuotaPlace {
     pub volume: String,
     /// None where the volume counts as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share: Option<String>,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for QuotaPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.share {
             Some(share) => write!(f, "{share} on {}", self.volume),
@@ -46,7 +46,7 @@ pub(super) struct Entry {
 /// The quotas of a user, in the places that count.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Quotas {
-    counted: BTreeMap<Place, Entry>,
+    counted: BTreeMap<QuotaPlace, Entry>,
     /// Volumes that were told of, whether anything on them counts.
     volumes: BTreeSet<String>,
 }
@@ -69,7 +69,7 @@ impl Quotas {
                 Some(shared) => quotas.add_shares(&name, shared, shares)?,
                 // On Btrfs, without any folder that counts: there is nothing to be read of it.
                 None if shared.is_some() && !row.contains_key("used") => {}
-                None => quotas.add(Place { volume: name.clone(), share: None }, row)?,
+                None => quotas.add(QuotaPlace { volume: name.clone(), share: None }, row)?,
             }
             quotas.volumes.insert(name);
         }
@@ -86,13 +86,13 @@ impl Quotas {
                 Shares::Named(names) => names.iter().any(|one| one == name),
             };
             if counts {
-                self.add(Place { volume: volume.into(), share: Some(name.into()) }, row)?;
+                self.add(QuotaPlace { volume: volume.into(), share: Some(name.into()) }, row)?;
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, place: Place, row: &Map<String, Value>) -> Result<(), String> {
+    fn add(&mut self, place: QuotaPlace, row: &Map<String, Value>) -> Result<(), String> {
         let value = |key: &str| row.get(key).cloned().unwrap_or_default();
         let entry = Entry { used: value("used"), quota: value("quota"), group_limit: value("group_limit") };
         match self.counted.insert(place.clone(), entry) {
@@ -124,7 +124,7 @@ impl Quotas {
     }
 
     /// The places that count.
-    pub fn places(&self) -> BTreeSet<Place> {
+    pub fn places(&self) -> BTreeSet<QuotaPlace> {
         self.counted.keys().cloned().collect()
     }
 
@@ -170,7 +170,7 @@ impl Quotas {
     }
 
     /// For each place the quota it has, in whole MiB, and the one that lets nothing more be written now.
-    pub fn to_freeze(&self) -> Result<Vec<(Place, u64, u64)>, String> {
+    pub fn to_freeze(&self) -> Result<Vec<(QuotaPlace, u64, u64)>, String> {
         let places = self.counted.iter().map(|(place, entry)| {
             let quota = entry.quota().ok_or_else(|| format!("quota of {place} is not told in whole MiB"))?;
             let used = entry.used().map_err(|problem| format!("used of {place} {problem}"))?;
@@ -181,7 +181,7 @@ impl Quotas {
     }
 
     /// The quota that a place has of its own, in whole MiB.
-    pub fn quota_of(&self, place: &Place) -> Option<u64> {
+    pub fn quota_of(&self, place: &QuotaPlace) -> Option<u64> {
         self.counted.get(place)?.quota()
     }
 }

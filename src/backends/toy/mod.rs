@@ -33,6 +33,7 @@ pub(super) const KIND: Kind = Kind {
     found_by: FoundBy::Username,
     max_rate: None,
     refusal_pause: super::ASKED_AGAIN_SOON,
+    limit_template: None,
     sample: include_str!("sample.toml"),
     open,
 };

@@ -48,6 +48,7 @@ pub(super) const KIND: Kind = Kind {
     // A tunnel through a network card of 10 Gbit/s.
     max_rate: Some(1_250_000_000),
     refusal_pause: super::ASKED_AGAIN_SOON,
+    limit_template: None,
     sample: include_str!("sample.toml"),
     open,
 };

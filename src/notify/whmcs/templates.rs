@@ -34,10 +34,9 @@ pub(super) fn wording(delivery: &Delivery<'_>) -> Wording {
     if notification.meter != Meter::StorageUsed || notification.occasion == Occasion::Restored {
         return Wording::Own;
     }
-    let brought = match (notification.occasion, delivery.kind) {
-        (Occasion::Limited, _) => "puqMinIOS3 service Suspension Notification disk limit",
-        (_, "synology") => "puqSynology Notification disk limit",
-        _ => "puqMinIOS3 Notification disk limit",
+    let brought = match notification.occasion {
+        Occasion::Limited => "puqMinIOS3 service Suspension Notification disk limit",
+        _ => delivery.limit_template.unwrap_or("puqMinIOS3 Notification disk limit"),
     };
     Wording::Template(brought.to_string())
 }
@@ -106,38 +105,50 @@ mod tests {
     use super::*;
     use crate::quota::Notification;
 
-    fn worded(notification: &Notification, kind: &str) -> Wording {
+    fn worded(notification: &Notification, limit_template: Option<&str>) -> Wording {
         let (now, key) = (notification.at, notification.key());
-        let (server, service, product, tried_at) = (None, None, None, None);
-        wording(&Delivery { notification, key: &key, kind, server, service, product, now, tried_at })
+        let (kind, server, service, product, tried_at) = ("", None, None, None, None);
+        wording(&Delivery {
+            notification,
+            key: &key,
+            kind,
+            limit_template,
+            server,
+            service,
+            product,
+            now,
+            tried_at,
+        })
     }
 
     #[test]
     fn the_rule_has_the_first_word_then_the_panels_module() {
         let template = |name: &str| Wording::Template(name.into());
         let mut notice = notification(Occasion::Notify, "a");
-        assert_eq!(worded(&notice, "minio"), template("puqMinIOS3 Notification disk limit"));
-        assert_eq!(worded(&notice, "synology"), template("puqSynology Notification disk limit"));
-        assert_eq!(worded(&notice, "cpanel"), template("puqMinIOS3 Notification disk limit"));
+        assert_eq!(worded(&notice, None), template("puqMinIOS3 Notification disk limit"));
+        assert_eq!(
+            worded(&notice, Some("puqSynology Notification disk limit")),
+            template("puqSynology Notification disk limit")
+        );
         notice.address.template = Some("Mine".into());
-        assert_eq!(worded(&notice, "synology"), template("Mine"));
+        assert_eq!(worded(&notice, Some("puqSynology Notification disk limit")), template("Mine"));
         let reminder = notification(Occasion::Reminder(2), "a");
-        assert_eq!(worded(&reminder, "minio"), template("puqMinIOS3 Notification disk limit"));
+        assert_eq!(worded(&reminder, None), template("puqMinIOS3 Notification disk limit"));
         let limited = notification(Occasion::Limited, "a");
         let suspension = template("puqMinIOS3 service Suspension Notification disk limit");
-        assert_eq!(worded(&limited, "synology"), suspension);
+        assert_eq!(worded(&limited, Some("puqSynology Notification disk limit")), suspension);
     }
 
     #[test]
     fn traffic_and_good_news_are_worded_by_us_unless_a_template_is_named() {
         let mut notice = notification(Occasion::Limited, "a");
         notice.meter = Meter::TrafficOut;
-        assert_eq!(worded(&notice, "vpncp"), Wording::Own);
+        assert_eq!(worded(&notice, None), Wording::Own);
         notice.address.template = Some("Mine".into());
-        assert_eq!(worded(&notice, "vpncp"), Wording::Template("Mine".into()));
+        assert_eq!(worded(&notice, None), Wording::Template("Mine".into()));
         let mut restored = notification(Occasion::Restored, "a");
-        assert_eq!(worded(&restored, "minio"), Wording::Own);
+        assert_eq!(worded(&restored, None), Wording::Own);
         restored.address.template = Some("Back".into());
-        assert_eq!(worded(&restored, "minio"), Wording::Template("Back".into()));
+        assert_eq!(worded(&restored, None), Wording::Template("Back".into()));
     }
 }

@@ -211,8 +211,9 @@ impl SimulatedPanel for Panel {
         let users = self.server.users();
         let user = users.get(account)?;
         let level = self.server.knobs.truth.level(account, self.server.now())?;
-        let quota = user.quotas.get(HOMES).copied().unwrap_or_default();
-        let is_full = (1..=level / world::MEBIBYTE).contains(&quota) && user.writes > 0;
+        let [quota, sold] = [&user.quotas, &user.sold].map(|all| all.get(HOMES).copied().unwrap_or_default());
+        // Whoever has outgrown what was sold is not held by it here.
+        let is_full = (1..=level / world::MEBIBYTE).contains(&quota) && quota != sold;
         Some(user.is_disabled(today) || user.groups.contains(LIMITED_GROUP) || is_full)
     }
 

@@ -115,7 +115,10 @@ fn deal_with(server: &Server, name: &str, deal: Deal) -> Result<(), NotDone> {
             server.projects.set_level(name, now, 0);
         }
         Deal::SetExpired { expired } => user.expired = expired,
-        Deal::SetQuota { share, mebibytes } => drop(user.quotas.insert(share, mebibytes)),
+        Deal::SetQuota { share, mebibytes } => {
+            user.sold.insert(share.clone(), mebibytes);
+            user.quotas.insert(share, mebibytes);
+        }
         Deal::SetGroup { group, is_member: true } => drop(user.groups.insert(group)),
         Deal::SetGroup { group, is_member: false } => drop(user.groups.remove(&group)),
         Deal::Fail { code } => user.fails = code,

@@ -51,6 +51,8 @@ pub struct User {
     pub groups: BTreeSet<String>,
     /// Its own limits in MiB by shared folder; 0 and none are none set.
     pub quotas: BTreeMap<String, u64>,
+    /// The same as the operator set them.
+    pub sold: BTreeMap<String, u64>,
     /// Whether it is somebody that is metered.
     pub is_customer: bool,
     /// Whether it has files in `projects`.

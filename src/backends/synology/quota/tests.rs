@@ -1,3 +1,5 @@
+//! Quotas as DSM tells them, and as it never should.
+
 use super::*;
 use serde_json::json;
 
@@ -130,15 +132,11 @@ fn a_limit_is_known_unlimited_or_not_told() {
 fn a_frozen_place_has_a_quota_that_is_not_above_what_it_holds() {
     let rows =
         |homes: Value| btrfs(json!([{ "name": "homes", "used": 20.75, "quota": homes, "group_limit": 0 }]));
-    let quotas = |homes: Value| Quotas::read(&rows(homes), &homes_shares()).expect("read");
-    let place = Place { volume: "/volume1".into(), share: Some("homes".into()) };
+    let quotas = |homes: Value| Quotas::read(&rows(homes), &Shares::default()).expect("read");
+    let place = QuotaPlace { volume: "/volume1".into(), share: Some("homes".into()) };
     assert_eq!(quotas(json!(100)).to_freeze(), Ok(vec![(place.clone(), 100, 20)]));
     assert_eq!(quotas(json!(20)).quota_of(&place), Some(20));
     assert!(quotas(json!(20)).is_full() && !quotas(json!(21)).is_full() && !quotas(json!(0)).is_full());
     assert!(quotas(json!(0.5)).to_freeze().is_err(), "it could not be given back exactly");
     assert!(quotas(json!(null)).to_freeze().is_err());
-}
-
-fn homes_shares() -> Shares {
-    homes()
 }
