@@ -270,7 +270,7 @@ async fn what_the_panel_would_bill_is_shown_beside_and_no_bytes_depend_on_it() {
     check_readings(&pair, &refused);
     let warned = refused.warnings().iter().filter(|warning| warning.contains("would bill")).count();
     assert_eq!(warned, 1, "{:?}", refused.warnings());
-    assert_eq!(pair.panel.knobs().requests.count("users/117/user_statistics") > 0, true);
+    assert!(pair.panel.knobs().requests.count("users/117/user_statistics") > 0);
     pair.panel.stop();
 
     let (pair, _) = start(Scope::User, 4, json!({})).await;

@@ -46,7 +46,12 @@ fn config(port: u16, pair: &Pair, rules: &str) -> String {
 
 /// The account has used this much, whatever it used before.
 fn use_up(pair: &Pair, name: &str, bytes: u64) {
-    let now = pair.panel.knobs().clock.now_seconds();
+    let mut now = pair.panel.knobs().clock.now_seconds();
+    // Whoever tells of whole hours tells of this one only when it is over: it was in one that is.
+    let age = pair.panel.landmarks().figures_age;
+    if age >= 3_600 {
+        now -= age;
+    }
     let known = match pair.main_meter() {
         Meter::StorageUsed => pair.truth().set_level(name, now - 1, bytes),
         // Both ways count.
