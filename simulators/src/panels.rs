@@ -7,6 +7,7 @@ use crate::panel::Kind;
 pub mod cpanel;
 pub mod directadmin;
 pub mod minio;
+pub mod onapp;
 pub mod openstack;
 pub mod plesk;
 pub mod proxmox;

@@ -16,6 +16,8 @@ pub struct Truth {
     seed: u64,
     /// What levels are multiples of, in bytes.
     block: u64,
+    /// What traffic is counted in, in bytes.
+    packet: u64,
     accounts: Arc<RwLock<BTreeMap<String, Parts>>>,
 }
 
@@ -53,7 +55,7 @@ pub enum Deed {
 impl Truth {
     /// A truth without accounts.
     pub fn new(seed: u64) -> Self {
-        Self { seed, block: 1, accounts: Arc::default() }
+        Self { seed, block: 1, packet: 1, accounts: Arc::default() }
     }
 
     /// The same accounts on a disk of such blocks: what a part holds fills its last block, so that a panel which counts
@@ -61,6 +63,13 @@ impl Truth {
     #[must_use]
     pub fn in_blocks_of(self, bytes: u64) -> Self {
         Self { block: bytes.max(1), ..self }
+    }
+
+    /// The same accounts, of which whole packets of so many bytes pass, so that a panel which counts kilobytes can tell
+    /// traffic to the byte. Clones made before go on in bytes.
+    #[must_use]
+    pub fn in_packets_of(self, bytes: u64) -> Self {
+        Self { packet: bytes.max(1), ..self }
     }
 
     /// Adds an account that has no part yet.
@@ -132,13 +141,19 @@ impl Truth {
     /// Bytes the account moved from the beginning of time until an instant.
     pub fn traffic(&self, account: &str, at: i64) -> Option<Traffic> {
         let accounts = self.read();
-        let moved = accounts.get(account)?.values().map(|part| part.traffic(at));
+        let moved = accounts.get(account)?.values().map(|part| self.whole(part.traffic(at)));
         Some(moved.fold(Traffic::default(), |sum, one| sum + one))
     }
 
     /// Bytes one part moved from the beginning of time until an instant.
     pub fn part_traffic(&self, account: &str, part: &str, at: i64) -> Traffic {
-        self.with_part(account, part, |part| part.traffic(at))
+        self.with_part(account, part, |part| self.whole(part.traffic(at)))
+    }
+
+    /// The packets of some bytes that have passed whole.
+    fn whole(&self, moved: Traffic) -> Traffic {
+        let whole = |bytes: u64| bytes - bytes % self.packet;
+        Traffic { received: whole(moved.received), sent: whole(moved.sent) }
     }
 
     /// Bytes the account moved after `from` and until `to`, exactly.
@@ -307,6 +322,18 @@ mod tests {
         assert_eq!((truth.part_level("7-41", "a", NOW), truth.level("7-41", NOW)), (1_024, Some(3_072)));
         truth.set_level("7-41", NOW, 0);
         assert_eq!(truth.level("7-41", NOW), Some(0));
+    }
+
+    #[test]
+    fn a_packet_passes_whole_or_not_at_all() {
+        let truth = truth().in_packets_of(1_024);
+        let moved = truth.traffic_between("7-41", NOW, NOW + 90).unwrap_or_default();
+        assert_eq!((moved.sent % 1_024, moved.received % 1_024), (0, 0));
+        let parts = ["a", "b"].map(|part| truth.part_traffic("7-41", part, NOW));
+        assert_eq!(truth.traffic("7-41", NOW), Some(parts[0] + parts[1]));
+        truth.add_traffic("7-41", NOW, Traffic { received: 0, sent: 2_048 });
+        let now = truth.traffic_between("7-41", NOW - 1, NOW).unwrap_or_default();
+        assert!(now.sent >= 2_048 && now.sent.is_multiple_of(1_024));
     }
 
     #[test]

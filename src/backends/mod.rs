@@ -17,6 +17,7 @@ mod directadmin;
 mod heard;
 mod kit;
 mod minio;
+mod onapp;
 mod openstack;
 mod plesk;
 mod proxmox;

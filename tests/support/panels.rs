@@ -238,7 +238,19 @@ pub fn unread(harvested: &Harvested, meter: Meter) -> Option<&whmeter::domain::U
 /// When the counters of an account were read last.
 pub fn measured(harvested: &Harvested) -> Option<i64> {
     let flows = harvested.readings.iter().filter(|(meter, _)| meter.nature() == Nature::Flow);
-    flows.map(|(_, reading)| reading.at().get()).max()
+    flows
+        .map(|(_, reading)| match reading {
+            // The total of a span that is over says nothing of the time after it.
+            Reading::PeriodTotal { span, at, .. } => span.end().min(*at).get(),
+            reading => reading.at().get(),
+        })
+        .max()
+}
+
+/// Whether all that an account was told to have moved are totals of spans that are over.
+pub fn is_of_the_past(harvested: &Harvested) -> bool {
+    let mut flows = harvested.readings.iter().filter(|(meter, _)| meter.nature() == Nature::Flow);
+    flows.all(|(_, reading)| matches!(reading, Reading::PeriodTotal { span, at, .. } if span.end() <= *at))
 }
 
 /// Harvests settled one after the other, as the collector does it.
