@@ -161,7 +161,7 @@ async fn restarts_gaps_and_jitter_cost_only_what_no_sample_shows() {
         let (backend, mut ledger, clock) = (pair.backend(), Ledger::new(), &panel.knobs().clock);
         let first = taken(&pair, &*backend, &mut ledger).await;
         // Restarts in adjacent windows can be told apart where windows tell their most.
-        let soon = if number == 1 { 250 } else { 1_250 };
+        let soon = if number == 1 { 400 } else { 1_250 };
         let story = [(3_600, "reboot"), (3_700, "migrate"), (soon, "reboot"), (4_000, "reboot"), (7_200, "")];
         for (step, op) in story {
             clock.advance(step);
