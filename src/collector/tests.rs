@@ -140,9 +140,10 @@ async fn a_panel_whose_guard_locks_addresses_out_is_left_alone_at_once() {
             let panel = Box::new(Refusing(Arc::clone(&asked), Arc::clone(&refusing)));
             let panel = ConfiguredPanel::new(&common, named(kind), panel).expect("a panel");
             // Configured anew it would be asked at once.
-            match pauses.is_empty() {
-                true => drop(collector.configure(vec![Arc::new(panel)]).await.expect("configured")),
-                false => *collector.panels.write().expect("whole") = vec![Arc::new(panel)].into(),
+            if pauses.is_empty() {
+                collector.configure(vec![Arc::new(panel)]).await.expect("configured");
+            } else {
+                *collector.panels.write().expect("whole") = vec![Arc::new(panel)].into();
             }
             assert!(due(&collector).await.is_some());
             let until =

@@ -22,16 +22,18 @@ fn the_demo_plays_its_history_and_every_line_of_it_adds_up() {
         .unwrap();
     let said = String::from_utf8_lossy(&played.stdout);
     assert!(played.status.success(), "{said}{}", String::from_utf8_lossy(&played.stderr));
+    let config = folder.path().join("whmeter.toml");
+    let told = |arguments: &[&str]| {
+        let ran = Command::new(whmeter).args(arguments).arg("--config").arg(&config).output().unwrap();
+        (ran.status.success(), String::from_utf8_lossy(&ran.stdout).to_string())
+    };
+    let usage: Vec<serde_json::Value> = serde_json::from_str(&told(&["usage", "--json"]).1).unwrap();
     for kind in whmeter::backends::KINDS {
         let backend = format!("demo-{}", kind.name);
-        let row = said.lines().find(|line| line.starts_with(&backend)).expect("usage of every kind");
-        let account = row.split_whitespace().nth(1).unwrap();
-        let explained = Command::new(whmeter)
-            .args(["explain", &backend, account, row.split_whitespace().nth(2).unwrap(), "--config"])
-            .arg(folder.path().join("whmeter.toml"))
-            .output()
-            .unwrap();
-        let why = String::from_utf8_lossy(&explained.stdout);
-        assert!(explained.status.success() && why.contains("add up to what is stored"), "{why}");
+        assert!(said.lines().any(|line| line.starts_with(&backend)), "{backend} is not in the table: {said}");
+        let row = usage.iter().find(|row| row["backend"] == *backend).expect("usage of every kind");
+        let [account, meter] = ["account", "meter"].map(|key| row[key].as_str().unwrap());
+        let (explained, why) = told(&["explain", &backend, account, meter]);
+        assert!(explained && why.contains("add up to what is stored"), "{why}");
     }
 }

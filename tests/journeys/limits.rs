@@ -464,7 +464,14 @@ async fn who_is_suspended_by_others_is_left_alone() {
         use_up(&pair, &name, LIMIT);
         use_up(&pair, &other, LIMIT);
         until("the other is limited", || pair.panel.is_limited(&other) == Some(true)).await;
-        let held = site.run(&["policy", "show", "--json"]).await.json();
+        // The panel has it before the switch is over: it is read back, and then written down.
+        let deadline = std::time::Instant::now() + PATIENCE;
+        let held = loop {
+            let held = site.run(&["policy", "show", "--json"]).await.json();
+            if held != json!([]) || std::time::Instant::now() > deadline {
+                break held;
+            }
+        };
         assert_eq!(held.as_array().unwrap().len(), 1, "{}: {held}", pair.name());
         assert!(!requests.is_empty());
         daemon.stop().await;

@@ -174,7 +174,7 @@ impl OpenStack {
                     false => Err(refusal.into()),
                 }
             }
-            answer => Ok(drop(answer?)),
+            answer => Ok(answer.map(drop)?),
         }
     }
 
