@@ -26,6 +26,9 @@ const MAX_GAP: i64 = 26 * 3600;
 
 const ACCOUNTS: usize = 12;
 
+/// Figures that are so old are of a time that is over.
+const OVER: i64 = 300;
+
 pub struct World {
     pub site: Arc<Site>,
     panels: Vec<Box<dyn SimulatedPanel>>,
@@ -59,6 +62,12 @@ impl World {
             let clock = ClockStart::Frozen(START);
             let options = Options { accounts: ACCOUNTS, seed, clock, ..Options::default() };
             let panel = fake.start(options).await.unwrap();
+            // Not yet here: kinds that tell of hours and windows that are over. Until when something was known of them
+            // is another question than the one that is asked below; the contract has their stories.
+            if panel.landmarks().figures_age >= OVER {
+                panel.stop();
+                continue;
+            }
             panel.forget_nothing();
             // Short pauses between retries: a fault is to be met, not waited for.
             let keys = "every = \"10m\"\nretries = 1\ntimeout = \"2s\"\n";
