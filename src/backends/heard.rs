@@ -78,6 +78,13 @@ impl Heard {
         })
     }
 
+    /// Until when each account that is there has totals of a meter, whatever their sources.
+    pub fn totals_reach(&self, meter: Meter) -> impl Iterator<Item = Timestamp> {
+        self.book.lives.values().filter(|life| life.ended.is_none()).filter_map(move |life| {
+            life.series.get(&meter)?.periods.iter().map(|((_, span), _)| span.end()).max()
+        })
+    }
+
     /// When the counters of a meter were last seen.
     pub fn last_look_at(&self, meter: Meter) -> Option<Timestamp> {
         self.book.last_look_at(meter)

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use whmeter::backends::{BackendError, Past, PollRequest, Wants};
 use whmeter::domain::{Harvest, Meter, Reading, Reason};
 use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::faults::{Change, Fault, FaultKind};
 use whmeter_simulators::onapp::{CONSOLE_PASSWORD, Options, Panel, ROOT_PASSWORD, Scope};
 use whmeter_simulators::panel::{self, SimulatedPanel};
 
@@ -364,4 +365,37 @@ async fn a_missing_right_is_named_and_spoils_only_what_needs_it() {
     let (pair, _) = start(Scope::Vm, 4, json!({ "lacks": ["settings.version"] })).await;
     check_readings(&pair, &pair.poll(&*pair.backend()).await.unwrap());
     pair.panel.stop();
+}
+
+#[tokio::test]
+async fn hours_whose_rows_could_not_be_read_after_a_long_pause_are_read_later() {
+    let (pair, panel) = start(Scope::Vm, 12, json!({})).await;
+    let (clock, mut ledger) = (&panel.knobs().clock, Ledger::new());
+    let mut looked = clock.now_seconds();
+    let mut polls = Vec::new();
+    // The second poll comes after fourteen hours and cannot read what was sent; the third comes an hour later.
+    for (pause, is_garbled) in [(0, false), (14 * HOUR, true), (HOUR, false)] {
+        clock.advance(pause);
+        if is_garbled {
+            let becomes = Change::Value(json!("many"));
+            panel
+                .knobs()
+                .faults
+                .add(Fault::new(FaultKind::ChangedField { field: "data_sent".into(), becomes }));
+        }
+        let now = clock.now_seconds();
+        let ask = PollRequest {
+            since: (pause > 0).then(|| instant(looked)),
+            heard: ledger.heard(),
+            ..PollRequest::at(instant(now))
+        };
+        let mut harvest = Harvest::new();
+        pair.backend().poll(&ask, &mut harvest).await.unwrap();
+        ledger.take(&harvest, now);
+        panel.knobs().faults.clear();
+        looked = now;
+        polls.push(harvest);
+    }
+    check_settled(&pair, &ledger, &polls[0], &polls[2]);
+    panel.stop();
 }

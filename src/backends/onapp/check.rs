@@ -160,7 +160,10 @@ impl OnApp {
         let Some(hour) = window.hours().next() else { return Ok(shown) };
         let found = self.sums_of(hour).await?.into_iter().find(|sum| sum.machine == machine.name.as_str());
         let bulk = found.map(|sum| sum.figures.map(|(_, figure)| figure.map(Bytes::get).unwrap_or(u64::MAX)));
-        match bulk.unwrap_or_default() == sums {
+        if bulk.is_none() && sums == [0, 0] {
+            return Ok(format!("{shown}; nothing moved in it, so the sums of everybody are not compared"));
+        }
+        match bulk == Some(sums) {
             true => Ok(format!("{shown}; the sums of everybody say the same")),
             false => Err(BackendError::NotOffered(format!(
                 "usage_statistics does not say the same as the rows of virtual server {} for the hour until {}: it may \
@@ -179,7 +182,7 @@ impl OnApp {
                 Ok(format!(
                     "{}: {} {currency} for the hour until {}",
                     user.name,
-                    cost.unwrap_or_default(),
+                    cost.unwrap_or_else(|| "no amount".into()),
                     window.until
                 ))
             }

@@ -15,6 +15,9 @@ use super::{BackendError, OnApp, PollRequest};
 use crate::backends::kit::many::some_at_once;
 use crate::domain::{AccountName, Bytes, Harvest, Meter, Policy, Reading, Reason, Seconds, Timestamp};
 
+/// Nobody is waited for longer: an account without rows for so long is left to a backfill.
+const CATCH_UP: Seconds = Seconds::hours(72);
+
 /// What is wanted of a time: a poll's, or a backfill's.
 pub(super) struct Wanted<'a> {
     pub now: Timestamp,
@@ -33,6 +36,11 @@ impl OnApp {
         if self.config.traffic == TrafficFrom::Sums && ask.since.is_none() {
             let least = window.until.minus(Seconds::hours(FIRST_LOOK_HOURS));
             window.from = window.from.max(least);
+        }
+        // Whose rows could not be read at the last looks is behind: what passed since then is read with the others.
+        let reached = BOTH.into_iter().filter_map(|meter| ask.heard.totals_reach(meter).min()).min();
+        if let Some(reached) = reached {
+            window = window.begun_by(reached.max(window.until.minus(CATCH_UP)));
         }
         Wanted { now: ask.now, window, only: ask.only.as_ref(), limited: &ask.limited, with_present: true }
     }
