@@ -24,7 +24,7 @@ use crate::collector::{Collector, PollReport};
 use crate::config::{Config, ServeSettings};
 use crate::console::Console;
 use crate::dispatcher::Dispatcher;
-use crate::domain::{BackendId, BillingZone};
+use crate::domain::{BackendId, BillingZone, Month};
 use crate::exposition::{self, Exposition};
 use crate::settings::Period;
 use crate::standing::Stamp;
@@ -85,6 +85,8 @@ pub struct App {
     polls: Polls,
     /// What of each backend the page shows.
     shown: HashMap<BackendId, Stamp>,
+    /// What of what was reported to each WHMCS server the page shows: of which month, and as of which time.
+    reported: HashMap<i64, (Month, i64)>,
     /// The backends with accounts that the config does not have.
     unconfigured: BTreeMap<BackendId, usize>,
     upkeep: Upkeep,
@@ -158,6 +160,7 @@ impl App {
             poll_asked,
             polls: Polls::default(),
             shown: HashMap::new(),
+            reported: HashMap::new(),
             unconfigured: BTreeMap::new(),
             upkeep,
         };
@@ -272,6 +275,7 @@ impl App {
                     self.show_moved().await;
                     self.show_unconfigured().await;
                     self.show_heads().await;
+                    self.show_reported().await;
                 }
                 _ = untold.tick() => self.show_untold().await,
                 Some(asked) = self.recalculate.recv() => {
