@@ -214,6 +214,7 @@ impl App {
     /// Serves and polls until asked to stop.
     pub async fn run(mut self, serve: ServeSettings, config_file: &Path) -> Result<(), AppError> {
         self.show_everything().await?;
+        self.collector.end_parking().await?;
         let (leave, going) = watch::channel(Going::On);
         let servers = server::listen(&serve, self.routes(&serve), self.telemetry.clone(), going).await?;
         let mut timetable = self.collector.start().await?;
@@ -306,7 +307,7 @@ impl App {
                         "changed in the config, and as before in this process until whmeter is restarted"
                     );
                 }
-                self.configure(config).await.map_err(|error| error.to_string())
+                self.taken_in(config).await.map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
         };
@@ -314,6 +315,11 @@ impl App {
             Ok(()) => tracing::info!("config read again"),
             Err(error) => tracing::error!("reload rejected; keeping the running configuration: {error}"),
         }
+    }
+
+    async fn taken_in(&self, config: Config) -> Result<(), AppError> {
+        self.configure(config).await?;
+        Ok(self.collector.end_parking().await?)
     }
 
     /// The routes of each address.
