@@ -143,6 +143,7 @@ async fn play(
 fn say_what_to_open(arguments: &Arguments, config: &Path, panels: &[Box<dyn SimulatedPanel>]) {
     let (listen, whmeter, config) = (&arguments.listen, arguments.whmeter.display(), config.display());
     println!("\nwhmeter polls {} simulated panels every minute. Open:", panels.len());
+    println!("  http://{listen}/                             the console");
     println!("  http://{listen}/metrics                      what Prometheus scrapes");
     println!("  http://{listen}/v1/whmcs/usage?server=1      what WHMCS is told");
     for (number, panel) in panels.iter().enumerate() {
