@@ -39,7 +39,7 @@ const ACTS: usize = 50;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct AccountQuery {
     done: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn account(
     State(pages): State<Pages>,
     PathOf(path): PathOf<(String, String)>,
     visit: Visit,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<AccountQuery>,
 ) -> Result<Response, Problem> {
     let console = &pages.console;
     let (key, standing) = asked_for(console, path).await?;

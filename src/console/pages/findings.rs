@@ -18,7 +18,7 @@ const ROWS: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct FindingsQuery {
     what: Option<String>,
     backend: Option<String>,
     page: Option<String>,
@@ -86,7 +86,7 @@ struct Row {
 pub(super) async fn findings(
     State(pages): State<Pages>,
     visit: Visit,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<FindingsQuery>,
 ) -> Result<Response, Problem> {
     let console = &pages.console;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());

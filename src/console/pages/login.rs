@@ -11,11 +11,11 @@ use super::layout::{plain, word};
 use crate::web::{Problem, Query, SignedForm, Visit, own_path};
 
 #[derive(Deserialize)]
-pub(super) struct Asked {
+pub(super) struct LoginQuery {
     next: Option<String>,
 }
 
-pub(super) async fn form(visit: Visit, Query(asked): Query<Asked>) -> Response {
+pub(super) async fn form(visit: Visit, Query(asked): Query<LoginQuery>) -> Response {
     let next = asked.next.as_deref().and_then(own_path).unwrap_or("/");
     if visit.has_session || !visit.needs_login {
         return to(next, None);

@@ -20,7 +20,7 @@ const READINGS: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Asked {
+pub(super) struct WhyQuery {
     meter: Option<String>,
     month: Option<String>,
     page: Option<String>,
@@ -30,7 +30,7 @@ pub(super) async fn why(
     State(pages): State<Pages>,
     PathOf(path): PathOf<(String, String)>,
     visit: Visit,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<WhyQuery>,
 ) -> Result<Response, Problem> {
     let console = &pages.console;
     let meter = parsed("meter", asked.meter.as_ref(), str::parse::<Meter>)?.unwrap_or(Meter::StorageUsed);
