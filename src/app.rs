@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use explained::Explainer;
-pub(crate) use explained::{BilledLine, Explained, explained};
+pub(crate) use explained::{Explained, explained};
 use polls::Polls;
 use server::Going;
 pub(crate) use server::check_tls;
@@ -22,7 +22,7 @@ pub(crate) use server::check_tls;
 use crate::clock::Clock;
 use crate::collector::{Collector, PollReport};
 use crate::config::{Config, ServeSettings};
-use crate::console::Console;
+use crate::console::{Console, WantedPoll};
 use crate::dispatcher::Dispatcher;
 use crate::domain::{BackendId, BillingZone, Month};
 use crate::exposition::{self, Exposition};
@@ -81,7 +81,7 @@ pub struct App {
     telemetry: Telemetry,
     polled: mpsc::UnboundedReceiver<PollReport>,
     recalculate: mpsc::UnboundedReceiver<Recalculation>,
-    poll_asked: mpsc::UnboundedReceiver<BackendId>,
+    poll_asked: mpsc::UnboundedReceiver<WantedPoll>,
     polls: Polls,
     /// What of each backend the page shows.
     shown: HashMap<BackendId, Stamp>,
@@ -206,7 +206,8 @@ impl App {
         self.upkeep.configure(config.channels.clone());
         self.dispatcher.configure(&config.panels, config.channels);
         self.collector.configure_limits(config.limits, channels);
-        self.console.configure(&config.panels, config.prices, max_age, config.whmcs.bill_from);
+        let (bill_from, base) = (config.whmcs.bill_from, config.whmcs.unit_base);
+        self.console.configure(&config.panels, config.prices, max_age, bill_from, base);
         self.collector.configure(config.panels).await?;
         Ok(())
     }
@@ -283,8 +284,8 @@ impl App {
                     let Recalculation { backend, account, by_hand } = asked;
                     self.collector.poll_soon(backend.as_str(), Some(account), by_hand);
                 }
-                Some(backend) = self.poll_asked.recv() => {
-                    self.collector.poll_soon(backend.as_str(), None, true);
+                Some(WantedPoll { backend, account }) = self.poll_asked.recv() => {
+                    self.collector.poll_soon(backend.as_str(), account, true);
                 }
                 _ = upkeep.tick() => {
                     let (upkeep, panels) = (self.upkeep.clone(), self.collector.panels());

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::console::{Explain, Explanation, explain};
+use crate::console::{Explain, Explanation, ExplanationInWords, explain, grouped};
 use crate::domain::{AccountKey, BillFrom, Meter, Month, Owner, UsageDay};
 use crate::standing::Moment;
 use crate::store::{InvoiceLine, Store, StoreError, UsageQuery};
@@ -69,6 +69,52 @@ impl BilledLine {
             by: line.by.clone(),
         }
     }
+
+    fn sentence(&self) -> String {
+        let BilledLine { tag, rule, from, to, amount, currency, state, at, by, .. } = self;
+        let number = self.billable.map_or(String::new(), |id| format!(" as item {id}"));
+        format!(
+            "billed by {rule}: {amount} {currency} for {from} to {to}, {state}{number} at {at} by {by} {tag}"
+        )
+    }
+}
+
+impl Explained {
+    /// What was reported and billed of it, in sentences.
+    pub(crate) fn sentences(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        if let Some(day) = &self.billed_from {
+            said.push(format!("days before {day} are not billed by us: bill_from of [whmcs]"));
+        }
+        if self.reported.is_empty() {
+            said.push("nothing of it was reported to WHMCS for metric billing".into());
+        }
+        self.reported.iter().for_each(|line| said.extend(reported_in_words(line)));
+        said.extend(self.billed.iter().map(BilledLine::sentence));
+        said
+    }
+}
+
+fn reported_in_words(reported: &ReportedLine) -> Vec<String> {
+    let ReportedLine { server, tenant, metric, value, unit_bytes, at, .. } = reported;
+    let carried = match reported.carried.is_zero() {
+        true => String::new(),
+        false => format!(", {} of it carried over from the month before", reported.carried),
+    };
+    let unit = grouped(unit_bytes);
+    let by = match reported.chronicle.as_str() {
+        "folded" => "by an entry of the chronicle that is folded".to_string(),
+        entry if reported.is_chronicled() => format!("by {entry} of the chronicle"),
+        _ => "NOT IN THE CHRONICLE".into(),
+    };
+    let mut said = vec![format!(
+        "reported to WHMCS (server {server}, tenant {tenant}): {metric} {value}{carried}, first at {at} \
+         (1 is {unit} B), {by}"
+    )];
+    if let (Some(not_reported), Some(so)) = (&reported.not_reported, &reported.so) {
+        said.push(format!("    the ledger less the reported value: {not_reported}: {so}"));
+    }
+    said
 }
 
 /// Explains one account's month of one meter, at a moment; usage is billed `from` a day on.
@@ -116,6 +162,19 @@ impl Explainer {
     }
 }
 
+impl Explainer {
+    async fn explained(
+        &self,
+        account: &AccountKey,
+        meter: Meter,
+        month: Month,
+    ) -> Result<Option<Explained>, StoreError> {
+        let (moment, from) = (self.usage_api.moment(), self.usage_api.bill_from());
+        let explained = explained(&self.store, account, meter, month, &moment, from).await?;
+        Ok(Some(explained).filter(|explained| !explained.story.is_empty()))
+    }
+}
+
 #[async_trait]
 impl Explain for Explainer {
     async fn explain(
@@ -124,8 +183,21 @@ impl Explain for Explainer {
         meter: Meter,
         month: Month,
     ) -> Result<Option<Response>, StoreError> {
-        let (moment, from) = (self.usage_api.moment(), self.usage_api.bill_from());
-        let explained = explained(&self.store, account, meter, month, &moment, from).await?;
-        Ok((!explained.story.is_empty()).then(|| Json(explained).into_response()))
+        let explained = self.explained(account, meter, month).await?;
+        Ok(explained.map(|explained| Json(explained).into_response()))
+    }
+
+    async fn explain_in_words(
+        &self,
+        account: &AccountKey,
+        meter: Meter,
+        month: Month,
+    ) -> Result<Option<ExplanationInWords>, StoreError> {
+        let explained = self.explained(account, meter, month).await?;
+        Ok(explained.map(|explained| ExplanationInWords {
+            is_chronicled: explained.reported.iter().all(ReportedLine::is_chronicled),
+            sentences: explained.sentences(),
+            story: explained.story,
+        }))
     }
 }

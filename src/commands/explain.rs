@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::table::{Table, grouped};
 use super::{CommandError, ConfigArg, Outcome, print, print_json};
-use crate::app::{BilledLine, Explained, explained};
+use crate::app::{Explained, explained};
 use crate::domain::{AccountKey, AccountName, BackendId, Meter, Month, Nature};
 use crate::standing::Moment;
 use crate::usage_api::ReportedLine;
@@ -77,37 +77,8 @@ impl Explain {
     }
 }
 
-fn show_reported(reported: &ReportedLine) {
-    let ReportedLine { server, tenant, metric, value, unit_bytes, at, .. } = reported;
-    let carried = match reported.carried.is_zero() {
-        true => String::new(),
-        false => format!(", {} of it carried over from the month before", reported.carried),
-    };
-    let unit = grouped(unit_bytes);
-    let by = match reported.chronicle.as_str() {
-        "folded" => "by an entry of the chronicle that is folded".to_string(),
-        entry if reported.is_chronicled() => format!("by {entry} of the chronicle"),
-        _ => "NOT IN THE CHRONICLE".into(),
-    };
-    print(format!(
-        "reported to WHMCS (server {server}, tenant {tenant}): {metric} {value}{carried}, first at {at} \
-         (1 is {unit} B), {by}"
-    ));
-    if let (Some(not_reported), Some(so)) = (reported.not_reported, reported.so) {
-        print(format!("    the ledger less the reported value: {not_reported}: {so}"));
-    }
-}
-
-fn show_billed(billed: &BilledLine) {
-    let BilledLine { tag, rule, from, to, amount, currency, state, at, by, .. } = billed;
-    let number = billed.billable.map_or(String::new(), |id| format!(" as item {id}"));
-    print(format!(
-        "billed by {rule}: {amount} {currency} for {from} to {to}, {state}{number} at {at} by {by} {tag}"
-    ));
-}
-
 fn show(explained: &Explained, meter: Meter) {
-    let Explained { story: explanation, billed_from, reported, billed } = explained;
+    let explanation = &explained.story;
     let what = match meter.nature() {
         Nature::Flow => "moved",
         Nature::Level => "last level",
@@ -175,14 +146,7 @@ fn show(explained: &Explained, meter: Meter) {
     for baseline in &explanation.baselines {
         print(format!("believed now: {} {} B at {}", baseline.source, grouped(baseline.count), baseline.at));
     }
-    if let Some(day) = billed_from {
-        print(format!("days before {day} are not billed by us: bill_from of [whmcs]"));
-    }
-    if reported.is_empty() {
-        print("nothing of it was reported to WHMCS for metric billing");
-    }
-    reported.iter().for_each(show_reported);
-    billed.iter().for_each(show_billed);
+    explained.sentences().into_iter().for_each(print);
     print(if explanation.adds_up {
         "the lines add up to what is stored, to the byte"
     } else {

@@ -209,7 +209,7 @@ impl One {
             )),
             None => match state.conflict() {
                 Some(conflict) => {
-                    Err(CommandError::Tried(format!("{}: {}", note(&state), way_out(conflict))))
+                    Err(CommandError::Tried(format!("{}: {}", state.note(), way_out(conflict))))
                 }
                 None => Ok(()),
             },
@@ -263,7 +263,7 @@ impl Show {
                 state.hold.wanted.name().into(),
                 state.shown.map_or("-", Policy::name).into(),
                 pinned(state).unwrap_or_else(|| "-".into()),
-                note(state),
+                state.note(),
             ]);
         }
         if table.is_empty() {
@@ -279,24 +279,6 @@ fn pinned(state: &PolicyState) -> Option<String> {
     let pin = state.hold.pin?;
     let until = pin.until.map_or(String::new(), |until| format!(" until {}", until.to_utc().to_rfc3339()));
     Some(format!("{}{until}", pin.policy.name()))
-}
-
-/// Since when it is unknown what the panel enforces.
-fn not_known(state: &PolicyState) -> Option<String> {
-    let since = state.unknown_since?;
-    Some(format!("not known until the next poll: the journal was taken back at {since}"))
-}
-
-fn note(state: &PolicyState) -> String {
-    if let Some(not_known) = not_known(state) {
-        return not_known;
-    }
-    match (state.describe_conflict(), &state.left_alone, state.hold.confirmed_at) {
-        (Some(shown), ..) => shown,
-        (None, Some(found), _) => format!("changed outside whmeter: {found}"),
-        (None, None, None) if state.hold.number > 0 => "not taken by the panel yet".into(),
-        (None, None, _) => String::new(),
-    }
 }
 
 /// What an operator can do about it.
@@ -326,11 +308,7 @@ async fn judged_by(store: &Store, key: &AccountKey, moment: &Moment) -> Result<V
     let Some(account) = standing.accounts.get(&key.name) else { return Ok(Vec::new()) };
     let judged = account.series.iter().filter_map(|series| {
         let limit = account.limit(series.meter).up_to()?;
-        let own = series.known(moment).ok();
-        let (used, accounts) = match account.together.get(&series.meter) {
-            Some(judged) => (own.and(judged.sum), judged.accounts),
-            None => (own, 1),
-        };
+        let (used, accounts) = account.judged(series.meter, moment);
         Some(JudgedBy { meter: series.meter, used, limit, accounts })
     });
     Ok(judged.collect())
@@ -364,7 +342,7 @@ async fn show_one(
     }
     print(format!("{} {}", key.backend, key.name));
     print(format!("  wanted   {}", state.hold.wanted.name()));
-    let shown = match (state.shown, not_known(state)) {
+    let shown = match (state.shown, state.not_known()) {
         (Some(shown), _) => shown.name().into(),
         (None, Some(not_known)) => not_known,
         (None, None) => "not reported, or neither standard nor limited".into(),
@@ -382,7 +360,7 @@ async fn show_one(
         };
         print(format!("  limit    {} {used} of {} bytes{of}", one.meter, one.limit));
     }
-    let note = note(state);
+    let note = state.note();
     if !note.is_empty() && state.unknown_since.is_none() {
         print(format!("  note     {note}"));
     }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Console;
 use super::cursor::Cursor;
-use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, Meter, Month, Nature};
+use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, Nature};
 use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{DayPoint, UsageQuery};
 use crate::web::{PathOf, Problem, Query, page, parsed, period, rows_wanted};
@@ -114,7 +114,7 @@ pub(super) fn after<'p>(
 }
 
 /// Whether a search means an account: by its name, domain, plan, reseller, or what WHMCS calls it.
-fn is_meant(words: &str, name: &AccountName, account: &AccountStanding) -> bool {
+pub(super) fn is_meant(words: &str, name: &AccountName, account: &AccountStanding) -> bool {
     let has = |text: &str| text.to_lowercase().contains(words);
     let service = account.service();
     words.is_empty()
@@ -180,7 +180,7 @@ fn shape(standing: &Standing, name: &AccountName, account: &AccountStanding, mom
 }
 
 /// The account of a path, as it stands.
-async fn asked_for(
+pub(super) async fn asked_for(
     console: &Console,
     (backend, account): (String, String),
 ) -> Result<(AccountKey, Arc<Standing>), Problem> {
@@ -195,7 +195,7 @@ async fn asked_for(
 }
 
 /// Whether a name means an earlier life of an account, as `104~1` does.
-fn is_earlier_life(standing: &Standing, name: &AccountName) -> bool {
+pub(super) fn is_earlier_life(standing: &Standing, name: &AccountName) -> bool {
     let Some((name, nth)) = name.as_str().rsplit_once('~') else { return false };
     let newest = standing.accounts.get(name);
     newest.is_some_and(|newest| nth.parse().is_ok_and(|nth: u32| nth > 0 && nth < newest.nth))
@@ -226,17 +226,13 @@ pub(super) async fn days(
     let query = UsageQuery { backend, account, ..UsageQuery::default() };
     let points = console.store.days(&query, period).await.map_err(Problem::unavailable)?;
     let kept_from = console.store.days_kept_from(Some(&key.backend)).await.map_err(Problem::unavailable)?;
-    let complete = |point: &DayPoint| {
-        let day = BillingPeriod::new(point.day, point.day.next());
-        day.is_ok_and(|day| point.covered >= console.zone.minutes_of(day))
-    };
     let row = |point: &DayPoint| DayRow {
         day: point.day.to_string(),
         meter: point.meter.name(),
         bytes: point.amount.get(),
         estimated_bytes: point.estimated.get(),
         held_byte_minutes: point.held.get(),
-        complete: complete(point),
+        complete: is_complete(point, console.zone),
         owner: point.owner.to_string(),
     };
     let body = DaysBody {
@@ -249,6 +245,12 @@ pub(super) async fn days(
         days_from: kept_from.to_string(),
     };
     Ok(Json(body).into_response())
+}
+
+/// Whether readings account for every minute of a day.
+pub(super) fn is_complete(point: &DayPoint, zone: BillingZone) -> bool {
+    let day = BillingPeriod::new(point.day, point.day.next());
+    day.is_ok_and(|day| point.covered >= zone.minutes_of(day))
 }
 
 pub(super) async fn why(

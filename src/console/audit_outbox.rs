@@ -26,6 +26,15 @@ pub(super) async fn outbox(
     Query(asked): Query<ConsoleQuery>,
 ) -> Result<Response, Problem> {
     let (limit, before) = asked.page()?;
+    let states = states_named(asked.state.as_deref())?;
+    let entries = console.store.entries_before(&states, before, limit).await.map_err(Problem::unavailable)?;
+    let next = (entries.len() == limit).then(|| entries.last().map(|entry| entry.id.to_string())).flatten();
+    Ok(page(entries.iter().map(entry).collect(), next))
+}
+
+/// The states of entries that are asked for by their names, with commas between; those that somebody may have to do
+/// something about where nothing is said.
+pub(super) fn states_named(names: Option<&str>) -> Result<Vec<EntryState>, Problem> {
     let known = |name: &str| {
         let found = EntryState::ALL.into_iter().find(|state| state.name() == name);
         found.ok_or_else(|| {
@@ -33,13 +42,18 @@ pub(super) async fn outbox(
             Problem::refused(format!("state {name:?} is not known; expected one of {all}"))
         })
     };
-    let states: Vec<EntryState> = match &asked.state {
-        Some(names) => names.split(',').map(|name| known(name.trim())).collect::<Result<_, Problem>>()?,
-        None => vec![EntryState::Waiting, EntryState::GaveUp],
-    };
-    let entries = console.store.entries_before(&states, before, limit).await.map_err(Problem::unavailable)?;
-    let next = (entries.len() == limit).then(|| entries.last().map(|entry| entry.id.to_string())).flatten();
-    Ok(page(entries.iter().map(entry).collect(), next))
+    match names {
+        Some(names) => names.split(',').map(|name| known(name.trim())).collect(),
+        None => Ok(vec![EntryState::Waiting, EntryState::GaveUp]),
+    }
+}
+
+/// What an entry promises, in a word.
+pub(super) fn kind_of(entry: &Entry) -> &'static str {
+    match &entry.promise {
+        Promise::Notify(_, notification) => notification.occasion.name(),
+        Promise::Switch { to, .. } => to.name(),
+    }
 }
 
 fn act(act: &Audited) -> Value {
@@ -58,15 +72,11 @@ fn act(act: &Audited) -> Value {
 }
 
 fn entry(entry: &Entry) -> Value {
-    let kind = match &entry.promise {
-        Promise::Notify(_, notification) => notification.occasion.name(),
-        Promise::Switch { to, .. } => to.name(),
-    };
     json!({
         "id": entry.id,
         "key": entry.key,
         "channel": entry.promise.channel(),
-        "kind": kind,
+        "kind": kind_of(entry),
         "backend": entry.account.backend.as_str(),
         "account": entry.account.name.as_str(),
         "state": entry.state.name(),

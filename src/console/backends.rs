@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::Console;
+use super::{Console, WantedPoll};
 use crate::backends::ConfiguredPanel;
 use crate::domain::{BackendId, Seconds, Timestamp};
 use crate::store::BackendState;
@@ -122,27 +122,46 @@ pub(super) async fn poll(
     PathOf(name): PathOf<String>,
     asker: Asker,
 ) -> Result<Response, Problem> {
-    let panels = console.panels();
-    let panel = panel(&panels, &name);
-    let panel = panel.ok_or_else(|| Problem::unknown(format!("no backend {name:?} in the config")))?;
-    asker.must_be_let_to(panel.whmcs_server, "this backend is not that server's")?;
-    let backend = &panel.id;
-    let states = console.store.backends().await.map_err(Problem::unavailable)?;
-    let state = states.iter().find(|state| state.backend == *backend);
-    let now = console.clock.now();
-    // Whoever is asked twice polls once.
-    if !console.asked_of(backend).is_some_and(|asking| asking.is_waiting(state, now)) {
-        let asking = Asking { at: now, leases: state.map_or(0, |state| state.leases) };
-        let mut asked = console.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        asked.insert(backend.clone(), asking);
-        // The receiver is gone only while the daemon is shutting down.
-        let _ = console.polls.send(backend.clone());
-    }
+    let token = asker.token.as_ref().map(|token| format!(", token {token}")).unwrap_or_default();
+    console.ask_poll(&name, &asker, &format!("API{token}")).await?;
     let body = json!({ "schema": 1, "backend": name, "status": "queued", "progress": format!("/v1/backends/{name}") });
     Ok((StatusCode::ACCEPTED, Json(body)).into_response())
 }
 
 impl Console {
+    /// Has a backend of the config polled now, unless a poll that was asked for is still to come. `by` is in the audit.
+    pub(super) async fn ask_poll(&self, name: &str, asker: &Asker, by: &str) -> Result<(), Problem> {
+        let panels = self.panels();
+        let panel = panel(&panels, name);
+        let panel = panel.ok_or_else(|| Problem::unknown(format!("no backend {name:?} in the config")))?;
+        asker.must_be_let_to(panel.whmcs_server, "this backend is not that server's")?;
+        let backend = &panel.id;
+        let states = self.store.backends().await.map_err(Problem::unavailable)?;
+        let state = states.iter().find(|state| state.backend == *backend);
+        let now = self.clock.now();
+        // Whoever is asked twice polls once.
+        if self.asked_of(backend).is_some_and(|asking| asking.is_waiting(state, now)) {
+            return Ok(());
+        }
+        self.store.record_wish((backend, None), "poll", by, now).await.map_err(Problem::unavailable)?;
+        let asking = Asking { at: now, leases: state.map_or(0, |state| state.leases) };
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).insert(backend.clone(), asking);
+        // The receiver is gone only while the daemon is shutting down.
+        let _ = self.polls.send(WantedPoll { backend: backend.clone(), account: None });
+        Ok(())
+    }
+
+    /// What became of the last poll that was asked for: when, and how far it is.
+    pub(super) fn asked_poll(
+        &self,
+        name: &str,
+        states: &[BackendState],
+    ) -> Option<(Timestamp, &'static str)> {
+        let state = states.iter().find(|state| state.backend.as_str() == name);
+        let asking = self.asked_of(&BackendId::new(name).ok()?)?;
+        Some((asking.at, asking.progress(state, self.clock.now())))
+    }
+
     fn asked_of(&self, backend: &BackendId) -> Option<Asking> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).get(backend).copied()
     }

@@ -186,7 +186,7 @@ fn owners(holding: &Holding) -> impl Iterator<Item = OwnedSince> {
 }
 
 /// Days put together: of one that changed hands both holdings have a part.
-fn by_day(points: Vec<DayPoint>) -> Result<Vec<DayPoint>, StoreError> {
+pub(super) fn by_day(points: Vec<DayPoint>) -> Result<Vec<DayPoint>, StoreError> {
     let mut days: BTreeMap<UsageDay, DayPoint> = BTreeMap::new();
     for point in points {
         match days.get_mut(&point.day) {

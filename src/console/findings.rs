@@ -19,11 +19,12 @@ mod untold;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::csv::cell;
 use super::panel_vs_whmcs::{PanelsVsWhmcs, Side};
 use crate::domain::{BackendId, Bytes, Meter, Service};
+use crate::pricing::Money;
 use crate::quota::Conflict;
 use crate::rules::Prices;
 use crate::standing::Moment;
@@ -114,29 +115,35 @@ pub struct Finding<'a> {
     pub(super) backend: Option<&'a str>,
     pub(super) server: Option<i64>,
     pub(super) account: Option<&'a str>,
-    service: Option<i64>,
-    client: Option<i64>,
-    username: Option<&'a str>,
-    product: Option<&'a str>,
-    status: Option<&'a str>,
-    meter: Option<&'static str>,
+    pub(super) service: Option<i64>,
+    pub(super) client: Option<i64>,
+    pub(super) username: Option<&'a str>,
+    pub(super) product: Option<&'a str>,
+    pub(super) status: Option<&'a str>,
+    pub(super) meter: Option<&'static str>,
     /// Bytes used: the level, or this month's traffic.
-    bytes: Option<u64>,
+    pub(super) bytes: Option<u64>,
     /// Bytes the panel says: its limit for the account (0 is unlimited), or its own total.
-    panel_bytes: Option<u64>,
+    pub(super) panel_bytes: Option<u64>,
     /// Bytes that were sold; 0 is unlimited.
-    sold_bytes: Option<u64>,
+    pub(super) sold_bytes: Option<u64>,
     /// What the bytes would cost by the config's prices: this month so far.
-    amount: Option<String>,
-    currency: Option<String>,
+    #[serde(serialize_with = "as_text")]
+    pub(super) amount: Option<Money>,
+    pub(super) currency: Option<String>,
     /// What the panel's total is more than its accounts together; of what is untold, what WHMCS lacks, negative
     /// where too much was reported.
-    difference_bytes: Option<i64>,
+    pub(super) difference_bytes: Option<i64>,
     /// When the bytes were measured.
-    at: Option<String>,
+    pub(super) at: Option<String>,
     /// Since when the account is there, or gone.
     pub(super) since: Option<String>,
     pub(super) detail: Option<String>,
+}
+
+/// Money goes out as a decimal text: JSON's numbers are binary fractions to most readers.
+fn as_text<S: Serializer>(amount: &Option<Money>, serializer: S) -> Result<S::Ok, S::Error> {
+    amount.map(|amount| amount.to_string()).serialize(serializer)
 }
 
 /// The columns of a table or CSV, in the order of [`Finding::cells`].

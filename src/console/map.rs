@@ -6,8 +6,7 @@ use std::collections::HashSet;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 
 use super::Console;
 use super::accounts::after;
@@ -19,24 +18,59 @@ use crate::web::{Problem, Query, parsed, rows_wanted};
 /// The state of a service without an account.
 const MISSING: &str = "missing";
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Search {
-    backend: Option<String>,
-    state: Option<String>,
-    limit: Option<String>,
-    cursor: Option<String>,
+    pub backend: Option<String>,
+    pub state: Option<String>,
+    pub limit: Option<String>,
+    pub cursor: Option<String>,
+}
+
+/// One account with its service, or one living service without an account.
+#[derive(Serialize)]
+pub(super) struct MapRow {
+    pub backend: Option<String>,
+    pub account: Option<String>,
+    pub server: Option<i64>,
+    /// A mapping's name, or `missing`.
+    pub state: &'static str,
+    pub service: Option<i64>,
+    pub client: Option<i64>,
+    pub username: Option<String>,
+    pub product: Option<String>,
+    pub status: Option<String>,
+}
+
+/// A page of the map.
+#[derive(Serialize)]
+pub(super) struct MapPage {
+    schema: u32,
+    pub rows: Vec<MapRow>,
+    /// The backends whose services WHMCS has not sent.
+    pub untold: Vec<String>,
+    pub next_cursor: Option<String>,
+}
+
+/// Every state that a row can have.
+pub(super) fn states() -> impl Iterator<Item = &'static str> {
+    Mapping::ALL.map(Mapping::name).into_iter().chain([MISSING])
 }
 
 pub(super) async fn map(
     State(console): State<Console>,
     Query(search): Query<Search>,
 ) -> Result<Response, Problem> {
+    Ok(Json(map_page(&console, &search).await?).into_response())
+}
+
+/// A page of the map, as it is asked for.
+pub(super) async fn map_page(console: &Console, search: &Search) -> Result<MapPage, Problem> {
     let limit = rows_wanted(search.limit.as_ref())?;
     let place = Cursor::read(search.cursor.as_ref())?;
     let of = parsed("backend", search.backend.as_ref(), BackendId::new)?;
-    let known: Vec<&str> = Mapping::ALL.map(Mapping::name).into_iter().chain([MISSING]).collect();
-    if let Some(state) = search.state.as_deref().filter(|state| !known.contains(state)) {
+    if let Some(state) = search.state.as_deref().filter(|state| !states().any(|known| known == *state)) {
+        let known: Vec<&str> = states().collect();
         return Err(Problem::refused(format!(
             "state {state:?} is not known; expected one of {}",
             known.join(", ")
@@ -55,23 +89,22 @@ pub(super) async fn map(
     if wanted(MISSING) && !page.full {
         page.missing(&sides.panels, place.as_ref());
     }
-    let next = page.rows.last().filter(|_| page.full).map(|(place, _)| place.token());
-    let untold: Vec<&str> =
-        sides.panels.iter().filter(|side| side.list.is_none()).map(|side| side.name()).collect();
-    let rows: Vec<Value> = page.rows.into_iter().map(|(_, row)| row).collect();
-    Ok(Json(json!({ "schema": 1, "rows": rows, "untold": untold, "next_cursor": next })).into_response())
+    let next_cursor = page.rows.last().filter(|_| page.full).map(|(place, _)| place.token());
+    let untold = sides.panels.iter().filter(|side| side.list.is_none()).map(|side| side.name().into());
+    let rows = page.rows.into_iter().map(|(_, row)| row).collect();
+    Ok(MapPage { schema: 1, rows, untold: untold.collect(), next_cursor })
 }
 
 /// The rows so far; `full` once there is one more than fits.
 struct Page {
     limit: usize,
-    rows: Vec<(Cursor, Value)>,
+    rows: Vec<(Cursor, MapRow)>,
     full: bool,
 }
 
 impl Page {
     /// Adds a row; `false` when there was no room for it.
-    fn add(&mut self, place: Cursor, row: impl FnOnce() -> Value) -> bool {
+    fn add(&mut self, place: Cursor, row: impl FnOnce() -> MapRow) -> bool {
         self.full = self.rows.len() == self.limit;
         if !self.full {
             self.rows.push((place, row()));
@@ -133,18 +166,18 @@ fn shape(
     backend: Option<&str>,
     account: Option<&str>,
     server: Option<i64>,
-    state: &str,
+    state: &'static str,
     service: Option<&Service>,
-) -> Value {
-    json!({
-        "backend": backend,
-        "account": account,
-        "server": server,
-        "state": state,
-        "service": service.map(|service| service.id),
-        "client": service.map(|service| service.client),
-        "username": service.map(|service| &service.username),
-        "product": service.and_then(|service| service.product.as_ref()),
-        "status": service.map(|service| &service.status),
-    })
+) -> MapRow {
+    MapRow {
+        backend: backend.map(str::to_string),
+        account: account.map(str::to_string),
+        server,
+        state,
+        service: service.map(|service| service.id),
+        client: service.map(|service| service.client),
+        username: service.map(|service| service.username.clone()),
+        product: service.and_then(|service| service.product.clone()),
+        status: service.map(|service| service.status.clone()),
+    }
 }

@@ -1,6 +1,7 @@
 //! People's side: the JSON under `/v1`, of what was used, what was done, what waits, and what does not fit.
 //!
-//! It reads and shows; the one thing that can be asked of it is a poll, which it passes on.
+//! And the same for eyes: the pages at `/`, made of the same functions (`pages`). It reads and shows; what can be asked of
+//! it is a poll, which it passes on, and an account's policy.
 
 mod accounts;
 mod audit_outbox;
@@ -9,8 +10,10 @@ mod csv;
 mod cursor;
 mod explanation;
 mod findings;
+mod forecast;
 mod grouped;
 mod map;
+mod pages;
 mod panel_vs_whmcs;
 mod query;
 mod report;
@@ -32,7 +35,8 @@ pub use status::{Condition, Status, status};
 
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
-use crate::domain::{AccountKey, BackendId, BillFrom, BillingZone, Meter, Month, Seconds};
+use crate::domain::{AccountKey, AccountName, BackendId, BillFrom, BillingZone, Meter, Month, Seconds};
+use crate::reported::Base;
 use crate::rules::Prices;
 use crate::standing::{Moment, Standing};
 use crate::store::{Store, StoreError};
@@ -49,6 +53,33 @@ pub trait Explain: Send + Sync {
         meter: Meter,
         month: Month,
     ) -> Result<Option<Response>, StoreError>;
+
+    /// The same for people.
+    async fn explain_in_words(
+        &self,
+        account: &AccountKey,
+        meter: Meter,
+        month: Month,
+    ) -> Result<Option<ExplanationInWords>, StoreError>;
+}
+
+/// An explanation for people.
+pub struct ExplanationInWords {
+    /// What the journal says.
+    pub(crate) story: Explanation,
+    /// What was reported to WHMCS and billed of it.
+    pub(crate) sentences: Vec<String>,
+    /// Whether all that was reported is in the chronicle.
+    pub(crate) is_chronicled: bool,
+}
+
+/// A poll that somebody wants now: of a whole backend, or a look at one account that carries out its policy.
+#[derive(Clone, Debug)]
+pub struct WantedPoll {
+    /// The backend.
+    pub backend: BackendId,
+    /// The account.
+    pub account: Option<AccountName>,
 }
 
 /// The room's state; cloned into every request.
@@ -58,8 +89,8 @@ pub struct Console {
     clock: Clock,
     zone: BillingZone,
     setup: Arc<RwLock<Setup>>,
-    /// Backends that a caller wants polled now.
-    polls: UnboundedSender<BackendId>,
+    /// What a caller wants polled now.
+    polls: UnboundedSender<WantedPoll>,
     explainer: Arc<dyn Explain>,
     /// The last time each was asked for.
     asked: Arc<Mutex<HashMap<BackendId, backends::Asking>>>,
@@ -72,6 +103,8 @@ struct Setup {
     prices: Prices,
     max_age: Seconds,
     bill_from: BillFrom,
+    /// What GB means to WHMCS.
+    base: Base,
 }
 
 impl Console {
@@ -80,22 +113,23 @@ impl Console {
         store: Store,
         clock: Clock,
         zone: BillingZone,
-        polls: UnboundedSender<BackendId>,
+        polls: UnboundedSender<WantedPoll>,
         explainer: Arc<dyn Explain>,
     ) -> Console {
         Console { store, clock, zone, setup: Arc::default(), polls, explainer, asked: Arc::default() }
     }
 
-    /// Takes in the configured panels, what usage costs, how old a number of now may be, and since when usage is
-    /// billed.
+    /// Takes in the configured panels, what usage costs, how old a number of now may be, since when usage is billed, and
+    /// what a unit is a power of.
     pub fn configure(
         &self,
         panels: &[Arc<ConfiguredPanel>],
         prices: Prices,
         max_age: Seconds,
         bill_from: BillFrom,
+        base: Base,
     ) {
-        let setup = Setup { panels: panels.into(), prices, max_age, bill_from };
+        let setup = Setup { panels: panels.into(), prices, max_age, bill_from, base };
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = setup;
     }
 
@@ -132,7 +166,8 @@ impl Console {
             .add(days, accounts::days)
             .add(why, accounts::why)
             .add(map, map::map)
-            .served(self)
+            .served(self.clone())
+            .and(pages::routes(self, access))
     }
 
     /// The numbers of a configured backend that series show.

@@ -13,11 +13,11 @@ use serde::Serialize;
 use super::Console;
 use super::csv::cell;
 use super::findings::{FindingKind, as_csv as findings_csv, findings};
-use super::panel_vs_whmcs::sides;
+use super::panel_vs_whmcs::{PanelsVsWhmcs, sides};
 use super::query::ConsoleQuery;
 use crate::domain::{BackendId, Meter, Owner, Service};
 use crate::standing::Standing;
-use crate::store::{By, CannotSum, ServiceList, Total, UsageQuery};
+use crate::store::{By, CannotSum, ServiceList, StoreError, Total, UsageQuery};
 use crate::web::{Problem, Query, parsed, period};
 
 /// One line: a meter of an account over a span of days.
@@ -117,20 +117,8 @@ async fn report_of_findings(console: &Console, asked: &ConsoleQuery, csv: bool) 
             backend = backend.as_str()
         )));
     }
-    let mut sides =
-        sides(&console.store, &setup.panels, backend.as_ref()).await.map_err(Problem::unavailable)?;
     let moment = console.moment();
-    if whats.contains(&FindingKind::Untold) {
-        let reported = sides.with_reported(&console.store, &moment, setup.bill_from).await;
-        sides = reported.map_err(Problem::unavailable)?;
-    }
-    if whats.contains(&FindingKind::Unbilled) {
-        let billed = sides.with_billed(&console.store, &moment, setup.bill_from).await;
-        sides = billed.map_err(Problem::unavailable)?;
-    }
-    if whats.contains(&FindingKind::Unclaimed) {
-        sides = sides.with_unclaimed(&console.store).await.map_err(Problem::unavailable)?;
-    }
+    let sides = console.sides_for(&whats, backend.as_ref()).await?;
     // Going through a hundred thousand accounts is work for a thread that nothing waits on.
     let reported = tokio::task::spawn_blocking(move || {
         let found = findings(&sides, &whats, backend.as_ref(), &moment, &setup.prices);
@@ -138,6 +126,31 @@ async fn report_of_findings(console: &Console, asked: &ConsoleQuery, csv: bool) 
     });
     let crashed = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("it stopped: {error}"));
     reported.await.map_err(crashed)
+}
+
+impl Console {
+    /// Both sides of every panel, or of one and those of its server, with what these kinds of findings need besides.
+    pub(super) async fn sides_for(
+        &self,
+        whats: &[FindingKind],
+        backend: Option<&BackendId>,
+    ) -> Result<PanelsVsWhmcs, Problem> {
+        let (setup, moment) = (self.setup(), self.moment());
+        let read = async {
+            let mut sides = sides(&self.store, &setup.panels, backend).await?;
+            if whats.contains(&FindingKind::Untold) {
+                sides = sides.with_reported(&self.store, &moment, setup.bill_from).await?;
+            }
+            if whats.contains(&FindingKind::Unbilled) {
+                sides = sides.with_billed(&self.store, &moment, setup.bill_from).await?;
+            }
+            if whats.contains(&FindingKind::Unclaimed) {
+                sides = sides.with_unclaimed(&self.store).await?;
+            }
+            Ok::<_, StoreError>(sides)
+        };
+        read.await.map_err(Problem::unavailable)
+    }
 }
 
 /// What is known of accounts and services.

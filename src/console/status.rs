@@ -12,7 +12,7 @@ use crate::backends::ConfiguredPanel;
 use crate::domain::{BillFrom, Reason, Seconds, Timestamp};
 use crate::rules::Prices;
 use crate::standing::Moment;
-use crate::store::{BackendState, EntryState, Store, StoreError};
+use crate::store::{BackendState, EntryState, Store, StoreError, Waiting};
 
 /// How things stand.
 #[derive(Debug, Serialize)]
@@ -139,78 +139,115 @@ pub async fn status(
     from: BillFrom,
     prices: &Prices,
 ) -> Result<Status, StoreError> {
-    let sides = sides(store, panels, None).await?.with_reported(store, moment, from).await?;
-    let sides = sides.with_billed(store, moment, from).await?.with_unclaimed(store).await?;
-    let found = findings(&sides, &FindingKind::ALL, None, moment, prices);
-    let mut tallies: BTreeMap<&'static str, Tally> =
-        FindingKind::ALL.into_iter().map(|what| (what.name(), Tally::default())).collect();
-    for finding in &found {
-        let tally = tallies.entry(finding.what).or_default();
-        match finding.is_unknown() {
-            true => tally.unknown += 1,
-            false => tally.lines += 1,
+    let overview = Overview::read(store, panels, moment, from).await?;
+    Ok(overview.status(&overview.findings(moment, prices), moment))
+}
+
+/// Everything that the status is made of, read at once.
+pub(super) struct Overview {
+    pub sides: PanelsVsWhmcs,
+    server: Option<Timestamp>,
+    waiting: Vec<Waiting>,
+    gave_up: usize,
+    heads: Vec<String>,
+}
+
+impl Overview {
+    /// Reads it.
+    pub async fn read(
+        store: &Store,
+        panels: &[Arc<ConfiguredPanel>],
+        moment: &Moment,
+        from: BillFrom,
+    ) -> Result<Overview, StoreError> {
+        let sides = sides(store, panels, None).await?.with_reported(store, moment, from).await?;
+        let sides = sides.with_billed(store, moment, from).await?.with_unclaimed(store).await?;
+        Ok(Overview {
+            sides,
+            server: store.server_time().await?,
+            waiting: store.waiting().await?,
+            gave_up: store.entries(&[EntryState::GaveUp], 10_000).await?.len(),
+            heads: store.heads().await?.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Everything that does not fit. Going through a hundred thousand accounts is work for a thread that nothing waits on.
+    pub fn findings(&self, moment: &Moment, prices: &Prices) -> Vec<Finding<'_>> {
+        findings(&self.sides, &FindingKind::ALL, None, moment, prices)
+    }
+
+    /// What it comes to, with what was found in it.
+    pub fn status(&self, found: &[Finding<'_>], moment: &Moment) -> Status {
+        let Overview { sides, server, waiting, gave_up, heads } = self;
+        let gave_up = *gave_up;
+        let mut tallies: BTreeMap<&'static str, Tally> =
+            FindingKind::ALL.into_iter().map(|what| (what.name(), Tally::default())).collect();
+        for finding in found {
+            let tally = tallies.entry(finding.what).or_default();
+            match finding.is_unknown() {
+                true => tally.unknown += 1,
+                false => tally.lines += 1,
+            }
         }
-    }
-    let mut backends: Vec<BackendLine> = sides.panels.iter().map(|side| backend(side, moment)).collect();
-    backends.extend(sides.unconfigured.iter().map(|(state, standing)| BackendLine {
-        state: "unconfigured",
-        accounts: standing.present().count(),
-        ..line(state.backend.as_str(), Some(state), moment.now)
-    }));
-    let server = store.server_time().await?;
-    let ahead = server.map(|server| moment.now.get() - server.get());
-    let waiting = store.waiting().await?;
-    let oldest = waiting.iter().map(|one| one.oldest).min();
-    let gave_up = store.entries(&[EntryState::GaveUp], 10_000).await?.len();
-    let outbox = OutboxLine {
-        waiting: waiting.iter().map(|one| one.entries).sum(),
-        oldest: oldest.map(|at| at.to_string()),
-        gave_up,
-    };
-    let clock = ClockLine {
-        ours: moment.now.to_string(),
-        database: server.map(|at| at.to_string()),
-        ahead_seconds: ahead,
-    };
-    let heads = store.heads().await?.iter().map(ToString::to_string).collect();
-    let doubts = doubts(&sides, &found);
-    let mut problems = Vec::new();
-    problems.extend(backends.iter().filter_map(trouble));
-    problems.extend(
-        doubts.iter().map(|doubt| format!("{}: {} ({}): {}", doubt.of, doubt.kind, doubt.count, doubt.ends)),
-    );
-    if ahead.is_some_and(|ahead| ahead.abs() > CLOCKS_DIFFER) {
-        problems.push(
-            "our clock and the database server's differ by over five minutes: see `timedatectl` on both"
-                .into(),
+        let mut backends: Vec<BackendLine> = sides.panels.iter().map(|side| backend(side, moment)).collect();
+        backends.extend(sides.unconfigured.iter().map(|(state, standing)| BackendLine {
+            state: "unconfigured",
+            accounts: standing.present().count(),
+            ..line(state.backend.as_str(), Some(state), moment.now)
+        }));
+        let ahead = server.map(|server| moment.now.get() - server.get());
+        let oldest = waiting.iter().map(|one| one.oldest).min();
+        let outbox = OutboxLine {
+            waiting: waiting.iter().map(|one| one.entries).sum(),
+            oldest: oldest.map(|at| at.to_string()),
+            gave_up,
+        };
+        let clock = ClockLine {
+            ours: moment.now.to_string(),
+            database: server.map(|at| at.to_string()),
+            ahead_seconds: ahead,
+        };
+        let doubts = doubts(sides, found);
+        let mut problems = Vec::new();
+        problems.extend(backends.iter().filter_map(trouble));
+        problems.extend(
+            doubts
+                .iter()
+                .map(|doubt| format!("{}: {} ({}): {}", doubt.of, doubt.kind, doubt.count, doubt.ends)),
         );
-    }
-    if oldest.is_some_and(|oldest| moment.now.since(oldest) > WAITS_LONG) {
-        problems.push(
-            "a notification or policy switch has been pending for over an hour: `whmeter outbox list` \
-             shows why"
-                .into(),
-        );
-    }
-    if gave_up > 0 {
-        problems.push(format!(
-            "{gave_up} entries of the outbox were given up: `whmeter outbox list`, then retry or drop them"
-        ));
-    }
-    for what in [FindingKind::Untold, FindingKind::Policies] {
-        let lines = tallies.get(what.name()).map_or(0, |tally| tally.lines);
-        if lines > 0 {
-            problems.push(format!("{lines} lines: `whmeter report --what {}`", what.name()));
+        if ahead.is_some_and(|ahead| ahead.abs() > CLOCKS_DIFFER) {
+            problems.push(
+                "our clock and the database server's differ by over five minutes: see `timedatectl` on both"
+                    .into(),
+            );
         }
+        if oldest.is_some_and(|oldest| moment.now.since(oldest) > WAITS_LONG) {
+            problems.push(
+                "a notification or policy switch has been pending for over an hour: `whmeter outbox list` \
+                 shows why"
+                    .into(),
+            );
+        }
+        if gave_up > 0 {
+            problems.push(format!(
+                "{gave_up} entries of the outbox were given up: `whmeter outbox list`, then retry or drop them"
+            ));
+        }
+        for what in [FindingKind::Untold, FindingKind::Policies] {
+            let lines = tallies.get(what.name()).map_or(0, |tally| tally.lines);
+            if lines > 0 {
+                problems.push(format!("{lines} lines: `whmeter report --what {}`", what.name()));
+            }
+        }
+        let unknown = backends.is_empty() || backends.iter().any(|backend| backend.state == "never");
+        let state = match (problems.is_empty(), unknown) {
+            (false, _) => Condition::Wrong,
+            (true, true) => Condition::Unknown,
+            (true, false) => Condition::Well,
+        };
+        let (at, heads) = (moment.now.to_string(), heads.clone());
+        Status { schema: 1, at, state, problems, backends, doubts, clock, outbox, findings: tallies, heads }
     }
-    let unknown = backends.is_empty() || backends.iter().any(|backend| backend.state == "never");
-    let state = match (problems.is_empty(), unknown) {
-        (false, _) => Condition::Wrong,
-        (true, true) => Condition::Unknown,
-        (true, false) => Condition::Well,
-    };
-    let at = moment.now.to_string();
-    Ok(Status { schema: 1, at, state, problems, backends, doubts, clock, outbox, findings: tallies, heads })
 }
 
 impl Status {

@@ -6,6 +6,7 @@
 
 mod account;
 mod moment;
+mod nearness;
 mod series;
 mod together;
 
@@ -16,6 +17,7 @@ use litemap::LiteMap;
 
 pub use account::{AccountStanding, MappedTo, ServiceRef, Share};
 pub use moment::Moment;
+pub use nearness::Nearness;
 pub use series::{SeriesStanding, Unknown};
 pub use together::{Judged, Together};
 

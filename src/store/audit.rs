@@ -82,6 +82,21 @@ pub struct Audited {
 }
 
 impl Store {
+    /// Writes down what was asked for by hand and changes no row by itself: a look at an account, or at a whole backend.
+    pub async fn record_wish(
+        &self,
+        (backend, account): (&BackendId, Option<&AccountName>),
+        action: &'static str,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin_write_at(now).await?;
+        let (before, after) = (None, None);
+        let act = BackendAct { at: now, actor: by, backend, action, before, after, why: "asked for by hand" };
+        self.put_audit(&mut tx, &act, account.map_or("", AccountName::as_str), "").await?;
+        tx.commit().await
+    }
+
     /// Writes an act down, in the transaction of what it records.
     pub(super) async fn put_act(&self, on: &mut Write, act: &Act) -> Result<(), StoreError> {
         let AccountKey { backend, name } = &act.account;

@@ -54,8 +54,8 @@ pub use outbox::{Entry, EntryState, Firing, Lane, Promise, Waiting};
 pub use policy::{Concluded, PolicyState, SwitchEnd};
 pub use prune::Pruned;
 pub use read::{
-    BackendState, By, CannotSum, DayPages, DayPoint, Failing, MetricValue, OwnedMonth, OwnerSums, Reported,
-    Total, Usage, UsageQuery,
+    BackendState, By, CannotSum, DayPages, DayPoint, Failing, LivedPart, MetricValue, OwnedMonth, OwnerSums,
+    Reported, Total, Usage, UsageQuery,
 };
 pub use services::{PinnedTo, PutServices, ServiceList};
 

@@ -40,7 +40,26 @@ impl PolicyState {
         self.hold.conflict(self.shown)
     }
 
-    /// The same for people: what the panel has instead.
+    /// Since when it is unknown what the panel enforces, for people.
+    pub fn not_known(&self) -> Option<String> {
+        let since = self.unknown_since?;
+        Some(format!("not known until the next poll: the journal was taken back at {since}"))
+    }
+
+    /// What else there is to be said of it, for people; empty where all is as it should be.
+    pub fn note(&self) -> String {
+        if let Some(not_known) = self.not_known() {
+            return not_known;
+        }
+        match (self.describe_conflict(), &self.left_alone, self.hold.confirmed_at) {
+            (Some(shown), ..) => shown,
+            (None, Some(found), _) => format!("changed outside whmeter: {found}"),
+            (None, None, None) if self.hold.number > 0 => "not taken by the panel yet".into(),
+            (None, None, _) => String::new(),
+        }
+    }
+
+    /// The conflict for people: what the panel has instead.
     pub fn describe_conflict(&self) -> Option<String> {
         let found = self.left_alone.as_deref().unwrap_or("what the panel has");
         Some(match self.conflict()? {

@@ -60,10 +60,10 @@ pub struct TokenSettings {
 /// A token that is accepted.
 #[derive(Clone, Debug)]
 pub struct Token {
-    name: Arc<str>,
-    scopes: Vec<Scope>,
+    pub(super) name: Arc<str>,
+    pub(super) scopes: Vec<Scope>,
     server: Option<i64>,
-    secret: Secret,
+    pub(super) secret: Secret,
 }
 
 /// Shorter tokens can be guessed.
@@ -111,6 +111,15 @@ impl Token {
     pub fn server(&self) -> Option<i64> {
         self.server
     }
+
+    /// Whether it is for routes of this scope.
+    pub(super) fn allows(&self, scope: Scope) -> Result<(), Refused> {
+        if self.scopes.contains(&scope) {
+            return Ok(());
+        }
+        let detail = format!("token {:?} has no scope {:?}", self.name, scope.name());
+        Err(Refused(Refusal::Scope, Problem::forbidden(detail)))
+    }
 }
 
 /// Who asks, as the door has found out: for answers that depend on it, and for the audit.
@@ -156,7 +165,7 @@ pub struct Access {
 }
 
 /// Why a request is not let in, and what is reported.
-struct Refused(Refusal, Problem);
+pub(super) struct Refused(pub Refusal, pub Problem);
 
 impl Access {
     /// No tokens yet; what is refused is counted there.
@@ -189,19 +198,10 @@ impl Access {
             let (kind, token) = value.split_at_checked(7)?;
             kind.eq_ignore_ascii_case(b"bearer ").then_some(token)
         });
-        let unknown = |why, detail: &str| Refused(why, Problem::new(StatusCode::UNAUTHORIZED, detail));
-        let no_token = || unknown(Refusal::NoToken, "this needs a header `Authorization: Bearer TOKEN`");
-        let given = given.ok_or_else(no_token)?;
-        // Every token is compared, in constant time, so that none shows how close a guess was.
-        let found = tokens.iter().fold(None, |found, token| {
-            let same = bool::from(token.secret.expose().as_bytes().ct_eq(given.trim_ascii()));
-            if same { Some(token) } else { found }
-        });
-        let token = found.ok_or_else(|| unknown(Refusal::WrongToken, "no such token"))?;
-        if !token.scopes.contains(&scope) {
-            let detail = format!("token {:?} has no scope {:?}", token.name, scope.name());
-            return Err(Refused(Refusal::Scope, Problem::forbidden(detail)));
-        }
+        let no_token = "this needs a header `Authorization: Bearer TOKEN`";
+        let given = given.ok_or_else(|| unauthorized(Refusal::NoToken, no_token))?;
+        let token = spelt(&tokens, given)?;
+        token.allows(scope)?;
         match token.server {
             Some(own) if !asks_only_for(own, request) => {
                 let detail = format!("token {:?} is for WHMCS server {own} only", token.name);
@@ -209,6 +209,18 @@ impl Access {
             }
             tied_to => Ok(Asker { token: Some(Arc::clone(&token.name)), tied_to }),
         }
+    }
+
+    /// Looks at the tokens that are accepted now.
+    pub(super) fn with_tokens<T>(&self, look: impl FnOnce(&[Token]) -> T) -> T {
+        look(&self.tokens.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Counts and logs a wrong token, and says what its caller is answered, when it is time for it.
+    pub(super) async fn guessed(&self, peer: Option<SocketAddr>, path: &str, problem: Problem) -> Problem {
+        self.refused(Refusal::WrongToken);
+        self.guesses.log(peer, path);
+        self.answer_guess(problem).await
     }
 
     /// What a caller with a wrong token is answered, and when: guesses are answered slowly.
@@ -223,6 +235,19 @@ impl Access {
     }
 }
 
+fn unauthorized(why: Refusal, detail: &str) -> Refused {
+    Refused(why, Problem::new(StatusCode::UNAUTHORIZED, detail))
+}
+
+/// The token that is spelt so. Every token is compared, in constant time, so that none shows how close a guess was.
+pub(super) fn spelt<'t>(tokens: &'t [Token], given: &[u8]) -> Result<&'t Token, Refused> {
+    let found = tokens.iter().fold(None, |found, token| {
+        let same = bool::from(token.secret.expose().as_bytes().ct_eq(given.trim_ascii()));
+        if same { Some(token) } else { found }
+    });
+    found.ok_or_else(|| unauthorized(Refusal::WrongToken, "no such token"))
+}
+
 /// Whether no other server is asked for. The query is decoded as the routes decode it: `%73erver=%31`
 /// asks for a server too.
 fn asks_only_for(own: i64, request: &Request) -> bool {
@@ -231,6 +256,11 @@ fn asks_only_for(own: i64, request: &Request) -> bool {
         let mut servers = pairs.iter().filter(|(name, _)| name == "server");
         servers.all(|(_, server)| server.parse() == Ok(own))
     })
+}
+
+/// Who is at the other end of the connection.
+pub(super) fn peer_of(request: &Request) -> Option<SocketAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer)
 }
 
 /// What stands in front of a route.
@@ -249,15 +279,16 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
         }
         Err(refused) => refused,
     };
-    door.access.refused(why);
     let problem = match why {
         Refusal::WrongToken => {
-            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer);
-            door.access.guesses.log(peer, request.uri().path());
+            let (peer, path) = (peer_of(&request), request.uri().path().to_string());
             drop(request);
-            door.access.answer_guess(problem).await
+            door.access.guessed(peer, &path, problem).await
         }
-        _ => problem,
+        _ => {
+            door.access.refused(why);
+            problem
+        }
     };
     let unauthorized = problem.status == StatusCode::UNAUTHORIZED;
     let mut response = problem.into_response();

@@ -1,10 +1,11 @@
 //! JSON over HTTP, as every room that answers requests does it: routes with who may use them, queries and pages
-//! read, errors in one shape.
+//! read, errors in one shape. And pages for browsers, behind doors of their own (`browser`).
 //!
 //! A room says what it answers; how a request comes in and how an error looks stands here.
 
 mod access;
 mod body;
+mod browser;
 mod count;
 mod guesses;
 mod openapi;
@@ -16,6 +17,7 @@ mod routes;
 
 pub use access::{Access, Asker, Scope, Token, TokenSettings};
 pub use body::Body;
+pub use browser::{OverTls, SignedForm, Visit, encoded, own_path};
 pub use count::Counts;
 pub use openapi::openapi;
 pub use origin::refuse_foreign;

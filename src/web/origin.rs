@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -16,6 +16,8 @@ use super::{Access, Problem};
 use crate::telemetry::Refusal;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// The layer in front of everything.
 pub async fn refuse_foreign(State(access): State<Access>, request: Request, next: Next) -> Response {
@@ -26,7 +28,7 @@ pub async fn refuse_foreign(State(access): State<Access>, request: Request, next
                       [[http.token]]";
         return Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).into_response();
     }
-    if is_foreign(request.headers(), host.as_deref()) {
+    if is_foreign(request.headers(), host.as_deref()) && !is_link(&request) {
         access.refused(Refusal::Origin);
         return Problem::forbidden("a page of another site has asked for this").into_response();
     }
@@ -68,9 +70,41 @@ fn is_foreign(headers: &HeaderMap, host: Option<&str>) -> bool {
     from_elsewhere || sites.any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"))
 }
 
+/// Whether somebody has followed a link on a page of another site, as from an alert or a mail: what comes of it is
+/// shown as a page of its own, which that site can neither read nor have in a frame, and nothing is done by it.
+fn is_link(request: &Request) -> bool {
+    let says = |name: &HeaderName, value: &str| {
+        let mut given = request.headers().get_all(name).iter();
+        given.next().is_some_and(|given| given.as_bytes() == value.as_bytes()) && given.next().is_none()
+    };
+    request.method() == Method::GET
+        && !request.headers().contains_key(header::ORIGIN)
+        && says(&SEC_FETCH_MODE, "navigate")
+        && says(&SEC_FETCH_DEST, "document")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_is_followed_and_nothing_else_is() {
+        let request = |method: &str, headers: &[(&'static str, &str)]| {
+            let mut request = axum::http::Request::builder().method(method).uri("/");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            request.body(axum::body::Body::empty()).expect("a request")
+        };
+        let link = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document")];
+        assert!(is_link(&request("GET", &link)));
+        assert!(!is_link(&request("POST", &link)));
+        assert!(!is_link(&request("GET", &[link[0], link[1], ("origin", "http://evil.example")])));
+        assert!(!is_link(&request("GET", &[link[0], ("sec-fetch-dest", "iframe")])));
+        assert!(!is_link(&request("GET", &[("sec-fetch-mode", "cors"), link[1]])));
+        assert!(!is_link(&request("GET", &[link[0], link[1], link[1]])));
+        assert!(!is_link(&request("GET", &[])));
+    }
 
     #[test]
     fn hosts_of_this_machine_are_told_from_others() {

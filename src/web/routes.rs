@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use super::access::{Door, guard};
+use super::browser::{PageDoor, guard_page};
 use super::count::count;
 use super::{Access, Counts, Problem, Scope};
 
@@ -125,6 +126,16 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self.behind_doors(state, |route, answered| {
             answered.layer(from_fn_with_state((counter.clone(), route), count::<S>))
         })
+    }
+
+    /// The same for browsers: a session opens them and no bearer token, and they are no part of the API's list.
+    pub fn pages(self, state: S) -> Served {
+        let mut router = Router::new();
+        for (route, answered) in self.parts {
+            let door = PageDoor { access: self.access.clone(), scope: route.scope };
+            router = router.route(route.path, answered.layer(from_fn_with_state(door, guard_page)));
+        }
+        Served { router: router.with_state(state), list: Vec::new() }
     }
 
     fn behind_doors(self, state: S, around: impl Fn(Route, MethodRouter<S>) -> MethodRouter<S>) -> Served {

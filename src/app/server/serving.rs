@@ -24,6 +24,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connections::{Answering, Connection, Connections};
 use super::patient::Patient;
+use crate::web::OverTls;
 
 /// TLS, a request's header, each part of its body, silence between two requests: none may take longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -89,17 +90,21 @@ impl Serving {
         // Answers go out whole: waiting for more to send would only delay them.
         let _ = stream.set_nodelay(true);
         match self.tls.clone() {
-            None => self.answer(stream, peer, connection).await,
+            None => self.answer(stream, (peer, None), connection).await,
             Some(tls) => match timeout(PATIENCE, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.answer(stream, peer, connection).await,
+                Ok(Ok(stream)) => self.answer(stream, (peer, Some(OverTls)), connection).await,
                 Ok(Err(error)) => tracing::debug!(%peer, "no TLS: {error}"),
                 Err(_) => tracing::debug!(%peer, "no TLS in time"),
             },
         }
     }
 
-    async fn answer<S>(mut self, stream: S, peer: SocketAddr, connection: &Connection)
-    where
+    async fn answer<S>(
+        mut self,
+        stream: S,
+        (peer, tls): (SocketAddr, Option<OverTls>),
+        connection: &Connection,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let routes = Arc::new(TowerToHyperService::new(self.routes));
@@ -109,6 +114,7 @@ impl Serving {
             async move {
                 let mut request = request.map(|body| patient(Body::new(body)));
                 request.extensions_mut().insert(ConnectInfo(peer));
+                tls.and_then(|tls| request.extensions_mut().insert(tls));
                 let response = routes.call(request).await?;
                 Ok::<_, std::convert::Infallible>(response.map(|body| Whole { body, _answering: answering }))
             }

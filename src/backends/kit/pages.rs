@@ -12,8 +12,6 @@ use crate::backends::BackendError;
 const MOST: usize = 100_000;
 
 /// Pages that are asked for by how many rows came before.
-// Of the kinds so far the toy alone lists its accounts so.
-#[cfg(any(test, feature = "toy"))]
 #[derive(Debug)]
 pub struct Offsets {
     /// The call that lists, in errors.
@@ -23,7 +21,6 @@ pub struct Offsets {
     is_over: bool,
 }
 
-#[cfg(any(test, feature = "toy"))]
 impl Offsets {
     /// None asked for yet; `list` names the call in errors.
     pub fn of(list: &'static str) -> Offsets {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Finding, FindingKind};
 use crate::console::panel_vs_whmcs::{BilledPart, PanelsVsWhmcs, Side};
 use crate::domain::{AccountKey, AccountName, ByteMinutes, Bytes, Meter, Nature};
-use crate::pricing::Used;
+use crate::pricing::{Money, Used};
 use crate::rules::Prices;
 use crate::selector::Candidate;
 use crate::standing::{AccountStanding, MappedTo, Moment, SeriesStanding};
@@ -104,13 +104,13 @@ fn worth(
     (amount, held): (Bytes, ByteMinutes),
     moment: &Moment,
     prices: &Prices,
-) -> Option<(String, String)> {
+) -> Option<(Money, String)> {
     let minutes = moment.month_minutes();
     let used = Used { amount, held, minutes, is_complete: true };
     let candidate =
         Candidate { backend: &side.panel.id, account: name, labels: account.labels(), product: None };
     let (amount, currency) = prices.worth(&candidate, meter, &used)?;
-    Some((amount.to_string(), currency.to_string()))
+    Some((amount, currency.to_string()))
 }
 
 /// What these accounts of a backend use, meter by meter. Where there are none it is nothing; a meter that

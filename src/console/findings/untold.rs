@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Finding, FindingKind};
 use crate::console::panel_vs_whmcs::{PanelsVsWhmcs, Side};
 use crate::domain::{AccountName, Bytes, Meter, Month, Nature, Owner};
-use crate::pricing::Used;
+use crate::pricing::{Money, Used};
 use crate::reported::{self, Lacking};
 use crate::rules::Prices;
 use crate::selector::Candidate;
@@ -103,7 +103,7 @@ fn worth(
     bytes: Bytes,
     moment: &Moment,
     prices: &Prices,
-) -> Option<(String, String)> {
+) -> Option<(Money, String)> {
     let minutes = moment.zone.minutes_of(month.period());
     let (amount, held) = match meter.nature() {
         Nature::Flow => (bytes, Default::default()),
@@ -113,5 +113,5 @@ fn worth(
     let product = side.service(account).and_then(|service| service.product.as_deref());
     let candidate = Candidate { backend: &side.panel.id, account: name, labels: account.labels(), product };
     let (amount, currency) = prices.worth(&candidate, meter, &used)?;
-    Some((amount.to_string(), currency.to_string()))
+    Some((amount, currency.to_string()))
 }

@@ -1,5 +1,6 @@
 //! Reads back what was committed: how everything stands, what was used, and what was reported to WHMCS.
 
+mod lives;
 mod newest_reported;
 mod pages;
 mod reported;
@@ -8,6 +9,7 @@ mod standing;
 mod totals;
 mod usage;
 
+pub use lives::LivedPart;
 pub use pages::DayPages;
 pub(super) use reported::{Memory, REPORTED, reported_cells};
 pub use reported::{MetricValue, OwnerSums, Reported};
