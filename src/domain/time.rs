@@ -138,6 +138,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// Before every span in their order; takes no time.
+    pub const FIRST: Span = Span { start: Timestamp::EPOCH, end: Timestamp::EPOCH };
+
+    /// Behind every span in their order; takes no time.
+    pub const LAST: Span = Span { start: Timestamp(LAST_SECOND), end: Timestamp(LAST_SECOND) };
+
     /// A span that takes time; `end` must be after `start`.
     pub fn new(start: Timestamp, end: Timestamp) -> Result<Span, InvalidTime> {
         if start < end {

@@ -92,7 +92,8 @@ impl<'a> MovingSeries<'a> {
     /// The totals of a source, by span.
     fn totals_of<'s>(&'s self, source: &'s Source) -> impl Iterator<Item = (Span, &'s PeriodBelief)> {
         let of = move |(key, _): &(&(Source, Span), &PeriodBelief)| key.0 == *source;
-        let before = self.before.into_iter().flat_map(|before| &before.periods).filter(of);
+        let its = (source.clone(), Span::FIRST)..(source.clone(), Span::LAST);
+        let before = self.before.into_iter().flat_map(move |before| before.periods.range(its.clone()));
         let before = before.filter(|(key, _)| !self.periods.contains_key(*key));
         before.chain(self.periods.iter().filter(of)).map(|(key, belief)| (key.1, belief))
     }
@@ -106,6 +107,27 @@ impl<'a> MovingSeries<'a> {
         // Most are known: then nothing is looked for.
         let most = if self.total_of(source, span).is_none() { usize::MAX } else { 0 };
         self.totals_of(source).take(most).filter(move |(known, _)| known.overlap(span).is_some())
+    }
+
+    /// Until when other sources account for a span: what several of them report of the same time is covered once.
+    pub fn covered_by_others(&self, source: &Source, span: Span) -> Timestamp {
+        let of_others = |key: &(Source, Span)| key.1 == span && key.0 != *source;
+        let now = self.periods.iter().filter(|(key, _)| of_others(key)).map(|(_, belief)| belief);
+        let keys = self.sources().filter(|other| *other != source).map(|other| (other.clone(), span));
+        let before = keys.filter_map(|key| self.before?.periods.get(&key));
+        let until = now.chain(before).map(|belief| belief.at.min(span.end()));
+        until.max().unwrap_or(Timestamp::EPOCH)
+    }
+
+    /// The sources of totals, each once.
+    fn sources(&self) -> impl Iterator<Item = &Source> {
+        let periods = self.before.map(|before| &before.periods);
+        let first = periods.and_then(|periods| periods.keys().next()).map(|(source, _)| source);
+        std::iter::successors(first, move |source| {
+            // Behind the last of it: no span begins later.
+            let after = ((*source).clone(), Span::LAST);
+            periods?.range(after..).next().map(|(key, _)| &key.0)
+        })
     }
 
     /// Makes one of the totals of a source that are over for good.

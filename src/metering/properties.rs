@@ -269,6 +269,29 @@ proptest! {
     }
 
     #[test]
+    fn time_that_several_sources_report_is_accounted_for_once(
+        hours in prop::collection::vec((0..48u64, 0..4usize, 1..1_000u64), 1..60),
+    ) {
+        let mut ledger = Ledger::default();
+        let now = start().plus(Seconds::hours(24 * 3));
+        let (mut all, mut bytes_of) = (std::collections::BTreeSet::new(), BTreeMap::new());
+        for (turn, (hour, source, total)) in hours.into_iter().enumerate() {
+            if bytes_of.insert((hour, source), total).is_some() {
+                continue;
+            }
+            let from = start().plus(Seconds::hours(hour));
+            let span = Span::new(from, from.plus(Seconds::hours(1))).expect("a span");
+            let source = Source::new(format!("card {source}")).expect("a name");
+            let at = now.plus(Seconds::new(turn as u64));
+            let reading = Reading::PeriodTotal { source, at, span, total: bytes(total) };
+            ledger.take(&one(Meter::TrafficOut, reading), at);
+            all.insert(hour);
+        }
+        let covered: u64 = ledger.days.values().map(|(_, _, covered)| covered).sum();
+        prop_assert_eq!(covered, 60 * all.len() as u64);
+    }
+
+    #[test]
     fn totals_of_whole_billing_days_may_come_in_any_order(
         totals in prop::collection::btree_map(0..20u64, 0..1_000_000u64, 1..20),
         seed in any::<u64>(),

@@ -457,7 +457,8 @@ impl<'a> Settling<'a> {
         }
         if let Some(belief) = revision.belief {
             if belief.doubt.is_none() && (first_time || seen < span.end()) {
-                let from = span.start().max(seen).max(not_ours.until);
+                let others = series.covered_by_others(source, span);
+                let from = span.start().max(seen).max(not_ours.until).max(others);
                 series.cover(time, Some(from), at.min(span.end()));
             }
             series.periods.insert((source.clone(), span), belief);

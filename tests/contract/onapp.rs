@@ -399,3 +399,53 @@ async fn hours_whose_rows_could_not_be_read_after_a_long_pause_are_read_later() 
     check_settled(&pair, &ledger, &polls[0], &polls[2]);
     panel.stop();
 }
+
+#[tokio::test]
+async fn hours_of_which_one_card_could_not_be_read_are_no_hours_until_it_can() {
+    let (pair, panel) = start(Scope::Vm, 12, json!({})).await;
+    let (clock, mut ledger) = (&panel.knobs().clock, Ledger::new());
+    let first = pair.poll(&*pair.backend()).await.unwrap();
+    ledger.take(&first, clock.now_seconds());
+    let sources = |harvested: &whmeter::domain::Harvested| {
+        let source = |(_, reading): &(Meter, Reading)| match reading {
+            Reading::PeriodTotal { source, .. } => Some(source.as_str().to_string()),
+            _ => None,
+        };
+        harvested.readings.iter().filter_map(source).collect::<std::collections::BTreeSet<_>>()
+    };
+    let (name, cards) = first
+        .accounts()
+        .iter()
+        .map(|(name, harvested)| (name.to_string(), sources(harvested)))
+        .find(|(_, cards)| cards.len() > 1)
+        .expect("a server with several cards");
+    let looked = clock.now_seconds();
+    // Nine hours later the answer about one of them is broken, and an hour later it is well.
+    clock.advance(9 * HOUR);
+    let broken =
+        Fault::new(FaultKind::Garbage).on(&format!("/network_interfaces/{}/usage", cards.first().unwrap()));
+    panel.knobs().faults.add(broken);
+    let poll = async |since: i64, ledger: &Ledger| {
+        let now = clock.now_seconds();
+        let ask = PollRequest {
+            since: Some(instant(since)),
+            heard: ledger.heard(),
+            ..PollRequest::at(instant(now))
+        };
+        let mut harvest = Harvest::new();
+        pair.backend().poll(&ask, &mut harvest).await.unwrap();
+        harvest
+    };
+    let second = poll(looked, &ledger).await;
+    let harvested = of(&second, &name).unwrap();
+    assert!(unread(harvested, Meter::TrafficOut).is_some(), "{harvested:?}");
+    assert_eq!(sources(harvested).len(), 0, "what the other card moved is not all that the server did");
+    let now = clock.now_seconds();
+    ledger.take(&second, now);
+    panel.knobs().faults.clear();
+    clock.advance(HOUR);
+    let third = poll(now, &ledger).await;
+    ledger.take(&third, clock.now_seconds());
+    check_settled(&pair, &ledger, &first, &third);
+    panel.stop();
+}

@@ -122,6 +122,7 @@ impl OnApp {
                 }
                 Err(failure) => {
                     traffic.metered.miss(not_credentials(failure)?, &BOTH);
+                    traffic.metered.lacks(window.hours());
                     return Ok(traffic);
                 }
             },
@@ -135,9 +136,11 @@ impl OnApp {
                     // It may be gone since its list was read.
                     self.kept.forget(&machine.name);
                     traffic.metered.miss(not_credentials(failure)?, &BOTH);
+                    traffic.metered.lacks(window.hours());
                 }
             }
         }
+        traffic.metered.hold_to_all_sources();
         Ok(traffic)
     }
 

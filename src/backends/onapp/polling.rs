@@ -298,13 +298,17 @@ fn share(metered: Metered, user: Option<&str>, of_users: &mut BTreeMap<String, M
         let Some(owner) = owner.or_else(|| user.map(str::to_string)) else { continue };
         of_users.entry(owner).or_default().readings.push((None, meter, reading));
     }
-    if let Some(user) = user.filter(|_| !metered.unread.is_empty()) {
-        of_users.entry(user.to_string()).or_default().unread.extend(metered.unread);
+    if let Some(user) = user.filter(|_| !metered.unread.is_empty() || !metered.lacking.is_empty()) {
+        let of_user = of_users.entry(user.to_string()).or_default();
+        of_user.unread.extend(metered.unread);
+        of_user.lacking.extend(metered.lacking);
     }
 }
 
 fn put_all(metered: &Metered, account: &AccountName, harvest: &mut Harvest) {
-    for (_, meter, reading) in &metered.readings {
+    for (_, meter, reading) in
+        metered.readings.iter().filter(|(_, meter, one)| !metered.is_lacking(*meter, one))
+    {
         harvest.add_reading(account, *meter, reading.clone());
     }
     metered.put_unread(account, harvest);

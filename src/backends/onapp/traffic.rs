@@ -3,7 +3,7 @@
 //! A total is dated with the time of the answer, not with the row's `updated_at`: one that falls is believed when a later
 //! answer says so too, and a row that was revised once would never be of a later time again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -26,6 +26,9 @@ pub(super) struct Metered {
     pub readings: Vec<(Option<String>, Meter, Reading)>,
     /// What stays unknown.
     pub unread: Vec<(Option<Meter>, Reason, String)>,
+    /// Hours of which a part is not known. Nothing of them is reported: the rest would look like all of it, and they are
+    /// read again with the next poll.
+    pub lacking: BTreeSet<(Meter, Span)>,
     /// The last call that brought nothing.
     pub failed: Option<BackendError>,
 }
@@ -36,6 +39,40 @@ impl Metered {
         let missed = meters.iter().map(|meter| (Some(*meter), error.reason(), error.to_string()));
         self.unread.extend(missed);
         self.failed = Some(error);
+    }
+
+    /// Puts in that nothing is known of these hours.
+    pub fn lacks(&mut self, hours: impl Iterator<Item = Span>) {
+        for span in hours {
+            self.lacking.extend(METERS.map(|(meter, _)| (meter, span)));
+        }
+    }
+
+    /// Finds the hours that one source has and another has not. Each is expected from the first hour on that it has.
+    pub fn hold_to_all_sources(&mut self) {
+        let mut sources: BTreeMap<(Meter, &Source), BTreeSet<Span>> = BTreeMap::new();
+        for (_, meter, reading) in &self.readings {
+            if let Reading::PeriodTotal { source, span, .. } = reading {
+                sources.entry((*meter, source)).or_default().insert(*span);
+            }
+        }
+        let mut lacking = BTreeSet::new();
+        for ((meter, _), own) in &sources {
+            let others = sources.iter().filter(|((of, _), _)| of == meter).flat_map(|(_, spans)| spans);
+            let first = own.first().copied();
+            let missing =
+                others.filter(|span| first.is_some_and(|first| **span > first) && !own.contains(*span));
+            lacking.extend(missing.map(|span| (*meter, *span)));
+        }
+        self.lacking.extend(lacking);
+    }
+
+    /// Whether a reading is of an hour of which a part is not known.
+    pub fn is_lacking(&self, meter: Meter, reading: &Reading) -> bool {
+        match reading {
+            Reading::PeriodTotal { span, .. } => self.lacking.contains(&(meter, *span)),
+            Reading::Gauge { .. } | Reading::Counter { .. } => false,
+        }
     }
 
     /// Puts in that a row cannot be read.
@@ -139,7 +176,10 @@ pub(super) fn put_rows(
         for (meter, key) in METERS {
             match amount::whole(key, row.get(key), config.kilobyte) {
                 Ok(total) => metered.total(number(row, "user_id"), meter, (interface, *span), at, total),
-                Err(problem) => metered.strange(Some(meter), format!("hour until {}: {problem}", span.end())),
+                Err(problem) => {
+                    metered.strange(Some(meter), format!("hour until {}: {problem}", span.end()));
+                    metered.lacking.insert((meter, *span));
+                }
             }
         }
     }
