@@ -281,7 +281,7 @@ proptest! {
             }
             let from = start().plus(Seconds::hours(hour));
             let span = Span::new(from, from.plus(Seconds::hours(1))).expect("a span");
-            let source = Source::new(format!("card {source}")).expect("a name");
+            let source = Source::new(&format!("card {source}")).expect("a name");
             let at = now.plus(Seconds::new(turn as u64));
             let reading = Reading::PeriodTotal { source, at, span, total: bytes(total) };
             ledger.take(&one(Meter::TrafficOut, reading), at);
