@@ -117,7 +117,7 @@ async fn a_companion_has_the_numbers_of_the_service_it_stands_beside() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whmeter_that_answers_as_nobody_should_breaks_nothing() {
     let Some(whmcs) = Installation::new() else { return };
-    for check in ["broken", "names", "purpose", "hooks", "list", "push"] {
+    for check in ["broken", "names", "purpose", "hooks", "list", "push", "waiting", "sold"] {
         let stand_in = StandIn::start().await;
         whmcs.check(check, stand_in.port(), &[("WHMETER_TOKEN", "answer-taken-0123456789")]).await;
     }
@@ -126,7 +126,7 @@ async fn a_whmeter_that_answers_as_nobody_should_breaks_nothing() {
 #[tokio::test]
 async fn without_a_whmeter_everything_still_answers() {
     let Some(whmcs) = Installation::new() else { return };
-    for check in ["metrics", "entry_points", "languages", "rendering"] {
+    for check in ["metrics", "entry_points", "languages", "rendering", "rounds", "settings", "staff"] {
         whmcs.check(check, 1, &[("WHMETER_TOKEN", "some-token-0123456789")]).await;
     }
 }

@@ -34,6 +34,9 @@ impl Meter {
     pub const ALL: [Meter; 4] =
         [Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficOut, Meter::TrafficTotal];
 
+    /// What a total is made of where the panel tells none.
+    pub const DIRECTIONS: [Meter; 2] = [Meter::TrafficIn, Meter::TrafficOut];
+
     /// How it adds up.
     pub fn nature(self) -> Nature {
         match self {

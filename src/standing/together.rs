@@ -97,6 +97,17 @@ impl Together {
         }
     }
 
+    /// What passes either way, of what passes in each direction. Where an account tells only one of them the other is
+    /// unknown.
+    pub fn both_ways(&self, other: &Together) -> Together {
+        let mut sum = *self;
+        sum.count(other.certain, other.shown);
+        sum.parts = self.parts + other.parts;
+        sum.accounts = self.accounts.max(other.accounts);
+        sum.unknown = self.unknown.max(other.unknown).max(self.accounts.abs_diff(other.accounts));
+        sum
+    }
+
     fn count(&mut self, certain: Bytes, shown: Bytes) {
         self.parts += 1;
         // A sum beyond what a number holds is beyond every limit.

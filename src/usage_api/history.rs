@@ -77,6 +77,7 @@ pub(super) async fn history(
         "schema": 1,
         "server": server,
         "tenant": tenant,
+        "unit": units.told(),
         "days": days,
         "months": months,
     });
@@ -134,6 +135,12 @@ fn point(sums: Sums, units: &Units, whole: Minutes) -> Result<Point, StoreError>
         }
     }
     let mut point = Point { complete: !all.is_empty(), ..Point::default() };
+    // Where panels tell both directions and no total, that is their sum.
+    let directions = Meter::DIRECTIONS.map(|meter| all.get(&meter).map(|usage| usage.amount));
+    if let ([Some(incoming), Some(outgoing)], false) = (directions, all.contains_key(&Meter::TrafficTotal)) {
+        point.traffic_total = incoming.checked_add(outgoing).map(|sum| decimal(sum, units.traffic));
+    }
+    let is_mixed = directions.iter().any(Option::is_some);
     for (meter, usage) in all {
         point.complete &= usage.covered >= whole;
         let amount = |unit| Some(decimal(usage.amount, unit));
@@ -146,6 +153,8 @@ fn point(sums: Sums, units: &Units, whole: Minutes) -> Result<Point, StoreError>
             }
             Meter::TrafficIn => point.traffic_in = amount(units.traffic),
             Meter::TrafficOut => point.traffic_out = amount(units.traffic),
+            // One account's total without what another moved is no total of both.
+            Meter::TrafficTotal if is_mixed => {}
             Meter::TrafficTotal => point.traffic_total = amount(units.traffic),
         }
     }

@@ -58,21 +58,19 @@ pub(super) async fn legacy(State(api): State<UsageApi>, asked: UsageApiQuery) ->
     Ok(Json(answer).into_response())
 }
 
-/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is reported. The limits
-/// are those of its one account.
+/// Whole megabytes of what is known. The limits are those that hold of all its accounts.
 fn megabytes(tenant: &Tenant<'_>, units: &Units, window: &Window) -> LegacyShape {
     let known = known(tenant, window);
-    let moved = |meter| known.flows.get(&meter).map(|moved| moved.amount);
-    let both = || moved(Meter::TrafficIn)?.checked_add(moved(Meter::TrafficOut)?);
-    let traffic = moved(Meter::TrafficTotal).or_else(both);
     let limit = |meter| {
-        let [found] = tenant.living.as_slice() else { return None };
-        found.account.limit(meter).to_door().map(|limit| whole_megabytes(limit, units.base))
+        let mut limits = tenant.living.iter().map(|found| found.account.limit(meter));
+        let first = limits.next()?;
+        let common = limits.all(|limit| limit == first).then_some(first)?;
+        common.to_door().map(|limit| whole_megabytes(limit, units.base))
     };
     LegacyShape {
         disk_mb: known.level.map(|level| whole_megabytes(level.amount, units.base)),
         disk_limit_mb: limit(Meter::StorageUsed),
-        bw_mb: traffic.map(|sum| whole_megabytes(sum, units.base)),
+        bw_mb: known.flows.get(&Meter::TrafficTotal).map(|moved| whole_megabytes(moved.amount, units.base)),
         bw_limit_mb: limit(Meter::TrafficTotal),
     }
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::carry_over::Carried;
 use super::query::UsageApiQuery;
@@ -28,6 +29,7 @@ struct UsageShape<'a> {
     tenant_key: &'static str,
     generated_at: String,
     month: MonthShape,
+    unit: Value,
     #[serde(serialize_with = "as_map")]
     tenants: Vec<(&'a str, Values)>,
     withheld: Vec<Withheld>,
@@ -45,6 +47,7 @@ struct TenantShape<'a> {
     tenant: &'a str,
     generated_at: String,
     month: MonthShape,
+    unit: Value,
     values: Values,
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
@@ -68,6 +71,7 @@ pub(super) async fn usage(State(api): State<UsageApi>, asked: UsageApiQuery) -> 
         tenant_key: "username",
         generated_at: window.moment.now.to_string(),
         month: month_shape(&window),
+        unit: units.told(),
         tenants: Vec::with_capacity(tenants.len()),
         withheld: Vec::new(),
     };
@@ -150,7 +154,17 @@ pub(super) async fn tenant_usage(
         api.report(server, &units, &window, std::iter::once((&found, &values))).await?;
     }
     let (generated_at, month) = (window.moment.now.to_string(), month_shape(&window));
-    let shape =
-        TenantShape { schema: 1, server, tenant: &tenant, generated_at, month, values, withheld, terms };
+    let unit = units.told();
+    let shape = TenantShape {
+        schema: 1,
+        server,
+        tenant: &tenant,
+        generated_at,
+        month,
+        unit,
+        values,
+        withheld,
+        terms,
+    };
     Ok(Json(shape).into_response())
 }

@@ -36,10 +36,10 @@ checks([
         run_hook('AfterCronJob');
         same([], $GLOBALS['module_log'], 'nothing was refused');
         $limit = static fn () => strip_tags(whmeter_AdminServicesTabFields($params('7-41'))['Limit'] ?? '');
-        for ($tries = 0; $limit() !== '200.00 GB' && $tries < 100; $tries++) {
+        for ($tries = 0; $limit() !== '200.00 GiB' && $tries < 100; $tries++) {
             usleep(200000);
         }
-        same('200.00 GB', $limit(), 'after the next poll');
+        same('200.00 GiB', $limit(), 'after the next poll');
     },
     'usage of all is what the panel holds' => static function () use ($disks): void {
         $usage = whmeter_MetricProvider(entry())->usage();
@@ -108,12 +108,12 @@ checks([
     'nothing of the browser\'s request is looked at' => static function () use ($params): void {
         $_GET = $_POST = $_REQUEST = ['username' => '1042', 'serviceid' => '1', 'server' => '13', 'tenant' => '1042'];
         $page = whmeter_ClientArea($params('007'))['templateVariables']['whmeterPage'];
-        holds(str_contains($page, '0.00 GB') && str_contains($page, 'value="7731"'), $page);
+        holds(str_contains($page, '0.00 GiB') && str_contains($page, 'value="7731"'), $page);
         $_GET = $_POST = $_REQUEST = [];
     },
     'the page and the tab show used, limit, share and policy' => static function () use ($params): void {
         $page = whmeter_ClientArea($params('7-41'))['templateVariables']['whmeterPage'];
-        foreach (['100.00 GB', '200.00 GB', '50.0 %', '<svg', 'name="a" value="recalc"'] as $part) {
+        foreach (['100.00 GiB', '200.00 GiB', '50.0 %', '<svg', 'name="a" value="recalc"'] as $part) {
             holds(str_contains($page, $part), "$part in $page");
         }
         $fields = whmeter_AdminServicesTabFields($params('7-41'));

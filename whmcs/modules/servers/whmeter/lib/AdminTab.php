@@ -15,9 +15,12 @@ final class AdminTab
         $fields = [];
         foreach (ClientPage::rows($standing, $texts) as $label => $value) {
             $why = $label === 'last_reading' && $standing->withheld !== null ? ' ' . Html::kept("($standing->withheld)") : '';
-            $fields[$texts->get($label)] = "<div dir=\"{$texts->direction()}\">$value$why</div>";
+            $fields[ClientPage::label($label, $texts)] = "<div dir=\"{$texts->direction()}\">$value$why</div>";
         }
         $fields[$texts->get('policy')] = self::policy($standing, $texts);
+        if ($standing->isOld) {
+            $fields[$texts->get('last_reading')] .= '<br><small>' . $texts->html('as_of_last') . '</small>';
+        }
         $charts = Charts::html($standing, $texts);
         $fields[$texts->get('title')] = "<div dir=\"{$texts->direction()}\">$charts</div>";
         return $fields;

@@ -12,7 +12,7 @@ final class Standing
     public const TRAFFIC = ['traffic_in', 'traffic_out', 'traffic_total'];
     private const METERS = ['disk', ...self::TRAFFIC];
     /** Why nothing is known, in whmeter's words. */
-    private const WITHHELD = ['stale', 'never_read', 'ambiguous', 'failed', 'missing', 'ended', 'companion', 'not_billed_yet'];
+    private const WITHHELD = ['stale', 'never_read', 'ambiguous', 'failed', 'missing', 'ended', 'companion', 'not_billed_yet', 'other_server'];
 
     private function __construct(
         public readonly Values $values,
@@ -22,11 +22,15 @@ final class Standing
         public readonly array $days,
         public readonly array $months,
         public readonly ?string $withheld,
+        /** Whether whmeter did not answer, and this is what it said before. */
+        public readonly bool $isOld,
+        /** What whmeter says of its unit. */
+        public readonly array $unit,
     ) {
     }
 
     /** @param array $usage, $history whmeter's answers */
-    public static function of(array $usage, array $history): self
+    public static function of(array $usage, array $history, bool $isOld = false): self
     {
         $limits = is_array($usage['limits'] ?? null) ? $usage['limits'] : [];
         $policy = $usage['policy'] ?? null;
@@ -39,6 +43,8 @@ final class Standing
             self::points($history['days'] ?? null, 'day', '/^\d{4}-\d\d-\d\d$/D'),
             self::points($history['months'] ?? null, 'month', '/^\d{4}-\d\d$/D'),
             in_array($why, self::WITHHELD, true) ? $why : null,
+            $isOld,
+            is_array($usage['unit'] ?? null) ? $usage['unit'] : [],
         );
     }
 
