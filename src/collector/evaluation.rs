@@ -342,7 +342,7 @@ impl<'a> Evaluation<'a> {
         };
         let sum = |meter| match sum(meter) {
             // No panel of its tells a total: it is what passes in both directions.
-            told if meter == Meter::TrafficTotal && told.accounts == 0 => {
+            told if meter == Meter::TrafficTotal && !told.is_known() => {
                 let [incoming, outgoing] = Meter::DIRECTIONS.map(sum);
                 (meter, incoming.both_ways(&outgoing))
             }

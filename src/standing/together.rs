@@ -212,4 +212,21 @@ mod tests {
         let both = self::sum(Meter::StorageUsed, &[good(), account(Meter::TrafficOut, 7, NOW)]);
         assert_eq!((both.accounts, both.is_whole(), both.judged()), (1, true, None));
     }
+
+    #[test]
+    fn both_ways_are_a_sum_of_which_an_account_that_tells_one_way_is_an_unknown_part() {
+        let (mut one, two) = (account(Meter::TrafficIn, 3, NOW), account(Meter::TrafficOut, 40, NOW));
+        one.series.extend(two.series.clone());
+        one.shares.extend(two.shares.clone());
+        let both = |accounts: &[AccountStanding]| {
+            sum(Meter::TrafficIn, accounts).both_ways(&sum(Meter::TrafficOut, accounts))
+        };
+        let whole = both(&[one.clone()]);
+        assert_eq!((whole.certain, whole.shown, whole.accounts), (bytes(43), bytes(43), 1));
+        assert!(whole.is_whole());
+        assert_eq!(whole.judged(), Some(Judged { sum: Some(bytes(43)), accounts: 1 }), "no number of its own");
+        let part = both(&[one, two]);
+        assert_eq!((part.certain, part.accounts, part.unknown), (bytes(83), 2, 1));
+        assert!(!both(&[]).is_known());
+    }
 }

@@ -69,8 +69,12 @@ pub(super) async fn history(
     let period =
         BillingPeriod::new(first, today.next()).map_err(|error| Problem::refused(error.to_string()))?;
     let query = UsageQuery { owner: Some(found.payee.clone()), ..UsageQuery::default() };
+    // Of whom nothing is reported, as his name is another's too, nothing is shown.
+    let is_shown = found.contested.is_none();
     let points = api.store.days(&query, period).await.map_err(Problem::unavailable)?;
     let sums = api.store.months(&query, first.month(), today.month()).await.map_err(Problem::unavailable)?;
+    let points = if is_shown { points } else { Vec::new() };
+    let sums = if is_shown { sums } else { Vec::new() };
     let days = days(points, &units, &window).map_err(Problem::unavailable)?;
     let months = months(sums, &units, &window).map_err(Problem::unavailable)?;
     let answer = json!({

@@ -2,6 +2,7 @@
 //!
 //! Answers come from memory and never wait for a panel. It bills nothing and sums nothing over time.
 
+mod accounts;
 mod billable;
 mod carry_over;
 mod history;

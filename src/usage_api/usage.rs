@@ -1,5 +1,7 @@
 //! Totals of every tenant of a server, and of one of them: what WHMCS bills by.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +14,7 @@ use super::tenants::{Tenant, unknown};
 use super::terms::Terms;
 use super::totals::{Answer, REASONS, Values, Withheld, answer};
 use super::{Units, UsageApi, Window};
+use crate::reported::{Payee, ReportedValue, Signed};
 use crate::standing::Moment;
 use crate::web::{PathOf, Problem};
 
@@ -53,6 +56,16 @@ struct TenantShape<'a> {
     withheld: Option<Withheld>,
     #[serde(flatten)]
     terms: Terms,
+    /// What WHMCS was given last in this month, by metric.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    told: BTreeMap<String, Told>,
+}
+
+#[derive(Serialize)]
+struct Told {
+    value: Signed,
+    carried: Signed,
+    at: i64,
 }
 
 pub(super) fn month_shape(window: &Window) -> MonthShape {
@@ -135,6 +148,24 @@ impl UsageApi {
     }
 }
 
+impl UsageApi {
+    /// What a server was given of an owner in the running month, as it was given last.
+    async fn told(
+        &self,
+        server: i64,
+        of: &Payee,
+        window: &Window,
+    ) -> Result<BTreeMap<String, Told>, Problem> {
+        let reported = self.store.reported_of(of, window.moment.month).await.map_err(Problem::unavailable)?;
+        let its = reported.into_iter().filter(|reported| reported.server == server);
+        let told = |reported: ReportedValue| {
+            let (value, carried) = (Signed::new(reported.value.into()), Signed::new(reported.carried.into()));
+            (reported.metric.into_owned(), Told { value, carried, at: reported.at.get() })
+        };
+        Ok(its.map(told).collect())
+    }
+}
+
 pub(super) async fn tenant_usage(
     State(api): State<UsageApi>,
     PathOf(tenant): PathOf<String>,
@@ -153,6 +184,10 @@ pub(super) async fn tenant_usage(
     if asked.for_billing && withheld.is_none() {
         api.report(server, &units, &window, std::iter::once((&found, &values))).await?;
     }
+    let told = match found.contested {
+        None if !found.hidden => api.told(server, &found.payee, &window).await?,
+        _ => BTreeMap::new(),
+    };
     let (generated_at, month) = (window.moment.now.to_string(), month_shape(&window));
     let unit = units.told();
     let shape = TenantShape {
@@ -165,6 +200,7 @@ pub(super) async fn tenant_usage(
         values,
         withheld,
         terms,
+        told,
     };
     Ok(Json(shape).into_response())
 }

@@ -126,6 +126,13 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
         ["usage", "--account", ACCOUNT, "--meter", "storage", "--month", "2026-10", "--format", "json"];
     let held = &site.at(night, &rows).await.json()[0]["held_byte_minutes"];
     let held: f64 = held.to_string().parse().unwrap();
+    // What is both directions carries what both lack.
+    let (_, carried_in) = told(&daemon, "traffic_in").await;
+    let (_, carried_both) = told(&daemon, "traffic_total").await;
+    assert!(
+        (carried_both - carried - carried_in).abs() < 0.000_03,
+        "{carried_both}: {carried}, {carried_in}"
+    );
     let (_, carried_disk) = told(&daemon, "disk_gb_month").await;
     same(october_disk + carried_disk, held / f64::from(745 * 60));
 

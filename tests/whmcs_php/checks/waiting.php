@@ -91,6 +91,23 @@ checks([
         $page();
         same(1, count(questions()), 'asked again');
     },
+    'the tile on the home of staff says what is collected, and does not hold it' => static function () use ($answering): void {
+        $tile = static function (): string {
+            [$widget] = run_hook('AdminHomeWidgets');
+            return strip_tags($widget->generateOutput($widget->getData()), '<br>');
+        };
+        $answering('companion');
+        Capsule::$tables['tblconfiguration'] = [];
+        holds(str_contains($tile(), 'has not collected usage yet'), $tile());
+        whmeter_MetricProvider(entry(['serverid' => 20]))->usage();
+        holds(str_contains($tile(), 'collected usage of 1 services last at ' . date('Y-m-d')) && str_contains($tile(), '1 services with usage, read last at 2026-03-14'), $tile());
+        WHMCS\Module\Server\Whmeter\Memory::keep('WhmeterCollected', [20 => [time() - 100000, 1]]);
+        holds(str_contains($tile(), 'it collects no more'), $tile());
+        $answering('slow');
+        $took = took(static fn () => $tile());
+        holds($took < 2.5, "two seconds: $took");
+        TransientData::$kept = [];
+    },
     'usage in another unit is refused, and said' => static function () use ($answering, $page, $service): void {
         $answering('terabytes');
         $GLOBALS['activity'] = [];

@@ -17,6 +17,7 @@ require __DIR__ . '/capsule.php';
 
 /** WHMCS's store for what is of use for a while, in memory. */
 require __DIR__ . '/transient.php';
+require __DIR__ . '/widget.php';
 
 $GLOBALS['activity'] = [];
 $GLOBALS['CONFIG'] = ['Language' => 'english'];

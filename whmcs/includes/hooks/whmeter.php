@@ -8,6 +8,7 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 use WHMCS\Module\Server\Whmeter\CompanionRounds;
 use WHMCS\Module\Server\Whmeter\Companions;
 use WHMCS\Module\Server\Whmeter\FinalReading;
+use WHMCS\Module\Server\Whmeter\HomeWidget;
 use WHMCS\Module\Server\Whmeter\Overage;
 use WHMCS\Module\Server\Whmeter\Push;
 use WHMCS\Module\Server\Whmeter\Safely;
@@ -78,6 +79,12 @@ use WHMCS\Module\Server\Whmeter\ServicePage;
     $hook('PreCronJob', static function () {
         Overage::writeOthers();
     });
+
+    if (class_exists('WHMCS\Module\AbstractWidget')) {
+        $hook('AdminHomeWidgets', static function () {
+            return new HomeWidget();
+        });
+    }
 
     $hook('EmailPreSend', static function ($mail) {
         return SeedMails::isDuplicate($mail) ? ['abortsend' => true] : [];

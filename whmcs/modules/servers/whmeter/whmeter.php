@@ -7,6 +7,7 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 
 require_once __DIR__ . '/autoload.php';
 
+use WHMCS\Module\Server\Whmeter\AccountList;
 use WHMCS\Module\Server\Whmeter\Buttons;
 use WHMCS\Module\Server\Whmeter\Client;
 use WHMCS\Module\Server\Whmeter\Connection;
@@ -33,6 +34,8 @@ function whmeter_MetaData()
         // Without this WHMCS looks for services by their domain, which metered services often lack.
         'ListAccountsUniqueIdentifierDisplayName' => 'Username',
         'ListAccountsUniqueIdentifierField' => 'username',
+        // Server Sync finds the product of an account by its plan on the panel.
+        'ListAccountsProductField' => 'configoption7',
     ];
 }
 
@@ -53,7 +56,16 @@ function whmeter_ConfigOptions()
         'Total traffic limit' => $size('Traffic per month'),
         'Notification template' => $template,
         'Limited template' => $template,
+        'Plan' => ['Type' => 'text', 'Size' => '40', 'Default' => '', 'Description' => 'Name of the plan on the panel, for Server Sync'],
     ];
+}
+
+/** For WHMCS's Server Sync. */
+function whmeter_ListAccounts($params)
+{
+    $list = static fn () => ['success' => true, 'accounts' => AccountList::of($params)];
+    $why = static fn (Throwable $error) => $error instanceof Refused ? Html::text($error->getMessage()) : 'see the module log';
+    return Safely::run('ListAccounts', $params, $list, static fn (Throwable $error) => ['success' => false, 'error' => $why($error)]);
 }
 
 function whmeter_MetricProvider($params)

@@ -13,7 +13,7 @@ final class Chart
     public const PARTLY = '0.5';
 
     /** Small, so that on a phone, where it is as wide as the page, its texts can be read still. */
-    private const WIDTH = 480;
+    private const WIDTH = 400;
     private const HEIGHT = 180;
     private const LEFT = 68;
     private const TOP = 10;
@@ -41,7 +41,7 @@ final class Chart
         }
         // Time runs from left to right, in right-to-left languages too, as on every axis of theirs.
         return "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"whmeter-chart\" role=\"img\" aria-label=\"$name\" $size "
-            . 'direction="ltr" style="width:100%;max-width:640px;height:auto;direction:ltr" '
+            . 'direction="ltr" style="width:100%;max-width:520px;height:auto;direction:ltr" '
             . 'font-family="sans-serif" font-size="12" fill="currentColor">'
             . "<title>$name</title>" . implode('', $parts) . '</svg>';
     }
@@ -79,7 +79,8 @@ final class Chart
         $middle = self::LEFT + $step * ($place + 0.5);
         $label = (string) $column['label'] === '' ? '' : sprintf(
             '<text class="whmeter-label" x="%.1F" y="%d" text-anchor="middle">%s</text>',
-            $middle,
+            // The last one would stand out of the picture.
+            min($middle, self::WIDTH - strlen((string) $column['label']) * self::CHARACTER / 2),
             self::HEIGHT - 8,
             Html::text((string) $column['label'])
         );

@@ -70,16 +70,22 @@ final class ClientPage
         $used = Html::amount($standing->values->get($meter), $scale, $texts);
         $limit = $standing->limit($meter);
         $percent = $standing->percent($meter);
-        $expected = $standing->isOld ? null : Outlook::monthEnd($standing, $meter, time());
+        $expected = $standing->isOld ? null : Outlook::monthEnd($standing, $meter, self::readAt($standing));
         return $used . ($limit > 0 ? ' / ' . Html::amount($limit, $scale, $texts) : '')
             . ($percent === null ? '' : ' · ' . Html::percent($percent))
             . ($expected === null ? '' : "<div><small>{$texts->html('projected')}: " . Html::kept($scale->text($expected)) . '</small></div>')
             . self::limitDay($meter, $standing, $texts);
     }
 
+    /** What was used is what it was at the last reading: it goes on from there. */
+    private static function readAt(Standing $standing): int
+    {
+        return $standing->values->newest ?? time();
+    }
+
     private static function limitDay(string $meter, Standing $standing, Texts $texts): string
     {
-        $day = $standing->isOld ? null : Outlook::limitDay($standing, $meter, time());
+        $day = $standing->isOld ? null : Outlook::limitDay($standing, $meter, self::readAt($standing));
         return $day === null ? '' : "<div><small>{$texts->html('limit_on')}: " . Html::kept($day) . '</small></div>';
     }
 

@@ -95,6 +95,7 @@ final class MetricsProvider implements ProviderInterface
                 $usage[$name] = $list;
             }
         }
+        Safely::run('collected', [], static fn () => Memory::keep(Memory::COLLECTED, [$entry => [time(), count($usage)]]), static fn () => null);
         return self::asStored($usage, $entry);
     }
 
