@@ -341,12 +341,12 @@ impl<'a> Evaluation<'a> {
             sum
         };
         let sum = |meter| match sum(meter) {
-            // No panel of its tells a total: it is what passes in both directions.
-            told if meter == Meter::TrafficTotal && !told.is_known() => {
+            // None of its panels reports a total: it is what passes in both directions.
+            total if meter == Meter::TrafficTotal && !total.is_known() => {
                 let [incoming, outgoing] = Meter::DIRECTIONS.map(sum);
                 (meter, incoming.both_ways(&outgoing))
             }
-            told => (meter, told),
+            known => (meter, known),
         };
         let sold = judged.iter().filter(|(_, origin)| *origin == Origin::Sold);
         sold.map(|(judged, _)| sum(judged.meter)).collect()
@@ -387,7 +387,7 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// Whether a meter was read in full this time; a total that is not told by both directions.
+/// Whether a meter was read in full this time; a total that is not reported, by both directions.
 fn is_read(harvested: &Harvested, meter: Meter) -> bool {
     let read = harvested.readings.iter().any(|(of, _)| *of == meter);
     if meter == Meter::TrafficTotal && !read {

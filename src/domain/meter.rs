@@ -34,7 +34,7 @@ impl Meter {
     pub const ALL: [Meter; 4] =
         [Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficOut, Meter::TrafficTotal];
 
-    /// What a total is made of where the panel tells none.
+    /// What a total is made of where the panel reports none.
     pub const DIRECTIONS: [Meter; 2] = [Meter::TrafficIn, Meter::TrafficOut];
 
     /// How it adds up.

@@ -121,15 +121,15 @@ pub fn lacking(closed: &Closed, zone: BillingZone) -> Option<i128> {
     Some(i128::try_from(ledger).ok()? + i128::from(*carried) - i128::from(*value))
 }
 
-/// What passed either way: what the panels told of both together, or the sum of the directions; `Some(None)` where it
+/// What passed either way: what the panels reported of both together, or the sum of the directions; `Some(None)` where it
 /// cannot be known, `None` where there is nothing at all.
 fn total(sums: &Sums) -> Option<Option<Bytes>> {
     let of = |meter| sums.get(&meter).map(|(amount, _)| *amount);
     let [incoming, outgoing] = Meter::DIRECTIONS.map(of);
     match (of(Meter::TrafficTotal), incoming, outgoing) {
         (None, None, None) => None,
-        (Some(told), None, None) => Some(Some(told)),
-        // A total was reported, so both directions were told: one that is not there is one in which nothing passed.
+        (Some(both), None, None) => Some(Some(both)),
+        // A total was reported, so both directions were known: one that is not there is one in which nothing passed.
         (None, incoming, outgoing) => {
             Some(incoming.unwrap_or_default().checked_add(outgoing.unwrap_or_default()))
         }

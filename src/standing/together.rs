@@ -97,8 +97,8 @@ impl Together {
         }
     }
 
-    /// What passes either way, of what passes in each direction. Where an account tells only one of them the other is
-    /// unknown.
+    /// What passes either way, of what passes in each direction. Where an account's panel reports only one of them the
+    /// other is unknown.
     pub fn both_ways(&self, other: &Together) -> Together {
         let mut sum = *self;
         sum.count(other.certain, other.shown);
@@ -224,7 +224,11 @@ mod tests {
         let whole = both(&[one.clone()]);
         assert_eq!((whole.certain, whole.shown, whole.accounts), (bytes(43), bytes(43), 1));
         assert!(whole.is_whole());
-        assert_eq!(whole.judged(), Some(Judged { sum: Some(bytes(43)), accounts: 1 }), "no number of its own");
+        assert_eq!(
+            whole.judged(),
+            Some(Judged { sum: Some(bytes(43)), accounts: 1 }),
+            "no number of its own"
+        );
         let part = both(&[one, two]);
         assert_eq!((part.certain, part.accounts, part.unknown), (bytes(83), 2, 1));
         assert!(!both(&[]).is_known());

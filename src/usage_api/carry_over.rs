@@ -171,7 +171,7 @@ async fn ledger(
     month: Month,
     billed: BillingPeriod,
 ) -> Result<Sums, StoreError> {
-    // A total that no panel tells is what passed in both directions.
+    // A total that no panel reports is what passed in both directions.
     let parts = match meter {
         Meter::TrafficTotal => &[Meter::TrafficTotal, Meter::TrafficIn, Meter::TrafficOut],
         _ => std::slice::from_ref(&meter),

@@ -81,7 +81,7 @@ pub(super) async fn history(
         "schema": 1,
         "server": server,
         "tenant": tenant,
-        "unit": units.told(),
+        "unit": units.as_json(),
         "days": days,
         "months": months,
     });
@@ -139,7 +139,7 @@ fn point(sums: Sums, units: &Units, whole: Minutes) -> Result<Point, StoreError>
         }
     }
     let mut point = Point { complete: !all.is_empty(), ..Point::default() };
-    // Where panels tell both directions and no total, that is their sum.
+    // Where panels report both directions and no total, that is their sum.
     let directions = Meter::DIRECTIONS.map(|meter| all.get(&meter).map(|usage| usage.amount));
     if let ([Some(incoming), Some(outgoing)], false) = (directions, all.contains_key(&Meter::TrafficTotal)) {
         point.traffic_total = incoming.checked_add(outgoing).map(|sum| decimal(sum, units.traffic));

@@ -119,8 +119,8 @@ impl Units {
         }
     }
 
-    /// What values are in, for whoever shows or bills them: the unit's name, and the bytes of one of it by metric.
-    fn told(&self) -> serde_json::Value {
+    /// The unit of all values, for whoever shows or bills them: its name, and its bytes by metric.
+    fn as_json(&self) -> serde_json::Value {
         serde_json::json!({
             "name": self.unit.name(),
             "disk": self.disk,

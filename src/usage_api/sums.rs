@@ -63,12 +63,12 @@ pub fn known(tenant: &Tenant<'_>, window: &Window) -> TenantSums {
     known
 }
 
-/// What its accounts moved either way, where their panels tell the directions. Of one that tells only one of them
-/// nobody knows the other.
+/// What its accounts moved either way, where their panels report the directions. Of one that reports only one of them
+/// the other is unknown.
 fn total(tenant: &Tenant<'_>, flows: &LiteMap<Meter, Measured<Bytes>>) -> Option<Measured<Bytes>> {
     let [incoming, outgoing] = Meter::DIRECTIONS;
-    let tells = |found: &Found, meter| found.account.meter(meter).is_some();
-    if tenant.accounts.iter().any(|found| tells(found, incoming) != tells(found, outgoing)) {
+    let reports = |found: &Found, meter| found.account.meter(meter).is_some();
+    if tenant.accounts.iter().any(|found| reports(found, incoming) != reports(found, outgoing)) {
         return None;
     }
     let (incoming, outgoing) = (flows.get(&incoming)?, flows.get(&outgoing)?);
@@ -76,11 +76,11 @@ fn total(tenant: &Tenant<'_>, flows: &LiteMap<Meter, Measured<Bytes>>) -> Option
     Some(Measured { amount, at: incoming.at.max(outgoing.at) })
 }
 
-/// Whether some of its accounts tell a total and others the directions alone.
+/// Whether the panels of some of its accounts report a total and others the directions alone.
 fn is_mixed(tenant: &Tenant<'_>) -> bool {
-    let tells = |found: &Found, meter| found.account.meter(meter).is_some();
-    let directions = |found: &Found| Meter::DIRECTIONS.into_iter().any(|meter| tells(found, meter));
-    tenant.accounts.iter().any(|found| directions(found) && !tells(found, Meter::TrafficTotal))
+    let reports = |found: &Found, meter| found.account.meter(meter).is_some();
+    let directions = |found: &Found| Meter::DIRECTIONS.into_iter().any(|meter| reports(found, meter));
+    tenant.accounts.iter().any(|found| directions(found) && !reports(found, Meter::TrafficTotal))
 }
 
 /// When any of its accounts was last measured: those that it has before those it had.

@@ -58,11 +58,11 @@ struct TenantShape<'a> {
     terms: Terms,
     /// What WHMCS was given last in this month, by metric.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    told: BTreeMap<String, Told>,
+    reported: BTreeMap<String, ReportedLast>,
 }
 
 #[derive(Serialize)]
-struct Told {
+struct ReportedLast {
     value: Signed,
     carried: Signed,
     at: i64,
@@ -84,7 +84,7 @@ pub(super) async fn usage(State(api): State<UsageApi>, asked: UsageApiQuery) -> 
         tenant_key: "username",
         generated_at: window.moment.now.to_string(),
         month: month_shape(&window),
-        unit: units.told(),
+        unit: units.as_json(),
         tenants: Vec::with_capacity(tenants.len()),
         withheld: Vec::new(),
     };
@@ -150,19 +150,19 @@ impl UsageApi {
 
 impl UsageApi {
     /// What a server was given of an owner in the running month, as it was given last.
-    async fn told(
+    async fn reported_last(
         &self,
         server: i64,
         of: &Payee,
         window: &Window,
-    ) -> Result<BTreeMap<String, Told>, Problem> {
+    ) -> Result<BTreeMap<String, ReportedLast>, Problem> {
         let reported = self.store.reported_of(of, window.moment.month).await.map_err(Problem::unavailable)?;
         let its = reported.into_iter().filter(|reported| reported.server == server);
-        let told = |reported: ReportedValue| {
+        let last = |reported: ReportedValue| {
             let (value, carried) = (Signed::new(reported.value.into()), Signed::new(reported.carried.into()));
-            (reported.metric.into_owned(), Told { value, carried, at: reported.at.get() })
+            (reported.metric.into_owned(), ReportedLast { value, carried, at: reported.at.get() })
         };
-        Ok(its.map(told).collect())
+        Ok(its.map(last).collect())
     }
 }
 
@@ -184,12 +184,12 @@ pub(super) async fn tenant_usage(
     if asked.for_billing && withheld.is_none() {
         api.report(server, &units, &window, std::iter::once((&found, &values))).await?;
     }
-    let told = match found.contested {
-        None if !found.hidden => api.told(server, &found.payee, &window).await?,
+    let reported = match found.contested {
+        None if !found.hidden => api.reported_last(server, &found.payee, &window).await?,
         _ => BTreeMap::new(),
     };
     let (generated_at, month) = (window.moment.now.to_string(), month_shape(&window));
-    let unit = units.told();
+    let unit = units.as_json();
     let shape = TenantShape {
         schema: 1,
         server,
@@ -200,7 +200,7 @@ pub(super) async fn tenant_usage(
         values,
         withheld,
         terms,
-        told,
+        reported,
     };
     Ok(Json(shape).into_response())
 }

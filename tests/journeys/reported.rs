@@ -460,3 +460,28 @@ async fn what_is_taken_back_is_given_back_with_the_next_month() {
     daemon.stop().await;
     panel.stop();
 }
+
+/// The panel reports both directions and no total: a limit on the total is on their sum.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_on_the_total_counts_both_directions() {
+    let start = warsaw(2026, 11, 10);
+    let panel = crate::start(4, ClockStart::Frozen(start)).await;
+    let limit = "\n[[limit]]\nbackend = \"s3\"\nmeter = \"traffic_total\"\nsize = \"100 GiB\"\nlimit_at = 100\n";
+    let house =
+        crate::house(free_port(), "", "", &[section(&panel, "s3", "every = \"31d\"\nwhmcs_server = 12")]);
+    let site = Site::new(&format!("{house}{limit}"));
+    let story = Story { panel: &panel, site: &site, clock: site.path().join("now") };
+    let wanted = async |at: i64| {
+        story.poll(at).await;
+        let shown = site.at(at, &["policy", "show", "s3", ACCOUNT, "--json"]).await.json();
+        shown["wanted"].as_str().unwrap_or("standard").to_string()
+    };
+    story.poll(start).await;
+    story.poll(start + 60).await;
+    story.sends(start + HOUR - 60, 60 << 30);
+    assert_eq!(wanted(start + HOUR).await, "standard", "one direction alone");
+    let received = Traffic { received: 60 << 30, sent: 0 };
+    assert!(panel.knobs().truth.add_traffic(ACCOUNT, start + 2 * HOUR - 60, received));
+    assert_eq!(wanted(start + 2 * HOUR).await, "limited", "both");
+    panel.stop();
+}

@@ -164,8 +164,8 @@ $checks = [
         holds(str_contains($html, 'last known figures') && str_contains($html, '2026-03-14') && !str_contains($html, 'Expected'), $html);
     },
     'staff see what WHMCS was given last' => static function (): void {
-        $told = ['disk' => ['value' => '93.41000', 'carried' => '0.00000', 'at' => 1773450300], 'disk_gb_month' => ['value' => '0.50000', 'at' => 1773450300], '<b>' => ['value' => '1', 'at' => 1], 'traffic_in' => ['value' => '-1', 'at' => 1]];
-        $fields = AdminTab::fields(Standing::of(usage('93.41000', ['told' => $told]), []), Texts::ofSystem());
+        $reported = ['disk' => ['value' => '93.41000', 'carried' => '0.00000', 'at' => 1773450300], 'disk_gb_month' => ['value' => '0.50000', 'at' => 1773450300], '<b>' => ['value' => '1', 'at' => 1], 'traffic_in' => ['value' => '-1', 'at' => 1]];
+        $fields = AdminTab::fields(Standing::of(usage('93.41000', ['reported' => $reported]), []), Texts::ofSystem());
         same('Disk space: 93.41 GB · 2026-03-14 02:05Disk space (GB-months): 0.5 GB · 2026-03-14 02:05', strip_tags($fields['Reported to WHMCS last']), 'lines');
         holds(!isset(AdminTab::fields(Standing::of(usage(), []), Texts::ofSystem())['Reported to WHMCS last']), 'nothing yet');
     },

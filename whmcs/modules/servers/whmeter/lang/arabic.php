@@ -34,7 +34,7 @@ return [
     'complete' => 'مكتمل',
     'as_of_last' => 'هذه آخر الأرقام المعروفة. لا تتوفر أرقام جديدة في الوقت الحالي.',
     'byte' => 'B',
-    'last_told' => 'آخر ما أُبلغ به WHMCS',
+    'last_reported' => 'آخر ما أُبلغ به WHMCS',
     'policy' => 'السياسة',
     'policy_standard' => 'قياسية',
     'policy_limited' => 'مقيدة',

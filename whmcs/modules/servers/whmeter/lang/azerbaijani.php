@@ -34,7 +34,7 @@ return [
     'complete' => 'tam',
     'as_of_last' => 'Bunlar son məlum göstəricilərdir. Yeniləri hazırda əlçatan deyil.',
     'byte' => 'B',
-    'last_told' => 'WHMCS-ə son bildirilən',
+    'last_reported' => 'WHMCS-ə son bildirilən',
     'policy' => 'Siyasət',
     'policy_standard' => 'Standart',
     'policy_limited' => 'Məhdud',

@@ -34,7 +34,7 @@ return [
     'complete' => 'complet',
     'as_of_last' => 'Aquests són els últims valors coneguts. En aquest moment no n’hi ha de nous.',
     'byte' => 'B',
-    'last_told' => 'Darrer enviament a WHMCS',
+    'last_reported' => 'Darrer enviament a WHMCS',
     'policy' => 'Política',
     'policy_standard' => 'Estàndard',
     'policy_limited' => 'Limitada',

@@ -34,7 +34,7 @@ return [
     'complete' => '完整',
     'as_of_last' => '这些是最近一次已知的数据，目前无法获取新数据。',
     'byte' => 'B',
-    'last_told' => '最近一次报告给 WHMCS',
+    'last_reported' => '最近一次报告给 WHMCS',
     'policy' => '策略',
     'policy_standard' => '标准',
     'policy_limited' => '受限',

@@ -34,7 +34,7 @@ return [
     'complete' => 'potpuno',
     'as_of_last' => 'Ovo su posljednji poznati podaci. Novi trenutačno nisu dostupni.',
     'byte' => 'B',
-    'last_told' => 'Zadnje prijavljeno WHMCS-u',
+    'last_reported' => 'Zadnje prijavljeno WHMCS-u',
     'policy' => 'Pravilo',
     'policy_standard' => 'Standardno',
     'policy_limited' => 'Ograničeno',

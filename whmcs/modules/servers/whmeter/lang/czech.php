@@ -34,7 +34,7 @@ return [
     'complete' => 'úplné',
     'as_of_last' => 'Toto jsou poslední známé hodnoty. Nové nejsou momentálně k dispozici.',
     'byte' => 'B',
-    'last_told' => 'Naposledy předáno do WHMCS',
+    'last_reported' => 'Naposledy předáno do WHMCS',
     'policy' => 'Zásada',
     'policy_standard' => 'Standardní',
     'policy_limited' => 'Omezená',

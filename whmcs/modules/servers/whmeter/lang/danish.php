@@ -34,7 +34,7 @@ return [
     'complete' => 'fuldstændig',
     'as_of_last' => 'Dette er de senest kendte tal. Nye er ikke tilgængelige i øjeblikket.',
     'byte' => 'B',
-    'last_told' => 'Senest meldt til WHMCS',
+    'last_reported' => 'Senest meldt til WHMCS',
     'policy' => 'Politik',
     'policy_standard' => 'Standard',
     'policy_limited' => 'Begrænset',

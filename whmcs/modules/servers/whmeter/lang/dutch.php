@@ -34,7 +34,7 @@ return [
     'complete' => 'volledig',
     'as_of_last' => 'Dit zijn de laatst bekende cijfers. Nieuwe zijn op dit moment niet beschikbaar.',
     'byte' => 'B',
-    'last_told' => 'Laatst aan WHMCS gemeld',
+    'last_reported' => 'Laatst aan WHMCS gemeld',
     'policy' => 'Beleid',
     'policy_standard' => 'Standaard',
     'policy_limited' => 'Beperkt',

@@ -34,7 +34,7 @@ return [
     'complete' => 'complete',
     'as_of_last' => 'These are the last known figures. New ones are not available at the moment.',
     'byte' => 'B',
-    'last_told' => 'Reported to WHMCS last',
+    'last_reported' => 'Reported to WHMCS last',
     'policy' => 'Policy',
     'policy_standard' => 'Standard',
     'policy_limited' => 'Limited',

@@ -34,7 +34,7 @@ return [
     'complete' => 'täielik',
     'as_of_last' => 'Need on viimased teadaolevad andmed. Uusi ei ole praegu saada.',
     'byte' => 'B',
-    'last_told' => 'Viimati WHMCS-ile teatatud',
+    'last_reported' => 'Viimati WHMCS-ile teatatud',
     'policy' => 'Reegel',
     'policy_standard' => 'Tavaline',
     'policy_limited' => 'Piiratud',

@@ -34,7 +34,7 @@ return [
     'complete' => 'کامل',
     'as_of_last' => 'این‌ها آخرین ارقام شناخته‌شده‌اند. ارقام تازه در حال حاضر در دسترس نیست.',
     'byte' => 'B',
-    'last_told' => 'آخرین گزارش به WHMCS',
+    'last_reported' => 'آخرین گزارش به WHMCS',
     'policy' => 'سیاست',
     'policy_standard' => 'استاندارد',
     'policy_limited' => 'محدود',

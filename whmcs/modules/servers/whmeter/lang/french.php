@@ -34,7 +34,7 @@ return [
     'complete' => 'complet',
     'as_of_last' => 'Ce sont les dernières valeurs connues. De nouvelles ne sont pas disponibles pour le moment.',
     'byte' => 'o',
-    'last_told' => 'Dernière transmission à WHMCS',
+    'last_reported' => 'Dernière transmission à WHMCS',
     'policy' => 'Politique',
     'policy_standard' => 'Standard',
     'policy_limited' => 'Restreinte',

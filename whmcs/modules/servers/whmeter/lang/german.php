@@ -34,7 +34,7 @@ return [
     'complete' => 'vollständig',
     'as_of_last' => 'Dies sind die zuletzt bekannten Werte. Neue sind zurzeit nicht verfügbar.',
     'byte' => 'B',
-    'last_told' => 'Zuletzt an WHMCS gemeldet',
+    'last_reported' => 'Zuletzt an WHMCS gemeldet',
     'policy' => 'Richtlinie',
     'policy_standard' => 'Standard',
     'policy_limited' => 'Eingeschränkt',

@@ -34,7 +34,7 @@ return [
     'complete' => 'מלא',
     'as_of_last' => 'אלה הנתונים האחרונים הידועים. נתונים חדשים אינם זמינים כרגע.',
     'byte' => 'B',
-    'last_told' => 'דווח לאחרונה ל-WHMCS',
+    'last_reported' => 'דווח לאחרונה ל-WHMCS',
     'policy' => 'מדיניות',
     'policy_standard' => 'רגילה',
     'policy_limited' => 'מוגבלת',

@@ -34,7 +34,7 @@ return [
     'complete' => 'teljes',
     'as_of_last' => 'Ezek az utolsó ismert adatok. Újak jelenleg nem érhetők el.',
     'byte' => 'B',
-    'last_told' => 'Utoljára jelentve a WHMCS-nek',
+    'last_reported' => 'Utoljára jelentve a WHMCS-nek',
     'policy' => 'Szabályzat',
     'policy_standard' => 'Normál',
     'policy_limited' => 'Korlátozott',

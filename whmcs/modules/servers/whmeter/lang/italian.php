@@ -34,7 +34,7 @@ return [
     'complete' => 'completo',
     'as_of_last' => 'Questi sono gli ultimi valori noti. Al momento non ne sono disponibili di nuovi.',
     'byte' => 'B',
-    'last_told' => 'Ultimo invio a WHMCS',
+    'last_reported' => 'Ultimo invio a WHMCS',
     'policy' => 'Criterio',
     'policy_standard' => 'Standard',
     'policy_limited' => 'Limitato',

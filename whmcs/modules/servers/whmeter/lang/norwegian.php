@@ -34,7 +34,7 @@ return [
     'complete' => 'fullstendig',
     'as_of_last' => 'Dette er de sist kjente tallene. Nye er ikke tilgjengelige for øyeblikket.',
     'byte' => 'B',
-    'last_told' => 'Sist meldt til WHMCS',
+    'last_reported' => 'Sist meldt til WHMCS',
     'policy' => 'Policy',
     'policy_standard' => 'Standard',
     'policy_limited' => 'Begrenset',

@@ -34,7 +34,7 @@ return [
     'complete' => 'pełne',
     'as_of_last' => 'To ostatnie znane wartości. Nowe są chwilowo niedostępne.',
     'byte' => 'B',
-    'last_told' => 'Ostatnio przekazano do WHMCS',
+    'last_reported' => 'Ostatnio przekazano do WHMCS',
     'policy' => 'Polityka',
     'policy_standard' => 'Standardowa',
     'policy_limited' => 'Ograniczona',

@@ -34,7 +34,7 @@ return [
     'complete' => 'completo',
     'as_of_last' => 'Estes são os últimos valores conhecidos. Novos valores não estão disponíveis no momento.',
     'byte' => 'B',
-    'last_told' => 'Último envio ao WHMCS',
+    'last_reported' => 'Último envio ao WHMCS',
     'policy' => 'Política',
     'policy_standard' => 'Padrão',
     'policy_limited' => 'Limitada',

@@ -34,7 +34,7 @@ return [
     'complete' => 'completo',
     'as_of_last' => 'Estes são os últimos valores conhecidos. De momento não há valores novos.',
     'byte' => 'B',
-    'last_told' => 'Última comunicação ao WHMCS',
+    'last_reported' => 'Última comunicação ao WHMCS',
     'policy' => 'Política',
     'policy_standard' => 'Normal',
     'policy_limited' => 'Limitada',

@@ -34,7 +34,7 @@ return [
     'complete' => 'complet',
     'as_of_last' => 'Acestea sunt ultimele valori cunoscute. Momentan nu sunt disponibile altele noi.',
     'byte' => 'B',
-    'last_told' => 'Raportat ultima dată către WHMCS',
+    'last_reported' => 'Raportat ultima dată către WHMCS',
     'policy' => 'Politică',
     'policy_standard' => 'Standard',
     'policy_limited' => 'Limitată',

@@ -34,7 +34,7 @@ return [
     'complete' => 'полные',
     'as_of_last' => 'Это последние известные данные. Новые сейчас недоступны.',
     'byte' => 'B',
-    'last_told' => 'Последняя передача в WHMCS',
+    'last_reported' => 'Последняя передача в WHMCS',
     'policy' => 'Политика',
     'policy_standard' => 'Стандартная',
     'policy_limited' => 'Ограниченная',

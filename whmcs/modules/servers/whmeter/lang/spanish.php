@@ -34,7 +34,7 @@ return [
     'complete' => 'completo',
     'as_of_last' => 'Estos son los últimos valores conocidos. En este momento no hay nuevos.',
     'byte' => 'B',
-    'last_told' => 'Último envío a WHMCS',
+    'last_reported' => 'Último envío a WHMCS',
     'policy' => 'Política',
     'policy_standard' => 'Estándar',
     'policy_limited' => 'Limitada',

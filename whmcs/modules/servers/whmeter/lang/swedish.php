@@ -34,7 +34,7 @@ return [
     'complete' => 'fullständig',
     'as_of_last' => 'Detta är de senast kända värdena. Nya är inte tillgängliga just nu.',
     'byte' => 'B',
-    'last_told' => 'Senast rapporterat till WHMCS',
+    'last_reported' => 'Senast rapporterat till WHMCS',
     'policy' => 'Policy',
     'policy_standard' => 'Standard',
     'policy_limited' => 'Begränsad',

@@ -34,7 +34,7 @@ return [
     'complete' => 'tam',
     'as_of_last' => 'Bunlar bilinen son değerlerdir. Yenileri şu anda kullanılamıyor.',
     'byte' => 'B',
-    'last_told' => 'WHMCS’ye son bildirilen',
+    'last_reported' => 'WHMCS’ye son bildirilen',
     'policy' => 'İlke',
     'policy_standard' => 'Standart',
     'policy_limited' => 'Kısıtlı',

@@ -34,7 +34,7 @@ return [
     'complete' => 'повні',
     'as_of_last' => 'Це останні відомі дані. Нові наразі недоступні.',
     'byte' => 'B',
-    'last_told' => 'Остання передача до WHMCS',
+    'last_reported' => 'Остання передача до WHMCS',
     'policy' => 'Політика',
     'policy_standard' => 'Стандартна',
     'policy_limited' => 'Обмежена',

@@ -21,8 +21,8 @@ final class AdminTab
         if ($standing->isOld) {
             $fields[$texts->get('last_reading')] .= '<br><small>' . $texts->html('as_of_last') . '</small>';
         }
-        if ($standing->told !== []) {
-            $fields[$texts->get('last_told')] = "<div dir=\"{$texts->direction()}\">" . self::told($standing, $texts) . '</div>';
+        if ($standing->reported !== []) {
+            $fields[$texts->get('last_reported')] = "<div dir=\"{$texts->direction()}\">" . self::reported($standing, $texts) . '</div>';
         }
         $charts = Charts::html($standing, $texts);
         $fields[$texts->get('title')] = "<div dir=\"{$texts->direction()}\">$charts</div>";
@@ -30,10 +30,10 @@ final class AdminTab
     }
 
     /** What WHMCS has stored, as it is what is billed. */
-    private static function told(Standing $standing, Texts $texts): string
+    private static function reported(Standing $standing, Texts $texts): string
     {
         $said = [];
-        foreach ($standing->told as $metric => [$value, $at]) {
+        foreach ($standing->reported as $metric => [$value, $at]) {
             $name = str_replace('UNIT', Settings::unit(), $texts->get($metric));
             $amount = rtrim(rtrim(number_format($value, 5, '.', ''), '0'), '.') . ' ' . Settings::unit();
             $said[] = Html::text($name) . ': ' . Html::kept($amount . ' · ' . date('Y-m-d H:i', $at));

@@ -26,7 +26,7 @@ final class ChosenOptions
         return $this->chosen[$service] ?? [];
     }
 
-    /** @throws \RuntimeException where the settings cannot be meant */
+    /** @throws \RuntimeException where an entry of the settings is invalid */
     public static function read(): self
     {
         $options = self::options();

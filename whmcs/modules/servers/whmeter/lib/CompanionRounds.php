@@ -46,11 +46,13 @@ final class CompanionRounds
     {
         $wanted = array_map('intval', Settings::table('companions'));
         $companions = self::companions();
+        $entries = Servers::metered();
         $differences = [];
         foreach (self::services(array_keys($wanted), array_keys($companions)) as $service) {
             $id = (int) $service->id;
             $its = array_filter($companions[$id] ?? [], static fn ($one) => (int) $one->userid === (int) $service->userid);
-            $difference = self::difference($service, array_values($its), $wanted[(int) $service->packageid] ?? 0);
+            $entry = $entries[(int) $service->server] ?? null;
+            $difference = self::difference($service, array_values($its), $wanted[(int) $service->packageid] ?? 0, $entry);
             $differences[] = $difference === null ? null : ['service' => $id] + $difference;
             // What is left belongs to nobody that is there, or to another client, and is never reported.
             $companions[$id] = array_udiff($companions[$id] ?? [], $its, static fn ($one, $other) => $one->id <=> $other->id);
@@ -63,11 +65,10 @@ final class CompanionRounds
         return array_values(array_filter($differences));
     }
 
-    /** @param object[] $its the living companions of a service */
-    private static function difference(object $service, array $its, int $product): ?array
+    /** @param object[] $its the living companions of a service @param int|null $entry of whmeter, that its server is metered by */
+    private static function difference(object $service, array $its, int $product, ?int $entry): ?array
     {
         $id = (int) $service->id;
-        $entry = Servers::entryFor((int) $service->server);
         $companion = $its[0] ?? null;
         if (in_array($service->domainstatus, self::OVER, true)) {
             return $companion === null ? null : self::over($companion, "stands beside service $id, which is over");
@@ -81,7 +82,7 @@ final class CompanionRounds
         }
         if ($product === 0 || $entry === null) {
             $why = $product === 0 ? 'whose product has none in settings.php' : 'on a server that is not metered';
-            return $companion === null || !in_array($service->domainstatus, self::LIVING, true)
+            return $companion === null
                 ? null
                 : ['said' => "companion {$companion->id} stands beside service $id, $why: end it, or write it down", 'do' => null];
         }

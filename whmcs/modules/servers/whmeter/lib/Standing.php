@@ -27,7 +27,7 @@ final class Standing
         /** What whmeter says of its unit. */
         public readonly array $unit,
         /** @var array<string, array{float, int}> what WHMCS was given last in this month, by metric, and when */
-        public readonly array $told,
+        public readonly array $reported,
     ) {
     }
 
@@ -47,21 +47,21 @@ final class Standing
             in_array($why, self::WITHHELD, true) ? $why : null,
             $isOld,
             is_array($usage['unit'] ?? null) ? $usage['unit'] : [],
-            self::told($usage['told'] ?? null),
+            self::reported($usage['reported'] ?? null),
         );
     }
 
-    /** @param mixed $reported the "told" of an answer */
-    private static function told($reported): array
+    /** @param mixed $reported the "reported" of an answer */
+    private static function reported($answered): array
     {
-        $told = [];
-        foreach (is_array($reported) ? $reported : [] as $metric => $one) {
+        $reported = [];
+        foreach (is_array($answered) ? $answered : [] as $metric => $one) {
             $value = is_array($one) ? Values::number($one['value'] ?? null) : null;
             if ($value !== null && is_int($one['at'] ?? null) && preg_match('/^[a-z_]{1,30}$/D', (string) $metric)) {
-                $told[$metric] = [$value, $one['at']];
+                $reported[$metric] = [$value, $one['at']];
             }
         }
-        return $told;
+        return $reported;
     }
 
     /** In the unit of the values; zero is unlimited. */
