@@ -101,6 +101,10 @@ checks([
         holds(str_contains($tile(), 'has not collected usage yet'), $tile());
         whmeter_MetricProvider(entry(['serverid' => 20]))->usage();
         holds(str_contains($tile(), 'collected usage of 1 services last at ' . date('Y-m-d')) && str_contains($tile(), '1 services with usage, read last at 2026-03-14'), $tile());
+        WHMCS\Module\Server\Whmeter\Notice::state('companions', 'service <7> has none');
+        holds(str_contains($tile(), 'companions: service &lt;7&gt; has none'), $tile());
+        WHMCS\Module\Server\Whmeter\Notice::state('companions', '');
+        holds(!str_contains($tile(), 'companions'), $tile());
         WHMCS\Module\Server\Whmeter\Memory::keep('WhmeterCollected', [20 => [time() - 100000, 1]]);
         holds(str_contains($tile(), 'it collects no more'), $tile());
         $answering('slow');

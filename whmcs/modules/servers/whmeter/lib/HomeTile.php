@@ -1,5 +1,5 @@
 <?php
-// What the tile on the home of WHMCS's admin area says of every server entry.
+// What the tile on the home of WHMCS's admin area says: of every server entry, and of what is wrong now.
 
 declare(strict_types=1);
 
@@ -21,6 +21,9 @@ final class HomeTile
         foreach (Servers::entries() as $entry) {
             $said = array_map([Html::class, 'text'], self::said($entry));
             $rows .= "<tr><th style=\"vertical-align:top;padding-inline-end:1em\">#$entry</th><td>" . implode('<br>', $said) . '</td></tr>';
+        }
+        foreach (Notice::all() as $about => $trouble) {
+            $rows .= '<tr><td colspan="2"><strong>' . Html::text($about) . '</strong>: ' . Html::text($trouble) . '</td></tr>';
         }
         return $rows === '' ? '<p>No server entry of the module whmeter.</p>' : "<table class=\"table\">$rows</table>";
     }

@@ -28,7 +28,7 @@ final class Memory
     {
         if ($fields) {
             $all = array_filter($fields + self::read($row), static fn ($field) => $field !== null);
-            Capsule::table('tblconfiguration')->updateOrInsert(['setting' => $row], ['value' => json_encode($all)]);
+            Capsule::table('tblconfiguration')->updateOrInsert(['setting' => $row], ['value' => json_encode($all, JSON_INVALID_UTF8_SUBSTITUTE)]);
         }
     }
 }
