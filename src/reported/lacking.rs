@@ -156,3 +156,25 @@ pub fn metrics(meter: Meter) -> &'static [&'static str] {
         Meter::TrafficTotal => &["traffic_total"],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_is_what_was_reported_of_it_or_both_directions_and_never_both_together() {
+        let bytes = |amount| Bytes::new(amount).expect("fits");
+        let of = |parts: &[(Meter, u64)]| {
+            let sums = parts.iter().map(|(meter, amount)| (*meter, (bytes(*amount), ByteMinutes::ZERO)));
+            total(&sums.collect())
+        };
+        let (incoming, outgoing) = ((Meter::TrafficIn, 3), (Meter::TrafficOut, 40));
+        let both = (Meter::TrafficTotal, 44);
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[(Meter::StorageUsed, 7)]), None);
+        assert_eq!(of(&[both]), Some(Some(bytes(44))));
+        assert_eq!(of(&[incoming, outgoing]), Some(Some(bytes(43))));
+        assert_eq!(of(&[outgoing]), Some(Some(bytes(40))), "nothing came in, and that has no row");
+        assert_eq!(of(&[incoming, outgoing, both]), Some(None), "whether they are the same bytes is unknown");
+    }
+}

@@ -45,7 +45,8 @@ impl Together {
         let living = present.filter(|_| life.ended.is_none()).map(|part| {
             let month = part.months.get(&meter).copied();
             let series = life.series.get(&meter).and_then(|one| SeriesStanding::of(meter, one, month));
-            let any = life.series.values().any(|one| one.at.is_some());
+            let any = life.series.values().any(|one| one.at.is_some())
+                && !is_in_parts(meter, |part| life.series.contains_key(&part));
             (series, any, read && life.is_present())
         });
         self.add(meter, months, living, moment);
@@ -58,7 +59,8 @@ impl Together {
         let is_its = account.owner == *owner && account.gone_at.is_none();
         let living = is_its.then(|| {
             let read = account.trouble.is_none() && account.is_present();
-            (account.meter(meter).copied(), !account.series.is_empty(), read)
+            let any = !account.series.is_empty() && !is_in_parts(meter, |part| account.meter(part).is_some());
+            (account.meter(meter).copied(), any, read)
         });
         self.add(meter, months, living, moment);
     }
@@ -130,6 +132,11 @@ impl Together {
         let is_shared = self.accounts > 1 || self.parts > 1;
         is_shared.then(|| Judged { sum: self.is_whole().then_some(self.shown), accounts: self.accounts })
     }
+}
+
+/// Whether what an account moves either way is there in its directions, so that a total of others is not all.
+fn is_in_parts(meter: Meter, reports: impl Fn(Meter) -> bool) -> bool {
+    meter == Meter::TrafficTotal && Meter::DIRECTIONS.into_iter().any(reports)
 }
 
 #[cfg(test)]
@@ -229,6 +236,11 @@ mod tests {
             Some(Judged { sum: Some(bytes(43)), accounts: 1 }),
             "no number of its own"
         );
+        let total = account(Meter::TrafficTotal, 5, NOW);
+        let mixed = sum(Meter::TrafficTotal, &[total.clone(), one.clone()]);
+        assert_eq!((mixed.certain, mixed.is_known(), mixed.is_whole()), (bytes(5), true, false));
+        assert!(sum(Meter::TrafficTotal, &[total]).is_whole());
+        assert!(!sum(Meter::TrafficTotal, std::slice::from_ref(&one)).is_known(), "it is in its directions");
         let part = both(&[one, two]);
         assert_eq!((part.certain, part.accounts, part.unknown), (bytes(83), 2, 1));
         assert!(!both(&[]).is_known());

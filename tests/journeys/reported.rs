@@ -466,7 +466,8 @@ async fn what_is_taken_back_is_given_back_with_the_next_month() {
 async fn a_limit_on_the_total_counts_both_directions() {
     let start = warsaw(2026, 11, 10);
     let panel = crate::start(4, ClockStart::Frozen(start)).await;
-    let limit = "\n[[limit]]\nbackend = \"s3\"\nmeter = \"traffic_total\"\nsize = \"100 GiB\"\nlimit_at = 100\n";
+    let limit =
+        "\n[[limit]]\nbackend = \"s3\"\nmeter = \"traffic_total\"\nsize = \"100 GiB\"\nlimit_at = 100\n";
     let house =
         crate::house(free_port(), "", "", &[section(&panel, "s3", "every = \"31d\"\nwhmcs_server = 12")]);
     let site = Site::new(&format!("{house}{limit}"));
