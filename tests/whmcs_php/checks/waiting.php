@@ -127,6 +127,34 @@ checks([
         whmeter_MetricProvider(entry())->usage();
         same('whmeter: usage of server 12: well again', end($GLOBALS['activity']), 'over');
     },
+    'an edit in a web server that sends no page before its end asks nobody' => static function () use ($answering): void {
+        $answering('slow');
+        $free = stream_socket_server('tcp://127.0.0.1:0');
+        $address = stream_socket_get_name($free, false);
+        fclose($free);
+        $page = tempnam(sys_get_temp_dir(), 'whmeter');
+        $stubs = var_export(dirname(__DIR__) . '/stubs/whmcs.php', true);
+        file_put_contents($page, "<?php require $stubs; server_row(20); run_hook('ServiceEdit'); echo 'saved';");
+        questions();
+        $quiet = ['file', '/dev/null', 'w'];
+        $server = proc_open([PHP_BINARY, '-S', $address, $page], [1 => $quiet, 2 => $quiet], $pipes);
+        $said = false;
+        $took = took(static function () use ($address, &$said): void {
+            for ($tries = 0; $said === false && $tries < 50; $tries++) {
+                usleep(50000);
+                try {
+                    $said = file_get_contents("http://$address/");
+                } catch (ErrorException) {
+                    // It does not listen yet.
+                }
+            }
+        });
+        proc_terminate($server);
+        unlink($page);
+        same('saved', $said, 'the page');
+        holds($took < 4, "at once: $took");
+        same([], questions(), 'nobody was asked');
+    },
     'where a page cannot be sent before, the cron sends the lists' => static function () use ($answering): void {
         $answering('taken');
         run_hook('AfterCronJob');
