@@ -285,10 +285,12 @@ impl Tenant<'_> {
     }
 }
 
-/// The living services of a list that have their username in common with another, and since when.
+/// The living services of a list that have their username in common with another, and since when. Of companions it is
+/// known which one is meant: that of the same client.
 fn namesakes(list: &ServiceList) -> Map<i64, Timestamp> {
     let mut by_name: HashMap<&str, Vec<i64>> = HashMap::new();
-    let living = list.services.iter().filter(|service| service.is_live() && !service.username.is_empty());
+    let living = list.services.iter().filter(|service| service.is_live() && service.companion_of().is_none());
+    let living = living.filter(|service| !service.username.is_empty());
     for service in living {
         by_name.entry(&service.username).or_default().push(service.id);
     }
