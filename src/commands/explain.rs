@@ -43,10 +43,7 @@ impl Explain {
         store.close().await;
         let explanation = &explained.story;
         if explanation.is_empty() {
-            let mut why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
-            if meter == Meter::TrafficTotal {
-                why += "; a total that the panel does not report is traffic_in and traffic_out together: explain these";
-            }
+            let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
             return Err(CommandError::Tried(format!(
                 "{why}; `whmeter usage` lists what is known, earlier lives of a name as NAME~1"
             )));
