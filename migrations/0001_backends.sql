@@ -49,6 +49,8 @@ CREATE TABLE backend (
     parked_until BIGINT,
     total_bytes BIGINT,
     total_at BIGINT,
+    seats_used BIGINT,
+    seats_licensed BIGINT,
     entries BIGINT NOT NULL,
     chain VARCHAR(64) NOT NULL,
     rewound_at BIGINT,

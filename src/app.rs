@@ -17,17 +17,18 @@ use explained::Explainer;
 pub(crate) use explained::{BilledLine, Explained, explained};
 use polls::Polls;
 use server::Going;
+pub(crate) use server::check_tls;
 
 use crate::clock::Clock;
 use crate::collector::{Collector, PollReport};
 use crate::config::{Config, ServeSettings};
 use crate::console::Console;
 use crate::dispatcher::Dispatcher;
-use crate::domain::BackendId;
+use crate::domain::{BackendId, BillingZone, Month};
 use crate::exposition::{self, Exposition};
 use crate::settings::Period;
 use crate::standing::Stamp;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, StoreSettings};
 use crate::telemetry::Telemetry;
 use crate::upkeep::{self, Upkeep};
 use crate::usage_api::{Recalculation, UsageApi};
@@ -84,9 +85,33 @@ pub struct App {
     polls: Polls,
     /// What of each backend the page shows.
     shown: HashMap<BackendId, Stamp>,
+    /// What of what was reported to each WHMCS server the page shows: of which month, and as of which time.
+    reported: HashMap<i64, (Month, i64)>,
     /// The backends with accounts that the config does not have.
     unconfigured: BTreeMap<BackendId, usize>,
     upkeep: Upkeep,
+    /// What only a restart changes.
+    fixed: Fixed,
+}
+
+/// The parts of the config that a running process does not change.
+struct Fixed {
+    store: StoreSettings,
+    zone: BillingZone,
+    http: ServeSettings,
+}
+
+impl Fixed {
+    /// The keys that another config has differently: they wait for a restart.
+    fn differing(&self, new: &Config) -> Vec<&'static str> {
+        let mut differing = self.store.differing(&new.store);
+        let mut add = |differs: bool, key| differing.extend(differs.then_some(key));
+        add(self.zone != new.zone, "whmcs.timezone");
+        add(self.http.addresses() != new.http.addresses(), "http.listen");
+        add(self.http.tls_cert != new.http.tls_cert, "http.tls_cert");
+        add(self.http.tls_key != new.http.tls_key, "http.tls_key");
+        differing
+    }
 }
 
 impl App {
@@ -118,7 +143,9 @@ impl App {
             to_poll,
             Arc::new(Explainer::new(store.clone(), usage_api.clone())),
         );
+        let fixed = Fixed { store: config.store.clone(), zone: config.zone, http: config.http.clone() };
         let app = App {
+            fixed,
             store,
             clock,
             collector: Arc::new(collector),
@@ -133,6 +160,7 @@ impl App {
             poll_asked,
             polls: Polls::default(),
             shown: HashMap::new(),
+            reported: HashMap::new(),
             unconfigured: BTreeMap::new(),
             upkeep,
         };
@@ -186,6 +214,7 @@ impl App {
     /// Serves and polls until asked to stop.
     pub async fn run(mut self, serve: ServeSettings, config_file: &Path) -> Result<(), AppError> {
         self.show_everything().await?;
+        self.collector.end_parking().await?;
         let (leave, going) = watch::channel(Going::On);
         let servers = server::listen(&serve, self.routes(&serve), self.telemetry.clone(), going).await?;
         let mut timetable = self.collector.start().await?;
@@ -247,6 +276,7 @@ impl App {
                     self.show_moved().await;
                     self.show_unconfigured().await;
                     self.show_heads().await;
+                    self.show_reported().await;
                 }
                 _ = untold.tick() => self.show_untold().await,
                 Some(asked) = self.recalculate.recv() => {
@@ -269,17 +299,27 @@ impl App {
     async fn reread(&self, config_file: &Path, bound: &[SocketAddr]) {
         let read = Config::read(config_file, self.clock);
         let outcome = match read.and_then(|config| config.fit_for(bound).map(|()| config)) {
-            Ok(config) if config.http.addresses() != bound => {
-                tracing::warn!(addresses = ?bound, "still listened on: other addresses need a restart");
-                self.configure(config).await.map_err(|error| error.to_string())
+            Ok(config) => {
+                let waiting = self.fixed.differing(&config);
+                if !waiting.is_empty() {
+                    tracing::warn!(
+                        keys = waiting.join(", "),
+                        "changed in the config, and as before in this process until whmeter is restarted"
+                    );
+                }
+                self.taken_in(config).await.map_err(|error| error.to_string())
             }
-            Ok(config) => self.configure(config).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         match outcome {
             Ok(()) => tracing::info!("config read again"),
             Err(error) => tracing::error!("reload rejected; keeping the running configuration: {error}"),
         }
+    }
+
+    async fn taken_in(&self, config: Config) -> Result<(), AppError> {
+        self.configure(config).await?;
+        Ok(self.collector.end_parking().await?)
     }
 
     /// The routes of each address.

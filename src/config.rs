@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -21,7 +21,7 @@ use crate::http::{Http, HttpSettings};
 use crate::metering::{Bounds, SettleRules};
 use crate::notify::{Channels, NotifySettings, WhmcsApi};
 use crate::rules::{LimitRule, Limits, Prices};
-use crate::settings::{Section, SettingsError, inline_secrets, world_readable};
+use crate::settings::{Section, SettingsError, inline_secrets, nearest, world_readable};
 use crate::store::StoreSettings;
 use crate::usage_api::{Servers, WhmcsSettings};
 use crate::web::{Token, TokenSettings};
@@ -61,12 +61,16 @@ pub struct Config {
 #[serde(default)]
 pub struct ServeSettings {
     /// Where everything is served that has no address of its own.
+    #[serde(deserialize_with = "listen_address")]
     pub listen: SocketAddr,
     /// An address of its own for the metrics.
+    #[serde(deserialize_with = "some_listen_address")]
     pub metrics_listen: Option<SocketAddr>,
     /// An address of its own for WHMCS's routes and the JSON under /v1.
+    #[serde(deserialize_with = "some_listen_address")]
     pub api_listen: Option<SocketAddr>,
     /// An address of its own for the console.
+    #[serde(deserialize_with = "some_listen_address")]
     pub console_listen: Option<SocketAddr>,
     /// The certificate chain (PEM); with it everything is served over TLS.
     pub tls_cert: Option<PathBuf>,
@@ -98,11 +102,15 @@ impl ServeSettings {
     }
 }
 
-/// What is wrong with the config, and where.
+/// All that is wrong with the config, in the order of the file; one line each.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    file: PathBuf,
+pub struct ConfigError(Vec<Mistake>);
+
+/// One thing that is wrong, and where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mistake {
     line: Option<usize>,
+    file: PathBuf,
     key: String,
     problem: String,
 }
@@ -110,6 +118,16 @@ pub struct ConfigError {
 impl std::error::Error for ConfigError {}
 
 impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, mistake) in self.0.iter().enumerate() {
+            let before = if number > 0 { "\n" } else { "" };
+            write!(f, "{before}{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
         if let Some(line) = self.line {
@@ -140,56 +158,15 @@ impl Config {
     }
 
     fn read_sections(path: &Path, clock: Clock) -> Result<Config, ConfigError> {
-        let alone = |problem: String| ConfigError {
-            file: path.to_path_buf(),
-            line: None,
-            key: String::new(),
-            problem,
-        };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| alone(format!("cannot read it: {error}; `whmeter sample-config` prints one")))?;
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
         let file = File { path, text: &text };
-        let mut table: toml::Table = toml::from_str(&text).map_err(|error| file.syntax(&error))?;
-        if let Some(unknown) = table.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
-            let expected = format!("unknown section; expected one of {}", SECTIONS.join(", "));
-            return Err(file.error(&[unknown], SettingsError::new("", expected)));
-        }
+        let table = file.table().map_err(|mistake| ConfigError(vec![mistake]))?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut reader = Reader { file, folder, warnings: Vec::new() };
-        let whmcs: WhmcsSettings = reader.section("whmcs", table.remove("whmcs"))?;
-        let zone = BillingZone::parse(&whmcs.timezone).map_err(|error| {
-            reader.file.error(&["whmcs"], SettingsError::new("timezone", error.to_string()))
-        })?;
-        let store: StoreSettings = reader.section("store", table.remove("store"))?;
-        let mut http: ServeSettings = reader.section("http", table.remove("http"))?;
-        for file in [&mut http.tls_cert, &mut http.tls_key].into_iter().flatten() {
-            *file = folder.join(&file);
-        }
-        let tokens = reader.tokens(&http, &whmcs.companion_servers)?;
-        let panels = reader.panels(table.remove("backend"), clock)?;
-        reader.enough_days(&whmcs, &store, &panels)?;
-        let limits = reader.limits(table.remove("limit"), &panels)?;
-        let prices = reader.prices(table.remove("price"), &panels)?;
-        let notify: NotifySettings = reader.section("notify", table.remove("notify"))?;
-        let api = prices::api(&whmcs, zone);
-        let channels = reader.channels(&notify, api.as_ref())?;
-        let warnings = reader.warnings;
-        let folder = folder.to_path_buf();
-        Ok(Config {
-            path: path.to_path_buf(),
-            folder,
-            whmcs,
-            zone,
-            store,
-            http,
-            tokens,
-            panels,
-            limits,
-            prices,
-            api,
-            channels,
-            warnings,
-        })
+        let mut reader = Reader { file, folder, warnings: Vec::new(), mistakes: Vec::new() };
+        let config = reader.config(table, clock);
+        let mut mistakes = reader.mistakes;
+        mistakes.sort();
+        config.filter(|_| mistakes.is_empty()).ok_or(ConfigError(mistakes))
     }
 
     /// The rules readings are settled by; a backend has bounds of its own.
@@ -199,9 +176,10 @@ impl Config {
 
     /// Whether it may be taken in while these addresses are listened on, which only a restart changes.
     pub fn fit_for(&self, bound: &[SocketAddr]) -> Result<(), ConfigError> {
-        let Some(problem) = open_to_others(&self.tokens, bound) else { return Ok(()) };
+        let Some(problem) = open_to_others(self.tokens.is_empty(), bound) else { return Ok(()) };
         let problem = format!("{problem}. The old address is used until whmeter is restarted");
-        Err(ConfigError { file: self.path.clone(), line: None, key: "http.token".into(), problem })
+        let mistake = Mistake { file: self.path.clone(), line: None, key: "http.token".into(), problem };
+        Err(ConfigError(vec![mistake]))
     }
 
     /// How old a number may be before it is withheld.
@@ -236,60 +214,189 @@ fn refuse_tie_to_companions(token: Token, companions: &[i64]) -> Result<Token, S
 }
 
 /// What is wrong with having no tokens on addresses that others reach.
-fn open_to_others(tokens: &[Token], addresses: &[SocketAddr]) -> Option<String> {
+fn open_to_others(no_tokens: bool, addresses: &[SocketAddr]) -> Option<String> {
     let reached = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback());
-    let address = reached.filter(|_| tokens.is_empty())?;
+    let address = reached.filter(|_| no_tokens)?;
     Some(format!(
         "{address} is reachable from other machines, and without any [[http.token]] everything on it would be open; add tokens \
          or listen on 127.0.0.1"
     ))
 }
 
-/// Goes through the sections, gathering warnings.
+/// The zone of a name, or the name that was probably meant.
+fn billing_zone(name: &str) -> Result<BillingZone, SettingsError> {
+    BillingZone::parse(name).map_err(|error| {
+        let problem = match nearest(name, BillingZone::names()) {
+            _ if name.is_empty() => {
+                "missing; add timezone = \"Europe/Warsaw\": the zone that WHMCS runs in".into()
+            }
+            Some(meant) => format!("{error}; did you mean {meant}?"),
+            None => error.to_string(),
+        };
+        SettingsError::new("timezone", problem)
+    })
+}
+
+/// An address to listen on: `127.0.0.1:9480`, `localhost:9480`, or `:9480` for every address of the machine.
+fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let host = text.rsplit_once(':').map(|(host, port)| match host {
+        "" => format!("0.0.0.0:{port}"),
+        "localhost" => format!("127.0.0.1:{port}"),
+        _ => text.clone(),
+    });
+    host.and_then(|address| address.parse().ok()).ok_or_else(|| {
+        serde::de::Error::custom(format!(
+            "{text:?} is no address to listen on; expected an IP address and a port, like \"127.0.0.1:9480\", or \":9480\" for every \
+             address of this machine"
+        ))
+    })
+}
+
+fn some_listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    listen_address(deserializer).map(Some)
+}
+
+/// Why the file itself cannot be read.
+fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
+    let problem = match error.kind() {
+        std::io::ErrorKind::NotFound => "is not there; `whmeter sample-config` prints one".to_string(),
+        std::io::ErrorKind::PermissionDenied => {
+            format!("permission denied{}", readers(path).map(|who| format!(": {who}")).unwrap_or_default())
+        }
+        _ => format!("cannot read it: {error}"),
+    };
+    ConfigError(vec![Mistake { file: path.to_path_buf(), line: None, key: String::new(), problem }])
+}
+
+/// Who may read a file, as far as that can be seen from outside.
+fn readers(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let found = std::fs::metadata(path).ok()?;
+    let (mode, owner, group) = (found.mode() & 0o777, found.uid(), found.gid());
+    Some(format!(
+        "its owner has the user id {owner}, its group {group}, its rights are {mode:o}; run whmeter as its owner"
+    ))
+}
+
+/// Goes through the sections, gathering warnings and mistakes: whoever mends a config sees all of them at once.
 struct Reader<'a> {
     file: File<'a>,
     folder: &'a Path,
     warnings: Vec<String>,
+    mistakes: Vec<Mistake>,
 }
 
 impl Reader<'_> {
+    /// All sections; `None` where one that others need is wrong. What is wrong is in `mistakes`.
+    fn config(&mut self, mut table: toml::Table, clock: Clock) -> Option<Config> {
+        for unknown in table.keys().filter(|key| !SECTIONS.contains(&key.as_str())) {
+            let expected = format!("unknown section; expected one of {}", SECTIONS.join(", "));
+            self.mistakes.push(self.file.error(&[unknown], SettingsError::new("", expected)));
+        }
+        let whmcs: Option<WhmcsSettings> = self.section("whmcs", table.remove("whmcs"));
+        let zone = whmcs.as_ref().and_then(|whmcs| self.keep(&["whmcs"], billing_zone(&whmcs.timezone)));
+        let store: Option<StoreSettings> = self.section("store", table.remove("store"));
+        let http: Option<ServeSettings> = self.section("http", table.remove("http"));
+        let companions = whmcs.as_ref().map(|whmcs| whmcs.companion_servers.clone()).unwrap_or_default();
+        let tokens = http.as_ref().map(|http| self.tokens(http, &companions)).unwrap_or_default();
+        let panels = self.panels(table.remove("backend"), clock);
+        let limits = self.limits(table.remove("limit"), &panels);
+        let prices = self.prices(table.remove("price"), &panels);
+        let notify: Option<NotifySettings> = self.section("notify", table.remove("notify"));
+        let (whmcs, zone, store, mut http, notify) = (whmcs?, zone?, store?, http?, notify?);
+        self.enough_days(&whmcs, &store, &panels);
+        for file in [&mut http.tls_cert, &mut http.tls_key].into_iter().flatten() {
+            *file = self.folder.join(&file);
+        }
+        self.unanswered(&tokens, &panels);
+        let api = prices::api(&whmcs, zone);
+        let channels = self.channels(&notify, api.as_ref())?;
+        Some(Config {
+            path: self.file.path.to_path_buf(),
+            folder: self.folder.to_path_buf(),
+            whmcs,
+            zone,
+            store,
+            http,
+            tokens,
+            panels,
+            limits,
+            prices,
+            api,
+            channels,
+            warnings: std::mem::take(&mut self.warnings),
+        })
+    }
+
+    /// What was read; else it is a mistake at this place.
+    fn keep<T>(&mut self, at: &[&str], read: Result<T, SettingsError>) -> Option<T> {
+        read.map_err(|error| self.mistakes.push(self.file.error(at, error))).ok()
+    }
+
+    /// The sections of a list such as `[[backend]]`, with their numbers.
+    fn list(&mut self, name: &str, once: &str, value: Option<toml::Value>) -> Vec<(String, toml::Table)> {
+        let expected = format!("expected [[{name}]], in double brackets, once for each {once}");
+        let list = match value {
+            None => Vec::new(),
+            Some(toml::Value::Array(list)) => list,
+            Some(_) => {
+                self.keep::<()>(&[name], Err(SettingsError::new("", expected)));
+                return Vec::new();
+            }
+        };
+        let mut sections = Vec::new();
+        for (index, value) in list.into_iter().enumerate() {
+            let number = index.to_string();
+            match value {
+                toml::Value::Table(table) => sections.push((number, table)),
+                _ => {
+                    let wrong = Err(SettingsError::new("", expected.as_str()));
+                    self.keep::<()>(&[name, &number], wrong);
+                }
+            }
+        }
+        sections
+    }
+
     fn section<T: serde::de::DeserializeOwned>(
         &mut self,
         name: &str,
         value: Option<toml::Value>,
-    ) -> Result<T, ConfigError> {
+    ) -> Option<T> {
         let table = match value {
             None => toml::Table::new(),
             Some(toml::Value::Table(table)) => table,
             Some(other) => {
                 let problem = format!("expected a section [{name}], found a {}", other.type_str());
-                return Err(self.file.error(&[name], SettingsError::new("", problem)));
+                return self.keep(&[name], Err(SettingsError::new("", problem)));
             }
         };
         let mut section = Section::new(table, self.folder);
         let settings = section.take();
         self.warn(name, &section);
-        section.refuse_unknown().and(settings).map_err(|error| self.file.error(&[name], error))
+        self.keep(&[name], section.refuse_unknown().and(settings))
     }
 
     fn warn(&mut self, name: &str, section: &Section) {
         self.warnings.extend(section.take_warnings().into_iter().map(|warning| format!("{name}: {warning}")));
     }
 
-    fn tokens(&mut self, http: &ServeSettings, companions: &[i64]) -> Result<Vec<Token>, ConfigError> {
+    fn tokens(&mut self, http: &ServeSettings, companions: &[i64]) -> Vec<Token> {
         let mut tokens = Vec::new();
         for (index, table) in http.token.iter().enumerate() {
             let number = index.to_string();
-            let at = ["http", "token", number.as_str()];
             let mut section = Section::new(table.clone(), self.folder);
             let settings = section.take::<TokenSettings>();
             self.warn("http.token", &section);
             let token = section.refuse_unknown().and(settings).and_then(Token::new);
             let token = token.and_then(|token| refuse_tie_to_companions(token, companions));
-            tokens.push(token.map_err(|error| self.file.error(&at, error))?);
+            tokens.extend(self.keep(&["http", "token", &number], token));
         }
-        if let Some(problem) = open_to_others(&tokens, &http.addresses()) {
-            return Err(self.file.error(&["http"], SettingsError::new("listen", problem)));
+        // Of tokens that are wrong it is not known whether there are none.
+        let none = tokens.is_empty() && http.token.is_empty();
+        if let Some(problem) = open_to_others(none, &http.addresses()) {
+            self.keep::<()>(&["http"], Err(SettingsError::new("listen", problem)));
         }
         let reached = http.addresses().into_iter().find(|address| !address.ip().to_canonical().is_loopback());
         if let Some(address) = reached.filter(|_| http.tls_cert.is_none()) {
@@ -300,35 +407,23 @@ impl Reader<'_> {
         }
         if http.tls_cert.is_some() != http.tls_key.is_some() {
             let problem = "tls_cert and tls_key belong together; give both or none";
-            return Err(self.file.error(&["http"], SettingsError::new("tls_cert", problem)));
+            self.keep::<()>(&["http"], Err(SettingsError::new("tls_cert", problem)));
         }
-        Ok(tokens)
+        tokens
     }
 
-    fn panels(
-        &mut self,
-        value: Option<toml::Value>,
-        clock: Clock,
-    ) -> Result<Vec<Arc<ConfiguredPanel>>, ConfigError> {
-        let list = match value {
-            None => Vec::new(),
-            Some(toml::Value::Array(list)) => list,
-            Some(_) => {
-                let problem = "expected [[backend]], in double brackets, once for each panel";
-                return Err(self.file.error(&["backend"], SettingsError::new("", problem)));
-            }
-        };
+    fn panels(&mut self, value: Option<toml::Value>, clock: Clock) -> Vec<Arc<ConfiguredPanel>> {
         let mut panels: Vec<Arc<ConfiguredPanel>> = Vec::new();
-        for (index, value) in list.into_iter().enumerate() {
-            let number = index.to_string();
+        for (number, table) in self.list("backend", "panel", value) {
             let at = ["backend", number.as_str()];
-            let metered = self.panel(value, clock).map_err(|error| self.file.error(&at, error))?;
+            let metered = self.panel(table, clock);
+            let Some(metered) = self.keep(&at, metered) else { continue };
             if panels.iter().any(|other| other.id == metered.id) {
                 let problem = format!(
                     "another backend is called {} already; names are keys and must differ",
                     metered.id
                 );
-                return Err(self.file.error(&at, SettingsError::new("name", problem)));
+                self.keep::<()>(&at, Err(SettingsError::new("name", problem)));
             }
             let addresses = metered.addresses();
             let same = |other: &&Arc<ConfiguredPanel>| {
@@ -343,16 +438,26 @@ impl Reader<'_> {
             }
             panels.push(Arc::new(metered));
         }
-        Ok(panels)
+        panels
+    }
+
+    /// What is valid, and of no use.
+    fn unanswered(&mut self, tokens: &[Token], panels: &[Arc<ConfiguredPanel>]) {
+        if panels.is_empty() {
+            self.warnings.push(
+                "no [[backend]]: nothing is measured; `whmeter sample-config` prints one of each kind".into(),
+            );
+        }
+        let is_answered = |server: &i64| panels.iter().any(|panel| panel.whmcs_server == Some(*server));
+        for server in tokens.iter().filter_map(Token::server).filter(|server| !is_answered(server)) {
+            self.warnings.push(format!(
+                "http.token: one is for WHMCS server {server}, and no backend has whmcs_server = {server}: it can ask for nothing"
+            ));
+        }
     }
 
     /// The days of the month that `bill_from` cuts are needed until WHMCS was given what that month lacked.
-    fn enough_days(
-        &self,
-        whmcs: &WhmcsSettings,
-        store: &StoreSettings,
-        panels: &[Arc<ConfiguredPanel>],
-    ) -> Result<(), ConfigError> {
+    fn enough_days(&mut self, whmcs: &WhmcsSettings, store: &StoreSettings, panels: &[Arc<ConfiguredPanel>]) {
         const NEEDED: u32 = 62;
         let too_few = |days: u32| whmcs.bill_from.is_set() && days < NEEDED;
         let problem = |days: u32| {
@@ -360,68 +465,48 @@ impl Reader<'_> {
             SettingsError::new("keep_days", format!("{days} is too few: {why}; expected {NEEDED} or more"))
         };
         if too_few(store.keep_days) {
-            return Err(self.file.error(&["store"], problem(store.keep_days)));
+            self.keep::<()>(&["store"], Err(problem(store.keep_days)));
         }
         for (index, panel) in panels.iter().enumerate() {
             if let Some(days) = panel.keep_days.filter(|days| too_few(*days)) {
-                return Err(self.file.error(&["backend", &index.to_string()], problem(days)));
+                self.keep::<()>(&["backend", &index.to_string()], Err(problem(days)));
             }
         }
-        Ok(())
     }
 
-    fn channels(&mut self, notify: &NotifySettings, api: Option<&WhmcsApi>) -> Result<Channels, ConfigError> {
-        let opened = Channels::open(notify, api, self.folder);
-        let mut channels = opened.map_err(|error| match error.key.strip_prefix("whmcs.") {
-            Some(key) => self.file.error(&["whmcs"], SettingsError { key: key.into(), ..error }),
-            None => self.file.error(&["notify"], error),
-        })?;
+    fn channels(&mut self, notify: &NotifySettings, api: Option<&WhmcsApi>) -> Option<Channels> {
+        let opened = match Channels::open(notify, api, self.folder) {
+            Ok(channels) => Ok(channels),
+            Err(error) => match error.key.strip_prefix("whmcs.") {
+                Some(key) => return self.keep(&["whmcs"], Err(SettingsError { key: key.into(), ..error })),
+                None => Err(error),
+            },
+        };
+        let mut channels = self.keep(&["notify"], opened)?;
         self.warnings
             .extend(channels.take_warnings().into_iter().map(|warning| format!("notify: {warning}")));
-        Ok(channels)
+        Some(channels)
     }
 
-    fn limits(
-        &mut self,
-        value: Option<toml::Value>,
-        panels: &[Arc<ConfiguredPanel>],
-    ) -> Result<Limits, ConfigError> {
-        let list = match value {
-            None => Vec::new(),
-            Some(toml::Value::Array(list)) => list,
-            Some(_) => {
-                let problem = "expected [[limit]], in double brackets, once for each rule";
-                return Err(self.file.error(&["limit"], SettingsError::new("", problem)));
-            }
-        };
+    fn limits(&mut self, value: Option<toml::Value>, panels: &[Arc<ConfiguredPanel>]) -> Limits {
         let mut limits = Vec::new();
-        for (index, value) in list.into_iter().enumerate() {
-            let number = index.to_string();
-            let at = ["limit", number.as_str()];
-            let read = || {
-                let toml::Value::Table(table) = value else {
-                    return Err(SettingsError::new("", "expected [[limit]], in double brackets"));
-                };
-                LimitRule::read(Section::new(table, self.folder))
-            };
-            let limit = read().map_err(|error| self.file.error(&at, error))?;
+        for (number, table) in self.list("limit", "rule", value) {
+            let limit = LimitRule::read(Section::new(table, self.folder));
+            let Some(limit) = self.keep(&["limit", &number], limit) else { continue };
             for metered in
                 panels.iter().filter(|metered| limit.limits(&metered.id) && !metered.kind.can_limit)
             {
                 self.warnings.push(format!(
-                    "limit[{index}]: limit_at does nothing on {}: whmeter cannot limit accounts of kind {}",
+                    "limit[{number}]: limit_at does nothing on {}: whmeter cannot limit accounts of kind {}",
                     metered.id, metered.kind.name
                 ));
             }
             limits.push(limit);
         }
-        Ok(Limits::new(limits))
+        Limits::new(limits)
     }
 
-    fn panel(&mut self, value: toml::Value, clock: Clock) -> Result<ConfiguredPanel, SettingsError> {
-        let toml::Value::Table(mut table) = value else {
-            return Err(SettingsError::new("", "expected [[backend]], in double brackets"));
-        };
+    fn panel(&mut self, mut table: toml::Table, clock: Clock) -> Result<ConfiguredPanel, SettingsError> {
         let known: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
         let expected = || format!("expected one of {}", known.join(", "));
         let kind = match table.remove("kind") {
@@ -447,21 +532,34 @@ struct File<'a> {
 }
 
 impl File<'_> {
-    fn syntax(&self, error: &toml::de::Error) -> ConfigError {
-        ConfigError {
-            file: self.path.to_path_buf(),
-            line: error.span().map(|span| self.line(&span)),
-            key: String::new(),
-            problem: format!("not valid TOML: {}", error.message()),
-        }
+    /// The file as TOML.
+    fn table(&self) -> Result<toml::Table, Mistake> {
+        toml::from_str(self.text).map_err(|error| {
+            let problem = match self.looks_like_yaml() {
+                true => "this looks like YAML; whmeter reads TOML: `whmeter sample-config` prints it".into(),
+                false => format!("not valid TOML: {}", error.message()),
+            };
+            let line = error.span().map(|span| self.line(&span));
+            Mistake { file: self.path.to_path_buf(), line, key: String::new(), problem }
+        })
+    }
+
+    /// Whether the first line that says anything is a key with a colon, as no TOML has it.
+    fn looks_like_yaml(&self) -> bool {
+        let mut lines =
+            self.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let is_key =
+            |key: &str| !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
+        let key = |line: &str| line == "---" || line.split_once(':').is_some_and(|(key, _)| is_key(key));
+        lines.next().is_some_and(key)
     }
 
     /// An error about a key of the section at `path`.
-    fn error(&self, path: &[&str], error: SettingsError) -> ConfigError {
+    fn error(&self, path: &[&str], error: SettingsError) -> Mistake {
         let mut keys: Vec<&str> = path.to_vec();
         // `scope[0]` is written as one key and found as two.
         keys.extend(error.key.split(['.', '[', ']']).filter(|key| !key.is_empty()));
-        ConfigError {
+        Mistake {
             file: self.path.to_path_buf(),
             line: self.find(&keys),
             key: shown(&keys),

@@ -135,6 +135,13 @@ impl Section {
                 format!("{} is empty; put the secret into it", path.display()),
             ));
         }
+        if secret != secret.trim() {
+            let problem = format!(
+                "the secret in {} has blanks around it; take them away, or put it into the config in quotes if they belong to it",
+                path.display()
+            );
+            return Err(SettingsError::new(key, problem));
+        }
         Ok(secret.to_string())
     }
 }
@@ -201,7 +208,35 @@ fn explain(path: String, error: &toml::de::Error, known: &[&str]) -> SettingsErr
         let key = if known.contains(&key) || path == "." { key.to_string() } else { format!("{path}.{key}") };
         return SettingsError::new(key, "missing; this section needs it");
     }
-    SettingsError::new(path, message)
+    SettingsError::new(path, plain(message))
+}
+
+/// A complaint of the deserializer in the words of somebody who writes TOML.
+fn plain(message: &str) -> String {
+    if let Some((came, known)) =
+        message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected "))
+    {
+        let known = known.trim_start_matches("one of ").replace('`', "");
+        return format!("{came:?} is unknown; expected one of {known}");
+    }
+    let Some((came, expected)) =
+        message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
+    else {
+        return message.to_string();
+    };
+    let expected = match expected {
+        "i64" | "i32" => "a whole number without quotes",
+        "u64" | "u32" | "u16" | "u8" | "usize" => "a whole number without quotes, not below 0",
+        "f64" => "a number without quotes",
+        "a string" => "a text in quotes",
+        "a boolean" => "true or false without quotes",
+        "a sequence" => "a list in [brackets]",
+        other => other,
+    };
+    // What came may be a secret: only its type is said.
+    let came = came.split([' ', '`', '"']).next().unwrap_or_default();
+    let came = if came == "string" { "text" } else { came };
+    format!("expected {expected}, found a {came}")
 }
 
 /// The names of the fields of a struct, as serde knows them.

@@ -159,6 +159,9 @@ impl Telemetry {
             self.inner.poll_failures.with_label_values(&[backend, reason.name()]);
             self.inner.acts.switch_failures.with_label_values(&[backend, reason.name()]);
         }
+        for note in Note::NAMES {
+            self.inner.notes.with_label_values(&[backend, note]);
+        }
         for policy in [Policy::Standard, Policy::Limited] {
             self.inner.acts.switches.with_label_values(&[backend, policy.name()]);
         }
@@ -189,6 +192,7 @@ impl Telemetry {
 
     /// Counts what settling noticed.
     pub fn note(&self, backend: &BackendId, note: &Note) {
+        debug_assert!(Note::NAMES.contains(&note.name()), "{} is not among the names of notes", note.name());
         self.inner.notes.with_label_values(&[backend.as_str(), note.name()]).inc();
     }
 

@@ -36,6 +36,7 @@ every = "15m"
 url = "http://127.0.0.1:1"
 access_key = "root"
 secret = "hunter2-hunter2-hunter2"
+whmcs_server = 12
 "#;
 
 /// The one line about a config that is wrong: file, line and key must be in it.
@@ -58,23 +59,24 @@ async fn what_is_wrong_is_told_with_file_line_and_key() {
         ("[store]", "[stor]", 4, "stor", "store"),
         ("\"15m\"", "\"15\"", 13, "every", "15m"),
         ("\"15m\"", "\"32d\"", 13, "every", "31d"),
-        ("\"15m\"", "15", 13, "every", "string"),
+        ("\"15m\"", "15", 13, "every", "quotes"),
         ("every =", "timeout = \"5\"\nevery =", 13, "timeout", "30s"),
         ("every =", "body_limit = \"64\"\nevery =", 13, "body_limit", "MiB"),
         ("every =", "max_in_flight = 0\nevery =", 13, "max_in_flight", ""),
         ("every =", "account_include = [\"[\"]\nevery =", 13, "account_include", ""),
-        ("every =", "whmcs_server = \"12\"\nevery =", 13, "whmcs_server", ""),
+        ("whmcs_server = 12", "whmcs_server = \"12\"", 17, "whmcs_server", "without quotes"),
+        ("whmcs_server = 12", "whmcs_server = 0", 17, "whmcs_server", "tblservers.id"),
         ("every =", "tls_ca_file = \"none.pem\"\nevery =", 13, "tls_ca_file", "none.pem"),
         ("kind = \"minio\"", "kind = \"minioo\"", 11, "kind", "minio"),
         ("kind = \"minio\"\n", "", 10, "kind", "minio"),
         ("name = \"s3\"\n", "", 10, "name", ""),
         ("name = \"s3\"", "name = \"\"", 12, "name", "empty"),
-        ("timezone = \"Europe/Warsaw\"\n", "", 1, "whmcs.timezone", ""),
-        ("Europe/Warsaw", "Europe/Warszawa", 2, "whmcs.timezone", "Europe/Warsaw"),
+        ("timezone = \"Europe/Warsaw\"\n", "", 1, "whmcs.timezone", "add timezone ="),
+        ("Europe/Warsaw", "Europe/Warszawa", 2, "whmcs.timezone", "did you mean Europe/Warsaw?"),
         ("timezone =", "max_age = \"1\"\ntimezone =", 2, "max_age", "26h"),
         ("timezone =", "unit_base = 1001\ntimezone =", 2, "unit_base", "1024"),
         ("timezone =", "bill_from = \"15.11.2026\"\ntimezone =", 2, "whmcs.bill_from", "2026-11-20"),
-        ("timezone =", "bill_from = 15\ntimezone =", 2, "whmcs.bill_from", "string"),
+        ("timezone =", "bill_from = 15\ntimezone =", 2, "whmcs.bill_from", "quotes"),
         (
             "\n\n[store]\n",
             "\nbill_from = \"2026-11-15\"\n[store]\nkeep_days = 30\n",
@@ -84,7 +86,8 @@ async fn what_is_wrong_is_told_with_file_line_and_key() {
         ),
         ("127.0.0.1:9480", "0.0.0.0:9480", 8, "http.listen", "[[http.token]]"),
         ("127.0.0.1:9480", "[::]:9480", 8, "http.listen", "[[http.token]]"),
-        ("127.0.0.1:9480", "localhost", 8, "http.listen", ""),
+        ("127.0.0.1:9480", "localhost", 8, "http.listen", "and a port"),
+        ("127.0.0.1:9480", ":9480", 8, "http.listen", "[[http.token]]"),
         ("listen =", "metrics_listen = \"192.0.2.1:1\"\nlisten =", 9, "http.", "[[http.token]]"),
         ("secret = \"hunter2-hunter2-hunter2\"", "secret_file = \"none\"", 16, "secret_file", "none"),
         (
@@ -124,10 +127,57 @@ async fn what_is_wrong_is_told_with_file_line_and_key() {
 }
 
 #[tokio::test]
+async fn all_mistakes_are_told_at_once_each_on_its_line() {
+    let wrong =
+        RIGHT.replace("Europe/Warsaw", "Europe/Warszawa").replace("9480", "x").replace("minio", "minioo");
+    let site = Site::new(&format!("{wrong}\n[[limit]]\nsize = \"1 GB\"\nmeter = \"disk\"\n\n[alert]\n"));
+    let ran = site.run(&["check"]).await;
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""), "{ran:?}");
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    for (said, (line, key)) in
+        lines.iter().zip([(2, "timezone"), (8, "listen"), (11, "kind"), (21, "meter"), (23, "alert")])
+    {
+        let place = format!("whmeter.toml:{line}: ");
+        assert!(said.trim_start_matches("whmeter: ").starts_with(&place) && said.contains(key), "{said}");
+    }
+    assert_eq!(lines.len(), 5, "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn what_is_meant_is_taken_and_what_is_another_language_is_named() {
+    let site = Site::new(RIGHT);
+    for (find, with) in [("Europe/Warsaw", "europe/warsaw"), ("127.0.0.1:9480", "localhost:9480")] {
+        site.write("whmeter.toml", &RIGHT.replace(find, with));
+        site.run(&["prune"]).await.good();
+    }
+    site.write("whmeter.toml", "# a comment\nwhmcs:\n  timezone: Europe/Warsaw\n");
+    let said = site.run(&["check"]).await.failure(2);
+    assert!(said.contains("looks like YAML") && said.contains("sample-config"), "{said}");
+    site.write("the.secret", " hunter2-hunter2 \n");
+    let in_file = RIGHT.replace("secret = \"hunter2-hunter2-hunter2\"", "secret_file = \"the.secret\"");
+    site.write("whmeter.toml", &in_file);
+    let said = site.run(&["check"]).await.failure(2);
+    check_line(&said, 16, "blanks around it");
+    let token = "[[http.token]]\nname = \"a\"\nscope = [\"billing\"]\nserver = 13\ntoken = \"hunter2-hunter2-hunter2\"\n";
+    site.write(
+        "whmeter.toml",
+        &RIGHT.replace("whmcs_server = 12\n", "").replace("[[backend]]", &format!("{token}\n[[backend]]")),
+    );
+    let said = site.run(&["check"]).await.stdout;
+    assert!(
+        said.contains("whmcs_server = 13") && said.contains("no whmcs_server: WHMCS cannot collect"),
+        "{said}"
+    );
+    site.write("whmeter.toml", &RIGHT[..RIGHT.find("[[backend]]").unwrap()]);
+    let said = site.run(&["check"]).await.good();
+    assert!(said.contains("no [[backend]]: nothing is measured"), "{said}");
+}
+
+#[tokio::test]
 async fn names_are_keys_and_tokens_are_not_to_be_guessed() {
     let twice = format!("{RIGHT}\n{}", &RIGHT[RIGHT.find("[[backend]]").unwrap()..]);
     let site = Site::new(&twice);
-    check_line(&site.run(&["check"]).await.failure(2), 20, "s3");
+    check_line(&site.run(&["check"]).await.failure(2), 21, "s3");
     let token = |text: &str| RIGHT.replace("[[backend]]", &format!("[[http.token]]\n{text}\n\n[[backend]]"));
     for (text, line, key) in [
         ("name = \"a\"\nscope = [\"metrics\"]\ntoken = \"hunter2\"", 13, "token"),
@@ -162,7 +212,7 @@ async fn names_are_keys_and_tokens_are_not_to_be_guessed() {
     // With a token the world may reach it.
     let good = token("name = \"a\"\nscope = [\"metrics\"]\ntoken = \"hunter2-hunter2-hunter2\"");
     std::fs::write(site.config(), good.replace("127.0.0.1:9480", "0.0.0.0:9480")).unwrap();
-    site.run(&["usage"]).await.good();
+    site.run(&["prune"]).await.good();
     site.check_never_said(&["hunter2"]);
 }
 
@@ -173,7 +223,11 @@ async fn secrets_in_files_are_read_and_their_trouble_is_told() {
     let settings = pair.panel.settings();
     let key = settings.keys().find(|key| is_secret(key)).unwrap();
     let secret = &settings[key];
-    let text = format!("{}{}", &RIGHT[..RIGHT.find("[[backend]]").unwrap()], section(&*pair.panel, "s3", ""));
+    let text = format!(
+        "{}{}",
+        &RIGHT[..RIGHT.find("[[backend]]").unwrap()],
+        section(&*pair.panel, "s3", "whmcs_server = 12")
+    );
     let in_file = text.replace(&format!("{key} = \"{secret}\""), &format!("{key}_file = \"the.secret\""));
     assert_ne!(in_file, text);
     let site = Site::new(&in_file);
@@ -233,10 +287,10 @@ async fn what_others_can_read_is_told_and_what_is_written_is_its_owners_alone() 
 
     std::fs::write(site.config(), RIGHT).unwrap();
     let file = site.path().join("whmeter.db");
-    site.run(&["usage"]).await.good();
+    site.run(&["prune"]).await.good();
     assert_eq!(for_others(&file), 0, "a new database");
     set_mode(&file, 0o644);
-    site.run(&["usage"]).await.good();
+    site.run(&["prune"]).await.good();
     assert_eq!(for_others(&file), 0, "one that was open to others");
     let from_to = ["--from", "2026-10-01", "--to", "2026-11-01"];
     let export =
@@ -249,19 +303,25 @@ async fn what_others_can_read_is_told_and_what_is_written_is_its_owners_alone() 
 #[tokio::test]
 async fn the_config_is_looked_for_where_it_is_promised() {
     let site = Site::new(RIGHT);
-    site.run(&["usage"]).await.good();
+    site.run(&["prune"]).await.good();
     std::fs::rename(site.config(), site.path().join("other.toml")).unwrap();
-    site.run(&["usage", "--config", "other.toml"]).await.good();
-    let mut command = site.command(&["usage"]);
+    site.run(&["prune", "--config", "other.toml"]).await.good();
+    let mut command = site.command(&["prune"]);
     command.env("WHMETER_CONFIG", site.path().join("other.toml"));
     site.ran(command).await.good();
-    let said = site.run(&["usage", "--config", "none.toml"]).await.failure(2);
+    let said = site.run(&["prune", "--config", "none.toml"]).await.failure(2);
     assert!(said.contains("none.toml") && said.contains("sample-config"), "{said}");
+    let said = site.run(&["prune"]).await.failure(2);
+    for place in ["--config", "$WHMETER_CONFIG", "whmeter.toml", "/etc/whmeter/whmeter.toml", "sample-config"]
+    {
+        assert!(said.contains(place), "{place}: {said}");
+    }
 }
 
 #[tokio::test]
 async fn what_is_asked_wrongly_ends_with_two() {
     let site = Site::new(RIGHT);
+    site.run(&["prune"]).await.good();
     for (arguments, word) in [
         (&["usage", "--month", "2026-13"][..], "2026-13"),
         (&["usage", "--meter", "disk"], "storage"),
@@ -358,10 +418,10 @@ async fn every_example_is_a_config() {
         // Everything but the store is as it stands there.
         let url = config["store"]["url"].as_str().unwrap();
         site.write("whmeter.toml", &text.replace(url, "sqlite:whmeter.db"));
-        site.run(&["plan"]).await.good();
+        site.run(&["prune"]).await.good();
         // What the test would not see: a key that does not exist.
-        site.write("whmeter.toml", &text.replace(url, "sqlite:whmeter.db").replace("every =", "evry ="));
-        assert!(site.run(&["plan"]).await.failure(2).contains("evry"), "{}", path.display());
+        site.write("whmeter.toml", &text.replace(url, "sqlite:whmeter.db").replacen("every =", "evry =", 1));
+        assert!(site.run(&["prune"]).await.failure(2).contains("evry"), "{}", path.display());
         read += 1;
     }
     assert!(read >= 3, "{read} examples");
@@ -374,7 +434,7 @@ async fn site_with_panel(accounts: usize) -> (Site, Pair) {
     let text = format!(
         "{}{}",
         &RIGHT[..RIGHT.find("[[backend]]").unwrap()],
-        section(&*pair.panel, "s3", "retries = 0")
+        section(&*pair.panel, "s3", "retries = 0\nwhmcs_server = 12")
     );
     (Site::new(&text), pair)
 }
@@ -474,6 +534,100 @@ async fn a_newer_database_is_left_as_it_is() {
     sqlx::raw_sql("DELETE FROM _sqlx_migrations WHERE version = 9999").execute(&pool).await.unwrap();
     poll_at(&site, &pair, NOW + 1200).await.good();
     check_truth(&site, &pair, NOW + 1200).await;
+    pair.panel.stop();
+}
+
+#[tokio::test]
+async fn check_refuses_what_serve_would_and_readers_make_nothing() {
+    let (site, pair) = site_with_panel(3).await;
+    let file = site.path().join("whmeter.db");
+    for command in [
+        &["usage"][..],
+        &["status"],
+        &["report"],
+        &["plan"],
+        &["verify"],
+        &["map", "list"],
+        &["outbox", "list"],
+    ] {
+        let ran = site.at(NOW, command).await;
+        assert!(ran.code != Some(0) && ran.stderr.contains("is not there yet"), "{command:?}: {ran:?}");
+        assert!(!file.exists(), "{command:?} made a database");
+    }
+    // Not a database; another program's; one of ours with a page overwritten.
+    let refused = async |word: &str| {
+        let checked = site.at(NOW, &["check"]).await;
+        let line =
+            checked.stdout.lines().find(|line| line.starts_with("FAIL")).unwrap_or_default().to_string();
+        assert!(
+            checked.code == Some(1) && line.contains(word) && line.contains("whmeter.db"),
+            "{word}: {checked:?}"
+        );
+        for command in ["serve", "poll", "usage"] {
+            let said = site.at(NOW, &[command]).await;
+            assert!(said.code != Some(0) && said.stderr.contains("whmeter.db"), "{word}: {said:?}");
+        }
+    };
+    site.write("whmeter.db", &"Kind regards, ".repeat(100));
+    refused("no SQLite database").await;
+    std::fs::remove_file(&file).unwrap();
+    let other = sqlx::any::AnyPoolOptions::new().max_connections(1);
+    sqlx::any::install_default_drivers();
+    let other = other.connect(&format!("sqlite:{}?mode=rwc", file.display())).await.unwrap();
+    sqlx::raw_sql("CREATE TABLE recipe (name TEXT)").execute(&other).await.unwrap();
+    other.close().await;
+    refused("another program's").await;
+    let other = database(&site).await;
+    let tables: i64 =
+        sqlx::query_scalar("SELECT COUNT(*) FROM sqlite_master").fetch_one(&other).await.unwrap();
+    assert_eq!(tables, 1, "nothing was put into it");
+    other.close().await;
+    std::fs::remove_file(&file).unwrap();
+    poll_at(&site, &pair, NOW).await.good();
+    let pool = database(&site).await;
+    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&pool).await.unwrap();
+    pool.close().await;
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 8_192].fill(0xa5);
+    std::fs::write(&file, bytes).unwrap();
+    let checked = site.at(NOW, &["check"]).await;
+    assert!(checked.code == Some(1) && checked.stdout.contains("is damaged"), "{checked:?}");
+    // A certificate that is none.
+    let with_tls = std::fs::read_to_string(site.config()).unwrap();
+    let with_tls = with_tls.replace("[http]\n", "[http]\ntls_cert = \"a.pem\"\ntls_key = \"a.key\"\n");
+    site.write("whmeter.toml", &with_tls);
+    site.write("a.pem", "no certificate");
+    let checked = site.at(NOW, &["check"]).await.stdout;
+    assert!(
+        checked.contains("FAIL") && checked.contains("tls_cert") || checked.contains("tls_key"),
+        "{checked}"
+    );
+    pair.panel.stop();
+}
+
+#[tokio::test]
+async fn a_database_that_is_deleted_under_a_daemon_is_noticed() {
+    let (site, pair) = site_with_panel(3).await;
+    let port = free_port();
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    site.write("whmeter.toml", &config.replace("9480", &port.to_string()));
+    let daemon = site.serve(port).await;
+    let file = site.path().join("whmeter.db");
+    std::fs::rename(&file, site.path().join("aside.db")).unwrap();
+    let said = daemon.until("/-/ready", "not ready", |got| got.status == 503).await.text();
+    assert!(said.contains("whmeter.db was deleted or replaced"), "{said}");
+    std::fs::rename(site.path().join("aside.db"), &file).unwrap();
+    daemon.until("/-/ready", "ready again", |got| got.status == 200).await;
+    // What waits for a restart is said.
+    let config = std::fs::read_to_string(site.config()).unwrap();
+    site.write(
+        "whmeter.toml",
+        &config.replace("Europe/Warsaw", "UTC").replace("sqlite:whmeter.db", "sqlite:b.db"),
+    );
+    daemon.signal("-HUP");
+    daemon.until_logged("store.url, whmcs.timezone").await;
+    daemon.stop().await;
     pair.panel.stop();
 }
 

@@ -20,6 +20,13 @@ go_tool() { # name module
     CGO_ENABLED=0 GOBIN=$tools/bin go install -trimpath "$2" >"$tools/$1.log" 2>&1
 }
 
+own_go_tool() { # name folder
+    [ -x "$tools/bin/$1" ] && return 0
+    command -v go >/dev/null || return 1
+    say "building $1"
+    (cd "$2" && CGO_ENABLED=0 go build -trimpath -o "$tools/bin/$1" .) >"$tools/$1.log" 2>&1
+}
+
 cargo_tool() { # name version
     [ -x "$tools/bin/$1" ] && return 0
     say "building $1 (a few minutes, once)"
@@ -57,6 +64,8 @@ python_package() { # import-name package==version
 
 go_tool minio "$MINIO" || missing+=(minio)
 go_tool mc "$MC" || missing+=(mc)
+# Grafana's schema of dashboards; a Grafana itself is in none of the registries.
+own_go_tool grafana-schema tests/dashboards/schema || missing+=(grafana-schema)
 debian promtool prometheus || missing+=(prometheus)
 cargo_tool cargo-deny 0.20.2 || missing+=(cargo-deny)
 # Alertmanager and amtool.

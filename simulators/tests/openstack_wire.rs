@@ -599,6 +599,38 @@ async fn volumes_objects_and_quotas_are_told_and_set() {
 }
 
 #[tokio::test]
+async fn images_are_told_in_pages_and_hidden_ones_apart() {
+    let cloud = Cloud::new(4).await;
+    let list = async |query: &str| {
+        let (mut rows, mut path) = (Vec::new(), format!("/v2/images{query}"));
+        loop {
+            let page = cloud.get("image", &path).await;
+            rows.extend(page["images"].as_array().unwrap().iter().cloned());
+            match page["next"].as_str() {
+                Some(next) => path = next.to_owned(),
+                None => return rows,
+            }
+        }
+    };
+    // Four projects with a snapshot and one that was not uploaded yet, and the cloud's own.
+    let plain = list("").await;
+    assert_eq!((plain.len(), list("?limit=2").await.len()), (9, 9));
+    assert_eq!(plain.iter().filter(|row| row["size"].is_null() && row["status"] == "queued").count(), 4);
+    assert_eq!(plain.iter().filter(|row| row["owner"].is_null()).count(), 1);
+    assert_eq!(list("?visibility=all").await.len(), 13);
+    let hidden = list("?visibility=all&os_hidden=true&limit=1").await;
+    assert_eq!(hidden.iter().filter(|row| row["os_hidden"] == true).count(), 4);
+    let account = cloud.panel.accounts().remove(0);
+    let community = list("?visibility=community").await;
+    let own = plain.iter().chain(&hidden).chain(&community).filter_map(|row| {
+        (row["owner"] == account.as_str() && row["status"] == "active").then(|| row["size"].as_u64())?
+    });
+    assert_eq!(own.sum::<u64>(), cloud.panel.image_bytes(&account));
+    cloud.panel.switch(|switches| assert!(switches.roles.remove("admin")));
+    assert_eq!(list("?visibility=all").await.len(), 5, "public and community images alone");
+}
+
+#[tokio::test]
 async fn ports_are_capped_and_projects_disabled() {
     let cloud = Cloud::new(7).await;
     let (panel, account) = (&cloud.panel, project_id(6));

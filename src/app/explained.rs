@@ -94,7 +94,11 @@ pub(crate) async fn explained(
         let is_asked = owner.service().is_none_or(|id| sold.contains(&id));
         reported.extend(reported_lines(store, (owner, is_asked), meter, month, moment, from).await?);
     }
-    let lines = store.invoice_lines_of(key, meter, month.period()).await?;
+    let mut lines = store.invoice_lines_of(key, meter, month.period()).await?;
+    if matches!(meter, Meter::TrafficIn | Meter::TrafficOut) {
+        // Where a panel distinguishes the directions its total is billed as their sum.
+        lines.extend(store.invoice_lines_of(key, Meter::TrafficTotal, month.period()).await?);
+    }
     let billed_from = from.cuts(month.period()).as_ref().map(UsageDay::to_string);
     Ok(Explained { story, billed_from, reported, billed: lines.iter().map(BilledLine::of).collect() })
 }

@@ -16,7 +16,36 @@ impl App {
         self.exposition.backends(&self.polls.shown());
         self.show_unconfigured().await;
         self.show_heads().await;
+        self.show_reported().await;
         Ok(())
+    }
+
+    /// What WHMCS was told last, by whichever process, of the month that runs.
+    pub(super) async fn show_reported(&mut self) {
+        let month = self.usage_api.moment().month;
+        let times = match self.store.times_reported().await {
+            Ok(times) => times,
+            Err(error) => return tracing::warn!("what was reported to WHMCS is not known: {error}"),
+        };
+        for (server, times) in times {
+            if self.reported.get(&server) == Some(&(month, times)) {
+                continue;
+            }
+            let values = match self.store.reported_to(server, month).await {
+                Ok(values) => values,
+                Err(error) => {
+                    tracing::warn!(server, "what was reported to WHMCS is not shown: {error}");
+                    continue;
+                }
+            };
+            let (exposition, now) = (self.exposition.clone(), self.clock.now());
+            let rendering = move || exposition.reported(server, month, &values, now);
+            if let Err(error) = tokio::task::spawn_blocking(rendering).await {
+                tracing::error!(server, "page not rendered: {error}; please report this");
+                continue;
+            }
+            self.reported.insert(server, (month, times));
+        }
     }
 
     /// How far the chains go, for those who keep that elsewhere.

@@ -53,6 +53,12 @@ pub(super) async fn listen(
     Ok(servers)
 }
 
+/// Whether the certificate and its key can be used; `None` where there are none.
+pub(crate) fn check_tls(serve: &ServeSettings) -> Option<Result<String, String>> {
+    let (cert, key) = serve.tls_cert.as_ref().zip(serve.tls_key.as_ref())?;
+    Some(tls_config(cert, key).map(|_| format!("{} with its key", cert.display())))
+}
+
 fn tls(serve: &ServeSettings) -> Result<Option<TlsAcceptor>, AppError> {
     let (Some(cert), Some(key)) = (&serve.tls_cert, &serve.tls_key) else { return Ok(None) };
     let why = |why: String| AppError::Serve { address: serve.listen, why };

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::schedule::Schedule;
 use super::{Backend, Kind, Limiter};
@@ -23,7 +23,7 @@ pub struct CommonSettings {
     #[serde(default)]
     pub whmcs_server: Option<i64>,
     /// `"15m"`, 1s to 31d, or a cron line.
-    #[serde(default = "quarter_hour")]
+    #[serde(default = "quarter_hour", deserialize_with = "interval")]
     pub every: String,
     /// How many days this backend's daily points are kept, where not as the store says.
     #[serde(default)]
@@ -56,6 +56,14 @@ pub struct CommonSettings {
     /// Never these accounts, as globs.
     #[serde(default)]
     pub account_exclude: Vec<String>,
+}
+
+fn interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map_err(|_| {
+        serde::de::Error::custom(
+            "expected an interval with its unit in quotes, like \"5m\", or a cron line in quotes",
+        )
+    })
 }
 
 fn quarter_hour() -> String {
@@ -126,6 +134,11 @@ impl ConfiguredPanel {
         if !(1..=100).contains(&common.crowd_percent) {
             let problem = format!("{} is out of range; expected 1 to 100", common.crowd_percent);
             return Err(SettingsError::new("crowd_percent", problem));
+        }
+        if let Some(number) = common.whmcs_server.filter(|number| *number < 1) {
+            let problem =
+                format!("{number} is no number of a server; expected tblservers.id of WHMCS, 1 or more");
+            return Err(SettingsError::new("whmcs_server", problem));
         }
         if !(1..=100).contains(&common.collapse_percent) {
             let problem = format!("{} is out of range; expected 1 to 100", common.collapse_percent);

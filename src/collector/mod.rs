@@ -199,18 +199,21 @@ impl Collector {
         }
     }
 
-    /// Takes in a new list of panels; polls that run go on to their end. One that refused us is asked again:
-    /// the config may have new credentials.
-    pub async fn configure(&self, panels: Vec<Arc<ConfiguredPanel>>) -> Result<(), StoreError> {
-        let states = self.store.backends().await?;
+    /// Panels that refused us are asked again: whoever starts the daemon or has it read its config may have given it new
+    /// credentials. A command beside it changes nothing of that.
+    pub async fn end_parking(&self) -> Result<(), StoreError> {
+        let (states, panels) = (self.store.backends().await?, self.panels());
         let is_parked = |state: &&BackendState| {
             state.parked_until.is_some() && panels.iter().any(|metered| metered.id == state.backend)
         };
         // Nothing is written where nobody is parked: whoever starts beside a locked database can start.
         let parked: Vec<&BackendId> = states.iter().filter(is_parked).map(|state| &state.backend).collect();
-        if !parked.is_empty() {
-            self.store.unpark(&parked).await?;
-        }
+        if parked.is_empty() { Ok(()) } else { self.store.unpark(&parked).await }
+    }
+
+    /// Takes in a new list of panels; polls that run go on to their end.
+    pub async fn configure(&self, panels: Vec<Arc<ConfiguredPanel>>) -> Result<(), StoreError> {
+        let states = self.store.backends().await?;
         let last: HashMap<BackendId, Option<Timestamp>> =
             states.into_iter().map(|state| (state.backend, state.polled_at)).collect();
         let now = self.clock.now();

@@ -73,7 +73,7 @@ fn is_configured(config: &Config, name: &str) -> bool {
 
 impl List {
     async fn run(self) -> Outcome {
-        let (config, _, store) = self.config.store().await?;
+        let (config, _, store) = self.config.store_to_read().await?;
         let mut table = Table::new(&[
             "backend",
             "kind",

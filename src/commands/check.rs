@@ -1,10 +1,11 @@
 //! `whmeter check`: the config, then the store and every backend, step by step. Writes nothing.
 
 use clap::Args;
+use clap::builder::styling::AnsiColor;
 use serde_json::{Value, json};
 
 use super::poll::chosen;
-use super::{CommandError, ConfigArg, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, coloured, print, print_json};
 use crate::backends::{CheckStep, ConfiguredPanel, PollRequest, Wants};
 use crate::domain::{Harvest, Timestamp};
 use crate::store::{PanelTaken, Store};
@@ -30,6 +31,12 @@ struct CheckLine {
     fatal: bool,
 }
 
+impl CheckLine {
+    fn warning(of: &str, warning: String) -> CheckLine {
+        CheckLine { of: of.into(), step: "warning".into(), outcome: Err(warning), fatal: false }
+    }
+}
+
 impl Check {
     pub(super) async fn run(self) -> Outcome {
         let (config, clock) = self.config.read("error")?;
@@ -42,12 +49,10 @@ impl Check {
             fatal: true,
         }];
         for warning in config.warnings {
-            lines.push(CheckLine {
-                of: "config".into(),
-                step: "warning".into(),
-                outcome: Err(warning),
-                fatal: false,
-            });
+            lines.push(CheckLine::warning("config", warning));
+        }
+        if let Some(found) = crate::app::check_tls(&config.http) {
+            lines.push(CheckLine { of: "http".into(), step: "tls".into(), outcome: found, fatal: true });
         }
         let store = Store::check(&config.store, &config.folder).await;
         let known = store.as_ref().map_or_else(|_| Vec::new(), |checked| checked.panels.clone());
@@ -59,6 +64,11 @@ impl Check {
         });
         let now = clock.now();
         for metered in &backends {
+            if metered.whmcs_server.is_none() {
+                let warning = "no whmcs_server: WHMCS cannot collect what its accounts use; give it the number of the server in \
+                               WHMCS (tblservers.id, the number in the address of Setup > Servers > Edit)";
+                lines.push(CheckLine::warning(metered.id.as_str(), warning.into()));
+            }
             let addresses = metered.addresses();
             let taken = PanelTaken::among(&known, &metered.id, metered.kind.name, &addresses, now);
             lines.push(CheckLine {
@@ -132,9 +142,9 @@ async fn listing(metered: &ConfiguredPanel, now: Timestamp) -> CheckStep {
 
 fn show(line: &CheckLine) {
     let (mark, text) = match (&line.outcome, line.fatal) {
-        (Ok(found), _) => ("ok  ", found),
-        (Err(wrong), true) => ("FAIL", wrong),
-        (Err(wrong), false) => ("warn", wrong),
+        (Ok(found), _) => (coloured("ok  ", AnsiColor::Green), found),
+        (Err(wrong), true) => (coloured("FAIL", AnsiColor::Red), wrong),
+        (Err(wrong), false) => (coloured("warn", AnsiColor::Yellow), wrong),
     };
     print(format!("{mark}  {}: {}: {text}", line.of, line.step));
 }

@@ -35,7 +35,7 @@ impl Explain {
         let name = AccountName::new(&self.account).map_err(|error| misused(&error))?;
         let meter: Meter = self.meter.parse().map_err(|error| misused(&error))?;
         let month = self.month.as_deref().map(Month::parse).transpose().map_err(|error| misused(&error))?;
-        let (config, clock, store) = self.config.store().await?;
+        let (config, clock, store) = self.config.store_to_read().await?;
         let month = month.unwrap_or(config.zone.day_of(clock.now()).month());
         let key = AccountKey { backend, name };
         let moment = Moment::new(clock.now(), config.zone, config.max_age());
@@ -44,8 +44,14 @@ impl Explain {
         let explanation = &explained.story;
         if explanation.is_empty() {
             let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
+            let sum = match meter {
+                Meter::TrafficTotal => {
+                    "; where the panel tells traffic_in and traffic_out the total is their sum: explain these"
+                }
+                _ => "",
+            };
             return Err(CommandError::Tried(format!(
-                "{why}; `whmeter usage` lists what is known, earlier lives of a name as NAME~1"
+                "{why}{sum}; `whmeter usage` lists what is known, earlier lives of a name as NAME~1"
             )));
         }
         let (adds_up, reported) =

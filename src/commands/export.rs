@@ -57,7 +57,7 @@ impl Export {
     pub(super) async fn run(self) -> Outcome {
         let day = |text: &str| UsageDay::parse(text).map_err(misused);
         let asked = BillingPeriod::new(day(&self.from)?, day(&self.to)?).map_err(misused)?;
-        let (config, clock, store) = self.config.store().await?;
+        let (config, clock, store) = self.config.store_to_read().await?;
         let backends = stored_backends(&store, self.backend.as_deref()).await?;
         let today = config.zone.day_of(clock.now());
         let period = match self.format {

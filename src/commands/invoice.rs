@@ -62,7 +62,6 @@ impl Invoice {
         let form = self.dry_run.as_deref().map(form).transpose()?;
         let period = self.period()?;
         let (config, clock, store) = self.config.store().await?;
-        let whmcs = whmcs(&config)?;
         let invoicing = Invoicing::new(store.clone(), clock, terms(&config));
         if let Some([tag, found]) = self.settle.as_deref() {
             return self.settled(&invoicing, tag, found).await;
@@ -70,13 +69,14 @@ impl Invoice {
         if config.prices.is_empty() {
             return Err(CommandError::Misused(format!(
                 "{} has no [[price]]: nothing can be billed; `whmeter sample-config` shows one",
-                self.config.path().display()
+                config.path.display()
             )));
         }
         let order = self.order(&config, period)?;
         let report = match &self.dry_run {
             Some(_) => invoicing.rehearse(&order).await,
             None => {
+                let whmcs = whmcs(&config)?;
                 let bar = bar();
                 let progress = |done: usize, all: usize| {
                     bar.set_length(all as u64);

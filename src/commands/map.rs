@@ -126,7 +126,7 @@ fn backend<'c>(config: &'c Config, name: &str) -> Result<&'c ConfiguredPanel, Co
 
 impl List {
     async fn run(self) -> Outcome {
-        let (config, _, store) = self.config.store().await?;
+        let (config, _, store) = self.config.store_to_read().await?;
         let all = config.panels;
         let mut lines = Vec::new();
         let (mut untold, mut unread) = (Vec::new(), Vec::new());

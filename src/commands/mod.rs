@@ -5,6 +5,7 @@ mod adjust;
 mod backend;
 mod backfill;
 mod check;
+mod completions;
 mod explain;
 mod export;
 mod invoice;
@@ -29,6 +30,7 @@ mod version;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::styling::AnsiColor;
 use clap::{Args, Parser, Subcommand};
 
 use crate::clock::Clock;
@@ -38,9 +40,22 @@ use crate::settings::nearest;
 use crate::store::Store;
 use crate::telemetry::{LogFormat, init_logs};
 
+/// What is typed first, and most.
+const EXAMPLES: &str = "\
+Examples:
+  whmeter sample-config minio > whmeter.toml     a config to fill in
+  whmeter check                                  try everything in it; writes nothing
+  whmeter serve                                  run the daemon
+  whmeter status                                 is everything well?
+  whmeter usage --top 10 --sort stored           who stores most
+  whmeter explain s3-fra1 cust-0412 storage      why did you bill me this?
+  whmeter report                                 what does not fit between the panels and WHMCS
+
+`whmeter help COMMAND` tells of one command.";
+
 /// Usage-billing meter for hosting panels.
 #[derive(Debug, Parser)]
-#[command(name = "whmeter", version, about, disable_help_subcommand = true)]
+#[command(name = "whmeter", version, about, after_help = EXAMPLES)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -96,7 +111,14 @@ enum Command {
     Prune(prune::Prune),
     /// Print version, commit and store schema
     Version(version::Version),
+    /// Print a script for a shell, which then completes commands and options
+    Completions(completions::Completions),
+    /// Print the manual, or write a page for each command
+    Man(completions::Man),
 }
+
+/// Where the config is looked for where none is named.
+const PLACES: [&str; 2] = ["whmeter.toml", "/etc/whmeter/whmeter.toml"];
 
 /// What every command that needs the config takes.
 #[derive(Debug, Args)]
@@ -151,10 +173,17 @@ impl ConfigArg {
         seconds.or_else(written).map(Clock::Fixed).ok_or_else(wrong)
     }
 
-    fn path(&self) -> PathBuf {
-        let known = ["whmeter.toml", "/etc/whmeter/whmeter.toml"].map(PathBuf::from);
-        let found = self.config.clone().or_else(|| known.iter().find(|path| path.exists()).cloned());
-        found.unwrap_or_else(|| known[0].clone())
+    /// The config file: the one that was named, or the first that is there.
+    fn path(&self) -> Result<PathBuf, CommandError> {
+        let named = self.config.clone().filter(|path| !path.as_os_str().is_empty());
+        let found = named.or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.exists()));
+        found.ok_or_else(|| {
+            CommandError::Misused(format!(
+                "no config: neither --config nor $WHMETER_CONFIG names one, and neither {} is there; `whmeter sample-config KIND > \
+                 whmeter.toml` makes one",
+                PLACES.join(" nor ")
+            ))
+        })
     }
 
     /// Reads the config, and sets up logs of at least `level`.
@@ -168,10 +197,18 @@ impl ConfigArg {
         };
         init_logs(level, format).map_err(|error| CommandError::Misused(error.to_string()))?;
         let clock = self.clock()?;
-        Ok((Config::read(&self.path(), clock)?, clock))
+        Ok((Config::read(&self.path()?, clock)?, clock))
     }
 
-    /// Reads the config and opens the store.
+    /// Reads the config and opens the store to look at it: nothing in it is made, migrated or changed.
+    async fn store_to_read(&self) -> Result<(Config, Clock, Store), CommandError> {
+        let (config, clock) = self.read("warn")?;
+        let store = Store::open_to_read(config.store.clone(), &config.folder).await?;
+        store.same_zone(config.zone).await?;
+        Ok((config, clock, store))
+    }
+
+    /// Reads the config and opens the store to write.
     async fn store(&self) -> Result<(Config, Clock, Store), CommandError> {
         let (config, clock) = self.read("warn")?;
         let store = Store::open(config.store.clone(), &config.folder).await?;
@@ -215,6 +252,8 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Replay(command) => command.run().await,
             Command::Prune(command) => command.run().await,
             Command::Version(command) => command.run(),
+            Command::Completions(command) => command.run(),
+            Command::Man(command) => command.run(),
         }
     });
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
@@ -235,6 +274,16 @@ pub fn run(cli: Cli) -> ExitCode {
 fn print(text: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// A word in a colour, where somebody looks at it: not in a file or a pipe, and not where `NO_COLOR` is set.
+fn coloured(word: &str, colour: AnsiColor) -> String {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    if !wanted || !std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        return word.to_string();
+    }
+    let style = colour.on_default().bold();
+    format!("{style}{word}{style:#}")
 }
 
 /// Prints a value as JSON.

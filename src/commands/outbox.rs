@@ -63,7 +63,7 @@ impl Outbox {
 
 impl List {
     async fn run(self) -> Outcome {
-        let (_, _, store) = self.config.store().await?;
+        let (_, _, store) = self.config.store_to_read().await?;
         let states: &[EntryState] = match self.all {
             true => &EntryState::ALL,
             false => &[EntryState::Waiting, EntryState::GaveUp],

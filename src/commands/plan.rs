@@ -3,9 +3,10 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::table::Table;
+use super::table::{Table, sized};
 use super::{ConfigArg, Outcome, print, print_json};
 use crate::collector::{Evaluation, Sold};
+use crate::domain::Bytes;
 use crate::quota::{Occasion, Verdict};
 use crate::standing::Moment;
 use crate::store::{EntryState, Promise};
@@ -22,7 +23,7 @@ pub(super) struct Plan {
     json: bool,
 }
 
-/// One line of the plan.
+/// One thing that would be done to an account.
 struct PlanLine {
     backend: String,
     account: String,
@@ -32,8 +33,9 @@ struct PlanLine {
 
 impl Plan {
     pub(super) async fn run(self) -> Outcome {
-        let (config, clock, store) = self.config.store().await?;
-        let (now, rules) = (clock.now(), config.rules());
+        let (config, clock, store) = self.config.store_to_read().await?;
+        let (now, rules, base) = (clock.now(), config.rules(), config.whmcs.unit_base);
+        let size = |bytes| sized(bytes, base);
         let mut lines = Vec::new();
         // What is decided already and on its way.
         for entry in store.entries(&[EntryState::Waiting], 10_000).await? {
@@ -65,7 +67,7 @@ impl Plan {
             };
             let decided = evaluation.plan();
             for verdict in &decided.verdicts {
-                lines.extend(plan_lines(metered.id.as_str(), verdict));
+                lines.extend(plan_lines(metered.id.as_str(), verdict, &size));
             }
             lines.extend(decided.held.iter().map(|account| PlanLine {
                 backend: metered.id.to_string(),
@@ -79,22 +81,34 @@ impl Plan {
         if self.json {
             return print_json(&lines.iter().map(shape).collect::<Vec<_>>());
         }
-        let mut table = Table::new(&["backend", "account", "would be", "why"]);
-        for line in lines {
-            let would_be = match line.action {
-                "notify" => "notified",
-                "limit" => "limited",
-                "restore" => "restored",
-                other => other,
-            };
-            table.row([line.backend, line.account, would_be.into(), line.why]);
-        }
-        if table.is_empty() {
-            print("no account would be notified, limited or restored");
-        } else {
-            print(table);
-        }
+        show(&lines);
         Ok(())
+    }
+}
+
+/// One row for each account, with everything that would be done to it.
+fn show(lines: &[PlanLine]) {
+    if lines.is_empty() {
+        return print("no account would be notified, limited or restored");
+    }
+    let mut table = Table::new(&["backend", "account", "would be", "why"]);
+    for of_one in lines.chunk_by(|a, b| (&a.backend, &a.account) == (&b.backend, &b.account)) {
+        let mut acts: Vec<&str> = of_one.iter().map(|line| done(line.action)).collect();
+        acts.dedup();
+        let mut reasons: Vec<&str> = of_one.iter().map(|line| line.why.as_str()).collect();
+        reasons.dedup();
+        let PlanLine { backend, account, .. } = &of_one[0];
+        table.row([backend.clone(), account.clone(), acts.join(", "), reasons.join("; ")]);
+    }
+    print(table);
+}
+
+fn done(action: &'static str) -> &'static str {
+    match action {
+        "notify" => "notified",
+        "limit" => "limited",
+        "restore" => "restored",
+        other => other,
     }
 }
 
@@ -105,7 +119,7 @@ fn switch_name(to: crate::domain::Policy) -> &'static str {
     }
 }
 
-fn plan_lines(backend: &str, verdict: &Verdict) -> Vec<PlanLine> {
+fn plan_lines(backend: &str, verdict: &Verdict, size: &dyn Fn(Bytes) -> String) -> Vec<PlanLine> {
     let line =
         |action, why| PlanLine { backend: backend.into(), account: verdict.account.to_string(), action, why };
     let notifications =
@@ -114,11 +128,11 @@ fn plan_lines(backend: &str, verdict: &Verdict) -> Vec<PlanLine> {
         .map(|notification| {
             let percent = notification.hundredths();
             let why = format!(
-                "{} at {}.{:02} % of {} bytes, threshold {} %",
+                "{} at {}.{:02} % of {}, threshold {} %",
                 notification.meter,
                 percent / 100,
                 percent % 100,
-                notification.limit,
+                size(notification.limit),
                 notification.threshold
             );
             line("notify", why)

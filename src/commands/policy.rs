@@ -114,8 +114,17 @@ fn until(text: &str, zone: BillingZone) -> Result<Timestamp, CommandError> {
 
 /// Who works at this terminal, for the audit.
 pub(super) fn operator() -> String {
-    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
-    format!("operator {}", user.unwrap_or_else(|| "unknown".into()))
+    let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    format!("operator {}", named.filter(|name| !name.is_empty()).unwrap_or_else(login))
+}
+
+/// The login of the user that this process runs as, where the environment names none, as under cron.
+fn login() -> String {
+    let id = rustix::process::getuid().as_raw();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let own = fields.find(|fields| fields.get(2).is_some_and(|field| field.parse() == Ok(id)));
+    own.map_or_else(|| format!("with user id {id}"), |fields| fields[0].to_string())
 }
 
 async fn known(store: &Store, key: &AccountKey) -> Result<PolicyState, CommandError> {
@@ -165,6 +174,11 @@ impl One {
             let pin = match pin {
                 Some((policy, text)) => {
                     let until = text.as_deref().map(|text| until(text, zone)).transpose()?;
+                    if let Some(past) = until.filter(|until| *until <= clock.now()) {
+                        return Err(CommandError::Misused(format!(
+                            "--until: {past} is over already, the pin would end before it begins; `whmeter policy unpin` ends one"
+                        )));
+                    }
                     Some(Pin { policy: *policy, until })
                 }
                 None => None,
@@ -230,7 +244,7 @@ async fn open_switch(store: &Store, key: &AccountKey) -> Result<Option<Entry>, C
 
 impl Show {
     async fn run(self) -> Outcome {
-        let (config, clock, store) = self.config.store().await?;
+        let (config, clock, store) = self.config.store_to_read().await?;
         if let (Some(backend), Some(account)) = (&self.backend, &self.account) {
             let key = key(backend, account)?;
             let state = known(&store, &key).await?;

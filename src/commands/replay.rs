@@ -55,7 +55,7 @@ impl Replay {
     pub(super) async fn run(self) -> Outcome {
         let since = self.since.as_deref().map(UsageDay::parse).transpose();
         let since = since.map_err(|error| CommandError::Misused(format!("--since: {error}")))?;
-        let (config, _, store) = self.config.store().await?;
+        let (config, _, store) = self.config.store_to_read().await?;
         let mut differing = Vec::new();
         for backend in stored_backends(&store, self.backend.as_deref()).await? {
             differing.extend(replay(&store, &backend, since, &config.rules()).await?);

@@ -14,7 +14,8 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self) -> Outcome {
         let (config, clock) = self.config.read("info,tokio_cron_scheduler=warn")?;
+        let path = config.path.clone();
         let (app, serve) = App::build(config, clock).await?;
-        Ok(app.run(serve, &self.config.path()).await?)
+        Ok(app.run(serve, &path).await?)
     }
 }

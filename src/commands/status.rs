@@ -44,7 +44,7 @@ impl Status {
     }
 
     async fn look(&self) -> Result<crate::console::Status, CommandError> {
-        let (config, clock, store) = self.config.store().await?;
+        let (config, clock, store) = self.config.store_to_read().await?;
         let moment = Moment::new(clock.now(), config.zone, config.max_age());
         let status = status(&store, &config.panels, &moment, config.whmcs.bill_from, &config.prices).await?;
         store.close().await;

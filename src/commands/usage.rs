@@ -87,7 +87,7 @@ fn misused(error: impl std::fmt::Display) -> CommandError {
 impl Usage {
     pub(super) async fn run(self) -> Outcome {
         let (query, by_reseller) = (self.query()?, self.by_reseller()?);
-        let (config, clock, store) = self.config.store().await?;
+        let (config, clock, store) = self.config.store_to_read().await?;
         if self.backend.is_some() {
             stored_backends(&store, self.backend.as_deref()).await?;
         }

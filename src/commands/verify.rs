@@ -34,7 +34,7 @@ impl Verify {
     pub(super) async fn run(self) -> Outcome {
         let heads = self.since_head.iter().map(|text| text.parse::<ChainHead>());
         let old = heads.collect::<Result<Vec<_>, _>>().map_err(CommandError::Misused)?;
-        let (config, _, store) = self.config.store().await?;
+        let (config, _, store) = self.config.store_to_read().await?;
         let rules = config.rules();
         let mut report = Report::default();
         let heads = store.heads().await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ConfigError, Reader};
+use super::Reader;
 use crate::backends::ConfiguredPanel;
 use crate::domain::BillingZone;
 use crate::notify::WhmcsApi;
@@ -23,46 +23,30 @@ pub(super) fn api(whmcs: &WhmcsSettings, zone: BillingZone) -> Option<WhmcsApi> 
 }
 
 impl Reader<'_> {
-    pub(super) fn prices(
-        &mut self,
-        value: Option<toml::Value>,
-        panels: &[Arc<ConfiguredPanel>],
-    ) -> Result<Prices, ConfigError> {
-        let list = match value {
-            None => Vec::new(),
-            Some(toml::Value::Array(list)) => list,
-            Some(_) => {
-                let problem = "expected [[price]], in double brackets, once for each rule";
-                return Err(self.file.error(&["price"], SettingsError::new("", problem)));
-            }
-        };
+    pub(super) fn prices(&mut self, value: Option<toml::Value>, panels: &[Arc<ConfiguredPanel>]) -> Prices {
         let mut prices: Vec<Price> = Vec::new();
-        for (index, value) in list.into_iter().enumerate() {
-            let number = index.to_string();
-            let at = ["price", number.as_str()];
-            let read = || {
-                let toml::Value::Table(table) = value else {
-                    return Err(SettingsError::new("", "expected [[price]], in double brackets"));
-                };
-                let price = Price::read(Section::new(table, self.folder))?;
-                if prices.iter().any(|other| other.name == price.name) {
-                    let problem = format!("another price is called {:?} already", price.name);
-                    return Err(SettingsError::new("name", problem));
+        for (number, table) in self.list("price", "rule", value) {
+            let read = Price::read(Section::new(table, self.folder)).and_then(|price| {
+                match prices.iter().any(|other| other.name == price.name) {
+                    true => {
+                        let problem = format!("another price is called {:?} already", price.name);
+                        Err(SettingsError::new("name", problem))
+                    }
+                    false => Ok(price),
                 }
-                Ok(price)
-            };
-            let price = read().map_err(|error| self.file.error(&at, error))?;
+            });
+            let Some(price) = self.keep(&["price", &number], read) else { continue };
             let unmeasured = panels.iter().filter(|metered| {
-                price.is_for(&metered.id) && !metered.kind.meters.contains(&price.rule.meter)
+                price.is_for(&metered.id) && price.rule.meter.made_of(metered.kind.meters).is_empty()
             });
             for metered in unmeasured {
                 self.warnings.push(format!(
-                    "price[{index}]: it never bills {}: whmeter does not measure {} there",
+                    "price[{number}]: it never bills {}: whmeter does not measure {} there",
                     metered.id, price.rule.meter
                 ));
             }
             prices.push(price);
         }
-        Ok(Prices::new(prices))
+        Prices::new(prices)
     }
 }

@@ -218,6 +218,21 @@ impl<'a> Finding<'a> {
         ]
     }
 
+    /// The name of its kind.
+    pub fn what(&self) -> &'static str {
+        self.what
+    }
+
+    /// The meter that its bytes are of.
+    pub fn meter(&self) -> Option<&'static str> {
+        self.meter
+    }
+
+    /// Bytes used, where they are known.
+    pub fn bytes(&self) -> Option<u64> {
+        self.bytes
+    }
+
     /// Whether it says that nothing can be reported.
     pub fn is_unknown(&self) -> bool {
         self.state == UNKNOWN

@@ -197,11 +197,16 @@ impl TryFrom<String> for BillFrom {
 pub struct BillingZone(Tz);
 
 impl BillingZone {
-    /// Reads a name of the IANA time zone database, such as `Europe/Warsaw`.
+    /// Reads a name of the IANA time zone database, such as `Europe/Warsaw`, however it is capitalised.
     pub fn parse(name: &str) -> Result<BillingZone, InvalidTime> {
-        name.parse()
-            .map(BillingZone)
-            .map_err(|_| InvalidTime::new("time zone", name, "a name like Europe/Warsaw or UTC"))
+        let found = chrono_tz::TZ_VARIANTS.iter().find(|zone| zone.name().eq_ignore_ascii_case(name));
+        let unknown = || InvalidTime::new("time zone", name, "a name like Europe/Warsaw or UTC");
+        found.map(|zone| BillingZone(*zone)).ok_or_else(unknown)
+    }
+
+    /// Every name that [`BillingZone::parse`] takes.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name())
     }
 
     /// Its IANA name.

@@ -201,6 +201,15 @@ pub struct ServerTotal {
     pub stored: Bytes,
 }
 
+/// How many accounts a panel's own licence allows, and how many of them it counts; what it does not report is unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seats {
+    /// Those that are taken.
+    pub used: Option<u64>,
+    /// Those that the licence allows in all, not those that are left.
+    pub licensed: Option<u64>,
+}
+
 /// What one poll of one backend brought home.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Harvest {
@@ -208,6 +217,7 @@ pub struct Harvest {
     unclaimed: Vec<Unclaimed>,
     warnings: Vec<String>,
     server_total: Option<ServerTotal>,
+    seats: Seats,
     complete: bool,
     every_source: bool,
     roads: BTreeSet<String>,
@@ -276,6 +286,11 @@ impl Harvest {
         self.server_total = Some(total);
     }
 
+    /// Puts in what the panel says of its licence.
+    pub fn licence(&mut self, seats: Seats) {
+        self.seats = seats;
+    }
+
     /// Says by which road figures came: the version of a page or an interface, the host that answered. Figures that
     /// come by another road than before may be others' or older.
     pub fn by_road(&mut self, road: impl Into<String>) {
@@ -326,6 +341,11 @@ impl Harvest {
     /// What the panel says is stored on it altogether.
     pub fn server_total(&self) -> Option<ServerTotal> {
         self.server_total
+    }
+
+    /// What the panel says of its licence.
+    pub fn seats(&self) -> Seats {
+        self.seats
     }
 
     /// Keeps only the accounts `keep` wants: the config's include and exclude lists.

@@ -37,6 +37,22 @@ impl Meter {
     pub const ALL: [Meter; 4] =
         [Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficOut, Meter::TrafficTotal];
 
+    /// What it is read from on a panel that tells these meters: itself, or of a total both directions where the panel
+    /// distinguishes them; nothing where it cannot be known.
+    pub fn made_of(self, told: &[Meter]) -> &'static [Meter] {
+        let tells = |meter: Meter| told.contains(&meter);
+        match self {
+            Meter::StorageUsed if tells(self) => &[Meter::StorageUsed],
+            Meter::TrafficIn if tells(self) => &[Meter::TrafficIn],
+            Meter::TrafficOut if tells(self) => &[Meter::TrafficOut],
+            Meter::TrafficTotal if tells(self) => &[Meter::TrafficTotal],
+            Meter::TrafficTotal if tells(Meter::TrafficIn) && tells(Meter::TrafficOut) => {
+                &[Meter::TrafficIn, Meter::TrafficOut]
+            }
+            _ => &[],
+        }
+    }
+
     /// How it adds up.
     pub fn nature(self) -> Nature {
         match self {

@@ -20,7 +20,9 @@ pub use account::{AccountKey, AccountName, BackendId, InvalidName, Labels, Sourc
 pub use amount::{ByteMinutes, Bytes, TooManyBytes};
 pub use calendar::{BillFrom, BillingPeriod, BillingZone, Month, UsageDay};
 pub use charge::PanelCharge;
-pub use harvest::{Copied, Estimate, Facts, Harvest, Harvested, Reason, ServerTotal, Unclaimed, Unread};
+pub use harvest::{
+    Copied, Estimate, Facts, Harvest, Harvested, Reason, Seats, ServerTotal, Unclaimed, Unread,
+};
 pub use life::{HoldingNo, Identity, LifeNo, Likeness};
 pub use limit::Limit;
 pub use map::{Map, Set};

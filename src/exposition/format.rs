@@ -75,8 +75,8 @@ pub fn gauge_head(format: Format, name: &str, help: &str) -> String {
 
 /// The unit a family's name ends in.
 fn unit(name: &str) -> Option<&'static str> {
-    let last = name.rsplit('_').next();
-    ["bytes", "seconds", "ratio"].into_iter().find(|unit| last == Some(unit))
+    let is_of = |unit: &&str| name.strip_suffix(*unit).is_some_and(|before| before.ends_with('_'));
+    ["byte_seconds", "bytes", "seconds", "ratio"].into_iter().find(is_of)
 }
 
 /// A label value as it stands between its quotes.
@@ -108,6 +108,8 @@ mod tests {
             head(Format::OpenMetrics, "x_bytes_total", Kind::Counter, "Says \"x\" \\ y."),
             "# HELP x_bytes Says \\\"x\\\" \\\\ y.\n# TYPE x_bytes counter\n# UNIT x_bytes bytes\n"
         );
+        let held = head(Format::OpenMetrics, "x_byte_seconds", Kind::Gauge, "x");
+        assert!(held.contains("# UNIT x_byte_seconds byte_seconds\n"), "{held}");
         assert!(!head(Format::OpenMetrics, "x_limited", Kind::Gauge, "x").contains("UNIT"));
     }
 

@@ -9,20 +9,21 @@ use crate::domain::{AccountName, BackendId, Bytes, Meter, Policy, Seconds, Times
 use crate::standing::{AccountStanding, Moment, SeriesStanding};
 
 /// How many families describe accounts.
-pub(super) const FAMILIES: usize = 9;
+pub(super) const FAMILIES: usize = 10;
 
 /// The sample lines of some accounts, by family.
 pub(super) type Lines = [Vec<u8>; FAMILIES];
 
 const STORAGE_USED: usize = 0;
 const STORAGE_LIMIT: usize = 1;
-const TRAFFIC: usize = 2;
-const TRAFFIC_MONTH: usize = 3;
-const TRAFFIC_LIMIT: usize = 4;
-const LIMIT_USED: usize = 5;
-const LIMITED: usize = 6;
-const SUSPENDED: usize = 7;
-const DESCRIPTION: usize = 8;
+const STORAGE_HELD: usize = 2;
+const TRAFFIC: usize = 3;
+const TRAFFIC_MONTH: usize = 4;
+const TRAFFIC_LIMIT: usize = 5;
+const LIMIT_USED: usize = 6;
+const LIMITED: usize = 7;
+const SUSPENDED: usize = 8;
+const DESCRIPTION: usize = 9;
 
 /// Name, kind and help of every family, in the order of the page.
 const ABOUT: [(&str, Kind, &str); FAMILIES] = [
@@ -35,6 +36,12 @@ const ABOUT: [(&str, Kind, &str); FAMILIES] = [
         "whmeter_storage_limit_bytes",
         Kind::Gauge,
         "Bytes the account may store: by the rule that is in force, else by the panel.",
+    ),
+    (
+        "whmeter_storage_month_byte_seconds",
+        Kind::Gauge,
+        "What the account's owner held in the running billing month, level times time; divided by the seconds of \
+         the month it is what WHMCS is told as disk_gb_month, in bytes.",
     ),
     (
         "whmeter_traffic_bytes_total",
@@ -191,6 +198,11 @@ impl Pen<'_, '_> {
             if let Some((used, limit)) = judged(level).zip(limit.up_to()) {
                 self.ratio(series.meter, used, limit);
             }
+            // Minutes become the base unit; more than can be written is left out.
+            let held = standing.held_in_month(moment).and_then(|held| held.get().checked_mul(60));
+            if let Some(held) = held {
+                self.number(STORAGE_HELD, "\"} ", held);
+            }
         }
     }
 
@@ -225,7 +237,7 @@ impl Pen<'_, '_> {
         }
     }
 
-    fn number(&mut self, family: usize, end: &str, value: u64) {
+    fn number(&mut self, family: usize, end: &str, value: impl itoa::Integer) {
         let line = self.start(family);
         line.extend_from_slice(end.as_bytes());
         line.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());

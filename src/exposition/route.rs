@@ -133,12 +133,17 @@ impl Shared {
         };
         let mut tail = Vec::new();
         let mut pieces = Vec::new();
+        let now = self.clock.now();
+        let page = self.exposition.read();
+        let moment = page.moment(now);
         if !matches!(shown, Shown::Own) {
-            let page = self.exposition.read();
             pieces = page.pieces(of, self.exposition.heads(format));
-            own::polls(&mut tail, &page.states(of), format);
+            own::polls(&mut tail, &page.states(of), &moment, format);
         }
         if !matches!(shown, Shown::Backend(_)) {
+            pieces.extend(page.reported(self.exposition.reported_heads(format)));
+            drop(page);
+            own::month(&mut tail, &moment, format);
             own::families(&mut tail, &self.exposition.inner.telemetry.gather(), format);
         }
         tail.extend_from_slice(format.end().as_bytes());

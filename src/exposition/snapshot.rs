@@ -21,6 +21,7 @@ use std::sync::Arc;
 use super::chunk::Chunk;
 use super::format::Format;
 use super::render::{self, FAMILIES};
+use super::reported;
 use super::shard::Shard;
 use crate::domain::{BackendId, BillingZone, Month, Seconds, Timestamp};
 use crate::standing::{Moment, Standing};
@@ -34,6 +35,8 @@ const STEP_BACK: Seconds = Seconds::new(60);
 pub(super) struct Page {
     shards: BTreeMap<BackendId, Shard>,
     states: Vec<BackendState>,
+    /// What was reported of the running month, by server.
+    reported: BTreeMap<i64, reported::Pieces>,
     max_age: Seconds,
     zone: BillingZone,
     now: Timestamp,
@@ -47,6 +50,7 @@ impl Page {
         Page {
             shards: BTreeMap::new(),
             states: Vec::new(),
+            reported: BTreeMap::new(),
             max_age,
             zone,
             now: render::epoch(),
@@ -87,6 +91,10 @@ impl Page {
                 shard.update(&changes, &moment, anew, standing.map(Standing::stamp));
             }
         }
+        if self.month != Some(moment.month) {
+            // WHMCS keeps a record for each month, and was told nothing of this one yet.
+            self.reported.clear();
+        }
         self.due = self.shards.values().map(Shard::due).fold(moment.month_end, Timestamp::min);
         (self.now, self.month) = (moment.now, Some(moment.month));
     }
@@ -94,6 +102,19 @@ impl Page {
     /// Notes how the backends' polls go.
     pub fn set_states(&mut self, states: &[BackendState]) {
         self.states = states.to_vec();
+    }
+
+    /// Takes in what was reported to a server in `month`; nothing where that is not the one that runs.
+    pub fn set_reported(&mut self, server: i64, month: Month, pieces: reported::Pieces, now: Timestamp) {
+        self.update(None, now);
+        if self.month == Some(month) {
+            self.reported.insert(server, pieces);
+        }
+    }
+
+    /// What `now` means to the page.
+    pub fn moment(&self, now: Timestamp) -> Moment {
+        Moment::new(now, self.zone, self.max_age)
     }
 
     /// The names of all backends, sorted.
@@ -108,23 +129,36 @@ impl Page {
     pub fn pieces(&self, of: Option<&str>, heads: &[Arc<Chunk>; FAMILIES]) -> Vec<Arc<Chunk>> {
         let shards: Vec<_> =
             self.shards.iter().filter(|(name, _)| of.is_none_or(|of| of == name.as_str())).collect();
-        let mut pieces = Vec::new();
-        for (family, head) in heads.iter().enumerate() {
-            let before = pieces.len();
-            pieces.push(Arc::clone(head));
-            pieces.extend(shards.iter().flat_map(|(_, shard)| shard.chunks(family)).map(Arc::clone));
-            if pieces.len() == before + 1 {
-                // A family without samples is left out altogether.
-                pieces.pop();
-            }
-        }
-        pieces
+        let of = |family: usize| shards.iter().flat_map(move |(_, shard)| shard.chunks(family));
+        under(heads, of)
+    }
+
+    /// What WHMCS was told, in order; `heads` are the lines above each family.
+    pub fn reported(&self, heads: &reported::Pieces) -> Vec<Arc<Chunk>> {
+        let of = |family: usize| self.reported.values().map(move |pieces| &pieces[family]);
+        under(heads, |family| of(family).filter(|piece| !piece.text().is_empty()))
     }
 
     /// How the polls of one backend, or of all, go.
     pub fn states(&self, of: Option<&str>) -> Vec<BackendState> {
         self.states.iter().filter(|s| of.is_none_or(|of| of == s.backend.as_str())).cloned().collect()
     }
+}
+
+/// Families under their heads. One without samples is left out altogether.
+fn under<'p, P: Iterator<Item = &'p Arc<Chunk>>>(
+    heads: &[Arc<Chunk>],
+    of: impl Fn(usize) -> P,
+) -> Vec<Arc<Chunk>> {
+    let mut pieces = Vec::new();
+    for (family, head) in heads.iter().enumerate() {
+        let mut samples = of(family).peekable();
+        if samples.peek().is_some() {
+            pieces.push(Arc::clone(head));
+            pieces.extend(samples.map(Arc::clone));
+        }
+    }
+    pieces
 }
 
 /// The lines above each account family.

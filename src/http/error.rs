@@ -146,7 +146,9 @@ pub(super) fn classify(error: &reqwest::Error, host: String, received: Option<u6
     }
     if error.is_connect() {
         let detail = match find::<io::Error>(error).map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionRefused) => "refused: nothing listens there".to_string(),
+            Some(io::ErrorKind::ConnectionRefused) => {
+                "refused: nothing listens on this port; is it the panel's?".to_string()
+            }
             _ if error.is_timeout() => "no answer within connect_timeout".to_string(),
             _ => detail,
         };
@@ -155,6 +157,11 @@ pub(super) fn classify(error: &reqwest::Error, host: String, received: Option<u6
     if error.is_timeout() {
         return HttpError::Connect { host, detail: "timed out".into() };
     }
+    let detail = match error.url().is_some_and(|url| url.scheme() == "http") && received.is_none() {
+        // A server that waits for TLS hangs up on anything else, or answers in its own tongue.
+        true => format!("{detail}; perhaps the address should begin with https://"),
+        false => detail,
+    };
     match (find::<hyper::Error>(error), received) {
         (Some(hyper), _) if hyper.is_parse() => HttpError::Protocol { host, detail },
         // The transport below is well: it is the decoder that gave up.

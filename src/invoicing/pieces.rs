@@ -147,17 +147,22 @@ impl<'a> Desk<'a> {
                 held.chain(totals.iter().filter_map(|total| total.owner.as_ref())).collect();
             for owner in owners {
                 let one = Held { life, account, label: &label, owner, totals, stretches: &stretches };
-                pieces.extend(self.meters(life).filter_map(|meter| self.piece(&one, meter)));
+                pieces.extend(self.meters(life).filter_map(|of| self.piece(&one, of)));
             }
         }
     }
 
-    /// The meters that can be read of a life.
-    fn meters<'l>(&'l self, life: &'l Life) -> impl Iterator<Item = Meter> + 'l {
-        Meter::ALL.into_iter().filter(|meter| match self.panel {
-            Some(panel) => panel.kind.meters.contains(meter),
-            None => life.series.get(meter).is_some_and(|series| series.at.is_some()),
-        })
+    /// The meters that can be known of a life, and what each is read from: a total may be that of both directions.
+    fn meters(&self, life: &Life) -> impl Iterator<Item = (Meter, &'static [Meter])> {
+        let was_read = |meter: &Meter| life.series.get(meter).is_some_and(|series| series.at.is_some());
+        let read: Vec<Meter> = match self.panel {
+            Some(panel) => panel.kind.meters.to_vec(),
+            None => Meter::ALL.into_iter().filter(was_read).collect(),
+        };
+        Meter::ALL
+            .into_iter()
+            .map(move |meter| (meter, meter.made_of(&read)))
+            .filter(|(_, parts)| !parts.is_empty())
     }
 
     /// Who had a life when, as far as it was there in the period.
@@ -181,7 +186,7 @@ impl<'a> Desk<'a> {
         stretches
     }
 
-    fn piece(&self, held: &Held<'_>, meter: Meter) -> Option<Piece> {
+    fn piece(&self, held: &Held<'_>, (meter, parts): (Meter, &[Meter])) -> Option<Piece> {
         let service = held.owner.service().and_then(|id| self.sold.service(id));
         // Nobody looks for what a panel that is not asked any more has of nobody.
         if self.panel.is_none() && held.owner.service().is_none() {
@@ -194,28 +199,34 @@ impl<'a> Desk<'a> {
             product: service.and_then(|service| service.product.as_deref()),
         };
         let price = self.terms.prices.of(&candidate, meter)?;
-        let total =
-            held.totals.iter().find(|total| total.meter == meter && total.owner.as_ref() == Some(held.owner));
-        let usage = total.map(|total| total.usage.clone());
-        let expected = self.expected(held, meter);
-        let is_guessed = self.guessed.contains(&(held.label.clone(), meter, held.owner.clone()));
-        let covered = usage.as_ref().map_or(Minutes::ZERO, |usage| usage.covered);
+        let known: Vec<(Option<Usage>, bool)> = parts.iter().map(|part| self.known(held, *part)).collect();
         let mine = held.stretches.iter().filter(|(owner, _)| *owner == held.owner);
         let sold = service.map_or(Limit::Unknown, |service| service.limit(meter));
         let panel = held.account.panel_limit(meter);
-        let series = held.life.series.get(&meter);
+        let series = parts.iter().filter_map(|part| held.life.series.get(part));
+        let held_back = series.filter_map(|series| series.implausible).map(|held| held.since).min();
         Some(Piece {
             account: AccountKey { backend: self.backend.clone(), name: held.label.clone() },
             owner: held.owner.clone(),
             price: Arc::clone(price),
-            usage,
-            is_complete: covered >= expected && !is_guessed,
+            is_complete: known.iter().all(|(_, is_complete)| *is_complete),
+            usage: added(known.into_iter().map(|(usage, _)| usage)),
             until: mine.map(|(_, span)| span.end()).max().unwrap_or(self.start),
-            held_back: series.and_then(|series| series.implausible).map(|held| held.since),
+            held_back,
             limit: self.terms.limits.in_force(&candidate, meter, sold, panel).0,
             open: self.open.clone(),
             unpaid: self.unpaid(held),
         })
+    }
+
+    /// What was read of one meter, and whether that is all of it.
+    fn known(&self, held: &Held<'_>, meter: Meter) -> (Option<Usage>, bool) {
+        let total =
+            held.totals.iter().find(|total| total.meter == meter && total.owner.as_ref() == Some(held.owner));
+        let usage = total.map(|total| total.usage.clone());
+        let is_guessed = self.guessed.contains(&(held.label.clone(), meter, held.owner.clone()));
+        let covered = usage.as_ref().map_or(Minutes::ZERO, |usage| usage.covered);
+        (usage, covered >= self.expected(held, meter) && !is_guessed)
     }
 
     /// The minutes of the period for which a meter has to be known of it: while it was the owner's, from first
@@ -263,6 +274,19 @@ impl<'a> Desk<'a> {
         };
         Some(text)
     }
+}
+
+/// What passed in all parts together; unknown where one of them is.
+fn added(parts: impl Iterator<Item = Option<Usage>>) -> Option<Usage> {
+    parts.reduce(|sum, part| {
+        let (sum, part) = (sum?, part?);
+        Some(Usage {
+            amount: sum.amount.checked_add(part.amount)?,
+            estimated: sum.estimated.checked_add(part.estimated)?,
+            held: sum.held + part.held,
+            covered: sum.covered.min(part.covered),
+        })
+    })?
 }
 
 /// What is known of an account and of one owner of it.

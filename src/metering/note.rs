@@ -189,6 +189,36 @@ pub struct Noted {
 }
 
 impl Note {
+    /// The names of all notes, in the order of their definition.
+    pub const NAMES: [&str; 26] = [
+        "first_sight",
+        "began_since_last_look",
+        "unowned",
+        "start_moved",
+        "counter_restarted",
+        "stopped",
+        "started",
+        "reset_while_running",
+        "went_backwards",
+        "restart_unproven",
+        "gap",
+        "copied",
+        "counted_before",
+        "month_vanished",
+        "level_collapsed",
+        "level_recovered",
+        "road_changed",
+        "silent",
+        "old_answer",
+        "clock_ahead",
+        "contradiction",
+        "too_large",
+        "implausible",
+        "plausible_again",
+        "accepted",
+        "adjusted",
+    ];
+
     /// Its name as a label value and in JSON.
     pub fn name(&self) -> &'static str {
         match self {

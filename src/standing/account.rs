@@ -2,9 +2,10 @@
 
 use litemap::LiteMap;
 
-use super::{Judged, SeriesStanding};
+use super::{Judged, Moment, SeriesStanding};
 use crate::domain::{
-    AccountName, Labels, LifeNo, Limit, Mapping, Meter, Month, Owner, Policy, Reason, Service, Timestamp,
+    AccountName, ByteMinutes, Labels, LifeNo, Limit, Mapping, Meter, Month, Owner, Policy, Reason, Service,
+    Timestamp,
 };
 use crate::metering::{Book, Life, MonthToDate};
 
@@ -191,6 +192,26 @@ impl AccountStanding {
         let shares = self.shares.iter().filter(move |share| share.owner == *owner);
         let months = shares.flat_map(|share| share.months.iter());
         months.filter(move |(_, so_far)| so_far.month == month).map(|(meter, so_far)| (*meter, so_far))
+    }
+
+    /// Whether what it has of the running month is known: it was measured in it. One that is missing is not there to
+    /// be measured: until it is gone it must not be too long since it was.
+    pub fn knows_month(&self, meter: Meter, moment: &Moment) -> bool {
+        self.meter(meter).is_some_and(|series| match self.is_present() {
+            true => series.running(moment).is_ok(),
+            false => moment.is_fresh(series.at),
+        })
+    }
+
+    /// What its present owner has held on it in the running month, level times time: its part of what WHMCS is told
+    /// as `disk_gb_month`. `None` where that is unknown.
+    pub fn held_in_month(&self, moment: &Moment) -> Option<ByteMinutes> {
+        if self.is_contradicted() || !self.knows_month(Meter::StorageUsed, moment) {
+            return None;
+        }
+        let shares = self.shares_of(&self.owner, moment.month);
+        let held = shares.filter(|(meter, _)| *meter == Meter::StorageUsed).map(|(_, month)| month.held);
+        Some(held.fold(ByteMinutes::ZERO, |sum, held| sum + held))
     }
 
     /// Takes from the book what it has of the account.

@@ -36,6 +36,15 @@ pub enum StoreError {
     /// The database's files cannot be read or written; nothing was written.
     #[error("the database's files cannot be written ({0}); is its disk full, read-only or broken?")]
     Disk(String),
+    /// The file of the database is not the one that was opened any more; nothing was written.
+    #[error(
+        "{file} was deleted or replaced while whmeter has it open: nothing is written any more, because it would be lost. Put the file \
+         back, or restart whmeter to begin with what is there now"
+    )]
+    Gone {
+        /// The file.
+        file: String,
+    },
     /// Another collector took the backend over meanwhile; this poll must not be written.
     #[error("the lease on {backend} was lost to another whmeter; its poll counts, ours is dropped")]
     LostLease {

@@ -68,6 +68,8 @@ use seal::Seal;
 #[derive(Clone)]
 pub struct Store {
     dialect: Dialect,
+    /// The file, where the database is one.
+    file: Option<Arc<open::DatabaseFile>>,
     writer: AnyPool,
     readers: AnyPool,
     settings: Arc<StoreSettings>,

@@ -1,18 +1,21 @@
-//! Opens the database: its address, its rules for connections, its schema.
+//! Opens the database: to write, with its schema brought up to date; to read, as it is; or to say what is wrong with it.
+
+mod connect;
+mod file;
 
 use std::collections::HashMap;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use serde::Deserialize;
-use sqlx::any::AnyPoolOptions;
 use sqlx::migrate::{MigrateError, Migration, Migrator};
-use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row, SqlSafeStr};
+use sqlx::{AnyPool, AssertSqlSafe, Executor, Row, SqlSafeStr};
 
+use self::connect::{address, connect};
+pub(super) use self::file::DatabaseFile;
 use super::backend::{KnownPanel, known_panels};
-use super::dialect::{Dialect, STATEMENT_LIMIT};
+use super::dialect::Dialect;
 use super::seal::Seal;
 use super::sql::answered;
 use super::{Store, StoreError};
@@ -57,16 +60,26 @@ impl Default for StoreSettings {
     }
 }
 
-/// How long a statement waits for another transaction's lock before the store says [`StoreError::Locked`].
-const LOCK_WAIT: Duration = Duration::from_secs(5);
-
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+impl StoreSettings {
+    /// The keys of `[store]` that other settings have differently.
+    pub fn differing(&self, other: &StoreSettings) -> Vec<&'static str> {
+        let key = |settings: &StoreSettings| settings.seal_key.as_ref().map(|key| key.expose().to_string());
+        [
+            (self.url.expose() != other.url.expose(), "store.url"),
+            (self.keep_days != other.keep_days, "store.keep_days"),
+            (self.keep_journal != other.keep_journal, "store.keep_journal"),
+            (key(self) != key(other), "store.seal_key"),
+        ]
+        .into_iter()
+        .filter_map(|(differs, key)| differs.then_some(key))
+        .collect()
+    }
+}
 
 /// How long an opening that failed at once is tried again, because others may be opening it too.
 const OTHERS_START: Duration = Duration::from_secs(3);
-
-/// How long a connection may take to show that it is still there when it is not used any more.
-const STILL_THERE: Duration = Duration::from_secs(5);
 
 /// A database that can be used.
 #[derive(Clone, Debug)]
@@ -100,24 +113,73 @@ impl Store {
     }
 
     async fn open_once(settings: StoreSettings, folder: &Path) -> Result<Store, StoreError> {
-        sqlx::any::install_default_drivers();
-        let (dialect, url) = address(settings.url.expose(), folder)?;
-        if let Some(file) = own_file(settings.url.expose(), folder) {
-            keep_private(&file);
+        let location = Location::of(&settings, folder)?;
+        if let Some(file) = &location.file {
+            file.can_be_written()?;
+            file.keep_private();
         }
-        let writers = if dialect == Dialect::Sqlite { 1 } else { 4 };
-        let writer = connect(dialect, &url, writers).await?;
-        if dialect == Dialect::Mysql {
+        let writers = if location.dialect == Dialect::Sqlite { 1 } else { 4 };
+        let writer = location.connect(writers).await?;
+        if let Some(file) = &location.file {
+            file.refuse_foreign(&writer).await.map_err(|error| file.named(error))?;
+        }
+        if location.dialect == Dialect::Mysql {
             refuse_merging_collations(&writer).await?;
         }
-        migrate(dialect, &writer).await?;
+        migrate(location.dialect, &writer).await.map_err(|error| location.named(error))?;
+        if let Some(file) = &location.file {
+            file.mark(&writer).await?;
+        }
         let mut on = writer.acquire().await?;
-        let mut seal = Seal::read(&mut on, dialect, settings.seal_key.as_ref()).await?;
-        seal.begin(&mut on, dialect).await?;
+        let mut seal = Seal::read(&mut on, location.dialect, settings.seal_key.as_ref()).await?;
+        seal.begin(&mut on, location.dialect).await?;
         drop(on);
-        let readers = connect(dialect, &url, 4).await?;
-        Ok(Store {
-            dialect,
+        let readers = location.connect(4).await?;
+        Ok(Store::of(location, settings, seal, writer, readers))
+    }
+
+    /// Opens the database to look at it: nothing is made, migrated or written. One whose schema is older than ours has to
+    /// be opened by a command that writes first.
+    pub async fn open_to_read(settings: StoreSettings, folder: &Path) -> Result<Store, StoreError> {
+        let mut location = Location::of(&settings, folder)?;
+        if let Some(file) = location.file.as_ref().filter(|file| !file.exists()) {
+            return Err(StoreError::Config(format!(
+                "{file} is not there yet: nothing was measured; `whmeter serve` or `whmeter poll` makes it"
+            )));
+        }
+        location.read_only();
+        let readers = location.connect(4).await?;
+        if let Some(file) = &location.file {
+            file.refuse_foreign(&readers).await.map_err(|error| file.named(error))?;
+        }
+        let known = Store::newest_schema();
+        match stored_schema(&readers).await {
+            Some(found) if found == known => {}
+            Some(found) if found > known => return Err(StoreError::NewerSchema { found, known }),
+            found => {
+                let found = found.map_or("no schema".to_string(), |found| format!("schema {found}"));
+                return Err(StoreError::Config(format!(
+                    "the database has {found} and this whmeter needs {known}: `whmeter serve`, or any command that writes, \
+                     brings it up to date first"
+                )));
+            }
+        }
+        let mut on = readers.acquire().await?;
+        let seal = Seal::read(&mut on, location.dialect, settings.seal_key.as_ref()).await?;
+        drop(on);
+        Ok(Store::of(location, settings, seal, readers.clone(), readers))
+    }
+
+    fn of(
+        location: Location,
+        settings: StoreSettings,
+        seal: Seal,
+        writer: AnyPool,
+        readers: AnyPool,
+    ) -> Store {
+        Store {
+            dialect: location.dialect,
+            file: location.file.map(|file| Arc::new(file.opened())),
             writer,
             readers,
             settings: Arc::new(settings),
@@ -126,57 +188,55 @@ impl Store {
             lists: Arc::default(),
             reported: Arc::default(),
             moved: Arc::new(tokio::sync::watch::Sender::default()),
-        })
+        }
     }
 
     /// Looks whether [`Store::open`] would succeed, and writes nothing.
     pub async fn check(settings: &StoreSettings, folder: &Path) -> Result<Checked, StoreError> {
-        sqlx::any::install_default_drivers();
-        let (dialect, url) = address(settings.url.expose(), folder)?;
-        if dialect == Dialect::Sqlite {
-            let file = url.trim_start_matches("sqlite:").split('?').next().unwrap_or_default();
-            if !Path::new(file).exists() {
-                let parent = Path::new(file).parent().filter(|parent| parent.is_dir());
-                let found = parent.map(|_| Checked::says("not there yet; the first start makes it"));
-                return found.ok_or_else(|| {
-                    StoreError::Config(format!("{file}: its folder does not exist; make it"))
-                });
+        let mut location = Location::of(settings, folder)?;
+        if let Some(file) = &location.file {
+            file.can_be_made()?;
+            if !file.exists() {
+                return Ok(Checked::says("not there yet; the first start makes it"));
             }
         }
-        let pool = AnyPoolOptions::new().max_connections(1).connect(&url).await;
-        let pool = pool.map_err(|error| StoreError::Unreachable(error.to_string()))?;
-        if dialect == Dialect::Mysql {
+        location.read_only();
+        let pool = location.connect(2).await?;
+        if location.dialect == Dialect::Mysql {
             refuse_merging_collations(&pool).await?;
         }
-        // A database without the table is new, and a new one is fine.
-        let found = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(&pool).await;
-        let found = found.ok().and_then(|row| row.try_get::<i64, _>(0).ok());
-        let panels = match found {
-            Some(found) if found == Store::newest_schema() => {
-                let mut on = pool.acquire().await?;
-                Seal::read(&mut on, dialect, settings.seal_key.as_ref()).await?;
-                known_panels(&mut on, dialect).await?
-            }
-            _ => Vec::new(),
-        };
-        pool.close().await;
-        match found {
-            Some(found) if found > Store::newest_schema() => {
-                Err(StoreError::NewerSchema { found, known: Store::newest_schema() })
-            }
-            Some(found) => {
-                let says = format!("schema {found}, this whmeter has {}", Store::newest_schema());
-                Ok(Checked { says, panels })
-            }
-            None => Ok(Checked::says("empty; the first start makes its tables")),
+        let mut on = pool.acquire().await?;
+        if let Some(file) = &location.file {
+            file.intact(&mut on).await.map_err(|error| file.named(error))?;
+            file.refuse_foreign(&pool).await.map_err(|error| file.named(error))?;
         }
+        let (known, found) = (Store::newest_schema(), stored_schema(&pool).await);
+        let checked = match found {
+            Some(found) if found > known => return Err(StoreError::NewerSchema { found, known }),
+            Some(found) if found == known => {
+                Seal::read(&mut on, location.dialect, settings.seal_key.as_ref()).await?;
+                let panels = known_panels(&mut on, location.dialect).await?;
+                Checked { says: format!("schema {found}"), panels }
+            }
+            Some(found) => Checked::says(&format!("schema {found}; the next start brings it to {known}")),
+            None => Checked::says("empty; the first start makes its tables"),
+        };
+        drop(on);
+        pool.close().await;
+        Ok(checked)
     }
 
     /// Whether the database answers.
     pub async fn ready(&self) -> Result<(), StoreError> {
+        self.still_there()?;
         let one = sqlx::query("SELECT version FROM backend LIMIT 1").fetch_optional(&self.readers);
         answered(self.dialect, one).await?;
         Ok(())
+    }
+
+    /// Whether what is written now will be there later: a file may be deleted under a program that has it open.
+    pub(super) fn still_there(&self) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), |file| file.still_there())
     }
 
     /// The newest schema this program knows.
@@ -191,135 +251,43 @@ impl Store {
     }
 }
 
-/// The file of an SQLite database that may be written to.
-fn own_file(url: &str, folder: &Path) -> Option<PathBuf> {
-    let rest = url.strip_prefix("sqlite:")?.trim_start_matches("//");
-    let (file, params) = rest.split_once('?').unwrap_or((rest, ""));
-    let is_written = !params.contains("mode=ro") && !params.contains("immutable");
-    is_written.then(|| folder.join(file))
+/// Where a database is.
+struct Location {
+    dialect: Dialect,
+    /// As sqlx wants it; may hold a password.
+    url: String,
+    file: Option<DatabaseFile>,
 }
 
-/// Makes the file for its owner alone, or one that others can read so. What cannot be done is reported: opening it
-/// will say whether that matters. SQLite gives what it writes beside the file the same rights.
-fn keep_private(file: &Path) {
-    // One that is not there cannot have been read by anybody.
-    let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-    if made.is_ok() {
-        return;
+impl Location {
+    fn of(settings: &StoreSettings, folder: &Path) -> Result<Location, StoreError> {
+        sqlx::any::install_default_drivers();
+        let (dialect, url) = address(settings.url.expose(), folder)?;
+        Ok(Location { dialect, url, file: DatabaseFile::of(settings.url.expose(), folder) })
     }
-    for suffix in ["", "-wal", "-shm"] {
-        let mut name = file.as_os_str().to_owned();
-        name.push(suffix);
-        let file = Path::new(&name);
-        let Ok(found) = std::fs::metadata(file) else { continue };
-        if found.permissions().mode() & 0o077 == 0 {
-            continue;
-        }
-        match std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600)) {
-            Ok(()) => {
-                tracing::info!(file = %file.display(), "was open to other users; it is its owner's alone now")
-            }
-            Err(error) => {
-                tracing::warn!(file = %file.display(), "open to other users, chmod 600 it: {error}")
-            }
+
+    /// From now on connections to a file may not write to it.
+    fn read_only(&mut self) {
+        self.url = self.url.replace("mode=rwc", "mode=ro");
+    }
+
+    async fn connect(&self, connections: u32) -> Result<AnyPool, StoreError> {
+        connect(self.dialect, &self.url, connections).await.map_err(|error| self.named(error))
+    }
+
+    /// Says of an error which file or which server it is of.
+    fn named(&self, error: StoreError) -> StoreError {
+        match &self.file {
+            Some(file) => file.named(error),
+            None => connect::named(&self.url, error),
         }
     }
 }
 
-/// The dialect of a URL, and the URL as sqlx wants it.
-fn address(url: &str, folder: &Path) -> Result<(Dialect, String), StoreError> {
-    let dialect = Dialect::of(url).ok_or_else(|| {
-        // The URL may hold a password: only its scheme is shown.
-        let scheme = url.split(':').next().unwrap_or_default();
-        StoreError::Config(format!(
-            "url begins with {scheme:?}; expected sqlite:FILE, postgres://… or mysql://…"
-        ))
-    })?;
-    if dialect != Dialect::Sqlite {
-        return Ok((dialect, url.replacen("mariadb:", "mysql:", 1)));
-    }
-    let rest = url.trim_start_matches("sqlite:").trim_start_matches("//");
-    let (file, params) = rest.split_once('?').unwrap_or((rest, "mode=rwc"));
-    if file.is_empty() || file == ":memory:" {
-        return Err(StoreError::Config(format!("url {url:?} names no file; expected sqlite:FILE")));
-    }
-    let path = folder.join(file);
-    // sqlx reads the path as part of a URL: what means something there must be written as itself.
-    let path = path.to_string_lossy().replace('%', "%25").replace('?', "%3F").replace('#', "%23");
-    Ok((dialect, format!("sqlite:{path}?{params}")))
-}
-
-async fn connect(dialect: Dialect, url: &str, connections: u32) -> Result<AnyPool, StoreError> {
-    // A pool goes on trying for half a minute what fails at once on a full or read-only disk, and then
-    // only says that it waited. So the first connection is made by hand.
-    if dialect == Dialect::Sqlite {
-        let mut first = AnyConnection::connect(url).await?;
-        for statement in session(dialect) {
-            first.execute(AssertSqlSafe(statement)).await?;
-        }
-        first.close().await?;
-    }
-    let pool = AnyPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(30))
-        // A file does not hang up: asking it first whether it is there costs as much as most answers.
-        .test_before_acquire(dialect != Dialect::Sqlite)
-        // One whose answer nobody waits for any more would else keep its place in the pool until its server speaks.
-        .after_release(move |connection, _| {
-            Box::pin(async move {
-                let there = tokio::time::timeout(STILL_THERE, connection.ping()).await;
-                there.map_err(|_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))?.map(|()| true)
-            })
-        })
-        .after_connect(move |connection, _| {
-            Box::pin(async move {
-                for statement in session(dialect) {
-                    connection.execute(AssertSqlSafe(statement)).await?;
-                }
-                Ok(())
-            })
-        });
-    pool.connect(url).await.map_err(|error| match StoreError::from(error) {
-        StoreError::Database(text) => StoreError::Unreachable(text),
-        other => other,
-    })
-}
-
-/// What each connection is reported first.
-fn session(dialect: Dialect) -> Vec<String> {
-    match dialect {
-        // FULL: after a power cut the last poll that we said was stored is stored.
-        Dialect::Sqlite => vec![
-            format!("PRAGMA busy_timeout = {}", LOCK_WAIT.as_millis()),
-            "PRAGMA journal_mode = WAL".into(),
-            "PRAGMA synchronous = FULL".into(),
-            // In KiB: the inner pages of the keys of 10,000 accounts stay in memory.
-            "PRAGMA cache_size = -8192".into(),
-        ],
-        // A whmeter that is lost in the middle of a transaction keeps its locks no longer than its lease, and a server
-        // notices that nobody is there any more.
-        Dialect::Postgres => vec![
-            format!("SET lock_timeout = '{}ms'", LOCK_WAIT.as_millis()),
-            format!("SET statement_timeout = '{}s'", STATEMENT_LIMIT.as_secs()),
-            format!("SET idle_in_transaction_session_timeout = '{}s'", STATEMENT_LIMIT.as_secs()),
-            "SET tcp_keepalives_idle = 20".into(),
-            "SET tcp_keepalives_interval = 10".into(),
-            "SET tcp_keepalives_count = 3".into(),
-        ],
-        // In the comments what only MariaDB, or only MySQL 8 knows; the latter limits nothing but reads.
-        Dialect::Mysql => vec![
-            format!("SET innodb_lock_wait_timeout = {}", LOCK_WAIT.as_secs()),
-            format!(
-                "SET @whmeter = 1 /*M!100300 , SESSION max_statement_time = {limit}, \
-                 SESSION idle_transaction_timeout = {limit} */",
-                limit = STATEMENT_LIMIT.as_secs()
-            ),
-            format!(
-                "SET @whmeter = 1 /*!80000 , SESSION max_execution_time = {} */",
-                STATEMENT_LIMIT.as_millis()
-            ),
-        ],
-    }
+/// The schema of a database; none of one without our tables.
+async fn stored_schema(pool: &AnyPool) -> Option<i64> {
+    let found = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(pool).await;
+    found.ok().and_then(|row| row.try_get::<i64, _>(0).ok())
 }
 
 /// The default collations of MySQL and MariaDB make one customer of `alice` and `Alice`.

@@ -42,6 +42,7 @@ impl DerefMut for Transaction {
 impl Store {
     /// One that writes: where another does, it waits for it.
     pub(super) async fn begin(&self) -> Result<Transaction, StoreError> {
+        self.still_there()?;
         let dialect = self.dialect;
         let inner = answered(dialect, self.writer.begin_with(dialect.begin_write())).await?;
         Ok(Transaction { inner, dialect })

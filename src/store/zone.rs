@@ -32,6 +32,16 @@ impl Store {
         tx.commit().await
     }
 
+    /// Refuses a zone that is not the one in which this database's days are cut; keeps nothing.
+    pub async fn same_zone(&self, zone: BillingZone) -> Result<(), StoreError> {
+        match self.zone().await? {
+            Some(stored) if stored != zone.name() => {
+                Err(StoreError::OtherZone { stored, configured: zone.name().into() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn zone(&self) -> Result<Option<String>, StoreError> {
         let mut on = self.readers.acquire().await?;
         let found = rows(&mut on, self.dialect, "SELECT zone FROM billing_zone WHERE one = 1", []).await?;

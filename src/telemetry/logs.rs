@@ -30,10 +30,16 @@ pub enum LogError {
     Twice,
 }
 
-/// Sends log lines to stderr. `WHMETER_LOG`, or else `RUST_LOG`, wins over `level`.
+/// Sends log lines to stderr. `WHMETER_LOG`, or else `RUST_LOG`, wins over `level`; `debug` and `trace` alone are
+/// ours, and the libraries stay at `info`: name them (`debug,hyper=debug`) to hear them.
 pub fn init_logs(level: &str, format: LogFormat) -> Result<(), LogError> {
     let from_env = |name| std::env::var(name).ok().filter(|filter: &String| !filter.is_empty());
     let filter = from_env("WHMETER_LOG").or_else(|| from_env("RUST_LOG")).unwrap_or_else(|| level.into());
+    // At these levels the libraries say a hundred times as much as we do.
+    let filter = match filter.to_ascii_lowercase().as_str() {
+        chatty @ ("debug" | "trace") => format!("info,whmeter={chatty}"),
+        _ => filter,
+    };
     let filter = EnvFilter::try_new(&filter)
         .map_err(|error| LogError::Filter { filter: filter.clone(), why: error.to_string() })?;
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);

@@ -42,7 +42,8 @@ use crate::telemetry::Telemetry;
 /// The `[whmcs]` section.
 #[derive(Clone, Debug, Deserialize)]
 pub struct WhmcsSettings {
-    /// Cuts days and months; there is no default.
+    /// Cuts days and months. There is no default: empty where it is missing, which the config refuses.
+    #[serde(default)]
     pub timezone: String,
     /// The address of WHMCS's API, for mail and invoices.
     #[serde(default)]

@@ -31,7 +31,7 @@ pub(super) struct PolicyWish {
 
 impl PolicyWish {
     /// The pin to set, `Some(None)` to take it away, `None` to leave it.
-    fn pin(&self) -> Result<Option<Option<Pin>>, Problem> {
+    fn pin(&self, now: Timestamp) -> Result<Option<Option<Pin>>, Problem> {
         let refused = |what: &str| Problem::refused(format!("{what}; {EXPECTED}"));
         match (self.action.as_str(), self.policy.as_deref(), &self.until) {
             ("reconcile", None, None) => Ok(None),
@@ -41,7 +41,11 @@ impl PolicyWish {
                 let policy = known.ok_or_else(|| refused(&format!("policy {name:?} is not known")))?;
                 let time = |text: &String| {
                     let time = text.parse().ok().and_then(|time| Timestamp::from_utc(time).ok());
-                    time.ok_or_else(|| refused(&format!("until {text:?} is not a time")))
+                    let time = time.ok_or_else(|| refused(&format!("until {text:?} is not a time")))?;
+                    match time > now {
+                        true => Ok(time),
+                        false => Err(refused(&format!("until {text:?} is over already"))),
+                    }
                 };
                 Ok(Some(Some(Pin { policy, until: until.as_ref().map(time).transpose()? })))
             }
@@ -59,7 +63,7 @@ pub(super) async fn policy(
     let expected =
         |problem: Problem| Problem { detail: format!("{}; {EXPECTED}", problem.detail), ..problem };
     let Body(wish) = wish.map_err(expected)?;
-    let pin = wish.pin()?;
+    let pin = wish.pin(api.clock.now())?;
     let (server, tenants) = api.asked_tenants(&asked).await?;
     let found = tenants.wanted(&tenant)?;
     for found in &found.living {

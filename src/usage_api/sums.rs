@@ -103,21 +103,17 @@ fn level(tenant: &Tenant<'_>, window: &Window) -> Option<Bytes> {
     Some(sum)
 }
 
-/// What its holdings have of the billed days of the running month. It is known if every account that it has now was
-/// measured in it. One that is missing is not there to be measured: until it is gone it must not be too long since it
-/// was.
+/// What its holdings have of the billed days of the running month. It is known if that of every account that it has now
+/// is.
 fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, ByteMinutes)> {
     // What is carried of the month before, and what the others have, is no sum of the service either.
     if tenant.accounts.iter().any(|found| found.account.is_contradicted()) {
         return None;
     }
     for found in measured(tenant, meter)? {
-        let series = found.account.meter(meter)?;
-        let is_known = match found.account.is_present() {
-            true => series.running(&window.moment).is_ok() && window.is_in_billed(series.at),
-            false => window.moment.is_fresh(series.at),
-        };
-        if !is_known {
+        let account = &found.account;
+        let is_billed = !account.is_present() || window.is_in_billed(account.meter(meter)?.at);
+        if !is_billed || !account.knows_month(meter, &window.moment) {
             return None;
         }
     }

@@ -314,6 +314,8 @@ async fn stored_is_the_sum_of_what_is_configured() {
     let volumes = stored("storage = ['volumes']").await;
     assert_eq!((objects + volumes, volumes % (1 << 30)), (all, 0));
     assert_eq!(stored("storage = ['shares']").await, 3 << 30);
+    panel.switch(|s| s.glance_page = 3);
+    assert_eq!(stored("storage = ['images']").await, panel.image_bytes(&name));
     assert_eq!(stored("storage = ['local_disk']").await, (panel.servers(&name).len() as u64) * (20 << 30));
     assert_eq!(stored("storage = ['gnocchi_volumes']").await, volumes);
     let first = panel.volumes(&name).remove(0);

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use litemap::LiteMap;
 use whmeter::domain::{
     AccountName, BackendId, BillingZone, ByteMinutes, Bytes, LifeNo, Limit, Meter, Minutes, Owner, Policy,
-    Reason, Timestamp,
+    Reason, Seats, Timestamp,
 };
 use whmeter::exposition::{Exposition, Format, Settings};
 use whmeter::metering::{MonthToDate, Note};
 use whmeter::quota::Conflict;
-use whmeter::standing::{AccountStanding, SeriesStanding, Standing};
+use whmeter::reported::ReportedValue;
+use whmeter::standing::{AccountStanding, SeriesStanding, Share, Standing};
 use whmeter::store::{BackendState, Failing};
 use whmeter::telemetry::{PollOutcome, Telemetry};
 
@@ -93,6 +94,30 @@ pub fn account(series: Vec<SeriesStanding>) -> AccountStanding {
     }
 }
 
+/// What an owner has held in the running month, in byte-minutes.
+fn held(owner: Owner, byte_minutes: u128) -> Share {
+    let month = MonthToDate {
+        held: ByteMinutes::new(byte_minutes),
+        ..MonthToDate::new(zone().day_of(at(NOON)).month())
+    };
+    Share { owner, life: LifeNo::new(1), months: [(Meter::StorageUsed, month)].into_iter().collect() }
+}
+
+/// A value that was reported to server 12 at `when`, with what it carries, in hundred-thousandths of a GiB.
+pub fn reported(tenant: &str, metric: &'static str, value: i64, carried: i64, when: i64) -> ReportedValue {
+    ReportedValue {
+        payee: Owner::Service(57),
+        month: zone().day_of(at(when)).month(),
+        metric: metric.into(),
+        server: 12,
+        tenant: tenant.into(),
+        value,
+        carried,
+        unit: 1 << 30,
+        at: at(when),
+    }
+}
+
 pub fn standing(of: &str, accounts: impl IntoIterator<Item = (AccountName, AccountStanding)>) -> Standing {
     Standing {
         backend: backend(of),
@@ -134,6 +159,8 @@ pub fn house() -> Exposition {
         storage_limit: Limit::of_size(bytes(100_000)),
         limits: storage(bytes(100_000)),
         mapped: None,
+        // Twice in the month its present owner's, and once somebody else's.
+        shares: vec![held(Owner::Unowned, 7_000), held(Owner::Service(57), 900), held(Owner::Unowned, 1)],
         ..account(vec![
             series(Meter::StorageUsed, NOON, 93_410),
             series(Meter::TrafficIn, NOON, 7),
@@ -186,6 +213,11 @@ pub fn house() -> Exposition {
     for standing in &standings {
         exposition.update(standing, at(NOON));
     }
+    let told = [
+        reported("ali\"ce", "disk", 9_341_000, 0, NOON - 2 * HOUR),
+        reported("ali\"ce", "disk_gb_month", 3_820_417, -31_250, NOON - HOUR),
+    ];
+    exposition.reported(12, told[0].month, &told, at(NOON));
     exposition.backends(&[
         state("s3-fra1", Some(NOON), Some(NOON), None),
         state("a \"nas\"", Some(NOON), Some(NOON - HOUR), Some("unreachable")),
@@ -214,5 +246,6 @@ pub fn state(of: &str, polled: Option<i64>, succeeded: Option<i64>, failing: Opt
         leases: 1,
         leased_until: at(0),
         server_total: None,
+        seats: Seats { used: succeeded.map(|_| 412), licensed: failing.is_none().then_some(500) },
     }
 }

@@ -189,13 +189,13 @@ proptest! {
         let page = text(&exposition);
         // Not by lines(): that would also cut at what a label may hold.
         let lines: Vec<_> = page.split_terminator('\n').filter(|line| !line.starts_with('#')).map(parse).collect();
-        prop_assert_eq!(lines.len(), 4);
+        prop_assert_eq!(lines.len(), 5);
         for sample in &lines {
             prop_assert_eq!(&sample.labels[0], &("backend".to_string(), "a \"nas\"\\".to_string()));
             prop_assert_eq!(&sample.labels[1], &("account".to_string(), account_name.clone()));
         }
-        prop_assert_eq!(&lines[1].labels[2], &("direction".to_string(), "both".to_string()));
-        let described = &lines[3].labels;
+        prop_assert_eq!(&lines[2].labels[2], &("direction".to_string(), "both".to_string()));
+        let described = &lines[4].labels;
         prop_assert_eq!(&described[3], &("package".to_string(), package));
         prop_assert_eq!(&described[4], &("domain".to_string(), domain));
         prop_assert_eq!(&described[5], &("reseller".to_string(), reseller));

@@ -25,6 +25,7 @@ fn never_7_no_number_lies_by_age() {
     let shown = |text: &str| {
         [
             "storage_used",
+            "storage_month",
             "limit_used",
             "traffic_bytes",
             "account_suspended",
@@ -33,14 +34,14 @@ fn never_7_no_number_lies_by_age() {
         ]
         .map(|family| text.contains(&format!("\nwhmeter_{family}")))
     };
-    assert_eq!(shown(&text(&exposition)), [true; 6]);
+    assert_eq!(shown(&text(&exposition)), [true; 7]);
     // 26 h old is still shown, a second more is not; what came with the traffic goes with it.
     exposition.tick(at(NOON + 25 * HOUR));
-    assert_eq!(shown(&text(&exposition)), [true; 6]);
+    assert_eq!(shown(&text(&exposition)), [true; 7]);
     exposition.tick(at(NOON + 25 * HOUR + 1));
-    assert_eq!(shown(&text(&exposition)), [false, false, true, true, true, true]);
+    assert_eq!(shown(&text(&exposition)), [false, false, false, true, true, true, true]);
     exposition.tick(at(NOON + 26 * HOUR + 1));
-    assert_eq!(shown(&text(&exposition)), [false; 6]);
+    assert_eq!(shown(&text(&exposition)), [false; 7]);
     assert!(text(&exposition).contains("whmeter_account_info{"), "who it is does not age");
 
     // Nobody has to tick: the scrape itself asks for the time.
@@ -48,13 +49,13 @@ fn never_7_no_number_lies_by_age() {
     commit(&mut standing, [(name("alice"), facts)]);
     exposition.update(&standing, at(NOON + 30 * HOUR));
     let server = Server::start(&exposition, late);
-    assert_eq!(shown(&server.get("/metrics")), [false; 6]);
+    assert_eq!(shown(&server.get("/metrics")), [false; 7]);
     let read_again = account(vec![series(Meter::StorageUsed, late, 3)]);
     commit(&mut standing, [(name("alice"), read_again)]);
     exposition.update(&standing, at(late));
     assert!(server.get("/metrics").contains("account=\"alice\"} 3\n"), "it returns when it is read again");
     let much_later = Server::start(&exposition, late + 27 * HOUR);
-    assert_eq!(shown(&much_later.get("/metrics")), [false; 6]);
+    assert_eq!(shown(&much_later.get("/metrics")), [false; 7]);
 
     // A failed poll says so, and the last truth stays.
     exposition.tick(at(late));
@@ -81,6 +82,42 @@ fn a_month_that_is_over_is_hidden_until_the_account_is_read_again() {
     commit(&mut standing, [(name("bob"), read(eve + HOUR, 220))]);
     exposition.update(&standing, at(eve + HOUR));
     assert_eq!((months(), totals()), (1, 2));
+}
+
+#[test]
+fn the_month_turns_without_a_poll_and_takes_what_was_reported_of_it_along() {
+    let turn = zone().start_of(Month::parse("2026-12").expect("a month").first()).get();
+    let exposition = exposition();
+    let told = [reported("alice", "disk", 7, 0, turn - HOUR)];
+    exposition.reported(12, told[0].month, &told, at(turn - HOUR));
+    let page = |now| Server::start(&exposition, now).get("/metrics/self");
+    let bounds = |start: i64, end: i64| {
+        format!(
+            "\nwhmeter_billing_month_start_timestamp_seconds {start}\n# HELP \
+             whmeter_billing_month_end_timestamp_seconds When the next billing month begins, in seconds since \
+             1970.\n# TYPE whmeter_billing_month_end_timestamp_seconds gauge\n\
+             whmeter_billing_month_end_timestamp_seconds {end}\n"
+        )
+    };
+    // November has thirty days in Warsaw, December 31; the clocks were turned back in October.
+    let november = page(turn - 1);
+    assert!(november.contains(&bounds(turn - 30 * 24 * HOUR, turn)), "{november}");
+    assert!(november.contains("whmeter_reported_bytes{"), "{november}");
+    let december = page(turn);
+    assert!(december.contains(&bounds(turn, turn + 31 * 24 * HOUR)), "{december}");
+    assert!(!december.contains("whmeter_reported_"), "{december}");
+    // What comes late for a month that is over is not shown as this month's.
+    exposition.reported(12, told[0].month, &told, at(turn));
+    assert!(!page(turn).contains("whmeter_reported_"));
+}
+
+#[test]
+fn the_seats_of_a_licence_are_withheld_when_they_are_too_old() {
+    let exposition = exposition();
+    exposition.backends(&[state("vpn1", Some(NOON), Some(NOON), None)]);
+    let shown = |now| Server::start(&exposition, now).get("/metrics").contains("whmeter_licence_seats{");
+    assert!(shown(NOON + 26 * HOUR));
+    assert!(!shown(NOON + 26 * HOUR + 1));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Invoices: a month looked at, billed once and never twice, whatever becomes of the answers.
 
 mod house;
+mod overage;
 
 use std::time::{Duration, Instant};
 

@@ -49,23 +49,29 @@ pub async fn history_is_read_page_by_page_and_is_the_whole(databases: &Databases
     }
 }
 
-/// It is of the newest poll of everybody, also when nothing else has changed.
+/// They are of the newest poll of everybody, also when nothing else has changed.
 pub async fn a_panels_own_total_is_kept_until_it_is_told_otherwise(databases: &Databases) {
     let fresh = databases.fresh().await;
     let store = open(&fresh, 400).await;
     let noon = at("2026-11-20T11:00:00Z");
     let lease = lease(&store, "a", noon).await.unwrap();
     let mut loaded = store.load(&backend(), None).await.unwrap();
-    let kept = async || store.backends().await.unwrap().remove(0).server_total;
-    assert_eq!(kept().await, None);
-    for (minute, reported) in [(0, Some(9)), (1, Some(u64::MAX >> 1)), (2, None)] {
+    let kept = async || {
+        let state = store.backends().await.unwrap().remove(0);
+        (state.server_total, state.seats)
+    };
+    assert_eq!(kept().await, (None, Seats::default()));
+    let seats = [Seats { used: Some(0), licensed: Some(500) }, Seats { used: Some(9), licensed: None }];
+    let told = [(Some(9), seats[0]), (Some(u64::MAX >> 1), seats[1]), (None, Seats::default())];
+    for (minute, (reported, seats)) in (0..).zip(told) {
         let at = noon.plus(Seconds::new(minute * 60));
         let mut harvest = harvest(noon, &[("7-41", 5, 0)]);
         let total = reported.map(|stored| ServerTotal { at, stored: bytes(stored) });
         if let Some(total) = total {
             harvest.total(total);
         }
+        harvest.licence(seats);
         poll(&store, &lease, &mut loaded, at, &harvest).await.unwrap();
-        assert_eq!(kept().await, total);
+        assert_eq!(kept().await, (total, seats));
     }
 }

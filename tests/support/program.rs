@@ -111,8 +111,20 @@ impl Site {
         }
     }
 
-    pub async fn ran(&self, mut command: Command) -> Ran {
-        let output = tokio::time::timeout(PATIENCE, command.output()).await.expect("it hangs").unwrap();
+    /// The same of a command that has months of hours to go through.
+    pub async fn run_long(&self, arguments: &[&str]) -> Ran {
+        let began = Instant::now();
+        let ran = self.ran_within(self.command(arguments), 10 * PATIENCE).await;
+        println!("{arguments:?} took {:?}", began.elapsed());
+        ran
+    }
+
+    pub async fn ran(&self, command: Command) -> Ran {
+        self.ran_within(command, PATIENCE).await
+    }
+
+    async fn ran_within(&self, mut command: Command, patience: Duration) -> Ran {
+        let output = tokio::time::timeout(patience, command.output()).await.expect("it hangs").unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let ran =
             Ran { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };

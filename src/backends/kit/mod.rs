@@ -12,6 +12,7 @@ pub mod pages;
 pub mod refusal;
 pub mod session;
 pub mod suspend;
+pub mod suspend_unexplained;
 pub mod switch;
 #[cfg(test)]
 pub mod testing;

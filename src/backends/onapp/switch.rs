@@ -17,6 +17,7 @@ use super::speed::Ports;
 use super::wire::{Machine, User};
 use super::{Applied, BackendError, Memory, OnApp};
 use crate::backends::kit::memory::{kept, needed};
+use crate::backends::kit::suspend_unexplained::{self, shown};
 use crate::backends::kit::switch::{Plan, read_back};
 use crate::domain::{AccountName, Policy};
 use crate::http::Method;
@@ -99,7 +100,7 @@ impl OnApp {
     ) -> Result<Applied, BackendError> {
         let machine = self.machine(account).await?;
         let found = suspended(&machine)?;
-        let wanted = match plan_of(before, policy, found) {
+        let wanted = match suspend_unexplained::plan(before, policy, found) {
             Plan::AlreadySo => {
                 let needs_start = policy == Policy::Standard && !found && booted == Some(true);
                 return match needs_start && machine.booted == Some(false) {
@@ -122,7 +123,7 @@ impl OnApp {
         not_gone(self.panel.write(&call).await, account)?;
         let look = || async {
             let found = suspended(&self.machine(account).await?)?;
-            Ok(if found == wanted { Ok(()) } else { Err(words(found).to_string()) })
+            Ok(if found == wanted { Ok(()) } else { Err(shown(found).to_string()) })
         };
         let done = read_back(&format!("suspended of {account}"), look).await?;
         let machine = self.machine(account).await?;
@@ -164,7 +165,7 @@ impl OnApp {
     ) -> Result<Applied, BackendError> {
         let user = self.user(account).await?;
         let found = is_suspended(&user)?;
-        let wanted = match plan_of(before, policy, found) {
+        let wanted = match suspend_unexplained::plan(before, policy, found) {
             Plan::AlreadySo if found => return Ok(Applied::AlreadySo),
             Plan::AlreadySo => {
                 let started = self.start_again(servers).await?;
@@ -176,7 +177,7 @@ impl OnApp {
         not_gone(self.suspend_user(&user, wanted).await, account)?;
         let look = || async {
             let found = is_suspended(&self.user_by_id(&user.id).await?)?;
-            Ok(if found == wanted { Ok(()) } else { Err(words(found).to_string()) })
+            Ok(if found == wanted { Ok(()) } else { Err(shown(found).to_string()) })
         };
         let done = read_back(&format!("status of {account}"), look).await?;
         if !wanted {
@@ -256,20 +257,6 @@ impl OnApp {
     }
 }
 
-/// What a look makes of a switch of something that is suspended or not. Who was suspended before us stays so.
-fn plan_of(before: bool, policy: Policy, found: bool) -> Plan<bool> {
-    let wanted = before || policy == Policy::Limited;
-    match found == wanted {
-        true => Plan::AlreadySo,
-        false if before => Plan::left_alone(words(found).into(), found),
-        false => Plan::Write(wanted),
-    }
-}
-
-fn words(suspended: bool) -> &'static str {
-    if suspended { "suspended" } else { "not suspended" }
-}
-
 fn suspended(machine: &Machine) -> Result<bool, BackendError> {
     let at = format!("virtual server {}", machine.name);
     machine.suspended.ok_or(BackendError::Unexpected { at, detail: "suspended is absent".into() })
@@ -313,23 +300,6 @@ pub(super) fn not_gone<T>(called: Result<T, CallFailure>, account: &AccountName)
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn who_was_suspended_before_us_is_never_let_go() {
-        use Policy::{Limited, Standard};
-        for (before, policy, found, done) in [
-            (false, Limited, false, Plan::Write(true)),
-            (false, Limited, true, Plan::AlreadySo),
-            (false, Standard, true, Plan::Write(false)),
-            (false, Standard, false, Plan::AlreadySo),
-            (true, Limited, true, Plan::AlreadySo),
-            (true, Standard, true, Plan::AlreadySo),
-            (true, Standard, false, Plan::left_alone("not suspended".into(), false)),
-            (true, Limited, false, Plan::left_alone("not suspended".into(), false)),
-        ] {
-            assert_eq!(plan_of(before, policy, found), done, "{before} {policy:?} {found}");
-        }
-    }
 
     #[test]
     fn what_is_remembered_is_read_again() {

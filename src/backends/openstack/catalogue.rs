@@ -26,11 +26,13 @@ pub(super) enum Service {
     Network,
     /// Manila.
     Shares,
+    /// Glance.
+    Images,
 }
 
 impl Service {
     /// All that have addresses of their own.
-    pub const ALL: [Service; 7] = [
+    pub const ALL: [Service; 8] = [
         Service::Identity,
         Service::Metric,
         Service::Objects,
@@ -38,6 +40,7 @@ impl Service {
         Service::Volumes,
         Service::Network,
         Service::Shares,
+        Service::Images,
     ];
 
     /// Its type in the catalogue, and the ones that older clouds have for it.
@@ -50,6 +53,7 @@ impl Service {
             Service::Volumes => &["block-storage", "volumev3"],
             Service::Network => &["network"],
             Service::Shares => &["shared-file-system", "sharev2"],
+            Service::Images => &["image"],
         }
     }
 
@@ -182,6 +186,7 @@ fn normal(service: Service, mut url: Url) -> Url {
         Service::Metric => with(path, "/v1"),
         Service::Network => with(path, "/v2.0"),
         Service::Identity => with(path, "/v3"),
+        Service::Images => with(path, "/v2"),
         // What stands behind is an account's name: ours is built for each project.
         Service::Objects => match path.find("/v1/") {
             Some(place) => path[..place + 3].to_string(),

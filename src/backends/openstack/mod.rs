@@ -9,6 +9,7 @@ mod diagnostics;
 mod freeze;
 mod gnocchi;
 mod history;
+mod images;
 mod objects;
 mod paging;
 mod projects;

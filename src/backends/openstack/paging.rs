@@ -1,4 +1,4 @@
-//! Lists in pages, as Keystone, Nova, Cinder, Manila and Neutron have them: each page has the address of the next.
+//! Lists in pages, as Keystone, Nova, Cinder, Manila, Neutron and Glance have them: each page has the address of the next.
 //!
 //! Only the query of that address is taken: its host may be an inner one, and its path has been wrong in a release.
 
@@ -42,12 +42,13 @@ impl Cloud {
     }
 }
 
-/// The query of the next page: Keystone tells it in `links`, the others in a list beside their own.
+/// The query of the next page: Keystone tells it in `links`, Glance as `next`, the others in a list beside their own.
 fn next_query(page: &Value, key: &str) -> Result<Option<Vec<(String, String)>>, String> {
     let listed = page[format!("{key}_links").as_str()].as_array();
     let mut listed = listed.into_iter().flatten().filter(|link| link["rel"] == "next");
     let href = match listed.next() {
         Some(link) => &link["href"],
+        None if page["next"].is_string() => &page["next"],
         None => &page["links"]["next"],
     };
     let Some(href) = href.as_str() else { return Ok(None) };
@@ -74,6 +75,7 @@ mod tests {
         for page in [
             json!({"links": {"next": "https://k/identity/identity/v3/projects?limit=2&marker=0c6d"}}),
             json!({"links": {"next": "/v3/projects?limit=2&marker=0c6d"}}),
+            json!({"next": "/v2/images?limit=2&marker=0c6d"}),
             json!({"volumes_links": [{"rel": "next", "href": "http://10.0.0.1/v3/x/volumes/detail?limit=2&marker=0c6d"}]}),
         ] {
             assert_eq!(next_query(&page, "volumes"), Ok(wanted.clone()), "{page}");

@@ -95,6 +95,8 @@ pub(super) enum Storage {
     Objects,
     /// Manila's shares.
     Shares,
+    /// Glance's images.
+    Images,
     /// The disks that servers have of their flavours.
     LocalDisk,
     /// Volumes as Gnocchi has them, for clouds whose Cinder may not be asked.
@@ -110,6 +112,7 @@ impl Storage {
             Storage::Backups => "backups",
             Storage::Objects => "objects",
             Storage::Shares => "shares",
+            Storage::Images => "images",
             Storage::LocalDisk => "local_disk",
             Storage::GnocchiVolumes => "gnocchi_volumes",
         }
@@ -121,6 +124,7 @@ impl Storage {
             Storage::Volumes | Storage::Snapshots | Storage::Backups => Service::Volumes,
             Storage::Objects => Service::Objects,
             Storage::Shares => Service::Shares,
+            Storage::Images => Service::Images,
             Storage::LocalDisk => Service::Compute,
             Storage::GnocchiVolumes => Service::Metric,
         }

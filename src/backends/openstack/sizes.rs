@@ -68,7 +68,9 @@ fn list(source: Storage) -> Option<SizedList> {
             "project_id",
             ("x-openstack-manila-api-version", "2.51"),
         ),
-        Storage::Objects | Storage::LocalDisk | Storage::GnocchiVolumes => return None,
+        Storage::Objects | Storage::Images | Storage::LocalDisk | Storage::GnocchiVolumes => {
+            return None;
+        }
     };
     Some(SizedList { service, path, key, project, version })
 }
@@ -85,6 +87,7 @@ impl OpenStack {
         match list(source) {
             Some(list) => self.listed_sizes(&list, projects, ask).await,
             None if source == Storage::LocalDisk => self.local_disks(servers).await,
+            None if source == Storage::Images => self.images(projects, ask).await,
             None => self.measured_volumes(ask.now).await,
         }
     }
@@ -122,7 +125,7 @@ impl OpenStack {
     }
 
     /// A login without the right is shown its own things alone, as if the others had none.
-    async fn must_see_all(
+    pub(super) async fn must_see_all(
         &self,
         what: &str,
         projects: &Projects,
@@ -216,7 +219,7 @@ fn bytes(gib: u64) -> Result<u64, String> {
 }
 
 /// Adds to the sum of a project; what is wrong with one thing makes the sum unknown.
-fn add(sizes: &mut Sizes, project: String, size: Result<u64, String>) {
+pub(super) fn add(sizes: &mut Sizes, project: String, size: Result<u64, String>) {
     let sum = sizes.entry(project).or_insert(Ok(0));
     *sum = match (std::mem::replace(sum, Ok(0)), size) {
         (Err(problem), _) | (Ok(_), Err(problem)) => Err(problem),

@@ -4,7 +4,6 @@
 mod one;
 mod reset;
 mod settings;
-mod switch;
 #[cfg(test)]
 mod tests;
 mod two;

@@ -35,7 +35,7 @@ use super::{
     Applied, Backend, BackendError, CheckStep, History, Kind, Limiter, Memory, Past, PollRequest, Target,
     Wants,
 };
-use crate::domain::{BillingZone, FoundBy, Harvest, Meter, Policy, Span, Timestamp};
+use crate::domain::{BillingZone, FoundBy, Harvest, Meter, Policy, Seats, Span, Timestamp};
 use crate::http::{Http, Method, Url};
 use crate::settings::{Section, SettingsError};
 
@@ -138,6 +138,7 @@ impl Limiter for Vpncp {
 impl Vpncp {
     async fn read(&self, ask: &PollRequest, harvest: &mut Harvest) -> Result<(), BackendError> {
         let status = self.look(harvest).await?;
+        harvest.licence(Seats { used: status.clients, licensed: status.licensed });
         let calendar = self.calendar(ask.now, harvest).await?;
         let (mut clients, is_whole) = self.clients(&status, harvest).await?;
         let listed = clients.len() as u64;

@@ -79,6 +79,7 @@ async fn a_poll_tells_the_whole_story() {
     let (backend, log) = serve("", answer).await;
     let harvest = poll(backend.as_ref()).await.expect("polled");
     assert!(harvest.is_complete() && harvest.warnings().is_empty(), "{:?}", harvest.warnings());
+    assert_eq!(harvest.seats(), Seats { used: Some(2), licensed: Some(1000) });
     let one = &harvest.accounts()["vpn-17-4101-abcd"];
     assert_eq!((one.facts.suspended, one.facts.package.as_deref()), (Some(false), Some("office")));
     let out = one.readings.iter().filter(|(meter, _)| *meter == Meter::TrafficOut);
@@ -122,6 +123,7 @@ async fn a_panel_that_tells_fewer_clients_than_it_counts_loses_nobody() {
     .await;
     let harvest = poll(backend.as_ref()).await.expect("polled");
     assert!(!harvest.is_complete() && harvest.accounts().len() == 1);
+    assert_eq!(harvest.seats(), Seats::default(), "what it does not report is unknown, and not nothing");
     assert!(harvest.warnings()[0].contains("[id, status]"), "{:?}", harvest.warnings());
 }
 

@@ -119,6 +119,7 @@ fn side(
         rewound_at: None,
         leases: 1,
         leased_until: Timestamp::EPOCH,
+        seats: Default::default(),
         server_total: total.map(|stored| ServerTotal { at: at(60), stored: bytes(stored) }),
     };
     Side {

@@ -238,14 +238,20 @@ impl Store {
         poll: &Poll<'_>,
     ) -> Result<(), StoreError> {
         let sql = "UPDATE backend SET polled_at = ?, succeeded_at = ?, failing_since = NULL, reason = NULL,
-            detail = NULL, total_at = ?, total_bytes = ?, roads = ? WHERE name = ?";
+            detail = NULL, total_at = ?, total_bytes = ?, seats_used = ?,
+            seats_licensed = ?, roads = ? WHERE name = ?";
         let roads = loaded.roads_with(&poll.harvest.road()).join("\n");
         let total = poll.harvest.server_total();
+        let seats = poll.harvest.seats();
+        // A count that the database cannot hold is no count.
+        let count = |seats: Option<u64>| seats.and_then(|seats| i64::try_from(seats).ok());
         let cells = [
             poll.at.into(),
             poll.at.into(),
             total.map(|total| total.at).into(),
             total.map(|total| total.stored).into(),
+            count(seats.used).into(),
+            count(seats.licensed).into(),
             roads.into(),
             lease.backend.as_str().into(),
         ];

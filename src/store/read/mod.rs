@@ -1,5 +1,6 @@
 //! Reads back what was committed: how everything stands, what was used, and what was reported to WHMCS.
 
+mod newest_reported;
 mod pages;
 mod reported;
 mod resellers;

@@ -277,7 +277,7 @@ impl Store {
         Ok(sums)
     }
 
-    async fn read_reported(
+    pub(super) async fn read_reported(
         &self,
         on: &mut AnyConnection,
         filter: &str,

@@ -12,7 +12,7 @@ use super::super::ledger::{Loaded, list_doubt, load_lives};
 use super::super::sql::{Columns, rows};
 use super::super::tables::Ids;
 use super::super::{Store, StoreError};
-use crate::domain::{AccountName, BackendId, LifeNo, Month, ServerTotal, Timestamp};
+use crate::domain::{AccountName, BackendId, LifeNo, Month, Seats, ServerTotal, Timestamp};
 use crate::metering::Book;
 use crate::standing::{AccountStanding, Stamp, Standing};
 
@@ -45,6 +45,8 @@ pub struct BackendState {
     pub leased_until: Timestamp,
     /// What the panel itself says is stored on it, by the last poll of all accounts.
     pub server_total: Option<ServerTotal>,
+    /// What the panel says of its licence, by the last poll that went well.
+    pub seats: Seats,
     /// When its journal was last taken back to an earlier entry.
     pub rewound_at: Option<Timestamp>,
 }
@@ -71,7 +73,8 @@ impl Store {
     /// Every backend that was ever polled, and how its polls go.
     pub async fn backends(&self) -> Result<Vec<BackendState>, StoreError> {
         let sql = "SELECT name, kind, version, acts, polled_at, succeeded_at, failing_since, reason, detail,
-            fence, lease_until, total_at, total_bytes, number, panel, parked_until, rewound_at FROM backend ORDER BY name";
+            fence, lease_until, total_at, total_bytes, seats_used, seats_licensed, number, panel,
+            parked_until, rewound_at FROM backend ORDER BY name";
         let mut on = self.readers.acquire().await?;
         let states = rows(&mut on, self.dialect, sql, []).await?;
         states.iter().map(|row| state_columns(&mut Columns::of(row))).collect()
@@ -270,6 +273,8 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
     let (leases, leased_until) = (columns.int()?, columns.time()?);
     let total = columns.maybe_time()?.zip(columns.maybe_bytes()?);
     let server_total = total.map(|(at, stored)| ServerTotal { at, stored });
+    let count = |seats: Option<i64>| seats.and_then(|seats| u64::try_from(seats).ok());
+    let seats = Seats { used: count(columns.maybe_int()?), licensed: count(columns.maybe_int()?) };
     Ok(BackendState {
         backend,
         kind,
@@ -285,5 +290,6 @@ fn state_columns(columns: &mut Columns<'_>) -> Result<BackendState, StoreError> 
         leases,
         leased_until,
         server_total,
+        seats,
     })
 }

@@ -56,6 +56,7 @@ fn address(call: &Call<'_>, service: Service, region: &str) -> String {
         }
         Service::Swift => format!("/v1/AUTH_{ADMIN_PROJECT}"),
         Service::Manila => "/v2".to_owned(),
+        Service::Glance => versioned("/v2"),
     };
     let slash = if switches.trailing_slashes { "/" } else { "" };
     format!("{host}{region}{path}{slash}")

@@ -4,7 +4,7 @@ use super::call::Call;
 use super::cloud::{Cloud, Scope};
 use super::reply::{Answered, Reply, SERVICES, Service};
 use super::switches::Switches;
-use super::{cinder, gnocchi, keystone, login, neutron, nova, swift};
+use super::{cinder, glance, gnocchi, keystone, login, neutron, nova, swift};
 use crate::faults::Strikes;
 use crate::form::{Form, decoded};
 use crate::server::Front;
@@ -70,6 +70,7 @@ fn service_of(path: &str) -> Service {
         _ if path.starts_with("/v1") => Service::Gnocchi,
         _ if path.starts_with("/v2.1") => Service::Nova,
         _ if path.starts_with("/v2.0") => Service::Neutron,
+        _ if path.starts_with("/v2/images") => Service::Glance,
         _ if path.starts_with("/v2") => Service::Manila,
         _ if is_cinder.iter().any(|part| path.contains(part)) => Service::Cinder,
         _ => Service::Keystone,
@@ -117,7 +118,7 @@ fn reply(cloud: &Cloud, switches: &Switches, service: Service, request: &Request
         Service::Cinder => cinder::open(&call),
         Service::Neutron => neutron::open(&call),
         Service::Swift => swift::open(&call),
-        Service::Manila => None,
+        Service::Manila | Service::Glance => None,
     };
     if let Some(answer) = open {
         return answer;
@@ -131,5 +132,6 @@ fn reply(cloud: &Cloud, switches: &Switches, service: Service, request: &Request
         Service::Neutron => neutron::answer(&call),
         Service::Swift => swift::answer(&call),
         Service::Manila => cinder::shares(&call),
+        Service::Glance => glance::answer(&call),
     }
 }

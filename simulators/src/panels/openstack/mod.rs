@@ -1,4 +1,4 @@
-//! A fake OpenStack cloud: Keystone, Gnocchi, Nova, Cinder, Neutron, Swift and Manila, each on an address of its own.
+//! A fake OpenStack cloud: Keystone, Gnocchi, Nova, Cinder, Neutron, Swift, Manila and Glance, each on an address of its own.
 //!
 //! Accounts are projects. Their traffic lies in Gnocchi as windows of counters that begin anew with every tap; what
 //! they store is told by Cinder in GiB, and by Swift in bytes.
@@ -11,6 +11,7 @@ mod catalogue;
 mod cinder;
 mod cloud;
 mod front;
+mod glance;
 mod gnocchi;
 mod keystone;
 mod limited;
@@ -32,13 +33,15 @@ pub use population::project_id;
 pub use switches::Switches;
 
 use crate::faults::{Change, Fault, FaultKind};
-use crate::panel::{self, Flag, Kind, Knobs, Landmarks, NamedPanel, NotDone, SimulatedPanel};
+use crate::panel::{self, Flag, Happening, Kind, Knobs, Landmarks, NamedPanel, NotDone, SimulatedPanel};
 use crate::place::{Place, Plot};
 use crate::sessions::{Rules, Sessions};
 use crate::truth::Deed;
 use cloud::Cloud;
 use front::OpenStackFront;
-use serde_json::Value;
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use world::World;
@@ -132,6 +135,11 @@ impl Panel {
     pub fn ports(&self, account: &str) -> Vec<String> {
         let world = self.cloud.world();
         world.ports.values().filter(|port| port.project == account).map(|port| port.id.clone()).collect()
+    }
+
+    /// The bytes of a project's images that were uploaded.
+    pub fn image_bytes(&self, account: &str) -> u64 {
+        glance::bytes(account)
     }
 
     /// The ids of a project's volumes.
@@ -256,5 +264,25 @@ impl SimulatedPanel for Panel {
 
     fn meddle(&self, account: &str) -> Result<(), NotDone> {
         limited::meddle(&self.cloud, account)
+    }
+
+    /// A server that runs gets new taps, or is off for a while.
+    fn happening(&self, dice: &mut StdRng) -> Option<Happening> {
+        let world = self.cloud.world();
+        let runs = |server: &&world::Server| server.status() == world::Status::Active;
+        let running: Vec<&world::Server> = world.servers.values().filter(runs).collect();
+        let server = running.get(dice.random_range(0..running.len().max(1)))?;
+        let set = |status: &str| json!({ "op": "set_status", "status": status });
+        let (cause, deeds) = match dice.random_bool(0.3) {
+            true => ("stopped", vec![set("SHUTOFF"), set("ACTIVE")]),
+            false => ("restarted", vec![json!({ "op": "reboot" })]),
+        };
+        let operation = format!("servers/{}", server.id);
+        Some(Happening {
+            what: format!("server {} of {} {cause}", server.id, server.project),
+            cause,
+            account: Some(server.project.clone()),
+            operations: deeds.into_iter().map(|deed| (operation.clone(), deed)).collect(),
+        })
     }
 }

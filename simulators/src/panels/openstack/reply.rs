@@ -26,10 +26,12 @@ pub enum Service {
     Swift,
     /// Shares.
     Manila,
+    /// Images.
+    Glance,
 }
 
 /// All services in the order of their addresses.
-pub const SERVICES: [Service; 7] = [
+pub const SERVICES: [Service; 8] = [
     Service::Keystone,
     Service::Gnocchi,
     Service::Nova,
@@ -37,6 +39,7 @@ pub const SERVICES: [Service; 7] = [
     Service::Neutron,
     Service::Swift,
     Service::Manila,
+    Service::Glance,
 ];
 
 impl Service {
@@ -50,6 +53,7 @@ impl Service {
             Self::Neutron => "network",
             Self::Swift => "object-store",
             Self::Manila => "shared-file-system",
+            Self::Glance => "image",
         }
     }
 }
@@ -155,7 +159,7 @@ impl Reply {
             Service::Gnocchi => Self::page(status, message),
             Service::Nova | Service::Cinder | Service::Manila => Self::fault(status, message),
             Service::Neutron => Self::neutron(status, "HTTPError", message),
-            Service::Swift => Self::page(status, message),
+            Service::Swift | Service::Glance => Self::page(status, message),
         }
     }
 

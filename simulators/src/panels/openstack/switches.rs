@@ -99,6 +99,9 @@ pub struct Switches {
     pub has_qos: bool,
     /// Manila is there, and every project has a share of so many GiB; 0 is no Manila.
     pub share_gib: u64,
+
+    /// The most images in an answer.
+    pub glance_page: usize,
 }
 
 impl Default for Switches {
@@ -147,6 +150,7 @@ impl Default for Switches {
             account_quotas: true,
             has_qos: true,
             share_gib: 0,
+            glance_page: 1_000,
         }
     }
 }

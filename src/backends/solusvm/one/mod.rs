@@ -16,10 +16,10 @@ use self::api::{CallFailure, Master};
 use super::super::kit::check::{is_hopeless, step};
 use super::super::kit::json::{rows, whole};
 use super::super::kit::many::Patience;
+use super::super::kit::suspend_unexplained::{self, Suspends};
 use super::super::{Applied, Backend, BackendError, CheckStep, Limiter, Memory, PollRequest, Target, Wants};
 use super::reset::epoch;
 use super::settings::One;
-use super::switch::{self, Suspends};
 use crate::domain::{AccountName, Bytes, Harvest, Identity, Limit, Meter, Policy, Reading, Reason, Source};
 use crate::http::{Http, Url};
 
@@ -114,7 +114,7 @@ impl Limiter for Solus {
     }
 
     async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
-        switch::remember(self, target.account).await
+        suspend_unexplained::remember(self, target.account).await
     }
 
     async fn apply(
@@ -123,7 +123,7 @@ impl Limiter for Solus {
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
-        switch::apply(self, target.account, policy, memory).await
+        suspend_unexplained::apply(self, target.account, policy, memory).await
     }
 }
 
@@ -235,7 +235,8 @@ impl Solus {
             "online" | "offline" => Some(false),
             _ => None,
         };
-        facts.policy = facts.suspended.and_then(|suspended| switch::shown_policy(suspended, ask, name));
+        facts.policy =
+            facts.suspended.and_then(|suspended| suspend_unexplained::shown_policy(suspended, ask, name));
         facts.traffic_limit = bandwidth.as_ref().map_or(Limit::Unknown, |used| used.limit());
         facts.storage_limit = disk.as_ref().map_or(Limit::Unknown, |used| used.limit());
         match bandwidth.and_then(|used| self.counter(ask, name, used.used)) {

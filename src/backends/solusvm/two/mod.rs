@@ -13,10 +13,10 @@ use chrono::Datelike;
 use self::api::{Panel, about, address, page};
 use self::wire::{Account, Direction, Meta, Server};
 use super::super::kit::check::{is_hopeless, step};
+use super::super::kit::suspend_unexplained::{self, Suspends};
 use super::super::{Applied, Backend, BackendError, CheckStep, Limiter, Memory, PollRequest, Target, Wants};
 use super::reset::{ResetDays, epoch};
 use super::settings::Two;
-use super::switch::{self, Suspends};
 use crate::domain::{
     AccountName, Harvest, Identity, Limit, Meter, Policy, Reading, Reason, Source, Timestamp,
 };
@@ -105,7 +105,7 @@ impl Limiter for Solus {
     }
 
     async fn remember(&self, target: &Target<'_>) -> Result<Memory, BackendError> {
-        switch::remember(self, target.account).await
+        suspend_unexplained::remember(self, target.account).await
     }
 
     async fn apply(
@@ -114,7 +114,7 @@ impl Limiter for Solus {
         policy: Policy,
         memory: &Memory,
     ) -> Result<Applied, BackendError> {
-        switch::apply(self, target.account, policy, memory).await
+        suspend_unexplained::apply(self, target.account, policy, memory).await
     }
 }
 
@@ -181,7 +181,8 @@ impl Solus {
         facts.domain = server.name.text().map(str::to_string);
         facts.package = server.plan.as_ref().and_then(|plan| plan.name.text()).map(str::to_string);
         facts.suspended = server.is_suspended;
-        facts.policy = server.is_suspended.and_then(|suspended| switch::shown_policy(suspended, ask, name));
+        facts.policy =
+            server.is_suspended.and_then(|suspended| suspend_unexplained::shown_policy(suspended, ask, name));
         facts.traffic_limit = server.plan.as_ref().map_or(Limit::Unknown, |plan| plan.traffic());
         facts.storage_limit = server.specifications.as_ref().map_or(Limit::Unknown, |given| given.storage());
         let network = server.usage.as_ref().and_then(|usage| usage.network.as_ref());

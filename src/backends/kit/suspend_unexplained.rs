@@ -1,32 +1,32 @@
-//! Limits a server by suspending it, and restores it. Neither product keeps why a server is suspended, and WHMCS's own
-//! modules suspend by the same call: only what was running before we suspended it is let go again.
+//! Limiting by suspending, for panels that do not keep why an account is suspended: WHMCS's own modules suspend by the
+//! same call, so only what was not suspended before us is let go again.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::super::kit::memory::{kept, needed};
-use super::super::kit::switch::{Plan, read_back};
-use super::super::{Applied, BackendError, Memory, PollRequest};
+use super::memory::{kept, needed};
+use super::switch::{Plan, read_back};
+use crate::backends::{Applied, BackendError, Memory, PollRequest};
 use crate::domain::{AccountName, Policy};
 
-/// A panel that suspends servers without a word why.
+/// A panel that suspends accounts without a word why.
 #[async_trait]
-pub(super) trait Suspends: Send + Sync {
-    /// Whether a server is suspended. One that is not there is [`BackendError::NoSuchAccount`].
+pub trait Suspends: Send + Sync {
+    /// Whether an account is suspended. One that is not there is [`BackendError::NoSuchAccount`].
     async fn is_suspended(&self, account: &AccountName) -> Result<bool, BackendError>;
 
-    /// Suspends a server, or lets it go on.
+    /// Suspends an account, or lets it go on.
     async fn suspend(&self, account: &AccountName, suspended: bool) -> Result<(), BackendError>;
 }
 
-/// What a server was before it was limited.
+/// What an account was before it was limited.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct SavedState {
     suspended: bool,
 }
 
-/// The policy that a server shows. One that is suspended and was not limited by us was suspended by somebody else.
-pub(super) fn shown_policy(suspended: bool, ask: &PollRequest, account: &AccountName) -> Option<Policy> {
+/// The policy that an account shows. One that is suspended and was not limited by us was suspended by somebody else.
+pub fn shown_policy(suspended: bool, ask: &PollRequest, account: &AccountName) -> Option<Policy> {
     match suspended {
         false => Some(Policy::Standard),
         true => ask.limited.contains(account).then_some(Policy::Limited),
@@ -34,19 +34,19 @@ pub(super) fn shown_policy(suspended: bool, ask: &PollRequest, account: &Account
 }
 
 /// What a later restore needs.
-pub(super) async fn remember(panel: &dyn Suspends, account: &AccountName) -> Result<Memory, BackendError> {
+pub async fn remember(panel: &dyn Suspends, account: &AccountName) -> Result<Memory, BackendError> {
     kept(&SavedState { suspended: panel.is_suspended(account).await? })
 }
 
-/// Puts a server under a policy, and reads back that it took.
-pub(super) async fn apply(
+/// Puts an account under a policy, and reads back that it took.
+pub async fn apply(
     panel: &dyn Suspends,
     account: &AccountName,
     policy: Policy,
     memory: &Memory,
 ) -> Result<Applied, BackendError> {
     let found = panel.is_suspended(account).await?;
-    let wanted = match needed::<SavedState>(memory)?.plan(policy, found) {
+    let wanted = match plan(needed::<SavedState>(memory)?.suspended, policy, found) {
         Plan::AlreadySo => return Ok(Applied::AlreadySo),
         Plan::LeftAlone { found, limited } => return Ok(Applied::LeftAlone { found, limited }),
         Plan::Write(wanted) => wanted,
@@ -59,21 +59,19 @@ pub(super) async fn apply(
     read_back("suspended", look).await
 }
 
-impl SavedState {
-    fn plan(self, policy: Policy, found: bool) -> Plan<bool> {
-        match policy {
-            Policy::Limited if found => Plan::AlreadySo,
-            // Suspended before us, and let go meanwhile by whoever did it.
-            Policy::Limited if self.suspended => Plan::left_alone(shown(found).into(), false),
-            Policy::Limited => Plan::Write(true),
-            Policy::Standard if found == self.suspended => Plan::AlreadySo,
-            Policy::Standard if self.suspended => Plan::left_alone(shown(found).into(), false),
-            Policy::Standard => Plan::Write(false),
-        }
+/// What a look makes of a switch of something that was suspended `before` us, or not. What was stays so: whoever let it
+/// go meanwhile meant it.
+pub fn plan(before: bool, policy: Policy, found: bool) -> Plan<bool> {
+    let wanted = before || policy == Policy::Limited;
+    match found == wanted {
+        true => Plan::AlreadySo,
+        false if before => Plan::left_alone(shown(found).into(), found),
+        false => Plan::Write(wanted),
     }
 }
 
-fn shown(suspended: bool) -> &'static str {
+/// In words for people.
+pub fn shown(suspended: bool) -> &'static str {
     if suspended { "suspended" } else { "not suspended" }
 }
 
@@ -95,11 +93,7 @@ mod tests {
             (true, Policy::Limited, false, alone.clone()),
             (true, Policy::Standard, false, alone.clone()),
         ] {
-            assert_eq!(
-                SavedState { suspended: before }.plan(policy, found),
-                done,
-                "{before} {policy:?} {found}"
-            );
+            assert_eq!(plan(before, policy, found), done, "{before} {policy:?} {found}");
         }
     }
 }

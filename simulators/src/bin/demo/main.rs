@@ -1,0 +1,142 @@
+//! `demo`: fake panels of every kind, a month of their history polled in fast, and the meter running on.
+//!
+//! Starts the panels in this process with their clocks a month back, plays the month by running `whmeter poll` at each step
+//! of it, tells whmeter of services as WHMCS does, then lets the clocks run with ours and starts `whmeter serve`.
+
+mod meter;
+mod receiver;
+mod story;
+
+use clap::Parser;
+use meter::Meter;
+use receiver::Receiver;
+use std::io::{Error, IsTerminal, Result, Write};
+use std::path::PathBuf;
+use story::Story;
+use tokio::signal::unix::{SignalKind, signal};
+use whmeter_simulators::PANELS;
+use whmeter_simulators::clock::ClockStart;
+use whmeter_simulators::panel::{Options, SimulatedPanel};
+
+/// Simulated panels and the meter, with a month of history.
+#[derive(Parser)]
+#[command(name = "demo")]
+struct Arguments {
+    /// The whmeter program.
+    #[arg(long, default_value = "target/debug/whmeter")]
+    whmeter: PathBuf,
+    /// A folder for config and database; a new one by default, removed at the end.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Accounts per panel.
+    #[arg(long, default_value_t = 12)]
+    accounts: usize,
+    /// Days of history.
+    #[arg(long, default_value_t = 31)]
+    days: i64,
+    /// Where whmeter serves.
+    #[arg(long, default_value = "127.0.0.1:9480")]
+    listen: String,
+    /// Play the history, say what there is to see, and end instead of serving.
+    #[arg(long)]
+    once: bool,
+}
+
+const DAY: i64 = 86_400;
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    // Before a month is played for nothing.
+    if let Err(error) = std::net::TcpListener::bind(&arguments.listen) {
+        let text =
+            format!("demo: cannot listen on {}: {error}; choose another with --listen", arguments.listen);
+        eprintln!("{text}");
+        std::process::exit(1);
+    }
+    let own_folder = arguments.folder.is_none();
+    let folder = arguments
+        .folder
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("whmeter-demo-{}", std::process::id())));
+    std::fs::create_dir_all(&folder)?;
+    let ended = demo(&arguments, &folder).await;
+    if own_folder {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    ended
+}
+
+async fn demo(arguments: &Arguments, folder: &std::path::Path) -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let now = chrono::Utc::now().timestamp();
+    let start = now - arguments.days * DAY;
+    let panels = start_panels(arguments.accounts, start).await?;
+    let receiver = Receiver::start().await?;
+    let story = Story::of(&panels, start, now);
+    let meter = Meter::new(&arguments.whmeter, folder, &arguments.listen);
+    std::fs::write(meter.config(), story.config(&panels, &arguments.listen, &receiver.url()))?;
+
+    play(&meter, &panels, &story, start, now).await?;
+    panels.iter().for_each(|panel| panel.knobs().clock.follow());
+    let accounts: usize = panels.iter().map(|panel| panel.accounts().len()).sum();
+    println!("whmeter: {} simulated panels, {accounts} accounts, a month of history.\n", panels.len());
+    println!("  open http://{}/\n", arguments.listen);
+    story.lines().for_each(|line| println!("  {line}"));
+    println!("  what was sent to people: {}", receiver.url());
+    println!("  on the command line: {}", meter.example("usage --top 10"));
+    if !arguments.once {
+        println!("Ctrl-C ends it.\n");
+        let mut daemon = meter.serve()?;
+        tokio::select! {
+            ended = daemon.wait() => {
+                let ended = ended?;
+                if !ended.success() {
+                    return Err(Error::other(format!("whmeter serve ended with {ended}")));
+                }
+            }
+            _ = terminated.recv() => meter::stop(&mut daemon).await?,
+            _ = interrupted.recv() => meter::stop(&mut daemon).await?,
+        }
+    }
+    panels.iter().for_each(|panel| panel.stop());
+    Ok(())
+}
+
+async fn start_panels(accounts: usize, start: i64) -> Result<Vec<Box<dyn SimulatedPanel>>> {
+    let mut panels = Vec::new();
+    for kind in PANELS {
+        let options = Options { accounts, clock: ClockStart::Frozen(start), ..Options::default() };
+        panels.push(kind.start(options).await?);
+    }
+    Ok(panels)
+}
+
+/// Polls the month day by day; once a day is enough to show, and quick.
+async fn play(
+    meter: &Meter,
+    panels: &[Box<dyn SimulatedPanel>],
+    story: &Story,
+    start: i64,
+    now: i64,
+) -> Result<()> {
+    let days = (now - start) / DAY;
+    let terminal = std::io::stderr().is_terminal();
+    for day in 0..=days {
+        let at = start + day * DAY;
+        panels.iter().for_each(|panel| panel.knobs().clock.freeze_at(at));
+        story.happens(panels, day)?;
+        meter.poll(at).await?;
+        if let Some(lists) = story.services(panels, day) {
+            meter.tell_services(at, &lists).await?;
+        }
+        if terminal {
+            eprint!("\rplaying a month of history: day {day} of {days} ");
+        }
+    }
+    if terminal {
+        eprint!("\r\x1b[K");
+    }
+    std::io::stderr().flush()
+}
