@@ -338,7 +338,15 @@ impl<'a> Evaluation<'a> {
             for one in self.sold.others(service) {
                 sum.add_account(one, owner, meter, &self.moment);
             }
-            (meter, sum)
+            sum
+        };
+        let sum = |meter| match sum(meter) {
+            // None of its panels reports a total: it is what passes in both directions.
+            total if meter == Meter::TrafficTotal && !total.is_known() => {
+                let [incoming, outgoing] = Meter::DIRECTIONS.map(sum);
+                (meter, incoming.both_ways(&outgoing))
+            }
+            known => (meter, known),
         };
         let sold = judged.iter().filter(|(_, origin)| *origin == Origin::Sold);
         sold.map(|(judged, _)| sum(judged.meter)).collect()
@@ -353,6 +361,10 @@ impl<'a> Evaluation<'a> {
 
     /// What is known of the use of a meter; `None` where it is too old.
     fn used(&self, life: &Life, meter: Meter) -> Option<Used> {
+        if meter == Meter::TrafficTotal && !life.series.contains_key(&meter) {
+            let [incoming, outgoing] = Meter::DIRECTIONS.map(|direction| self.used(life, direction));
+            return Some(incoming?.both_ways(outgoing?));
+        }
         let month = life.holding().parts.last().and_then(|part| part.months.get(&meter).copied());
         let series = SeriesStanding::of(meter, life.series.get(&meter)?, month)?;
         match meter.nature() {
@@ -375,9 +387,12 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-/// Whether a meter was read in full this time.
+/// Whether a meter was read in full this time; a total that is not reported, by both directions.
 fn is_read(harvested: &Harvested, meter: Meter) -> bool {
     let read = harvested.readings.iter().any(|(of, _)| *of == meter);
+    if meter == Meter::TrafficTotal && !read {
+        return Meter::DIRECTIONS.into_iter().all(|direction| is_read(harvested, direction));
+    }
     read && !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter))
 }
 

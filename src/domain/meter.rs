@@ -30,6 +30,9 @@ pub enum Nature {
 pub struct UnknownMeter(String);
 
 impl Meter {
+    /// What a total is made of where the panel reports none.
+    pub const DIRECTIONS: [Meter; 2] = [Meter::TrafficIn, Meter::TrafficOut];
+
     /// Every meter, in the order they are shown.
     pub const ALL: [Meter; 4] =
         [Meter::StorageUsed, Meter::TrafficIn, Meter::TrafficOut, Meter::TrafficTotal];

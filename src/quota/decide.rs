@@ -22,6 +22,18 @@ pub struct Used {
     pub accounts: u32,
 }
 
+impl Used {
+    /// What passed either way, of what passed in each direction.
+    pub fn both_ways(self, other: Used) -> Used {
+        Used {
+            certain: self.certain.checked_add(other.certain).unwrap_or(Bytes::MAX),
+            shown: self.shown.checked_add(other.shown).unwrap_or(Bytes::MAX),
+            whole: self.whole && other.whole,
+            ..self
+        }
+    }
+}
+
 /// One meter of an account before the judge.
 #[derive(Clone, Debug)]
 pub struct Judged<'a> {

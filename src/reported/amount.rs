@@ -84,6 +84,16 @@ impl Decimal {
 }
 
 impl Unit {
+    /// Its name, as it is configured.
+    pub fn name(self) -> &'static str {
+        match self {
+            Unit::MB => "MB",
+            Unit::GB => "GB",
+            Unit::TB => "TB",
+            Unit::PB => "PB",
+        }
+    }
+
     /// The bytes of one unit.
     pub fn bytes(self, base: Base) -> u64 {
         let power = match self {

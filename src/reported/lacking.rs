@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::amount::{SCALE, decimal, unit_months};
-use super::value::{Closed, ClosedMonth, Payee, ReportedValue};
+use super::value::{Closed, ClosedMonth, Payee, ReportedValue, Sums};
 use crate::domain::{BillingZone, ByteMinutes, Bytes, Meter, Month, Nature, Owner};
 
 /// The metric of GB-months.
@@ -109,11 +109,33 @@ pub fn lacking(closed: &Closed, zone: BillingZone) -> Option<i128> {
     let ledger = match metric.as_ref() {
         GB_MONTH => unit_months(sum(Meter::StorageUsed)?.1, *unit, minutes)?.scaled(),
         flow => {
-            let meter: Meter = flow.parse().ok()?;
-            decimal(sum(meter)?.0, *unit).scaled()
+            let moved = match flow.parse().ok()? {
+                Meter::TrafficTotal => {
+                    total(&closed.sums).unwrap_or_else(|| nothing.map(|(amount, _)| amount))?
+                }
+                meter => sum(meter)?.0,
+            };
+            decimal(moved, *unit).scaled()
         }
     };
     Some(i128::try_from(ledger).ok()? + i128::from(*carried) - i128::from(*value))
+}
+
+/// What passed either way: what the panels reported of both together, or the sum of the directions; `Some(None)` where it
+/// cannot be known, `None` where there is nothing at all.
+fn total(sums: &Sums) -> Option<Option<Bytes>> {
+    let of = |meter| sums.get(&meter).map(|(amount, _)| *amount);
+    let [incoming, outgoing] = Meter::DIRECTIONS.map(of);
+    match (of(Meter::TrafficTotal), incoming, outgoing) {
+        (None, None, None) => None,
+        (Some(both), None, None) => Some(Some(both)),
+        // A total was reported, so both directions were known: one that is not there is one in which nothing passed.
+        (None, incoming, outgoing) => {
+            Some(incoming.unwrap_or_default().checked_add(outgoing.unwrap_or_default()))
+        }
+        // They may be the same bytes, or another account's.
+        (Some(_), ..) => Some(None),
+    }
 }
 
 /// From one unit to another, to the nearest.
@@ -132,5 +154,27 @@ pub fn metrics(meter: Meter) -> &'static [&'static str] {
         Meter::TrafficIn => &["traffic_in"],
         Meter::TrafficOut => &["traffic_out"],
         Meter::TrafficTotal => &["traffic_total"],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_is_what_was_reported_of_it_or_both_directions_and_never_both_together() {
+        let bytes = |amount| Bytes::new(amount).expect("fits");
+        let of = |parts: &[(Meter, u64)]| {
+            let sums = parts.iter().map(|(meter, amount)| (*meter, (bytes(*amount), ByteMinutes::ZERO)));
+            total(&sums.collect())
+        };
+        let (incoming, outgoing) = ((Meter::TrafficIn, 3), (Meter::TrafficOut, 40));
+        let both = (Meter::TrafficTotal, 44);
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[(Meter::StorageUsed, 7)]), None);
+        assert_eq!(of(&[both]), Some(Some(bytes(44))));
+        assert_eq!(of(&[incoming, outgoing]), Some(Some(bytes(43))));
+        assert_eq!(of(&[outgoing]), Some(Some(bytes(40))), "nothing came in, and that has no row");
+        assert_eq!(of(&[incoming, outgoing, both]), Some(None), "whether they are the same bytes is unknown");
     }
 }

@@ -45,7 +45,8 @@ impl Together {
         let living = present.filter(|_| life.ended.is_none()).map(|part| {
             let month = part.months.get(&meter).copied();
             let series = life.series.get(&meter).and_then(|one| SeriesStanding::of(meter, one, month));
-            let any = life.series.values().any(|one| one.at.is_some());
+            let any = life.series.values().any(|one| one.at.is_some())
+                && !is_in_parts(meter, |part| life.series.contains_key(&part));
             (series, any, read && life.is_present())
         });
         self.add(meter, months, living, moment);
@@ -58,7 +59,8 @@ impl Together {
         let is_its = account.owner == *owner && account.gone_at.is_none();
         let living = is_its.then(|| {
             let read = account.trouble.is_none() && account.is_present();
-            (account.meter(meter).copied(), !account.series.is_empty(), read)
+            let any = !account.series.is_empty() && !is_in_parts(meter, |part| account.meter(part).is_some());
+            (account.meter(meter).copied(), any, read)
         });
         self.add(meter, months, living, moment);
     }
@@ -97,6 +99,17 @@ impl Together {
         }
     }
 
+    /// What passes either way, of what passes in each direction. Where an account's panel reports only one of them the
+    /// other is unknown.
+    pub fn both_ways(&self, other: &Together) -> Together {
+        let mut sum = *self;
+        sum.count(other.certain, other.shown);
+        sum.parts = self.parts + other.parts;
+        sum.accounts = self.accounts.max(other.accounts);
+        sum.unknown = self.unknown.max(other.unknown).max(self.accounts.abs_diff(other.accounts));
+        sum
+    }
+
     fn count(&mut self, certain: Bytes, shown: Bytes) {
         self.parts += 1;
         // A sum beyond what a number holds is beyond every limit.
@@ -119,6 +132,11 @@ impl Together {
         let is_shared = self.accounts > 1 || self.parts > 1;
         is_shared.then(|| Judged { sum: self.is_whole().then_some(self.shown), accounts: self.accounts })
     }
+}
+
+/// Whether what an account moves either way is there in its directions, so that a total of others is not all.
+fn is_in_parts(meter: Meter, reports: impl Fn(Meter) -> bool) -> bool {
+    meter == Meter::TrafficTotal && Meter::DIRECTIONS.into_iter().any(reports)
 }
 
 #[cfg(test)]
@@ -200,5 +218,31 @@ mod tests {
         // Another panel of the same service, which reports no storage.
         let both = self::sum(Meter::StorageUsed, &[good(), account(Meter::TrafficOut, 7, NOW)]);
         assert_eq!((both.accounts, both.is_whole(), both.judged()), (1, true, None));
+    }
+
+    #[test]
+    fn both_ways_are_a_sum_of_which_an_account_that_tells_one_way_is_an_unknown_part() {
+        let (mut one, two) = (account(Meter::TrafficIn, 3, NOW), account(Meter::TrafficOut, 40, NOW));
+        one.series.extend(two.series.clone());
+        one.shares.extend(two.shares.clone());
+        let both = |accounts: &[AccountStanding]| {
+            sum(Meter::TrafficIn, accounts).both_ways(&sum(Meter::TrafficOut, accounts))
+        };
+        let whole = both(&[one.clone()]);
+        assert_eq!((whole.certain, whole.shown, whole.accounts), (bytes(43), bytes(43), 1));
+        assert!(whole.is_whole());
+        assert_eq!(
+            whole.judged(),
+            Some(Judged { sum: Some(bytes(43)), accounts: 1 }),
+            "no number of its own"
+        );
+        let total = account(Meter::TrafficTotal, 5, NOW);
+        let mixed = sum(Meter::TrafficTotal, &[total.clone(), one.clone()]);
+        assert_eq!((mixed.certain, mixed.is_known(), mixed.is_whole()), (bytes(5), true, false));
+        assert!(sum(Meter::TrafficTotal, &[total]).is_whole());
+        assert!(!sum(Meter::TrafficTotal, std::slice::from_ref(&one)).is_known(), "it is in its directions");
+        let part = both(&[one, two]);
+        assert_eq!((part.certain, part.accounts, part.unknown), (bytes(83), 2, 1));
+        assert!(!both(&[]).is_known());
     }
 }

@@ -171,16 +171,25 @@ async fn ledger(
     month: Month,
     billed: BillingPeriod,
 ) -> Result<Sums, StoreError> {
-    let query = UsageQuery { owner: Some(of.clone()), meter: Some(meter), ..UsageQuery::default() };
-    let mut usages: Vec<Usage> =
-        store.months(&query, month, month).await?.into_iter().map(|owned| owned.usage).collect();
-    if usages.is_empty() {
-        return Ok(Sums::new());
+    // A total that no panel reports is what passed in both directions.
+    let parts = match meter {
+        Meter::TrafficTotal => &[Meter::TrafficTotal, Meter::TrafficIn, Meter::TrafficOut],
+        _ => std::slice::from_ref(&meter),
+    };
+    let mut sums = Sums::new();
+    for part in parts {
+        let query = UsageQuery { owner: Some(of.clone()), meter: Some(*part), ..UsageQuery::default() };
+        let mut usages: Vec<Usage> =
+            store.months(&query, month, month).await?.into_iter().map(|owned| owned.usage).collect();
+        if usages.is_empty() {
+            continue;
+        }
+        if billed != month.period() {
+            usages = store.days(&query, billed).await?.iter().map(DayPoint::usage).collect();
+        }
+        let mut sum = Usage::default();
+        usages.iter().try_for_each(|usage| sum.join(usage))?;
+        sums.insert(*part, (sum.amount, sum.held));
     }
-    if billed != month.period() {
-        usages = store.days(&query, billed).await?.iter().map(DayPoint::usage).collect();
-    }
-    let mut sum = Usage::default();
-    usages.iter().try_for_each(|usage| sum.join(usage))?;
-    Ok(Sums::from([(meter, (sum.amount, sum.held))]))
+    Ok(sums)
 }

@@ -69,14 +69,19 @@ pub(super) async fn history(
     let period =
         BillingPeriod::new(first, today.next()).map_err(|error| Problem::refused(error.to_string()))?;
     let query = UsageQuery { owner: Some(found.payee.clone()), ..UsageQuery::default() };
+    // Of whom nothing is reported, as his name is another's too, nothing is shown.
+    let is_shown = found.contested.is_none();
     let points = api.store.days(&query, period).await.map_err(Problem::unavailable)?;
     let sums = api.store.months(&query, first.month(), today.month()).await.map_err(Problem::unavailable)?;
+    let points = if is_shown { points } else { Vec::new() };
+    let sums = if is_shown { sums } else { Vec::new() };
     let days = days(points, &units, &window).map_err(Problem::unavailable)?;
     let months = months(sums, &units, &window).map_err(Problem::unavailable)?;
     let answer = json!({
         "schema": 1,
         "server": server,
         "tenant": tenant,
+        "unit": units.as_json(),
         "days": days,
         "months": months,
     });
@@ -134,6 +139,12 @@ fn point(sums: Sums, units: &Units, whole: Minutes) -> Result<Point, StoreError>
         }
     }
     let mut point = Point { complete: !all.is_empty(), ..Point::default() };
+    // Where panels report both directions and no total, that is their sum.
+    let directions = Meter::DIRECTIONS.map(|meter| all.get(&meter).map(|usage| usage.amount));
+    if let ([Some(incoming), Some(outgoing)], false) = (directions, all.contains_key(&Meter::TrafficTotal)) {
+        point.traffic_total = incoming.checked_add(outgoing).map(|sum| decimal(sum, units.traffic));
+    }
+    let is_mixed = directions.iter().any(Option::is_some);
     for (meter, usage) in all {
         point.complete &= usage.covered >= whole;
         let amount = |unit| Some(decimal(usage.amount, unit));
@@ -146,6 +157,8 @@ fn point(sums: Sums, units: &Units, whole: Minutes) -> Result<Point, StoreError>
             }
             Meter::TrafficIn => point.traffic_in = amount(units.traffic),
             Meter::TrafficOut => point.traffic_out = amount(units.traffic),
+            // One account's total without what another moved is no total of both.
+            Meter::TrafficTotal if is_mixed => {}
             Meter::TrafficTotal => point.traffic_total = amount(units.traffic),
         }
     }

@@ -15,7 +15,7 @@ use super::tenants::Tenant;
 use super::totals::Answer;
 use super::usage::{answer_of, month_shape};
 use super::{Units, UsageApi, Window};
-use crate::domain::Meter;
+use crate::domain::{Limit, Meter};
 use crate::reported::whole_megabytes;
 use crate::web::Problem;
 
@@ -58,21 +58,44 @@ pub(super) async fn legacy(State(api): State<UsageApi>, asked: UsageApiQuery) ->
     Ok(Json(answer).into_response())
 }
 
-/// Whole megabytes of what is known; in and out together are the bandwidth where nothing else is reported. The limits
-/// are those of its one account.
+/// Whole megabytes of what is known. The limits are those that hold of all its accounts.
 fn megabytes(tenant: &Tenant<'_>, units: &Units, window: &Window) -> LegacyShape {
     let known = known(tenant, window);
-    let moved = |meter| known.flows.get(&meter).map(|moved| moved.amount);
-    let both = || moved(Meter::TrafficIn)?.checked_add(moved(Meter::TrafficOut)?);
-    let traffic = moved(Meter::TrafficTotal).or_else(both);
     let limit = |meter| {
-        let [found] = tenant.living.as_slice() else { return None };
-        found.account.limit(meter).to_door().map(|limit| whole_megabytes(limit, units.base))
+        let limits = tenant.living.iter().map(|found| found.account.limit(meter));
+        common(limits)?.to_door().map(|limit| whole_megabytes(limit, units.base))
     };
     LegacyShape {
         disk_mb: known.level.map(|level| whole_megabytes(level.amount, units.base)),
         disk_limit_mb: limit(Meter::StorageUsed),
-        bw_mb: traffic.map(|sum| whole_megabytes(sum, units.base)),
+        bw_mb: known.flows.get(&Meter::TrafficTotal).map(|moved| whole_megabytes(moved.amount, units.base)),
         bw_limit_mb: limit(Meter::TrafficTotal),
+    }
+}
+
+/// The limit that holds of all accounts, as one that was sold does; `None` where they differ.
+fn common(mut limits: impl Iterator<Item = Limit>) -> Option<Limit> {
+    let first = limits.next()?;
+    limits.all(|limit| limit == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Bytes;
+
+    #[test]
+    fn a_limit_of_several_accounts_is_the_one_that_all_of_them_have() {
+        let sold = Limit::UpTo(Bytes::new(100 << 30).expect("fits"));
+        let table: [(&[Limit], Option<Limit>); 5] = [
+            (&[], None),
+            (&[sold], Some(sold)),
+            (&[sold, sold], Some(sold)),
+            (&[sold, Limit::Unknown], None),
+            (&[Limit::Unlimited, sold], None),
+        ];
+        for (limits, is) in table {
+            assert_eq!(common(limits.iter().copied()), is, "{limits:?}");
+        }
     }
 }

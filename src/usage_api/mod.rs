@@ -2,6 +2,7 @@
 //!
 //! Answers come from memory and never wait for a panel. It bills nothing and sums nothing over time.
 
+mod accounts;
 mod billable;
 mod carry_over;
 mod history;
@@ -94,6 +95,7 @@ fn day_and_a_bit() -> Period {
 /// The bytes of one unit of each metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Units {
+    unit: Unit,
     disk: u64,
     disk_gb_month: u64,
     traffic: u64,
@@ -110,11 +112,22 @@ impl Default for Units {
 impl Units {
     fn new(unit: Unit, base: Base, bases: UnitBases) -> Units {
         Units {
+            unit,
             disk: unit.bytes(bases.disk.unwrap_or(base)),
             disk_gb_month: unit.bytes(bases.disk_gb_month.unwrap_or(base)),
             traffic: unit.bytes(bases.traffic.unwrap_or(base)),
             base,
         }
+    }
+
+    /// The unit of all values, for whoever shows or bills them: its name, and its bytes by metric.
+    fn as_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "name": self.unit.name(),
+            "disk": self.disk,
+            "disk_gb_month": self.disk_gb_month,
+            "traffic": self.traffic,
+        })
     }
 
     /// The bytes of one unit of any metric.

@@ -21,5 +21,6 @@ pub(super) async fn ping(State(api): State<UsageApi>, asked: UsageApiQuery) -> R
         "clock": window.moment.now.get(),
         "tz": window.moment.zone.name(),
         "server": asked.server,
+        "unit": api.units().as_json(),
     })))
 }

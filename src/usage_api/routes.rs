@@ -4,6 +4,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 
 use super::UsageApi;
+use super::accounts::accounts;
 use super::billable::billable;
 use super::history::history;
 use super::legacy::legacy;
@@ -38,6 +39,7 @@ impl UsageApi {
             .add(get("/v1/whmcs/ping", "Version, clock and time zone"), ping)
             .add(get("/v1/whmcs/usage", totals).query(USAGE), usage)
             .add(get(TENANT, "Totals of one tenant").query(USAGE), tenant_usage)
+            .add(get("/v1/whmcs/accounts", "The accounts on the server's panels"), accounts)
             .add(get("/v1/whmcs/legacy", "Whole MB for overage billing"), legacy)
             .add(
                 get("/v1/whmcs/history/{tenant}", "Days and months for charts").query(&["server", "days"]),

@@ -50,13 +50,37 @@ pub fn known(tenant: &Tenant<'_>, window: &Window) -> TenantSums {
                 known.level = level(tenant, window).map(|amount| Measured { amount, at });
                 known.held = month.map(|(_, amount)| Measured { amount, at });
             }
+            // One account's total without what another moved is no total of both.
+            Nature::Flow if meter == Meter::TrafficTotal && is_mixed(tenant) => {}
             Nature::Flow => {
                 let flow = month.map(|(amount, _)| (meter, Measured { amount, at }));
                 known.flows.extend(flow);
             }
         }
     }
+    let total = total(tenant, &known.flows).filter(|_| !metered(&Meter::TrafficTotal));
+    known.flows.extend(total.map(|sum| (Meter::TrafficTotal, sum)));
     known
+}
+
+/// What its accounts moved either way, where their panels report the directions. Of one that reports only one of them
+/// the other is unknown.
+fn total(tenant: &Tenant<'_>, flows: &LiteMap<Meter, Measured<Bytes>>) -> Option<Measured<Bytes>> {
+    let [incoming, outgoing] = Meter::DIRECTIONS;
+    let reports = |found: &Found, meter| found.account.meter(meter).is_some();
+    if tenant.accounts.iter().any(|found| reports(found, incoming) != reports(found, outgoing)) {
+        return None;
+    }
+    let (incoming, outgoing) = (flows.get(&incoming)?, flows.get(&outgoing)?);
+    let amount = incoming.amount.checked_add(outgoing.amount)?;
+    Some(Measured { amount, at: incoming.at.max(outgoing.at) })
+}
+
+/// Whether the panels of some of its accounts report a total and others the directions alone.
+fn is_mixed(tenant: &Tenant<'_>) -> bool {
+    let reports = |found: &Found, meter| found.account.meter(meter).is_some();
+    let directions = |found: &Found| Meter::DIRECTIONS.into_iter().any(|meter| reports(found, meter));
+    tenant.accounts.iter().any(|found| directions(found) && !reports(found, Meter::TrafficTotal))
 }
 
 /// When any of its accounts was last measured: those that it has before those it had.

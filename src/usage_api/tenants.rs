@@ -22,6 +22,8 @@ pub struct Tenants {
     list: Option<Arc<ServiceList>>,
     /// By service the living companions that stand for it, wherever they are sold: it is billed as these.
     companions: Map<i64, Vec<i64>>,
+    /// The living services whose username another living one has too: by services, since when.
+    namesakes: Map<i64, Timestamp>,
     /// Until when each of the server's own panels was polled; `None` where one never was.
     polled: Option<Timestamp>,
     /// When a journal of its panels was taken back, where not all of them were read since.
@@ -78,8 +80,9 @@ impl Tenants {
                 companions.entry(parent).or_default().push(companion.id);
             }
         }
+        let namesakes = list.as_deref().map(namesakes).unwrap_or_default();
         let (rewound, reported, only) = Default::default();
-        Tenants { server, payers, list, companions, polled, rewound, reported, only }
+        Tenants { server, payers, list, companions, namesakes, polled, rewound, reported, only }
     }
 
     /// The living services that have no account and never had one, as far as is known now.
@@ -161,6 +164,12 @@ impl Tenants {
         own.flat_map(present)
     }
 
+    /// What WHMCS calls an owner, where it is one of the server's services.
+    pub fn name_of(&self, owner: &Owner) -> Option<&str> {
+        let service = self.list.as_ref()?.services.by_id(owner.service()?)?;
+        Some(service.username.as_str())
+    }
+
     /// Whether any account's usage belongs to a service.
     pub fn is_metered(&self, service: &Service) -> bool {
         let owns =
@@ -183,6 +192,8 @@ impl Tenants {
         let payee = self.payee(service)?;
         let companions = payee.service().and_then(|id| self.companions.get(&id));
         let contested = payee.service().and_then(|id| self.payers.contested(id));
+        // Whoever has the account: WHMCS would bill it to either, and show it to both.
+        let contested = self.namesakes.get(&service.id).copied().or(contested);
         let accounts = self.payers.accounts(&payee);
         let (mut unread, mut emptied) = (None, None);
         if accounts.is_empty() && contested.is_none() {
@@ -272,6 +283,23 @@ impl Tenant<'_> {
     pub fn since(&self) -> Option<Timestamp> {
         since(self.accounts)
     }
+}
+
+/// The living services of a list that have their username in common with another, and since when. Of companions it is
+/// known which one is meant: that of the same client.
+fn namesakes(list: &ServiceList) -> Map<i64, Timestamp> {
+    let mut by_name: HashMap<&str, Vec<i64>> = HashMap::new();
+    let living = list.services.iter().filter(|service| service.is_live() && service.companion_of().is_none());
+    let living = living.filter(|service| !service.username.is_empty());
+    for service in living {
+        by_name.entry(&service.username).or_default().push(service.id);
+    }
+    let mut namesakes = Map::default();
+    for services in by_name.into_values().filter(|services| services.len() > 1) {
+        let since = services.iter().filter_map(|id| list.first_listed(*id)).max();
+        namesakes.extend(services.into_iter().filter_map(|id| Some((id, since?))));
+    }
+    namesakes
 }
 
 /// Nobody is called so.

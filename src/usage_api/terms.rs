@@ -38,6 +38,9 @@ impl Terms {
 impl UsageApi {
     /// The terms of a tenant's accounts: of several what holds of all of them. A limit that was sold does.
     pub(super) async fn terms(&self, tenant: &Tenant<'_>) -> Result<Terms, Problem> {
+        if tenant.contested.is_some() {
+            return Ok(Terms::default());
+        }
         let mut common: Option<Terms> = None;
         for found in &tenant.living {
             let state = self.store.policy(&found.key()).await.map_err(Problem::unavailable)?;

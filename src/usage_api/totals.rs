@@ -332,7 +332,7 @@ mod tests {
         let names = |month: &str| {
             names(answered(&[&account(both.clone())], &window.clone().asked_in(Month::parse(month).ok())))
         };
-        assert_eq!(names("2026-03"), ["disk", "disk_gb_month", "traffic_out"]);
+        assert_eq!(names("2026-03"), ["disk", "disk_gb_month", "traffic_out"], "of one direction no total");
         assert_eq!(names("2026-04"), ["disk"]);
         let traffic = account(both[1..].to_vec());
         let april = window.asked_in(Month::parse("2026-04").ok());
@@ -364,6 +364,34 @@ mod tests {
         let unread = since("2026-03-14T11:00:01Z");
         assert_eq!(names(answered(&[&both], &unread)), ["disk"]);
         assert_eq!(reason(answered(&[&traffic], &unread)), "not_billed_yet");
+    }
+
+    #[test]
+    fn a_total_is_both_directions_where_the_panel_tells_them_and_never_counted_twice() {
+        let now = window("2026-03-14T12:00:00Z");
+        let (read, old) = (at("2026-03-14T11:00:00Z"), at("2026-02-14T11:00:00Z"));
+        let flow = |meter, amount: u64| series(meter, read, amount << 30, "2026-03");
+        let (incoming, outgoing) = (flow(Meter::TrafficIn, 3), flow(Meter::TrafficOut, 40));
+        let told = flow(Meter::TrafficTotal, 44);
+        let total = |accounts: &[&AccountStanding]| match answered(accounts, &now) {
+            Some(Answer::Known(values)) => {
+                let json = serde_json::to_value(&values).expect("JSON");
+                json["traffic_total"]["value"].as_str().map(String::from)
+            }
+            _ => None,
+        };
+        let both = account(vec![incoming, outgoing]);
+        assert_eq!(total(&[&both]).as_deref(), Some("43.00000"));
+        assert_eq!(total(&[&both, &both]).as_deref(), Some("86.00000"));
+        let panel = account(vec![told]);
+        assert_eq!(total(&[&panel]).as_deref(), Some("44.00000"));
+        let all_three = account(vec![incoming, outgoing, told]);
+        assert_eq!(total(&[&all_three]).as_deref(), Some("44.00000"), "the panel's own word");
+        let unread = account(vec![incoming, series(Meter::TrafficOut, old, 1, "2026-02")]);
+        let half = account(vec![outgoing]);
+        for unknown in [&[&unread][..], &[&half], &[&both, &half], &[&both, &panel], &[&both, &unread]] {
+            assert_eq!(total(unknown), None, "a part of it is not known");
+        }
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Totals of every tenant of a server, and of one of them: what WHMCS bills by.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use super::carry_over::Carried;
 use super::query::UsageApiQuery;
@@ -11,6 +14,7 @@ use super::tenants::{Tenant, unknown};
 use super::terms::Terms;
 use super::totals::{Answer, REASONS, Values, Withheld, answer};
 use super::{Units, UsageApi, Window};
+use crate::reported::{Payee, ReportedValue, Signed};
 use crate::standing::Moment;
 use crate::web::{PathOf, Problem};
 
@@ -28,6 +32,7 @@ struct UsageShape<'a> {
     tenant_key: &'static str,
     generated_at: String,
     month: MonthShape,
+    unit: Value,
     #[serde(serialize_with = "as_map")]
     tenants: Vec<(&'a str, Values)>,
     withheld: Vec<Withheld>,
@@ -45,11 +50,22 @@ struct TenantShape<'a> {
     tenant: &'a str,
     generated_at: String,
     month: MonthShape,
+    unit: Value,
     values: Values,
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<Withheld>,
     #[serde(flatten)]
     terms: Terms,
+    /// What WHMCS was given last in this month, by metric.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    reported: BTreeMap<String, ReportedLast>,
+}
+
+#[derive(Serialize)]
+struct ReportedLast {
+    value: Signed,
+    carried: Signed,
+    at: i64,
 }
 
 pub(super) fn month_shape(window: &Window) -> MonthShape {
@@ -68,6 +84,7 @@ pub(super) async fn usage(State(api): State<UsageApi>, asked: UsageApiQuery) -> 
         tenant_key: "username",
         generated_at: window.moment.now.to_string(),
         month: month_shape(&window),
+        unit: units.as_json(),
         tenants: Vec::with_capacity(tenants.len()),
         withheld: Vec::new(),
     };
@@ -131,6 +148,24 @@ impl UsageApi {
     }
 }
 
+impl UsageApi {
+    /// What a server was given of an owner in the running month, as it was given last.
+    async fn reported_last(
+        &self,
+        server: i64,
+        of: &Payee,
+        window: &Window,
+    ) -> Result<BTreeMap<String, ReportedLast>, Problem> {
+        let reported = self.store.reported_of(of, window.moment.month).await.map_err(Problem::unavailable)?;
+        let its = reported.into_iter().filter(|reported| reported.server == server);
+        let last = |reported: ReportedValue| {
+            let (value, carried) = (Signed::new(reported.value.into()), Signed::new(reported.carried.into()));
+            (reported.metric.into_owned(), ReportedLast { value, carried, at: reported.at.get() })
+        };
+        Ok(its.map(last).collect())
+    }
+}
+
 pub(super) async fn tenant_usage(
     State(api): State<UsageApi>,
     PathOf(tenant): PathOf<String>,
@@ -149,8 +184,23 @@ pub(super) async fn tenant_usage(
     if asked.for_billing && withheld.is_none() {
         api.report(server, &units, &window, std::iter::once((&found, &values))).await?;
     }
+    let reported = match found.contested {
+        None if !found.hidden => api.reported_last(server, &found.payee, &window).await?,
+        _ => BTreeMap::new(),
+    };
     let (generated_at, month) = (window.moment.now.to_string(), month_shape(&window));
-    let shape =
-        TenantShape { schema: 1, server, tenant: &tenant, generated_at, month, values, withheld, terms };
+    let unit = units.as_json();
+    let shape = TenantShape {
+        schema: 1,
+        server,
+        tenant: &tenant,
+        generated_at,
+        month,
+        unit,
+        values,
+        withheld,
+        terms,
+        reported,
+    };
     Ok(Json(shape).into_response())
 }

@@ -94,7 +94,7 @@ async fn every_token_opens_its_own_doors_and_no_other() {
         "Server=12&server=13",
         "server=%2B13",
     ] {
-        for path in ["usage", "usage/7-41", "legacy", "history/7-41", "ping"] {
+        for path in ["usage", "usage/7-41", "accounts", "legacy", "history/7-41", "ping"] {
             let got = daemon.ask("GET", &format!("/v1/whmcs/{path}?{query}"), TIED).await;
             assert!(matches!(got.status, 400 | 403), "{path}?{query} let in: {}", got.text());
             check_problem(&got, got.status);

@@ -28,7 +28,7 @@ const TENANT: Expected = [401, 401, 403, OK, 403, 403, OK, 403, 403];
 const UNTIED: Expected = [401, 401, 403, OK, 403, 403, 403, 403, 403];
 const ADMIN: Expected = [401, 401, 403, 403, 403, OK, OK, 403, 403];
 
-const TABLE: [(&str, &str, Expected); 27] = [
+const TABLE: [(&str, &str, Expected); 28] = [
     ("GET", "/-/healthy", OPEN),
     ("GET", "/-/ready", OPEN),
     ("GET", "/openapi.json", OPEN),
@@ -38,6 +38,7 @@ const TABLE: [(&str, &str, Expected); 27] = [
     ("GET", "/metrics/targets", METRICS),
     ("GET", "/v1/whmcs/ping", SERVER),
     ("GET", "/v1/whmcs/usage", SERVER),
+    ("GET", "/v1/whmcs/accounts", SERVER),
     ("GET", "/v1/whmcs/legacy", SERVER),
     ("GET", "/v1/whmcs/usage/{tenant}", TENANT),
     ("GET", "/v1/whmcs/history/{tenant}", TENANT),

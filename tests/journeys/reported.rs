@@ -126,6 +126,13 @@ async fn what_a_closed_month_lacks_is_told_with_the_next_and_explained() {
         ["usage", "--account", ACCOUNT, "--meter", "storage", "--month", "2026-10", "--format", "json"];
     let held = &site.at(night, &rows).await.json()[0]["held_byte_minutes"];
     let held: f64 = held.to_string().parse().unwrap();
+    // What is both directions carries what both lack.
+    let (_, carried_in) = told(&daemon, "traffic_in").await;
+    let (_, carried_both) = told(&daemon, "traffic_total").await;
+    assert!(
+        (carried_both - carried - carried_in).abs() < 0.000_03,
+        "{carried_both}: {carried}, {carried_in}"
+    );
     let (_, carried_disk) = told(&daemon, "disk_gb_month").await;
     same(october_disk + carried_disk, held / f64::from(745 * 60));
 
@@ -451,5 +458,31 @@ async fn what_is_taken_back_is_given_back_with_the_next_month() {
     site.at(night, &["verify"]).await.good();
     assert_eq!(site.at(night, &["replay", "--json"]).await.json(), serde_json::json!([]));
     daemon.stop().await;
+    panel.stop();
+}
+
+/// The panel reports both directions and no total: a limit on the total is on their sum.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_limit_on_the_total_counts_both_directions() {
+    let start = warsaw(2026, 11, 10);
+    let panel = crate::start(4, ClockStart::Frozen(start)).await;
+    let limit =
+        "\n[[limit]]\nbackend = \"s3\"\nmeter = \"traffic_total\"\nsize = \"100 GiB\"\nlimit_at = 100\n";
+    let house =
+        crate::house(free_port(), "", "", &[section(&panel, "s3", "every = \"31d\"\nwhmcs_server = 12")]);
+    let site = Site::new(&format!("{house}{limit}"));
+    let story = Story { panel: &panel, site: &site, clock: site.path().join("now") };
+    let wanted = async |at: i64| {
+        story.poll(at).await;
+        let shown = site.at(at, &["policy", "show", "s3", ACCOUNT, "--json"]).await.json();
+        shown["wanted"].as_str().unwrap_or("standard").to_string()
+    };
+    story.poll(start).await;
+    story.poll(start + 60).await;
+    story.sends(start + HOUR - 60, 60 << 30);
+    assert_eq!(wanted(start + HOUR).await, "standard", "one direction alone");
+    let received = Traffic { received: 60 << 30, sent: 0 };
+    assert!(panel.knobs().truth.add_traffic(ACCOUNT, start + 2 * HOUR - 60, received));
+    assert_eq!(wanted(start + 2 * HOUR).await, "limited", "both");
     panel.stop();
 }

@@ -64,7 +64,7 @@ async fn every_shape_is_as_promised_and_every_number_the_truth() {
 
     assert_eq!(
         keys(&all),
-        ["generated_at", "month", "schema", "server", "tenant_key", "tenants", "withheld"]
+        ["generated_at", "month", "schema", "server", "tenant_key", "tenants", "unit", "withheld"]
     );
     assert_eq!(
         (&all["schema"], &all["server"], &all["tenant_key"]),
@@ -99,7 +99,7 @@ async fn every_shape_is_as_promised_and_every_number_the_truth() {
     assert_eq!(legacy["tenants"]["8-77"], json!({ "disk_mb": 0 }), "unknown traffic is absent");
 
     let history = daemon.get("/v1/whmcs/history/7-41?server=12&days=30").await.json();
-    assert_eq!(keys(&history), ["days", "months", "schema", "server", "tenant"]);
+    assert_eq!(keys(&history), ["days", "months", "schema", "server", "tenant", "unit"]);
     let days = history["days"].as_array().unwrap();
     assert_eq!(days.last().unwrap()["disk"], "100.00000", "{history}");
     assert_eq!(days.last().unwrap()["complete"], false, "a day that still runs");

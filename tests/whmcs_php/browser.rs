@@ -51,13 +51,25 @@ async fn a_browser_shows_thirty_columns_in_their_places() {
             assert!(chart["inside"] == true && chart["overlap"] == false, "{language}: {found}");
         }
     }
+    for language in ["english", "arabic"] {
+        let found = measured(&browse(
+            &chromium,
+            &profile,
+            &["--dump-dom"],
+            &pages.path().join(format!("phone-{language}.html")),
+        ));
+        for chart in found["charts"].as_array().unwrap() {
+            assert!(chart["inside"] == true && chart["overlap"] == false, "{language}: {found}");
+            assert!(chart["letters"].as_f64().unwrap() >= 12.0, "{language}: too small to read: {found}");
+        }
+    }
     keep_pictures(&chromium, &profile, pages.path());
 }
 
 /// For people to look at: `WHMETER_PICTURES=folder`.
 fn keep_pictures(chromium: &Path, profile: &Path, pages: &Path) {
     let Some(folder) = std::env::var_os("WHMETER_PICTURES").map(PathBuf::from) else { return };
-    for language in ["english", "arabic", "admin"] {
+    for language in ["english", "arabic", "admin", "phone-english", "phone-arabic"] {
         let picture = format!("--screenshot={}", folder.join(format!("{language}.png")).display());
         browse(chromium, profile, &[&picture], &pages.join(format!("{language}.html")));
     }

@@ -12,6 +12,7 @@ const charts = [...document.querySelectorAll("svg.whmeter-chart")].map((chart) =
     inside: parts.every((box) => inside(box, frame)),
     overlap,
     grows: columns.length > 1 && columns.at(-1).height > columns[0].height,
+    letters: Math.min(...[...chart.querySelectorAll("text")].map((part) => part.getBoundingClientRect().height)),
     width: Math.round(frame.width),
   };
 });

@@ -15,6 +15,11 @@ return [
         ],
         'puqVPNcp' => ['traffic_out' => 'configoption24.traffic', 'traffic_out_unit' => 'configoption24.traffic_unit'],
     ],
+    'options' => [
+        'Additional Bandwidth' => ['meter' => 'traffic_out', 'each' => '1 GiB'],
+        'Disk Space' => ['meter' => 'storage', 'whole' => true, 'each' => '10 GiB'],
+        'Extra disk' => ['meter' => 'storage', 'each' => '100 GiB'],
+    ],
     'overage_servers' => [12],
     'keep_back_seed_mails' => true,
     'seed_templates' => ['House template'],

@@ -151,6 +151,12 @@ fn answered(answer: &str, request: &Request, kept: &Kept) -> (&'static str, &'st
             let value = value(if shown { "1.00000" } else { billed });
             good(json!({ "schema": 1, "values": value, "tenants": { "x": value } }))
         }
+        "terabytes" => {
+            let mut all = companion(&request.path);
+            all["unit"] = json!({ "name": "TB", "disk": 1_u64 << 40, "disk_gb_month": 1_u64 << 40, "traffic": 1_u64 << 40 });
+            (all["clock"], all["tz"]) = (json!(chrono::Utc::now().timestamp()), json!("Europe/Warsaw"));
+            good(all)
+        }
         "final" => last_reading(request, kept),
         "taken" => {
             keep(request, kept);

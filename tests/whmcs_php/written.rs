@@ -90,3 +90,44 @@ fn nothing_is_used_that_a_supported_php_lacks() {
         }
     }
 }
+
+/// The hook file is read by whatever PHP a WHMCS runs in, and so is what it loads before it looks which one that is: a
+/// word that PHP 7.2 does not know would end every page of WHMCS.
+#[test]
+fn what_every_whmcs_reads_has_no_word_that_an_old_php_lacks() {
+    let young = [
+        "fn (",
+        "fn(",
+        "?->",
+        " match (",
+        " match(",
+        "readonly",
+        "??=",
+        "enum ",
+        "str_starts_with",
+        "str_contains",
+        "str_ends_with",
+        "array_is_list",
+        "[...",
+        "(...",
+        ", ...",
+        "mixed",
+        ": static",
+        "#[",
+        "static fn",
+    ];
+    let old: Vec<_> = module()
+        .into_iter()
+        .filter(|(path, _)| path.ends_with("autoload.php") || path.ends_with("hooks/whmeter.php"))
+        .collect();
+    assert_eq!(old.len(), 2);
+    for (path, text) in old {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with(['/', '*']));
+        for line in code {
+            let found: Vec<_> = young.iter().filter(|word| line.contains(**word)).collect();
+            assert!(found.is_empty(), "{}: {found:?} in {line}", path.display());
+        }
+        let looks = text.contains("PHP_VERSION_ID < 80100") || path.ends_with("autoload.php");
+        assert!(looks, "{}: goes on in a PHP that the module cannot run in", path.display());
+    }
+}

@@ -21,7 +21,7 @@ $companion = $entry + ['serviceid' => 8001, 'username' => 'whm-7731', 'pid' => 3
 
 checks([
     'its metrics are those of the service it stands beside' => static function () use ($entry): void {
-        run_hook('AfterCronJob');
+        WHMCS\Module\Server\Whmeter\Push::overdue();
         same([], $GLOBALS['module_log'], 'nothing was refused');
         $provider = whmeter_MetricProvider($entry);
         for ($tries = 0; $provider->usage() === [] && $tries < 100; $tries++) {
@@ -35,11 +35,11 @@ checks([
     },
     'its page and its tab are too' => static function () use ($companion): void {
         $page = whmeter_ClientArea($companion)['templateVariables']['whmeterPage'];
-        foreach (['100.00 GB', '200.00 GB', '50.0 %', '<svg'] as $part) {
+        foreach (['100.00 GiB', '200.00 GiB', '50.0 %', '<svg'] as $part) {
             holds(str_contains($page, $part), "$part in $page");
         }
         [$html] = run_hook('ClientAreaProductDetailsOutput', ['service' => (object) ['id' => 7731]]);
-        holds(str_contains($html, '100.00 GB') && str_contains($html, '200.00 GB'), "the service itself: $html");
+        holds(str_contains($html, '100.00 GiB') && str_contains($html, '200.00 GiB'), "the service itself: $html");
     },
     'its buttons work on that account' => static function () use ($companion): void {
         same('success', whmeter_setlimited($companion), 'pinned');

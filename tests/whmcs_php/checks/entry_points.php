@@ -11,7 +11,7 @@ $shapes = [
     'whmeter_MetaData' => 'array', 'whmeter_ConfigOptions' => 'array', 'whmeter_UsageUpdate' => 'NULL',
     'whmeter_TestConnection' => 'array', 'whmeter_CreateAccount' => 'string', 'whmeter_SuspendAccount' => 'string',
     'whmeter_UnsuspendAccount' => 'string', 'whmeter_TerminateAccount' => 'string', 'whmeter_ChangePackage' => 'string',
-    'whmeter_Renew' => 'string', 'whmeter_ClientArea' => 'array', 'whmeter_ClientAreaCustomButtonArray' => 'array',
+    'whmeter_Renew' => 'string', 'whmeter_ListAccounts' => 'array', 'whmeter_ClientArea' => 'array', 'whmeter_ClientAreaCustomButtonArray' => 'array',
     'whmeter_AdminCustomButtonArray' => 'array', 'whmeter_AdminServicesTabFields' => 'array', 'whmeter_recalc' => 'string',
     'whmeter_updatepolicy' => 'string', 'whmeter_setstandard' => 'string', 'whmeter_setlimited' => 'string',
 ];
@@ -50,7 +50,8 @@ checks($checks + [
         same([], whmeter_MetricProvider(entry())->usage(), 'usage');
         foreach (array_keys($GLOBALS['hooks']) as $point) {
             foreach (run_hook($point, ['params' => ['serviceid' => 7, 'serverid' => 12, 'username' => 'x'], 'id' => 7]) as $answer) {
-                holds(in_array($answer, [null, [], ''], true), "$point answers " . var_export($answer, true));
+                $isTile = $point === 'AdminHomeWidgets' && $answer->generateOutput($answer->getData()) === 'See the module log.';
+                holds($isTile || in_array($answer, [null, [], ''], true), "$point answers " . var_export($answer, true));
             }
         }
         Capsule::$tables = $tables;

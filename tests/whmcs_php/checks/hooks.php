@@ -7,14 +7,6 @@ require dirname(__DIR__) . '/stubs/whmcs.php';
 
 use WHMCS\Database\Capsule;
 
-/** What WHMCS was asked to do since the last look. */
-function asked(): array
-{
-    $calls = array_values(array_filter($GLOBALS['api_calls'], static fn ($call) => $call[0] !== 'DecryptPassword'));
-    $GLOBALS['api_calls'] = [];
-    return $calls;
-}
-
 $names = static fn (array $calls) => array_column($calls, 0);
 $module = static fn (int $id, array $more = []) => ['params' => $more + ['serviceid' => $id, 'serverid' => 12, 'username' => '1042-7731']];
 
@@ -25,36 +17,25 @@ product(31, 'Metered usage', 'whmeter');
 service(7731, 1042, 17, 12, '1042-7731');
 service(7740, 1042, 18, 12, 'has-no-companion');
 $GLOBALS['api_answers']['DecryptPassword'] = ['result' => 'error'];
-$GLOBALS['api_answers']['AddOrder'] = static function (): array {
-    service(8001, 1042, 31, 0, '', 'Pending');
-    return ['result' => 'success', 'orderid' => 55, 'serviceids' => '8001'];
-};
-$GLOBALS['api_answers']['UpdateClientProduct'] = static function (array $fields): array {
-    foreach (Capsule::$tables['tblhosting'] as &$row) {
-        if ($row['id'] === $fields['serviceid']) {
-            $changed = ['username' => $fields['serviceusername'] ?? null, 'server' => $fields['serverid'] ?? null, 'domainstatus' => $fields['status'] ?? null];
-            $row = array_filter($changed, static fn ($value) => $value !== null) + $row;
-        }
-    }
-    return ['result' => 'success'];
-};
+api_of_services(8001);
 
 checks([
     'a new service gets its companion, free of charge, once' => static function () use ($module): void {
         run_hook('AfterModuleCreate', $module(7731));
-        [$order, $update, $accept, $active] = asked();
+        [$order, $accept, $update] = asked_of_whmcs();
         same(['AddOrder', [
             'clientid' => 1042, 'paymentmethod' => 'mailin', 'pid' => [31], 'billingcycle' => ['semiannually'],
             'priceoverride' => [0], 'noinvoice' => true, 'noinvoiceemail' => true, 'noemail' => true,
         ]], $order, 'order');
-        same(['UpdateClientProduct', ['serviceid' => 8001, 'serviceusername' => 'whm-7731', 'serverid' => 20, 'nextduedate' => '2026-12-03']], $update, 'fields');
         same(['AcceptOrder', ['orderid' => 55, 'serverid' => 20, 'serviceusername' => 'whm-7731', 'autosetup' => false, 'sendemail' => false]], $accept, 'accepted');
-        same(['UpdateClientProduct', ['serviceid' => 8001, 'status' => 'Active']], $active, 'active');
+        same(['UpdateClientProduct', [
+            'serviceid' => 8001, 'serviceusername' => 'whm-7731', 'serverid' => 20, 'status' => 'Active', 'nextduedate' => '2026-12-03',
+        ]], $update, 'fields');
         run_hook('AfterModuleCreate', $module(7731));
         run_hook('AfterModuleCreate', $module(7740));
         run_hook('AfterModuleCreate', $module(8001));
         run_hook('AfterModuleCreate', $module(404));
-        same([], asked(), 'no second one, none for others');
+        same([], asked_of_whmcs(), 'no second one, none for others');
     },
     'its metrics are its parent\'s' => static function (): void {
         putenv('WHMETER_TOKEN=answer-companion-0123456789');
@@ -69,19 +50,19 @@ checks([
     'it is suspended, restored and terminated with its service' => static function () use ($module, $names): void {
         $status = &Capsule::$tables['tblhosting'][2]['domainstatus'];
         run_hook('AfterModuleUnsuspend', $module(7731));
-        same([], asked(), 'an active one is not restored');
+        same([], asked_of_whmcs(), 'an active one is not restored');
         run_hook('AfterModuleSuspend', $module(7731));
-        same([['ModuleSuspend', ['serviceid' => 8001, 'suspendreason' => 'Together with service 7731']]], asked(), 'suspended');
+        same([['ModuleSuspend', ['serviceid' => 8001, 'suspendreason' => 'Together with service 7731']]], asked_of_whmcs(), 'suspended');
         $status = 'Suspended';
         run_hook('AfterModuleSuspend', $module(7731));
         run_hook('AfterModuleUnsuspend', $module(7731));
-        same(['ModuleUnsuspend'], $names(asked()), 'restored');
+        same(['ModuleUnsuspend'], $names(asked_of_whmcs()), 'restored');
         run_hook('AfterModuleTerminate', $module(7731));
-        same([['ModuleTerminate', ['serviceid' => 8001]]], asked(), 'terminated');
+        same([['ModuleTerminate', ['serviceid' => 8001]]], asked_of_whmcs(), 'terminated');
         $status = 'Terminated';
         run_hook('AfterModuleTerminate', $module(7731));
         run_hook('AfterModuleTerminate', $module(7740));
-        same([], asked(), 'not twice');
+        same([], asked_of_whmcs(), 'not twice');
         $status = 'Active';
     },
     'an add-on that comes and goes moves nothing of the service it is attached to' => static function () use ($module): void {
@@ -94,7 +75,7 @@ checks([
                 same([null], run_hook($point, $module(7731, ['addonId' => 91])), $point);
             }
         }
-        same([], asked(), 'its companion stays as it is');
+        same([], asked_of_whmcs(), 'its companion stays as it is');
         $told = file_get_contents('http://127.0.0.1:' . getenv('WHMETER_PORT') . '/recorded');
         same([], json_decode($told, true), 'and no last reading is taken');
         Capsule::$tables['tblhosting'][2]['domainstatus'] = 'Active';
@@ -104,7 +85,7 @@ checks([
         $GLOBALS['api_answers']['AddOrder'] = ['result' => 'error', 'message' => 'Invalid Payment Method'];
         service(7750, 1042, 17, 12, 'new');
         run_hook('AfterModuleCreate', ['params' => ['serviceid' => 7750]]);
-        same(['AddOrder'], $names(asked()), 'only tried');
+        same(['AddOrder'], $names(asked_of_whmcs()), 'only tried');
         holds(str_contains(json_encode($GLOBALS['module_log']), 'Invalid Payment Method'), 'says why');
     },
     'a last reading is waited for, and never stops a termination' => static function () use ($module): void {

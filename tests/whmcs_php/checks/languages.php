@@ -1,5 +1,5 @@
 <?php
-// The texts: twenty-five languages with the same keys, none empty, and no file opened that is not one of them.
+// The texts: twenty-seven languages with the same keys, none empty, and no file opened that is not one of them.
 
 declare(strict_types=1);
 
@@ -10,7 +10,7 @@ use WHMCS\Module\Server\Whmeter\Texts;
 $folder = getenv('WHMCS_ROOT') . '/modules/servers/whmeter/lang';
 $file = static fn (string $language): array => require "$folder/$language.php";
 $expected = explode(' ', 'arabic azerbaijani catalan chinese croatian czech danish dutch english estonian farsi french german '
-    . 'hebrew hungarian italian macedonian norwegian polish romanian russian spanish swedish turkish ukranian');
+    . 'hebrew hungarian italian macedonian norwegian polish portuguese-br portuguese-pt romanian russian spanish swedish turkish ukranian');
 
 checks([
     'every language has exactly the keys of English, in its order' => static function () use ($file, $expected): void {

@@ -146,7 +146,7 @@ checks([
         $list = ServiceList::of(12);
         Capsule::$listsColumns = true;
         same([8, [], false], [count($list['services']), array_column($list['services'], 'registered'), isset($list['addons'])], 'services alone');
-        same(['columns of tblhosting', 'columns of tblcustomfields', 'columns of tblhostingaddons'], array_column($GLOBALS['module_log'], 1), 'says what failed');
+        same(['columns of tblcustomfields', 'columns of tblhosting', 'columns of tblhostingaddons'], array_column($GLOBALS['module_log'], 1), 'says what failed');
     },
     'a server that whmeter does not know, with add-ons alone, is worth a line' => static function (): void {
         Capsule::$tables['tblservers'][0]['accesshash'] = 'answer-404-0123456789';

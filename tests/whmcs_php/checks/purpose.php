@@ -74,7 +74,8 @@ checks([
     'the connection test is a look' => static function (): void {
         whmeter_TestConnection(entry(['serverid' => 20]));
         $questions = questions();
-        same(['billing' => [], '' => ['GET /v1/whmcs/ping']], $questions, 'ping');
+        $pings = ['GET /v1/whmcs/ping', 'GET /v1/whmcs/ping?server=12', 'GET /v1/whmcs/ping?server=13'];
+        same(['billing' => [], '' => $pings], $questions, 'ping');
     },
     'figures for overage billing are not the metrics' => static function (): void {
         whmeter_UsageUpdate(entry(['serverid' => 20]));

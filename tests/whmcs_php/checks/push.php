@@ -159,11 +159,11 @@ checks([
         Capsule::$tables['tblhosting'] = $services;
     },
     'sizes as operators write them' => static function (): void {
-        $sizes = ['0' => 0, '100 GiB' => 100 * GIB, '1.5 TB' => 1500000000000, '20MB' => 20000000, '1 kB' => 1000, '7 B' => 7, ' 1 PiB ' => 1 << 50, '0.5 GiB' => GIB / 2];
+        $sizes = ['100' => 100000000000, '100 gb' => 100000000000, '100 G' => 100000000000, '1,5 TB' => 1500000000000, 'Unlimited' => 0, '2 tib' => 2 << 40, '0.125 TB' => 125000000000, '0' => 0, '100 GiB' => 100 * GIB, '1.5 TB' => 1500000000000, '20MB' => 20000000, '1 kB' => 1000, '7 B' => 7, ' 1 PiB ' => 1 << 50, '0.5 GiB' => GIB / 2];
         foreach ($sizes as $text => $bytes) {
             same($bytes, Size::parse((string) $text), (string) $text);
         }
-        foreach (['', '100', 'GB', '-1 GB', '1e3 GB', '1,5 GB', '100 gb', '9000000 PiB', "1 GB\n2", 'unlimited', '1.2345 GB'] as $odd) {
+        foreach (['', 'GB', '-1 GB', '1e3 GB', '9000000 PiB', "1 GB\n2", 'plenty', '1.2345 GB', '1,000 GB', '1.000 GB', '5 iB', '100 GB or so'] as $odd) {
             same(null, Size::parse($odd), "no size: $odd");
         }
         same([GIB, 0, null, null, null], [Size::of('1', 'gb'), Size::of('0', 'GB'), Size::of('1', ''), Size::of('x', 'GB'), Size::of('-1', 'GB')], 'number and unit');

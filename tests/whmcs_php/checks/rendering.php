@@ -45,6 +45,12 @@ function well_formed(string $html): DOMDocument
     return $document;
 }
 
+/** What a row says, without what may become of it, which depends on the day. */
+function said(string $html): string
+{
+    return strip_tags(preg_replace('~<div><small>.*?</small></div>~', '', $html));
+}
+
 $evil = ['<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "' onload='alert(1)", '{php}evil{/php}', '</svg><b>'];
 
 $checks = [
@@ -63,7 +69,7 @@ $checks = [
                 holds(!str_contains($html, $part), "$part in $html");
             }
             well_formed($html);
-            well_formed(Chart::svg($text, [['label' => $text, 'title' => $text, 'value' => 1.0, 'whole' => true]]));
+            well_formed(Chart::svg($text, [['label' => $text, 'title' => $text, 'value' => 1.0, 'whole' => true]], $text));
         }
     },
     'what a refusal says is escaped and has no secret' => static function () use ($evil): void {
@@ -101,7 +107,7 @@ $checks = [
     'a service that only moves data shows no disk' => static function (): void {
         $usage = usage('1.00000', ['limits' => ['traffic_out' => '29.00000']]);
         unset($usage['values']['disk']);
-        $rows = array_map('strip_tags', ClientPage::rows(Standing::of($usage, []), Texts::ofSystem()));
+        $rows = array_map('said', ClientPage::rows(Standing::of($usage, []), Texts::ofSystem()));
         same(['traffic_in', 'traffic_out', 'last_reading'], array_keys($rows), 'rows');
         same('7.25 GB / 29.00 GB · 25.0 %', $rows['traffic_out'], 'used, limit, share');
         $standing = Standing::of($usage, ['days' => [['day' => '2026-03-14', 'disk' => '5.00000']]]);
@@ -111,13 +117,57 @@ $checks = [
         $row = static function (string $value, $carried): string {
             $usage = usage('1.00000', ['limits' => ['traffic_out' => '10.00000']]);
             $usage['values']['traffic_out'] = ['value' => $value, 'carried' => $carried, 'collected_at' => 1];
-            return strip_tags(ClientPage::rows(Standing::of($usage, []), Texts::ofSystem())['traffic_out']);
+            return said(ClientPage::rows(Standing::of($usage, []), Texts::ofSystem())['traffic_out']);
         };
         same('5.00 GB / 10.00 GB · 50.0 %', $row('5.31250', '0.31250'), 'it lacked some');
         same('5.00 GB / 10.00 GB · 50.0 %', $row('4.00000', '-1.00000'), 'it had too much');
         same('unknown / 10.00 GB', $row('0.00000', '-1.00000'), 'more than there is');
         same('0.00 GB / 10.00 GB · 0.0 %', $row('0.00000', '0.00000'), 'nothing');
         same('4.00 GB / 10.00 GB · 40.0 %', $row('4.00000', '<b>'), 'nonsense');
+    },
+    'amounts are in units that people read, called what they are' => static function (): void {
+        $said = static function (string $value, int $bytes, string $language = 'english'): string {
+            $_SESSION['Language'] = $language;
+            $unit = ['name' => 'GB', 'disk' => $bytes, 'traffic' => $bytes];
+            $said = strip_tags(ClientPage::rows(Standing::of(usage($value, ['unit' => $unit]), []), Texts::ofClient([]))['used']);
+            unset($_SESSION['Language']);
+            return $said;
+        };
+        $table = [
+            '12060.00000' => ['11.78 TiB', '12.06 TB'], '0.05100' => ['52.22 MiB', '51.00 MB'], '1.00000' => ['1.00 GiB', '1.00 GB'],
+            '0.00000' => ['0.00 GiB', '0.00 GB'], '1023.99000' => ['1023.99 GiB', '1.02 TB'], '0.00001' => ['0.01 MiB', '0.01 MB'],
+        ];
+        foreach ($table as $value => [$binary, $decimal]) {
+            same([$binary, $decimal], [$said($value, 1 << 30), $said($value, 1000000000)], $value);
+        }
+        same('12.06 To', $said('12060.00000', 1000000000, 'french'), 'French');
+        same('5.00 GB', $said('5.00000', 7), 'a unit nobody knows keeps its name');
+    },
+    'what becomes of it: free, by the end of the month, and when a limit is reached' => static function (): void {
+        $limits = ['disk' => '100.00000', 'traffic_out' => '20.00000'];
+        $standing = Standing::of(usage('93.50000', ['limits' => $limits]), history());
+        $outlook = WHMCS\Module\Server\Whmeter\Outlook::class;
+        $now = static fn (string $day) => strtotime("2026-04-$day 00:00:00");
+        same(null, $outlook::monthEnd($standing, 'traffic_out', $now('02')), 'too early to say');
+        same(14.5, $outlook::monthEnd($standing, 'traffic_out', $now('16')), 'twice of half a month');
+        same(null, $outlook::limitDay($standing, 'traffic_out', $now('16')), 'not in this month');
+        same('2026-04-17', $outlook::limitDay($standing, 'traffic_out', $now('07')), 'seven in six days, twenty in seventeen');
+        same(date('Y-m-d', $now('16') + 6 * 86400), $outlook::limitDay($standing, 'disk', $now('16')), 'one a day, and six and a half are left');
+        same(null, $outlook::limitDay(Standing::of(usage('100.00000', ['limits' => $limits]), history()), 'disk', $now('16')), 'reached');
+        same(null, $outlook::limitDay(Standing::of(usage(), history()), 'disk', $now('16')), 'no limit');
+        $rows = array_map('strip_tags', ClientPage::rows($standing, Texts::ofSystem()));
+        same('6.50 GB', $rows['free'], 'free');
+        holds(str_contains($rows['percent'], 'Limit reached at this pace: 20'), $rows['percent']);
+    },
+    'figures of before are called so, and nothing is expected of them' => static function (): void {
+        $html = ClientPage::html(Standing::of(usage('93.41000', ['limits' => ['disk' => '100.00000']]), [], true), Texts::ofSystem(), null);
+        holds(str_contains($html, 'last known figures') && str_contains($html, '2026-03-14') && !str_contains($html, 'Expected'), $html);
+    },
+    'staff see what WHMCS was given last' => static function (): void {
+        $reported = ['disk' => ['value' => '93.41000', 'carried' => '0.00000', 'at' => 1773450300], 'disk_gb_month' => ['value' => '0.50000', 'at' => 1773450300], '<b>' => ['value' => '1', 'at' => 1], 'traffic_in' => ['value' => '-1', 'at' => 1]];
+        $fields = AdminTab::fields(Standing::of(usage('93.41000', ['reported' => $reported]), []), Texts::ofSystem());
+        same('Disk space: 93.41 GB · 2026-03-14 02:05Disk space (GB-months): 0.5 GB · 2026-03-14 02:05', strip_tags($fields['Reported to WHMCS last']), 'lines');
+        holds(!isset(AdminTab::fields(Standing::of(usage(), []), Texts::ofSystem())['Reported to WHMCS last']), 'nothing yet');
     },
     'staff are told why nothing is known' => static function (): void {
         $why = static fn ($reason) => AdminTab::fields(Standing::of(['withheld' => ['reason' => $reason]], []), Texts::ofSystem())['Last reading'];
@@ -134,8 +184,8 @@ $checks = [
         $charts = $path->query('//*[local-name()="svg"]');
         same(3, $charts->length, 'disk by day, disk by month, traffic out by day');
         $count = static fn (int $chart, string $what) => $path->query(".//*[@class='whmeter-$what']", $charts->item($chart))->length;
-        same([30, 28], [$count(0, 'label'), $count(0, 'column')], 'days');
-        same([12, 12], [$count(1, 'label'), $count(1, 'column')], 'months');
+        same([10, 28], [$count(0, 'label'), $count(0, 'column')], 'days, and a label for every third');
+        same([4, 12], [$count(1, 'label'), $count(1, 'column')], 'months');
         same(1, $path->query('.//*[@fill-opacity="0.5"]', $charts->item(0))->length, 'the running day is lighter');
     },
     'the template shows the page and nothing else' => static function (): void {
@@ -159,12 +209,15 @@ $checks['pages to look at are written'] = static function (): void {
         $_SESSION['Language'] = $language;
         $texts = Texts::ofClient([]);
         $limits = ['disk' => '100.00000', 'traffic_out' => '500.00000'];
-        $usage = usage('93.41000', ['policy' => 'limited', 'pinned' => 'limited', 'limits' => $limits]);
+        $unit = ['name' => 'GB', 'disk' => 1 << 30, 'disk_gb_month' => 1 << 30, 'traffic' => 1000000000];
+        $usage = usage('93.41000', ['policy' => 'limited', 'pinned' => 'limited', 'limits' => $limits, 'unit' => $unit]);
         $standing = Standing::of($usage, history());
         $html = ClientPage::html($standing, $texts, 7731);
         $page = "<!doctype html><html><head><meta charset=\"utf-8\"><title>$language</title></head>"
             . "<body style=\"font-family:sans-serif;max-width:800px\">$html<script>$measure</script></body></html>";
         file_put_contents("$folder/$language.html", $page);
+        // As wide as a phone leaves it.
+        file_put_contents("$folder/phone-$language.html", str_replace('max-width:800px', 'width:358px', $page));
     }
     unset($_SESSION['Language']);
     // The tab as WHMCS lays it out: label and content side by side.

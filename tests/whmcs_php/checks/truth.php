@@ -6,6 +6,7 @@ declare(strict_types=1);
 require dirname(__DIR__) . '/stubs/whmcs.php';
 
 use WHMCS\Database\Capsule;
+use WHMCS\Module\Server\Whmeter\Client;
 
 /** The values of one tenant by metric. */
 function told(array $metrics): array
@@ -36,10 +37,10 @@ checks([
         run_hook('AfterCronJob');
         same([], $GLOBALS['module_log'], 'nothing was refused');
         $limit = static fn () => strip_tags(whmeter_AdminServicesTabFields($params('7-41'))['Limit'] ?? '');
-        for ($tries = 0; $limit() !== '200.00 GB' && $tries < 100; $tries++) {
+        for ($tries = 0; $limit() !== '200.00 GiB' && $tries < 100; $tries++) {
             usleep(200000);
         }
-        same('200.00 GB', $limit(), 'after the next poll');
+        same('200.00 GiB', $limit(), 'after the next poll');
     },
     'usage of all is what the panel holds' => static function () use ($disks): void {
         $usage = whmeter_MetricProvider(entry())->usage();
@@ -108,12 +109,12 @@ checks([
     'nothing of the browser\'s request is looked at' => static function () use ($params): void {
         $_GET = $_POST = $_REQUEST = ['username' => '1042', 'serviceid' => '1', 'server' => '13', 'tenant' => '1042'];
         $page = whmeter_ClientArea($params('007'))['templateVariables']['whmeterPage'];
-        holds(str_contains($page, '0.00 GB') && str_contains($page, 'value="7731"'), $page);
+        holds(str_contains($page, '0.00 GiB') && str_contains($page, 'value="7731"'), $page);
         $_GET = $_POST = $_REQUEST = [];
     },
     'the page and the tab show used, limit, share and policy' => static function () use ($params): void {
         $page = whmeter_ClientArea($params('7-41'))['templateVariables']['whmeterPage'];
-        foreach (['100.00 GB', '200.00 GB', '50.0 %', '<svg', 'name="a" value="recalc"'] as $part) {
+        foreach (['100.00 GiB', '200.00 GiB', '50.0 %', '<svg', 'name="a" value="recalc"'] as $part) {
             holds(str_contains($page, $part), "$part in $page");
         }
         $fields = whmeter_AdminServicesTabFields($params('7-41'));
@@ -135,5 +136,60 @@ checks([
         holds(!str_contains($fields['Policy'], 'set by hand'), $fields['Policy']);
         same('success', whmeter_setstandard($params('7-41')), 'standard');
         check_log(2);
+    },
+    'the total is both directions, and limits and pages have it too' => static function () use ($params): void {
+        $told = told(whmeter_MetricProvider(entry())->tenantUsage('7-41'));
+        // Each is rounded by itself.
+        $sum = $told['traffic_in'] + $told['traffic_out'];
+        holds(abs($sum - $told['traffic_total']) < 0.000015, "metric: $sum and {$told['traffic_total']}");
+        $page = whmeter_ClientArea($params('7-41'))['templateVariables']['whmeterPage'];
+        holds(str_contains($page, 'Total traffic (this month)'), $page);
+        $figures = (new Client(entry()))->get('/v1/whmcs/legacy', ['server' => 12])['tenants'];
+        holds(abs($told['traffic_total'] * 1024 - $figures['7-41']['bw_mb']) < 0.52, "overage: {$figures['7-41']['bw_mb']}");
+        holds(!array_key_exists('traffic_total', told(whmeter_MetricProvider(entry())->tenantUsage('007'))), 'of unknown directions none');
+    },
+    'staff see what WHMCS was given last, and the tile and Server Sync see all' => static function () use ($params, $disks): void {
+        whmeter_MetricProvider(entry())->usage();
+        $fields = array_map('strip_tags', whmeter_AdminServicesTabFields($params('7-41')));
+        holds(str_contains($fields['Reported to WHMCS last'], 'Disk space: 100 GB · ' . date('Y-m-d')), $fields['Reported to WHMCS last']);
+        [$widget] = run_hook('AdminHomeWidgets');
+        $html = $widget->generateOutput($widget->getData());
+        holds(str_contains($html, count($disks) . ' services with usage, read last at ' . date('Y-m-d')), $html);
+        $answer = whmeter_ListAccounts(entry());
+        same(true, $answer['success'], json_encode($answer));
+        $names = array_column($answer['accounts'], 'uniqueIdentifier');
+        $sold = array_map('strval', array_keys($disks));
+        $unsold = array_values(array_diff($names, $sold));
+        sort($unsold);
+        same([[], ['1042-7731', '8-77']], [array_diff($sold, $names), $unsold], 'every account of the panel, those that nobody pays for too');
+        foreach ($answer['accounts'] as $account) {
+            same(['name', 'email', 'username', 'domain', 'uniqueIdentifier', 'product', 'primaryip', 'created', 'status'], array_keys($account), 'shape');
+            same(date('Y-m-d'), substr($account['created'], 0, 10), 'since when it is there');
+        }
+        $none = whmeter_ListAccounts(entry(['serverid' => 99]));
+        holds($none['success'] === false && str_contains($none['error'], 'whmcs_server = 99'), json_encode($none));
+    },
+    'whmeter itself tells no figure of a name that two living services have' => static function (): void {
+        service(990, 666, 1, 12, '7-42');
+        WHMCS\Module\Server\Whmeter\Push::all();
+        $client = new Client(entry());
+        $withheld = static fn () => array_column($client->get('/v1/whmcs/usage', ['server' => 12])['withheld'], 'reason', 'tenant');
+        for ($tries = 0; ($withheld()['7-42'] ?? '') !== 'ambiguous' && $tries < 50; $tries++) {
+            usleep(200000);
+        }
+        // What the next polls find changes nothing.
+        usleep(5000000);
+        same('ambiguous', $withheld()['7-42'] ?? '', 'in all');
+        $one = $client->get('/v1/whmcs/usage/7-42', ['server' => 12]);
+        same([[], 'ambiguous', []], [$one['values'], $one['withheld']['reason'], $one['limits']], 'alone');
+        holds(!isset($client->get('/v1/whmcs/legacy', ['server' => 12])['tenants']['7-42']), 'overage');
+        $history = $client->get('/v1/whmcs/history/7-42', ['server' => 12, 'days' => 30]);
+        same([[], []], [$history['days'], $history['months']], 'pages');
+        array_pop(Capsule::$tables['tblhosting']);
+        WHMCS\Module\Server\Whmeter\Push::all();
+        for ($tries = 0; isset($withheld()['7-42']) && $tries < 50; $tries++) {
+            usleep(200000);
+        }
+        same(1.5, told(whmeter_MetricProvider(entry())->tenantUsage('7-42'))['disk'], 'and its own again');
     },
 ]);

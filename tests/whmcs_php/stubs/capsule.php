@@ -52,12 +52,12 @@ final class Query
     {
         $this->known([$column]);
         if ($value === 'like') {
-            $part = trim((string) $text, '%');
-            $this->tests[] = static fn (array $row) => stripos((string) $row[$column], $part) !== false;
+            $pattern = '/^' . str_replace('%', '.*', preg_quote((string) $text, '/')) . '$/Dis';
+            $this->tests[] = static fn (array $row) => preg_match($pattern, (string) $row[$column]) === 1;
             return $this;
         }
-        // MySQL compares names without regard to case.
-        $this->tests[] = static fn (array $row) => strcasecmp((string) $row[$column], (string) $value) === 0;
+        // MySQL compares names without regard to case, and to blanks behind them.
+        $this->tests[] = static fn (array $row) => strcasecmp(rtrim((string) $row[$column], ' '), rtrim((string) $value, ' ')) === 0;
         return $this;
     }
 

@@ -15,6 +15,11 @@ define('WHMCS', true);
 require __DIR__ . '/metrics.php';
 require __DIR__ . '/capsule.php';
 
+/** WHMCS's store for what is of use for a while, in memory. */
+require __DIR__ . '/transient.php';
+require __DIR__ . '/widget.php';
+
+$GLOBALS['activity'] = [];
 $GLOBALS['CONFIG'] = ['Language' => 'english'];
 $GLOBALS['module_log'] = $GLOBALS['hooks'] = $GLOBALS['api_calls'] = [];
 $GLOBALS['api_answers'] = [];
@@ -22,6 +27,11 @@ $GLOBALS['api_answers'] = [];
 function logModuleCall(...$arguments): void
 {
     $GLOBALS['module_log'][] = $arguments;
+}
+
+function logActivity(string $text, int $client = 0): void
+{
+    $GLOBALS['activity'][] = $text;
 }
 
 /** WHMCS's token of the session, bare. */
@@ -56,7 +66,7 @@ function service(int $id, int $client, int $product, int $server, string $userna
         'id' => $id, 'userid' => $client, 'packageid' => $product, 'server' => $server, 'username' => $username,
         'domain' => '', 'domainstatus' => $status, 'paymentmethod' => 'mailin', 'billingcycle' => 'Semi-Annually',
         'regdate' => '2025-11-03', 'nextduedate' => '2026-12-03', 'diskusage' => 7, 'disklimit' => 7, 'bwusage' => 7, 'bwlimit' => 7,
-        'lastupdate' => '0000-00-00 00:00:00',
+        'lastupdate' => '0000-00-00 00:00:00', 'qty' => 1,
     ];
 }
 
@@ -91,12 +101,12 @@ function product(int $id, string $name, string $module, array $options = []): vo
 
 Capsule::$tables = array_fill_keys([
     'tblhosting', 'tblproducts', 'tblconfiguration', 'tblservers', 'tblbillableitems', 'tblhostingaddons', 'tbladdons',
-    'tblcustomfields', 'tblcustomfieldsvalues',
+    'tblcustomfields', 'tblcustomfieldsvalues', 'tblproductconfigoptions', 'tblproductconfigoptionssub', 'tblhostingconfigoptions',
 ], []);
 Capsule::$columns = [
     'tblhosting' => [
         'id', 'userid', 'orderid', 'packageid', 'server', 'regdate', 'domain', 'paymentmethod', 'billingcycle', 'nextduedate',
-        'domainstatus', 'username', 'password', 'diskusage', 'disklimit', 'bwusage', 'bwlimit', 'lastupdate',
+        'domainstatus', 'username', 'password', 'diskusage', 'disklimit', 'bwusage', 'bwlimit', 'lastupdate', 'qty',
     ],
     'tblhostingaddons' => [
         'id', 'orderid', 'hostingid', 'addonid', 'userid', 'server', 'name', 'billingcycle', 'status', 'regdate', 'notes',
@@ -123,6 +133,36 @@ function server_row(int $id, array $more = []): void
         'id' => $id, 'type' => 'whmeter', 'disabled' => 0, 'hostname' => '127.0.0.1', 'ipaddress' => '', 'secure' => '',
         'port' => (string) getenv('WHMETER_PORT'), 'accesshash' => (string) getenv('WHMETER_TOKEN'),
     ];
+}
+
+/** WHMCS's API as far as companions need it: orders, changes of services and their modules. */
+function api_of_services(int $next): void
+{
+    $change = static function (int $id, array $fields): array {
+        foreach (Capsule::$tables['tblhosting'] as &$row) {
+            $row = $row['id'] === $id ? array_filter($fields, static fn ($value) => $value !== null) + $row : $row;
+        }
+        return ['result' => 'success'];
+    };
+    $GLOBALS['api_answers']['AddOrder'] = static function (array $fields) use (&$next): array {
+        service($next, $fields['clientid'], $fields['pid'][0], 0, '', 'Pending');
+        return ['result' => 'success', 'orderid' => 55, 'serviceids' => (string) $next++];
+    };
+    $GLOBALS['api_answers']['UpdateClientProduct'] = static fn (array $fields) => $change($fields['serviceid'], [
+        'username' => $fields['serviceusername'] ?? null, 'server' => $fields['serverid'] ?? null,
+        'domainstatus' => $fields['status'] ?? null, 'packageid' => $fields['pid'] ?? null,
+    ]);
+    foreach (['ModuleSuspend' => 'Suspended', 'ModuleUnsuspend' => 'Active', 'ModuleTerminate' => 'Terminated'] as $action => $status) {
+        $GLOBALS['api_answers'][$action] = static fn (array $fields) => $change($fields['serviceid'], ['domainstatus' => $status]);
+    }
+}
+
+/** What WHMCS was asked to do since the last look. */
+function asked_of_whmcs(): array
+{
+    $calls = array_values(array_filter($GLOBALS['api_calls'], static fn ($call) => $call[0] !== 'DecryptPassword'));
+    $GLOBALS['api_calls'] = [];
+    return $calls;
 }
 
 function same($expected, $found, string $what): void

@@ -5,37 +5,50 @@ declare(strict_types=1);
 
 defined('WHMCS') || exit('This file cannot be accessed directly');
 
+use WHMCS\Module\Server\Whmeter\CompanionRounds;
 use WHMCS\Module\Server\Whmeter\Companions;
 use WHMCS\Module\Server\Whmeter\FinalReading;
+use WHMCS\Module\Server\Whmeter\HomeWidget;
 use WHMCS\Module\Server\Whmeter\Overage;
 use WHMCS\Module\Server\Whmeter\Push;
 use WHMCS\Module\Server\Whmeter\Safely;
 use WHMCS\Module\Server\Whmeter\SeedMails;
 use WHMCS\Module\Server\Whmeter\ServicePage;
 
-(static function (): void {
+// Read by every PHP that WHMCS runs in, so in words that the oldest of them has: an unknown one would end every page.
+(static function () {
     $module = dirname(__DIR__, 2) . '/modules/servers/whmeter/autoload.php';
-    if (!is_file($module)) {
+    if (PHP_VERSION_ID < 80100 || !is_file($module)) {
         return;
     }
     require_once $module;
 
     /** A hook that fails keeps its failure, and answers as if it were not there. */
-    $hook = static function (string $point, callable $work, $neutral = null): void {
+    $hook = static function ($point, $work, $neutral = null) {
         add_hook($point, 1, static function ($vars = []) use ($point, $work, $neutral) {
             $vars = is_array($vars) ? $vars : [];
-            return Safely::run($point, [], static fn () => $work($vars), static fn () => $neutral);
+            return Safely::run($point, [], static function () use ($work, $vars) {
+                return $work($vars);
+            }, static function () use ($neutral) {
+                return $neutral;
+            });
         });
     };
     // An add-on comes with the id of the service it is attached to, to which nothing happens then.
-    $addon = static fn (array $vars): bool => !empty($vars['params']['addonId']);
-    $service = static fn (array $vars): int => $addon($vars) ? 0 : (int) ($vars['params']['serviceid'] ?? 0);
+    $addon = static function ($vars) {
+        return !empty($vars['params']['addonId']);
+    };
+    $service = static function ($vars) use ($addon) {
+        return $addon($vars) ? 0 : (int) ($vars['params']['serviceid'] ?? 0);
+    };
 
     foreach (['AfterModuleChangePackage', 'ServiceEdit', 'ServiceDelete', 'ProductEdit', 'ServerEdit'] as $change) {
-        $hook($change, static fn () => Push::later());
+        $hook($change, static function () {
+            Push::later();
+        });
     }
 
-    $hook('AfterModuleCreate', static function (array $vars) use ($service): void {
+    $hook('AfterModuleCreate', static function ($vars) use ($service) {
         Push::later();
         Companions::create($service($vars));
     });
@@ -46,28 +59,43 @@ use WHMCS\Module\Server\Whmeter\ServicePage;
         'AfterModuleTerminate' => 'ModuleTerminate',
     ];
     foreach ($together as $change => $action) {
-        $hook($change, static function (array $vars) use ($service, $action): void {
+        $hook($change, static function ($vars) use ($service, $action) {
             Push::later();
             Companions::follow($service($vars), $action);
         });
     }
 
-    $hook('PreModuleTerminate', static function (array $vars) use ($addon): void {
+    $hook('PreModuleTerminate', static function ($vars) use ($addon) {
         $params = $addon($vars) ? [] : $vars['params'] ?? [];
         FinalReading::take((string) ($params['username'] ?? ''), (int) ($params['serverid'] ?? 0));
     });
 
-    $hook('AfterCronJob', static fn () => Push::overdue());
-    $hook('PreCronJob', static fn () => Overage::writeOthers());
+    $hook('AfterCronJob', static function () {
+        CompanionRounds::go();
+    });
+    $hook('AfterCronJob', static function () {
+        Push::overdue();
+    });
+    $hook('PreCronJob', static function () {
+        Overage::writeOthers();
+    });
 
-    $hook('EmailPreSend', static fn (array $mail) => SeedMails::isDuplicate($mail) ? ['abortsend' => true] : [], []);
+    if (class_exists('WHMCS\Module\AbstractWidget')) {
+        $hook('AdminHomeWidgets', static function () {
+            return new HomeWidget();
+        });
+    }
 
-    $hook('ClientAreaProductDetailsOutput', static function (array $vars): string {
+    $hook('EmailPreSend', static function ($mail) {
+        return SeedMails::isDuplicate($mail) ? ['abortsend' => true] : [];
+    }, []);
+
+    $hook('ClientAreaProductDetailsOutput', static function ($vars) {
         $params = ServicePage::paramsOfOther((int) ($vars['service']->id ?? 0));
         return $params === null ? '' : ServicePage::ofClient($params, null);
     }, '');
 
-    $hook('AdminClientServicesTabFields', static function (array $vars): array {
+    $hook('AdminClientServicesTabFields', static function ($vars) {
         $params = ServicePage::paramsOfOther((int) ($vars['id'] ?? 0));
         return $params === null ? [] : ServicePage::ofAdmin($params);
     }, []);

@@ -52,16 +52,17 @@ pub struct Story {
 impl Story {
     pub fn of(panels: &[Box<dyn SimulatedPanel>], start: i64, end: i64) -> Self {
         // Somebody whose level is all that is limited.
-        let is_star = |panel: &Box<dyn SimulatedPanel>| {
+        let is_star = |panel: &dyn SimulatedPanel| {
             let stores =
                 |name: &String| panel.knobs().truth.level(name, start).is_some_and(|level| level > 0);
             panel.landmarks().meter == "storage" && panel.accounts().iter().take(ROLES.len()).all(stores)
         };
-        let star = panels.iter().position(is_star).unwrap_or_default();
+        let star = panels.iter().position(|panel| is_star(panel.as_ref())).unwrap_or_default();
         let cast = panels[star].accounts().into_iter().zip(ROLES).collect();
-        let begins_anew = |panel: &Box<dyn SimulatedPanel>| panel.happening(&mut dice(0)).is_some();
-        let restarts =
-            (0..panels.len()).filter(|index| *index != star).find(|index| begins_anew(&panels[*index]));
+        let begins_anew = |panel: &dyn SimulatedPanel| panel.happening(&mut dice(0)).is_some();
+        let restarts = (0..panels.len())
+            .filter(|index| *index != star)
+            .find(|index| begins_anew(panels[*index].as_ref()));
         let days = (end - start) / 86_400;
         Self { star, cast, restarts, end, turn: days * 2 / 5, gone: days * 2 / 3 }
     }

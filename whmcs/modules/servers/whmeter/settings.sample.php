@@ -6,7 +6,7 @@ declare(strict_types=1);
 defined('WHMCS') || exit('This file cannot be accessed directly');
 
 return [
-    // The unit of whmeter's values: `unit` of [whmcs] in whmeter.toml.
+    // The unit of whmeter's values: `unit` of [whmcs] in whmeter.toml. Usage in another one is refused.
     'unit' => 'GB',
 
     // Server entries of whmeter => ids of the servers of other modules that they meter.
@@ -14,7 +14,8 @@ return [
         // 20 => [12, 13],
     ],
 
-    // Ids of products of other modules => ids of the products of their companions.
+    // Ids of products of other modules => ids of the products of their companions. The cron orders the companions that are missing,
+    // twenty in a run, of services that were there before too.
     'companions' => [
         // 17 => 31,
     ],
@@ -27,6 +28,16 @@ return [
         //     'notify' => 'configoption4', 'limited' => 'configoption8',
         // ],
     ],
+
+    // Configurable options that are sizes, by their names: `storage`, `traffic_in`, `traffic_out` or `traffic_total`, and what one of
+    // it is where it is a quantity, a tick or a bare number. It is added to the product's size, or with `whole` stands in its place.
+    'options' => [
+        // 'Additional Bandwidth' => ['meter' => 'traffic_out', 'each' => '1 GiB'],
+        // 'Disk Space' => ['meter' => 'storage', 'each' => '1 GiB', 'whole' => true],
+    ],
+
+    // Whether disk and bandwidth figures of whmeter's own products are written for overage billing.
+    'own_overage' => true,
 
     // Servers of other modules whose disk and bandwidth figures are written for overage billing.
     'overage_servers' => [],

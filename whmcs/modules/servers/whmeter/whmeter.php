@@ -7,15 +7,20 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 
 require_once __DIR__ . '/autoload.php';
 
+use WHMCS\Module\Server\Whmeter\AccountList;
 use WHMCS\Module\Server\Whmeter\Buttons;
 use WHMCS\Module\Server\Whmeter\Client;
 use WHMCS\Module\Server\Whmeter\Connection;
+use WHMCS\Module\Server\Whmeter\Html;
 use WHMCS\Module\Server\Whmeter\MetricsProvider;
+use WHMCS\Module\Server\Whmeter\Namesakes;
 use WHMCS\Module\Server\Whmeter\Overage;
 use WHMCS\Module\Server\Whmeter\Push;
 use WHMCS\Module\Server\Whmeter\Refused;
 use WHMCS\Module\Server\Whmeter\Safely;
 use WHMCS\Module\Server\Whmeter\ServicePage;
+use WHMCS\Module\Server\Whmeter\Settings;
+use WHMCS\Module\Server\Whmeter\Stored;
 use WHMCS\Module\Server\Whmeter\Texts;
 
 function whmeter_MetaData()
@@ -29,6 +34,8 @@ function whmeter_MetaData()
         // Without this WHMCS looks for services by their domain, which metered services often lack.
         'ListAccountsUniqueIdentifierDisplayName' => 'Username',
         'ListAccountsUniqueIdentifierField' => 'username',
+        // Server Sync finds the product of an account by its plan on the panel.
+        'ListAccountsProductField' => 'configoption7',
     ];
 }
 
@@ -39,7 +46,7 @@ function whmeter_ConfigOptions()
         'Type' => 'text',
         'Size' => '20',
         'Default' => '',
-        'Description' => "$what, such as 100 GiB or 1.5 TB; 0: unlimited; empty: whmeter's own rules",
+        'Description' => "$what, such as 100 GiB (of 1024) or 1.5 TB (of 1000); 0: unlimited; empty: whmeter's own rules",
     ];
     $template = ['Type' => 'text', 'Size' => '40', 'Default' => '', 'Description' => 'Name of a Product/Service template'];
     return [
@@ -49,7 +56,16 @@ function whmeter_ConfigOptions()
         'Total traffic limit' => $size('Traffic per month'),
         'Notification template' => $template,
         'Limited template' => $template,
+        'Plan' => ['Type' => 'text', 'Size' => '40', 'Default' => '', 'Description' => 'Name of the plan on the panel, for Server Sync'],
     ];
+}
+
+/** For WHMCS's Server Sync. */
+function whmeter_ListAccounts($params)
+{
+    $list = static fn () => ['success' => true, 'accounts' => AccountList::of($params)];
+    $why = static fn (Throwable $error) => $error instanceof Refused ? Html::text($error->getMessage()) : 'see the module log';
+    return Safely::run('ListAccounts', $params, $list, static fn (Throwable $error) => ['success' => false, 'error' => $why($error)]);
 }
 
 function whmeter_MetricProvider($params)
@@ -59,14 +75,20 @@ function whmeter_MetricProvider($params)
 
 function whmeter_UsageUpdate($params)
 {
-    $work = static fn () => Overage::write(new Client($params), (int) ($params['serverid'] ?? 0));
-    Safely::run('UsageUpdate', $params, $work, static function (Throwable $error): void {
+    $server = (int) ($params['serverid'] ?? 0);
+    $write = static function () use ($params, $server): void {
+        if (!Settings::isOff('own_overage')) {
+            Overage::write(new Client($params), $server);
+        }
+    };
+    Safely::watched("overage figures of server $server", $params, $write, static function (Throwable $error): void {
     });
 }
 
 function whmeter_TestConnection($params)
 {
-    $answer = static fn (string $trouble) => ['success' => $trouble === '', 'error' => $trouble];
+    // WHMCS puts it into its page as it is, and part of it is what came over the wire.
+    $answer = static fn (string $trouble) => ['success' => $trouble === '', 'error' => Html::text($trouble)];
     return Safely::run(
         'TestConnection',
         $params,
@@ -78,8 +100,15 @@ function whmeter_TestConnection($params)
 /** whmeter creates and deletes no accounts: this and what follows report the service's state to it. */
 function whmeter_CreateAccount($params)
 {
-    if (trim((string) ($params['username'] ?? '')) === '') {
+    $name = Stored::text($params['username'] ?? '');
+    if ($name === '') {
         return 'The service needs a username: the name of the account whose usage is metered.';
+    }
+    // Its customer would see and pay what is another's.
+    $others = static fn () => array_diff(Namesakes::of((int) ($params['serverid'] ?? 0), $name), [(int) ($params['serviceid'] ?? 0)]);
+    $others = Safely::run('CreateAccount', $params, $others, static fn () => []);
+    if ($others) {
+        return "The username $name is taken by service " . implode(', ', $others) . ': give this one another.';
     }
     return Push::registered($params);
 }

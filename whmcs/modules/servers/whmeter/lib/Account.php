@@ -9,22 +9,29 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 
 final class Account
 {
+    private const KEPT_SECONDS = 86400;
+
     private function __construct(private string $name, private int $server)
     {
     }
 
-    /** From what WHMCS says of the service: nothing of the browser's request is looked at. */
+    /** From what WHMCS says of the service: nothing of the browser's request is looked at. @throws Refused */
     public static function of(array $params): ?self
     {
         // A service of another module is metered on its own server, and asked for at whmeter's entry.
         $server = (int) ($params['metered'] ?? $params['serverid'] ?? 0);
-        return self::named((string) ($params['username'] ?? ''), $server);
+        return self::named($params['username'] ?? '', $server);
     }
 
-    /** @param string $username as WHMCS stores it */
-    public static function named(string $username, int $server): ?self
+    /** @param mixed $username as WHMCS stores it @throws Refused where several living services have it */
+    public static function named($username, int $server): ?self
     {
-        return $username === '' ? null : new self($username, $server);
+        $name = Stored::text($username);
+        if ($name === '') {
+            return null;
+        }
+        Namesakes::refuse($name, Namesakes::on($server, $name)[$name] ?? []);
+        return new self($name, $server);
     }
 
     /** For WHMCS to bill, so by the month of its own clock. @throws Refused */
@@ -37,6 +44,24 @@ final class Account
     public function look(Client $client): array
     {
         return $client->get($this->path('usage'), ['server' => $this->server]);
+    }
+
+    /** What the last look has shown; nothing that is older than a day. */
+    public function lastLook(): ?array
+    {
+        $find = fn () => Transient::find($this->kept());
+        return Safely::run('last look', [], $find, static fn () => null);
+    }
+
+    public function keepLook(array $look): void
+    {
+        $keep = fn () => Transient::keep($this->kept(), $look, self::KEPT_SECONDS);
+        Safely::run('last look', [], $keep, static fn () => null);
+    }
+
+    private function kept(): string
+    {
+        return 'look.' . md5("$this->server/$this->name");
     }
 
     /** @throws Refused */

@@ -35,7 +35,7 @@ final class AddonList
                 'client' => $clients[(int) $row->id],
                 'username' => $usernames->of((int) $row->id, (int) $row->addonid),
                 // An add-on of its own wording has its name here, a predefined one in its definition.
-                'name' => trim((string) ($row->name ?? '')) ?: $names[(int) $row->addonid] ?? '',
+                'name' => Stored::text($row->name ?? '') ?: $names[(int) $row->addonid] ?? '',
                 'status' => (string) $row->status,
                 'registered' => Day::of($row->regdate ?? null),
             ];
@@ -49,7 +49,7 @@ final class AddonList
         $names = [];
         if (Columns::hasAll('tbladdons', ['id', 'name'])) {
             foreach (Capsule::table('tbladdons')->get(['id', 'name']) as $addon) {
-                $names[(int) $addon->id] = (string) $addon->name;
+                $names[(int) $addon->id] = Stored::text($addon->name);
             }
         }
         return $names;

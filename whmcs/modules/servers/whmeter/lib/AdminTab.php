@@ -15,12 +15,30 @@ final class AdminTab
         $fields = [];
         foreach (ClientPage::rows($standing, $texts) as $label => $value) {
             $why = $label === 'last_reading' && $standing->withheld !== null ? ' ' . Html::kept("($standing->withheld)") : '';
-            $fields[$texts->get($label)] = "<div dir=\"{$texts->direction()}\">$value$why</div>";
+            $fields[ClientPage::label($label, $texts)] = "<div dir=\"{$texts->direction()}\">$value$why</div>";
         }
         $fields[$texts->get('policy')] = self::policy($standing, $texts);
+        if ($standing->isOld) {
+            $fields[$texts->get('last_reading')] .= '<br><small>' . $texts->html('as_of_last') . '</small>';
+        }
+        if ($standing->reported !== []) {
+            $fields[$texts->get('last_reported')] = "<div dir=\"{$texts->direction()}\">" . self::reported($standing, $texts) . '</div>';
+        }
         $charts = Charts::html($standing, $texts);
         $fields[$texts->get('title')] = "<div dir=\"{$texts->direction()}\">$charts</div>";
         return $fields;
+    }
+
+    /** What WHMCS has stored, as it is what is billed. */
+    private static function reported(Standing $standing, Texts $texts): string
+    {
+        $said = [];
+        foreach ($standing->reported as $metric => [$value, $at]) {
+            $name = str_replace('UNIT', Settings::unit(), $texts->get($metric));
+            $amount = rtrim(rtrim(number_format($value, 5, '.', ''), '0'), '.') . ' ' . Settings::unit();
+            $said[] = Html::text($name) . ': ' . Html::kept($amount . ' · ' . date('Y-m-d H:i', $at));
+        }
+        return implode('<br>', $said);
     }
 
     private static function policy(Standing $standing, Texts $texts): string

@@ -10,15 +10,18 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 final class Buttons
 {
     private const TOO_SOON = 429;
+    /** What whoever presses waits at most. */
+    private const SECONDS = 5.0;
     /** The word WHMCS expects when all went well. */
     private const DONE = 'success';
 
     /** Customers press it too: which token may do what is none of their business. */
     public static function recalculate($params): string
     {
-        $texts = static fn () => Texts::ofClient($params);
+        // The constant is WHMCS's own, of its admin area alone.
+        $texts = static fn () => defined('ADMINAREA') ? Texts::ofAdmin() : Texts::ofClient($params);
         return self::pressed('recalculate', $params, $texts, 'unreachable', static function (Account $account) use ($params): void {
-            $account->recalculate(new Client($params));
+            $account->recalculate(Client::hurried($params, self::SECONDS));
         });
     }
 
@@ -27,11 +30,12 @@ final class Buttons
     {
         $texts = static fn () => Texts::ofAdmin();
         return self::pressed('policy', $params, $texts, 'not_allowed', static function (Account $account) use ($params, $wish): void {
+            $client = Client::hurried($params, self::SECONDS);
             // A pin outlives everything: usage decides again only when it is taken away.
             if ($wish === ['action' => 'reconcile']) {
-                $account->policy(new Client($params), ['action' => 'unpin']);
+                $account->policy($client, ['action' => 'unpin']);
             }
-            $account->policy(new Client($params), $wish);
+            $account->policy($client, $wish);
         });
     }
 

@@ -9,34 +9,52 @@ defined('WHMCS') || exit('This file cannot be accessed directly');
 
 final class Chart
 {
-    private const WIDTH = 720;
-    private const HEIGHT = 190;
-    private const LEFT = 64;
+    /** How much lighter a column is of which part of the time is missing. */
+    public const PARTLY = '0.5';
+
+    /** Small, so that on a phone, where it is as wide as the page, its texts can be read still. */
+    private const WIDTH = 400;
+    private const HEIGHT = 180;
+    private const LEFT = 68;
     private const TOP = 10;
     private const BOTTOM = 24;
+    /** What a character takes of the width, generously. */
+    private const CHARACTER = 7.5;
 
     /**
      * @param array $columns each with "label" (under it), "title" (shown on touch), "value" (null: no column, as it
      *                       is not known) and "whole" (false: drawn lighter, as part of the time is missing)
+     * @param string $unit of the values
      */
-    public static function svg(string $name, array $columns): string
+    public static function svg(string $name, array $columns, string $unit): string
     {
         $known = array_filter(array_column($columns, 'value'), static fn ($value) => $value !== null);
         $top = self::ceiling($known ? max($known) : 0.0);
         $name = Html::text($name);
         $size = sprintf('viewBox="0 0 %d %d"', self::WIDTH, self::HEIGHT);
-        $parts = [self::grid($top)];
+        $parts = [self::grid($top, $unit)];
+        $every = self::every($columns);
         foreach (array_values($columns) as $place => $column) {
+            // Counted from the newest, which is looked for first.
+            $column['label'] = (count($columns) - 1 - $place) % $every === 0 ? $column['label'] : '';
             $parts[] = self::column($place, count($columns), $column, $top);
         }
         // Time runs from left to right, in right-to-left languages too, as on every axis of theirs.
         return "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"whmeter-chart\" role=\"img\" aria-label=\"$name\" $size "
-            . 'direction="ltr" style="width:100%;max-width:720px;height:auto;direction:ltr" '
-            . 'font-family="sans-serif" font-size="11" fill="currentColor">'
+            . 'direction="ltr" style="width:100%;max-width:520px;height:auto;direction:ltr" '
+            . 'font-family="sans-serif" font-size="12" fill="currentColor">'
             . "<title>$name</title>" . implode('', $parts) . '</svg>';
     }
 
-    private static function grid(float $top): string
+    /** How many columns apart the labels must be, so that none runs into the next. */
+    private static function every(array $columns): int
+    {
+        $longest = max([1, ...array_map(static fn ($column) => strlen((string) $column['label']), $columns)]);
+        $step = (self::WIDTH - self::LEFT) / max(1, count($columns));
+        return max(1, (int) ceil(($longest + 1) * self::CHARACTER / $step));
+    }
+
+    private static function grid(float $top, string $unit): string
     {
         $lines = '';
         foreach ([0, 0.5, 1] as $share) {
@@ -48,7 +66,7 @@ final class Chart
                 $y,
                 $y
             );
-            $text = Html::text(self::tick($top * $share));
+            $text = Html::text(self::tick($top * $share) . " $unit");
             $lines .= sprintf('<text x="%d" y="%.1F" text-anchor="end">%s</text>', self::LEFT - 6, $y + 4, $text);
         }
         return $lines;
@@ -59,9 +77,10 @@ final class Chart
         $step = (self::WIDTH - self::LEFT) / max(1, $count);
         $width = min($step * 0.72, 48.0);
         $middle = self::LEFT + $step * ($place + 0.5);
-        $label = sprintf(
+        $label = (string) $column['label'] === '' ? '' : sprintf(
             '<text class="whmeter-label" x="%.1F" y="%d" text-anchor="middle">%s</text>',
-            $middle,
+            // The last one would stand out of the picture.
+            min($middle, self::WIDTH - strlen((string) $column['label']) * self::CHARACTER / 2),
             self::HEIGHT - 8,
             Html::text((string) $column['label'])
         );
@@ -75,7 +94,7 @@ final class Chart
             $y,
             $width,
             self::y(0) - $y,
-            $column['whole'] ? '1' : '0.5',
+            $column['whole'] ? '1' : self::PARTLY,
             Html::text((string) $column['title'])
         );
     }
@@ -104,6 +123,6 @@ final class Chart
     {
         $places = $value > 0 && $value < 10 ? ($value < 0.1 ? 5 : 2) : 0;
         $text = number_format($value, $places, '.', '');
-        return ($places ? rtrim(rtrim($text, '0'), '.') : $text) . ' ' . Settings::unit();
+        return $places ? rtrim(rtrim($text, '0'), '.') : $text;
     }
 }

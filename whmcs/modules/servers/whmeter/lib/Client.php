@@ -21,6 +21,16 @@ final class Client
     private bool $tls;
     private string $token;
     private string $adminToken;
+    /** Until when whoever cannot wait does: seconds of the clock; null for whoever can. */
+    private ?float $until = null;
+
+    /** The same for pages, buttons and hooks, in which somebody waits: all their questions together take so long at most. */
+    public static function hurried(array $params, float $seconds): self
+    {
+        $client = new self($params);
+        $client->until = microtime(true) + $seconds;
+        return $client;
+    }
 
     /** @param array $params server parameters as WHMCS hands them to every module function */
     public function __construct(array $params)
@@ -94,6 +104,12 @@ final class Client
         if ($token === '' || preg_match('/[^\x21-\x7e]/', $token)) {
             throw new Refused('the access hash of the server entry must be whmeter\'s token, in one line');
         }
+        if (Settings::trouble() !== null) {
+            throw new Refused(Settings::trouble());
+        }
+        if ($this->until !== null && Outage::lasts("$this->host:$this->port")) {
+            throw new Refused('whmeter did not answer less than a minute ago, and is asked again after that');
+        }
         [$answer, $code, $type] = $this->transfer($method, $this->url($path, $query), $body, ["Authorization: Bearer $token", ...$marks]);
         if ($code >= 300 || $code < 200) {
             throw new Refused("whmeter answers HTTP $code" . self::detail($answer, $type), $code);
@@ -105,7 +121,22 @@ final class Client
         if (($read['schema'] ?? null) !== 1) {
             throw new Refused('the answer has an unknown schema; update module and whmeter together');
         }
+        $unit = is_array($read['unit'] ?? null) ? $read['unit']['name'] ?? null : null;
+        if (is_string($unit) && $unit !== Settings::unit()) {
+            $ours = Settings::unit();
+            throw new Refused("whmeter's values are in $unit, and WHMCS would bill them as $ours: set unit in settings.php to '$unit', or in [whmcs] to \"$ours\"");
+        }
         return $read;
+    }
+
+    /** Milliseconds that a request may take. @throws Refused when there are none left */
+    private function patience(): int
+    {
+        $left = $this->until === null ? self::SECONDS : min(self::SECONDS, $this->until - microtime(true));
+        if ($left < 0.05) {
+            throw new Refused('whmeter has not answered in the time there was');
+        }
+        return (int) ($left * 1000);
     }
 
     private function url(string $path, array $query): string
@@ -122,13 +153,14 @@ final class Client
     private function transfer(string $method, string $url, ?string $body, array $head): array
     {
         $answer = '';
+        $patience = $this->patience();
         $curl = curl_init();
         $options = [
             CURLOPT_URL => $url,
             CURLOPT_CUSTOMREQUEST => $method,
             CURLOPT_PATH_AS_IS => true,
-            CURLOPT_CONNECTTIMEOUT => self::CONNECT_SECONDS,
-            CURLOPT_TIMEOUT => self::SECONDS,
+            CURLOPT_CONNECTTIMEOUT_MS => min(self::CONNECT_SECONDS * 1000, $patience),
+            CURLOPT_TIMEOUT_MS => $patience,
             CURLOPT_NOSIGNAL => true,
             CURLOPT_FOLLOWLOCATION => false,
             CURLOPT_PROTOCOLS => CURLPROTO_HTTP | CURLPROTO_HTTPS,
@@ -151,6 +183,7 @@ final class Client
         }
         curl_setopt_array($curl, $options);
         if (curl_exec($curl) === false) {
+            Outage::began("$this->host:$this->port");
             $why = strlen($answer) > self::MAX_BYTES ? 'the answer is larger than 8 MiB' : curl_error($curl);
             throw new Refused("whmeter cannot be asked: $why");
         }

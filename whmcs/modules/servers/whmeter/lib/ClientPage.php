@@ -15,10 +15,11 @@ final class ClientPage
         $rows = '';
         foreach (self::rows($standing, $texts) as $label => $value) {
             $rows .= "<tr><th scope=\"row\" style=\"text-align:start;vertical-align:top;padding-inline-end:1.5em\">"
-                . "{$texts->html($label)}</th><td>$value</td></tr>";
+                . Html::text(self::label($label, $texts)) . "</th><td>$value</td></tr>";
         }
+        $old = $standing->isOld ? "<p class=\"alert alert-info\">{$texts->html('as_of_last')}</p>" : '';
         $button = $button === null ? '' : self::button($button, $texts);
-        return self::framed($texts, "<table class=\"table whmeter-figures\">$rows</table>$button" . Charts::html($standing, $texts));
+        return self::framed($texts, "$old<table class=\"table whmeter-figures\">$rows</table>$button" . Charts::html($standing, $texts));
     }
 
     /** Where there is nothing to show: the reason, without what is behind it. */
@@ -40,24 +41,52 @@ final class ClientPage
         return $rows + ['last_reading' => $newest === null ? $texts->html('unknown') : Html::kept(date('Y-m-d H:i', $newest))];
     }
 
-    private static function disk(Standing $standing, Texts $texts): array
+    /** What a row is called. */
+    public static function label(string $row, Texts $texts): string
     {
-        $percent = $standing->percent('disk');
-        return [
-            'used' => Html::amount($standing->values->get('disk'), $texts),
-            'limit' => $standing->limit('disk') === 0.0 ? $texts->html('unlimited') : Html::amount($standing->limit('disk'), $texts),
-            'percent' => $percent === null ? $texts->html('unknown') : Html::percent($percent),
-        ];
+        return $texts->get($row) . (in_array($row, Standing::TRAFFIC, true) ? " ({$texts->get('this_month')})" : '');
     }
 
-    /** Used, and where there is a limit that and the share, in one row. */
+    private static function disk(Standing $standing, Texts $texts): array
+    {
+        $scale = Scale::of($standing->unit, 'disk', $texts);
+        [$used, $limit] = [$standing->values->get('disk'), $standing->limit('disk')];
+        $percent = $standing->percent('disk');
+        $rows = [
+            'used' => Html::amount($used, $scale, $texts),
+            'limit' => $limit === 0.0 ? $texts->html('unlimited') : Html::amount($limit, $scale, $texts),
+        ];
+        if ($percent !== null) {
+            $rows['free'] = Html::amount(max(0.0, $limit - $used), $scale, $texts);
+        }
+        $rows['percent'] = ($percent === null ? $texts->html('unknown') : Html::percent($percent)) . self::limitDay('disk', $standing, $texts);
+        return $rows;
+    }
+
+    /** Used, and where there is a limit that and the share; under it what becomes of it. */
     private static function traffic(string $meter, Standing $standing, Texts $texts): string
     {
-        $used = Html::amount($standing->values->get($meter), $texts);
+        $scale = Scale::of($standing->unit, $meter, $texts);
+        $used = Html::amount($standing->values->get($meter), $scale, $texts);
         $limit = $standing->limit($meter);
         $percent = $standing->percent($meter);
-        return $used . ($limit > 0 ? ' / ' . Html::amount($limit, $texts) : '')
-            . ($percent === null ? '' : ' · ' . Html::percent($percent));
+        $expected = $standing->isOld ? null : Outlook::monthEnd($standing, $meter, self::readAt($standing));
+        return $used . ($limit > 0 ? ' / ' . Html::amount($limit, $scale, $texts) : '')
+            . ($percent === null ? '' : ' · ' . Html::percent($percent))
+            . ($expected === null ? '' : "<div><small>{$texts->html('projected')}: " . Html::kept($scale->text($expected)) . '</small></div>')
+            . self::limitDay($meter, $standing, $texts);
+    }
+
+    /** What was used is what it was at the last reading: it goes on from there. */
+    private static function readAt(Standing $standing): int
+    {
+        return $standing->values->newest ?? time();
+    }
+
+    private static function limitDay(string $meter, Standing $standing, Texts $texts): string
+    {
+        $day = $standing->isOld ? null : Outlook::limitDay($standing, $meter, self::readAt($standing));
+        return $day === null ? '' : "<div><small>{$texts->html('limit_on')}: " . Html::kept($day) . '</small></div>';
     }
 
     private static function button(int $service, Texts $texts): string

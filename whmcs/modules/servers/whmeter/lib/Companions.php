@@ -12,61 +12,101 @@ use WHMCS\Database\Capsule;
 final class Companions
 {
     /** A companion's username is this and the id of the service it stands beside; whmeter answers to it as well. */
-    private const PREFIX = 'whm-';
+    public const PREFIX = 'whm-';
+    private const LIVING = ['Pending', 'Active', 'Suspended'];
 
     public static function isOne(string $username): bool
     {
         return preg_match('/^' . self::PREFIX . '[1-9]\d*$/D', $username) === 1;
     }
 
-    private static function beside(int $service): ?object
+    /** The service that a companion's username says it stands beside. */
+    public static function parentOf(string $username): int
     {
-        $username = self::PREFIX . $service;
-        $found = Capsule::table('tblhosting')->where('username', $username)->first(['id', 'userid', 'domainstatus']);
-        return $found ?: null;
+        return (int) substr($username, strlen(self::PREFIX));
     }
 
-    /** Orders the companion of a new service, where its product has one and it has none yet. */
+    /** The companion of a service: a living one before one that is over. */
+    private static function beside(int $service, int $client): ?object
+    {
+        $rows = Capsule::table('tblhosting')
+            ->where('username', self::PREFIX . $service)
+            ->where('userid', $client)
+            ->orderBy('id')
+            ->get(['id', 'userid', 'packageid', 'domainstatus']);
+        $found = null;
+        foreach ($rows as $row) {
+            $found = $found === null || in_array($row->domainstatus, self::LIVING, true) ? $row : $found;
+        }
+        return $found;
+    }
+
+    /** Sees to it that a service whose product has a companion has one: orders it, or takes up one that is there. */
     public static function create(int $service): void
     {
         $parent = Capsule::table('tblhosting')->where('id', $service)->first();
         $product = $parent ? (int) (Settings::table('companions')[(int) $parent->packageid] ?? 0) : 0;
         $entry = $parent ? Servers::entryFor((int) $parent->server) : null;
-        if ($product === 0 || $entry === null || self::beside($service) !== null) {
+        if ($product === 0 || $entry === null) {
             return;
         }
-        $order = self::call('AddOrder', [
-            'clientid' => (int) $parent->userid,
-            'paymentmethod' => (string) $parent->paymentmethod,
-            'pid' => [$product],
-            'billingcycle' => [self::cycle((string) $parent->billingcycle)],
-            'priceoverride' => [0],
-            'noinvoice' => true,
-            'noinvoiceemail' => true,
-            'noemail' => true,
-        ]);
-        $companion = (int) ($order['serviceids'] ?? $order['productids'] ?? 0);
-        $username = self::PREFIX . $service;
-        $fields = ['serviceid' => $companion, 'serviceusername' => $username, 'serverid' => $entry];
+        $beside = self::beside($service, (int) $parent->userid);
+        if ($beside !== null && in_array($beside->domainstatus, self::LIVING, true)) {
+            return;
+        }
+        // One that is over goes on: its metrics' prices are those of its product still.
+        $companion = $beside !== null && (int) $beside->packageid === $product ? (int) $beside->id : self::order($parent, $product, $entry);
         $due = (string) $parent->nextduedate;
-        self::call('UpdateClientProduct', $fields + ($due > '0001' ? ['nextduedate' => $due] : []));
-        self::call('AcceptOrder', [
-            'orderid' => (int) ($order['orderid'] ?? 0),
+        self::call('UpdateClientProduct', [
+            'serviceid' => $companion,
+            'serviceusername' => self::PREFIX . $service,
             'serverid' => $entry,
-            'serviceusername' => $username,
+            'status' => $parent->domainstatus === 'Suspended' ? 'Suspended' : 'Active',
+        ] + ($due > '0001' ? ['nextduedate' => $due] : []));
+        Memory::keep(Memory::COMPANIONS, [$service => null]);
+    }
+
+    /** Orders one; an order that was made and not finished is not made again. */
+    private static function order(object $parent, int $product, int $entry): int
+    {
+        $service = (int) $parent->id;
+        [$companion, $order] = Memory::read(Memory::COMPANIONS)[$service] ?? [0, 0];
+        $begun = Capsule::table('tblhosting')->where('id', $companion)->where('packageid', $product)->first(['id']);
+        if (!$begun) {
+            $made = self::call('AddOrder', [
+                'clientid' => (int) $parent->userid,
+                'paymentmethod' => (string) $parent->paymentmethod,
+                'pid' => [$product],
+                'billingcycle' => [self::cycle((string) $parent->billingcycle)],
+                'priceoverride' => [0],
+                'noinvoice' => true,
+                'noinvoiceemail' => true,
+                'noemail' => true,
+            ]);
+            $companion = (int) ($made['serviceids'] ?? $made['productids'] ?? 0);
+            if ($companion === 0) {
+                throw new \RuntimeException("AddOrder: WHMCS names no service, so the companion of service $service has no name");
+            }
+            $order = (int) ($made['orderid'] ?? 0);
+            Memory::keep(Memory::COMPANIONS, [$service => [$companion, $order]]);
+        }
+        self::call('AcceptOrder', [
+            'orderid' => $order,
+            'serverid' => $entry,
+            'serviceusername' => self::PREFIX . $service,
             'autosetup' => false,
             'sendemail' => false,
         ]);
-        self::call('UpdateClientProduct', ['serviceid' => $companion, 'status' => 'Active']);
+        return $companion;
     }
 
     /** Does to the companion what was done to the service it stands beside. */
     public static function follow(int $service, string $action): void
     {
-        $expected = ['ModuleSuspend' => 'Active', 'ModuleUnsuspend' => 'Suspended'];
-        $companion = self::beside($service);
-        $status = $companion->domainstatus ?? '';
-        if ($companion && in_array($status, (array) ($expected[$action] ?? ['Active', 'Suspended']), true)) {
+        $parent = Capsule::table('tblhosting')->where('id', $service)->first(['userid']);
+        $expected = ['ModuleSuspend' => ['Active'], 'ModuleUnsuspend' => ['Suspended']];
+        $companion = $parent ? self::beside($service, (int) $parent->userid) : null;
+        if ($companion && in_array($companion->domainstatus, $expected[$action] ?? ['Active', 'Suspended'], true)) {
             $reason = $action === 'ModuleSuspend' ? ['suspendreason' => "Together with service $service"] : [];
             self::call($action, ['serviceid' => (int) $companion->id] + $reason);
         }
@@ -79,7 +119,8 @@ final class Companions
         return $word === 'freeaccount' ? 'free' : $word;
     }
 
-    private static function call(string $action, array $fields): array
+    /** Asks WHMCS itself. @throws \RuntimeException with what it answers */
+    public static function call(string $action, array $fields): array
     {
         $answer = localAPI($action, $fields);
         if (($answer['result'] ?? '') !== 'success') {

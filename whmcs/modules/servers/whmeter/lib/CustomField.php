@@ -24,7 +24,7 @@ final class CustomField
         if ($fields && Columns::hasAll('tblcustomfieldsvalues', ['fieldid', 'relid', 'value'])) {
             $rows = Capsule::table('tblcustomfieldsvalues')->whereIn('fieldid', array_keys($fields))->get(['fieldid', 'relid', 'value']);
             foreach ($rows as $row) {
-                $value = trim((string) $row->value);
+                $value = Stored::text($row->value);
                 if ($value !== '') {
                     $values[self::key((int) $row->relid, $fields[(int) $row->fieldid])][] = $value;
                 }

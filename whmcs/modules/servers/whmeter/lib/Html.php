@@ -21,15 +21,9 @@ final class Html
     }
 
     /** A value with its unit; null is said to be unknown. */
-    public static function amount(?float $value, Texts $texts): string
+    public static function amount(?float $value, Scale $scale, Texts $texts): string
     {
-        return $value === null ? $texts->html('unknown') : self::kept(self::plain($value));
-    }
-
-    public static function plain(float $value): string
-    {
-        $number = $value > 0 && $value < 0.005 ? '< 0.01' : number_format($value, 2, '.', '');
-        return "$number " . Settings::unit();
+        return $value === null ? $texts->html('unknown') : self::kept($scale->text($value));
     }
 
     /** A share of a limit: the number, and a bar under it. */

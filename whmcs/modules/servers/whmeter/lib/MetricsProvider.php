@@ -7,6 +7,7 @@ namespace WHMCS\Module\Server\Whmeter;
 
 defined('WHMCS') || exit('This file cannot be accessed directly');
 
+use WHMCS\Database\Capsule;
 use WHMCS\UsageBilling\Contracts\Metrics\MetricInterface;
 use WHMCS\UsageBilling\Contracts\Metrics\ProviderInterface;
 use WHMCS\UsageBilling\Metrics\Metric;
@@ -29,6 +30,11 @@ final class MetricsProvider implements ProviderInterface
     /** The names are keys of stored prices: never rename one. */
     public function metrics()
     {
+        return Safely::run('metrics', [], fn () => $this->all(), static fn () => []);
+    }
+
+    private function all(): array
+    {
         $level = MetricInterface::TYPE_SNAPSHOT;
         $month = MetricInterface::TYPE_PERIOD_MONTH;
         $types = [
@@ -50,13 +56,20 @@ final class MetricsProvider implements ProviderInterface
     private static function names(array $metrics): array
     {
         $same = array_combine($metrics, $metrics);
-        return Safely::run('texts', [], static fn () => array_map([Texts::ofSystem(), 'get'], $same), static fn () => $same);
+        return Safely::run('texts', [], static fn () => self::inUnit(array_map([Texts::ofSystem(), 'get'], $same)), static fn () => $same);
+    }
+
+    /** A GB-month is one of the unit in force. */
+    private static function inUnit(array $names): array
+    {
+        return str_replace('UNIT', Settings::unit(), $names);
     }
 
     /** Called by the cron that collects usage. */
     public function usage()
     {
-        return Safely::run('usage', $this->params, fn () => $this->allUsage(), static fn () => []);
+        $entry = (int) ($this->params['serverid'] ?? 0);
+        return Safely::watched("usage of server $entry", $this->params, fn () => $this->allUsage($entry), static fn () => []);
     }
 
     /** Called for one service, by staff's refresh too: in every case WHMCS stores what it is given. */
@@ -65,23 +78,44 @@ final class MetricsProvider implements ProviderInterface
         return Safely::run('tenantUsage', $this->params, fn () => $this->usageOf($tenant), static fn () => []);
     }
 
-    private function allUsage(): array
+    private function allUsage(int $entry): array
     {
-        $entry = (int) ($this->params['serverid'] ?? 0);
         if ($entry === 0) {
             return []; // Services without a server have this number too.
         }
         // WHMCS keeps one record for each month of its own clock: another month's sums do not belong there.
         $query = ['server' => $entry, 'month' => date('Y-m')];
         $reported = (new Client($this->params))->collect('/v1/whmcs/usage', $query)['tenants'] ?? [];
-        // A tenant of whom nothing is known is left out, as a metric is.
-        return array_filter(array_map([$this, 'measured'], is_array($reported) ? $reported : []));
+        $ambiguous = Namesakes::on($entry);
+        $usage = [];
+        foreach (is_array($reported) ? $reported : [] as $name => $values) {
+            // A tenant of whom nothing is known is left out, as a metric is.
+            $list = isset($ambiguous[$name]) ? [] : $this->measured($values);
+            if ($list) {
+                $usage[$name] = $list;
+            }
+        }
+        Safely::run('collected', [], static fn () => Memory::keep(Memory::COLLECTED, [$entry => [time(), count($usage)]]), static fn () => null);
+        return self::asStored($usage, $entry);
+    }
+
+    /** WHMCS looks for the names that it has stored, with what people left behind them. */
+    private static function asStored(array $usage, int $entry): array
+    {
+        foreach (Capsule::table('tblhosting')->where('server', $entry)->get(['username']) as $service) {
+            $stored = (string) $service->username;
+            $name = Stored::text($stored);
+            if ($stored !== $name && isset($usage[$name])) {
+                $usage[$stored] = $usage[$name];
+                unset($usage[$name]);
+            }
+        }
+        return $usage;
     }
 
     private function usageOf($tenant): array
     {
-        $name = is_scalar($tenant) ? (string) $tenant : '';
-        $account = $name === '' ? null : Account::named($name, (int) ($this->params['serverid'] ?? 0));
+        $account = Account::named($tenant, (int) ($this->params['serverid'] ?? 0));
         if ($account === null) {
             return [];
         }

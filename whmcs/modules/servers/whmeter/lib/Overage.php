@@ -26,8 +26,10 @@ final class Overage
             ->where('server', $server)
             ->whereIn('domainstatus', ['Active', 'Suspended'])
             ->get(['id', 'username']);
+        $ambiguous = Namesakes::on($server);
         foreach ($services as $service) {
-            $figures = self::figures($reported[(string) $service->username] ?? null);
+            $name = Stored::text($service->username);
+            $figures = isset($ambiguous[$name]) ? [] : self::figures($reported[$name] ?? null);
             if ($figures) {
                 // PHP's clock is WHMCS's; the database may live in another zone.
                 $figures['lastupdate'] = date('Y-m-d H:i:s');
@@ -43,7 +45,7 @@ final class Overage
         foreach (array_map('intval', Settings::table('overage_servers')) as $server) {
             $params = isset($metered[$server]) ? Servers::params($metered[$server]) : [];
             $write = static fn () => self::write(new Client($params), $server);
-            Safely::run("overage of server $server", $params, $write, static fn () => null);
+            Safely::watched("overage figures of server $server", $params, $write, static fn () => null);
         }
     }
 

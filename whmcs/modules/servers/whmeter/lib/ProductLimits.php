@@ -20,20 +20,25 @@ final class ProductLimits
     ];
     private const METERS = ['storage', 'traffic_in', 'traffic_out', 'traffic_total'];
 
-    /** @return array<string, int> bytes by meter, 0 for no limit; a meter the product says nothing of is absent */
-    public static function limits(object $product): array
+    /**
+     * @return array{array<string, int>, array<string, string>} bytes by meter, 0 for no limit, where a meter of which the
+     *         product says nothing is absent; and by meter what it says and is no size
+     */
+    public static function read(object $product): array
     {
         $fields = self::fields($product);
-        $limits = [];
+        $limits = $unread = [];
         foreach (self::METERS as $meter) {
             $text = isset($fields[$meter]) ? self::option($product, $fields[$meter]) : '';
-            $unit = $fields["{$meter}_unit"] ?? null;
-            $bytes = $unit === null ? Size::parse($text) : Size::of($text, self::option($product, $unit));
+            $unit = isset($fields["{$meter}_unit"]) ? self::option($product, $fields["{$meter}_unit"]) : null;
+            $bytes = $unit === null ? Size::parse($text) : Size::of($text, $unit);
             if ($bytes !== null) {
                 $limits[$meter] = $bytes;
+            } elseif ($text !== '') {
+                $unread[$meter] = trim("$text $unit");
             }
         }
-        return $limits;
+        return [$limits, $unread];
     }
 
     /** @return array<string, string> mail templates: notify, limited */
@@ -65,9 +70,10 @@ final class ProductLimits
         }
         $value = $product->{$part[1]} ?? '';
         if (isset($part[2])) {
-            $read = json_decode((string) $value, true, 8);
+            // Where WHMCS has stored it as a page needs it, it is JSON only as it was meant.
+            $read = json_decode((string) $value, true, 8) ?? json_decode(Stored::text($value), true, 8);
             $value = is_array($read) ? ($read[$part[2]] ?? '') : '';
         }
-        return is_scalar($value) ? trim((string) $value) : '';
+        return Stored::text($value);
     }
 }

@@ -7,13 +7,9 @@ namespace WHMCS\Module\Server\Whmeter;
 
 defined('WHMCS') || exit('This file cannot be accessed directly');
 
-use WHMCS\Database\Capsule;
-
 final class Push
 {
     private const EVERY_SECONDS = 3600;
-    /** The row of tblconfiguration that remembers when each list was last taken. */
-    private const REMEMBERED = 'WhmeterPushed';
     private const BILLABLE = 'billable';
     private const TAKEN = 200;
     /** The whmeter is older than the list, or an entry without services has no backend. */
@@ -29,9 +25,31 @@ final class Push
             self::$due = true;
             register_shutdown_function(static function (): void {
                 self::$due = false;
-                Safely::run('push', [], [self::class, 'all'], static fn () => null);
+                $push = self::isWaitedFor() ? [self::class, 'byCron'] : [self::class, 'all'];
+                Safely::run('push', [], $push, static fn () => null);
             });
         }
+    }
+
+    /** Whether somebody still waits for a page, and cannot be sent it before. */
+    private static function isWaitedFor(): bool
+    {
+        if (PHP_SAPI === 'cli') {
+            return false;
+        }
+        foreach (['fastcgi_finish_request', 'litespeed_finish_request'] as $finish) {
+            if (function_exists($finish)) {
+                $finish();
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Leaves everything to the next run of the cron. */
+    public static function byCron(): void
+    {
+        Memory::keep(Memory::PUSHED, array_map(static fn () => 0, Servers::metered()));
     }
 
     /** What a step in a service's life answers to WHMCS. */
@@ -50,7 +68,7 @@ final class Push
     /** What was not taken for an hour, or never. */
     public static function overdue(): void
     {
-        $taken = self::taken();
+        $taken = Memory::read(Memory::PUSHED);
         $late = static fn ($list) => time() - (int) ($taken[$list] ?? 0) >= self::EVERY_SECONDS;
         self::services(array_filter(Servers::metered(), $late, ARRAY_FILTER_USE_KEY));
         if ($late(self::BILLABLE)) {
@@ -73,7 +91,7 @@ final class Push
                 $silent[$entry] = true;
             }
         }
-        self::remember($taken);
+        Memory::keep(Memory::PUSHED, $taken);
     }
 
     /** To one whmeter, by the first entry that it lets in. */
@@ -87,7 +105,7 @@ final class Push
             }
         }
         if ($status === self::TAKEN || $status === self::UNKNOWN) {
-            self::remember([self::BILLABLE => time()]);
+            Memory::keep(Memory::PUSHED, [self::BILLABLE => time()]);
         }
     }
 
@@ -100,28 +118,20 @@ final class Push
             $params = Servers::params($entry);
             $body = $make();
             (new Client($params))->put("/v1/whmcs/$list", ['server' => $server], $body);
+            self::note($list, $server, '');
             return self::TAKEN;
         } catch (\Throwable $error) {
             $status = $error instanceof Refused ? $error->status : -1;
             if ($status !== self::UNKNOWN || !empty($body['services']) || !empty($body['addons'])) {
                 Safely::log("push of $list, server $server", $params, $error);
+                self::note($list, $server, Safely::message($params, $error));
             }
             return $status;
         }
     }
 
-    private static function taken(): array
+    private static function note(string $list, int $server, string $trouble): void
     {
-        $row = Capsule::table('tblconfiguration')->where('setting', self::REMEMBERED)->first(['value']);
-        $read = json_decode((string) ($row->value ?? ''), true);
-        return is_array($read) ? $read : [];
-    }
-
-    private static function remember(array $taken): void
-    {
-        if ($taken) {
-            $value = ['value' => json_encode($taken + self::taken())];
-            Capsule::table('tblconfiguration')->updateOrInsert(['setting' => self::REMEMBERED], $value);
-        }
+        Safely::run('notice', [], static fn () => Notice::state("push of $list, server $server", $trouble), static fn () => null);
     }
 }

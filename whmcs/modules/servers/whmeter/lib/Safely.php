@@ -26,6 +26,23 @@ final class Safely
         }
     }
 
+    /** The same for what nobody looks on at: the Activity Log is told when it begins to fail, and when it works again. */
+    public static function watched(string $what, $params, callable $work, callable $otherwise)
+    {
+        $params = is_array($params) ? $params : [];
+        $note = static function (string $trouble) use ($what): void {
+            self::run('notice', [], static fn () => Notice::state($what, $trouble), static fn () => null);
+        };
+        return self::run($what, $params, static function () use ($work, $note) {
+            $answer = $work();
+            $note('');
+            return $answer;
+        }, static function (\Throwable $error) use ($params, $note, $otherwise) {
+            $note(self::message($params, $error));
+            return $otherwise($error);
+        });
+    }
+
     /** Only chosen keys: the parameters hold passwords of server and customer. */
     public static function log(string $what, array $params, \Throwable $error): void
     {
@@ -33,16 +50,20 @@ final class Safely
             $secrets = Client::secrets($params);
             $shown = array_intersect_key($params, array_flip(['serverid', 'serverhostname', 'serviceid', 'username']));
             $shown = array_map(static fn ($value) => is_scalar($value) ? $value : null, $shown);
-            $message = $error instanceof Refused ? $error->getMessage() : self::described($error);
-            foreach ($secrets as $secret) {
-                $message = str_replace($secret, '***', $message);
-            }
+            $message = self::message($params, $error);
             if (function_exists('logModuleCall')) {
                 logModuleCall('whmeter', $what, $shown, $message, '', $secrets);
             }
         } catch (\Throwable) {
             // A log that cannot be written must not stop the cron either.
         }
+    }
+
+    /** What went wrong, without secrets. */
+    public static function message(array $params, \Throwable $error): string
+    {
+        $message = $error instanceof Refused ? $error->getMessage() : self::described($error);
+        return str_replace(Client::secrets($params), '***', $message);
     }
 
     private static function described(\Throwable $error): string

@@ -13,19 +13,40 @@ final class ServiceList
 {
     public static function of(int $server): array
     {
+        // SolusVM's own module keeps the server's number there: its username is a client's, and shared by his servers.
+        $accounts = CustomField::read('product', 'vserverid');
+        $services = $unread = [];
+        foreach (self::sold($server) as [$service, $product, $sold]) {
+            $services[] = self::shape($service, $product, $accounts, $sold);
+            $unread[] = $sold->unread;
+        }
+        UnreadSizes::say($server, array_merge(...$unread));
+        return ['schema' => 1, 'services' => $services] + self::addons($server);
+    }
+
+    /** @return string[] what was written as a size of a living service, and is none */
+    public static function unread(int $server): array
+    {
+        $unread = array_map(static fn (array $one) => $one[2]->unread, self::sold($server));
+        return array_merge(...$unread);
+    }
+
+    /** @return array{object, object, SoldLimits}[] every service with its product and what was sold */
+    private static function sold(int $server): array
+    {
         $products = [];
         foreach (Capsule::table('tblproducts')->get() as $product) {
             $products[(int) $product->id] = $product;
         }
         $columns = ['id', 'userid', 'packageid', 'username', 'domain', 'domainstatus'];
-        $columns = [...$columns, ...Columns::present('tblhosting', ['regdate'])];
-        // SolusVM's own module keeps the server's number there: its username is a client's, and shared by his servers.
-        $accounts = CustomField::read('product', 'vserverid');
-        $services = [];
+        $columns = [...$columns, ...Columns::present('tblhosting', ['regdate', 'qty'])];
+        $options = ChosenOptions::read();
+        $sold = [];
         foreach (Capsule::table('tblhosting')->where('server', $server)->orderBy('id')->get($columns) as $service) {
-            $services[] = self::shape($service, $products[(int) $service->packageid] ?? (object) [], $accounts);
+            $product = $products[(int) $service->packageid] ?? (object) [];
+            $sold[] = [$service, $product, SoldLimits::of($service, $product, $options)];
         }
-        return ['schema' => 1, 'services' => $services] + self::addons($server);
+        return $sold;
     }
 
     /** Nothing is billed by add-ons: if they cannot be read, the services are sent all the same. */
@@ -37,7 +58,7 @@ final class ServiceList
         return $addons === null ? [] : ['addons' => $addons];
     }
 
-    private static function shape(object $service, object $product, CustomField $accounts): array
+    private static function shape(object $service, object $product, CustomField $accounts, SoldLimits $sold): array
     {
         // From that day on usage that was unowned may be this service's.
         $registered = Day::of($service->regdate ?? null);
@@ -45,14 +66,14 @@ final class ServiceList
         return [
             'id' => (int) $service->id,
             'client' => (int) $service->userid,
-            'username' => (string) $service->username,
+            'username' => Stored::text($service->username),
             ...($account === null ? [] : ['account' => $account]),
-            'domain' => (string) $service->domain,
-            'product' => (string) ($product->name ?? ''),
+            'domain' => Stored::text($service->domain),
+            'product' => Stored::text($product->name ?? ''),
             'package' => (string) ($product->servertype ?? ''),
             'status' => (string) $service->domainstatus,
             ...($registered === null ? [] : ['registered' => $registered]),
-            'limits' => (object) ProductLimits::limits($product),
+            'limits' => (object) $sold->limits,
             'templates' => (object) ProductLimits::templates($product),
         ];
     }

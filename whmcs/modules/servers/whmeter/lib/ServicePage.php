@@ -11,6 +11,9 @@ use WHMCS\Database\Capsule;
 
 final class ServicePage
 {
+    /** Nobody waits for a page longer than this, whatever whmeter does. */
+    private const SECONDS = 2.0;
+
     /** @param int|null $button see ClientPage::html */
     public static function ofClient(array $params, ?int $button): string
     {
@@ -50,10 +53,21 @@ final class ServicePage
         return $own + Servers::params($entry);
     }
 
+    /** As whmeter says now; where it does not answer, as it said when it was last asked. @throws Refused */
     private static function standing(Account $account, array $params): Standing
     {
-        $client = new Client($params);
-        $usage = $account->look($client);
+        $client = Client::hurried($params, self::SECONDS);
+        try {
+            $usage = $account->look($client);
+        } catch (Refused $refused) {
+            $kept = $refused->status === 0 || $refused->status >= 500 ? $account->lastLook() : null;
+            if ($kept === null) {
+                throw $refused;
+            }
+            Safely::log('page of what was known last', $params, $refused);
+            return Standing::of($kept, [], true);
+        }
+        $account->keepLook($usage);
         $noHistory = static fn () => [];
         $history = Safely::run('history', $params, static fn () => $account->history($client), $noHistory);
         return Standing::of($usage, $history);

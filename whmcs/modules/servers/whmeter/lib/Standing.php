@@ -12,7 +12,7 @@ final class Standing
     public const TRAFFIC = ['traffic_in', 'traffic_out', 'traffic_total'];
     private const METERS = ['disk', ...self::TRAFFIC];
     /** Why nothing is known, in whmeter's words. */
-    private const WITHHELD = ['stale', 'never_read', 'ambiguous', 'failed', 'missing', 'ended', 'companion', 'not_billed_yet'];
+    private const WITHHELD = ['stale', 'never_read', 'ambiguous', 'failed', 'missing', 'ended', 'companion', 'not_billed_yet', 'other_server'];
 
     private function __construct(
         public readonly Values $values,
@@ -22,11 +22,17 @@ final class Standing
         public readonly array $days,
         public readonly array $months,
         public readonly ?string $withheld,
+        /** Whether whmeter did not answer, and this is what it said before. */
+        public readonly bool $isOld,
+        /** What whmeter says of its unit. */
+        public readonly array $unit,
+        /** @var array<string, array{float, int}> what WHMCS was given last in this month, by metric, and when */
+        public readonly array $reported,
     ) {
     }
 
     /** @param array $usage, $history whmeter's answers */
-    public static function of(array $usage, array $history): self
+    public static function of(array $usage, array $history, bool $isOld = false): self
     {
         $limits = is_array($usage['limits'] ?? null) ? $usage['limits'] : [];
         $policy = $usage['policy'] ?? null;
@@ -39,7 +45,23 @@ final class Standing
             self::points($history['days'] ?? null, 'day', '/^\d{4}-\d\d-\d\d$/D'),
             self::points($history['months'] ?? null, 'month', '/^\d{4}-\d\d$/D'),
             in_array($why, self::WITHHELD, true) ? $why : null,
+            $isOld,
+            is_array($usage['unit'] ?? null) ? $usage['unit'] : [],
+            self::reported($usage['reported'] ?? null),
         );
+    }
+
+    /** @param mixed $reported the "reported" of an answer */
+    private static function reported($answered): array
+    {
+        $reported = [];
+        foreach (is_array($answered) ? $answered : [] as $metric => $one) {
+            $value = is_array($one) ? Values::number($one['value'] ?? null) : null;
+            if ($value !== null && is_int($one['at'] ?? null) && preg_match('/^[a-z_]{1,30}$/D', (string) $metric)) {
+                $reported[$metric] = [$value, $one['at']];
+            }
+        }
+        return $reported;
     }
 
     /** In the unit of the values; zero is unlimited. */
