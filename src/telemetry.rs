@@ -7,6 +7,8 @@ mod acts;
 mod findings;
 mod heads;
 mod logs;
+#[cfg(target_os = "linux")]
+mod process;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -145,7 +147,7 @@ impl Telemetry {
         let build = own.gauge("whmeter_build_info", "What is running; always 1.", &["version", "revision"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1);
         #[cfg(target_os = "linux")]
-        own.register(prometheus::process_collector::ProcessCollector::for_self());
+        own.register(process::OwnProcess::new().expect("a valid name"));
         Telemetry { inner: Arc::new(inner) }
     }
 
