@@ -4,11 +4,11 @@
 //! takes seconds for as many series as there are accounts, and never forgets one by itself.
 
 mod acts;
+#[cfg(target_os = "linux")]
+mod cpu_time;
 mod findings;
 mod heads;
 mod logs;
-#[cfg(target_os = "linux")]
-mod process;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -147,7 +147,7 @@ impl Telemetry {
         let build = own.gauge("whmeter_build_info", "What is running; always 1.", &["version", "revision"]);
         build.with_label_values(&[env!("CARGO_PKG_VERSION"), REVISION]).set(1);
         #[cfg(target_os = "linux")]
-        own.register(process::OwnProcess::new().expect("a valid name"));
+        own.register(cpu_time::OwnProcess::new().expect("a valid name"));
         Telemetry { inner: Arc::new(inner) }
     }
 

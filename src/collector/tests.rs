@@ -113,6 +113,11 @@ async fn who_refuses_us_is_asked_once_more_and_then_left_alone_by_every_replica(
     assert!(first.poll(&metered, None).await.failed.is_some());
     assert_eq!(asked.load(Ordering::SeqCst), 4);
     first.configure(panels()).await.expect("configured");
+    assert!(
+        matches!(until(start + 999).await.0, Some(PollError::Parked(_))),
+        "a command has built its rooms"
+    );
+    first.end_parking().await.expect("ended");
     refusing.store(7200, Ordering::SeqCst);
     assert_eq!(until(start + 1_000).await.1, Some(7200), "it says how long");
     // It is down now, and refuses nobody: it is asked as ever, by one replica.

@@ -25,7 +25,7 @@ async fn one_screen_tells_what_stands_and_what_ends_it() {
     };
     // Nothing was read yet: nobody can tell.
     let unknown = site.at(START, &["status"]).await.failure(2);
-    assert!(unknown.contains("nothing is known yet"), "{unknown}");
+    assert!(unknown.contains("is not there yet"), "{unknown}");
 
     let now = poll(0).await;
     let well = site.at(now, &["status", "--json"]).await.json();

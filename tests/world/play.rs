@@ -17,6 +17,9 @@ use crate::binding::{Polled, Product, REPLICAS, Said, Say};
 /// A killed process holds its lease for so long, in seconds.
 const LEASE: i64 = 60;
 
+/// What passed both ways.
+const TOTAL: &str = "traffic_total";
+
 /// Numbers may differ by so many hundred-thousandths: each is rounded by itself.
 const ROUNDING: i128 = 2;
 
@@ -439,7 +442,9 @@ impl Player<'_> {
     /// Holds an answer against the oracle, number by number; returns what was told of whom.
     fn compare(&mut self, server: i64, at: i64, said: &Said) -> Result<Vec<(Expected, Numbers)>, Failure> {
         let all = self.oracle.expected(server, at);
+        self.totals_are_sums(said)?;
         let mut left = said.values.clone();
+        left.retain(|(_, metric), _| metric != TOTAL);
         let mut told = Vec::new();
         for expected in all {
             let key = (expected.tenant.clone(), expected.metric.to_owned());
@@ -476,6 +481,23 @@ impl Player<'_> {
             ),
             None => Ok(told),
         }
+    }
+
+    /// No panel of these worlds tells a total: what is told of one is what passed both ways, and neither is missing.
+    fn totals_are_sums(&self, said: &Said) -> Result<(), Failure> {
+        for ((tenant, _), total) in said.values.iter().filter(|((_, metric), _)| metric == TOTAL) {
+            let way = |metric: &str| said.values.get(&(tenant.clone(), metric.to_owned()));
+            let (Some(incoming), Some(outgoing)) = (way("traffic_in"), way("traffic_out")) else {
+                return self.fail("total", format!("of {tenant} {total:?} is told, and not both directions"));
+            };
+            let off = (total.0 - incoming.0 - outgoing.0, total.1 - incoming.1 - outgoing.1);
+            if off.0.abs() > 2 * ROUNDING || off.1.abs() > 2 * ROUNDING {
+                let parts = format!("{incoming:?} and {outgoing:?}");
+                return self
+                    .fail("total", format!("of {tenant} {total:?} is told, and both ways are {parts}"));
+            }
+        }
+        Ok(())
     }
 
     /// Holds the other routes against the list, for one of its tenants and not each time: they say the same.
@@ -554,7 +576,9 @@ impl Player<'_> {
     /// Whether whatever is told is right, though not everything is.
     fn nothing_wrong(&self, server: i64, at: i64, said: &Said) -> Result<(), String> {
         let all = self.oracle.expected(server, at);
-        for ((tenant, metric), (value, carried)) in &said.values {
+        for ((tenant, metric), (value, carried)) in
+            said.values.iter().filter(|((_, metric), _)| metric != TOTAL)
+        {
             let right = all.iter().find(|right| right.tenant == *tenant && right.metric == *metric);
             let is_right = right.is_some_and(|right| match right.number {
                 Number::Must { value: must, carried: owed } | Number::May { value: must, carried: owed } => {
