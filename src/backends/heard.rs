@@ -3,7 +3,7 @@
 //!
 //! It comes from the store. What a backend kept in its own memory would be lost with every restart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{AccountName, Bytes, Identity, Meter, Source, Span, Timestamp, Unclaimed};
@@ -83,6 +83,16 @@ impl Heard {
         self.book.lives.values().filter(|life| life.ended.is_none()).filter_map(move |life| {
             life.series.get(&meter)?.periods.iter().map(|((_, span), _)| span.end()).max()
         })
+    }
+
+    /// Every source that ever reported totals of a meter, of accounts that are there.
+    pub fn total_sources(&self, meter: Meter) -> BTreeSet<&str> {
+        let lives = self.book.lives.values().filter(|life| life.ended.is_none());
+        lives
+            .filter_map(|life| life.series.get(&meter))
+            .flat_map(|series| series.sources())
+            .map(Source::as_str)
+            .collect()
     }
 
     /// When the counters of a meter were last seen.

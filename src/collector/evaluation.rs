@@ -181,6 +181,10 @@ impl<'a> Evaluation<'a> {
             let unread = harvested.unread.iter().any(|unread| unread.meter.is_none());
             let sums =
                 self.sums(life, lives, &judged, |life, meter| match harvest.accounts().get(&life.name) {
+                    // Of a meter that its panel never reported nothing can be missing, but where it says so.
+                    Some(harvested) if self.is_newest(life) && !life.series.contains_key(&meter) => {
+                        !is_unread(harvested, meter)
+                    }
                     Some(harvested) if self.is_newest(life) => is_read(harvested, meter),
                     _ => self.was_read(life),
                 });
@@ -330,23 +334,36 @@ impl<'a> Evaluation<'a> {
     ) -> LiteMap<Meter, Together> {
         let owner = life.owner();
         let Some(service) = owner.service() else { return LiteMap::new() };
-        let sum = |meter: Meter| {
+        let of_life = |one: &Life, meter: Meter| {
             let mut sum = Together::default();
-            for (_, one) in lives.get(&service).into_iter().flatten() {
-                sum.add_life(one, owner, meter, is_read(one, meter), &self.moment);
-            }
-            for one in self.sold.others(service) {
-                sum.add_account(one, owner, meter, &self.moment);
-            }
+            sum.add_life(one, owner, meter, is_read(one, meter), &self.moment);
             sum
         };
-        let sum = |meter| match sum(meter) {
-            // None of its panels reports a total: it is what passes in both directions.
-            total if meter == Meter::TrafficTotal && !total.is_known() => {
-                let [incoming, outgoing] = Meter::DIRECTIONS.map(sum);
-                (meter, incoming.both_ways(&outgoing))
+        let of_other = |one: &AccountStanding, meter: Meter| {
+            let mut sum = Together::default();
+            sum.add_account(one, owner, meter, &self.moment);
+            sum
+        };
+        let ways = |[incoming, outgoing]: [Together; 2]| incoming.both_ways(&outgoing);
+        let sum = |meter: Meter| {
+            // Each account by itself: whose panel reports no total moves what passes in both directions.
+            let is_total = meter == Meter::TrafficTotal;
+            let mut all = Together::default();
+            for (_, one) in lives.get(&service).into_iter().flatten() {
+                let apart = is_total && !one.series.contains_key(&meter);
+                all = all.and(&match apart {
+                    true => ways(Meter::DIRECTIONS.map(|direction| of_life(one, direction))),
+                    false => of_life(one, meter),
+                });
             }
-            known => (meter, known),
+            for one in self.sold.others(service) {
+                let apart = is_total && one.meter(meter).is_none();
+                all = all.and(&match apart {
+                    true => ways(Meter::DIRECTIONS.map(|direction| of_other(one, direction))),
+                    false => of_other(one, meter),
+                });
+            }
+            (meter, all)
         };
         let sold = judged.iter().filter(|(_, origin)| *origin == Origin::Sold);
         sold.map(|(judged, _)| sum(judged.meter)).collect()
@@ -393,7 +410,12 @@ fn is_read(harvested: &Harvested, meter: Meter) -> bool {
     if meter == Meter::TrafficTotal && !read {
         return Meter::DIRECTIONS.into_iter().all(|direction| is_read(harvested, direction));
     }
-    read && !harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter))
+    read && !is_unread(harvested, meter)
+}
+
+/// Whether something of a meter could not be read this time.
+fn is_unread(harvested: &Harvested, meter: Meter) -> bool {
+    harvested.unread.iter().any(|unread| unread.meter.is_none_or(|about| about == meter))
 }
 
 /// The limits in force that are known.

@@ -270,10 +270,18 @@ pub fn run(cli: Cli) -> ExitCode {
     }
 }
 
-/// Prints a line; a reader that went away (`| head`) is not an error.
+/// Prints a line. A reader that went away (`| head`) is not an error; a full disk is: a table of which a part is missing
+/// looks like all of it.
 fn print(text: impl std::fmt::Display) {
     use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
+        Err(error) => {
+            eprintln!("whmeter: the output cannot be written: {error}");
+            std::process::exit(1);
+        }
+    }
 }
 
 /// A word in a colour, where somebody looks at it: not in a file or a pipe, and not where `NO_COLOR` is set.

@@ -87,6 +87,11 @@ fn misused(error: impl std::fmt::Display) -> CommandError {
 impl Usage {
     pub(super) async fn run(self) -> Outcome {
         let (query, by_reseller) = (self.query()?, self.by_reseller()?);
+        if (self.top.is_some() || self.sort.is_some()) && (self.json || self.format != Format::Table) {
+            return Err(misused(
+                "--top and --sort are of the table; JSON and CSV hold everybody, by backend and account",
+            ));
+        }
         let (config, clock, store) = self.config.store_to_read().await?;
         if self.backend.is_some() {
             stored_backends(&store, self.backend.as_deref()).await?;
@@ -145,7 +150,13 @@ impl Usage {
         (zone, now): (BillingZone, Timestamp),
         size: &'a dyn Fn(Bytes) -> String,
     ) -> View<'a> {
-        let usual = if self.top.is_some() { Sort::Stored } else { Sort::Account };
+        let of_meter = match self.meter.as_deref().and_then(|meter| meter.parse().ok()) {
+            Some(Meter::TrafficIn) => Sort::In,
+            Some(Meter::TrafficOut) => Sort::Out,
+            Some(Meter::TrafficTotal) => Sort::Both,
+            Some(Meter::StorageUsed) | None => Sort::Stored,
+        };
+        let usual = if self.top.is_some() { of_meter } else { Sort::Account };
         View { standings, period, zone, now, sort: self.sort.unwrap_or(usual), top: self.top, size }
     }
 

@@ -150,6 +150,8 @@ pub(super) struct Overview {
     waiting: Vec<Waiting>,
     gave_up: usize,
     heads: Vec<String>,
+    /// Why nothing can be written any more.
+    store: Option<String>,
 }
 
 impl Overview {
@@ -168,6 +170,7 @@ impl Overview {
             waiting: store.waiting().await?,
             gave_up: store.entries(&[EntryState::GaveUp], 10_000).await?.len(),
             heads: store.heads().await?.iter().map(ToString::to_string).collect(),
+            store: store.ready().await.err().map(|error| error.to_string()),
         })
     }
 
@@ -178,7 +181,7 @@ impl Overview {
 
     /// What it comes to, with what was found in it.
     pub fn status(&self, found: &[Finding<'_>], moment: &Moment) -> Status {
-        let Overview { sides, server, waiting, gave_up, heads } = self;
+        let Overview { sides, server, waiting, gave_up, heads, store } = self;
         let gave_up = *gave_up;
         let mut tallies: BTreeMap<&'static str, Tally> =
             FindingKind::ALL.into_iter().map(|what| (what.name(), Tally::default())).collect();
@@ -208,7 +211,7 @@ impl Overview {
             ahead_seconds: ahead,
         };
         let doubts = doubts(sides, found);
-        let mut problems = Vec::new();
+        let mut problems: Vec<String> = store.iter().cloned().collect();
         problems.extend(backends.iter().filter_map(trouble));
         problems.extend(
             doubts

@@ -156,7 +156,12 @@ impl<'a> Desk<'a> {
     fn meters(&self, life: &Life) -> impl Iterator<Item = (Meter, &'static [Meter])> {
         let was_read = |meter: &Meter| life.series.get(meter).is_some_and(|series| series.at.is_some());
         let read: Vec<Meter> = match self.panel {
-            Some(panel) => panel.kind.meters.to_vec(),
+            // A kind may have products that tell a total and others that tell the directions.
+            Some(panel) => {
+                let directions = Meter::DIRECTIONS.iter().all(was_read);
+                let told = |meter: &Meter| *meter != Meter::TrafficTotal || !directions || was_read(meter);
+                panel.kind.meters.iter().copied().filter(told).collect()
+            }
             None => Meter::ALL.into_iter().filter(was_read).collect(),
         };
         Meter::ALL

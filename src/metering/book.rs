@@ -32,6 +32,18 @@ pub struct Book {
     pub next_holding: HoldingNo,
 }
 
+impl SeriesBook {
+    /// The sources of its totals, each once.
+    pub fn sources(&self) -> impl Iterator<Item = &Source> {
+        let first = self.periods.keys().next().map(|(source, _)| source);
+        std::iter::successors(first, |source| {
+            // Behind the last of it: no span begins later.
+            let after = ((*source).clone(), Span::LAST);
+            self.periods.range(after..).next().map(|(key, _)| &key.0)
+        })
+    }
+}
+
 impl Default for Book {
     fn default() -> Book {
         Book {

@@ -113,21 +113,11 @@ impl<'a> MovingSeries<'a> {
     pub fn covered_by_others(&self, source: &Source, span: Span) -> Timestamp {
         let of_others = |key: &(Source, Span)| key.1 == span && key.0 != *source;
         let now = self.periods.iter().filter(|(key, _)| of_others(key)).map(|(_, belief)| belief);
-        let keys = self.sources().filter(|other| *other != source).map(|other| (other.clone(), span));
+        let others = self.before.into_iter().flat_map(SeriesBook::sources).filter(|other| *other != source);
+        let keys = others.map(|other| (other.clone(), span));
         let before = keys.filter_map(|key| self.before?.periods.get(&key));
         let until = now.chain(before).map(|belief| belief.at.min(span.end()));
         until.max().unwrap_or(Timestamp::EPOCH)
-    }
-
-    /// The sources of totals, each once.
-    fn sources(&self) -> impl Iterator<Item = &Source> {
-        let periods = self.before.map(|before| &before.periods);
-        let first = periods.and_then(|periods| periods.keys().next()).map(|(source, _)| source);
-        std::iter::successors(first, move |source| {
-            // Behind the last of it: no span begins later.
-            let after = ((*source).clone(), Span::LAST);
-            periods?.range(after..).next().map(|(key, _)| &key.0)
-        })
     }
 
     /// Makes one of the totals of a source that are over for good.

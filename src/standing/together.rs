@@ -84,8 +84,8 @@ impl Together {
         let series = match (series, any) {
             (Some(series), _) => series,
             // Its panel reports no such meter: nothing of it can be missing.
-            (None, true) => return,
-            (None, false) => {
+            (None, true) if read => return,
+            (None, _) => {
                 (self.accounts, self.unknown) = (self.accounts + 1, self.unknown + 1);
                 return;
             }
@@ -97,6 +97,15 @@ impl Together {
             Some(_) => {}
             None => self.unknown += 1,
         }
+    }
+
+    /// Adds what other accounts have.
+    pub fn and(&self, other: &Together) -> Together {
+        let mut sum = *self;
+        sum.count(other.certain, other.shown);
+        sum.parts = self.parts + other.parts;
+        (sum.accounts, sum.unknown) = (self.accounts + other.accounts, self.unknown + other.unknown);
+        sum
     }
 
     /// What passes either way, of what passes in each direction. Where an account's panel reports only one of them the
@@ -239,10 +248,20 @@ mod tests {
         let total = account(Meter::TrafficTotal, 5, NOW);
         let mixed = sum(Meter::TrafficTotal, &[total.clone(), one.clone()]);
         assert_eq!((mixed.certain, mixed.is_known(), mixed.is_whole()), (bytes(5), true, false));
-        assert!(sum(Meter::TrafficTotal, &[total]).is_whole());
+        assert!(sum(Meter::TrafficTotal, std::slice::from_ref(&total)).is_whole());
         assert!(!sum(Meter::TrafficTotal, std::slice::from_ref(&one)).is_known(), "it is in its directions");
         let part = both(&[one, two]);
         assert_eq!((part.certain, part.accounts, part.unknown), (bytes(83), 2, 1));
         assert!(!both(&[]).is_known());
+        // Accounts of both kinds together: what one moved both ways and the other's total.
+        let all = sum(Meter::TrafficTotal, std::slice::from_ref(&total)).and(&whole);
+        assert_eq!((all.certain, all.accounts, all.is_whole()), (bytes(48), 2, true));
+        let missing = AccountStanding { missing_since: Some(at(NOW)), ..total };
+        let all = sum(Meter::TrafficTotal, &[missing]).and(&whole);
+        assert_eq!(
+            (all.certain, all.accounts, all.unknown),
+            (bytes(48), 2, 1),
+            "a lower bound, and no whole"
+        );
     }
 }

@@ -118,11 +118,15 @@ impl Store {
             file.can_be_written()?;
             file.keep_private();
         }
+        if let Some(file) = location.file.as_ref().filter(|file| file.holds_something()) {
+            // By a connection that writes nothing: ours changes the header of the file.
+            let looking = location.reading().connect(1).await?;
+            let looked = file.refuse_foreign(&looking).await.map_err(|error| file.named(error));
+            looking.close().await;
+            looked?;
+        }
         let writers = if location.dialect == Dialect::Sqlite { 1 } else { 4 };
         let writer = location.connect(writers).await?;
-        if let Some(file) = &location.file {
-            file.refuse_foreign(&writer).await.map_err(|error| file.named(error))?;
-        }
         if location.dialect == Dialect::Mysql {
             refuse_merging_collations(&writer).await?;
         }
@@ -141,13 +145,12 @@ impl Store {
     /// Opens the database to look at it: nothing is made, migrated or written. One whose schema is older than ours has to
     /// be opened by a command that writes first.
     pub async fn open_to_read(settings: StoreSettings, folder: &Path) -> Result<Store, StoreError> {
-        let mut location = Location::of(&settings, folder)?;
+        let location = Location::of(&settings, folder)?.reading();
         if let Some(file) = location.file.as_ref().filter(|file| !file.exists()) {
             return Err(StoreError::Config(format!(
                 "{file} is not there yet: nothing was measured; `whmeter serve` or `whmeter poll` makes it"
             )));
         }
-        location.read_only();
         let readers = location.connect(4).await?;
         if let Some(file) = &location.file {
             file.refuse_foreign(&readers).await.map_err(|error| file.named(error))?;
@@ -193,14 +196,13 @@ impl Store {
 
     /// Looks whether [`Store::open`] would succeed, and writes nothing.
     pub async fn check(settings: &StoreSettings, folder: &Path) -> Result<Checked, StoreError> {
-        let mut location = Location::of(settings, folder)?;
+        let location = Location::of(settings, folder)?.reading();
         if let Some(file) = &location.file {
             file.can_be_made()?;
             if !file.exists() {
                 return Ok(Checked::says("not there yet; the first start makes it"));
             }
         }
-        location.read_only();
         let pool = location.connect(2).await?;
         if location.dialect == Dialect::Mysql {
             refuse_merging_collations(&pool).await?;
@@ -252,10 +254,12 @@ impl Store {
 }
 
 /// Where a database is.
+#[derive(Clone)]
 struct Location {
     dialect: Dialect,
     /// As sqlx wants it; may hold a password.
     url: String,
+    only_reads: bool,
     file: Option<DatabaseFile>,
 }
 
@@ -263,16 +267,27 @@ impl Location {
     fn of(settings: &StoreSettings, folder: &Path) -> Result<Location, StoreError> {
         sqlx::any::install_default_drivers();
         let (dialect, url) = address(settings.url.expose(), folder)?;
-        Ok(Location { dialect, url, file: DatabaseFile::of(settings.url.expose(), folder) })
+        let file = DatabaseFile::of(settings.url.expose(), folder);
+        Ok(Location { dialect, url, only_reads: false, file })
     }
 
-    /// From now on connections to a file may not write to it.
-    fn read_only(&mut self) {
-        self.url = self.url.replace("mode=rwc", "mode=ro");
+    /// The same, with connections that may not write to a file, whatever its address says.
+    fn reading(&self) -> Location {
+        let mut reading = self.clone();
+        if reading.file.is_none() {
+            return reading;
+        }
+        // A `?` of the path itself is written as %3F.
+        let (file, params) = self.url.split_once('?').unwrap_or((&self.url, ""));
+        let immutable = if params.contains("immutable=1") { "&immutable=1" } else { "" };
+        (reading.url, reading.only_reads) = (format!("{file}?mode=ro{immutable}"), true);
+        reading
     }
 
     async fn connect(&self, connections: u32) -> Result<AnyPool, StoreError> {
-        connect(self.dialect, &self.url, connections).await.map_err(|error| self.named(error))
+        connect(self.dialect, (&self.url, self.only_reads), connections)
+            .await
+            .map_err(|error| self.named(error))
     }
 
     /// Says of an error which file or which server it is of.

@@ -32,7 +32,10 @@ pub(super) fn whole_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D
 /// A text that there must be.
 pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let value = Value::deserialize(from)?;
-    readable(&value).ok_or_else(|| D::Error::custom(format!("got {}, expected a text", shown(&value))))
+    let text = readable(&value);
+    // NUL is in no name, and in no text of PostgreSQL.
+    let text = text.map(|text| text.replace('\0', ""));
+    text.ok_or_else(|| D::Error::custom(format!("got {}, expected a text", shown(&value))))
 }
 
 /// A text, or nothing.

@@ -52,6 +52,8 @@ pub fn known(tenant: &Tenant<'_>, window: &Window) -> TenantSums {
             }
             // One account's total without what another moved is no total of both.
             Nature::Flow if meter == Meter::TrafficTotal && is_mixed(tenant) => {}
+            // Nor is what some moved one way all that passed that way, where another tells no directions.
+            Nature::Flow if tells_total_alone(tenant, meter) => {}
             Nature::Flow => {
                 let flow = month.map(|(amount, _)| (meter, Measured { amount, at }));
                 known.flows.extend(flow);
@@ -81,6 +83,13 @@ fn is_mixed(tenant: &Tenant<'_>) -> bool {
     let reports = |found: &Found, meter| found.account.meter(meter).is_some();
     let directions = |found: &Found| Meter::DIRECTIONS.into_iter().any(|meter| reports(found, meter));
     tenant.accounts.iter().any(|found| directions(found) && !reports(found, Meter::TrafficTotal))
+}
+
+/// Whether the panel of one of its accounts reports what passed either way, and not this direction.
+fn tells_total_alone(tenant: &Tenant<'_>, meter: Meter) -> bool {
+    let reports = |found: &Found, meter| found.account.meter(meter).is_some();
+    let alone = |found: &Found| reports(found, Meter::TrafficTotal) && !reports(found, meter);
+    Meter::DIRECTIONS.contains(&meter) && tenant.accounts.iter().any(alone)
 }
 
 /// When any of its accounts was last measured: those that it has before those it had.
@@ -130,9 +139,12 @@ fn month(tenant: &Tenant<'_>, meter: Meter, window: &Window) -> Option<(Bytes, B
     Some(sum)
 }
 
-/// The accounts that a tenant has now and whose panels report this meter; `None` where one was never read at all,
-/// so that what it has is unknown.
+/// The accounts that a tenant has now and whose panels report this meter; `None` where one was never read at all, or
+/// could not be read in full and never reported it, so that what it has is unknown.
 fn measured<'t>(tenant: &'t Tenant<'_>, meter: Meter) -> Option<impl Iterator<Item = &'t Found>> {
-    let is_read = tenant.living.iter().all(|found| !found.account.series.is_empty());
+    let is_read = tenant.living.iter().all(|found| {
+        let account = &found.account;
+        !account.series.is_empty() && (account.trouble.is_none() || account.meter(meter).is_some())
+    });
     is_read.then(|| tenant.living.iter().copied().filter(move |found| found.account.meter(meter).is_some()))
 }

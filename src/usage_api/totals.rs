@@ -392,6 +392,21 @@ mod tests {
         for unknown in [&[&unread][..], &[&half], &[&both, &half], &[&both, &panel], &[&both, &unread]] {
             assert_eq!(total(unknown), None, "a part of it is not known");
         }
+        // What one account moved out is not all that a service moved out, where another tells its total alone, or where
+        // another could not be read and never told anything of the kind.
+        let way = |accounts: &[&AccountStanding]| match answered(accounts, &now) {
+            Some(Answer::Known(values)) => {
+                let json = serde_json::to_value(&values).expect("JSON");
+                json["traffic_out"]["value"].as_str().map(String::from)
+            }
+            _ => None,
+        };
+        assert_eq!(way(&[&both]).as_deref(), Some("40.00000"));
+        assert_eq!(way(&[&both, &panel]), None);
+        let stored = account(vec![series(Meter::StorageUsed, read, 1, "2026-03")]);
+        assert_eq!(way(&[&both, &stored]).as_deref(), Some("40.00000"), "its panel tells no traffic");
+        let unread = AccountStanding { trouble: Some(("unexpected".into(), read)), ..stored };
+        assert_eq!(way(&[&both, &unread]), None);
     }
 
     #[test]

@@ -55,6 +55,7 @@ impl OnApp {
             let metered = all.entry(user).or_default();
             metered.readings.extend(delivered.readings);
             metered.unread.extend(delivered.unread);
+            metered.lacking.extend(delivered.lacking);
         }
         Ok(all)
     }
@@ -73,7 +74,10 @@ impl OnApp {
                 .query(part.period());
             match self.panel.rows(&call).await {
                 Ok(rows) => put_billing(&mut metered, &rows, &resource.id, part, (self.config.megabyte, now)),
-                Err(failure) => metered.miss(not_credentials(failure)?, &OUT),
+                Err(failure) => {
+                    metered.miss(not_credentials(failure)?, &OUT);
+                    metered.lacks(part.hours());
+                }
             }
         }
         Ok(metered)
@@ -125,6 +129,8 @@ fn put_billing(
             Ok(None) => continue,
             Ok(Some(read)) => read,
             Err(problem) => {
+                // Of which hour it is may be what cannot be read.
+                metered.lacks(window.hours());
                 metered.strange(Some(Meter::TrafficOut), format!("CDN resource {resource}: {problem}"));
                 continue;
             }
@@ -140,6 +146,7 @@ fn put_billing(
                         if of.as_str() == source && *its == span)
                 };
                 metered.readings.retain(|(_, _, reading)| !is_of_it(reading));
+                metered.lacking.insert((Meter::TrafficOut, span));
                 let problem = format!("{source}: the hour until {} is listed twice", span.end());
                 metered.strange(Some(Meter::TrafficOut), problem);
             }
@@ -168,6 +175,7 @@ fn put_cdn_sums(
         match sum {
             Ok(total) => metered.total(None, Meter::TrafficOut, (&source, hour), at, total),
             Err(problem) => {
+                metered.lacking.insert((Meter::TrafficOut, hour));
                 metered.strange(Some(Meter::TrafficOut), format!("hour until {}: {problem}", hour.end()));
             }
         }

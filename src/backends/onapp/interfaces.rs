@@ -80,14 +80,14 @@ impl OnApp {
     pub(super) async fn traffic_of(
         &self,
         machines: &[Machine],
-        window: Window,
-        now: Timestamp,
+        (window, now): (Window, Timestamp),
         fresh: &BTreeSet<AccountName>,
+        heard: &BTreeSet<&str>,
     ) -> Result<Vec<(Machine, MachineTraffic)>, BackendError> {
         self.kept.retain(&machines.iter().map(|machine| &machine.name).collect());
         let asked = machines.iter().cloned().map(|machine| {
             let is_fresh = fresh.contains(&machine.name);
-            async move { (self.traffic(&machine, window, now, is_fresh).await, machine) }.boxed()
+            async move { (self.traffic(&machine, (window, now), is_fresh, heard).await, machine) }.boxed()
         });
         let asked: Vec<_> = asked.collect();
         let mut answers =
@@ -106,9 +106,9 @@ impl OnApp {
     async fn traffic(
         &self,
         machine: &Machine,
-        window: Window,
-        now: Timestamp,
+        (window, now): (Window, Timestamp),
         fresh: bool,
+        heard: &BTreeSet<&str>,
     ) -> Result<MachineTraffic, BackendError> {
         let mut traffic = MachineTraffic { metered: Metered::default(), interfaces: None, idle: Vec::new() };
         let kept = if fresh { None } else { self.kept.kept(&machine.name, now) };
@@ -140,7 +140,10 @@ impl OnApp {
                 }
             }
         }
-        traffic.metered.hold_to_all_sources();
+        // One that is off has no rows, and one that is young has them from its making on.
+        let is_expected = |interface: &&Interface| !machine.is_off() && heard.contains(interface.id.as_str());
+        let expected = interfaces.iter().filter(is_expected).map(|interface| interface.id.clone());
+        traffic.metered.hold_to_all_sources(&expected.collect());
         Ok(traffic)
     }
 

@@ -24,6 +24,8 @@ mod traffic;
 mod window;
 mod wire;
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use self::charges::AskedCharges;
@@ -106,7 +108,14 @@ impl Backend for OnApp {
 impl History for OnApp {
     async fn backfill(&self, past: &Past, harvest: &mut Harvest) -> Result<(), BackendError> {
         let window = Window::of_past(past.since, past.until, past.now);
-        let wanted = Wanted { now: past.now, window, only: None, limited: &[], with_present: false };
+        let wanted = Wanted {
+            now: past.now,
+            window,
+            only: None,
+            limited: &[],
+            with_present: false,
+            heard: BTreeSet::new(),
+        };
         self.read(&wanted, harvest).await
     }
 }

@@ -27,6 +27,8 @@ pub(super) struct Wanted<'a> {
     pub limited: &'a [AccountName],
     /// Facts and levels too, and not the past alone.
     pub with_present: bool,
+    /// The sources that reported before.
+    pub heard: BTreeSet<&'a str>,
 }
 
 impl OnApp {
@@ -42,7 +44,14 @@ impl OnApp {
         if let Some(reached) = reached {
             window = window.begun_by(reached.max(window.until.minus(CATCH_UP)));
         }
-        Wanted { now: ask.now, window, only: ask.only.as_ref(), limited: &ask.limited, with_present: true }
+        Wanted {
+            now: ask.now,
+            window,
+            only: ask.only.as_ref(),
+            limited: &ask.limited,
+            with_present: true,
+            heard: BOTH.into_iter().flat_map(|meter| ask.heard.total_sources(meter)).collect(),
+        }
     }
 
     /// Reads accounts of the kind that the config says.
@@ -74,7 +83,8 @@ impl OnApp {
         let fresh = self.wanted_fresh(wanted);
         match self.config.traffic {
             TrafficFrom::Rows => {
-                let traffic = self.traffic_of(&listing.all, wanted.window, wanted.now, &fresh).await?;
+                let traffic =
+                    self.traffic_of(&listing.all, (wanted.window, wanted.now), &fresh, &wanted.heard).await?;
                 for (machine, MachineTraffic { metered, interfaces, .. }) in traffic {
                     if let Some(interfaces) = interfaces.filter(|_| self.config.limit_by == LimitBy::Speed) {
                         let policy = speed::shown_policy(&interfaces, self.config.cap);
@@ -222,8 +232,9 @@ impl OnApp {
         let mut of_users: BTreeMap<String, Metered> = BTreeMap::new();
         match self.config.traffic {
             TrafficFrom::Rows => {
-                let traffic =
-                    self.traffic_of(&machines.all, wanted.window, wanted.now, &BTreeSet::new()).await?;
+                let traffic = self
+                    .traffic_of(&machines.all, (wanted.window, wanted.now), &BTreeSet::new(), &wanted.heard)
+                    .await?;
                 for (machine, MachineTraffic { metered, .. }) in traffic {
                     share(metered, machine.user.as_deref(), &mut of_users);
                 }

@@ -76,6 +76,7 @@ impl OnApp {
                     match figure {
                         Ok(total) => metered.total(user.clone(), meter, (&source, hour), now, total),
                         Err(problem) => {
+                            metered.lacking.insert((meter, hour));
                             metered.strange(Some(meter), format!("hour until {}: {problem}", hour.end()));
                         }
                     }

@@ -48,23 +48,26 @@ impl Metered {
         }
     }
 
-    /// Finds the hours that one source has and another has not. Each is expected from the first hour on that it has.
-    pub fn hold_to_all_sources(&mut self) {
-        let mut sources: BTreeMap<(Meter, &Source), BTreeSet<Span>> = BTreeMap::new();
-        for (_, meter, reading) in &self.readings {
-            if let Reading::PeriodTotal { source, span, .. } = reading {
-                sources.entry((*meter, source)).or_default().insert(*span);
+    /// Finds the hours that one source has and another has not. Each is expected from the first hour on that it has; one of
+    /// `expected`, which is there and was read before, in all of them, also where it has none.
+    pub fn hold_to_all_sources(&mut self, expected: &BTreeSet<String>) {
+        for (meter, _) in METERS {
+            let mut sources: BTreeMap<&str, BTreeSet<Span>> =
+                expected.iter().map(|source| (source.as_str(), BTreeSet::new())).collect();
+            for (_, of, reading) in &self.readings {
+                if let Reading::PeriodTotal { source, span, .. } = reading
+                    && *of == meter
+                {
+                    sources.entry(source.as_str()).or_default().insert(*span);
+                }
+            }
+            let all: BTreeSet<Span> = sources.values().flatten().copied().collect();
+            for (source, own) in &sources {
+                let first = own.first().filter(|_| !expected.contains(*source));
+                let missing = all.iter().filter(|span| first.is_none_or(|first| *span > first));
+                self.lacking.extend(missing.filter(|span| !own.contains(span)).map(|span| (meter, *span)));
             }
         }
-        let mut lacking = BTreeSet::new();
-        for ((meter, _), own) in &sources {
-            let others = sources.iter().filter(|((of, _), _)| of == meter).flat_map(|(_, spans)| spans);
-            let first = own.first().copied();
-            let missing =
-                others.filter(|span| first.is_some_and(|first| **span > first) && !own.contains(*span));
-            lacking.extend(missing.map(|span| (*meter, *span)));
-        }
-        self.lacking.extend(lacking);
     }
 
     /// Whether a reading is of an hour of which a part is not known.
@@ -265,6 +268,32 @@ mod tests {
             assert_eq!(totals(&metered).len(), 2, "one hour of six was told");
             assert_eq!(totals(&metered)[1].2, 7 << 10);
         }
+    }
+
+    #[test]
+    fn an_hour_that_one_card_has_and_another_lacks_is_lacking_from_where_each_is_expected() {
+        let hours: Vec<Span> = Window::of_poll(now(), Some(now()), Seconds::hours(6)).hours().collect();
+        let lacking = |cards: &[(&str, &[usize])], expected: &[&str]| {
+            let mut metered = Metered::default();
+            for (card, has) in cards {
+                for place in *has {
+                    metered.total(None, Meter::TrafficOut, (card, hours[*place]), now(), Bytes::ZERO);
+                }
+            }
+            metered.hold_to_all_sources(&expected.iter().map(ToString::to_string).collect());
+            let place = |span: &Span| hours.iter().position(|hour| hour == span).expect("an hour");
+            metered.lacking.iter().map(|(_, span)| place(span)).collect::<Vec<_>>()
+        };
+        let whole: &[usize] = &[0, 1, 2, 3];
+        assert!(lacking(&[("a", whole), ("b", whole)], &["a", "b"]).is_empty());
+        assert_eq!(lacking(&[("a", whole), ("b", &[0, 2, 3])], &[]), [1]);
+        assert_eq!(lacking(&[("a", whole), ("b", &[2, 3])], &[]), [0; 0], "it began with its first hour");
+        assert_eq!(lacking(&[("a", whole), ("b", &[2, 3])], &["b"]), [0, 1], "it was read before");
+        assert_eq!(lacking(&[("a", whole)], &["a", "b"]), [0, 1, 2, 3], "it is there, and says nothing");
+        assert!(
+            lacking(&[], &["a", "b"]).is_empty(),
+            "off, or late: nothing is known, and nothing is reported"
+        );
     }
 
     #[test]

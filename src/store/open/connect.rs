@@ -42,8 +42,12 @@ pub(super) fn address(url: &str, folder: &Path) -> Result<(Dialect, String), Sto
     Ok((dialect, format!("sqlite:{path}?{params}")))
 }
 
-pub(super) async fn connect(dialect: Dialect, url: &str, connections: u32) -> Result<AnyPool, StoreError> {
-    let session = session(dialect, url.contains("mode=ro"));
+pub(super) async fn connect(
+    dialect: Dialect,
+    (url, only_reads): (&str, bool),
+    connections: u32,
+) -> Result<AnyPool, StoreError> {
+    let session = session(dialect, only_reads);
     // A pool goes on trying for half a minute what fails at once on a full disk or at a closed port, and then
     // only says that it waited. So the first connection is made by hand.
     let first = tokio::time::timeout(CONNECT_LIMIT, AnyConnection::connect(url)).await;

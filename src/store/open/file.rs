@@ -33,6 +33,11 @@ impl DatabaseFile {
         self.path.exists()
     }
 
+    /// Whether there is more of it than a name: one that was just made holds nothing yet.
+    pub fn holds_something(&self) -> bool {
+        std::fs::metadata(&self.path).is_ok_and(|found| found.len() > 0)
+    }
+
     /// Its folder must be there and, where the file is not, must let us make it.
     pub fn can_be_made(&self) -> Result<(), StoreError> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -124,15 +129,12 @@ impl DatabaseFile {
     /// Refuses a database that another program made: our tables are not put beside its own.
     pub async fn refuse_foreign(&self, pool: &AnyPool) -> Result<(), StoreError> {
         let application = application(pool).await?;
-        if application == APPLICATION {
-            return Ok(());
-        }
         let tables = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name");
         let tables = tables.fetch_all(pool).await?;
         let names = tables.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
         let is_ours =
             ["_sqlx_migrations", "billing_zone"].iter().all(|own| names.iter().any(|name| name == own));
-        match application == 0 && (names.is_empty() || is_ours) {
+        match [0, APPLICATION].contains(&application) && (names.is_empty() || is_ours) {
             true => Ok(()),
             false => {
                 let shown = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");

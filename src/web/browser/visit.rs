@@ -183,12 +183,19 @@ impl PageDoor {
         if let Some(cookie) = cookie.filter(|_| visit.needs_login) {
             let now = Clock::System.now().get();
             let opened = self.access.with_tokens(|tokens| match session::open(cookie, tokens, now) {
+                // Whoever logs in is not kept from it by an old cookie.
+                session::Opened::Foreign if self.scope.is_none() => Ok(None),
                 session::Opened::Foreign => Err(Entry::Guess),
                 session::Opened::Over => Ok(None),
+                // A token may have been tied to a server since, or may read no more: then another has to log in.
+                session::Opened::Good(token, _)
+                    if token.server().is_some() || !token.scopes.contains(&Scope::Read) =>
+                {
+                    Ok(None)
+                }
                 session::Opened::Good(token, session) => {
                     self.scope.map_or(Ok(()), |scope| token.allows(scope)).map_err(Entry::No)?;
-                    // A token may have been tied to a server since.
-                    Ok(token.server().is_none().then(|| (session, token.scopes.contains(&Scope::Admin))))
+                    Ok(Some((session, token.scopes.contains(&Scope::Admin))))
                 }
             });
             match opened {
@@ -227,7 +234,9 @@ fn to_login(request: &Request, secure: bool) -> Response {
     let back = asked.filter(|asked| *asked != "/" && !asked.starts_with(LOGIN));
     let to = back.map_or(LOGIN.to_string(), |asked| format!("{LOGIN}?next={}", path::encoded(asked)));
     let mut response = (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response();
-    let ended = cookies::write(cookies::SESSION, "", 0, secure);
+    // A link on another site brings no cookie along, and must not end the session that the browser keeps from it.
+    let came = cookies::read(request.headers(), cookies::SESSION).is_some();
+    let ended = came.then(|| cookies::write(cookies::SESSION, "", 0, secure)).flatten();
     response.headers_mut().extend(ended.map(|ended| (header::SET_COOKIE, ended)));
     response
 }
