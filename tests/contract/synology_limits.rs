@@ -90,6 +90,30 @@ async fn each_way_limits_and_gives_back_exactly_what_was_there_on_both_generatio
 }
 
 #[tokio::test]
+async fn nobody_is_taken_out_of_a_group_before_he_is_seen_in_the_other() {
+    let pair = start(12, json!({})).await;
+    let (backend, name) = (pair.backend_with(MODES[1]), one(&pair));
+    let memory = remember(&*backend, &name).await;
+    let groups = || user(&pair, &name)["groups"].clone();
+    let before = groups();
+    // The NAS says that it was done, and it was not: the account keeps what it was sold.
+    pair.panel.operate("switches", &json!({ "adds_ignored": true })).unwrap();
+    let account = account(&name);
+    let applied = limiter(&*backend).apply(&target(&account), Policy::Limited, &memory).await;
+    assert!(applied.is_err(), "{applied:?}");
+    assert_eq!(groups(), before);
+    // And a limited one is not left in no group at all.
+    pair.panel.operate("switches", &json!({ "adds_ignored": false })).unwrap();
+    assert_eq!(apply(&*backend, &name, Policy::Limited, &memory).await, Applied::Done);
+    let limited = groups();
+    pair.panel.operate("switches", &json!({ "adds_ignored": true })).unwrap();
+    let applied = limiter(&*backend).apply(&target(&account), Policy::Standard, &memory).await;
+    assert!(applied.is_err(), "{applied:?}");
+    assert_eq!(groups(), limited);
+    pair.panel.stop();
+}
+
+#[tokio::test]
 async fn names_of_every_kind_are_limited_and_a_last_day_is_given_back() {
     let pair = start(20, json!({})).await;
     let backend = pair.backend();

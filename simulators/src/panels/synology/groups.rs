@@ -74,7 +74,8 @@ fn member(name: &str, user: &User) -> Value {
 
 fn put(server: &Server, switches: &Switches, group: &str, name: &str, is_added: bool) -> Result<(), Refusal> {
     let Some((name, _)) = server.user(name) else { return Ok(()) };
-    if !server.groups().contains_key(group) || switches.writes_ignored {
+    let is_ignored = switches.writes_ignored || (is_added && switches.adds_ignored);
+    if !server.groups().contains_key(group) || is_ignored {
         return Ok(());
     }
     let mut users = server.users_mut();

@@ -197,6 +197,8 @@ pub struct Switches {
     pub locked_code: Option<u32>,
     /// Writes are answered as done and are not.
     pub writes_ignored: bool,
+    /// The same of adding to a group alone.
+    pub adds_ignored: bool,
 }
 
 impl Switches {
@@ -248,6 +250,7 @@ impl Default for Switches {
             share_quota_set: true,
             locked_code: None,
             writes_ignored: false,
+            adds_ignored: false,
         }
     }
 }
