@@ -205,9 +205,9 @@ impl App {
         self.telemetry.know_channels(channels.iter().map(|channel| channel.name()).chain(["policy"]));
         self.upkeep.configure(config.channels.clone());
         self.dispatcher.configure(&config.panels, config.channels);
-        self.collector.configure_limits(config.limits, channels);
+        self.collector.configure_limits(config.limits.clone(), channels);
         let (bill_from, base) = (config.whmcs.bill_from, config.whmcs.unit_base);
-        self.console.configure(&config.panels, config.prices, max_age, bill_from, base);
+        self.console.configure(&config.panels, config.prices, max_age, bill_from, base, config.limits);
         self.collector.configure(config.panels).await?;
         Ok(())
     }

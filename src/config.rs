@@ -2,18 +2,19 @@
 //!
 //! Every error says file, line, key, what came and what was expected.
 
+mod mistakes;
 mod prices;
+mod serve;
 
-use std::fmt;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer};
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+pub use mistakes::ConfigError;
+pub use serve::ServeSettings;
 
+use self::mistakes::{File, Mistake, unreadable};
+use self::serve::open_to_others;
 use crate::backends::{self, CommonSettings, ConfiguredPanel, KINDS};
 use crate::clock::Clock;
 use crate::domain::{BillingZone, Seconds};
@@ -54,90 +55,6 @@ pub struct Config {
     pub channels: Channels,
     /// What works but should be fixed.
     pub warnings: Vec<String>,
-}
-
-/// The `[http]` section.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default)]
-pub struct ServeSettings {
-    /// Where everything is served that has no address of its own.
-    #[serde(deserialize_with = "listen_address")]
-    pub listen: SocketAddr,
-    /// An address of its own for the metrics.
-    #[serde(deserialize_with = "some_listen_address")]
-    pub metrics_listen: Option<SocketAddr>,
-    /// An address of its own for WHMCS's routes and the JSON under /v1.
-    #[serde(deserialize_with = "some_listen_address")]
-    pub api_listen: Option<SocketAddr>,
-    /// An address of its own for the console.
-    #[serde(deserialize_with = "some_listen_address")]
-    pub console_listen: Option<SocketAddr>,
-    /// The certificate chain (PEM); with it everything is served over TLS.
-    pub tls_cert: Option<PathBuf>,
-    /// Its key (PEM).
-    pub tls_key: Option<PathBuf>,
-    /// Who may ask what; without any only loopback addresses are accepted, and all is open on them.
-    pub token: Vec<toml::Table>,
-}
-
-impl Default for ServeSettings {
-    fn default() -> ServeSettings {
-        ServeSettings {
-            listen: ([127, 0, 0, 1], 9480).into(),
-            metrics_listen: None,
-            api_listen: None,
-            console_listen: None,
-            tls_cert: None,
-            tls_key: None,
-            token: Vec::new(),
-        }
-    }
-}
-
-impl ServeSettings {
-    /// Every address that is served.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
-        let own = [self.metrics_listen, self.api_listen, self.console_listen];
-        std::iter::once(self.listen).chain(own.into_iter().flatten()).collect()
-    }
-}
-
-/// All that is wrong with the config, in the order of the file; one line each.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError(Vec<Mistake>);
-
-/// One thing that is wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Mistake {
-    line: Option<usize>,
-    file: PathBuf,
-    key: String,
-    problem: String,
-}
-
-impl std::error::Error for ConfigError {}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, mistake) in self.0.iter().enumerate() {
-            let before = if number > 0 { "\n" } else { "" };
-            write!(f, "{before}{mistake}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        if !self.key.is_empty() {
-            write!(f, ": {}", self.key)?;
-        }
-        write!(f, ": {}", self.problem)
-    }
 }
 
 const SECTIONS: [&str; 7] = ["whmcs", "store", "http", "backend", "limit", "price", "notify"];
@@ -213,16 +130,6 @@ fn refuse_tie_to_companions(token: Token, companions: &[i64]) -> Result<Token, S
     }
 }
 
-/// What is wrong with having no tokens on addresses that others reach.
-fn open_to_others(no_tokens: bool, addresses: &[SocketAddr]) -> Option<String> {
-    let reached = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback());
-    let address = reached.filter(|_| no_tokens)?;
-    Some(format!(
-        "{address} is reachable from other machines, and without any [[http.token]] everything on it would be open; add tokens \
-         or listen on 127.0.0.1"
-    ))
-}
-
 /// The zone of a name, or the name that was probably meant.
 fn billing_zone(name: &str) -> Result<BillingZone, SettingsError> {
     BillingZone::parse(name).map_err(|error| {
@@ -235,48 +142,6 @@ fn billing_zone(name: &str) -> Result<BillingZone, SettingsError> {
         };
         SettingsError::new("timezone", problem)
     })
-}
-
-/// An address to listen on: `127.0.0.1:9480`, `localhost:9480`, or `:9480` for every address of the machine.
-fn listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let host = text.rsplit_once(':').map(|(host, port)| match host {
-        "" => format!("0.0.0.0:{port}"),
-        "localhost" => format!("127.0.0.1:{port}"),
-        _ => text.clone(),
-    });
-    host.and_then(|address| address.parse().ok()).ok_or_else(|| {
-        serde::de::Error::custom(format!(
-            "{text:?} is no address to listen on; expected an IP address and a port, like \"127.0.0.1:9480\", or \":9480\" for every \
-             address of this machine"
-        ))
-    })
-}
-
-fn some_listen_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
-    listen_address(deserializer).map(Some)
-}
-
-/// Why the file itself cannot be read.
-fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
-    let problem = match error.kind() {
-        std::io::ErrorKind::NotFound => "is not there; `whmeter sample-config` prints one".to_string(),
-        std::io::ErrorKind::PermissionDenied => {
-            format!("permission denied{}", readers(path).map(|who| format!(": {who}")).unwrap_or_default())
-        }
-        _ => format!("cannot read it: {error}"),
-    };
-    ConfigError(vec![Mistake { file: path.to_path_buf(), line: None, key: String::new(), problem }])
-}
-
-/// Who may read a file, as far as that can be seen from outside.
-fn readers(path: &Path) -> Option<String> {
-    use std::os::unix::fs::MetadataExt;
-    let found = std::fs::metadata(path).ok()?;
-    let (mode, owner, group) = (found.mode() & 0o777, found.uid(), found.gid());
-    Some(format!(
-        "its owner has the user id {owner}, its group {group}, its rights are {mode:o}; run whmeter as its owner"
-    ))
 }
 
 /// Goes through the sections, gathering warnings and mistakes: whoever mends a config sees all of them at once.
@@ -292,7 +157,7 @@ impl Reader<'_> {
     fn config(&mut self, mut table: toml::Table, clock: Clock) -> Option<Config> {
         for unknown in table.keys().filter(|key| !SECTIONS.contains(&key.as_str())) {
             let expected = format!("unknown section; expected one of {}", SECTIONS.join(", "));
-            self.mistakes.push(self.file.error(&[unknown], SettingsError::new("", expected)));
+            self.mistakes.extend(self.file.mistakes(&[unknown], SettingsError::new("", expected)));
         }
         let whmcs: Option<WhmcsSettings> = self.section("whmcs", table.remove("whmcs"));
         let zone = whmcs.as_ref().and_then(|whmcs| self.keep(&["whmcs"], billing_zone(&whmcs.timezone)));
@@ -331,7 +196,7 @@ impl Reader<'_> {
 
     /// What was read; else it is a mistake at this place.
     fn keep<T>(&mut self, at: &[&str], read: Result<T, SettingsError>) -> Option<T> {
-        read.map_err(|error| self.mistakes.push(self.file.error(at, error))).ok()
+        read.map_err(|error| self.mistakes.extend(self.file.mistakes(at, error))).ok()
     }
 
     /// The sections of a list such as `[[backend]]`, with their numbers.
@@ -368,7 +233,7 @@ impl Reader<'_> {
             None => toml::Table::new(),
             Some(toml::Value::Table(table)) => table,
             Some(other) => {
-                let problem = format!("expected a section [{name}], found a {}", other.type_str());
+                let problem = format!("expected a section [{name}], found a value of type {}", other.type_str());
                 return self.keep(&[name], Err(SettingsError::new("", problem)));
             }
         };
@@ -523,93 +388,4 @@ impl Reader<'_> {
         self.warn(&format!("backend {}", common.name), &section);
         Ok(ConfiguredPanel::new(&common, kind, opened?)?.asked_by(http))
     }
-}
-
-/// The text, to find the line of a key.
-struct File<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl File<'_> {
-    /// The file as TOML.
-    fn table(&self) -> Result<toml::Table, Mistake> {
-        toml::from_str(self.text).map_err(|error| {
-            let problem = match self.looks_like_yaml() {
-                true => "this looks like YAML; whmeter reads TOML: `whmeter sample-config` prints it".into(),
-                false => format!("not valid TOML: {}", error.message()),
-            };
-            let line = error.span().map(|span| self.line(&span));
-            Mistake { file: self.path.to_path_buf(), line, key: String::new(), problem }
-        })
-    }
-
-    /// Whether the first line that says anything is a key with a colon, as no TOML has it.
-    fn looks_like_yaml(&self) -> bool {
-        let mut lines =
-            self.text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        let is_key =
-            |key: &str| !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || "_-".contains(c));
-        let key = |line: &str| line == "---" || line.split_once(':').is_some_and(|(key, _)| is_key(key));
-        lines.next().is_some_and(key)
-    }
-
-    /// An error about a key of the section at `path`.
-    fn error(&self, path: &[&str], error: SettingsError) -> Mistake {
-        let mut keys: Vec<&str> = path.to_vec();
-        // `scope[0]` is written as one key and found as two.
-        keys.extend(error.key.split(['.', '[', ']']).filter(|key| !key.is_empty()));
-        Mistake {
-            file: self.path.to_path_buf(),
-            line: self.find(&keys),
-            key: shown(&keys),
-            problem: error.problem,
-        }
-    }
-
-    /// The line of a key, or of the section it should be in.
-    fn find(&self, keys: &[&str]) -> Option<usize> {
-        let root = DeTable::parse(self.text).ok()?;
-        let mut table = Some(root.get_ref());
-        let mut array: Option<&[Spanned<DeValue<'_>>]> = None;
-        let mut found: Option<Range<usize>> = None;
-        for key in keys {
-            let value = match (table, array) {
-                (Some(here), _) => {
-                    here.iter().find(|(name, _)| name.get_ref() == key).map(|(name, value)| {
-                        found = Some(name.span());
-                        value
-                    })
-                }
-                (None, Some(list)) => {
-                    key.parse::<usize>().ok().and_then(|index| list.get(index)).inspect(|value| {
-                        found = Some(value.span());
-                    })
-                }
-                (None, None) => None,
-            };
-            let Some(value) = value else { break };
-            table = value.get_ref().as_table();
-            array = value.get_ref().as_array().map(|list| &list[..]);
-        }
-        found.map(|span| self.line(&span))
-    }
-
-    fn line(&self, span: &Range<usize>) -> usize {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        before.matches('\n').count() + 1
-    }
-}
-
-/// `backend[0].url`.
-fn shown(keys: &[&str]) -> String {
-    let mut shown = String::new();
-    for key in keys {
-        match key.parse::<usize>() {
-            Ok(index) => shown.push_str(&format!("[{index}]")),
-            Err(_) if shown.is_empty() => shown.push_str(key),
-            Err(_) => shown.push_str(&format!(".{key}")),
-        }
-    }
-    shown
 }

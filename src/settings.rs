@@ -22,12 +22,31 @@ pub struct SettingsError {
     pub key: String,
     /// What came, what was expected and what to do.
     pub problem: String,
+    /// What else is wrong in the same section: whoever mends one sees all.
+    pub also: Vec<SettingsError>,
 }
 
 impl SettingsError {
     /// An error about `key`.
     pub fn new(key: impl Into<String>, problem: impl Into<String>) -> SettingsError {
-        SettingsError { key: key.into(), problem: problem.into() }
+        SettingsError { key: key.into(), problem: problem.into(), also: Vec::new() }
+    }
+
+    /// Each thing that is wrong: its key and what is said of it.
+    pub fn into_each(self) -> impl Iterator<Item = (String, String)> {
+        let also = self.also.into_iter().map(|other| (other.key, other.problem));
+        std::iter::once((self.key, self.problem)).chain(also)
+    }
+
+    /// The first of these, with the others; `None` where there are none.
+    fn first_of(errors: impl IntoIterator<Item = SettingsError>) -> Option<SettingsError> {
+        let mut errors = errors.into_iter();
+        let mut first = errors.next()?;
+        first.also.extend(errors.flat_map(|mut other| {
+            let also = std::mem::take(&mut other.also);
+            std::iter::once(other).chain(also)
+        }));
+        Some(first)
     }
 }
 
@@ -62,9 +81,17 @@ impl Section {
     /// Reads what is left of the section; an unknown key is an error.
     pub fn read<T: DeserializeOwned>(mut self) -> Result<T, SettingsError> {
         self.known.extend(fields::<T>());
+        let Err(mut unknown) = self.refuse_unknown() else { return self.take() };
         // A misspelt key is better news than the one that is missing because of it.
-        self.refuse_unknown()?;
-        self.take()
+        let others = self.take::<T>().err().and_then(|error| {
+            let each = error.into_each().filter(|(_, problem)| problem != MISSING);
+            SettingsError::first_of(each.map(|(key, problem)| SettingsError::new(key, problem)))
+        });
+        unknown.also.extend(others.into_iter().flat_map(|mut first| {
+            let also = std::mem::take(&mut first.also);
+            std::iter::once(first).chain(also)
+        }));
+        Err(unknown)
     }
 
     /// Refuses keys that no reader of this section knows.
@@ -73,8 +100,9 @@ impl Section {
             let secret = key.strip_suffix("_file").or_else(|| key.strip_suffix("_env"));
             self.known.contains(&key) || secret.is_some_and(|name| self.known.contains(&name))
         };
-        let unknown = self.table.keys().find(|key| !is_known(key));
-        unknown.map_or(Ok(()), |unknown| Err(unknown_key(unknown, &self.known)))
+        let unknown = self.table.keys().filter(|key| !is_known(key));
+        let first = SettingsError::first_of(unknown.map(|unknown| unknown_key(unknown, &self.known)));
+        first.map_or(Ok(()), Err)
     }
 
     /// A path from the config: absolute, or relative to the config file.
@@ -188,7 +216,34 @@ fn unknown_key(unknown: &str, known: &[&str]) -> SettingsError {
     SettingsError::new(unknown, problem)
 }
 
-fn read<T: DeserializeOwned>(table: toml::Table, known: &[&str]) -> Result<T, SettingsError> {
+/// What is said of a key that a section cannot do without.
+const MISSING: &str = "missing; this section needs it";
+
+/// All keys that are wrong: after each that is, the others are read without it.
+fn read<T: DeserializeOwned>(mut table: toml::Table, known: &[&str]) -> Result<T, SettingsError> {
+    let mut errors: Vec<SettingsError> = Vec::new();
+    loop {
+        match read_once(table.clone(), known) {
+            Ok(read) if errors.is_empty() => return Ok(read),
+            Ok(_) => break,
+            Err(error) => {
+                let key = error.key.split(['.', '[']).next().unwrap_or_default().to_string();
+                let came = table.remove(&key).is_some();
+                // A key that was taken out for being wrong is not missing, too.
+                if came || errors.iter().all(|other| !other.key.starts_with(&key)) {
+                    errors.push(error);
+                }
+                if !came {
+                    break;
+                }
+            }
+        }
+    }
+    // There is one, or it would have been read.
+    Err(SettingsError::first_of(errors).unwrap_or_else(|| SettingsError::new("", "it cannot be read")))
+}
+
+fn read_once<T: DeserializeOwned>(table: toml::Table, known: &[&str]) -> Result<T, SettingsError> {
     let mut ignored = None;
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(toml::Value::Table(table), &mut track);
@@ -206,7 +261,7 @@ fn explain(path: String, error: &toml::de::Error, known: &[&str]) -> SettingsErr
     let message = error.message();
     if let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
         let key = if known.contains(&key) || path == "." { key.to_string() } else { format!("{path}.{key}") };
-        return SettingsError::new(key, "missing; this section needs it");
+        return SettingsError::new(key, MISSING);
     }
     SettingsError::new(path, plain(message))
 }
@@ -234,9 +289,16 @@ fn plain(message: &str) -> String {
         other => other,
     };
     // What came may be a secret: only its type is said.
-    let came = came.split([' ', '`', '"']).next().unwrap_or_default();
-    let came = if came == "string" { "text" } else { came };
-    format!("expected {expected}, found a {came}")
+    let came = match came.split([' ', '`', '"']).next().unwrap_or_default() {
+        "string" => "a text",
+        "integer" => "a whole number",
+        "floating" => "a number with a point",
+        "boolean" => "true or false",
+        "sequence" => "a list",
+        "map" => "a section",
+        other => other,
+    };
+    format!("expected {expected}, found {came}")
 }
 
 /// The names of the fields of a struct, as serde knows them.

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -22,9 +23,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::AppError;
 use crate::config::ServeSettings;
+use crate::console::nothing_served;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
-use crate::web::{Access, Problem, Route, Routes, Served, refuse_foreign};
+use crate::web::{Access, Problem, Route, Routes, Served, refuse_foreign, wants_page};
 use connections::Connections;
 pub(super) use serving::Going;
 use serving::Serving;
@@ -106,7 +108,13 @@ pub(super) fn health(access: &Access, store: Store) -> Served {
 
 /// Routes with an answer for what is not there, and with nothing for pages of other sites.
 pub(super) fn finished(routes: Served, access: &Access) -> Router {
-    let nothing_here = || async { Problem::unknown("nothing is served under this path") };
+    let nothing_here = |headers: HeaderMap| async move {
+        let problem = Problem::unknown("nothing is served under this path");
+        match wants_page(&headers) {
+            true => nothing_served(problem).await,
+            false => problem.into_response(),
+        }
+    };
     let not_so = || async { Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path takes another method") };
     let routes = routes.router.fallback(nothing_here).method_not_allowed_fallback(not_so);
     routes.layer(from_fn_with_state(access.clone(), refuse_foreign))

@@ -86,7 +86,7 @@ impl Sold {
     /// A service, also one that is sold no more.
     pub fn service(&self, id: i64) -> Option<&Service> {
         let list = self.list.as_ref()?;
-        list.services.by_id(id).or_else(|| list.former.get(&id))
+        list.ever_listed(id)
     }
 
     /// Whether WHMCS sells a service, or a companion of it.

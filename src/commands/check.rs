@@ -45,7 +45,10 @@ impl Check {
         let mut lines = vec![CheckLine {
             of: "config".into(),
             step: config.path.display().to_string(),
-            outcome: Ok(format!("valid, {} backends", all.len())),
+            outcome: Ok(match all.len() {
+                1 => "valid, 1 backend".into(),
+                count => format!("valid, {count} backends"),
+            }),
             fatal: true,
         }];
         for warning in config.warnings {

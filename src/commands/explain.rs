@@ -4,10 +4,11 @@
 use clap::Args;
 
 use super::table::{Table, grouped};
-use super::{CommandError, ConfigArg, Outcome, print, print_json};
+use super::{CommandError, ConfigArg, Outcome, no_such_account, print, print_json, stored_backends};
 use crate::app::{Explained, explained};
 use crate::domain::{AccountKey, AccountName, BackendId, Meter, Month, Nature};
 use crate::standing::Moment;
+use crate::store::Store;
 use crate::usage_api::ReportedLine;
 
 #[derive(Debug, Args)]
@@ -40,8 +41,11 @@ impl Explain {
         let key = AccountKey { backend, name };
         let moment = Moment::new(clock.now(), config.zone, config.max_age());
         let explained = explained(&store, &key, meter, month, &moment, config.whmcs.bill_from).await?;
-        store.close().await;
         let explanation = &explained.story;
+        if explanation.is_empty() {
+            are_known(&store, &key).await?;
+        }
+        store.close().await;
         if explanation.is_empty() {
             let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
             let sum = match meter {
@@ -77,6 +81,22 @@ impl Explain {
     }
 }
 
+/// Whether backend and account are names that anything was ever stored of; `NAME~1` is an earlier life of a name.
+async fn are_known(store: &Store, key: &AccountKey) -> Outcome {
+    stored_backends(store, Some(key.backend.as_str())).await?;
+    let standings = store.standings().await?;
+    let known = || {
+        let own = standings.iter().filter(|standing| standing.backend == key.backend);
+        own.flat_map(|standing| standing.accounts.keys()).map(AccountName::as_str)
+    };
+    let name = key.name.as_str();
+    let (first, _) = name.rsplit_once('~').unwrap_or((name, ""));
+    match known().any(|one| one == name || one == first) {
+        true => Ok(()),
+        false => Err(no_such_account(key.backend.as_str(), name, known())),
+    }
+}
+
 fn show(explained: &Explained, meter: Meter) {
     let explanation = &explained.story;
     let what = match meter.nature() {
@@ -100,8 +120,8 @@ fn show(explained: &Explained, meter: Meter) {
     }
     for (index, owned) in explanation.owners.iter().enumerate() {
         match index {
-            0 => print(format!("  paid for by {}", owned.owner)),
-            _ => print(format!("  from {} on by {}", owned.since, owned.owner)),
+            0 => print(format!("  paid for by {}", owned.payer)),
+            _ => print(format!("  from {} on by {}", owned.since, owned.payer)),
         }
     }
     let mut table = Table::new(&["day", "bytes>", "by the journal>", "minutes known>", "estimated>", ""]);

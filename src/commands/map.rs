@@ -59,6 +59,7 @@ struct Set {
     /// The account, as the panel spells it
     account: String,
     /// The service's number in WHMCS (tblhosting.id)
+    #[arg(value_parser = super::service_number)]
     service: i64,
     /// From this day on (YYYY-MM-DD in the billing zone) all usage of the account is the service's, also usage that
     /// was billed to another; at once

@@ -124,14 +124,20 @@ const PLACES: [&str; 2] = ["whmeter.toml", "/etc/whmeter/whmeter.toml"];
 #[derive(Debug, Args)]
 struct ConfigArg {
     /// The config file; else $WHMETER_CONFIG, ./whmeter.toml, /etc/whmeter/whmeter.toml
-    #[arg(long, value_name = "FILE", env = "WHMETER_CONFIG")]
+    #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Use this as the current time (for demos, replays and tests)
-    #[arg(long, value_name = "TIME", hide = true, env = "WHMETER_NOW")]
+    #[arg(long, value_name = "TIME", hide = true)]
     now: Option<String>,
-    /// Log format
-    #[arg(long, value_name = "human|json", default_value = "human", env = "WHMETER_LOG_FORMAT")]
-    log_format: String,
+    /// Log format; else $WHMETER_LOG_FORMAT, else human
+    #[arg(long, value_name = "human|json")]
+    log_format: Option<String>,
+}
+
+/// What an option says, or else a variable of the environment. Not by clap: it would print what comes from the environment as
+/// if it had to be typed.
+fn or_env(given: Option<&String>, name: &str) -> Option<String> {
+    given.cloned().or_else(|| std::env::var(name).ok()).filter(|text| !text.is_empty())
 }
 
 /// How a command ends.
@@ -158,7 +164,7 @@ type Outcome = Result<(), CommandError>;
 
 impl ConfigArg {
     fn clock(&self) -> Result<Clock, CommandError> {
-        let Some(text) = &self.now else { return Ok(Clock::System) };
+        let Some(text) = or_env(self.now.as_ref(), "WHMETER_NOW") else { return Ok(Clock::System) };
         if let Some(file) = text.strip_prefix('@') {
             // As long as the program runs; there is one clock.
             return Ok(Clock::FromFile(Box::leak(PathBuf::from(file).into_boxed_path())));
@@ -175,7 +181,8 @@ impl ConfigArg {
 
     /// The config file: the one that was named, or the first that is there.
     fn path(&self) -> Result<PathBuf, CommandError> {
-        let named = self.config.clone().filter(|path| !path.as_os_str().is_empty());
+        let named = self.config.clone().or_else(|| std::env::var_os("WHMETER_CONFIG").map(PathBuf::from));
+        let named = named.filter(|path| !path.as_os_str().is_empty());
         let found = named.or_else(|| PLACES.iter().map(PathBuf::from).find(|path| path.exists()));
         found.ok_or_else(|| {
             CommandError::Misused(format!(
@@ -188,10 +195,10 @@ impl ConfigArg {
 
     /// Reads the config, and sets up logs of at least `level`.
     fn read(&self, level: &str) -> Result<(Config, Clock), CommandError> {
-        let format = match self.log_format.as_str() {
-            "human" => LogFormat::Human,
-            "json" => LogFormat::Json,
-            other => {
+        let format = match or_env(self.log_format.as_ref(), "WHMETER_LOG_FORMAT").as_deref() {
+            None | Some("human") => LogFormat::Human,
+            Some("json") => LogFormat::Json,
+            Some(other) => {
                 return Err(CommandError::Misused(format!("--log-format {other:?}: expected human or json")));
             }
         };
@@ -299,6 +306,12 @@ fn print_json(value: &impl serde::Serialize) -> Outcome {
     let text = serde_json::to_string_pretty(value).map_err(|error| CommandError::Tried(error.to_string()))?;
     print(text);
     Ok(())
+}
+
+/// The number of a service, as it is typed.
+fn service_number(text: &str) -> Result<i64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected the number of a service in WHMCS (tblhosting.id), like 7731".into())
 }
 
 /// Why nothing is said of an account: nobody has ever seen it. Names the one that was probably meant.

@@ -154,7 +154,8 @@ fn readable(cell: &str, zero: &str, size: &dyn Fn(Bytes) -> String) -> String {
 /// What each kind of finding comes to, by meter: different meters are not added up.
 fn sums(found: &[Finding<'_>], size: &dyn Fn(Bytes) -> String) -> Vec<String> {
     let mut sums: Vec<(&str, &str, usize, u64)> = Vec::new();
-    for finding in found {
+    // Of a panel's total the difference is what matters, and it stands in its line.
+    for finding in found.iter().filter(|finding| finding.what() != FindingKind::Totals.name()) {
         let (Some(meter), Some(bytes)) = (finding.meter(), finding.bytes()) else { continue };
         match sums.iter_mut().find(|(what, of, ..)| (*what, *of) == (finding.what(), meter)) {
             Some((.., lines, sum)) => (*lines, *sum) = (*lines + 1, sum.saturating_add(bytes)),

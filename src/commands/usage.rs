@@ -8,14 +8,14 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use self::accounts::{Sort, View};
+use self::accounts::{Known, Sort, View};
 use super::table::{Table, grouped, sized};
 use super::{CommandError, ConfigArg, Outcome, no_such_account, print, print_json, stored_backends};
 use crate::console::cell;
 use crate::domain::{
-    AccountName, BackendId, BillingPeriod, BillingZone, Bytes, Meter, Month, Owner, Timestamp, UsageDay,
+    AccountName, BackendId, BillingPeriod, BillingZone, Bytes, Meter, Month, Owner, UsageDay,
 };
-use crate::standing::Standing;
+use crate::standing::{Moment, Standing};
 use crate::store::{self, Store, Total, UsageQuery};
 
 #[derive(Debug, Args)]
@@ -29,7 +29,7 @@ pub(super) struct Usage {
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
     /// Only what this service pays for, by its number in WHMCS (tblhosting.id)
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = super::service_number)]
     service: Option<i64>,
     /// storage, traffic_in, traffic_out or traffic_total
     #[arg(long)]
@@ -106,9 +106,12 @@ impl Usage {
         let format = if self.json { Format::Json } else { self.format };
         // Rows of days and owners are each of one meter; else a table has a row for each account.
         let of_accounts = format == Format::Table && self.by.is_none() && !self.by_owner;
-        let standings = if of_accounts { Some(store.standings().await?) } else { None };
+        let known = if of_accounts { Some(self.known(&store, &query, period, config.zone).await?) } else { None };
         if let Some(name) = self.account.as_deref().filter(|_| rows.is_empty()) {
             self.is_known(&store.standings().await?, name)?;
+        }
+        if let Some(service) = self.service.filter(|_| rows.is_empty()) {
+            is_listed(&store, service).await?;
         }
         store.close().await;
         let base = config.whmcs.unit_base;
@@ -116,13 +119,13 @@ impl Usage {
         if let Some(resellers) = resellers {
             return resellers::show(&rows, &resellers, format, &size);
         }
-        match (format, standings) {
+        match (format, known) {
             (Format::Json, _) => print_json(&rows.iter().map(shape).collect::<Vec<_>>())?,
             (Format::Csv, _) => show_csv(&rows, self.by_owner),
             (Format::Table, None) => show_table(&rows, self.by_owner, &size),
-            (Format::Table, Some(standings)) => {
-                let (zone, now) = (config.zone, clock.now());
-                accounts::show(&rows, &self.view(&standings, period, (zone, now), &size));
+            (Format::Table, Some(known)) => {
+                let moment = Moment::new(clock.now(), config.zone, config.max_age());
+                accounts::show(&rows, &self.view(&known, period, moment, &size));
             }
         }
         Ok(())
@@ -143,11 +146,24 @@ impl Usage {
         Err(no_such_account(of, name, names().map(AccountName::as_str)))
     }
 
+    /// What a table tells of accounts besides their amounts.
+    async fn known(
+        &self,
+        store: &Store,
+        query: &UsageQuery,
+        period: BillingPeriod,
+        zone: BillingZone,
+    ) -> Result<Known, CommandError> {
+        let paid = store.totals_by_owner(query, period, store::By::Period, zone).await;
+        let paid = paid.map_err(|error| CommandError::Tried(error.to_string()))?;
+        Ok(Known::new(store.standings().await?, store.service_lists().await?, paid))
+    }
+
     fn view<'a>(
         &self,
-        standings: &'a [Arc<Standing>],
+        known: &'a Known,
         period: BillingPeriod,
-        (zone, now): (BillingZone, Timestamp),
+        moment: Moment,
         size: &'a dyn Fn(Bytes) -> String,
     ) -> View<'a> {
         let of_meter = match self.meter.as_deref().and_then(|meter| meter.parse().ok()) {
@@ -157,7 +173,7 @@ impl Usage {
             Some(Meter::StorageUsed) | None => Sort::Stored,
         };
         let usual = if self.top.is_some() { of_meter } else { Sort::Account };
-        View { standings, period, zone, now, sort: self.sort.unwrap_or(usual), top: self.top, size }
+        View { known, period, moment, sort: self.sort.unwrap_or(usual), top: self.top, size }
     }
 
     /// Who pays and who resells are different questions.
@@ -209,6 +225,17 @@ impl Usage {
         };
         totals.map_err(|error| CommandError::Tried(error.to_string()))
     }
+}
+
+/// A service of which nothing is known in this period is one that WHMCS has sent, or the number is wrong.
+async fn is_listed(store: &Store, service: i64) -> Outcome {
+    let lists = store.service_lists().await?;
+    if lists.values().any(|list| list.ever_listed(service).is_some()) {
+        return Ok(());
+    }
+    Err(CommandError::Tried(format!(
+        "no service {service} is known: WHMCS has never sent one of this number; `whmeter map list` shows those it has sent"
+    )))
 }
 
 /// Days that are not kept any more are not days of nothing: it is said that their months have them.

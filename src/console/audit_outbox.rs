@@ -38,11 +38,12 @@ pub(super) fn states_named(names: Option<&str>) -> Result<Vec<EntryState>, Probl
     let known = |name: &str| {
         let found = EntryState::ALL.into_iter().find(|state| state.name() == name);
         found.ok_or_else(|| {
-            let all = EntryState::ALL.map(EntryState::name).join(", ");
-            Problem::refused(format!("state {name:?} is not known; expected one of {all}"))
+            let each = EntryState::ALL.map(EntryState::name).join(", ");
+            Problem::refused(format!("state {name:?} is not known; expected {each} or all"))
         })
     };
     match names {
+        Some("all") => Ok(EntryState::ALL.into()),
         Some(names) => names.split(',').map(|name| known(name.trim())).collect(),
         None => Ok(vec![EntryState::Waiting, EntryState::GaveUp]),
     }

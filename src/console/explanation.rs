@@ -96,6 +96,9 @@ pub(crate) struct OwnedSince {
     /// The moment, or the day from which on it was taken over.
     pub(crate) since: String,
     pub(crate) owner: String,
+    /// The same for people.
+    #[serde(skip)]
+    pub(crate) payer: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -181,7 +184,7 @@ fn payers(life: &Life) -> BTreeSet<i64> {
 fn owners(holding: &Holding) -> impl Iterator<Item = OwnedSince> {
     holding.parts.iter().enumerate().map(|(index, part)| {
         let since = if index == 0 { holding.from.to_string() } else { part.since.to_string() };
-        OwnedSince { since, owner: part.owner.to_string() }
+        OwnedSince { since, owner: part.owner.to_string(), payer: part.owner.in_words() }
     })
 }
 

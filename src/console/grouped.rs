@@ -20,25 +20,27 @@ pub(crate) fn grouped(number: impl std::fmt::Display) -> String {
     out
 }
 
-/// Bytes in the largest unit that leaves a whole number before the point, three digits in all: "912 B", "1.23 GB". `base` is
+/// Bytes in the smallest unit in which they are less than a thousand, rounded to three digits: "912 B", "1.23 GB". `base` is
 /// what a unit is a power of.
 pub(crate) fn sized(bytes: Bytes, base: Base) -> String {
     const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
-    let step = Unit::MB.bytes(base).isqrt();
-    let (mut unit, mut of) = (0, 1_u64);
-    // What would be shown as a thousand of a unit is one of the next.
-    while unit + 1 < UNITS.len() && (bytes.get() / of >= 1000 || bytes.get() >= of.saturating_mul(step)) {
-        (unit, of) = (unit + 1, of * step);
+    let (bytes, step) = (u128::from(bytes.get()), u128::from(Unit::MB.bytes(base).isqrt()));
+    let mut of = 1;
+    for (number, unit) in UNITS.iter().enumerate() {
+        // As many digits after the point as leave three in all.
+        for decimals in if number == 0 { 0..=0 } else { 0..=2 }.rev() {
+            let scale = 10_u128.pow(decimals);
+            let rounded = (bytes * scale * 2 + of) / (of * 2);
+            let is_last = number + 1 == UNITS.len() && decimals == 0;
+            if rounded >= 1000 && !is_last {
+                continue;
+            }
+            let (whole, rest, width) = (rounded / scale, rounded % scale, decimals as usize);
+            return if decimals == 0 { format!("{whole} {unit}") } else { format!("{whole}.{rest:0width$} {unit}") };
+        }
+        of *= step;
     }
-    let hundredths = u128::from(bytes.get()) * 100 / u128::from(of);
-    let (whole, rest) = (hundredths / 100, hundredths % 100);
-    let digits = match whole {
-        _ if unit == 0 => whole.to_string(),
-        0..=9 => format!("{whole}.{rest:02}"),
-        10..=99 => format!("{whole}.{}", rest / 10),
-        _ => whole.to_string(),
-    };
-    format!("{digits} {}", UNITS[unit])
+    format!("{bytes} B")
 }
 
 #[cfg(test)]
@@ -46,17 +48,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_three_digits_and_never_more_than_there_is() {
+    fn sizes_are_rounded_to_three_digits() {
         let [binary, decimal] = [1024, 1000].map(|base| Base::try_from(base).expect("a base"));
         for (bytes, base, shown) in [
             (0, binary, "0 B"),
             (999, binary, "999 B"),
-            (1000, binary, "0.97 kB"),
+            (1000, binary, "0.98 kB"),
             (1000, decimal, "1.00 kB"),
-            (1_048_575, binary, "0.99 MB"),
+            (1_048_575, binary, "1.00 MB"),
             (1_048_576, binary, "1.00 MB"),
             (12_345_678_901, decimal, "12.3 GB"),
-            (999_999_999_999, decimal, "999 GB"),
+            (999_999_999_999, decimal, "1.00 TB"),
+            (999_499_999_999, decimal, "999 GB"),
+            (9_995, decimal, "10.0 kB"),
             (87_960_930_222_080, binary, "80.0 TB"),
             (9_007_199_254_740_992_000, binary, "8000 PB"),
         ] {

@@ -30,6 +30,7 @@ pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
 pub use findings::{COLUMNS, Finding, FindingKind, Tally, as_csv, findings};
 pub(crate) use grouped::{grouped, sized};
+pub(crate) use pages::nothing_served;
 pub use panel_vs_whmcs::{PanelsVsWhmcs, Side, sides, unconfigured};
 pub use status::{Condition, Status, status};
 
@@ -37,8 +38,10 @@ use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{AccountKey, AccountName, BackendId, BillFrom, BillingZone, Meter, Month, Seconds};
 use crate::reported::Base;
-use crate::rules::Prices;
-use crate::standing::{Moment, Standing};
+use crate::quota::Rule;
+use crate::rules::{Limits, Prices};
+use crate::selector::Candidate;
+use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{Store, StoreError};
 use crate::web::{Access, Problem, Route, Routes, Scope, Served};
 
@@ -105,6 +108,17 @@ struct Setup {
     bill_from: BillFrom,
     /// What GB means to WHMCS.
     base: Base,
+    limits: Limits,
+}
+
+impl Setup {
+    /// The rule by which a meter of an account is notified of or limited, if one is for it.
+    fn rule(&self, key: &AccountKey, account: &AccountStanding, meter: Meter) -> Option<&Rule> {
+        let product = account.service().and_then(|service| service.product.as_deref());
+        let (backend, name) = (&key.backend, &key.name);
+        let candidate = Candidate { backend, account: name, labels: account.labels(), product };
+        self.limits.of(&candidate, meter).map(|(_, rule)| rule)
+    }
 }
 
 impl Console {
@@ -119,8 +133,8 @@ impl Console {
         Console { store, clock, zone, setup: Arc::default(), polls, explainer, asked: Arc::default() }
     }
 
-    /// Takes in the configured panels, what usage costs, how old a number of now may be, since when usage is billed, and
-    /// what a unit is a power of.
+    /// Takes in the configured panels, what usage costs, how old a number of now may be, since when usage is billed,
+    /// what a unit is a power of, and which limits are enforced.
     pub fn configure(
         &self,
         panels: &[Arc<ConfiguredPanel>],
@@ -128,8 +142,9 @@ impl Console {
         max_age: Seconds,
         bill_from: BillFrom,
         base: Base,
+        limits: Limits,
     ) {
-        let setup = Setup { panels: panels.into(), prices, max_age, bill_from, base };
+        let setup = Setup { panels: panels.into(), prices, max_age, bill_from, base, limits };
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = setup;
     }
 

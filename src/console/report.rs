@@ -161,7 +161,7 @@ struct PayerLookup {
 
 impl PayerLookup {
     fn service(&self, id: i64) -> Option<&Service> {
-        self.lists.values().find_map(|list| list.services.by_id(id).or_else(|| list.former.get(&id)))
+        self.lists.values().find_map(|list| list.ever_listed(id))
     }
 }
 

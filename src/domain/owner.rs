@@ -29,6 +29,17 @@ impl Owner {
         }
     }
 
+    /// Who it is, for people.
+    pub fn in_words(&self) -> String {
+        match self {
+            Owner::Name { server, name } => format!(
+                "whatever service of WHMCS server {server} has the username {name} (WHMCS had not sent its services)"
+            ),
+            Owner::Unowned => "nobody".into(),
+            Owner::Service(id) => format!("service {id}"),
+        }
+    }
+
     /// The owner of a name on a server.
     pub fn named(server: i64, name: &str) -> Owner {
         Owner::Name { server, name: name.into() }

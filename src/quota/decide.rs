@@ -268,7 +268,7 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &Braked) -> Judgement {
     let why = match (pinned, demanding) {
         (Some(policy), _) => format!("pinned to {}", policy.name()),
         (None, Some(judged)) => reached(judged),
-        (None, None) => "no limit is reached any more".to_string(),
+        (None, None) => "no limit that a rule enforces is reached any more".to_string(),
     };
     verdict.switch = switch(subject, &mut verdict.hold, pinned.unwrap_or(usage), why, now);
     let switched = verdict.switch.as_ref().map(|switch| switch.to);

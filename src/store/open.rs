@@ -115,6 +115,7 @@ impl Store {
     async fn open_once(settings: StoreSettings, folder: &Path) -> Result<Store, StoreError> {
         let location = Location::of(&settings, folder)?;
         if let Some(file) = &location.file {
+            file.can_be_made()?;
             file.can_be_written()?;
             file.keep_private();
         }

@@ -224,7 +224,7 @@ impl Store {
             };
             let act = Act {
                 at: now,
-                actor: "usage".into(),
+                actor: self.who_wants(&mut tx, &entry.account, *to, now).await?,
                 account: entry.account.clone(),
                 action: if *to == Policy::Limited { "limit" } else { "restore" },
                 before: Some(before.name().into()),
@@ -237,6 +237,23 @@ impl Store {
         tx.commit().await?;
         self.publish(&entry.account.backend);
         Ok(Concluded::Yes)
+    }
+
+    /// Whose word a switch to this policy is: the one's who has pinned the account to it, else usage's.
+    async fn who_wants(
+        &self,
+        on: &mut AnyConnection,
+        account: &AccountKey,
+        to: Policy,
+        now: Timestamp,
+    ) -> Result<String, StoreError> {
+        let sql = "SELECT pinned, pinned_until, pinned_by FROM policy WHERE backend = ? AND account = ?";
+        let found = rows(on, self.dialect, sql, key_cells(account)).await?;
+        let Some(row) = found.first() else { return Ok("usage".into()) };
+        let mut columns = Columns::of(row);
+        let (pinned, until, by) = (columns.maybe_text()?, columns.maybe_time()?, columns.maybe_text()?);
+        let is_pinned = pinned.as_deref() == Some(to.name()) && until.is_none_or(|until| until > now);
+        Ok(by.filter(|_| is_pinned).unwrap_or_else(|| "usage".into()))
     }
 
     async fn confirm(

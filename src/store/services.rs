@@ -30,6 +30,11 @@ pub struct ServiceList {
 }
 
 impl ServiceList {
+    /// A service that the server lists, or has listed once.
+    pub fn ever_listed(&self, service: i64) -> Option<&Service> {
+        self.services.by_id(service).or_else(|| self.former.get(&service))
+    }
+
     /// When a service was first listed.
     pub fn first_listed(&self, service: i64) -> Option<Timestamp> {
         self.first_listed.get(&service).copied()

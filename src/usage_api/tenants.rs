@@ -234,7 +234,7 @@ impl Tenants {
         let Some((_, others)) = &self.only else { return false };
         let is_ours = |id| {
             let list = self.list.as_ref();
-            list.is_some_and(|list| list.services.by_id(id).is_some() || list.former.contains_key(&id))
+            list.is_some_and(|list| list.ever_listed(id).is_some())
         };
         !payee.service().is_none_or(is_ours) || accounts.iter().any(|found| others.contains(&found.backend))
     }
@@ -315,7 +315,7 @@ fn since(accounts: &[Found]) -> Option<Timestamp> {
 /// Whether a service is the client's for whom a companion is sold: nobody is shown or billed what is another's.
 fn is_of_client(lists: &BTreeMap<i64, Arc<ServiceList>>, service: i64, companion: &Service) -> bool {
     let found =
-        lists.values().find_map(|list| list.services.by_id(service).or_else(|| list.former.get(&service)));
+        lists.values().find_map(|list| list.ever_listed(service));
     found.is_some_and(|service| service.client == companion.client)
 }
 

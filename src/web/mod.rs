@@ -17,7 +17,7 @@ mod routes;
 
 pub use access::{Access, Asker, Scope, Token, TokenSettings};
 pub use body::Body;
-pub use browser::{OverTls, SignedForm, Visit, encoded, own_path};
+pub use browser::{OverTls, SignedForm, Visit, encoded, own_path, promise, wants_page};
 pub use count::Counts;
 pub use openapi::openapi;
 pub use origin::refuse_foreign;

@@ -435,6 +435,11 @@ impl Player<'_> {
     fn told(&mut self, server: i64, at: i64, said: &Said) -> Result<(), Failure> {
         for (expected, numbers) in self.compare(server, at, said)? {
             self.oracle.told(&expected.owner, expected.metric, at, numbers);
+            // Each has two ways, and one total.
+            let total = said.values.get(&(expected.tenant, TOTAL.to_owned()));
+            if let Some(total) = total.filter(|_| expected.metric == Metric::In.name()) {
+                self.oracle.told_total(&expected.owner, at, *total);
+            }
         }
         Ok(())
     }
@@ -442,7 +447,7 @@ impl Player<'_> {
     /// Holds an answer against the oracle, number by number; returns what was told of whom.
     fn compare(&mut self, server: i64, at: i64, said: &Said) -> Result<Vec<(Expected, Numbers)>, Failure> {
         let all = self.oracle.expected(server, at);
-        self.totals_are_sums(said)?;
+        self.totals_are_sums(&all, at, said)?;
         let mut left = said.values.clone();
         left.retain(|(_, metric), _| metric != TOTAL);
         let mut told = Vec::new();
@@ -484,17 +489,19 @@ impl Player<'_> {
     }
 
     /// No panel of these worlds tells a total: what is told of one is what passed both ways, and neither is missing.
-    fn totals_are_sums(&self, said: &Said) -> Result<(), Failure> {
+    fn totals_are_sums(&self, all: &[Expected], at: i64, said: &Said) -> Result<(), Failure> {
         for ((tenant, _), total) in said.values.iter().filter(|((_, metric), _)| metric == TOTAL) {
-            let way = |metric: &str| said.values.get(&(tenant.clone(), metric.to_owned()));
-            let (Some(incoming), Some(outgoing)) = (way("traffic_in"), way("traffic_out")) else {
+            let ways = [Metric::In, Metric::Out].map(|way| (tenant.clone(), way.name().to_owned()));
+            if !ways.iter().all(|way| said.values.contains_key(way)) {
                 return self.fail("total", format!("of {tenant} {total:?} is told, and not both directions"));
+            }
+            let Some(expected) = all.iter().find(|expected| expected.tenant == *tenant) else {
+                return self.fail("total", format!("{total:?} is told of {tenant}, and nobody is called that"));
             };
-            let off = (total.0 - incoming.0 - outgoing.0, total.1 - incoming.1 - outgoing.1);
+            let right = self.oracle.right_total(&expected.owner, at);
+            let off = (total.0 - right.0, total.1 - right.1);
             if off.0.abs() > 2 * ROUNDING || off.1.abs() > 2 * ROUNDING {
-                let parts = format!("{incoming:?} and {outgoing:?}");
-                return self
-                    .fail("total", format!("of {tenant} {total:?} is told, and both ways are {parts}"));
+                return self.fail("total", format!("of {tenant} {total:?} is told, right is {right:?}"));
             }
         }
         Ok(())

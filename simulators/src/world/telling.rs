@@ -21,25 +21,35 @@ struct Telling {
 
 /// What WHMCS was told, by whom it was told of.
 #[derive(Clone, Debug, Default)]
-pub struct Told(BTreeMap<(Owner, Metric), BTreeMap<Month, Telling>>);
+pub struct Told {
+    ways: BTreeMap<(Owner, Metric), BTreeMap<Month, Telling>>,
+    /// Of both ways together, which is a number of its own: it is told where both are, and lacks what it was not told of.
+    totals: BTreeMap<Owner, BTreeMap<Month, Telling>>,
+}
 
 impl Told {
     /// The first month of which an owner was told anything.
     pub(super) fn first_month(&self, owner: &Owner) -> Option<Month> {
-        let its = self.0.iter().filter(|((of, _), _)| of == owner);
+        let its = self.ways.iter().filter(|((of, _), _)| of == owner);
         its.filter_map(|(_, months)| months.keys().next().copied()).min()
     }
 
     pub(super) fn hand_over(&mut self, from: &Owner, to: &Owner) {
         for metric in Metric::ALL {
-            if let Some(told) = self.0.remove(&(from.clone(), metric)) {
-                // What is told under its own number already is the newer.
-                let known = self.0.entry((to.clone(), metric)).or_default();
-                for (month, telling) in told {
-                    known.entry(month).or_insert(telling);
-                }
+            if let Some(told) = self.ways.remove(&(from.clone(), metric)) {
+                put(self.ways.entry((to.clone(), metric)).or_default(), told);
             }
         }
+        if let Some(told) = self.totals.remove(from) {
+            put(self.totals.entry(to.clone()).or_default(), told);
+        }
+    }
+}
+
+/// What is told under its own number already is the newer.
+fn put(known: &mut BTreeMap<Month, Telling>, told: BTreeMap<Month, Telling>) {
+    for (month, telling) in told {
+        known.entry(month).or_insert(telling);
     }
 }
 
@@ -163,8 +173,27 @@ impl Oracle {
     /// Writes down what WHMCS was told.
     pub fn told(&mut self, owner: &Owner, metric: &str, at: i64, (value, carried): (i128, i128)) {
         let Some(metric) = Metric::ALL.into_iter().find(|one| one.name() == metric) else { return };
-        let months = self.told.0.entry((owner.clone(), metric)).or_default();
+        let months = self.told.ways.entry((owner.clone(), metric)).or_default();
         months.insert(self.zone.month(at), Telling { value, carried });
+    }
+
+    /// What is right of both ways together, with what is carried, and what is carried.
+    pub fn right_total(&self, owner: &Owner, at: i64) -> (i128, i128) {
+        let month = self.zone.month(at);
+        let told = self.told.totals.get(owner).and_then(|months| months.get(&before(month)));
+        let carried = told.map_or(0, |told| self.both_ways(owner, before(month)) + told.carried - told.value);
+        ((self.both_ways(owner, month) + carried).max(0), carried)
+    }
+
+    /// Writes down what WHMCS was told of both ways together.
+    pub fn told_total(&mut self, owner: &Owner, at: i64, (value, carried): (i128, i128)) {
+        let months = self.told.totals.entry(owner.clone()).or_default();
+        months.insert(self.zone.month(at), Telling { value, carried });
+    }
+
+    fn both_ways(&self, owner: &Owner, month: Month) -> i128 {
+        let ways = [Metric::In, Metric::Out].map(|way| self.ledger.month(owner, way, month).unwrap_or(0));
+        in_units(Metric::In, ways[0] + ways[1], self.minutes(month))
     }
 
     fn standing(&self, owner: &Owner, is_living: bool) -> Standing<'_> {
@@ -206,7 +235,7 @@ impl Oracle {
 
     /// What a month that is over has and WHMCS was not told; nothing where it was told nothing at all.
     fn lacking(&self, owner: &Owner, metric: Metric, month: Month) -> i128 {
-        let told = self.told.0.get(&(owner.clone(), metric)).and_then(|months| months.get(&month));
+        let told = self.told.ways.get(&(owner.clone(), metric)).and_then(|months| months.get(&month));
         told.map_or(0, |told| {
             let has = self.ledger.month(owner, metric, month).unwrap_or(0);
             in_units(metric, has, self.minutes(month)) + told.carried - told.value
@@ -240,7 +269,7 @@ impl Oracle {
 
     fn close_month(&mut self, owner: &Owner, metric: Metric, month: Month, has_ended: bool, at: i64) {
         let has = self.ledger.month(owner, metric, month).unwrap_or(0);
-        let told = self.told.0.get(&(owner.clone(), metric));
+        let told = self.told.ways.get(&(owner.clone(), metric));
         let (this, after) = (
             told.and_then(|months| months.get(&month)).copied(),
             told.and_then(|months| months.get(&next(month))).copied(),

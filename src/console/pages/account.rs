@@ -16,6 +16,7 @@ use super::paging::with;
 use super::{Pages, account_path, audit, policy};
 use crate::console::accounts::{asked_for, is_complete};
 use crate::console::explanation::by_day;
+use crate::console::Setup;
 use crate::console::forecast::{Forecast, forecast};
 use crate::domain::{
     AccountKey, BillingPeriod, Bytes, Limit, Meter, Minutes, Month, Nature, Timestamp, UsageDay,
@@ -76,7 +77,10 @@ pub(super) async fn account(
         h1 { (name(key.name.as_str())) }
         @if let Some(done) = done(asked.done.as_deref()) { p.notice.good role="status" { (done) } }
         (facts(&figures, &standing, account))
-        @if let Some(account) = account { (now(&figures, &key, account, &past, today)) }
+        @if let Some(account) = account {
+            @let rule = |meter| enforced(&setup, &key, account, meter, can_limit);
+            (now(&figures, &key, account, &past, today, rule))
+        }
         (charts(&figures, account, &past, today))
         @if let Some((state, _)) = state.as_ref().zip(present) { (policy::section(&figures, &visit, &key, state, can_limit)) }
         (lives(&figures, &lived))
@@ -142,7 +146,7 @@ fn facts(figures: &Figures, standing: &Standing, account: Option<&AccountStandin
             @if let Some(domain) = text(&account.domain) { dt { "Domain" } dd { (name(&domain)) } }
             @if let Some(plan) = text(&account.package) { dt { "Plan" } dd { (name(&plan)) } }
             @if let Some(reseller) = text(&account.reseller) { dt { "Reseller" } dd { (name(&reseller)) } }
-            @if let Some(why) = text(&account.suspended_for) { dt { "Suspended for" } dd { (name(&why)) } }
+            @if let Some(why) = text(&account.suspended_for) { dt { "Suspended, as the panel says" } dd { (name(&why)) } }
             dt { "First seen" } dd { (figures.since(account.first_seen)) }
             @if let Some(at) = account.gone_at { dt { "Gone" } dd { (figures.since(at)) } }
             @if let Some(at) = account.missing_since { dt { "Missing since" } dd { (figures.since(at)) } }
@@ -156,6 +160,7 @@ fn now(
     account: &AccountStanding,
     past: &Past,
     today: UsageDay,
+    rule: impl Fn(Meter) -> Option<String>,
 ) -> Markup {
     let why = |meter: Meter| {
         let path = format!("{}/why", account_path(key.backend.as_str(), key.name.as_str()));
@@ -183,7 +188,8 @@ fn now(
                                 td data-label="Limit" { div { @match account.nearness(meter, &figures.moment) {
                                     Some(near) => (bar(figures, &near)),
                                     None => (figures.limit(account.limit(meter))),
-                                } } }
+                                }
+                                @if let Some(rule) = rule(meter) { div.small.quiet { (rule) } } } }
                                 td data-label="Reached" { div { (reached(figures, account, meter, past, today)) } }
                                 td data-label="Read" { div {
                                     (figures.since(series.at))
@@ -198,6 +204,28 @@ fn now(
             }
         }
     }
+}
+
+/// What whmeter does at a limit; nothing of a meter that has none.
+fn enforced(
+    setup: &Setup,
+    key: &AccountKey,
+    account: &AccountStanding,
+    meter: Meter,
+    can_limit: Option<bool>,
+) -> Option<String> {
+    account.limit(meter).up_to()?;
+    let Some(rule) = setup.rule(key, account, meter) else {
+        return Some("shown only: no rule of whmeter is for it".into());
+    };
+    let percent = |at: &u32| format!("{at} %");
+    let told: Vec<String> = rule.notify_at.iter().map(percent).collect();
+    let told = (!told.is_empty()).then(|| format!("notified at {}", told.join(", ")));
+    let limited = rule.limit_at.map(|at| match can_limit {
+        Some(false) => format!("not limited at {at} %, as this kind of panel cannot"),
+        Some(true) | None => format!("limited at {at} %, restored below {} %", rule.restore_below),
+    });
+    Some(told.into_iter().chain(limited).collect::<Vec<_>>().join("; "))
 }
 
 fn doubt(figures: &Figures, what: &str, since: Timestamp) -> Markup {
@@ -318,7 +346,7 @@ fn lives(figures: &Figures, lived: &[LivedPart]) -> Markup {
                                     @else if begins { "its beginning" }
                                     @else { (figures.time(part.from)) }
                                 } }
-                                td data-label="Paid for by" { (name(&part.owner.to_string())) }
+                                td data-label="Paid for by" { (name(&part.owner.in_words())) }
                             }
                         }
                     }

@@ -22,9 +22,10 @@ mod style;
 mod why;
 
 use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
 
 use super::Console;
-use crate::web::{Access, Route, Routes, Scope, Served, encoded};
+use crate::web::{Access, Problem, Route, Routes, Scope, Served, encoded, promise};
 
 /// What pages are made from.
 #[derive(Clone)]
@@ -65,6 +66,13 @@ pub(super) fn routes(console: Console, access: &Access) -> Served {
         router: pages.router.layer(map_response(layout::readable)).merge(looks.router),
         list: Vec::new(),
     }
+}
+
+/// The page for a path under which nothing is served.
+pub(crate) async fn nothing_served(problem: Problem) -> Response {
+    let mut page = layout::readable(problem.into_response()).await;
+    promise(&mut page);
+    page
 }
 
 /// The path of an account's page.

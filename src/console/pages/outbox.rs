@@ -18,7 +18,7 @@ const CHOICES: [(&str, &str); 4] = [
     ("", "Waiting or given up"),
     ("waiting", "Waiting"),
     ("gave_up", "Given up"),
-    ("waiting,delivered,superseded,gave_up,dropped", "All"),
+    ("all", "All"),
 ];
 
 pub(super) async fn outbox(

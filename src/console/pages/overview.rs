@@ -12,7 +12,8 @@ use super::layout::{page, word};
 use super::{Pages, account_path};
 use crate::console::findings::{Finding, FindingKind};
 use crate::console::status::{BackendLine, Condition, Overview, Status};
-use crate::domain::{BackendId, Bytes, Nature, Timestamp};
+use crate::console::Setup;
+use crate::domain::{AccountKey, Bytes, Meter, Nature, Timestamp};
 use crate::pricing::Money;
 use crate::standing::{Moment, Nearness};
 use crate::store::BackendState;
@@ -25,8 +26,7 @@ const NAMED: usize = 8;
 struct Screen {
     status: Status,
     unbilled: Unbilled,
-    near: Vec<(BackendId, String, Nearness)>,
-    near_count: usize,
+    near: Near,
 }
 
 /// What accounts use that no service pays for.
@@ -58,7 +58,7 @@ impl Unbilled {
             let Some((meter, bytes)) = one.meter.and_then(|meter| meter.parse().ok()).zip(bytes) else {
                 continue;
             };
-            let meter: crate::domain::Meter = meter;
+            let meter: Meter = meter;
             let of = if meter.nature() == Nature::Level { &mut sum.stored } else { &mut sum.moved };
             *of = of.and_then(|so_far| so_far.checked_add(bytes));
             if let (Some(amount), Some(currency)) = (one.amount, &one.currency) {
@@ -72,15 +72,40 @@ impl Unbilled {
     }
 }
 
-fn near(overview: &Overview, moment: &Moment) -> Vec<(BackendId, String, Nearness)> {
-    let accounts = overview.sides.panels.iter().flat_map(|side| side.present().map(move |one| (side, one)));
-    let near = accounts.filter_map(|(side, (name, account))| {
-        let near = account.nearest_limit(moment).filter(|near| near.percent() >= NEAR)?;
-        Some((side.panel.id.clone(), name.to_string(), near))
-    });
-    let mut near: Vec<_> = near.collect();
-    near.sort_by_key(|(_, _, near)| std::cmp::Reverse(near.parts_of(1_000_000)));
-    near
+/// Who is near a limit.
+#[derive(Default)]
+struct Near {
+    /// Those at limits that a rule enforces or reports, the nearest first; not more than are named.
+    ruled: Vec<(AccountKey, Nearness)>,
+    /// How many those are.
+    count: usize,
+    /// How many are near a limit that no rule is for, and near no other.
+    unruled: usize,
+}
+
+impl Near {
+    fn of(overview: &Overview, moment: &Moment, setup: &Setup) -> Near {
+        let mut near = Near::default();
+        for side in &overview.sides.panels {
+            for (name, account) in side.present() {
+                let key = AccountKey { backend: side.panel.id.clone(), name: name.clone() };
+                let nearest = |is_ruled: bool| {
+                    let meters = Meter::ALL.into_iter();
+                    let meters = meters.filter(|meter| setup.rule(&key, account, *meter).is_some() == is_ruled);
+                    let found = meters.filter_map(|meter| account.nearness(meter, moment));
+                    found.filter(|near| near.percent() >= NEAR).max_by_key(|near| near.parts_of(1_000_000))
+                };
+                match nearest(true) {
+                    Some(nearest) => near.ruled.push((key, nearest)),
+                    None => near.unruled += usize::from(nearest(false).is_some()),
+                }
+            }
+        }
+        near.ruled.sort_by_key(|(_, nearest)| std::cmp::Reverse(nearest.parts_of(1_000_000)));
+        near.count = near.ruled.len();
+        near.ruled.truncate(NAMED);
+        near
+    }
 }
 
 pub(super) async fn overview(State(pages): State<Pages>, visit: Visit) -> Result<Response, Problem> {
@@ -93,13 +118,11 @@ pub(super) async fn overview(State(pages): State<Pages>, visit: Visit) -> Result
     let servers: BTreeSet<i64> =
         setup.panels.iter().filter_map(|panel| panel.whmcs_server).chain(fetched.keys().copied()).collect();
     // Going through a hundred thousand accounts is work for a thread that nothing waits on.
-    let (prices, at) = (setup.prices.clone(), moment);
+    let (own, at) = (setup.clone(), moment);
     let made = tokio::task::spawn_blocking(move || {
-        let found = read.findings(&at, &prices);
-        let mut near = near(&read, &at);
-        let near_count = near.len();
-        near.truncate(NAMED);
-        Screen { status: read.status(&found, &at), unbilled: Unbilled::of(&found), near, near_count }
+        let found = read.findings(&at, &own.prices);
+        let near = Near::of(&read, &at, &own);
+        Screen { status: read.status(&found, &at), unbilled: Unbilled::of(&found), near }
     });
     let screen = made.await.map_err(|error| Problem::unavailable(format!("it stopped: {error}")))?;
     let figures = Figures { moment, base: setup.base };
@@ -114,7 +137,7 @@ pub(super) async fn overview(State(pages): State<Pages>, visit: Visit) -> Result
             (whmcs(&figures, &servers, &fetched))
             (tallies(&screen.status))
         }
-        (limits(&figures, &screen))
+        (limits(&figures, &screen.near))
     };
     Ok(page(&visit, &figures, "Overview", "/", body))
 }
@@ -239,7 +262,7 @@ fn unbilled(figures: &Figures, unbilled: &Unbilled, no_prices: bool) -> Markup {
                     dt { "Worth this month" }
                     dd {
                         @if no_prices { span.quiet { "no " code { "[[price]]" } " is configured" } }
-                        @else if unbilled.worth.is_empty() { span.quiet { "no price is for them" } }
+                        @else if unbilled.worth.is_empty() { (not_known("no price applies to what no service pays for")) }
                         @for (currency, worth) in &unbilled.worth {
                             @match worth {
                                 Some(worth) => { span.num { (worth) } " " (currency) " " }
@@ -308,29 +331,34 @@ fn tallies(status: &Status) -> Markup {
     }
 }
 
-fn limits(figures: &Figures, screen: &Screen) -> Markup {
+fn limits(figures: &Figures, near: &Near) -> Markup {
     html! {
         section aria-labelledby="limits" {
             h2 #limits { "Near their limits" }
-            @if screen.near.is_empty() {
-                p { "No account whose use and limit are known has used " (NEAR) " % of it." }
+            @if near.ruled.is_empty() {
+                p { "No account has used " (NEAR) " % of a limit that a rule is for, as far as use and limit are known." }
             } @else {
                 table.stack {
                     thead { tr { th scope="col" { "Account" } th scope="col" { "Panel" } th scope="col" { "Used" } } }
                     tbody {
-                        @for (backend, account, near) in &screen.near {
+                        @for (key, nearest) in &near.ruled {
+                            @let (backend, account) = (key.backend.as_str(), key.name.as_str());
                             tr {
-                                th scope="row" { a href=(account_path(backend.as_str(), account)) { (name(account)) } }
-                                td data-label="Panel" { (name(backend.as_str())) }
-                                td data-label="Used" { (bar(figures, near)) }
+                                th scope="row" { a href=(account_path(backend, account)) { (name(account)) } }
+                                td data-label="Panel" { (name(backend)) }
+                                td data-label="Used" { (bar(figures, nearest)) }
                             }
                         }
                     }
                 }
-                @if screen.near_count > screen.near.len() {
-                    p { a href="/accounts?state=near&sort=limit" { "All " (screen.near_count) } }
+                @if near.count > near.ruled.len() { p.small.quiet { "and " (near.count - near.ruled.len()) " more" } }
+            }
+            @if near.unruled > 0 {
+                p.small.quiet {
+                    span.num { (near.unruled) } " others are near a limit of their panel that no rule of whmeter is for. "
                 }
             }
+            p { a href="/accounts?state=near&sort=limit" { "All that are near a limit" } }
         }
     }
 }

@@ -86,7 +86,7 @@ fn buttons(visit: &Visit, key: &AccountKey, state: &PolicyState) -> Markup {
             }
         }
         p.small.quiet {
-            "“Look at it now” reads the account and carries out what its usage, or the pin, demands. A pin holds whatever is \
+            "\"Look at it now\" reads the account and carries out what its usage, or the pin, demands. A pin holds whatever is \
              used. Each is in the audit."
         }
     }

@@ -41,12 +41,15 @@ pub(super) async fn why(
     let at = number::<usize>("page", asked.page.as_ref())?;
     let (key, _) = asked_for(console, path).await?;
     let told = console.explainer.explain_in_words(&key, meter, month).await.map_err(Problem::unavailable)?;
+    let lived = console.store.lived(&key).await.map_err(Problem::unavailable)?;
+    let born = lived.iter().map(|part| part.born).min().unwrap_or(figures.moment.now);
+    let known = (figures.moment.zone.day_of(born).month(), figures.moment.month);
     let own = account_path(key.backend.as_str(), key.name.as_str());
     let body = html! {
         p.small { a href="/accounts" { "Accounts" } " / " a href=(own) { (name(key.name.as_str())) } }
         h1 { "Why this number?" }
         p.lead { (meter_name(meter)) " of " (name(key.name.as_str())) " on " (name(key.backend.as_str())) " in " (month) }
-        (form(&format!("{own}/why"), meter, month, figures.moment.month))
+        (form(&format!("{own}/why"), meter, month, known))
         @match &told {
             None => p { (not_known("nothing was read of it in this month")) },
             Some(told) => {
@@ -67,8 +70,10 @@ pub(super) async fn why(
     Ok(page(&visit, &figures, "Why this number?", "/accounts", body))
 }
 
-fn form(path: &str, meter: Meter, month: Month, running: Month) -> Markup {
+/// What can be asked: every month from the first in which the account was seen to the running one, two years at most.
+fn form(path: &str, meter: Meter, month: Month, (first, running): (Month, Month)) -> Markup {
     let months = std::iter::successors(Some(running), |month| Some(month.before())).take(24);
+    let months = months.take_while(|one| *one >= first || *one == running);
     let mut months: Vec<Month> = months.collect();
     if !months.contains(&month) {
         months.push(month);

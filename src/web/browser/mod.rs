@@ -12,6 +12,6 @@ mod visit;
 
 pub use form::SignedForm;
 pub use path::{encoded, own_path};
-pub use visit::{OverTls, Visit};
+pub use visit::{OverTls, Visit, promise, wants_page};
 
 pub(super) use visit::{PageDoor, guard_page};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -148,8 +148,19 @@ pub(in crate::web) async fn guard_page(
             }
         }
     };
-    response.headers_mut().extend(PROMISES.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    promise(&mut response);
     response
+}
+
+/// Gives a page the headers that every page has.
+pub fn promise(response: &mut Response) {
+    response.headers_mut().extend(PROMISES.map(|(name, value)| (name, HeaderValue::from_static(value))));
+}
+
+/// Whether whoever asks wants to read the answer: a browser says so, a program does not.
+pub fn wants_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    accepted.contains("text/html")
 }
 
 /// What every page tells the browser: nothing is loaded from elsewhere, no script runs, nothing is kept, and no other

@@ -11,7 +11,9 @@ use clap::Parser;
 use meter::Meter;
 use receiver::Receiver;
 use std::io::{Error, IsTerminal, Result, Write};
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use story::Story;
 use tokio::signal::unix::{SignalKind, signal};
 use whmeter_simulators::PANELS;
@@ -29,10 +31,10 @@ struct Arguments {
     #[arg(long)]
     folder: Option<PathBuf>,
     /// Accounts per panel.
-    #[arg(long, default_value_t = 12)]
-    accounts: usize,
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(6..=1000))]
+    accounts: u16,
     /// Days of history.
-    #[arg(long, default_value_t = 31)]
+    #[arg(long, default_value_t = 31, value_parser = clap::value_parser!(i64).range(3..=400))]
     days: i64,
     /// Where whmeter serves.
     #[arg(long, default_value = "127.0.0.1:9480")]
@@ -50,38 +52,55 @@ const OVER: i64 = 300;
 const FEW: usize = 3;
 
 #[tokio::main]
-async fn main() -> Result<()> {
-    let arguments = Arguments::parse();
-    // Before a month is played for nothing.
-    if let Err(error) = std::net::TcpListener::bind(&arguments.listen) {
-        let text =
-            format!("demo: cannot listen on {}: {error}; choose another with --listen", arguments.listen);
-        eprintln!("{text}");
-        std::process::exit(1);
+async fn main() -> ExitCode {
+    match run(&Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+async fn run(arguments: &Arguments) -> Result<()> {
+    // Before a month is played for nothing.
+    if !arguments.whmeter.is_file() {
+        let program = arguments.whmeter.display();
+        return Err(Error::other(format!("no program is at {program}; `make demo` builds it, --whmeter names another")));
+    }
+    std::net::TcpListener::bind(&arguments.listen).map_err(|error| {
+        Error::other(format!("cannot listen on {}: {error}; choose another with --listen", arguments.listen))
+    })?;
     let own_folder = arguments.folder.is_none();
     let folder = arguments
         .folder
         .clone()
         .unwrap_or_else(|| std::env::temp_dir().join(format!("whmeter-demo-{}", std::process::id())));
-    std::fs::create_dir_all(&folder)?;
-    let ended = demo(&arguments, &folder).await;
+    let named = |error| Error::other(format!("{}: {error}; choose another with --folder", folder.display()));
+    std::fs::create_dir_all(&folder).map_err(named)?;
+    if folder.join("demo.db").exists() {
+        let problem = "a demo was played there already; choose an empty one with --folder";
+        return Err(Error::other(format!("{}: {problem}", folder.display())));
+    }
+    let ended = demo(arguments, &folder).await;
     if own_folder {
-        std::fs::remove_dir_all(&folder)?;
+        std::fs::remove_dir_all(&folder).map_err(named)?;
     }
     ended
 }
 
-async fn demo(arguments: &Arguments, folder: &std::path::Path) -> Result<()> {
+async fn demo(arguments: &Arguments, folder: &Path) -> Result<()> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let now = chrono::Utc::now().timestamp();
     let start = now - arguments.days * DAY;
-    let panels = start_panels(arguments.accounts, start).await?;
+    let panels = start_panels(usize::from(arguments.accounts), start).await?;
     let receiver = Receiver::start().await?;
     let story = Story::of(&panels, start, now);
     let meter = Meter::new(&arguments.whmeter, folder, &arguments.listen);
     std::fs::write(meter.config(), story.config(&panels, &arguments.listen, &receiver.url()))?;
+    // It holds secrets, as every config does.
+    std::fs::set_permissions(meter.config(), std::fs::Permissions::from_mode(0o600))?;
 
     play(&meter, &panels, &story, start, now).await?;
     panels.iter().for_each(|panel| panel.knobs().clock.follow());

@@ -58,9 +58,13 @@ impl Meter {
         }
     }
 
-    /// The daemon that runs on.
+    /// The daemon that runs on; what it does every minute is not logged, unless somebody wants to see it.
     pub fn serve(&self) -> Result<Child> {
-        tokio::process::Command::from(self.command(None, &["serve"])).kill_on_drop(true).spawn()
+        let mut command = self.command(None, &["serve"]);
+        if std::env::var_os("WHMETER_LOG").is_none() {
+            command.env("WHMETER_LOG", "warn");
+        }
+        tokio::process::Command::from(command).kill_on_drop(true).spawn()
     }
 
     /// Tells whmeter of the services of each server, as the hook in WHMCS does, at a time.

@@ -58,7 +58,11 @@ impl Story {
             panel.landmarks().meter == "storage" && panel.accounts().iter().take(ROLES.len()).all(stores)
         };
         let star = panels.iter().position(|panel| is_star(panel.as_ref())).unwrap_or_default();
-        let cast = panels[star].accounts().into_iter().zip(ROLES).collect();
+        let mut names = panels[star].accounts();
+        // Whoever stays near a limit must not have been far beyond it before.
+        let steady = names.iter().position(|name| is_steady(panels[star].as_ref(), name, start, end));
+        names.swap(0, steady.unwrap_or_default());
+        let cast = names.into_iter().zip(ROLES).collect();
         let begins_anew = |panel: &dyn SimulatedPanel| panel.happening(&mut dice(0)).is_some();
         let restarts = (0..panels.len())
             .filter(|index| *index != star)
@@ -151,10 +155,11 @@ impl Story {
              [notify]\nchannels = [\"webhook\"]\n\n[notify.webhook]\nurl = {webhook:?}\nsecret = \"demo-demo-demo-demo\"\n\n\
              [[limit]]\nbackend = \"*\"\nmeter = \"storage\"\nsize = \"whmcs\"\nnotify_at = [80, 90]\nlimit_at = 100\n\
              restore_below = 95\n\n\
-             [[price]]\nname = \"disk over the limit\"\nmeter = \"storage\"\nof = \"average\"\nincluded = \"limit\"\n\
+             [[price]]\nname = \"disk\"\nbackend = \"{}\"\nmeter = \"storage\"\nof = \"average\"\nincluded = \"1 GiB\"\n\
              per = \"1 GiB\"\nprice = \"0.05\"\ncurrency = \"EUR\"\n\n\
-             [[price]]\nname = \"traffic\"\nmeter = \"traffic_out\"\nincluded = \"1 GiB\"\nper = \"1 GiB\"\n\
-             price = \"0.01\"\ncurrency = \"EUR\"\n"
+             [[price]]\nname = \"traffic\"\nmeter = \"traffic_total\"\nincluded = \"100 GiB\"\nper = \"1 GiB\"\n\
+             price = \"0.01\"\ncurrency = \"EUR\"\n",
+            storing(panels, self.end)
         );
         for (number, panel) in panels.iter().enumerate() {
             let (kind, server) = (panel.kind(), number + 1);
@@ -167,6 +172,22 @@ impl Story {
         }
         text
     }
+}
+
+/// Whether an account has never stored much more than at the end: 85 % of a limit then was less than all of it before.
+fn is_steady(panel: &dyn SimulatedPanel, name: &str, start: i64, end: i64) -> bool {
+    let level = |at: i64| panel.knobs().truth.level(name, at).unwrap_or_default();
+    let most = (0..=(end - start) / 86_400).map(|day| level(start + day * 86_400)).max().unwrap_or_default();
+    level(end) > 0 && most.saturating_mul(100) <= level(end).saturating_mul(110)
+}
+
+/// The panels that tell what is stored, as a pattern of names.
+fn storing(panels: &[Box<dyn SimulatedPanel>], at: i64) -> String {
+    let stores = |panel: &&Box<dyn SimulatedPanel>| {
+        panel.accounts().iter().any(|name| panel.knobs().truth.level(name, at).is_some_and(|level| level > 0))
+    };
+    let names: Vec<String> = panels.iter().filter(stores).map(|panel| format!("demo-{}", panel.kind())).collect();
+    format!("{{{}}}", names.join(","))
 }
 
 fn dice(seed: u64) -> StdRng {
