@@ -233,14 +233,15 @@ impl Reader<'_> {
             None => toml::Table::new(),
             Some(toml::Value::Table(table)) => table,
             Some(other) => {
-                let problem = format!("expected a section [{name}], found a value of type {}", other.type_str());
+                let problem =
+                    format!("expected a section [{name}], found a value of type {}", other.type_str());
                 return self.keep(&[name], Err(SettingsError::new("", problem)));
             }
         };
-        let mut section = Section::new(table, self.folder);
-        let settings = section.take();
+        let section = Section::new(table, self.folder);
+        let settings = section.clone().read();
         self.warn(name, &section);
-        self.keep(&[name], section.refuse_unknown().and(settings))
+        self.keep(&[name], settings)
     }
 
     fn warn(&mut self, name: &str, section: &Section) {

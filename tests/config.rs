@@ -144,6 +144,25 @@ async fn all_mistakes_are_told_at_once_each_on_its_line() {
 }
 
 #[tokio::test]
+async fn all_mistakes_of_one_section_are_told() {
+    let wrong = RIGHT
+        .replace("every = \"15m\"", "every = 300")
+        .replace("access_key = \"root\"", "acces_key = \"root\"")
+        .replace("whmcs_server = 12", "whmcs_server = \"12\"")
+        .replace("url = \"sqlite:whmeter.db\"", "uri = \"sqlite:whmeter.db\"\nkeep_days = true");
+    let ran = Site::new(&wrong).run(&["check"]).await;
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    let expected = [(5, "uri"), (6, "keep_days"), (14, "every"), (19, "whmcs_server")];
+    for (line, key) in expected {
+        let place = format!("whmeter.toml:{line}: ");
+        let is_it = |said: &&str| said.contains(&place) && said.contains(key);
+        assert!(lines.iter().any(|said| is_it(&said)), "{line} {key}: {}", ran.stderr);
+    }
+    // A key that is wrong is not called missing as well.
+    assert_eq!((ran.code, lines.len()), (Some(2), expected.len()), "{}", ran.stderr);
+}
+
+#[tokio::test]
 async fn what_is_meant_is_taken_and_what_is_another_language_is_named() {
     let site = Site::new(RIGHT);
     for (find, with) in [("Europe/Warsaw", "europe/warsaw"), ("127.0.0.1:9480", "localhost:9480")] {

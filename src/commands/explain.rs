@@ -81,8 +81,11 @@ impl Explain {
     }
 }
 
-/// Whether backend and account are names that anything was ever stored of; `NAME~1` is an earlier life of a name.
+/// Whether backend and account are names that anything was ever stored of, where anything was; `NAME~1` is an earlier life of a name.
 async fn are_known(store: &Store, key: &AccountKey) -> Outcome {
+    if stored_backends(store, None).await?.is_empty() {
+        return Ok(());
+    }
     stored_backends(store, Some(key.backend.as_str())).await?;
     let standings = store.standings().await?;
     let known = || {

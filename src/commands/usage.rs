@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use self::accounts::{Known, Sort, View};
+use self::accounts::{KnownAccounts, Sort, View};
 use super::table::{Table, grouped, sized};
 use super::{CommandError, ConfigArg, Outcome, no_such_account, print, print_json, stored_backends};
 use crate::console::cell;
@@ -106,7 +106,8 @@ impl Usage {
         let format = if self.json { Format::Json } else { self.format };
         // Rows of days and owners are each of one meter; else a table has a row for each account.
         let of_accounts = format == Format::Table && self.by.is_none() && !self.by_owner;
-        let known = if of_accounts { Some(self.known(&store, &query, period, config.zone).await?) } else { None };
+        let known =
+            if of_accounts { Some(self.known(&store, &query, period, config.zone).await?) } else { None };
         if let Some(name) = self.account.as_deref().filter(|_| rows.is_empty()) {
             self.is_known(&store.standings().await?, name)?;
         }
@@ -153,15 +154,15 @@ impl Usage {
         query: &UsageQuery,
         period: BillingPeriod,
         zone: BillingZone,
-    ) -> Result<Known, CommandError> {
+    ) -> Result<KnownAccounts, CommandError> {
         let paid = store.totals_by_owner(query, period, store::By::Period, zone).await;
         let paid = paid.map_err(|error| CommandError::Tried(error.to_string()))?;
-        Ok(Known::new(store.standings().await?, store.service_lists().await?, paid))
+        Ok(KnownAccounts::new(store.standings().await?, store.service_lists().await?, paid))
     }
 
     fn view<'a>(
         &self,
-        known: &'a Known,
+        known: &'a KnownAccounts,
         period: BillingPeriod,
         moment: Moment,
         size: &'a dyn Fn(Bytes) -> String,

@@ -36,7 +36,11 @@ pub(crate) fn sized(bytes: Bytes, base: Base) -> String {
                 continue;
             }
             let (whole, rest, width) = (rounded / scale, rounded % scale, decimals as usize);
-            return if decimals == 0 { format!("{whole} {unit}") } else { format!("{whole}.{rest:0width$} {unit}") };
+            return if decimals == 0 {
+                format!("{whole} {unit}")
+            } else {
+                format!("{whole}.{rest:0width$} {unit}")
+            };
         }
         of *= step;
     }

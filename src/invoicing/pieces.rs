@@ -315,7 +315,9 @@ fn open(
 ) -> Option<String> {
     let backend = &state.backend;
     if let Some(closes) = panel.map(|panel| end.plus(panel.settle)).filter(|closes| now < *closes) {
-        return Some(format!("{backend} is billed for this period from {closes} on: settle_hours after its end"));
+        return Some(format!(
+            "{backend} is billed for this period from {closes} on: settle_hours after its end"
+        ));
     }
     let seen = state.succeeded_at.is_some_and(|at| at >= end);
     let gone = if panel.is_none() { ", and is not configured any more" } else { "" };

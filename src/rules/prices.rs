@@ -216,7 +216,8 @@ fn decimal(key: &str, value: &toml::Value) -> Result<Decimal, SettingsError> {
             Err(SettingsError::new(key, problem))
         }
         other => {
-            let problem = format!("expected a decimal number in quotes, found a value of type {}", other.type_str());
+            let problem =
+                format!("expected a decimal number in quotes, found a value of type {}", other.type_str());
             Err(SettingsError::new(key, problem))
         }
     }

@@ -256,8 +256,7 @@ fn of_another_server(
     let others = || lists.iter().filter(|(other, _)| **other != server);
     let taken = |id: &i64| others().find(|(_, list)| list.services.by_id(*id).is_some());
     let is_own = |id: &i64| {
-        let known =
-            |list: &Arc<ServiceList>| list.ever_listed(*id).is_some();
+        let known = |list: &Arc<ServiceList>| list.ever_listed(*id).is_some();
         (listed.contains(id) || own.is_some_and(known)) && taken(id).is_none()
     };
     let foreign = list.iter().filter_map(Service::companion_of).find(|parent| !is_own(parent));

@@ -314,8 +314,7 @@ fn since(accounts: &[Found]) -> Option<Timestamp> {
 
 /// Whether a service is the client's for whom a companion is sold: nobody is shown or billed what is another's.
 fn is_of_client(lists: &BTreeMap<i64, Arc<ServiceList>>, service: i64, companion: &Service) -> bool {
-    let found =
-        lists.values().find_map(|list| list.ever_listed(service));
+    let found = lists.values().find_map(|list| list.ever_listed(service));
     found.is_some_and(|service| service.client == companion.client)
 }
 

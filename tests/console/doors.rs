@@ -286,6 +286,32 @@ async fn no_other_page_can_press_a_button() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_is_a_page_for_people_and_a_problem_for_programs() {
+    let (_panel, site, port) = site("").await;
+    let daemon = site.serve(port).await;
+    read_once(&daemon, "").await;
+    let ask = async |accept: &str| {
+        let url = format!("http://127.0.0.1:{port}/acounts");
+        let answer = reqwest::Client::new().get(url).header("accept", accept).send().await.unwrap();
+        let header = |name: &str| {
+            answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
+        };
+        let (kind, policy, status) =
+            (header("content-type"), header("content-security-policy"), answer.status().as_u16());
+        (status, kind, policy, answer.text().await.unwrap())
+    };
+    let (status, kind, policy, page) = ask("text/html,application/xhtml+xml").await;
+    assert_eq!((status, kind.as_str()), (404, "text/html; charset=utf-8"));
+    assert!(
+        policy.contains("default-src 'none'") && page.contains("nothing is served under this path"),
+        "{page}"
+    );
+    let (status, kind, _, text) = ask("*/*").await;
+    assert_eq!((status, kind.as_str()), (404, "application/problem+json"), "{text}");
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_tokens_nobody_logs_in_and_forms_are_signed_all_the_same() {
     let (_panel, site, port) = site("").await;
     let daemon = site.serve(port).await;

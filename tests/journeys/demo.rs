@@ -74,6 +74,21 @@ fn the_demo_plays_its_history_and_every_line_of_it_adds_up() {
     let owners: std::collections::BTreeSet<_> =
         owners.as_array().unwrap().iter().map(|row| row["owner"].to_string()).collect();
     assert!(owners.len() >= 2, "{sold} was sold to {owners:?}");
+
+    // Beside what one of them used stands who he is, and no limit that is of somebody else or of now.
+    let table = told(&["usage", "--account", &sold]).1;
+    assert!(table.contains("2 payers: --by-owner") && !table.contains("of limit"), "{table}");
+    let mut clients = std::collections::BTreeSet::new();
+    for owner in &owners {
+        let service = owner.trim_matches('"').trim_start_matches("service ");
+        let table = told(&["usage", "--service", service]).1;
+        let row = table.lines().find(|line| line.contains(sold.as_str())).expect("a row").to_owned();
+        clients.insert(row.split_whitespace().nth(2).expect("a client").to_owned());
+        let before = told(&["usage", "--service", service, "--month", "2020-01"]);
+        assert!(before.0, "nothing of it was used then, which is no mistake: {before:?}");
+    }
+    assert_eq!(clients.len(), owners.len(), "each his own: {clients:?}");
+    assert!(!told(&["usage", "--service", "424242"]).0, "nobody has ever listed it");
 }
 
 #[test]

@@ -436,6 +436,9 @@ async fn the_brake_holds_the_plan_tells_and_hands_can_do_it() {
     until("usage decides again", || pair.panel.is_limited(&accounts[1]) == Some(true)).await;
     let shown = site.run(&["policy", "show", "minio", &accounts[1], "--json"]).await.json();
     assert_eq!(actions(&shown)[..4], ["limit", "unpin", "restore", "pin"], "{shown}");
+    let actors: Vec<&str> =
+        shown["acts"].as_array().unwrap().iter().map(|act| act["actor"].as_str().unwrap()).collect();
+    assert_eq!((actors[0], actors[2]), ("usage", actors[3]), "what a pin switches is its author's: {shown}");
     for (body, status) in [
         (json!({ "action": "dance" }), 400),
         (json!({ "action": "pin" }), 400),

@@ -254,6 +254,13 @@ async fn usage_is_read_by_people_one_row_per_account_and_a_wrong_name_is_an_erro
     assert!(said.contains(&meant), "{said}");
     let said = site.run(&["poll", "--backend", "panel", "--account", &mistyped]).await.failure(1);
     assert!(said.contains(&meant), "{said}");
+    let said = site.run(&["explain", "panel", &mistyped, "storage"]).await.failure(1);
+    assert!(said.contains(&meant), "{said}");
+    let said = site.run(&["explain", "panell", &names[0], "storage"]).await.failure(2);
+    assert!(said.contains("did you mean panel?"), "{said}");
+    let ran = site.run(&["usage", "--service", "one"]).await;
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.stderr.contains("tblhosting.id") && !ran.stderr.contains("--config <"), "{}", ran.stderr);
     let said = site.run(&["usage", "--backend", "panell"]).await.failure(2);
     assert!(said.contains("did you mean panel?"), "{said}");
     // Somebody who was not there that month is no mistake.

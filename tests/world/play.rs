@@ -496,7 +496,8 @@ impl Player<'_> {
                 return self.fail("total", format!("of {tenant} {total:?} is told, and not both directions"));
             }
             let Some(expected) = all.iter().find(|expected| expected.tenant == *tenant) else {
-                return self.fail("total", format!("{total:?} is told of {tenant}, and nobody is called that"));
+                return self
+                    .fail("total", format!("{total:?} is told of {tenant}, and nobody is called that"));
             };
             let right = self.oracle.right_total(&expected.owner, at);
             let off = (total.0 - right.0, total.1 - right.1);

@@ -104,7 +104,10 @@ impl Claims {
     /// in nothing but the case of its letters. Only the living claim.
     pub fn of(&self, server: i64, backend: usize, name: &str) -> Claim {
         let pinned = self.pins.get(&(backend, name.to_owned())).and_then(|id| self.services.get(id));
-        if let Some(known) = pinned.filter(|known| known.is_living()) {
+        // Of a service that is on another server by now the operator has said nothing.
+        let is_there =
+            |known: &&Known| known.is_living() && known.is_listed && known.service.server == server;
+        if let Some(known) = pinned.filter(is_there) {
             return Claim::Service(known.service.id);
         }
         let called = |same: &dyn Fn(&str) -> bool| -> Vec<i64> {

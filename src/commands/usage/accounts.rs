@@ -25,27 +25,27 @@ pub(super) enum Sort {
 }
 
 /// What is known of accounts besides their amounts.
-pub(super) struct Known {
+pub(super) struct KnownAccounts {
     standings: Vec<Arc<Standing>>,
     lists: BTreeMap<i64, Arc<ServiceList>>,
     /// Who paid for what of the period.
     payers: BTreeMap<AccountKey, BTreeSet<Owner>>,
 }
 
-impl Known {
+impl KnownAccounts {
     /// `paid`: the totals of the period by owner.
     pub fn new(
         standings: Vec<Arc<Standing>>,
         lists: BTreeMap<i64, Arc<ServiceList>>,
         paid: Vec<Total>,
-    ) -> Known {
+    ) -> KnownAccounts {
         let mut payers: BTreeMap<AccountKey, BTreeSet<Owner>> = BTreeMap::new();
         // The time before a name was mapped, in which nothing was used, makes nobody a payer.
         let used = |total: &Total| total.usage.amount > Bytes::ZERO || total.usage.held.get() > 0;
         for total in paid.into_iter().filter(used) {
             payers.entry(total.account).or_default().extend(total.owner);
         }
-        Known { standings, lists, payers }
+        KnownAccounts { standings, lists, payers }
     }
 
     fn standing(&self, key: &AccountKey) -> Option<&AccountStanding> {
@@ -60,7 +60,7 @@ impl Known {
 
 /// How the rows are shown.
 pub(super) struct View<'a> {
-    pub known: &'a Known,
+    pub known: &'a KnownAccounts,
     pub period: BillingPeriod,
     pub moment: Moment,
     pub sort: Sort,
@@ -87,7 +87,6 @@ impl Row<'_> {
     fn of(&self, meter: Meter) -> Option<Bytes> {
         self.amounts.get(&meter).copied()
     }
-
 }
 
 /// Who paid for what an account used in the period.
@@ -105,7 +104,7 @@ enum Payers<'a> {
 }
 
 impl Payers<'_> {
-    fn of<'a>(known: &'a Known, key: &AccountKey) -> Payers<'a> {
+    fn of<'a>(known: &'a KnownAccounts, key: &AccountKey) -> Payers<'a> {
         let owners = known.payers.get(key);
         match owners.map(|owners| owners.iter().collect::<Vec<_>>()).as_deref() {
             None | Some([]) => Payers::Nobody,
@@ -120,9 +119,7 @@ impl Payers<'_> {
     fn cells(&self) -> [String; 2] {
         match self {
             Payers::Nobody => [String::new(), String::new()],
-            Payers::One(service) => {
-                [service.client.to_string(), service.product.clone().unwrap_or_default()]
-            }
+            Payers::One(service) => [service.client.to_string(), service.product.clone().unwrap_or_default()],
             Payers::Unlisted(id) => [String::new(), format!("service {id}")],
             Payers::Several(count) => [String::new(), format!("{count} payers: --by-owner")],
         }
@@ -164,7 +161,12 @@ impl View<'_> {
 
     /// Limits are of the month that runs, and of who pays now: beside anybody else's or another time's amounts they say
     /// nothing.
-    fn near(&self, account: &AccountStanding, key: &AccountKey, meters: &BTreeSet<Meter>) -> Option<Nearness> {
+    fn near(
+        &self,
+        account: &AccountStanding,
+        key: &AccountKey,
+        meters: &BTreeSet<Meter>,
+    ) -> Option<Nearness> {
         let payers = self.known.payers.get(key);
         let is_own = payers.is_none_or(|owners| owners.iter().all(|owner| *owner == account.owner));
         if self.period != self.moment.month.period() || !is_own {

@@ -14,9 +14,9 @@ use super::figures::{Figures, bar, meter_name, name, not_known};
 use super::layout::page;
 use super::paging::with;
 use super::{Pages, account_path, audit, policy};
+use crate::console::Setup;
 use crate::console::accounts::{asked_for, is_complete};
 use crate::console::explanation::by_day;
-use crate::console::Setup;
 use crate::console::forecast::{Forecast, forecast};
 use crate::domain::{
     AccountKey, BillingPeriod, Bytes, Limit, Meter, Minutes, Month, Nature, Timestamp, UsageDay,

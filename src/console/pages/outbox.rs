@@ -14,12 +14,8 @@ use crate::store::EntryState;
 use crate::web::{Problem, Query, Visit};
 
 /// What may be chosen.
-const CHOICES: [(&str, &str); 4] = [
-    ("", "Waiting or given up"),
-    ("waiting", "Waiting"),
-    ("gave_up", "Given up"),
-    ("all", "All"),
-];
+const CHOICES: [(&str, &str); 4] =
+    [("", "Waiting or given up"), ("waiting", "Waiting"), ("gave_up", "Given up"), ("all", "All")];
 
 pub(super) async fn outbox(
     State(pages): State<Pages>,

@@ -10,9 +10,9 @@ use maud::{Markup, html};
 use super::figures::{Figures, NEAR, badge, bar, found_of, name, not_known, sentence};
 use super::layout::{page, word};
 use super::{Pages, account_path};
+use crate::console::Setup;
 use crate::console::findings::{Finding, FindingKind};
 use crate::console::status::{BackendLine, Condition, Overview, Status};
-use crate::console::Setup;
 use crate::domain::{AccountKey, Bytes, Meter, Nature, Timestamp};
 use crate::pricing::Money;
 use crate::standing::{Moment, Nearness};
@@ -91,7 +91,8 @@ impl Near {
                 let key = AccountKey { backend: side.panel.id.clone(), name: name.clone() };
                 let nearest = |is_ruled: bool| {
                     let meters = Meter::ALL.into_iter();
-                    let meters = meters.filter(|meter| setup.rule(&key, account, *meter).is_some() == is_ruled);
+                    let meters =
+                        meters.filter(|meter| setup.rule(&key, account, *meter).is_some() == is_ruled);
                     let found = meters.filter_map(|meter| account.nearness(meter, moment));
                     found.filter(|near| near.percent() >= NEAR).max_by_key(|near| near.parts_of(1_000_000))
                 };

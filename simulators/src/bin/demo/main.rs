@@ -66,7 +66,9 @@ async fn run(arguments: &Arguments) -> Result<()> {
     // Before a month is played for nothing.
     if !arguments.whmeter.is_file() {
         let program = arguments.whmeter.display();
-        return Err(Error::other(format!("no program is at {program}; `make demo` builds it, --whmeter names another")));
+        return Err(Error::other(format!(
+            "no program is at {program}; `make demo` builds it, --whmeter names another"
+        )));
     }
     std::net::TcpListener::bind(&arguments.listen).map_err(|error| {
         Error::other(format!("cannot listen on {}: {error}; choose another with --listen", arguments.listen))

@@ -186,7 +186,8 @@ fn storing(panels: &[Box<dyn SimulatedPanel>], at: i64) -> String {
     let stores = |panel: &&Box<dyn SimulatedPanel>| {
         panel.accounts().iter().any(|name| panel.knobs().truth.level(name, at).is_some_and(|level| level > 0))
     };
-    let names: Vec<String> = panels.iter().filter(stores).map(|panel| format!("demo-{}", panel.kind())).collect();
+    let names: Vec<String> =
+        panels.iter().filter(stores).map(|panel| format!("demo-{}", panel.kind())).collect();
     format!("{{{}}}", names.join(","))
 }
 
