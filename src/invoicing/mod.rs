@@ -19,7 +19,7 @@ use crate::domain::{BillFrom, BillingZone, Seconds};
 use crate::rules::{Limits, Prices};
 
 pub use draft::{Draft, Drawn, Payer, Verdict};
-pub use report::{Report, Row, RowState};
+pub use report::{LimitRow, Report, Row, RowState};
 pub use run::{Invoicing, Order, RunError};
 
 /// What is billed and how.

@@ -10,11 +10,13 @@ use crate::domain::{
     Owner, Service, Span, Timestamp, UsageDay,
 };
 use crate::metering::{Book, Life};
+use crate::pricing::LimitPiece;
 use crate::rules::Price;
 use crate::selector::Candidate;
 use crate::standing::AccountStanding;
 use crate::store::{
-    BackendState, By, CannotSum, DayPoint, ServiceList, Store, StoreError, Total, Usage, UsageQuery,
+    BackendState, By, CannotSum, DayPoint, ServiceList, SoldLimits, Store, StoreError, Total, Usage,
+    UsageQuery,
 };
 
 /// What one owner has of one meter of one account in the period.
@@ -36,6 +38,8 @@ pub(super) struct Piece {
     pub held_back: Option<Timestamp>,
     /// The limit in force by the rules and the services of now.
     pub limit: Limit,
+    /// The limits that were in force in the period, by what was sold when.
+    pub limits: Vec<LimitPiece>,
     /// Why the period is not closed yet for its backend.
     pub open: Option<String>,
     /// Why no service can be billed; `None` where it is a service's.
@@ -49,11 +53,12 @@ pub(super) type Contested = BTreeMap<i64, BTreeSet<String>>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sold {
     lists: BTreeMap<i64, Arc<ServiceList>>,
+    limits: SoldLimits,
 }
 
 impl Sold {
     pub async fn of(store: &Store) -> Result<Sold, StoreError> {
-        Ok(Sold { lists: store.service_lists().await? })
+        Ok(Sold { lists: store.service_lists().await?, limits: store.sold_limits().await? })
     }
 
     /// A service, also one that is reported no more: what it used while it was sold is billed to it; none of an earlier
@@ -208,6 +213,7 @@ impl<'a> Desk<'a> {
         let mine = held.stretches.iter().filter(|(owner, _)| *owner == held.owner);
         let sold = service.map_or(Limit::Unknown, |service| service.limit(meter));
         let panel = held.account.panel_limit(meter);
+        let in_force = |sold| self.terms.limits.in_force(&candidate, meter, sold, panel).0;
         let series = parts.iter().filter_map(|part| held.life.series.get(part));
         let held_back = series.filter_map(|series| series.implausible).map(|held| held.since).min();
         Some(Piece {
@@ -218,10 +224,28 @@ impl<'a> Desk<'a> {
             usage: added(known.into_iter().map(|(usage, _)| usage)),
             until: mine.map(|(_, span)| span.end()).max().unwrap_or(self.start),
             held_back,
-            limit: self.terms.limits.in_force(&candidate, meter, sold, panel).0,
+            limit: in_force(sold),
+            limits: self.limits(held.owner, meter, sold, in_force),
             open: self.open.clone(),
             unpaid: self.unpaid(held),
         })
+    }
+
+    /// The limits that were in force one after the other: rules and the panel's own limit are those of now.
+    fn limits(
+        &self,
+        owner: &Owner,
+        meter: Meter,
+        sold: Limit,
+        in_force: impl Fn(Limit) -> Limit,
+    ) -> Vec<LimitPiece> {
+        let Ok(span) = Span::new(self.start, self.end) else { return Vec::new() };
+        let mut pieces = owner.service().map_or_else(Vec::new, |id| self.sold.limits.pieces(id, meter, span));
+        if pieces.is_empty() {
+            pieces.push(LimitPiece { span, limit: sold });
+        }
+        pieces.iter_mut().for_each(|piece| piece.limit = in_force(piece.limit));
+        pieces
     }
 
     /// What was read of one meter, and whether that is all of it.
