@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Terms;
-use super::pieces::{Contested, Desk, Piece, Sold};
+use super::pieces::{Contested, Desk, Piece};
+use super::sold::Sold;
 use crate::domain::{
     AccountKey, BillingPeriod, ByteMinutes, Bytes, Meter, Minutes, Nature, Owner, Timestamp,
 };

@@ -9,6 +9,7 @@ mod pieces;
 mod reconcile;
 mod report;
 mod run;
+mod sold;
 #[cfg(test)]
 mod tests;
 

@@ -4,20 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Terms;
+use super::sold::Sold;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{
     AccountKey, AccountName, BackendId, BillingPeriod, Bytes, LifeNo, Limit, Mapping, Meter, Minutes, Nature,
-    Owner, Service, Span, Timestamp, UsageDay,
+    Owner, Span, Timestamp, UsageDay,
 };
 use crate::metering::{Book, Life};
 use crate::pricing::LimitPiece;
 use crate::rules::Price;
 use crate::selector::Candidate;
 use crate::standing::AccountStanding;
-use crate::store::{
-    BackendState, By, CannotSum, DayPoint, ServiceList, SoldLimits, Store, StoreError, Total, Usage,
-    UsageQuery,
-};
+use crate::store::{BackendState, By, CannotSum, DayPoint, Store, StoreError, Total, Usage, UsageQuery};
 
 /// What one owner has of one meter of one account in the period.
 #[derive(Clone, Debug)]
@@ -48,31 +46,6 @@ pub(super) struct Piece {
 
 /// Services that wait because an account could be theirs or another's, with those accounts.
 pub(super) type Contested = BTreeMap<i64, BTreeSet<String>>;
-
-/// What WHMCS sells and sold, of every server.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sold {
-    lists: BTreeMap<i64, Arc<ServiceList>>,
-    limits: SoldLimits,
-}
-
-impl Sold {
-    pub async fn of(store: &Store) -> Result<Sold, StoreError> {
-        Ok(Sold { lists: store.service_lists().await?, limits: store.sold_limits().await? })
-    }
-
-    /// A service, also one that is reported no more: what it used while it was sold is billed to it; none of an earlier
-    /// WHMCS, whose clients had other numbers.
-    pub fn service(&self, id: i64) -> Option<&Service> {
-        let listed = self.lists.values().find_map(|list| list.services.by_id(id));
-        let found = listed.or_else(|| self.lists.values().find_map(|list| list.former.get(&id)));
-        found.filter(|service| service.is_in_whmcs())
-    }
-
-    fn has_arrived(&self, server: i64) -> bool {
-        self.lists.contains_key(&server)
-    }
-}
 
 /// Of which account, of what, whose.
 type Whose = (AccountName, Meter, Owner);
@@ -225,27 +198,10 @@ impl<'a> Desk<'a> {
             until: mine.map(|(_, span)| span.end()).max().unwrap_or(self.start),
             held_back,
             limit: in_force(sold),
-            limits: self.limits(held.owner, meter, sold, in_force),
+            limits: self.sold.limits(held.owner, meter, (self.start, self.end), in_force),
             open: self.open.clone(),
             unpaid: self.unpaid(held),
         })
-    }
-
-    /// The limits that were in force one after the other: rules and the panel's own limit are those of now.
-    fn limits(
-        &self,
-        owner: &Owner,
-        meter: Meter,
-        sold: Limit,
-        in_force: impl Fn(Limit) -> Limit,
-    ) -> Vec<LimitPiece> {
-        let Ok(span) = Span::new(self.start, self.end) else { return Vec::new() };
-        let mut pieces = owner.service().map_or_else(Vec::new, |id| self.sold.limits.pieces(id, meter, span));
-        if pieces.is_empty() {
-            pieces.push(LimitPiece { span, limit: sold });
-        }
-        pieces.iter_mut().for_each(|piece| piece.limit = in_force(piece.limit));
-        pieces
     }
 
     /// What was read of one meter, and whether that is all of it.

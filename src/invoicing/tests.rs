@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::draft::drafts;
-use super::pieces::{Contested, Piece, Sold};
+use super::pieces::{Contested, Piece};
+use super::sold::Sold;
 use super::{Draft, Verdict};
 use crate::domain::{
     AccountKey, AccountName, BackendId, ByteMinutes, Bytes, Limit, Minutes, Owner, Service, Span, Timestamp,

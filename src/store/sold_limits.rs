@@ -1,12 +1,12 @@
 //! What was sold with services, and since when: a dated fact for each time that a list had other limits than the one before.
 //! The chronicle records them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use litemap::LiteMap;
 
 use super::sql::{Cell, Columns, rows, run};
-use super::tables::service::{LIMIT, limit_row, sold_cells};
+use super::tables::service::{LIMIT, Row, limit_row, sold_cells};
 use super::write::Write;
 use super::{Store, StoreError};
 use crate::domain::{Limit, Meter, Service, Span, Timestamp};
@@ -41,22 +41,24 @@ impl SoldLimits {
 }
 
 impl Store {
-    /// Writes down what is sold from now on with services whose limits have changed. Facts of later than now, as a clock that was
-    /// ahead leaves them, count no more.
+    /// Writes down what is sold from now on with those of the changed services that have other limits than what is known of
+    /// them. Facts of later than now, as a clock that was ahead leaves them, count no more.
     pub(super) async fn put_sold_limits(
         &self,
         on: &mut Write,
         changed: &[&Service],
-        known: impl Fn(i64) -> bool,
+        known: &BTreeMap<i64, Row>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        for service in changed.iter().filter(|service| known(service.id)) {
+        let is_news = |one: &&&Service| known.get(&one.id).is_none_or(|row| row.service.limits != one.limits);
+        let news: Vec<&Service> = changed.iter().filter(is_news).copied().collect();
+        for service in news.iter().filter(|service| known.contains_key(&service.id)) {
             let later = || [Cell::from(service.id), now.into()];
             on.note_gone(&LIMIT, "t.service = ? AND t.since > ?", later()).await?;
             let sql = "DELETE FROM service_limit WHERE service = ? AND since > ?";
             run(on, self.dialect, sql, later()).await?;
         }
-        let cells: Vec<[Cell; 6]> = changed.iter().map(|service| sold_cells(service, now)).collect();
+        let cells: Vec<[Cell; 6]> = news.iter().map(|service| sold_cells(service, now)).collect();
         cells.iter().for_each(|row| on.note(&LIMIT, row));
         LIMIT.put(on, self.dialect, cells).await
     }

@@ -55,7 +55,7 @@ impl Whmcs {
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://127.0.0.1:{}/includes/api.php", self.port)
     }
 
     /// It is `now` for the API.
