@@ -208,8 +208,14 @@ fn what_is_included_by_time_is_reckoned_from_what_was_sold_when() {
     let up_to = |size: u64| Limit::UpTo(bytes(size));
     let limits = vec![sold(0, 14_400, up_to(3_000_000)), sold(14_400, 43_200, up_to(6_000_000))];
     let with = |limits: &[LimitPiece]| {
-        let limits = limits.to_vec();
-        drawn(vec![Piece { limits, limit: up_to(6_000_000), ..piece("b1", &by_time, 5_000_000, 43_200, 30) }])
+        // Nobody's, as no service was sent here, and that would be said first.
+        let (limits, owner) = (limits.to_vec(), Owner::Unowned);
+        drawn(vec![Piece {
+            limits,
+            owner,
+            limit: up_to(6_000_000),
+            ..piece("b1", &by_time, 5_000_000, 43_200, 30)
+        }])
     };
     let all = with(&limits);
     assert_eq!(all[0].verdict, Verdict::Nothing(NoLine::Within { included: bytes(5_000_000) }));

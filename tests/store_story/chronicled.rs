@@ -106,7 +106,7 @@ pub async fn edit(url: &str, sql: &str) {
     pool.close().await;
 }
 
-const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
+const CHANGED_BY_HAND: [(&str, &str, &str); 44] = [
     (
         "month_sum",
         "UPDATE month_sum SET amount = amount / 10 WHERE meter = 2",

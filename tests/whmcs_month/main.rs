@@ -38,6 +38,8 @@ async fn a_month_in_whmcs_is_billed_to_the_cent_and_a_second_run_changes_nothing
     middle(&scene, &names).await;
     // What WHMCS would bill: of a copy first, in which somebody has changed a price, or what was reported.
     let expected = expected(&scene, &names);
+    let paid = expected.values().filter(|cents| **cents > 0).count();
+    assert!(paid >= 8, "hardly anything has to be paid: {expected:#?}");
     let renewal = END + 300;
     for (at, change) in [
         (
@@ -103,6 +105,7 @@ async fn middle(scene: &Scene<'_>, names: &Names) {
     scene.pass_until(december(10, 10, 0), december(12, 9, 0)).await;
     scene.acts(december(12, 10, 0), "upgrade", &json!({ "service": names.alice, "product": LARGE })).await;
     assert_eq!(scene.limit_of(ALICE, "disk").await, "500.00000");
+    scene.holds(december(12, 11, 0), ALICE, 300).await;
     scene.pass_until(december(12, 10, 0), december(15, 9, 0)).await;
     let dave = names.companion - 1;
     for service in [carol, dave] {
