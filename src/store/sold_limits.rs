@@ -15,7 +15,14 @@ use crate::pricing::LimitPiece;
 /// What was sold with each service, one limit after the other.
 #[derive(Clone, Debug, Default)]
 pub struct SoldLimits {
-    facts: HashMap<i64, Vec<(Timestamp, LiteMap<Meter, Limit>)>>,
+    facts: HashMap<i64, Vec<Fact>>,
+}
+
+/// What was sold from then on.
+#[derive(Clone, Debug)]
+struct Fact {
+    since: Timestamp,
+    limits: LiteMap<Meter, Limit>,
 }
 
 impl SoldLimits {
@@ -23,12 +30,12 @@ impl SoldLimits {
     /// before it, too. Empty where it has sent none.
     pub fn pieces(&self, service: i64, meter: Meter, span: Span) -> Vec<LimitPiece> {
         let facts = self.facts.get(&service).map(Vec::as_slice).unwrap_or_default();
-        let ends = facts.iter().skip(1).map(|(since, _)| *since).chain([span.end()]);
+        let ends = facts.iter().skip(1).map(|fact| fact.since).chain([span.end()]);
         let mut pieces: Vec<LimitPiece> = Vec::new();
-        for (place, ((since, limits), end)) in facts.iter().zip(ends).enumerate() {
-            let start = if place == 0 { span.start() } else { (*since).max(span.start()) };
+        for (place, (fact, end)) in facts.iter().zip(ends).enumerate() {
+            let start = if place == 0 { span.start() } else { fact.since.max(span.start()) };
             let Ok(span) = Span::new(start, end.min(span.end())) else { continue };
-            let limit = limits.get(&meter).copied().unwrap_or_default();
+            let limit = fact.limits.get(&meter).copied().unwrap_or_default();
             match pieces.last_mut() {
                 Some(last) if last.limit == limit => {
                     last.span = Span::new(last.span.start(), span.end()).unwrap_or(last.span);
@@ -84,7 +91,7 @@ impl Store {
         let mut on = self.readers.acquire().await?;
         for row in rows(&mut on, self.dialect, &sql, cells).await? {
             let (service, since, limits) = limit_row(&mut Columns::of(&row))?;
-            sold.facts.entry(service).or_default().push((since, limits));
+            sold.facts.entry(service).or_default().push(Fact { since, limits });
         }
         Ok(sold)
     }

@@ -276,6 +276,8 @@ impl<'s> Scene<'s> {
     pub async fn explains_the_pieces(&self, at: i64, included: i128) {
         let arguments = ["explain", "s3", BOB, "traffic_out", "--month", "2026-12", "--json"];
         let told = self.site.at(at, &arguments).await.json();
+        let words = self.site.at(at, &arguments[..arguments.len() - 1]).await.good();
+        assert!(words.contains("by the time that each was in force"), "{words}");
         let shown = &told["sold"][0];
         assert_eq!(shown["by_time_bytes"], json!(included), "{told:#}");
         let limits: Vec<_> =
