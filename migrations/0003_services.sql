@@ -23,6 +23,18 @@ CREATE TABLE service (
 ) /*clustered*/;
 CREATE INDEX service_server ON service (server);
 
+-- What was sold with each service, and since when: a row for each time that a list had other limits than the one before. The
+-- chronicle records it.
+CREATE TABLE service_limit (
+    service BIGINT NOT NULL,
+    since BIGINT NOT NULL,
+    allowed_storage BIGINT,
+    allowed_in BIGINT,
+    allowed_out BIGINT,
+    allowed_total BIGINT,
+    PRIMARY KEY (service, since)
+) /*clustered*/;
+
 -- Product add-ons that run on a server of their own: listed, and billed by no metric.
 CREATE TABLE service_addon (
     server BIGINT NOT NULL,

@@ -9,7 +9,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::console::{Explain, Explanation, ExplanationInWords, explain, grouped};
-use crate::domain::{AccountKey, BillFrom, Meter, Month, Owner, UsageDay};
+use crate::domain::{AccountKey, BillFrom, Bytes, Limit, Meter, Month, Owner, Span, UsageDay};
+use crate::invoicing::LimitRow;
+use crate::pricing::{LimitPiece, by_time};
 use crate::standing::Moment;
 use crate::store::{InvoiceLine, Store, StoreError, UsageQuery};
 use crate::usage_api::{ReportedLine, UsageApi, reported_lines};
@@ -22,10 +24,53 @@ pub(crate) struct Explained {
     /// Days of the month before this one are not billed by us.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) billed_from: Option<String>,
+    /// What was sold in the month with the services that had it.
+    pub(crate) sold: Vec<SoldLine>,
     /// What was reported to WHMCS of the month, held against it.
     pub(crate) reported: Vec<ReportedLine>,
     /// The billable items that were made of it.
     pub(crate) billed: Vec<BilledLine>,
+}
+
+/// What was sold of the meter with one service, limit by limit, and what these come to by time.
+#[derive(Debug, Serialize)]
+pub(crate) struct SoldLine {
+    pub(crate) service: i64,
+    pub(crate) limits: Vec<LimitRow>,
+    /// 0 is unlimited; null where there is no sum, because a limit was unknown or unlimited for part of the month.
+    pub(crate) by_time_bytes: Option<u64>,
+}
+
+impl SoldLine {
+    /// `None` where WHMCS has sold no limit of the meter.
+    fn of(service: i64, pieces: &[LimitPiece]) -> Option<SoldLine> {
+        let by_time_bytes = by_time(pieces).ok().and_then(Limit::to_door).map(Bytes::get);
+        let limits = pieces.iter().map(LimitRow::from).collect();
+        let is_sold = pieces.iter().any(|piece| piece.limit.is_known());
+        is_sold.then_some(SoldLine { service, limits, by_time_bytes })
+    }
+
+    fn sentences(&self) -> Vec<String> {
+        let size = |bytes: Option<u64>| match bytes {
+            None => "unknown".to_string(),
+            Some(0) => "unlimited".into(),
+            Some(bytes) => format!("{} B", grouped(bytes)),
+        };
+        let pieces = self.limits.iter().map(|limit| {
+            format!(
+                "sold with service {}: {} from {} to {}",
+                self.service,
+                size(limit.bytes),
+                limit.from,
+                limit.to
+            )
+        });
+        let mut said: Vec<String> = pieces.collect();
+        if said.len() > 1 {
+            said.push(format!("    by the time that each was in force: {}", size(self.by_time_bytes)));
+        }
+        said
+    }
 }
 
 /// A billable item, as it was made or tried.
@@ -86,6 +131,7 @@ impl Explained {
         if let Some(day) = &self.billed_from {
             said.push(format!("days before {day} are not billed by us: bill_from of [whmcs]"));
         }
+        self.sold.iter().for_each(|line| said.extend(line.sentences()));
         if self.reported.is_empty() {
             said.push("nothing of it was reported to WHMCS for metric billing".into());
         }
@@ -136,6 +182,14 @@ pub(crate) async fn explained(
     let sold: BTreeSet<i64> =
         sold.flat_map(|service| [Some(service.id), service.companion_of()]).flatten().collect();
     let mut reported = Vec::new();
+    let days =
+        Span::new(moment.zone.start_of(month.period().first()), moment.zone.start_of(month.period().next()));
+    let mut sold_lines = Vec::new();
+    for service in owners.iter().filter_map(|owner| owner.service()) {
+        let limits = store.sold_limits_of(service).await?;
+        let pieces = days.as_ref().map_or_else(|_| Vec::new(), |days| limits.pieces(service, meter, *days));
+        sold_lines.extend(SoldLine::of(service, &pieces));
+    }
     for owner in owners.into_iter().filter(|owner| **owner != Owner::Unowned) {
         let is_asked = owner.service().is_none_or(|id| sold.contains(&id));
         reported.extend(reported_lines(store, (owner, is_asked), meter, month, moment, from).await?);
@@ -146,7 +200,8 @@ pub(crate) async fn explained(
         lines.extend(store.invoice_lines_of(key, Meter::TrafficTotal, month.period()).await?);
     }
     let billed_from = from.cuts(month.period()).as_ref().map(UsageDay::to_string);
-    Ok(Explained { story, billed_from, reported, billed: lines.iter().map(BilledLine::of).collect() })
+    let billed = lines.iter().map(BilledLine::of).collect();
+    Ok(Explained { story, billed_from, sold: sold_lines, reported, billed })
 }
 
 /// Explains over HTTP, in JSON.

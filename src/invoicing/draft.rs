@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Terms;
-use super::pieces::{Contested, Desk, Piece, Sold};
+use super::pieces::{Contested, Desk, Piece};
+use super::sold::Sold;
 use crate::domain::{
     AccountKey, BillingPeriod, ByteMinutes, Bytes, Meter, Minutes, Nature, Owner, Timestamp,
 };
-use crate::pricing::{Charge, Included, NoLine, Of, Priced, Quantity, TooLarge, Used};
+use crate::pricing::{Charge, Included, LimitPiece, NoLine, Of, Priced, Quantity, TooLarge, Used, by_time};
 use crate::rules::Price;
 use crate::store::{CannotSum, Store};
 
@@ -31,6 +32,8 @@ pub struct Draft {
     pub payer: Option<Payer>,
     /// What was used, where that is known.
     pub used: Option<Quantity>,
+    /// The limits that were in force one after the other, where the rule includes them by time.
+    pub limits: Vec<LimitPiece>,
     /// What is due.
     pub verdict: Verdict,
 }
@@ -154,6 +157,7 @@ impl Sum {
             meter: rule.meter,
             service,
             used: quantity,
+            limits: self.limits(),
             verdict: self.verdict(used, payer.is_some(), contested),
             payer,
             price: self.price,
@@ -163,6 +167,12 @@ impl Sum {
     /// The accounts that the owner had last: those at the end of the period, if it had any by then.
     fn last(&self) -> impl Iterator<Item = &Piece> {
         self.pieces.iter().filter(|piece| piece.until == self.until)
+    }
+
+    /// The limits that the rule includes by time.
+    fn limits(&self) -> Vec<LimitPiece> {
+        let last = self.last().next().filter(|_| self.price.rule.included == Included::LimitByTime);
+        last.map(|piece| piece.limits.clone()).unwrap_or_default()
     }
 
     /// What was used, and whether all of it is known; `None` where nothing was read.
@@ -212,14 +222,27 @@ impl Sum {
             return Verdict::Withheld(why);
         }
         let limit = self.last().next().map(|piece| piece.limit).unwrap_or_default();
-        let is_disputed = self.last().any(|piece| piece.limit != limit);
-        if is_disputed && self.price.rule.included == Included::Limit {
+        let limits = self.limits();
+        let is_disputed = match self.price.rule.included {
+            Included::Fixed(_) => false,
+            Included::Limit => self.last().any(|piece| piece.limit != limit),
+            Included::LimitByTime => self.last().any(|piece| piece.limits != limits),
+        };
+        if is_disputed {
             return withheld(
                 "its accounts have different limits, and the included amount counts once: set the \
                  service's own limit in WHMCS, or give them one by a [[limit]]",
             );
         }
-        let judged = match crate::pricing::price(&self.price.rule, &used, limit) {
+        let limit = match self.price.rule.included {
+            Included::LimitByTime => by_time(&limits),
+            Included::Fixed(_) | Included::Limit => Ok(limit),
+        };
+        let judged = limit.map_or_else(
+            |why| Ok(Priced::None(why)),
+            |limit| crate::pricing::price(&self.price.rule, &used, limit),
+        );
+        let judged = match judged {
             Ok(judged) => judged,
             Err(error) => {
                 return Verdict::Withheld(format!("{error}; check price and per of {}", self.price.name));

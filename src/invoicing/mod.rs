@@ -9,6 +9,7 @@ mod pieces;
 mod reconcile;
 mod report;
 mod run;
+mod sold;
 #[cfg(test)]
 mod tests;
 
@@ -19,7 +20,7 @@ use crate::domain::{BillFrom, BillingZone, Seconds};
 use crate::rules::{Limits, Prices};
 
 pub use draft::{Draft, Drawn, Payer, Verdict};
-pub use report::{Report, Row, RowState};
+pub use report::{LimitRow, Report, Row, RowState};
 pub use run::{Invoicing, Order, RunError};
 
 /// What is billed and how.

@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Terms;
+use super::sold::Sold;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{
     AccountKey, AccountName, BackendId, BillingPeriod, Bytes, LifeNo, Limit, Mapping, Meter, Minutes, Nature,
-    Owner, Service, Span, Timestamp, UsageDay,
+    Owner, Span, Timestamp, UsageDay,
 };
 use crate::metering::{Book, Life};
+use crate::pricing::LimitPiece;
 use crate::rules::Price;
 use crate::selector::Candidate;
 use crate::standing::AccountStanding;
-use crate::store::{
-    BackendState, By, CannotSum, DayPoint, ServiceList, Store, StoreError, Total, Usage, UsageQuery,
-};
+use crate::store::{BackendState, By, CannotSum, DayPoint, Store, StoreError, Total, Usage, UsageQuery};
 
 /// What one owner has of one meter of one account in the period.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub(super) struct Piece {
     pub held_back: Option<Timestamp>,
     /// The limit in force by the rules and the services of now.
     pub limit: Limit,
+    /// The limits that were in force in the period, by what was sold when.
+    pub limits: Vec<LimitPiece>,
     /// Why the period is not closed yet for its backend.
     pub open: Option<String>,
     /// Why no service can be billed; `None` where it is a service's.
@@ -44,30 +46,6 @@ pub(super) struct Piece {
 
 /// Services that wait because an account could be theirs or another's, with those accounts.
 pub(super) type Contested = BTreeMap<i64, BTreeSet<String>>;
-
-/// What WHMCS sells and sold, of every server.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sold {
-    lists: BTreeMap<i64, Arc<ServiceList>>,
-}
-
-impl Sold {
-    pub async fn of(store: &Store) -> Result<Sold, StoreError> {
-        Ok(Sold { lists: store.service_lists().await? })
-    }
-
-    /// A service, also one that is reported no more: what it used while it was sold is billed to it; none of an earlier
-    /// WHMCS, whose clients had other numbers.
-    pub fn service(&self, id: i64) -> Option<&Service> {
-        let listed = self.lists.values().find_map(|list| list.services.by_id(id));
-        let found = listed.or_else(|| self.lists.values().find_map(|list| list.former.get(&id)));
-        found.filter(|service| service.is_in_whmcs())
-    }
-
-    fn has_arrived(&self, server: i64) -> bool {
-        self.lists.contains_key(&server)
-    }
-}
 
 /// Of which account, of what, whose.
 type Whose = (AccountName, Meter, Owner);
@@ -208,6 +186,7 @@ impl<'a> Desk<'a> {
         let mine = held.stretches.iter().filter(|(owner, _)| *owner == held.owner);
         let sold = service.map_or(Limit::Unknown, |service| service.limit(meter));
         let panel = held.account.panel_limit(meter);
+        let in_force = |sold| self.terms.limits.in_force(&candidate, meter, sold, panel).0;
         let series = parts.iter().filter_map(|part| held.life.series.get(part));
         let held_back = series.filter_map(|series| series.implausible).map(|held| held.since).min();
         Some(Piece {
@@ -218,7 +197,8 @@ impl<'a> Desk<'a> {
             usage: added(known.into_iter().map(|(usage, _)| usage)),
             until: mine.map(|(_, span)| span.end()).max().unwrap_or(self.start),
             held_back,
-            limit: self.terms.limits.in_force(&candidate, meter, sold, panel).0,
+            limit: in_force(sold),
+            limits: self.sold.limits(held.owner, meter, (self.start, self.end), in_force),
             open: self.open.clone(),
             unpaid: self.unpaid(held),
         })

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::draft::{Draft, Verdict};
-use super::report::{Row, RowState};
+use super::report::{LimitRow, Row, RowState};
 use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter};
 use crate::pricing::{Money, NoLine, Quantity, Tag, TooLarge, amount_of};
 use crate::rules::{Figures, Price};
@@ -296,6 +296,7 @@ fn row(draft: &Draft, period: BillingPeriod, state: RowState, reason: String) ->
         to: period.next().to_string(),
         used_bytes: draft.used.map(Quantity::floor),
         included_bytes: None,
+        limits: draft.limits.iter().map(LimitRow::from).collect(),
         amount: None,
         currency: draft.price.currency.clone(),
         state,

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::domain::{BillingPeriod, Meter};
-use crate::pricing::Money;
+use crate::domain::{BillingPeriod, Bytes, Meter};
+use crate::pricing::{LimitPiece, Money};
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -72,6 +72,9 @@ pub struct Row {
     pub used_bytes: Option<u128>,
     /// Bytes that cost nothing, of what is due.
     pub included_bytes: Option<u64>,
+    /// The limits it is made of by time, where the rule says so.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitRow>,
     /// The amount.
     #[serde(serialize_with = "as_maybe_text")]
     pub amount: Option<Money>,
@@ -87,6 +90,27 @@ pub struct Row {
     pub description: Option<String>,
     /// Why.
     pub reason: String,
+}
+
+/// A limit and when it was in force.
+#[derive(Clone, Debug, Serialize)]
+pub struct LimitRow {
+    /// Its first instant.
+    pub from: String,
+    /// The first instant after.
+    pub to: String,
+    /// The bytes; 0 is unlimited, null unknown.
+    pub bytes: Option<u64>,
+}
+
+impl From<&LimitPiece> for LimitRow {
+    fn from(piece: &LimitPiece) -> LimitRow {
+        LimitRow {
+            from: piece.span.start().to_string(),
+            to: piece.span.end().to_string(),
+            bytes: piece.limit.to_door().map(Bytes::get),
+        }
+    }
 }
 
 fn as_text<S: serde::Serializer>(meter: &Meter, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::draft::drafts;
-use super::pieces::{Contested, Piece, Sold};
+use super::pieces::{Contested, Piece};
+use super::sold::Sold;
 use super::{Draft, Verdict};
 use crate::domain::{
-    AccountKey, AccountName, BackendId, ByteMinutes, Bytes, Limit, Minutes, Owner, Service, Timestamp,
+    AccountKey, AccountName, BackendId, ByteMinutes, Bytes, Limit, Minutes, Owner, Service, Span, Timestamp,
 };
-use crate::pricing::{Charge, NoLine, Priced, Quantity, Used, price};
+use crate::pricing::{Charge, LimitPiece, NoLine, Priced, Quantity, Used, price};
 use crate::rules::Price;
 use crate::settings::Section;
 use crate::store::{ListAcceptance, Store, StoreSettings, Usage};
@@ -97,6 +98,7 @@ fn piece(backend: &str, price: &Arc<Price>, level: u64, minutes: u64, until: i64
         until: Timestamp::new(until).expect("in range"),
         held_back: None,
         limit: Limit::UpTo(bytes(3_000_000)),
+        limits: Vec::new(),
         open: None,
         unpaid: None,
     }
@@ -192,4 +194,43 @@ fn what_cannot_be_one_line_is_withheld_and_says_why() {
     }
     let nobodys = drawn(nobodys);
     assert_eq!(nobodys.iter().map(withheld).collect::<Vec<_>>(), ["unmapped", "unmapped"]);
+}
+
+/// Sold 3 MB for ten days and 6 MB for twenty: 5 MB by time, whatever is sold at the end.
+#[test]
+fn what_is_included_by_time_is_reckoned_from_what_was_sold_when() {
+    let by_time = rule("by time", "included = 'limit'\npro_rata = true");
+    let moment = |minutes: i64| Timestamp::new(minutes * 60).expect("in range");
+    let sold = |from: i64, to: i64, limit: Limit| LimitPiece {
+        span: Span::new(moment(from), moment(to)).expect("takes time"),
+        limit,
+    };
+    let up_to = |size: u64| Limit::UpTo(bytes(size));
+    let limits = vec![sold(0, 14_400, up_to(3_000_000)), sold(14_400, 43_200, up_to(6_000_000))];
+    let with = |limits: &[LimitPiece]| {
+        // Nobody's, as no service was sent here, and that would be said first.
+        let (limits, owner) = (limits.to_vec(), Owner::Unowned);
+        drawn(vec![Piece {
+            limits,
+            owner,
+            limit: up_to(6_000_000),
+            ..piece("b1", &by_time, 5_000_000, 43_200, 30)
+        }])
+    };
+    let all = with(&limits);
+    assert_eq!(all[0].verdict, Verdict::Nothing(NoLine::Within { included: bytes(5_000_000) }));
+    assert_eq!(all[0].limits, limits, "the report shows them");
+    for (limit, why) in [(Limit::Unknown, "is unknown"), (Limit::Unlimited, "for part of the period")] {
+        let part = with(&[limits[0], sold(14_400, 43_200, limit)]);
+        assert!(withheld(&part[0]).contains(why), "{part:#?}");
+    }
+    // By the limit that is in force at the end it is more, and shows no pieces.
+    let by_limit = rule("limit", "included = 'limit'");
+    let last = drawn(vec![Piece {
+        limits,
+        limit: up_to(6_000_000),
+        ..piece("b1", &by_limit, 5_000_000, 43_200, 30)
+    }]);
+    assert_eq!(last[0].verdict, Verdict::Nothing(NoLine::Within { included: bytes(6_000_000) }));
+    assert_eq!(last[0].limits, []);
 }

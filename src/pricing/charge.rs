@@ -52,6 +52,8 @@ pub enum NoLine {
     Unlimited,
     /// What was sold is included, and what was sold is unknown.
     UnknownLimit,
+    /// What was sold is included by time, and for part of the time there was no limit.
+    PartlyUnlimited,
     /// Readings do not account for all of the period.
     Incomplete,
 }
@@ -68,7 +70,7 @@ pub enum Priced {
 impl NoLine {
     /// Whether something might be due, had we known more.
     pub fn is_withheld(self) -> bool {
-        matches!(self, NoLine::UnknownLimit | NoLine::Incomplete)
+        matches!(self, NoLine::UnknownLimit | NoLine::PartlyUnlimited | NoLine::Incomplete)
     }
 }
 
@@ -85,6 +87,10 @@ impl fmt::Display for NoLine {
                 "the included amount is unknown: neither the service, nor a [[limit]], nor the panel has \
                  a limit",
             ),
+            NoLine::PartlyUnlimited => f.write_str(
+                "sold without a limit for part of the period, so that what is included by time is no number: bill \
+                 the parts by themselves (--from, --to)",
+            ),
             NoLine::Incomplete => f.write_str(
                 "usage is not known of the whole period; incomplete = \"bill\" bills what is known",
             ),
@@ -100,12 +106,18 @@ pub fn quantity(rule: &Rule, used: &Used) -> Result<Quantity, TooLarge> {
     }
 }
 
-/// Judges the usage of one meter of one account; `sold` is the limit in force.
+/// Judges the usage of one meter of one account; `sold` is the limit in force, or of a rule that includes limits by time
+/// what they come to.
 pub fn price(rule: &Rule, used: &Used, sold: Limit) -> Result<Priced, TooLarge> {
     let basis = match (rule.included, sold) {
-        (Included::Fixed(size), _) | (Included::Limit, Limit::UpTo(size)) => size,
-        (Included::Limit, Limit::Unlimited) => return Ok(Priced::None(NoLine::Unlimited)),
-        (Included::Limit, Limit::Unknown) => return Ok(Priced::None(NoLine::UnknownLimit)),
+        (Included::Fixed(size), _) => size,
+        (Included::Limit | Included::LimitByTime, Limit::UpTo(size)) => size,
+        (Included::Limit | Included::LimitByTime, Limit::Unlimited) => {
+            return Ok(Priced::None(NoLine::Unlimited));
+        }
+        (Included::Limit | Included::LimitByTime, Limit::Unknown) => {
+            return Ok(Priced::None(NoLine::UnknownLimit));
+        }
     };
     if !used.is_complete && rule.incomplete == Incomplete::Withhold {
         return Ok(Priced::None(NoLine::Incomplete));

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{ByteMinutes, Bytes, Limit, Meter, Minutes};
+use crate::domain::{ByteMinutes, Bytes, Limit, Meter, Minutes, Seconds, Span, Timestamp};
 
 const GIB: u64 = 1 << 30;
 
@@ -199,5 +199,83 @@ proptest! {
         let Ok(unit) = cost(all.per.get()) else { return Ok(()) };
         let most = if up { unit + 2 } else { 1 };
         prop_assert!((first + second - whole).abs() <= most, "{first} + {second} and {whole}");
+    }
+}
+
+/// Limits one after the other, from midnight on, each for so many seconds.
+fn one_after_the_other(limits: &[(u64, u64)]) -> Vec<LimitPiece> {
+    let mut at = Timestamp::new(1_796_079_600).expect("in range");
+    let piece = |(size, seconds): &(u64, u64)| {
+        let from = at;
+        at = at.plus(Seconds::new(*seconds));
+        LimitPiece { span: Span::new(from, at).expect("takes time"), limit: Limit::of_size(bytes(*size)) }
+    };
+    limits.iter().map(piece).collect()
+}
+
+/// The bytes that limits come to by time.
+fn sum(pieces: &[LimitPiece]) -> u64 {
+    by_time(pieces).expect("a sum").up_to().expect("limited").get()
+}
+
+#[test]
+fn limits_by_time_worked_by_hand() {
+    const DAY: u64 = 86_400;
+    // 60 GiB for ten days and 160 GiB for twenty: 380 GiB / 3, and a third of a byte is a byte.
+    let pieces = one_after_the_other(&[(60 * GIB, 10 * DAY), (160 * GIB, 20 * DAY)]);
+    assert_eq!(sum(&pieces), (380 * GIB).div_ceil(3));
+    let rule = Rule { included: Included::LimitByTime, ..rule() };
+    let limit = by_time(&pieces).expect("a sum");
+    // 200 GiB less 126.666… are 73.333…, at 0.02.
+    let Ok(Priced::Due(charge)) = price(&rule, &passed(200 * GIB), limit) else { panic!("due") };
+    assert_eq!((charge.amount.minor(), charge.included.get()), (147, (380 * GIB).div_ceil(3)));
+    // There is no number in what is unlimited, or unknown, for a while.
+    let with = |limit| {
+        let mut pieces = pieces.clone();
+        pieces[0].limit = limit;
+        by_time(&pieces)
+    };
+    assert_eq!(with(Limit::Unlimited), Err(NoLine::PartlyUnlimited));
+    assert_eq!(with(Limit::Unknown), Err(NoLine::UnknownLimit));
+    assert!(NoLine::PartlyUnlimited.is_withheld());
+    assert_eq!(by_time(&one_after_the_other(&[(0, DAY), (0, DAY)])), Ok(Limit::Unlimited));
+    assert_eq!(by_time(&[]), Err(NoLine::UnknownLimit));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4000))]
+
+    /// One limit all the time is that limit, in however many pieces it came.
+    #[test]
+    fn one_limit_by_time_is_itself(size in 1u64..1 << 60, seconds in proptest::collection::vec(60u64..3_000_000, 1..6)) {
+        let pieces = one_after_the_other(&seconds.into_iter().map(|time| (size, time)).collect::<Vec<_>>());
+        prop_assert_eq!(sum(&pieces), size);
+    }
+
+    /// Where a piece is cut in two, and whatever the moment, it comes to the same; nor is it ever more than the largest limit or
+    /// less than the smallest.
+    #[test]
+    fn limits_by_time_stay_the_same_when_pieces_are_cut(
+        limits in proptest::collection::vec((1u64..1 << 60, 60u64..3_000_000), 1..6), which in 0usize..6, part in 0u64..1000,
+    ) {
+        let whole = one_after_the_other(&limits);
+        let which = which % limits.len();
+        let (size, seconds) = limits[which];
+        let first = (seconds * part / 1000).clamp(1, seconds - 1);
+        let mut cut = limits.clone();
+        cut.splice(which..=which, [(size, first), (size, seconds - first)]);
+        prop_assert_eq!(sum(&one_after_the_other(&cut)), sum(&whole));
+        let sizes = || limits.iter().map(|(size, _)| *size);
+        prop_assert!(sum(&whole) <= sizes().max().unwrap_or(0) && sum(&whole) >= sizes().min().unwrap_or(0));
+    }
+
+    /// To the byte: no whole number is nearer to the exact sum from above.
+    #[test]
+    fn limits_by_time_are_exact_to_the_byte(limits in proptest::collection::vec((1u64..1 << 60, 1u64..50_000), 1..6)) {
+        let pieces = one_after_the_other(&limits.iter().map(|(size, minutes)| (*size, minutes * 60)).collect::<Vec<_>>());
+        let product: u128 = limits.iter().map(|(size, minutes)| u128::from(*size) * u128::from(*minutes)).sum();
+        let minutes: u128 = limits.iter().map(|(_, minutes)| u128::from(*minutes)).sum();
+        let sum = u128::from(sum(&pieces));
+        prop_assert!(sum * minutes >= product && (sum - 1) * minutes < product);
     }
 }

@@ -46,6 +46,8 @@ pub enum Included {
     Fixed(Bytes),
     /// The limit that is in force: what was sold.
     Limit,
+    /// What was sold in the period, each limit by how long it was in force.
+    LimitByTime,
 }
 
 /// How units of `per` are counted.

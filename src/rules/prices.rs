@@ -23,6 +23,9 @@ struct PriceSettings {
     pub of: Option<String>,
     /// A size, or `"limit"`: what was sold.
     pub included: String,
+    /// Whether limits that were in force one after the other count by time.
+    #[serde(default)]
+    pub pro_rata: bool,
     /// A size that costs nothing besides.
     #[serde(default)]
     pub extra: Option<Size>,
@@ -163,7 +166,12 @@ fn rule(settings: &PriceSettings) -> Result<Rule, SettingsError> {
         Bytes::new(parsed.0).map_err(|error| wrong(key, error.to_string()))
     };
     let included = match settings.included.trim() {
+        "limit" if settings.pro_rata => Included::LimitByTime,
         "limit" => Included::Limit,
+        _ if settings.pro_rata => {
+            let problem = "a size is the same all the time: it goes with included = \"limit\" alone";
+            return Err(wrong("pro_rata", problem.into()));
+        }
         text => Included::Fixed(size("included", text, "; or \"limit\" for what was sold")?),
     };
     let per = size("per", settings.per.trim(), "")?;
@@ -270,6 +278,7 @@ mod tests {
             ("price =", "round = 'down'\nprice =", "round", "up"),
             ("price =", "minimum = 0.1\nprice =", "minimum", "quotes"),
             ("price =", "decimals = 5\nprice =", "decimals", "4"),
+            ("price =", "pro_rata = true\nprice =", "pro_rata", "limit"),
             ("price =", "incomplete = 'guess'\nprice =", "incomplete", "bill"),
             ("price =", "description = 'of {bytes}'\nprice =", "description", "{bytes}"),
             ("price =", "pric = '1'\nprice =", "pric", "price"),
@@ -304,6 +313,9 @@ mod tests {
             assert_ne!(hash(&format!("{RIGHT}{more}")), right, "{more}");
         }
         assert_ne!(hash(&RIGHT.replace("0.02", "0.03")), right);
-        assert_ne!(hash(&RIGHT.replace("'100 GiB'", "'limit'")), right);
+        let limit = RIGHT.replace("'100 GiB'", "'limit'");
+        assert_ne!(hash(&limit), right);
+        assert_ne!(hash(&format!("{limit}pro_rata = true")), hash(&limit));
+        assert_eq!(hash(&format!("{limit}pro_rata = false")), hash(&limit));
     }
 }

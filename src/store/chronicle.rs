@@ -24,13 +24,13 @@ use super::read::REPORTED;
 use super::seal::Seal;
 use super::services::{KNOWN_LIST, PIN};
 use super::sql::{Cell, Columns, Table, rows, run};
-use super::tables::service::{ADDON, SERVICE};
+use super::tables::service::{ADDON, LIMIT, SERVICE};
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 
 /// The tables whose rows it records. A column that is added to one of them later is added at its end: entries hold
 /// columns by their place.
-const TABLES: [&Table; 7] = [&REPORTED, &SERVICE, &ADDON, &KNOWN_LIST, &PIN, &AUDIT, &INVOICE_LINE];
+const TABLES: [&Table; 8] = [&REPORTED, &SERVICE, &LIMIT, &ADDON, &KNOWN_LIST, &PIN, &AUDIT, &INVOICE_LINE];
 
 fn table(name: &str) -> Option<&'static Table> {
     TABLES.into_iter().find(|table| table.name == name)

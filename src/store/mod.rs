@@ -24,6 +24,7 @@ mod renumber;
 mod row_edits;
 mod seal;
 mod services;
+mod sold_limits;
 mod sql;
 mod tables;
 mod transaction;
@@ -58,6 +59,7 @@ pub use read::{
     Reported, Total, Usage, UsageQuery,
 };
 pub use services::{PinnedTo, PutServices, ServiceList};
+pub use sold_limits::SoldLimits;
 
 use crate::domain::BackendId;
 use crate::standing::Standing;

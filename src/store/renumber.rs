@@ -24,8 +24,9 @@ const OUT_OF_THE_WAY: i64 = 1 << 40;
 const RENUMBERED: Table = Table { name: "service_renumbered", keys: &["was"], rest: &[("is_now", Replace)] };
 
 /// The columns in which a service is named by its number, besides invoice lines.
-const NAMED_IN: [(&str, &str); 5] = [
+const NAMED_IN: [(&str, &str); 6] = [
     ("service", "id"),
+    ("service_limit", "service"),
     ("holding_part", "service"),
     ("life", "service"),
     ("service_pin", "service"),
@@ -33,8 +34,8 @@ const NAMED_IN: [(&str, &str); 5] = [
 ];
 
 /// Of these the ones whose rows the chronicle records.
-const CHRONICLED: [(&Table, &str); 3] =
-    [(&service::SERVICE, "id"), (&PIN, "service"), (&REPORTED, "service")];
+const CHRONICLED: [(&Table, &str); 4] =
+    [(&service::SERVICE, "id"), (&service::LIMIT, "service"), (&PIN, "service"), (&REPORTED, "service")];
 
 impl Store {
     /// Keeps everybody else from committing, telling and taking lists in until this transaction ends. Before

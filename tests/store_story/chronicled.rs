@@ -106,7 +106,7 @@ pub async fn edit(url: &str, sql: &str) {
     pool.close().await;
 }
 
-const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
+const CHANGED_BY_HAND: [(&str, &str, &str); 44] = [
     (
         "month_sum",
         "UPDATE month_sum SET amount = amount / 10 WHERE meter = 2",
@@ -214,6 +214,12 @@ const CHANGED_BY_HAND: [(&str, &str, &str); 42] = [
         "service id 8: listed is 1, the chronicle says 0",
     ),
     (
+        "service_limit",
+        "UPDATE service_limit SET allowed_out = 5 WHERE service = 7",
+        "allowed_out is 5, the chronicle says nothing",
+    ),
+    ("service_limit", "DELETE FROM service_limit", "is missing, the chronicle says"),
+    (
         "service_addon",
         "INSERT INTO service_addon (server, id, service, client, status) VALUES (12, 3, 7, 1, 'Active')",
         "service_addon server 12, id 3: is nowhere in the chronicle",
@@ -242,8 +248,8 @@ pub async fn what_is_changed_by_hand_is_named(databases: &Databases) {
     assert_eq!(store.reported_by(&reported).await.unwrap(), ReportedBy::Entry(5));
     let other = ReportedValue { value: 1000, ..reported };
     assert_eq!(store.reported_by(&other).await.unwrap(), ReportedBy::Nowhere);
-    // Told, two services, their list, a pin, two acts, a line.
-    assert_eq!((verified.entries, verified.rows), (7, 8));
+    // Told, two services and what was sold with them, their list, a pin, two acts, a line.
+    assert_eq!((verified.entries, verified.rows), (7, 10));
     let mut wrong = Vec::new();
     for (table, sql, reported) in CHANGED_BY_HAND {
         edit(&fresh.url, &format!("CREATE TABLE before_it AS SELECT * FROM {table}; {sql}")).await;

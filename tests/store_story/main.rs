@@ -5,6 +5,7 @@
 
 mod backends;
 mod chronicled;
+#[path = "../support/databases.rs"]
 mod databases;
 mod facts;
 mod history;
@@ -15,6 +16,7 @@ mod renumbered;
 mod reported;
 mod rewound;
 mod silent;
+mod sold;
 
 use std::collections::HashMap;
 
@@ -36,6 +38,7 @@ use promises::*;
 use renumbered::*;
 use reported::*;
 use rewound::*;
+use sold::*;
 
 fn at(text: &str) -> Timestamp {
     Timestamp::from_utc(text.parse().unwrap()).unwrap()
@@ -602,6 +605,7 @@ stories!(
     what_was_told_follows_the_service_and_the_last_told_is_the_last,
     sums_of_owners_outgrow_no_database,
     services_keep_what_is_theirs_under_other_numbers,
+    what_was_sold_is_kept_with_its_time,
     what_is_taken_back_is_as_if_it_had_never_been_said,
     a_journal_is_taken_back_only_so_far,
     what_people_were_told_of_limits_stays_until_a_poll_finds_otherwise,

@@ -184,7 +184,7 @@ mod tests {
             ApiError::Http(HttpError::BrokenOff { host: host(), received: 0, detail: sketch() }),
             ApiError::Http(HttpError::Gateway { host: host(), sketch: sketch() }),
             ApiError::Http(HttpError::Busy { host: host(), after: None, sketch: sketch() }),
-            ApiError::Page { action: ADD, sketch: sketch() },
+            ApiError::Page { action: ADD, sketch: sketch(), failed: false },
             ApiError::Malformed { action: ADD, sketch: sketch() },
         ];
         for error in unknown {

@@ -73,13 +73,15 @@ pub(super) enum ApiError {
         /// What it said.
         message: String,
     },
-    /// An HTML page, or a failure without words: nothing was done.
+    /// An HTML page, or a failure without words: nothing was done, unless PHP itself failed on the way.
     #[error("WHMCS answers {action} with {sketch}; an HTML page instead of the API")]
     Page {
         /// The action.
         action: &'static str,
         /// What came, shortened.
         sketch: String,
+        /// Whether the status is that of a server which failed: before it did the thing, or after.
+        failed: bool,
     },
     /// Success by its status, and yet no answer of the API: it may have been done.
     #[error(
@@ -152,7 +154,7 @@ impl Client {
             // PHP's own warnings are HTML too, but no pages: the action went on after them.
             let is_page = start.starts_with(b"<!doctype") || start.starts_with(b"<html");
             return Err(match is_page || !answer.is_success() {
-                true => ApiError::Page { action, sketch },
+                true => ApiError::Page { action, sketch, failed: answer.status() >= 500 },
                 false => ApiError::Malformed { action, sketch },
             });
         };
@@ -215,8 +217,10 @@ impl ApiError {
     pub fn of_writing(self) -> NotDelivered {
         match &self {
             ApiError::Http(error) => NotDelivered::of_call(error.clone()),
-            ApiError::Malformed { .. } => NotDelivered::unknown(self.to_string()),
-            ApiError::Page { .. } => NotDelivered::later(self.to_string()),
+            ApiError::Malformed { .. } | ApiError::Page { failed: true, .. } => {
+                NotDelivered::unknown(self.to_string())
+            }
+            ApiError::Page { failed: false, .. } => NotDelivered::later(self.to_string()),
             ApiError::InvalidIp { .. }
             | ApiError::Authentication { .. }
             | ApiError::Permission { .. }

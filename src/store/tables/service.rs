@@ -4,7 +4,8 @@ use super::super::StoreError;
 use super::super::dialect::Merge::{Keep, Replace};
 use super::super::sql::{Cell, Columns, Table};
 use super::{limit_cells, limits};
-use crate::domain::{Addon, Service, Timestamp, UsageDay};
+use crate::domain::{Addon, Limit, Meter, Service, Timestamp, UsageDay};
+use litemap::LiteMap;
 
 pub(in super::super) const SERVICE: Table = Table {
     name: "service",
@@ -27,6 +28,18 @@ pub(in super::super) const SERVICE: Table = Table {
         ("allowed_total", Replace),
         ("notify_template", Replace),
         ("limited_template", Replace),
+    ],
+};
+
+/// What was sold with a service, since when.
+pub(in super::super) const LIMIT: Table = Table {
+    name: "service_limit",
+    keys: &["service", "since"],
+    rest: &[
+        ("allowed_storage", Replace),
+        ("allowed_in", Replace),
+        ("allowed_out", Replace),
+        ("allowed_total", Replace),
     ],
 };
 
@@ -73,6 +86,18 @@ pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, firs
         service.notify_template.as_deref().into(),
         service.limited_template.as_deref().into(),
     ]
+}
+
+pub(in super::super) fn sold_cells(service: &Service, since: Timestamp) -> [Cell; 6] {
+    let [storage, inwards, outwards, total] = limit_cells(&service.limits);
+    [service.id.into(), since.into(), storage, inwards, outwards, total]
+}
+
+/// A service, since when, and what was sold with it from then on.
+pub(in super::super) fn limit_row(
+    columns: &mut Columns<'_>,
+) -> Result<(i64, Timestamp, LiteMap<Meter, Limit>), StoreError> {
+    Ok((columns.int()?, columns.time()?, limits(columns)?))
 }
 
 fn day_cell(day: Option<UsageDay>) -> Cell {

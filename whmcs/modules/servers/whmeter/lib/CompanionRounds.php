@@ -103,7 +103,10 @@ final class CompanionRounds
             return ['said' => "companion $id is on server {$companion->server} and not $entry", 'do' => $change(['serverid' => $entry])];
         }
         if ($companion->domainstatus === 'Pending') {
-            return ['said' => "companion $id was ordered and not begun", 'do' => $change(['status' => 'Active'])];
+            // As Companions::create() leaves it: paid for together with its service.
+            $due = (string) $service->nextduedate;
+            $begun = ['status' => 'Active'] + ($due > '0001' ? ['nextduedate' => $due] : []);
+            return ['said' => "companion $id was ordered and not begun", 'do' => $change($begun)];
         }
         if ($companion->domainstatus !== $service->domainstatus) {
             $action = $service->domainstatus === 'Suspended' ? 'ModuleSuspend' : 'ModuleUnsuspend';
@@ -140,7 +143,7 @@ final class CompanionRounds
     /** @return object[] those that should have a companion, and those that have one */
     private static function services(array $products, array $ids): array
     {
-        $columns = ['id', 'userid', 'packageid', 'server', 'domainstatus'];
+        $columns = ['id', 'userid', 'packageid', 'server', 'domainstatus', 'nextduedate'];
         $services = [];
         foreach ([['packageid', $products], ['id', $ids]] as [$column, $values]) {
             // In portions, as a database takes only so many values in one question.

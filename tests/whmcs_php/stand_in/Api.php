@@ -1,0 +1,202 @@
+<?php
+// WHMCS's API as far as whmeter and its module call it, over HTTP or from within.
+
+declare(strict_types=1);
+
+namespace StandIn;
+
+use WHMCS\Database\Capsule;
+
+/** The API says no, in these words. */
+final class Refusal extends \RuntimeException
+{
+}
+
+/** It was done, and whoever asked does not hear of it. */
+final class AnswerLost extends \RuntimeException
+{
+}
+
+final class Api
+{
+    /** How many answers to which actions are lost yet, in a row of tblconfiguration. */
+    public const LOST = 'StandInLost';
+    private const PAGE = 25;
+
+    /** @throws AnswerLost */
+    public static function call(string $action, array $fields): array
+    {
+        $do = 'do' . $action;
+        if (!method_exists(self::class, $do)) {
+            return ['result' => 'error', 'message' => "Command $action Not Found"];
+        }
+        try {
+            $answer = self::$do($fields);
+        } catch (Refusal $refusal) {
+            return ['result' => 'error', 'message' => $refusal->getMessage()];
+        }
+        self::lose($action);
+        return ['result' => 'success'] + $answer;
+    }
+
+    private static function lose(string $action): void
+    {
+        $kept = Capsule::table('tblconfiguration')->where('setting', self::LOST)->value('value');
+        $lost = json_decode((string) $kept, true) ?: [];
+        if (($lost[$action] ?? 0) > 0) {
+            $lost[$action]--;
+            Capsule::table('tblconfiguration')->where('setting', self::LOST)->update(['value' => json_encode($lost)]);
+            throw new AnswerLost("the answer to $action is lost");
+        }
+    }
+
+    private static function doWhmcsDetails(): array
+    {
+        return ['whmcs' => ['version' => '9.0.2', 'canonicalversion' => '9.0.2-release.1']];
+    }
+
+    private static function doDecryptPassword(array $fields): array
+    {
+        return ['password' => Modules::decrypted((string) $fields['password2'])];
+    }
+
+    private static function doAddOrder(array $fields): array
+    {
+        $cycle = ucfirst((string) $fields['billingcycle'][0]);
+        $price = (float) ($fields['priceoverride'][0] ?? 0);
+        [$order, $service] = Orders::place((int) $fields['clientid'], (int) $fields['pid'][0], (string) $fields['paymentmethod'], $cycle, $price);
+        return ['orderid' => $order, 'serviceids' => (string) $service, 'productids' => (string) $service];
+    }
+
+    private static function doAcceptOrder(array $fields): array
+    {
+        if (!Capsule::table('tblorders')->where('id', $fields['orderid'])->exists()) {
+            throw new Refusal('Order ID Not Found');
+        }
+        Orders::accept((int) $fields['orderid'], (int) $fields['serverid'], (string) $fields['serviceusername']);
+        return [];
+    }
+
+    private static function doUpdateClientProduct(array $fields): array
+    {
+        $columns = ['pid' => 'packageid', 'serverid' => 'server', 'status' => 'domainstatus', 'serviceusername' => 'username', 'nextduedate' => 'nextduedate'];
+        $changes = [];
+        foreach (array_intersect_key($columns, $fields) as $field => $column) {
+            $changes[$column] = $fields[$field];
+        }
+        $service = self::service($fields);
+        Capsule::table('tblhosting')->where('id', $service)->update($changes);
+        Hooks::run('ServiceEdit', ['serviceid' => $service]);
+        return ['serviceid' => $service];
+    }
+
+    private static function doModuleSuspend(array $fields): array
+    {
+        Services::suspend(self::service($fields), (string) ($fields['suspendreason'] ?? ''));
+        return [];
+    }
+
+    private static function doModuleUnsuspend(array $fields): array
+    {
+        Services::unsuspend(self::service($fields));
+        return [];
+    }
+
+    private static function doModuleTerminate(array $fields): array
+    {
+        Services::terminate(self::service($fields));
+        return [];
+    }
+
+    private static function service(array $fields): int
+    {
+        $service = (int) ($fields['serviceid'] ?? 0);
+        if (!Capsule::table('tblhosting')->where('id', $service)->exists()) {
+            throw new Refusal('Service ID Not Found');
+        }
+        return $service;
+    }
+
+    private static function doAddBillableItem(array $fields): array
+    {
+        if (!Capsule::table('tblclients')->where('id', (int) ($fields['clientid'] ?? 0))->exists()) {
+            throw new Refusal('Client ID not Found');
+        }
+        if (!in_array($fields['unit'] ?? '', ['hours', 'quantity'], true)) {
+            throw new Refusal("Invalid Unit, please specify either 'hours' or 'quantity'");
+        }
+        if (!in_array($fields['invoiceaction'] ?? '', ['noinvoice', 'nextcron', 'nextinvoice', 'duedate', 'recur'], true)) {
+            throw new Refusal('Invalid Invoice Action');
+        }
+        $item = Capsule::table('tblbillableitems')->insertGetId([
+            'userid' => (int) $fields['clientid'], 'description' => $fields['description'], 'hours' => $fields['quantity'] ?? 1,
+            'amount' => $fields['amount'], 'invoiceaction' => $fields['invoiceaction'], 'invoicecount' => 0,
+        ]);
+        return ['billableid' => (int) $item];
+    }
+
+    private static function doGetInvoices(array $fields): array
+    {
+        $all = Capsule::table('tblinvoices')->where('userid', (int) $fields['userid'])->orderByDesc('id');
+        return self::page($fields, $all, 'invoices', 'invoice', static fn ($row) => (array) $row);
+    }
+
+    private static function doGetInvoice(array $fields): array
+    {
+        $invoice = Capsule::table('tblinvoices')->where('id', (int) $fields['invoiceid'])->first();
+        if (!$invoice) {
+            throw new Refusal('Invoice ID Not Found');
+        }
+        $items = Capsule::table('tblinvoiceitems')->where('invoiceid', $invoice->id)->orderBy('id')->get(['id', 'type', 'relid', 'description', 'amount']);
+        $shown = ['invoiceid' => $invoice->id, 'userid' => $invoice->userid, 'date' => $invoice->date, 'status' => $invoice->status];
+        return $shown + ['items' => ['item' => $items->all()]];
+    }
+
+    private static function doGetClientsProducts(array $fields): array
+    {
+        $all = Capsule::table('tblhosting')->orderBy('id');
+        foreach (['clientid' => 'userid', 'serviceid' => 'id', 'pid' => 'packageid', 'username2' => 'username'] as $field => $column) {
+            if (($fields[$field] ?? '') !== '') {
+                $all->where($column, $fields[$field]);
+            }
+        }
+        return self::page($fields, $all, 'products', 'product', static fn ($row) => [
+            'id' => (string) $row->id, 'clientid' => (string) $row->userid, 'pid' => (string) $row->packageid, 'serverid' => (string) $row->server,
+            'status' => $row->domainstatus, 'username' => $row->username, 'password' => 'PLAIN-TEXT-HERE', 'regdate' => $row->regdate,
+        ]);
+    }
+
+    private static function doGetClientsDetails(array $fields): array
+    {
+        $client = Capsule::table('tblclients')->where('id', (int) $fields['clientid'])->first();
+        if (!$client) {
+            throw new Refusal('Client Not Found');
+        }
+        return ['client' => (array) $client + ['email_preferences' => ['product' => '1']]];
+    }
+
+    private static function doGetEmailTemplates(array $fields): array
+    {
+        $rows = Capsule::table('tblemailtemplates')->where('type', $fields['type'] ?? 'product')->where('language', $fields['language'] ?? '');
+        return ['emailtemplates' => ['emailtemplate' => $rows->get(['id', 'name', 'subject', 'custom'])->all()]];
+    }
+
+    private static function doSendEmail(array $fields): array
+    {
+        return Mails::send($fields);
+    }
+
+    private static function doGetEmails(array $fields): array
+    {
+        $all = Capsule::table('tblemails')->where('userid', (int) $fields['clientid'])->orderByDesc('id');
+        return self::page($fields, $all, 'emails', 'email', static fn ($row) => (array) $row + ['pending' => 0]);
+    }
+
+    private static function page(array $fields, $query, string $list, string $one, callable $shape): array
+    {
+        $start = (int) ($fields['limitstart'] ?? 0);
+        $total = (clone $query)->count();
+        $rows = $query->skip($start)->take((int) ($fields['limitnum'] ?? self::PAGE))->get()->map($shape)->all();
+        return ['totalresults' => $total, 'startnumber' => $start, 'numreturned' => count($rows), $list => [$one => $rows]];
+    }
+}
