@@ -4,6 +4,7 @@
 
 mod account;
 mod amount;
+mod breakdown;
 mod calendar;
 mod charge;
 mod harvest;
@@ -18,6 +19,7 @@ mod time;
 
 pub use account::{AccountKey, AccountName, BackendId, InvalidName, Labels, Source};
 pub use amount::{ByteMinutes, Bytes, TooManyBytes};
+pub use breakdown::{Breakdown, LevelPart};
 pub use calendar::{BillFrom, BillingPeriod, BillingZone, Month, UsageDay};
 pub use charge::PanelCharge;
 pub use harvest::{

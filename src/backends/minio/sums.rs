@@ -10,7 +10,7 @@ use super::metrics::Scraped;
 use super::usage::Usage;
 use super::{BackendError, Buckets};
 use crate::backends::Heard;
-use crate::domain::{AccountName, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
+use crate::domain::{AccountName, Breakdown, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
 use crate::metering::Baseline;
 
 /// Metrics pages are up to 10 s old, so one of a process or bucket younger than this may still show
@@ -95,16 +95,31 @@ pub(super) fn storage(
                     true => !deleted.is_nobodys(bucket, at),
                     false => made(bucket).is_none_or(|made| made <= at),
                 };
-                let of_then = owned.of(user).filter(|bucket| was_there(bucket));
-                sum(of_then, sizes).map(|level| Reading::Gauge { at, level })
+                let of_then: Vec<&str> = owned.of(user).filter(|bucket| was_there(bucket)).collect();
+                sum(of_then.iter().copied(), sizes).map(|level| (Reading::Gauge { at, level }, made_of(at, &of_then, sizes)))
             }
             Err(why) => Err((Reason::Busy, why.to_string())),
         };
         match sum {
-            Ok(reading) => harvest.add_reading(account, Meter::StorageUsed, reading),
+            Ok((reading, made_of)) => {
+                harvest.add_reading(account, Meter::StorageUsed, reading);
+                if let Some(made_of) = made_of {
+                    harvest.made_of(account, made_of);
+                }
+            }
             Err((reason, why)) => harvest.unread(account, Some(Meter::StorageUsed), reason, why),
         }
     }
+}
+
+/// The buckets that a level is the sum of.
+fn made_of(
+    at: Timestamp,
+    buckets: &[&str],
+    sizes: &BTreeMap<String, Result<Bytes, String>>,
+) -> Option<Breakdown> {
+    let size = |bucket: &&str| Some((bucket.to_string(), *sizes.get(*bucket)?.as_ref().ok()?));
+    Breakdown::new(at, buckets.iter().filter_map(size))
 }
 
 fn sum<'a>(
