@@ -34,7 +34,8 @@ pub struct Breakdown {
 impl Breakdown {
     /// Of all parts, in any order; `None` where they are more bytes than can be counted.
     pub fn new(at: Timestamp, parts: impl IntoIterator<Item = (String, Bytes)>) -> Option<Breakdown> {
-        let storable = |name: String| name.chars().filter(|char| !char.is_control()).take(LONGEST_NAME).collect();
+        let storable =
+            |name: String| name.chars().filter(|char| !char.is_control()).take(LONGEST_NAME).collect();
         let parts = parts.into_iter().map(|(name, bytes)| LevelPart { name: storable(name), bytes });
         let mut parts: Vec<LevelPart> = parts.collect();
         parts.sort_by(|one, other| other.bytes.cmp(&one.bytes).then_with(|| one.name.cmp(&other.name)));

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{
-    AccountName, Breakdown, Bytes, Identity, Limit, Meter, PanelCharge, Policy, Reading, Source, Span, Timestamp,
+    AccountName, Breakdown, Bytes, Identity, Limit, Meter, PanelCharge, Policy, Reading, Source, Span,
+    Timestamp,
 };
 
 /// Why something could not be read or done: a closed set, so that it can be a metric label.

@@ -31,5 +31,5 @@ pub use map::{Map, Set};
 pub use meter::{Meter, Nature, UnknownMeter};
 pub use owner::Owner;
 pub use reading::{Epoch, Policy, Reading};
-pub use service::{Addon, FoundBy, Mapping, Service};
+pub use service::{Addon, FoundBy, Mapping, Remark, RemarkAbout, Service};
 pub use time::{InvalidTime, Minutes, Seconds, Span, Timestamp};

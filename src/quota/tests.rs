@@ -13,6 +13,7 @@ pub(super) fn rule() -> Rule {
     Rule {
         size: Size::Fixed(up_to(1000)),
         notify_at: vec![80, 90],
+        notify_as_sold: false,
         limit_at: Some(100),
         restore_below: 95,
         remind_every: None,

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::payers::Found;
 use super::query::UsageApiQuery;
 use super::{UsageApi, php};
-use crate::domain::{Addon, Bytes, FoundBy, Limit, Mapping, Meter, Service, UsageDay};
+use crate::domain::{Addon, Bytes, FoundBy, Limit, Mapping, Meter, Remark, RemarkAbout, Service, UsageDay};
 use crate::ownership::{Claimant, Claims, Ruling, Services};
 use crate::store::ServiceList;
 use crate::web::{Body, Problem};
@@ -21,6 +21,13 @@ use crate::web::{Body, Problem};
 /// The numbers that WHMCS gives (`tblhosting.id`). Those below are the house's own: of services whose numbers others
 /// have now.
 const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
+
+/// The largest percentage of a limit that can be meant.
+const MOST_PERCENT: u32 = 10_000;
+
+/// Remarks that are kept of a list, and characters of each: whoever reads them mends the cause of many at once.
+const MOST_REMARKS: usize = 500;
+const LONGEST_REMARK: usize = 500;
 
 /// The body: always the full list of that server.
 #[derive(Debug, Deserialize)]
@@ -32,6 +39,23 @@ pub(super) struct ServicesBody {
     /// Add-ons that WHMCS runs on this server; absent where it does not report them.
     #[serde(default, deserialize_with = "php::list")]
     addons: Vec<AddonRow>,
+    /// What is not right with the list; absent where nothing is said of that.
+    #[serde(default)]
+    remarks: Option<RemarkRows>,
+}
+
+/// The remarks of a list.
+#[derive(Debug, Deserialize)]
+struct RemarkRows(#[serde(deserialize_with = "php::list")] Vec<RemarkRow>);
+
+#[derive(Debug, Deserialize)]
+struct RemarkRow {
+    #[serde(deserialize_with = "php::text")]
+    about: String,
+    #[serde(default, deserialize_with = "php::whole_or_none")]
+    service: i64,
+    #[serde(deserialize_with = "php::text")]
+    said: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,6 +86,9 @@ struct ServiceRow {
     limits: BTreeMap<String, u64>,
     #[serde(default, deserialize_with = "php::or_empty")]
     templates: TemplatesRow,
+    /// The percentage of the limit to be reported; nothing and zero say nothing.
+    #[serde(default, deserialize_with = "php::whole_or_none")]
+    warn_at: i64,
 }
 
 /// A product add-on with an account of its own: no metric bills it, so that it is only named.
@@ -102,6 +129,24 @@ fn registered(text: Option<&str>) -> Result<Option<UsageDay>, String> {
     let day = text.map(|text| text.trim().split([' ', 'T']).next().unwrap_or_default());
     let body = day.filter(|day| !day.is_empty() && !day.starts_with("0000") && !day.starts_with("-0001"));
     body.map(UsageDay::parse).transpose().map_err(|error| format!("registered: {error}"))
+}
+
+/// A percentage of a limit; zero says nothing.
+fn warn_at(percent: i64) -> Result<Option<u32>, String> {
+    match u32::try_from(percent) {
+        Ok(0) => Ok(None),
+        Ok(percent) if percent <= MOST_PERCENT => Ok(Some(percent)),
+        _ => Err(format!("warn_at: got {percent}, expected percent of the limit, 1 to {MOST_PERCENT}")),
+    }
+}
+
+impl RemarkRow {
+    /// Nothing for what a newer module may say.
+    fn remark(self) -> Option<Remark> {
+        let said = self.said.chars().filter(|char| !char.is_control()).take(LONGEST_REMARK).collect();
+        let service = Some(self.service).filter(|service| NUMBERS.contains(service));
+        Some(Remark { about: RemarkAbout::named(&self.about)?, service, said })
+    }
 }
 
 fn checked_status(status: String) -> Result<String, String> {
@@ -149,6 +194,7 @@ impl ServiceRow {
             limits: self.limits.into_iter().map(limit).collect::<Result<_, String>>()?,
             notify_template: short(self.templates.notify),
             limited_template: short(self.templates.limited),
+            warn_at: warn_at(self.warn_at)?,
         })
     }
 }
@@ -211,6 +257,11 @@ pub(super) async fn services(
             held.moved, held.of
         );
         return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
+    if let Some(RemarkRows(remarks)) = body.remarks {
+        let remarks: Vec<Remark> =
+            remarks.into_iter().filter_map(RemarkRow::remark).take(MOST_REMARKS).collect();
+        api.store.put_remarks(server, &remarks).await.map_err(Problem::unavailable)?;
     }
     if put.renumbered > 0 {
         tracing::info!(server, services = put.renumbered, "list of services accepted under other numbers");

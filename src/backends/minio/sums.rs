@@ -10,7 +10,9 @@ use super::metrics::Scraped;
 use super::usage::Usage;
 use super::{BackendError, Buckets};
 use crate::backends::Heard;
-use crate::domain::{AccountName, Breakdown, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
+use crate::domain::{
+    AccountName, Breakdown, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp,
+};
 use crate::metering::Baseline;
 
 /// Metrics pages are up to 10 s old, so one of a process or bucket younger than this may still show
@@ -96,7 +98,8 @@ pub(super) fn storage(
                     false => made(bucket).is_none_or(|made| made <= at),
                 };
                 let of_then: Vec<&str> = owned.of(user).filter(|bucket| was_there(bucket)).collect();
-                sum(of_then.iter().copied(), sizes).map(|level| (Reading::Gauge { at, level }, made_of(at, &of_then, sizes)))
+                sum(of_then.iter().copied(), sizes)
+                    .map(|level| (Reading::Gauge { at, level }, made_of(at, &of_then, sizes)))
             }
             Err(why) => Err((Reason::Busy, why.to_string())),
         };

@@ -33,7 +33,8 @@ impl Store {
             let Some((no, breakdown)) = known else { continue };
             let parts: Vec<(&str, u64)> =
                 breakdown.parts.iter().map(|part| (part.name.as_str(), part.bytes.get())).collect();
-            let parts = serde_json::to_string(&parts).map_err(|error| StoreError::corrupt(error, "a text"))?;
+            let parts =
+                serde_json::to_string(&parts).map_err(|error| StoreError::corrupt(error, "a text"))?;
             let mut hasher = DefaultHasher::new();
             (breakdown.at, &parts, breakdown.others, breakdown.others_bytes).hash(&mut hasher);
             if loaded.broken_down.get(no) == Some(&hasher.finish()) {
@@ -66,7 +67,9 @@ impl Store {
         let (at, text) = (columns.time()?, columns.text()?);
         let unreadable = |error: &dyn std::fmt::Display| StoreError::corrupt(error, "the parts of a level");
         let read: Vec<(String, u64)> = serde_json::from_str(&text).map_err(|error| unreadable(&error))?;
-        let part = |(name, bytes)| Ok(LevelPart { name, bytes: Bytes::new(bytes).map_err(|error| unreadable(&error))? });
+        let part = |(name, bytes)| {
+            Ok(LevelPart { name, bytes: Bytes::new(bytes).map_err(|error| unreadable(&error))? })
+        };
         let parts = read.into_iter().map(part).collect::<Result<_, StoreError>>()?;
         let others = u64::try_from(columns.int()?).map_err(|error| unreadable(&error))?;
         Ok(Some(Breakdown { at, parts, others, others_bytes: columns.bytes()? }))

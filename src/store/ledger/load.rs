@@ -81,7 +81,8 @@ impl Store {
         self.load_periods(&mut tx, &mut book, ids).await?;
         let (crossings, holds, broken_down) = (HashMap::new(), HashMap::new(), HashMap::new());
         let unclaimed = self.load_unclaimed(&mut tx, ids).await?;
-        let mut loaded = Loaded { book, crossings, holds, unclaimed, roads, broken_down, facts, version, ids };
+        let mut loaded =
+            Loaded { book, crossings, holds, unclaimed, roads, broken_down, facts, version, ids };
         self.load_crossings(&mut tx, &mut loaded).await?;
         self.load_holds(&mut tx, backend, &mut loaded).await?;
         // What was kept in memory is held against the table when it is changed; what is read anew has its days.

@@ -27,6 +27,7 @@ pub(in super::super) const SERVICE: Table = Table {
         ("allowed_total", Replace),
         ("notify_template", Replace),
         ("limited_template", Replace),
+        ("warn_at", Replace),
     ],
 };
 
@@ -51,7 +52,7 @@ pub(in super::super) struct Row {
     pub first_listed: Timestamp,
 }
 
-pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, first: Timestamp) -> [Cell; 18] {
+pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, first: Timestamp) -> [Cell; 19] {
     let [storage, inwards, outwards, total] = limit_cells(&service.limits);
     [
         service.id.into(),
@@ -72,6 +73,7 @@ pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, firs
         total,
         service.notify_template.as_deref().into(),
         service.limited_template.as_deref().into(),
+        service.warn_at.map(i64::from).into(),
     ]
 }
 
@@ -89,6 +91,7 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
     let (package, status) = (columns.maybe_text()?, columns.text()?);
     let (registered, limits) = (columns.maybe_day()?, limits(columns)?);
     let (notify_template, limited_template) = (columns.maybe_text()?, columns.maybe_text()?);
+    let warn_at = columns.maybe_int()?.and_then(|percent| u32::try_from(percent).ok());
     let service = Service {
         id,
         client,
@@ -102,6 +105,7 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
         limits,
         notify_template,
         limited_template,
+        warn_at,
     };
     Ok(Row { service, server, listed, first_listed })
 }
