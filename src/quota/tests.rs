@@ -533,6 +533,18 @@ fn an_answer_without_a_limit_decides_nothing_and_unlimited_ends_it() {
 }
 
 #[test]
+fn a_percentage_of_the_product_counts_where_the_rule_asks_for_it() {
+    let sold = |warn_at| SoldAs { warn_at, ..SoldAs::default() };
+    let asks = Rule { notify_as_sold: true, ..rule() };
+    assert_eq!(asks.thresholds(&sold(Some(70))), [70, 80, 90, 100]);
+    assert_eq!(asks.thresholds(&sold(Some(90))), [80, 90, 100], "each once");
+    assert_eq!(asks.thresholds(&sold(None)), [80, 90, 100], "the product says nothing");
+    assert_eq!(rule().thresholds(&sold(Some(70))), [80, 90, 100], "the rule does not ask");
+    let alone = Rule { notify_at: Vec::new(), limit_at: None, ..asks };
+    assert_eq!(alone.thresholds(&sold(None)), [0_u32; 0]);
+}
+
+#[test]
 fn letters_are_worded_by_the_service_then_by_the_rule() {
     let named = |name: &str| Some(name.to_string());
     let wording = Wording {

@@ -374,6 +374,37 @@ mod tests {
     }
 
     #[test]
+    fn what_a_newer_module_says_besides_is_read_and_what_an_older_one_leaves_out_is_nothing() {
+        let warn_at =
+            |text: &str| one(&format!(r#"{LEAST},"warn_at":{text}"#)).map(|service| service.warn_at);
+        assert_eq!((warn_at("80"), warn_at("\"85\"")), (Ok(Some(80)), Ok(Some(85))));
+        assert_eq!((warn_at("0"), warn_at("null"), warn_at("\"\"")), (Ok(None), Ok(None), Ok(None)));
+        for wrong in ["-1", "10001", "\"eighty\""] {
+            assert!(warn_at(wrong).is_err(), "{wrong}");
+        }
+        let remarks = |text: &str| {
+            let body: ServicesBody = serde_json::from_str(text).expect("a body");
+            let read =
+                |rows: Vec<RemarkRow>| rows.into_iter().filter_map(RemarkRow::remark).collect::<Vec<_>>();
+            body.remarks.map(|RemarkRows(rows)| read(rows))
+        };
+        let list = r#"{"schema":1,"services":[]"#;
+        assert_eq!(remarks(&format!("{list}}}")), None, "nothing is said of it");
+        assert_eq!(remarks(&format!(r#"{list},"remarks":[]}}"#)), Some(Vec::new()), "all is well");
+        let said = format!(
+            r#"{list},"remarks":[{{"about":"sizes","service":"7","said":"&lt;b&gt; is no size"}},
+                {{"about":"companions","said":"{}"}},{{"about":"the weather","said":"fine"}}]}}"#,
+            "x".repeat(600)
+        );
+        let read = remarks(&said).expect("remarks");
+        assert_eq!(
+            read[0],
+            Remark { about: RemarkAbout::Size, service: Some(7), said: "<b> is no size".into() }
+        );
+        assert_eq!((read.len(), read[1].service, read[1].said.len()), (2, None, 500));
+    }
+
+    #[test]
     fn what_means_nothing_is_an_error_that_says_what_came() {
         for (services, said) in [
             ("null", "expected a list"),

@@ -330,6 +330,22 @@ mod tests {
     }
 
     #[test]
+    fn a_level_is_the_sum_of_the_buckets_it_is_said_to_be_made_of() {
+        let accounts = accounts(&["a", "b"]);
+        let owned = owned(&[("a1", "a"), ("a2", "a"), ("b1", "b"), ("b2", "b")]);
+        let usage = known(Some(at(50)), &[("a1", Ok(3)), ("a2", Ok(4)), ("b1", Ok(1)), ("b2", Err("odd"))]);
+        let mut harvest = Harvest::new();
+        let buckets = made(&["a1", "a2", "b1", "b2"]);
+        storage(&mut harvest, &accounts, &owned, &buckets, &Deleted::default(), &usage, at(60));
+        let made_of =
+            |name: &str| harvest.accounts()[&AccountName::new(name).expect("a name")].made_of.clone();
+        let parts = made_of("a").map(|made_of| (made_of.at, made_of.parts));
+        let named = |name: &str, size| crate::domain::LevelPart { name: name.into(), bytes: bytes(size) };
+        assert_eq!(parts, Some((at(50), vec![named("a2", 4), named("a1", 3)])));
+        assert_eq!(made_of("b"), None, "of a level that is unknown nothing is named");
+    }
+
+    #[test]
     fn never_1_unknown_never_becomes_zero() {
         let accounts = accounts(&["a", "b", "c", "d", "e"]);
         let owned = owned(&[("a1", "a"), ("a2", "a"), ("b1", "b"), ("c1", "c"), ("d1", "d"), ("d2", "d")]);
