@@ -7,8 +7,13 @@
 
 #[path = "whmcs_php/browser.rs"]
 mod browser;
+#[allow(dead_code)] // What presses and fills in is of the console's tests.
+#[path = "console/browser.rs"]
+mod browser_pipe;
 #[path = "whmcs_php/installation.rs"]
 mod installation;
+#[path = "whmcs_php/looks.rs"]
+mod looks;
 #[path = "whmcs_php/stand_in.rs"]
 mod stand_in;
 #[allow(dead_code)] // No test target uses all of it.

@@ -32,8 +32,8 @@ final class OverviewTab
             . ($list === '' ? '' : "<ul>$list</ul>")
             . ($unbilled === '' ? '<p>Every account that is known is paid for by a service.</p>'
                 : '<p><strong>' . Html::text(ucfirst($unbilled)) . '.</strong> ' . Markup::link($request->url('findings', ['what' => 'unbilled']), 'Which') . '</p>')
-            . '<h3>Panels</h3>' . self::panels($request, $status['backends'] ?? null)
-            . '<h3>Findings</h3>' . self::findings($request, $status['findings'] ?? null);
+            . '<h2>Panels</h2>' . self::panels($request, $status['backends'] ?? null)
+            . '<h2>Findings</h2>' . self::findings($request, $status['findings'] ?? null);
     }
 
     private static function panels(Request $request, $panels): string
@@ -80,7 +80,7 @@ final class OverviewTab
         foreach (Memory::read(Memory::COLLECTED) as $entry => [$at, $count]) {
             $rows[] = [Html::text("#$entry"), Markup::time((int) $at), (string) (int) $count];
         }
-        return '<h3>WHMCS collected usage last</h3>' . Markup::table('Collections', ['Server entry', 'At', 'Services'], $rows);
+        return '<h2>WHMCS collected usage last</h2>' . Markup::table('Collections', ['Server entry', 'At', 'Services'], $rows);
     }
 
     private static function notices(): string
@@ -89,6 +89,6 @@ final class OverviewTab
         foreach (Notice::all() as $about => $trouble) {
             $rows[] = [Html::text((string) $about), Html::text($trouble)];
         }
-        return '<h3>What fails in WHMCS now</h3>' . Markup::table('What fails now', ['What', 'Why'], $rows);
+        return '<h2>What fails in WHMCS now</h2>' . Markup::table('What fails now', ['What', 'Why'], $rows);
     }
 }
