@@ -16,11 +16,15 @@ final class LogTab
     public static function html(Request $request, Daemon $daemon): string
     {
         [$backend, $account] = [$request->get('backend'), $request->get('account')];
-        $query = ['limit' => self::ROWS, 'backend' => $backend, 'account' => $account, 'cursor' => $request->get('cursor')];
+        // An account is one of a panel: of one without the other nothing can be asked.
+        $isWhole = $backend !== '' && $account !== '';
+        $of = $isWhole ? ['backend' => $backend, 'account' => $account] : [];
+        $query = ['limit' => self::ROWS, 'cursor' => $request->get('cursor')] + $of;
         $answer = $daemon->read('/v1/audit', array_filter($query, static fn ($value) => $value !== ''));
         $field = static fn (string $name, string $label, string $value) => "<label for=\"whmeter-$name\" style=\"margin:0 6px\">$label</label>"
             . "<input type=\"text\" id=\"whmeter-$name\" name=\"$name\" value=\"" . Html::text($value) . '" class="form-control input-sm" style="max-width:100%">';
         return Markup::filter($request, 'log', $field('backend', 'Panel', $backend) . $field('account', 'Account', $account))
+            . ($isWhole || $backend . $account === '' ? '' : Markup::notice('info', 'A panel and an account together show what was done to that account; here is everything.'))
             . Markup::age($answer) . ($answer->body === null ? '' : self::rows($request, $answer->body));
     }
 

@@ -71,7 +71,7 @@ final class Markup
 
     public static function link(string $url, string $text): string
     {
-        return '<a href="' . Html::text($url) . '">' . Html::text($text) . '</a>';
+        return '<a style="text-decoration:underline" href="' . Html::text($url) . '">' . Html::text($text) . '</a>';
     }
 
     /** A service of WHMCS by its number, on its own page. */

@@ -11,8 +11,8 @@ final class Scale
 {
     private const LETTERS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
 
-    /** @param int|null $base of what the unit is a power; null where whmeter did not say, so that only its name is known */
-    private function __construct(private ?int $base, private string $byte, private ?int $fixed = null)
+    /** @param int|null $base of what the unit is a power; null where whmeter did not say, so that only its name is known @param int|null $fixed the power of the unit that all is shown in */
+    private function __construct(private ?int $base, private string $byte, private ?int $fixed)
     {
     }
 
@@ -27,7 +27,7 @@ final class Scale
                 return new self($base, $texts->get('byte'), is_string($shown) && $shown !== '' ? self::power($shown) : null);
             }
         }
-        return new self(null, $texts->get('byte'));
+        return new self(null, $texts->get('byte'), null);
     }
 
     public function text(float $value): string
