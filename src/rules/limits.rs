@@ -241,3 +241,29 @@ impl Limits {
         in_force(sold, self.of(candidate, meter).map(|(_, rule)| rule), panel)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(notify_at: &str) -> Result<Rule, String> {
+        let text = format!("meter = 'storage'\nsize = 'whmcs'\n{notify_at}");
+        let section = Section::new(text.parse().expect("toml"), std::path::Path::new("."));
+        LimitRule::read(section).map(|limit| limit.rule).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn thresholds_are_percents_or_what_the_product_says_or_both() {
+        let thresholds = |text: &str| read(text).map(|rule| (rule.notify_at, rule.notify_as_sold));
+        assert_eq!(thresholds("notify_at = [90, 80, 90]"), Ok((vec![80, 90], false)));
+        assert_eq!(thresholds("notify_at = 'whmcs'"), Ok((vec![], true)));
+        assert_eq!(thresholds("notify_at = ['whmcs', 95]"), Ok((vec![95], true)));
+        assert_eq!(thresholds("limit_at = 100"), Ok((vec![], false)));
+        for nonsense in ["notify_at = 80", "notify_at = '80'", "notify_at = [-1]", "notify_at = ['panel']"] {
+            let error = thresholds(nonsense).expect_err(nonsense);
+            assert!(error.contains("[80, 90]") && error.contains("whmcs"), "{nonsense}: {error}");
+        }
+        assert!(thresholds("notify_at = [0]").is_err_and(|error| error.contains("expected percent")));
+        assert!(thresholds("notify_at = []").is_err_and(|error| error.contains("does nothing")));
+    }
+}

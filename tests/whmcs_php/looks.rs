@@ -38,9 +38,15 @@ async fn every_page_in_whmcs_can_be_read_on_every_screen() {
             }
             let complaints = browser.complaints();
             wrong.extend(complaints.iter().map(|one| format!("{name} {view_name}: {one}")));
-            keep_picture(&mut browser, &format!("{name}-{view_name}")).await;
+            keep_picture(&mut browser, &format!("{name}-{view_name}"), 2400).await;
             seen += 1;
         }
+    }
+    // The figures of whmcs/README.md.
+    for (name, most) in [("client-en", 1180), ("staff-overview", 720)] {
+        browser.look(View { width: 860, height: 720, dark: false }).await;
+        browser.open(&format!("file://{}", pages.path().join(format!("{name}.html")).display())).await;
+        keep_picture(&mut browser, &format!("readme-{name}"), most).await;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(seen >= 24, "only {seen} pages");
@@ -58,8 +64,8 @@ fn written(folder: &Path) -> Vec<(String, PathBuf)> {
 }
 
 /// For people to look at: `WHMETER_PICTURES=folder`.
-async fn keep_picture(browser: &mut Browser, name: &str) {
+async fn keep_picture(browser: &mut Browser, name: &str, most: u64) {
     let Some(folder) = std::env::var_os("WHMETER_PICTURES").map(PathBuf::from) else { return };
-    let picture = browser.picture(2400).await;
+    let picture = browser.picture(most).await;
     std::fs::write(folder.join(format!("{name}.png")), picture).unwrap();
 }

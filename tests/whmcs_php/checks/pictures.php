@@ -73,8 +73,10 @@ checks([
         foreach ($full as $tab => $html) {
             $frame = page(['tab' => $tab]);
             // The tabs and filters as they are, and figures in place of a whmeter that is away.
-            $shown = preg_replace('~<div class="alert alert-warning".*?</div>~s', str_replace(['\\', '$'], ['\\\\', '\\$'], $html), $frame, 1);
-            $write("staff-$tab", staff_frame('whmeter usage metering', $tab === 'companions' ? str_replace('<p>No product has a companion in settings.php.</p>', $html, $frame) : $shown));
+            $stands = $tab === 'companions' ? '~<p>By settings.php.*(?=</div>$)~s' : '~<div class="alert alert-warning".*?</div>~s';
+            $shown = preg_replace_callback($stands, static fn () => $html, $frame, 1, $count);
+            same(1, $count, $tab);
+            $write("staff-$tab", staff_frame('whmeter usage metering', $shown));
         }
         $write('staff-away', staff_frame('whmeter usage metering', page(['tab' => 'overview'])));
     },

@@ -50,7 +50,7 @@ final class CompanionsTab
         return '<p>' . Html::text("By settings.php services of these products are billed by a companion: " . implode(', ', $products) . '.')
             . " $there services have a living one; " . count($differences) . ' are not as they should be.</p>'
             . ($mendable === 0 ? '' : Markup::button($request, 'rounds', [], 'Make a round now'))
-            . Markup::table('Companions', ['Service', 'Companion', 'What is not as it should be', 'The next round would'], $rows)
+            . Markup::table('Companions', ['Service', 'Companion', 'What is not as it should be', 'The next round would'], $rows, 'Nothing has to be done.')
             . Markup::onwards($request, $next, $page === 1, 'page');
     }
 }

@@ -33,7 +33,7 @@ final class MapTab
         $untold = array_filter(is_array($map['untold'] ?? null) ? $map['untold'] : [], 'is_string');
         $next = is_string($map['next_cursor'] ?? null) ? $map['next_cursor'] : null;
         return ($untold === [] ? '' : Markup::notice('info', 'WHMCS has not sent the services of ' . implode(', ', $untold) . ' yet.'))
-            . Markup::table('Map', ['Account', 'State', 'Service', 'Product', 'By hand'], $rows)
+            . Markup::table('Map', ['Account', 'State', 'Service', 'By hand'], $rows)
             . Markup::onwards($request, $next, $request->get('cursor') === '');
     }
 
@@ -44,14 +44,14 @@ final class MapTab
         $isAccount = is_string($backend) && is_string($account);
         $server = is_int($one['server'] ?? null) ? "no account on server {$one['server']}" : 'no account';
         $state = is_string($one['state'] ?? null) ? $one['state'] : '';
-        $status = is_string($one['status'] ?? null) ? '<div><small>' . Html::text($one['status']) . '</small></div>' : '';
+        $sold = array_filter([$one['product'] ?? null, $one['status'] ?? null], 'is_string');
+        $status = $sold === [] ? '' : '<div><small>' . Html::text(implode(', ', $sold)) . '</small></div>';
         $username = is_string($one['username'] ?? null) ? ' ' . Html::text($one['username']) : '';
         return [
             $isAccount ? Html::text($account) . '<div><small>' . Html::text($backend) . '</small></div>' : Html::text($server),
             Markup::state($state === '' ? 'unknown' : $state, in_array($state, ['mapped', 'pinned'], true)),
             Markup::service($one['service'] ?? null, $one['client'] ?? null) . $username . $status,
-            Markup::cell($one['product'] ?? null),
-            $isAccount ? self::forms($request, $backend, $account, $state, $place) : '',
+            $isAccount ? '<div style="min-width:11em">' . self::forms($request, $backend, $account, $state, $place) . '</div>' : '',
         ];
     }
 
@@ -59,7 +59,7 @@ final class MapTab
     {
         $of = ['backend' => $backend, 'account' => $account];
         $name = Html::text("Number of the service of $account");
-        $inputs = "<input type=\"text\" inputmode=\"numeric\" name=\"service\" size=\"7\" class=\"form-control input-sm\" style=\"width:7em;display:inline-block\" aria-label=\"$name\" required> "
+        $inputs = "<input type=\"text\" inputmode=\"numeric\" name=\"service\" size=\"7\" placeholder=\"Service\" class=\"form-control input-sm\" style=\"width:7em;display:inline-block\" aria-label=\"$name\" required> "
             . "<label style=\"font-weight:normal\" for=\"whmeter-force-$place\"><input type=\"checkbox\" id=\"whmeter-force-$place\" name=\"force\" value=\"1\"> although something does not fit</label> ";
         return Markup::button($request, 'map', $of, 'Belongs to it', $inputs)
             . ($state === 'pinned' ? Markup::button($request, 'unmap', $of, 'By its name again') : '');

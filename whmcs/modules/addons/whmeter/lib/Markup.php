@@ -15,11 +15,12 @@ final class Markup
      * @param string[] $heads what columns are called, text
      * @param string[][] $rows cells, HTML
      * @param string $name what the table is, for those who hear it
+     * @param string $none what is said where there are no rows
      */
-    public static function table(string $name, array $heads, array $rows): string
+    public static function table(string $name, array $heads, array $rows, string $none = 'None.'): string
     {
         if ($rows === []) {
-            return '<p>None.</p>';
+            return '<p>' . Html::text($none) . '</p>';
         }
         $head = implode('', array_map(static fn ($text) => '<th scope="col">' . Html::text($text) . '</th>', $heads));
         $body = '';

@@ -28,7 +28,8 @@ final class OverviewTab
         $problems = array_filter(is_array($status['problems'] ?? null) ? $status['problems'] : [], 'is_string');
         $list = implode('', array_map(static fn ($one) => '<li>' . Html::text($one) . '</li>', $problems));
         $unbilled = FleetStatus::unbilled($status);
-        return '<p>' . Markup::state("All is $state", $state === 'well') . ', at ' . Markup::time($status['at'] ?? null) . '</p>'
+        $said = ['well' => 'All is well', 'wrong' => 'Something is wrong'][$state] ?? 'Not all is known yet';
+        return '<p>' . Markup::state($said, $state === 'well') . ', at ' . Markup::time($status['at'] ?? null) . '</p>'
             . ($list === '' ? '' : "<ul>$list</ul>")
             . ($unbilled === '' ? '<p>Every account that is known is paid for by a service.</p>'
                 : '<p><strong>' . Html::text(ucfirst($unbilled)) . '.</strong> ' . Markup::link($request->url('findings', ['what' => 'unbilled']), 'Which') . '</p>')
@@ -80,7 +81,7 @@ final class OverviewTab
         foreach (Memory::read(Memory::COLLECTED) as $entry => [$at, $count]) {
             $rows[] = [Html::text("#$entry"), Markup::time((int) $at), (string) (int) $count];
         }
-        return '<h2>WHMCS collected usage last</h2>' . Markup::table('Collections', ['Server entry', 'At', 'Services'], $rows);
+        return '<h2>WHMCS collected usage last</h2>' . Markup::table('Collections', ['Server entry', 'At', 'Services'], $rows, 'It has not yet.');
     }
 
     private static function notices(): string
@@ -89,6 +90,6 @@ final class OverviewTab
         foreach (Notice::all() as $about => $trouble) {
             $rows[] = [Html::text((string) $about), Html::text($trouble)];
         }
-        return '<h2>What fails in WHMCS now</h2>' . Markup::table('What fails now', ['What', 'Why'], $rows);
+        return '<h2>What fails in WHMCS now</h2>' . Markup::table('What fails now', ['What', 'Why'], $rows, 'Nothing.');
     }
 }

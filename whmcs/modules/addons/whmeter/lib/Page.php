@@ -34,7 +34,9 @@ final class Page
         $daemon = new Daemon(in_array($asked, $entries, true) ? $asked : $entries[0]);
         $done = $request->isAction() ? Actions::done($request, $daemon) : '';
         $tab = isset(self::TABS[$request->get('tab')]) ? $request->get('tab') : 'overview';
-        return '<div class="whmeter-staff">' . self::tabs($request, $tab) . self::entries($request, $entries, $daemon->entry, $tab)
+        // On a phone Blend keeps each cell in one line, however long it is.
+        $style = '<style>.whmeter-staff .table-responsive > .table > tbody > tr > td { white-space: normal; min-width: 6em; }</style>';
+        return "<div class=\"whmeter-staff\">$style" . self::tabs($request, $tab) . self::entries($request, $entries, $daemon->entry, $tab)
             . $done . self::tab($tab, $request, $daemon) . '</div>';
     }
 

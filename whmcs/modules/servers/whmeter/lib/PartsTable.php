@@ -13,7 +13,7 @@ final class PartsTable
 
     public static function html(Parts $parts, Standing $standing, Texts $texts): string
     {
-        return "<h4>{$texts->html('parts')}</h4>" . self::rows($parts, $standing, $texts);
+        return "<h4 style=\"margin-top:1.2em\">{$texts->html('parts')}</h4>" . self::rows($parts, $standing, $texts);
     }
 
     public static function rows(Parts $parts, Standing $standing, Texts $texts): string
