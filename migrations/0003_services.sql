@@ -20,7 +20,8 @@ CREATE TABLE service (
     allowed_total BIGINT,
     notify_template VARCHAR(255),
     limited_template VARCHAR(255),
-    warn_at INTEGER
+    warn_at INTEGER,
+    unit VARCHAR(2)
 ) /*clustered*/;
 CREATE INDEX service_server ON service (server);
 

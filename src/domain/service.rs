@@ -33,9 +33,15 @@ pub struct Service {
     pub limited_template: Option<String>,
     /// The percentage of its limit that its customer is to hear of, where the product names one.
     pub warn_at: Option<u32>,
+    /// The unit that its customer is told amounts in, where the product names one: one of [`Service::UNITS`], of whatever base
+    /// WHMCS's units are.
+    pub unit: Option<&'static str>,
 }
 
 impl Service {
+    /// The units that a product may name.
+    pub const UNITS: [&'static str; 4] = ["MB", "GB", "TB", "PB"];
+
     /// A service of which nothing else is reported.
     pub fn new(id: i64, client: i64, username: &str, status: &str) -> Service {
         Service {
@@ -52,6 +58,7 @@ impl Service {
             notify_template: None,
             limited_template: None,
             warn_at: None,
+            unit: None,
         }
     }
 

@@ -89,6 +89,9 @@ struct ServiceRow {
     /// The percentage of the limit to be reported; nothing and zero say nothing.
     #[serde(default, deserialize_with = "php::whole_or_none")]
     warn_at: i64,
+    /// The unit that the customer is told amounts in.
+    #[serde(default, deserialize_with = "php::maybe_text")]
+    unit: Option<String>,
 }
 
 /// A product add-on with an account of its own: no metric bills it, so that it is only named.
@@ -195,6 +198,8 @@ impl ServiceRow {
             notify_template: short(self.templates.notify),
             limited_template: short(self.templates.limited),
             warn_at: warn_at(self.warn_at)?,
+            // One that is not known is no unit to write mails in, and nothing is billed by it.
+            unit: Service::UNITS.into_iter().find(|known| self.unit.as_deref() == Some(known)),
         })
     }
 }
@@ -378,6 +383,8 @@ mod tests {
         let warn_at =
             |text: &str| one(&format!(r#"{LEAST},"warn_at":{text}"#)).map(|service| service.warn_at);
         assert_eq!((warn_at("80"), warn_at("\"85\"")), (Ok(Some(80)), Ok(Some(85))));
+        let unit = |text: &str| one(&format!(r#"{LEAST},"unit":{text}"#)).map(|service| service.unit);
+        assert_eq!((unit("\"TB\""), unit("\"KB\""), unit("null")), (Ok(Some("TB")), Ok(None), Ok(None)));
         assert_eq!((warn_at("0"), warn_at("null"), warn_at("\"\"")), (Ok(None), Ok(None), Ok(None)));
         for wrong in ["-1", "10001", "\"eighty\""] {
             assert!(warn_at(wrong).is_err(), "{wrong}");

@@ -28,6 +28,7 @@ pub(in super::super) const SERVICE: Table = Table {
         ("notify_template", Replace),
         ("limited_template", Replace),
         ("warn_at", Replace),
+        ("unit", Replace),
     ],
 };
 
@@ -52,7 +53,7 @@ pub(in super::super) struct Row {
     pub first_listed: Timestamp,
 }
 
-pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, first: Timestamp) -> [Cell; 19] {
+pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, first: Timestamp) -> [Cell; 20] {
     let [storage, inwards, outwards, total] = limit_cells(&service.limits);
     [
         service.id.into(),
@@ -74,6 +75,7 @@ pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, firs
         service.notify_template.as_deref().into(),
         service.limited_template.as_deref().into(),
         service.warn_at.map(i64::from).into(),
+        service.unit.into(),
     ]
 }
 
@@ -92,6 +94,8 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
     let (registered, limits) = (columns.maybe_day()?, limits(columns)?);
     let (notify_template, limited_template) = (columns.maybe_text()?, columns.maybe_text()?);
     let warn_at = columns.maybe_int()?.and_then(|percent| u32::try_from(percent).ok());
+    let unit = columns.maybe_text()?;
+    let unit = Service::UNITS.into_iter().find(|known| unit.as_deref() == Some(known));
     let service = Service {
         id,
         client,
@@ -106,6 +110,7 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
         notify_template,
         limited_template,
         warn_at,
+        unit,
     };
     Ok(Row { service, server, listed, first_listed })
 }

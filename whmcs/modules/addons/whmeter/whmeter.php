@@ -40,6 +40,10 @@ function whmeter_deactivate()
 /** WHMCS shows what is written. */
 function whmeter_output($vars)
 {
+    if (PHP_VERSION_ID < 80100) {
+        echo '<p>The page needs PHP 8.1 or newer.</p>';
+        return;
+    }
     $link = is_array($vars) ? (string) ($vars['modulelink'] ?? '') : '';
     echo Page::answer(new Request($link ?: 'addonmodules.php?module=whmeter', $_GET, $_POST));
 }

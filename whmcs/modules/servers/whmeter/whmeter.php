@@ -61,7 +61,7 @@ function whmeter_ConfigOptions()
         'Limited template' => $template,
         'Plan' => ['Type' => 'text', 'Size' => '40', 'Default' => '', 'Description' => 'Name of the plan on the panel, for Server Sync', 'SimpleMode' => true],
         'Warn at' => ['Type' => 'text', 'Size' => '5', 'Default' => '', 'Description' => '% of the limit, where a rule of whmeter has notify_at = "whmcs"', 'SimpleMode' => true],
-        'Unit' => ['Type' => 'dropdown', 'Options' => ['' => 'as it fits', 'MB' => 'MB', 'GB' => 'GB', 'TB' => 'TB', 'PB' => 'PB'], 'Default' => '', 'Description' => 'Amounts are shown in it', 'SimpleMode' => true],
+        'Unit' => ['Type' => 'dropdown', 'Options' => ['' => 'as it fits', 'MB' => 'MB', 'GB' => 'GB', 'TB' => 'TB', 'PB' => 'PB'], 'Default' => '', 'Description' => 'Amounts are shown in it, and told by templates', 'SimpleMode' => true],
     ];
 }
 

@@ -20,6 +20,8 @@ final class Daemon
     private const PAGE_SECONDS = 2.0;
     private const BUTTON_SECONDS = 5.0;
     private const KEPT_SECONDS = 86400;
+    /** Longer answers are not kept: WHMCS keeps what is transient in its database. */
+    private const KEPT_BYTES = 200000;
 
     private array $params = [];
     private ?Client $client = null;
@@ -69,7 +71,8 @@ final class Daemon
             $isWhole = is_array($last['body'] ?? null) && is_int($last['at'] ?? null);
             return new Answer($isWhole ? $last['body'] : null, $isWhole ? $last['at'] : null, $this->trouble($error));
         }
-        $keep = static fn () => Transient::keep($kept, ['at' => time(), 'body' => $body], self::KEPT_SECONDS);
+        $isShort = strlen((string) json_encode($body, JSON_INVALID_UTF8_SUBSTITUTE)) <= self::KEPT_BYTES;
+        $keep = static fn () => $isShort ? Transient::keep($kept, ['at' => time(), 'body' => $body], self::KEPT_SECONDS) : null;
         Safely::run('last answer', [], $keep, static fn () => null);
         return new Answer($body, null, '');
     }
