@@ -17,6 +17,7 @@ mod query;
 mod recalculate;
 mod routes;
 mod services;
+mod services_body;
 mod state;
 mod sums;
 mod tenants;
