@@ -80,6 +80,6 @@ function fleet_companions(): array
 function fleet_log(): array
 {
     $at = gmdate('Y-m-d\TH:i:s\Z');
-    $one = ['at' => $at, 'actor' => 'API, token whmcs-staff, for WHMCS admin jane', 'backend' => 's3-fra1', 'account' => '1042-7731', 'action' => 'map', 'from' => null, 'to' => 'service 7731', 'why' => 'asked for by hand', 'answer' => ''];
+    $one = ['at' => $at, 'actor' => 'API, token whmcs-staff, for WHMCS admin operator', 'backend' => 's3-fra1', 'account' => '1042-7731', 'action' => 'map', 'from' => null, 'to' => 'service 7731', 'why' => 'asked for by hand', 'answer' => ''];
     return ['schema' => 1, 'next_cursor' => null, 'rows' => [$one, ['actor' => 'usage', 'action' => 'limit', 'from' => 'standard', 'to' => 'limited', 'why' => 'storage reached 100 % of its limit', 'answer' => 'read back: limited'] + $one]];
 }

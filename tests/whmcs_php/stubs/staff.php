@@ -7,7 +7,7 @@ use WHMCS\Database\Capsule;
 
 define('ADMINAREA', true);
 $_SESSION['adminid'] = 3;
-Capsule::$tables['tbladmins'] = [['id' => 3, 'username' => 'jané', 'firstname' => 'J', 'lastname' => 'N']];
+Capsule::$tables['tbladmins'] = [['id' => 3, 'username' => 'opér']];
 
 require $GLOBALS['installation'] . '/modules/addons/whmeter/whmeter.php';
 
