@@ -129,7 +129,7 @@ async fn answers(accounts: usize, runs: usize) {
     let (recalculate, _kept) = tokio::sync::mpsc::unbounded_channel();
     let clock = Clock::Fixed(Timestamp::new(NOW).expect("in range"));
     let api = UsageApi::new(store.clone(), clock, Telemetry::new(), rules().zone, &settings, recalculate);
-    api.configure(&settings, Servers::from([(SERVER, vec![backend()])]));
+    api.configure(&settings, Servers::from([(SERVER, vec![backend()])]), Default::default());
     let routes = api.routes(&Access::default()).router;
     let ask_as = |purpose: &'static str| {
         let routes = routes.clone();

@@ -179,3 +179,14 @@ CREATE TABLE unclaimed (
     since BIGINT NOT NULL,
     PRIMARY KEY (backend, what)
 ) /*clustered*/;
+
+-- What a life's stored bytes are made of by the panel's own names (buckets, guests), as it was read last: JSON, the
+-- largest first, and how many others hold how much. Shown to people, never billed from: neither the journal nor the
+-- chronicle has it.
+CREATE TABLE breakdown (
+    life BIGINT NOT NULL PRIMARY KEY,
+    read_at BIGINT NOT NULL,
+    parts TEXT NOT NULL,
+    others BIGINT NOT NULL,
+    others_bytes BIGINT NOT NULL
+) /*clustered*/;

@@ -19,7 +19,9 @@ CREATE TABLE service (
     allowed_out BIGINT,
     allowed_total BIGINT,
     notify_template VARCHAR(255),
-    limited_template VARCHAR(255)
+    limited_template VARCHAR(255),
+    warn_at INTEGER,
+    unit VARCHAR(2)
 ) /*clustered*/;
 CREATE INDEX service_server ON service (server);
 
@@ -46,6 +48,17 @@ CREATE TABLE service_addon (
     status VARCHAR(32) NOT NULL,
     registered INTEGER,
     PRIMARY KEY (server, id)
+) /*clustered*/;
+
+-- What WHMCS's module says is not right with the list of a server: companions, sizes that cannot be read. For people;
+-- neither a journal nor the chronicle has it.
+CREATE TABLE service_remark (
+    server BIGINT NOT NULL,
+    place INTEGER NOT NULL,
+    about VARCHAR(16) NOT NULL,
+    service BIGINT,
+    said TEXT NOT NULL,
+    PRIMARY KEY (server, place)
 ) /*clustered*/;
 
 -- When each list was told (0: not since its row was repaired), and how often it has changed.

@@ -199,7 +199,7 @@ impl App {
             self.telemetry.know_backend(&new.id);
         }
         let max_age = config.max_age();
-        self.usage_api.configure(&config.whmcs, config.servers());
+        self.usage_api.configure(&config.whmcs, config.servers(), config.prices.clone());
         self.access.configure(config.tokens);
         let channels = config.channels.names();
         self.telemetry.know_channels(channels.iter().map(|channel| channel.name()).chain(["policy"]));

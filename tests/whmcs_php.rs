@@ -7,8 +7,13 @@
 
 #[path = "whmcs_php/browser.rs"]
 mod browser;
+#[allow(dead_code)] // What presses and fills in is of the console's tests.
+#[path = "console/browser.rs"]
+mod browser_pipe;
 #[path = "whmcs_php/installation.rs"]
 mod installation;
+#[path = "whmcs_php/looks.rs"]
+mod looks;
 #[path = "whmcs_php/stand_in.rs"]
 mod stand_in;
 #[allow(dead_code)] // No test target uses all of it.
@@ -33,8 +38,11 @@ const ADMIN: &str = "admins-token-0123456789ab";
 
 fn tokens() -> String {
     let token = |scope: &str, secret: &str| {
-        let scopes =
-            if scope == "admin" { "[\"admin\", \"metrics\"]".into() } else { format!("[{scope:?}]") };
+        let scopes = if scope == "admin" {
+            "[\"admin\", \"metrics\", \"read\"]".into()
+        } else {
+            format!("[{scope:?}]")
+        };
         format!("[[http.token]]\nname = {scope:?}\nscope = {scopes}\ntoken = {secret:?}\n\n")
     };
     [token("billing", BILLING), token("admin", ADMIN)].concat()
@@ -115,6 +123,39 @@ async fn a_companion_has_the_numbers_of_the_service_it_stands_beside() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn staff_see_everything_that_is_metered_and_do_what_they_press() {
+    let Some(whmcs) = Installation::new() else { return };
+    let panel = start(5, ClockStart::WallClock).await;
+    let now = panel.knobs().clock.now_seconds();
+    for (name, level) in [("7-41", 100 * GIB), ("7-411", 2 * GIB), ("7-42", 3 * GIB)] {
+        assert!(panel.knobs().truth.set_level(name, now - 60, level), "{name}");
+    }
+    let port = free_port();
+    let backend = section(&panel, "s3", "every = \"2s\"\nwhmcs_server = 12");
+    let price = "[[price]]\nname = \"space\"\nmeter = \"storage\"\nof = \"last\"\nincluded = \"1 GiB\"\nper = \"1 GiB\"\nprice = \
+                 \"0.10\"\ncurrency = \"EUR\"\n";
+    let site =
+        Site::new(&house(port, "companion_servers = [20]", &format!("{}{price}", tokens()), &[backend]));
+    let daemon = site.serve(port).await;
+    let known = |got: &Got| got.json()["tenants"]["7-41"].is_object();
+    daemon.until_as("/v1/whmcs/usage?server=12", BILLING, "knows all", known).await;
+    let variables = [("WHMETER_TOKEN", BILLING), ("WHMETER_ADMIN_TOKEN", ADMIN)];
+    whmcs.check("fleet", port, &variables).await;
+    // What the level of an account is made of comes to it, wherever it is said.
+    let account = daemon.ask("GET", "/v1/accounts/s3/7-41", ADMIN).await.json();
+    let parts = &account["parts"];
+    assert_eq!(
+        (&parts["differs"], &parts["sum_bytes"]),
+        (&Value::from(false), &Value::from(100 * GIB)),
+        "{account}"
+    );
+    let said = site.run(&["explain", "s3", "7-41", "storage"]).await.good();
+    assert!(said.contains("made of, as read at") && said.contains("7-41"), "{said}");
+    daemon.stop().await;
+    panel.stop();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_whmeter_that_answers_as_nobody_should_breaks_nothing() {
     let Some(whmcs) = Installation::new() else { return };
     for check in ["broken", "names", "purpose", "hooks", "list", "push", "waiting", "sold"] {
@@ -126,7 +167,9 @@ async fn a_whmeter_that_answers_as_nobody_should_breaks_nothing() {
 #[tokio::test]
 async fn without_a_whmeter_everything_still_answers() {
     let Some(whmcs) = Installation::new() else { return };
-    for check in ["metrics", "entry_points", "languages", "rendering", "rounds", "settings", "staff"] {
+    for check in
+        ["metrics", "entry_points", "languages", "rendering", "rounds", "staff", "staff_page", "settings"]
+    {
         whmcs.check(check, 1, &[("WHMETER_TOKEN", "some-token-0123456789")]).await;
     }
 }

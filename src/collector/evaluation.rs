@@ -40,6 +40,7 @@ impl AccountView<'_> {
             product: service.product.clone(),
             template: service.notify_template.clone(),
             limited_template: service.limited_template.clone(),
+            warn_at: service.warn_at,
         }
     }
 

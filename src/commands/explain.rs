@@ -11,6 +11,9 @@ use crate::standing::Moment;
 use crate::store::Store;
 use crate::usage_api::ReportedLine;
 
+/// So many parts of a level are printed.
+const MOST_PARTS: usize = 10;
+
 #[derive(Debug, Args)]
 pub(super) struct Explain {
     #[command(flatten)]
@@ -165,6 +168,22 @@ fn show(explained: &Explained, meter: Meter) {
             "the panel itself reckons {} {} for {} to {}, all its meters together, as of {} (never billed by whmeter)",
             charge.amount, charge.currency, charge.from, charge.to, charge.as_of
         ));
+    }
+    if let Some(parts) = &explanation.parts {
+        print(format!("made of, as read at {} (never billed from):", parts.read_at));
+        for part in parts.list.iter().take(MOST_PARTS) {
+            print(format!("    {}: {} B", part.name, grouped(part.bytes)));
+        }
+        let (unnamed, bytes) = parts.beyond(MOST_PARTS);
+        if unnamed > 0 {
+            print(format!("    {unnamed} others: {} B", grouped(bytes)));
+        }
+        if parts.differs {
+            let sum = parts.sum_bytes.map_or("unknown".into(), |sum| format!("{} B", grouped(sum)));
+            print(format!(
+                "    together {sum}, which is not the level: it was measured at another time, or in part"
+            ));
+        }
     }
     for baseline in &explanation.baselines {
         print(format!("believed now: {} {} B at {}", baseline.source, grouped(baseline.count), baseline.at));

@@ -15,7 +15,8 @@ use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::collector::AdjustError;
 use crate::config::Config;
-use crate::domain::{AccountKey, Mapping, Meter, Month, Nature, Owner, Service, UsageDay};
+use crate::console::{CannotMap, mismatches};
+use crate::domain::{AccountKey, Mapping, Meter, Month, Nature, Owner, UsageDay};
 use crate::metering::Moved;
 use crate::standing::{MappedTo, ServiceRef};
 use crate::store::{Loaded, ServiceList, Store, Total};
@@ -245,7 +246,12 @@ impl Set {
         }
         let metered = backend(&config, &self.backend)?;
         let key = key(&self.backend, &self.account)?;
-        let wrong = self.mismatches(&config, metered, &store, &key).await?;
+        let wrong = mismatches(&store, &config.panels, metered, &key, self.service).await;
+        let wrong = wrong.map_err(|error| match error {
+            CannotMap::NoAccount(detail) => CommandError::Misused(detail),
+            CannotMap::Never(detail) => CommandError::Tried(detail),
+            CannotMap::Store(error) => error.into(),
+        })?;
         if !wrong.is_empty() && !self.force {
             return Err(CommandError::Tried(format!("{}; use --force to map it anyway", wrong.join("; "))));
         }
@@ -332,92 +338,6 @@ impl Set {
             service: Some(service),
             rivals: Vec::new(),
         }))
-    }
-
-    /// What does not fit.
-    async fn mismatches(
-        &self,
-        config: &Config,
-        metered: &ConfiguredPanel,
-        store: &Store,
-        key: &AccountKey,
-    ) -> Result<Vec<String>, CommandError> {
-        let loaded = store.load(&metered.id, None).await?;
-        let standing = loaded.facts(&key.name).ok_or_else(|| self.stranger(&loaded, key))?;
-        let Some(list) = services_of(store, metered).await? else {
-            return Ok(vec!["WHMCS has not sent the services of this backend's server".into()]);
-        };
-        let Some(service) = list.services.by_id(self.service) else {
-            let others = store.service_lists().await?;
-            if let Some((other, _)) =
-                others.iter().find(|(_, list)| list.services.by_id(self.service).is_some())
-            {
-                return Err(CommandError::Tried(format!(
-                    "service {} is sold on server {other}, and {} is on another: an account belongs to \
-                     services of its own                      server; move the service in WHMCS, or sell \
-                     a companion (whmcs/README.md)",
-                    self.service, self.backend
-                )));
-            }
-            return Ok(vec![format!("service {} is not on the server of {}", self.service, self.backend)]);
-        };
-        if let Some(parent) = service.companion_of() {
-            return Err(CommandError::Tried(format!(
-                "service {} is the companion of service {parent}: say that the account belongs to {parent}, and it is \
-                 billed as its companion",
-                service.id
-            )));
-        }
-        let mut wrong = Vec::new();
-        if !service.is_live() {
-            wrong.push(format!("the service is {}", service.status));
-        }
-        let sold_size = service.limit(Meter::StorageUsed).up_to();
-        if let (Some(limit), Some(sold_size)) = (standing.storage_limit.to_door(), sold_size)
-            && limit != sold_size
-        {
-            wrong.push(format!("the panel allows {limit} bytes and {sold_size} were sold"));
-        }
-        wrong.extend(self.other_account(config, store, key, service).await?);
-        Ok(wrong)
-    }
-
-    /// Another account that is on a panel and has the service.
-    async fn other_account(
-        &self,
-        config: &Config,
-        store: &Store,
-        key: &AccountKey,
-        service: &Service,
-    ) -> Result<Option<String>, CommandError> {
-        for metered in &config.panels {
-            let loaded = store.load(&metered.id, None).await?;
-            let others = loaded.present().filter(|(name, life, _)| {
-                let is_same = metered.id == key.backend && **name == key.name;
-                !is_same && life.owner().service() == Some(service.id)
-            });
-            if let Some(name) = others.map(|(name, ..)| name).min() {
-                let on =
-                    if metered.id == key.backend { String::new() } else { format!(" of {}", metered.id) };
-                return Ok(Some(format!("account {name}{on} belongs to this service already")));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Why nothing can be said of an account.
-    fn stranger(&self, loaded: &Loaded, key: &AccountKey) -> CommandError {
-        let (account, backend) = (&self.account, &self.backend);
-        CommandError::Misused(match loaded.book.called(&key.name) {
-            Some(_) => format!(
-                "{account} is an earlier life of its name on {backend}: expected an account as the panel \
-                 spells it"
-            ),
-            None => format!(
-                "no account {account:?} was ever seen on {backend}; `whmeter usage --backend {backend}` \
-                 lists them"
-            ),
-        })
     }
 }
 

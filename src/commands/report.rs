@@ -13,8 +13,8 @@ use crate::standing::Moment;
 pub(super) struct Report {
     #[command(flatten)]
     config: ConfigArg,
-    /// unbilled, ghosts, unmetered, wrong-plans, totals, held-back, untold, addons, unconfigured, policies, unclaimed,
-    /// pins or all
+    /// unbilled, ghosts, unmetered, wrong-plans, companions, sizes, totals, held-back, untold, addons, unconfigured,
+    /// policies, unclaimed, pins or all
     #[arg(long, default_value = "all")]
     what: String,
     /// This backend only

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::Console;
 use super::cursor::Cursor;
+use super::level_parts::LevelParts;
 use crate::domain::{AccountKey, AccountName, BackendId, BillingPeriod, BillingZone, Meter, Month, Nature};
 use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{DayPoint, UsageQuery};
@@ -208,6 +209,9 @@ pub(super) async fn account(
     let (key, standing) = asked_for(&console, path).await?;
     let account = standing.accounts.get(&key.name).ok_or_else(|| Problem::unknown("it has just gone"))?;
     let mut body = shape(&standing, &key.name, account, &console.moment());
+    let level = account.meter(Meter::StorageUsed).and_then(|series| series.level);
+    let made_of = console.store.breakdown(&key).await.map_err(Problem::unavailable)?;
+    body["parts"] = json!(made_of.map(|made_of| LevelParts::of(made_of, level)));
     body["schema"] = json!(1);
     Ok(Json(body).into_response())
 }

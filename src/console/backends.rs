@@ -122,8 +122,7 @@ pub(super) async fn poll(
     PathOf(name): PathOf<String>,
     asker: Asker,
 ) -> Result<Response, Problem> {
-    let token = asker.token.as_ref().map(|token| format!(", token {token}")).unwrap_or_default();
-    console.ask_poll(&name, &asker, &format!("API{token}")).await?;
+    console.ask_poll(&name, &asker, &asker.signed("API")).await?;
     let body = json!({ "schema": 1, "backend": name, "status": "queued", "progress": format!("/v1/backends/{name}") });
     Ok((StatusCode::ACCEPTED, Json(body)).into_response())
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::grouped::grouped;
+use super::level_parts::LevelParts;
 use crate::domain::{
-    AccountKey, BillingZone, Epoch, HoldingNo, LifeNo, Meter, Month, Reading, Span, UsageDay,
+    AccountKey, BillingZone, Epoch, HoldingNo, LifeNo, Meter, Month, Nature, Reading, Span, UsageDay,
 };
 use crate::metering::{Correction, Holding, Life, Renumbering, Rewind};
 use crate::store::{DayPoint, JournalEntry, MonthSum, Store, StoreError, Usage, UsageQuery};
@@ -29,6 +30,9 @@ pub(crate) struct Explanation {
     pub(crate) estimates: Vec<Chart>,
     /// What the panel itself would bill of the account, all its meters together. Never billed by us.
     pub(crate) panel_charges: Vec<Charge>,
+    /// Of the level what it was made of when that was read last, by the panel's names; never billed from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parts: Option<LevelParts>,
     /// What is believed of each counter now.
     pub(crate) baselines: Vec<Baseline>,
     /// Which life of its name it is, from 1: a name that was freed may be another account since.
@@ -155,6 +159,11 @@ pub(crate) async fn explain(
         explanation.estimates = estimates.iter().map(Chart::of).collect();
         let charges = store.panel_charges(key, span).await?;
         explanation.panel_charges = charges.iter().map(Charge::of).collect();
+    }
+    if meter.nature() == Nature::Level {
+        let level = no.and_then(|_| Some(life?.series.get(&meter)?.level?.level));
+        let breakdown = store.breakdown(key).await?;
+        explanation.parts = breakdown.map(|breakdown| LevelParts::of(breakdown, level));
     }
     if let Some(life) = life {
         explanation.life = life.nth;
@@ -331,6 +340,7 @@ impl Story<'_> {
             days,
             estimates: Vec::new(),
             panel_charges: Vec::new(),
+            parts: None,
             baselines: Vec::new(),
             life: 1,
             born: None,

@@ -8,6 +8,7 @@ mod held_back;
 mod pins;
 mod plans;
 mod policies;
+mod remarks;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -23,7 +24,7 @@ use serde::{Serialize, Serializer};
 
 use super::csv::cell;
 use super::panel_vs_whmcs::{PanelsVsWhmcs, Side};
-use crate::domain::{BackendId, Bytes, Meter, Service};
+use crate::domain::{BackendId, Bytes, Meter, RemarkAbout, Service};
 use crate::pricing::Money;
 use crate::quota::Conflict;
 use crate::rules::Prices;
@@ -56,11 +57,15 @@ pub enum FindingKind {
     Unclaimed,
     /// What was said by hand of accounts that are there no more, though their names are.
     Pins,
+    /// Companion services that are missing or not as they should be, as WHMCS's module says.
+    Companions,
+    /// Sizes in WHMCS that cannot be read: what they limit is without a limit.
+    Sizes,
 }
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [FindingKind; 12] = [
+    pub const ALL: [FindingKind; 14] = [
         FindingKind::Unbilled,
         FindingKind::Ghosts,
         FindingKind::Unmetered,
@@ -73,6 +78,8 @@ impl FindingKind {
         FindingKind::Policies,
         FindingKind::Unclaimed,
         FindingKind::Pins,
+        FindingKind::Companions,
+        FindingKind::Sizes,
     ];
 
     /// Its name in JSON, in queries and on the command line.
@@ -90,6 +97,8 @@ impl FindingKind {
             FindingKind::Policies => "policies",
             FindingKind::Unclaimed => "unclaimed",
             FindingKind::Pins => "pins",
+            FindingKind::Companions => RemarkAbout::Companion.name(),
+            FindingKind::Sizes => RemarkAbout::Size.name(),
         }
     }
 
@@ -288,6 +297,8 @@ pub fn findings<'a>(
             FindingKind::Policies => policies::policies(sides),
             FindingKind::Unclaimed => unclaimed::unclaimed(sides),
             FindingKind::Pins => pins::pins(sides),
+            FindingKind::Companions => remarks::remarks(sides, *what, RemarkAbout::Companion),
+            FindingKind::Sizes => remarks::remarks(sides, *what, RemarkAbout::Size),
         });
     }
     found.retain(|finding| match (of, finding.backend) {
@@ -296,6 +307,20 @@ pub fn findings<'a>(
         (Some(_), None) => server.is_some() && finding.server == server,
     });
     found
+}
+
+/// What unbilled usage among these would cost this month so far, by currency; `None`: rules of one currency have
+/// different decimals.
+pub(super) fn worth_of(found: &[Finding<'_>]) -> BTreeMap<String, Option<Money>> {
+    let mut worth: BTreeMap<String, Option<Money>> = BTreeMap::new();
+    for one in found.iter().filter(|one| one.what == FindingKind::Unbilled.name()) {
+        if let (Some(amount), Some(currency)) = (one.amount, &one.currency) {
+            let nothing = || Some(amount.minus(amount).unwrap_or(amount));
+            let sum = worth.entry(currency.clone()).or_insert_with(nothing);
+            *sum = sum.and_then(|so_far| so_far.plus(amount).ok());
+        }
+    }
+    worth
 }
 
 /// What series show of one backend. What is unknown is absent.

@@ -12,7 +12,9 @@ mod explanation;
 mod findings;
 mod forecast;
 mod grouped;
+mod level_parts;
 mod map;
+mod mapping;
 mod pages;
 mod panel_vs_whmcs;
 mod query;
@@ -30,6 +32,7 @@ pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
 pub use findings::{COLUMNS, Finding, FindingKind, Tally, as_csv, findings};
 pub(crate) use grouped::{grouped, sized};
+pub use mapping::{CannotMap, mismatches};
 pub(crate) use pages::nothing_served;
 pub use panel_vs_whmcs::{PanelsVsWhmcs, Side, sides, unconfigured};
 pub use status::{Condition, Status, status};
@@ -43,7 +46,7 @@ use crate::rules::{Limits, Prices};
 use crate::selector::Candidate;
 use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{Store, StoreError};
-use crate::web::{Access, Problem, Route, Routes, Scope, Served};
+use crate::web::{Access, LONGEST_BODY, Problem, Route, Routes, Scope, Served};
 
 /// Explains numbers over HTTP. A trait, because an explanation is put together of what this room, the room that
 /// reports WHMCS and the invoices know, and only the roof knows all three.
@@ -169,7 +172,14 @@ impl Console {
             .query(&["meter", "month"]);
         let map = read("/v1/map", "Accounts against services, then services without an account")
             .query(&["backend", "state", "limit", "cursor"]);
+        let set_mapping =
+            Route::post("/v1/map/{backend}/{account}", "Says by hand which service an account belongs to")
+                .scope(Scope::Admin)
+                .body(LONGEST_BODY, "action set with a service, and force; or unset");
+        let status = read("/v1/status", "The overall state, as `whmeter status --json` prints it");
         Routes::new(access)
+            .add(status, status::status_route)
+            .add(set_mapping, mapping::set_mapping)
             .add(report, report::report)
             .add(audit, audit_outbox::audit)
             .add(outbox, audit_outbox::outbox)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::backends::ConfiguredPanel;
 use crate::domain::{
-    AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Service, Unclaimed,
+    AccountKey, AccountName, BackendId, BillFrom, Bytes, Month, Nature, Owner, Remark, Service, Unclaimed,
 };
 use crate::reported::{ClosedMonth, Sums};
 use crate::standing::{AccountStanding, Moment, Standing};
@@ -26,6 +26,8 @@ pub struct PanelsVsWhmcs {
     pub reported: Vec<(Month, Arc<ClosedMonth>)>,
     /// What of the running month is billed, where that was asked for and is not all of it.
     pub billed: Option<BilledPart>,
+    /// What WHMCS's module says is not right with its lists, by server.
+    pub remarks: BTreeMap<i64, Vec<Remark>>,
     /// Lists of services that were not taken in, by server.
     pub held: BTreeMap<i64, HeldList>,
     /// The policies of accounts that are limited or pinned, or on their way there or back.
@@ -65,8 +67,9 @@ pub async fn sides(
         store.backends().await?.into_iter().map(|state| (state.backend.clone(), state)).collect();
     let lists = store.service_lists().await?;
     let held = store.held_lists().await?;
+    let remarks = store.remarks().await?;
     let policies = store.held_accounts().await?;
-    let mut sides = PanelsVsWhmcs { lists, held, policies, ..PanelsVsWhmcs::default() };
+    let mut sides = PanelsVsWhmcs { lists, remarks, held, policies, ..PanelsVsWhmcs::default() };
     for panel in wanted {
         let state = states.remove(&panel.id);
         let standing = match &state {

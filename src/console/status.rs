@@ -4,15 +4,22 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::findings::{Finding, FindingKind, findings};
+use super::Console;
+use super::findings::{Finding, FindingKind, findings, worth_of};
 use super::panel_vs_whmcs::{PanelsVsWhmcs, Side, sides};
 use crate::backends::ConfiguredPanel;
 use crate::domain::{BillFrom, Reason, Seconds, Timestamp};
+use crate::pricing::Money;
 use crate::rules::Prices;
 use crate::standing::Moment;
 use crate::store::{BackendState, EntryState, Store, StoreError, Waiting};
+use crate::web::Problem;
 
 /// How things stand.
 #[derive(Debug, Serialize)]
@@ -32,6 +39,9 @@ pub struct Status {
     pub outbox: OutboxLine,
     /// Findings by kind.
     pub findings: BTreeMap<&'static str, Tally>,
+    /// What unbilled usage would cost this month so far by the `[[price]]` rules, by currency; null where rules of one
+    /// currency have different decimals.
+    pub unbilled: BTreeMap<String, Option<String>>,
     /// How far the chains go.
     pub heads: Vec<String>,
 }
@@ -143,6 +153,19 @@ pub async fn status(
     Ok(overview.status(&overview.findings(moment, prices), moment))
 }
 
+pub(super) async fn status_route(State(console): State<Console>) -> Result<Response, Problem> {
+    let (setup, moment) = (console.setup(), console.moment());
+    let read = Overview::read(&console.store, &setup.panels, &moment, setup.bill_from).await;
+    let overview = read.map_err(Problem::unavailable)?;
+    // Going through a hundred thousand accounts is work for a thread that nothing waits on.
+    let made = tokio::task::spawn_blocking(move || {
+        let status = overview.status(&overview.findings(&moment, &setup.prices), &moment);
+        Json(status).into_response()
+    });
+    let crashed = |error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("it stopped: {error}"));
+    made.await.map_err(crashed)
+}
+
 /// Everything that the status is made of, read at once.
 pub(super) struct Overview {
     pub sides: PanelsVsWhmcs,
@@ -249,7 +272,11 @@ impl Overview {
             (true, false) => Condition::Well,
         };
         let (at, heads) = (moment.now.to_string(), heads.clone());
-        Status { schema: 1, at, state, problems, backends, doubts, clock, outbox, findings: tallies, heads }
+        let text = |amount: Option<Money>| amount.map(|amount| amount.to_string());
+        let unbilled =
+            worth_of(found).into_iter().map(|(currency, amount)| (currency, text(amount))).collect();
+        let findings = tallies;
+        Status { schema: 1, at, state, problems, backends, doubts, clock, outbox, findings, unbilled, heads }
     }
 }
 

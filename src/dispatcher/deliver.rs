@@ -16,6 +16,12 @@ impl Dispatcher {
         let panel = desk.panels.get(&entry.account.backend);
         // Where WHMCS has sent its services, the mail need not ask for the service by its name.
         let sold = self.inner.store.service_of(&entry.account).await?;
+        let server = panel.and_then(|panel| panel.whmcs_server);
+        let list = match server {
+            Some(server) => self.inner.store.services(server).await?,
+            None => None,
+        };
+        let unit = list.as_ref().zip(sold).and_then(|(list, sold)| list.services.by_id(sold)?.unit);
         let delivery = Delivery {
             notification,
             key: &entry.key,
@@ -24,6 +30,7 @@ impl Dispatcher {
             server: panel.and_then(|panel| u32::try_from(panel.whmcs_server?).ok()),
             service: sold.and_then(|service| u64::try_from(service).ok()),
             product: notification.address.product.as_deref(),
+            unit,
             now: self.now(),
             tried_at: entry.tried_at,
         };

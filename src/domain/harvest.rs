@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{
-    AccountName, Bytes, Identity, Limit, Meter, PanelCharge, Policy, Reading, Source, Span, Timestamp,
+    AccountName, Breakdown, Bytes, Identity, Limit, Meter, PanelCharge, Policy, Reading, Source, Span,
+    Timestamp,
 };
 
 /// Why something could not be read or done: a closed set, so that it can be a metric label.
@@ -132,6 +133,8 @@ pub struct Harvested {
     pub estimates: Vec<(Meter, Estimate)>,
     /// What the panel itself would bill of it.
     pub charges: Vec<PanelCharge>,
+    /// What its level is made of; `None` is "the panel did not say this time".
+    pub made_of: Option<Breakdown>,
     /// What of its totals other accounts of its service have already.
     pub copied: Vec<Copied>,
     /// Nothing shows what it owns, which is no proof that it owns nothing: a level of nothing takes nothing away.
@@ -242,6 +245,11 @@ impl Harvest {
     /// Puts in what the panel itself would bill: shown, and never billed by us.
     pub fn charge(&mut self, account: &AccountName, charge: PanelCharge) {
         self.entry(account).charges.push(charge);
+    }
+
+    /// Puts in what an account's stored bytes are made of: shown, and never billed from.
+    pub fn made_of(&mut self, account: &AccountName, breakdown: Breakdown) {
+        self.entry(account).made_of = Some(breakdown);
     }
 
     /// Puts in that a part of a total is not new, because the service's other accounts have it.

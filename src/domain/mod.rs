@@ -4,6 +4,7 @@
 
 mod account;
 mod amount;
+mod breakdown;
 mod calendar;
 mod charge;
 mod harvest;
@@ -18,6 +19,7 @@ mod time;
 
 pub use account::{AccountKey, AccountName, BackendId, InvalidName, Labels, Source};
 pub use amount::{ByteMinutes, Bytes, TooManyBytes};
+pub use breakdown::{Breakdown, LevelPart};
 pub use calendar::{BillFrom, BillingPeriod, BillingZone, Month, UsageDay};
 pub use charge::PanelCharge;
 pub use harvest::{
@@ -29,5 +31,5 @@ pub use map::{Map, Set};
 pub use meter::{Meter, Nature, UnknownMeter};
 pub use owner::Owner;
 pub use reading::{Epoch, Policy, Reading};
-pub use service::{Addon, FoundBy, Mapping, Service};
+pub use service::{Addon, FoundBy, Mapping, Remark, RemarkAbout, Service};
 pub use time::{InvalidTime, Minutes, Seconds, Span, Timestamp};

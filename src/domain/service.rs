@@ -31,9 +31,17 @@ pub struct Service {
     pub notify_template: Option<String>,
     /// The template that says it was limited.
     pub limited_template: Option<String>,
+    /// The percentage of its limit that its customer is to hear of, where the product names one.
+    pub warn_at: Option<u32>,
+    /// The unit that its customer is told amounts in, where the product names one: one of [`Service::UNITS`], of whatever base
+    /// WHMCS's units are.
+    pub unit: Option<&'static str>,
 }
 
 impl Service {
+    /// The units that a product may name.
+    pub const UNITS: [&'static str; 4] = ["MB", "GB", "TB", "PB"];
+
     /// A service of which nothing else is reported.
     pub fn new(id: i64, client: i64, username: &str, status: &str) -> Service {
         Service {
@@ -49,6 +57,8 @@ impl Service {
             limits: LiteMap::new(),
             notify_template: None,
             limited_template: None,
+            warn_at: None,
+            unit: None,
         }
     }
 
@@ -157,4 +167,42 @@ pub struct Addon {
     pub status: String,
     /// When it was ordered.
     pub registered: Option<UsageDay>,
+}
+
+/// Something that WHMCS's module says is not right with what it sends: nothing of it counts, and people should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// What it is about.
+    pub about: RemarkAbout,
+    /// The service it is about, where it is about one.
+    pub service: Option<i64>,
+    /// What is not right, for people.
+    pub said: String,
+}
+
+/// What a remark is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemarkAbout {
+    /// A companion service that is missing, or not as it should be.
+    Companion,
+    /// A size that was written and cannot be read: the limit is unknown.
+    Size,
+}
+
+impl RemarkAbout {
+    /// Each of them.
+    pub const ALL: [RemarkAbout; 2] = [RemarkAbout::Companion, RemarkAbout::Size];
+
+    /// Its name in lists and in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            RemarkAbout::Companion => "companions",
+            RemarkAbout::Size => "sizes",
+        }
+    }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<RemarkAbout> {
+        RemarkAbout::ALL.into_iter().find(|about| about.name() == name)
+    }
 }

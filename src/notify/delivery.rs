@@ -23,6 +23,8 @@ pub struct Delivery<'a> {
     pub service: Option<u64>,
     /// The product's name in WHMCS, where it is known.
     pub product: Option<&'a str>,
+    /// The unit that the product wants amounts told in, where it names one (`TB`).
+    pub unit: Option<&'a str>,
     /// Now.
     pub now: Timestamp,
     /// When an attempt began whose outcome is not known.

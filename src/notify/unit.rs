@@ -20,6 +20,12 @@ impl Unit {
         all.into_iter().find(|unit| unit.bytes() == bytes)
     }
 
+    /// The unit of the same base that WHMCS calls so; itself where none is.
+    pub fn called(self, name: Option<&str>) -> Unit {
+        let power = DECIMAL.iter().position(|known| Some(*known) == name);
+        power.and_then(|power| u32::try_from(power).ok()).map_or(self, |power| Unit { power, ..self })
+    }
+
     /// The largest unit of the same base in which `amount` is at least one.
     pub fn fitting(self, amount: Bytes) -> Unit {
         let powers = (0..=5).rev().map(|power| Unit { power, ..self });
@@ -81,6 +87,18 @@ mod tests {
             assert_eq!(gb.write(bytes(amount)), text);
         }
         assert_eq!(gb.write(Bytes::MAX), "9223372036.85");
+    }
+
+    #[test]
+    fn a_unit_that_a_product_names_has_the_base_of_whmcss() {
+        let gib = Unit::of_bytes(1 << 30).expect("a unit");
+        let gb = Unit::of_bytes(1_000_000_000).expect("a unit");
+        assert_eq!(
+            (gib.called(Some("TB")).bytes(), gb.called(Some("TB")).bytes()),
+            (1 << 40, 1_000_000_000_000)
+        );
+        assert_eq!((gib.called(None), gib.called(Some("furlong"))), (gib, gib));
+        assert_eq!(gib.called(Some("MB")).write(bytes(3 << 19)), "1.50");
     }
 
     #[test]

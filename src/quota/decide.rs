@@ -260,7 +260,7 @@ fn judge(subject: &Subject<'_>, now: Timestamp, braked: &Braked) -> Judgement {
     }
     let mut turns = Vec::new();
     for judged in &subject.meters {
-        cross(judged, &mut verdict.crossings, now, braked, &mut turns);
+        cross(judged, &subject.sold, &mut verdict.crossings, now, braked, &mut turns);
     }
     let demanding = subject.meters.iter().find(|judged| demands(judged, &verdict.crossings, subject.hold));
     let pinned = subject.hold.pinned(now);
@@ -310,6 +310,7 @@ impl Turn<'_> {
 /// Brings the crossings of one meter up to date, and returns what began and what ended.
 fn cross<'a>(
     judged: &'a Judged<'a>,
+    sold: &SoldAs,
     crossings: &mut Crossings,
     now: Timestamp,
     braked: &Braked,
@@ -321,7 +322,7 @@ fn cross<'a>(
         return;
     }
     let rule = judged.rule.filter(|_| judged.limit.up_to().is_some());
-    let thresholds = rule.map(|(_, rule)| rule.thresholds()).unwrap_or_default();
+    let thresholds = rule.map(|(_, rule)| rule.thresholds(sold)).unwrap_or_default();
     let turn = |threshold, crossing: &Crossing, since, what| Turn {
         judged,
         rule: judged.rule.map(|(_, rule)| rule),

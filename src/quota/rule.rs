@@ -15,6 +15,8 @@ pub struct Rule {
     pub size: Size,
     /// Percentages that are reported, each once a crossing.
     pub notify_at: Vec<u32>,
+    /// Whether the percentage that the account's product names is reported too.
+    pub notify_as_sold: bool,
     /// The percentage at which the account is limited; `None` never limits.
     pub limit_at: Option<u32>,
     /// The percentage below which it is restored; below `limit_at`.
@@ -83,6 +85,8 @@ pub struct SoldAs {
     pub template: Option<String>,
     /// The template for notifications that it was limited, likewise.
     pub limited_template: Option<String>,
+    /// The percentage to be reported, for rules that ask the product.
+    pub warn_at: Option<u32>,
 }
 
 impl Wording {
@@ -104,9 +108,10 @@ impl Rule {
         self.limit_at == Some(threshold)
     }
 
-    /// Every percentage at which something happens, each once, in order.
-    pub(super) fn thresholds(&self) -> Vec<u32> {
-        let mut all: Vec<u32> = self.notify_at.iter().copied().chain(self.limit_at).collect();
+    /// Every percentage at which something happens to an account that was sold so, each once, in order.
+    pub(super) fn thresholds(&self, sold: &SoldAs) -> Vec<u32> {
+        let as_sold = sold.warn_at.filter(|_| self.notify_as_sold);
+        let mut all: Vec<u32> = self.notify_at.iter().copied().chain(as_sold).chain(self.limit_at).collect();
         all.sort_unstable();
         all.dedup();
         all

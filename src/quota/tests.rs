@@ -13,6 +13,7 @@ pub(super) fn rule() -> Rule {
     Rule {
         size: Size::Fixed(up_to(1000)),
         notify_at: vec![80, 90],
+        notify_as_sold: false,
         limit_at: Some(100),
         restore_below: 95,
         remind_every: None,
@@ -529,6 +530,18 @@ fn an_answer_without_a_limit_decides_nothing_and_unlimited_ends_it() {
         assert_eq!(account.poll(1200)[..3], ["resolved 80/1", "resolved 90/1", "restored 100/1"]);
         assert_eq!(account.hold.wanted, Policy::Standard);
     }
+}
+
+#[test]
+fn a_percentage_of_the_product_counts_where_the_rule_asks_for_it() {
+    let sold = |warn_at| SoldAs { warn_at, ..SoldAs::default() };
+    let asks = Rule { notify_as_sold: true, ..rule() };
+    assert_eq!(asks.thresholds(&sold(Some(70))), [70, 80, 90, 100]);
+    assert_eq!(asks.thresholds(&sold(Some(90))), [80, 90, 100], "each once");
+    assert_eq!(asks.thresholds(&sold(None)), [80, 90, 100], "the product says nothing");
+    assert_eq!(rule().thresholds(&sold(Some(70))), [80, 90, 100], "the rule does not ask");
+    let alone = Rule { notify_at: Vec::new(), limit_at: None, ..asks };
+    assert_eq!(alone.thresholds(&sold(None)), [0_u32; 0]);
 }
 
 #[test]

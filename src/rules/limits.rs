@@ -16,9 +16,9 @@ struct LimitSettings {
     pub meter: String,
     /// `"100 GiB"`, `"panel"`, `"whmcs"`, or `"unlimited"`.
     pub size: String,
-    /// Percentages that are reported.
+    /// Percentages that are reported; `"whmcs"` among them, or in their place, is what each product says.
     #[serde(default)]
-    pub notify_at: Vec<u32>,
+    pub notify_at: Option<toml::Value>,
     /// The percentage at which the account is limited; absent never limits.
     #[serde(default)]
     pub limit_at: Option<u32>,
@@ -92,9 +92,12 @@ fn rule(settings: &LimitSettings) -> Result<Rule, SettingsError> {
             format!("{percent}: expected percent of the limit, 1 to {MOST_PERCENT}"),
         )),
     };
-    let mut notify_at = Vec::new();
-    for threshold in &settings.notify_at {
-        notify_at.push(percent("notify_at", *threshold)?);
+    let (mut notify_at, mut notify_as_sold) = (Vec::new(), false);
+    for threshold in thresholds(settings.notify_at.as_ref())? {
+        match threshold {
+            Threshold::AsSold => notify_as_sold = true,
+            Threshold::At(threshold) => notify_at.push(percent("notify_at", threshold)?),
+        }
     }
     notify_at.sort_unstable();
     notify_at.dedup();
@@ -111,13 +114,14 @@ fn rule(settings: &LimitSettings) -> Result<Rule, SettingsError> {
         (Some(below), Some(_)) => percent("restore_below", below)?,
         (None, at) => at.unwrap_or(100).saturating_sub(5).max(1),
     };
-    if notify_at.is_empty() && limit_at.is_none() {
+    if notify_at.is_empty() && !notify_as_sold && limit_at.is_none() {
         let problem = "the rule does nothing; give notify_at = [80, 90] or limit_at = 100";
         return Err(SettingsError::new("notify_at", problem));
     }
     Ok(Rule {
         size: size(&settings.size)?,
         notify_at,
+        notify_as_sold,
         limit_at,
         restore_below,
         remind_every: settings.remind_every.map(|every| Seconds::new(every.0.as_secs())),
@@ -128,6 +132,32 @@ fn rule(settings: &LimitSettings) -> Result<Rule, SettingsError> {
             restored_template: settings.restored_template.clone(),
             mail_to: mail_to(&settings.mail_to)?,
         },
+    })
+}
+
+/// One entry of `notify_at`.
+enum Threshold {
+    /// The percentage that the product of the account's service names.
+    AsSold,
+    /// So many percent.
+    At(u32),
+}
+
+fn thresholds(value: Option<&toml::Value>) -> Result<Vec<Threshold>, SettingsError> {
+    let one = |value: &toml::Value| match value {
+        toml::Value::String(text) if text.trim() == "whmcs" => Some(Threshold::AsSold),
+        toml::Value::Integer(percent) => u32::try_from(*percent).ok().map(Threshold::At),
+        _ => None,
+    };
+    let read = match value {
+        None => return Ok(Vec::new()),
+        Some(toml::Value::Array(all)) => all.iter().map(one).collect(),
+        Some(toml::Value::Integer(_)) => None,
+        Some(value) => one(value).map(|one| vec![one]),
+    };
+    read.ok_or_else(|| {
+        let problem = "expected percents of the limit like [80, 90], \"whmcs\" for the one that each product says, or both";
+        SettingsError::new("notify_at", problem)
     })
 }
 
@@ -209,5 +239,31 @@ impl Limits {
         panel: Limit,
     ) -> (Limit, Origin) {
         in_force(sold, self.of(candidate, meter).map(|(_, rule)| rule), panel)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(notify_at: &str) -> Result<Rule, String> {
+        let text = format!("meter = 'storage'\nsize = 'whmcs'\n{notify_at}");
+        let section = Section::new(text.parse().expect("toml"), std::path::Path::new("."));
+        LimitRule::read(section).map(|limit| limit.rule).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn thresholds_are_percents_or_what_the_product_says_or_both() {
+        let thresholds = |text: &str| read(text).map(|rule| (rule.notify_at, rule.notify_as_sold));
+        assert_eq!(thresholds("notify_at = [90, 80, 90]"), Ok((vec![80, 90], false)));
+        assert_eq!(thresholds("notify_at = 'whmcs'"), Ok((vec![], true)));
+        assert_eq!(thresholds("notify_at = ['whmcs', 95]"), Ok((vec![95], true)));
+        assert_eq!(thresholds("limit_at = 100"), Ok((vec![], false)));
+        for nonsense in ["notify_at = 80", "notify_at = '80'", "notify_at = [-1]", "notify_at = ['panel']"] {
+            let error = thresholds(nonsense).expect_err(nonsense);
+            assert!(error.contains("[80, 90]") && error.contains("whmcs"), "{nonsense}: {error}");
+        }
+        assert!(thresholds("notify_at = [0]").is_err_and(|error| error.contains("expected percent")));
+        assert!(thresholds("notify_at = []").is_err_and(|error| error.contains("does nothing")));
     }
 }

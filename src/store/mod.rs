@@ -20,6 +20,7 @@ mod outbox;
 mod policy;
 mod prune;
 mod read;
+mod remarks;
 mod renumber;
 mod row_edits;
 mod seal;

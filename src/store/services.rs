@@ -125,7 +125,7 @@ impl Store {
         let listed: HashSet<i64> = list.iter().map(|service| service.id).collect();
         let gone = known.values().filter(|row| row.listed && !listed.contains(&row.service.id));
         let gone: Vec<i64> = gone.map(|row| row.service.id).collect();
-        let cells: Vec<[Cell; 18]> =
+        let cells: Vec<[Cell; 20]> =
             changed.iter().map(|one| service::cells(one, server, true, now)).collect();
         self.leave_other_lists(&mut tx, server, &listed).await?;
         service::SERVICE.put(&mut tx, self.dialect, cells).await?;

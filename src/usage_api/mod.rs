@@ -5,8 +5,10 @@
 mod accounts;
 mod billable;
 mod carry_over;
+mod cost;
 mod history;
 mod legacy;
+mod parts;
 mod payers;
 mod php;
 mod ping;
@@ -15,6 +17,7 @@ mod query;
 mod recalculate;
 mod routes;
 mod services;
+mod services_body;
 mod state;
 mod sums;
 mod tenants;
@@ -34,6 +37,7 @@ use crate::domain::{
     AccountName, BackendId, BillFrom, BillingZone, Meter, Month, Nature, Seconds, Timestamp,
 };
 use crate::reported::{Base, GB_MONTH, Unit};
+use crate::rules::Prices;
 use crate::settings::{Period, Secret};
 use crate::standing::Moment;
 use crate::store::{OwnerSums, Store};
@@ -207,12 +211,13 @@ struct Taken {
     max_age: Seconds,
     companion_servers: Vec<i64>,
     bill_from: BillFrom,
+    prices: Prices,
 }
 
 impl Default for Taken {
     fn default() -> Taken {
-        let (units, companion_servers, bill_from) = Default::default();
-        Taken { units, max_age: Seconds::hours(26), companion_servers, bill_from }
+        let (units, companion_servers, bill_from, prices) = Default::default();
+        Taken { units, max_age: Seconds::hours(26), companion_servers, bill_from, prices }
     }
 }
 

@@ -86,7 +86,6 @@ impl UsageApi {
     fn actor(&self, asked: i64, backend: &BackendId, asker: &Asker) -> String {
         let own = self.server_of(backend).unwrap_or(asked);
         let by_way_of = if own == asked { String::new() } else { format!(" by way of server {asked}") };
-        let token = asker.token.as_ref().map(|token| format!(", token {token}")).unwrap_or_default();
-        format!("WHMCS server {own}{by_way_of}{token}")
+        asker.signed(&format!("WHMCS server {own}{by_way_of}"))
     }
 }

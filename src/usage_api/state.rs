@@ -11,6 +11,7 @@ use super::tenants::Tenants;
 use super::{Billed, Recalculation, Servers, Taken, Units, UsageApi, WhmcsSettings, Window};
 use crate::clock::Clock;
 use crate::domain::{BackendId, BillFrom, BillingZone, Seconds};
+use crate::rules::Prices;
 use crate::standing::{Moment, Standing};
 use crate::store::{BackendState, Store};
 use crate::telemetry::Telemetry;
@@ -38,22 +39,26 @@ impl UsageApi {
             carried: Arc::default(),
             payers: Arc::default(),
         };
-        api.configure(settings, Servers::new());
+        api.configure(settings, Servers::new(), Prices::default());
         api
     }
 
-    /// Takes in new settings and which backends answer for which server.
-    pub fn configure(&self, settings: &WhmcsSettings, servers: Servers) {
+    /// Takes in new settings, which backends answer for which server, and what usage costs.
+    pub fn configure(&self, settings: &WhmcsSettings, servers: Servers, prices: Prices) {
         let units = Units::new(settings.unit, settings.unit_base, settings.unit_bases);
         let max_age = Seconds::new(settings.max_age.0.as_secs());
         let (companion_servers, bill_from) = (settings.companion_servers.clone(), settings.bill_from);
-        let taken = Taken { units, max_age, companion_servers, bill_from };
+        let taken = Taken { units, max_age, companion_servers, bill_from, prices };
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(taken);
         *self.servers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(servers);
     }
 
     fn settings(&self) -> Arc<Taken> {
         self.settings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn prices(&self) -> Prices {
+        self.settings().prices.clone()
     }
 
     pub(super) fn units(&self) -> Units {

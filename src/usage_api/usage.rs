@@ -9,7 +9,10 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::carry_over::Carried;
+use super::cost::SoFar;
+use super::parts::Parts;
 use super::query::UsageApiQuery;
+use super::sums::known;
 use super::tenants::{Tenant, unknown};
 use super::terms::Terms;
 use super::totals::{Answer, REASONS, Values, Withheld, answer};
@@ -59,6 +62,12 @@ struct TenantShape<'a> {
     /// What WHMCS was given last in this month, by metric.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     reported: BTreeMap<String, ReportedLast>,
+    /// What its level is made of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<Parts>,
+    /// What the running month costs so far.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    so_far: Vec<SoFar>,
 }
 
 #[derive(Serialize)]
@@ -188,6 +197,10 @@ pub(super) async fn tenant_usage(
         None if !found.hidden => api.reported_last(server, &found.payee, &window).await?,
         _ => BTreeMap::new(),
     };
+    let (parts, so_far) = match withheld {
+        None => (api.parts(&found).await?, api.so_far(&found, &known(&found, &window), &window)),
+        Some(_) => (None, Vec::new()),
+    };
     let (generated_at, month) = (window.moment.now.to_string(), month_shape(&window));
     let unit = units.as_json();
     let shape = TenantShape {
@@ -201,6 +214,8 @@ pub(super) async fn tenant_usage(
         withheld,
         terms,
         reported,
+        parts,
+        so_far,
     };
     Ok(Json(shape).into_response())
 }

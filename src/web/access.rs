@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::{ConnectInfo, FromRequestParts, Query, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -129,6 +129,8 @@ pub struct Asker {
     pub token: Option<Arc<str>>,
     /// The one WHMCS server that may be asked about.
     pub tied_to: Option<i64>,
+    /// For whom the program that has the token says it acts: a name, and no proof of one.
+    pub on_behalf_of: Option<Arc<str>>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Asker {
@@ -139,6 +141,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Asker {
 }
 
 impl Asker {
+    /// Who is in the audit: by what way, by which token, and for whom as the caller says.
+    pub fn signed(&self, way: &str) -> String {
+        let token = self.token.as_ref().map(|token| format!(", token {token}")).unwrap_or_default();
+        let person = self.on_behalf_of.as_ref().map(|name| format!(", for {name}")).unwrap_or_default();
+        format!("{way}{token}{person}")
+    }
+
     /// Refuses callers tied to a server, for something that is of all of them.
     pub fn must_be_untied(&self, what: &str) -> Result<(), Problem> {
         let Some(own) = self.tied_to else { return Ok(()) };
@@ -207,7 +216,7 @@ impl Access {
                 let detail = format!("token {:?} is for WHMCS server {own} only", token.name);
                 Err(Refused(Refusal::Server, Problem::forbidden(detail)))
             }
-            tied_to => Ok(Asker { token: Some(Arc::clone(&token.name)), tied_to }),
+            tied_to => Ok(Asker { token: Some(Arc::clone(&token.name)), tied_to, on_behalf_of: None }),
         }
     }
 
@@ -258,6 +267,16 @@ fn asks_only_for(own: i64, request: &Request) -> bool {
     })
 }
 
+/// The header by which a program says for whom it acts.
+const ON_BEHALF_OF: &str = "x-whmeter-on-behalf-of";
+
+/// The name in it, as far as it is one.
+fn named_person(headers: &HeaderMap) -> Option<Arc<str>> {
+    let name = headers.get(ON_BEHALF_OF)?.to_str().ok()?.trim();
+    let is_name = !name.is_empty() && name.len() <= LONGEST_NAME;
+    is_name.then(|| name.into())
+}
+
 /// Who is at the other end of the connection.
 pub(super) fn peer_of(request: &Request) -> Option<SocketAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| *peer)
@@ -274,7 +293,8 @@ pub(super) struct Door {
 pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let Refused(why, problem) = match door.access.check(door.scope, &request) {
         Ok(asker) => {
-            request.extensions_mut().insert(asker);
+            let on_behalf_of = named_person(request.headers());
+            request.extensions_mut().insert(Asker { on_behalf_of, ..asker });
             return next.run(request).await;
         }
         Err(refused) => refused,

@@ -110,6 +110,44 @@ async fn accounts_find_their_services_and_limits_are_as_sold() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_product_says_when_its_customer_is_warned_where_a_rule_asks_it() {
+    let panel = crate::start(4, ClockStart::WallClock).await;
+    let port = free_port();
+    let site = Site::new(&house(port, &panel, ""));
+    let daemon = site.serve(port).await;
+    let names = panel.accounts();
+    let sold = |id, name: &str, warn_at: Value| {
+        let mut service = service(id, name);
+        service["limits"] = json!({ "storage": 10 * GIB });
+        service["warn_at"] = warn_at;
+        service
+    };
+    let list = [sold(1, &names[0], json!(60)), sold(2, &names[1], Value::Null)];
+    let list = json!({ "schema": 1, "services": list, "remarks": [] });
+    assert_eq!(put(&daemon, 12, list.to_string()).await.status, 200);
+    names[..2].iter().for_each(|name| hold(&panel, name, 7 * GIB));
+    for name in &names[..2] {
+        let ratio = format!(
+            "whmeter_limit_used_ratio{{backend=\"s3\",account=\"{name}\",meter=\"storage\"}} 0.70000"
+        );
+        daemon.until("/metrics", "goes by what was sold", |got| got.text().contains(&ratio)).await;
+    }
+    for (notify_at, warned) in [("\"whmcs\"", &names[..1]), ("[65, \"whmcs\"]", &names[..2])] {
+        let rule = format!(
+            "\n[[limit]]\nmeter = \"storage\"\nsize = \"whmcs\"\nnotify_at = {notify_at}\n\n[notify]\nchannels = \
+             [\"webhook\"]\n\n[notify.webhook]\nurl = \"http://127.0.0.1:9/\"\nsecret = \"0123456789abcdef\"\n"
+        );
+        site.write("new.toml", &house(port, &panel, &rule));
+        let plan = site.run(&["plan", "--config", "new.toml", "--json"]).await.json();
+        let lines = plan.as_array().unwrap().iter().filter(|line| line["action"] == "notify");
+        let mut told: Vec<&str> = lines.map(|line| line["account"].as_str().unwrap()).collect();
+        told.dedup();
+        assert_eq!(told, warned, "{notify_at}: {plan}");
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_accounts_of_a_service_share_the_limit_that_it_was_sold() {
     let panel = crate::start(3, ClockStart::WallClock).await;
     let port = free_port();

@@ -54,6 +54,7 @@ fn delivery(notification: &Notification) -> Delivery<'_> {
         server: Some(12),
         service: None,
         product: Some("S3 Storage 100"),
+        unit: None,
         now: at(NOON),
         tried_at: None,
     }

@@ -587,6 +587,8 @@ stories!(
     the_largest_amounts_fit,
     what_a_panel_says_of_an_account_fits_whatever_it_is,
     what_a_panel_itself_would_bill_is_kept_by_month_as_it_reckoned_last,
+    what_a_level_is_made_of_is_kept_as_it_was_read_last,
+    remarks_on_a_list_are_those_of_the_newest,
     any_number_of_rows_is_put_in,
     history_is_read_page_by_page_and_is_the_whole,
     a_panels_own_total_is_kept_until_it_is_told_otherwise,

@@ -75,8 +75,11 @@ fn nothing_is_used_that_a_supported_php_lacks() {
         "var_dump",
         "error_log",
     ];
+    // What WHMCS wants of a page of staff: it reads what was asked, and writes.
+    let of_pages = ["$_GET", "$_POST", "echo "];
     for (path, text) in module() {
-        for word in words {
+        let is_page = path.ends_with("addons/whmeter/whmeter.php");
+        for word in words.into_iter().filter(|word| !is_page || !of_pages.contains(word)) {
             let code = text.lines().filter(|line| !line.trim_start().starts_with(['/', '*']));
             let found = code.filter(|line| line.contains(word)).collect::<Vec<_>>();
             assert!(found.is_empty(), "{}: {found:?}", path.display());
@@ -118,7 +121,9 @@ fn what_every_whmcs_reads_has_no_word_that_an_old_php_lacks() {
     ];
     let old: Vec<_> = module()
         .into_iter()
-        .filter(|(path, _)| path.ends_with("autoload.php") || path.ends_with("hooks/whmeter.php"))
+        .filter(|(path, _)| {
+            path.ends_with("servers/whmeter/autoload.php") || path.ends_with("hooks/whmeter.php")
+        })
         .collect();
     assert_eq!(old.len(), 2);
     for (path, text) in old {

@@ -534,7 +534,7 @@ impl Product {
         for panel in collector.panels().iter() {
             servers.entry(panel.whmcs_server.unwrap()).or_default().push(panel.id.clone());
         }
-        api.configure(&settings, servers);
+        api.configure(&settings, servers, Default::default());
         Replica { store, collector: Arc::new(collector), routes: api.routes(&Access::default()).router }
     }
 }

@@ -10,7 +10,9 @@ use super::metrics::Scraped;
 use super::usage::Usage;
 use super::{BackendError, Buckets};
 use crate::backends::Heard;
-use crate::domain::{AccountName, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp};
+use crate::domain::{
+    AccountName, Breakdown, Bytes, Epoch, Harvest, Meter, Reading, Reason, Seconds, Source, Timestamp,
+};
 use crate::metering::Baseline;
 
 /// Metrics pages are up to 10 s old, so one of a process or bucket younger than this may still show
@@ -95,16 +97,32 @@ pub(super) fn storage(
                     true => !deleted.is_nobodys(bucket, at),
                     false => made(bucket).is_none_or(|made| made <= at),
                 };
-                let of_then = owned.of(user).filter(|bucket| was_there(bucket));
-                sum(of_then, sizes).map(|level| Reading::Gauge { at, level })
+                let of_then: Vec<&str> = owned.of(user).filter(|bucket| was_there(bucket)).collect();
+                sum(of_then.iter().copied(), sizes)
+                    .map(|level| (Reading::Gauge { at, level }, made_of(at, &of_then, sizes)))
             }
             Err(why) => Err((Reason::Busy, why.to_string())),
         };
         match sum {
-            Ok(reading) => harvest.add_reading(account, Meter::StorageUsed, reading),
+            Ok((reading, made_of)) => {
+                harvest.add_reading(account, Meter::StorageUsed, reading);
+                if let Some(made_of) = made_of {
+                    harvest.made_of(account, made_of);
+                }
+            }
             Err((reason, why)) => harvest.unread(account, Some(Meter::StorageUsed), reason, why),
         }
     }
+}
+
+/// The buckets that a level is the sum of.
+fn made_of(
+    at: Timestamp,
+    buckets: &[&str],
+    sizes: &BTreeMap<String, Result<Bytes, String>>,
+) -> Option<Breakdown> {
+    let size = |bucket: &&str| Some((bucket.to_string(), *sizes.get(*bucket)?.as_ref().ok()?));
+    Breakdown::new(at, buckets.iter().filter_map(size))
 }
 
 fn sum<'a>(
@@ -309,6 +327,22 @@ mod tests {
             other => panic!("{other:?}"),
         };
         harvest.accounts().iter().map(|(name, harvested)| (name.to_string(), account(harvested))).collect()
+    }
+
+    #[test]
+    fn a_level_is_the_sum_of_the_buckets_it_is_said_to_be_made_of() {
+        let accounts = accounts(&["a", "b"]);
+        let owned = owned(&[("a1", "a"), ("a2", "a"), ("b1", "b"), ("b2", "b")]);
+        let usage = known(Some(at(50)), &[("a1", Ok(3)), ("a2", Ok(4)), ("b1", Ok(1)), ("b2", Err("odd"))]);
+        let mut harvest = Harvest::new();
+        let buckets = made(&["a1", "a2", "b1", "b2"]);
+        storage(&mut harvest, &accounts, &owned, &buckets, &Deleted::default(), &usage, at(60));
+        let made_of =
+            |name: &str| harvest.accounts()[&AccountName::new(name).expect("a name")].made_of.clone();
+        let parts = made_of("a").map(|made_of| (made_of.at, made_of.parts));
+        let named = |name: &str, size| crate::domain::LevelPart { name: name.into(), bytes: bytes(size) };
+        assert_eq!(parts, Some((at(50), vec![named("a2", 4), named("a1", 3)])));
+        assert_eq!(made_of("b"), None, "of a level that is unknown nothing is named");
     }
 
     #[test]

@@ -8,18 +8,23 @@ use super::servers::KeptServers;
 use super::session::missing;
 use super::settings::Storage;
 use crate::backends::{BackendError, PollRequest};
-use crate::domain::{Bytes, Harvest, Limit, Meter, Reading, Reason};
+use crate::domain::{Breakdown, Bytes, Harvest, Limit, Meter, Reading, Reason};
 
 /// What is known of one project so far.
 #[derive(Default)]
 struct Level {
     sum: u64,
+    /// What each source has, by its name.
+    parts: Vec<(String, Bytes)>,
     unread: Option<(Reason, String)>,
     limits: Vec<Limit>,
 }
 
 impl Level {
     fn add(&mut self, source: Storage, bytes: Result<u64, (Reason, String)>) {
+        if let Some(bytes) = bytes.as_ref().ok().and_then(|bytes| Bytes::new(*bytes).ok()) {
+            self.parts.push((source.name().to_string(), bytes));
+        }
         let sum = bytes.and_then(|bytes| {
             self.sum.checked_add(bytes).ok_or((Reason::Unexpected, "the sum is out of range".to_string()))
         });
@@ -72,10 +77,14 @@ impl OpenStack {
             let Some(level) = levels.remove(id) else { continue };
             harvest.facts_mut(&project.account).storage_limit = level.limit();
             let bytes = Bytes::new(level.sum).map_err(|error| (Reason::Unexpected, error.to_string()));
+            let made_of = Breakdown::new(ask.now, level.parts);
             match level.unread.map_or(bytes, Err) {
                 Ok(level) => {
                     let reading = Reading::Gauge { at: ask.now, level };
                     harvest.add_reading(&project.account, Meter::StorageUsed, reading);
+                    if let Some(made_of) = made_of {
+                        harvest.made_of(&project.account, made_of);
+                    }
                 }
                 Err((reason, detail)) => {
                     harvest.unread(&project.account, Some(Meter::StorageUsed), reason, detail);

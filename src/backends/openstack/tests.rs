@@ -197,6 +197,9 @@ async fn a_poll_of_a_cloud_in_order() {
     ];
     wanted.sort_unstable();
     assert_eq!(figures(&harvest, "9b1f6e0c"), wanted);
+    let made_of = harvest.accounts()["9b1f6e0c"].made_of.as_ref().expect("its sources are named");
+    let parts: Vec<_> = made_of.parts.iter().map(|part| (part.name.as_str(), part.bytes.get())).collect();
+    assert_eq!(parts, [("volumes", 40 << 30), ("objects", 123_456)]);
     assert_eq!(figures(&harvest, "77aa"), [(Meter::StorageUsed, 123_456)]);
     for asked in server.asked().iter().filter(|asked| asked.path != "/v3/auth/tokens") {
         assert_eq!(

@@ -13,7 +13,7 @@ use super::wire::Config;
 use super::{GuestLocation, PollRequest, Proxmox};
 use crate::backends::BackendError;
 use crate::backends::kit::many::some_at_once;
-use crate::domain::{AccountName, Bytes, Harvest, Meter, Reading, Reason, Seconds, Timestamp};
+use crate::domain::{AccountName, Breakdown, Bytes, Harvest, Meter, Reading, Reason, Seconds, Timestamp};
 
 /// The most configurations read in one poll.
 const AT_MOST: usize = 200;
@@ -180,6 +180,8 @@ struct Sum<'g, 'a> {
     silent: Vec<&'g Guest<'a>>,
     /// The oldest reading, and all together.
     so_far: Option<(Timestamp, i128)>,
+    /// What each of them stores, by its number and name.
+    parts: Vec<(String, Bytes)>,
 }
 
 /// Adds up what the guests of each account store. One of several that is not known leaves the sum
@@ -191,12 +193,13 @@ fn sum(
 ) {
     let mut accounts: BTreeMap<&AccountName, Sum<'_, '_>> = BTreeMap::new();
     for (claimed, _) in found {
-        let Sum { silent, so_far } = accounts.entry(&claimed.account).or_default();
+        let Sum { silent, so_far, parts } = accounts.entry(&claimed.account).or_default();
         match one(&claimed.guest) {
             None => silent.push(&claimed.guest),
             Some(Ok((at, size))) => {
                 let (oldest, sum) = so_far.unwrap_or((at, 0));
                 *so_far = Some((oldest.min(at), sum + size.wide()));
+                parts.push((called(&claimed.guest), size));
             }
             Some(Err(trouble)) => {
                 let meter = Some(Meter::StorageUsed);
@@ -204,7 +207,7 @@ fn sum(
             }
         }
     }
-    for (account, Sum { silent, so_far }) in accounts {
+    for (account, Sum { silent, so_far, parts }) in accounts {
         let Some((at, total)) = so_far else { continue };
         if let Some(guest) = silent.first() {
             let detail = format!(
@@ -219,13 +222,24 @@ fn sum(
         });
         match Bytes::from_wide(total) {
             Ok(level) if whole => {
-                harvest.add_reading(account, Meter::StorageUsed, Reading::Gauge { at, level })
+                harvest.add_reading(account, Meter::StorageUsed, Reading::Gauge { at, level });
+                if let Some(made_of) = Breakdown::new(at, parts) {
+                    harvest.made_of(account, made_of);
+                }
             }
             Ok(_) => {}
             Err(error) => {
                 harvest.unread(account, Some(Meter::StorageUsed), Reason::Unexpected, error.to_string());
             }
         }
+    }
+}
+
+/// A guest as people know it: by its number and its name.
+fn called(guest: &Guest<'_>) -> String {
+    match guest.row.name.text() {
+        Some(name) if !name.is_empty() => format!("{} {name}", guest.id()),
+        _ => guest.id(),
     }
 }
 

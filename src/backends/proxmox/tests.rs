@@ -140,6 +140,9 @@ async fn an_old_release_writes_numbers_as_texts() {
     assert_eq!(counter(&harvest, "201", Meter::TrafficIn), Some((99_120, bytes(5_120_442))));
     let stored = harvest.accounts()["201"].readings.iter().find(|(meter, _)| *meter == Meter::StorageUsed);
     assert!(matches!(stored, Some((_, Reading::Gauge { level, .. })) if *level == bytes(2_843_205_632)));
+    let made_of = harvest.accounts()["201"].made_of.as_ref().expect("its guests are named");
+    let guests: Vec<_> = made_of.parts.iter().map(|part| (part.name.as_str(), part.bytes)).collect();
+    assert_eq!(guests, [("lxc/201 ct201", bytes(2_843_205_632))]);
     assert!(harvest.is_complete());
 }
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::backends::ConfiguredPanel;
 use crate::domain::{
     AccountKey, AccountName, Addon, BillingZone, ByteMinutes, LifeNo, Limit, Mapping, Minutes, Month, Owner,
-    Policy, Seconds, ServerTotal, Timestamp,
+    Policy, Remark, Seconds, ServerTotal, Timestamp,
 };
 use crate::metering::MonthToDate;
 use crate::quota::Hold;
@@ -475,6 +475,33 @@ async fn what_is_held_back_and_what_no_metric_bills_is_named() {
     let reported: Vec<_> = found.iter().map(|one| (one.state, one.service, one.meter)).collect();
     assert_eq!(reported, [("held back", Some(1), Some("traffic_out")), ("not covered", Some(1), None)]);
     assert_eq!(found[1].username, Some("extra"));
+}
+
+#[tokio::test]
+async fn what_the_module_says_of_its_list_is_named_with_the_service_it_is_about() {
+    let list = reported(vec![service(1, "mine", None)]).await;
+    let mut sides = all(vec![side("s3", &list, vec![("mine", of(1, account(None)))], None)]);
+    let remark = |about, service, said: &str| Remark { about, service, said: said.into() };
+    let remarks = vec![
+        remark(RemarkAbout::Companion, Some(1), "service 1 has no companion"),
+        remark(RemarkAbout::Size, None, "no size"),
+        remark(RemarkAbout::Companion, Some(9), "stands beside service 9, which is over"),
+    ];
+    sides.remarks.insert(12, remarks);
+    let whats = [FindingKind::Companions, FindingKind::Sizes];
+    let found = findings(&sides, &whats, None, &moment(), &Prices::default());
+    let said: Vec<_> =
+        found.iter().map(|one| (one.what, one.service, one.username, one.detail.as_deref())).collect();
+    let expected = [
+        ("companions", Some(1), Some("mine"), Some("service 1 has no companion")),
+        ("companions", Some(9), None, Some("stands beside service 9, which is over")),
+        ("sizes", None, None, Some("no size")),
+    ];
+    assert_eq!(said, expected);
+    let of_backend = |name: &str| BackendId::new(name).expect("a name");
+    let of_its = findings(&sides, &whats, Some(&of_backend("s3")), &moment(), &Prices::default());
+    assert_eq!(of_its.len(), 3, "those of its server");
+    assert!(findings(&sides, &whats, Some(&of_backend("nas")), &moment(), &Prices::default()).is_empty());
 }
 
 #[tokio::test]

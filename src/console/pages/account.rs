@@ -13,7 +13,7 @@ use super::chart::{Column, chart};
 use super::figures::{Figures, bar, meter_name, name, not_known};
 use super::layout::page;
 use super::paging::with;
-use super::{Pages, account_path, audit, policy};
+use super::{Pages, account_path, audit, made_of, policy};
 use crate::console::Setup;
 use crate::console::accounts::{asked_for, is_complete};
 use crate::console::explanation::by_day;
@@ -65,9 +65,10 @@ pub(super) async fn account(
     let read = async {
         let past = past(store, &key, today).await?;
         let (lived, acts) = (store.lived(&key).await?, store.acts(Some(&key), ACTS).await?);
-        Ok::<_, StoreError>((past, lived, store.policy(&key).await?, acts))
+        let breakdown = store.breakdown(&key).await?;
+        Ok::<_, StoreError>((past, lived, store.policy(&key).await?, acts, breakdown))
     };
-    let (past, lived, state, acts) = read.await.map_err(Problem::unavailable)?;
+    let (past, lived, state, acts, breakdown) = read.await.map_err(Problem::unavailable)?;
     let account = standing.accounts.get(&key.name).map(AsRef::as_ref);
     let panel = setup.panels.iter().find(|panel| panel.id == key.backend);
     let can_limit = panel.map(|panel| panel.backend.limiter().is_some());
@@ -81,6 +82,7 @@ pub(super) async fn account(
             @let rule = |meter| enforced(&setup, &key, account, meter, can_limit);
             (now(&figures, &key, account, &past, today, rule))
         }
+        @if let Some(breakdown) = breakdown { (made_of::section(&figures, breakdown, account)) }
         (charts(&figures, account, &past, today))
         @if let Some((state, _)) = state.as_ref().zip(present) { (policy::section(&figures, &visit, &key, state, can_limit)) }
         (lives(&figures, &lived))

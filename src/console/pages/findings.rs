@@ -75,6 +75,14 @@ fn meaning(what: FindingKind) -> (&'static str, &'static str) {
             "Pins to earlier accounts of a name",
             "They count no more. `whmeter map unset`, or pin the account of now.",
         ),
+        FindingKind::Companions => (
+            "Companions that are not as they should be",
+            "WHMCS's cron orders, changes and ends them by settings.php; what it leaves is for people.",
+        ),
+        FindingKind::Sizes => (
+            "Sizes in WHMCS that nobody can read",
+            "What they limit is without a limit. Write them in WHMCS as `100 GiB` or `1.5 TB`.",
+        ),
     }
 }
 

@@ -13,6 +13,7 @@ mod figures;
 mod findings;
 mod layout;
 mod login;
+mod made_of;
 mod map;
 mod outbox;
 mod overview;

@@ -11,7 +11,7 @@ use super::figures::{Figures, NEAR, badge, bar, found_of, name, not_known, sente
 use super::layout::{page, word};
 use super::{Pages, account_path};
 use crate::console::Setup;
-use crate::console::findings::{Finding, FindingKind};
+use crate::console::findings::{Finding, FindingKind, worth_of};
 use crate::console::status::{BackendLine, Condition, Overview, Status};
 use crate::domain::{AccountKey, Bytes, Meter, Nature, Timestamp};
 use crate::pricing::Money;
@@ -61,12 +61,8 @@ impl Unbilled {
             let meter: Meter = meter;
             let of = if meter.nature() == Nature::Level { &mut sum.stored } else { &mut sum.moved };
             *of = of.and_then(|so_far| so_far.checked_add(bytes));
-            if let (Some(amount), Some(currency)) = (one.amount, &one.currency) {
-                let worth =
-                    sum.worth.entry(currency.clone()).or_insert(Some(amount.minus(amount).unwrap_or(amount)));
-                *worth = worth.and_then(|so_far| so_far.plus(amount).ok());
-            }
         }
+        sum.worth = worth_of(found);
         sum.accounts = accounts.len();
         sum
     }

@@ -75,7 +75,7 @@ impl Whmcs {
         let service = services::find(&self.client, delivery).await?;
         let mail = Mail {
             service,
-            fields: Fields::of(notification, self.unit),
+            fields: Fields::of(notification, self.unit.called(delivery.unit)),
             message: Message::of(notification, delivery.product, self.unit),
         };
         if let Some(tried_at) = delivery.tried_at {

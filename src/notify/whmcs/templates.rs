@@ -116,6 +116,7 @@ mod tests {
             server,
             service,
             product,
+            unit: None,
             now,
             tried_at,
         })

@@ -166,6 +166,10 @@ impl Store {
         self.rename_pins(&mut tx, &lease.backend, &renamed).await?;
         self.put_estimates(&mut tx, loaded.ids, poll.harvest, after).await?;
         self.put_charges(&mut tx, loaded.ids, poll.harvest, after).await?;
+        let broken_down = match poll.reach {
+            Reach::History => Default::default(),
+            Reach::All | Reach::Some => self.put_breakdowns(&mut tx, loaded, poll.harvest, after).await?,
+        };
         let entry = last.0 + i64::from(body.is_some());
         self.put_verdicts(&mut tx, lease, loaded, after, &poll, (&crossings, entry)).await?;
         if let Some(Correction::Forgotten(forgetting)) = correction {
@@ -216,6 +220,7 @@ impl Store {
         let changed = changed_names(&loaded.book, after, &lives, &poll.settled);
         loaded.book = poll.after;
         loaded.facts.extend(lives);
+        loaded.broken_down.extend(broken_down);
         loaded.unclaimed = unclaimed.unwrap_or_else(|| std::mem::take(&mut loaded.unclaimed));
         for verdict in poll.judged.decided.verdicts {
             loaded.crossings.insert(verdict.holding, verdict.crossings);

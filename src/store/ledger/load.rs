@@ -28,6 +28,8 @@ pub struct Loaded {
     pub unclaimed: BTreeMap<String, Unclaimed>,
     /// The roads by which its figures came of late, the newest last.
     pub roads: Vec<String>,
+    /// What of the levels' parts this process has written, by a hash of it: the same again is no news.
+    pub(super) broken_down: HashMap<LifeNo, u64>,
     /// What the panel and WHMCS say of each life, without its series.
     pub(in super::super) facts: HashMap<LifeNo, AccountStanding>,
     pub(in super::super) version: i64,
@@ -77,9 +79,10 @@ impl Store {
         let facts = load_lives(self, &mut tx, &mut book, ids, "").await?;
         self.load_baselines(&mut tx, &mut book, ids).await?;
         self.load_periods(&mut tx, &mut book, ids).await?;
-        let (crossings, holds) = (HashMap::new(), HashMap::new());
+        let (crossings, holds, broken_down) = (HashMap::new(), HashMap::new(), HashMap::new());
         let unclaimed = self.load_unclaimed(&mut tx, ids).await?;
-        let mut loaded = Loaded { book, crossings, holds, unclaimed, roads, facts, version, ids };
+        let mut loaded =
+            Loaded { book, crossings, holds, unclaimed, roads, broken_down, facts, version, ids };
         self.load_crossings(&mut tx, &mut loaded).await?;
         self.load_holds(&mut tx, backend, &mut loaded).await?;
         // What was kept in memory is held against the table when it is changed; what is read anew has its days.

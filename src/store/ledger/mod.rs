@@ -2,6 +2,7 @@
 
 mod account_changes;
 mod believed;
+mod breakdowns;
 mod commit;
 mod load;
 mod owners;

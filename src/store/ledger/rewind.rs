@@ -100,7 +100,7 @@ impl Store {
             run(on, self.dialect, "DELETE FROM holding WHERE id = ?", [ids.holding(gone.no).into()]).await?;
         }
         for gone in now.lives.keys().filter(|no| !then.lives.contains_key(no)) {
-            for table in ["estimate", "panel_charge"] {
+            for table in ["estimate", "panel_charge", "breakdown"] {
                 let sql = format!("DELETE FROM {table} WHERE life = ?");
                 run(on, self.dialect, &sql, [ids.life(*gone).into()]).await?;
             }

@@ -28,6 +28,8 @@ pub(in super::super) const SERVICE: Table = Table {
         ("allowed_total", Replace),
         ("notify_template", Replace),
         ("limited_template", Replace),
+        ("warn_at", Replace),
+        ("unit", Replace),
     ],
 };
 
@@ -64,7 +66,7 @@ pub(in super::super) struct Row {
     pub first_listed: Timestamp,
 }
 
-pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, first: Timestamp) -> [Cell; 18] {
+pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, first: Timestamp) -> [Cell; 20] {
     let [storage, inwards, outwards, total] = limit_cells(&service.limits);
     [
         service.id.into(),
@@ -85,6 +87,8 @@ pub(in super::super) fn cells(service: &Service, server: i64, listed: bool, firs
         total,
         service.notify_template.as_deref().into(),
         service.limited_template.as_deref().into(),
+        service.warn_at.map(i64::from).into(),
+        service.unit.into(),
     ]
 }
 
@@ -114,6 +118,9 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
     let (package, status) = (columns.maybe_text()?, columns.text()?);
     let (registered, limits) = (columns.maybe_day()?, limits(columns)?);
     let (notify_template, limited_template) = (columns.maybe_text()?, columns.maybe_text()?);
+    let warn_at = columns.maybe_int()?.and_then(|percent| u32::try_from(percent).ok());
+    let unit = columns.maybe_text()?;
+    let unit = Service::UNITS.into_iter().find(|known| unit.as_deref() == Some(known));
     let service = Service {
         id,
         client,
@@ -127,6 +134,8 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
         limits,
         notify_template,
         limited_template,
+        warn_at,
+        unit,
     };
     Ok(Row { service, server, listed, first_listed })
 }

@@ -13,7 +13,7 @@ $shapes = [
     'whmeter_UnsuspendAccount' => 'string', 'whmeter_TerminateAccount' => 'string', 'whmeter_ChangePackage' => 'string',
     'whmeter_Renew' => 'string', 'whmeter_ListAccounts' => 'array', 'whmeter_ClientArea' => 'array', 'whmeter_ClientAreaCustomButtonArray' => 'array',
     'whmeter_AdminCustomButtonArray' => 'array', 'whmeter_AdminServicesTabFields' => 'array', 'whmeter_recalc' => 'string',
-    'whmeter_updatepolicy' => 'string', 'whmeter_setstandard' => 'string', 'whmeter_setlimited' => 'string',
+    'whmeter_MailTemplates' => 'array', 'whmeter_updatepolicy' => 'string', 'whmeter_setstandard' => 'string', 'whmeter_setlimited' => 'string',
 ];
 $given = [
     'nothing' => [],

@@ -69,7 +69,9 @@ checks([
             $one(7731, 1042, '1042-7731', 'S3 Storage 100', 'puqMinIOS3', 'Active', ['storage' => 100 * GIB], ['notify' => 'Near it', 'limited' => 'Over it']),
             $one(7732, 1042, 'Müller', 'S3 endless', 'puqMinIOS3', 'Suspended', ['storage' => 0]),
             $one(7733, 1043, '007', 'Odd', 'puqMinIOS3', 'Terminated', []),
-        ], 'addons' => []], json_decode($lists[12], true), 'server 12');
+        ], 'addons' => [], 'remarks' => [
+            ['about' => 'companions', 'service' => 7731, 'said' => 'companion 8001 stands beside service 7731, whose product has none in settings.php: end it, or write it down'],
+        ]], json_decode($lists[12], true), 'server 12');
         holds(str_contains($lists[12], '"limits":{},"templates":{}'), 'nothing is an object, not a list');
         same(['traffic_out' => 2 << 40], json_decode($lists[13], true)['services'][0]['limits'], 'from JSON');
         holds(!str_contains($lists[13], 'secret-licence'), 'settings themselves are nobody\'s business');

@@ -164,10 +164,46 @@ $checks = [
         holds(str_contains($html, 'last known figures') && str_contains($html, '2026-03-14') && !str_contains($html, 'Expected'), $html);
     },
     'staff see what WHMCS was given last' => static function (): void {
-        $reported = ['disk' => ['value' => '93.41000', 'carried' => '0.00000', 'at' => 1773450300], 'disk_gb_month' => ['value' => '0.50000', 'at' => 1773450300], '<b>' => ['value' => '1', 'at' => 1], 'traffic_in' => ['value' => '-1', 'at' => 1]];
+        $reported = ['disk' => ['value' => '93.41000', 'carried' => '0.00000', 'at' => 1773450300], 'disk_gb_month' => ['value' => '0.50000', 'carried' => '-0.25000', 'at' => 1773450300], '<b>' => ['value' => '1', 'at' => 1], 'traffic_in' => ['value' => '-1', 'at' => 1]];
         $fields = AdminTab::fields(Standing::of(usage('93.41000', ['reported' => $reported]), []), Texts::ofSystem());
-        same('Disk space: 93.41 GB · 2026-03-14 02:05Disk space (GB-months): 0.5 GB · 2026-03-14 02:05', strip_tags($fields['Reported to WHMCS last']), 'lines');
+        same('Disk space: 93.41 GB · 2026-03-14 02:05Disk space (GB-months): 0.5 GB · 2026-03-14 02:05 (of it carried from the month before -0.25 GB)', strip_tags($fields['Reported to WHMCS last']), 'lines');
         holds(!isset(AdminTab::fields(Standing::of(usage(), []), Texts::ofSystem())['Reported to WHMCS last']), 'nothing yet');
+    },
+    'what a level is made of: the ten largest, the others together, and whether they come to it' => static function () use ($evil): void {
+        $list = [];
+        for ($number = 1; $number <= 12; $number++) {
+            $list[] = ['name' => "bucket $number", 'value' => sprintf('%d.00000', 20 - $number)];
+        }
+        $parts = ['read_at' => 1773450300, 'sum' => '162.00000', 'differs' => false, 'list' => $list, 'others' => ['count' => 3, 'value' => '1.50000']];
+        $rows = static fn (array $parts) => AdminTab::fields(Standing::of(usage('93.41000', ['parts' => ['disk' => $parts]]), []), Texts::ofSystem())['What the space is made of'] ?? null;
+        $said = strip_tags(str_replace('</tr>', "\n", $rows($parts)));
+        same(10, substr_count($said, 'bucket '), $said);
+        holds(str_starts_with($said, 'bucket 119.00 GB') && str_contains($said, 'Others (5)18.50 GB'), $said);
+        holds(str_contains($said, '2026-03-14 02:05') && !str_contains($said, 'differs'), $said);
+        holds(str_contains(strip_tags($rows(['differs' => true] + $parts)), 'The sum differs'), 'said where it does');
+        holds(str_contains(ClientPage::html(Standing::of(usage('1.00000', ['parts' => ['disk' => $parts]]), []), Texts::ofSystem(), null), 'What the space is made of'), 'customers see it');
+        foreach ([null, 7, [], ['list' => 7, 'read_at' => 1], ['list' => [], 'read_at' => 'x']] as $odd) {
+            holds($odd === null || $rows((array) $odd) === null, json_encode($odd));
+        }
+        holds($rows(['list' => [7, ['name' => 7, 'value' => '1'], ['name' => 'x', 'value' => 'y']], 'read_at' => 1]) !== null, 'what is misshapen is left out');
+        foreach ($evil as $text) {
+            $html = $rows(['list' => [['name' => $text, 'account' => $text, 'value' => '1.00000']], 'others' => ['count' => $text, 'value' => $text]] + $parts);
+            holds(!str_contains($html, '<script') && !str_contains($html, '<img'), $html);
+            well_formed($html);
+        }
+    },
+    'staff see what the month costs so far, and customers do not' => static function (): void {
+        $costs = [['meter' => 'storage', 'amount' => '3.21', 'currency' => 'EUR'], ['meter' => 'traffic_out', 'amount' => '0.00', 'currency' => 'EUR'],
+            ['meter' => '<b>', 'amount' => '1.00', 'currency' => 'EUR'], ['meter' => 'traffic_in', 'amount' => '<b>', 'currency' => 'EUR'], ['meter' => 'traffic_in', 'amount' => '1.00', 'currency' => '<b>'], 7];
+        $standing = Standing::of(usage('93.41000', ['so_far' => $costs]), []);
+        same('Disk space: 3.21 EUROutgoing traffic: 0.00 EUR', strip_tags(AdminTab::fields($standing, Texts::ofSystem())['So far this month']), 'lines');
+        holds(!str_contains(ClientPage::html($standing, Texts::ofSystem(), null), 'EUR'), 'the customer is billed by WHMCS');
+        holds(!isset(AdminTab::fields(Standing::of(usage(), []), Texts::ofSystem())['So far this month']), 'without prices');
+    },
+    'amounts of a product that names a unit are in it' => static function (): void {
+        $unit = ['name' => 'GB', 'disk' => 1 << 30, 'traffic' => 1000000000];
+        $used = static fn (string $shown) => strip_tags(ClientPage::rows(Standing::of(usage('12060.00000', ['unit' => ['shown' => $shown] + $unit]), []), Texts::ofSystem())['used']);
+        same(['12060.00 GiB', '11.78 TiB', '11.78 TiB'], [$used('GB'), $used('TB'), $used('')], 'units');
     },
     'staff are told why nothing is known' => static function (): void {
         $why = static fn ($reason) => AdminTab::fields(Standing::of(['withheld' => ['reason' => $reason]], []), Texts::ofSystem())['Last reading'];

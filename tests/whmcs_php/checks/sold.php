@@ -67,6 +67,40 @@ checks([
         same(['storage' => 100 * GIB, 'traffic_out' => $traffic], limits(5), 'not ticked');
         same([], $GLOBALS['activity'] === [] ? [] : array_filter($GLOBALS['activity'], static fn ($line) => str_contains($line, 'option')), 'all could be read');
     },
+    'what a product says of warnings and units goes along' => static function (): void {
+        $said = static function (array $settings): array {
+            [$products, Capsule::$tables['tblproducts']] = [Capsule::$tables['tblproducts'], []];
+            product(4, 'Says something', 'whmeter', $settings);
+            $list = array_column(json_decode(json_encode(ServiceList::of(20)), true)['services'], null, 'id')[40];
+            Capsule::$tables['tblproducts'] = $products;
+            return [$list['warn_at'] ?? null, $list['unit'] ?? null, $list['templates']];
+        };
+        same([80, 'TB', ['notify' => 'Disk & more']], $said(['configoption8' => ' 80 % ', 'configoption9' => 'tb', 'configoption5' => 'Disk &amp; more']), 'all of it');
+        same([null, null, []], $said([]), 'nothing');
+        same([null, null, []], $said(['configoption8' => '0', 'configoption9' => 'KB']), 'nothing that can be meant');
+        foreach (['most', '-1', '10001', '80.5', '1e2'] as $wrong) {
+            same(null, $said(['configoption8' => $wrong])[0], $wrong);
+        }
+    },
+    'templates are offered as WHMCS has them, and what was typed before stays' => static function (): void {
+        foreach ([['Disk full', 'product', ''], ['Disk full', 'product', 'german'], ['Invoice', 'invoice', ''], ['A &amp; B', 'product', '']] as [$name, $type, $language]) {
+            Capsule::$tables['tblemailtemplates'][] = ['id' => 1, 'type' => $type, 'name' => $name, 'language' => $language];
+        }
+        $products = Capsule::$tables['tblproducts'];
+        product(9, 'Typed', 'whmeter', ['configoption6' => 'Typed in earlier']);
+        same(['', 'A & B', 'Disk full', 'Typed in earlier'], array_keys(whmeter_MailTemplates()), 'templates');
+        Capsule::$tables['tblproducts'] = $products;
+        same('whmeter_MailTemplates', whmeter_ConfigOptions()['Notification template']['Loader'], 'loader');
+        same('Plan', array_keys(whmeter_ConfigOptions())[6], 'settings keep their places');
+    },
+    'what is not right with the list goes along, a product\'s fault once' => static function (): void {
+        $of = static fn (string $part) => array_values(array_filter(json_decode(json_encode(ServiceList::of(20)), true)['remarks'], static fn ($one) => str_contains($one['said'], $part)));
+        same([20], array_column($of('product Odd, storage'), 'service'), 'one service has it still');
+        same('sizes', $of('product Odd, storage')[0]['about'], 'about');
+        service(22, 1042, 2, 20, 's-22');
+        same([[false, 1]], [[isset($of('product Odd, storage')[0]['service']), count($of('product Odd, storage'))]], 'of two it is neither\'s');
+        array_pop(Capsule::$tables['tblhosting']);
+    },
     'several of a thing have several times its size' => static function () use ($traffic): void {
         Capsule::$tables['tblhosting'][5]['qty'] = 3;
         chosen(6, 1, 0, 2);

@@ -41,6 +41,15 @@ function generate_token(string $as = 'form'): string
     return 'session"token';
 }
 
+/** WHMCS's check of a form: it ends the request where the token is not the session's. */
+function check_token(string $as = 'WHMCS.default'): void
+{
+    same('WHMCS.admin.default', $as, 'of the admin area');
+    if (($GLOBALS['sent_token'] ?? '') !== 'session"token') {
+        throw new DomainException('Invalid Token');
+    }
+}
+
 function add_hook(string $point, int $priority, callable $work): void
 {
     $GLOBALS['hooks'][$point][] = $work;
@@ -49,6 +58,10 @@ function add_hook(string $point, int $priority, callable $work): void
 function localAPI(string $action, array $fields): array
 {
     $GLOBALS['api_calls'][] = [$action, $fields];
+    // What is stored of passwords is encrypted, and WHMCS alone can read it.
+    if ($action === 'DecryptPassword' && str_starts_with($fields['password2'], 'encrypted ')) {
+        return ['result' => 'success', 'password' => substr($fields['password2'], 10)];
+    }
     $answer = $GLOBALS['api_answers'][$action] ?? ['result' => 'success'];
     return is_callable($answer) ? $answer($fields) : $answer;
 }
@@ -101,7 +114,7 @@ function product(int $id, string $name, string $module, array $options = []): vo
 
 Capsule::$tables = array_fill_keys([
     'tblhosting', 'tblproducts', 'tblconfiguration', 'tblservers', 'tblbillableitems', 'tblhostingaddons', 'tbladdons',
-    'tblcustomfields', 'tblcustomfieldsvalues', 'tblproductconfigoptions', 'tblproductconfigoptionssub', 'tblhostingconfigoptions',
+    'tbladmins', 'tblemailtemplates', 'tblcustomfields', 'tblcustomfieldsvalues', 'tblproductconfigoptions', 'tblproductconfigoptionssub', 'tblhostingconfigoptions',
 ], []);
 Capsule::$columns = [
     'tblhosting' => [
@@ -132,6 +145,7 @@ function server_row(int $id, array $more = []): void
     Capsule::$tables['tblservers'][] = $more + [
         'id' => $id, 'type' => 'whmeter', 'disabled' => 0, 'hostname' => '127.0.0.1', 'ipaddress' => '', 'secure' => '',
         'port' => (string) getenv('WHMETER_PORT'), 'accesshash' => (string) getenv('WHMETER_TOKEN'),
+        'password' => (string) getenv('WHMETER_ADMIN_TOKEN') === '' ? '' : 'encrypted ' . getenv('WHMETER_ADMIN_TOKEN'),
     ];
 }
 

@@ -21,7 +21,8 @@ return [
     ],
 
     // Where other modules' products keep sizes and templates: look at the settings of your version. `storage_unit` names a field that holds MB, GB,
-    // TB or PB; without one the size must be written out, as 100 GiB. `configoption24.size` looks into JSON.
+    // TB or PB; without one the size must be written out, as 100 GiB. `configoption24.size` looks into JSON. `warn_at` is a percentage of the
+    // limit to warn at, `unit` the unit that amounts are shown in.
     'product_fields' => [
         // 'puqMinIOS3' => [
         //     'storage_unit' => 'configoption2', 'storage' => 'configoption3',

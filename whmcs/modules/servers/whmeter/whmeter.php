@@ -12,6 +12,7 @@ use WHMCS\Module\Server\Whmeter\Buttons;
 use WHMCS\Module\Server\Whmeter\Client;
 use WHMCS\Module\Server\Whmeter\Connection;
 use WHMCS\Module\Server\Whmeter\Html;
+use WHMCS\Module\Server\Whmeter\MailTemplates;
 use WHMCS\Module\Server\Whmeter\MetricsProvider;
 use WHMCS\Module\Server\Whmeter\Namesakes;
 use WHMCS\Module\Server\Whmeter\Overage;
@@ -43,12 +44,14 @@ function whmeter_MetaData()
 function whmeter_ConfigOptions()
 {
     $size = static fn (string $what) => [
+        'SimpleMode' => true,
         'Type' => 'text',
         'Size' => '20',
         'Default' => '',
         'Description' => "$what, such as 100 GiB (of 1024) or 1.5 TB (of 1000); 0: unlimited; empty: whmeter's own rules",
     ];
-    $template = ['Type' => 'text', 'Size' => '40', 'Default' => '', 'Description' => 'Name of a Product/Service template'];
+    // A text that WHMCS shows as a list: what the loader cannot list may still be typed in advanced mode.
+    $template = ['Type' => 'text', 'Size' => '40', 'Default' => '', 'Description' => 'A Product/Service template', 'Loader' => 'whmeter_MailTemplates', 'SimpleMode' => true];
     return [
         'Storage limit' => $size('Storage'),
         'Outgoing traffic limit' => $size('Traffic per month'),
@@ -56,8 +59,16 @@ function whmeter_ConfigOptions()
         'Total traffic limit' => $size('Traffic per month'),
         'Notification template' => $template,
         'Limited template' => $template,
-        'Plan' => ['Type' => 'text', 'Size' => '40', 'Default' => '', 'Description' => 'Name of the plan on the panel, for Server Sync'],
+        'Plan' => ['Type' => 'text', 'Size' => '40', 'Default' => '', 'Description' => 'Name of the plan on the panel, for Server Sync', 'SimpleMode' => true],
+        'Warn at' => ['Type' => 'text', 'Size' => '5', 'Default' => '', 'Description' => '% of the limit, where a rule of whmeter has notify_at = "whmcs"', 'SimpleMode' => true],
+        'Unit' => ['Type' => 'dropdown', 'Options' => ['' => 'as it fits', 'MB' => 'MB', 'GB' => 'GB', 'TB' => 'TB', 'PB' => 'PB'], 'Default' => '', 'Description' => 'Amounts are shown in it, and told by templates', 'SimpleMode' => true],
     ];
+}
+
+/** For the settings of a product; without a list the field can be typed into. */
+function whmeter_MailTemplates($params = [])
+{
+    return Safely::run('mail templates', $params, static fn () => MailTemplates::offered(), static fn () => ['' => 'none']);
 }
 
 /** For WHMCS's Server Sync. */

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Standart siyasəti təyin et',
     'set_limited' => 'Məhdud siyasəti təyin et',
     'not_allowed' => 'Serverin tokeni buna icazə vermir.',
+    'parts' => 'Yer nədən ibarətdir',
+    'others' => 'Digərləri',
+    'parts_differ' => 'Cəmi yuxarıdakı rəqəmdən fərqlənir: başqa vaxt ölçülüb və ya hamısının adı yoxdur.',
+    'so_far' => 'Bu ay indiyədək',
+    'carried' => 'o cümlədən əvvəlki aydan',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Aplica la política estàndard',
     'set_limited' => 'Aplica la política limitada',
     'not_allowed' => 'El testimoni del servidor no permet aquesta acció.',
+    'parts' => 'De què es compon l’espai',
+    'others' => 'Altres',
+    'parts_differ' => 'La suma difereix de la xifra de dalt: es va mesurar en un altre moment o no tot té nom.',
+    'so_far' => 'Cost d’aquest mes fins ara',
+    'carried' => 'del mes anterior',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => '设为标准策略',
     'set_limited' => '设为受限策略',
     'not_allowed' => '服务器条目的令牌无权执行此操作。',
+    'parts' => '空间构成',
+    'others' => '其他',
+    'parts_differ' => '合计与上面的数值不同：测量时间不同，或部分内容没有名称。',
+    'so_far' => '本月至今费用',
+    'carried' => '其中上月结转',
 ];

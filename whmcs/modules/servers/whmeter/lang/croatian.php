@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Postavi standardno pravilo',
     'set_limited' => 'Postavi ograničeno pravilo',
     'not_allowed' => 'Token poslužitelja to ne dopušta.',
+    'parts' => 'Od čega se sastoji prostor',
+    'others' => 'Ostalo',
+    'parts_differ' => 'Zbroj se razlikuje od gornje vrijednosti: izmjeren je u drugo vrijeme ili nema sve ime.',
+    'so_far' => 'Ovaj mjesec do sada',
+    'carried' => 'od toga iz prethodnog mjeseca',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Nastavit standardní zásadu',
     'set_limited' => 'Nastavit omezenou zásadu',
     'not_allowed' => 'Token serveru to neumožňuje.',
+    'parts' => 'Z čeho se místo skládá',
+    'others' => 'Ostatní',
+    'parts_differ' => 'Součet se liší od hodnoty výše: byl změřen jindy, nebo ne vše má název.',
+    'so_far' => 'Tento měsíc zatím',
+    'carried' => 'z toho z minulého měsíce',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Sæt standardpolitik',
     'set_limited' => 'Sæt begrænset politik',
     'not_allowed' => 'Serverens token tillader ikke dette.',
+    'parts' => 'Hvad pladsen består af',
+    'others' => 'Øvrige',
+    'parts_differ' => 'Summen afviger fra tallet ovenfor: den er målt på et andet tidspunkt, eller ikke alt har et navn.',
+    'so_far' => 'Denne måned indtil nu',
+    'carried' => 'heraf fra forrige måned',
 ];

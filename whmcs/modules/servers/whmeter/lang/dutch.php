@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Standaardbeleid instellen',
     'set_limited' => 'Beperkt beleid instellen',
     'not_allowed' => 'Het token van de server staat dit niet toe.',
+    'parts' => 'Waaruit de ruimte bestaat',
+    'others' => 'Overige',
+    'parts_differ' => 'De som wijkt af van het getal hierboven: die is op een ander moment gemeten, of niet alles heeft een naam.',
+    'so_far' => 'Deze maand tot nu toe',
+    'carried' => 'waarvan uit de vorige maand',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Set Standard Policy',
     'set_limited' => 'Set Limited Policy',
     'not_allowed' => 'The token of the server entry does not permit this.',
+    'parts' => 'What the space is made of',
+    'others' => 'Others',
+    'parts_differ' => 'The sum differs from the figure above: it was measured at another time, or not all of it has a name.',
+    'so_far' => 'So far this month',
+    'carried' => 'of it carried from the month before',
 ];

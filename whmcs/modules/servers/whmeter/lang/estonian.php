@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Määra tavaline reegel',
     'set_limited' => 'Määra piiratud reegel',
     'not_allowed' => 'Serveri juurdepääsutõend ei luba seda.',
+    'parts' => 'Millest ruum koosneb',
+    'others' => 'Muud',
+    'parts_differ' => 'Summa erineb ülal olevast arvust: see mõõdeti muul ajal või pole kõigel nime.',
+    'so_far' => 'Sel kuul seni',
+    'carried' => 'sellest eelmisest kuust',
 ];

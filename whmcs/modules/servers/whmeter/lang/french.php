@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Appliquer la politique standard',
     'set_limited' => 'Appliquer la politique restreinte',
     'not_allowed' => 'Le jeton du serveur ne permet pas cette action.',
+    'parts' => 'Composition de l’espace',
+    'others' => 'Autres',
+    'parts_differ' => 'La somme diffère du chiffre ci-dessus : elle a été mesurée à un autre moment, ou tout n’a pas de nom.',
+    'so_far' => 'Ce mois-ci jusqu’à présent',
+    'carried' => 'dont report du mois précédent',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Standardrichtlinie setzen',
     'set_limited' => 'Eingeschränkte Richtlinie setzen',
     'not_allowed' => 'Das Token des Servereintrags erlaubt dies nicht.',
+    'parts' => 'Woraus der Speicherplatz besteht',
+    'others' => 'Übrige',
+    'parts_differ' => 'Die Summe weicht vom Wert oben ab: sie wurde zu anderer Zeit gemessen, oder nicht alles hat einen Namen.',
+    'so_far' => 'Diesen Monat bisher',
+    'carried' => 'davon aus dem Vormonat',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Normál szabályzat beállítása',
     'set_limited' => 'Korlátozott szabályzat beállítása',
     'not_allowed' => 'A kiszolgáló tokenje ezt nem engedélyezi.',
+    'parts' => 'Miből áll a tárhely',
+    'others' => 'Egyéb',
+    'parts_differ' => 'Az összeg eltér a fenti értéktől: más időpontban mérték, vagy nem mindennek van neve.',
+    'so_far' => 'Ebben a hónapban eddig',
+    'carried' => 'ebből az előző hónapból',
 ];

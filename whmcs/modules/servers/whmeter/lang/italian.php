@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Imposta criterio standard',
     'set_limited' => 'Imposta criterio limitato',
     'not_allowed' => 'Il token del server non lo consente.',
+    'parts' => 'Di che cosa è composto lo spazio',
+    'others' => 'Altri',
+    'parts_differ' => 'La somma differisce dal valore sopra: è stata misurata in un altro momento, o non tutto ha un nome.',
+    'so_far' => 'Questo mese finora',
+    'carried' => 'di cui dal mese precedente',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Sett standardpolicy',
     'set_limited' => 'Sett begrenset policy',
     'not_allowed' => 'Serverens token tillater ikke dette.',
+    'parts' => 'Hva plassen består av',
+    'others' => 'Øvrige',
+    'parts_differ' => 'Summen avviker fra tallet over: den er målt på et annet tidspunkt, eller ikke alt har et navn.',
+    'so_far' => 'Denne måneden så langt',
+    'carried' => 'herav fra forrige måned',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Ustaw politykę standardową',
     'set_limited' => 'Ustaw politykę ograniczoną',
     'not_allowed' => 'Token serwera na to nie pozwala.',
+    'parts' => 'Z czego składa się miejsce',
+    'others' => 'Pozostałe',
+    'parts_differ' => 'Suma różni się od wartości powyżej: zmierzono ją w innym czasie albo nie wszystko ma nazwę.',
+    'so_far' => 'W tym miesiącu dotąd',
+    'carried' => 'w tym z poprzedniego miesiąca',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Definir política padrão',
     'set_limited' => 'Definir política limitada',
     'not_allowed' => 'O token do servidor cadastrado não permite isto.',
+    'parts' => 'De que o espaço é composto',
+    'others' => 'Outros',
+    'parts_differ' => 'A soma difere do valor acima: foi medida em outro momento, ou nem tudo tem nome.',
+    'so_far' => 'Neste mês até agora',
+    'carried' => 'dos quais do mês anterior',
 ];

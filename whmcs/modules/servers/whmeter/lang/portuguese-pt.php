@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Definir política normal',
     'set_limited' => 'Definir política limitada',
     'not_allowed' => 'O token da entrada do servidor não o permite.',
+    'parts' => 'De que é composto o espaço',
+    'others' => 'Outros',
+    'parts_differ' => 'A soma difere do valor acima: foi medida noutro momento, ou nem tudo tem nome.',
+    'so_far' => 'Este mês até agora',
+    'carried' => 'dos quais do mês anterior',
 ];

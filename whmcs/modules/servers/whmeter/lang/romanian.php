@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Setează politica standard',
     'set_limited' => 'Setează politica limitată',
     'not_allowed' => 'Tokenul serverului nu permite acest lucru.',
+    'parts' => 'Din ce este alcătuit spațiul',
+    'others' => 'Altele',
+    'parts_differ' => 'Suma diferă de valoarea de mai sus: a fost măsurată în alt moment sau nu totul are un nume.',
+    'so_far' => 'Luna aceasta până acum',
+    'carried' => 'din care din luna precedentă',
 ];

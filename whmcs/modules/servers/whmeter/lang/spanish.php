@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Aplicar política estándar',
     'set_limited' => 'Aplicar política limitada',
     'not_allowed' => 'El token del servidor no permite esta acción.',
+    'parts' => 'De qué se compone el espacio',
+    'others' => 'Otros',
+    'parts_differ' => 'La suma difiere de la cifra de arriba: se midió en otro momento, o no todo tiene nombre.',
+    'so_far' => 'Este mes hasta ahora',
+    'carried' => 'de ello, del mes anterior',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Sätt standardpolicy',
     'set_limited' => 'Sätt begränsad policy',
     'not_allowed' => 'Serverns token tillåter inte detta.',
+    'parts' => 'Vad utrymmet består av',
+    'others' => 'Övriga',
+    'parts_differ' => 'Summan avviker från värdet ovan: den mättes vid en annan tidpunkt, eller så har inte allt ett namn.',
+    'so_far' => 'Denna månad hittills',
+    'carried' => 'varav från föregående månad',
 ];

@@ -43,4 +43,9 @@ return [
     'set_standard' => 'Standart ilkeyi uygula',
     'set_limited' => 'Kısıtlı ilkeyi uygula',
     'not_allowed' => 'Sunucu kaydının anahtarı buna izin vermiyor.',
+    'parts' => 'Alan nelerden oluşuyor',
+    'others' => 'Diğerleri',
+    'parts_differ' => 'Toplam yukarıdaki değerden farklı: başka bir zamanda ölçüldü ya da hepsinin adı yok.',
+    'so_far' => 'Bu ay şimdiye kadar',
+    'carried' => 'bunun önceki aydan gelen kısmı',
 ];

@@ -79,7 +79,7 @@ final class Account
     /** @throws Refused */
     public function policy(Client $client, array $wish): void
     {
-        $client->order($this->path('policy'), ['server' => $this->server], $wish);
+        $client->order($this->path('policy'), ['server' => $this->server], $wish, Staff::name());
     }
 
     private function path(string $question): string

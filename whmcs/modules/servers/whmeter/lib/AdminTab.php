@@ -24,6 +24,15 @@ final class AdminTab
         if ($standing->reported !== []) {
             $fields[$texts->get('last_reported')] = "<div dir=\"{$texts->direction()}\">" . self::reported($standing, $texts) . '</div>';
         }
+        if ($standing->soFar !== []) {
+            $cost = static fn ($meter, $amount) => Html::text($texts->get($meter)) . ': ' . Html::kept($amount);
+            $costs = array_map($cost, array_keys($standing->soFar), $standing->soFar);
+            $fields[$texts->get('so_far')] = "<div dir=\"{$texts->direction()}\">" . implode('<br>', $costs) . '</div>';
+        }
+        if ($standing->parts !== null) {
+            $parts = PartsTable::rows($standing->parts, $standing, $texts);
+            $fields[$texts->get('parts')] = "<div dir=\"{$texts->direction()}\">$parts</div>";
+        }
         $charts = Charts::html($standing, $texts);
         $fields[$texts->get('title')] = "<div dir=\"{$texts->direction()}\">$charts</div>";
         return $fields;
@@ -33,10 +42,11 @@ final class AdminTab
     private static function reported(Standing $standing, Texts $texts): string
     {
         $said = [];
-        foreach ($standing->reported as $metric => [$value, $at]) {
+        foreach ($standing->reported as $metric => [$value, $at, $carried]) {
             $name = str_replace('UNIT', Settings::unit(), $texts->get($metric));
-            $amount = rtrim(rtrim(number_format($value, 5, '.', ''), '0'), '.') . ' ' . Settings::unit();
-            $said[] = Html::text($name) . ': ' . Html::kept($amount . ' · ' . date('Y-m-d H:i', $at));
+            $amount = static fn (float $value) => rtrim(rtrim(number_format($value, 5, '.', ''), '0'), '.') . ' ' . Settings::unit();
+            $of = $carried === 0.0 ? '' : ' (' . Html::text($texts->get('carried')) . ' ' . Html::kept($amount($carried)) . ')';
+            $said[] = Html::text($name) . ': ' . Html::kept($amount($value) . ' · ' . date('Y-m-d H:i', $at)) . $of;
         }
         return implode('<br>', $said);
     }

@@ -42,7 +42,7 @@ final class Charts
             $column['value'] = $value === null ? null : $value * $factor;
         }
         $name = "{$texts->get($meter)}: $span";
-        return '<h4>' . Html::text($name) . '</h4>' . Chart::svg($name, $columns, $unit);
+        return '<h4 style="margin-top:1.2em">' . Html::text($name) . '</h4>' . Chart::svg($name, $columns, $unit);
     }
 
     /** What the two shades mean. */

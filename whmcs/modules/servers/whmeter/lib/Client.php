@@ -15,6 +15,7 @@ final class Client
     private const SECONDS = 10;
     /** Only an answer that was asked for with this line is kept by whmeter as reported to WHMCS. */
     private const BILLING = 'X-Whmeter-Purpose: billing';
+    private const ON_BEHALF_OF = 'X-Whmeter-On-Behalf-Of: ';
 
     private string $host;
     private int $port;
@@ -81,10 +82,27 @@ final class Client
         return $this->ask('PUT', $path, $query, self::json($body), $this->token);
     }
 
-    /** Needs the admin token; that of the access hash may have the scope as well. @throws Refused */
-    public function order(string $path, array $query, array $body): array
+    /** Needs the admin token; that of the access hash may have the scope as well. @param string $person who is in the audit besides the token @throws Refused */
+    public function order(string $path, array $query, array $body, string $person = ''): array
     {
-        return $this->ask('POST', $path, $query, self::json($body), $this->adminToken ?: $this->token);
+        $marks = $person === '' ? [] : [self::ON_BEHALF_OF . $person];
+        return $this->ask('POST', $path, $query, self::json($body), $this->adminToken ?: $this->token, $marks);
+    }
+
+    /** What is of all servers, for staff: needs a token with the scope read in the place of the admin token. @throws Refused */
+    public function read(string $path, array $query = []): array
+    {
+        return $this->ask('GET', $path, $query, null, $this->adminToken ?: $this->token);
+    }
+
+    /** The same where the answer is a list of rows. @return array[] @throws Refused */
+    public function rows(string $path, array $query): array
+    {
+        $read = $this->fetch('GET', $path, $query, null, $this->adminToken ?: $this->token);
+        if (!array_is_list($read)) {
+            throw new Refused('the answer is no list; update module and whmeter together');
+        }
+        return array_values(array_filter($read, 'is_array'));
     }
 
     /** Half a list would be taken for the whole: what is too long for whmeter is not sent. */
@@ -100,6 +118,21 @@ final class Client
 
     /** @param string[] $marks further lines of the request's head */
     private function ask(string $method, string $path, array $query, ?string $body, string $token, array $marks = []): array
+    {
+        $read = $this->fetch($method, $path, $query, $body, $token, $marks);
+        if (($read['schema'] ?? null) !== 1) {
+            throw new Refused('the answer has an unknown schema; update module and whmeter together');
+        }
+        $unit = is_array($read['unit'] ?? null) ? $read['unit']['name'] ?? null : null;
+        if (is_string($unit) && $unit !== Settings::unit()) {
+            $ours = Settings::unit();
+            throw new Refused("whmeter's values are in $unit, and WHMCS would bill them as $ours: set unit in settings.php to '$unit', or in [whmcs] to \"$ours\"");
+        }
+        return $read;
+    }
+
+    /** @param string[] $marks as above */
+    private function fetch(string $method, string $path, array $query, ?string $body, string $token, array $marks = []): array
     {
         if ($token === '' || preg_match('/[^\x21-\x7e]/', $token)) {
             throw new Refused('the access hash of the server entry must be whmeter\'s token, in one line');
@@ -117,14 +150,6 @@ final class Client
         $read = json_decode($answer, true, self::MAX_DEPTH);
         if (!is_array($read)) {
             throw new Refused('the answer is not JSON: ' . json_last_error_msg());
-        }
-        if (($read['schema'] ?? null) !== 1) {
-            throw new Refused('the answer has an unknown schema; update module and whmeter together');
-        }
-        $unit = is_array($read['unit'] ?? null) ? $read['unit']['name'] ?? null : null;
-        if (is_string($unit) && $unit !== Settings::unit()) {
-            $ours = Settings::unit();
-            throw new Refused("whmeter's values are in $unit, and WHMCS would bill them as $ours: set unit in settings.php to '$unit', or in [whmcs] to \"$ours\"");
         }
         return $read;
     }

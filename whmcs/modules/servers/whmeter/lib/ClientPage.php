@@ -19,7 +19,8 @@ final class ClientPage
         }
         $old = $standing->isOld ? "<p class=\"alert alert-info\">{$texts->html('as_of_last')}</p>" : '';
         $button = $button === null ? '' : self::button($button, $texts);
-        return self::framed($texts, "$old<table class=\"table whmeter-figures\">$rows</table>$button" . Charts::html($standing, $texts));
+        $parts = $standing->parts === null ? '' : PartsTable::html($standing->parts, $standing, $texts);
+        return self::framed($texts, "$old<table class=\"table whmeter-figures\">$rows</table>$button$parts" . Charts::html($standing, $texts));
     }
 
     /** Where there is nothing to show: the reason, without what is behind it. */

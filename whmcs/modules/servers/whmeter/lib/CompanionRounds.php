@@ -41,7 +41,10 @@ final class CompanionRounds
         return implode('; ', array_slice($said, 0, self::SHOWN)) . ($more > 0 ? "; and $more more" : '');
     }
 
-    /** @return array[] "service"; "said": what is not as it should be; "do": what mends it, null where people decide */
+    /**
+     * @return array[] "service"; "companion", 0 where there is none; "said": what is not as it should be; "do": what mends it, and
+     *         "would": that in words, both null where people decide
+     */
     public static function differences(): array
     {
         $wanted = array_map('intval', Settings::table('companions'));
@@ -53,7 +56,7 @@ final class CompanionRounds
             $its = array_filter($companions[$id] ?? [], static fn ($one) => (int) $one->userid === (int) $service->userid);
             $entry = $entries[(int) $service->server] ?? null;
             $difference = self::difference($service, array_values($its), $wanted[(int) $service->packageid] ?? 0, $entry);
-            $differences[] = $difference === null ? null : ['service' => $id] + $difference;
+            $differences[] = $difference === null ? null : ['service' => $id] + $difference + ['companion' => 0, 'would' => null];
             // What is left belongs to nobody that is there, or to another client, and is never reported.
             $companions[$id] = array_udiff($companions[$id] ?? [], $its, static fn ($one, $other) => $one->id <=> $other->id);
         }
@@ -78,16 +81,16 @@ final class CompanionRounds
         }
         if (count($its) > 1) {
             $list = implode(', ', array_map(static fn ($one) => (int) $one->id, $its));
-            return ['said' => "service $id has several companions ($list): end all but one", 'do' => null];
+            return ['said' => "service $id has several companions ($list): end all but one", 'companion' => (int) $companion->id, 'do' => null];
         }
         if ($product === 0 || $entry === null) {
             $why = $product === 0 ? 'whose product has none in settings.php' : 'on a server that is not metered';
             return $companion === null
                 ? null
-                : ['said' => "companion {$companion->id} stands beside service $id, $why: end it, or write it down", 'do' => null];
+                : ['said' => "companion {$companion->id} stands beside service $id, $why: end it, or write it down", 'companion' => (int) $companion->id, 'do' => null];
         }
         return $companion === null
-            ? ['said' => "service $id has no companion, and its usage is not billed", 'do' => static fn () => Companions::create($id)]
+            ? ['said' => "service $id has no companion, and its usage is not billed", 'do' => static fn () => Companions::create($id), 'would' => "order one of product $product"]
             : self::unlike($service, $companion, $product, $entry);
     }
 
@@ -97,21 +100,24 @@ final class CompanionRounds
         $id = (int) $companion->id;
         $change = static fn (array $fields) => static fn () => Companions::call('UpdateClientProduct', ['serviceid' => $id] + $fields);
         if ((int) $companion->packageid !== $product) {
-            return ['said' => "companion $id is billed by product {$companion->packageid} and not $product", 'do' => $change(['pid' => $product])];
+            return ['would' => "make it one of product $product", 'do' => $change(['pid' => $product])]
+                + self::of($id, "companion $id is billed by product {$companion->packageid} and not $product");
         }
         if ((int) $companion->server !== $entry) {
-            return ['said' => "companion $id is on server {$companion->server} and not $entry", 'do' => $change(['serverid' => $entry])];
+            return ['would' => "move it to server $entry", 'do' => $change(['serverid' => $entry])]
+                + self::of($id, "companion $id is on server {$companion->server} and not $entry");
         }
         if ($companion->domainstatus === 'Pending') {
             // As Companions::create() leaves it: paid for together with its service.
             $due = (string) $service->nextduedate;
             $begun = ['status' => 'Active'] + ($due > '0001' ? ['nextduedate' => $due] : []);
-            return ['said' => "companion $id was ordered and not begun", 'do' => $change($begun)];
+            return ['would' => 'begin it', 'do' => $change($begun)] + self::of($id, "companion $id was ordered and not begun");
         }
         if ($companion->domainstatus !== $service->domainstatus) {
             $action = $service->domainstatus === 'Suspended' ? 'ModuleSuspend' : 'ModuleUnsuspend';
             $follow = static fn () => Companions::follow((int) $service->id, $action);
-            return ['said' => "companion $id is {$companion->domainstatus}, and its service {$service->domainstatus}", 'do' => $follow];
+            return ['would' => $action === 'ModuleSuspend' ? 'suspend it' : 'restore it', 'do' => $follow]
+                + self::of($id, "companion $id is {$companion->domainstatus}, and its service {$service->domainstatus}");
         }
         return null;
     }
@@ -119,11 +125,16 @@ final class CompanionRounds
     private static function over(object $companion, string $why): array
     {
         $end = static fn () => Companions::call('ModuleTerminate', ['serviceid' => (int) $companion->id]);
-        return ['said' => "companion {$companion->id} $why", 'do' => $end];
+        return ['would' => 'end it', 'do' => $end] + self::of((int) $companion->id, "companion {$companion->id} $why");
+    }
+
+    private static function of(int $companion, string $said): array
+    {
+        return ['companion' => $companion, 'said' => $said];
     }
 
     /** @return array<int, object[]> the living companions by the service they say they stand beside */
-    private static function companions(): array
+    public static function companions(): array
     {
         $rows = Capsule::table('tblhosting')
             ->where('username', 'like', Companions::PREFIX . '%')

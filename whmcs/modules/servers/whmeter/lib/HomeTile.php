@@ -32,12 +32,24 @@ final class HomeTile
     private static function said(int $entry): array
     {
         $params = ['serverid' => $entry];
+        $until = microtime(true) + self::SECONDS;
         $ask = static function () use ($entry, &$params): array {
             $params = Servers::params($entry);
             return Client::hurried($params, self::SECONDS)->get('/v1/whmcs/usage', ['server' => $entry]);
         };
         $answer = Safely::run('home tile', $params, $ask, static fn (\Throwable $error) => ['failed' => Safely::message($params, $error)]);
-        return array_merge([self::collected($entry)], isset($answer['failed']) ? [$answer['failed']] : self::figures($answer));
+        return array_merge([self::collected($entry)], isset($answer['failed']) ? [$answer['failed']] : [...self::figures($answer), ...self::fleet($entry, $until - microtime(true))]);
+    }
+
+    /** What is of all servers, where the entry has a staff token that may read it. @return string[] */
+    private static function fleet(int $entry, float $seconds): array
+    {
+        $params = ['serverid' => $entry];
+        $ask = static function () use ($entry, $seconds, &$params): array {
+            $params = Servers::staffParams($entry);
+            return $params['serverpassword'] === '' ? [] : Client::hurried($params, $seconds)->read('/v1/status');
+        };
+        return FleetStatus::sentences(Safely::run('home tile', $params, $ask, static fn () => []));
     }
 
     private static function collected(int $entry): string

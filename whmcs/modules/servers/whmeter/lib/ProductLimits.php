@@ -17,7 +17,12 @@ final class ProductLimits
         'traffic_total' => 'configoption4',
         'notify' => 'configoption5',
         'limited' => 'configoption6',
+        // The seventh is the plan, for Server Sync.
+        'warn_at' => 'configoption8',
+        'unit' => 'configoption9',
     ];
+    private const UNITS = ['MB', 'GB', 'TB', 'PB'];
+    private const MOST_PERCENT = 10000;
     private const METERS = ['storage', 'traffic_in', 'traffic_out', 'traffic_total'];
 
     /**
@@ -53,6 +58,25 @@ final class ProductLimits
             }
         }
         return $templates;
+    }
+
+    /** @return array{int|null, string} the percentage of the limit to be reported; and what is written and is none */
+    public static function warnAt(object $product): array
+    {
+        $field = self::fields($product)['warn_at'] ?? '';
+        $text = $field === '' ? '' : self::option($product, (string) $field);
+        if (preg_match('/^(\d{1,5}) ?%?$/D', $text, $part) && (int) $part[1] <= self::MOST_PERCENT) {
+            return [(int) $part[1] ?: null, ''];
+        }
+        return [null, $text];
+    }
+
+    /** The unit that amounts of the product are shown in; null where each is shown in the one that fits it. */
+    public static function unit(object $product): ?string
+    {
+        $field = self::fields($product)['unit'] ?? '';
+        $text = $field === '' ? '' : strtoupper(self::option($product, (string) $field));
+        return in_array($text, self::UNITS, true) ? $text : null;
     }
 
     private static function fields(object $product): array

@@ -11,22 +11,23 @@ final class Scale
 {
     private const LETTERS = ['', 'K', 'M', 'G', 'T', 'P', 'E'];
 
-    /** @param int|null $base of what the unit is a power; null where whmeter did not say, so that only its name is known */
-    private function __construct(private ?int $base, private string $byte)
+    /** @param int|null $base of what the unit is a power; null where whmeter did not say, so that only its name is known @param int|null $fixed the power of the unit that all is shown in */
+    private function __construct(private ?int $base, private string $byte, private ?int $fixed)
     {
     }
 
-    /** @param array $unit what whmeter says of its unit @param string $meter disk, or one of traffic */
+    /** @param array $unit what whmeter says of its unit, and as "shown" the one that the product wants @param string $meter disk, or one of traffic */
     public static function of(array $unit, string $meter, Texts $texts): self
     {
         $bytes = $unit[$meter === 'disk' ? 'disk' : 'traffic'] ?? null;
         $power = self::power(Settings::unit());
         foreach ([1024, 1000] as $base) {
             if ($bytes === $base ** $power) {
-                return new self($base, $texts->get('byte'));
+                $shown = $unit['shown'] ?? null;
+                return new self($base, $texts->get('byte'), is_string($shown) && $shown !== '' ? self::power($shown) : null);
             }
         }
-        return new self(null, $texts->get('byte'));
+        return new self(null, $texts->get('byte'), null);
     }
 
     public function text(float $value): string
@@ -44,6 +45,9 @@ final class Scale
             return [1.0, Settings::unit()];
         }
         $power = $own;
+        if ($this->fixed !== null) {
+            return [(float) $this->base ** ($own - $this->fixed), $this->named($this->fixed)];
+        }
         while ($power < count(self::LETTERS) - 1 && $largest * $this->base ** ($own - $power) >= $this->base) {
             $power++;
         }
@@ -51,8 +55,12 @@ final class Scale
         while ($largest > 0 && $power > 2 && $largest * $this->base ** ($own - $power) < 1) {
             $power--;
         }
-        $unit = self::LETTERS[$power] . ($this->base === 1024 ? 'i' : '') . $this->byte;
-        return [(float) $this->base ** ($own - $power), $unit];
+        return [(float) $this->base ** ($own - $power), $this->named($power)];
+    }
+
+    private function named(int $power): string
+    {
+        return self::LETTERS[$power] . ($this->base === 1024 ? 'i' : '') . $this->byte;
     }
 
     private static function power(string $unit): int

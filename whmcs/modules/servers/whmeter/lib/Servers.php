@@ -63,6 +63,16 @@ final class Servers
         ];
     }
 
+    /** The same with the staff token, for pages of WHMCS's admin area. */
+    public static function staffParams(int $entry): array
+    {
+        $params = self::params($entry);
+        $stored = (string) (Capsule::table('tblservers')->where('id', $entry)->first()->password ?? '');
+        $answer = $stored === '' ? [] : localAPI('DecryptPassword', ['password2' => $stored]);
+        $plain = trim((string) ($answer['password'] ?? ''));
+        return ['serverpassword' => preg_match('/^[\x21-\x7e]{16,}$/D', $plain) ? $plain : ''] + $params;
+    }
+
     /** WHMCS keeps the access hash encrypted, older versions plain: what decrypts to a token is one. */
     private static function token(int $entry, string $stored): string
     {

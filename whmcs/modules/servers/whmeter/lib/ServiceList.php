@@ -15,13 +15,14 @@ final class ServiceList
     {
         // SolusVM's own module keeps the server's number there: its username is a client's, and shared by his servers.
         $accounts = CustomField::read('product', 'vserverid');
-        $services = $unread = [];
+        $services = $unread = $there = [];
         foreach (self::sold($server) as [$service, $product, $sold]) {
             $services[] = self::shape($service, $product, $accounts, $sold);
-            $unread[] = $sold->unread;
+            $unread[(int) $service->id] = $sold->unread;
+            $there[(int) $service->id] = true;
         }
-        UnreadSizes::say($server, array_merge(...$unread));
-        return ['schema' => 1, 'services' => $services] + self::addons($server);
+        UnreadSizes::say($server, array_merge(...array_values($unread)));
+        return ['schema' => 1, 'services' => $services] + self::addons($server) + self::remarks($server, $unread, $there);
     }
 
     /** @return string[] what was written as a size of a living service, and is none */
@@ -58,6 +59,14 @@ final class ServiceList
         return $addons === null ? [] : ['addons' => $addons];
     }
 
+    /** Nothing counts by them: if they cannot be made, the list is sent without, which says nothing of them. */
+    private static function remarks(int $server, array $unread, array $there): array
+    {
+        $make = static fn () => Remarks::of($unread, $there);
+        $remarks = Safely::run("remarks on the services of server $server", [], $make, static fn () => null);
+        return $remarks === null ? [] : ['remarks' => $remarks];
+    }
+
     private static function shape(object $service, object $product, CustomField $accounts, SoldLimits $sold): array
     {
         // From that day on usage that was unowned may be this service's.
@@ -75,6 +84,8 @@ final class ServiceList
             ...($registered === null ? [] : ['registered' => $registered]),
             'limits' => (object) $sold->limits,
             'templates' => (object) ProductLimits::templates($product),
+            ...($sold->warnAt === null ? [] : ['warn_at' => $sold->warnAt]),
+            ...(ProductLimits::unit($product) === null ? [] : ['unit' => ProductLimits::unit($product)]),
         ];
     }
 }

@@ -53,6 +53,17 @@ final class ServicePage
         return $own + Servers::params($entry);
     }
 
+    /** With the unit that the service's product wants amounts shown in. */
+    private static function shown(array $usage, int $service): array
+    {
+        $wanted = Safely::run('unit of the product', [], static function () use ($service): ?string {
+            $row = Capsule::table('tblhosting')->where('id', $service)->first(['packageid']);
+            $product = $row ? Capsule::table('tblproducts')->where('id', (int) $row->packageid)->first() : null;
+            return $product ? ProductLimits::unit($product) : null;
+        }, static fn () => null);
+        return $wanted !== null && is_array($usage['unit'] ?? null) ? ['unit' => ['shown' => $wanted] + $usage['unit']] + $usage : $usage;
+    }
+
     /** As whmeter says now; where it does not answer, as it said when it was last asked. @throws Refused */
     private static function standing(Account $account, array $params): Standing
     {
@@ -67,6 +78,7 @@ final class ServicePage
             Safely::log('page of what was known last', $params, $refused);
             return Standing::of($kept, [], true);
         }
+        $usage = self::shown($usage, (int) ($params['serviceid'] ?? 0));
         $account->keepLook($usage);
         $noHistory = static fn () => [];
         $history = Safely::run('history', $params, static fn () => $account->history($client), $noHistory);

@@ -12,8 +12,9 @@ final class SoldLimits
     /**
      * @param array<string, int> $limits bytes by meter, 0 for no limit; what is not known is absent
      * @param string[] $unread what was written and is no size, said for the operator
+     * @param int|null $warnAt the percentage of the limit to be reported, where the product names one
      */
-    private function __construct(public readonly array $limits, public readonly array $unread)
+    private function __construct(public readonly array $limits, public readonly array $unread, public readonly ?int $warnAt)
     {
     }
 
@@ -21,8 +22,10 @@ final class SoldLimits
     {
         $id = (int) $service->id;
         [$limits, $unread] = ProductLimits::read($product);
+        [$warnAt, $wrong] = ProductLimits::warnAt($product);
         $name = Stored::text($product->name ?? '');
         $said = array_map(static fn ($meter, $text) => "product $name, $meter: \"$text\" is no size", array_keys($unread), $unread);
+        $said = array_merge($said, $wrong === '' ? [] : ["product $name, percentage to warn at: \"$wrong\" is no percentage"]);
         foreach ($options->of($id) as $option) {
             $said = array_merge($said, self::apply($option, $id, $limits));
         }
@@ -37,7 +40,7 @@ final class SoldLimits
             }
         }
         $isOver = in_array($service->domainstatus ?? '', ['Terminated', 'Cancelled', 'Fraud'], true);
-        return new self($limits, $isOver ? [] : $said);
+        return new self($limits, $isOver ? [] : $said, $warnAt);
     }
 
     /** @param array<string, int> $limits changed by the option @return string[] why it could not be */

@@ -26,8 +26,12 @@ final class Standing
         public readonly bool $isOld,
         /** What whmeter says of its unit. */
         public readonly array $unit,
-        /** @var array<string, array{float, int}> what WHMCS was given last in this month, by metric, and when */
+        /** @var array<string, array{float, int, float}> what WHMCS was given last in this month, by metric, when, and what of it was carried */
         public readonly array $reported,
+        /** What the level is made of; null where its panel names nothing. */
+        public readonly ?Parts $parts,
+        /** @var array<string, string> what the running month costs so far by whmeter's prices, by meter, with the currency */
+        public readonly array $soFar,
     ) {
     }
 
@@ -48,6 +52,8 @@ final class Standing
             $isOld,
             is_array($usage['unit'] ?? null) ? $usage['unit'] : [],
             self::reported($usage['reported'] ?? null),
+            Parts::of($usage['parts']['disk'] ?? null),
+            self::soFar($usage['so_far'] ?? null),
         );
     }
 
@@ -58,10 +64,30 @@ final class Standing
         foreach (is_array($answered) ? $answered : [] as $metric => $one) {
             $value = is_array($one) ? Values::number($one['value'] ?? null) : null;
             if ($value !== null && is_int($one['at'] ?? null) && preg_match('/^[a-z_]{1,30}$/D', (string) $metric)) {
-                $reported[$metric] = [$value, $one['at']];
+                $reported[$metric] = [$value, $one['at'], self::carried($one['carried'] ?? null)];
             }
         }
         return $reported;
+    }
+
+    /** What the month before lacked, or below zero had too much; nothing where that is not said. */
+    private static function carried($said): float
+    {
+        return is_numeric($said) ? (float) $said : 0.0;
+    }
+
+    /** @param mixed $answered the "so_far" of an answer */
+    private static function soFar($answered): array
+    {
+        $costs = [];
+        foreach (is_array($answered) ? $answered : [] as $one) {
+            [$meter, $amount, $currency] = [$one['meter'] ?? null, $one['amount'] ?? null, $one['currency'] ?? null];
+            $isMoney = is_string($amount) && preg_match('/^\d{1,15}(\.\d{1,4})?$/D', $amount) && is_string($currency) && preg_match('/^[A-Z]{3}$/D', $currency);
+            if ($isMoney && in_array($meter, ['storage', ...self::TRAFFIC], true)) {
+                $costs[$meter === 'storage' ? 'disk' : $meter] = "$amount $currency";
+            }
+        }
+        return $costs;
     }
 
     /** In the unit of the values; zero is unlimited. */
