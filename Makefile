@@ -6,11 +6,15 @@
 # make sim    SEEDS=n YEARS=n SEED=first: whole worlds made of seeds, against an oracle (docs/simulation.md)
 # make bless  rewrites the golden files after a look at the difference
 # make release  the optimised binary, target/release/whmeter
+# make deb    a package for Debian and Ubuntu, dist/whmeter_*.deb
+# make image  a container image whmeter:latest, by docker or buildah
+# make dist   all that is handed out, in dist/: the package, the static program, and their checksums
+# make test-packages  the package on a Debian of its own, the image in a root of its own; needs root and half an hour
 
 CARGO ?= cargo
 export WHMETER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-.PHONY: demo help test test-real fmt lint deny tools bench sim bless release
+.PHONY: demo help test test-real test-packages fmt lint deny tools bench sim bless release deb static image dist
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -20,7 +24,32 @@ demo:
 	target/debug/demo --whmeter target/debug/whmeter
 
 release:
-	$(CARGO) build --locked --release
+	$(CARGO) build --locked --release --bin whmeter
+
+# REVISION is Debian's, for packages of one version that differ.
+REVISION ?= 1
+deb: release
+	tests/tools.sh packages
+	packaging/generate.sh target/release/whmeter dist/generated
+	. .tools/env && $(CARGO) deb --no-build --locked --deb-revision $(REVISION) --output dist/
+
+static:
+	packaging/static.sh
+
+image: static
+	packaging/container/rootfs.sh
+	packaging/container/build.sh
+
+dist: deb static
+	cd dist && sha256sum whmeter_*.deb static/whmeter > SHA256SUMS
+
+test-packages: dist
+	packaging/lint-deb.sh dist/whmeter_*-1_*.deb
+	$(CARGO) build --locked -p whmeter-simulators --bin simulate
+	$(MAKE) deb REVISION=2
+	packaging/try-deb.sh dist/whmeter_*-1_*.deb dist/whmeter_*-2_*.deb target/debug/simulate
+	packaging/container/rootfs.sh
+	packaging/container/try.sh target/debug/simulate
 
 # The two months of the truth test are mostly waiting: they are played beside everything else.
 test: fmt lint tools deny

@@ -90,6 +90,16 @@ npm_file axe-core 4.14.1 axe.min.js || missing+=(axe-core)
 python_package minio minio==7.2.20 || missing+=("python minio client")
 python_package pve_exporter prometheus-pve-exporter==3.10.2 || missing+=("prometheus-pve-exporter")
 
+# What packages are made and tried with.
+debian shellcheck shellcheck || missing+=(shellcheck)
+if [ "${1:-}" = packages ]; then
+    cargo_tool cargo-deb 3.8.0 || missing+=(cargo-deb)
+    debian lintian lintian || missing+=(lintian)
+    debian debootstrap debootstrap || missing+=(debootstrap)
+    debian systemd-nspawn systemd-container || missing+=(systemd-container)
+    debian buildah buildah || missing+=(buildah)
+fi
+
 # A real Keystone, Gnocchi and Swift, for `make test-real` alone: some two hundred packages.
 if [ "${1:-}" = real ]; then
     for package in python3-keystone uwsgi-core uwsgi-plugin-python3 python3-psycopg2 python3-gnocchi gnocchi-common \

@@ -28,9 +28,10 @@ const TENANT: Expected = [401, 401, 403, OK, 403, 403, OK, 403, 403];
 const UNTIED: Expected = [401, 401, 403, OK, 403, 403, 403, 403, 403];
 const ADMIN: Expected = [401, 401, 403, 403, 403, OK, OK, 403, 403];
 
-const TABLE: [(&str, &str, Expected); 28] = [
+const TABLE: [(&str, &str, Expected); 29] = [
     ("GET", "/-/healthy", OPEN),
     ("GET", "/-/ready", OPEN),
+    ("GET", "/healthz", OPEN),
     ("GET", "/openapi.json", OPEN),
     ("GET", "/metrics", METRICS),
     ("GET", "/metrics/self", METRICS),
