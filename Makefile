@@ -4,7 +4,7 @@
 # make deny   licences, bans and sources of every dependency (deny.toml); advisories too with ADVISORIES=yes
 # make bench  the figures of docs/benchmarks.md
 # make sim    SEEDS=n YEARS=n SEED=first: whole worlds made of seeds, against an oracle (docs/simulation.md)
-# make bless  rewrites the golden files after a look at the difference
+# make bless  rewrites the golden files and docs/configuration.md, after a look at the difference
 # make release  the optimised binary, target/release/whmeter
 # make deb    a package for Debian and Ubuntu, dist/whmeter_*.deb
 # make image  a container image whmeter:latest, by docker or buildah
@@ -92,3 +92,4 @@ sim:
 
 bless:
 	BLESS=1 $(CARGO) test --locked --test exposition
+	BLESS=1 $(CARGO) test --locked --test documents reference

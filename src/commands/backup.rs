@@ -19,7 +19,10 @@ impl Backup {
     pub(super) async fn run(self) -> Outcome {
         let (config, _) = self.config.read("warn")?;
         let bytes = Store::back_up(&config.store, &config.folder, &self.file).await?;
-        print(format!("{}: {bytes} bytes; `whmeter verify` with a config whose [store] names it checks it", self.file.display()));
+        print(format!(
+            "{}: {bytes} bytes; `whmeter verify` with a config whose [store] names it checks it",
+            self.file.display()
+        ));
         Ok(())
     }
 }

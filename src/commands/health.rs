@@ -23,8 +23,12 @@ impl Health {
     pub(super) async fn run(self) -> Outcome {
         let (config, _) = self.config.read("error")?;
         // A certificate is for the name that others call us by, and nothing that is secret is sent.
-        let settings =
-            HttpSettings { timeout: Period(PATIENCE), retries: 0, tls_insecure: true, ..HttpSettings::default() };
+        let settings = HttpSettings {
+            timeout: Period(PATIENCE),
+            retries: 0,
+            tls_insecure: true,
+            ..HttpSettings::default()
+        };
         let url = ready(&config.http)?;
         let http = Http::new(&settings, &Section::new(toml::Table::new(), &config.folder));
         let http = http.map_err(|error| CommandError::Tried(error.to_string()))?;

@@ -36,7 +36,9 @@ impl Store {
         });
         let copied = match name {
             // It takes an empty file for none, and keeps its rights.
-            Ok(name) => sqlx::query("VACUUM INTO ?").bind(name).execute(&pool).await.map_err(StoreError::from),
+            Ok(name) => {
+                sqlx::query("VACUUM INTO ?").bind(name).execute(&pool).await.map_err(StoreError::from)
+            }
             Err(error) => Err(error),
         };
         pool.close().await;
@@ -71,10 +73,12 @@ fn keep(part: &Path, to: &Path) -> Result<u64, StoreError> {
 
 fn not_written(file: &Path, error: &std::io::Error) -> StoreError {
     let instead = match error.kind() {
-        std::io::ErrorKind::AlreadyExists => "; another backup is under way, or was broken off: then remove it",
+        std::io::ErrorKind::AlreadyExists => {
+            "; another backup is under way, or was broken off: then remove it"
+        }
         _ => "",
     };
-    StoreError::Disk(format!("{} cannot be written: {error}{instead}", file.display()))
+    StoreError::Config(format!("{} cannot be written: {error}{instead}", file.display()))
 }
 
 fn has_its_own_program(dialect: Dialect) -> StoreError {
