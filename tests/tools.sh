@@ -92,6 +92,8 @@ python_package pve_exporter prometheus-pve-exporter==3.10.2 || missing+=("promet
 
 # What packages are made and tried with.
 debian shellcheck shellcheck || missing+=(shellcheck)
+debian docker-compose docker-compose || missing+=(docker-compose)
+debian systemd-analyze systemd || missing+=(systemd)
 if [ "${1:-}" = packages ]; then
     cargo_tool cargo-deb 3.8.0 || missing+=(cargo-deb)
     debian lintian lintian || missing+=(lintian)

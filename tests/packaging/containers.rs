@@ -70,8 +70,8 @@ fn compose_understands_its_file_and_everything_it_mounts_is_there() {
         let is_there = path == "./secrets" || root().join("packaging/compose").join(&path).exists();
         assert!(is_there, "{path} is not there");
     }
-    let Some(docker) = tool("WHMETER_DOCKER", &["docker"]) else { return };
-    let (fine, said) = ran(docker, &["compose", "--file", file, "config", "--quiet"]);
+    let Some(compose) = tool("WHMETER_COMPOSE", &["docker-compose"]) else { return };
+    let (fine, said) = ran(compose, &["--file", file, "config", "--quiet"]);
     assert!(fine, "{said}");
 }
 
