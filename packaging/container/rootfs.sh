@@ -1,12 +1,13 @@
 #!/bin/sh
-# Lays out dist/rootfs, all that is in the image: the program, the certificates of public authorities, and folders.
+# Lays out all that is in the image: in dist/rootfs the program, the certificates of public authorities and folders, in
+# dist/state the folder that belongs to its user.
 set -eu
 cd "$(dirname "$0")/../.."
 root=dist/rootfs
 
-rm -rf "$root"
-mkdir -p "$root/etc/ssl/certs" "$root/etc/whmeter" "$root/var/lib/whmeter" "$root/tmp"
-chmod 0700 "$root/var/lib/whmeter"
+rm -rf "$root" dist/state
+mkdir -p "$root/etc/ssl/certs" "$root/etc/whmeter" "$root/var/lib" "$root/tmp" dist/state/whmeter
+chmod 0700 dist/state/whmeter
 chmod 1777 "$root/tmp"
 install -m 0755 dist/static/whmeter "$root/whmeter"
 # Mozilla's list as Debian has it, without what this machine trusts besides.

@@ -19,6 +19,7 @@ ip link set lo up
 root=$(mktemp -d "$PWD/dist/try.XXXXXX")
 trap 'rm -rf --one-file-system "$root"' EXIT
 cp -a dist/rootfs/. "$root"
+cp -a dist/state/. "$root/var/lib/"
 chmod 0755 "$root"
 chown 65532:65532 "$root/var/lib/whmeter"
 whmeter() {
