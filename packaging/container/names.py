@@ -6,6 +6,7 @@ import sys
 name = b"".join(bytes([len(part)]) + part for part in sys.argv[1].encode().split(b".")) + b"\0"
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 server.bind(("127.0.0.1", 53))
+print("ready")
 while True:
     query, asker = server.recvfrom(512)
     end = query.index(b"\0", 12) + 1

@@ -26,11 +26,15 @@ whmeter() {
     WHMETER_CONFIG=/etc/whmeter/whmeter.toml chroot --userspec=65532:65532 --groups= "$root" /whmeter "$@"
 }
 
-# What an engine mounts: names are asked of this machine, where panel.example.net is loopback.
+# What an engine mounts: devices (linked with glibc random numbers are read from two), and whom names are asked of: names are asked of this machine, and nothing else knows: the certificate of the panel is for localhost.
+mkdir "$root/dev"
+mknod -m 0666 "$root/dev/null" c 1 3
+mknod -m 0444 "$root/dev/random" c 1 8
+mknod -m 0444 "$root/dev/urandom" c 1 9
 echo "nameserver 127.0.0.1" >"$root/etc/resolv.conf"
-python3 packaging/container/names.py panel.example.net &
+python3 -u packaging/container/names.py localhost >"$root/names.log" &
 "$simulate" minio --accounts 5 --listen 127.0.0.1:19000 --tls-dir "$root/tls" >"$root/panel.log" &
-for _ in $(seq 50); do grep -q url "$root/panel.log" && break; sleep 0.1; done
+for _ in $(seq 100); do grep -q url "$root/panel.log" && grep -q ready "$root/names.log" && break; sleep 0.1; done
 # A public authority has not signed the panel's certificate: ours is put beside those of the image.
 cat "$root"/tls/*.pem >>"$root/etc/ssl/certs/ca-certificates.crt"
 cat >"$root/etc/whmeter/whmeter.toml" <<END
@@ -53,7 +57,7 @@ kind = "minio"
 name = "s3-fra1"
 whmcs_server = 12
 every = "1h"
-url = "https://panel.example.net:19000"
+url = "https://localhost:19000"
 access_key = "rootuser"
 secret_file = "minio.secret"
 END
