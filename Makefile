@@ -28,10 +28,12 @@ release:
 
 # REVISION is Debian's, for packages of one version that differ.
 REVISION ?= 1
-deb: release
-	tests/tools.sh packages
+deb: release .tools/bin/cargo-deb
 	packaging/generate.sh target/release/whmeter dist/generated
-	. .tools/env && $(CARGO) deb --no-build --locked --deb-revision $(REVISION) --output dist/
+	PATH="$(CURDIR)/.tools/bin:$$PATH" $(CARGO) deb --no-build --locked --deb-revision $(REVISION) --output dist/
+
+.tools/bin/cargo-deb:
+	$(CARGO) install --quiet --locked --debug --root .tools cargo-deb@3.8.0
 
 static:
 	packaging/static.sh
@@ -44,6 +46,7 @@ dist: deb static
 	cd dist && sha256sum whmeter_*.deb static/whmeter > SHA256SUMS
 
 test-packages: dist
+	tests/tools.sh packages
 	packaging/lint-deb.sh dist/whmeter_*-1_*.deb
 	$(CARGO) build --locked -p whmeter-simulators --bin simulate
 	$(MAKE) deb REVISION=2

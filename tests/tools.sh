@@ -95,7 +95,6 @@ debian shellcheck shellcheck || missing+=(shellcheck)
 debian docker-compose docker-compose || missing+=(docker-compose)
 debian systemd-analyze systemd || missing+=(systemd)
 if [ "${1:-}" = packages ]; then
-    cargo_tool cargo-deb 3.8.0 || missing+=(cargo-deb)
     debian lintian lintian || missing+=(lintian)
     debian debootstrap debootstrap || missing+=(debootstrap)
     debian systemd-nspawn systemd-container || missing+=(systemd-container)
