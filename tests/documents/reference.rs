@@ -9,8 +9,13 @@ use whmeter::backends::KINDS;
 
 const PAGE: &str = "docs/configuration.md";
 
+/// A type and the file it is in.
+type TypeAt = (&'static str, &'static str);
+
 /// A section: how it is written, what it is, and the types it is read into.
-const SECTIONS: [(&str, &str, &[(&str, &str)]); 12] = [
+type SectionOf = (&'static str, &'static str, &'static [TypeAt]);
+
+const SECTIONS: [SectionOf; 12] = [
     ("[whmcs]", "The zone, the unit, and WHMCS's API.", &[("src/usage_api/mod.rs", "WhmcsSettings")]),
     ("[whmcs.unit_bases]", "", &[("src/usage_api/mod.rs", "UnitBases")]),
     ("[store]", "Where numbers are kept, and how long.", &[("src/store/open.rs", "StoreSettings")]),

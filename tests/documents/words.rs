@@ -23,7 +23,7 @@ fn words(text: &str) -> Vec<String> {
     let (mut quote, mut is_comment) = (None, false);
     for c in text.chars() {
         match (quote, c) {
-            (_, '\n') if quote.is_none() => {
+            (None, '\n') => {
                 is_comment = false;
                 words.extend(word.take());
                 words.push(";".into());
