@@ -4,13 +4,17 @@
 # make deny   licences, bans and sources of every dependency (deny.toml); advisories too with ADVISORIES=yes
 # make bench  the figures of docs/benchmarks.md
 # make sim    SEEDS=n YEARS=n SEED=first: whole worlds made of seeds, against an oracle (docs/simulation.md)
-# make bless  rewrites the golden files after a look at the difference
+# make bless  rewrites the golden files and docs/configuration.md, after a look at the difference
 # make release  the optimised binary, target/release/whmeter
+# make deb    a package for Debian and Ubuntu, dist/whmeter_*.deb
+# make image  a container image whmeter:latest, by docker or buildah
+# make dist   all that is handed out, in dist/: the package, the static program, and their checksums
+# make test-packages  the package on a Debian of its own, the image in a root of its own; needs root and half an hour
 
 CARGO ?= cargo
 export WHMETER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-.PHONY: demo help test test-real fmt lint deny tools bench sim bless release
+.PHONY: demo help test test-real test-packages fmt lint deny tools bench sim bless release deb static image dist
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -20,7 +24,35 @@ demo:
 	target/debug/demo --whmeter target/debug/whmeter
 
 release:
-	$(CARGO) build --locked --release
+	$(CARGO) build --locked --release --bin whmeter
+
+# REVISION is Debian's, for packages of one version that differ.
+REVISION ?= 1
+deb: release .tools/bin/cargo-deb
+	packaging/generate.sh target/release/whmeter dist/generated
+	PATH="$(CURDIR)/.tools/bin:$$PATH" $(CARGO) deb --no-build --locked --deb-revision $(REVISION) --output dist/
+
+.tools/bin/cargo-deb:
+	$(CARGO) install --quiet --locked --debug --root .tools cargo-deb@3.8.0
+
+static:
+	packaging/static.sh
+
+image: static
+	packaging/container/rootfs.sh
+	packaging/container/build.sh
+
+dist: deb static
+	cd dist && sha256sum whmeter_*.deb static/whmeter > SHA256SUMS
+
+test-packages: dist
+	tests/tools.sh packages
+	packaging/lint-deb.sh dist/whmeter_*-1_*.deb
+	$(CARGO) build --locked -p whmeter-simulators --bin simulate
+	$(MAKE) deb REVISION=2
+	packaging/try-deb.sh dist/whmeter_*-1_*.deb dist/whmeter_*-2_*.deb target/debug/simulate
+	packaging/container/rootfs.sh
+	packaging/container/try.sh target/debug/simulate
 
 # The two months of the truth test are mostly waiting: they are played beside everything else.
 test: fmt lint tools deny
@@ -63,3 +95,4 @@ sim:
 
 bless:
 	BLESS=1 $(CARGO) test --locked --test exposition
+	BLESS=1 $(CARGO) test --locked --test documents reference

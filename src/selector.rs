@@ -9,14 +9,19 @@ use crate::settings::{Section, SettingsError};
 /// The keys of a rule's section that say whom it is for.
 #[derive(Debug, Deserialize)]
 struct SelectorSettings {
+    /// A glob on the name of the backend; `*` without it.
     #[serde(default = "all")]
     backend: String,
+    /// A glob on the account's name on the panel.
     #[serde(default = "all")]
     account: String,
+    /// A glob on the panel's plan.
     #[serde(default = "all")]
     package: String,
+    /// A glob on the panel's reseller.
     #[serde(default = "all")]
     reseller: String,
+    /// A glob on WHMCS's product.
     #[serde(default = "all")]
     product: String,
 }

@@ -98,6 +98,17 @@ npm_file bootstrap 3.4.1 dist/css/bootstrap.min.css bootstrap-3.css || missing+=
 python_package minio minio==7.2.20 || missing+=("python minio client")
 python_package pve_exporter prometheus-pve-exporter==3.10.2 || missing+=("prometheus-pve-exporter")
 
+# What packages are made and tried with.
+debian shellcheck shellcheck || missing+=(shellcheck)
+debian docker-compose docker-compose || missing+=(docker-compose)
+debian systemd-analyze systemd || missing+=(systemd)
+if [ "${1:-}" = packages ]; then
+    debian lintian lintian || missing+=(lintian)
+    debian debootstrap debootstrap || missing+=(debootstrap)
+    debian systemd-nspawn systemd-container || missing+=(systemd-container)
+    debian buildah buildah || missing+=(buildah)
+fi
+
 # A real Keystone, Gnocchi and Swift, for `make test-real` alone: some two hundred packages.
 if [ "${1:-}" = real ]; then
     for package in python3-keystone uwsgi-core uwsgi-plugin-python3 python3-psycopg2 python3-gnocchi gnocchi-common \

@@ -103,6 +103,7 @@ pub(super) fn health(access: &Access, store: Store) -> Served {
     Routes::new(access)
         .add(Route::get("/-/healthy", "ok"), || async { "ok\n" })
         .add(Route::get("/-/ready", current), ready)
+        .add(Route::get("/healthz", "ok, for those that ask every program so"), || async { "ok\n" })
         .served(store)
 }
 

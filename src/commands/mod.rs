@@ -4,10 +4,12 @@ mod accept;
 mod adjust;
 mod backend;
 mod backfill;
+mod backup;
 mod check;
 mod completions;
 mod explain;
 mod export;
+mod health;
 mod invoice;
 mod map;
 mod outbox;
@@ -77,6 +79,8 @@ enum Command {
     Usage(usage::Usage),
     /// Show the overall state on one screen: exit 0 everything is well, 1 something is wrong, 2 unknown
     Status(status::Status),
+    /// Ask the running daemon whether it is ready: exit 0 or 1, for containers
+    Health(health::Health),
     /// List mismatches: unbilled accounts, ghosts, services without accounts, wrong plans, server totals
     Report(report::Report),
     /// Export history for promtool tsdb create-blocks-from, or for a spreadsheet
@@ -107,6 +111,8 @@ enum Command {
     Verify(verify::Verify),
     /// Settle the journal again with this version and list every day that would differ; writes nothing
     Replay(replay::Replay),
+    /// Copy the database into a new file while it is in use (SQLite; the others have programs of their own)
+    Backup(backup::Backup),
     /// Apply retention now
     Prune(prune::Prune),
     /// Print version, commit and store schema
@@ -254,6 +260,8 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Adjust(command) => command.run().await,
             Command::Backend(command) => command.run().await,
             Command::Status(command) => command.run().await,
+            Command::Health(command) => command.run().await,
+            Command::Backup(command) => command.run().await,
             Command::Invoice(command) => command.run().await,
             Command::Verify(command) => command.run().await,
             Command::Replay(command) => command.run().await,

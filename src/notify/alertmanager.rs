@@ -27,8 +27,11 @@ struct AlertmanagerSettings {
     /// The addresses of all members of a cluster.
     #[serde(default)]
     urls: Vec<String>,
+    /// Who logs in, by HTTP Basic.
     username: Option<String>,
+    /// The password of `username`.
     password: Option<Secret>,
+    /// A token in their place.
     bearer_token: Option<Secret>,
     /// Where an alert's "source" link leads.
     generator_url: Option<String>,

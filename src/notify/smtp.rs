@@ -29,11 +29,14 @@ struct SmtpSettings {
     host: String,
     /// Its port; 587, 465 with implicit TLS and 25 without TLS where absent.
     port: Option<u16>,
+    /// `"starttls"`, `"implicit"`, or `"none"` for a server on this very machine.
     #[serde(default)]
     tls: Encryption,
     /// Certificates (PEM) trusted besides the platform's.
     tls_ca_file: Option<PathBuf>,
+    /// Who logs in; nobody without it.
     username: Option<String>,
+    /// The password of `username`.
     password: Option<Secret>,
     /// The sender, `whmeter@example.net` or `Billing <billing@example.net>`.
     from: String,

@@ -1,5 +1,6 @@
 //! Opens the database: to write, with its schema brought up to date; to read, as it is; or to say what is wrong with it.
 
+mod backup;
 mod connect;
 mod file;
 

@@ -51,9 +51,13 @@ impl Scope {
 /// One `[[http.token]]`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TokenSettings {
+    /// 1 to 64 bytes: the audit shows it.
     name: String,
+    /// Some of `metrics`, `billing`, `read`, `admin`.
     scope: Vec<Scope>,
+    /// The one WHMCS server (`tblservers.id`) that it sees and touches; for `billing` and `admin`. All without it.
     server: Option<i64>,
+    /// The token itself: 16 characters or more.
     token: Secret,
 }
 

@@ -28,9 +28,10 @@ const TENANT: Expected = [401, 401, 403, OK, 403, 403, OK, 403, 403];
 const UNTIED: Expected = [401, 401, 403, OK, 403, 403, 403, 403, 403];
 const ADMIN: Expected = [401, 401, 403, 403, 403, OK, OK, 403, 403];
 
-const TABLE: [(&str, &str, Expected); 28] = [
+const TABLE: [(&str, &str, Expected); 29] = [
     ("GET", "/-/healthy", OPEN),
     ("GET", "/-/ready", OPEN),
+    ("GET", "/healthz", OPEN),
     ("GET", "/openapi.json", OPEN),
     ("GET", "/metrics", METRICS),
     ("GET", "/metrics/self", METRICS),
@@ -194,7 +195,7 @@ async fn every_route_lets_in_whom_it_should_and_nobody_else() {
     // Wrong tokens are counted, and one line a minute says so.
     let page = doors.ask("metrics", "GET", "/metrics/self", None).await;
     let wrong = page.sample("whmeter_http_refused_total{reason=\"wrong_token\"}");
-    assert_eq!(wrong, Some(TABLE.len() as u64 - 3), "{}", page.text());
+    assert_eq!(wrong, Some(TABLE.len() as u64 - 4), "{}", page.text());
     let (lines, minutes) =
         (daemon.log().matches("wrong token").count() as u64, began.elapsed().as_secs() / 60);
     assert!((1..=1 + minutes).contains(&lines), "{}", daemon.log());

@@ -5,6 +5,7 @@
 mod access;
 mod adjust;
 mod backends;
+mod backup;
 mod console;
 mod demo;
 mod doors;
@@ -12,6 +13,7 @@ mod doubts;
 mod export;
 mod findings;
 mod fortnight;
+mod health;
 mod history;
 mod invoices;
 mod killed;
