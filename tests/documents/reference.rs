@@ -19,7 +19,7 @@ const SECTIONS: [SectionOf; 12] = [
     ("[whmcs]", "The zone, the unit, and WHMCS's API.", &[("src/usage_api/mod.rs", "WhmcsSettings")]),
     ("[whmcs.unit_bases]", "", &[("src/usage_api/mod.rs", "UnitBases")]),
     ("[store]", "Where numbers are kept, and how long.", &[("src/store/open.rs", "StoreSettings")]),
-    ("[http]", "Where it is served.", &[("src/config.rs", "ServeSettings")]),
+    ("[http]", "Where it is served.", &[("src/config/serve.rs", "ServeSettings")]),
     ("[[http.token]]", "Who may ask what.", &[("src/web/access.rs", "TokenSettings")]),
     (
         "[[backend]]",
