@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use prometheus::core::{Collector, MetricVec, MetricVecBuilder};
 use prometheus::proto::MetricFamily;
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use acts::ActMetrics;
 use findings::FindingGauges;
@@ -250,6 +250,7 @@ impl Telemetry {
         for gauges in gauges.chain(own.findings.of_backends()) {
             forget(gauges, "backend", name);
         }
+        forget(&own.findings.unmapped_cost, "backend", name);
         for counters in [&own.poll_failures, &own.notes, &own.acts.switches, &own.acts.switch_failures] {
             forget(counters, "backend", name);
         }
@@ -271,11 +272,21 @@ fn forget<T: MetricVecBuilder>(metric: &MetricVec<T>, key: &str, value: &str)
 where
     MetricVec<T>: Collector,
 {
+    forget_where(metric, |labels| labels.get(key) == Some(&value));
+}
+
+/// Drops every label set of a metric that `gone` names.
+fn forget_where<T: MetricVecBuilder>(
+    metric: &MetricVec<T>,
+    gone: impl Fn(&std::collections::HashMap<&str, &str>) -> bool,
+) where
+    MetricVec<T>: Collector,
+{
     for family in metric.collect() {
         for series in family.get_metric() {
             let labels: std::collections::HashMap<&str, &str> =
                 series.get_label().iter().map(|pair| (pair.name(), pair.value())).collect();
-            if labels.get(key) == Some(&value) {
+            if gone(&labels) {
                 // Somebody else may have dropped it meanwhile, which is as well.
                 drop(metric.remove(&labels));
             }
@@ -294,6 +305,13 @@ impl Registering<'_> {
 
     fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
         let metric = IntGaugeVec::new(Opts::new(name, help), labels).expect("a valid name");
+        self.register(metric.clone());
+        metric
+    }
+
+    /// Amounts of money, for charts.
+    fn amounts(&self, name: &str, help: &str, labels: &[&str]) -> GaugeVec {
+        let metric = GaugeVec::new(Opts::new(name, help), labels).expect("a valid name");
         self.register(metric.clone());
         metric
     }

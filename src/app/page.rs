@@ -177,6 +177,7 @@ impl App {
         let telemetry = &self.telemetry;
         telemetry.unmapped(backend, tally.unmapped);
         telemetry.unmapped_bytes(backend, &tally.unmapped_bytes);
+        telemetry.unmapped_cost(backend, &tally.unmapped_cost);
         telemetry.ghosts(backend, tally.ghosts);
         telemetry.wrong_plans(backend, tally.wrong_plans);
         telemetry.total_difference(backend, tally.total_difference);

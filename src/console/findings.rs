@@ -330,6 +330,8 @@ pub struct Tally {
     pub unmapped: Option<usize>,
     /// What those use: level, or this month's traffic; a meter none of them is known of is absent.
     pub unmapped_bytes: BTreeMap<Meter, Bytes>,
+    /// What those would cost this month so far, by currency; one that cannot be added up is absent.
+    pub unmapped_cost: BTreeMap<String, Money>,
     /// Living services whose account is gone from it.
     pub ghosts: Option<usize>,
     /// Accounts whose limit on the panel is not the one sold.
@@ -343,7 +345,7 @@ pub struct Tally {
 }
 
 /// The numbers of one backend; `sides` are it and the others of its server.
-pub fn tally(sides: &PanelsVsWhmcs, of: &BackendId, moment: &Moment) -> Tally {
+pub fn tally(sides: &PanelsVsWhmcs, of: &BackendId, moment: &Moment, prices: &Prices) -> Tally {
     let found = |what| findings(sides, &[what], Some(of), moment, &Prices::default());
     let count = |what| {
         let found = found(what);
@@ -351,7 +353,13 @@ pub fn tally(sides: &PanelsVsWhmcs, of: &BackendId, moment: &Moment) -> Tally {
     };
     let Some(side) = sides.panels.iter().find(|side| side.panel.id == *of) else { return Tally::default() };
     let listed = side.list.is_some() && side.present().any(|(_, account)| account.mapped.is_some());
+    let unbilled = match listed && !prices.is_empty() {
+        true => findings(sides, &[FindingKind::Unbilled], Some(of), moment, prices),
+        false => Vec::new(),
+    };
+    let cost = worth_of(&unbilled).into_iter().filter_map(|(currency, amount)| Some((currency, amount?)));
     Tally {
+        unmapped_cost: cost.collect(),
         unmapped: listed.then(|| side.present().filter(|(_, account)| account.is_unbilled()).count()),
         unmapped_bytes: if listed { unbilled::sums(side, moment) } else { BTreeMap::new() },
         ghosts: count(FindingKind::Ghosts),

@@ -197,10 +197,14 @@ impl Console {
 
     /// The numbers of a configured backend that series show.
     pub async fn tally(&self, backend: &BackendId) -> Result<Tally, StoreError> {
-        let sides = sides(&self.store, &self.panels(), Some(backend)).await?;
-        let (backend, moment) = (backend.clone(), self.moment());
+        let (setup, moment) = (self.setup(), self.moment());
+        let sides = sides(&self.store, &setup.panels, Some(backend)).await?;
+        let sides = sides.with_billed(&self.store, &moment, setup.bill_from).await?;
+        let backend = backend.clone();
         // Going through a hundred thousand accounts is work for a thread that nothing waits on.
-        let counted = tokio::task::spawn_blocking(move || findings::tally(&sides, &backend, &moment)).await;
+        let counted =
+            tokio::task::spawn_blocking(move || findings::tally(&sides, &backend, &moment, &setup.prices))
+                .await;
         // A number that could not be made is unknown.
         Ok(counted.unwrap_or_default())
     }

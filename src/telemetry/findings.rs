@@ -1,18 +1,20 @@
 //! What does not fit between panels and WHMCS, as numbers: never a series per account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use prometheus::IntGaugeVec;
 use prometheus::core::Collector;
+use prometheus::{GaugeVec, IntGaugeVec};
 
-use super::{Registering, Telemetry, count};
+use super::{Registering, Telemetry, count, forget_where};
 use crate::domain::{BackendId, Bytes, Meter};
+use crate::pricing::Money;
 use crate::quota::Conflict;
 use crate::reported::SUMMED;
 
 pub(super) struct FindingGauges {
     unmapped: IntGaugeVec,
     unmapped_bytes: IntGaugeVec,
+    pub(super) unmapped_cost: GaugeVec,
     unmetered: IntGaugeVec,
     ghosts: IntGaugeVec,
     wrong_plans: IntGaugeVec,
@@ -40,6 +42,11 @@ impl FindingGauges {
                 "whmeter_unmapped_bytes",
                 "Usage of those accounts, as far as known: the level, or the running month's traffic.",
                 &["backend", "meter"],
+            ),
+            unmapped_cost: own.amounts(
+                "whmeter_unmapped_cost",
+                "What their usage of the running month would cost so far by the [[price]] rules.",
+                &["backend", "currency"],
             ),
             unmetered: own.gauge(
                 "whmeter_unmetered_services",
@@ -150,6 +157,21 @@ impl Telemetry {
                 Some(bytes) => gauge.with_label_values(&labels).set(bytes.as_i64()),
                 None => drop(gauge.remove_label_values(&labels)),
             }
+        }
+    }
+
+    /// Shows what their usage would cost, by currency; a currency that is not listed is unknown, or has no price.
+    pub fn unmapped_cost(&self, backend: &BackendId, cost: &BTreeMap<String, Money>) {
+        let gauge = &self.inner.findings.unmapped_cost;
+        let gone = |labels: &HashMap<&str, &str>| {
+            let is_its = labels.get("backend") == Some(&backend.as_str());
+            is_its && labels.get("currency").is_none_or(|currency| !cost.contains_key(*currency))
+        };
+        forget_where(gauge, gone);
+        for (currency, amount) in cost {
+            // For a chart: an amount that is billed is never a float.
+            let amount = amount.minor() as f64 / 10_f64.powi(amount.places() as i32);
+            gauge.with_label_values(&[backend.as_str(), currency]).set(amount);
         }
     }
 

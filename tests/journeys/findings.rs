@@ -106,7 +106,7 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
     let unbilled = report(&daemon, "unbilled").await;
     assert_eq!(names(&unbilled, "account"), all[2..], "every account is billed or named");
     let truth = &panel.knobs().truth;
-    let mut sum = 0;
+    let (mut sum, mut owed) = (0, 0);
     for row in &unbilled {
         let account = row["account"].as_str().unwrap();
         let state = if account == all[2] { "ambiguous" } else { "unmapped" };
@@ -120,6 +120,7 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
             let cents = (u128::from(bytes.saturating_sub(10)) * 5 + 5_000) / 10_000;
             assert_eq!(row["amount"], format!("{}.{:02}", cents / 100, cents % 100), "{row}");
             assert_eq!(row["currency"], "EUR");
+            owed += cents;
         } else {
             assert_eq!(row["amount"], Value::Null, "there is no price for it: {row}");
         }
@@ -130,6 +131,8 @@ async fn every_account_is_billed_or_named_and_every_ghost_is_found() {
             got.sample(UNMAPPED_BYTES) == Some(sum)
         })
         .await;
+    let cost = format!("whmeter_unmapped_cost{{backend=\"s3\",currency=\"EUR\"}} {}", owed as f64 / 100.0);
+    assert!(page.text().lines().any(|line| line == cost), "{cost}: {}", page.text());
     assert_eq!((page.sample(GHOSTS), page.sample(UNMETERED)), (Some(0), Some(3)));
     assert!(!page.text().contains("whmeter_wrong_plan_accounts{"), "MinIO tells no limits");
 

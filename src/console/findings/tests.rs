@@ -166,7 +166,7 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
     let wrong = ["panel-unlimited", "smaller", "sold-unlimited"].map(|name| ("differs", Some(name)));
     assert_eq!(accounts_of(&found), wrong);
     assert_eq!((found[1].panel_bytes, found[1].sold_bytes), (Some(9), Some(10)));
-    assert_eq!(tally(&sides, &sides.panels[0].panel.id, &moment()).wrong_plans, Some(3));
+    assert_eq!(tally(&sides, &sides.panels[0].panel.id, &moment(), &Prices::default()).wrong_plans, Some(3));
 
     // Both limits of one account are two findings and one wrong plan; one direction is not both.
     let traffic = |meter| {
@@ -179,7 +179,10 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
         let sides = all(vec![side("s3", &list, vec![("same", of(1, both))], None)]);
         let found = findings(&sides, &[FindingKind::WrongPlans], None, &moment(), &Prices::default());
         assert_eq!(found.len(), wrong, "{meter}");
-        assert_eq!(tally(&sides, &sides.panels[0].panel.id, &moment()).wrong_plans, Some(1));
+        assert_eq!(
+            tally(&sides, &sides.panels[0].panel.id, &moment(), &Prices::default()).wrong_plans,
+            Some(1)
+        );
     }
 
     let silent = all(vec![side("s3", &list, vec![("same", of(1, account(None)))], None)]);
@@ -187,7 +190,7 @@ async fn a_plan_is_wrong_where_both_limits_are_known_and_differ() {
         accounts_of(&findings(&silent, &[FindingKind::WrongPlans], None, &moment(), &Prices::default())),
         [("unknown", None)]
     );
-    assert_eq!(tally(&silent, &silent.panels[0].panel.id, &moment()).wrong_plans, None);
+    assert_eq!(tally(&silent, &silent.panels[0].panel.id, &moment(), &Prices::default()).wrong_plans, None);
 }
 
 #[tokio::test]
@@ -236,8 +239,11 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
         missing.iter().map(|one| one.service).collect::<Vec<_>>(),
         [Some(2), Some(3), Some(4), Some(5)]
     );
-    let ghosts: Vec<_> =
-        sides.panels.iter().map(|side| tally(&sides, &side.panel.id, &moment()).ghosts).collect();
+    let ghosts: Vec<_> = sides
+        .panels
+        .iter()
+        .map(|side| tally(&sides, &side.panel.id, &moment(), &Prices::default()).ghosts)
+        .collect();
     assert_eq!(ghosts, [Some(1), Some(2)]);
 
     // A panel beside that was never read may hold them all.
@@ -247,7 +253,7 @@ async fn who_moved_to_another_panel_of_the_server_is_no_ghost() {
         let found = findings(&sides, &[what], None, &moment(), &Prices::default());
         assert!(!found.is_empty() && found.iter().all(Finding::is_unknown), "{found:?}");
     }
-    let tally = tally(&sides, &sides.panels[0].panel.id, &moment());
+    let tally = tally(&sides, &sides.panels[0].panel.id, &moment(), &Prices::default());
     assert_eq!((tally.ghosts, tally.unmetered), (None, Some((12, None))));
 }
 
@@ -271,7 +277,7 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
         ],
         None,
     )]);
-    let numbers = tally(&sides, &sides.panels[0].panel.id, &moment());
+    let numbers = tally(&sides, &sides.panels[0].panel.id, &moment(), &Prices::default());
     assert_eq!(numbers.unmapped, Some(3));
     // Out was last read too long ago: of this month nobody knows. In is known to be none.
     let known = BTreeMap::from([(storage, bytes(11)), (inwards, Bytes::ZERO)]);
@@ -282,11 +288,11 @@ async fn unbilled_bytes_are_of_now_and_unknown_is_not_zero() {
 
     let mine = vec![("mine", with(Mapping::Mapped, vec![read(out, 60, 9, month)]))];
     let mapped = all(vec![side("s3", &list, mine, None)]);
-    let numbers = tally(&mapped, &mapped.panels[0].panel.id, &moment());
+    let numbers = tally(&mapped, &mapped.panels[0].panel.id, &moment(), &Prices::default());
     assert_eq!((numbers.unmapped, numbers.unmapped_bytes), (Some(0), BTreeMap::from([(out, Bytes::ZERO)])));
 
     let untold = all(vec![side("s3", &None, vec![("one", account(None))], None)]);
-    let numbers = tally(&untold, &untold.panels[0].panel.id, &moment());
+    let numbers = tally(&untold, &untold.panels[0].panel.id, &moment(), &Prices::default());
     let none = Conflict::ALL.map(|conflict| (conflict, 0)).into();
     assert_eq!(numbers, Tally { unmetered: Some((12, None)), policies: none, ..Tally::default() });
 }
@@ -308,7 +314,7 @@ async fn of_unbilled_flows_only_the_days_that_we_bill_are_owed() {
         [row("one", storage, 5), row("one", out, 3), row("two", storage, 5), row("two", out, 0)];
     assert_eq!(rows, rows_wanted);
     // What is used is shown all the same.
-    let numbers = tally(&sides, &sides.panels[0].panel.id, &moment());
+    let numbers = tally(&sides, &sides.panels[0].panel.id, &moment(), &Prices::default());
     assert_eq!(numbers.unmapped_bytes, BTreeMap::from([(storage, bytes(10)), (out, bytes(14))]));
 }
 
@@ -322,7 +328,7 @@ async fn a_total_is_compared_only_where_every_part_is_known() {
     let gone = AccountStanding { gone_at: Some(at(1)), ..holds(1000, 60) };
     let compared = |accounts, total| {
         let sides = all(vec![side("s3", &None, accounts, total)]);
-        tally(&sides, &sides.panels[0].panel.id, &moment()).total_difference
+        tally(&sides, &sides.panels[0].panel.id, &moment(), &Prices::default()).total_difference
     };
     assert_eq!(compared(vec![("a", holds(5, 60)), ("b", holds(6, 60)), ("c", gone)], Some(20)), Some(9));
     assert_eq!(compared(vec![("a", holds(5, 60))], Some(5)), Some(0));
@@ -545,7 +551,7 @@ async fn who_is_limited_or_not_against_what_is_wanted_is_named() {
         [("still_limited", "mine", Some(1)), ("left_alone", "theirs", None), ("lost", "lost", None)];
     assert_eq!(reported, expected.map(|(state, account, service)| (state, Some(account), service)));
     assert_eq!(found[0].detail.as_deref(), Some("left alone, still limited by policy mine-limited,extra"));
-    let counted = tally(&sides, &backend, &moment()).policies;
+    let counted = tally(&sides, &backend, &moment(), &Prices::default()).policies;
     assert_eq!(counted, Conflict::ALL.map(|conflict| (conflict, 1)).into());
 }
 
