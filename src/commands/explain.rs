@@ -6,6 +6,7 @@ use clap::Args;
 use super::table::{Table, grouped};
 use super::{CommandError, ConfigArg, Outcome, no_such_account, print, print_json, stored_backends};
 use crate::app::{Explained, explained};
+use crate::console::is_earlier_life;
 use crate::domain::{AccountKey, AccountName, BackendId, Meter, Month, Nature};
 use crate::standing::Moment;
 use crate::store::Store;
@@ -45,9 +46,7 @@ impl Explain {
         let moment = Moment::new(clock.now(), config.zone, config.max_age());
         let explained = explained(&store, &key, meter, month, &moment, config.whmcs.bill_from).await?;
         let explanation = &explained.story;
-        if explanation.is_empty() {
-            are_known(&store, &key).await?;
-        }
+        are_known(&store, &key).await?;
         store.close().await;
         if explanation.is_empty() {
             let why = format!("nothing is known of {} {} {meter} in {month}", key.backend, key.name);
@@ -91,15 +90,13 @@ async fn are_known(store: &Store, key: &AccountKey) -> Outcome {
     }
     stored_backends(store, Some(key.backend.as_str())).await?;
     let standings = store.standings().await?;
-    let known = || {
-        let own = standings.iter().filter(|standing| standing.backend == key.backend);
-        own.flat_map(|standing| standing.accounts.keys()).map(AccountName::as_str)
-    };
-    let name = key.name.as_str();
-    let (first, _) = name.rsplit_once('~').unwrap_or((name, ""));
-    match known().any(|one| one == name || one == first) {
+    let own = || standings.iter().filter(|standing| standing.backend == key.backend);
+    let is_known = own()
+        .any(|standing| standing.accounts.contains_key(&key.name) || is_earlier_life(standing, &key.name));
+    let names = own().flat_map(|standing| standing.accounts.keys()).map(AccountName::as_str);
+    match is_known {
         true => Ok(()),
-        false => Err(no_such_account(key.backend.as_str(), name, known())),
+        false => Err(no_such_account(key.backend.as_str(), key.name.as_str(), names)),
     }
 }
 

@@ -37,7 +37,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::domain::{BackendId, Timestamp};
+use crate::domain::{BackendId, Service, Timestamp};
 use crate::settings::nearest;
 use crate::store::Store;
 use crate::telemetry::{LogFormat, init_logs};
@@ -318,7 +318,7 @@ fn print_json(value: &impl serde::Serialize) -> Outcome {
 
 /// The number of a service, as it is typed.
 fn service_number(text: &str) -> Result<i64, String> {
-    let number = text.parse().ok().filter(|number| *number > 0);
+    let number = text.parse().ok().filter(|number| Service::NUMBERS.contains(number));
     number.ok_or_else(|| "expected the number of a service in WHMCS (tblhosting.id), like 7731".into())
 }
 

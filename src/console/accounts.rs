@@ -196,7 +196,7 @@ pub(super) async fn asked_for(
 }
 
 /// Whether a name means an earlier life of an account, as `104~1` does.
-pub(super) fn is_earlier_life(standing: &Standing, name: &AccountName) -> bool {
+pub(crate) fn is_earlier_life(standing: &Standing, name: &AccountName) -> bool {
     let Some((name, nth)) = name.as_str().rsplit_once('~') else { return false };
     let newest = standing.accounts.get(name);
     newest.is_some_and(|newest| nth.parse().is_ok_and(|nth: u32| nth > 0 && nth < newest.nth))

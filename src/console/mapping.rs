@@ -140,9 +140,10 @@ pub(super) async fn set_mapping(
         |problem: Problem| Problem { detail: format!("{}; {EXPECTED}", problem.detail), ..problem };
     let Body(wish) = wish.map_err(expected)?;
     let service = match (wish.action.as_str(), wish.service) {
-        ("set", Some(service)) if service > 0 => Some(service),
+        ("set", Some(service)) if Service::NUMBERS.contains(&service) => Some(service),
         ("unset", None) => None,
         (action, service) => {
+            let action: String = action.chars().take(40).collect();
             let came = format!("action {action:?} with service {service:?} cannot be understood; {EXPECTED}");
             return Err(Problem::refused(came));
         }

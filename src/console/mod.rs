@@ -28,6 +28,7 @@ use async_trait::async_trait;
 use axum::response::Response;
 use tokio::sync::mpsc::UnboundedSender;
 
+pub(crate) use accounts::is_earlier_life;
 pub(crate) use csv::cell;
 pub(crate) use explanation::{Explanation, explain};
 pub use findings::{COLUMNS, Finding, FindingKind, Tally, as_csv, findings};

@@ -39,6 +39,10 @@ pub struct Service {
 }
 
 impl Service {
+    /// The numbers that WHMCS gives (`tblhosting.id`). Those below are the house's own: of services whose numbers others
+    /// have now.
+    pub const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
+
     /// The units that a product may name.
     pub const UNITS: [&'static str; 4] = ["MB", "GB", "TB", "PB"];
 

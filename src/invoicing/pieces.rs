@@ -186,7 +186,10 @@ impl<'a> Desk<'a> {
         let mine = held.stretches.iter().filter(|(owner, _)| *owner == held.owner);
         let sold = service.map_or(Limit::Unknown, |service| service.limit(meter));
         let panel = held.account.panel_limit(meter);
-        let in_force = |sold| self.terms.limits.in_force(&candidate, meter, sold, panel).0;
+        let in_force = |sold, by_panel: bool| {
+            let panel = if by_panel { panel } else { Limit::Unknown };
+            self.terms.limits.in_force(&candidate, meter, sold, panel).0
+        };
         let series = parts.iter().filter_map(|part| held.life.series.get(part));
         let held_back = series.filter_map(|series| series.implausible).map(|held| held.since).min();
         Some(Piece {
@@ -197,7 +200,7 @@ impl<'a> Desk<'a> {
             usage: added(known.into_iter().map(|(usage, _)| usage)),
             until: mine.map(|(_, span)| span.end()).max().unwrap_or(self.start),
             held_back,
-            limit: in_force(sold),
+            limit: in_force(sold, true),
             limits: self.sold.limits(held.owner, meter, (self.start, self.end), in_force),
             open: self.open.clone(),
             unpaid: self.unpaid(held),

@@ -33,20 +33,22 @@ impl Sold {
     }
 
     /// The limits of an owner's meter that were in force one after the other from one moment to another; `in_force` makes of
-    /// what was sold what counted, by rules and a panel as they are now.
+    /// what was sold what counted, by rules and, where nothing was sold in all that time, by a panel as it is now: beside
+    /// what was sold for another part of it, the panel's word of today says nothing.
     pub fn limits(
         &self,
         owner: &Owner,
         meter: Meter,
         (start, end): (Timestamp, Timestamp),
-        in_force: impl Fn(Limit) -> Limit,
+        in_force: impl Fn(Limit, bool) -> Limit,
     ) -> Vec<LimitPiece> {
         let Ok(span) = Span::new(start, end) else { return Vec::new() };
         let mut pieces = owner.service().map_or_else(Vec::new, |id| self.limits.pieces(id, meter, span));
         if pieces.is_empty() {
             pieces.push(LimitPiece { span, limit: Limit::Unknown });
         }
-        pieces.iter_mut().for_each(|piece| piece.limit = in_force(piece.limit));
+        let by_panel = !pieces.iter().any(|piece| piece.limit.is_known());
+        pieces.iter_mut().for_each(|piece| piece.limit = in_force(piece.limit, by_panel));
         pieces
     }
 }

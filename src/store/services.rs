@@ -129,7 +129,7 @@ impl Store {
             changed.iter().map(|one| service::cells(one, server, true, now)).collect();
         self.leave_other_lists(&mut tx, server, &listed).await?;
         service::SERVICE.put(&mut tx, self.dialect, cells).await?;
-        self.put_sold_limits(&mut tx, &changed, &known, now).await?;
+        self.put_sold_limits(&mut tx, list, now).await?;
         for id in &gone {
             let sql = "UPDATE service SET listed = 0 WHERE id = ? AND server = ?";
             run(&mut tx, self.dialect, sql, [(*id).into(), server.into()]).await?;

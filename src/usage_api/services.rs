@@ -12,7 +12,7 @@ use serde_json::json;
 use super::UsageApi;
 use super::payers::Found;
 use super::query::UsageApiQuery;
-use super::services_body::{MOST_REMARKS, NUMBERS, RemarkRow, RemarkRows, ServicesBody};
+use super::services_body::{MOST_REMARKS, RemarkRow, RemarkRows, ServicesBody};
 use crate::domain::{FoundBy, Mapping, Remark, Service};
 use crate::ownership::{Claimant, Claims, Ruling, Services};
 use crate::store::ServiceList;
@@ -31,7 +31,7 @@ pub(super) async fn services(
     let mut list = Vec::with_capacity(body.services.len());
     for service in body.services {
         let id = service.id;
-        if !NUMBERS.contains(&id) {
+        if !Service::NUMBERS.contains(&id) {
             return Err(refused(format!(
                 "service {id}: a service's number is at least 1, and at most 4294967295"
             )));

@@ -7,10 +7,6 @@ use serde::Deserialize;
 use super::php;
 use crate::domain::{Addon, Bytes, Limit, Meter, Remark, RemarkAbout, Service, UsageDay};
 
-/// The numbers that WHMCS gives (`tblhosting.id`). Those below are the house's own: of services whose numbers others
-/// have now.
-pub(super) const NUMBERS: std::ops::RangeInclusive<i64> = 1..=u32::MAX as i64;
-
 /// The largest percentage of a limit that can be meant.
 const MOST_PERCENT: u32 = 10_000;
 
@@ -136,7 +132,7 @@ impl RemarkRow {
     /// Nothing for what a newer module may say.
     pub(super) fn remark(self) -> Option<Remark> {
         let said = self.said.chars().filter(|char| !char.is_control()).take(LONGEST_REMARK).collect();
-        let service = Some(self.service).filter(|service| NUMBERS.contains(service));
+        let service = Some(self.service).filter(|service| Service::NUMBERS.contains(service));
         Some(Remark { about: RemarkAbout::named(&self.about)?, service, said })
     }
 }

@@ -277,7 +277,9 @@ const ON_BEHALF_OF: &str = "x-whmeter-on-behalf-of";
 /// The name in it, as far as it is one.
 fn named_person(headers: &HeaderMap) -> Option<Arc<str>> {
     let name = headers.get(ON_BEHALF_OF)?.to_str().ok()?.trim();
-    let is_name = !name.is_empty() && name.len() <= LONGEST_NAME;
+    // It stands in the audit between commas, which it must not have itself.
+    let is_plain = |c: char| c != ',' && !c.is_control();
+    let is_name = !name.is_empty() && name.len() <= LONGEST_NAME && name.chars().all(is_plain);
     is_name.then(|| name.into())
 }
 

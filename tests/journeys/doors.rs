@@ -28,7 +28,7 @@ const TENANT: Expected = [401, 401, 403, OK, 403, 403, OK, 403, 403];
 const UNTIED: Expected = [401, 401, 403, OK, 403, 403, 403, 403, 403];
 const ADMIN: Expected = [401, 401, 403, 403, 403, OK, OK, 403, 403];
 
-const TABLE: [(&str, &str, Expected); 29] = [
+const TABLE: [(&str, &str, Expected); 31] = [
     ("GET", "/-/healthy", OPEN),
     ("GET", "/-/ready", OPEN),
     ("GET", "/healthz", OPEN),
@@ -58,6 +58,8 @@ const TABLE: [(&str, &str, Expected); 29] = [
     ("GET", "/v1/accounts/{backend}/{account}/days", READ),
     ("GET", "/v1/accounts/{backend}/{account}/explain", READ),
     ("GET", "/v1/map", READ),
+    ("POST", "/v1/map/{backend}/{account}", ADMIN),
+    ("GET", "/v1/status", READ),
 ];
 
 fn secret(asker: &str) -> String {
@@ -122,6 +124,7 @@ impl Doors<'_> {
             "/v1/whmcs/services" if by_companion => Some(list(json!([sold(601, "whm-501")]))),
             "/v1/whmcs/services" => Some(list(json!([sold(501, &self.account)]))),
             "/v1/whmcs/billable" => Some(json!({ "schema": 1, "read_at": now, "items": [] })),
+            "/v1/map/{backend}/{account}" => Some(json!({ "action": "set", "service": 501, "force": true })),
             "/v1/whmcs/policy/{tenant}" => Some(json!({ "action": "pin", "policy": "standard" })),
             _ => None,
         };

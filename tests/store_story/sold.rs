@@ -58,10 +58,16 @@ pub async fn what_was_sold_is_kept_with_its_time(databases: &Databases) {
     put(sold(7, 300), 25).await;
     let expected = [&expected[..2], &[until(20, 25, Limit::Unlimited), until(25, 30, up_to(300))]].concat();
     assert_eq!(pieces(&store, 7).await, expected);
+    // Nor where the clock is right again and the list says what it said then: it counts from now on, and not from then.
+    put(sold(7, 400), 29).await;
+    put(sold(7, 400), 26).await;
+    let ahead = [until(25, 26, up_to(300)), until(26, 30, up_to(400))];
+    let expected = [&expected[..3], &ahead[..]].concat();
+    assert_eq!(pieces(&store, 7).await, expected);
     // Under another number it is the same service.
     let said = ListAcceptance { same_services: true, author: "ann".into(), reason: "anew".into() };
     store.accept_list(12, &said, hour(26)).await.unwrap().unwrap();
-    assert_eq!(put(sold(9, 300), 27).await.renumbered, 1);
+    assert_eq!(put(sold(9, 400), 27).await.renumbered, 1);
     assert_eq!((pieces(&store, 9).await, pieces(&store, 7).await), (expected, Vec::new()));
     store.verify_chronicle().await.unwrap().unwrap();
 }

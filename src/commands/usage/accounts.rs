@@ -107,7 +107,11 @@ impl Payers<'_> {
     fn of<'a>(known: &'a KnownAccounts, key: &AccountKey) -> Payers<'a> {
         let owners = known.payers.get(key);
         match owners.map(|owners| owners.iter().collect::<Vec<_>>()).as_deref() {
-            None | Some([]) => Payers::Nobody,
+            // Who has used nothing is whose he is now; unless the question was about one service.
+            None | Some([]) => match known.standing(key).map(|account| &account.owner) {
+                Some(Owner::Service(id)) => known.service(*id).map_or(Payers::Unlisted(*id), Payers::One),
+                _ => Payers::Nobody,
+            },
             Some([owner]) => match owner.service() {
                 None => Payers::Nobody,
                 Some(id) => known.service(id).map_or(Payers::Unlisted(id), Payers::One),

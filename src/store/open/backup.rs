@@ -63,7 +63,9 @@ fn keep(part: &Path, to: &Path) -> Result<u64, StoreError> {
     let named = || {
         let file = File::open(part)?;
         file.sync_all()?;
-        std::fs::rename(part, to)?;
+        // Not by `rename`, which would take the place of a file that has appeared meanwhile.
+        std::fs::hard_link(part, to)?;
+        std::fs::remove_file(part)?;
         let folder = to.parent().unwrap_or(Path::new("/"));
         File::open(folder)?.sync_all()?;
         Ok(file.metadata()?.len())

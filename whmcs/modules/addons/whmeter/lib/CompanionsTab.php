@@ -31,7 +31,7 @@ final class CompanionsTab
     /** @param array[] $differences as the rounds find them @param array $wanted products by products */
     public static function rows(Request $request, array $differences, array $wanted, int $there): string
     {
-        $page = max(1, (int) $request->get('page'));
+        $page = min(max(1, (int) $request->get('page')), 1000000);
         $rows = [];
         foreach (array_slice($differences, ($page - 1) * self::ROWS, self::ROWS) as $one) {
             $rows[] = [

@@ -40,7 +40,7 @@ final class FindingsTab
     /** @param array[] $findings what whmeter answers */
     public static function rows(Request $request, string $what, array $findings): string
     {
-        $page = max(1, (int) $request->get('page'));
+        $page = min(max(1, (int) $request->get('page')), 1000000);
         $rows = array_map([self::class, 'row'], array_slice($findings, ($page - 1) * self::ROWS, self::ROWS));
         $next = count($findings) > $page * self::ROWS ? (string) ($page + 1) : null;
         return Markup::table(self::KINDS[$what], ['State', 'Account', 'Service', 'Product', 'Amount', 'Would cost', 'Since', 'Detail'], $rows)

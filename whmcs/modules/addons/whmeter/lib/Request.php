@@ -52,6 +52,6 @@ final class Request
 
     private static function text($value): string
     {
-        return is_scalar($value) && strlen((string) $value) <= self::LONGEST ? trim((string) $value) : '';
+        return is_scalar($value) && strlen((string) $value) <= self::LONGEST ? (string) $value : '';
     }
 }

@@ -25,11 +25,23 @@ final class Client
     /** Until when whoever cannot wait does: seconds of the clock; null for whoever can. */
     private ?float $until = null;
 
+    /** Whether it asks nobody for a minute after somebody's question has failed. */
+    private bool $heedsOutage = false;
+
     /** The same for pages, buttons and hooks, in which somebody waits: all their questions together take so long at most. */
     public static function hurried(array $params, float $seconds): self
     {
         $client = new self($params);
         $client->until = microtime(true) + $seconds;
+        $client->heedsOutage = true;
+        return $client;
+    }
+
+    /** The same for what cannot be asked later any more: it tries whatever failed a moment ago. */
+    public static function once(array $params, float $seconds): self
+    {
+        $client = self::hurried($params, $seconds);
+        $client->heedsOutage = false;
         return $client;
     }
 
@@ -140,7 +152,7 @@ final class Client
         if (Settings::trouble() !== null) {
             throw new Refused(Settings::trouble());
         }
-        if ($this->until !== null && Outage::lasts("$this->host:$this->port")) {
+        if ($this->heedsOutage && Outage::lasts("$this->host:$this->port")) {
             throw new Refused('whmeter did not answer less than a minute ago, and is asked again after that');
         }
         [$answer, $code, $type] = $this->transfer($method, $this->url($path, $query), $body, ["Authorization: Bearer $token", ...$marks]);
@@ -208,9 +220,12 @@ final class Client
         }
         curl_setopt_array($curl, $options);
         if (curl_exec($curl) === false) {
+            // Whoever says too much is not away.
+            if (strlen($answer) > self::MAX_BYTES) {
+                throw new Refused('whmeter cannot be asked: the answer is larger than 8 MiB');
+            }
             Outage::began("$this->host:$this->port");
-            $why = strlen($answer) > self::MAX_BYTES ? 'the answer is larger than 8 MiB' : curl_error($curl);
-            throw new Refused("whmeter cannot be asked: $why");
+            throw new Refused('whmeter cannot be asked: ' . curl_error($curl));
         }
         $type = (string) curl_getinfo($curl, CURLINFO_CONTENT_TYPE);
         return [$answer, (int) curl_getinfo($curl, CURLINFO_RESPONSE_CODE), $type];
