@@ -156,7 +156,7 @@ async fn all_mistakes_of_one_section_are_told() {
     for (line, key) in expected {
         let place = format!("whmeter.toml:{line}: ");
         let is_it = |said: &&str| said.contains(&place) && said.contains(key);
-        assert!(lines.iter().any(|said| is_it(&said)), "{line} {key}: {}", ran.stderr);
+        assert!(lines.iter().any(is_it), "{line} {key}: {}", ran.stderr);
     }
     // A key that is wrong is not called missing as well.
     assert_eq!((ran.code, lines.len()), (Some(2), expected.len()), "{}", ran.stderr);

@@ -67,8 +67,10 @@ impl House {
         };
         let notify = "\n[notify]\nchannels = [\"webhook\"]\n[notify.webhook]\nurl = \"http://127.0.0.1:9/hook\"\n\
                       secret = \"0123456789abcdef\"\nretries = 0\n";
-        let backends = self.backends();
-        format!("{}{}{}{notify}", house(self.port, "", "", &backends), rule("storage"), rule("traffic_out"))
+        let price = "\n[[price]]\nname = \"stored\"\nmeter = \"storage\"\nof = \"last\"\nincluded = \"0 B\"\nper = \"1 MB\"\nprice = \"0.01\"\n\
+                     currency = \"EUR\"\n";
+        let rules = [rule("storage"), rule("traffic_out"), price.into()].concat();
+        format!("{}{rules}{notify}", house(self.port, "", "", &self.backends()))
     }
 
     fn backends(&self) -> [String; 3] {

@@ -183,11 +183,15 @@ fn is_steady(panel: &dyn SimulatedPanel, name: &str, start: i64, end: i64) -> bo
 
 /// The panels that tell what is stored, as a pattern of names.
 fn storing(panels: &[Box<dyn SimulatedPanel>], at: i64) -> String {
-    let stores = |panel: &&Box<dyn SimulatedPanel>| {
+    let stores = |panel: &&dyn SimulatedPanel| {
         panel.accounts().iter().any(|name| panel.knobs().truth.level(name, at).is_some_and(|level| level > 0))
     };
-    let names: Vec<String> =
-        panels.iter().filter(stores).map(|panel| format!("demo-{}", panel.kind())).collect();
+    let names: Vec<String> = panels
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(stores)
+        .map(|panel| format!("demo-{}", panel.kind()))
+        .collect();
     format!("{{{}}}", names.join(","))
 }
 

@@ -46,7 +46,7 @@ final class Daemon
     public function order(string $path, array $body): array
     {
         $this->params = Servers::staffParams($this->entry);
-        return Client::hurried($this->params, self::BUTTON_SECONDS)->order($path, [], $body, Staff::name());
+        return Client::ofStaff($this->params, self::BUTTON_SECONDS)->order($path, [], $body, Staff::name());
     }
 
     /** What a failure says to staff, without secrets. */
@@ -81,7 +81,7 @@ final class Daemon
     {
         if ($this->client === null) {
             $this->params = Servers::staffParams($this->entry);
-            $this->client = Client::hurried($this->params, self::PAGE_SECONDS);
+            $this->client = Client::ofStaff($this->params, self::PAGE_SECONDS);
         }
         return $this->client;
     }

@@ -25,23 +25,22 @@ final class Client
     /** Until when whoever cannot wait does: seconds of the clock; null for whoever can. */
     private ?float $until = null;
 
-    /** Whether it asks nobody for a minute after somebody's question has failed. */
-    private bool $heedsOutage = false;
+    /** Whose failures it heeds: what staff ask of the whole fleet takes long, which says nothing of a service's own pages. */
+    private string $circle = '';
 
     /** The same for pages, buttons and hooks, in which somebody waits: all their questions together take so long at most. */
     public static function hurried(array $params, float $seconds): self
     {
         $client = new self($params);
         $client->until = microtime(true) + $seconds;
-        $client->heedsOutage = true;
         return $client;
     }
 
-    /** The same for what cannot be asked later any more: it tries whatever failed a moment ago. */
-    public static function once(array $params, float $seconds): self
+    /** The same for what staff ask of the whole fleet. */
+    public static function ofStaff(array $params, float $seconds): self
     {
         $client = self::hurried($params, $seconds);
-        $client->heedsOutage = false;
+        $client->circle = ' fleet';
         return $client;
     }
 
@@ -152,7 +151,7 @@ final class Client
         if (Settings::trouble() !== null) {
             throw new Refused(Settings::trouble());
         }
-        if ($this->heedsOutage && Outage::lasts("$this->host:$this->port")) {
+        if ($this->until !== null && Outage::lasts("$this->host:$this->port$this->circle")) {
             throw new Refused('whmeter did not answer less than a minute ago, and is asked again after that');
         }
         [$answer, $code, $type] = $this->transfer($method, $this->url($path, $query), $body, ["Authorization: Bearer $token", ...$marks]);
@@ -224,7 +223,7 @@ final class Client
             if (strlen($answer) > self::MAX_BYTES) {
                 throw new Refused('whmeter cannot be asked: the answer is larger than 8 MiB');
             }
-            Outage::began("$this->host:$this->port");
+            Outage::began("$this->host:$this->port$this->circle");
             throw new Refused('whmeter cannot be asked: ' . curl_error($curl));
         }
         $type = (string) curl_getinfo($curl, CURLINFO_CONTENT_TYPE);

@@ -20,7 +20,7 @@ final class FinalReading
         }
         $params = Servers::params($entry);
         Safely::run('final reading', $params + ['username' => $username], static function () use ($params, $username, $server): void {
-            self::wait(Client::once($params, self::WAIT_SECONDS), Account::named($username, $server));
+            self::wait(Client::hurried($params, self::WAIT_SECONDS), Account::named($username, $server));
         }, static fn () => null);
     }
 

@@ -35,7 +35,7 @@ final class HomeTile
         $until = microtime(true) + self::SECONDS;
         $ask = static function () use ($entry, &$params): array {
             $params = Servers::params($entry);
-            return Client::hurried($params, self::SECONDS)->get('/v1/whmcs/usage', ['server' => $entry]);
+            return Client::ofStaff($params, self::SECONDS)->get('/v1/whmcs/usage', ['server' => $entry]);
         };
         $answer = Safely::run('home tile', $params, $ask, static fn (\Throwable $error) => ['failed' => Safely::message($params, $error)]);
         return array_merge([self::collected($entry)], isset($answer['failed']) ? [$answer['failed']] : [...self::figures($answer), ...self::fleet($entry, $until - microtime(true))]);
@@ -47,7 +47,7 @@ final class HomeTile
         $params = ['serverid' => $entry];
         $ask = static function () use ($entry, $seconds, &$params): array {
             $params = Servers::staffParams($entry);
-            return $params['serverpassword'] === '' ? [] : Client::hurried($params, $seconds)->read('/v1/status');
+            return $params['serverpassword'] === '' ? [] : Client::ofStaff($params, $seconds)->read('/v1/status');
         };
         return FleetStatus::sentences(Safely::run('home tile', $params, $ask, static fn () => []));
     }
