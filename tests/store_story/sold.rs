@@ -69,5 +69,15 @@ pub async fn what_was_sold_is_kept_with_its_time(databases: &Databases) {
     store.accept_list(12, &said, hour(26)).await.unwrap().unwrap();
     assert_eq!(put(sold(9, 400), 27).await.renumbered, 1);
     assert_eq!((pieces(&store, 9).await, pieces(&store, 7).await), (expected, Vec::new()));
+    // By a clock that is behind the newest poll nothing is dated and nothing taken away: the next list does it.
+    let lease = lease(&store, "a", hour(28)).await.unwrap();
+    let mut loaded = store.load(&backend(), None).await.unwrap();
+    poll(&store, &lease, &mut loaded, hour(28), &harvest(hour(28), &[("alice", 1, 1)])).await.unwrap();
+    let before = pieces(&store, 9).await;
+    put(sold(9, 500), -5).await;
+    assert_eq!(pieces(&store, 9).await, before);
+    put(sold(9, 500), 29).await;
+    let news = [until(26, 29, up_to(400)), until(29, 30, up_to(500))];
+    assert_eq!(pieces(&store, 9).await, [&before[..before.len() - 1], &news[..]].concat());
     store.verify_chronicle().await.unwrap().unwrap();
 }
