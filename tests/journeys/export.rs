@@ -222,7 +222,7 @@ async fn a_name_given_to_somebody_else_is_two_accounts_and_one_series() {
         assert!(told.contains("of its name: first seen"), "{told}");
     }
     let unknown = site.at(now, &["explain", "s3", "7-41~9", "traffic_out", "--month", "2026-11"]).await;
-    assert!(unknown.failure(1).contains("NAME~1"));
+    assert!(unknown.failure(1).contains("did you mean 7-41?"));
     for arguments in [&["map", "set", "s3", "7-41~1", "1"][..], &["policy", "pin", "s3", "7-41~1", "limited"]]
     {
         let said = site.at(now, arguments).await.failure(2);
