@@ -114,6 +114,8 @@ CREATE TABLE period_total (
     taken TEXT NOT NULL,
     doubt_total BIGINT,
     doubt_at BIGINT,
+    copied BIGINT,
+    copied_at BIGINT,
     PRIMARY KEY (life, meter, source, starts, ends)
 ) /*clustered*/;
 

@@ -221,6 +221,17 @@ pub struct PeriodBelief {
     pub taken: BTreeMap<(UsageDay, HoldingNo), Bytes>,
     /// A lower total that came after it, reported once and not believed yet.
     pub doubt: Option<Doubt>,
+    /// What of it is in the days of the service's other accounts, and on none of these.
+    pub copied: Option<LeftOut>,
+}
+
+/// What of a total other accounts of the service had when it was last compared with theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How much.
+    pub amount: Bytes,
+    /// When that was.
+    pub at: Timestamp,
 }
 
 /// One month of one meter, as far as it has come.

@@ -30,8 +30,8 @@ mod runs;
 
 pub use adjust::{Adjustment, CannotAdjust, Correction, Moved, adjust, adjusted_holding};
 pub use book::{
-    Absence, Baseline, Book, CounterKey, Doubt, DoubtedLevel, Holding, Implausible, LevelBelief, Life,
-    MonthToDate, Part, PeriodBelief, SeriesBook, put_on_parts,
+    Absence, Baseline, Book, CounterKey, Doubt, DoubtedLevel, Holding, Implausible, LeftOut, LevelBelief,
+    Life, MonthToDate, Part, PeriodBelief, SeriesBook, put_on_parts,
 };
 pub use change::{Bounds, DayChange, LifeChange, LifeEvent, OwnerChange, SeriesChange, SettleRules, Settled};
 pub use doubt::{Crowd, ListDoubt};

@@ -83,6 +83,12 @@ pub enum Note {
         /// What was left out.
         amount: Bytes,
     },
+    /// What was left out of a total because other accounts of the service had it: they have it no more, as their numbers
+    /// were taken back, and it counts here.
+    CopiedNoMore {
+        /// What counts from now on.
+        amount: Bytes,
+    },
     /// The total of a span that was not reported before, of which a part is counted under other spans of the same
     /// source: the panel cuts its days otherwise than before. Nothing of it counts that may have been counted.
     CountedBefore {
@@ -190,7 +196,7 @@ pub struct Noted {
 
 impl Note {
     /// The names of all notes, in the order of their definition.
-    pub const NAMES: [&str; 26] = [
+    pub const NAMES: [&str; 27] = [
         "first_sight",
         "began_since_last_look",
         "unowned",
@@ -203,6 +209,7 @@ impl Note {
         "restart_unproven",
         "gap",
         "copied",
+        "copied_no_more",
         "counted_before",
         "month_vanished",
         "level_collapsed",
@@ -234,6 +241,7 @@ impl Note {
             Note::RestartUnproven { .. } => "restart_unproven",
             Note::Gap { .. } => "gap",
             Note::Copied { .. } => "copied",
+            Note::CopiedNoMore { .. } => "copied_no_more",
             Note::CountedBefore { .. } => "counted_before",
             Note::MonthVanished { .. } => "month_vanished",
             Note::LevelCollapsed { .. } => "level_collapsed",
@@ -296,6 +304,11 @@ impl fmt::Display for Note {
                 f,
                 "{amount} B of it are in the days of the service's other accounts already, and not \
                  counted again"
+            ),
+            Note::CopiedNoMore { amount } => write!(
+                f,
+                "{amount} B of it were left out for what the service's other accounts had, whose numbers were taken \
+                 back: they count here now"
             ),
             Note::CountedBefore { span, counted } => write!(
                 f,

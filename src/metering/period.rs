@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::book::{Doubt, PeriodBelief, SeriesBook};
+use super::book::{Doubt, LeftOut, PeriodBelief, SeriesBook};
 use super::note::Note;
 use super::share::{HoldingDay, Timeline};
 use crate::domain::{
@@ -112,7 +112,8 @@ pub(super) fn folded<'b>(
     let end = over.iter().map(|(span, _)| span.end()).max()?;
     let total = over.iter().try_fold(Bytes::ZERO, |sum, (_, belief)| sum.checked_add(belief.total))?;
     let at = over.iter().map(|(_, belief)| belief.at).max()?;
-    let belief = PeriodBelief { total, at, placed: BTreeMap::new(), taken: BTreeMap::new(), doubt: None };
+    let (placed, taken) = Default::default();
+    let belief = PeriodBelief { total, at, placed, taken, doubt: None, copied: None };
     Some((Span::new(start, end).ok()?, belief))
 }
 
@@ -136,7 +137,7 @@ pub(super) fn revise(
         let counted = not_ours.counted;
         let note = copied.or((counted > Bytes::ZERO).then_some(Note::CountedBefore { span, counted }));
         let moved = place(&mut placed, growth, window(span, not_ours.until.max(span.start()), at), time);
-        let belief = PeriodBelief { total, at, placed, taken: BTreeMap::new(), doubt: None };
+        let belief = PeriodBelief { total, at, placed, taken: BTreeMap::new(), doubt: None, copied: None };
         return Revision { belief: Some(belief), moved, note };
     };
     let newest = before.doubt.map_or(before.at, |doubt| doubt.at);
@@ -167,6 +168,23 @@ pub(super) fn revise(
         }
     };
     Revision { belief: Some(belief), moved, note: None }
+}
+
+/// Counts what was left out of a total for a copy and is not in the days of other accounts any more: what they had was
+/// taken back. `None` where nothing was left out; no more counts than the total has.
+pub(super) fn count_copied(
+    before: &PeriodBelief,
+    span: Span,
+    now: LeftOut,
+    since: Timestamp,
+    time: Timeline<'_>,
+) -> Option<(PeriodBelief, BTreeMap<HoldingDay, i128>)> {
+    let was = before.copied?.amount;
+    let left = before.placed.values().try_fold(before.total, |left, placed| left.checked_sub(*placed));
+    let back = was.checked_sub(now.amount)?.min(left.unwrap_or(Bytes::ZERO));
+    let mut belief = PeriodBelief { copied: Some(now), ..before.clone() };
+    let moved = place(&mut belief.placed, back, window(span, since.max(span.start()), before.at), time);
+    Some((belief, moved))
 }
 
 /// The time in which growth seen between two readings must have happened.

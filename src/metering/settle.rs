@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::book::{Baseline, Book, CounterKey, Doubt, Implausible, LevelBelief, Life, PeriodBelief};
+use super::book::{Baseline, Book, CounterKey, Doubt, Implausible, LeftOut, LevelBelief, Life, PeriodBelief};
 use super::change::{SeriesChange, SettleRules, Settled};
 use super::counter::{Count, Coverage, Step};
 use super::doubt::ListDoubt;
@@ -11,11 +11,11 @@ use super::level::{Measured, judge_level, settle_level};
 use super::lives::{Expected, Look, look};
 use super::moving::{Moving, MovingSeries};
 use super::note::{Note, Noted};
-use super::period::{NotOurs, OVER_AFTER, month_of, revise, vanished};
+use super::period::{NotOurs, OVER_AFTER, count_copied, month_of, revise, vanished};
 use super::plausible::{Believed, Jump, jump};
 use super::share::{Days, Timeline};
 use crate::domain::{
-    Bytes, Epoch, Harvest, Harvested, LifeNo, Map, Meter, Reading, Seconds, Source, Span, Timestamp,
+    Bytes, Copied, Epoch, Harvest, Harvested, LifeNo, Map, Meter, Reading, Seconds, Source, Span, Timestamp,
 };
 
 /// Settles one harvest, asked for at `now`. Readings of one harvest may come in any order; the same
@@ -119,6 +119,9 @@ impl<'a> Settling<'a> {
                 self.leave_out_fallen(of, &mut readings);
                 self.readings(of, &readings, whole && readings.len() == count);
             }
+        }
+        for Copied { meter, source, span, amount } in &harvested.copied {
+            self.compare_again((life, *meter), source, *span, *amount);
         }
         // What it held while it was away is not known, also where it was not read this time.
         if self.look.back().contains(&life) {
@@ -430,6 +433,34 @@ impl<'a> Settling<'a> {
         Some(NotOurs { until, total: theirs.map_or(Bytes::ZERO, |belief| belief.total), copied, counted })
     }
 
+    /// A total that was believed before was compared again with what the service's other accounts have: what they have
+    /// no more counts here.
+    fn compare_again(&mut self, of: (LifeNo, Meter), source: &Source, span: Span, amount: Bytes) {
+        let (days, now) = (self.days, self.now);
+        let since = self.look.life(self.book, of.0).and_then(|life| life.predecessor);
+        let Some(series) = self.moving(of.0, of.1) else { return };
+        let is_known =
+            series.before.is_some_and(|before| before.periods.contains_key(&(source.clone(), span)));
+        let Some(belief) = series.total_of(source, span).filter(|_| is_known) else { return };
+        let time = Timeline { days, holdings: series.holdings() };
+        let left_out = LeftOut { amount, at: now };
+        let since = since.unwrap_or(Timestamp::EPOCH);
+        let Some((belief, moved)) = count_copied(belief, span, left_out, since, time) else { return };
+        let back: i128 = moved.values().sum();
+        let Ok(sum) = Bytes::from_wide(series.after.total.wide() + back) else {
+            series.effects.note(source, now, Note::TooLarge);
+            return;
+        };
+        series.after.total = sum;
+        for ((holding, day), moved) in moved {
+            series.effects.day(holding, day).added += moved;
+        }
+        if let Some(amount) = Bytes::from_wide(back).ok().filter(|back| *back > Bytes::ZERO) {
+            series.effects.note(source, now, Note::CopiedNoMore { amount });
+        }
+        series.periods.insert((source.clone(), span), belief);
+    }
+
     fn period(&mut self, of: Of, source: &Source, span: Span, at: Timestamp, total: Bytes) {
         let Some(not_ours) = self.not_ours(of, source, span) else { return };
         let (days, now, is_over) = (self.days, self.now, self.is_over(span));
@@ -461,6 +492,10 @@ impl<'a> Settling<'a> {
                 let from = span.start().max(seen).max(not_ours.until).max(others);
                 series.cover(time, Some(from), at.min(span.end()));
             }
+            let copied = not_ours.copied;
+            let left_out = LeftOut { amount: copied, at: now };
+            let left_out = Some(left_out).filter(|_| first_time && copied > Bytes::ZERO);
+            let belief = PeriodBelief { copied: left_out.or(belief.copied), ..belief };
             series.periods.insert((source.clone(), span), belief);
         }
         if first_time {

@@ -194,6 +194,12 @@ impl AccountStanding {
         months.filter(move |(_, so_far)| so_far.month == month).map(|(meter, so_far)| (*meter, so_far))
     }
 
+    /// The newest month in which an owner has something of a meter: of earlier ones its shares say nothing.
+    pub fn newest_month(&self, owner: &Owner, meter: Meter) -> Option<Month> {
+        let shares = self.shares.iter().filter(|share| share.owner == *owner);
+        shares.filter_map(|share| share.months.get(&meter)).map(|so_far| so_far.month).max()
+    }
+
     /// Whether what it has of the running month is known: it was measured in it. One that is missing is not there to
     /// be measured: until it is gone it must not be too long since it was.
     pub fn knows_month(&self, meter: Meter, moment: &Moment) -> bool {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand::Rng;
 use rand::rngs::StdRng;
 use serde_json::json;
-use whmeter::domain::{AccountName, BackendId, BillingZone, Meter, Timestamp};
+use whmeter::domain::{AccountName, BackendId, BillingZone, Meter, Reading, Timestamp};
 use whmeter::settings::Secret;
 use whmeter::store::{Store, StoreSettings};
 use whmeter_simulators::clock::ClockStart;
@@ -40,6 +40,8 @@ pub struct World {
     pub site: Arc<Site>,
     panels: Vec<Box<dyn SimulatedPanel>>,
     now: i64,
+    /// The times it became.
+    steps: Vec<i64>,
     /// When each counter was first committed.
     first: BTreeMap<Key, i64>,
     /// When something last happened to an account.
@@ -86,6 +88,7 @@ impl World {
             site,
             panels,
             now: START,
+            steps: Vec::new(),
             first: BTreeMap::new(),
             shaken: BTreeMap::new(),
             lost: BTreeMap::new(),
@@ -105,6 +108,7 @@ impl World {
 
     pub fn advance(&mut self, seconds: i64) {
         self.now += seconds;
+        self.steps.push(self.now);
         self.panels.iter().for_each(|panel| panel.knobs().clock.advance(seconds));
         self.set_time();
     }
@@ -336,9 +340,19 @@ impl World {
             let harvested = entry.harvest.accounts().get(key.1.as_str());
             let readings = harvested.into_iter().flat_map(|harvested| &harvested.readings);
             for (_, reading) in readings.filter(|(meter, _)| meter.name() == key.2) {
-                let level = panel.knobs().truth.level(&key.1, reading.at().get()).unwrap();
-                // A panel we moved ahead of the program while it asked: measured when it asked.
-                looks.push((reading.at().min(entry.at).get(), level));
+                let Reading::Gauge { at, level } = reading else {
+                    panic!("{key:?}: {reading:?} is no level")
+                };
+                // A panel that we moved ahead of the program while it was asked: measured when it asked. One without a
+                // clock in its answers says what it held after the step as of when it was asked.
+                let later = self.steps.iter().filter(|step| **step > entry.at.get()).take(2).copied();
+                let held = |at| panel.knobs().truth.level(&key.1, at) == Some(level.get());
+                assert!(
+                    std::iter::once(at.get()).chain(later).any(held),
+                    "{key:?} never held {level} B about {at}, and entry {} says so",
+                    entry.entry
+                );
+                looks.push((at.get().min(entry.at.get()), level.get()));
             }
         }
         let carried = looks.windows(2).filter(|pair| pair[1].0 - pair[0].0 <= MAX_GAP);

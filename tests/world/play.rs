@@ -549,7 +549,9 @@ impl Player<'_> {
             let [by_month, by_days] = self.check("history", history)?;
             for (way, right) in sums.iter().enumerate() {
                 let off = [by_month[way] - right, by_days[way] - right].map(i128::abs);
-                if off[0] > ROUNDING || off[1] > 40 {
+                // By a clock that is behind, days that are over are yet to come: they are in the month, and not shown.
+                let is_behind = self.off[replica] < 0;
+                if off[0] > ROUNDING || off[1] > 40 && !is_behind {
                     let found = (by_month[way], by_days[way]);
                     return self.fail("history", format!("{tenant} has {found:?}, right is {right}"));
                 }

@@ -9,8 +9,8 @@ use super::crossings::{CrossingBody, CrossingMap, crossing_bodies, crossings_of}
 use super::shapes::{CounterBody, EpochBody, PartBody, account, bytes, meter_of, source_of, text, time};
 use crate::domain::{Bytes, HoldingNo, Identity, LifeNo, Source, Span, Timestamp, UsageDay};
 use crate::metering::{
-    Absence, Baseline, Book, Doubt, DoubtedLevel, Holding, Implausible, LevelBelief, Life, ListDoubt,
-    PeriodBelief, SeriesBook,
+    Absence, Baseline, Book, Doubt, DoubtedLevel, Holding, Implausible, LeftOut, LevelBelief, Life,
+    ListDoubt, PeriodBelief, SeriesBook,
 };
 
 /// Which counter; its epoch, count and time; a lower count not believed yet; who showed it; since when nobody has it.
@@ -83,6 +83,9 @@ struct PeriodBody {
     taken: Vec<(i32, u32, u64)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     doubt: Option<DoubtBody>,
+    /// What the service's other accounts had of it, looked at when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    copied: Option<(u64, i64)>,
 }
 
 impl BookBody {
@@ -237,6 +240,7 @@ impl PeriodBody {
             placed: rows(&belief.placed),
             taken: rows(&belief.taken),
             doubt: belief.doubt.map(doubt_body),
+            copied: belief.copied.map(|copied| (copied.amount.get(), copied.at.get())),
         }
     }
 
@@ -255,9 +259,14 @@ impl PeriodBody {
             placed: places(self.placed)?,
             taken: places(self.taken)?,
             doubt: self.doubt.map(doubt_of).transpose()?,
+            copied: self.copied.map(left_out).transpose()?,
         };
         Ok(((source_of(&self.source)?, span), belief))
     }
+}
+
+fn left_out((amount, at): (u64, i64)) -> Result<LeftOut, String> {
+    Ok(LeftOut { amount: bytes(amount)?, at: time(at)? })
 }
 
 fn implausible((since, accepted): (i64, bool)) -> Result<Implausible, String> {

@@ -7,7 +7,7 @@ use super::super::dialect::Merge::Replace;
 use super::super::sql::{Cell, Columns, Table};
 use super::Ids;
 use crate::domain::{Bytes, HoldingNo, LifeNo, Meter, Source, Span, UsageDay};
-use crate::metering::{Doubt, PeriodBelief};
+use crate::metering::{Doubt, LeftOut, PeriodBelief};
 
 pub(in super::super) const PERIOD_TOTAL: Table = Table {
     name: "period_total",
@@ -19,6 +19,8 @@ pub(in super::super) const PERIOD_TOTAL: Table = Table {
         ("taken", Replace),
         ("doubt_total", Replace),
         ("doubt_at", Replace),
+        ("copied", Replace),
+        ("copied_at", Replace),
     ],
 };
 
@@ -30,7 +32,7 @@ pub(in super::super) fn cells(
     (life, meter): (LifeNo, Meter),
     (source, span): &(Source, Span),
     belief: &PeriodBelief,
-) -> [Cell; 11] {
+) -> [Cell; 13] {
     [
         ids.life(life).into(),
         meter.into(),
@@ -43,6 +45,8 @@ pub(in super::super) fn cells(
         placed_text(&belief.taken).into(),
         belief.doubt.map(|doubt| doubt.count).into(),
         belief.doubt.map(|doubt| doubt.at).into(),
+        belief.copied.map(|copied| copied.amount).into(),
+        belief.copied.map(|copied| copied.at).into(),
     ]
 }
 
@@ -56,7 +60,9 @@ pub(in super::super) fn row(columns: &mut Columns<'_>) -> Result<Row, StoreError
     let (placed, taken) = (placed(&columns.text()?)?, placed(&columns.text()?)?);
     let doubt = columns.maybe_bytes()?.zip(columns.maybe_time()?);
     let doubt = doubt.map(|(count, at)| Doubt { count, at });
-    Ok((life, meter, (source, span), PeriodBelief { total, at, placed, taken, doubt }))
+    let copied = columns.maybe_bytes()?.zip(columns.maybe_time()?);
+    let copied = copied.map(|(amount, at)| LeftOut { amount, at });
+    Ok((life, meter, (source, span), PeriodBelief { total, at, placed, taken, doubt, copied }))
 }
 
 /// Reads `20261120/3:17 20261121/3:4`.
