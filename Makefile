@@ -14,7 +14,7 @@
 CARGO ?= cargo
 export WHMETER_REVISION ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
-.PHONY: demo help test test-real test-packages fmt lint deny tools bench sim bless release deb static image dist
+.PHONY: demo help test prepared test-real test-packages fmt lint deny tools bench sim bless release deb static image dist
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -55,7 +55,7 @@ test-packages: dist
 	packaging/container/try.sh target/debug/simulate
 
 # The two months of the truth test are mostly waiting: they are played beside everything else.
-test: fmt lint tools deny
+test: fmt prepared deny
 	. .tools/env && $(CARGO) test --locked --workspace --no-run && \
 	{ $(CARGO) test --locked --test truth & truth=$$!; \
 	  $(CARGO) test --locked --workspace -- --skip two_months_of_kills_and_faults; others=$$?; \
@@ -65,6 +65,10 @@ test: fmt lint tools deny
 test-real:
 	tests/tools.sh real
 	. .tools/env && WHMETER_OPENSTACK_REAL=1 $(CARGO) test --locked --test openstack_real -- --nocapture
+
+# Packages are waited for while clippy computes.
+prepared:
+	@$(MAKE) -j4 lint tools
 
 fmt:
 	$(CARGO) fmt --all --check

@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 mkdir -p .tools/bin
 tools=$PWD/.tools
 missing=()
+listed=
 
 # MinIO's releases are tags Go does not take for versions: these are their commits.
 MINIO=github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c
@@ -47,8 +48,9 @@ debian_package() { # package
     say "installing $1"
     # The packages start services of their own; the tests run theirs.
     printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d && chmod +x /usr/sbin/policy-rc.d
-    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "$1"; } \
-        >"$tools/$1.log" 2>&1
+    # The lists are fetched once: a dozen packages follow one another.
+    { [ -n "$listed" ] || apt-get update -q; } >"$tools/$1.log" 2>&1 && listed=yes &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -yq --no-install-recommends "$1" >>"$tools/$1.log" 2>&1
     local ended=$?
     rm -f /usr/sbin/policy-rc.d
     return $ended

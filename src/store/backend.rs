@@ -84,13 +84,14 @@ pub enum CannotRename {
 }
 
 /// The tables that name the backend a row belongs to, besides its own and the outbox.
-const NAMED_IN: [&str; 9] = [
+const NAMED_IN: [&str; 10] = [
     "journal",
     "journal_part",
     "journal_fold",
     "journal_fold_part",
     "life",
     "service_pin",
+    "adoption",
     "policy",
     "audit",
     "invoice_line",

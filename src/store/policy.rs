@@ -131,7 +131,10 @@ impl Store {
     /// What has to be known before a switch is carried out: `None` where a newer one waits behind it.
     pub async fn switch_is_newest(&self, entry: &Entry) -> Result<bool, StoreError> {
         let mut on = self.readers.acquire().await?;
-        Ok(self.newest_switch(&mut on, &entry.account).await? == Some(entry.id))
+        let Promise::Switch { account, .. } = &entry.promise else {
+            return Err(StoreError::corrupt(&entry.key, "a switch"));
+        };
+        Ok(self.newest_switch(&mut on, account).await? == Some(entry.id))
     }
 
     /// What was there before the account was first limited.
@@ -191,7 +194,7 @@ impl Store {
         end: &SwitchEnd,
         now: Timestamp,
     ) -> Result<Concluded, StoreError> {
-        let Promise::Switch { to, why } = &entry.promise else {
+        let Promise::Switch { account, to, why } = &entry.promise else {
             return Err(StoreError::corrupt(&entry.key, "a switch"));
         };
         let mut tx = self.begin_write_at(now).await?;
@@ -205,8 +208,8 @@ impl Store {
         if !self.end_entry(&mut tx, entry, state, said, now).await? {
             return Ok(Concluded::Elsewhere);
         }
-        self.known_account(&mut tx, &entry.account).await?;
-        self.confirm(&mut tx, entry, *to, end, now).await?;
+        self.known_account(&mut tx, account).await?;
+        self.confirm(&mut tx, entry, account, *to, end, now).await?;
         self.free_letters(&mut tx, entry, end, now).await?;
         if *end != SwitchEnd::Superseded {
             let (before, after) = match to {
@@ -224,8 +227,8 @@ impl Store {
             };
             let act = Act {
                 at: now,
-                actor: self.who_wants(&mut tx, &entry.account, *to, now).await?,
-                account: entry.account.clone(),
+                actor: self.who_wants(&mut tx, account, *to, now).await?,
+                account: account.clone(),
                 action: if *to == Policy::Limited { "limit" } else { "restore" },
                 before: Some(before.name().into()),
                 after: Some(after),
@@ -235,7 +238,7 @@ impl Store {
             self.put_act(&mut tx, &act).await?;
         }
         tx.commit().await?;
-        self.publish(&entry.account.backend);
+        self.publish(&account.backend);
         Ok(Concluded::Yes)
     }
 
@@ -260,6 +263,7 @@ impl Store {
         &self,
         on: &mut AnyConnection,
         entry: &Entry,
+        account: &AccountKey,
         to: Policy,
         end: &SwitchEnd,
         now: Timestamp,
@@ -275,12 +279,12 @@ impl Store {
         let number: u32 = entry.key.rsplit('/').next().and_then(|number| number.parse().ok()).unwrap_or(0);
         let sql = "UPDATE policy SET confirmed = ?, confirmed_at = ?, left_alone = ?
             WHERE backend = ? AND account = ?";
-        let [backend, name] = key_cells(&entry.account);
+        let [backend, name] = key_cells(account);
         run(on, self.dialect, sql, [i64::from(number).into(), now.into(), found.into(), backend, name])
             .await?;
         if forget {
             let sql = "UPDATE policy SET memory = NULL WHERE backend = ? AND account = ?";
-            run(on, self.dialect, sql, key_cells(&entry.account)).await?;
+            run(on, self.dialect, sql, key_cells(account)).await?;
         }
         // What was read back is what the panel shows.
         let shown = match end {
@@ -289,9 +293,9 @@ impl Store {
             _ => Some(to.name()),
         };
         let sql = "UPDATE life SET policy = ? WHERE backend = ? AND label = ?";
-        let [backend, name] = key_cells(&entry.account);
+        let [backend, name] = key_cells(account);
         run(on, self.dialect, sql, [shown.into(), backend, name]).await?;
-        self.acted(on, &entry.account).await
+        self.acted(on, account).await
     }
 
     /// Makes readers look at the account again, without disturbing a poll under way.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sqlx::AnyConnection;
 
+use super::adoption::ADOPTION;
 use super::dialect::Merge::Replace;
 use super::held_list::ListAcceptance;
 use super::journal::{append, renumbered_body};
@@ -24,18 +25,24 @@ const OUT_OF_THE_WAY: i64 = 1 << 40;
 const RENUMBERED: Table = Table { name: "service_renumbered", keys: &["was"], rest: &[("is_now", Replace)] };
 
 /// The columns in which a service is named by its number, besides invoice lines.
-const NAMED_IN: [(&str, &str); 6] = [
+const NAMED_IN: [(&str, &str); 7] = [
     ("service", "id"),
     ("service_limit", "service"),
     ("holding_part", "service"),
     ("life", "service"),
     ("service_pin", "service"),
+    ("adoption", "service"),
     ("reported", "service"),
 ];
 
 /// Of these the ones whose rows the chronicle records.
-const CHRONICLED: [(&Table, &str); 4] =
-    [(&service::SERVICE, "id"), (&service::LIMIT, "service"), (&PIN, "service"), (&REPORTED, "service")];
+const CHRONICLED: [(&Table, &str); 5] = [
+    (&service::SERVICE, "id"),
+    (&service::LIMIT, "service"),
+    (&PIN, "service"),
+    (&ADOPTION, "service"),
+    (&REPORTED, "service"),
+];
 
 impl Store {
     /// Keeps everybody else from committing, telling and taking lists in until this transaction ends. Before

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::query::UsageApiQuery;
 use super::{Units, UsageApi, Window};
-use crate::domain::{AccountKey, BillingPeriod, Meter, Minutes, Month, UsageDay};
+use crate::domain::{AccountKey, BillingPeriod, Bytes, Meter, Minutes, Month, UsageDay};
 use crate::reported::{Decimal, decimal};
 use crate::store::{DayPoint, OwnedMonth, StoreError, Usage, UsageQuery};
 use crate::web::{PathOf, Problem};
@@ -130,6 +130,7 @@ fn put(sums: &mut Sums, account: AccountKey, meter: Meter, usage: Usage) -> Resu
 }
 
 fn point(sums: Sums, units: &Units, whole: Minutes) -> Result<Point, StoreError> {
+    let ways = Ways::of(&sums);
     // All its accounts together: what one holds comes to what the other holds.
     let mut all: BTreeMap<Meter, Usage> = BTreeMap::new();
     for ((meter, _), usage) in sums {
@@ -139,12 +140,7 @@ fn point(sums: Sums, units: &Units, whole: Minutes) -> Result<Point, StoreError>
         }
     }
     let mut point = Point { complete: !all.is_empty(), ..Point::default() };
-    // Where panels report both directions and no total, that is their sum.
-    let directions = Meter::DIRECTIONS.map(|meter| all.get(&meter).map(|usage| usage.amount));
-    if let ([Some(incoming), Some(outgoing)], false) = (directions, all.contains_key(&Meter::TrafficTotal)) {
-        point.traffic_total = incoming.checked_add(outgoing).map(|sum| decimal(sum, units.traffic));
-    }
-    let is_mixed = directions.iter().any(Option::is_some);
+    point.traffic_total = ways.total().map(|sum| decimal(sum, units.traffic));
     for (meter, usage) in all {
         point.complete &= usage.covered >= whole;
         let amount = |unit| Some(decimal(usage.amount, unit));
@@ -155,12 +151,101 @@ fn point(sums: Sums, units: &Units, whole: Minutes) -> Result<Point, StoreError>
                 let average = usage.held.average(usage.covered.min(whole));
                 point.disk_average = average.map(|average| decimal(average, units.disk));
             }
-            Meter::TrafficIn => point.traffic_in = amount(units.traffic),
-            Meter::TrafficOut => point.traffic_out = amount(units.traffic),
-            // One account's total without what another moved is no total of both.
-            Meter::TrafficTotal if is_mixed => {}
-            Meter::TrafficTotal => point.traffic_total = amount(units.traffic),
+            Meter::TrafficIn if ways.are_told() => point.traffic_in = amount(units.traffic),
+            Meter::TrafficOut if ways.are_told() => point.traffic_out = amount(units.traffic),
+            // What some moved that way is not all, where another tells no directions; the total is above.
+            Meter::TrafficIn | Meter::TrafficOut | Meter::TrafficTotal => {}
         }
     }
     Ok(point)
+}
+
+/// What each account that has traffic reports of it: in, out, and both together.
+struct Ways(Vec<[Option<Bytes>; 3]>);
+
+impl Ways {
+    fn of(sums: &Sums) -> Ways {
+        let mut accounts: BTreeMap<&AccountKey, [Option<Bytes>; 3]> = BTreeMap::new();
+        for ((meter, account), usage) in sums {
+            let way = match meter {
+                Meter::StorageUsed => continue,
+                Meter::TrafficIn => 0,
+                Meter::TrafficOut => 1,
+                Meter::TrafficTotal => 2,
+            };
+            accounts.entry(account).or_default()[way] = Some(usage.amount);
+        }
+        Ways(accounts.into_values().collect())
+    }
+
+    /// What passed either way, as WHMCS is told it: what the panels of all report of both together, or else the sum of the
+    /// directions that all report. One without a part of it makes it unknown.
+    fn total(&self) -> Option<Bytes> {
+        let whole = |[incoming, outgoing, both]: &[Option<Bytes>; 3]| match both {
+            Some(both) => Some((true, *both)),
+            None => Some((false, incoming.as_ref()?.checked_add(*outgoing.as_ref()?)?)),
+        };
+        let totals: Vec<(bool, Bytes)> = self.0.iter().map(whole).collect::<Option<_>>()?;
+        let (first, rest) = totals.split_first()?;
+        let is_one_kind = rest.iter().all(|(is_told, _)| *is_told == first.0);
+        let sum = rest.iter().try_fold(first.1, |sum, (_, total)| sum.checked_add(*total));
+        sum.filter(|_| is_one_kind)
+    }
+
+    /// No account reports both together alone.
+    fn are_told(&self) -> bool {
+        !self.0.iter().any(|ways| matches!(ways, [None, None, Some(_)]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AccountName, BackendId, ByteMinutes};
+
+    const DAY: Minutes = Minutes::new(1440);
+
+    /// What a day has: each account by what it moved, in GiB.
+    fn day(accounts: &[&[(Meter, u64)]]) -> Point {
+        let mut sums = Sums::new();
+        for (number, moved) in accounts.iter().enumerate() {
+            let name = AccountName::new(&format!("account-{number}")).expect("a name");
+            let key = AccountKey { backend: BackendId::new("b").expect("a name"), name };
+            for (meter, amount) in *moved {
+                let amount = Bytes::new(amount << 30).expect("fits");
+                let (estimated, held, covered) = (Bytes::ZERO, ByteMinutes::ZERO, DAY);
+                put(&mut sums, key.clone(), *meter, Usage { amount, estimated, held, covered })
+                    .expect("fits");
+            }
+        }
+        point(sums, &Units::default(), DAY).expect("fits")
+    }
+
+    fn told(point: &Point) -> [Option<String>; 3] {
+        let text = |value: &Option<Decimal>| value.as_ref().map(|value| value.to_string());
+        [&point.traffic_in, &point.traffic_out, &point.traffic_total].map(text)
+    }
+
+    #[test]
+    fn a_total_is_of_all_accounts_whole_or_it_is_none() {
+        use Meter::{TrafficIn, TrafficOut, TrafficTotal};
+        let both: &[(Meter, u64)] = &[(TrafficIn, 3), (TrafficOut, 40)];
+        let [half, alone]: [&[(Meter, u64)]; 2] = [&[(TrafficIn, 1)], &[(TrafficTotal, 44)]];
+        let all_three: &[(Meter, u64)] = &[(TrafficIn, 3), (TrafficOut, 40), (TrafficTotal, 44)];
+        let text =
+            |values: [Option<&str>; 3]| values.map(|value| value.map(|value| format!("{value}.00000")));
+        for (accounts, values) in [
+            (&[both][..], [Some("3"), Some("40"), Some("43")]),
+            (&[both, both], [Some("6"), Some("80"), Some("86")]),
+            // What the one moved out is not known: it is no nothing.
+            (&[both, half], [Some("4"), Some("40"), None]),
+            (&[half], [Some("1"), None, None]),
+            (&[alone], [None, None, Some("44")]),
+            (&[alone, both], [None, None, None]),
+            (&[all_three], [Some("3"), Some("40"), Some("44")]),
+            (&[all_three, all_three], [Some("6"), Some("80"), Some("88")]),
+        ] {
+            assert_eq!(told(&day(accounts)), text(values), "{accounts:?}");
+        }
+    }
 }

@@ -410,6 +410,23 @@ mod tests {
     }
 
     #[test]
+    fn a_month_before_the_newest_of_an_account_that_is_gone_is_not_zero() {
+        // It used on in April, and it is March by the clock of the replica that is asked.
+        let behind = window("2026-03-31T12:00:00Z");
+        let used = |month| series(Meter::TrafficOut, at("2026-03-31T11:00:00Z"), 7 << 30, month);
+        let gone = |month| AccountStanding { gone_at: Some(behind.moment.now), ..account(vec![used(month)]) };
+        assert_eq!(names(answered(&[&gone("2026-03")], &behind)), ["traffic_out"]);
+        assert_eq!(answered(&[&gone("2026-04")], &behind), None, "what it has in March is not at hand");
+        let living = account(vec![used("2026-03")]);
+        assert_eq!(
+            names(answered(&[&living, &gone("2026-02")], &behind)),
+            ["traffic_out"],
+            "nothing in March"
+        );
+        assert_eq!(reason(answered(&[&living, &gone("2026-04")], &behind)), "other_month");
+    }
+
+    #[test]
     fn a_tenant_is_told_the_sum_of_its_accounts_or_nothing() {
         let now = window("2026-03-14T12:00:00Z");
         let read = at("2026-03-14T11:00:00Z");

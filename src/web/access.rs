@@ -323,3 +323,23 @@ pub(super) async fn guard(State(door): State<Door>, mut request: Request, next: 
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_s_name_is_no_way_to_write_another_line_of_the_audit() {
+        let named = |text: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ON_BEHALF_OF, HeaderValue::from_bytes(text).expect("a header"));
+            named_person(&headers).map(|name| name.to_string())
+        };
+        assert_eq!(named(b" ann "), Some("ann".into()));
+        assert_eq!(named("Łucja O'Hara".as_bytes()), None, "headers are ASCII");
+        for text in [&b"ann, for root"[..], b",", b"", b"   ", b"a\tb", &[b'x'; 65]] {
+            assert_eq!(named(text), None, "{}", String::from_utf8_lossy(text));
+        }
+        assert_eq!(named_person(&HeaderMap::new()), None);
+    }
+}

@@ -70,18 +70,22 @@ fn the_demo_plays_its_history_and_every_line_of_it_adds_up() {
     assert!(was_sent(&near, "/storage/80/") && !was_sent(&near, "/storage/100/"), "{near}: {outbox}");
     assert!(was_sent(&over, "/policy/") && was_sent(&over, "/storage/100/"), "{over}: {outbox}");
     let sold = who("sold again");
-    let owners = json(&["usage", "--by-owner", "--json", "--account", &sold]);
+    // All of what was played, also on the first of a month.
+    let [from, to] =
+        [-6, 2].map(|days| (chrono::Utc::now() + chrono::TimeDelta::days(days)).format("%F").to_string());
+    let played = ["--from", &from, "--to", &to];
+    let owners = json(&[&["usage", "--by-owner", "--json", "--account", &sold], &played[..]].concat());
     let owners: std::collections::BTreeSet<_> =
         owners.as_array().unwrap().iter().map(|row| row["owner"].to_string()).collect();
     assert!(owners.len() >= 2, "{sold} was sold to {owners:?}");
 
     // Beside what one of them used stands who he is, and no limit that is of somebody else or of now.
-    let table = told(&["usage", "--account", &sold]).1;
+    let table = told(&[&["usage", "--account", &sold], &played[..]].concat()).1;
     assert!(table.contains("2 payers: --by-owner") && !table.contains("of limit"), "{table}");
     let mut clients = std::collections::BTreeSet::new();
     for owner in &owners {
         let service = owner.trim_matches('"').trim_start_matches("service ");
-        let table = told(&["usage", "--service", service]).1;
+        let table = told(&[&["usage", "--service", service], &played[..]].concat()).1;
         let row = table.lines().find(|line| line.contains(sold.as_str())).expect("a row").to_owned();
         clients.insert(row.split_whitespace().nth(2).expect("a client").to_owned());
         let before = told(&["usage", "--service", service, "--month", "2020-01"]);

@@ -8,7 +8,7 @@ use whmeter_simulators::faults::{Fault, FaultKind};
 use whmeter_simulators::growth::Traffic;
 use whmeter_simulators::panel::Options;
 
-use crate::support::panels::{Pair, account, every_kind_with, limiter, section, target};
+use crate::support::panels::{NOW, Pair, account, every_kind_with, limiter, section, target};
 use crate::support::program::{Daemon, Got, PATIENCE, Site, free_port};
 use crate::support::signing;
 
@@ -16,12 +16,12 @@ use crate::support::signing;
 const LIMIT: u64 = 900_000_000_000_000;
 
 async fn pairs(accounts: usize) -> Vec<Pair> {
-    let options = Options { accounts, clock: ClockStart::WallClock, ..Options::default() };
+    let options = Options { accounts, clock: ClockStart::Running(NOW), ..Options::default() };
     let mut pairs = every_kind_with(options).await;
     for pair in pairs.iter_mut().filter(|pair| pair.name() == "minio") {
         // Its usual scanner comes round once a minute, which is longer than anybody here waits.
         pair.panel.stop();
-        pair.panel = Box::new(crate::start(accounts, ClockStart::WallClock).await);
+        pair.panel = Box::new(crate::start(accounts, ClockStart::Running(NOW)).await);
     }
     pairs
 }
@@ -101,7 +101,7 @@ async fn read_once(daemon: &Daemon<'_>, pair: &Pair) {
 async fn every_kind_limits_who_crosses_and_gives_back_what_was_there() {
     for pair in pairs(4).await {
         let port = free_port();
-        let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+        let site = Site::by_clock_of(&config(port, &pair, &rule(&pair, "900 TB", "")), &*pair.panel);
         let daemon = site.serve(port).await;
         read_once(&daemon, &pair).await;
         let accounts = pair.panel.accounts();
@@ -152,7 +152,7 @@ async fn every_kind_limits_who_crosses_and_gives_back_what_was_there() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_whmcs_has_suspended_is_not_let_go_by_a_limit_that_ends() {
     let (pair, port) = (pair("toy", 3).await, free_port());
-    let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+    let site = Site::by_clock_of(&config(port, &pair, &rule(&pair, "900 TB", "")), &*pair.panel);
     let daemon = site.serve(port).await;
     read_once(&daemon, &pair).await;
     let name = pair.panel.accounts().remove(0);
@@ -191,7 +191,7 @@ async fn what_whmcs_has_suspended_is_not_let_go_by_a_limit_that_ends() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_switch_the_panel_forgets_is_asserted_and_somebody_elses_change_wins() {
     let (pair, port) = (pair("vpncp", 3).await, free_port());
-    let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+    let site = Site::by_clock_of(&config(port, &pair, &rule(&pair, "900 TB", "")), &*pair.panel);
     let daemon = site.serve(port).await;
     read_once(&daemon, &pair).await;
     let name = pair.panel.accounts().remove(0);
@@ -240,7 +240,7 @@ async fn a_switch_the_panel_forgets_is_asserted_and_somebody_elses_change_wins()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_limit_that_somebody_has_added_to_is_shown_as_the_panel_enforces_it() {
     let (pair, port) = (pair("minio", 3).await, free_port());
-    let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+    let site = Site::by_clock_of(&config(port, &pair, &rule(&pair, "900 TB", "")), &*pair.panel);
     let daemon = site.serve(port).await;
     read_once(&daemon, &pair).await;
     let name = pair.panel.accounts().remove(0);
@@ -324,7 +324,7 @@ async fn check_fails_where_a_rule_limits_and_the_right_is_missing() {
         format!("{}{rules}", crate::house(port, "", "", &[backend]))
     };
     let limits = rule(&pair, "900 TB", "");
-    let site = Site::new(&config("", "meters-own-secret"));
+    let site = Site::by_clock_of(&config("", "meters-own-secret"), &*pair.panel);
     site.run(&["check"]).await.good();
     std::fs::write(site.config(), config(&limits, "meters-own-secret")).unwrap();
     let lines = |ran: &Value| -> Vec<String> {
@@ -347,7 +347,7 @@ async fn check_fails_where_a_rule_limits_and_the_right_is_missing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panel_that_refuses_is_tried_again_and_shown() {
     let (pair, port) = (pair("minio", 3).await, free_port());
-    let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+    let site = Site::by_clock_of(&config(port, &pair, &rule(&pair, "900 TB", "")), &*pair.panel);
     let daemon = site.serve(port).await;
     read_once(&daemon, &pair).await;
     let name = pair.panel.accounts().remove(1);
@@ -379,7 +379,7 @@ async fn the_brake_holds_the_plan_tells_and_hands_can_do_it() {
     let (pair, port) = (pair("minio", 12).await, free_port());
     let accounts = pair.panel.accounts();
     let braked = rule(&pair, "900 TB", "max_limited_at_once = \"20%\"");
-    let site = Site::new(&config(port, &pair, ""));
+    let site = Site::by_clock_of(&config(port, &pair, ""), &*pair.panel);
     let daemon = site.serve(port).await;
     read_once(&daemon, &pair).await;
     for name in &accounts[..3] {
@@ -459,7 +459,7 @@ async fn who_is_suspended_by_others_is_left_alone() {
             continue;
         }
         let port = free_port();
-        let site = Site::new(&config(port, &pair, &rule(&pair, "900 TB", "")));
+        let site = Site::by_clock_of(&config(port, &pair, &rule(&pair, "900 TB", "")), &*pair.panel);
         let daemon = site.serve(port).await;
         let other = pair.panel.accounts().remove(1);
         read_once(&daemon, &pair).await;

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use whmeter_simulators::clock::ClockStart;
 use whmeter_simulators::panel::Options;
 
-use crate::support::panels::{Pair, section};
+use crate::support::panels::{NOW, Pair, section};
 use crate::support::program::{Daemon, Site, free_port};
 
 const MIB: u64 = 1 << 20;
 
 async fn start(kind: &str, accounts: usize) -> Pair {
-    let options = Options { accounts, clock: ClockStart::WallClock, ..Options::default() };
+    let options = Options { accounts, clock: ClockStart::Running(NOW), ..Options::default() };
     let panel = whmeter_simulators::kind(kind).unwrap().start(options).await.unwrap();
     Pair { kind: whmeter::backends::kind(kind).unwrap(), panel }
 }
@@ -57,7 +57,7 @@ async fn the_panels_own_limit_is_in_force_and_an_answer_without_one_ends_nothing
     allow(&pair, within, Some(2000 * MIB as i64));
     allow(&pair, free, Some(-1));
     let rule = "\n[[limit]]\nbackend = \"panel\"\nmeter = \"storage\"\nsize = \"panel\"\nlimit_at = 100\n";
-    let site = Site::new(&config(port, &pair, rule));
+    let site = Site::by_clock_of(&config(port, &pair, rule), &*pair.panel);
     let daemon = site.serve(port).await;
     let limited = |name: &str, is: u64| {
         let series = series("whmeter_account_limited", name);
@@ -104,7 +104,7 @@ async fn a_plan_that_is_not_the_one_sold_is_found_on_a_panel_that_tells_its_limi
     for (name, plan) in names.iter().zip(plans) {
         allow(&pair, name, plan);
     }
-    let site = Site::new(&config(port, &pair, ""));
+    let site = Site::by_clock_of(&config(port, &pair, ""), &*pair.panel);
     let daemon = site.serve(port).await;
     // As sold: the same; less; a number where the panel has no end; a number where the panel is silent; unlimited.
     let sold = [1000 * MIB, 500 * MIB, 1000 * MIB, 1000 * MIB, 0];
@@ -157,7 +157,7 @@ async fn resellers_are_told_apart_in_rules_sums_series_and_answers() {
     for name in [resold[0], others[0]] {
         pair.truth().set_level(name, now - 10, 3_000_000_000_000);
     }
-    let site = Site::new(&config(port, &pair, rule));
+    let site = Site::by_clock_of(&config(port, &pair, rule), &*pair.panel);
     let daemon = site.serve(port).await;
     let limited = series("whmeter_account_limited", resold[0]);
     daemon.until("/metrics", "limits the reseller's", |got| got.sample(&limited) == Some(1)).await;
@@ -226,7 +226,7 @@ async fn usage_is_read_by_people_one_row_per_account_and_a_wrong_name_is_an_erro
         pair.truth().set_level(name, now - 10, (number as u64 + 1) * 100 * MIB);
     }
     let rule = "\n[[limit]]\nbackend = \"panel\"\nmeter = \"storage\"\nsize = \"1000 MiB\"\nlimit_at = 100\n";
-    let site = Site::new(&config(free_port(), &pair, rule));
+    let site = Site::by_clock_of(&config(free_port(), &pair, rule), &*pair.panel);
     site.run(&["poll"]).await.good();
     let table = site.run(&["usage"]).await.good();
     let lines: Vec<&str> = table.lines().collect();

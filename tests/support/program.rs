@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use tokio::process::{Child, Command};
+use whmeter_simulators::clock::Clock;
+use whmeter_simulators::panel::SimulatedPanel;
 
 /// How long anything may take that is waited for.
 pub const PATIENCE: Duration = Duration::from_secs(40);
@@ -17,6 +19,8 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 pub struct Site {
     folder: tempfile::TempDir,
     heard: Arc<Mutex<String>>,
+    /// Whose time it is here; the machine's where nothing is said.
+    clock: Option<Arc<Clock>>,
 }
 
 /// What a command that ended left behind.
@@ -51,10 +55,31 @@ impl Ran {
 
 impl Site {
     pub fn new(config: &str) -> Site {
-        let site = Site { folder: tempfile::tempdir().unwrap(), heard: Arc::default() };
+        let site = Site { folder: tempfile::tempdir().unwrap(), heard: Arc::default(), clock: None };
         // It holds secrets.
         site.write("whmeter.toml", config);
         site
+    }
+
+    /// The same where the program goes by a panel's clock, so that it does not matter on which day of which month it is
+    /// tested: a file tells it on, as long as the site is there.
+    pub fn by_clock_of(config: &str, panel: &dyn SimulatedPanel) -> Site {
+        let clock = Arc::new(panel.knobs().clock.clone());
+        let site = Site { clock: Some(Arc::clone(&clock)), ..Site::new(config) };
+        let (told, clock) = (site.clock_file(), Arc::downgrade(&clock));
+        write_time(&told, clock.upgrade().unwrap().now_seconds());
+        std::thread::spawn(move || {
+            while let Some(clock) = clock.upgrade() {
+                write_time(&told, clock.now_seconds());
+                drop(clock);
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        site
+    }
+
+    fn clock_file(&self) -> PathBuf {
+        self.path().join("time")
     }
 
     pub fn path(&self) -> &Path {
@@ -83,6 +108,9 @@ impl Site {
         command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).current_dir(self.path());
         for name in ["WHMETER_NOW", "WHMETER_CONFIG", "WHMETER_LOG", "RUST_LOG", "WHMETER_LOG_FORMAT"] {
             command.env_remove(name);
+        }
+        if self.clock.is_some() {
+            command.env("WHMETER_NOW", format!("@{}", self.clock_file().display()));
         }
         command
     }
@@ -184,6 +212,12 @@ impl Site {
         let client = client.pool_max_idle_per_host(0).build().unwrap();
         Daemon { site: self, child: command.spawn().unwrap(), port, log, client }
     }
+}
+
+/// Whoever reads it reads a whole number; the folder may be gone by now.
+fn write_time(told: &Path, now: i64) {
+    let next = told.with_extension("next");
+    let _ = std::fs::write(&next, now.to_string()).and_then(|()| std::fs::rename(&next, told));
 }
 
 fn around(text: &str, part: &str) -> String {

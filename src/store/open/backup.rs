@@ -90,3 +90,26 @@ fn has_its_own_program(dialect: Dialect) -> StoreError {
     };
     StoreError::Config(format!("the store is {name}, which is backed up by its own program: {program}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_has_appeared_while_the_copy_was_made_is_not_overwritten() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let to = folder.path().join("copy.db");
+        let part = part_of(&to);
+        std::fs::write(&part, "the copy").expect("written");
+        std::fs::write(&to, "somebody's").expect("written");
+        let error = keep(&part, &to).expect_err("it is somebody's").to_string();
+        assert!(error.contains("copy.db"), "{error}");
+        assert_eq!(std::fs::read_to_string(&to).expect("there"), "somebody's");
+        assert_eq!(std::fs::read_to_string(&part).expect("there"), "the copy", "what was made is not lost");
+
+        std::fs::remove_file(&to).expect("removed");
+        assert_eq!(keep(&part, &to).expect("kept"), 8);
+        assert_eq!(std::fs::read_to_string(&to).expect("there"), "the copy");
+        assert!(!part.exists());
+    }
+}
