@@ -98,6 +98,30 @@ CREATE TABLE service_pin (
     PRIMARY KEY (backend, account)
 ) /*clustered*/;
 
+-- A service that is made in WHMCS for an account nobody paid for, written down before WHMCS is asked: of that life of the
+-- account, once. state: ordering, refused, ordered, accepted, named, mapped. mark is the domain that the service is ordered
+-- with, by which an order is found again whose answer was lost. The chronicle records it.
+CREATE TABLE adoption (
+    life BIGINT NOT NULL PRIMARY KEY,
+    backend VARCHAR(64) NOT NULL,
+    account VARCHAR(255) NOT NULL,
+    server BIGINT NOT NULL,
+    client BIGINT NOT NULL,
+    product BIGINT NOT NULL,
+    cycle VARCHAR(16) NOT NULL,
+    payment VARCHAR(64) NOT NULL,
+    username VARCHAR(255) NOT NULL,
+    domain VARCHAR(255),
+    mark VARCHAR(255) NOT NULL UNIQUE,
+    state VARCHAR(16) NOT NULL,
+    begun_at BIGINT NOT NULL,
+    by_whom VARCHAR(255) NOT NULL,
+    order_id BIGINT,
+    service BIGINT,
+    said TEXT
+) /*clustered*/;
+INSERT INTO allot (name, next) VALUES ('adoption', 1);
+
 -- What WHMCS was told last of each metric in each month, by who pays: a service, whether it was told of by its own
 -- name or by its companion's, or a name on a server before WHMCS has told its services (service 0). Values are
 -- hundred-thousandths of a unit of so many bytes. carried is the part of the value that months before lacked, or

@@ -71,6 +71,22 @@ CREATE INDEX outbox_lane ON outbox (channel, state, due_at, id);
 CREATE INDEX outbox_account ON outbox (backend, account, channel);
 INSERT INTO allot (name, next) VALUES ('outbox', 1);
 
+-- What staff were told: a report by its key in the outbox, and of which time it is. daily: the one of its day, which the
+-- next is compared with. No number is made of it: it is in no journal and not in the chronicle.
+CREATE TABLE staff_report (
+    entry_key VARCHAR(64) NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL,
+    daily INTEGER NOT NULL
+);
+
+-- Its mail and what had been found, packed as a journal entry's body.
+CREATE TABLE staff_report_part (
+    entry_key VARCHAR(64) NOT NULL,
+    part INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (entry_key, part)
+);
+
 -- Who or what changed an account, when, from what, to what, why, and what the panel answered.
 CREATE TABLE audit (
     id BIGINT NOT NULL PRIMARY KEY,

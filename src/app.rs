@@ -40,7 +40,7 @@ const STOP_WITHIN: Duration = Duration::from_secs(8);
 /// What was committed is shown this often: thousands of switches may end together.
 const SHOW_EVERY: Duration = Duration::from_secs(1);
 
-/// Other processes commit, too: the database is looked at for that this often.
+/// Other processes commit, too: the database is looked at for that this often, and for whether a report is due.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 
 /// What cannot be reported to WHMCS any more is counted this often.
@@ -179,6 +179,11 @@ impl App {
         &self.dispatcher
     }
 
+    /// The console, for commands that report by hand.
+    pub fn console(&self) -> &Console {
+        &self.console
+    }
+
     /// The store, for commands that look before they act.
     pub fn store(&self) -> &Store {
         &self.store
@@ -198,7 +203,7 @@ impl App {
         for new in &config.panels {
             self.telemetry.know_backend(&new.id);
         }
-        let max_age = config.max_age();
+        let setup = config.setup();
         self.usage_api.configure(&config.whmcs, config.servers(), config.prices.clone());
         self.access.configure(config.tokens);
         let channels = config.channels.names();
@@ -206,8 +211,7 @@ impl App {
         self.upkeep.configure(config.channels.clone());
         self.dispatcher.configure(&config.panels, config.channels);
         self.collector.configure_limits(config.limits.clone(), channels);
-        let (bill_from, base) = (config.whmcs.bill_from, config.whmcs.unit_base);
-        self.console.configure(&config.panels, config.prices, max_age, bill_from, base, config.limits);
+        self.console.configure(setup);
         self.collector.configure(config.panels).await?;
         Ok(())
     }
@@ -262,6 +266,7 @@ impl App {
                 _ = hup.recv() => {
                     self.reread(config_file, bound).await;
                     self.show_unconfigured().await;
+                    self.promise_report();
                 }
                 Some(report) = self.polled.recv() => {
                     self.dispatcher.wake();
@@ -278,6 +283,7 @@ impl App {
                     self.show_unconfigured().await;
                     self.show_heads().await;
                     self.show_reported().await;
+                    self.promise_report();
                 }
                 _ = untold.tick() => self.show_untold().await,
                 Some(asked) = self.recalculate.recv() => {
@@ -293,6 +299,18 @@ impl App {
                 }
             }
         }
+    }
+
+    /// Promises staff the report of today where it is due; nothing waits for it.
+    fn promise_report(&self) {
+        let (reports, dispatcher) = (self.console.staff_reports(), self.dispatcher.clone());
+        tokio::spawn(async move {
+            match reports.promise_daily().await {
+                Ok(true) => dispatcher.wake(),
+                Ok(false) => {}
+                Err(error) => tracing::warn!("the report for staff is not made, and tried again: {error}"),
+            }
+        });
     }
 
     /// An invalid file is refused and the running one stays; so is one that is valid only for addresses that are not

@@ -17,11 +17,12 @@ use self::mistakes::{File, Mistake, unreadable};
 use self::serve::open_to_others;
 use crate::backends::{self, CommonSettings, ConfiguredPanel, KINDS};
 use crate::clock::Clock;
+use crate::console::{ReportSettings, Setup};
 use crate::domain::{BillingZone, Seconds};
 use crate::http::{Http, HttpSettings};
 use crate::metering::{Bounds, SettleRules};
 use crate::notify::{Channels, NotifySettings, WhmcsApi};
-use crate::rules::{LimitRule, Limits, Prices};
+use crate::rules::{AdoptRule, Adoptions, LimitRule, Limits, Prices};
 use crate::settings::{Section, SettingsError, inline_secrets, nearest, world_readable};
 use crate::store::StoreSettings;
 use crate::usage_api::{Servers, WhmcsSettings};
@@ -49,15 +50,20 @@ pub struct Config {
     pub limits: Limits,
     /// What more than that costs.
     pub prices: Prices,
+    /// Which product accounts without a service are sold as.
+    pub adoptions: Adoptions,
     /// WHMCS's external API, where `[whmcs]` is complete.
     pub api: Option<WhmcsApi>,
     /// How people are notified.
     pub channels: Channels,
+    /// `[report]`: when staff are told by mail of what was found, where there is such a section.
+    pub report: Option<ReportSettings>,
     /// What works but should be fixed.
     pub warnings: Vec<String>,
 }
 
-const SECTIONS: [&str; 7] = ["whmcs", "store", "http", "backend", "limit", "price", "notify"];
+const SECTIONS: [&str; 9] =
+    ["whmcs", "store", "http", "backend", "limit", "price", "adopt", "notify", "report"];
 
 impl Config {
     /// Reads and checks the file. `clock` is what backends sign by.
@@ -102,6 +108,19 @@ impl Config {
     /// How old a number may be before it is withheld.
     pub fn max_age(&self) -> Seconds {
         Seconds::new(self.whmcs.max_age.0.as_secs())
+    }
+
+    /// What the console shows by.
+    pub fn setup(&self) -> Setup {
+        Setup {
+            panels: self.panels.as_slice().into(),
+            prices: self.prices.clone(),
+            max_age: self.max_age(),
+            bill_from: self.whmcs.bill_from,
+            base: self.whmcs.unit_base,
+            limits: self.limits.clone(),
+            report: self.report.clone(),
+        }
     }
 
     /// Which backends answer for which WHMCS server.
@@ -168,7 +187,12 @@ impl Reader<'_> {
         let panels = self.panels(table.remove("backend"), clock);
         let limits = self.limits(table.remove("limit"), &panels);
         let prices = self.prices(table.remove("price"), &panels);
+        let adoptions = self.adoptions(table.remove("adopt"));
         let notify: Option<NotifySettings> = self.section("notify", table.remove("notify"));
+        let report: Option<Option<ReportSettings>> = match table.remove("report") {
+            None => Some(None),
+            written => self.section("report", written).map(Some),
+        };
         let (whmcs, zone, store, mut http, notify) = (whmcs?, zone?, store?, http?, notify?);
         self.enough_days(&whmcs, &store, &panels);
         for file in [&mut http.tls_cert, &mut http.tls_key].into_iter().flatten() {
@@ -177,6 +201,9 @@ impl Reader<'_> {
         self.unanswered(&tokens, &panels);
         let api = prices::api(&whmcs, zone);
         let channels = self.channels(&notify, api.as_ref())?;
+        if let Some(report) = report.as_ref().and_then(Option::as_ref) {
+            self.keep(&["report"], report.check(channels.mail_goes_to().as_deref()));
+        }
         Some(Config {
             path: self.file.path.to_path_buf(),
             folder: self.folder.to_path_buf(),
@@ -188,8 +215,10 @@ impl Reader<'_> {
             panels,
             limits,
             prices,
+            adoptions,
             api,
             channels,
+            report: report?,
             warnings: std::mem::take(&mut self.warnings),
         })
     }
@@ -370,6 +399,15 @@ impl Reader<'_> {
             limits.push(limit);
         }
         Limits::new(limits)
+    }
+
+    fn adoptions(&mut self, value: Option<toml::Value>) -> Adoptions {
+        let mut rules = Vec::new();
+        for (number, table) in self.list("adopt", "rule", value) {
+            let rule = AdoptRule::read(Section::new(table, self.folder));
+            rules.extend(self.keep(&["adopt", &number], rule));
+        }
+        Adoptions::new(rules)
     }
 
     fn panel(&mut self, mut table: toml::Table, clock: Clock) -> Result<ConfiguredPanel, SettingsError> {

@@ -27,6 +27,7 @@ pub mod rules;
 pub mod store;
 
 // Second floor, the flows: one job each.
+pub mod adoption;
 pub mod collector;
 pub mod console;
 pub mod dispatcher;

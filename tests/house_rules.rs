@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 6] = [
     &["metering", "quota", "pricing", "reported"],
     &["ownership", "standing"],
     &["backends", "store", "notify", "rules"],
-    &["collector", "dispatcher", "exposition", "usage_api", "console", "invoicing", "upkeep"],
+    &["collector", "dispatcher", "exposition", "usage_api", "console", "invoicing", "adoption", "upkeep"],
     &["app", "commands", "config", "lib", "main"],
 ];
 

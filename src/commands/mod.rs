@@ -2,6 +2,7 @@
 
 mod accept;
 mod adjust;
+mod adopt;
 mod backend;
 mod backfill;
 mod backup;
@@ -91,6 +92,8 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Map accounts to WHMCS services: list mapped, unmapped, missing, ambiguous; set, unset, prune
     Map(map::Map),
+    /// Make the service in WHMCS for an account that no service pays for, and map it; nothing is done on a panel
+    Adopt(adopt::Adopt),
     /// List pending and failed notifications and policy switches; retry or drop them
     Outbox(outbox::Outbox),
     /// Show who would be notified, limited or restored if this config were live; changes nothing
@@ -252,6 +255,7 @@ pub fn run(cli: Cli) -> ExitCode {
             Command::Explain(command) => command.run().await,
             Command::Policy(command) => command.run().await,
             Command::Map(command) => command.run().await,
+            Command::Adopt(command) => command.run().await,
             Command::Outbox(command) => command.run().await,
             Command::Plan(command) => command.run().await,
             Command::Accept(accept) => accept.run().await,

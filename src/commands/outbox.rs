@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::policy::operator;
 use super::table::Table;
 use super::{CommandError, ConfigArg, Outcome, print, print_json};
-use crate::store::{Entry, EntryState, Promise};
+use crate::store::{Entry, EntryState};
 
 /// The most entries one list shows.
 const MOST: usize = 10_000;
@@ -81,7 +81,7 @@ impl List {
             table.row([
                 entry.id.to_string(),
                 entry.promise.channel().into(),
-                what(entry).into(),
+                entry.promise.kind().into(),
                 entry.key.clone(),
                 state,
                 entry.attempts.to_string(),
@@ -125,22 +125,15 @@ impl Which {
     }
 }
 
-fn what(entry: &Entry) -> &'static str {
-    match &entry.promise {
-        Promise::Notify(_, notification) => notification.occasion.name(),
-        Promise::Switch { to, .. } => to.name(),
-    }
-}
-
 fn shape(entry: &Entry) -> Value {
     let time = |at: crate::domain::Timestamp| at.to_utc().to_rfc3339();
     json!({
         "id": entry.id,
         "key": entry.key,
         "channel": entry.promise.channel(),
-        "kind": what(entry),
-        "backend": entry.account.backend.as_str(),
-        "account": entry.account.name.as_str(),
+        "kind": entry.promise.kind(),
+        "backend": entry.promise.account().map(|account| account.backend.as_str()),
+        "account": entry.promise.account().map(|account| account.name.as_str()),
         "state": entry.state.name(),
         "waits_for": entry.waits_for,
         "made_at": time(entry.made_at),

@@ -39,15 +39,17 @@ impl Plan {
         let mut lines = Vec::new();
         // What is decided already and on its way.
         for entry in store.entries(&[EntryState::Waiting], 10_000).await? {
+            let Some(account) = entry.promise.account() else { continue };
             let action = match &entry.promise {
                 Promise::Notify(_, notification) if notification.occasion == Occasion::Resolved => continue,
+                Promise::Report { .. } => continue,
                 Promise::Notify(..) => "notify",
                 Promise::Switch { to, .. } => switch_name(*to),
             };
             let why = format!("decided, waits on {}: {}", entry.promise.channel(), entry.key);
             lines.push(PlanLine {
-                backend: entry.account.backend.to_string(),
-                account: entry.account.name.to_string(),
+                backend: account.backend.to_string(),
+                account: account.name.to_string(),
                 action,
                 why,
             });

@@ -238,8 +238,8 @@ async fn settled(app: &App, key: &AccountKey) -> Result<PolicyState, CommandErro
 /// The switch of an account that waits or gave up.
 async fn open_switch(store: &Store, key: &AccountKey) -> Result<Option<Entry>, CommandError> {
     let open = store.entries(&[EntryState::Waiting, EntryState::GaveUp], 10_000).await?;
-    let mut mine = open.into_iter().filter(|entry| entry.account == *key);
-    Ok(mine.find(|entry| matches!(entry.promise, Promise::Switch { .. })))
+    let mine = |entry: &Entry| matches!(&entry.promise, Promise::Switch { account, .. } if account == key);
+    Ok(open.into_iter().find(mine))
 }
 
 impl Show {

@@ -5,9 +5,11 @@ use clap::{Args, ValueEnum};
 use super::poll::chosen;
 use super::table::{Table, grouped, sized};
 use super::{CommandError, ConfigArg, Outcome, print, print_json};
-use crate::console::{Finding, FindingKind, as_csv, findings, sides};
-use crate::domain::Bytes;
+use crate::app::App;
+use crate::console::{Finding, FindingKind, ReportSettings, StaffReports, as_csv, findings, sides};
+use crate::domain::{Bytes, Mapping};
 use crate::standing::Moment;
+use crate::store::{Entry, EntryState, Store};
 
 #[derive(Debug, Args)]
 pub(super) struct Report {
@@ -29,6 +31,15 @@ pub(super) struct Report {
     /// Whole bytes in the table, not rounded ones
     #[arg(long)]
     bytes: bool,
+    /// Mail the report that [report] sends, of now, and wait until it is sent
+    #[arg(long, conflicts_with_all = ["what", "backend", "format", "json", "bytes"])]
+    mail: bool,
+    /// Mail it to these, not to those of the config
+    #[arg(long, value_name = "ADDRESS", requires = "mail")]
+    to: Vec<String>,
+    /// Only print the mail; nothing is sent or stored
+    #[arg(long, requires = "mail")]
+    dry_run: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -40,6 +51,9 @@ enum Format {
 
 impl Report {
     pub(super) async fn run(self) -> Outcome {
+        if self.mail {
+            return self.mail().await;
+        }
         let whats = FindingKind::named(&self.what)
             .map_err(|error| CommandError::Misused(format!("--what {error}")))?;
         let (config, clock, store) = self.config.store_to_read().await?;
@@ -72,6 +86,64 @@ impl Report {
             }
         }
         Ok(())
+    }
+}
+
+impl Report {
+    /// Mails the report of now, through the outbox like every other mail.
+    async fn mail(self) -> Outcome {
+        let (config, clock) = self.config.read("error")?;
+        let goes_to = config.channels.mail_goes_to();
+        let of_config = config.report.as_ref().map(|report| report.to.clone()).unwrap_or_default();
+        let to = if self.to.is_empty() { of_config } else { self.to };
+        for one in &to {
+            ReportSettings::address(one)
+                .map_err(|problem| CommandError::Misused(format!("--to {problem}")))?;
+        }
+        let named = if to.is_empty() { goes_to.clone().unwrap_or_default() } else { to.clone() }.join(", ");
+        if self.dry_run {
+            let store = Store::open_to_read(config.store.clone(), &config.folder).await?;
+            let mail =
+                StaffReports::new(store.clone(), clock, config.zone, config.setup()).of_now().await?.mail;
+            store.close().await;
+            let named = if named.is_empty() { "nobody, as no address is named" } else { named.as_str() };
+            print(format!("To: {named}\nSubject: {}\n\n{}", mail.subject, mail.plain.trim_end()));
+            return Ok(());
+        }
+        if goes_to.is_none() {
+            let needs = "--mail needs \"smtp\" among channels in [notify], and [notify.smtp]";
+            return Err(CommandError::Misused(needs.into()));
+        }
+        if named.is_empty() {
+            let needs =
+                "--mail has no recipient: name one with --to, or in [report] or [notify.smtp] of the config";
+            return Err(CommandError::Misused(needs.into()));
+        }
+        let (app, _) = App::build(config, clock).await?;
+        let report = app.console().staff_reports().promise_now(&to).await?;
+        app.dispatcher().mail_report(&report.key).await?;
+        let entry = app.store().entry_of(&report.key).await?;
+        app.store().close().await;
+        match entry {
+            Some(entry) if entry.state == EntryState::Delivered => {
+                print(format!(
+                    "{} is mailed to {named}: {}",
+                    report.mail.subject,
+                    entry.said.unwrap_or_default()
+                ));
+                Ok(())
+            }
+            Some(Entry { state: EntryState::GaveUp, said, .. }) => {
+                Err(CommandError::Tried(format!("not mailed: {}", said.unwrap_or_default())))
+            }
+            Some(Entry { said: Some(said), .. }) => {
+                let later = "`whmeter serve` tries it again; `whmeter outbox list` shows how it goes";
+                Err(CommandError::Tried(format!("not mailed yet: {said}; {later}")))
+            }
+            _ => Err(CommandError::Tried(
+                "not mailed yet: an earlier report waits before it; `whmeter outbox list` says why".into(),
+            )),
+        }
     }
 }
 
@@ -134,6 +206,14 @@ fn show(found: &[Finding<'_>], size: &dyn Fn(Bytes) -> String) {
     }
     print(table);
     sums(found, size).into_iter().for_each(print);
+    let is_nobodys = |finding: &Finding<'_>| {
+        finding.what() == FindingKind::Unbilled.name() && finding.cells()[1] == Mapping::Unmapped.name()
+    };
+    if found.iter().any(is_nobodys) {
+        print(
+            "unmapped: `whmeter adopt` makes the service in WHMCS, `whmeter map set` names one that is there",
+        );
+    }
 }
 
 /// Where the kind of a finding first stands.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Console;
 use super::query::ConsoleQuery;
 use crate::domain::{AccountName, Timestamp};
-use crate::store::{Audited, Entry, EntryState, Promise};
+use crate::store::{Audited, Entry, EntryState};
 use crate::web::{Problem, Query, page};
 
 pub(super) async fn audit(
@@ -49,14 +49,6 @@ pub(super) fn states_named(names: Option<&str>) -> Result<Vec<EntryState>, Probl
     }
 }
 
-/// What an entry promises, in a word.
-pub(super) fn kind_of(entry: &Entry) -> &'static str {
-    match &entry.promise {
-        Promise::Notify(_, notification) => notification.occasion.name(),
-        Promise::Switch { to, .. } => to.name(),
-    }
-}
-
 fn act(act: &Audited) -> Value {
     json!({
         "id": act.id,
@@ -77,9 +69,9 @@ fn entry(entry: &Entry) -> Value {
         "id": entry.id,
         "key": entry.key,
         "channel": entry.promise.channel(),
-        "kind": kind_of(entry),
-        "backend": entry.account.backend.as_str(),
-        "account": entry.account.name.as_str(),
+        "kind": entry.promise.kind(),
+        "backend": entry.promise.account().map(|account| account.backend.as_str()),
+        "account": entry.promise.account().map(|account| account.name.as_str()),
         "state": entry.state.name(),
         "waits_for": entry.waits_for,
         "made_at": entry.made_at.to_string(),

@@ -8,6 +8,7 @@ mod audit_outbox;
 mod backends;
 mod csv;
 mod cursor;
+mod daily;
 mod explanation;
 mod findings;
 mod forecast;
@@ -30,6 +31,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub(crate) use accounts::is_earlier_life;
 pub(crate) use csv::cell;
+pub use daily::{ReportSettings, StaffReports};
 pub(crate) use explanation::{Explanation, explain};
 pub use findings::{COLUMNS, Finding, FindingKind, Tally, as_csv, findings};
 pub(crate) use grouped::{grouped, sized};
@@ -105,14 +107,21 @@ pub struct Console {
 
 /// What the config says.
 #[derive(Clone, Default)]
-struct Setup {
-    panels: Arc<[Arc<ConfiguredPanel>]>,
-    prices: Prices,
-    max_age: Seconds,
-    bill_from: BillFrom,
+pub struct Setup {
+    /// The configured panels.
+    pub panels: Arc<[Arc<ConfiguredPanel>]>,
+    /// What usage costs.
+    pub prices: Prices,
+    /// How old a number of now may be.
+    pub max_age: Seconds,
+    /// Since when usage is billed.
+    pub bill_from: BillFrom,
     /// What GB means to WHMCS.
-    base: Base,
-    limits: Limits,
+    pub base: Base,
+    /// Which limits are enforced.
+    pub limits: Limits,
+    /// When staff are told of all this by mail, if they are.
+    pub report: Option<ReportSettings>,
 }
 
 impl Setup {
@@ -137,19 +146,14 @@ impl Console {
         Console { store, clock, zone, setup: Arc::default(), polls, explainer, asked: Arc::default() }
     }
 
-    /// Takes in the configured panels, what usage costs, how old a number of now may be, since when usage is billed,
-    /// what a unit is a power of, and which limits are enforced.
-    pub fn configure(
-        &self,
-        panels: &[Arc<ConfiguredPanel>],
-        prices: Prices,
-        max_age: Seconds,
-        bill_from: BillFrom,
-        base: Base,
-        limits: Limits,
-    ) {
-        let setup = Setup { panels: panels.into(), prices, max_age, bill_from, base, limits };
+    /// Takes in what the config says.
+    pub fn configure(&self, setup: Setup) {
         *self.setup.write().unwrap_or_else(PoisonError::into_inner) = setup;
+    }
+
+    /// The reports for staff.
+    pub fn staff_reports(&self) -> StaffReports {
+        StaffReports::new(self.store.clone(), self.clock, self.zone, self.setup())
     }
 
     /// The routes, behind the doors of `access`.

@@ -1,7 +1,7 @@
-//! Delivers one notification by its channel.
+//! Delivers one notification by its channel, and mails reports.
 
 use super::{Desk, Dispatcher};
-use crate::notify::{Delivery, NotDelivered};
+use crate::notify::{Delivered, Delivery, NotDelivered, Posting};
 use crate::quota::{Channel, Notification};
 use crate::store::{Entry, StoreError};
 
@@ -13,9 +13,9 @@ impl Dispatcher {
         channel: Channel,
         notification: &Notification,
     ) -> Result<(), StoreError> {
-        let panel = desk.panels.get(&entry.account.backend);
+        let panel = desk.panels.get(&notification.account.backend);
         // Where WHMCS has sent its services, the mail need not ask for the service by its name.
-        let sold = self.inner.store.service_of(&entry.account).await?;
+        let sold = self.inner.store.service_of(&notification.account).await?;
         let server = panel.and_then(|panel| panel.whmcs_server);
         let list = match server {
             Some(server) => self.inner.store.services(server).await?,
@@ -34,11 +34,32 @@ impl Dispatcher {
             now: self.now(),
             tried_at: entry.tried_at,
         };
-        match desk.channels.deliver(channel, &delivery).await {
+        self.came_of(entry, desk.channels.deliver(channel, &delivery).await).await
+    }
+
+    /// Mails the report that is kept under the entry's key.
+    pub(super) async fn report(&self, desk: &Desk, entry: &Entry, to: &[String]) -> Result<(), StoreError> {
+        let Some(report) = self.inner.store.staff_report(&entry.key).await? else {
+            return self
+                .give_up(entry, "its text is kept no more: `whmeter report --mail` makes one of now")
+                .await;
+        };
+        let posting = Posting { mail: &report.mail, to, key: &entry.key, now: self.now() };
+        self.came_of(entry, desk.channels.post(&posting).await).await
+    }
+
+    /// Writes down what came of an attempt.
+    async fn came_of(
+        &self,
+        entry: &Entry,
+        outcome: Result<Delivered, NotDelivered>,
+    ) -> Result<(), StoreError> {
+        let channel = entry.promise.channel();
+        match outcome {
             Ok(delivered) => {
                 if self.inner.store.delivered(entry, &delivered.answer, self.now()).await? {
-                    self.inner.telemetry.delivery(channel.name(), "delivered");
-                    tracing::info!(%channel, key = entry.key, attempt = entry.attempts, "delivered");
+                    self.inner.telemetry.delivery(channel, "delivered");
+                    tracing::info!(channel, key = entry.key, attempt = entry.attempts, "delivered");
                 }
                 Ok(())
             }

@@ -26,7 +26,7 @@ fn places(lane: &Lane) -> usize {
         Lane::Switches(_) | Lane::Account(_) => SWITCHES,
         // WHMCS takes one call at a time anyway.
         Lane::Notifications(Channel::Whmcs) => 2,
-        Lane::Notifications(Channel::Smtp) => 4,
+        Lane::Notifications(Channel::Smtp) | Lane::Report(_) => 4,
         Lane::Notifications(Channel::Webhook | Channel::Alertmanager) => 8,
     }
 }

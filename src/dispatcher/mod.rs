@@ -109,10 +109,18 @@ impl Dispatcher {
 
     /// Carries out the switches of one account now, for a caller that waits for them.
     pub async fn carry_out(&self, account: &AccountKey) -> Result<Vec<Entry>, StoreError> {
+        self.carry_out_lane(&Lane::Account(account.clone())).await
+    }
+
+    /// Mails one report now, for a caller that waits for it.
+    pub async fn mail_report(&self, key: &str) -> Result<(), StoreError> {
+        self.carry_out_lane(&Lane::Report(key.into())).await.map(drop)
+    }
+
+    async fn carry_out_lane(&self, lane: &Lane) -> Result<Vec<Entry>, StoreError> {
         let mut done = Vec::new();
         loop {
-            let lane = Lane::Account(account.clone());
-            let claimed = self.inner.store.claim_due(&lane, self.now(), 1).await?;
+            let claimed = self.inner.store.claim_due(lane, self.now(), 1).await?;
             let Some(entry) = claimed.into_iter().next() else { return Ok(done) };
             self.work(&self.desk(), &entry).await;
             done.push(entry);
@@ -158,7 +166,8 @@ impl Dispatcher {
                 Promise::Notify(channel, notification) => {
                     dispatcher.notify(&desk, &one, *channel, notification).await
                 }
-                Promise::Switch { to, .. } => dispatcher.switch(&desk, &one, *to).await,
+                Promise::Switch { account, to, .. } => dispatcher.switch(&desk, &one, account, *to).await,
+                Promise::Report { to } => dispatcher.report(&desk, &one, to).await,
             }
         });
         let outcome = match working.await {
@@ -201,7 +210,9 @@ impl Dispatcher {
     async fn give_up(&self, entry: &Entry, why: &str) -> Result<(), StoreError> {
         let channel = entry.promise.channel();
         let ours = match &entry.promise {
-            Promise::Notify(..) => self.inner.store.gave_up(entry, why, self.now()).await?,
+            Promise::Notify(..) | Promise::Report { .. } => {
+                self.inner.store.gave_up(entry, why, self.now()).await?
+            }
             Promise::Switch { .. } => self.give_up_switch(entry, why).await?,
         };
         if ours {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Desk, Dispatcher};
 use crate::backends::{Applied, BackendError, ConfiguredPanel, Memory, Target};
-use crate::domain::Policy;
+use crate::domain::{AccountKey, Policy};
 use crate::store::{Concluded, Entry, StoreError, SwitchEnd};
 
 /// A panel that has not taken a switch by then has not taken it.
@@ -29,17 +29,23 @@ impl From<StoreError> for Stopped {
 }
 
 impl Dispatcher {
-    pub(super) async fn switch(&self, desk: &Desk, entry: &Entry, to: Policy) -> Result<(), StoreError> {
+    pub(super) async fn switch(
+        &self,
+        desk: &Desk,
+        entry: &Entry,
+        account: &AccountKey,
+        to: Policy,
+    ) -> Result<(), StoreError> {
         if !self.inner.store.switch_is_newest(entry).await? {
-            return self.conclude(entry, to, SwitchEnd::Superseded).await.map(drop);
+            return self.conclude(entry, account, to, SwitchEnd::Superseded).await.map(drop);
         }
-        let backend = &entry.account.backend;
+        let backend = &account.backend;
         let Some(panel) = desk.panels.get(backend) else {
             return self.give_up(entry, "the backend is no longer configured").await;
         };
-        let switched = tokio::time::timeout(LONGEST_SWITCH, self.apply(panel, entry, to)).await;
+        let switched = tokio::time::timeout(LONGEST_SWITCH, self.apply(panel, account, to)).await;
         let error = match switched {
-            Ok(Ok(end)) => return self.conclude(entry, to, end).await.map(drop),
+            Ok(Ok(end)) => return self.conclude(entry, account, to, end).await.map(drop),
             Ok(Err(Stopped::Store(error))) => return Err(error),
             Ok(Err(Stopped::Panel(error))) => error,
             Err(_) => BackendError::Unreachable("the switch did not end within 5 minutes".into()),
@@ -55,8 +61,13 @@ impl Dispatcher {
     }
 
     /// What was there before is stored before the first change, and read back after it.
-    async fn apply(&self, panel: &ConfiguredPanel, entry: &Entry, to: Policy) -> Result<SwitchEnd, Stopped> {
-        let (store, account) = (&self.inner.store, &entry.account);
+    async fn apply(
+        &self,
+        panel: &ConfiguredPanel,
+        account: &AccountKey,
+        to: Policy,
+    ) -> Result<SwitchEnd, Stopped> {
+        let store = &self.inner.store;
         let limiter = panel.backend.limiter().ok_or_else(|| {
             BackendError::NotOffered(format!("limiting accounts of a {} panel", panel.kind.name))
         })?;
@@ -78,12 +89,18 @@ impl Dispatcher {
         })
     }
 
-    async fn conclude(&self, entry: &Entry, to: Policy, end: SwitchEnd) -> Result<bool, StoreError> {
+    async fn conclude(
+        &self,
+        entry: &Entry,
+        account: &AccountKey,
+        to: Policy,
+        end: SwitchEnd,
+    ) -> Result<bool, StoreError> {
         let now = self.now();
         if self.inner.store.conclude(entry, &end, now).await? == Concluded::Elsewhere {
             return Ok(false);
         }
-        let (backend, account) = (&entry.account.backend, &entry.account.name);
+        let (backend, account) = (&account.backend, &account.name);
         match &end {
             SwitchEnd::Took(answer) => {
                 self.inner.telemetry.delivery("policy", "delivered");

@@ -10,6 +10,7 @@ mod charge;
 mod harvest;
 mod life;
 mod limit;
+mod mail;
 mod map;
 mod meter;
 mod owner;
@@ -27,6 +28,7 @@ pub use harvest::{
 };
 pub use life::{HoldingNo, Identity, LifeNo, Likeness};
 pub use limit::Limit;
+pub use mail::WordedMail;
 pub use map::{Map, Set};
 pub use meter::{Meter, Nature, UnknownMeter};
 pub use owner::Owner;

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::delivery::{Delivered, Delivery, Firing, NotDelivered};
-use super::message::Message;
+use super::message::worded;
 use super::unit::Unit;
 use crate::domain::{Seconds, Timestamp};
 use crate::http::{Call, Http, HttpSettings, Url, panel_url};
@@ -138,7 +138,7 @@ impl Alertmanager {
 
     fn alert<'a>(&'a self, firing: &Firing<'a>, now: Timestamp) -> Alert<'a> {
         let Firing { notification, kind, product } = *firing;
-        let message = Message::of(notification, product, self.unit);
+        let message = worded(notification, product, self.unit);
         let ends = match notification.occasion {
             Occasion::Resolved => now.max(notification.since),
             _ => now.plus(FIRES_FOR).max(notification.since),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, WordedMail};
 use crate::http::HttpError;
 use crate::quota::{Channel, Notification};
 
@@ -29,6 +29,19 @@ pub struct Delivery<'a> {
     pub now: Timestamp,
     /// When an attempt began whose outcome is not known.
     pub tried_at: Option<Timestamp>,
+}
+
+/// A mail on its way to staff.
+#[derive(Clone, Copy, Debug)]
+pub struct Posting<'a> {
+    /// What it says.
+    pub mail: &'a WordedMail,
+    /// To whom; to those that the channel is for where nobody is named.
+    pub to: &'a [String],
+    /// The key it was promised under: an attempt that is made again has the same.
+    pub key: &'a str,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// What still fires.

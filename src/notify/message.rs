@@ -3,35 +3,21 @@
 //! For mail that is not worded by the operator's own templates in WHMCS.
 
 use super::unit::{Unit, hundredths};
-use crate::domain::{Bytes, Meter, Timestamp};
+use crate::domain::{Bytes, Meter, Timestamp, WordedMail};
 use crate::quota::{Notification, Occasion};
 
-/// A worded notification.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Message {
-    /// One line.
-    pub subject: String,
-    /// A sentence, then one fact per line.
-    pub plain: String,
-    /// The same as a paragraph and a table.
-    pub html: String,
-}
-
-impl Message {
-    /// Words for `notification`; amounts in units of the base of `unit`.
-    pub fn of(notification: &Notification, product: Option<&str>, unit: Unit) -> Message {
-        let percent = hundredths(notification.hundredths());
-        let sentence = sentence(notification, &percent);
-        let facts = facts(notification, product, &percent, unit);
-        let lines = facts.iter().map(|(name, fact)| format!("{name}: {fact}\n")).collect::<String>();
-        let row =
-            |(name, fact): &(&str, String)| format!("<tr><td>{name}</td><td>{}</td></tr>\n", escape(fact));
-        let rows = facts.iter().map(row).collect::<String>();
-        Message {
-            subject: subject(notification, &percent),
-            plain: format!("{sentence}\n\n{lines}"),
-            html: format!("<p>{}</p>\n<table>\n{rows}</table>\n", escape(&sentence)),
-        }
+/// Words for `notification`, amounts in units of the base of `unit`: a sentence, then one fact per line or row.
+pub(super) fn worded(notification: &Notification, product: Option<&str>, unit: Unit) -> WordedMail {
+    let percent = hundredths(notification.hundredths());
+    let sentence = sentence(notification, &percent);
+    let facts = facts(notification, product, &percent, unit);
+    let lines = facts.iter().map(|(name, fact)| format!("{name}: {fact}\n")).collect::<String>();
+    let row = |(name, fact): &(&str, String)| format!("<tr><td>{name}</td><td>{}</td></tr>\n", escape(fact));
+    let rows = facts.iter().map(row).collect::<String>();
+    WordedMail {
+        subject: subject(notification, &percent),
+        plain: format!("{sentence}\n\n{lines}"),
+        html: format!("<p>{}</p>\n<table>\n{rows}</table>\n", escape(&sentence)),
     }
 }
 
@@ -158,7 +144,7 @@ mod tests {
     #[test]
     fn both_parts_tell_the_same_facts() {
         let unit = Unit::of_bytes(1 << 30).expect("a unit");
-        let message = Message::of(&notification(Occasion::Notify, "a<b>&c"), Some("S3 Storage 100"), unit);
+        let message = worded(&notification(Occasion::Notify, "a<b>&c"), Some("S3 Storage 100"), unit);
         assert_eq!(message.subject, "Storage at 93.41 % of its limit: a<b>&c");
         for fact in ["93.41 GiB", "100.00 GiB", "90 %", "S3 Storage 100", "s3-fra1", "1073741824 bytes"] {
             assert!(message.plain.contains(fact), "{fact}: {}", message.plain);
@@ -183,8 +169,7 @@ mod tests {
             Occasion::Failed,
             Occasion::Resolved,
         ];
-        let messages =
-            occasions.map(|occasion| Message::of(&notification(occasion, "1042-7731"), None, unit));
+        let messages = occasions.map(|occasion| worded(&notification(occasion, "1042-7731"), None, unit));
         let subjects: std::collections::BTreeSet<_> =
             messages.iter().map(|message| &message.subject).collect();
         assert_eq!(subjects.len(), occasions.len());
@@ -197,7 +182,7 @@ mod tests {
         for occasion in [Occasion::Restored, Occasion::Resolved] {
             let mut ended = notification(occasion, "a");
             ended.limit = Bytes::ZERO;
-            let message = Message::of(&ended, None, unit);
+            let message = worded(&ended, None, unit);
             let all = format!("{} {}", message.subject, message.plain);
             assert!(all.contains("no limit any more") && all.contains("Used: 93.41 GiB"), "{all}");
             assert!(all.contains("Limit: none") && !all.contains('%'), "{all}");

@@ -17,9 +17,12 @@ mod whmcs;
 
 use std::path::Path;
 
-pub use delivery::{Delivered, Delivery, Firing, NotDelivered};
+pub use delivery::{Delivered, Delivery, Firing, NotDelivered, Posting};
 pub use settings::NotifySettings;
-pub use whmcs::{BillableItems, Invoiced, NewItem, NotAdded, WhmcsApi};
+pub use whmcs::{
+    BillableItems, HostedService, Invoiced, NewItem, NewOrder, NotAdded, Orders, Payer, PlacedOrder, Product,
+    ServiceNames, WhmcsApi,
+};
 
 use crate::domain::{Timestamp, UsageDay};
 use crate::quota::Channel;
@@ -152,6 +155,19 @@ impl Channels {
             Channel::Webhook => self.webhook.as_ref().ok_or_else(closed)?.deliver(delivery).await,
             Channel::Alertmanager => self.alertmanager.as_ref().ok_or_else(closed)?.deliver(delivery).await,
         }
+    }
+
+    /// Sends a worded mail to staff. Again with the same key it is the same mail to whoever compares them.
+    pub async fn post(&self, posting: &Posting<'_>) -> Result<Delivered, NotDelivered> {
+        match &self.smtp {
+            Some(smtp) => smtp.post(posting).await,
+            None => Err(NotDelivered::never("channel smtp is not among notify.channels")),
+        }
+    }
+
+    /// To whom mail goes that names nobody, where there is a mail server.
+    pub fn mail_goes_to(&self) -> Option<Vec<String>> {
+        Some(self.smtp.as_ref()?.goes_to())
     }
 
     /// Repeats to Alertmanager what still fires, so that it does not resolve by itself after four minutes.

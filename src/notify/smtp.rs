@@ -15,9 +15,10 @@ use lettre::message::{Mailbox, MultiPart};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::delivery::{Delivered, Delivery, NotDelivered};
-use super::message::Message;
+use super::delivery::{Delivered, Delivery, NotDelivered, Posting};
+use super::message::worded;
 use super::unit::Unit;
+use crate::domain::WordedMail;
 use crate::quota::Channel;
 use crate::settings::{Period, Secret, Section, SettingsError};
 use connection::{Connection, Server};
@@ -107,11 +108,27 @@ impl Smtp {
         if !Channel::Smtp.carries(notification) {
             return Err(NotDelivered::not_carried(Channel::Smtp, notification));
         }
-        let named = notification.address.mail_to.iter().map(|to| {
+        let worded = worded(notification, delivery.product, self.unit);
+        let to = &notification.address.mail_to;
+        let posting = Posting { mail: &worded, to, key: delivery.key, now: delivery.now };
+        self.send(&posting, "the rule's mail_to", "mail_to in the rule").await
+    }
+
+    /// Sends a worded mail to staff.
+    pub async fn post(&self, posting: &Posting<'_>) -> Result<Delivered, NotDelivered> {
+        self.send(posting, "to of [report]", "to in [report]").await
+    }
+
+    /// To whom mail goes that names nobody.
+    pub fn goes_to(&self) -> Vec<String> {
+        self.to.iter().map(ToString::to_string).collect()
+    }
+
+    /// `key` is where a recipient comes from, `set` what to set where there is none.
+    async fn send(&self, posting: &Posting<'_>, key: &str, set: &str) -> Result<Delivered, NotDelivered> {
+        let named = posting.to.iter().map(|to| {
             to.parse::<Mailbox>().map_err(|error| {
-                NotDelivered::never(format!(
-                    "the rule's mail_to has {to:?}, which is not a mail address: {error}"
-                ))
+                NotDelivered::never(format!("{key} has {to:?}, which is not a mail address: {error}"))
             })
         });
         let mut to = named.collect::<Result<Vec<_>, _>>()?;
@@ -119,24 +136,24 @@ impl Smtp {
             to.clone_from(&self.to);
         }
         if to.is_empty() {
-            return Err(NotDelivered::never("no recipient: set mail_to in the rule, or to in [notify.smtp]"));
+            return Err(NotDelivered::never(format!("no recipient: set {set}, or to in [notify.smtp]")));
         }
-        let message = self
-            .message(delivery, &to)
+        let mail = self
+            .mail(posting, &to)
             .map_err(|error| NotDelivered::never(format!("the mail cannot be written: {error}")))?;
-        self.server.send(message.envelope(), &message.formatted()).await.map(Delivered::saying)
+        self.server.send(mail.envelope(), &mail.formatted()).await.map(Delivered::saying)
     }
 
-    fn message(&self, delivery: &Delivery<'_>, to: &[Mailbox]) -> Result<Mail, lettre::error::Error> {
-        let message = Message::of(delivery.notification, delivery.product, self.unit);
-        let digest = hex::encode(Sha256::digest(delivery.key));
-        let written = Duration::from_secs(delivery.now.get().unsigned_abs());
+    fn mail(&self, posting: &Posting<'_>, to: &[Mailbox]) -> Result<Mail, lettre::error::Error> {
+        let WordedMail { subject, plain, html } = posting.mail.clone();
+        let digest = hex::encode(Sha256::digest(posting.key));
+        let written = Duration::from_secs(posting.now.get().unsigned_abs());
         let recipients = to.iter().map(|to| to.email.clone()).collect();
         let builder =
             to.iter().fold(Mail::builder().from(self.from.clone()), |builder, to| builder.to(to.clone()));
         builder
             .envelope(Envelope::new(Some(self.from.email.clone()), recipients)?)
-            .subject(message.subject)
+            .subject(subject)
             .message_id(Some(format!("<{digest}@{}>", self.from.email.domain())))
             .date(SystemTime::UNIX_EPOCH + written)
             // So that no holiday notice answers it (RFC 3834).
@@ -144,7 +161,7 @@ impl Smtp {
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_string(),
             ))
-            .multipart(MultiPart::alternative_plain_html(message.plain, message.html))
+            .multipart(MultiPart::alternative_plain_html(plain, html))
     }
 
     /// Connects, encrypts and logs in, step by step.

@@ -17,6 +17,7 @@ pub(super) use changes::{Changes, Value, Values, columns, differing, in_words, v
 pub use reported::ReportedBy;
 pub use verify::{ChronicleDifference, ChronicleVerified};
 
+use super::adoption::ADOPTION;
 use super::audit::AUDIT;
 use super::invoice::INVOICE_LINE;
 use super::journal::{pack, parts, unpack};
@@ -30,7 +31,8 @@ use crate::domain::Timestamp;
 
 /// The tables whose rows it records. A column that is added to one of them later is added at its end: entries hold
 /// columns by their place.
-const TABLES: [&Table; 8] = [&REPORTED, &SERVICE, &LIMIT, &ADDON, &KNOWN_LIST, &PIN, &AUDIT, &INVOICE_LINE];
+const TABLES: [&Table; 9] =
+    [&REPORTED, &SERVICE, &LIMIT, &ADDON, &KNOWN_LIST, &PIN, &AUDIT, &INVOICE_LINE, &ADOPTION];
 
 fn table(name: &str) -> Option<&'static Table> {
     TABLES.into_iter().find(|table| table.name == name)

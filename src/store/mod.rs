@@ -3,6 +3,7 @@
 //! It keeps what the ground floor worked out and works nothing out itself. Every poll is one
 //! transaction: all of it is there, or none of it.
 
+mod adoption;
 mod audit;
 mod backend;
 mod chronicle;
@@ -27,6 +28,7 @@ mod seal;
 mod services;
 mod sold_limits;
 mod sql;
+mod staff_report;
 mod tables;
 mod transaction;
 mod write;
@@ -38,6 +40,7 @@ use std::sync::{Arc, RwLock};
 use sqlx::AnyPool;
 use tokio::sync::watch;
 
+pub use adoption::{Adoption, AdoptionIntent, AdoptionState, AdoptionStep, NewAdoption};
 pub use audit::{Act, Audited};
 pub use backend::{CannotRename, KnownPanel, PanelTaken};
 pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified, ReportedBy};
@@ -61,6 +64,7 @@ pub use read::{
 };
 pub use services::{PinnedTo, PutServices, ServiceList};
 pub use sold_limits::SoldLimits;
+pub use staff_report::StaffReport;
 
 use crate::domain::BackendId;
 use crate::standing::Standing;

@@ -14,7 +14,7 @@ use crate::quota::{Channel, Notification};
 mod row;
 
 use row::{COLUMNS, entry};
-pub(super) use row::{notification_cells, switch_cells};
+pub(super) use row::{notification_cells, report_cells, switch_cells};
 
 /// A claim lasts this long: a process that dies with it keeps others out no longer.
 const CLAIM: Seconds = Seconds::new(15 * 60);
@@ -58,6 +58,9 @@ const OUTBOX: Table = Table {
 /// The channel of switches.
 pub(super) const POLICY: &str = "policy";
 
+/// The occasion of reports.
+const REPORT: &str = "report";
+
 /// One promise and how far it has come.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -65,8 +68,6 @@ pub struct Entry {
     pub id: i64,
     /// Its derived key.
     pub key: String,
-    /// Whom it is about.
-    pub account: AccountKey,
     /// What was promised.
     pub promise: Promise,
     /// When it was.
@@ -94,10 +95,17 @@ pub enum Promise {
     Notify(Channel, Notification),
     /// To put the account under a policy.
     Switch {
+        /// Whom.
+        account: AccountKey,
         /// Which.
         to: Policy,
         /// Why, for the audit.
         why: String,
+    },
+    /// To mail staff the report that is kept under the entry's key.
+    Report {
+        /// To whom; to those that the channel is for where nobody is named.
+        to: Vec<String>,
     },
 }
 
@@ -107,6 +115,25 @@ impl Promise {
         match self {
             Promise::Notify(channel, _) => channel.name(),
             Promise::Switch { .. } => POLICY,
+            Promise::Report { .. } => Channel::Smtp.name(),
+        }
+    }
+
+    /// What it is, in a word: an occasion, a policy or `report`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Promise::Notify(_, notification) => notification.occasion.name(),
+            Promise::Switch { to, .. } => to.name(),
+            Promise::Report { .. } => REPORT,
+        }
+    }
+
+    /// The account that it is about; a report is about all.
+    pub fn account(&self) -> Option<&AccountKey> {
+        match self {
+            Promise::Notify(_, notification) => Some(&notification.account),
+            Promise::Switch { account, .. } => Some(account),
+            Promise::Report { .. } => None,
         }
     }
 }
@@ -175,6 +202,8 @@ pub enum Lane {
     Notifications(Channel),
     /// The switches of one account, for a caller that waits for them.
     Account(AccountKey),
+    /// One report, by its key, for a caller that waits for it.
+    Report(String),
 }
 
 impl Lane {
@@ -188,6 +217,9 @@ impl Lane {
                 "AND o.channel = 'policy' AND o.backend = ? AND o.account = ?",
                 vec![backend.as_str().into(), name.as_str().into()],
             ),
+            Lane::Report(key) => {
+                ("AND o.channel = 'smtp' AND o.backend = '' AND o.entry_key = ?", vec![key.as_str().into()])
+            }
         }
     }
 }
@@ -324,6 +356,13 @@ impl Store {
         let mut on = self.readers.acquire().await?;
         let before = [before.unwrap_or(i64::MAX).into()];
         rows(&mut on, self.dialect, &sql, before).await?.iter().map(entry).collect()
+    }
+
+    /// The entry of a key; where it is promised by several channels, that of one of them.
+    pub async fn entry_of(&self, key: &str) -> Result<Option<Entry>, StoreError> {
+        let sql = format!("SELECT {COLUMNS} FROM outbox o WHERE o.entry_key = ? ORDER BY o.id LIMIT 1");
+        let mut on = self.readers.acquire().await?;
+        rows(&mut on, self.dialect, &sql, [key.into()]).await?.first().map(entry).transpose()
     }
 
     /// The newest waiting switch of an account.

@@ -323,6 +323,23 @@ impl Store {
         PIN.put(on, self.dialect, pins).await
     }
 
+    /// Pins a service to the present life of an account; what was done besides is written down by whoever does it.
+    pub(super) async fn put_pin(
+        &self,
+        on: &mut Write,
+        key: &AccountKey,
+        service: i64,
+        by: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let life = self.known_account(on, key).await?;
+        let (backend, account) = (key.backend.as_str(), key.name.as_str());
+        let row: [Cell; 6] =
+            [backend.into(), account.into(), service.into(), life.into(), by.into(), now.into()];
+        on.note(&PIN, &row);
+        PIN.put(on, self.dialect, vec![row]).await
+    }
+
     /// Pins a service to an account, or takes the pin away, also from a name that no account has any more. The next
     /// poll goes by it.
     pub async fn pin_service(
@@ -336,11 +353,7 @@ impl Store {
         let (backend, account) = (key.backend.as_str(), key.name.as_str());
         match service {
             Some(service) => {
-                let life = self.known_account(&mut tx, key).await?;
-                let row: [Cell; 6] =
-                    [backend.into(), account.into(), service.into(), life.into(), by.into(), now.into()];
-                tx.note(&PIN, &row);
-                PIN.put(&mut tx, self.dialect, vec![row]).await?;
+                self.put_pin(&mut tx, key, service, by, now).await?;
             }
             None => {
                 let of = [backend.into(), account.into()];

@@ -20,6 +20,9 @@ pub const EVERY: Duration = Duration::from_secs(6 * 3600);
 /// What was delivered is kept this long, for a caller who asks whether a customer was notified.
 const KEEP_DELIVERED: Seconds = Seconds::hours(400 * 24);
 
+/// A report for staff is kept this long: what was found in it is compared with once, and it may be long.
+const KEEP_REPORTS: Seconds = Seconds::hours(40 * 24);
+
 /// Does the upkeep of one database. Cloned freely; all clones are one.
 #[derive(Clone)]
 pub struct Upkeep {
@@ -51,6 +54,9 @@ impl Upkeep {
         self.fold_days(panels, now).await;
         if let Err(error) = self.store.prune_outbox(now.minus(KEEP_DELIVERED)).await {
             tracing::warn!("what was delivered long ago is not forgotten: {error}");
+        }
+        if let Err(error) = self.store.prune_reports(now.minus(KEEP_REPORTS)).await {
+            tracing::warn!("old reports for staff are not forgotten: {error}");
         }
         for panel in panels {
             self.fold_journal(panel, now).await;

@@ -48,7 +48,11 @@ fn whole(block: &Block) -> String {
     const ZONE: &str = "timezone = \"Europe/Warsaw\"\n";
     const API: &str =
         "url = \"https://billing.example.net\"\nidentifier = \"whmeter\"\nsecret = \"hunter2-hunter2\"\n";
-    let text = &block.text;
+    const MAIL: &str = "\n[notify]\nchannels = [\"smtp\"]\n[notify.smtp]\nhost = \"mail.example.net\"\nfrom = \"a@example.net\"\n";
+    // A report needs a mail server.
+    let mail =
+        if block.text.contains("[report]") && !block.text.contains("[notify.smtp]") { MAIL } else { "" };
+    let text = &format!("{}{mail}", block.text);
     // Mail by WHMCS needs its API.
     let api = if text.contains("\"whmcs\"") && text.contains("channels") { API } else { "" };
     match text.split_once("[whmcs]\n") {

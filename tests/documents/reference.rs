@@ -15,7 +15,7 @@ type TypeAt = (&'static str, &'static str);
 /// A section: how it is written, what it is, and the types it is read into.
 type SectionOf = (&'static str, &'static str, &'static [TypeAt]);
 
-const SECTIONS: [SectionOf; 12] = [
+const SECTIONS: [SectionOf; 14] = [
     ("[whmcs]", "The zone, the unit, and WHMCS's API.", &[("src/usage_api/mod.rs", "WhmcsSettings")]),
     ("[whmcs.unit_bases]", "", &[("src/usage_api/mod.rs", "UnitBases")]),
     ("[store]", "Where numbers are kept, and how long.", &[("src/store/open.rs", "StoreSettings")]),
@@ -36,6 +36,12 @@ const SECTIONS: [SectionOf; 12] = [
         "What more than that costs, for `whmeter invoice` ([invoices.md](invoices.md)).",
         &[("src/selector.rs", "SelectorSettings"), ("src/rules/prices.rs", "PriceSettings")],
     ),
+    (
+        "[[adopt]]",
+        "Which product accounts of a package are sold as, for `whmeter adopt` ([whmcs-guide.md](whmcs-guide.md)). The first that matches \
+         wins. `product` says nothing here: what is adopted has none yet.",
+        &[("src/selector.rs", "SelectorSettings"), ("src/rules/adoptions.rs", "AdoptSettings")],
+    ),
     ("[notify]", "Who is notified.", &[("src/notify/settings.rs", "NotifySettings")]),
     ("[notify.smtp]", "", &[("src/notify/smtp.rs", "SmtpSettings")]),
     (
@@ -47,6 +53,12 @@ const SECTIONS: [SectionOf; 12] = [
         "[notify.alertmanager]",
         "The keys about HTTP as well.",
         &[("src/notify/alertmanager.rs", "AlertmanagerSettings")],
+    ),
+    (
+        "[report]",
+        "What staff are told by mail, once a day where this section is: what has changed, what is not billed and what is not well. \
+         Needs `[notify.smtp]`.",
+        &[("src/console/daily/settings.rs", "ReportSettings")],
     ),
 ];
 

@@ -1,6 +1,6 @@
 //! Invoices: a month looked at, billed once and never twice, whatever becomes of the answers.
 
-mod house;
+pub mod house;
 mod overage;
 
 use std::time::{Duration, Instant};

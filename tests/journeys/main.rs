@@ -4,6 +4,7 @@
 
 mod access;
 mod adjust;
+mod adopt;
 mod backends;
 mod backup;
 mod console;
@@ -28,6 +29,7 @@ mod sealed;
 mod services;
 mod serving;
 mod sockets;
+mod staff_report;
 mod status;
 #[allow(dead_code)] // No test target uses all of it.
 #[path = "../support/mod.rs"]

@@ -443,3 +443,38 @@ async fn a_list_of_twenty_thousand_is_taken_and_a_wrong_one_refused_whole() {
     }
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn numbers_that_no_service_has_are_refused_at_every_door() {
+    let panel = crate::start(3, ClockStart::WallClock).await;
+    let port = free_port();
+    let site = Site::new(&house(port, &panel, ""));
+    let daemon = site.serve(port).await;
+    let name = panel.accounts()[0].clone();
+    let read = "whmeter_poll_accounts{backend=\"s3\",outcome=\"read\"}";
+    daemon.until("/metrics", "has read everybody", |got| got.sample(read) == Some(3)).await;
+    // The largest that WHMCS's column has is one; beyond it two services would come to share a number.
+    let largest = json!({ "schema": 1, "services": [service(4_294_967_295, &name)] });
+    assert_eq!(put(&daemon, 12, largest.to_string()).await.status, 200);
+    for number in ["0", "-7", "4294967296", "4294975027", "9223372036854775807"] {
+        let body = json!({ "schema": 1, "services": [service(7, &name)] })
+            .to_string()
+            .replace(":7,", &format!(":{number},"));
+        assert!(body.contains(number), "{body}");
+        let refused = put(&daemon, 12, body).await;
+        assert_eq!(refused.status, 422, "{number}: {}", refused.text());
+        assert!(refused.text().contains(number), "{}", refused.text());
+        let path = format!("/v1/map/s3/{name}");
+        let wish = format!("{{\"action\":\"set\",\"service\":{number},\"force\":true}}");
+        let wish = daemon.request("POST", &path).header("content-type", "application/json").body(wish);
+        let refused = daemon.send(wish).await.unwrap();
+        assert!(matches!(refused.status, 400 | 422), "{number}: {}", refused.text());
+        let typed = site.run(&["map", "set", "s3", &name, number, "--force"]).await;
+        assert_eq!(typed.code, Some(2), "{number}: {typed:?}");
+    }
+    let map = site.run(&["map", "list", "--json"]).await.json();
+    let services: Vec<&Value> = map.as_array().unwrap().iter().map(|row| &row["service"]).collect();
+    assert!(services.contains(&&json!(4_294_967_295_u32)), "{map}");
+    assert!(services.iter().all(|id| id.is_null() || **id == json!(4_294_967_295_u32)), "{map}");
+    daemon.stop().await;
+}

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod adopted;
 mod backends;
 mod chronicled;
 #[path = "../support/databases.rs"]
@@ -27,6 +28,7 @@ use whmeter::store::{
     DayPoint, JudgedPoll, Lease, Loaded, Poll, Reach, Store, StoreError, StoreSettings, UsageQuery,
 };
 
+use adopted::*;
 use backends::*;
 use chronicled::*;
 use databases::{Databases, Fresh};
@@ -597,8 +599,10 @@ stories!(
     of_two_waiting_switches_the_newer_counts_and_order_is_kept,
     what_gives_up_is_told_as_it_is_and_can_be_tried_again,
     what_is_left_alone_and_still_limited_can_be_brought_back,
+    a_report_is_promised_once_a_day_and_kept_until_it_is_old,
     a_pin_is_kept_with_its_author_and_disturbs_no_poll,
     many_that_start_together_on_an_empty_database_all_start,
+    an_account_is_adopted_once_step_by_step,
     a_line_is_intended_once_and_settled_once,
     every_byte_has_one_owner_and_none_moves_between_lives,
     a_month_is_billed_from_a_day_on,

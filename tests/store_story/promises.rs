@@ -3,7 +3,7 @@
 use super::*;
 use litemap::LiteMap;
 use whmeter::quota::*;
-use whmeter::store::{Concluded, Entry, EntryState, Lane, Promise, SwitchEnd};
+use whmeter::store::{Concluded, Entry, EntryState, Lane, Promise, StaffReport, SwitchEnd};
 
 const ALL: [Channel; 3] = [Channel::Whmcs, Channel::Webhook, Channel::Alertmanager];
 
@@ -102,6 +102,7 @@ fn kinds(entries: &[Entry]) -> Vec<String> {
     let what = |entry: &Entry| match &entry.promise {
         Promise::Notify(channel, notification) => format!("{channel} {}", notification.occasion.name()),
         Promise::Switch { to, .. } => format!("policy {}", to.name()),
+        Promise::Report { .. } => "smtp report".to_string(),
     };
     entries.iter().map(what).collect()
 }
@@ -196,7 +197,8 @@ pub async fn of_two_waiting_switches_the_newer_counts_and_order_is_kept(database
     store.conclude(&second[0], &SwitchEnd::Nothing, now).await.unwrap();
     store.conclude(&second[1], &SwitchEnd::Took("done".into()), now).await.unwrap();
     let notifications = claim(&store, Lane::Notifications(Channel::Webhook), now).await;
-    let reported: Vec<_> = notifications.iter().map(|entry| entry.account.name.as_str()).collect();
+    let reported: Vec<_> =
+        notifications.iter().map(|entry| entry.promise.account().unwrap().name.as_str()).collect();
     assert_eq!((kinds(&notifications), reported), (vec!["webhook restored".to_string()], vec!["bob"]));
 
     // A notification that is put off keeps those behind it, on its own channel and of its own account only.
@@ -207,7 +209,7 @@ pub async fn of_two_waiting_switches_the_newer_counts_and_order_is_kept(database
     assert!(store.put_off(&alerts[0], later, "not now", false).await.unwrap());
     assert!(store.delivered(&alerts[1], "200", now).await.unwrap());
     let next = claim(&store, Lane::Notifications(Channel::Alertmanager), now).await;
-    assert!(next.iter().all(|entry| entry.account != alerts[0].account), "{next:?}");
+    assert!(next.iter().all(|entry| entry.promise.account() != alerts[0].promise.account()), "{next:?}");
     assert!(!next.is_empty());
     // A clock that was set back by hours does not make it wait for hours.
     let back = at("2026-11-20T07:00:00Z");
@@ -232,8 +234,11 @@ pub async fn what_gives_up_is_told_as_it_is_and_can_be_tried_again(databases: &D
     // The customer hears that he is over; the operator that nothing came of it.
     let mut notifications = claim(&store, Lane::Notifications(Channel::Whmcs), now).await;
     notifications.extend(claim(&store, Lane::Notifications(Channel::Webhook), now).await);
-    let reported: Vec<_> =
-        notifications.iter().map(|entry| entry.account.name.to_string()).zip(kinds(&notifications)).collect();
+    let reported: Vec<_> = notifications
+        .iter()
+        .map(|entry| entry.promise.account().unwrap().name.to_string())
+        .zip(kinds(&notifications))
+        .collect();
     let expected = [
         ("alice", "whmcs notify"),
         ("bob", "whmcs notify"),
@@ -350,7 +355,10 @@ pub async fn what_waits_moves_with_its_backend_and_ends_with_it(databases: &Data
     let new = BackendId::new("s3-new").unwrap();
     store.rename_backend((&backend(), &new), "minio", "ann", now).await.unwrap().unwrap();
     let entries = store.entries(&EntryState::ALL, 100).await.unwrap();
-    assert!(entries.len() >= 8 && entries.iter().all(|entry| entry.account.backend == new), "{entries:#?}");
+    assert!(
+        entries.len() >= 8 && entries.iter().all(|entry| entry.promise.account().unwrap().backend == new),
+        "{entries:#?}"
+    );
     let kept: Vec<_> = entries.iter().filter(|entry| entry.key.starts_with("s3-fra1/")).collect();
     assert_eq!((kept.len(), kept[0].id), (1, tried.id), "{kept:#?}");
     assert!(entries.iter().all(|entry| entry.id == tried.id || entry.key.starts_with("s3-new/alice/1/")));
@@ -370,4 +378,63 @@ pub async fn what_waits_moves_with_its_backend_and_ends_with_it(databases: &Data
     let dropped = store.entries(&[EntryState::Dropped], 100).await.unwrap();
     assert!(dropped.iter().any(|entry| entry.promise.channel() == "policy"), "{dropped:#?}");
     assert!(store.firing().await.unwrap().is_empty());
+}
+
+pub async fn a_report_is_promised_once_a_day_and_kept_until_it_is_old(databases: &Databases) {
+    let fresh = databases.fresh().await;
+    let (store, other) = (open(&fresh, 400).await, open(&fresh, 400).await);
+    let now = at("2026-11-20T05:00:00Z");
+    // Longer than one column of any database, and with what mail programs trip over.
+    let report = |day: &str, at: Timestamp, plain: &str| StaffReport {
+        key: format!("report/{day}"),
+        at,
+        is_daily: true,
+        mail: WordedMail {
+            subject: "whmeter: all well".into(),
+            plain: plain.into(),
+            html: "<p>ą</p>".into(),
+        },
+        found: (0..20_000)
+            .map(|number| vec!["unbilled".to_string(), format!("account {}", number * 7919)])
+            .collect(),
+    };
+    assert_eq!(store.last_daily_report(now).await.unwrap(), None);
+    let to = ["Ops <ops@example.net>".to_string(), "boss@example.net".into()];
+    let [mine, theirs] = ["mine", "theirs"].map(|plain| report("2026-11-20", now, plain));
+    let (first, second) = tokio::join!(store.promise_report(&mine, &to), other.promise_report(&theirs, &to));
+    let (first, second) = (first.unwrap(), second.unwrap());
+    assert!(first != second, "one of two replicas tells it");
+    let told = if first { mine } else { theirs };
+    assert_eq!(other.last_daily_report(now).await.unwrap().as_ref(), Some(&told));
+
+    let claimed = claim(&store, Lane::Notifications(Channel::Smtp), now).await;
+    assert_eq!(kinds(&claimed), ["smtp report"]);
+    assert_eq!(claimed[0].promise, Promise::Report { to: to.to_vec() });
+    assert_eq!((claimed[0].key.as_str(), claimed[0].promise.account()), ("report/2026-11-20", None));
+    assert_eq!(store.staff_report(&claimed[0].key).await.unwrap(), Some(told.clone()));
+    assert!(store.delivered(&claimed[0], "250 taken", now).await.unwrap());
+    assert!(!store.promise_report(&told, &to).await.unwrap(), "delivered, it is not told again");
+    assert!(claim(&other, Lane::Notifications(Channel::Smtp), now).await.is_empty());
+
+    // One by hand is none to compare with, and one of a clock that was ahead neither.
+    let by_hand = StaffReport {
+        key: "report/by-hand/x".into(),
+        is_daily: false,
+        at: now.plus(Seconds::new(9)),
+        ..told.clone()
+    };
+    assert!(store.promise_report(&by_hand, &[]).await.unwrap());
+    let ahead = report("2027-01-01", at("2027-01-01T05:00:00Z"), "ahead");
+    assert!(store.promise_report(&ahead, &to).await.unwrap());
+    let tomorrow = at("2026-11-21T05:00:00Z");
+    assert_eq!(store.last_daily_report(tomorrow).await.unwrap(), Some(told));
+    assert_eq!(
+        claim(&store, Lane::Report("report/by-hand/x".into()), tomorrow).await[0].promise,
+        Promise::Report { to: vec![] }
+    );
+
+    assert_eq!(store.prune_reports(tomorrow).await.unwrap(), 2);
+    assert_eq!(store.staff_report("report/2026-11-20").await.unwrap(), None);
+    assert_eq!(store.last_daily_report(ahead.at).await.unwrap(), Some(ahead));
+    assert_eq!(store.entries(&EntryState::ALL, 9).await.unwrap().len(), 3, "that they were told is known");
 }

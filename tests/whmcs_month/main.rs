@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod adopted;
 mod books;
 #[path = "../support/databases.rs"]
 #[allow(dead_code)] // Its other databases are for other tests.

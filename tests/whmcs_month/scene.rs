@@ -8,7 +8,7 @@ use whmeter_simulators::panel::SimulatedPanel;
 
 use crate::support::house::{house, start};
 use crate::support::panels::section;
-use crate::support::program::{Daemon, Site, free_port};
+use crate::support::program::{Daemon, Ran, Site, free_port};
 use crate::whmcs::{IDENTIFIER, SECRET, Whmcs};
 
 const GIB: u64 = 1 << 30;
@@ -263,6 +263,17 @@ impl<'s> Scene<'s> {
         let path = format!("/v1/whmcs/usage/{account}?server=12");
         let shown = self.daemon.ask("GET", &path, BILLING).await.json();
         shown["limits"][metric].as_str().unwrap_or_else(|| panic!("{shown}")).to_string()
+    }
+
+    /// A command of whmeter at a time.
+    pub async fn says(&self, at: i64, arguments: &[&str]) -> Ran {
+        self.becomes(at);
+        self.site.at(at, arguments).await
+    }
+
+    /// What WHMCS's module is told of a tenant.
+    pub async fn usage_of(&self, account: &str) -> Value {
+        self.daemon.ask("GET", &format!("/v1/whmcs/usage/{account}?server=12"), BILLING).await.json()
     }
 
     /// `whmeter invoice` for December; its exit code and what it prints, where that is JSON.

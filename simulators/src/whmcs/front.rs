@@ -2,6 +2,7 @@
 
 use super::billing;
 use super::mail;
+use super::orders;
 use super::reply::{Outcome, Refusal, body, page, put_list, put_shaped};
 use super::switches::{ACTIONS, MishapKind, Switches};
 use super::world::Server;
@@ -137,6 +138,13 @@ fn act(server: &Server, switches: &Switches, form: &Form, not_taken: bool) -> Ou
         "AddBillableItem" => billing::add(server, switches, form),
         "GetInvoices" => billing::invoices(server, switches, form),
         "GetInvoice" => billing::invoice(server, switches, form),
+        "AddOrder" => orders::add(server, form),
+        "AcceptOrder" => orders::accept(server, form),
+        "UpdateClientProduct" => orders::update(server, form),
+        "GetOrders" => orders::list(server, switches, form),
+        "GetProducts" => orders::products(server, switches, form),
+        "GetServers" => orders::servers(server),
+        "GetPaymentMethods" => orders::payment_methods(server, switches),
         other => Err(Refusal::said(&format!("Command {other} Not Found"))),
     }
 }
@@ -163,13 +171,15 @@ fn products(server: &Server, switches: &Switches, form: &Form) -> Map<String, Va
         .services
         .iter()
         .filter(|service| is("serviceid", service.id) && is("clientid", service.client))
+        .filter(|service| is("pid", service.pid))
+        .filter(|service| matches!(form.get("domain"), "") || service.domain == form.get("domain"))
         // The database compares without regard to case.
         .filter(|service| wanted.is_empty() || service.username.eq_ignore_ascii_case(wanted))
         .collect();
     let (start, wanted) = page(form, switches, all.len());
     let rows = all[wanted.clone()].iter().map(|service| {
-        json!({ "id": service.id, "qty": "1", "clientid": service.client, "orderid": 5120, "pid": 31,
-            "regdate": "2025-11-03", "name": service.product, "groupname": "Object storage", "domain": "",
+        json!({ "id": service.id, "qty": "1", "clientid": service.client, "orderid": service.order, "pid": service.pid,
+            "regdate": "2025-11-03", "name": service.product, "groupname": "Object storage", "domain": service.domain,
             "serverid": service.server, "servername": "s3-waw-1", "status": service.status,
             "username": service.username, "password": "PLAIN-TEXT-HERE", "suspensionreason": "",
             "overideautosuspend": "", "overidesuspenduntil": "0000-00-00", "diskusage": "95652",
@@ -189,6 +199,6 @@ fn details(server: &Server, form: &Form) -> Outcome {
     let client = world.clients.iter().find(|client| Some(client.id) == id);
     let client = client.ok_or_else(|| Refusal::said("Client Not Found"))?;
     let details = json!({"id": client.id, "firstname": client.firstname, "email": client.email,
-        "language": client.language, "status": "Active", "email_preferences": {"product": "1"}});
+        "language": client.language, "status": client.status, "defaultgateway": client.gateway, "email_preferences": {"product": "1"}});
     Ok(Map::from_iter([("client".to_owned(), details)]))
 }

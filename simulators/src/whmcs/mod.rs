@@ -1,5 +1,5 @@
-//! A fake WHMCS: the actions of its external API that mail to customers and invoices need, a mail log, and
-//! the billable items it holds.
+//! A fake WHMCS: the actions of its external API that mail to customers, invoices and orders need, a mail log,
+//! the billable items and the orders it holds.
 //!
 //! It is no panel, so it is not listed among `PANELS`; but it has the same knobs and control address.
 //! Written from WHMCS's developer documentation (API reference) and PHP's of `unserialize`.
@@ -8,13 +8,14 @@ mod billing;
 mod front;
 mod mail;
 mod operations;
+mod orders;
 mod reply;
 mod switches;
 mod world;
 
 pub use crate::php::unserialize;
 pub use switches::{ACTIONS, EmptyList, Mishap, MishapKind, Switches, TemplatesShape};
-pub use world::{BillableItem, Client, Invoice, Mail, Service, Template, World};
+pub use world::{BillableItem, Client, Invoice, Mail, Order, Product, Service, Template, World};
 
 use crate::panel::{self, Kind, Knobs, Landmarks, NamedPanel, NotDone, SimulatedPanel};
 use crate::place::{Place, Plot};
@@ -103,6 +104,16 @@ impl Whmcs {
     /// The billable items there are, oldest first: the truth of what customers pay.
     pub fn items(&self) -> Vec<BillableItem> {
         self.server.world().items.clone()
+    }
+
+    /// The orders there are, oldest first, and what came of them.
+    pub fn orders(&self) -> Vec<Order> {
+        self.server.world().orders.clone()
+    }
+
+    /// The services there are, by number.
+    pub fn services(&self) -> Vec<Service> {
+        self.server.world().services.clone()
     }
 
     /// Puts every item that waits onto an invoice.

@@ -5,15 +5,22 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What an API role can allow here.
-pub const ACTIONS: [&str; 9] = [
+pub const ACTIONS: [&str; 16] = [
+    "AcceptOrder",
     "AddBillableItem",
+    "AddOrder",
     "GetClientsDetails",
     "GetClientsProducts",
     "GetEmailTemplates",
     "GetEmails",
     "GetInvoice",
     "GetInvoices",
+    "GetOrders",
+    "GetPaymentMethods",
+    "GetProducts",
+    "GetServers",
     "SendEmail",
+    "UpdateClientProduct",
     "WhmcsDetails",
 ];
 

@@ -19,6 +19,16 @@ pub struct Client {
     /// `""`, or a language such as `german`.
     #[serde(default)]
     pub language: String,
+    /// `Active`, `Inactive` or `Closed`.
+    #[serde(default = "active")]
+    pub status: String,
+    /// The payment method of his own, or none.
+    #[serde(default)]
+    pub gateway: String,
+}
+
+fn active() -> String {
+    "Active".to_owned()
 }
 
 /// A service.
@@ -36,6 +46,45 @@ pub struct Service {
     pub status: String,
     /// The product's name.
     pub product: String,
+    /// The product's number.
+    #[serde(default)]
+    pub pid: u64,
+    /// The order that it came from.
+    #[serde(default)]
+    pub order: u64,
+    /// Its domain.
+    #[serde(default)]
+    pub domain: String,
+}
+
+/// A product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Product {
+    /// `tblproducts.id`.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The module that runs it.
+    pub module: String,
+}
+
+/// An order, and what came of it besides its services.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Order {
+    /// `tblorders.id`.
+    pub id: u64,
+    /// Whose it is.
+    pub client: u64,
+    /// `Pending`, `Active`, `Cancelled`, `Fraud`.
+    pub status: String,
+    /// The billing cycle as it was asked for.
+    pub cycle: String,
+    /// Whether an invoice was made.
+    pub invoiced: bool,
+    /// Whether the customer was mailed.
+    pub mailed: bool,
+    /// Whether the module was told to begin its services.
+    pub provisioned: bool,
 }
 
 /// A mail template of type product.
@@ -130,6 +179,14 @@ pub struct World {
     pub items: Vec<BillableItem>,
     /// Invoices, oldest first.
     pub invoices: Vec<Invoice>,
+    /// Products.
+    pub products: Vec<Product>,
+    /// Orders, oldest first.
+    pub orders: Vec<Order>,
+    /// Servers with the modules that run them.
+    pub servers: Vec<(u64, String)>,
+    /// Payment methods.
+    pub payment_methods: Vec<String>,
 }
 
 /// A running fake, as its parts share it.
@@ -176,7 +233,18 @@ pub fn settle(accounts: usize) -> World {
             .to_owned(),
         disabled: false,
     };
-    let mut world = World { templates: names.map(template).into(), ..World::default() };
+    let product = |id, name: &str, module: &str| Product { id, name: name.into(), module: module.into() };
+    let mut world = World {
+        templates: names.map(template).into(),
+        products: vec![
+            product(31, "S3 Storage 100", "puqMinIOS3"),
+            product(32, "Tunnel", "tunnels"),
+            product(90, "Metered usage", "whmeter"),
+        ],
+        servers: vec![(12, "puqMinIOS3".into()), (90, "whmeter".into())],
+        payment_methods: vec!["mailin".into(), "paypal".into()],
+        ..World::default()
+    };
     for number in 0..accounts as u64 {
         let client = 1042 + number;
         world.clients.push(Client {
@@ -184,6 +252,8 @@ pub fn settle(accounts: usize) -> World {
             firstname: format!("Client {number}"),
             email: format!("client{number}@example.net"),
             language: String::new(),
+            status: active(),
+            gateway: String::new(),
         });
         world.services.push(Service {
             id: 7731 + number,
@@ -192,6 +262,9 @@ pub fn settle(accounts: usize) -> World {
             username: format!("{client}-{}", 7731 + number),
             status: "Active".to_owned(),
             product: "S3 Storage 100".to_owned(),
+            pid: 31,
+            order: 5120,
+            domain: String::new(),
         });
     }
     world

@@ -8,8 +8,9 @@ use super::figures::{Figures, badge, name};
 use super::layout::page;
 use super::paging::{onwards, with};
 use super::{Pages, account_path};
-use crate::console::audit_outbox::{kind_of, states_named};
+use crate::console::audit_outbox::states_named;
 use crate::console::query::ConsoleQuery;
+use crate::domain::AccountKey;
 use crate::store::EntryState;
 use crate::web::{Problem, Query, Visit};
 
@@ -55,13 +56,15 @@ pub(super) async fn outbox(
                 } }
                 tbody {
                     @for entry in &entries {
-                        @let (backend, account) = (entry.account.backend.as_str(), entry.account.name.as_str());
                         tr {
-                            th scope="row" {
-                                a href=(account_path(backend, account)) { (name(account)) } " "
-                                span.quiet { (name(backend)) }
-                            }
-                            td data-label="What" { div { (kind_of(entry)) " " span.quiet { "by " (entry.promise.channel()) } } }
+                            th scope="row" { @match entry.promise.account() {
+                                Some(AccountKey { backend, name: account }) => {
+                                    a href=(account_path(backend.as_str(), account.as_str())) { (name(account.as_str())) } " "
+                                    span.quiet { (name(backend.as_str())) }
+                                },
+                                None => span.quiet { "all" },
+                            } }
+                            td data-label="What" { div { (entry.promise.kind()) " " span.quiet { "by " (entry.promise.channel()) } } }
                             td data-label="State" { (badge(class(entry.state), says(entry.state))) }
                             td data-label="Made" { (figures.time(entry.made_at)) }
                             td data-label="Due" { div { @match (entry.state, entry.waits_for) {

@@ -159,7 +159,7 @@ impl BillableItems {
 }
 
 /// Only where nothing was sent, or where the API itself said no, is it certain that no item was made.
-fn of_adding(error: &ApiError) -> NotAdded {
+pub(super) fn of_adding(error: &ApiError) -> NotAdded {
     let why = error.to_string();
     match error {
         ApiError::Http(HttpError::Dns { .. } | HttpError::Connect { .. } | HttpError::Malformed { .. })

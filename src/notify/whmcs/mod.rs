@@ -6,6 +6,7 @@
 mod billing;
 mod client;
 mod fields;
+mod orders;
 mod php;
 mod reconcile;
 mod redacted_json;
@@ -14,11 +15,12 @@ mod templates;
 mod wire;
 
 pub use billing::{BillableItems, Invoiced, NewItem, NotAdded};
+pub use orders::{HostedService, NewOrder, Orders, Payer, PlacedOrder, Product, ServiceNames};
 
 use super::delivery::{Delivered, Delivery, NotDelivered};
-use super::message::Message;
+use super::message::worded;
 use super::unit::Unit;
-use crate::domain::{BillingZone, Bytes};
+use crate::domain::{BillingZone, Bytes, WordedMail};
 use crate::quota::Channel;
 use crate::settings::{Secret, Section, SettingsError};
 use client::{ApiError, Client};
@@ -76,7 +78,7 @@ impl Whmcs {
         let mail = Mail {
             service,
             fields: Fields::of(notification, self.unit.called(delivery.unit)),
-            message: Message::of(notification, delivery.product, self.unit),
+            message: worded(notification, delivery.product, self.unit),
         };
         if let Some(tried_at) = delivery.tried_at {
             let lost = Lost {
@@ -181,7 +183,7 @@ impl Whmcs {
 struct Mail {
     service: u64,
     fields: Fields,
-    message: Message,
+    message: WordedMail,
 }
 
 impl Mail {

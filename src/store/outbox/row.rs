@@ -6,8 +6,8 @@ use super::super::StoreError;
 use super::super::sql::{Cell, Columns};
 use super::super::tables::Ids;
 use super::super::tables::life::policy;
-use super::{Entry, EntryState, POLICY, Promise};
-use crate::domain::{AccountKey, Meter, Policy, Timestamp, UnknownMeter};
+use super::{Entry, EntryState, POLICY, Promise, REPORT};
+use crate::domain::{AccountKey, AccountName, BackendId, Meter, Policy, Timestamp, UnknownMeter};
 use crate::quota::{Address, Channel, Notification, Occasion, Switch};
 
 /// The columns of an entry, in the order [`entry`] reads them.
@@ -86,6 +86,37 @@ pub(in super::super) fn notification_cells(
     ]
 }
 
+/// A report is about no account.
+pub(in super::super) fn report_cells(id: i64, key: &str, to: &[String], at: Timestamp) -> [Cell; 24] {
+    let (nothing, none) = (|| Cell::from(0i64), || Cell::Text(None));
+    [
+        key.into(),
+        Channel::Smtp.name().into(),
+        id.into(),
+        REPORT.into(),
+        "".into(),
+        "".into(),
+        nothing(),
+        none(),
+        nothing(),
+        nothing(),
+        nothing(),
+        nothing(),
+        nothing(),
+        at.into(),
+        none(),
+        Some(to.join(",").as_str()).filter(|to| !to.is_empty()).into(),
+        none(),
+        none(),
+        at.into(),
+        Cell::Int(None),
+        EntryState::Waiting.name().into(),
+        at.into(),
+        nothing(),
+        nothing(),
+    ]
+}
+
 /// How many they are.
 pub(super) const COUNT: usize = 26;
 
@@ -93,8 +124,14 @@ pub(super) const COUNT: usize = 26;
 pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
     let mut columns = Columns::of(row);
     let (id, key, channel, occasion) = (columns.int()?, columns.text()?, columns.text()?, columns.text()?);
-    let account = AccountKey { backend: columns.backend()?, name: columns.account()? };
-    let holding = Ids::holding_no(columns.int()?)?;
+    let (backend, name, holding) = (columns.text()?, columns.text()?, columns.int()?);
+    let account = || {
+        let backend =
+            BackendId::new(&backend).map_err(|error| StoreError::corrupt(error, "a backend's name"))?;
+        let name =
+            AccountName::new(&name).map_err(|error| StoreError::corrupt(error, "an account's name"))?;
+        Ok::<_, StoreError>(AccountKey { backend, name })
+    };
     let meter = columns.maybe_text()?.map(|name| name.parse());
     let meter: Option<Meter> =
         meter.transpose().map_err(|error: UnknownMeter| StoreError::corrupt(error, "a meter"))?;
@@ -103,13 +140,13 @@ pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
     let (template, mail_to) = (columns.maybe_text()?, columns.maybe_text()?);
     let (product, why) = (columns.maybe_text()?, columns.maybe_text()?);
     let made_at = columns.time()?;
+    let mail_to: Vec<String> = mail_to.iter().flat_map(|to| to.split(',')).map(str::to_string).collect();
     let promise = match (Channel::ALL.into_iter().find(|known| known.name() == channel), meter) {
         (Some(channel), Some(meter)) => {
-            let mail_to = mail_to.map(|to| to.split(',').map(str::to_string).collect()).unwrap_or_default();
             let notification = Notification {
                 occasion: occasion_of(&occasion, reminder)?,
-                account: account.clone(),
-                holding,
+                account: account()?,
+                holding: Ids::holding_no(holding)?,
                 meter,
                 threshold,
                 episode,
@@ -121,9 +158,10 @@ pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
             };
             Promise::Notify(channel, notification)
         }
+        (Some(Channel::Smtp), None) if occasion == REPORT => Promise::Report { to: mail_to },
         _ if channel == POLICY => {
             let to = policy(Some(occasion))?.unwrap_or(Policy::Standard);
-            Promise::Switch { to, why: why.unwrap_or_default() }
+            Promise::Switch { account: account()?, to, why: why.unwrap_or_default() }
         }
         _ => return Err(StoreError::corrupt(channel, "a channel")),
     };
@@ -133,7 +171,6 @@ pub(super) fn entry(row: &AnyRow) -> Result<Entry, StoreError> {
     Ok(Entry {
         id,
         key,
-        account,
         promise,
         made_at,
         waits_for,

@@ -62,10 +62,27 @@ final class Api
 
     private static function doAddOrder(array $fields): array
     {
+        $client = Capsule::table('tblclients')->where('id', (int) ($fields['clientid'] ?? 0))->first();
+        if (!$client) {
+            throw new Refusal('Client ID Not Found');
+        }
+        if ($client->status === 'Closed') {
+            throw new Refusal('Unable to add order when client status is Closed');
+        }
+        $product = Capsule::table('tblproducts')->where('id', (int) ($fields['pid'][0] ?? 0))->first();
+        if (!$product) {
+            throw new Refusal('No items added to cart so order cannot proceed');
+        }
         $cycle = ucfirst((string) $fields['billingcycle'][0]);
-        $price = (float) ($fields['priceoverride'][0] ?? 0);
-        [$order, $service] = Orders::place((int) $fields['clientid'], (int) $fields['pid'][0], (string) $fields['paymentmethod'], $cycle, $price);
-        return ['orderid' => $order, 'serviceids' => (string) $service, 'productids' => (string) $service];
+        $price = (float) ($fields['priceoverride'][0] ?? $product->stand_in_monthly);
+        [$order, $service] = Orders::place((int) $client->id, (int) $product->id, (string) $fields['paymentmethod'], $cycle, $price);
+        Capsule::table('tblhosting')->where('id', $service)->update(['domain' => (string) ($fields['domain'][0] ?? '')]);
+        $made = ['orderid' => $order, 'serviceids' => (string) $service, 'productids' => (string) $service];
+        if (empty($fields['noinvoice'])) {
+            $today = ['userid' => $client->id, 'date' => date('Y-m-d'), 'duedate' => date('Y-m-d'), 'status' => 'Unpaid'];
+            $made['invoiceid'] = (int) Capsule::table('tblinvoices')->insertGetId($today);
+        }
+        return $made;
     }
 
     private static function doAcceptOrder(array $fields): array
@@ -74,20 +91,60 @@ final class Api
             throw new Refusal('Order ID Not Found');
         }
         Orders::accept((int) $fields['orderid'], (int) $fields['serverid'], (string) $fields['serviceusername']);
+        if (!empty($fields['autosetup'])) {
+            foreach (Capsule::table('tblhosting')->where('orderid', $fields['orderid'])->pluck('id') as $service) {
+                Services::create((int) $service);
+            }
+        }
         return [];
     }
 
     private static function doUpdateClientProduct(array $fields): array
     {
-        $columns = ['pid' => 'packageid', 'serverid' => 'server', 'status' => 'domainstatus', 'serviceusername' => 'username', 'nextduedate' => 'nextduedate'];
+        $columns = ['pid' => 'packageid', 'serverid' => 'server', 'status' => 'domainstatus', 'serviceusername' => 'username', 'domain' => 'domain', 'nextduedate' => 'nextduedate'];
         $changes = [];
         foreach (array_intersect_key($columns, $fields) as $field => $column) {
             $changes[$column] = $fields[$field];
+        }
+        if (in_array('domain', (array) ($fields['unset'] ?? []), true)) {
+            $changes['domain'] = '';
         }
         $service = self::service($fields);
         Capsule::table('tblhosting')->where('id', $service)->update($changes);
         Hooks::run('ServiceEdit', ['serviceid' => $service]);
         return ['serviceid' => $service];
+    }
+
+    private static function doGetOrders(array $fields): array
+    {
+        $all = Capsule::table('tblorders')->orderByDesc('id');
+        foreach (['id' => 'id', 'userid' => 'userid', 'status' => 'status'] as $field => $column) {
+            if (($fields[$field] ?? '') !== '') {
+                $all->where($column, $fields[$field]);
+            }
+        }
+        return self::page($fields, $all, 'orders', 'order', static fn ($row) => (array) $row);
+    }
+
+    private static function doGetProducts(array $fields): array
+    {
+        $all = Capsule::table('tblproducts')->orderBy('id');
+        if (($fields['pid'] ?? '') !== '') {
+            $all->where('id', (int) $fields['pid']);
+        }
+        $rows = $all->get()->map(static fn ($row) => ['pid' => $row->id, 'name' => $row->name, 'module' => $row->servertype])->all();
+        return ['totalresults' => count($rows), 'products' => ['product' => $rows]];
+    }
+
+    private static function doGetServers(): array
+    {
+        $rows = Capsule::table('tblservers')->orderBy('id')->get();
+        return ['servers' => $rows->map(static fn ($row) => ['id' => $row->id, 'name' => $row->name, 'module' => $row->type])->all(), 'fetchStatus' => ''];
+    }
+
+    private static function doGetPaymentMethods(): array
+    {
+        return ['totalresults' => 1, 'paymentmethods' => ['paymentmethod' => [['module' => 'mailin', 'displayname' => 'Bank Transfer']]]];
     }
 
     private static function doModuleSuspend(array $fields): array
@@ -155,13 +212,13 @@ final class Api
     private static function doGetClientsProducts(array $fields): array
     {
         $all = Capsule::table('tblhosting')->orderBy('id');
-        foreach (['clientid' => 'userid', 'serviceid' => 'id', 'pid' => 'packageid', 'username2' => 'username'] as $field => $column) {
+        foreach (['clientid' => 'userid', 'serviceid' => 'id', 'pid' => 'packageid', 'username2' => 'username', 'domain' => 'domain'] as $field => $column) {
             if (($fields[$field] ?? '') !== '') {
                 $all->where($column, $fields[$field]);
             }
         }
         return self::page($fields, $all, 'products', 'product', static fn ($row) => [
-            'id' => (string) $row->id, 'clientid' => (string) $row->userid, 'pid' => (string) $row->packageid, 'serverid' => (string) $row->server,
+            'id' => (string) $row->id, 'orderid' => (string) $row->orderid, 'domain' => $row->domain, 'clientid' => (string) $row->userid, 'pid' => (string) $row->packageid, 'serverid' => (string) $row->server,
             'status' => $row->domainstatus, 'username' => $row->username, 'password' => 'PLAIN-TEXT-HERE', 'regdate' => $row->regdate,
         ]);
     }
@@ -172,7 +229,7 @@ final class Api
         if (!$client) {
             throw new Refusal('Client Not Found');
         }
-        return ['client' => (array) $client + ['email_preferences' => ['product' => '1']]];
+        return ['client' => (array) $client + ['defaultgateway' => '', 'email_preferences' => ['product' => '1']]];
     }
 
     private static function doGetEmailTemplates(array $fields): array

@@ -56,6 +56,7 @@ final class Services
 
     private static function step(int $service, string $what, string $function, array $becomes): void
     {
+        Capsule::table('stand_in_calls')->insert(['service' => $service, 'command' => $function]);
         Hooks::run("PreModule$what", ['params' => Modules::params($service)]);
         $said = Modules::of($service, $function);
         if ($said !== 'success') {

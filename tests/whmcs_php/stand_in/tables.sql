@@ -62,6 +62,8 @@ CREATE TABLE stand_in_usage (
     service INT NOT NULL, metric VARCHAR(64) NOT NULL, month VARCHAR(7) NOT NULL, value DECIMAL(19, 5) NOT NULL,
     collected DATETIME NOT NULL, invoice INT, PRIMARY KEY (service, metric, month)
 );
+-- What modules were told to do with services: a module that was not called reached no panel.
+CREATE TABLE stand_in_calls (id INT AUTO_INCREMENT PRIMARY KEY, service INT NOT NULL, command VARCHAR(64) NOT NULL);
 CREATE TABLE tbltransient_data (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(255) NOT NULL UNIQUE, data TEXT NOT NULL, expires INT NOT NULL);
 CREATE TABLE tblactivitylog (id INT AUTO_INCREMENT PRIMARY KEY, date DATETIME NOT NULL, description TEXT NOT NULL, userid INT NOT NULL);
 CREATE TABLE tblmodulelog (
