@@ -132,10 +132,10 @@ impl Store {
         if location.dialect == Dialect::Mysql {
             refuse_merging_collations(&writer).await?;
         }
-        migrate(location.dialect, &writer).await.map_err(|error| location.named(error))?;
         if let Some(file) = &location.file {
             file.mark(&writer).await?;
         }
+        migrate(location.dialect, &writer).await.map_err(|error| location.named(error))?;
         let mut on = writer.acquire().await?;
         let mut seal = Seal::read(&mut on, location.dialect, settings.seal_key.as_ref()).await?;
         seal.begin(&mut on, location.dialect).await?;
@@ -348,4 +348,34 @@ async fn migrate(dialect: Dialect, pool: &AnyPool) -> Result<(), StoreError> {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
         other => StoreError::Config(format!("the schema cannot be migrated: {other}")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn all_that_start_together_on_a_new_file_open_it() {
+        for _ in 0..6 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let opened = (0..4).map(|_| Store::open(StoreSettings::default(), folder.path()));
+            for store in futures_util::future::join_all(opened).await {
+                store.expect("opened").close().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_another_is_just_making_is_ours_and_one_without_the_mark_is_not() {
+        for (mark, is_ours) in [("PRAGMA application_id = 1464356180;", true), ("", false)] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let location = Location::of(&StoreSettings::default(), folder.path()).expect("a file");
+            let making = location.connect(1).await.expect("connected");
+            let made = format!("{mark} CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY)");
+            sqlx::raw_sql(AssertSqlSafe(made)).execute(&making).await.expect("made");
+            let file = location.file.expect("a file");
+            let looked = file.refuse_foreign(&making).await;
+            assert_eq!(looked.is_ok(), is_ours, "{looked:?}");
+        }
+    }
 }

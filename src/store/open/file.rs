@@ -134,7 +134,8 @@ impl DatabaseFile {
         let names = tables.iter().map(|row| row.try_get::<String, _>(0)).collect::<Result<Vec<_>, _>>()?;
         let is_ours =
             ["_sqlx_migrations", "billing_zone"].iter().all(|own| names.iter().any(|name| name == own));
-        match [0, APPLICATION].contains(&application) && (names.is_empty() || is_ours) {
+        // One of ours that another is just making has the mark, and not all of its tables yet.
+        match application == APPLICATION || application == 0 && (names.is_empty() || is_ours) {
             true => Ok(()),
             false => {
                 let shown = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -146,7 +147,7 @@ impl DatabaseFile {
         }
     }
 
-    /// Marks it as ours.
+    /// Marks it as ours, before anything is put into it: whoever opens it meanwhile sees whose it is.
     pub async fn mark(&self, pool: &AnyPool) -> Result<(), StoreError> {
         if application(pool).await? == APPLICATION {
             return Ok(());
