@@ -58,6 +58,7 @@ service(7705, 1043, 18, 12, 'has-none');
 
 checks([
     'services that were there before get theirs, and are told of once' => static function (): void {
+        $accept = $GLOBALS['api_answers']['AcceptOrder'];
         $GLOBALS['api_answers']['AcceptOrder'] = ['result' => 'error', 'message' => 'not now'];
         run_hook('AfterCronJob');
         $told = told();
@@ -65,7 +66,13 @@ checks([
         holds(str_contains($told[0], 'service 7701 has no companion') && str_contains($told[0], 'not now'), $told[0]);
         run_hook('AfterCronJob');
         same([], told(), 'not again');
-        unset($GLOBALS['api_answers']['AcceptOrder']);
+        // One that is taken up and has no name yet is not taken up again: WHMCS would refuse that.
+        $update = $GLOBALS['api_answers']['UpdateClientProduct'];
+        $GLOBALS['api_answers']['AcceptOrder'] = $accept;
+        $GLOBALS['api_answers']['UpdateClientProduct'] = ['result' => 'error', 'message' => 'not now either'];
+        run_hook('AfterCronJob');
+        told();
+        $GLOBALS['api_answers']['UpdateClientProduct'] = $update;
         same(2, count(array_filter(asked_of_whmcs(), static fn ($call) => $call[0] === 'AddOrder')), 'an order that was not finished is not made again');
         rounds('all of them');
         same([['8001 31 20 Active'], ['8002 31 20 Suspended'], [], [], []], array_map('beside', range(7701, 7705)), 'as their services are');

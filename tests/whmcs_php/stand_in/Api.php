@@ -87,8 +87,8 @@ final class Api
 
     private static function doAcceptOrder(array $fields): array
     {
-        if (!Capsule::table('tblorders')->where('id', $fields['orderid'])->exists()) {
-            throw new Refusal('Order ID Not Found');
+        if (!Capsule::table('tblorders')->where('id', $fields['orderid'])->where('status', 'Pending')->exists()) {
+            throw new Refusal('Order ID not found or Status not Pending');
         }
         Orders::accept((int) $fields['orderid'], (int) $fields['serverid'], (string) $fields['serviceusername']);
         if (!empty($fields['autosetup'])) {

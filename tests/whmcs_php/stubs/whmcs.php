@@ -158,9 +158,22 @@ function api_of_services(int $next): void
         }
         return ['result' => 'success'];
     };
-    $GLOBALS['api_answers']['AddOrder'] = static function (array $fields) use (&$next): array {
+    $orders = [];
+    $GLOBALS['api_answers']['AddOrder'] = static function (array $fields) use (&$next, &$orders): array {
         service($next, $fields['clientid'], $fields['pid'][0], 0, '', 'Pending');
-        return ['result' => 'success', 'orderid' => 55, 'serviceids' => (string) $next++];
+        $order = 55 + count($orders);
+        $orders[$order] = ['id' => $order, 'status' => 'Pending'];
+        return ['result' => 'success', 'orderid' => $order, 'serviceids' => (string) $next++];
+    };
+    $GLOBALS['api_answers']['AcceptOrder'] = static function (array $fields) use (&$orders): array {
+        if (($orders[$fields['orderid']]['status'] ?? '') !== 'Pending') {
+            return ['result' => 'error', 'message' => 'Order ID not found or Status not Pending'];
+        }
+        $orders[$fields['orderid']]['status'] = 'Active';
+        return ['result' => 'success'];
+    };
+    $GLOBALS['api_answers']['GetOrders'] = static function (array $fields) use (&$orders): array {
+        return ['result' => 'success', 'orders' => ['order' => array_filter([$orders[$fields['id']] ?? null])]];
     };
     $GLOBALS['api_answers']['UpdateClientProduct'] = static fn (array $fields) => $change($fields['serviceid'], [
         'username' => $fields['serviceusername'] ?? null, 'server' => $fields['serverid'] ?? null,

@@ -90,6 +90,10 @@ final class Companions
             $order = (int) ($made['orderid'] ?? 0);
             Memory::keep(Memory::COMPANIONS, [$service => [$companion, $order]]);
         }
+        // WHMCS takes an order up once: an earlier round may have done it and been cut off behind it.
+        if ($begun && !self::isPending($order)) {
+            return $companion;
+        }
         self::call('AcceptOrder', [
             'orderid' => $order,
             'serverid' => $entry,
@@ -98,6 +102,13 @@ final class Companions
             'sendemail' => false,
         ]);
         return $companion;
+    }
+
+    private static function isPending(int $order): bool
+    {
+        $found = self::call('GetOrders', ['id' => $order])['orders']['order'] ?? [];
+        $its = array_filter((array) $found, static fn ($one) => is_array($one) && (int) ($one['id'] ?? 0) === $order);
+        return in_array('Pending', array_column($its, 'status'), true);
     }
 
     /** Does to the companion what was done to the service it stands beside. */
