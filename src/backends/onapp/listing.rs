@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::panel::{ApiCall, Listed};
 use super::refusal::CallFailure;
-use super::wire::{Machine, User, id, text};
+use super::wire::{Machine, User, id, number, text};
 use super::{BackendError, OnApp};
 use crate::domain::{AccountName, Harvest};
 
@@ -16,6 +16,8 @@ pub(super) struct Listing<T> {
     pub all: Vec<T>,
     /// Why it is not certain that these are all; none where it is.
     pub doubts: Vec<String>,
+    /// The user that each row that is left out names; `None` where it names none, or where it is not known which rows lack.
+    left_out_of: Vec<Option<String>>,
 }
 
 impl<T> Listing<T> {
@@ -26,27 +28,39 @@ impl<T> Listing<T> {
         key: impl Fn(&T) -> (&AccountName, bool),
     ) -> Listing<T> {
         let (mut all, mut doubts, mut names) = (Vec::new(), Vec::from_iter(listed.doubt), BTreeSet::new());
+        let mut left_out_of: Vec<Option<String>> = doubts.iter().map(|_| None).collect();
         let mut strange = Vec::new();
         for row in &listed.rows {
-            match read(row) {
-                Err(problem) => strange.push(problem),
+            let problem = match read(row) {
+                Err(problem) => problem,
                 Ok(one) => match key(&one) {
-                    (_, true) => {}
-                    (name, false) if !names.insert(name.clone()) => {
-                        strange.push(format!("{name} is listed twice"))
+                    (_, true) => continue,
+                    (name, false) if !names.insert(name.clone()) => format!("{name} is listed twice"),
+                    (_, false) => {
+                        all.push(one);
+                        continue;
                     }
-                    (_, false) => all.push(one),
                 },
-            }
+            };
+            left_out_of.push(number(row, "user_id"));
+            strange.push(problem);
         }
         if let Some(first) = strange.first() {
             doubts.push(format!("{} rows of the list are left out, the first: {first}", strange.len()));
         }
-        Listing { all, doubts }
+        Listing { all, doubts, left_out_of }
     }
-}
 
-impl<T> Listing<T> {
+    /// One that was asked for by its name.
+    pub fn of_one(one: T) -> Listing<T> {
+        Listing { all: vec![one], doubts: Vec::new(), left_out_of: Vec::new() }
+    }
+
+    /// Whether something that is left out may be this user's.
+    pub fn lacks_something_of(&self, user: &str) -> bool {
+        self.left_out_of.iter().any(|of| of.as_deref().is_none_or(|of| of == user))
+    }
+
     /// Says in a harvest what is not certain; tells whether everything is.
     pub fn is_whole(&self, harvest: &mut Harvest) -> bool {
         self.doubts.iter().for_each(|doubt| harvest.warn(doubt.clone()));

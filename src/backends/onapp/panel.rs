@@ -146,10 +146,8 @@ impl Panel {
             let came: Option<Vec<Value>> = came.into_iter().map(unwrapped).collect();
             let came = came.ok_or_else(|| call.unexpected("a row of the list is no object"))?;
             // The same page again: the release knows no pages, and the first answer was everything.
-            if page > 1
-                && total.is_none()
-                && came.first().is_some_and(|row| id(row).is_some_and(|id| ids.contains(&id)))
-            {
+            let is_new = |row: &Value| id(row).is_some_and(|id| !ids.contains(&id));
+            if page > 1 && total.is_none() && !came.iter().any(is_new) {
                 break;
             }
             ids.extend(came.iter().filter_map(id));

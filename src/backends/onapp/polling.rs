@@ -72,7 +72,7 @@ impl OnApp {
         let listing = match wanted.only {
             None => self.machines(&machines_call()).await?,
             Some(only) => match self.machine(only).await {
-                Ok(machine) => Listing { all: vec![machine], doubts: Vec::new() },
+                Ok(machine) => Listing::of_one(machine),
                 Err(BackendError::NoSuchAccount(_)) => return Ok(()),
                 Err(error) => return Err(error),
             },
@@ -248,6 +248,14 @@ impl OnApp {
         let is_whole = machines.doubts.is_empty() && wanted.only.is_none();
         machines.doubts.iter().for_each(|doubt| harvest.warn(format!("servers: {doubt}")));
         for user in users {
+            // What a server moved that is left out is a part of what its user moved.
+            if machines.lacks_something_of(&user.id) {
+                for meter in BOTH {
+                    let why = format!("servers: {}", machines.doubts.join("; "));
+                    harvest.unread(&user.name, Some(meter), Reason::Unexpected, why);
+                }
+                continue;
+            }
             let owns_none = !machines.all.iter().any(|machine| machine.user.as_ref() == Some(&user.id));
             let holds_none = disks.get(&user.id) == Some(&Bytes::ZERO);
             if let Some(metered) = of_users.get(&user.id) {

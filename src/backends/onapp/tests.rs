@@ -138,6 +138,38 @@ async fn each_row_of_a_server_goes_to_the_user_that_it_names() {
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_be_read_withholds_its_user_and_nobody_else() {
+    let listed = |strange: &'static str| {
+        move |asked: &RecordedRequest| {
+            let (status, body) = printed(asked);
+            match asked.path.as_str() {
+                "/virtual_machines.json" => (status, body.replacen('[', &format!("[{strange},"), 1)),
+                _ => (status, body),
+            }
+        }
+    };
+    for traffic in ["rows", "sums"] {
+        let keys = format!("accounts = 'user'\ntraffic = '{traffic}'");
+        let mut hours = Vec::new();
+        for (strange, withheld) in [
+            (r#"{"virtual_machine":{"user_id":117}}"#, [true, false]),
+            (r#"{"virtual_machine":{"label":"whose?"}}"#, [true, true]),
+        ] {
+            let (harvest, polled, _) = polled(listed(strange), &keys, an_hour_later()).await;
+            assert!(polled.is_ok(), "{polled:?}");
+            for (name, withheld) in ["cust117", "müller & 100%'s"].into_iter().zip(withheld) {
+                let user = of(&harvest, name);
+                let unread = user.unread.iter().filter(|one| one.detail.contains("listed without id"));
+                assert_eq!(unread.count(), if withheld { 2 } else { 0 }, "{traffic} {strange} {name}");
+                hours.push(totals(user, Meter::TrafficOut).len());
+            }
+        }
+        assert_eq!((hours[0], &hours[2..]), (0, &[0, 0][..]), "{traffic}");
+        assert!(hours[1] > 0, "{traffic}: nobody else is disturbed");
+    }
+}
+
+#[tokio::test]
 async fn sums_ask_each_hour_once_and_cdn_goes_by_user() {
     let (harvest, polled, asked) = polled(printed, "traffic = 'sums'", an_hour_later()).await;
     assert!(polled.is_ok(), "{polled:?}");
