@@ -179,4 +179,11 @@ impl Span {
         // No error is made for what is no error: this is asked millions of times.
         (start < end).then_some(Span { start, end })
     }
+
+    /// What is left of it without the other: nothing, one part, or one before and one behind.
+    pub fn without(self, other: Span) -> impl Iterator<Item = Span> {
+        let before = Span { start: self.start, end: self.end.min(other.start) };
+        let behind = Span { start: self.start.max(other.end), end: self.end };
+        [before, behind].into_iter().filter(|part| part.start < part.end)
+    }
 }

@@ -109,15 +109,29 @@ impl<'a> MovingSeries<'a> {
         self.totals_of(source).take(most).filter(move |(known, _)| known.overlap(span).is_some())
     }
 
-    /// Until when other sources account for a span: what several of them report of the same time is covered once.
-    pub fn covered_by_others(&self, source: &Source, span: Span) -> Timestamp {
-        let of_others = |key: &(Source, Span)| key.1 == span && key.0 != *source;
-        let now = self.periods.iter().filter(|(key, _)| of_others(key)).map(|(_, belief)| belief);
+    /// The parts of a stretch that no other source accounts for: what several of them report of the same time is covered
+    /// once, be it hour by hour, by days, or folded. What lies between folded hours is not told from them any more, and
+    /// counts as accounted for by whoever is folded: rather a hole too many than one that is hidden.
+    pub fn left_by_others(&self, source: &Source, stretch: Span) -> Vec<Span> {
+        let now = self.periods.iter().filter(|(key, _)| key.0 != *source);
         let others = self.before.into_iter().flat_map(SeriesBook::sources).filter(|other| *other != source);
-        let keys = others.map(|other| (other.clone(), span));
-        let before = keys.filter_map(|key| self.before?.periods.get(&key));
-        let until = now.chain(before).map(|belief| belief.at.min(span.end()));
-        until.max().unwrap_or(Timestamp::EPOCH)
+        // The newest first: mostly it is they who report the same.
+        let before = others.flat_map(|other| {
+            let its = (other.clone(), Span::FIRST)..(other.clone(), Span::LAST);
+            self.before.into_iter().flat_map(move |before| before.periods.range(its.clone()).rev())
+        });
+        let mut left = vec![stretch];
+        for ((_, span), belief) in now.chain(before) {
+            let Ok(read) = Span::new(span.start(), belief.at.min(span.end())) else { continue };
+            if read.overlap(stretch).is_none() {
+                continue;
+            }
+            left = left.into_iter().flat_map(|part| part.without(read)).collect();
+            if left.is_empty() {
+                break;
+            }
+        }
+        left
     }
 
     /// Makes one of the totals of a source that are over for good.
@@ -132,9 +146,8 @@ impl<'a> MovingSeries<'a> {
         self.periods.insert((source.clone(), whole), belief);
     }
 
-    /// Marks the time between two instants as accounted for.
-    pub fn cover(&mut self, time: Timeline<'_>, from: Option<Timestamp>, to: Timestamp) {
-        let Some(Ok(span)) = from.map(|from| Span::new(from, to)) else { return };
+    /// Marks time as accounted for.
+    pub fn cover(&mut self, time: Timeline<'_>, span: Span) {
         for ((holding, day), part) in time.cut(span) {
             self.effects.day(holding, day).covered += part.minutes();
         }

@@ -276,19 +276,40 @@ proptest! {
         let now = start().plus(Seconds::hours(24 * 3));
         let (mut all, mut bytes_of) = (std::collections::BTreeSet::new(), BTreeMap::new());
         for (turn, (hour, source, total)) in hours.into_iter().enumerate() {
+            // One reports by the hour, another by six of them.
+            let length = [1, 2, 3, 6][source];
+            let hour = hour - hour % length;
             if bytes_of.insert((hour, source), total).is_some() {
                 continue;
             }
             let from = start().plus(Seconds::hours(hour));
-            let span = Span::new(from, from.plus(Seconds::hours(1))).expect("a span");
+            let span = Span::new(from, from.plus(Seconds::hours(length))).expect("a span");
             let source = Source::new(&format!("card {source}")).expect("a name");
             let at = now.plus(Seconds::new(turn as u64));
             let reading = Reading::PeriodTotal { source, at, span, total: bytes(total) };
             ledger.take(&one(Meter::TrafficOut, reading), at);
-            all.insert(hour);
+            all.extend(hour..hour + length);
         }
         let covered: u64 = ledger.days.values().map(|(_, _, covered)| covered).sum();
         prop_assert_eq!(covered, 60 * all.len() as u64);
+    }
+
+    #[test]
+    fn hours_that_are_folded_are_not_accounted_for_again_by_another_source(hours in 40..100u64, late in 0..120u64) {
+        let mut ledger = Ledger::default();
+        let end = start().plus(Seconds::hours(hours));
+        let mut now = end.plus(Seconds::hours(24 * 120));
+        let mut take = |name: &str, hour: u64| {
+            let from = start().plus(Seconds::hours(hour));
+            let span = Span::new(from, from.plus(Seconds::hours(1))).expect("a span");
+            now = now.plus(Seconds::new(1));
+            let source = Source::new(name).expect("a name");
+            ledger.take(&one(Meter::TrafficOut, Reading::PeriodTotal { source, at: now, span, total: bytes(1) }), now);
+            ledger.days.values().map(|(_, _, covered)| covered).sum::<u64>()
+        };
+        let covered = (0..hours).map(|hour| take("card 1", hour)).last();
+        prop_assert_eq!(covered, Some(60 * hours));
+        prop_assert_eq!(take("card 2", late), 60 * (hours + u64::from(late >= hours)));
     }
 
     #[test]

@@ -227,7 +227,9 @@ impl<'a> Settling<'a> {
             // Counters cover time together; levels and period totals do so each on its own.
             if known == Coverage::All {
                 let time = Timeline { days, holdings: series.holdings() };
-                series.cover(time, series.after.at, at);
+                if let Some(Ok(span)) = series.after.at.map(|from| Span::new(from, at)) {
+                    series.cover(time, span);
+                }
             }
             // Where a counter was not measured the series is as old as that counter.
             if known > Coverage::Nothing {
@@ -488,9 +490,10 @@ impl<'a> Settling<'a> {
         }
         if let Some(belief) = revision.belief {
             if belief.doubt.is_none() && (first_time || seen < span.end()) {
-                let others = series.covered_by_others(source, span);
-                let from = span.start().max(seen).max(not_ours.until).max(others);
-                series.cover(time, Some(from), at.min(span.end()));
+                let from = span.start().max(seen).max(not_ours.until);
+                let stretch = Span::new(from, at.min(span.end()));
+                let left = stretch.map(|stretch| series.left_by_others(source, stretch)).unwrap_or_default();
+                left.into_iter().for_each(|part| series.cover(time, part));
             }
             let copied = not_ours.copied;
             let left_out = LeftOut { amount: copied, at: now };
