@@ -4,15 +4,23 @@
 //! `X` may come from `X_file` or `X_env`, paths are relative to the config file, and times and sizes
 //! always carry their unit. A secret is never part of an error or of any `Debug`.
 
-use std::cell::Cell;
+mod secret;
+mod values;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
 use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
-use serde::{Deserialize, forward_to_deserialize_any};
+use serde::forward_to_deserialize_any;
+
+pub use secret::{Secret, inline_secrets};
+pub use values::{MaxRate, Period, Rate, Size};
+
+use secret::{may_be_one, stands_elsewhere};
+
+/// What is said in place of a text that may be a secret.
+const NOT_SHOWN: &str = "what is written there (not shown: it may be a secret)";
 
 /// A key that is wrong, and what was expected in its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,7 +140,7 @@ impl Section {
                 };
                 self.table.insert((*name).to_string(), toml::Value::String(secret));
                 // Reading it will count it.
-                INLINE.set(INLINE.get().wrapping_sub(1));
+                stands_elsewhere();
                 given.push(key);
             }
             if given.len() > 1 {
@@ -146,10 +154,10 @@ impl Section {
     fn secret_file(&mut self, key: &str, name: &str) -> Result<String, SettingsError> {
         let path = self.folder.join(name);
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            SettingsError::new(
-                key,
-                format!("cannot read {}: {error}; put the secret into this file", path.display()),
-            )
+            let shown = if may_be_one(name) { NOT_SHOWN.into() } else { path.display().to_string() };
+            let problem =
+                format!("cannot read {shown}: {error}; give the name of a file with the secret in it");
+            SettingsError::new(key, problem)
         })?;
         if world_readable(&path) {
             let warning =
@@ -272,7 +280,8 @@ fn plain(message: &str) -> String {
         message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected "))
     {
         let known = known.trim_start_matches("one of ").replace('`', "");
-        return format!("{came:?} is unknown; expected one of {known}");
+        let came = if may_be_one(came) { NOT_SHOWN.into() } else { format!("{came:?}") };
+        return format!("{came} is unknown; expected one of {known}");
     }
     let Some((came, expected)) =
         message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
@@ -329,165 +338,10 @@ fn fields<T: DeserializeOwned>() -> &'static [&'static str] {
     names
 }
 
-thread_local! {
-    /// Secrets that were read by this thread, less those of them that came from files and the environment.
-    static INLINE: Cell<usize> = const { Cell::new(0) };
-}
-
-/// How many of the secrets that `read` comes upon stand in the text itself.
-pub fn inline_secrets<T>(read: impl FnOnce() -> T) -> (T, usize) {
-    INLINE.set(0);
-    let done = read();
-    (done, INLINE.get())
-}
-
-/// A password, token or key. Prints as `***`.
-#[derive(Clone)]
-pub struct Secret(SecretString);
-
-impl<'de> Deserialize<'de> for Secret {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-        let secret = SecretString::deserialize(deserializer)?;
-        // The address of a database may hold a password: that of a file does not.
-        if !secret.expose_secret().starts_with("sqlite:") {
-            INLINE.set(INLINE.get().wrapping_add(1));
-        }
-        Ok(Secret(secret))
-    }
-}
-
-impl Secret {
-    /// Takes a secret in.
-    pub fn new(secret: String) -> Secret {
-        Secret(secret.into())
-    }
-
-    /// The secret itself, for the one place that sends it.
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// A length of time with its unit: `"30s"`, `"15m"`, `"26h"`, `"100d"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Period(pub Duration);
-
-impl<'de> Deserialize<'de> for Period {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Period, D::Error> {
-        let text = String::deserialize(deserializer)
-            .map_err(|_| de::Error::custom("expected a time with its unit in quotes, like \"15m\""))?;
-        humantime::parse_duration(&text).map(Period).map_err(|_| {
-            de::Error::custom(format!(
-                "{text:?} is not a time; write a number and its unit, like \"30s\", \
-                 \"15m\", \"26h\", \"100d\""
-            ))
-        })
-    }
-}
-
-/// An amount of bytes with its unit: `B kB MB GB TB PB` (10^3) or `KiB MiB GiB TiB PiB` (2^10).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Size(pub u64);
-
-const UNITS: [(&str, u64); 11] = [
-    ("B", 1),
-    ("kB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("TB", 1_000_000_000_000),
-    ("PB", 1_000_000_000_000_000),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("TiB", 1 << 40),
-    ("PiB", 1 << 50),
-];
-
-impl std::str::FromStr for Size {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Size, String> {
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let unit = text[digits..].trim();
-        let factor = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| factor);
-        let size =
-            text[..digits].parse::<u64>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(*factor));
-        size.filter(|size| i64::try_from(*size).is_ok()).map(Size).ok_or_else(|| {
-            format!(
-                "{text:?} is not a size; write a whole number and its unit: B, kB, MB, GB, TB, PB \
-                 (10^3) or KiB, MiB, GiB, TiB, PiB (2^10)"
-            )
-        })
-    }
-}
-
-/// Bytes in a second, written as a size and `/s`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Rate(pub u64);
-
-impl std::str::FromStr for Rate {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Rate, String> {
-        let size = text.strip_suffix("/s").and_then(|size| size.trim().parse::<Size>().ok());
-        let rate = size.filter(|size| size.0 > 0).map(|size| Rate(size.0));
-        rate.ok_or_else(|| format!("{text:?} is not a rate; write a size in a second, like \"10 GB/s\""))
-    }
-}
-
-/// A [`Rate`] that nothing may exceed, or `"none"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum MaxRate {
-    /// Anything may be.
-    None,
-    /// No more than this.
-    Rate(Rate),
-}
-
-impl MaxRate {
-    /// Bytes in a second.
-    pub fn bytes(self) -> Option<u64> {
-        match self {
-            MaxRate::None => None,
-            MaxRate::Rate(rate) => Some(rate.0),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for MaxRate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<MaxRate, D::Error> {
-        let text = String::deserialize(deserializer)
-            .map_err(|_| de::Error::custom("expected \"none\" or a rate in quotes, like \"10 GB/s\""))?;
-        match text.as_str() {
-            "none" => Ok(MaxRate::None),
-            rate => rate.parse().map(MaxRate::Rate).map_err(de::Error::custom),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Rate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Rate, D::Error> {
-        let text = String::deserialize(deserializer)
-            .map_err(|_| de::Error::custom("expected a rate in quotes, like \"10 GB/s\""))?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
-        let text = String::deserialize(deserializer)
-            .map_err(|_| de::Error::custom("expected a size with its unit in quotes, like \"100 GiB\""))?;
-        text.parse().map_err(de::Error::custom)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
 
     #[derive(Debug, Deserialize)]
     struct Sample {
@@ -531,15 +385,12 @@ mod tests {
         assert_eq!(read("secret_file = 's'").expect("fine").secret.expose(), "hunter2");
         assert_eq!(read("secret_file = 's'\nsecret = 'x'").expect_err("twice").key, "secret_file");
         assert_eq!(read("secret_file = 'none'").expect_err("missing").key, "secret_file");
+        // The secret itself where the name of its file belongs.
+        let mistaken = read("secret_file = 'aT0kenThatIsLongEnough'").expect_err("no file");
+        assert!(
+            !mistaken.to_string().contains("aT0ken") && mistaken.to_string().contains("name of a file"),
+            "{mistaken}"
+        );
         assert_eq!(read("").expect_err("missing").to_string(), "secret: missing; this section needs it");
-    }
-
-    #[test]
-    fn sizes_say_which_base() {
-        assert_eq!("100 GiB".parse(), Ok(Size(100 << 30)));
-        assert_eq!("100GB".parse(), Ok(Size(100_000_000_000)));
-        for wrong in ["100", "100 G", "1.5 GB", "-1 GB", "9999999 PB", "100 gb"] {
-            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
-        }
     }
 }
