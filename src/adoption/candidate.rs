@@ -171,10 +171,14 @@ impl<'a> BothSides<'a> {
         }
     }
 
-    /// Another service than its own that an account belongs to by now.
-    pub fn other_owner(&self, name: &AccountName, own: Option<i64>) -> Option<i64> {
-        let owner = self.loaded.book.life(name)?.owner().service()?;
-        (Some(owner) != own).then_some(owner)
+    /// Why an adoption that has begun is not to be gone on with: the account is gone, or another's than the service that
+    /// was made for it.
+    pub fn no_more_to_adopt(&self, name: &AccountName, own: Option<i64>) -> Option<String> {
+        let Some(life) = self.loaded.book.life(name).filter(|life| life.is_present()) else {
+            return Some("the account is not in the newest list of its panel".into());
+        };
+        let owner = life.owner().service().filter(|owner| Some(*owner) != own)?;
+        Some(format!("the account belongs to service {owner} by now"))
     }
 }
 

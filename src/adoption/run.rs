@@ -189,10 +189,9 @@ impl Adopting {
             );
             return Ok(with(row(RowState::Refused, why), &known));
         }
-        if let Some(owner) = sides.other_owner(&known.wanted.account.name, known.service) {
+        if let Some(why) = sides.no_more_to_adopt(&key.name, known.service) {
             let why = format!(
-                "the account belongs to service {owner} by now, and its adoption is {} (order {}, service {}): cancel that in \
-                 WHMCS, then `--settle absent`",
+                "{why}, and its adoption is {} (order {}, service {}): cancel that in WHMCS, then `--settle absent`",
                 known.state.name(),
                 shown_number(known.order),
                 shown_number(known.service)

@@ -16,7 +16,7 @@ pub(super) struct Report {
     #[command(flatten)]
     config: ConfigArg,
     /// unbilled, ghosts, unmetered, wrong-plans, companions, sizes, totals, held-back, untold, addons, unconfigured,
-    /// policies, unclaimed, pins or all
+    /// policies, unclaimed, pins, adoptions or all
     #[arg(long, default_value = "all")]
     what: String,
     /// This backend only

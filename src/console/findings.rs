@@ -4,6 +4,7 @@
 //! What is unknown is listed as such: a line with the state `unknown` and the reason.
 
 mod addons;
+mod adoptions;
 mod held_back;
 mod pins;
 mod plans;
@@ -57,6 +58,8 @@ pub enum FindingKind {
     Unclaimed,
     /// What was said by hand of accounts that are there no more, though their names are.
     Pins,
+    /// Services that were ordered for accounts without one and are not finished.
+    Adoptions,
     /// Companion services that are missing or not as they should be, as WHMCS's module says.
     Companions,
     /// Sizes in WHMCS that cannot be read: what they limit is without a limit.
@@ -65,7 +68,7 @@ pub enum FindingKind {
 
 impl FindingKind {
     /// Every kind.
-    pub const ALL: [FindingKind; 14] = [
+    pub const ALL: [FindingKind; 15] = [
         FindingKind::Unbilled,
         FindingKind::Ghosts,
         FindingKind::Unmetered,
@@ -78,6 +81,7 @@ impl FindingKind {
         FindingKind::Policies,
         FindingKind::Unclaimed,
         FindingKind::Pins,
+        FindingKind::Adoptions,
         FindingKind::Companions,
         FindingKind::Sizes,
     ];
@@ -97,6 +101,7 @@ impl FindingKind {
             FindingKind::Policies => "policies",
             FindingKind::Unclaimed => "unclaimed",
             FindingKind::Pins => "pins",
+            FindingKind::Adoptions => "adoptions",
             FindingKind::Companions => RemarkAbout::Companion.name(),
             FindingKind::Sizes => RemarkAbout::Size.name(),
         }
@@ -297,6 +302,7 @@ pub fn findings<'a>(
             FindingKind::Policies => policies::policies(sides),
             FindingKind::Unclaimed => unclaimed::unclaimed(sides),
             FindingKind::Pins => pins::pins(sides),
+            FindingKind::Adoptions => adoptions::adoptions(sides),
             FindingKind::Companions => remarks::remarks(sides, *what, RemarkAbout::Companion),
             FindingKind::Sizes => remarks::remarks(sides, *what, RemarkAbout::Size),
         });

@@ -10,7 +10,7 @@ use crate::domain::{
 use crate::reported::{ClosedMonth, Sums};
 use crate::standing::{AccountStanding, Moment, Standing};
 use crate::store::{
-    BackendState, HeldList, PinnedTo, PolicyState, ServiceList, Store, StoreError, UsageQuery,
+    BackendState, HeldList, OpenAdoption, PinnedTo, PolicyState, ServiceList, Store, StoreError, UsageQuery,
 };
 
 /// Every backend with both its sides, and what was reported to WHMCS of them.
@@ -34,6 +34,8 @@ pub struct PanelsVsWhmcs {
     pub policies: Vec<(AccountKey, PolicyState)>,
     /// What operators have said of accounts, by backend.
     pub pins: BTreeMap<BackendId, HashMap<AccountName, PinnedTo>>,
+    /// Adoptions that have begun and are not finished.
+    pub adoptions: Vec<OpenAdoption>,
     /// What of each panel is no account's, where that was asked for.
     pub unclaimed: BTreeMap<BackendId, Vec<Unclaimed>>,
 }
@@ -69,7 +71,8 @@ pub async fn sides(
     let held = store.held_lists().await?;
     let remarks = store.remarks().await?;
     let policies = store.held_accounts().await?;
-    let mut sides = PanelsVsWhmcs { lists, remarks, held, policies, ..PanelsVsWhmcs::default() };
+    let adoptions = store.open_adoptions().await?;
+    let mut sides = PanelsVsWhmcs { lists, remarks, held, policies, adoptions, ..PanelsVsWhmcs::default() };
     for panel in wanted {
         let state = states.remove(&panel.id);
         let standing = match &state {

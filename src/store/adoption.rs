@@ -8,7 +8,7 @@ use super::audit::Act;
 use super::dialect::Merge::Replace;
 use super::sql::{Cell, Columns, Table, rows, run};
 use super::{Store, StoreError};
-use crate::domain::{AccountKey, Timestamp};
+use crate::domain::{AccountKey, AccountName, Timestamp};
 
 /// The adoptions, for the chronicle.
 pub(super) const ADOPTION: Table = Table {
@@ -121,6 +121,16 @@ impl AdoptionState {
     pub fn is_open(self) -> bool {
         !matches!(self, AdoptionState::Refused | AdoptionState::Mapped)
     }
+}
+
+/// One that is not finished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenAdoption {
+    /// What its account is called by now: otherwise than when it began, where the panel has renamed it or where that life
+    /// of it is over and another has its name.
+    pub called: AccountName,
+    /// The adoption.
+    pub adoption: Adoption,
 }
 
 /// Whose turn it is to order.
@@ -269,6 +279,23 @@ impl Store {
             Some(row) => self.read_adoption(&mut on, Columns::of(row).int()?).await,
             None => Ok(None),
         }
+    }
+
+    /// Those of which something may be in WHMCS and which are not finished, in the order in which they began.
+    pub async fn open_adoptions(&self) -> Result<Vec<OpenAdoption>, StoreError> {
+        let mut on = self.readers.acquire().await?;
+        let sql = format!(
+            "SELECT l.label, {} FROM adoption a JOIN life l ON l.id = a.life WHERE a.state NOT IN (?, ?)
+             ORDER BY a.begun_at, a.life",
+            ADOPTION.columns("a")
+        );
+        let ended = [AdoptionState::Refused, AdoptionState::Mapped].map(|state| state.name().into());
+        let found = rows(&mut on, self.dialect, &sql, ended).await?;
+        let open = found.iter().map(|row| {
+            let mut columns = Columns::of(row);
+            Ok(OpenAdoption { called: columns.account()?, adoption: adoption(&mut columns)? })
+        });
+        open.collect()
     }
 
     async fn read_adoption(

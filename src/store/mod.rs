@@ -40,7 +40,7 @@ use std::sync::{Arc, RwLock};
 use sqlx::AnyPool;
 use tokio::sync::watch;
 
-pub use adoption::{Adoption, AdoptionIntent, AdoptionState, AdoptionStep, NewAdoption};
+pub use adoption::{Adoption, AdoptionIntent, AdoptionState, AdoptionStep, NewAdoption, OpenAdoption};
 pub use audit::{Act, Audited};
 pub use backend::{CannotRename, KnownPanel, PanelTaken};
 pub use chronicle::{ChronicleBreak, ChronicleDifference, ChronicleVerified, ReportedBy};

@@ -236,6 +236,18 @@ async fn an_order_that_nobody_can_tell_of_waits_for_an_operator() {
         assert_eq!(scene.adopted(at, name, &[]).await.0, "unfinished");
     }
     assert_eq!(scene.sent()[0], 2, "never by itself");
+    // It is among what does not fit, until it is finished or settled.
+    let open = || async {
+        let found = scene.site.at(NOW + 4_000, &["report", "--what", "adoptions", "--json"]).await.json();
+        let rows = found.as_array().unwrap().iter();
+        let words = |row: &Value, key: &str| row[key].as_str().unwrap_or_default().to_string();
+        rows.map(|row| (words(row, "account"), words(row, "state"), words(row, "detail"))).collect::<Vec<_>>()
+    };
+    let [(account, state, detail)] = <[_; 1]>::try_from(open().await).unwrap();
+    assert_eq!((account.as_str(), state.as_str()), (name, "ordering"));
+    for part in ["adopt-2.web.invalid", &format!("`whmeter adopt web {name} --client 1042`")] {
+        assert!(detail.contains(part), "{part}: {detail}");
+    }
     // Another's wish is not mixed up with it.
     let other =
         scene.site.at(NOW + 4_000, &["adopt", "web", name, "--client", "1043", "--product", "31"]).await;
@@ -246,6 +258,7 @@ async fn an_order_that_nobody_can_tell_of_waits_for_an_operator() {
     scene.site.at(NOW + 5_000, &settle).await.good();
     assert_eq!(scene.adopted(NOW + 5_010, name, &[]).await.0, "adopted");
     assert_eq!((scene.sent()[0], scene.made()), (3, vec![scene.whole(0)]));
+    assert_eq!(open().await, []);
     let again = scene.site.at(NOW + 9_000, &settle).await.failure(1);
     assert!(again.contains("no adoption of it is open"), "{again}");
 
@@ -255,6 +268,8 @@ async fn an_order_that_nobody_can_tell_of_waits_for_an_operator() {
     assert_eq!(scene.adopted(NOW + 9_000, name, &[]).await.0, "unfinished");
     let there = scene.site.at(NOW + 9_900, &["adopt", "web", name, "--settle", "absent"]).await.failure(1);
     assert!(there.contains("is in WHMCS and Pending"), "{there}");
+    let [(_, state, detail)] = <[_; 1]>::try_from(open().await).unwrap();
+    assert!(state == "ordered" && detail.contains("its order 60"), "{state}: {detail}");
     // It is cancelled there: then it goes no further, and may be ordered anew.
     scene.whmcs.change(|world| {
         let order = world.orders.last_mut().unwrap();
@@ -404,4 +419,110 @@ async fn who_may_be_paid_for_already_is_not_adopted_and_the_reason_says_what_to_
     let companion = config.replace("max_age = \"26h\"", "max_age = \"26h\"\ncompanion_servers = [12]");
     scene.site.write("whmeter.toml", &companion);
     assert!(refused(NOW + 250, name.into(), vec![]).await.contains("companion_servers"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_that_is_gone_or_another_s_meanwhile_is_sold_to_nobody() {
+    let scene = Scene::open("").await;
+    let rows = |now: i64| {
+        let site = &scene.site;
+        async move {
+            let found = site.at(now, &["report", "--what", "adoptions", "--json"]).await.json();
+            let rows = found.as_array().unwrap().iter();
+            let words = |row: &Value, key: &str| row[key].as_str().unwrap().to_string();
+            rows.map(|row| (words(row, "account"), words(row, "detail"))).collect::<Vec<_>>()
+        }
+    };
+    let (gone, again) = (scene.name(0).to_string(), scene.name(1).to_string());
+    for name in [&gone, &again] {
+        scene.whmcs.mishap("AcceptOrder", MishapKind::Page(500), Some(1));
+        assert_eq!(scene.adopted(NOW + 100, name, &[]).await.0, "unfinished");
+    }
+    scene.panel.vanish(&gone).unwrap();
+    scene.panel.knobs().clock.freeze_at(NOW + 1_000);
+    scene.panel.operate(&format!("accounts/{again}"), &json!({ "op": "recreate" })).unwrap();
+    for at in [NOW + 1_060, NOW + 1_120, NOW + 1_180] {
+        scene.poll(at).await;
+    }
+    // The one that is gone is accepted by nobody, whoever runs it again.
+    let sent = scene.sent();
+    let (state, reason) = scene.adopted(NOW + 1_200, &gone, &[]).await;
+    assert!(state == "unfinished" && reason.contains("not in the newest list"), "{state}: {reason}");
+    assert_eq!(scene.sent(), sent);
+    // The one that is new has no adoption of its own: that of the account before it is named as such.
+    let earlier = format!("{again}~1");
+    let found = rows(NOW + 1_200).await;
+    assert_eq!(found.iter().map(|(account, _)| account.as_str()).collect::<Vec<_>>(), [&gone, &earlier]);
+    assert!(
+        found[0].1.contains("the account is gone") && found[0].1.contains("cancel the order"),
+        "{found:?}"
+    );
+    assert!(found[1].1.contains(&format!("the account was {again} then")), "{found:?}");
+    assert_eq!(scene.adopted(NOW + 1_200, &again, &[]).await.0, "adopted");
+    assert_eq!(scene.made()[2], scene.whole(1));
+    // Once both are cancelled in WHMCS they are settled by the names that are told.
+    scene.whmcs.change(|world| {
+        world.orders[..2].iter_mut().for_each(|order| order.status = "Cancelled".into());
+        let ordered = world.services.iter_mut().filter(|service| service.status == "Pending");
+        ordered.for_each(|service| service.status = "Cancelled".into());
+    });
+    for name in [&gone, &earlier] {
+        scene.site.at(NOW + 1_300, &["adopt", "web", name, "--settle", "absent"]).await.good();
+    }
+    assert_eq!(rows(NOW + 1_310).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_named_by_its_domain_is_sold_under_its_login() {
+    let options =
+        || panel::Options { accounts: 4, clock: ClockStart::Frozen(NOW), ..panel::Options::default() };
+    let panel = whmeter_simulators::kind("plesk").unwrap().start(options()).await.unwrap();
+    let whmcs = Whmcs::start(Options { common: options(), ..Options::default() }).await.unwrap();
+    whmcs.change(|world| world.clients[0].gateway = "paypal".into());
+    let port = free_port();
+    let backend = section(&*panel, "web", "every = \"1h\"\nwhmcs_server = 12");
+    let site = Site::new(&crate::house(port, &settings_of(&whmcs), "", &[backend]));
+    let sell = |now: i64, services: Value| {
+        let clock = site.path().join("clock");
+        std::fs::write(&clock, now.to_string()).unwrap();
+        let daemon = site.start_told(port, &clock);
+        async move {
+            daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+            let request = daemon.request("PUT", "/v1/whmcs/services?server=12");
+            let body = json!({ "schema": 1, "services": services }).to_string();
+            let got =
+                daemon.send(request.header("content-type", "application/json").body(body)).await.unwrap();
+            assert_eq!(got.status, 200, "{}", got.text());
+            daemon.stop().await;
+        }
+    };
+    site.polled(NOW).await;
+    sell(NOW, json!([])).await;
+    panel.knobs().clock.freeze_at(NOW + 60);
+    site.polled(NOW + 60).await;
+    let map = site.at(NOW + 70, &["map", "list", "--json"]).await.json();
+    let domain = map[0]["account"].as_str().unwrap().to_string();
+    let adopt = ["adopt", "web", &domain, "--client", "1042", "--product", "31", "--json"];
+    let refused = site.at(NOW + 100, &adopt).await;
+    assert!(refused.code == Some(1) && refused.stdout.contains("--username NAME"), "{refused:?}");
+    site.at(NOW + 110, &[&adopt[..], &["--username", "u8841"]].concat()).await.good();
+    let made = whmcs.services().into_iter().find(|service| service.username == "u8841").unwrap();
+    assert_eq!((made.server, made.domain.as_str(), made.status.as_str()), (12, domain.as_str(), "Active"));
+    // WHMCS lists it, and the account is its: by the domain, too, should the pin be taken back.
+    let listed = json!([{ "id": made.id, "client": made.client, "username": made.username, "domain": made.domain,
+        "status": made.status, "product": made.product }]);
+    sell(NOW + 300, listed).await;
+    let is_its = |now: i64| {
+        let (site, panel, domain) = (&site, &panel, &domain);
+        async move {
+            panel.knobs().clock.freeze_at(now);
+            site.polled(now).await;
+            let map = site.at(now + 5, &["map", "list", "--json"]).await.json();
+            let row = map.as_array().unwrap().iter().find(|row| row["account"] == **domain).unwrap().clone();
+            (row["service"].clone(), row["state"].as_str().unwrap().to_string())
+        }
+    };
+    assert_eq!(is_its(NOW + 360).await, (json!(made.id), "pinned".into()));
+    site.at(NOW + 400, &["map", "unset", "web", &domain]).await.good();
+    assert_eq!(is_its(NOW + 460).await, (json!(made.id), "mapped".into()));
 }

@@ -75,6 +75,10 @@ fn meaning(what: FindingKind) -> (&'static str, &'static str) {
             "Pins to earlier accounts of a name",
             "They count no more. `whmeter map unset`, or pin the account of now.",
         ),
+        FindingKind::Adoptions => (
+            "Services that were ordered for accounts and are not finished",
+            "`whmeter adopt` with the same account and client goes on. Where WHMCS has no such order: `--settle absent`.",
+        ),
         FindingKind::Companions => (
             "Companions that are not as they should be",
             "WHMCS's cron orders, changes and ends them by settings.php; what it leaves is for people.",

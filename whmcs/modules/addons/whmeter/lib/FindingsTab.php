@@ -17,6 +17,7 @@ final class FindingsTab
         'unmetered' => 'Services without an account',
         'wrong-plans' => 'Limits on the panel that are not those sold',
         'untold' => 'Used, and can no longer be reported to WHMCS',
+        'adoptions' => 'Services that were ordered for accounts and are not finished',
         'companions' => 'Companions that are not as they should be',
         'sizes' => 'Sizes in WHMCS that nobody can read',
         'addons' => 'Add-ons that no metric bills',
