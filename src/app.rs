@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use explained::Explainer;
 pub(crate) use explained::{Explained, explained};
@@ -90,6 +91,8 @@ pub struct App {
     /// The backends with accounts that the config does not have.
     unconfigured: BTreeMap<BackendId, usize>,
     upkeep: Upkeep,
+    /// The report for staff that is being worded: a large fleet takes longer than until the next look.
+    reporting: Option<JoinHandle<()>>,
     /// What only a restart changes.
     fixed: Fixed,
 }
@@ -163,6 +166,7 @@ impl App {
             reported: HashMap::new(),
             unconfigured: BTreeMap::new(),
             upkeep,
+            reporting: None,
         };
         let serve = config.http.clone();
         app.configure(config).await?;
@@ -302,15 +306,18 @@ impl App {
     }
 
     /// Promises staff the report of today where it is due; nothing waits for it.
-    fn promise_report(&self) {
+    fn promise_report(&mut self) {
+        if self.reporting.as_ref().is_some_and(|reporting| !reporting.is_finished()) {
+            return;
+        }
         let (reports, dispatcher) = (self.console.staff_reports(), self.dispatcher.clone());
-        tokio::spawn(async move {
+        self.reporting = Some(tokio::spawn(async move {
             match reports.promise_daily().await {
                 Ok(true) => dispatcher.wake(),
                 Ok(false) => {}
                 Err(error) => tracing::warn!("the report for staff is not made, and tried again: {error}"),
             }
-        });
+        }));
     }
 
     /// An invalid file is refused and the running one stays; so is one that is valid only for addresses that are not

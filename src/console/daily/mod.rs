@@ -43,12 +43,16 @@ impl StaffReports {
     pub async fn promise_daily(&self) -> Result<bool, StoreError> {
         let (now, zone) = (self.clock.now(), self.zone);
         let Some(settings) = &self.setup.report else { return Ok(false) };
+        let key = format!("{KEY}{}", zone.day_of(now));
+        // Asked every few seconds: most of the day by a key alone, also of a report that a clock ahead has made.
+        if now < time_on(zone.day_of(now), settings, zone) || self.store.entry_of(&key).await?.is_some() {
+            return Ok(false);
+        }
         let last = self.store.last_daily_report(now).await?;
-        let today = zone.day_of(now);
         if !is_due(settings, now, last.as_ref().map(|last| last.at), zone) {
             return Ok(false);
         }
-        let report = self.worded(format!("{KEY}{today}"), now, last, true).await?;
+        let report = self.worded(key, now, last, true).await?;
         self.store.promise_report(&report, &settings.to).await
     }
 
