@@ -42,6 +42,9 @@ pub(super) struct Report {
     dry_run: bool,
 }
 
+/// How long another process may need to send a mail that it has taken.
+const OTHERS_SEND: std::time::Duration = std::time::Duration::from_secs(60);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     Table,
@@ -122,7 +125,16 @@ impl Report {
         let (app, _) = App::build(config, clock).await?;
         let report = app.console().staff_reports().promise_now(&to).await?;
         app.dispatcher().mail_report(&report.key).await?;
-        let entry = app.store().entry_of(&report.key).await?;
+        let mut entry = app.store().entry_of(&report.key).await?;
+        // A daemon may have taken it first, and is sending it.
+        let began = std::time::Instant::now();
+        let is_under_way = |entry: &Entry| {
+            entry.state == EntryState::Waiting && entry.said.is_none() && began.elapsed() < OTHERS_SEND
+        };
+        while entry.as_ref().is_some_and(is_under_way) {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            entry = app.store().entry_of(&report.key).await?;
+        }
         app.store().close().await;
         match entry {
             Some(entry) if entry.state == EntryState::Delivered => {
@@ -141,7 +153,9 @@ impl Report {
                 Err(CommandError::Tried(format!("not mailed yet: {said}; {later}")))
             }
             _ => Err(CommandError::Tried(
-                "not mailed yet: an earlier report waits before it; `whmeter outbox list` says why".into(),
+                "not mailed yet: another whmeter has taken it and says nothing of it so far; `whmeter outbox list` shows how it \
+                 goes"
+                    .into(),
             )),
         }
     }

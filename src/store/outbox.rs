@@ -234,7 +234,7 @@ impl Store {
     }
 
     /// Claims up to `most` entries that are due, in order for each account and channel: what is claimed
-    /// is nobody else's until the claim runs out.
+    /// is nobody else's until the claim runs out. Reports, which have no account, wait for none that was made before.
     pub async fn claim_due(
         &self,
         lane: &Lane,
@@ -246,8 +246,8 @@ impl Store {
             "SELECT {COLUMNS} FROM outbox o WHERE o.state = 'waiting' AND o.waits_for IS NULL {filter}
             AND (o.due_at <= ? OR o.due_at > ?)
             AND (o.claimed_until IS NULL OR o.claimed_until <= ? OR o.claimed_until > ?)
-            AND NOT EXISTS (SELECT 1 FROM outbox e WHERE e.backend = o.backend AND e.account = o.account
-                AND e.channel = o.channel AND e.state = 'waiting' AND e.waits_for IS NULL AND e.id < o.id)
+            AND (o.backend = '' OR NOT EXISTS (SELECT 1 FROM outbox e WHERE e.backend = o.backend AND e.account = o.account
+                AND e.channel = o.channel AND e.state = 'waiting' AND e.waits_for IS NULL AND e.id < o.id))
             ORDER BY o.due_at, o.id LIMIT {most}"
         );
         let time = |length| Cell::from(now.plus(length));

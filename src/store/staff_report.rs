@@ -3,6 +3,8 @@
 //!
 //! No number is made of it: it is in no journal and not in the chronicle.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 use sqlx::AnyConnection;
 
@@ -23,8 +25,12 @@ pub struct StaffReport {
     pub is_daily: bool,
     /// The mail.
     pub mail: WordedMail,
-    /// What was found, each by the columns that name it.
+    /// What was found, each by the columns that name it; and what was found before of which nothing is known now.
     pub found: Vec<Vec<String>>,
+    /// Whom each backend had, as far as it was stored then: by the names of accounts that were not gone.
+    pub present: BTreeMap<String, BTreeSet<String>>,
+    /// The newest act that was told of.
+    pub last_act: i64,
 }
 
 /// As it is stored.
@@ -34,6 +40,8 @@ struct Body {
     plain: String,
     html: String,
     found: Vec<Vec<String>>,
+    present: BTreeMap<String, BTreeSet<String>>,
+    last_act: i64,
 }
 
 impl Store {
@@ -41,7 +49,8 @@ impl Store {
     /// was.
     pub async fn promise_report(&self, report: &StaffReport, to: &[String]) -> Result<bool, StoreError> {
         let WordedMail { subject, plain, html } = report.mail.clone();
-        let body = pack(&Body { subject, plain, html, found: report.found.clone() })?;
+        let (found, present, last_act) = (report.found.clone(), report.present.clone(), report.last_act);
+        let body = pack(&Body { subject, plain, html, found, present, last_act })?;
         let (key, daily) = (report.key.as_str(), i64::from(report.is_daily));
         let mut tx = self.begin_write().await?;
         // Whoever is second waits here, and reads then what the first has written.
@@ -49,6 +58,14 @@ impl Store {
         let sql = "SELECT at FROM staff_report WHERE entry_key = ?";
         if !rows(&mut tx, self.dialect, sql, [key.into()]).await?.is_empty() {
             return Ok(false);
+        }
+        if report.is_daily {
+            // Made by a clock that was ahead: nothing is compared with them.
+            let later = "SELECT entry_key FROM staff_report WHERE daily = 1 AND at > ?";
+            let sql = format!("DELETE FROM staff_report_part WHERE entry_key IN ({later})");
+            run(&mut tx, self.dialect, &sql, [report.at.into()]).await?;
+            let sql = "DELETE FROM staff_report WHERE daily = 1 AND at > ?";
+            run(&mut tx, self.dialect, sql, [report.at.into()]).await?;
         }
         let sql = "INSERT INTO staff_report (entry_key, at, daily) VALUES (?, ?, ?)";
         run(&mut tx, self.dialect, sql, [key.into(), report.at.into(), daily.into()]).await?;
@@ -92,8 +109,9 @@ impl Store {
             packed.push_str(&Columns::of(&row).text()?);
         }
         let body = unpack(&packed).map_err(|error| StoreError::corrupt(error, "a report of a day"))?;
-        let Body { subject, plain, html, found } = body;
-        Ok(Some(StaffReport { key, at, is_daily, mail: WordedMail { subject, plain, html }, found }))
+        let Body { subject, plain, html, found, present, last_act } = body;
+        let mail = WordedMail { subject, plain, html };
+        Ok(Some(StaffReport { key, at, is_daily, mail, found, present, last_act }))
     }
 
     /// Forgets reports of before `before`.

@@ -157,10 +157,14 @@ async fn staff_hear_once_a_day_what_has_changed_and_what_is_not_billed() {
     let sent = site.at(tomorrow, &["report", "--mail", "--to", "boss@example.net"]).await.good();
     assert!(sent.contains("is mailed to boss@example.net"), "{sent}");
     assert_eq!(mail(&receiver, 3, &site).await.to, ["boss@example.net"]);
+    // Another in the same second is another mail.
+    let sent = site.at(tomorrow, &["report", "--mail", "--to", "cfo@example.net"]).await.good();
+    assert!(sent.contains("is mailed to cfo@example.net"), "{sent}");
+    assert_eq!(mail(&receiver, 4, &site).await.to, ["cfo@example.net"]);
     let outbox = daemon.get("/v1/outbox?state=all").await.json();
     let entries = outbox["rows"].as_array().unwrap();
     let reports: Vec<&Value> = entries.iter().filter(|entry| entry["kind"] == "report").collect();
-    assert_eq!(reports.len(), 3, "{outbox}");
+    assert_eq!(reports.len(), 4, "{outbox}");
     assert!(
         reports.iter().all(|entry| entry["account"] == Value::Null && entry["state"] == "delivered"),
         "{outbox}"

@@ -397,6 +397,8 @@ pub async fn a_report_is_promised_once_a_day_and_kept_until_it_is_old(databases:
         found: (0..20_000)
             .map(|number| vec!["unbilled".to_string(), format!("account {}", number * 7919)])
             .collect(),
+        present: [("s3-fra1".to_string(), ["alice".to_string(), "Łucja".into()].into())].into(),
+        last_act: 41,
     };
     assert_eq!(store.last_daily_report(now).await.unwrap(), None);
     let to = ["Ops <ops@example.net>".to_string(), "boss@example.net".into()];
@@ -435,6 +437,13 @@ pub async fn a_report_is_promised_once_a_day_and_kept_until_it_is_old(databases:
 
     assert_eq!(store.prune_reports(tomorrow).await.unwrap(), 2);
     assert_eq!(store.staff_report("report/2026-11-20").await.unwrap(), None);
-    assert_eq!(store.last_daily_report(ahead.at).await.unwrap(), Some(ahead));
+    assert_eq!(store.last_daily_report(ahead.at).await.unwrap(), Some(ahead.clone()));
     assert_eq!(store.entries(&EntryState::ALL, 9).await.unwrap().len(), 3, "that they were told is known");
+
+    // Once the clock is right again what was made ahead of it is forgotten, and none waits for one that cannot be sent.
+    let own = report("2026-12-31", at("2026-12-31T05:00:00Z"), "own");
+    assert!(store.promise_report(&own, &to).await.unwrap());
+    assert_eq!(store.last_daily_report(ahead.at).await.unwrap().as_ref(), Some(&own));
+    let due = claim(&store, Lane::Notifications(Channel::Smtp), ahead.at).await;
+    assert_eq!(due.len(), 3, "that by hand, that of the clock ahead, and the day's own: {due:?}");
 }

@@ -67,7 +67,8 @@ impl StaffReports {
     pub async fn of_now(&self) -> Result<StaffReport, StoreError> {
         let now = self.clock.now();
         let last = self.store.last_daily_report(now).await?;
-        self.worded(format!("{KEY}by-hand/{now}"), now, last, false).await
+        // Several may be made in one second.
+        self.worded(format!("{KEY}by-hand/{now}-{:08x}", rand::random::<u32>()), now, last, false).await
     }
 
     async fn worded(
@@ -86,12 +87,16 @@ impl StaffReports {
         let made = tokio::task::spawn_blocking(move || {
             let found = overview.findings(&moment, &setup.prices);
             let status = overview.status(&found, &moment);
-            let changes = last.map(|last| changes::since(&last, &found, &overview, acts));
+            let last_act = acts.first().map_or(0, |act| act.id);
+            let present = changes::present(&overview);
+            let changes = last.map(|last| changes::since(&last, &found, (&overview, &present), acts));
             let figures = sections::Figures { base: setup.base, zone };
             let sections = sections::sections(&status, &found, changes.as_ref(), figures);
             let mail = written::mail(written::subject(&status, &found), &sections, at, figures);
-            let found = found.iter().map(changes::named).collect();
-            StaffReport { key, at, is_daily, mail, found }
+            // Of what nothing is known now it is known again one day whether it is over.
+            let unknown = changes.map(|changes| changes.unknown).unwrap_or_default();
+            let found = changes::counted(&found).map(changes::named).chain(unknown).collect();
+            StaffReport { key, at, is_daily, mail, found, present, last_act }
         });
         // A crash in it is one of whoever asked.
         Ok(made.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())))

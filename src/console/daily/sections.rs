@@ -169,8 +169,9 @@ fn changed(changes: Option<&Changes<'_>>, figures: Figures) -> Vec<Section> {
         if *has_more_acts { "at least " } else { "" },
         acts.len(),
     )]);
-    if *unknown > 0 {
-        says.push(format!("Of {unknown} that were found before it is not known now whether they still are."));
+    if !unknown.is_empty() {
+        let count = unknown.len();
+        says.push(format!("Of {count} that were found before it is not known now whether they still are."));
     }
     let title = "What has changed".to_string();
     let mut all = Vec::from([Section { title, says, ..Section::default() }]);
@@ -257,6 +258,10 @@ fn unbilled(status: &Status, found: &[Finding<'_>], figures: Figures) -> Section
             }
         })
         .collect();
+    let nothing_known = without_figures(found);
+    if nothing_known > 0 {
+        says.push(format!("It is without {nothing_known} of them, of which nothing is known now."));
+    }
     says.extend(unknown(found, FindingKind::Unbilled));
     let mut lines: Vec<&Finding<'_>> =
         found.iter().filter(kind(FindingKind::Unbilled.name())).filter(|one| !one.is_unknown()).collect();
@@ -282,6 +287,12 @@ fn unbilled(status: &Status, found: &[Finding<'_>], figures: Figures) -> Section
     let title = "Accounts that no service pays for".to_string();
     let head: &[&str] = &["panel", "account", "mapping", "meter", "used", "worth", "there since"];
     cut(Section { title, says, head, rows, see: "whmeter report --what unbilled", left_out: 0 })
+}
+
+/// Of how many accounts that no service pays for nothing is known now.
+pub(super) fn without_figures(found: &[Finding<'_>]) -> usize {
+    let unbilled = found.iter().filter(kind(FindingKind::Unbilled.name())).filter(|one| !one.is_unknown());
+    unbilled.filter(|one| one.meter.is_none()).count()
 }
 
 fn of_kind(

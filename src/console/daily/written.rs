@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::sections::{Figures, Section};
+use super::sections::{Figures, Section, without_figures};
 use crate::console::findings::{Finding, FindingKind};
 use crate::console::status::{Condition, Status};
 use crate::domain::{Timestamp, WordedMail};
@@ -18,13 +18,21 @@ pub(super) fn subject(status: &Status, found: &[Finding<'_>]) -> String {
     let money: Vec<String> = status
         .unbilled
         .iter()
-        .filter_map(|(currency, amount)| Some(format!("{} {currency}", amount.as_ref()?)))
+        .map(|(currency, amount)| match amount {
+            Some(amount) => format!("{amount} {currency}"),
+            None => format!("an amount in {currency}"),
+        })
         .collect();
-    let unbilled = found.iter().filter(|one| one.what() == FindingKind::Unbilled.name() && !one.is_unknown());
-    match (unbilled.count(), money.is_empty()) {
-        (0, _) => format!("whmeter: {state}"),
-        (_, true) => format!("whmeter: {state}, usage that is not billed"),
-        (_, false) => format!("whmeter: {state}, {} not billed", money.join(" and ")),
+    let (not_known, unbilled): (Vec<_>, Vec<_>) = found
+        .iter()
+        .filter(|one| one.what() == FindingKind::Unbilled.name())
+        .partition(|one| one.is_unknown());
+    let least = if not_known.is_empty() && without_figures(found) == 0 { "" } else { "at least " };
+    match (unbilled.is_empty(), money.is_empty()) {
+        (true, _) if not_known.is_empty() => format!("whmeter: {state}"),
+        (true, _) => format!("whmeter: {state}, not known who is billed"),
+        (false, true) => format!("whmeter: {state}, usage that is not billed"),
+        (false, false) => format!("whmeter: {state}, {least}{} not billed", money.join(" and ")),
     }
 }
 
