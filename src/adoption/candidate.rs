@@ -1,7 +1,7 @@
 //! Who may be adopted: an account that is on its panel and that certainly no service pays for.
 
 use crate::backends::ConfiguredPanel;
-use crate::domain::{AccountKey, AccountName, Owner, Seconds, Service, Timestamp};
+use crate::domain::{AccountKey, AccountName, Addon, FoundBy, Owner, Seconds, Service, Timestamp};
 use crate::standing::AccountStanding;
 use crate::store::{Loaded, PinnedTo, ServiceList, Store, StoreError};
 
@@ -76,20 +76,43 @@ impl<'a> BothSides<'a> {
         Ok(Ok(BothSides { panel, server, loaded, list, pins }))
     }
 
-    /// The accounts of a package that may be adopted, by name.
+    /// The accounts of a package that no living service is known to pay for, by name: whether each may be adopted is for
+    /// [`BothSides::candidate`] to say.
     pub fn of_package(&self, package: &str) -> Vec<AccountKey> {
         let of_it = self
             .loaded
             .present()
             .filter(|(name, _, facts)| facts.package.as_deref() == Some(package) && self.panel.wants(name));
-        let unpaid = of_it.filter(|(_, life, _)| life.is_present() && *life.owner() == Owner::Unowned);
+        let is_paid = |owner: &Owner| {
+            let sold = owner.service().and_then(|service| self.list.services.by_id(service));
+            sold.is_some_and(Service::is_live)
+        };
+        let unpaid = of_it.filter(|(_, life, _)| life.is_present() && !is_paid(life.owner()));
         let mut names: Vec<AccountName> = unpaid.map(|(name, ..)| name.clone()).collect();
         names.sort_unstable();
         names.into_iter().map(|name| AccountKey { backend: self.panel.id.clone(), name }).collect()
     }
 
-    /// How the account stands, or why it may not be adopted.
-    pub fn candidate(&self, name: &AccountName) -> Result<&AccountStanding, String> {
+    /// What of the server is paid for as an add-on of which it is not known whose account it is.
+    pub fn unknown_addons(&self) -> Option<String> {
+        let is_unknown = |addon: &&Addon| {
+            let username = addon.username.as_deref().unwrap_or_default().trim();
+            is_sold(addon) && (username.is_empty() || self.panel.kind.found_by != FoundBy::Username)
+        };
+        let unknown: Vec<String> = self.list.addons.iter().filter(is_unknown).map(in_words).collect();
+        let first = unknown.first()?;
+        let more = match unknown.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        Some(format!(
+            "server {} runs {first}{more}: which account that pays for is not known here",
+            self.server
+        ))
+    }
+
+    /// How the account stands, or why it may not be adopted. `over`: a service that it was adopted by and that is over.
+    pub fn candidate(&self, name: &AccountName, over: Option<i64>) -> Result<&AccountStanding, String> {
         let (loaded, id) = (&self.loaded, &self.panel.id);
         let found = loaded.book.life(name).zip(loaded.facts(name));
         let (life, facts) = found.ok_or_else(|| {
@@ -109,8 +132,9 @@ impl<'a> BothSides<'a> {
         match life.owner() {
             Owner::Unowned => {}
             Owner::Service(service) => {
-                let sold = self.list.ever_listed(*service);
-                let status = sold.map_or("not on its server", |sold| sold.status.as_str());
+                let sold = self.list.services.by_id(*service);
+                let status =
+                    sold.map_or("not among the services of its server any more", |sold| sold.status.as_str());
                 return Err(match sold.is_some_and(Service::is_live) {
                     true => format!("{name} belongs to service {service} already"),
                     false => format!(
@@ -125,15 +149,15 @@ impl<'a> BothSides<'a> {
                 ));
             }
         }
-        match self.claimed_by(name, life.nth) {
+        match self.claimed_by(name, life.nth, over) {
             Some(why) => Err(why),
             None => Ok(facts),
         }
     }
 
-    /// What of the server's list the account may already be paid by.
-    fn claimed_by(&self, name: &AccountName, nth: u32) -> Option<String> {
-        let pin = self.pins.get(name).filter(|pin| pin.nth == Some(nth));
+    /// What of the server's list the account may already be paid by, besides the service `own`.
+    fn claimed_by(&self, name: &AccountName, nth: u32, own: Option<i64>) -> Option<String> {
+        let pin = self.pins.get(name).filter(|pin| pin.nth == Some(nth) && Some(pin.service) != own);
         if let Some(PinnedTo { service, .. }) = pin {
             return Some(format!(
                 "{name} is mapped by hand to service {service}: it belongs to it from the first poll after WHMCS lists that \
@@ -142,8 +166,10 @@ impl<'a> BothSides<'a> {
         }
         let by = self.panel.kind.found_by;
         let services = &self.list.services;
-        if let Some((_, found)) = services.living(name.as_str(), by) {
-            let ids: Vec<String> = found.iter().map(|service| service.id.to_string()).collect();
+        let living = services.living(name.as_str(), by).map(|(_, found)| found).unwrap_or_default();
+        let ids = living.iter().map(|service| service.id).filter(|id| Some(*id) != own);
+        let ids: Vec<String> = ids.map(|id| id.to_string()).collect();
+        if !ids.is_empty() {
             return Some(format!(
                 "service {} of server {} has its name: whose the account is, is said by the next poll, by `whmeter map set`, or by \
                  another name for the service in WHMCS",
@@ -151,8 +177,20 @@ impl<'a> BothSides<'a> {
                 self.server
             ));
         }
+        let is_its = |addon: &&Addon| {
+            let username = addon.username.as_deref().unwrap_or_default();
+            is_sold(addon) && by == FoundBy::Username && username.trim().eq_ignore_ascii_case(name.as_str())
+        };
+        if let Some(addon) = self.list.addons.iter().find(is_its) {
+            return Some(format!(
+                "{} has its name: the account is sold as an add-on; sell it as a service in place of that where its usage is to \
+                 be billed",
+                in_words(addon)
+            ));
+        }
         let waiting = services.iter().find(|service| {
             service.status == "Pending"
+                && Some(service.id) != own
                 && service.account_name(by).is_some_and(|own| own.trim().eq_ignore_ascii_case(name.as_str()))
         });
         waiting.map(|service| {
@@ -177,9 +215,42 @@ impl<'a> BothSides<'a> {
         let Some(life) = self.loaded.book.life(name).filter(|life| life.is_present()) else {
             return Some("the account is not in the newest list of its panel".into());
         };
-        let owner = life.owner().service().filter(|owner| Some(*owner) != own)?;
-        Some(format!("the account belongs to service {owner} by now"))
+        match life.owner().service().filter(|owner| Some(*owner) != own) {
+            Some(owner) => Some(format!("the account belongs to service {owner} by now")),
+            None => self.claimed_by(name, life.nth, own),
+        }
     }
+
+    /// Another account that a name stands for, in whatever spelling.
+    pub fn another(&self, account: &AccountName, username: &str) -> Option<&AccountName> {
+        let mut others = self.loaded.present().map(|(name, ..)| name).filter(|name| *name != account);
+        others.find(|name| name.as_str().eq_ignore_ascii_case(username))
+    }
+
+    /// The packages that accounts on the panel have.
+    pub fn packages(&self) -> impl Iterator<Item = &str> {
+        self.loaded.present().filter_map(|(_, _, facts)| facts.package.as_deref())
+    }
+
+    /// Whether an account belongs to a service, as the newest poll found it.
+    pub fn belongs_to(&self, name: &AccountName, service: i64) -> bool {
+        self.loaded.book.life(name).is_some_and(|life| life.owner().service() == Some(service))
+    }
+}
+
+/// Whether an add-on is paid for, or about to be.
+fn is_sold(addon: &Addon) -> bool {
+    matches!(addon.status.as_str(), "Active" | "Suspended" | "Pending")
+}
+
+fn in_words(addon: &Addon) -> String {
+    format!(
+        "add-on {} of service {} ({}, {})",
+        addon.id,
+        addon.service,
+        addon.name.as_deref().unwrap_or("without a name"),
+        addon.status
+    )
 }
 
 /// How long after it began an order has ended, one way or the other.

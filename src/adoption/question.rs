@@ -4,7 +4,7 @@
 use super::candidate::BothSides;
 use super::{Terms, Wish};
 use crate::domain::{AccountKey, FoundBy};
-use crate::notify::{HostedService, Orders};
+use crate::notify::{HostedService, NotSaid, Orders};
 use crate::rules::AdoptRule;
 use crate::selector::Candidate;
 use crate::standing::AccountStanding;
@@ -12,6 +12,24 @@ use crate::store::NewAdoption;
 
 /// The module that reads whmeter's metrics. Its products meter what it is the server of, or stand beside others' services.
 const OWN_MODULE: &str = "whmeter";
+
+/// Why nothing is to be made. `ends_run`: any other account would fare the same.
+pub(super) struct No {
+    pub why: String,
+    pub ends_run: bool,
+}
+
+impl From<String> for No {
+    fn from(why: String) -> No {
+        No { why, ends_run: false }
+    }
+}
+
+impl From<NotSaid> for No {
+    fn from(not_said: NotSaid) -> No {
+        No { why: not_said.why, ends_run: not_said.for_all }
+    }
+}
 
 /// What is to be made, and what fits badly and hinders nothing.
 pub(super) struct Plan {
@@ -28,7 +46,7 @@ pub(super) async fn plan(
     key: &AccountKey,
     facts: &AccountStanding,
     wish: &Wish,
-) -> Result<Plan, String> {
+) -> Result<Plan, No> {
     let labels = facts.labels();
     let candidate = Candidate { backend: &key.backend, account: &key.name, labels, product: None };
     let rule = terms.rules.of(&candidate);
@@ -41,16 +59,17 @@ pub(super) async fn plan(
     })?;
     let (username, domain) = names(sides, key, facts, wish)?;
     let payment = payment(orders, wish, rule).await?;
-    let mut warnings = Vec::new();
-    let product_name = fitting_product(orders, product, sides.server, &mut warnings).await?;
-    nobody_pays(orders, wish.client, product, sides.server, &username, &mut warnings).await?;
-    let cycle = wish.cycle.clone().or(rule.map(|rule| rule.cycle.clone()));
+    let cycle =
+        wish.cycle.clone().or(rule.map(|rule| rule.cycle.clone())).unwrap_or_else(|| "monthly".into());
+    let mut warnings = Vec::from_iter(sides.unknown_addons());
+    let product_name = fitting_product(orders, product, sides.server, &cycle, &mut warnings).await?;
+    nobody_pays(orders, terms, sides, (wish.client, product), key, &username, &mut warnings).await?;
     let new = NewAdoption {
         account: key.clone(),
         server: sides.server,
         client: wish.client,
         product,
-        cycle: cycle.unwrap_or_else(|| "monthly".into()),
+        cycle,
         payment,
         username,
         domain,
@@ -68,6 +87,13 @@ fn names(
     match (sides.panel.kind.found_by, &wish.username) {
         (FoundBy::Username, given) => {
             let username = given.clone().unwrap_or_else(|| key.name.to_string());
+            if let Some(other) = sides.another(&key.name, &username) {
+                return Err(format!(
+                    "the username {username:?} is the name of another account of {}, {other}: the service would be the one's as \
+                     much as the other's; leave --username away, or give one that no account there has",
+                    key.backend
+                ));
+            }
             Ok((username, facts.domain.clone().filter(|domain| !domain.is_empty())))
         }
         (FoundBy::Domain, Some(username)) => Ok((username.clone(), Some(key.name.to_string()))),
@@ -80,13 +106,15 @@ fn names(
 }
 
 /// The client has to be there, and the payment method is named, the client's own, or the only one.
-async fn payment(orders: &Orders, wish: &Wish, rule: Option<&AdoptRule>) -> Result<String, String> {
+async fn payment(orders: &Orders, wish: &Wish, rule: Option<&AdoptRule>) -> Result<String, No> {
     let client = wish.client;
     let payer = orders.payer(client).await?;
     let payer = payer
         .ok_or_else(|| format!("WHMCS has no client {client}; give the number of one (tblclients.id)"))?;
     if payer.status.eq_ignore_ascii_case("closed") {
-        return Err(format!("client {client} is {}: nothing can be sold to a closed account", payer.status));
+        return Err(
+            format!("client {client} is {}: nothing can be sold to a closed account", payer.status).into()
+        );
     }
     let methods = orders.payment_methods().await?;
     let named = wish.payment.clone().or(rule.and_then(|rule| rule.payment.clone()));
@@ -94,16 +122,18 @@ async fn payment(orders: &Orders, wish: &Wish, rule: Option<&AdoptRule>) -> Resu
         (Some(method), _) => method,
         (None, [only]) => only.clone(),
         (None, _) => {
-            return Err(format!(
-                "client {client} has no payment method of their own: give --payment-method, one of {}",
-                methods.join(", ")
-            ));
+            let known = methods.join(", ");
+            let why = format!(
+                "client {client} has no payment method of their own: give --payment-method, one of {known}"
+            );
+            return Err(why.into());
         }
     };
     match methods.contains(&wanted) {
         true => Ok(wanted),
         false => {
-            Err(format!("WHMCS has no payment method {wanted:?}; expected one of {}", methods.join(", ")))
+            let known = methods.join(", ");
+            Err(format!("WHMCS has no payment method {wanted:?}; expected one of {known}").into())
         }
     }
 }
@@ -113,8 +143,9 @@ async fn fitting_product(
     orders: &Orders,
     id: i64,
     server: i64,
+    cycle: &str,
     warnings: &mut Vec<String>,
-) -> Result<String, String> {
+) -> Result<String, No> {
     let product = orders.product(id).await?;
     let product = product
         .ok_or_else(|| format!("WHMCS has no product {id}; give the number of one (tblproducts.id)"))?;
@@ -127,7 +158,23 @@ async fn fitting_product(
             "product {id} ({}) is run by the module {OWN_MODULE}, and server {server} by {module:?}: it is a product of \
              companions, which stand beside a service and have no account; give the product that the account is sold as",
             product.name
-        ));
+        )
+        .into());
+    }
+    // WHMCS would make something else of a cycle that the product does not have.
+    let fits = match product.paid.as_str() {
+        "free" | "onetime" => cycle == product.paid,
+        "recurring" => !matches!(cycle, "free" | "onetime"),
+        // Not told.
+        _ => true,
+    };
+    if !fits {
+        let (name, paid) = (&product.name, &product.paid);
+        return Err(format!(
+            "product {id} ({name}) is paid {paid} in WHMCS and cannot be sold {cycle}: give a --billing-cycle that it has, or \
+             another product"
+        )
+        .into());
     }
     if product.module != module {
         warnings.push(format!(
@@ -139,30 +186,49 @@ async fn fitting_product(
     Ok(product.name)
 }
 
-/// No service has the username already that could be the account's: the list of the server may be hours old.
+/// No service is there already that could be the account's: the list of the server may be hours old.
 async fn nobody_pays(
     orders: &Orders,
-    client: i64,
-    product: i64,
-    server: i64,
+    terms: &Terms,
+    sides: &BothSides<'_>,
+    (client, product): (i64, i64),
+    key: &AccountKey,
     username: &str,
     warnings: &mut Vec<String>,
-) -> Result<(), String> {
-    let (over, living): (Vec<HostedService>, Vec<HostedService>) =
-        orders.named(username).await?.into_iter().partition(HostedService::is_over);
-    let of_it = |one: &&HostedService| {
-        one.server == server || one.server == 0 || (one.client == client && one.product == product)
+) -> Result<(), No> {
+    let account = key.name.as_str();
+    let mut found = orders.named(username).await?;
+    match sides.panel.kind.found_by {
+        FoundBy::Domain => {
+            // One login may have several sites, each with its service.
+            found.retain(|one| one.domain.is_empty() || one.domain.eq_ignore_ascii_case(account));
+            found.extend(orders.of_domain(account).await?);
+        }
+        FoundBy::Username if username != account => found.extend(orders.named(account).await?),
+        FoundBy::Username => {}
+    }
+    let server = sides.server;
+    // A name may be there on each panel.
+    let is_elsewhere = |one: &HostedService| {
+        one.server != server && terms.panels.iter().any(|panel| panel.whmcs_server == Some(one.server))
     };
+    let of_it = |one: &&HostedService| {
+        let is_like_it = one.client == client && one.product == product;
+        one.server == server || one.server == 0 || (is_like_it && !is_elsewhere(one))
+    };
+    let (over, living): (Vec<HostedService>, Vec<HostedService>) =
+        found.into_iter().partition(HostedService::is_over);
     if let Some(service) = living.iter().find(of_it) {
         return Err(format!(
-            "service {} of client {} has the username {username:?} already and is {}: map the account to it by `whmeter map set`, \
-             or give that service its right name in WHMCS",
-            service.id, service.client, service.status
-        ));
+            "service {} of client {} is {} already, with the username {:?} and the domain {:?}: map the account to it by `whmeter map \
+             set`, or give that service its right names in WHMCS",
+            service.id, service.client, service.status, service.username, service.domain
+        )
+        .into());
     }
     warnings.extend(over.iter().filter(of_it).map(|service| {
         format!(
-            "service {} of client {} had this username and is {}",
+            "service {} of client {} had these names and is {}",
             service.id, service.client, service.status
         )
     }));

@@ -1,16 +1,18 @@
 //! One run: one account after the other, each on its own. What hinders one hinders no other, unless WHMCS itself does not
 //! answer.
 
+use std::collections::BTreeSet;
+
 use super::candidate::BothSides;
-use super::question::{Plan, plan};
+use super::question::{No, Plan, plan};
 use super::report::{AdoptedRow, RowState};
 use super::steps::{Ended, Steps};
 use super::{Terms, Which, Wish};
 use crate::backends::ConfiguredPanel;
 use crate::clock::Clock;
 use crate::domain::{AccountKey, BackendId};
-use crate::notify::Orders;
-use crate::store::{Adoption, AdoptionIntent, AdoptionState, Store, StoreError};
+use crate::notify::{NotSaid, Orders};
+use crate::store::{Adoption, AdoptionIntent, AdoptionState, NewAdoption, Store, StoreError};
 
 /// Why there is no run at all.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,14 @@ pub enum AdoptError {
     /// There is no such backend.
     #[error("no backend {0:?} in the config")]
     NoBackend(String),
+    /// No account has such a package.
+    #[error("no account has the package {package:?}; those there are have {known}")]
+    NoPackage {
+        /// What was asked for.
+        package: String,
+        /// What there is.
+        known: String,
+    },
     /// Nothing can be settled as asked.
     #[error("{0}")]
     NotSettled(String),
@@ -70,6 +80,7 @@ impl Adopting {
         }
         let wanted = |panel: &&ConfiguredPanel| backend.is_none_or(|backend| panel.id == *backend);
         let (mut rows, mut ended): (Vec<AdoptedRow>, Option<String>) = (Vec::new(), None);
+        let mut packages = BTreeSet::new();
         for panel in self.terms.panels.iter().map(AsRef::as_ref).filter(wanted) {
             let sides = match BothSides::load(&self.store, &self.terms, panel, self.clock.now()).await? {
                 Ok(sides) => sides,
@@ -85,7 +96,19 @@ impl Adopting {
                     continue;
                 }
             };
-            for key in sides.of_package(package) {
+            packages.extend(sides.packages().map(str::to_string));
+            let keys = sides.of_package(package);
+            if let Some(why) = sides.unknown_addons().filter(|_| !keys.is_empty()) {
+                rows.push(AdoptedRow {
+                    backend: panel.id.to_string(),
+                    ..refused_backend(
+                        format!("{why}; adopt account by account, where you know better"),
+                        wish.client,
+                    )
+                });
+                continue;
+            }
+            for key in keys {
                 // What was refused, or done before, is not what the limit is for: else it would hold up the rest for ever.
                 let is_counted =
                     |row: &&AdoptedRow| !matches!(row.state, RowState::Refused | RowState::Already);
@@ -109,6 +132,10 @@ impl Adopting {
                 rows.push(row);
             }
         }
+        if rows.is_empty() && !packages.contains(package) {
+            let known = packages.into_iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+            return Err(AdoptError::NoPackage { package: package.into(), known });
+        }
         Ok(rows)
     }
 
@@ -126,21 +153,34 @@ impl Adopting {
         let over = match known {
             Some(known) if known.state.is_open() => return self.go_on(sides, key, known, wish, row).await,
             Some(known) if known.state == AdoptionState::Mapped => {
-                match known.service.filter(|service| sides.is_over(*service)) {
-                    Some(over) => Some(over),
-                    None => return Ok(with(row(RowState::Already, already(&known)), &known)),
+                match self.over(sides, key, &known).await {
+                    Ok(Some(over)) => Some(over),
+                    Ok(None) if is_same(&known, wish, sides.server) => {
+                        return Ok(with(row(RowState::Already, already(&known)), &known));
+                    }
+                    Ok(None) => return Ok(with(row(RowState::Refused, other(&known)), &known)),
+                    Err(NotSaid { why, for_all }) => {
+                        let why =
+                            format!("{}, and whether that is so still is not known: {why}", already(&known));
+                        return Ok(AdoptedRow {
+                            ends_run: for_all,
+                            ..with(row(RowState::Refused, why), &known)
+                        });
+                    }
                 }
             }
             _ => None,
         };
-        let facts = match sides.candidate(&key.name) {
+        let facts = match sides.candidate(&key.name, over) {
             Ok(facts) => facts,
             Err(why) => return Ok(row(RowState::Refused, why)),
         };
         let Plan { new, product_name, warnings } =
             match plan(&self.orders, &self.terms, sides, key, facts, wish).await {
                 Ok(plan) => plan,
-                Err(why) => return Ok(row(RowState::Refused, why)),
+                Err(No { why, ends_run }) => {
+                    return Ok(AdoptedRow { ends_run, ..row(RowState::Refused, why) });
+                }
             };
         let planned =
             |row: AdoptedRow| AdoptedRow { product: Some(new.product), warnings: warnings.clone(), ..row };
@@ -160,12 +200,36 @@ impl Adopting {
         let steps = self.steps(wish);
         let ended = match self.store.intend_adoption(&new, over, &wish.by, now).await? {
             AdoptionIntent::Ours(adoption) => steps.order(*adoption).await?,
-            AdoptionIntent::There(adoption) if !is_same(&adoption, wish) => {
+            AdoptionIntent::There(adoption) if !is_same(&adoption, wish, sides.server) => {
                 return Ok(with(row(RowState::Refused, other(&adoption)), &adoption));
             }
             AdoptionIntent::There(adoption) => steps.go_on(*adoption).await?,
         };
-        Ok(planned(shown(ended, row)))
+        let shown = shown(ended, row);
+        Ok(AdoptedRow {
+            warnings: [warnings, shown.warnings.clone()].concat(),
+            product: Some(new.product),
+            ..shown
+        })
+    }
+
+    /// The service that an account was adopted by, where that is over: as WHMCS has sent it, or, of one that the account does
+    /// not belong to, as WHMCS says now. Its order may have been deleted before it was ever sent.
+    async fn over(
+        &self,
+        sides: &BothSides<'_>,
+        key: &AccountKey,
+        known: &Adoption,
+    ) -> Result<Option<i64>, NotSaid> {
+        let Some(service) = known.service else { return Ok(None) };
+        if sides.is_over(service) {
+            return Ok(Some(service));
+        }
+        if sides.belongs_to(&key.name, service) {
+            return Ok(None);
+        }
+        let found = self.orders.service(service).await?;
+        Ok(found.is_none_or(|found| found.is_over()).then_some(service))
     }
 
     /// Goes on with one that has begun.
@@ -177,7 +241,7 @@ impl Adopting {
         wish: &Wish,
         row: impl Fn(RowState, String) -> AdoptedRow,
     ) -> Result<AdoptedRow, StoreError> {
-        if !is_same(&known, wish) {
+        if !is_same(&known, wish, sides.server) {
             return Ok(with(row(RowState::Refused, other(&known)), &known));
         }
         if known.wanted.account != *key {
@@ -226,18 +290,34 @@ impl Adopting {
     }
 }
 
-/// Whether one that has begun is what is asked for now.
-fn is_same(adoption: &Adoption, wish: &Wish) -> bool {
+/// Whether one that has begun is what is asked for now, as far as that was said.
+fn is_same(adoption: &Adoption, wish: &Wish, server: i64) -> bool {
     let wanted = &adoption.wanted;
-    wanted.client == wish.client && wish.product.is_none_or(|product| product == wanted.product)
+    let is_it = |asked: &Option<String>, wanted: &String| asked.as_ref().is_none_or(|asked| asked == wanted);
+    (wanted.client, wanted.server) == (wish.client, server)
+        && wish.product.is_none_or(|product| product == wanted.product)
+        && is_it(&wish.cycle, &wanted.cycle)
+        && is_it(&wish.payment, &wanted.payment)
+        && is_it(&wish.username, &wanted.username)
 }
 
+/// What was written down, where something else is asked for.
 fn other(adoption: &Adoption) -> String {
-    let wanted = &adoption.wanted;
-    format!(
-        "an adoption of it for client {} and product {} has begun by {} at {}: finish that, or settle it, first",
-        wanted.client, wanted.product, adoption.by, adoption.begun_at
-    )
+    let NewAdoption { client, product, cycle, payment, username, server, .. } = &adoption.wanted;
+    let what = format!(
+        "an adoption of it for client {client} and product {product}, {cycle} by {payment}, with the username {username:?} on \
+         server {server}"
+    );
+    let (by, at) = (&adoption.by, adoption.begun_at);
+    match adoption.state {
+        AdoptionState::Mapped => {
+            format!(
+                "{what} was made by {by} at {at}: change or cancel service {} in WHMCS",
+                shown_number(adoption.service)
+            )
+        }
+        _ => format!("{what} has begun by {by} at {at}: finish that with the same, or settle it, first"),
+    }
 }
 
 fn already(adoption: &Adoption) -> String {
@@ -246,15 +326,18 @@ fn already(adoption: &Adoption) -> String {
 
 fn shown(ended: Ended, row: impl Fn(RowState, String) -> AdoptedRow) -> AdoptedRow {
     match ended {
-        Ended::Adopted(adoption) => with(row(RowState::Adopted, String::new()), &adoption),
+        Ended::Adopted { adoption, billed } => {
+            let row = with(row(RowState::Adopted, String::new()), &adoption);
+            AdoptedRow { warnings: Vec::from_iter(billed), ..row }
+        }
         Ended::Refused { why, ends_run } => AdoptedRow { ends_run, ..row(RowState::Refused, why) },
         Ended::Unfinished { adoption, why } => with(row(RowState::Unfinished, why), &adoption),
     }
 }
 
 fn with(row: AdoptedRow, adoption: &Adoption) -> AdoptedRow {
-    let product = Some(adoption.wanted.product);
-    AdoptedRow { product, order: adoption.order, service: adoption.service, ..row }
+    let (client, product) = (adoption.wanted.client, Some(adoption.wanted.product));
+    AdoptedRow { client, product, order: adoption.order, service: adoption.service, ..row }
 }
 
 fn shown_number(number: Option<i64>) -> String {

@@ -4,20 +4,23 @@
 use super::candidate::ENDED_AFTER;
 use crate::clock::Clock;
 use crate::domain::Timestamp;
-use crate::notify::{HostedService, NewOrder, NotAdded, Orders, PlacedOrder, ServiceNames};
+use crate::notify::{HostedService, NewOrder, NotAdded, NotSaid, Orders, PlacedOrder, ServiceNames};
 use crate::store::{Adoption, AdoptionState, AdoptionStep, Store, StoreError};
 
 /// Whoever was held up for longer between writing an adoption down and ordering does not order any more: others may by
 /// now have been told that no order was made.
 const ORDER_WITHIN: crate::domain::Seconds = crate::domain::Seconds::new(60);
 
+/// A service, or an order, that nobody has taken up yet.
+const PENDING: &str = "Pending";
+
 /// More steps than there are, should others step meanwhile.
 const MOST_STEPS: usize = 12;
 
 /// How far an adoption has come, and why no further.
 pub(super) enum Ended {
-    /// The account is mapped.
-    Adopted(Adoption),
+    /// The account is mapped. `billed`: how WHMCS bills the service, where that is not as it was asked for.
+    Adopted { adoption: Adoption, billed: Option<String> },
     /// WHMCS made nothing. `ends_run`: any other would fare the same.
     Refused { why: String, ends_run: bool },
     /// It is not finished.
@@ -83,7 +86,10 @@ impl Steps<'_> {
             // As it is written down: another may have stepped.
             adoption = self.store.adoption(&account).await?.unwrap_or(adoption);
             let next = match adoption.state {
-                AdoptionState::Mapped => return Ok(Ended::Adopted(adoption)),
+                AdoptionState::Mapped => {
+                    let billed = self.billed_otherwise(&adoption).await;
+                    return Ok(Ended::Adopted { adoption, billed });
+                }
                 AdoptionState::Refused => {
                     return Ok(Ended::Refused { why: adoption.said, ends_run: false });
                 }
@@ -147,23 +153,30 @@ impl Steps<'_> {
         };
         match self.orders.order_status(order).await?.as_deref() {
             None => Err(gone("not there any more")),
-            Some("Pending") => Ok(false),
+            Some(PENDING) => Ok(false),
+            Some("Active") => Ok(true),
             Some(over @ ("Cancelled" | "Fraud")) => Err(gone(over)),
-            Some(_) => Ok(true),
+            // WHMCS lets people make statuses of their own.
+            Some(other) => Err(format!(
+                "order {order} is {other:?} in WHMCS, which is neither Pending nor Active: accept it there, without the module's \
+                 Create and without mail, then run it again"
+            )),
         }
     }
 
     async fn name(&self, adoption: &Adoption) -> Step {
         let (order, service) = numbers(adoption)?;
-        let named = (AdoptionStep::Named, format!("service {service} is Active with username and server"));
-        if self.differences(service, adoption).await?.is_empty() {
+        let named = (AdoptionStep::Named, format!("service {service} has username, server and status"));
+        let found = self.found(service).await?;
+        if differences(&found, adoption).is_empty() {
             return Ok(named);
         }
         let wanted = &adoption.wanted;
         let domain = wanted.domain.as_deref();
-        let names = ServiceNames { server: wanted.server, username: &wanted.username, domain };
+        let activate = found.status == PENDING;
+        let names = ServiceNames { server: wanted.server, username: &wanted.username, domain, activate };
         let said = self.orders.name(service, &names).await;
-        let left = self.differences(service, adoption).await?;
+        let left = differences(&self.found(service).await?, adoption);
         match left.is_empty() {
             true => Ok(named),
             false => Err(format!(
@@ -174,25 +187,24 @@ impl Steps<'_> {
         }
     }
 
-    /// In what a service is otherwise than it should be.
-    async fn differences(&self, service: i64, adoption: &Adoption) -> Result<Vec<String>, String> {
+    /// A service that is there.
+    async fn found(&self, service: i64) -> Result<HostedService, String> {
         let found = self.orders.service(service).await?;
-        let found = found.filter(|found| !found.is_over()).ok_or_else(|| {
+        found.filter(|found| !found.is_over()).ok_or_else(|| {
             format!("service {service} is over in WHMCS, or not there: `whmeter adopt --settle absent` lets it be ordered anew")
-        })?;
-        let HostedService { server, username, domain, status, .. } = found;
-        let wanted = &adoption.wanted;
-        let mut different = Vec::new();
-        let mut compare = |what: &str, is: &str, should: &str| {
-            if is != should {
-                different.push(format!("its {what} is {is:?} in place of {should:?}"));
-            }
-        };
-        compare("status", &status, "Active");
-        compare("username", &username, &wanted.username);
-        compare("server", &server.to_string(), &wanted.server.to_string());
-        compare("domain", &domain, wanted.domain.as_deref().unwrap_or_default());
-        Ok(different)
+        })
+    }
+
+    /// How WHMCS bills the service that was made, where that is not as it was asked for.
+    async fn billed_otherwise(&self, adoption: &Adoption) -> Option<String> {
+        let found = self.orders.service(adoption.service?).await.ok()??;
+        let wanted = &adoption.wanted.cycle;
+        (!found.cycle.is_empty() && found.cycle != *wanted).then(|| {
+            format!(
+                "WHMCS bills service {} {}, {} each time, in place of {wanted}: look at its billing cycle and price there",
+                found.id, found.cycle, found.amount
+            )
+        })
     }
 
     /// Says by hand that nothing of an adoption is in WHMCS, where WHMCS does not say otherwise.
@@ -215,7 +227,7 @@ impl Steps<'_> {
             Err(why) => return Ok(Err(why)),
         }
         let said = format!("settled by hand by {}: nothing of it is in WHMCS", self.by);
-        match self.store.step_adoption(adoption, AdoptionStep::Refused, &said, self.by, now).await? {
+        match self.store.step_adoption(adoption, AdoptionStep::Settled, &said, self.by, now).await? {
             true => Ok(Ok(())),
             false => Ok(Err("another process has stepped it just now; look again".into())),
         }
@@ -228,6 +240,26 @@ impl Steps<'_> {
         };
         Ok(known.filter(|service| !service.is_over()))
     }
+}
+
+/// In what a service is otherwise than it should be. One that billing has suspended meanwhile is as it should be.
+fn differences(found: &HostedService, adoption: &Adoption) -> Vec<String> {
+    let HostedService { server, username, domain, status, .. } = found;
+    let wanted = &adoption.wanted;
+    let mut different = Vec::new();
+    let mut compare = |what: &str, is: &str, should: &str| {
+        if is != should {
+            different.push(format!("its {what} is {is:?} in place of {should:?}"));
+        }
+    };
+    if status != "Suspended" {
+        compare("status", status, "Active");
+    }
+    compare("username", username, wanted.username.trim());
+    compare("server", &server.to_string(), &wanted.server.to_string());
+    // WHMCS may write it in its own case.
+    compare("domain", &domain.to_lowercase(), &wanted.domain.as_deref().unwrap_or_default().to_lowercase());
+    different
 }
 
 fn ordered(placed: &PlacedOrder) -> AdoptionStep {
@@ -253,7 +285,7 @@ fn numbers(adoption: &Adoption) -> Result<(i64, i64), String> {
 }
 
 /// What WHMCS said besides, where it was no yes.
-fn besides(said: Result<(), String>) -> String {
+fn besides(said: Result<(), NotSaid>) -> String {
     said.err().map_or_else(String::new, |said| format!(" ({said})"))
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Adopt {
     #[arg(long, value_name = "METHOD")]
     payment_method: Option<String>,
     /// The service's username, where it is not the account's name
-    #[arg(long, value_name = "NAME", conflicts_with = "all")]
+    #[arg(long, value_name = "NAME", conflicts_with = "all", value_parser = username)]
     username: Option<String>,
     /// Every account of a package that no service pays for
     #[arg(long, requires = "package", conflicts_with_all = ["backend", "account"])]
@@ -45,7 +45,7 @@ pub(super) struct Adopt {
     #[arg(long, value_name = "NAME", requires = "all")]
     on: Option<String>,
     /// With --all: make at most so many services
-    #[arg(long, value_name = "N", requires = "all")]
+    #[arg(long, value_name = "N", requires = "all", value_parser = at_least_one)]
     limit: Option<usize>,
     /// Say what would be done; asks WHMCS, and writes nothing
     #[arg(long)]
@@ -63,9 +63,19 @@ fn number(text: &str) -> Result<i64, String> {
     number.ok_or_else(|| "expected a number in WHMCS, like 12".into())
 }
 
+fn username(text: &str) -> Result<String, String> {
+    let is_name = !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control);
+    let fits = is_name && text.chars().count() <= 255;
+    fits.then(|| text.into()).ok_or_else(|| "expected a login, without blanks around it".into())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|number| *number > 0).ok_or_else(|| "expected a number from 1 on".into())
+}
+
 fn failed(error: AdoptError) -> CommandError {
     match error {
-        AdoptError::NoBackend(_) => CommandError::Misused(error.to_string()),
+        AdoptError::NoBackend(_) | AdoptError::NoPackage { .. } => CommandError::Misused(error.to_string()),
         AdoptError::Store(_) | AdoptError::NotSettled(_) => CommandError::Tried(error.to_string()),
     }
 }
@@ -168,7 +178,7 @@ fn show(rows: &[AdoptedRow], asked: &Adopt) {
         if row.state == RowState::Adopted {
             print(format!(
                 "{of}: it belongs to service {} from the first poll after WHMCS lists that service, and so does what it has used \
-                 since the day WHMCS dates the service, today. What it used before stays without a payer: `whmeter map set {of} {} --since \
+                 since the day of its order. What it used before stays without a payer: `whmeter map set {of} {} --since \
                  YYYY-MM-DD` gives that to the service, too",
                 dash(row.service),
                 dash(row.service)

@@ -8,6 +8,7 @@ use super::poll::chosen;
 use super::{CommandError, ConfigArg, Outcome, coloured, print, print_json};
 use crate::backends::{CheckStep, ConfiguredPanel, PollRequest, Wants};
 use crate::domain::{Harvest, Timestamp};
+use crate::notify::Orders;
 use crate::store::{PanelTaken, Store};
 
 #[derive(Debug, Args)]
@@ -57,7 +58,7 @@ impl Check {
         if let Some(found) = crate::app::check_tls(&config.http) {
             lines.push(CheckLine { of: "http".into(), step: "tls".into(), outcome: found, fatal: true });
         }
-        let store = Store::check(&config.store, &config.folder).await;
+        let store = Store::check(&config.store, &config.folder, config.zone).await;
         let known = store.as_ref().map_or_else(|_| Vec::new(), |checked| checked.panels.clone());
         lines.push(CheckLine {
             of: "store".into(),
@@ -98,6 +99,17 @@ impl Check {
                 outcome: outcome.map_err(|error| error.to_string()),
                 fatal: true,
             }));
+        }
+        if let Some(api) =
+            config.api.as_ref().filter(|_| self.backend.is_none() && !config.adoptions.is_empty())
+        {
+            let outcome = match Orders::open(api, &config.folder) {
+                Ok(orders) => {
+                    orders.check(&config.adoptions.products()).await.map_err(|error| error.to_string())
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            lines.push(CheckLine { of: "adopt".into(), step: "WHMCS".into(), outcome, fatal: true });
         }
         if self.json {
             print_json(&lines.iter().map(shape).collect::<Vec<_>>())?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{CommandError, ConfigArg, Outcome, stored_backends};
+use super::{CommandError, ConfigArg, Outcome, complain, stored_backends};
 use crate::console::cell;
 use crate::domain::{BackendId, BillingPeriod, BillingZone, Bytes, Meter, Minutes, Nature, UsageDay};
 use crate::store::{self, DayPoint, Store, UsageQuery};
@@ -99,7 +99,7 @@ fn over(asked: BillingPeriod, today: UsageDay) -> Result<BillingPeriod, CommandE
     }
     let period = BillingPeriod::new(asked.first(), today);
     let period = period.map_err(|_| misused(format!("--from {}: no full day since then", asked.first())))?;
-    eprintln!("whmeter: days up to {today} are exported, without it: a day counts when it is over");
+    complain(format!("days up to {today} are exported, without it: a day counts when it is over"));
     Ok(period)
 }
 
@@ -115,10 +115,10 @@ async fn say_what_is_pruned(store: &Store, backends: &[BackendId], period: Billi
         let months = store.months(&query, period.first().month(), last).await?;
         let months = months.iter().map(|one| one.month);
         if let (Some(first), Some(last)) = (months.clone().min(), months.max()) {
-            eprintln!(
-                "whmeter: {backend}: days before {kept_from} are not kept any more and not exported; \
+            complain(format!(
+                "{backend}: days before {kept_from} are not kept any more and not exported; \
                  `whmeter usage --by month` shows {first} to {last} whole"
-            );
+            ));
         }
     }
     Ok(())

@@ -238,7 +238,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("whmeter: cannot start: {error}");
+            complain(format!("cannot start: {error}"));
             return ExitCode::FAILURE;
         }
     };
@@ -279,11 +279,11 @@ pub fn run(cli: Cli) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(CommandError::Tried(why)) => {
-            eprintln!("whmeter: {why}");
+            complain(why);
             ExitCode::from(1)
         }
         Err(CommandError::Misused(why)) => {
-            eprintln!("whmeter: {why}");
+            complain(why);
             ExitCode::from(2)
         }
     }
@@ -297,10 +297,16 @@ fn print(text: impl std::fmt::Display) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
         Err(error) => {
-            eprintln!("whmeter: the output cannot be written: {error}");
+            complain(format!("the output cannot be written: {error}"));
             std::process::exit(1);
         }
     }
+}
+
+/// Says something beside the output. Whoever does not listen any more (`2>&1 | head`) is no reason to end otherwise.
+fn complain(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr().lock(), "whmeter: {text}");
 }
 
 /// A word in a colour, where somebody looks at it: not in a file or a pipe, and not where `NO_COLOR` is set.

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use self::accounts::{KnownAccounts, Sort, View};
 use super::table::{Table, grouped, sized};
-use super::{CommandError, ConfigArg, Outcome, no_such_account, print, print_json, stored_backends};
+use super::{
+    CommandError, ConfigArg, Outcome, complain, no_such_account, print, print_json, stored_backends,
+};
 use crate::console::cell;
 use crate::domain::{
     AccountName, BackendId, BillingPeriod, BillingZone, Bytes, Meter, Month, Owner, UsageDay,
@@ -250,10 +252,10 @@ async fn say_what_is_pruned(store: &Store, query: &UsageQuery, period: BillingPe
     if let (Some(first), Some(last)) =
         (months.iter().map(|one| one.month).min(), months.iter().map(|one| one.month).max())
     {
-        eprintln!(
-            "whmeter: not every day before {kept_from} is kept any more; --by month shows {first} to \
+        complain(format!(
+            "not every day before {kept_from} is kept any more; --by month shows {first} to \
              {last} whole"
-        );
+        ));
     }
     Ok(())
 }

@@ -20,8 +20,8 @@ use std::path::Path;
 pub use delivery::{Delivered, Delivery, Firing, NotDelivered, Posting};
 pub use settings::NotifySettings;
 pub use whmcs::{
-    BillableItems, HostedService, Invoiced, NewItem, NewOrder, NotAdded, Orders, Payer, PlacedOrder, Product,
-    ServiceNames, WhmcsApi,
+    BillableItems, HostedService, Invoiced, NewItem, NewOrder, NotAdded, NotSaid, Orders, Payer, PlacedOrder,
+    Product, ServiceNames, WhmcsApi,
 };
 
 use crate::domain::{Timestamp, UsageDay};

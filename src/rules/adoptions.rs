@@ -1,5 +1,6 @@
 //! The `[[adopt]]` rules: which product is sold to accounts of which package, when `whmeter adopt` makes a service.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -48,6 +49,16 @@ impl Adoptions {
     /// The rules in the order of the config.
     pub fn new(rules: Vec<AdoptRule>) -> Adoptions {
         Adoptions(Arc::new(rules))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every product that is named.
+    pub fn products(&self) -> BTreeSet<i64> {
+        self.0.iter().map(|rule| rule.product).collect()
     }
 
     /// The rule for an account.

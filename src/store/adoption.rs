@@ -154,6 +154,8 @@ pub enum AdoptionStep {
     },
     /// There certainly is no order.
     Refused,
+    /// Somebody says that there is none.
+    Settled,
     /// It is not known what became of it; it stays where it is.
     Unknown,
     /// The order is taken up.
@@ -188,8 +190,7 @@ impl Store {
         let adoption = Adoption {
             life,
             wanted: new.clone(),
-            // A name that nobody can register, and no other order has.
-            mark: format!("adopt-{number}.{}.invalid", new.account.backend),
+            mark: mark(number, rand::random(), new.account.backend.as_str()),
             state: AdoptionState::Ordering,
             begun_at: now,
             by: by.into(),
@@ -205,7 +206,8 @@ impl Store {
     }
 
     /// Writes down how far an adoption has come since it was read; `false` where another has written something meanwhile.
-    /// That an order was made, and that the account is mapped, is in the audit besides, once.
+    /// That an order was sent and what became of it, that it was settled, and that the account is mapped is in the audit
+    /// besides, once.
     pub async fn step_adoption(
         &self,
         adoption: &Adoption,
@@ -216,7 +218,9 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let (state, order, service) = match step {
             AdoptionStep::Ordered { order, service } => (AdoptionState::Ordered, Some(order), Some(service)),
-            AdoptionStep::Refused => (AdoptionState::Refused, adoption.order, adoption.service),
+            AdoptionStep::Refused | AdoptionStep::Settled => {
+                (AdoptionState::Refused, adoption.order, adoption.service)
+            }
             AdoptionStep::Unknown => (adoption.state, adoption.order, adoption.service),
             AdoptionStep::Accepted => (AdoptionState::Accepted, adoption.order, adoption.service),
             AdoptionStep::Named => (AdoptionState::Named, adoption.order, adoption.service),
@@ -245,22 +249,39 @@ impl Store {
         tx.note_rows(&ADOPTION, "t.life = ?", [adoption.life.into()]).await?;
         let action = match step {
             AdoptionStep::Ordered { .. } => Some("order"),
+            // Whatever became of it, it was sent.
+            AdoptionStep::Refused | AdoptionStep::Unknown if adoption.state == AdoptionState::Ordering => {
+                Some("order")
+            }
+            AdoptionStep::Settled => Some("settle"),
             AdoptionStep::Mapped => Some("adopt"),
             _ => None,
         };
-        if let (Some(action), Some(order), Some(service)) = (action, order, service) {
-            if step == AdoptionStep::Mapped {
-                self.put_pin(&mut tx, account, service, by, now).await?;
+        if let (AdoptionStep::Mapped, Some(service)) = (step, service) {
+            // Somebody may have said meanwhile whose it is.
+            let sql = "SELECT service FROM service_pin WHERE backend = ? AND account = ? AND service <> ? AND at > ?";
+            let (backend, name) = (account.backend.as_str(), account.name.as_str());
+            let key = [backend.into(), name.into(), service.into(), adoption.begun_at.into()];
+            if !rows(&mut tx, self.dialect, sql, key).await?.is_empty() {
+                return Ok(false);
             }
+            self.put_pin(&mut tx, account, service, by, now).await?;
+        }
+        if let Some(action) = action {
             let NewAdoption { client, product, .. } = &adoption.wanted;
+            let order = order
+                .map_or_else(|| format!("an order with {}", adoption.mark), |order| format!("order {order}"));
             let act = Act {
                 at: now,
                 actor: by.into(),
                 account: account.clone(),
                 action,
                 before: None,
-                after: Some(format!("service {service}")),
-                why: format!("order {order} of client {client} for product {product}"),
+                after: match step {
+                    AdoptionStep::Settled => Some("absent".into()),
+                    _ => service.map(|service| format!("service {service}")),
+                },
+                why: format!("{order} of client {client} for product {product}"),
                 answer: said.into(),
             };
             self.put_act(&mut tx, &act).await?;
@@ -307,6 +328,14 @@ impl Store {
         let found = rows(on, self.dialect, &sql, [life.into()]).await?;
         found.first().map(|row| adoption(&mut Columns::of(row))).transpose()
     }
+}
+
+/// A domain that nobody can register and no other order has, also of a database that was restored and counts on from
+/// there; of letters that WHMCS neither escapes nor changes.
+fn mark(number: i64, random: u32, backend: &str) -> String {
+    let plain = backend.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+    let plain: String = plain.take(40).collect();
+    format!("adopt-{number}-{random:08x}.{}.invalid", plain.trim_matches('-'))
 }
 
 fn cells(adoption: &Adoption) -> [Cell; 17] {

@@ -19,7 +19,9 @@ use super::backend::{KnownPanel, known_panels};
 use super::dialect::Dialect;
 use super::seal::Seal;
 use super::sql::answered;
+use super::zone::refuse_other_zone;
 use super::{Store, StoreError};
+use crate::domain::BillingZone;
 use crate::settings::{Period, Secret};
 
 /// The `[store]` section.
@@ -197,7 +199,11 @@ impl Store {
     }
 
     /// Looks whether [`Store::open`] would succeed, and writes nothing.
-    pub async fn check(settings: &StoreSettings, folder: &Path) -> Result<Checked, StoreError> {
+    pub async fn check(
+        settings: &StoreSettings,
+        folder: &Path,
+        zone: BillingZone,
+    ) -> Result<Checked, StoreError> {
         let location = Location::of(settings, folder)?.reading();
         if let Some(file) = &location.file {
             file.can_be_made()?;
@@ -219,6 +225,7 @@ impl Store {
             Some(found) if found > known => return Err(StoreError::NewerSchema { found, known }),
             Some(found) if found == known => {
                 Seal::read(&mut on, location.dialect, settings.seal_key.as_ref()).await?;
+                refuse_other_zone(&mut on, location.dialect, zone).await?;
                 let panels = known_panels(&mut on, location.dialect).await?;
                 Checked { says: format!("schema {found}"), panels }
             }

@@ -1,5 +1,8 @@
 //! The zone that cuts days and months, which a database keeps for good.
 
+use sqlx::AnyConnection;
+
+use super::dialect::Dialect;
 use super::dialect::Merge::Replace;
 use super::sql::{Cell, Columns, Table, rows};
 use super::{Store, StoreError};
@@ -14,13 +17,7 @@ impl Store {
             return Ok(());
         }
         let mut tx = self.begin_write().await?;
-        let found = rows(&mut tx, self.dialect, "SELECT zone FROM billing_zone WHERE one = 1", []).await?;
-        let stored = found.first().map(|row| Columns::of(row).text()).transpose()?;
-        let sql = "SELECT COUNT(*) FROM backend WHERE entries > 0";
-        let has_days = match rows(&mut tx, self.dialect, sql, []).await?.first() {
-            Some(row) => Columns::of(row).int()? > 0,
-            None => false,
-        };
+        let (stored, has_days) = stored_zone(&mut tx, self.dialect).await?;
         match stored {
             Some(stored) if stored == zone.name() => return Ok(()),
             Some(stored) if has_days => {
@@ -46,5 +43,31 @@ impl Store {
         let mut on = self.readers.acquire().await?;
         let found = rows(&mut on, self.dialect, "SELECT zone FROM billing_zone WHERE one = 1", []).await?;
         found.first().map(|row| Columns::of(row).text()).transpose()
+    }
+}
+
+/// The zone that is stored, and whether anything is cut by it.
+async fn stored_zone(on: &mut AnyConnection, dialect: Dialect) -> Result<(Option<String>, bool), StoreError> {
+    let found = rows(on, dialect, "SELECT zone FROM billing_zone WHERE one = 1", []).await?;
+    let stored = found.first().map(|row| Columns::of(row).text()).transpose()?;
+    let sql = "SELECT COUNT(*) FROM backend WHERE entries > 0";
+    let has_days = match rows(on, dialect, sql, []).await?.first() {
+        Some(row) => Columns::of(row).int()? > 0,
+        None => false,
+    };
+    Ok((stored, has_days))
+}
+
+/// Refuses a zone that [`Store::keep_zone`] would refuse; keeps nothing.
+pub(super) async fn refuse_other_zone(
+    on: &mut AnyConnection,
+    dialect: Dialect,
+    zone: BillingZone,
+) -> Result<(), StoreError> {
+    match stored_zone(on, dialect).await? {
+        (Some(stored), true) if stored != zone.name() => {
+            Err(StoreError::OtherZone { stored, configured: zone.name().into() })
+        }
+        _ => Ok(()),
     }
 }

@@ -229,7 +229,8 @@ async fn an_order_that_nobody_can_tell_of_waits_for_an_operator() {
     scene.whmcs.mishap("AddOrder", MishapKind::Page(500), Some(1));
     let (state, reason) = scene.adopted(NOW + 110, name, &[]).await;
     assert_eq!(state, "unfinished", "{reason}");
-    for part in ["not sent again", "client 1042", "product 31", "adopt-2.web.invalid", "--settle absent"] {
+    for part in ["not sent again", "client 1042", "product 31", "adopt-2-", ".web.invalid", "--settle absent"]
+    {
         assert!(reason.contains(part), "{part}: {reason}");
     }
     for at in [NOW + 120, NOW + 4_000] {
@@ -245,7 +246,7 @@ async fn an_order_that_nobody_can_tell_of_waits_for_an_operator() {
     };
     let [(account, state, detail)] = <[_; 1]>::try_from(open().await).unwrap();
     assert_eq!((account.as_str(), state.as_str()), (name, "ordering"));
-    for part in ["adopt-2.web.invalid", &format!("`whmeter adopt web {name} --client 1042`")] {
+    for part in ["adopt-2-", &format!("`whmeter adopt web {name} --client 1042`")] {
         assert!(detail.contains(part), "{part}: {detail}");
     }
     // Another's wish is not mixed up with it.
@@ -339,7 +340,7 @@ async fn a_package_is_adopted_account_by_account_and_a_failure_stops_no_other() 
         (some.code, states(&some)),
         (Some(1), vec!["refused".to_string(), "adopted".into(), "adopted".into(), "adopted".into()])
     );
-    assert!(some.stdout.contains("has the username") && some.stdout.contains("map set"), "{some:?}");
+    assert!(some.stdout.contains("with the username") && some.stdout.contains("map set"), "{some:?}");
     scene.whmcs.mishap("AddOrder", MishapKind::Page(500), Some(1));
     let rest = run(&["--on", "web"]).await;
     let count = |state: &str| states(&rest).iter().filter(|found| *found == state).count();
@@ -525,4 +526,110 @@ async fn an_account_named_by_its_domain_is_sold_under_its_login() {
     assert_eq!(is_its(NOW + 360).await, (json!(made.id), "pinned".into()));
     site.at(NOW + 400, &["map", "unset", "web", &domain]).await.good();
     assert_eq!(is_its(NOW + 460).await, (json!(made.id), "mapped".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_may_be_sold_already_is_asked_of_whmcs_too_and_what_was_undone_there_may_be_sold_again() {
+    let scene = Scene::open("").await;
+    let (name, other) = (scene.name(0).to_string(), scene.name(1).to_string());
+    let refused = |now: i64, account: String, more: Vec<&'static str>| {
+        let scene = &scene;
+        async move {
+            let (state, reason) = scene.adopted(now, &account, &more).await;
+            assert_eq!(state, "refused", "{reason}");
+            reason
+        }
+    };
+    // A service of the account's own name in another spelling, that the list does not have yet; whatever login is given.
+    scene.whmcs.change(|world| {
+        (world.services[0].username, world.services[0].server) = (other.to_uppercase(), 12);
+    });
+    let reason = refused(NOW + 100, other.clone(), vec!["--username", "somebody"]).await;
+    assert!(reason.contains("map set"), "{reason}");
+    // Another account's name, a product that is paid otherwise, a package that nobody has.
+    let login = Box::leak(other.clone().into_boxed_str());
+    assert!(refused(NOW + 100, name.clone(), vec!["--username", login]).await.contains("another account"));
+    let reason = refused(NOW + 100, name.clone(), vec!["--billing-cycle", "free"]).await;
+    assert!(reason.contains("paid recurring"), "{reason}");
+    for wrong in ["", " a", "a\tb"] {
+        let ran = scene.adopt(NOW + 100, &name, &["--username", wrong]).await;
+        assert!(ran.code == Some(2) && ran.stderr.contains("expected a login"), "{ran:?}");
+    }
+    let all = ["adopt", "--all", "--package", "nosuch", "--client", "1042", "--product", "31"];
+    let none = scene.site.at(NOW + 100, &all).await.failure(2);
+    assert!(none.contains("\"nosuch\"") && none.contains(&format!("{PLAN:?}")), "{none}");
+    assert_eq!(scene.sent(), [0; 3]);
+
+    // It is adopted for one client; another is not told that it is his.
+    assert_eq!(scene.adopted(NOW + 200, &name, &[]).await.0, "adopted");
+    let others = ["adopt", "web", &name, "--client", "1043", "--product", "31", "--json"];
+    let others = scene.site.at(NOW + 210, &others).await;
+    let row = &serde_json::from_str::<Value>(&others.stdout).unwrap()[0];
+    assert_eq!((&row["state"], &row["client"]), (&json!("refused"), &json!(1042)), "{row}");
+    // The order is deleted in WHMCS before it was ever sent: it was never sold, and may be.
+    scene.whmcs.change(|world| world.services.retain(|service| service.username != name));
+    assert_eq!(scene.adopted(NOW + 300, &name, &[]).await.0, "adopted");
+    assert_eq!(scene.sent()[0], 2);
+
+    // An add-on that is sold for an account, and one of which nobody knows whose it is.
+    let sell = |now: i64, addons: Value| {
+        let scene = &scene;
+        async move {
+            let clock = scene.site.path().join("clock");
+            std::fs::write(&clock, now.to_string()).unwrap();
+            let daemon = scene.site.start_told(scene.port, &clock);
+            daemon.until("/-/ready", "ready", |got| got.status == 200).await;
+            let request = daemon.request("PUT", "/v1/whmcs/services?server=12");
+            let body = json!({ "schema": 1, "services": [], "addons": addons }).to_string();
+            let got =
+                daemon.send(request.header("content-type", "application/json").body(body)).await.unwrap();
+            assert_eq!(got.status, 200, "{}", got.text());
+            daemon.stop().await;
+        }
+    };
+    let third = scene.name(2).to_string();
+    let addon = |username: &str| json!([{ "id": 51, "service": 7, "client": 1042, "username": username, "name": "Space", "status": "Active" }]);
+    sell(NOW + 400, addon(&third.to_uppercase())).await;
+    let reason = refused(NOW + 410, third.clone(), vec![]).await;
+    assert!(reason.contains("add-on 51") && reason.contains("sold as an add-on"), "{reason}");
+    sell(NOW + 500, addon("")).await;
+    let run = ["adopt", "--all", "--package", PLAN, "--client", "1042", "--product", "31"];
+    let run = scene.site.at(NOW + 510, &run).await;
+    assert!(run.code == Some(1) && run.stdout.contains("add-on 51"), "{run:?}");
+    assert_eq!(scene.sent()[0], 2);
+    let look = scene.adopt(NOW + 510, &third, &["--dry-run"]).await.good();
+    assert!(look.contains("add-on 51") && look.contains("would adopt"), "{look}");
+    scene.panel_is_untouched();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_happened_meanwhile_is_looked_at_before_it_goes_on() {
+    let scene = Scene::open("").await;
+    let (name, other) = (scene.name(0).to_string(), scene.name(1).to_string());
+    // Somebody says by hand whose it is, before the order is taken up.
+    scene.whmcs.mishap("AcceptOrder", MishapKind::Page(500), Some(1));
+    assert_eq!(scene.adopted(NOW + 100, &name, &[]).await.0, "unfinished");
+    scene.site.at(NOW + 110, &["map", "set", "web", &name, "900", "--force"]).await.good();
+    let sent = scene.sent();
+    let (state, reason) = scene.adopted(NOW + 120, &name, &[]).await;
+    assert!(state == "unfinished" && reason.contains("by hand to service 900"), "{state}: {reason}");
+    assert_eq!(scene.sent(), sent, "nothing more is asked for");
+    // With another login than it began with it does not go on as if nothing were.
+    scene.whmcs.mishap("UpdateClientProduct", MishapKind::Page(500), Some(1));
+    assert_eq!(scene.adopted(NOW + 200, &other, &[]).await.0, "unfinished");
+    let (state, reason) = scene.adopted(NOW + 210, &other, &["--username", "somebody"]).await;
+    assert!(state == "refused" && reason.contains(&format!("{other:?}")), "{state}: {reason}");
+    // Billing suspends it meanwhile: it stays so.
+    scene.whmcs.change(|world| world.services.last_mut().unwrap().status = "Suspended".into());
+    assert_eq!(scene.adopted(NOW + 220, &other, &[]).await.0, "adopted");
+    assert_eq!(scene.made()[1].4, "Suspended");
+
+    // WHMCS that lets nobody in is asked once, and not for every account.
+    let third = scene.accounts.len() - 2;
+    assert!(third >= 2, "{:?}", scene.accounts);
+    scene.whmcs.mishap("GetClientsDetails", MishapKind::Error("Authentication Failed".into()), None);
+    let run = ["adopt", "--all", "--package", PLAN, "--client", "1042", "--product", "31", "--json"];
+    let run = scene.site.at(NOW + 300, &run).await;
+    let count = |state: &str| run.stdout.matches(&format!("\"{state}\"")).count();
+    assert_eq!((count("not_tried") + 1, run.code), (third, Some(1)), "{run:?}");
 }

@@ -130,7 +130,8 @@ pub fn products(server: &Server, switches: &Switches, form: &Form) -> Outcome {
     let world = server.world();
     let pid = form.number("pid");
     let found = world.products.iter().filter(|product| pid.is_none_or(|pid| product.id == pid));
-    let rows = found.map(|one| json!({"pid": one.id, "name": one.name, "module": one.module}));
+    let rows = found
+        .map(|one| json!({"pid": one.id, "name": one.name, "module": one.module, "paytype": one.paytype}));
     let mut told = Map::new();
     put_list(&mut told, switches, "products", "product", rows.collect());
     Ok(told)

@@ -66,6 +66,8 @@ pub struct Product {
     pub name: String,
     /// The module that runs it.
     pub module: String,
+    /// `free`, `onetime` or `recurring`.
+    pub paytype: String,
 }
 
 /// An order, and what came of it besides its services.
@@ -233,7 +235,12 @@ pub fn settle(accounts: usize) -> World {
             .to_owned(),
         disabled: false,
     };
-    let product = |id, name: &str, module: &str| Product { id, name: name.into(), module: module.into() };
+    let product = |id, name: &str, module: &str| Product {
+        id,
+        name: name.into(),
+        module: module.into(),
+        paytype: "recurring".into(),
+    };
     let mut world = World {
         templates: names.map(template).into(),
         products: vec![

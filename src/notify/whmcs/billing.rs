@@ -168,7 +168,9 @@ pub(super) fn of_adding(error: &ApiError) -> NotAdded {
         | ApiError::Permission { .. } => NotAdded::Refused { why, for_all: true },
         ApiError::Rejected { .. } => NotAdded::Refused { why, for_all: false },
         // A gateway, a busy server or an HTML page do not know what PHP did before.
-        ApiError::Http(_) | ApiError::Page { .. } | ApiError::Malformed { .. } => NotAdded::Unknown { why },
+        ApiError::Http(_) | ApiError::Failed { .. } | ApiError::Page { .. } | ApiError::Malformed { .. } => {
+            NotAdded::Unknown { why }
+        }
     }
 }
 
@@ -186,6 +188,7 @@ mod tests {
             ApiError::Http(HttpError::Busy { host: host(), after: None, sketch: sketch() }),
             ApiError::Page { action: ADD, sketch: sketch(), failed: false },
             ApiError::Malformed { action: ADD, sketch: sketch() },
+            ApiError::Failed { action: ADD, status: 500, message: sketch() },
         ];
         for error in unknown {
             assert!(matches!(of_adding(&error), NotAdded::Unknown { .. }), "{error:?}");

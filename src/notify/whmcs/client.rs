@@ -73,6 +73,16 @@ pub(super) enum ApiError {
         /// What it said.
         message: String,
     },
+    /// The action failed on the way: before it did the thing, or after.
+    #[error("WHMCS fails at {action} with status {status} and says {message:?}")]
+    Failed {
+        /// The action.
+        action: &'static str,
+        /// The status of the answer.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
     /// An HTML page, or a failure without words: nothing was done, unless PHP itself failed on the way.
     #[error("WHMCS answers {action} with {sketch}; an HTML page instead of the API")]
     Page {
@@ -161,7 +171,16 @@ impl Client {
         // The documented sample of one action says `status` where all others say `result`.
         match object.get("result").or_else(|| object.get("status")).and_then(Value::as_str) {
             Some("success") => Ok(object),
-            Some("error") => Err(self.refusal(action, &text(object.get("message")).unwrap_or_default())),
+            Some("error") => {
+                let refusal = self.refusal(action, &text(object.get("message")).unwrap_or_default());
+                Err(match refusal {
+                    // A no has status 200 or 403. This is an error of PHP that WHMCS has put into words.
+                    ApiError::Rejected { action, message } if answer.status() >= 500 => {
+                        ApiError::Failed { action, status: answer.status(), message }
+                    }
+                    refusal => refusal,
+                })
+            }
             _ => Err(ApiError::Malformed { action, sketch: answer.sketch_without(&self.secrets()) }),
         }
     }
@@ -207,9 +226,10 @@ impl ApiError {
                 NotDelivered::Unknown { .. } => NotDelivered::later(self.to_string()),
                 answer => answer,
             },
-            ApiError::Rejected { .. } | ApiError::Page { .. } | ApiError::Malformed { .. } => {
-                NotDelivered::later(self.to_string())
-            }
+            ApiError::Rejected { .. }
+            | ApiError::Failed { .. }
+            | ApiError::Page { .. }
+            | ApiError::Malformed { .. } => NotDelivered::later(self.to_string()),
         }
     }
 
@@ -217,7 +237,7 @@ impl ApiError {
     pub fn of_writing(self) -> NotDelivered {
         match &self {
             ApiError::Http(error) => NotDelivered::of_call(error.clone()),
-            ApiError::Malformed { .. } | ApiError::Page { failed: true, .. } => {
+            ApiError::Failed { .. } | ApiError::Malformed { .. } | ApiError::Page { failed: true, .. } => {
                 NotDelivered::unknown(self.to_string())
             }
             ApiError::Page { failed: false, .. } => NotDelivered::later(self.to_string()),

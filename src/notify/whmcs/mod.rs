@@ -15,7 +15,7 @@ mod templates;
 mod wire;
 
 pub use billing::{BillableItems, Invoiced, NewItem, NotAdded};
-pub use orders::{HostedService, NewOrder, Orders, Payer, PlacedOrder, Product, ServiceNames};
+pub use orders::{HostedService, NewOrder, NotSaid, Orders, Payer, PlacedOrder, Product, ServiceNames};
 
 use super::delivery::{Delivered, Delivery, NotDelivered};
 use super::message::worded;

@@ -1,11 +1,14 @@
 //! Orders: a service made for an account that is there already, without invoice, mail or provisioning.
 //!
+//! WHMCS keeps texts as they were escaped for a page: what is compared is decoded first, as its module does.
+//!
 //! Only `AddOrder` makes something. The other two write what then is so, and the same again changes nothing; what
 //! became of them is read back. No action of a module is among them: a panel never hears of it.
 //!
 //! Sources: developers.whmcs.com, "AddOrder", "AcceptOrder", "UpdateClientProduct", "GetOrders",
 //! "GetClientsProducts", "GetClientsDetails", "GetProducts", "GetServers", "GetPaymentMethods".
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -17,6 +20,8 @@ use super::wire::{rows, text, whole};
 use crate::settings::{Section, SettingsError};
 
 const SERVICES: &str = "GetClientsProducts";
+/// No row of WHMCS has this number.
+const UNUSED: i64 = u32::MAX as i64;
 const PAGE: u64 = 100;
 const MOST_PAGES: u64 = 100;
 /// As PHP's `http_build_query` writes a truth value: of the word "false" PHP makes a yes.
@@ -27,6 +32,29 @@ const NO: &str = "0";
 #[derive(Clone)]
 pub struct Orders {
     client: Client,
+}
+
+/// Why WHMCS has not said what it was asked. `for_all`: it would say no more to any other question.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct NotSaid {
+    /// Why, for people.
+    pub why: String,
+    /// Whether it is about WHMCS, and not about what was asked.
+    pub for_all: bool,
+}
+
+impl From<ApiError> for NotSaid {
+    fn from(error: ApiError) -> NotSaid {
+        let for_all = !matches!(error, ApiError::Rejected { .. } | ApiError::Failed { .. });
+        NotSaid { why: error.to_string(), for_all }
+    }
+}
+
+impl From<NotSaid> for String {
+    fn from(not_said: NotSaid) -> String {
+        not_said.why
+    }
 }
 
 /// A service to be ordered.
@@ -64,6 +92,8 @@ pub struct ServiceNames<'a> {
     pub username: &'a str,
     /// None takes it away.
     pub domain: Option<&'a str>,
+    /// Whether it becomes active. One that is suspended stays so: that is for billing to end.
+    pub activate: bool,
 }
 
 /// A service as WHMCS has it. Its password is not read.
@@ -85,6 +115,10 @@ pub struct HostedService {
     pub domain: String,
     /// `Pending`, `Active`, …
     pub status: String,
+    /// How often it is paid, in `AddOrder`'s word for it; empty where WHMCS does not say.
+    pub cycle: String,
+    /// What is paid each time, as WHMCS writes it; empty where it does not say.
+    pub amount: String,
 }
 
 impl HostedService {
@@ -110,6 +144,8 @@ pub struct Product {
     pub name: String,
     /// The module that runs it; empty for none.
     pub module: String,
+    /// `free`, `onetime` or `recurring`; empty where WHMCS does not say.
+    pub paid: String,
 }
 
 impl Orders {
@@ -117,6 +153,25 @@ impl Orders {
     pub fn open(api: &WhmcsApi, folder: &Path) -> Result<Orders, SettingsError> {
         let section = Section::new(toml::Table::new(), folder);
         Ok(Orders { client: Client::new(api, &section)? })
+    }
+
+    /// Asks for all that an adoption asks for before it writes. What only writing shows is said.
+    pub async fn check(&self, products: &BTreeSet<i64>) -> Result<String, NotSaid> {
+        self.payment_methods().await?;
+        self.read("GetServers", &[]).await?;
+        // Numbers that nothing has: the answer is that there is none.
+        self.service(UNUSED).await?;
+        self.order_status(UNUSED).await?;
+        self.payer(UNUSED).await?;
+        for product in products {
+            if self.product(*product).await?.is_none() {
+                let why = format!("[[adopt]] names product {product}, which WHMCS does not have");
+                return Err(NotSaid { why, for_all: false });
+            }
+        }
+        Ok("may read clients, products, orders and services; whether AddOrder, AcceptOrder and UpdateClientProduct are allowed \
+            shows when they are used"
+            .into())
     }
 
     /// Orders a service, once.
@@ -146,29 +201,48 @@ impl Orders {
     }
 
     /// The service of a client that was ordered with this mark.
-    pub async fn ordered(&self, client: i64, mark: &str) -> Result<Option<HostedService>, String> {
+    pub async fn ordered(&self, client: i64, mark: &str) -> Result<Option<HostedService>, NotSaid> {
         let client = client.to_string();
         // An older WHMCS may not know the filter: it is applied to what comes besides.
         let found = self.services(&[("clientid", &client), ("domain", mark)]).await?;
-        Ok(found.into_iter().find(|service| service.domain == mark))
+        Ok(found.into_iter().find(|service| service.domain.eq_ignore_ascii_case(mark)))
     }
 
     /// A service by its number.
-    pub async fn service(&self, id: i64) -> Result<Option<HostedService>, String> {
+    pub async fn service(&self, id: i64) -> Result<Option<HostedService>, NotSaid> {
         let number = id.to_string();
         let found = self.services(&[("serviceid", &number)]).await?;
         Ok(found.into_iter().find(|service| service.id == id))
     }
 
     /// Every service with this username, whosever it is and on whatever server.
-    pub async fn named(&self, username: &str) -> Result<Vec<HostedService>, String> {
-        let found = self.services(&[("username2", username)]).await?;
-        let is_it = |service: &HostedService| service.username.trim().eq_ignore_ascii_case(username.trim());
-        Ok(found.into_iter().filter(is_it).collect())
+    pub async fn named(&self, username: &str) -> Result<Vec<HostedService>, NotSaid> {
+        self.with("username2", username, |service| &service.username).await
+    }
+
+    /// Every service with this domain, whosever it is and on whatever server.
+    pub async fn of_domain(&self, domain: &str) -> Result<Vec<HostedService>, NotSaid> {
+        self.with("domain", domain, |service| &service.domain).await
+    }
+
+    async fn with(
+        &self,
+        filter: &str,
+        wanted: &str,
+        field: impl Fn(&HostedService) -> &String,
+    ) -> Result<Vec<HostedService>, NotSaid> {
+        let mut found = self.services(&[(filter, wanted)]).await?;
+        // The filter compares what is stored.
+        let stored = quick_xml::escape::escape(wanted);
+        if stored != wanted {
+            found.extend(self.services(&[(filter, &stored)]).await?);
+        }
+        found.retain(|service| field(service).eq_ignore_ascii_case(wanted.trim()));
+        Ok(found)
     }
 
     /// The status of an order; `None` where there is none.
-    pub async fn order_status(&self, order: i64) -> Result<Option<String>, String> {
+    pub async fn order_status(&self, order: i64) -> Result<Option<String>, NotSaid> {
         const ACTION: &str = "GetOrders";
         let id = order.to_string();
         let answer = self.read(ACTION, &[("id", &id)]).await?;
@@ -178,7 +252,7 @@ impl Orders {
     }
 
     /// Takes an order up: nothing is provisioned and nobody is mailed.
-    pub async fn accept(&self, order: i64, server: i64, username: &str) -> Result<(), String> {
+    pub async fn accept(&self, order: i64, server: i64, username: &str) -> Result<(), NotSaid> {
         let (order, server) = (order.to_string(), server.to_string());
         let parameters = [
             ("orderid", order.as_str()),
@@ -187,36 +261,35 @@ impl Orders {
             ("autosetup", NO),
             ("sendemail", NO),
         ];
-        self.client.write("AcceptOrder", &parameters).await.map(drop).map_err(|error| error.to_string())
+        Ok(self.client.write("AcceptOrder", &parameters).await.map(drop)?)
     }
 
-    /// Gives a service its names and makes it active; its password stays what it is.
-    pub async fn name(&self, service: i64, names: &ServiceNames<'_>) -> Result<(), String> {
+    /// Gives a service its names, and makes it active where that is wanted; its password stays what it is.
+    pub async fn name(&self, service: i64, names: &ServiceNames<'_>) -> Result<(), NotSaid> {
         let (service, server) = (service.to_string(), names.server.to_string());
         let domain = match names.domain {
             Some(domain) => ("domain", domain),
             None => ("unset[0]", "domain"),
         };
-        let parameters = [
+        let mut parameters = Vec::from([
             ("serviceid", service.as_str()),
             ("serverid", &server),
             ("serviceusername", names.username),
-            ("status", "Active"),
             domain,
-        ];
-        let done = self.client.write("UpdateClientProduct", &parameters).await;
-        done.map(drop).map_err(|error| error.to_string())
+        ]);
+        parameters.extend(names.activate.then_some(("status", "Active")));
+        Ok(self.client.write("UpdateClientProduct", &parameters).await.map(drop)?)
     }
 
     /// A client; `None` where there is none.
-    pub async fn payer(&self, client: i64) -> Result<Option<Payer>, String> {
+    pub async fn payer(&self, client: i64) -> Result<Option<Payer>, NotSaid> {
         const ACTION: &str = "GetClientsDetails";
         let id = client.to_string();
         let answer = match self.client.read(ACTION, &[("clientid", &id)]).await {
             Err(ApiError::Rejected { message, .. }) if message.to_ascii_lowercase().contains("not found") => {
                 return Ok(None);
             }
-            answer => answer.map_err(|error| error.to_string())?,
+            answer => answer?,
         };
         let client = answer.get("client").and_then(Value::as_object).ok_or_else(|| strange(ACTION))?;
         let status = text(client.get("status")).ok_or_else(|| strange(ACTION))?;
@@ -225,20 +298,21 @@ impl Orders {
     }
 
     /// A product; `None` where there is none.
-    pub async fn product(&self, product: i64) -> Result<Option<Product>, String> {
+    pub async fn product(&self, product: i64) -> Result<Option<Product>, NotSaid> {
         const ACTION: &str = "GetProducts";
         let id = product.to_string();
         let answer = self.read(ACTION, &[("pid", &id)]).await?;
         let products = rows(&answer, "products", "product").ok_or_else(|| strange(ACTION))?;
         let found = products.iter().find(|row| number(row, "pid") == Some(product));
         Ok(found.map(|row| Product {
-            name: text(row.get("name")).unwrap_or_default(),
-            module: text(row.get("module")).unwrap_or_default(),
+            name: meant(row, "name"),
+            module: meant(row, "module"),
+            paid: meant(row, "paytype").to_ascii_lowercase(),
         }))
     }
 
     /// The module of a server; `None` where there is no such server.
-    pub async fn module_of(&self, server: i64) -> Result<Option<String>, String> {
+    pub async fn module_of(&self, server: i64) -> Result<Option<String>, NotSaid> {
         const ACTION: &str = "GetServers";
         let answer = self.read(ACTION, &[]).await?;
         let servers = rows(&answer, "servers", "server").ok_or_else(|| strange(ACTION))?;
@@ -247,7 +321,7 @@ impl Orders {
     }
 
     /// The payment methods there are, in WHMCS's words for them.
-    pub async fn payment_methods(&self) -> Result<Vec<String>, String> {
+    pub async fn payment_methods(&self) -> Result<Vec<String>, NotSaid> {
         const ACTION: &str = "GetPaymentMethods";
         let answer = self.read(ACTION, &[]).await?;
         let methods = rows(&answer, "paymentmethods", "paymentmethod").ok_or_else(|| strange(ACTION))?;
@@ -258,12 +332,12 @@ impl Orders {
         &self,
         action: &'static str,
         parameters: &[(&str, &str)],
-    ) -> Result<Map<String, Value>, String> {
-        self.client.read(action, parameters).await.map_err(|error| error.to_string())
+    ) -> Result<Map<String, Value>, NotSaid> {
+        Ok(self.client.read(action, parameters).await?)
     }
 
     /// Every service that fits, page by page: rows may shift between two pages.
-    async fn services(&self, filter: &[(&str, &str)]) -> Result<Vec<HostedService>, String> {
+    async fn services(&self, filter: &[(&str, &str)]) -> Result<Vec<HostedService>, NotSaid> {
         let mut found: Vec<HostedService> = Vec::new();
         let mut start = 0;
         for _ in 0..MOST_PAGES {
@@ -283,28 +357,62 @@ impl Orders {
                 return Ok(found);
             }
         }
-        Err(format!("{SERVICES}: more pages than there can be"))
+        Err(NotSaid { why: format!("{SERVICES}: more pages than there can be"), for_all: false })
     }
 }
 
 fn hosted(row: &Map<String, Value>) -> Option<HostedService> {
-    let word = |name: &str| text(row.get(name)).unwrap_or_default();
+    // WHMCS keeps `Semi-Annually`, `Free Account` and `One Time`.
+    let cycle = meant(row, "billingcycle").to_ascii_lowercase().replace(['-', ' '], "");
     Some(HostedService {
         id: number(row, "id")?,
         client: number(row, "clientid")?,
         order: number(row, "orderid").unwrap_or(0),
         product: number(row, "pid").unwrap_or(0),
         server: number(row, "serverid").unwrap_or(0),
-        username: word("username"),
-        domain: word("domain"),
+        username: meant(row, "username"),
+        domain: meant(row, "domain"),
         status: text(row.get("status"))?,
+        cycle: if cycle == "freeaccount" { "free".into() } else { cycle },
+        amount: meant(row, "recurringamount"),
     })
+}
+
+/// A text as it was meant; nothing where there is none.
+fn meant(row: &Map<String, Value>, name: &str) -> String {
+    let stored = text(row.get(name)).unwrap_or_default();
+    match quick_xml::escape::unescape(&stored) {
+        Ok(meant) => meant.trim().into(),
+        // An ampersand that was never escaped.
+        Err(_) => stored.trim().into(),
+    }
 }
 
 fn number(row: &Map<String, Value>, name: &str) -> Option<i64> {
     whole(row.get(name)).and_then(|number| i64::try_from(number).ok())
 }
 
-fn strange(action: &str) -> String {
-    format!("WHMCS answers {action} with a list of another shape than its documentation shows")
+fn strange(action: &str) -> NotSaid {
+    let why = format!("WHMCS answers {action} with a list of another shape than its documentation shows");
+    NotSaid { why, for_all: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_as_they_were_meant() {
+        let row = |value: &str| Map::from_iter([("username".to_string(), Value::from(value))]);
+        for (stored, meant) in [
+            ("R&amp;D", "R&D"),
+            ("o&#039;hara ", "o'hara"),
+            ("&lt;b&gt;", "<b>"),
+            ("plain", "plain"),
+            ("fish & chips", "fish & chips"),
+            ("a&nosuch;b", "a&nosuch;b"),
+        ] {
+            assert_eq!(super::meant(&row(stored), "username"), meant);
+        }
+    }
 }
