@@ -60,11 +60,8 @@ impl Store {
             return Ok(false);
         }
         if report.is_daily {
-            // Made by a clock that was ahead: nothing is compared with them.
-            let later = "SELECT entry_key FROM staff_report WHERE daily = 1 AND at > ?";
-            let sql = format!("DELETE FROM staff_report_part WHERE entry_key IN ({later})");
-            run(&mut tx, self.dialect, &sql, [report.at.into()]).await?;
-            let sql = "DELETE FROM staff_report WHERE daily = 1 AND at > ?";
+            // Made by a clock that was ahead: nothing is compared with them. Their text stays, should they wait to be mailed.
+            let sql = "UPDATE staff_report SET daily = 0 WHERE daily = 1 AND at > ?";
             run(&mut tx, self.dialect, sql, [report.at.into()]).await?;
         }
         let sql = "INSERT INTO staff_report (entry_key, at, daily) VALUES (?, ?, ?)";

@@ -43,6 +43,11 @@ pub(super) fn named(finding: &Finding<'_>) -> Vec<String> {
     let by_words = [FindingKind::Unclaimed, FindingKind::Addons, FindingKind::Companions, FindingKind::Sizes];
     let whom = match by_words.iter().any(|kind| kind.name() == what) {
         true => format!("{whom} {}", finding.detail.as_deref().unwrap_or_default()).trim().to_string(),
+        // Of a month, which stands first: what is said behind it changes once that is over.
+        false if what == FindingKind::Untold.name() => {
+            let month = finding.detail.as_deref().and_then(|detail| detail.split(':').next());
+            format!("{whom} {}", month.unwrap_or_default()).trim().to_string()
+        }
         false => whom,
     };
     // A backend has several totals; a state that has changed is something new.
@@ -200,6 +205,9 @@ mod tests {
             ..Finding::default()
         };
         assert_ne!(named(&bucket("old")), named(&bucket("older")));
+        let untold = |detail: &str| Finding { what: "untold", state: "closed", ..bucket(detail) };
+        assert_ne!(named(&untold("2026-09: nothing of it")), named(&untold("2026-10: nothing of it")));
+        assert_eq!(named(&untold("2026-09: nothing of it")), named(&untold("2026-09: too little")));
         let total = |state| Finding { what: "totals", state, backend: Some("s3-fra1"), ..Finding::default() };
         let (same, differs) = ([total("same")], [total("differs")]);
         assert!(compared(&[], &same, &BTreeSet::new()).new.is_empty());

@@ -356,7 +356,7 @@ fn doubts(status: &Status, figures: Figures) -> Section {
 fn others(found: &[Finding<'_>]) -> Section {
     let told = [FindingKind::Unbilled, FindingKind::Ghosts, FindingKind::WrongPlans, FindingKind::HeldBack];
     let rows = FindingKind::ALL.iter().filter(|what| !told.contains(what)).filter_map(|what| {
-        let of = || found.iter().filter(kind(what.name()));
+        let of = || super::changes::counted(found).filter(kind(what.name()));
         let (lines, unknown) =
             (of().filter(|one| !one.is_unknown()).count(), of().filter(|one| one.is_unknown()).count());
         let unknown_of = if unknown > 0 { format!("not known of {unknown}") } else { String::new() };

@@ -590,3 +590,25 @@ async fn who_fell_silent_is_named_and_a_pin_of_an_earlier_life_is_said_to_count_
     assert_eq!(accounts_of(&found), [("earlier life", Some("old")), ("earlier life", Some("one"))]);
     assert!(found.iter().all(|one| one.service == Some(57)));
 }
+
+#[tokio::test]
+async fn a_meter_that_moved_nothing_this_month_does_not_show_the_month_before() {
+    let list = reported(vec![]).await;
+    let before = moment().month.before();
+    let nobodys = AccountStanding {
+        series: vec![
+            read(Meter::TrafficOut, 5, 900, before),
+            read(Meter::TrafficIn, 5, 70, moment().month),
+            read(Meter::StorageUsed, 5, 40, before),
+        ],
+        ..account(Some(Mapping::Unmapped))
+    };
+    let sides = all(vec![side("s3", &list, vec![("a", nobodys)], None)]);
+    let found = findings(&sides, &[FindingKind::Unbilled], None, &moment(), &Prices::default());
+    let shown: Vec<_> = found.iter().map(|one| (one.meter, one.bytes)).collect();
+    // A level stands whenever it came; of traffic that was read since the month began nothing has passed.
+    assert_eq!(
+        shown,
+        [(Some("traffic_out"), Some(0)), (Some("traffic_in"), Some(70)), (Some("storage"), Some(40))]
+    );
+}

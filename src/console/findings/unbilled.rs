@@ -48,7 +48,7 @@ pub(super) fn unbilled<'a>(sides: &'a PanelsVsWhmcs, moment: &Moment, prices: &P
             };
             let known = account.series.iter().filter_map(|series| {
                 let known = series.known(moment).ok()?;
-                let month = owed(sides.billed.as_ref(), side, name, account, series);
+                let month = owed(sides.billed.as_ref(), side, name, account, series, moment);
                 let bytes = match (series.meter.nature(), month) {
                     (Nature::Flow, Some((moved, _))) => moved,
                     _ => known,
@@ -76,16 +76,18 @@ pub(super) fn unbilled<'a>(sides: &'a PanelsVsWhmcs, moment: &Moment, prices: &P
     found
 }
 
-/// What is owed of a series for its month so far: bytes and level times time. Of a month that is not billed as a
-/// whole the days that are; of a level the last one stands, whenever it came.
+/// What is owed of a series for the running month so far: bytes and level times time; `None` where nothing of it was read
+/// yet. Of a month that is not billed as a whole the days that are; of a level the last one stands.
 fn owed(
     billed: Option<&BilledPart>,
     side: &Side,
     name: &AccountName,
     account: &AccountStanding,
     series: &SeriesStanding,
+    moment: &Moment,
 ) -> Option<(Bytes, ByteMinutes)> {
-    let month = series.month?;
+    // The newest month that has anything may be one before.
+    let month = series.running(moment).ok()?;
     let Some(billed) = billed else { return Some((month.amount, month.held)) };
     let key = AccountKey { backend: side.panel.id.clone(), name: name.clone() };
     let sums = billed.get(&(key, account.owner.clone()));
