@@ -89,6 +89,13 @@ impl Scene {
         (state, word("reason"))
     }
 
+    /// Why it is refused.
+    async fn refused(&self, now: i64, account: impl AsRef<str>, more: impl AsRef<[&str]>) -> String {
+        let (state, reason) = self.adopted(now, account.as_ref(), more.as_ref()).await;
+        assert_eq!(state, "refused", "{reason}");
+        reason
+    }
+
     fn sent(&self) -> [u64; 3] {
         WRITES.map(|action| self.whmcs.knobs().requests.count(action))
     }
@@ -361,14 +368,6 @@ async fn a_package_is_adopted_account_by_account_and_a_failure_stops_no_other() 
 async fn who_may_be_paid_for_already_is_not_adopted_and_the_reason_says_what_to_do() {
     let scene = Scene::open("").await;
     let (name, other) = (scene.name(0), scene.name(1));
-    let refused = |now: i64, account: String, more: Vec<&'static str>| {
-        let scene = &scene;
-        async move {
-            let (state, reason) = scene.adopted(now, &account, &more).await;
-            assert_eq!(state, "refused", "{reason}");
-            reason
-        }
-    };
     for (account, more, part) in [
         ("nobody", vec![], "was ever seen"),
         (name, vec!["--client", "4711"], "no client 4711"),
@@ -396,30 +395,30 @@ async fn who_may_be_paid_for_already_is_not_adopted_and_the_reason_says_what_to_
         .await;
     assert!(warned.good().contains("will not reach the panel"));
     scene.whmcs.change(|world| world.clients[0].status = "Closed".into());
-    assert!(refused(NOW + 100, name.into(), vec![]).await.contains("Closed"));
+    assert!(scene.refused(NOW + 100, name, []).await.contains("Closed"));
     scene.whmcs.change(|world| world.clients[0].status = "Active".into());
     // Of a list that is older than max_age it is not known whether it is still so; nor of one that never came.
-    let old = refused(NOW + 27 * 3_600, name.into(), vec![]).await;
+    let old = scene.refused(NOW + 27 * 3_600, name, []).await;
     assert!(old.contains("older than max_age"), "{old}");
     // In another spelling, pending, or mapped by hand: it is not ours to say that nobody pays.
     let service = |id: u64, username: &str, status: &str| json!({ "id": id, "client": 1043, "username": username, "status": status, "product": "S3" });
     scene
         .sell(NOW + 200, &[service(501, &name.to_uppercase(), "Active"), service(502, other, "Pending")])
         .await;
-    let reason = refused(NOW + 210, name.into(), vec![]).await;
+    let reason = scene.refused(NOW + 210, name, []).await;
     assert!(reason.contains("service 501") && reason.contains("map set"), "{reason}");
-    let reason = refused(NOW + 210, other.into(), vec![]).await;
+    let reason = scene.refused(NOW + 210, other, []).await;
     assert!(reason.contains("502") && reason.contains("accept its order"), "{reason}");
     scene.site.at(NOW + 220, &["map", "set", "web", scene.name(2), "777", "--force"]).await.good();
-    let reason = refused(NOW + 230, scene.name(2).into(), vec![]).await;
+    let reason = scene.refused(NOW + 230, scene.name(2), []).await;
     assert!(reason.contains("by hand to service 777"), "{reason}");
     assert_eq!(scene.sent(), [0; 3], "none of it was asked for");
     let config = std::fs::read_to_string(scene.site.config()).unwrap();
     scene.site.write("whmeter.toml", &config.replace("whmcs_server = 12", ""));
-    assert!(refused(NOW + 240, name.into(), vec![]).await.contains("whmcs_server"));
+    assert!(scene.refused(NOW + 240, name, []).await.contains("whmcs_server"));
     let companion = config.replace("max_age = \"26h\"", "max_age = \"26h\"\ncompanion_servers = [12]");
     scene.site.write("whmeter.toml", &companion);
-    assert!(refused(NOW + 250, name.into(), vec![]).await.contains("companion_servers"));
+    assert!(scene.refused(NOW + 250, name, []).await.contains("companion_servers"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -532,24 +531,15 @@ async fn an_account_named_by_its_domain_is_sold_under_its_login() {
 async fn what_may_be_sold_already_is_asked_of_whmcs_too_and_what_was_undone_there_may_be_sold_again() {
     let scene = Scene::open("").await;
     let (name, other) = (scene.name(0).to_string(), scene.name(1).to_string());
-    let refused = |now: i64, account: String, more: Vec<&'static str>| {
-        let scene = &scene;
-        async move {
-            let (state, reason) = scene.adopted(now, &account, &more).await;
-            assert_eq!(state, "refused", "{reason}");
-            reason
-        }
-    };
     // A service of the account's own name in another spelling, that the list does not have yet; whatever login is given.
     scene.whmcs.change(|world| {
         (world.services[0].username, world.services[0].server) = (other.to_uppercase(), 12);
     });
-    let reason = refused(NOW + 100, other.clone(), vec!["--username", "somebody"]).await;
+    let reason = scene.refused(NOW + 100, &other, ["--username", "somebody"]).await;
     assert!(reason.contains("map set"), "{reason}");
     // Another account's name, a product that is paid otherwise, a package that nobody has.
-    let login = Box::leak(other.clone().into_boxed_str());
-    assert!(refused(NOW + 100, name.clone(), vec!["--username", login]).await.contains("another account"));
-    let reason = refused(NOW + 100, name.clone(), vec!["--billing-cycle", "free"]).await;
+    assert!(scene.refused(NOW + 100, &name, ["--username", &other]).await.contains("another account"));
+    let reason = scene.refused(NOW + 100, &name, ["--billing-cycle", "free"]).await;
     assert!(reason.contains("paid recurring"), "{reason}");
     for wrong in ["", " a", "a\tb"] {
         let ran = scene.adopt(NOW + 100, &name, &["--username", wrong]).await;
@@ -590,7 +580,7 @@ async fn what_may_be_sold_already_is_asked_of_whmcs_too_and_what_was_undone_ther
     let third = scene.name(2).to_string();
     let addon = |username: &str| json!([{ "id": 51, "service": 7, "client": 1042, "username": username, "name": "Space", "status": "Active" }]);
     sell(NOW + 400, addon(&third.to_uppercase())).await;
-    let reason = refused(NOW + 410, third.clone(), vec![]).await;
+    let reason = scene.refused(NOW + 410, &third, []).await;
     assert!(reason.contains("add-on 51") && reason.contains("sold as an add-on"), "{reason}");
     sell(NOW + 500, addon("")).await;
     let run = ["adopt", "--all", "--package", PLAN, "--client", "1042", "--product", "31"];
